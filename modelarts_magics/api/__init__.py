@@ -1,0 +1,1 @@
+"""Talking to the cloud: signing, transport, and one module for each API generation."""
