@@ -1,0 +1,191 @@
+/**
+ * Which time it is by the server's clock, and when to look again. Timers, local clock and the
+ * page's events are parameters, so that a test runs a day in a millisecond.
+ */
+
+/** The local clock and timers. */
+export interface Timers {
+  /** Local wall clock, milliseconds since 1970. */
+  now(): number;
+  /** Milliseconds on a clock that nobody sets. */
+  monotonic(): number;
+  setTimeout(callback: () => void, delayMs: number): number;
+  clearTimeout(id: number): void;
+}
+
+/** The browser's own clock and timers. */
+export const browserTimers: Timers = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  setTimeout: (callback, delayMs) => window.setTimeout(callback, delayMs),
+  clearTimeout: (id) => {
+    window.clearTimeout(id);
+  },
+};
+
+/** Wall clock and monotonic clock apart by more than this: the machine slept or its clock was set. */
+const JUMP_MS = 5_000;
+
+/**
+ * The server's clock as this page can know it: the local clock plus an offset taken when a fresh
+ * message arrived. The offset is never read from saved state, where "now" is stale.
+ */
+export class ServerClock {
+  private readonly timers: Timers;
+  private offsetMs = 0;
+  private drift: number;
+  private syncedAt: number | null = null;
+
+  constructor(timers: Timers) {
+    this.timers = timers;
+    this.drift = this.measureDrift();
+  }
+
+  /** Whether the offset comes from a fresh message and nothing shook the local clock since. */
+  get checked(): boolean {
+    return this.syncedAt !== null;
+  }
+
+  /** Milliseconds since the offset was taken; `Infinity` when there is none to rely on. */
+  get ageMs(): number {
+    return this.syncedAt === null ? Infinity : this.timers.monotonic() - this.syncedAt;
+  }
+
+  /** The server's time now, in milliseconds since 1970. */
+  now(): number {
+    return this.timers.now() + this.offsetMs;
+  }
+
+  /** Take the offset from a message that has just arrived. */
+  sync(serverNowMs: number): void {
+    this.offsetMs = Math.round(serverNowMs - this.timers.now());
+    this.drift = this.measureDrift();
+    this.syncedAt = this.timers.monotonic();
+  }
+
+  /** Something was observed at this server time, so an unchecked clock cannot be behind it. */
+  notBefore(serverMs: number): void {
+    if (!this.checked && this.now() < serverMs) {
+      this.offsetMs = Math.round(serverMs - this.timers.now());
+    }
+  }
+
+  /**
+   * Whether the local clock jumped since the last look. After a jump the offset is kept (a machine
+   * that slept keeps its offset) but no longer counts as checked (one whose clock was set does not).
+   */
+  jumped(): boolean {
+    const drift = this.measureDrift();
+    if (Math.abs(drift - this.drift) <= JUMP_MS) {
+      return false;
+    }
+    this.drift = drift;
+    this.syncedAt = null;
+    return true;
+  }
+
+  private measureDrift(): number {
+    return this.timers.now() - this.timers.monotonic();
+  }
+}
+
+/** An event after which a page may have missed ticks. */
+export type Wakeup = readonly [target: EventTarget, type: string];
+
+/** The events of a page that was hidden, frozen, offline or asleep. */
+export function browserWakeups(): readonly Wakeup[] {
+  return [
+    [document, 'visibilitychange'],
+    [window, 'pageshow'],
+    [window, 'focus'],
+    [window, 'online'],
+  ];
+}
+
+/** What a {@link Ticker} is made of. */
+export interface TickerOptions {
+  readonly timers: Timers;
+  /** Look at the clock and show it; answers the milliseconds until the next look, `null` for none. */
+  readonly evaluate: () => number | null;
+  readonly wakeups: readonly Wakeup[];
+  /** Called before the evaluation that a wake-up event causes. */
+  readonly onWake?: () => void;
+}
+
+/**
+ * Calls `evaluate` again and again, each time as late as it asks for. It counts nothing: a timer
+ * that fires late, or an hour late, only means that `evaluate` reads the clock later.
+ */
+export class Ticker {
+  private readonly options: TickerOptions;
+  private timer: number | null = null;
+  private disposed = false;
+
+  constructor(options: TickerOptions) {
+    this.options = options;
+    for (const [target, type] of options.wakeups) {
+      target.addEventListener(type, this.wake);
+    }
+  }
+
+  /** Evaluate now and schedule what follows. */
+  poke(): void {
+    if (this.disposed) {
+      return;
+    }
+    this.clear();
+    const delayMs = this.options.evaluate();
+    if (delayMs !== null) {
+      this.timer = this.options.timers.setTimeout(() => {
+        this.timer = null;
+        this.poke();
+      }, delayMs);
+    }
+  }
+
+  /** Stop for good. Calling it twice is fine. */
+  dispose(): void {
+    this.disposed = true;
+    this.clear();
+    for (const [target, type] of this.options.wakeups) {
+      target.removeEventListener(type, this.wake);
+    }
+  }
+
+  private readonly wake = (): void => {
+    this.options.onWake?.();
+    this.poke();
+  };
+
+  private clear(): void {
+    if (this.timer !== null) {
+      this.options.timers.clearTimeout(this.timer);
+      this.timer = null;
+    }
+  }
+}
+
+/** Seconds left at which a listener is told, once per stop time. */
+export const THRESHOLDS_S: readonly number[] = [120, 600, 1800];
+
+/** Notices when the time left falls to a threshold; looking for the first time tells nothing. */
+export class Thresholds {
+  private last: { stopsAtMs: number; remainingS: number } | null = null;
+  private readonly told = new Set<string>();
+
+  /** The threshold just crossed (the lowest, when several were slept through), or `null`. */
+  crossed(stopsAtMs: number, remainingS: number): number | null {
+    const before = this.last;
+    this.last = { stopsAtMs, remainingS };
+    if (before?.stopsAtMs !== stopsAtMs) {
+      return null;
+    }
+    const level = THRESHOLDS_S.find((s) => remainingS <= s && before.remainingS > s);
+    const key = `${stopsAtMs}:${level ?? ''}`;
+    if (level === undefined || this.told.has(key)) {
+      return null;
+    }
+    this.told.add(key);
+    return level;
+  }
+}

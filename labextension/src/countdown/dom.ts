@@ -1,0 +1,35 @@
+/** The few things that are done to elements. */
+
+/** Make an element with attributes and children. */
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Readonly<Record<string, string>> = {},
+  children: readonly (Node | string)[] = [],
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  setAttributes(element, attributes);
+  element.append(...children);
+  return element;
+}
+
+/** Set attributes that differ; `null` removes one. An untouched page costs nothing. */
+export function setAttributes(
+  element: Element,
+  attributes: Readonly<Record<string, string | null>>,
+): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null) {
+      element.removeAttribute(name);
+    } else if (element.getAttribute(name) !== value) {
+      element.setAttribute(name, value);
+    }
+  }
+}
+
+/** Show a text when it differs from the one shown; an empty one hides the element. */
+export function setText(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+  element.hidden = text === '';
+}

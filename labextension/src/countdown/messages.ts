@@ -1,0 +1,202 @@
+/**
+ * Everything that passes between the countdown in the page and whoever knows the instance.
+ * Names on the wire are snake_case; every moment is in milliseconds since 1970 by the server's
+ * clock, every length in seconds.
+ *
+ * Synced traits (kernel → page; the page sets none of them):
+ * - `state`: {@link InstanceState}; `as_of_ms`: when it was observed. Both are set together
+ *   (`hold_sync`).
+ * - `own_id`: the widget's own model id. With it the page can ask its widget manager whether the
+ *   model still has a comm. `""`: a missing kernel cannot be told from a busy one.
+ * - `terminal_prefix`: the start of a command line that does without the kernel, such as
+ *   `/opt/env/bin/python -m modelarts_magics`; the page appends `extend 1h` or `shorten 1h`.
+ *   `""`: no command is offered.
+ * - `language`: `"en"`, `"zh"` (or any tag that begins so); `""`: the page's own.
+ *
+ * Custom messages: {@link FromKernel} and {@link ToKernel}. Events on the page: {@link EVENTS}.
+ */
+
+/** The earliest and latest stop that a change of this run may ask for. */
+export interface Bounds {
+  readonly earliest_stop_ms: number;
+  readonly latest_stop_ms: number;
+  /** The bounds were reckoned from `as_of_ms` and move on with the clock. */
+  readonly from_now: boolean;
+}
+
+/** The instance's auto-stop as last known. */
+export interface InstanceState {
+  readonly stops_at_ms: number | null;
+  readonly status: string;
+  readonly enabled: boolean | null;
+  readonly mode: string | null;
+  /** Which API spoke, `demanager` or `notebooks`; shown in a tooltip. */
+  readonly api: string;
+  readonly run_started_at_ms: number | null;
+  readonly duration_s: number | null;
+  readonly name: string;
+  /** The instance is the local emulator's. */
+  readonly demo: boolean;
+  /** A code of words.ts that says why the stop time is unknown; `""` when it is known. */
+  readonly unknown_reason: string;
+  readonly bounds: Bounds | null;
+  /** Whether this API and these credentials may change the run's stop time at all. */
+  readonly can_change: boolean;
+  /** A code of words.ts that says why not; `""` when `can_change`. */
+  readonly reason: string;
+}
+
+/** A state and when it was observed; the later of two is the truer. */
+export interface Snapshot {
+  readonly state: InstanceState;
+  readonly as_of_ms: number;
+}
+
+/** One change, asked for by any number of clicks. */
+export interface ChangeRequest {
+  readonly id: string;
+  readonly action: 'extend' | 'shorten';
+  /** By how much, always positive. */
+  readonly seconds: number;
+  /** The stop time the person saw. When it is another one by now, the request is dropped (`changed`). */
+  readonly base_stops_at_ms: number;
+}
+
+/**
+ * The outcome of a {@link ChangeRequest}. The kernel sets the traits to the new state first and
+ * sends this after it; `state` is for a page that answers, or a kernel that wants both in one.
+ */
+export interface Answer {
+  readonly ok: boolean;
+  /** What the cloud's own answer shows; `null` when nothing was changed. */
+  readonly effect: 'now' | 'next-start' | 'unconfirmed' | null;
+  /** A code of words.ts: why it was refused, or `limited-latest` / `limited-earliest`; else `""`. */
+  readonly code: string;
+  readonly values: AnswerValues;
+  /** The same in the kernel's words, shown when the page has no words for `code`. */
+  readonly text: string;
+  /** The state read back after the write and when that was; `null` when it was not read. */
+  readonly state: InstanceState | null;
+  readonly as_of_ms: number | null;
+  /** The server's time now, when the sender can tell. */
+  readonly server_now_ms: number | null;
+}
+
+/** Numbers for the sentence of an {@link Answer}. */
+export interface AnswerValues {
+  /** The duration saved for the next start, and the one it replaces. */
+  readonly duration_s: number | null;
+  readonly previous_duration_s: number | null;
+}
+
+/** Page → kernel. */
+export type ToKernel =
+  | { readonly type: 'hello' }
+  | ({ readonly type: 'request' } & ChangeRequest)
+  | { readonly type: 'cancel'; readonly id: string };
+
+/** Kernel → page. `now` answers `hello`; neither is ever part of the synced state. */
+export type FromKernel =
+  | { readonly type: 'now'; readonly server_now_ms: number }
+  | ({ readonly type: 'result'; readonly id: string } & Answer);
+
+/**
+ * Events on the countdown's element (`.ma-Countdown`), for a page that has our extension:
+ * - `request` (bubbles, cancelable): `detail` is a {@link ChangeRequest} with `respond(answer)`.
+ *   Who calls `preventDefault()` answers; otherwise the kernel is asked.
+ * - `cancel` (bubbles): `detail` is `{id}` of a request that the page had taken.
+ * - `hello` (bubbles): an element is there and may be sent its first `state`.
+ * - `state` (dispatched *at* the element): `detail` is `{state, as_of_ms, server_now_ms?}`.
+ */
+export const EVENTS = {
+  request: 'modelarts-magics:request',
+  cancel: 'modelarts-magics:cancel',
+  hello: 'modelarts-magics:hello',
+  state: 'modelarts-magics:state',
+} as const;
+
+/** The part of anywidget's model that is used. */
+export interface Model {
+  get(name: string): unknown;
+  send(message: ToKernel): void;
+  on(name: string, callback: (value: unknown) => void): void;
+  off(name: string, callback: (value: unknown) => void): void;
+  readonly widget_manager?: { get_model?(id: string): Promise<unknown> | undefined };
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The value as an object with unknown fields; anything else is an empty one. */
+export function fields(value: unknown): Fields {
+  return typeof value === 'object' && value !== null ? (value as Fields) : {};
+}
+
+/** The value as a finite number, else `null`. */
+export function number(value: unknown): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+/** The value as a text, else an empty one. */
+export function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** Read a state from the wire; what is missing or of another type is absent, never a guess. */
+export function readState(value: unknown): InstanceState {
+  const raw = fields(value);
+  return {
+    stops_at_ms: number(raw.stops_at_ms),
+    status: text(raw.status),
+    enabled: typeof raw.enabled === 'boolean' ? raw.enabled : null,
+    mode: text(raw.mode) || null,
+    api: text(raw.api),
+    run_started_at_ms: number(raw.run_started_at_ms),
+    duration_s: number(raw.duration_s),
+    name: text(raw.name),
+    demo: raw.demo === true,
+    unknown_reason: text(raw.unknown_reason),
+    bounds: readBounds(raw.bounds),
+    can_change: raw.can_change === true,
+    reason: text(raw.reason),
+  };
+}
+
+function readBounds(value: unknown): Bounds | null {
+  const raw = fields(value);
+  const earliest = number(raw.earliest_stop_ms);
+  const latest = number(raw.latest_stop_ms);
+  if (earliest === null || latest === null) {
+    return null;
+  }
+  return { earliest_stop_ms: earliest, latest_stop_ms: latest, from_now: raw.from_now === true };
+}
+
+/** Read `{state, as_of_ms}`; `null` when there is no state in it. */
+export function readSnapshot(value: unknown): Snapshot | null {
+  const raw = fields(value);
+  const asOf = number(raw.as_of_ms);
+  const hasState = Object.keys(fields(raw.state)).length > 0;
+  return hasState && asOf !== null ? { state: readState(raw.state), as_of_ms: asOf } : null;
+}
+
+/** Read the outcome of a request from a kernel's message or a page's response. */
+export function readAnswer(value: unknown): Answer {
+  const raw = fields(value);
+  const values = fields(raw.values);
+  const effect = text(raw.effect);
+  const snapshot = readSnapshot(raw);
+  return {
+    ok: raw.ok === true,
+    effect:
+      effect === 'now' || effect === 'next-start' || effect === 'unconfirmed' ? effect : null,
+    code: text(raw.code),
+    values: {
+      duration_s: number(values.duration_s),
+      previous_duration_s: number(values.previous_duration_s),
+    },
+    text: text(raw.text),
+    state: snapshot?.state ?? null,
+    as_of_ms: snapshot?.as_of_ms ?? null,
+    server_now_ms: number(raw.server_now_ms),
+  };
+}

@@ -1,0 +1,73 @@
+"""See, change and outlive the auto-stop of a ModelArts notebook instance.
+
+Importing this package imports nothing else; each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from modelarts_magics.connect import connect
+    from modelarts_magics.errors import ModelArtsError
+    from modelarts_magics.models import AutoStop, Change, Effect, Instance, Mode, Status
+    from modelarts_magics.planning import Wish
+    from modelarts_magics.session import Session
+
+__all__ = [
+    "AutoStop",
+    "Change",
+    "Effect",
+    "Instance",
+    "Mode",
+    "ModelArtsError",
+    "Session",
+    "Status",
+    "Wish",
+    "connect",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
+
+_HOMES = {
+    "connect": "connect",
+    "ModelArtsError": "errors",
+    "AutoStop": "models",
+    "Change": "models",
+    "Effect": "models",
+    "Instance": "models",
+    "Mode": "models",
+    "Status": "models",
+    "Wish": "planning",
+    "Session": "session",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Jupyter's hook for ``%load_ext modelarts_magics``: register the magics, touch no network."""
+    from modelarts_magics.kernel.magics import register  # noqa: PLC0415 - only a kernel needs it
+
+    register(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Jupyter's hook for ``%unload_ext modelarts_magics``: leave nothing behind."""
+    from modelarts_magics.kernel.magics import unregister  # noqa: PLC0415 - only a kernel needs it
+
+    unregister(shell)

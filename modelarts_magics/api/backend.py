@@ -1,0 +1,33 @@
+"""What the rest of the package may ask of an API generation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Any
+
+    from modelarts_magics.clock import Deadline
+    from modelarts_magics.models import Capabilities, Edit, Instance
+
+
+class Backend(Protocol):
+    """One API generation, bound to one instance."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this generation can do."""
+
+    def read(self, *, deadline: Deadline) -> Instance:
+        """Ask the cloud for the instance."""
+
+    def write(self, before: Instance, edit: Edit, *, deadline: Deadline) -> None:
+        """Send the edit; what it leaves out stays as `before` has it."""
+
+    def parse(self, raw: Mapping[str, Any], *, observed_at: datetime, demo: bool) -> Instance:
+        """The instance that a stored answer described."""
+
+    def close(self) -> None:
+        """Close the connections."""

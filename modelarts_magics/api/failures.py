@@ -1,0 +1,106 @@
+"""An HTTP failure as an error of this package, keyed on (HTTP status, cloud code).
+
+Source: the error code pages of ModelArts and API Gateway; numbers recur between statuses, so the
+status is part of the key.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from modelarts_magics.errors import (
+    AuthenticationError,
+    CloudError,
+    ForbiddenError,
+    NoSuchApiError,
+    NoSuchInstanceError,
+    RejectedValueError,
+    ServerError,
+    ThrottledError,
+    WrongStateError,
+)
+
+_KNOWN: dict[tuple[int, str], type[CloudError]] = {
+    (400, "6309"): NoSuchInstanceError,
+    (400, "6404"): NoSuchInstanceError,
+    (400, "6327"): WrongStateError,
+    (400, "6332"): RejectedValueError,
+    (400, "6334"): RejectedValueError,
+    (400, "6335"): RejectedValueError,
+    (400, "6336"): RejectedValueError,
+    (400, "6346"): RejectedValueError,
+    (400, "6347"): WrongStateError,
+    (400, "6348"): RejectedValueError,
+    (400, "6349"): RejectedValueError,
+    (400, "6357"): WrongStateError,
+    (400, "6400"): RejectedValueError,
+    (401, "0201"): AuthenticationError,
+    (401, "0202"): AuthenticationError,
+    (401, "0203"): AuthenticationError,
+    (401, "6401"): AuthenticationError,
+    (401, "0301"): AuthenticationError,
+    (401, "0307"): AuthenticationError,
+    (403, "0108"): ForbiddenError,
+    (403, "0206"): ForbiddenError,
+    (403, "0210"): ForbiddenError,
+    (404, "0101"): NoSuchApiError,
+    (429, "6101"): ThrottledError,
+    (429, "0308"): ThrottledError,
+    (500, "0010"): ServerError,
+    (500, "6102"): ServerError,
+}
+
+_BY_STATUS: dict[int, type[CloudError]] = {
+    400: RejectedValueError,
+    401: AuthenticationError,
+    403: ForbiddenError,
+    404: NoSuchApiError,
+    409: WrongStateError,
+    429: ThrottledError,
+}
+
+_LONGEST_WORDS = 200
+
+
+def failure(
+    status: int, content: bytes, *, request_id: str = "", secrets: tuple[str, ...] = ()
+) -> CloudError:
+    """The error that an answer with a failing HTTP status is.
+
+    Args:
+        status: The HTTP status.
+        content: The body; only a JSON envelope is looked into, and nothing of it is shown raw.
+        request_id: The cloud's id of the request.
+        secrets: What must not be shown, should the cloud echo it.
+    """
+    envelope = _envelope(content)
+    error_code = _plain(envelope.get("error_code"), secrets)
+    words = _plain(envelope.get("error_msg") or envelope.get("error_message"), secrets)
+    number = error_code.rpartition(".")[2]
+    kind = _KNOWN.get((status, number))
+    if kind:
+        code = f"cloud.{status}.{number}"
+    else:
+        kind = _BY_STATUS.get(status) or (ServerError if status >= 500 else CloudError)  # noqa: PLR2004
+        code = f"cloud.{kind.__name__}"
+    return kind(code, status=status, error_code=error_code, request_id=request_id, words=words)
+
+
+def _envelope(content: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _plain(value: object, secrets: tuple[str, ...]) -> str:
+    """One short, printable line without secrets."""
+    if not isinstance(value, str):
+        return ""
+    for secret in secrets:
+        value = value.replace(secret, "…")
+    line = re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in value))
+    return line.strip()[:_LONGEST_WORDS]

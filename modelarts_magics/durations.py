@@ -1,0 +1,178 @@
+"""Durations and clock times as people write them, and milliseconds as the cloud writes them.
+
+The only place that knows milliseconds: everywhere else time is a `timedelta` or an aware
+`datetime`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import datetime, timedelta, timezone, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from modelarts_magics.errors import ConfigurationError, DurationError
+
+UTC = timezone.utc
+DAY = timedelta(days=1)
+
+_SECONDS = {
+    **dict.fromkeys(("d", "day", "days", "天"), 86400),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "小时", "时"), 3600),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "分钟", "分"), 60),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "秒"), 1),
+}
+_UNITS = "|".join(sorted(_SECONDS, key=len, reverse=True))
+_PART = re.compile(rf"\s*(\d{{1,9}}(?:\.\d{{1,9}})?)\s*({_UNITS})", re.ASCII | re.IGNORECASE)
+_CLOCK = re.compile(
+    r"(?:(?P<day>today|tomorrow|今天|明天|\d{4}-\d{1,2}-\d{1,2})[ T]?\s*)?"
+    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
+    r"\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a duration such as ``90m``, ``2h30m``, ``1.5h``, ``5400s`` or ``1 h 30 min``.
+
+    Returns:
+        A positive duration of whole seconds.
+
+    Raises:
+        DurationError: It cannot be read, has no unit, is zero or is not whole seconds.
+    """
+    written = text.strip()
+    seconds = sum(_part_seconds(match) for match in _PART.finditer(written))
+    if _PART.sub("", written).strip() or not written:
+        raise DurationError(_why_unreadable(written), text=written)
+    if seconds != round(seconds):
+        raise DurationError("duration.fraction", text=written)
+    if not 0 < seconds < 10**9:
+        raise DurationError("duration.not_positive", text=written)
+    return timedelta(seconds=round(seconds))
+
+
+def _part_seconds(match: re.Match[str]) -> float:
+    return round(float(match[1]) * _SECONDS[match[2].lower()], 6)
+
+
+def _why_unreadable(written: str) -> str:
+    if re.fullmatch(r"\d+(\.\d+)?", written, re.ASCII):
+        return "duration.no_unit"
+    return "duration.is_clock" if _CLOCK.fullmatch(written) else "duration.unreadable"
+
+
+def parse_clock(text: str, *, now: datetime, zone: tzinfo) -> datetime:
+    """Read a clock time such as ``18:00``, ``18:00+08:00``, ``tomorrow 09:00`` or an ISO time.
+
+    A bare clock time is the next one: today if it is still to come, else tomorrow.
+
+    Args:
+        text: What was written.
+        now: The present, aware.
+        zone: The zone of a time written without an offset.
+
+    Returns:
+        An aware moment in `zone`, or in the offset that was written.
+
+    Raises:
+        DurationError: It cannot be read, or no clock shows that time on that day.
+    """
+    written = text.strip()
+    match = _CLOCK.fullmatch(written)
+    if not match:
+        raise DurationError("clock.unreadable", text=written)
+    where = _offset(match["zone"]) if match["zone"] else zone
+    day = (match["day"] or "").lower()
+    here = now.astimezone(where)
+    try:
+        moment = _on_day(day, match, here).replace(tzinfo=where)
+        if not day and moment <= here:
+            moment = (moment.replace(tzinfo=None) + DAY).replace(tzinfo=where)
+    except (ValueError, OverflowError):
+        raise DurationError("clock.unreadable", text=written) from None
+    if _in_gap(moment):
+        raise DurationError("clock.skipped", text=written, zone=str(where))
+    return moment
+
+
+def _on_day(day: str, match: re.Match[str], here: datetime) -> datetime:
+    time = {unit: int(match[unit] or 0) for unit in ("hour", "minute", "second")}
+    base = here.replace(tzinfo=None, microsecond=0, fold=0)
+    if day in ("tomorrow", "明天"):
+        base += DAY
+    elif day and day[0].isdigit():
+        year, month, date = (int(part) for part in day.split("-"))
+        base = base.replace(year=year, month=month, day=date)
+    return base.replace(**time)
+
+
+def _in_gap(moment: datetime) -> bool:
+    return moment.astimezone(UTC).astimezone(moment.tzinfo).replace(tzinfo=None) != moment.replace(
+        tzinfo=None
+    )
+
+
+def _offset(written: str) -> timezone:
+    if written.upper() == "Z":
+        return UTC
+    sign = -1 if written[0] == "-" else 1
+    hours, minutes = int(written[1:3]), int(written[-2:])
+    if hours > 23 or minutes > 59:  # noqa: PLR2004 - the bounds of an ISO offset
+        raise DurationError("clock.unreadable", text=written)
+    return timezone(sign * timedelta(hours=hours, minutes=minutes))
+
+
+def parse_zone(name: str) -> tzinfo:
+    """The time zone of that name (``Asia/Shanghai``) or offset (``+08:00``); empty: the system's.
+
+    Raises:
+        ConfigurationError: No such zone is known on this machine.
+    """
+    if not name:
+        return _system_zone()
+    if re.fullmatch(r"[+-]\d{2}:\d{2}|Z", name, re.ASCII | re.IGNORECASE):
+        return _offset(name)
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigurationError("config.timezone", value=name) from None
+
+
+def _system_zone() -> tzinfo:
+    try:
+        name = os.environ.get("TZ", "").lstrip(":")
+        if name:
+            return ZoneInfo(name)
+        with Path("/etc/localtime").open("rb") as rules:
+            return ZoneInfo.from_file(rules, key="local")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return datetime.now().astimezone().tzinfo or UTC
+
+
+def to_ms(duration: timedelta) -> int:
+    """A duration as the whole milliseconds that the cloud counts in."""
+    return duration // timedelta(milliseconds=1)
+
+
+def from_ms(milliseconds: int) -> timedelta:
+    """The duration of so many milliseconds."""
+    return timedelta(milliseconds=milliseconds)
+
+
+def moment_from_ms(milliseconds: int) -> datetime:
+    """The moment, in UTC, of a timestamp in milliseconds since 1970.
+
+    Raises:
+        ValueError: Not a moment that a calendar of ours can name.
+    """
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (OverflowError, OSError):
+        raise ValueError(milliseconds) from None
+
+
+def moment_to_ms(moment: datetime) -> int:
+    """The timestamp of an aware moment, in milliseconds since 1970."""
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,242 @@
+"""The HTTP side of the emulated APIs: faults, headers, the log, and how an answer travels."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+import uuid
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+
+from tornado.iostream import StreamClosedError
+from tornado.web import RequestHandler
+
+from modelarts_magics.emulator import errors
+from modelarts_magics.emulator.auth import Call
+from modelarts_magics.emulator.cloud import Cloud, Reply
+from modelarts_magics.emulator.distort import distort
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from modelarts_magics.emulator.faults import Fault
+    from modelarts_magics.emulator.world import World
+
+HTML = "<!DOCTYPE html><html><body><h1>Gateway</h1><script>alert(1)</script></body></html>"
+REFUSALS = {
+    "401": errors.TOKEN_EXPIRED,
+    "403": errors.NOT_AUTHORISED,
+    "404": errors.NO_SUCH_API,
+    "429": errors.THROTTLED,
+    "500": errors.INTERNAL,
+    "502": errors.BAD_GATEWAY,
+    "503": errors.UNAVAILABLE,
+    "applied-500": errors.INTERNAL,
+}
+
+
+class BaseHandler(RequestHandler):
+    """Sends the headers that every answer has, the server's own `Date` among them."""
+
+    def initialize(self, *, world: World) -> None:
+        """Take the world from the application."""
+        self.world = world
+        self.cloud = Cloud(world)
+
+    def set_default_headers(self) -> None:
+        """Set them also where tornado makes an answer of its own."""
+        world: World = self.application.settings["world"]
+        self.request_id = uuid.uuid4().hex
+        self.set_header("Server", "emulator")
+        self.set_header("Date", format_datetime(world.clock.now(), usegmt=True))
+        self.set_header("X-Request-Id", self.request_id)
+        self.set_header("X-Emulator", "modelarts-magics")
+        if world.options.time_scale != 1:
+            self.set_header("X-Emulator-Time-Scale", f"{world.options.time_scale:g}")
+
+    def compute_etag(self) -> None:
+        """Send no ETag: the cloud does not."""
+
+    def call(self) -> Call:
+        """Return the request without tornado in it."""
+        path, _, query = (self.request.uri or "").partition("?")
+        headers = {name.lower(): value for name, value in self.request.headers.items()}
+        return Call(
+            method=self.request.method or "",
+            path=path,
+            query=query,
+            headers=headers,
+            body=self.request.body,
+        )
+
+    def send_json(self, reply: Reply) -> None:
+        """Send a JSON answer."""
+        self.set_status(reply.status)
+        self.set_header("Content-Type", "application/json")
+        body = reply.body
+        if reply.status >= 400 and str(body.get("error_code")).startswith("APIG"):  # noqa: PLR2004
+            body = {**body, "request_id": self.request_id}
+        self.finish(as_bytes(body))
+
+
+def as_bytes(body: object) -> bytes:
+    """Return a JSON value as the cloud writes it: UTF-8, nothing escaped needlessly."""
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", errors="surrogatepass")
+
+
+class ApiHandler(BaseHandler):
+    """Answers everything outside the control routes."""
+
+    async def serve(self) -> None:
+        """Answer one request, as the cloud does and as the faults change it."""
+        call = self.call()
+        with self.world.lock:
+            faults = self.world.faults.take(call.method, call.path)
+            entry = log_entry(call, faults=faults, request_id=self.request_id)
+            entry["at"] = self.world.clock.now().isoformat()
+            self.world.log.append(entry)
+        by_phase: dict[str, list[Fault]] = {"instead": [], "apply": [], "body": [], "send": []}
+        for fault in faults:
+            by_phase[fault.phase].append(fault)
+        if by_phase["instead"]:
+            self._send_instead(by_phase["instead"][0], entry=entry)
+            return
+        await self._serve_really(call, by_phase=by_phase, entry=entry)
+
+    get = put = patch = post = delete = head = options = serve
+
+    async def _serve_really(
+        self, call: Call, *, by_phase: dict[str, list[Fault]], entry: dict[str, Any]
+    ) -> None:
+        for fault in by_phase["apply"]:
+            if fault.name == "late-apply":
+                await asyncio.sleep(float(fault.arg))
+        names = frozenset(fault.name for fault in by_phase["apply"])
+        reply = self.cloud.answer(call, faults=names)
+        entry["status"] = reply.status
+        distort(reply.body, faults=by_phase["body"])
+        # The clock may have moved while the request waited.
+        self.set_header("Date", format_datetime(self.world.clock.now(), usegmt=True))
+        for fault in by_phase["body"]:
+            if fault.name == "no-date":
+                self.clear_header("Date")
+            if fault.name == "delay":
+                await asyncio.sleep(float(fault.arg))
+        if by_phase["send"]:
+            await self._send_oddly(by_phase["send"][0], reply=reply)
+        else:
+            self.send_json(reply)
+
+    def _send_instead(self, fault: Fault, *, entry: dict[str, Any]) -> None:
+        if fault.name == "reset":
+            reset(self)
+        elif fault.name == "html":
+            entry["status"] = int(fault.arg)
+            self.set_status(int(fault.arg))
+            self.set_header("Content-Type", "text/html; charset=utf-8")
+            self.finish(HTML)
+        elif fault.name == "redirect":
+            entry["status"] = 302
+            self.set_status(302)
+            self.set_header("Location", fault.arg)
+            self.finish()
+        else:
+            self._send_refusal(fault, entry=entry)
+
+    def _send_refusal(self, fault: Fault, *, entry: dict[str, Any]) -> None:
+        refusal = REFUSALS[fault.name]
+        if fault.name in ("429", "503"):
+            if fault.arg:
+                self.set_header("Retry-After", fault.arg)
+        else:
+            refusal = refusal._replace(code=fault.arg)
+        entry["status"] = refusal.status
+        self.send_json(self.cloud.refuse(refusal, path=self.request.path))
+
+    async def _send_oddly(self, fault: Fault, *, reply: Reply) -> None:
+        if fault.name == "reset-after":
+            reset(self)
+        elif fault.name == "truncated":
+            await self._send_raw(as_bytes(reply.body), status=reply.status, half=True)
+        elif fault.name == "drip":
+            await self._send_raw(as_bytes(reply.body), status=reply.status, pause=float(fault.arg))
+        elif fault.name == "applied-500" and reply.status == 200:  # noqa: PLR2004 - HTTP OK
+            self.send_json(self.cloud.refuse(REFUSALS["applied-500"], path=self.request.path))
+        elif reply.status == 200:  # noqa: PLR2004 - HTTP OK
+            self._send_odd_body(fault, reply=reply)
+        else:
+            self.send_json(reply)
+
+    def _send_odd_body(self, fault: Fault, *, reply: Reply) -> None:
+        if fault.name == "no-content":
+            self.set_status(204)
+            self.finish()
+            return
+        self.set_header("Content-Type", "application/json")
+        if fault.name == "empty":
+            self.finish()
+        elif fault.name == "bad-json":
+            self.finish(as_bytes(reply.body)[:-1] + b",,")
+        else:
+            padding = "x" * int(float(fault.arg))
+            self.finish(as_bytes({**reply.body, "padding": padding}))
+
+    async def _send_raw(
+        self, body: bytes, *, status: int, half: bool = False, pause: float = 0
+    ) -> None:
+        """Write the bytes past tornado, which would not send a broken answer."""
+        fields = {
+            **dict(self._headers.get_all()),
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+        }
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        head = f"HTTP/1.1 {status} {'OK' if status == 200 else 'Error'}\r\n{lines}\r\n"  # noqa: PLR2004
+        stream = self.detach()
+        try:
+            await stream.write(head.encode("latin-1"))
+            if half:
+                await stream.write(body[: len(body) // 2])
+            else:
+                await _drip(stream, body, pause=pause)
+        except StreamClosedError:
+            pass  # the client gave up, which is what these faults are for
+        finally:
+            stream.close()
+
+
+async def _drip(stream: Any, body: bytes, *, pause: float) -> None:  # noqa: ANN401 - an IOStream
+    for byte in body:
+        await stream.write(bytes([byte]))
+        await asyncio.sleep(pause)
+
+
+def reset(handler: RequestHandler) -> Awaitable[None] | None:
+    """End the connection with a TCP reset and no answer."""
+    stream: Any = handler.detach()
+    stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    stream.close()
+    return None
+
+
+def log_entry(call: Call, *, faults: list[Fault], request_id: str) -> dict[str, Any]:
+    """Return what the log keeps of a request: no header, so no secret."""
+    try:
+        body = json.loads(call.body) if call.body else None
+    except ValueError:
+        body = call.body.decode(errors="replace")
+    signed = call.headers.get("authorization", "").startswith("SDK-HMAC-SHA256 ")
+    token = bool(call.headers.get("x-auth-token"))
+    return {
+        "method": call.method,
+        "path": call.path,
+        "query": call.query,
+        "body": body,
+        "auth": "signature" if signed else "token" if token else "none",
+        "faults": [fault.name for fault in faults],
+        "request_id": request_id,
+        "status": None,
+    }

@@ -1,0 +1,183 @@
+"""An emulator inside this process, for tests: real HTTP, a clock that they move."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+from modelarts_magics.emulator import control
+from modelarts_magics.emulator.clock import Clock, ScaledClock
+from modelarts_magics.emulator.faults import make
+from modelarts_magics.emulator.options import Options
+from modelarts_magics.emulator.server import HOST, serving
+from modelarts_magics.emulator.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import timedelta
+
+    from typing_extensions import Self
+
+START_TIMEOUT_S = 10
+
+
+class LocalEmulator:
+    """Serves in a daemon thread between `start` and `stop`, or inside a `with` block.
+
+    Args:
+        port: Where; 0 for any free one, which is kept when it is started again.
+        clock: The server's clock; real time, times `time_scale`, if left out.
+        options: The fields of `Options`.
+
+    Attributes:
+        world: What is served; it outlives a stop.
+        project_id: The made-up project.
+        demanager_id: The id of the instance of the historical API.
+        notebook_id: The id of the instance of the current API.
+        instance_id: The one of the chosen API.
+        auth_token: A token that is let in.
+        ak: An access key that is let in.
+        sk: Its secret.
+    """
+
+    def __init__(self, *, port: int = 0, clock: Clock | None = None, **options: Any) -> None:  # noqa: ANN401 - the fields of Options
+        chosen = Options(**options)
+        self.world = World(chosen, clock=clock or ScaledClock(scale=chosen.time_scale))
+        credentials = self.world.credentials
+        self.project_id = credentials.project_id
+        self.auth_token = credentials.auth_token
+        self.ak, self.sk = credentials.ak, credentials.sk
+        self.temporary_ak, self.temporary_sk = credentials.temporary_ak, credentials.temporary_sk
+        self.security_token = credentials.security_token
+        self.demanager_id, self.notebook_id = self.world.demanager_id, self.world.notebook_id
+        self.instance_id = self.demanager_id if chosen.api == "demanager" else self.notebook_id
+        self._port = port
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: asyncio.Event | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def endpoint(self) -> str:
+        """Where it answers, or did before it was stopped."""
+        return f"http://{HOST}:{self._port}"
+
+    def start(self) -> None:
+        """Begin to serve; the port is the one of the last time."""
+        if self._thread is not None:
+            return
+        ready = threading.Event()
+        failed: list[Exception] = []
+        self._thread = threading.Thread(target=self._run, args=(ready, failed), daemon=True)
+        self._thread.start()
+        ready.wait(START_TIMEOUT_S)
+        if failed:
+            self._thread = None
+            raise failed[0]
+
+    def stop(self) -> None:
+        """Stop serving, and wait until the port is closed."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        if self._loop is not None and self._end is not None:
+            self._loop.call_soon_threadsafe(self._end.set)
+        thread.join()
+
+    def _run(self, ready: threading.Event, failed: list[Exception]) -> None:
+        try:
+            asyncio.run(self._serve(ready))
+        except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
+            failed.append(error)
+        finally:
+            ready.set()
+
+    async def _serve(self, ready: threading.Event) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        async with serving(self.world, port=self._port) as port:
+            self._port = port
+            ready.set()
+            await self._end.wait()
+
+    def environment(self, *, api: str | None = None, auth: str = "token") -> dict[str, str]:
+        """Return the variables that point a client here.
+
+        Args:
+            api: Whose instance; the chosen one's if None.
+            auth: "token", "keys", or "temporary" for keys with a security token.
+        """
+        api = api or self.world.options.api
+        variables = {
+            "MODELARTS_ENDPOINT": self.endpoint,
+            "MODELARTS_PROJECT_ID": self.project_id,
+            "MODELARTS_INSTANCE_ID": self.demanager_id if api == "demanager" else self.notebook_id,
+            "MODELARTS_API": api,
+        }
+        return {**variables, **self._login(auth)}
+
+    def _login(self, auth: str) -> dict[str, str]:
+        if auth == "token":
+            return {"MODELARTS_AUTH_TOKEN": self.auth_token}
+        if auth == "keys":
+            return {"HUAWEICLOUD_SDK_AK": self.ak, "HUAWEICLOUD_SDK_SK": self.sk}
+        return {
+            "HUAWEICLOUD_SDK_AK": self.temporary_ak,
+            "HUAWEICLOUD_SDK_SK": self.temporary_sk,
+            "HUAWEICLOUD_SDK_SECURITY_TOKEN": self.security_token,
+        }
+
+    def advance(self, by: timedelta) -> None:
+        """Move the server's clock."""
+        with self.world.lock:
+            self.world.clock.advance(by)
+
+    def fault(  # noqa: PLR0913 - each is a filter of its own, by keyword
+        self,
+        name: str,
+        *,
+        arg: object = None,
+        times: int | None = None,
+        methods: Iterable[str] = (),
+        path: str = "",
+        skip: int = 0,
+    ) -> None:
+        """Put a fault in force; see `faults.KINDS` and `faults.Fault`."""
+        made = make(name, arg=arg, times=times, methods=methods, path=path, skip=skip)
+        with self.world.lock:
+            self.world.faults.add(made)
+
+    def clear_faults(self) -> None:
+        """Take all faults back."""
+        with self.world.lock:
+            self.world.faults.clear()
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        """What the APIs were asked, oldest first; control routes are not among it."""
+        with self.world.lock:
+            return [dict(entry) for entry in self.world.log]
+
+    def clear_requests(self) -> None:
+        """Forget what was asked."""
+        with self.world.lock:
+            self.world.log.clear()
+
+    def state(self) -> dict[str, Any]:
+        """Return what `GET /emulator/state` returns."""
+        return control.state(self.world)
+
+    def set_instance(self, instance_id: str | None = None, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - checked by name
+        """Set fields of an instance; see `control.set_instance`."""
+        return control.set_instance(self.world, instance_id=instance_id, **fields)
+
+    def add_instance(self, api: str | None = None, **how: Any) -> str:  # noqa: ANN401 - the keywords of World.add
+        """Make one more RUNNING instance and return its id; see `World.add`."""
+        with self.world.lock:
+            return self.world.add(api or self.world.options.api, **how)

@@ -1,0 +1,113 @@
+"""The answers of the current API, field by field."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from modelarts_magics.emulator import checks, errors
+from modelarts_magics.emulator.clock import to_ms
+from modelarts_magics.emulator.errors import ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelarts_magics.emulator.auth import Call
+    from modelarts_magics.emulator.notebooks import Notebook
+    from modelarts_magics.emulator.options import Options
+
+JUPYTER_TOKEN = "FAKE-JUPYTER-TOKEN-OF-THE-LOCAL-EMULATOR"  # noqa: S105 - made up, and says so
+PAGE_SIZE = 10
+
+_IMAGE = {
+    "id": "e1a07296-0000-4000-8000-000000000000",
+    "name": "notebook2.0-mul-kernel-cpu",
+    "swr_path": "swr.example.com/atelier/notebook2.0-mul-kernel-cpu:emulator",
+    "tag": "emulator",
+    "type": "BUILD_IN",
+    "service_type": "UNKNOWN",
+}
+
+
+def lease(notebook: Notebook, *, now: datetime, options: Options) -> dict[str, Any]:
+    """Return the lease.
+
+    Source: the page "Obtaining the Available Duration"; `type` is absent, or in small letters,
+    in some published answers.
+    """
+    del now  # a lease says since when, not how much is left
+    found = notebook.lease
+    wire: dict[str, Any] = {
+        "create_at": to_ms(found.create_at),
+        "duration": found.duration // timedelta(milliseconds=1),
+        "enable": found.enable,
+        "type": found.type.lower() if options.lease_type == "lower" else found.type,
+        "update_at": to_ms(found.update_at),
+    }
+    if options.lease_type == "absent":
+        del wire["type"]
+    return wire
+
+
+def show(notebook: Notebook, *, now: datetime, options: Options) -> dict[str, Any]:
+    """Return one notebook, with its lease and, as the cloud does, its Jupyter secret.
+
+    Source: the page "Querying Details of a Notebook Instance".
+    """
+    url = f"https://authoring-modelarts.example.com/{notebook.id}/lab"
+    return {
+        "id": notebook.id,
+        "name": notebook.name,
+        "description": notebook.description,
+        "status": notebook.status,
+        "feature": "NOTEBOOK",
+        "flavor": "modelarts.vm.cpu.2u",
+        "image": dict(_IMAGE),
+        "lease": lease(notebook, now=now, options=options),
+        "token": JUPYTER_TOKEN,
+        "url": url,
+        "endpoints": [{"dev_service": "NOTEBOOK", "service": "NOTEBOOK", "uri": url}],
+        "volume": {"category": "EFS", "ownership": "MANAGED", "mount_path": "/home/ma-user/work/"},
+        "workspace_id": "0",
+        "billing_items": ["COMPUTE"],
+        "create_at": to_ms(notebook.created_at),
+        "update_at": to_ms(notebook.updated_at),
+        "user_id": "fa4e0000fa4e0000fa4e0000fa4e0000",
+        "jupyter_version": "3.6.5",
+        "tags": [],
+    }
+
+
+def listing(
+    notebooks: Sequence[Notebook], call: Call, *, now: datetime, options: Options
+) -> dict[str, Any]:
+    """Return the page of notebooks that a query selects.
+
+    Source: the page "Querying Notebook Instances"; the name is matched in part.
+    """
+    query = checks.query_of(call.query)
+    bad = errors.BAD_PAYLOAD
+    offset = checks.query_integer(query, "offset", default=0, kind=bad, value=bad)
+    size = checks.query_integer(query, "limit", default=PAGE_SIZE, kind=bad, value=bad)
+    if not size:
+        raise ApiError(bad, "limit is above 0.")
+    found = [one for one in notebooks if _is_wanted(one, query)]
+    found.sort(key=lambda one: one.created_at, reverse=query.get("sort_dir") == "DESC")
+    data = [show(one, now=now, options=options) for one in found[offset : offset + size]]
+    return {
+        "current": offset // size,
+        "data": data,
+        "pages": -(-len(found) // size),
+        "size": len(data),
+        "total": len(found),
+    }
+
+
+def _is_wanted(notebook: Notebook, query: dict[str, str]) -> bool:
+    return (
+        query.get("status") in (None, "", notebook.status)
+        and query.get("id") in (None, "", notebook.id)
+        and query.get("name", "") in notebook.name
+        and query.get("feature") in (None, "", "NOTEBOOK")
+        and query.get("workspace_id") in (None, "", "0")
+    )

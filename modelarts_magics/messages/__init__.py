@@ -1,0 +1,165 @@
+"""Every sentence shown to a person, by code, in the person's language.
+
+Code elsewhere names a sentence by its code and gives it values; only this package turns
+the two into text. Values stay what they are (a ``timedelta``, an aware ``datetime``) until
+then, so that the same code and values can also cross to a browser and be worded there.
+"""
+
+from __future__ import annotations
+
+import os
+import string
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from modelarts_magics.messages import en
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LANGUAGES = ("en", "zh_CN")
+"""The languages that ship; `en` is complete by definition."""
+
+_chosen: str | None = None
+_zone: tzinfo | None = None
+_command = "%modelarts"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence not yet worded: its code and its values.
+
+    Attributes:
+        code: The key of the sentence in the catalogue.
+        values: What the sentence's places are filled with.
+    """
+
+    code: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return text(self.code, **self.values)
+
+
+def text(code: str, **values: object) -> str:
+    """Word the sentence `code` in the language in force.
+
+    Raises:
+        KeyError: No catalogue has the code; a mistake in this package, not of the person.
+    """
+    template = _catalogue().get(code) or en.TEXTS[code]
+    return _FORMATTER.vformat(template, (), {"cmd": _command, **values})
+
+
+def has(code: str) -> bool:
+    """Whether a sentence of that code exists."""
+    return code in en.TEXTS
+
+
+def use_language(tag: str | None) -> None:
+    """Choose the language of all later sentences: ``"en"``, ``"zh_CN"``, or None for the locale's.
+
+    An unknown tag falls back to English, so that a setting never takes the words away.
+    """
+    global _chosen  # noqa: PLW0603 - one person, one language: a process-wide choice by nature
+    _chosen = None if not tag else _normalise(tag)
+
+
+def language() -> str:
+    """The language in force: the one chosen, else the locale's, else English."""
+    return _chosen or _from_locale(os.environ)
+
+
+def use_command(prefix: str) -> None:
+    """Choose how a sentence writes a command to type: ``%modelarts`` or a terminal's words."""
+    global _command  # noqa: PLW0603 - as for the language
+    _command = prefix
+
+
+def use_zone(zone: tzinfo | None) -> None:
+    """Choose the time zone in which all later sentences name a moment; None: as it comes."""
+    global _zone  # noqa: PLW0603 - as for the language
+    _zone = zone
+
+
+def here(moment: datetime) -> datetime:
+    """The same moment in the zone that sentences use."""
+    return moment.astimezone(_zone) if _zone else moment
+
+
+def span(duration: timedelta) -> str:
+    """An exact duration in words: ``1 h 30 min``, ``24 h``, ``1 h 5 s``."""
+    seconds = round(duration.total_seconds())
+    parts = (
+        (seconds // 3600, "unit.h"),
+        (seconds // 60 % 60, "unit.min"),
+        (seconds % 60, "unit.s"),
+    )
+    words = [text(unit, n=number) for number, unit in parts if number]
+    return " ".join(words) or text("unit.s", n=0)
+
+
+def argument(duration: timedelta) -> str:
+    """A duration as a command takes it: ``2h30m``."""
+    seconds = round(duration.total_seconds())
+    parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
+    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
+
+
+def left(remaining: timedelta) -> str:
+    """A time that runs down, as fine as it matters: seconds only in the last ten minutes."""
+    seconds = max(0, int(remaining.total_seconds()))
+    fine = seconds if seconds < 600 else seconds - seconds % 60  # noqa: PLR2004 - ten minutes
+    return span(timedelta(seconds=fine))
+
+
+def when(moment: datetime) -> str:
+    """A point in time that is still true tomorrow: ``2026-11-23 18:04 +08:00``."""
+    local = here(moment)
+    return f"{local:%Y-%m-%d %H:%M} {_offset(local)}"
+
+
+def _offset(moment: datetime) -> str:
+    raw = moment.strftime("%z") or "+0000"
+    return f"{raw[:3]}:{raw[3:5]}"
+
+
+def clock(moment: datetime) -> str:
+    """The time of day alone, for what ticks: ``18:04``."""
+    return f"{here(moment):%H:%M}"
+
+
+class _Formatter(string.Formatter):
+    """`str.format` that knows spans and moments; ``:left``, ``:arg`` and ``:clock`` choose other forms."""
+
+    def format_field(self, value: Any, format_spec: str) -> Any:  # noqa: ANN401 - the base's signature
+        if isinstance(value, timedelta):
+            return {"left": left, "arg": argument}.get(format_spec, span)(value)
+        if isinstance(value, datetime):
+            return clock(value) if format_spec == "clock" else when(value)
+        if isinstance(value, Message):
+            return str(value)
+        return super().format_field(value, format_spec)
+
+
+_FORMATTER = _Formatter()
+
+
+def _normalise(tag: str) -> str:
+    return "zh_CN" if tag.lower().startswith("zh") else "en"
+
+
+def _from_locale(environ: Mapping[str, str]) -> str:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if environ.get(name):
+            return _normalise(environ[name])
+    return "en"
+
+
+def _catalogue() -> Mapping[str, str]:
+    if language() == "en":
+        return en.TEXTS
+    from modelarts_magics.messages import zh_cn  # noqa: PLC0415 - loaded by who reads it
+
+    return zh_cn.TEXTS

@@ -1,0 +1,193 @@
+"""From what a person asks of auto-stop to what is written, or to the reason why not. Pure.
+
+What a duration counts from is the API's own affair (`Capabilities.counts_from`); a plan always names
+the stop time that would result, so that no message has to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from modelarts_magics.errors import DurationError, RefusedError
+from modelarts_magics.models import AutoStopEdit, CountsFrom, Mode
+
+if TYPE_CHECKING:
+    from modelarts_magics.models import Capabilities, Instance
+
+SHORTEST_NOTICE = timedelta(minutes=5)
+"""An end closer than this is refused: it would stop the instance under the person's hands."""
+DEFAULT_DURATION = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person asks of auto-stop; None leaves that part as it is.
+
+    Attributes:
+        enabled: On or off.
+        duration: A run time, counted from where the API counts.
+        within: A run time from now.
+        until: The moment to stop at.
+        prompt: Whether to be reminded.
+        mode: By time or by low use.
+        insist: Try what the API does not document (turning auto-stop off).
+    """
+
+    enabled: bool | None = None
+    duration: timedelta | None = None
+    within: timedelta | None = None
+    until: datetime | None = None
+    prompt: bool | None = None
+    mode: Mode | None = None
+    insist: bool = False
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """What a plan depends on beside the wish.
+
+    Attributes:
+        instance: The instance as just read.
+        capabilities: What its API can do.
+        started_at: When this run started, if that is known.
+        last_duration: The run time that was last seen set, if one was.
+    """
+
+    instance: Instance
+    capabilities: Capabilities
+    started_at: datetime | None = None
+    last_duration: timedelta | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The cloud's time when it was asked."""
+        return self.instance.observed_at
+
+    @property
+    def base(self) -> datetime | None:
+        """What a duration in a request counts from; None where that is not known."""
+        if self.capabilities.counts_from is CountsFrom.NOW:
+            return self.now
+        return self.started_at if self.instance.running else None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to write, and when the run would end if it takes effect at once (None: not known)."""
+
+    edit: AutoStopEdit
+    stops_at: datetime | None = None
+
+
+def plan(wish: Wish, given: Circumstances) -> Plan:
+    """Decide what to write for a wish.
+
+    Raises:
+        DurationError: A duration outside the API's bounds.
+        RefusedError: The end would be past, too soon or beyond what is possible, or is not computable.
+    """
+    prompt = _prompt(wish, given)
+    if wish.enabled is False:
+        return _off(wish, given, prompt)
+    if wish.mode is Mode.IDLE:
+        return _idle(given, prompt)
+    if wish.until is not None or wish.within is not None:
+        until = wish.until or given.now + (wish.within or timedelta(0))
+        return _end_at(until, given, prompt)
+    if wish.duration is not None:
+        return _of_duration(wish.duration, given, prompt)
+    if wish.enabled:
+        last = given.instance.auto_stop.duration or given.last_duration or DEFAULT_DURATION
+        return _of_duration(last, given, prompt)
+    return _keep(given, prompt)
+
+
+def shift(by: timedelta, given: Circumstances) -> Plan:
+    """Decide what to write to move the end of this run by a positive or negative duration.
+
+    Raises:
+        RefusedError: There is no end to move, or it would leave the bounds.
+    """
+    instance = given.instance
+    stop = instance.auto_stop
+    if not instance.running:
+        raise RefusedError("refuse.not_running", status=instance.status.value)
+    if not stop.enabled:
+        raise RefusedError("refuse.off")
+    if stop.mode is Mode.IDLE:
+        raise RefusedError("refuse.idle")
+    if stop.stops_at is None:
+        raise RefusedError("refuse.unknown_end")
+    return _end_at(stop.stops_at + by, given, stop.prompt)
+
+
+def _prompt(wish: Wish, given: Circumstances) -> bool | None:
+    if wish.prompt is None:
+        return given.instance.auto_stop.prompt
+    if not given.capabilities.prompt:
+        raise RefusedError("refuse.no_prompt")
+    return wish.prompt
+
+
+def _off(wish: Wish, given: Circumstances, prompt: bool | None) -> Plan:
+    if not (given.capabilities.off or wish.insist):
+        raise RefusedError(
+            "refuse.no_off", longest=given.capabilities.longest, idle=given.capabilities.idle
+        )
+    return Plan(AutoStopEdit(enabled=False, prompt=prompt))
+
+
+def _idle(given: Circumstances, prompt: bool | None) -> Plan:
+    if not given.capabilities.idle:
+        raise RefusedError("refuse.no_idle")
+    duration = given.capabilities.shortest
+    return Plan(AutoStopEdit(enabled=True, mode=Mode.IDLE, duration=duration, prompt=prompt))
+
+
+def _keep(given: Circumstances, prompt: bool | None) -> Plan:
+    """Everything as it is; only the wish to be reminded may differ."""
+    stop = given.instance.auto_stop
+    duration = stop.duration if stop.enabled else None
+    if stop.enabled and duration is None:
+        raise RefusedError("refuse.no_duration")
+    edit = AutoStopEdit(enabled=stop.enabled, mode=stop.mode, duration=duration, prompt=prompt)
+    return Plan(edit, stop.stops_at)
+
+
+def _of_duration(duration: timedelta, given: Circumstances, prompt: bool | None) -> Plan:
+    able = given.capabilities
+    if not able.shortest <= duration <= able.longest:
+        raise DurationError(
+            "duration.bounds", duration=duration, shortest=able.shortest, longest=able.longest
+        )
+    end = given.base + duration if given.base and given.instance.running else None
+    if end and end - given.now < SHORTEST_NOTICE:
+        code = "refuse.past" if end <= given.now else "refuse.too_soon"
+        raise RefusedError(code, duration=duration, end=end, left=end - given.now)
+    return Plan(AutoStopEdit(enabled=True, duration=duration, prompt=prompt), end)
+
+
+def _end_at(end: datetime, given: Circumstances, prompt: bool | None) -> Plan:
+    instance, able = given.instance, given.capabilities
+    if not instance.running:
+        raise RefusedError("refuse.not_running", status=instance.status.value)
+    if end <= given.now:
+        raise RefusedError("refuse.end_past", end=end)
+    if given.base is None:
+        raise RefusedError("refuse.no_start", longest=able.longest)
+    duration = _whole_seconds(end - given.base)
+    if duration > able.longest:
+        raise RefusedError("refuse.too_late", end=end, latest=given.base + able.longest)
+    earliest = max(given.base + able.shortest, given.now + SHORTEST_NOTICE)
+    if duration < able.shortest or end - given.now < SHORTEST_NOTICE:
+        raise RefusedError(
+            "refuse.too_early", end=end, earliest=earliest, left=earliest - given.now
+        )
+    return Plan(AutoStopEdit(enabled=True, duration=duration, prompt=prompt), end)
+
+
+def _whole_seconds(duration: timedelta) -> timedelta:
+    return timedelta(seconds=round(duration / SECOND))

@@ -1,0 +1,275 @@
+"""A session with one instance: read, change, read back.
+
+The one place where settings, credentials and API meet. Every write takes the same way: lock, read,
+decide, send, read back, compare; so it always knows what it changed and what the cloud made of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Callable
+
+from modelarts_magics import description as descriptions
+from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
+from modelarts_magics.durations import parse_duration
+from modelarts_magics.effects import effect_of
+from modelarts_magics.errors import (
+    BadAnswerError,
+    InputError,
+    ModelArtsError,
+    RejectedValueError,
+    ServerError,
+    UnreachableError,
+    UnsettledError,
+)
+from modelarts_magics.messages import Message
+from modelarts_magics.models import Change, Edit, Effect, Instance
+from modelarts_magics.planning import Circumstances, Plan, Wish, plan, shift
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelarts_magics.api.backend import Backend
+    from modelarts_magics.memory import Memory
+    from modelarts_magics.models import Capabilities
+
+WRITE_SHARE = 0.6
+"""The part of the total time-out that a write may use, so that some is left to read back."""
+SECOND_LOOK = 1.0
+"""Seconds to wait before looking again, where the cloud does not show a change yet."""
+
+
+def _ignore(_notice: Message) -> None:
+    """Say nothing; for who has nobody to tell."""
+
+
+class Session:
+    """One instance, read and changed through whichever API it has.
+
+    Args:
+        backend: The API, bound to the instance.
+        memory: What is known of the instance between calls and between processes.
+        total_timeout: Seconds that any one call may take, all included.
+        clock: Time, for tests.
+        notice: Told what a person should know before a write is sent.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        memory: Memory,
+        total_timeout: float = 30.0,
+        clock: Clock = SYSTEM_CLOCK,
+        notice: Callable[[Message], None] = _ignore,
+    ) -> None:
+        self._backend = backend
+        self._memory = memory
+        self._total = total_timeout
+        self._clock = clock
+        self.notice = notice
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the instance's API can do."""
+        return self._backend.capabilities
+
+    def refresh(self) -> Instance:
+        """Ask the cloud for the instance.
+
+        Raises:
+            ModelArtsError: The cloud could not be asked; the kinds are in `modelarts_magics.errors`.
+        """
+        return self._read(Deadline(self._total, clock=self._clock))
+
+    def status(self, *, max_age: timedelta) -> Instance:
+        """The instance as known here, asked anew only if nobody on this machine did within `max_age`."""
+        known = self._memory.recall(max_age=max_age)
+        if known is not None:
+            return known
+        with self._alone() as deadline:
+            return self._memory.recall(max_age=max_age) or self._read(deadline)
+
+    def last_known(self) -> Instance | None:
+        """The instance as last seen by any process of this machine, without asking; None if never."""
+        return self._memory.recall(max_age=timedelta.max)
+
+    def describe(self, text: str, *, full_width: bool = False) -> Change:
+        """Set the description; auto-stop stays as it is.
+
+        Args:
+            text: At most 512 characters, none of ``& < > " ' /``.
+            full_width: Write forbidden characters in their full-width form instead of refusing them.
+
+        Raises:
+            DescriptionError: The text is not allowed; nothing was sent.
+        """
+        checked = descriptions.check(descriptions.full_width(text) if full_width else text)
+        return self._change("describe", lambda _: (Edit(description=checked), None))
+
+    def set_auto_stop(self, wish: Wish) -> Change:
+        """Set auto-stop; the description stays as it is, and so does all that the wish leaves open.
+
+        Raises:
+            DurationError, RefusedError: The wish makes no sense; nothing was sent.
+        """
+        return self.update(auto_stop=wish, action="auto-stop")
+
+    def update(
+        self,
+        *,
+        description: str | None = None,
+        auto_stop: Wish | None = None,
+        action: str = "update",
+    ) -> Change:
+        """Set the description and auto-stop in one go; what is None stays as it is."""
+        if description is not None:
+            descriptions.check(description)
+
+        def decide(before: Instance) -> tuple[Edit, datetime | None]:
+            planned = plan(auto_stop, self._circumstances(before)) if auto_stop else None
+            return Edit(description, planned.edit if planned else None), _end(planned)
+
+        return self._change(action, decide)
+
+    def extend(self, by: timedelta | str = timedelta(hours=1)) -> Change:
+        """Let this run end later.
+
+        Args:
+            by: How much later; a timedelta or text as ``"90m"``.
+
+        Raises:
+            RefusedError: There is no end to move, or it would leave the API's bounds; nothing was sent.
+        """
+        return self._shift("extend", _positive(by), 1)
+
+    def shorten(self, by: timedelta | str = timedelta(hours=1)) -> Change:
+        """Let this run end earlier; arguments and errors as for `extend`."""
+        return self._shift("shorten", _positive(by), -1)
+
+    def close(self) -> None:
+        """Close the connections to the cloud."""
+        self._backend.close()
+
+    def _shift(self, action: str, by: timedelta, sign: int) -> Change:
+        def decide(before: Instance) -> tuple[Edit, datetime | None]:
+            planned = shift(sign * by, self._circumstances(before))
+            return Edit(auto_stop=planned.edit), planned.stops_at
+
+        return self._change(action, decide)
+
+    def _change(
+        self, action: str, decide: Callable[[Instance], tuple[Edit, datetime | None]]
+    ) -> Change:
+        with self._alone() as deadline:
+            before = self._read(deadline)
+            edit, expected = decide(before)
+            change = Change(before, None, Effect.UNCONFIRMED, edit, action, expected)
+            self._warn(change)
+            return self._settle(change, deadline)
+
+    def _settle(self, change: Change, deadline: Deadline) -> Change:
+        """Send the edit and find out what became of it."""
+        failed = self._send(change, deadline)
+        try:
+            settled = self._read_back(change, deadline, patient=failed is None)
+            if failed and settled.effect is Effect.UNCONFIRMED:
+                failed = self._send(change, deadline)
+                settled = self._read_back(change, deadline, patient=True)
+        except ModelArtsError as error:
+            if failed:
+                raise UnsettledError("unsettled.unread", cause=failed) from None
+            return replace(change, problem=error)
+        if failed and settled.effect is Effect.UNCONFIRMED:
+            raise UnsettledError("unsettled.not_applied", cause=failed, **_facts(settled)) from None
+        self._memory.learn(settled)
+        return settled
+
+    def _send(self, change: Change, deadline: Deadline) -> ModelArtsError | None:
+        """Write; return the failure that leaves the outcome open, raise one that does not."""
+        share = Deadline(max(0.1, min(deadline.left, self._total * WRITE_SHARE)), clock=self._clock)
+        try:
+            self._backend.write(change.before, change.edit, deadline=share)
+        except (ServerError, BadAnswerError) as error:
+            return error
+        except UnreachableError as error:
+            if error.sent:
+                return error
+            raise
+        except RejectedValueError as error:
+            raise _about_stored_description(error, change) from None
+        return None
+
+    def _read_back(self, change: Change, deadline: Deadline, *, patient: bool) -> Change:
+        settled = self._compare(change, self._read(deadline))
+        if settled.effect is Effect.UNCONFIRMED and patient and deadline.left > SECOND_LOOK:
+            self._clock.sleep(SECOND_LOOK)
+            settled = self._compare(change, self._read(deadline))
+        return settled
+
+    def _compare(self, change: Change, after: Instance) -> Change:
+        effect = effect_of(
+            change.before,
+            after,
+            change.edit,
+            expected=change.expected_stop,
+            capabilities=self.capabilities,
+        )
+        return replace(change, after=after, effect=effect)
+
+    def _warn(self, change: Change) -> None:
+        """Say before writing what is known of this cloud: that a run does not follow a new duration."""
+        stop = change.before.auto_stop
+        edit = change.edit.auto_stop
+        if edit is None or not change.before.running or not self._memory.waits_for_next_start:
+            return
+        if edit.enabled and stop.stops_at and edit.duration != stop.duration:
+            self.notice(Message("notice.next_start", {"end": stop.stops_at}))
+
+    def _circumstances(self, before: Instance) -> Circumstances:
+        return Circumstances(
+            before, self.capabilities, self._memory.started_at, self._memory.last_duration
+        )
+
+    def _read(self, deadline: Deadline) -> Instance:
+        instance = self._backend.read(deadline=deadline)
+        self._memory.remember(instance)
+        return instance
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[Deadline]:
+        """Exclude the other processes of this machine, for one call's time."""
+        deadline = Deadline(self._total, clock=self._clock)
+        with self._memory.lock(deadline=deadline, clock=self._clock):
+            yield deadline
+
+
+def _end(planned: Plan | None) -> datetime | None:
+    return planned.stops_at if planned else None
+
+
+def _positive(by: timedelta | str) -> timedelta:
+    duration = parse_duration(by) if isinstance(by, str) else by
+    if duration <= timedelta(0):
+        raise InputError("duration.not_positive", text=str(by))
+    return duration
+
+
+def _facts(change: Change) -> dict[str, Any]:
+    after = change.after or change.before
+    return {
+        "description": after.description,
+        "stop": Message("fact.stop", {"stop": after.auto_stop}),
+    }
+
+
+def _about_stored_description(error: RejectedValueError, change: Change) -> ModelArtsError:
+    """A refused character in a description that nobody entered now is about the stored one."""
+    found = descriptions.offence(change.before.description)
+    if not error.code.endswith(".6334") or change.edit.description is not None or found is None:
+        return error
+    position, character = found
+    values = {**error.values, "position": position, "character": character}
+    return RejectedValueError("cloud.stored_description", **values)

@@ -1,0 +1,160 @@
+"""What was last known of one instance, on local disk, shared by every process of this machine.
+
+One small JSON file for each endpoint, project and instance, mode 0600, replaced atomically and
+written only when something changed; beside it a lock file that makes a read-change-read-back of one
+process exclude those of the others. Where the folder cannot be written everything still works, alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from modelarts_magics.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelarts_magics.clock import Clock, Deadline
+
+VERSION = 1
+_POLL = 0.02
+"""Seconds between two tries for the lock: `flock` can wait, but neither time out nor be interrupted."""
+
+
+class Store:
+    """The file of one instance.
+
+    Args:
+        folder: Where the files are; made when first written.
+        key: What the file is about, as endpoint, project id and instance id.
+    """
+
+    def __init__(self, folder: Path, *, key: tuple[str, str, str]) -> None:
+        digest = hashlib.sha256("\n".join(key).encode()).hexdigest()[:16]
+        self.path = folder / f"{digest}.json"
+        self._lock_path = folder / f"{digest}.lock"
+        self._seen: tuple[int, int, int] | None = None
+        self._data: dict[str, Any] = {}
+
+    def load(self) -> dict[str, Any]:
+        """What was last saved; empty if nothing was, or it cannot be read."""
+        stamp = self._stamp()
+        if stamp != self._seen:
+            data = {} if stamp is None else _read(self.path)
+            if data != self._data:  # the same object as long as it says the same
+                self._data = data
+            self._seen = stamp
+        return self._data
+
+    def save(self, data: dict[str, Any]) -> bool:
+        """Replace what is saved, unless it is the same already.
+
+        Returns:
+            Whether it is on disk now; False where the folder cannot be written.
+        """
+        if data == self.load():
+            return True
+        try:
+            self._replace(json.dumps({"version": VERSION, **data}, ensure_ascii=False))
+        except OSError:
+            return False
+        self._data, self._seen = data, self._stamp()
+        return True
+
+    def touch(self) -> None:
+        """Note that what is saved was confirmed just now."""
+        with contextlib.suppress(OSError):
+            os.utime(self.path)
+            self._seen = self._stamp()
+
+    def age(self, now: datetime) -> timedelta | None:
+        """How long ago what is saved was last confirmed; None if nothing is saved."""
+        stamp = self._stamp()
+        return None if stamp is None else now - datetime.fromtimestamp(stamp[1] / 1e9, timezone.utc)
+
+    @contextlib.contextmanager
+    def lock(self, *, deadline: Deadline, clock: Clock) -> Iterator[None]:
+        """Exclude the other processes (and threads) that work on this instance.
+
+        Raises:
+            StoreError: Somebody else held the lock until the deadline.
+        """
+        try:
+            self._lock_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = self._lock_path.open("a+b")
+        except OSError:  # no folder to write to: this process works alone
+            yield
+            return
+        with handle:
+            while not _try_lock(handle):
+                if deadline.left <= 0:
+                    raise StoreError("store.locked", path=str(self._lock_path))
+                clock.sleep(_POLL)
+            try:
+                yield
+            finally:
+                _unlock(handle)
+
+    def _replace(self, text: str) -> None:
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.stem)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+                handle.write(text)
+            Path(name).replace(self.path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            stat = self.path.stat()
+        except OSError:
+            return None
+        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(data, dict) or data.pop("version", None) != VERSION:
+        return {}
+    return data
+
+
+if os.name == "nt":
+    import msvcrt
+
+    def _try_lock(handle: IO[bytes]) -> bool:
+        handle.seek(0)
+        try:
+            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(handle: IO[bytes]) -> None:
+        handle.seek(0)
+        msvcrt.locking(handle.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(handle: IO[bytes]) -> bool:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def _unlock(handle: IO[bytes]) -> None:
+        fcntl.flock(handle, fcntl.LOCK_UN)
