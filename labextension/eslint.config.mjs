@@ -37,7 +37,14 @@ export default tseslint.config(
   {
     // A describe() block is as long as the behaviour it lists.
     files: ['test/**/*.ts'],
-    rules: { 'max-lines-per-function': 'off', 'max-lines': 'off', 'jupyter/no-untranslated-string': 'off' },
+    rules: {
+      'max-lines-per-function': 'off',
+      'max-lines': 'off',
+      'jupyter/no-untranslated-string': 'off',
+    },
   },
-  { files: ['scripts/*.mjs'], languageOptions: { globals: { process: 'readonly' } } },
+  {
+    files: ['scripts/*.mjs'],
+    languageOptions: { globals: { process: 'readonly', URL: 'readonly' } },
+  },
 );

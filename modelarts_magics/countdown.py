@@ -82,3 +82,22 @@ def _run_down(remaining: timedelta) -> Countdown:
     if remaining <= URGENT:
         return Countdown(Phase.URGENT, whole)
     return Countdown(Phase.SOON if remaining <= SOON else Phase.CALM, whole)
+
+
+def stop_fact(instance: Instance) -> messages.Message:
+    """When and whether this run stops, as a sentence that stays true."""
+    stop = instance.auto_stop
+    if instance.status.stopped or instance.status.stopping:
+        return messages.Message("stop.ended", {"status": instance.status.value})
+    if not stop.enabled:
+        return messages.Message("stop.off")
+    if not instance.running:
+        return messages.Message("stop.not_running", {"status": instance.status.value})
+    if stop.mode is Mode.IDLE:
+        return messages.Message("stop.idle")
+    if stop.stops_at is None:
+        return messages.Message(f"stop.{stop.end_unknown.value if stop.end_unknown else 'missing'}")
+    now = instance.observed_at
+    left = max(stop.stops_at - now, timedelta(0))
+    code = "stop.at" if messages.same_day(stop.stops_at, now) else "stop.at_other_day"
+    return messages.Message(code, {"end": stop.stops_at, "left": left, "now": now})

@@ -25,7 +25,7 @@ def offence(text: str) -> tuple[int, str] | None:
 
 def full_width(text: str) -> str:
     """The text with each forbidden character in its full-width form; the length stays."""
-    return text.translate(str.maketrans(FULL_WIDTH))
+    return text.translate({ord(plain): wide for plain, wide in FULL_WIDTH.items()})
 
 
 def check(text: str) -> str:
@@ -39,9 +39,11 @@ def check(text: str) -> str:
     found = offence(text)
     if found is None:
         return text
+    offer = full_width(text)
+    half = offence(offer)
+    if half:  # what has no full-width form either
+        raise DescriptionError("description.not_text", position=half[0])
     position, character = found
-    if character not in FULL_WIDTH:
-        raise DescriptionError("description.not_text", position=position)
     raise DescriptionError(
-        "description.character", position=position, character=character, offer=full_width(text)
+        "description.character", position=position, character=character, offer=offer
     )

@@ -16,6 +16,8 @@ from modelarts_magics.errors import ConfigurationError, DurationError
 
 UTC = timezone.utc
 DAY = timedelta(days=1)
+FIRST_YEAR, LAST_YEAR = 1970, 9998
+"""The years of a moment that can be written in any time zone: a calendar of ours ends in 9999."""
 
 _SECONDS = {
     **dict.fromkeys(("d", "day", "days", "天"), 86400),
@@ -26,7 +28,7 @@ _SECONDS = {
 _UNITS = "|".join(sorted(_SECONDS, key=len, reverse=True))
 _PART = re.compile(rf"\s*(\d{{1,9}}(?:\.\d{{1,9}})?)\s*({_UNITS})", re.ASCII | re.IGNORECASE)
 _CLOCK = re.compile(
-    r"(?:(?P<day>today|tomorrow|今天|明天|\d{4}-\d{1,2}-\d{1,2})[ T]?\s*)?"
+    r"(?:(?P<day>today|tomorrow|今天|明天|\d{4}-\d{1,2}-\d{1,2}(?=[ T]))[ T]?\s*)?"
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
     r"\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?",
     re.ASCII | re.IGNORECASE,
@@ -66,7 +68,8 @@ def _why_unreadable(written: str) -> str:
 def parse_clock(text: str, *, now: datetime, zone: tzinfo) -> datetime:
     """Read a clock time such as ``18:00``, ``18:00+08:00``, ``tomorrow 09:00`` or an ISO time.
 
-    A bare clock time is the next one: today if it is still to come, else tomorrow.
+    A bare clock time is the next one: today if it is still to come, else tomorrow. A time that a day
+    has twice, when the clocks go back, is the first that is still to come.
 
     Args:
         text: What was written.
@@ -83,29 +86,32 @@ def parse_clock(text: str, *, now: datetime, zone: tzinfo) -> datetime:
     match = _CLOCK.fullmatch(written)
     if not match:
         raise DurationError("clock.unreadable", text=written)
-    where = _offset(match["zone"]) if match["zone"] else zone
     day = (match["day"] or "").lower()
-    here = now.astimezone(where)
     try:
-        moment = _on_day(day, match, here).replace(tzinfo=where)
-        if not day and moment <= here:
-            moment = (moment.replace(tzinfo=None) + DAY).replace(tzinfo=where)
+        where = _offset(match["zone"]) if match["zone"] else zone
+        here = now.astimezone(where)
+        naive = _on_day(day, match, here)
+        days = (naive,) if day else (naive, naive + DAY)
     except (ValueError, OverflowError):
         raise DurationError("clock.unreadable", text=written) from None
+    both = [each.replace(tzinfo=where, fold=fold) for each in days for fold in (0, 1)]
+    moment = next((each for each in both if each.astimezone(UTC) > now), both[0])
     if _in_gap(moment):
         raise DurationError("clock.skipped", text=written, zone=str(where))
     return moment
 
 
 def _on_day(day: str, match: re.Match[str], here: datetime) -> datetime:
-    time = {unit: int(match[unit] or 0) for unit in ("hour", "minute", "second")}
+    hour, minute, second = (int(match[unit] or 0) for unit in ("hour", "minute", "second"))
     base = here.replace(tzinfo=None, microsecond=0, fold=0)
     if day in ("tomorrow", "明天"):
         base += DAY
     elif day and day[0].isdigit():
         year, month, date = (int(part) for part in day.split("-"))
+        if not FIRST_YEAR <= year <= LAST_YEAR:
+            raise ValueError(year)
         base = base.replace(year=year, month=month, day=date)
-    return base.replace(**time)
+    return base.replace(hour=hour, minute=minute, second=second)
 
 
 def _in_gap(moment: datetime) -> bool:
@@ -120,7 +126,7 @@ def _offset(written: str) -> timezone:
     sign = -1 if written[0] == "-" else 1
     hours, minutes = int(written[1:3]), int(written[-2:])
     if hours > 23 or minutes > 59:  # noqa: PLR2004 - the bounds of an ISO offset
-        raise DurationError("clock.unreadable", text=written)
+        raise ValueError(written)
     return timezone(sign * timedelta(hours=hours, minutes=minutes))
 
 
@@ -132,9 +138,9 @@ def parse_zone(name: str) -> tzinfo:
     """
     if not name:
         return _system_zone()
-    if re.fullmatch(r"[+-]\d{2}:\d{2}|Z", name, re.ASCII | re.IGNORECASE):
-        return _offset(name)
     try:
+        if re.fullmatch(r"[+-]\d{2}:\d{2}|Z", name, re.ASCII | re.IGNORECASE):
+            return _offset(name)
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ConfigurationError("config.timezone", value=name) from None
@@ -165,12 +171,15 @@ def moment_from_ms(milliseconds: int) -> datetime:
     """The moment, in UTC, of a timestamp in milliseconds since 1970.
 
     Raises:
-        ValueError: Not a moment that a calendar of ours can name.
+        ValueError: Not a moment that can be written in any time zone.
     """
     try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+        moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
     except (OverflowError, OSError):
         raise ValueError(milliseconds) from None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(milliseconds)
+    return moment
 
 
 def moment_to_ms(moment: datetime) -> int:

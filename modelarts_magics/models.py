@@ -295,6 +295,7 @@ class Change:
         after: The instance as read back; None if it could not be.
         effect: What became of the change.
         edit: What was sent.
+        capabilities: What the API can do, so that the words fit.
         action: The command's word: ``describe``, ``auto-stop``, ``extend``, ``shorten``, ``update``.
         expected_stop: When this run would end if the change took effect at once; None: not known.
         problem: Why the instance could not be read back, where `after` is None.
@@ -304,6 +305,7 @@ class Change:
     after: Instance | None
     effect: Effect
     edit: Edit
+    capabilities: Capabilities
     action: str = "update"
     expected_stop: datetime | None = None
     problem: ModelArtsError | None = None

@@ -7,9 +7,10 @@ the stop time that would result, so that no message has to.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
+from modelarts_magics.durations import UTC, parse_clock
 from modelarts_magics.errors import DurationError, RefusedError
 from modelarts_magics.models import AutoStopEdit, CountsFrom, Mode
 
@@ -31,6 +32,8 @@ class Wish:
         duration: A run time, counted from where the API counts.
         within: A run time from now.
         until: The moment to stop at.
+        at: The same as a person writes it, as ``18:00``; read by the cloud's clock, in `zone`.
+        zone: The zone of a time written without an offset; None for UTC.
         prompt: Whether to be reminded.
         mode: By time or by low use.
         insist: Try what the API does not document (turning auto-stop off).
@@ -40,6 +43,8 @@ class Wish:
     duration: timedelta | None = None
     within: timedelta | None = None
     until: datetime | None = None
+    at: str | None = None
+    zone: tzinfo | None = None
     prompt: bool | None = None
     mode: Mode | None = None
     insist: bool = False
@@ -94,9 +99,9 @@ def plan(wish: Wish, given: Circumstances) -> Plan:
         return _off(wish, given, prompt)
     if wish.mode is Mode.IDLE:
         return _idle(given, prompt)
-    if wish.until is not None or wish.within is not None:
-        until = wish.until or given.now + (wish.within or timedelta(0))
-        return _end_at(until, given, prompt)
+    end = _end_of(wish, given)
+    if end is not None:
+        return _end_at(end, given, prompt)
     if wish.duration is not None:
         return _of_duration(wish.duration, given, prompt)
     if wish.enabled:
@@ -122,6 +127,12 @@ def shift(by: timedelta, given: Circumstances) -> Plan:
     if stop.stops_at is None:
         raise RefusedError("refuse.unknown_end")
     return _end_at(stop.stops_at + by, given, stop.prompt)
+
+
+def _end_of(wish: Wish, given: Circumstances) -> datetime | None:
+    if wish.at is not None:
+        return parse_clock(wish.at, now=given.now, zone=wish.zone or UTC)
+    return given.now + wish.within if wish.within is not None else wish.until
 
 
 def _prompt(wish: Wish, given: Circumstances) -> bool | None:
@@ -190,4 +201,4 @@ def _end_at(end: datetime, given: Circumstances, prompt: bool | None) -> Plan:
 
 
 def _whole_seconds(duration: timedelta) -> timedelta:
-    return timedelta(seconds=round(duration / SECOND))
+    return timedelta(seconds=-(-duration // SECOND))

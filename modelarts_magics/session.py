@@ -76,6 +76,11 @@ class Session:
         """What the instance's API can do."""
         return self._backend.capabilities
 
+    @property
+    def skew(self) -> timedelta:
+        """How far the cloud's clock is ahead of the local one, as its last answer told."""
+        return self._backend.skew
+
     def refresh(self) -> Instance:
         """Ask the cloud for the instance.
 
@@ -166,7 +171,9 @@ class Session:
         with self._alone() as deadline:
             before = self._read(deadline)
             edit, expected = decide(before)
-            change = Change(before, None, Effect.UNCONFIRMED, edit, action, expected)
+            change = Change(
+                before, None, Effect.UNCONFIRMED, edit, self.capabilities, action, expected
+            )
             self._warn(change)
             return self._settle(change, deadline)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from typing import Any
 
     from modelarts_magics.clock import Deadline
@@ -19,6 +19,10 @@ class Backend(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What this generation can do."""
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the cloud's clock is ahead of the local one."""
 
     def read(self, *, deadline: Deadline) -> Instance:
         """Ask the cloud for the instance."""

@@ -62,6 +62,11 @@ class Demanager:
         self._transport = transport
         self._path = f"/v1/{quote(project_id)}/demanager/instances/{quote(instance_id)}"
 
+    @property
+    def skew(self) -> timedelta:
+        """How far the cloud's clock is ahead of the local one."""
+        return self._transport.skew
+
     def read(self, *, deadline: Deadline) -> Instance:
         """Ask the cloud for the instance (GET)."""
         answer = self._transport.request("GET", self._path, deadline=deadline)

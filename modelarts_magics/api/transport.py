@@ -30,6 +30,7 @@ from modelarts_magics.errors import (
     ThrottledError,
     UnreachableError,
 )
+from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -167,8 +168,8 @@ class Transport:
         if not (refused or unsent or (repeatable and passing)):
             return None
         backoff = FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-        asked = error.values.get("retry_after")
-        return max(backoff, float(asked)) if asked is not None else backoff
+        asked: float | None = error.values.get("retry_after")
+        return backoff if asked is None else max(backoff, asked)
 
     def _attempt(
         self,
@@ -302,7 +303,9 @@ class Transport:
         if isinstance(error, httpx.TimeoutException):
             return DeadlineError("unreachable.timeout", sent=sent, **self._where(deadline))
         code = "unreachable.broken" if sent else "unreachable.connect"
-        return UnreachableError(code, sent=sent, host=self._host, reason=_reason(error))
+        return UnreachableError(
+            code, sent=sent, host=self._host, reason=Message(f"reason.{_reason(error)}")
+        )
 
 
 def _exchange(client: httpx.Client, request: httpx.Request, deadline: Deadline) -> _Reply:

@@ -42,7 +42,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m modelarts_magics.emulator",
         description="A local ModelArts on 127.0.0.1: both APIs, fake credentials, nothing leaves.",
-        epilog="Faults: " + "; ".join(f"{name} ({kind.summary})" for name, kind in KINDS.items()),
+        epilog="\n".join(["faults:", *(f"  {name:20}{KINDS[name].summary}" for name in KINDS)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     plain = Options()
     made.add_argument("--port", type=int, default=0, help="0 for any free one")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, unquote_plus
 
 from modelarts_magics.emulator import errors
-from modelarts_magics.emulator.errors import ApiError
+from modelarts_magics.emulator.errors import ApiError, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,13 +107,23 @@ class Gate:
         self._credentials = credentials
         self._token_expires = token_expires
 
-    def check(self, call: Call, *, now: datetime) -> None:
-        """Raise `ApiError` unless the request proves who sent it."""
+    def check(self, call: Call, *, now: datetime, illegal: Refusal) -> None:
+        """Let the request pass if it proves who sent it.
+
+        Args:
+            call: The request.
+            now: The server's time.
+            illegal: What an unknown token gets; each API has its own code.
+
+        Raises:
+            ApiError: It does not.
+        """
         authorization = call.headers.get("authorization", "")
         if authorization:
             self._check_signed(call, authorization=authorization, now=now)
         else:
-            self._check_token(call.headers.get("x-auth-token", ""), now=now)
+            token = call.headers.get("x-auth-token", "")
+            self._check_token(token, now=now, illegal=illegal)
 
     def check_project(self, call: Call, *, project_id: str) -> None:
         """Raise `ApiError` unless path and header name the project of the credentials."""
@@ -121,11 +131,11 @@ class Gate:
         if named != {self._credentials.project_id}:
             raise ApiError(errors.WRONG_PROJECT)
 
-    def _check_token(self, token: str, *, now: datetime) -> None:
+    def _check_token(self, token: str, *, now: datetime, illegal: Refusal) -> None:
         if not token:
             raise ApiError(errors.NO_TOKEN)
         if not hmac.compare_digest(token.encode(), self._credentials.auth_token.encode()):
-            raise ApiError(errors.TOKEN_INVALID)
+            raise ApiError(illegal)
         if self._token_expires is not None and now >= self._token_expires:
             raise ApiError(errors.TOKEN_EXPIRED)
 

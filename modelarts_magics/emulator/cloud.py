@@ -148,7 +148,8 @@ class Cloud:
     def _do(self, call: Call, *, faults: frozenset[str]) -> Any:  # noqa: ANN401 - any JSON value
         world = self._world
         route, groups = _find_route(call)
-        world.gate.check(call, now=world.clock.now())
+        illegal = errors.TOKEN_ILLEGAL if route.api == "notebooks" else errors.TOKEN_INVALID
+        world.gate.check(call, now=world.clock.now(), illegal=illegal)
         if route.api == "iam":
             return route.show(world, call)
         world.gate.check_project(call, project_id=groups["project"])

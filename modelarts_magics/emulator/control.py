@@ -139,9 +139,9 @@ def _set_minutes_left(world: World, instance: AnyInstance, minutes: float | None
         instance.schedule()
         return
     instance.enable = minutes is not None
-    instance.stops_at = stops_at
-    if stops_at is not None:
-        instance.running_since = stops_at - instance.duration
+    if instance.status == "RUNNING":
+        instance.stops_at = stops_at
+        instance.running_since = now if stops_at is None else stops_at - instance.duration
 
 
 _SETTERS: dict[str, Callable[[World, AnyInstance, Any], None]] = {

@@ -36,6 +36,7 @@ class ApiError(Exception):
 NO_TOKEN = Refusal(401, "ModelArts.0201", "The request carries no token.")
 TOKEN_EXPIRED = Refusal(401, "ModelArts.0202", "The token has expired.")
 TOKEN_INVALID = Refusal(401, "ModelArts.0203", "The token is invalid.")
+TOKEN_ILLEGAL = Refusal(401, "ModelArts.6401", "The token is illegal.")
 BAD_SIGNATURE_HEADERS = Refusal(401, "APIGW.0301", "Incorrect IAM authentication information.")
 NOT_AUTHORISED = Refusal(403, "ModelArts.0108", "The user is not authorised.")
 BAD_KEYS = Refusal(403, "ModelArts.0206", "The AK or SK is invalid.")

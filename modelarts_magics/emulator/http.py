@@ -226,7 +226,7 @@ def log_entry(call: Call, *, faults: list[Fault], request_id: str) -> dict[str, 
     """Return what the log keeps of a request: no header, so no secret."""
     try:
         body = json.loads(call.body) if call.body else None
-    except ValueError:
+    except (ValueError, RecursionError):
         body = call.body.decode(errors="replace")
     signed = call.headers.get("authorization", "").startswith("SDK-HMAC-SHA256 ")
     token = bool(call.headers.get("x-auth-token"))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from modelarts_magics.emulator.control import ControlHandler
@@ -48,15 +49,30 @@ async def serving(world: World, *, port: int = 0) -> AsyncIterator[int]:
     Yields:
         The port.
     """
-    sockets = bind_sockets(port, address=HOST)
+    listener = _listener(port)
     server = HTTPServer(application(world), max_body_size=MAX_BODY)
-    server.add_sockets(sockets)
+    server.add_sockets([listener])
     try:
-        yield int(sockets[0].getsockname()[1])
+        yield int(listener.getsockname()[1])
     finally:
         server.stop()
         await server.close_all_connections()
         await _end_others()
+
+
+def _listener(port: int) -> socket.socket:
+    """Listen; tornado's own helper leaves a socket open where the port is taken."""
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if os.name != "nt":
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setblocking(False)
+        made.bind((HOST, port))
+        made.listen()
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 async def _end_others() -> None:

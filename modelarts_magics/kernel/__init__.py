@@ -1,0 +1,1 @@
+"""The half that lives in a kernel: magics, completion and widgets."""

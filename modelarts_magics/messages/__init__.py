@@ -88,6 +88,11 @@ def here(moment: datetime) -> datetime:
     return moment.astimezone(_zone) if _zone else moment
 
 
+def same_day(one: datetime, other: datetime) -> bool:
+    """Whether two moments share a date where the reader is."""
+    return here(one).date() == here(other).date()
+
+
 def span(duration: timedelta) -> str:
     """An exact duration in words: ``1 h 30 min``, ``24 h``, ``1 h 5 s``."""
     seconds = round(duration.total_seconds())

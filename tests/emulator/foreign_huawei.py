@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import Any, Callable
 
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.exceptions.exceptions import ClientRequestException
@@ -34,7 +34,7 @@ def client(endpoint: str, *, project_id: str, keys: list[str]) -> ModelArtsClien
     return builder.with_endpoints([endpoint]).build()
 
 
-def refusal(act: Any) -> list[Any]:
+def refusal(act: Callable[[], object]) -> list[Any]:
     """Return status, code and request id of the refusal that a call gets."""
     try:
         act()

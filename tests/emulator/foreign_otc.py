@@ -14,7 +14,7 @@ from keystoneauth1 import session, token_endpoint
 from otcextensions.sdk import register_single_service
 
 
-def seen(instance: Any) -> dict[str, Any]:
+def seen(instance: Any) -> dict[str, Any]:  # noqa: ANN401 - the SDK is untyped
     """Return what the SDK understood of an instance."""
     stop = instance.spec.auto_stop if instance.spec else None
     return {
@@ -30,7 +30,7 @@ def seen(instance: Any) -> dict[str, Any]:
     }
 
 
-def service(endpoint: str, *, project_id: str, token: str) -> Any:
+def service(endpoint: str, *, project_id: str, token: str) -> Any:  # noqa: ANN401 - untyped
     """Return the SDK's ModelArts service, pointed at the emulator."""
     auth = token_endpoint.Token(endpoint=f"{endpoint}/v1/{project_id}", token=token)
     connection = openstack.connection.Connection(

@@ -22,7 +22,7 @@ export type Stage = 'ready' | 'collecting' | 'sent' | 'waiting';
 /** What the buttons act on, as now known. */
 export interface Facts {
   readonly stopsAtMs: number | null;
-  /** A code of words.ts that says why nothing can be changed, else `null`. */
+  /** A code of sentences.ts that says why nothing can be changed, else `null`. */
   readonly blocked: string | null;
   readonly earliestMs: number | null;
   readonly latestMs: number | null;
@@ -44,7 +44,7 @@ export interface Note {
 export interface Flight extends ChangeRequest {
   readonly route: Route;
   readonly targetMs: number;
-  /** The bound that the clicks ran into, as a code of words.ts. */
+  /** The bound that the clicks ran into, as a code of sentences.ts. */
   readonly limit: string | null;
 }
 
@@ -71,248 +71,270 @@ const NO_FACTS: Facts = { stopsAtMs: null, blocked: 'unknown', earliestMs: null,
 
 /** The state machine behind **+1 h**, **−1 h** and the custom duration. */
 export class Actions {
-  private readonly options: ActionsOptions;
-  private facts: Facts = NO_FACTS;
-  private targetMs: number | null = null;
-  private limit: string | null = null;
-  private timer: number | null = null;
-  private readonly cancelled = new Map<string, Flight>();
-  private disposed = false;
-  private current: Stage = 'ready';
-  private said: Note | null = null;
-  private sent: Flight | null = null;
+  readonly #options: ActionsOptions;
+  #facts: Facts = NO_FACTS;
+  #targetMs: number | null = null;
+  #limit: string | null = null;
+  #timer: number | null = null;
+  readonly #cancelled = new Map<string, Flight>();
+  #disposed = false;
+  #current: Stage = 'ready';
+  #said: Note | null = null;
+  #sent: Flight | null = null;
 
   constructor(options: ActionsOptions) {
-    this.options = options;
+    this.#options = options;
   }
 
   /** Where the last click is. */
   get stage(): Stage {
-    return this.current;
+    return this.#current;
   }
 
   /** What there is to say about the last click. */
   get note(): Note | null {
-    return this.said;
+    return this.#said;
   }
 
   /** The request on its way, if any. */
   get flight(): Flight | null {
-    return this.sent;
+    return this.#sent;
   }
 
   /** The stop time to show: the one asked for, until it is refused or has to wait. */
   get shownStopMs(): number | null {
-    return this.current === 'waiting' ? this.facts.stopsAtMs : this.targetMs ?? this.facts.stopsAtMs;
+    return this.#current === 'waiting'
+      ? this.#facts.stopsAtMs
+      : (this.#targetMs ?? this.#facts.stopsAtMs);
   }
 
-  /** Why a change in this direction cannot be asked for now, as a code of words.ts, else `null`. */
+  /** Why a change in this direction cannot be asked for now, as a code of sentences.ts, else `null`. */
   blocked(seconds: number): string | null {
-    const { blocked, stopsAtMs, earliestMs, latestMs } = this.facts;
+    const { blocked, stopsAtMs } = this.#facts;
     if (blocked !== null || stopsAtMs === null) {
       return blocked ?? 'unknown';
     }
-    if (this.current === 'waiting') {
-      return 'waiting';
-    }
-    const from = this.targetMs ?? stopsAtMs;
-    if (seconds > 0) {
-      return latestMs !== null && from > latestMs - AT_BOUND_MS ? 'at-latest' : null;
-    }
-    return earliestMs !== null && from < earliestMs + AT_BOUND_MS ? 'at-earliest' : null;
+    return this.#current === 'waiting' ? 'waiting' : this.#atBound(seconds, stopsAtMs);
   }
 
   /** One click, by so many seconds (negative: sooner). */
   click(seconds: number): void {
     const reason = this.blocked(seconds);
     if (reason !== null) {
-      this.say(this.plain('info', reason));
+      this.#say(this.#plain('info', reason));
       return;
     }
-    const from = this.targetMs ?? this.facts.stopsAtMs ?? 0;
-    this.targetMs = this.clamp(from + seconds * 1000);
-    this.said = this.limit === null ? null : this.plain('info', this.limit);
-    if (this.sent === null) {
-      this.collect();
+    const from = this.#targetMs ?? this.#facts.stopsAtMs ?? 0;
+    this.#targetMs = this.#clamp(from + seconds * 1000);
+    this.#said = this.#limit === null ? null : this.#plain('info', this.#limit);
+    if (this.#sent === null) {
+      this.#collect();
     }
-    this.options.onChange();
+    this.#options.onChange();
   }
 
   /** Take back a click that was not carried out yet, as far as that can be known. */
   cancel(): void {
-    const flight = this.sent;
+    const flight = this.#sent;
     if (flight !== null) {
-      this.cancelled.set(flight.id, flight);
-      this.settle(this.plain('info', 'cancel-sent'));
-      this.options.withdraw(flight.id, flight.route);
-    } else if (this.current === 'collecting') {
-      this.settle(this.plain('info', 'cancelled'));
+      this.#cancelled.set(flight.id, flight);
+      this.#settle(this.#plain('info', 'cancel-sent'));
+      this.#options.withdraw(flight.id, flight.route);
+    } else if (this.#current === 'collecting') {
+      this.#settle(this.#plain('info', 'cancelled'));
     }
   }
 
   /** The outcome of a request. Call {@link update} with the state it brought before this. */
   answer(id: string, answer: Answer): void {
-    const cancelled = this.cancelled.get(id);
-    if (this.disposed) {
+    const cancelled = this.#cancelled.get(id);
+    if (this.#disposed) {
       return;
     }
     if (cancelled) {
-      this.cancelled.delete(id);
-      this.answerLate(cancelled, answer);
-    } else if (this.sent?.id === id) {
-      this.answerFlight(this.sent, answer);
+      this.#cancelled.delete(id);
+      this.#answerLate(cancelled, answer);
+    } else if (this.#sent?.id === id) {
+      this.#answerFlight(this.#sent, answer);
     }
   }
 
   /** The state as now known. A click not yet sent is dropped when it was made on another one. */
   update(facts: Facts): void {
-    const moved = facts.stopsAtMs !== this.facts.stopsAtMs;
-    this.facts = facts;
-    if (this.current === 'collecting' && (moved || facts.blocked !== null)) {
-      this.settle(this.plain('bad', facts.blocked ?? 'changed'));
-    } else if (moved && this.current === 'ready' && this.said?.stopsAtMs !== facts.stopsAtMs) {
-      this.said = null;
+    const moved = facts.stopsAtMs !== this.#facts.stopsAtMs;
+    this.#facts = facts;
+    const lost = this.#lost(moved);
+    if (lost !== null) {
+      this.#settle(this.#plain('bad', lost));
+    } else if (moved && this.#current === 'ready' && this.#said?.stopsAtMs !== facts.stopsAtMs) {
+      this.#said = null;
     }
   }
 
   /** Say something that is not about a request, such as a duration that cannot be read. */
   complain(code: string): void {
-    this.say(this.plain('bad', code));
+    this.#say(this.#plain('bad', code));
   }
 
   /** Send what was clicked and not sent yet, then stop. Calling it twice is fine. */
   dispose(): void {
-    const unsent = !this.disposed && this.current === 'collecting';
-    this.disposed = true;
+    const unsent = !this.#disposed && this.#current === 'collecting';
+    this.#disposed = true;
     if (unsent) {
-      this.flush();
+      this.#flush();
     }
-    this.clear();
+    this.#clear();
   }
 
-  private collect(): void {
-    this.current = 'collecting';
-    this.later(COLLECT_MS, () => {
-      this.flush();
+  #atBound(seconds: number, stopsAtMs: number): string | null {
+    const { earliestMs, latestMs } = this.#facts;
+    const fromMs = this.#targetMs ?? stopsAtMs;
+    if (seconds > 0) {
+      return fromMs > (latestMs ?? Infinity) - AT_BOUND_MS ? 'at-latest' : null;
+    }
+    return fromMs < (earliestMs ?? -Infinity) + AT_BOUND_MS ? 'at-earliest' : null;
+  }
+
+  /** Why the click under way came to nothing, `null` while it did not. */
+  #lost(moved: boolean): string | null {
+    const { blocked } = this.#facts;
+    if (this.#current === 'collecting') {
+      return blocked ?? (moved ? 'changed' : null);
+    }
+    return blocked === 'no-kernel' && this.#sent?.route === 'kernel' ? blocked : null;
+  }
+
+  #collect(): void {
+    this.#current = 'collecting';
+    this.#later(COLLECT_MS, () => {
+      this.#flush();
     });
   }
 
-  private flush(): void {
-    const { stopsAtMs } = this.facts;
-    const targetMs = this.targetMs;
+  #flush(): void {
+    const { stopsAtMs } = this.#facts;
+    const targetMs = this.#targetMs;
     const seconds = Math.trunc(((targetMs ?? 0) - (stopsAtMs ?? 0)) / 1000);
     if (stopsAtMs === null || targetMs === null || seconds === 0) {
-      this.settle(null);
+      this.#settle(null);
       return;
     }
-    this.send(targetMs, {
-      id: this.options.newId(),
+    this.#send(targetMs, {
+      id: this.#options.newId(),
       action: seconds > 0 ? 'extend' : 'shorten',
       seconds: Math.abs(seconds),
       base_stops_at_ms: stopsAtMs,
     });
   }
 
-  private send(targetMs: number, request: ChangeRequest): void {
-    this.current = 'sent';
+  #send(targetMs: number, request: ChangeRequest): void {
+    this.#current = 'sent';
     // Set before asking: a page may answer within the call.
-    this.sent = { ...request, targetMs, route: 'page', limit: this.limit };
-    this.later(WAIT_MS, () => {
-      this.current = 'waiting';
-      this.options.onChange();
+    this.#sent = { ...request, targetMs, route: 'page', limit: this.#limit };
+    this.#later(WAIT_MS, () => {
+      this.#current = 'waiting';
+      this.#options.onChange();
     });
-    const route = this.options.ask(request);
+    const route = this.#options.ask(request);
     if (route === null) {
-      this.settle(this.plain('bad', 'no-kernel'));
-    } else if (this.sent?.id === request.id) {
-      this.sent = { ...this.sent, route };
+      this.#settle(this.#plain('bad', 'no-kernel'));
+    } else {
+      this.#tookBy(request.id, route);
     }
   }
 
-  private answerFlight(flight: Flight, answer: Answer): void {
-    const queuedMs = (this.targetMs ?? flight.targetMs) - flight.targetMs;
-    const { stopsAtMs } = this.facts;
-    this.settle(this.outcome(flight, answer));
+  /** Unless it was answered already, note who is to answer. */
+  #tookBy(id: string, route: Route): void {
+    if (this.#sent?.id === id) {
+      this.#sent = { ...this.#sent, route };
+    }
+  }
+
+  #answerFlight(flight: Flight, answer: Answer): void {
+    const queuedMs = (this.#targetMs ?? flight.targetMs) - flight.targetMs;
+    const { stopsAtMs } = this.#facts;
+    this.#settle(this.#outcome(flight, answer));
     if (answer.ok && answer.effect === 'now' && queuedMs !== 0 && stopsAtMs !== null) {
-      this.targetMs = this.clamp(stopsAtMs + queuedMs);
-      this.collect();
-      this.options.onChange();
+      this.#targetMs = this.#clamp(stopsAtMs + queuedMs);
+      this.#collect();
+      this.#options.onChange();
     }
   }
 
-  private answerLate(flight: Flight, answer: Answer): void {
-    const note = this.outcome(flight, answer);
-    this.say(answer.ok ? { ...note, codes: ['too-late', ...note.codes] } : note);
+  #answerLate(flight: Flight, answer: Answer): void {
+    const note = this.#outcome(flight, answer);
+    this.#say(answer.ok ? { ...note, codes: ['too-late', ...note.codes] } : note);
   }
 
-  private outcome(flight: Flight, answer: Answer): Note {
+  #outcome(flight: Flight, answer: Answer): Note {
     const effect = answer.ok ? answer.effect : null;
     return {
-      ...this.plain(effect === null ? 'bad' : TONES[effect]),
-      codes: effect === null ? [answer.code || 'failed'] : this.effectCodes(flight, answer, effect),
-      durationS: answer.values.duration_s,
-      previousDurationS: answer.values.previous_duration_s,
+      ...this.#plain(effect === null ? 'bad' : TONES[effect]),
+      codes:
+        effect === null ? [answer.code || 'failed'] : this.#effectCodes(flight, answer, effect),
+      durationS: answer.values.duration_s ?? null,
+      previousDurationS: answer.values.previous_duration_s ?? null,
       text: answer.text,
     };
   }
 
-  private effectCodes(flight: Flight, answer: Answer, effect: Effect): string[] {
+  #effectCodes(flight: Flight, answer: Answer, effect: Effect): string[] {
     if (effect === 'next-start') {
       return [`next-start-${flight.action}`];
     }
     const limit = answer.code || flight.limit;
     // Done, but the new stop time has not come: no sentence may name the old one.
-    const unread = effect === 'now' && this.facts.stopsAtMs === flight.base_stops_at_ms;
+    const unread = effect === 'now' && this.#facts.stopsAtMs === flight.base_stops_at_ms;
     return [...(limit ? [limit] : []), unread ? 'done' : effect];
   }
 
-  private plain(tone: Note['tone'], ...codes: string[]): Note {
-    const { stopsAtMs } = this.facts;
+  #plain(tone: Note['tone'], ...codes: string[]): Note {
+    const { stopsAtMs } = this.#facts;
     return { tone, codes, stopsAtMs, durationS: null, previousDurationS: null, text: '' };
   }
 
-  private clamp(targetMs: number): number {
-    const { earliestMs, latestMs } = this.facts;
-    this.limit = null;
+  #clamp(targetMs: number): number {
+    const { earliestMs, latestMs } = this.#facts;
+    this.#limit = null;
     if (latestMs !== null && targetMs > latestMs) {
-      this.limit = 'limited-latest';
+      this.#limit = 'at-latest';
       return latestMs;
     }
     if (earliestMs !== null && targetMs < earliestMs) {
-      this.limit = 'limited-earliest';
+      this.#limit = 'at-earliest';
       return earliestMs;
     }
     return targetMs;
   }
 
-  private settle(note: Note | null): void {
-    this.clear();
-    this.current = 'ready';
-    this.targetMs = null;
-    this.limit = null;
-    this.sent = null;
-    this.say(note);
+  #settle(note: Note | null): void {
+    this.#clear();
+    this.#current = 'ready';
+    this.#targetMs = null;
+    this.#limit = null;
+    this.#sent = null;
+    this.#say(note);
   }
 
-  private say(note: Note | null): void {
-    this.said = note;
-    if (!this.disposed) {
-      this.options.onChange();
+  #say(note: Note | null): void {
+    this.#said = note;
+    if (!this.#disposed) {
+      this.#options.onChange();
     }
   }
 
-  private later(delayMs: number, callback: () => void): void {
-    this.clear();
-    this.timer = this.options.timers.setTimeout(() => {
-      this.timer = null;
+  #later(delayMs: number, callback: () => void): void {
+    this.#clear();
+    this.#timer = this.#options.timers.setTimeout(() => {
+      this.#timer = null;
       callback();
     }, delayMs);
   }
 
-  private clear(): void {
-    if (this.timer !== null) {
-      this.options.timers.clearTimeout(this.timer);
-      this.timer = null;
+  #clear(): void {
+    if (this.#timer !== null) {
+      this.#options.timers.clearTimeout(this.#timer);
+      this.#timer = null;
     }
   }
 }

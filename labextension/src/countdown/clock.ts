@@ -31,42 +31,42 @@ const JUMP_MS = 5_000;
  * message arrived. The offset is never read from saved state, where "now" is stale.
  */
 export class ServerClock {
-  private readonly timers: Timers;
-  private offsetMs = 0;
-  private drift: number;
-  private syncedAt: number | null = null;
+  readonly #timers: Timers;
+  #offsetMs = 0;
+  #drift: number;
+  #syncedAt: number | null = null;
 
   constructor(timers: Timers) {
-    this.timers = timers;
-    this.drift = this.measureDrift();
+    this.#timers = timers;
+    this.#drift = this.#measureDrift();
   }
 
   /** Whether the offset comes from a fresh message and nothing shook the local clock since. */
   get checked(): boolean {
-    return this.syncedAt !== null;
+    return this.#syncedAt !== null;
   }
 
   /** Milliseconds since the offset was taken; `Infinity` when there is none to rely on. */
   get ageMs(): number {
-    return this.syncedAt === null ? Infinity : this.timers.monotonic() - this.syncedAt;
+    return this.#syncedAt === null ? Infinity : this.#timers.monotonic() - this.#syncedAt;
   }
 
   /** The server's time now, in milliseconds since 1970. */
   now(): number {
-    return this.timers.now() + this.offsetMs;
+    return this.#timers.now() + this.#offsetMs;
   }
 
   /** Take the offset from a message that has just arrived. */
   sync(serverNowMs: number): void {
-    this.offsetMs = Math.round(serverNowMs - this.timers.now());
-    this.drift = this.measureDrift();
-    this.syncedAt = this.timers.monotonic();
+    this.#offsetMs = Math.round(serverNowMs - this.#timers.now());
+    this.#drift = this.#measureDrift();
+    this.#syncedAt = this.#timers.monotonic();
   }
 
   /** Something was observed at this server time, so an unchecked clock cannot be behind it. */
   notBefore(serverMs: number): void {
     if (!this.checked && this.now() < serverMs) {
-      this.offsetMs = Math.round(serverMs - this.timers.now());
+      this.#offsetMs = Math.round(serverMs - this.#timers.now());
     }
   }
 
@@ -75,17 +75,17 @@ export class ServerClock {
    * that slept keeps its offset) but no longer counts as checked (one whose clock was set does not).
    */
   jumped(): boolean {
-    const drift = this.measureDrift();
-    if (Math.abs(drift - this.drift) <= JUMP_MS) {
+    const drift = this.#measureDrift();
+    if (Math.abs(drift - this.#drift) <= JUMP_MS) {
       return false;
     }
-    this.drift = drift;
-    this.syncedAt = null;
+    this.#drift = drift;
+    this.#syncedAt = null;
     return true;
   }
 
-  private measureDrift(): number {
-    return this.timers.now() - this.timers.monotonic();
+  #measureDrift(): number {
+    return this.#timers.now() - this.#timers.monotonic();
   }
 }
 
@@ -117,27 +117,28 @@ export interface TickerOptions {
  * that fires late, or an hour late, only means that `evaluate` reads the clock later.
  */
 export class Ticker {
-  private readonly options: TickerOptions;
-  private timer: number | null = null;
-  private disposed = false;
+  readonly #options: TickerOptions;
+  #timer: number | null = null;
+  #disposed = false;
 
   constructor(options: TickerOptions) {
-    this.options = options;
+    this.#options = options;
     for (const [target, type] of options.wakeups) {
-      target.addEventListener(type, this.wake);
+      target.addEventListener(type, this.#wake);
     }
   }
 
   /** Evaluate now and schedule what follows. */
   poke(): void {
-    if (this.disposed) {
+    if (this.#disposed) {
       return;
     }
-    this.clear();
-    const delayMs = this.options.evaluate();
-    if (delayMs !== null) {
-      this.timer = this.options.timers.setTimeout(() => {
-        this.timer = null;
+    const delayMs = this.#options.evaluate();
+    // After evaluating, as that may itself have led to a poke, or to the end.
+    this.#clear();
+    if (delayMs !== null && !this.#disposed) {
+      this.#timer = this.#options.timers.setTimeout(() => {
+        this.#timer = null;
         this.poke();
       }, delayMs);
     }
@@ -145,22 +146,22 @@ export class Ticker {
 
   /** Stop for good. Calling it twice is fine. */
   dispose(): void {
-    this.disposed = true;
-    this.clear();
-    for (const [target, type] of this.options.wakeups) {
-      target.removeEventListener(type, this.wake);
+    this.#disposed = true;
+    this.#clear();
+    for (const [target, type] of this.#options.wakeups) {
+      target.removeEventListener(type, this.#wake);
     }
   }
 
-  private readonly wake = (): void => {
-    this.options.onWake?.();
+  readonly #wake = (): void => {
+    this.#options.onWake?.();
     this.poke();
   };
 
-  private clear(): void {
-    if (this.timer !== null) {
-      this.options.timers.clearTimeout(this.timer);
-      this.timer = null;
+  #clear(): void {
+    if (this.#timer !== null) {
+      this.#options.timers.clearTimeout(this.#timer);
+      this.#timer = null;
     }
   }
 }
@@ -170,22 +171,17 @@ export const THRESHOLDS_S: readonly number[] = [120, 600, 1800];
 
 /** Notices when the time left falls to a threshold; looking for the first time tells nothing. */
 export class Thresholds {
-  private last: { stopsAtMs: number; remainingS: number } | null = null;
-  private readonly told = new Set<string>();
+  #stopsAtMs: number | null = null;
+  #leastS = 0;
 
   /** The threshold just crossed (the lowest, when several were slept through), or `null`. */
   crossed(stopsAtMs: number, remainingS: number): number | null {
-    const before = this.last;
-    this.last = { stopsAtMs, remainingS };
-    if (before?.stopsAtMs !== stopsAtMs) {
-      return null;
+    if (stopsAtMs !== this.#stopsAtMs) {
+      this.#stopsAtMs = stopsAtMs;
+      this.#leastS = remainingS;
     }
-    const level = THRESHOLDS_S.find((s) => remainingS <= s && before.remainingS > s);
-    const key = `${stopsAtMs}:${level ?? ''}`;
-    if (level === undefined || this.told.has(key)) {
-      return null;
-    }
-    this.told.add(key);
-    return level;
+    const level = THRESHOLDS_S.find((s) => remainingS <= s && this.#leastS > s);
+    this.#leastS = Math.min(this.#leastS, remainingS);
+    return level ?? null;
   }
 }

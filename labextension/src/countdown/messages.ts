@@ -37,12 +37,12 @@ export interface InstanceState {
   readonly name: string;
   /** The instance is the local emulator's. */
   readonly demo: boolean;
-  /** A code of words.ts that says why the stop time is unknown; `""` when it is known. */
+  /** A code of sentences.ts that says why the stop time is unknown; `""` when it is known. */
   readonly unknown_reason: string;
   readonly bounds: Bounds | null;
   /** Whether this API and these credentials may change the run's stop time at all. */
   readonly can_change: boolean;
-  /** A code of words.ts that says why not; `""` when `can_change`. */
+  /** A code of sentences.ts that says why not; `""` when `can_change`. */
   readonly reason: string;
 }
 
@@ -70,7 +70,7 @@ export interface Answer {
   readonly ok: boolean;
   /** What the cloud's own answer shows; `null` when nothing was changed. */
   readonly effect: 'now' | 'next-start' | 'unconfirmed' | null;
-  /** A code of words.ts: why it was refused, or `limited-latest` / `limited-earliest`; else `""`. */
+  /** A code of sentences.ts: why it was refused, or which bound it ran into (`at-latest`, `at-earliest`); else `""`. */
   readonly code: string;
   readonly values: AnswerValues;
   /** The same in the kernel's words, shown when the page has no words for `code`. */
@@ -85,8 +85,8 @@ export interface Answer {
 /** Numbers for the sentence of an {@link Answer}. */
 export interface AnswerValues {
   /** The duration saved for the next start, and the one it replaces. */
-  readonly duration_s: number | null;
-  readonly previous_duration_s: number | null;
+  readonly duration_s?: number | null;
+  readonly previous_duration_s?: number | null;
 }
 
 /** Page → kernel. */
@@ -131,9 +131,9 @@ export function fields(value: unknown): Fields {
   return typeof value === 'object' && value !== null ? (value as Fields) : {};
 }
 
-/** The value as a finite number, else `null`. */
+/** The value as a number, else `null`. */
 export function number(value: unknown): number | null {
-  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+  return typeof value === 'number' ? value : null;
 }
 
 /** The value as a text, else an empty one. */
@@ -141,62 +141,45 @@ export function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** Read a state from the wire; what is missing or of another type is absent, never a guess. */
-export function readState(value: unknown): InstanceState {
-  const raw = fields(value);
-  return {
-    stops_at_ms: number(raw.stops_at_ms),
-    status: text(raw.status),
-    enabled: typeof raw.enabled === 'boolean' ? raw.enabled : null,
-    mode: text(raw.mode) || null,
-    api: text(raw.api),
-    run_started_at_ms: number(raw.run_started_at_ms),
-    duration_s: number(raw.duration_s),
-    name: text(raw.name),
-    demo: raw.demo === true,
-    unknown_reason: text(raw.unknown_reason),
-    bounds: readBounds(raw.bounds),
-    can_change: raw.can_change === true,
-    reason: text(raw.reason),
-  };
-}
+const NO_STATE: InstanceState = {
+  stops_at_ms: null,
+  status: '',
+  enabled: null,
+  mode: null,
+  api: '',
+  run_started_at_ms: null,
+  duration_s: null,
+  name: '',
+  demo: false,
+  unknown_reason: '',
+  bounds: null,
+  can_change: false,
+  reason: '',
+};
 
-function readBounds(value: unknown): Bounds | null {
-  const raw = fields(value);
-  const earliest = number(raw.earliest_stop_ms);
-  const latest = number(raw.latest_stop_ms);
-  if (earliest === null || latest === null) {
-    return null;
-  }
-  return { earliest_stop_ms: earliest, latest_stop_ms: latest, from_now: raw.from_now === true };
+const NO_ANSWER: Answer = {
+  ok: false,
+  effect: null,
+  code: '',
+  values: {},
+  text: '',
+  state: null,
+  as_of_ms: null,
+  server_now_ms: null,
+};
+
+/** A state from the wire. Both ends are one package; a field that an older one lacks is absent. */
+export function readState(value: unknown): InstanceState {
+  return { ...NO_STATE, ...fields(value) };
 }
 
 /** Read `{state, as_of_ms}`; `null` when there is no state in it. */
 export function readSnapshot(value: unknown): Snapshot | null {
-  const raw = fields(value);
-  const asOf = number(raw.as_of_ms);
-  const hasState = Object.keys(fields(raw.state)).length > 0;
-  return hasState && asOf !== null ? { state: readState(raw.state), as_of_ms: asOf } : null;
+  const { state, as_of_ms: asOfMs } = fields(value);
+  return state && typeof asOfMs === 'number' ? { state: readState(state), as_of_ms: asOfMs } : null;
 }
 
 /** Read the outcome of a request from a kernel's message or a page's response. */
 export function readAnswer(value: unknown): Answer {
-  const raw = fields(value);
-  const values = fields(raw.values);
-  const effect = text(raw.effect);
-  const snapshot = readSnapshot(raw);
-  return {
-    ok: raw.ok === true,
-    effect:
-      effect === 'now' || effect === 'next-start' || effect === 'unconfirmed' ? effect : null,
-    code: text(raw.code),
-    values: {
-      duration_s: number(values.duration_s),
-      previous_duration_s: number(values.previous_duration_s),
-    },
-    text: text(raw.text),
-    state: snapshot?.state ?? null,
-    as_of_ms: snapshot?.as_of_ms ?? null,
-    server_now_ms: number(raw.server_now_ms),
-  };
+  return { ...NO_ANSWER, ...fields(value) };
 }

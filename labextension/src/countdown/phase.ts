@@ -5,14 +5,7 @@
 
 /** How near the end of the run is, or why there is no end to count to. */
 export type Phase =
-  | 'calm'
-  | 'soon'
-  | 'urgent'
-  | 'stopping'
-  | 'stopped'
-  | 'off'
-  | 'idle'
-  | 'unknown';
+  'calm' | 'soon' | 'urgent' | 'stopping' | 'stopped' | 'off' | 'idle' | 'unknown';
 
 /** What the rules look at. */
 export interface PhaseInput {

@@ -1,59 +1,19 @@
-/** What the countdown says, in the language of the page. Every sentence has a code. */
+/** What the countdown says, in the language of the page. */
 
 import type { Note } from './actions';
-import type { Phase } from './phase';
 import { durationParts, isCounting, type Reading } from './phase';
-import { en } from './words.en';
-import { zh } from './words.zh';
+import { type Code, SENTENCES } from './sentences';
 
-/** The words of one language; `{stop}`, `{left}` and the like are filled in. */
-export interface Words {
-  readonly locale: string;
-  readonly units: readonly [hours: string, minutes: string, seconds: string, onlyMinutes: string];
-  /** The label of a phase that has no time left. */
-  readonly labels: Readonly<Record<Exclude<Phase, 'calm' | 'soon' | 'urgent'>, string>>;
-  /** The word for a phase beside its colour. */
-  readonly phases: Readonly<Record<Phase, string>>;
-  /** Names and sentences of the surface. */
-  readonly ui: Readonly<Record<UiKey, string>>;
-  /** Sentences about a click or a reason, by code. */
-  readonly notes: Readonly<Record<string, string>>;
-}
+/** Says a code in one language, with values put into the places of the sentence. */
+export type Words = (code: Code, values?: Readonly<Record<string, string | number>>) => string;
 
-/** The names and sentences that every language has. */
-export type UiKey =
-  | 'title'
-  | 'demo'
-  | 'stopsAt'
-  | 'onDate'
-  | 'wasToStop'
-  | 'stopsIn'
-  | 'reason'
-  | 'reasonPlain'
-  | 'used'
-  | 'unchecked'
-  | 'asOf'
-  | 'notConnected'
-  | 'plus'
-  | 'minus'
-  | 'plusName'
-  | 'minusName'
-  | 'custom'
-  | 'customHint'
-  | 'extend'
-  | 'busy'
-  | 'busyNoCommand'
-  | 'busyPage'
-  | 'asked'
-  | 'copy'
-  | 'copied'
-  | 'cancel'
-  | 'left'
-  | 'saved'
-  | 'savedWas'
-  | 'then';
+const inLanguage =
+  (index: 0 | 1): Words =>
+  (code, values = {}) =>
+    SENTENCES[code][index].replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''));
 
-const LANGUAGES: Readonly<Record<'en' | 'zh', Words>> = { en, zh };
+const ENGLISH = inLanguage(0);
+const CHINESE = inLanguage(1);
 
 /**
  * The words for a language tag.
@@ -62,35 +22,24 @@ const LANGUAGES: Readonly<Record<'en' | 'zh', Words>> = { en, zh };
  */
 export function wordsFor(language: string): Words {
   const tag = language || document.documentElement.lang || navigator.language;
-  return LANGUAGES[/^zh\b/i.test(tag.replace('_', '-')) ? 'zh' : 'en'];
-}
-
-/** Put values into the `{places}` of a sentence. */
-export function fill(sentence: string, values: Readonly<Record<string, string>>): string {
-  return sentence.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
+  return /^zh/i.test(tag) ? CHINESE : ENGLISH;
 }
 
 /** A duration such as `1 h 12 min`, `9 min 30 s`, `45 s`; units that are zero are left out. */
 export function durationLabel(words: Words, totalS: number): string {
   const { hours, minutes, seconds } = durationParts(totalS);
-  const [h, min, s, onlyMinutes] = words.units;
-  if (hours === 0 && !seconds && minutes > 0) {
-    return `${minutes} ${onlyMinutes}`;
-  }
-  const parts: [number, string][] = [
-    [hours, h],
-    [minutes, min],
-    [seconds ?? 0, s],
+  const minuteCode: Code = hours > 0 || seconds ? 'min' : 'onlyMin';
+  const parts = [
+    hours > 0 && words('h', { n: hours }),
+    minutes > 0 && words(minuteCode, { n: minutes }),
+    seconds && words('s', { n: seconds }),
   ];
-  const shown = parts.filter(([count]) => count > 0).map(([count, unit]) => `${count} ${unit}`);
-  return shown.join(' ') || `0 ${s}`;
+  return parts.filter(Boolean).join(' ') || words('s', { n: 0 });
 }
 
 /** The short label of a reading: the time left, else the phase in words. */
 export function label(words: Words, { phase, remainingS }: Reading): string {
-  return isCounting(phase)
-    ? durationLabel(words, remainingS ?? 0)
-    : words.labels[phase as keyof Words['labels']];
+  return isCounting(phase) ? durationLabel(words, remainingS ?? 0) : words(`is-${phase}`);
 }
 
 const two = (count: number): string => String(count).padStart(2, '0');
@@ -117,14 +66,13 @@ export function moment(words: Words, ms: number, nowMs: number): string {
   if (at.toDateString() === new Date(nowMs).toDateString()) {
     return time;
   }
-  const date = at.toLocaleDateString(words.locale, { month: 'short', day: 'numeric' });
-  return fill(words.ui.onDate, { date, time });
+  const date = at.toLocaleDateString(words('locale'), { month: 'short', day: 'numeric' });
+  return words('onDate', { date, time });
 }
 
 /** "Stops at 18:04, in 30 min": what is announced. */
 export function stopsIn(words: Words, stopsAtMs: number, remainingS: number): string {
-  const left = durationLabel(words, remainingS);
-  return fill(words.ui.stopsIn, { time: clockTime(stopsAtMs), left });
+  return words('stopsIn', { time: clockTime(stopsAtMs), left: durationLabel(words, remainingS) });
 }
 
 /**
@@ -139,36 +87,28 @@ export function noteText(
   nowMs: number,
   remainingS: number | null,
 ): string {
+  const { stopsAtMs, durationS, previousDurationS } = note;
+  const span = (totalS: number): string => durationLabel(words, totalS);
+  const saved = durationS !== null && previousDurationS !== null;
   const values = {
-    stop: note.stopsAtMs === null ? '' : moment(words, note.stopsAtMs, nowMs),
-    left: leftText(words, remainingS),
-    saved: savedText(words, note),
+    stop: stopsAtMs === null ? '' : moment(words, stopsAtMs, nowMs),
+    left: remainingS === null ? '' : words('left', { left: span(remainingS) }),
+    saved: saved ? words('saved', { to: span(durationS), from: span(previousDurationS) }) : '',
   };
-  const known = note.codes.map((code) => (code === 'failed' ? undefined : words.notes[code]));
-  const said = known.filter((sentence) => sentence !== undefined);
-  const sentences = said.map((sentence) => fill(sentence, values)).join(words.ui.then);
-  return sentences || note.text || (words.notes.failed ?? '');
+  const said = note.codes.filter((code) => hasWords(code) && code !== 'failed');
+  const sentences = said.map((code) => words(code as Code, values)).join(' ');
+  // A Chinese full stop brings its own space.
+  return sentences.replace(/。 /g, '。') || note.text || words('failed');
 }
 
-/** The sentence for a reason code, or `null` when there are no words for it. */
-export function reasonText(words: Words, code: string): string | null {
-  const sentence = words.notes[code];
-  return sentence === undefined ? null : fill(sentence, {});
+/** Whether there are words for a code that came over the wire. */
+export function hasWords(code: string): code is Code {
+  return Object.prototype.hasOwnProperty.call(SENTENCES, code);
 }
 
-function leftText(words: Words, remainingS: number | null): string {
-  return remainingS === null ? '' : fill(words.ui.left, { left: durationLabel(words, remainingS) });
-}
-
-function savedText(words: Words, { durationS, previousDurationS }: Note): string {
-  if (durationS === null) {
-    return '';
-  }
-  const key = previousDurationS === null ? 'saved' : 'savedWas';
-  return fill(words.ui[key], {
-    to: durationLabel(words, durationS),
-    from: durationLabel(words, previousDurationS ?? 0),
-  });
+/** The sentence for a reason code; without words for it, the general one. */
+export function reasonText(words: Words, code: string): string {
+  return words(hasWords(code) ? code : 'unknown');
 }
 
 const SHAPES: readonly RegExp[] = [

@@ -1,0 +1,82 @@
+"""The same words in a terminal: ``modelarts-magics …`` and ``python -m modelarts_magics …``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from modelarts_magics import messages
+from modelarts_magics.commands.parser import parse_arguments
+from modelarts_magics.commands.run import Context, run
+from modelarts_magics.commands.views import as_text
+from modelarts_magics.config import Settings
+from modelarts_magics.connect import open_session
+from modelarts_magics.errors import ModelArtsError, UsageError
+from modelarts_magics.models import Change, Effect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelarts_magics.session import Session
+
+IN_EFFECT, FAILED, USAGE, NOT_AS_ASKED = 0, 1, 2, 3
+"""Exit status: the last is for what was saved for the next start only, or is not confirmed."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command of a terminal and return its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given and given[0] in _PROGRAMS:
+        return _PROGRAMS[given[0]](given[1:])
+    return _command(given, out=sys.stdout, err=sys.stderr)
+
+
+def _command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
+    prefix = f"{shlex.quote(sys.executable)} -m modelarts_magics"
+    messages.use_command(prefix)
+    opened: list[Session] = []
+    try:
+        settings = Settings.gather()
+        messages.use_language(settings.get("language"))
+        messages.use_zone(settings.zone)
+
+        def session() -> Session:
+            opened.append(open_session(settings))
+            opened[-1].notice = lambda notice: print(notice, file=err)
+            return opened[-1]
+
+        value = run(parse_arguments(arguments), Context(session, lambda: settings, prefix))
+    except ModelArtsError as error:
+        print(error, file=err)
+        return USAGE if isinstance(error, UsageError) else FAILED
+    except KeyboardInterrupt:
+        print(messages.text("cli.interrupted"), file=err)
+        return FAILED
+    finally:
+        for each in opened:
+            each.close()
+    print(as_text(value), file=out)
+    return _status(value)
+
+
+def _status(value: object) -> int:
+    effect = value.effect if isinstance(value, Change) else None
+    if isinstance(value, dict) and "effect" in value:
+        effect = Effect(value["effect"])
+    return IN_EFFECT if effect in (None, Effect.NOW) else NOT_AS_ASKED
+
+
+def _emulator(arguments: Sequence[str]) -> int:
+    from modelarts_magics.emulator.__main__ import main as emulate  # noqa: PLC0415 - needs an extra
+
+    return emulate(list(arguments))
+
+
+def _demo(arguments: Sequence[str]) -> int:
+    from modelarts_magics.demo import main as demonstrate  # noqa: PLC0415 - needs an extra
+
+    return demonstrate(list(arguments))
+
+
+_PROGRAMS = {"emulator": _emulator, "demo": _demo}

@@ -1,0 +1,1 @@
+"""The command words, shared by the kernel and the terminal: grammar, parser, help, views."""

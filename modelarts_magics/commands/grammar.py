@@ -1,0 +1,77 @@
+"""The command words, once: parsing, help, completion and the README's test all read this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Option:
+    """A switch of a command.
+
+    Attributes:
+        name: As typed, with its dashes.
+        value: What it wants behind it, in capitals; "" for none.
+    """
+
+    name: str
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command: what may be typed behind its name.
+
+    Attributes:
+        name: Its word; its sentences are ``help.NAME`` and its examples ``help.NAME.examples``.
+        usage: What may follow, as in a manual.
+        options: Its switches.
+        words: Words that may follow, for completion.
+        free_text: Whether what follows the switches is one text, taken as it is.
+        kernel_only: Whether it makes sense in a kernel only.
+    """
+
+    name: str
+    usage: str = ""
+    options: tuple[Option, ...] = ()
+    words: tuple[str, ...] = ()
+    free_text: bool = False
+    kernel_only: bool = False
+
+    def option(self, name: str) -> Option | None:
+        """The switch of that name, if the command has it."""
+        return next((option for option in self.options if option.name == name), None)
+
+
+JSON = Option("--json")
+ALL = Option("--all")
+REPLACE = Option("--replace")
+CLEAR = Option("--clear")
+FROM = Option("--from", "PYTHON_NAME")
+REMIND = Option("--remind")
+NO_REMIND = Option("--no-remind")
+TRY = Option("--try")
+
+STATUS = Command("status", "[--all] [--json]", (ALL, JSON))
+DESCRIBE = Command(
+    "describe",
+    "[--replace] TEXT | --clear | --from PYTHON_NAME [--json]",
+    (REPLACE, CLEAR, FROM, JSON),
+    free_text=True,
+)
+AUTO_STOP = Command(
+    "auto-stop",
+    "[DURATION | in DURATION | at CLOCK | on | off | idle] [--remind | --no-remind] [--try] [--json]",
+    (REMIND, NO_REMIND, TRY, JSON),
+    words=("in", "at", "on", "off", "idle", "1h", "2h", "4h", "8h", "24h"),
+)
+EXTEND = Command("extend", "[DURATION] [--json]", (JSON,), words=("30m", "1h", "2h", "4h"))
+SHORTEN = Command("shorten", "[DURATION] [--json]", (JSON,), words=("30m", "1h", "2h"))
+DOCTOR = Command("doctor", "[--json]", (JSON,))
+HELP = Command("help", "[COMMAND]")
+
+COMMANDS = {
+    command.name: command
+    for command in (STATUS, DESCRIBE, AUTO_STOP, EXTEND, SHORTEN, DOCTOR, HELP)
+}
+"""All commands by name, in the order of the help."""

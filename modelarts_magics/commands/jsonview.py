@@ -1,0 +1,83 @@
+"""Instances and changes as JSON: names with units, times in ISO form with their offset."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from modelarts_magics.commands.values import Json
+from modelarts_magics.messages import here
+
+if TYPE_CHECKING:
+    from modelarts_magics.models import AutoStop, Change, Instance
+
+
+def instance_json(instance: Instance, *, everything: bool = False) -> Json:
+    """An instance; with `everything` all fields of the seed document too."""
+    data = Json(
+        id=instance.id,
+        name=instance.name,
+        description=instance.description,
+        status=instance.status.value,
+        api=instance.api,
+        auto_stop=_auto_stop(instance),
+        observed_at=_time(instance.observed_at),
+    )
+    if everything:
+        data.update(_rest(instance))
+    return data
+
+
+def change_json(change: Change) -> Json:
+    """A change: ``before``, ``after`` (null if it could not be read back) and ``effect``."""
+    after = instance_json(change.after) if change.after else None
+    return Json(before=instance_json(change.before), after=after, effect=change.effect.value)
+
+
+def _auto_stop(instance: Instance) -> dict[str, Any]:
+    stop = instance.auto_stop
+    return {
+        "enabled": stop.enabled,
+        "mode": stop.mode.value if stop.enabled else None,
+        "duration_s": _seconds(stop.duration),
+        "prompt": stop.prompt,
+        "stops_at": _time(stop.stops_at),
+        "remaining_s": _remaining(stop, instance.observed_at),
+    }
+
+
+def _remaining(stop: AutoStop, now: datetime) -> int | None:
+    return None if stop.stops_at is None else max(0, int((stop.stops_at - now).total_seconds()))
+
+
+def _rest(instance: Instance) -> dict[str, Any]:
+    stop = instance.auto_stop
+    return {
+        "creation_timestamp": _time(instance.created_at),
+        "flavor": instance.flavor,
+        "profile": _plain(instance.profile),
+        "spec": _plain(instance.spec),
+        "workspace": _plain(instance.workspace),
+        "stop_timestamp": _time(stop.stop_timestamp),
+        "remain_time_s": _seconds(stop.remain_time),
+        "end_unknown": stop.end_unknown.value if stop.end_unknown else None,
+        "demo": instance.demo,
+    }
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any model
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    return dict(value) if hasattr(value, "keys") else value
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else here(moment).isoformat(timespec="seconds")
+
+
+def _seconds(duration: timedelta | None) -> int | None:
+    return None if duration is None else round(duration.total_seconds())

@@ -1,0 +1,168 @@
+"""From what was typed to a `Request`, or to an error that says what is off."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from modelarts_magics.commands.grammar import COMMANDS, HELP, STATUS, Command
+from modelarts_magics.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_QUOTES = ("'", '"')
+
+
+@dataclass(frozen=True)
+class Request:
+    """A parsed command.
+
+    Attributes:
+        command: Which one.
+        options: The switches given, by name, with their value or "".
+        words: What follows, for a command that takes words.
+        text: What follows, for a command that takes free text; None if nothing does.
+    """
+
+    command: Command
+    options: Mapping[str, str] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+    text: str | None = None
+
+    def has(self, name: str) -> bool:
+        """Whether a switch was given."""
+        return name in self.options
+
+
+def parse_line(line: str, *, cell: str | None = None) -> Request:
+    """Parse the line behind ``%modelarts``; a cell's body, if there is one, is a description.
+
+    Free text is taken raw: only one enclosing pair of quotes is removed.
+
+    Raises:
+        UsageError: Something is off; the message names it, the hint shows what is possible.
+    """
+    name, rest = _split_word(line)
+    command = _command(name.rstrip(";"))
+    if command.free_text:
+        return _with_cell(_parse_text(command, rest), cell)
+    if cell is not None:
+        raise UsageError("usage.cell", command=command.name)
+    return _parse_words(command, rest.rstrip().rstrip(";").split())
+
+
+def parse_arguments(arguments: Sequence[str]) -> Request:
+    """Parse a terminal's arguments, whose quotes the shell has removed already.
+
+    Raises:
+        UsageError: As for `parse_line`.
+    """
+    command = _command(arguments[0] if arguments else "")
+    rest = list(arguments[1:])
+    if not command.free_text:
+        return _parse_words(command, rest)
+    options: dict[str, str] = {}
+    while rest and rest[0].startswith("-"):
+        word = rest.pop(0)
+        if word == "--":
+            break
+        if _wants_help(word):
+            return Request(HELP, words=(command.name,))
+        _add_option(options, command, word, rest.pop(0) if _value(command, word) and rest else "")
+    return Request(command, options, text=" ".join(rest) if rest else None)
+
+
+def _command(name: str) -> Command:
+    if not name:
+        return STATUS
+    if _wants_help(name):
+        return HELP
+    if name in COMMANDS:
+        return COMMANDS[name]
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    if near:
+        raise UsageError("usage.command_near", word=name, near=near[0])
+    raise UsageError("usage.command", word=name)
+
+
+def _parse_words(command: Command, given: Sequence[str]) -> Request:
+    options: dict[str, str] = {}
+    words: list[str] = []
+    for word in given:
+        if _wants_help(word):
+            return Request(HELP, words=(command.name,))
+        if word.startswith("--"):
+            _add_option(options, command, word, "")
+        else:
+            words.append(word)
+    return Request(command, options, tuple(words))
+
+
+def _parse_text(command: Command, rest: str) -> Request:
+    """Switches up to the first other word or ``--``; what is left is the text, as typed."""
+    options: dict[str, str] = {}
+    while True:
+        word, behind = _split_word(rest)
+        if word == "--":
+            rest = behind
+            break
+        if not word.startswith("-"):
+            break
+        if _wants_help(word):
+            return Request(HELP, words=(command.name,))
+        value, behind = _split_word(behind) if _value(command, word) else ("", behind)
+        _add_option(options, command, word, value.rstrip(";"))
+        rest = behind
+    text = _unquote(rest.strip())
+    return Request(command, options, text=text if rest.strip() else None)
+
+
+def _with_cell(request: Request, cell: str | None) -> Request:
+    if cell is None:
+        return request
+    if request.command is HELP:
+        return request
+    if request.text is not None:
+        raise UsageError(
+            "usage.extra", command="%%", word=request.text, usage=request.command.usage
+        )
+    body = cell.removesuffix("\n")
+    return Request(request.command, request.options, text=body)
+
+
+def _add_option(options: dict[str, str], command: Command, word: str, value: str) -> None:
+    name = word.rstrip(";")
+    option = command.option(name)
+    usage = f"{command.name} {command.usage}"
+    if option is None:
+        names = [each.name for each in command.options]
+        near = difflib.get_close_matches(name, names, n=1)
+        if near:
+            raise UsageError(
+                "usage.option_near", command=command.name, word=name, near=near[0], usage=usage
+            )
+        raise UsageError("usage.option", command=command.name, word=name, usage=usage)
+    if option.value and not value:
+        raise UsageError("usage.missing", command=name, what=option.value, usage=usage)
+    options[name] = value
+
+
+def _value(command: Command, word: str) -> bool:
+    option = command.option(word)
+    return bool(option and option.value)
+
+
+def _wants_help(word: str) -> bool:
+    return word in ("-h", "--help")
+
+
+def _split_word(text: str) -> tuple[str, str]:
+    word, _, rest = text.strip().partition(" ")
+    return word, rest
+
+
+def _unquote(text: str) -> str:
+    enclosed = len(text) > 1 and text[0] in _QUOTES and text[-1] == text[0]
+    return text[1:-1] if enclosed else text

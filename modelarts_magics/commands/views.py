@@ -1,0 +1,80 @@
+"""How values look: plain text, and HTML that follows the page's theme. Everything is escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from modelarts_magics.commands.jsonview import instance_json
+from modelarts_magics.commands.sentences import change_lines, instance_lines
+from modelarts_magics.commands.values import Details
+from modelarts_magics.doctor import Report
+from modelarts_magics.models import Change, Effect, Instance
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LEFT_EDGE = {
+    "good": "var(--jp-success-color1, #2e7d32)",
+    "warn": "var(--jp-warn-color1, #b26a00)",
+    "plain": "var(--jp-border-color1, #8888)",
+}
+
+
+def as_text(value: object) -> str:
+    """The value in plain text."""
+    if isinstance(value, Details):
+        rows = _flat(instance_json(value.instance, everything=True))
+        width = max(len(name) for name, _ in rows)
+        return "\n".join(
+            [*instance_lines(value.instance), "", *(f"{n:<{width}}  {v}" for n, v in rows)]
+        )
+    return "\n".join(_lines(value)[0])
+
+
+def as_html(value: object) -> str:
+    """The value in HTML, with the colours of the page it stands in."""
+    if isinstance(value, Details):
+        rows = _flat(instance_json(value.instance, everything=True))
+        cells = "".join(f"<tr>{_cell(name, 'th')}{_cell(cell, 'td')}</tr>" for name, cell in rows)
+        return f"{_box(instance_lines(value.instance), 'plain')}<table>{cells}</table>"
+    return _box(*_lines(value))
+
+
+def _lines(value: object) -> tuple[list[str], str]:
+    """The value in lines, and the tone that they have."""
+    if isinstance(value, Instance):
+        return instance_lines(value), "plain"
+    if isinstance(value, Change):
+        return change_lines(value), "good" if value.effect is Effect.NOW else "warn"
+    if isinstance(value, Report):
+        return value.lines(), "warn" if value.problems else "good"
+    return str(value).splitlines(), "plain"
+
+
+def _box(lines: list[str], tone: str) -> str:
+    first, *rest = lines
+    body = "".join(f"<div>{_lines_of(line)}</div>" for line in rest)
+    return (
+        '<div style="font-family: var(--jp-ui-font-family, system-ui, sans-serif); line-height: 1.5;'
+        f' padding: 2px 0 2px 10px; border-left: 3px solid {_LEFT_EDGE[tone]}; overflow-wrap: anywhere">'
+        f"<div><strong>{_lines_of(first)}</strong></div>{body}</div>"
+    )
+
+
+def _lines_of(line: str) -> str:
+    return escape(line).replace("\n", "<br>")
+
+
+def _cell(text: object, tag: str) -> str:
+    return f'<{tag} style="text-align: left; vertical-align: top">{escape(str(text))}</{tag}>'
+
+
+def _flat(data: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, value in data.items():
+        if isinstance(value, dict) and value:
+            rows += _flat(value, f"{path}{name}.")
+        else:
+            rows.append((f"{path}{name}", "—" if value in (None, {}) else str(value)))
+    return rows

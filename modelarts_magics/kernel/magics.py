@@ -1,0 +1,163 @@
+"""``%modelarts``: from a typed line to a request, a session call, and a value that shows itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
+from traitlets import Float, TraitType, Unicode
+
+from modelarts_magics.kernel.completion import match_command
+from modelarts_magics.kernel.display import show
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from modelarts_magics.config import Settings
+    from modelarts_magics.session import Session
+
+PREFIX = "%modelarts"
+_SHOWN = (
+    ("modelarts_magics.models", "Instance"),
+    ("modelarts_magics.models", "Change"),
+    ("modelarts_magics.commands.values", "Details"),
+    ("modelarts_magics.doctor", "Report"),
+)
+"""The types whose looks are registered; by name, so that none of them is imported for it."""
+
+
+def _setting(help_text: str) -> TraitType[Any, Any]:
+    return Unicode("", help=help_text).tag(config=True)
+
+
+@magics_class
+class ModelArts(Magics):
+    """See and change the auto-stop and the description of this ModelArts instance."""
+
+    endpoint = _setting("Scheme and host of the API; by default that of the region.")
+    region = _setting("The region, as cn-north-4.")
+    project_id = _setting("The project id.")
+    instance_id = _setting("The instance id.")
+    api = _setting("The API generation: auto, demanager or notebooks.")
+    timezone = _setting("The zone of clock times, as Asia/Shanghai; by default the system's.")
+    language = _setting("en or zh_CN; by default the locale's.")
+    state_dir = _setting("Where the last known state is kept.")
+    connect_timeout = Float(5.0, help="Seconds to wait for a connection.").tag(config=True)
+    read_timeout = Float(15.0, help="Seconds to wait for each piece of an answer.").tag(config=True)
+    total_timeout = Float(30.0, help="Seconds that a command may take.").tag(config=True)
+
+    def __init__(self, shell: InteractiveShell, **options: Any) -> None:  # noqa: ANN401 - traitlets' own
+        super().__init__(shell, **options)
+        self._session: Session | None = None
+        self._session_settings: Settings | None = None
+
+    @no_var_expand
+    @line_cell_magic
+    def modelarts(self, line: str, cell: str | None = None) -> object:
+        """Run one command; ``%modelarts help`` lists them."""
+        from modelarts_magics.commands.parser import parse_line  # noqa: PLC0415 - on first use
+        from modelarts_magics.commands.run import Context, run  # noqa: PLC0415
+
+        self._prepare()
+        request = parse_line(line, cell=cell)
+        context = Context(self.session, self.settings, PREFIX, self.shell.user_ns)
+        value = run(request, context)
+        silent = line.rstrip().endswith(";") and not request.command.free_text
+        return show(self.shell, value, silent=silent)
+
+    def settings(self) -> Settings:
+        """The settings as they are now: ``%config`` before the environment."""
+        from modelarts_magics.config import Settings  # noqa: PLC0415 - on first use
+
+        names = self.trait_names(config=True)
+        changed = {n: getattr(self, n) for n in names if getattr(self, n) != self.trait_defaults(n)}
+        return Settings.gather(traits=changed)
+
+    def session(self) -> Session:
+        """The session for the settings as they are now; the same one as long as they stay."""
+        from modelarts_magics.connect import open_session  # noqa: PLC0415 - on first use
+
+        settings = self.settings()
+        if self._session is None or settings != self._session_settings:
+            self.close()
+            self._session, self._session_settings = open_session(settings), settings
+            self._session.notice = print
+        return self._session
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _prepare(self) -> None:
+        """Word everything as this person wants it, also where no session comes to be."""
+        from modelarts_magics import messages  # noqa: PLC0415 - on first use
+
+        settings = self.settings()
+        messages.use_command(PREFIX)
+        messages.use_language(settings.get("language"))
+        messages.use_zone(settings.zone)
+
+
+def documentation() -> str:
+    """The help, for ``%modelarts?``."""
+    from modelarts_magics.commands.help import overview  # noqa: PLC0415 - on first use
+
+    return str(overview(PREFIX))
+
+
+def register(shell: InteractiveShell) -> None:
+    """Make ``%modelarts`` known to a shell; once, however often it is called."""
+    if _registered(shell) is not None:
+        return
+    magics = ModelArts(shell=shell, parent=shell)
+    shell.register_magics(magics)
+    shell.configurables.append(magics)
+    ModelArts.modelarts.getdoc = documentation  # IPython asks for it before __doc__
+    if shell.Completer is not None:
+        shell.Completer.custom_matchers.append(match_command)
+    for module, name in _SHOWN:
+        shell.display_formatter.formatters["text/plain"].for_type_by_name(module, name, _plain)
+        shell.display_formatter.formatters["text/html"].for_type_by_name(module, name, _html)
+
+
+def unregister(shell: InteractiveShell) -> None:
+    """Take back all that `register` did."""
+    magics = _registered(shell)
+    if magics is None:
+        return
+    magics.close()
+    shell.configurables.remove(magics)
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("modelarts", None)
+    shell.magics_manager.registry.pop("ModelArts", None)
+    if shell.Completer is not None and match_command in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.remove(match_command)
+    for module, name in _SHOWN:
+        for kind in ("text/plain", "text/html"):
+            _forget(shell.display_formatter.formatters[kind], module, name)
+
+
+def _registered(shell: InteractiveShell) -> ModelArts | None:
+    found = shell.magics_manager.registry.get("ModelArts")
+    return found if isinstance(found, ModelArts) else None
+
+
+def _forget(formatter: Any, module: str, name: str) -> None:  # noqa: ANN401 - IPython's formatter
+    formatter.deferred_printers.pop((module, name), None)
+    for kind in list(formatter.type_printers):
+        if (kind.__module__, kind.__name__) == (module, name):
+            formatter.type_printers.pop(kind)
+
+
+def _plain(value: object, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG001 - IPython's signature
+    from modelarts_magics.commands.views import as_text  # noqa: PLC0415 - when something is shown
+
+    printer.text(as_text(value))
+
+
+def _html(value: object) -> str:
+    from modelarts_magics.commands.views import as_html  # noqa: PLC0415 - when something is shown
+
+    return as_html(value)

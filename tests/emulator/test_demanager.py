@@ -1,0 +1,446 @@
+"""The historical API: every rule of its pages, in both editions."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from modelarts_magics.emulator import checks, errors
+from modelarts_magics.emulator.clock import to_ms
+from modelarts_magics.emulator.errors import ApiError
+
+if TYPE_CHECKING:
+    import httpx
+    from conftest import Lab
+
+    ErrorOf = Callable[[httpx.Response], tuple[int, str]]
+    MakeLab = Callable[..., Lab]
+
+EDITIONS = pytest.mark.parametrize("edition", ["2019", "2021"])
+
+
+def test_an_instance_has_every_field_of_the_tables(lab: Lab) -> None:
+    """Tables 5 to 12, with the types of the published example."""
+    shown = lab.ask("GET", lab.dev).json()
+    assert set(shown) == {
+        *("id", "name", "description", "status", "creation_timestamp"),
+        *("profile", "flavor", "spec", "workspace"),
+    }
+    assert shown["creation_timestamp"] == str(to_ms(lab.clock.now() - timedelta(days=3)))
+    assert set(shown["profile"]) == {
+        *("id", "name", "description", "de_type", "provision", "labels"),
+    }
+    provision = shown["profile"]["provision"]
+    assert set(provision) == {"type", "spec", "annotations"}
+    assert set(provision["spec"]["params"]) == {
+        *("namespace", "image_name", "image_tag", "annotations"),
+    }
+    assert set(shown["spec"]) == {"storage", "auto_stop", "annotations"}
+    assert shown["workspace"] == {"id": "0"}
+
+
+def test_it_starts_with_forty_minutes_left(lab: Lab) -> None:
+    """Of one hour, with the stop as a number of ms."""
+    stop = to_ms(lab.clock.now() + timedelta(minutes=40))
+    assert lab.auto_stop() == {
+        "enable": True,
+        "duration": 3600,
+        "prompt": True,
+        "stop_timestamp": stop,
+        "remain_time": 2400,
+    }
+
+
+def test_switched_off_only_two_fields_are_left(lab: Lab) -> None:
+    """As in the published example."""
+    assert lab.put(enable=False).json()["spec"]["auto_stop"] == {"enable": False, "prompt": True}
+    lab.pass_time(days=2)
+    assert lab.ask("GET", lab.dev).json()["status"] == "RUNNING"
+
+
+def test_enable_left_out_means_off_and_prompt_left_out_means_true(lab: Lab) -> None:
+    """A client that forgets `enable` switches auto-stop off."""
+    lab.put(enable=True, duration=3600, prompt=False)
+    assert lab.auto_stop()["prompt"] is False
+    lab.put(duration=3600)
+    assert lab.auto_stop() == {"enable": False, "prompt": True}
+
+
+REFUSED_BODIES: list[tuple[Any, str]] = [
+    ({"description": 1}, "6332"),
+    ({"description": None}, "6332"),
+    ({"description": "x" * 513}, "6336"),
+    ({"description": "\U0001f600" * 513}, "6336"),
+    *(({"description": f"a{letter}b"}, "6334") for letter in "&<>\"'/"),
+    ({"description": "d", "spec": None}, "6332"),
+    ({"description": "d", "spec": []}, "6332"),
+    ({"description": "d", "name": "n"}, "6336"),
+    ({"description": "d", "spec": {"storage": {}}}, "6336"),
+    ({"description": "d", "spec": {"auto_stop": None}}, "6332"),
+    ({"description": "d", "spec": {"auto_stop": True}}, "6332"),
+]
+REFUSED_AUTO_STOPS: list[tuple[dict[str, Any], str]] = [
+    ({"enable": 1, "duration": 3600}, "6332"),
+    ({"enable": "true", "duration": 3600}, "6332"),
+    ({"enable": None, "duration": 3600}, "6332"),
+    ({"enable": True}, "6348"),
+    ({"enable": True, "duration": "3600"}, "6332"),
+    ({"enable": True, "duration": 3600.0}, "6332"),
+    ({"enable": True, "duration": True}, "6332"),
+    ({"enable": True, "duration": None}, "6332"),
+    ({"enable": True, "duration": 3599}, "6349"),
+    ({"enable": True, "duration": 86401}, "6349"),
+    ({"enable": True, "duration": -1}, "6349"),
+    ({"enable": False, "duration": 0}, "6349"),
+    ({"enable": True, "duration": 3600, "prompt": 0}, "6332"),
+    ({"enable": True, "duration": 3600, "stop_timestamp": 1795449220556}, "6336"),
+    ({"enable": True, "duration": 3600, "remain_time": 10}, "6336"),
+]
+
+
+@EDITIONS
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        *REFUSED_BODIES,
+        *(
+            ({"description": "d", "spec": {"auto_stop": wish}}, code)
+            for wish, code in REFUSED_AUTO_STOPS
+        ),
+    ],
+)
+def test_a_wrong_put_is_refused_and_changes_nothing(
+    make_lab: MakeLab, error_of: ErrorOf, edition: str, body: object, code: str
+) -> None:
+    """Each rule with its code; the instance is as before."""
+    lab = make_lab(edition=edition)
+    before = lab.ask("GET", lab.dev).json()
+    assert error_of(lab.ask("PUT", lab.dev, json=body)) == (400, code)
+    assert lab.ask("GET", lab.dev).json() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "application/json"),
+        (b"{", "application/json"),
+        (b"[]", "application/json"),
+        (b'"text"', "application/json"),
+        (b"\xff", "application/json"),
+        (b'{"description": NaN}', "application/json"),
+        (b"[" * 5000, "application/json"),
+        (b'{"description": "\\ud800"}', "application/json"),
+        (b'{"description": "d"}', "text/plain"),
+    ],
+)
+def test_a_body_that_is_no_json_object_is_refused(
+    lab: Lab, error_of: ErrorOf, content: bytes, kind: str
+) -> None:
+    """Never a crash of the server."""
+    answer = lab.ask("PUT", lab.dev, content=content, headers={"Content-Type": kind})
+    assert error_of(answer) == (400, "6336")
+
+
+@pytest.mark.parametrize("words", ["", "x" * 512, "\U0001f600" * 512, "训练\nResNet `$` \\"])
+def test_a_legal_description_is_stored_as_it_is(lab: Lab, words: str) -> None:
+    """512 code points, not bytes and not UTF-16 units; the auto-stop stays."""
+    before = lab.auto_stop()
+    assert lab.ask("PUT", lab.dev, json={"description": words}).json()["description"] == words
+    assert lab.ask("GET", lab.dev).json()["description"] == words
+    assert lab.auto_stop() == before
+
+
+@given(st.text(max_size=600))
+def test_the_rule_for_a_description_is_the_published_one(words: str) -> None:
+    """At most 512 code points, none of six characters, and nothing else."""
+    legal = len(words) <= 512 and not set(words) & set("&<>\"'/")
+    try:
+        kept = checks.description(
+            words,
+            kind=errors.WRONG_TYPE,
+            value=errors.WRONG_VALUE,
+            character=errors.BAD_CHARACTER,
+        )
+    except ApiError:
+        assert not legal
+    else:
+        assert legal
+        assert kept == words
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                ["description", "spec", "auto_stop", "enable", "duration", "prompt", "x"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(body=JSON_VALUES)
+def test_no_json_at_all_makes_the_server_fail(lab: Lab, body: object) -> None:
+    """Every body is either done or refused with a code."""
+    for method, path in (("PUT", lab.dev), ("PUT", lab.note), ("PATCH", lab.note + "/lease")):
+        answer = lab.ask(
+            method,
+            path,
+            content=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        assert answer.status_code in (200, 400)
+        assert (
+            "id" in answer.json() or "create_at" in answer.json() or "error_code" in answer.json()
+        )
+
+
+def test_the_description_is_mandatory_in_2019(lab: Lab, error_of: ErrorOf) -> None:
+    """Even for a change of auto-stop alone."""
+    body = {"spec": {"auto_stop": {"enable": False}}}
+    assert error_of(lab.ask("PUT", lab.dev, json=body)) == (400, "6335")
+    assert lab.auto_stop()["enable"] is True
+
+
+def test_the_description_is_optional_in_2021(make_lab: MakeLab) -> None:
+    """Left out, it stays."""
+    lab = make_lab(edition="2021", description="kept")
+    body = {"spec": {"auto_stop": {"enable": False}}}
+    answer = lab.ask("PUT", lab.dev, json=body).json()
+    assert answer["description"] == "kept"
+    assert "spec" not in answer
+    assert lab.auto_stop()["enable"] is False
+
+
+@pytest.mark.parametrize(
+    ("edition", "put_answer", "has_spec"),
+    [
+        ("2019", "edition", True),
+        ("2021", "edition", False),
+        ("2021", "full", True),
+        ("2019", "without-spec", False),
+    ],
+)
+def test_the_answer_of_a_put_may_lack_the_spec(
+    make_lab: MakeLab,
+    edition: str,
+    put_answer: str,
+    has_spec: bool,
+) -> None:
+    """By edition, or by option."""
+    lab = make_lab(edition=edition, put_answer=put_answer)
+    assert ("spec" in lab.put(enable=False).json()) is has_spec
+
+
+def test_in_2019_a_changed_duration_moves_the_stop_of_this_run(lab: Lab) -> None:
+    """It counts from the start of the run, 20 min ago."""
+    lab.put(enable=True, duration=7200)
+    assert lab.auto_stop()["remain_time"] == 7200 - 1200
+
+
+def test_in_2019_a_stop_in_the_past_is_refused(make_lab: MakeLab, error_of: ErrorOf) -> None:
+    """And the auto-stop stays what it was."""
+    lab = make_lab(minutes_left=100)
+    lab.pass_time(minutes=40)
+    before = lab.auto_stop()
+    assert error_of(lab.put(enable=True, duration=3600)) == (400, "6346")
+    assert lab.auto_stop() == before
+    assert lab.put(enable=True, duration=3601).status_code == 200
+    assert lab.auto_stop()["remain_time"] == 1
+
+
+def test_in_2021_a_changed_duration_waits_for_the_next_start(make_lab: MakeLab) -> None:
+    """This run stops as it would have; the next one has the new duration."""
+    lab = make_lab(edition="2021")
+    before = lab.auto_stop()
+    lab.put(enable=True, duration=7200)
+    assert lab.auto_stop() == {**before, "duration": 7200}
+    lab.pass_time(minutes=41)
+    assert lab.ask("GET", lab.dev).json()["status"] == "STOPPED"
+    lab.ask("POST", lab.dev + "/action", json={"action": "start"})
+    lab.pass_time(seconds=5)
+    assert lab.auto_stop()["remain_time"] == 7200
+
+
+@pytest.mark.parametrize(("when", "has_stop"), [("now", True), ("next-start", False)])
+def test_in_2021_enabling_during_a_run_is_a_choice(
+    make_lab: MakeLab,
+    when: str,
+    has_stop: bool,
+) -> None:
+    """The pages do not say; both readings can be played."""
+    lab = make_lab(edition="2021", auto_stop=False, enable_while_running=when)
+    assert lab.auto_stop() == {"enable": False, "prompt": True}
+    lab.put(enable=True, duration=7200)
+    found = lab.auto_stop()
+    assert found["enable"] is True
+    assert ("stop_timestamp" in found) is has_stop
+    assert ("remain_time" in found) is has_stop
+
+
+def test_the_instance_runs_down_and_stops(lab: Lab) -> None:
+    """RUNNING, STOPPING, STOPPED, each at its time; STOPPED has no stop."""
+    seen = []
+    for seconds in (2399, 1, 4, 1):
+        lab.pass_time(seconds=seconds)
+        seen.append(lab.ask("GET", lab.dev).json()["status"])
+    assert seen == ["RUNNING", "STOPPING", "STOPPING", "STOPPED"]
+    assert lab.auto_stop() == {"enable": True, "duration": 3600, "prompt": True}
+
+
+def test_a_long_silence_is_caught_up_in_order(lab: Lab) -> None:
+    """One read a day later finds the instance stopped, not stopping."""
+    lab.pass_time(days=1)
+    assert lab.ask("GET", lab.dev).json()["status"] == "STOPPED"
+
+
+def act(lab: Lab, action: object) -> httpx.Response:
+    """Ask for an action."""
+    return lab.ask("POST", lab.dev + "/action", json={"action": action})
+
+
+def test_the_kept_duration_counts_from_running_at_every_start(lab: Lab) -> None:
+    """Not from the start request, and not from the creation."""
+    assert act(lab, "stop").json() == {
+        "current_status": "STOPPING",
+        "previous_state": "RUNNING",
+    }
+    lab.pass_time(seconds=5)
+    assert act(lab, "start").json() == {
+        "current_status": "STARTING",
+        "previous_state": "STOPPED",
+    }
+    assert "stop_timestamp" not in lab.auto_stop()
+    lab.pass_time(seconds=15)
+    assert lab.auto_stop()["remain_time"] == 3600 - 10
+
+
+def test_a_restart_begins_a_new_run(lab: Lab) -> None:
+    """Through RESTARTING."""
+    assert act(lab, "restart").json()["current_status"] == "RESTARTING"
+    lab.pass_time(seconds=5)
+    assert lab.auto_stop()["remain_time"] == 3600
+
+
+@pytest.mark.parametrize(
+    ("status", "action", "code"),
+    [
+        ("RUNNING", "start", "6357"),
+        ("STOPPED", "stop", "6327"),
+        ("STOPPED", "restart", "6327"),
+        ("STARTING", "stop", "6357"),
+        ("STARTING", "start", "6357"),
+        ("STOPPING", "start", "6357"),
+        ("RESTARTING", "restart", "6357"),
+        ("RUNNING", "queue", "6336"),
+        ("RUNNING", "delete", "6336"),
+        ("RUNNING", 1, "6332"),
+    ],
+)
+def test_an_action_that_does_not_fit_is_refused(
+    lab: Lab, error_of: ErrorOf, status: str, action: object, code: str
+) -> None:
+    """Each with its code, and the status stays."""
+    lab.emulator.set_instance(status=status)
+    assert error_of(act(lab, action)) == (400, code)
+    assert lab.ask("GET", lab.dev).json()["status"] == status
+
+
+def test_an_action_needs_its_word_and_nothing_else(lab: Lab, error_of: ErrorOf) -> None:
+    """6335 without, 6336 with more."""
+    path = lab.dev + "/action"
+    assert error_of(lab.ask("POST", path, json={})) == (400, "6335")
+    body = {"action": "stop", "force": True}
+    assert error_of(lab.ask("POST", path, json=body)) == (400, "6336")
+
+
+@pytest.mark.parametrize("status", ["STARTING", "STOPPING", "RESTARTING"])
+def test_auto_stop_cannot_be_changed_in_between(lab: Lab, error_of: ErrorOf, status: str) -> None:
+    """The description can."""
+    lab.emulator.set_instance(status=status)
+    assert error_of(lab.put(enable=True, duration=7200)) == (400, "6347")
+    assert lab.ask("PUT", lab.dev, json={"description": "new"}).status_code == 200
+
+
+def test_a_stopped_instance_keeps_its_auto_stop_for_the_next_run(lab: Lab) -> None:
+    """No 6346 there: nothing runs."""
+    lab.emulator.set_instance(status="STOPPED")
+    assert lab.put(enable=True, duration=7200).status_code == 200
+    assert lab.auto_stop() == {"enable": True, "duration": 7200, "prompt": True}
+
+
+@pytest.mark.parametrize(("edition", "name"), [("2019", "error_msg"), ("2021", "error_message")])
+def test_an_unknown_instance_is_a_400(make_lab: MakeLab, edition: str, name: str) -> None:
+    """Not a 404; the sentence has another name in the later edition."""
+    lab = make_lab(edition=edition)
+    for method, suffix in (("GET", ""), ("PUT", ""), ("POST", "/action")):
+        answer = lab.ask(method, f"{lab.dev_list}/{lab.emulator.notebook_id}{suffix}", json={})
+        assert answer.status_code == 400
+        assert answer.json() == {
+            name: "The instance does not exist.",
+            "error_code": "ModelArts.6309",
+        }
+
+
+def test_the_list_is_filtered_sorted_and_paged(lab: Lab) -> None:
+    """As the page says; the total counts what the filter finds, not the page."""
+    second = lab.emulator.add_instance(name="another")
+    lab.emulator.set_instance(second, status="STOPPED")
+
+    def ids(query: str) -> tuple[int, list[str]]:
+        found = lab.ask("GET", f"{lab.dev_list}?de_type=Notebook{query}").json()
+        return found["total_count"], [one["id"] for one in found["instances"]]
+
+    first = lab.emulator.demanager_id
+    assert ids("") == (2, [second, first])
+    assert ids("&order=desc") == (2, [first, second])
+    assert ids("&status=RUNNING") == (1, [first])
+    assert ids("&offset=1&limit=1") == (2, [first])
+    assert ids("&offset=2") == (2, [])
+    assert ids("&limit=0") == (2, [second, first])
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("", "6335"),
+        ("de_type=notebook", "6336"),
+        ("de_type=Notebook&limit=x", "6332"),
+        ("de_type=Notebook&offset=-1", "6336"),
+        ("de_type=Notebook&sortby=id", "6336"),
+        ("de_type=Notebook&order=up", "6336"),
+        ("de_type=Notebook&provision_type=K8S", "6336"),
+    ],
+)
+def test_a_wrong_list_query_is_refused(lab: Lab, error_of: ErrorOf, query: str, code: str) -> None:
+    """Each with its code."""
+    assert error_of(lab.ask("GET", f"{lab.dev_list}?{query}")) == (400, code)
+
+
+def test_the_id_may_have_the_later_form(make_lab: MakeLab) -> None:
+    """`DE-` and a uuid; or the one that was asked for."""
+    lab = make_lab(id_form="de")
+    assert lab.emulator.instance_id.startswith("DE-")
+    assert lab.ask("GET", lab.dev).json()["id"] == lab.emulator.instance_id
+    assert make_lab(instance_id="mine").emulator.instance_id == "mine"
+
+
+def test_2021_adds_fields(make_lab: MakeLab) -> None:
+    """What a client of the first edition has to ignore."""
+    shown = make_lab(edition="2021")
+    assert {"latest_update_timestamp", "flavor_details", "user"} <= set(
+        shown.ask("GET", shown.dev).json()
+    )
