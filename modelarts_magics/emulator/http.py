@@ -19,8 +19,6 @@ from modelarts_magics.emulator.cloud import Cloud, Reply
 from modelarts_magics.emulator.distort import distort
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from modelarts_magics.emulator.faults import Fault
     from modelarts_magics.emulator.world import World
 
@@ -214,12 +212,11 @@ async def _drip(stream: Any, body: bytes, *, pause: float) -> None:  # noqa: ANN
         await asyncio.sleep(pause)
 
 
-def reset(handler: RequestHandler) -> Awaitable[None] | None:
+def reset(handler: RequestHandler) -> None:
     """End the connection with a TCP reset and no answer."""
     stream: Any = handler.detach()
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     stream.close()
-    return None
 
 
 def log_entry(call: Call, *, faults: list[Fault], request_id: str) -> dict[str, Any]:

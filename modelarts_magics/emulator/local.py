@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.emulator import control
 from modelarts_magics.emulator.clock import Clock, ScaledClock
-from modelarts_magics.emulator.faults import make
+from modelarts_magics.emulator.faults import make, parse
 from modelarts_magics.emulator.options import Options
 from modelarts_magics.emulator.server import HOST, serving
 from modelarts_magics.emulator.world import World
@@ -28,6 +28,7 @@ class LocalEmulator:
     Args:
         port: Where; 0 for any free one, which is kept when it is started again.
         clock: The server's clock; real time, times `time_scale`, if left out.
+        faults: In force from the start, each as `NAME[:ARG]`.
         options: The fields of `Options`.
 
     Attributes:
@@ -41,9 +42,18 @@ class LocalEmulator:
         sk: Its secret.
     """
 
-    def __init__(self, *, port: int = 0, clock: Clock | None = None, **options: Any) -> None:  # noqa: ANN401 - the fields of Options
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        clock: Clock | None = None,
+        faults: Iterable[str] = (),
+        **options: Any,  # noqa: ANN401 - the fields of Options
+    ) -> None:
         chosen = Options(**options)
         self.world = World(chosen, clock=clock or ScaledClock(scale=chosen.time_scale))
+        for text in faults:
+            self.world.faults.add(parse(text))
         credentials = self.world.credentials
         self.project_id = credentials.project_id
         self.auth_token = credentials.auth_token

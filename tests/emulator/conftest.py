@@ -79,9 +79,9 @@ class Lab:
         path: str,
         *,
         body: bytes = b"",
-        **how: Any,  # noqa: ANN401 - see below
+        **how: Any,  # noqa: ANN401 - named in the docstring
     ) -> httpx.Response:
-        """Send one request signed at `at` (default: the server's now) with `ak` and `sk`."""
+        """Send a signed request; `at`, `keys`, `headers` and `signed` (the names) may be wrong."""
         at: datetime = how.get("at", self.clock.now())
         headers = {"Host": self.http.base_url.netloc.decode(), **how.get("headers", {})}
         headers["X-Sdk-Date"] = at.strftime("%Y%m%dT%H%M%SZ")

@@ -183,6 +183,12 @@ def test_a_port_that_is_taken_is_an_error_in_the_caller(lab: Lab) -> None:
         LocalEmulator(port=port).start()
 
 
+def test_a_fault_may_be_there_from_the_start(make_lab: Callable[..., Lab]) -> None:
+    """Written as on the command line."""
+    lab = make_lab(faults=["503:4"])
+    assert lab.ask("GET", lab.dev).headers["Retry-After"] == "4"
+
+
 def test_requests_can_be_forgotten(lab: Lab) -> None:
     """So that a test counts its own."""
     lab.ask("GET", lab.dev)

@@ -67,6 +67,7 @@ def test_a_refusal_instead_of_the_answer(  # noqa: PLR0913 - columns of the tabl
     answer = put(lab)
     assert error_of(answer) == expected
     assert answer.headers.get("Retry-After") == retry_after
+    assert answer.headers["Date"] == "Mon, 23 Nov 2026 08:00:00 GMT"
     assert stored(lab) != "changed"
 
 

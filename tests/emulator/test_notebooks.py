@@ -114,7 +114,8 @@ def test_switching_off_is_possible_where_the_option_says_so(make_lab: MakeLab, q
     """Then it never stops, and another renewal switches it on again."""
     lab = make_lab(patch_off="accept")
     body = {} if query else {"duration": -1}
-    assert renew(lab, query, **body).json()["enable"] is False
+    off = renew(lab, query, **body).json()
+    assert (off["enable"], off["update_at"]) == (False, to_ms(lab.clock.now()))
     lab.pass_time(days=9)
     assert lab.ask("GET", lab.note).json()["status"] == "RUNNING"
     assert renew(lab, duration=HOUR_MS).json()["enable"] is True
