@@ -38,6 +38,7 @@ export default tseslint.config(
     // A describe() block is as long as the behaviour it lists.
     files: ['test/**/*.ts'],
     rules: {
+      '@typescript-eslint/explicit-function-return-type': 'off',
       'max-lines-per-function': 'off',
       'max-lines': 'off',
       'jupyter/no-untranslated-string': 'off',

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 import sys
 from typing import TYPE_CHECKING, TextIO
 
 from modelarts_magics import messages
 from modelarts_magics.commands.parser import parse_arguments
-from modelarts_magics.commands.run import Context, run
+from modelarts_magics.commands.run import Context, prepare, run
 from modelarts_magics.commands.views import as_text
 from modelarts_magics.config import Settings
 from modelarts_magics.connect import open_session
@@ -27,19 +28,25 @@ IN_EFFECT, FAILED, USAGE, NOT_AS_ASKED = 0, 1, 2, 3
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command of a terminal and return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _make_writable(sys.stdout, sys.stderr)
     if given and given[0] in _PROGRAMS:
         return _PROGRAMS[given[0]](given[1:])
     return _command(given, out=sys.stdout, err=sys.stderr)
 
 
+def _make_writable(*streams: TextIO) -> None:
+    """Let a terminal or pipe that lacks a character show its code instead of failing."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
     prefix = f"{shlex.quote(sys.executable)} -m modelarts_magics"
-    messages.use_command(prefix)
     opened: list[Session] = []
     try:
         settings = Settings.gather()
-        messages.use_language(settings.get("language"))
-        messages.use_zone(settings.zone)
+        prepare(settings, prefix)
 
         def session() -> Session:
             opened.append(open_session(settings))

@@ -1,4 +1,4 @@
-"""Settings: arguments before traitlets before the environment; each value knows its source.
+"""Settings: arguments before traitlets before the environment before the file; each knows its source.
 
 Nothing secret is here: tokens and keys are found by `modelarts_magics.credentials`.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from modelarts_magics import settings_file
 from modelarts_magics.durations import parse_zone
 from modelarts_magics.errors import ConfigurationError
 
@@ -26,6 +27,7 @@ ENVIRONMENT = {
     "region": ("MODELARTS_REGION",),
     "project_id": ("MODELARTS_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"),
     "instance_id": ("MODELARTS_INSTANCE_ID",),
+    "iam_endpoint": ("MODELARTS_IAM_ENDPOINT",),
     "api": ("MODELARTS_API",),
     "timezone": ("MODELARTS_TIMEZONE",),
     "language": ("MODELARTS_LANGUAGE",),
@@ -47,6 +49,7 @@ DEFAULTS = {
 NAMES = tuple(ENVIRONMENT)
 
 _REGION = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+_NETLOC = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _DOMAINS = {"ap-southeast-1": "cn"}
 """Regions whose endpoint does not end in ``.com``. Source: the vendor's region table."""
@@ -83,16 +86,19 @@ class Settings:
         Args:
             arguments: By name; None and "" count as not given.
             traits: What ``%config ModelArts`` or a Jupyter configuration file set.
-            environ: The environment; None for the process's.
+            environ: The environment, which also says where the file is; None for the process's.
 
         Raises:
-            ConfigurationError: An argument has no such name.
+            ConfigurationError: An argument has no such name, or the file cannot be read.
         """
         environ = os.environ if environ is None else environ
         unknown = set(arguments or ()) - set(NAMES)
         if unknown:
             raise ConfigurationError("config.unknown", name=min(unknown), names=", ".join(NAMES))
         values = {name: Setting(value, "default") for name, value in DEFAULTS.items()}
+        path = settings_file.location(environ)
+        for name, value in settings_file.read(environ).items():
+            _put(values, name, value, str(path))
         for name, variables in ENVIRONMENT.items():
             for variable in reversed(variables):
                 _put(values, name, environ.get(variable), variable)
@@ -100,6 +106,12 @@ class Settings:
             for name, value in given.items():
                 _put(values, name, value, source)
         return cls(values)
+
+    def filled(self, name: str, value: str, source: str) -> Settings:
+        """These settings with one more, unless that is set already or the value is empty."""
+        if self.get(name) or not value:
+            return self
+        return Settings({**self.values, name: Setting(value, source)})
 
     def get(self, name: str) -> str:
         """A setting's text, or ""."""
@@ -121,14 +133,16 @@ class Settings:
         written = self.get("endpoint").rstrip("/")
         if not written:
             return self._endpoint_of_region()
-        parts = urlsplit(written)
-        if parts.scheme not in ("http", "https") or not _host(written):
-            raise ConfigurationError("config.endpoint", value=written)
-        if parts.username or parts.password or parts.path or parts.query or parts.fragment:
-            raise ConfigurationError("config.endpoint_extra", source=self.source("endpoint"))
-        if parts.scheme == "http" and not is_loopback(written):
-            raise ConfigurationError("config.endpoint_plain", host=_host(written))
-        return written
+        return _safe_endpoint(written, self.source("endpoint"))
+
+    @property
+    def iam_endpoint(self) -> str:
+        """Scheme and host of IAM; "" where neither it nor the region is known."""
+        written = self.get("iam_endpoint").rstrip("/")
+        if written:
+            return _safe_endpoint(written, self.source("iam_endpoint"))
+        region = self.get("region").lower()
+        return f"https://iam.{region}.myhuaweicloud.com" if _REGION.fullmatch(region) else ""
 
     @property
     def project_id(self) -> str:
@@ -192,6 +206,20 @@ class Settings:
         return f"https://modelarts.{region}.myhuaweicloud.{_DOMAINS.get(region, 'com')}"
 
 
+def _safe_endpoint(written: str, source: str) -> str:
+    host = _host(written)
+    if not re.match(r"https?://", written, re.IGNORECASE) or not host:
+        raise ConfigurationError("config.endpoint", value=_shown(written))
+    parts = urlsplit(written)
+    if "@" in parts.netloc or parts.path or "?" in written or "#" in written:
+        raise ConfigurationError("config.endpoint_extra", source=source)
+    if parts.scheme == "http" and not is_loopback(written):
+        raise ConfigurationError("config.endpoint_plain", host=host)
+    if not _NETLOC.fullmatch(written.partition("://")[2]):  # urlsplit leaves line breaks out
+        raise ConfigurationError("config.endpoint", value=_shown(written))
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def is_loopback(endpoint: str) -> bool:
     """Whether the endpoint is on this machine's loopback."""
     host = _host(endpoint)
@@ -208,6 +236,11 @@ def _host(endpoint: str) -> str:
         return parts.hostname or ""
     except ValueError:
         return ""
+
+
+def _shown(endpoint: str) -> str:
+    """What may be shown of an endpoint: not the user and password, nor a query."""
+    return re.sub(r"(?s).*@", "…@", endpoint).split("?", 1)[0]
 
 
 def _put(values: dict[str, Setting], name: str, value: object, source: str) -> None:

@@ -16,6 +16,7 @@ SOON = timedelta(minutes=30)
 URGENT = timedelta(minutes=10)
 GRACE = timedelta(seconds=60)
 """How long after its end a run is still taken to be stopping rather than misjudged."""
+_OVER = timedelta(0)
 
 
 class Phase(str, Enum):
@@ -37,7 +38,7 @@ class Countdown:
 
     Attributes:
         phase: How pressing the end is.
-        remaining: Whole seconds left, never negative; None where nothing counts down.
+        remaining: Whole seconds left, never negative; None where nothing counts down or has.
     """
 
     phase: Phase
@@ -46,7 +47,7 @@ class Countdown:
     @property
     def label(self) -> str:
         """The time left in words, or the phase's word."""
-        if self.remaining is None:
+        if self.remaining is None or self.phase is Phase.STOPPING:
             return messages.text(f"phase.{self.phase.value}")
         return messages.left(self.remaining)
 
@@ -59,7 +60,7 @@ def countdown(instance: Instance, now: datetime) -> Countdown:
 def count(status: Status, auto_stop: AutoStop, now: datetime) -> Countdown:
     """The countdown of a status and an auto-stop at `now` (aware, by the cloud's clock)."""
     if status.stopping:
-        return Countdown(Phase.STOPPING)
+        return Countdown(Phase.STOPPING, _OVER)
     if status.stopped:
         return Countdown(Phase.STOPPED)
     if not auto_stop.enabled:
@@ -74,14 +75,14 @@ def count(status: Status, auto_stop: AutoStop, now: datetime) -> Countdown:
 
 
 def _run_down(remaining: timedelta) -> Countdown:
-    if remaining <= -GRACE:
+    if remaining < -GRACE:
         return Countdown(Phase.UNKNOWN)
-    if remaining <= timedelta(0):
-        return Countdown(Phase.STOPPING)
+    if remaining <= _OVER:
+        return Countdown(Phase.STOPPING, _OVER)
     whole = timedelta(seconds=remaining // timedelta(seconds=1))
-    if remaining <= URGENT:
+    if whole <= URGENT:
         return Countdown(Phase.URGENT, whole)
-    return Countdown(Phase.SOON if remaining <= SOON else Phase.CALM, whole)
+    return Countdown(Phase.SOON if whole <= SOON else Phase.CALM, whole)
 
 
 def stop_fact(instance: Instance) -> messages.Message:

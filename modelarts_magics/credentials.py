@@ -1,69 +1,26 @@
-"""Token and keys, masked wherever they could be shown, and the chain that finds them."""
+"""The chain of places where credentials may be; the first that has some wins."""
 
 from __future__ import annotations
 
-import configparser
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Union
+from typing import TYPE_CHECKING, Callable
 
-from modelarts_magics.errors import ConfigurationError
+from modelarts_magics import key_sources
+from modelarts_magics.errors import NoCredentialsError
+from modelarts_magics.keys import AccessKey, Credential, Found, Token, access_key, checked, mask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+__all__ = ["AccessKey", "Chain", "Credential", "Found", "Link", "Token", "mask"]
 
-@dataclass(frozen=True, repr=False)
-class Token:
-    """An IAM token, sent as ``X-Auth-Token``; lives 24 h."""
-
-    value: str
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
-        return (self.value,)
-
-    def __repr__(self) -> str:
-        return "Token(…)"
-
-
-@dataclass(frozen=True, repr=False)
-class AccessKey:
-    """An access key, which signs each request; a temporary one comes with a security token."""
-
-    access: str
-    secret: str
-    security_token: str = ""
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What must never be shown; the access key's id is not secret."""
-        return tuple(value for value in (self.secret, self.security_token) if value)
-
-    def __repr__(self) -> str:
-        kind = ", temporary" if self.security_token else ""
-        return f"AccessKey({mask(self.access)}{kind})"
-
-
-Credential = Union[Token, AccessKey]
-
-
-def mask(value: str) -> str:
-    """As much of a value as may be shown: its first four characters if it is long enough."""
-    return f"{value[:4]}…" if len(value) > 12 else "…"  # noqa: PLR2004 - leave most of it unseen
-
-
-@dataclass(frozen=True)
-class Found:
-    """A credential and where it was found, with the project id that may stand beside it."""
-
-    credential: Credential
-    source: str
-    project_id: str = ""
-    warning: str = ""
+TOKEN = "MODELARTS_AUTH_TOKEN"  # noqa: S105 - the variable's name
+KEYS = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
+FILE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
+METADATA = "MODELARTS_METADATA"
+"""Set to ``on``, or to an endpoint, to have the server's metadata asked; never asked otherwise."""
 
 
 @dataclass(frozen=True)
@@ -75,20 +32,31 @@ class Link:
 
 
 class Chain:
-    """The places where credentials may be, in order; the first that has some wins.
+    """The places, in order; the environment and the files are read at every call.
 
-    The environment and the files are read at every call: a variable set later counts, and keys may
-    rotate.
+    What is slow to ask and rotates (the notebook's own session, the metadata) is kept until refused.
+
+    Args:
+        environ: The environment; None for the process's.
+        entered: What a person entered by ``login``, which wins.
     """
 
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, environ: Mapping[str, str] | None = None, *, entered: Found | None = None
+    ) -> None:
         self._environ = os.environ if environ is None else environ
+        self._entered = entered
+        self._kept: dict[str, Found | None] = {}
 
     def links(self) -> Iterator[Link]:
         """The places, in the order in which they are asked."""
-        yield Link("MODELARTS_AUTH_TOKEN", self._token)
-        yield Link("HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK", self._keys)
-        yield Link(str(self.file), self._from_file)
+        yield Link("login", lambda: self._entered)
+        yield Link(TOKEN, self._token)
+        yield Link(", ".join(KEYS[:2]), self._keys)
+        yield Link(str(self.file), lambda: key_sources.from_file(self.file))
+        yield Link("modelarts.session", lambda: self._keep("session", key_sources.from_notebook))
+        if self._metadata:
+            yield Link(METADATA, lambda: self._keep("metadata", self._from_metadata))
 
     def find(self) -> Found | None:
         """The first credential of the chain, or None.
@@ -99,64 +67,50 @@ class Chain:
         found = (link.look() for link in self.links())
         return next((each for each in found if each), None)
 
+    def current(self) -> Credential:
+        """The credential to send with the next request.
+
+        Raises:
+            NoCredentialsError: No place has any.
+            ConfigurationError: As for `find`.
+        """
+        found = self.find()
+        if found is None:
+            raise NoCredentialsError("credentials.none")
+        return found.credential
+
+    def renew(self, refused: Credential) -> bool:
+        """Whether there is another credential, now that this one was refused."""
+        self._kept.clear()
+        found = self.find()
+        return found is not None and found.credential != refused
+
     @property
     def file(self) -> Path:
         """The vendor's credentials file, or the one that the environment names instead."""
-        named = self._environ.get("HUAWEICLOUD_SDK_CREDENTIALS_FILE")
-        return Path(named) if named else self._home / ".huaweicloud" / "credentials"
+        named = self._environ.get(FILE)
+        home = Path(self._environ.get("HOME") or Path.home())
+        return Path(named).expanduser() if named else home / ".huaweicloud" / "credentials"
 
     @property
-    def _home(self) -> Path:
-        return Path(self._environ.get("HOME") or Path.home())
+    def _metadata(self) -> str:
+        wanted = self._environ.get(METADATA, "").strip()
+        return key_sources.METADATA_ENDPOINT if wanted.lower() == "on" else wanted
 
     def _token(self) -> Found | None:
-        value = self._environ.get("MODELARTS_AUTH_TOKEN", "").strip()
-        if not value:
-            return None
-        _check_header(value, "MODELARTS_AUTH_TOKEN")
-        return Found(Token(value), "MODELARTS_AUTH_TOKEN")
+        value = self._environ.get(TOKEN, "").strip()
+        return Found(Token(checked(value, TOKEN)), TOKEN) if value else None
 
     def _keys(self) -> Found | None:
-        return _pair(
-            {
-                "ak": self._environ.get("HUAWEICLOUD_SDK_AK", ""),
-                "sk": self._environ.get("HUAWEICLOUD_SDK_SK", ""),
-                "security_token": self._environ.get("HUAWEICLOUD_SDK_SECURITY_TOKEN", ""),
-            },
-            source="HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK",
-        )
+        source = ", ".join(KEYS[:2])
+        ak, sk, security_token = (self._environ.get(name, "") for name in KEYS)
+        key = access_key(ak, sk, security_token, source=source)
+        return Found(key, source) if key else None
 
-    def _from_file(self) -> Found | None:
-        if not self.file.is_file():
-            return None
-        parser = configparser.ConfigParser(interpolation=None)
-        try:
-            parser.read(self.file, encoding="utf-8")
-            section = dict(parser["basic"]) if parser.has_section("basic") else {}
-        except (configparser.Error, OSError, UnicodeDecodeError):
-            raise ConfigurationError("credentials.file", path=str(self.file)) from None
-        warning = "credentials.readable" if _others_can_read(self.file) else ""
-        return _pair(section, source=str(self.file), warning=warning)
+    def _from_metadata(self) -> Found | None:
+        return key_sources.from_metadata(self._metadata)
 
-
-def _pair(values: Mapping[str, str], *, source: str, warning: str = "") -> Found | None:
-    access, secret = values.get("ak", "").strip(), values.get("sk", "").strip()
-    if not access and not secret:
-        return None
-    if not access or not secret:
-        missing = "SK" if access else "AK"
-        raise ConfigurationError("credentials.half", missing=missing, source=source)
-    token = values.get("security_token", "").strip()
-    for value in (access, secret, token):
-        _check_header(value, source)
-    project_id = values.get("project_id", "").strip()
-    return Found(AccessKey(access, secret, token), source, project_id, warning)
-
-
-def _check_header(value: str, source: str) -> None:
-    if not (value.isascii() and value.isprintable()) or " " in value:
-        raise ConfigurationError("credentials.characters", source=source)
-
-
-def _others_can_read(path: Path) -> bool:
-    return os.name == "posix" and bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
+    def _keep(self, name: str, look: Callable[[], Found | None]) -> Found | None:
+        if name not in self._kept:
+            self._kept[name] = look()
+        return self._kept[name]

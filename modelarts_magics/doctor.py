@@ -64,7 +64,8 @@ class Report:
     def lines(self) -> list[str]:
         """The report as text, a line for each finding and one for each hint."""
         width = max(len(each.about) for each in self.findings)
-        lines = [text("doctor.title", count=len(self.problems))]
+        count = len(self.problems)
+        lines = [text("doctor.title", count=count) if count else text("doctor.fine")]
         for each in self.findings:
             mark = text(f"doctor.{each.level.value}")
             lines.append(f"{mark} {each.about:<{width}}  {each.words}")
@@ -112,6 +113,7 @@ def examine(
 def _settings(settings: Settings) -> Iterator[Finding]:
     required: dict[str, Callable[[], object]] = {
         "endpoint": lambda: settings.endpoint,
+        "project_id": lambda: settings.get("project_id") and settings.project_id,
         "instance_id": lambda: settings.instance_id,
         "api": lambda: settings.api,
         "timezone": lambda: settings.zone,
@@ -218,13 +220,22 @@ def _time_zone(settings: Settings, clock: Clock) -> Iterator[Finding]:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
-    folder = Path(settings.get("state_dir")).expanduser()
-    place = folder if folder.exists() else folder.parent
-    if os.access(place, os.W_OK):
-        yield Finding("store", Level.OK, str(folder))
+    written = settings.get("state_dir")
+    if _can_hold_files(written):
+        yield Finding("store", Level.OK, str(Path(written).expanduser()))
     else:
-        words = text("doctor.store", path=str(folder))
+        words = text("doctor.store", path=written)
         yield Finding("store", Level.PROBLEM, words, text("doctor.store.hint"))
+
+
+def _can_hold_files(written: str) -> bool:
+    """Whether the folder can be written, or made in the nearest one that exists."""
+    try:
+        folder = Path(written).expanduser().absolute()
+        place = next(each for each in (folder, *folder.parents) if each.exists())
+    except (OSError, RuntimeError):  # a home that nobody has, a loop of links
+        return False
+    return place.is_dir() and os.access(place, os.W_OK)
 
 
 def _installation() -> Iterator[Finding]:
@@ -252,10 +263,10 @@ def _version(package: str) -> str:
 
 def _persistence(environ: Mapping[str, str]) -> Iterator[Finding]:
     here = Path(__file__).resolve().parent
-    home = Path(environ.get("HOME") or Path.home())
-    if not (home / "work").is_dir():
+    work = (Path(environ.get("HOME") or Path.home()) / "work").resolve()
+    if not work.is_dir():
         yield Finding("survives a stop", Level.INFO, text("doctor.survives.unknown", path=here))
-    elif (home / "work") in here.parents:
+    elif work in here.parents:
         yield Finding("survives a stop", Level.OK, text("doctor.survives.yes", path=here))
     else:
         words = text("doctor.survives.no", path=here)

@@ -95,7 +95,7 @@ def parse_clock(text: str, *, now: datetime, zone: tzinfo) -> datetime:
     except (ValueError, OverflowError):
         raise DurationError("clock.unreadable", text=written) from None
     both = [each.replace(tzinfo=where, fold=fold) for each in days for fold in (0, 1)]
-    moment = next((each for each in both if each.astimezone(UTC) > now), both[0])
+    moment = next((each for each in both if _to_come(each, now, here)), both[0])
     if _in_gap(moment):
         raise DurationError("clock.skipped", text=written, zone=str(where))
     return moment
@@ -112,6 +112,12 @@ def _on_day(day: str, match: re.Match[str], here: datetime) -> datetime:
             raise ValueError(year)
         base = base.replace(year=year, month=month, day=date)
     return base.replace(hour=hour, minute=minute, second=second)
+
+
+def _to_come(moment: datetime, now: datetime, here: datetime) -> bool:
+    if _in_gap(moment):  # no moment at all: what counts is whether the day has passed it
+        return moment.replace(tzinfo=None) > here.replace(tzinfo=None)
+    return moment.astimezone(UTC) > now
 
 
 def _in_gap(moment: datetime) -> bool:

@@ -42,7 +42,7 @@ def effect_of(
     if not edit.auto_stop.enabled or edit.auto_stop.mode is Mode.IDLE:
         return Effect.NOW
     if capabilities.counts_from is CountsFrom.NOW:
-        return _from_now(after, expected)
+        return _from_now(before, after, expected)
     return _from_run_start(before, after, edit.auto_stop, expected)
 
 
@@ -51,11 +51,12 @@ def _accepted(stop: AutoStop, edit: AutoStopEdit) -> bool:
     return stop.enabled == edit.enabled and prompt and (stop.mode is edit.mode or not stop.enabled)
 
 
-def _from_now(after: Instance, expected: datetime | None) -> Effect:
+def _from_now(before: Instance, after: Instance, expected: datetime | None) -> Effect:
     """The lease was renewed if this run now ends when it should."""
     end = after.auto_stop.stops_at
-    held = end is not None and expected is not None and abs(end - expected) <= ON_TIME
-    return Effect.NOW if held else Effect.UNCONFIRMED
+    if end is None or not _follows(end, expected, before.auto_stop.stops_at):
+        return Effect.UNCONFIRMED
+    return Effect.NOW
 
 
 def _from_run_start(
@@ -65,11 +66,26 @@ def _from_run_start(
     end, old_end = after.auto_stop.stops_at, before.auto_stop.stops_at
     if after.auto_stop.duration != edit.duration:
         return Effect.UNCONFIRMED
+    if (end is None or not after.running) and _only_prompt(before.auto_stop, edit):
+        return Effect.NOW
     if not after.running:
         return Effect.NEXT_START
     if end is None:
         return Effect.UNCONFIRMED
-    if expected is not None and abs(end - expected) <= ON_TIME:
+    if _follows(end, expected, old_end):
         return Effect.NOW
     stayed = old_end is not None and abs(end - old_end) <= SAME
     return Effect.NEXT_START if stayed else Effect.NOW
+
+
+def _follows(end: datetime, expected: datetime | None, old_end: datetime | None) -> bool:
+    """Whether this run ends when it should; a small move must not be mistaken for none."""
+    if expected is None or abs(end - expected) > ON_TIME:
+        return False
+    return old_end is None or abs(end - expected) <= abs(end - old_end)
+
+
+def _only_prompt(stop: AutoStop, edit: AutoStopEdit) -> bool:
+    """Whether the edit changes the wish to be reminded, which holds at once, and nothing else."""
+    same = (stop.enabled, stop.mode, stop.duration) == (edit.enabled, edit.mode, edit.duration)
+    return same and stop.prompt != edit.prompt

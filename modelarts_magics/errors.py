@@ -22,6 +22,7 @@
     ├── BadAnswerError              an answer that cannot be understood
     ├── StoreError                  the lock of this instance could not be had
     └── UnsettledError              a write was sent and its outcome is not known
+        └── PartialError            one part of a write holds, another was refused
 
 The message and the hint are looked up by `code` when they are shown, so an error can cross to a
 browser as its code and values.
@@ -29,9 +30,13 @@ browser as its code and values.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from modelarts_magics import messages
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+"""What would break a line, drive a terminal or could not be written at all."""
 
 
 class ModelArtsError(Exception):
@@ -50,13 +55,13 @@ class ModelArtsError(Exception):
     @property
     def message(self) -> str:
         """What went wrong, in one line."""
-        return messages.text(self.code, **self.values)
+        return _one_line(messages.text(self.code, **self.values))
 
     @property
     def hint(self) -> str:
         """What to do next, in one line; empty where there is nothing to say."""
         code = f"{self.code}.hint"
-        return messages.text(code, **self.values) if messages.has(code) else ""
+        return _one_line(messages.text(code, **self.values)) if messages.has(code) else ""
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}".rstrip()
@@ -125,7 +130,7 @@ class CloudError(ModelArtsError):
         parts = [self.error_code or f"HTTP {self.status}"]
         if self.request_id:
             parts.append(messages.text("cloud.request", request_id=self.request_id))
-        return f"{super().message} ({', '.join(parts)})"
+        return f"{super().message.rstrip(' :')} ({', '.join(parts)})"
 
 
 class AuthenticationError(CloudError):
@@ -194,3 +199,12 @@ class UnsettledError(ModelArtsError):
     def __init__(self, code: str, *, cause: ModelArtsError, **values: Any) -> None:  # noqa: ANN401
         super().__init__(code, cause=cause.message, **values)
         self.cause = cause
+
+
+def _one_line(sentence: str) -> str:
+    """A sentence that quotes what somebody entered, as one line that can be shown anywhere."""
+    return _UNPRINTABLE.sub(" ", sentence)
+
+
+class PartialError(UnsettledError):
+    """One part of a write holds, another was refused; the message says which."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.countdown import GRACE
+from modelarts_magics.effects import ON_TIME, SAME
 from modelarts_magics.errors import BadAnswerError
 from modelarts_magics.models import Change, CountsFrom, Effect, Instance
 
@@ -42,7 +43,9 @@ class Memory:
     def recall(self, *, max_age: timedelta) -> Instance | None:
         """The instance as last seen by any process, if that is at most `max_age` ago."""
         age = self._store.age(self._clock.now())
-        if age is None or not timedelta(0) <= age <= max_age:
+        if (
+            age is None or abs(age) > max_age
+        ):  # a shared disk's clock may be ahead of this machine's
             return None
         return self._snapshot()
 
@@ -53,7 +56,7 @@ class Memory:
             self._store.touch()
             return
         data = dict(self._store.load())
-        started_at = self._start_of_run(known, instance)
+        started_at, ends_at = self._run(known, instance)
         duration = instance.auto_stop.duration
         data.update(
             raw=dict(instance.raw),
@@ -61,21 +64,23 @@ class Memory:
             demo=instance.demo,
             observed_at=instance.observed_at.isoformat(),
             started_at=started_at.isoformat() if started_at else None,
+            run_ends_at=ends_at.isoformat() if ends_at else None,
         )
-        if duration is not None:
+        if duration is not None and self._able.kept:
             data["last_duration_s"] = duration.total_seconds()
         self._save(data, instance)
 
     def learn(self, change: Change) -> None:
         """Keep whether a run of this cloud follows a new duration, once a change has shown it."""
-        edit, before = change.edit.auto_stop, change.before
-        if edit is None or not before.running or before.auto_stop.stops_at is None:
+        if change.after is None or change.effect is Effect.UNCONFIRMED:
             return
-        if not edit.enabled or edit.duration == before.auto_stop.duration:
+        edit = change.edit.auto_stop
+        if not self._able.kept and edit and edit.duration:
+            seconds = edit.duration.total_seconds()
+            self._save({**self._store.load(), "last_duration_s": seconds}, change.after)
+        if not _telling(change):
             return
-        if change.effect is not Effect.UNCONFIRMED and change.after is not None:
-            data = {**self._store.load(), "applies": change.effect.value}
-            self._save(data, change.after)
+        self._save({**self._store.load(), "applies": change.effect.value}, change.after)
 
     @property
     def waits_for_next_start(self) -> bool:
@@ -90,8 +95,10 @@ class Memory:
     @property
     def last_duration(self) -> timedelta | None:
         """The run time that was last seen set."""
-        seconds = self._store.load().get("last_duration_s")
-        return timedelta(seconds=seconds) if isinstance(seconds, (int, float)) else None
+        try:
+            return timedelta(seconds=self._store.load()["last_duration_s"])
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
 
     def lock(self, *, deadline: Deadline, clock: Clock) -> AbstractContextManager[None]:
         """Exclude the other processes that work on this instance."""
@@ -118,25 +125,43 @@ class Memory:
         except BadAnswerError:
             return None
 
-    def _start_of_run(self, known: Instance | None, instance: Instance) -> datetime | None:
-        """The start of the present run; kept while the run lasts, since a pending duration hides it."""
+    def _run(
+        self, known: Instance | None, instance: Instance
+    ) -> tuple[datetime | None, datetime | None]:
+        """Start and end of the present run, as far as they are known.
+
+        The start is kept as long as the end stands still, since a duration that waits for the next
+        start hides it. An end that moved is that of another run, or of this one by a new duration;
+        the start follows from it either way.
+        """
         if not instance.running or self._able.counts_from is CountsFrom.NOW:
-            return None
-        kept = self.started_at
-        if kept and known and _same_run(known, instance):
-            return kept
+            return None, None
         stop = instance.auto_stop
+        start, end = self.started_at, _moment(self._store.load().get("run_ends_at"))
+        if (
+            known
+            and known.running
+            and start
+            and (stop.stops_at is None or _near(end, stop.stops_at))
+        ):
+            return start, end
         if stop.stops_at is None or stop.duration is None:
-            return None
+            return None, stop.stops_at
         start = stop.stops_at - stop.duration
-        return start if start <= instance.observed_at + GRACE else None
+        return (start if start <= instance.observed_at + GRACE else None), stop.stops_at
 
 
-def _same_run(known: Instance, instance: Instance) -> bool:
-    if not known.running:
+def _near(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and abs(one - other) <= SAME
+
+
+def _telling(change: Change) -> bool:
+    """Whether the change shows what this cloud does: the run had an end, and was to get another."""
+    edit, before, after = change.edit.auto_stop, change.before, change.after
+    if edit is None or not edit.enabled or after is None or not (before.running and after.running):
         return False
-    old, new = known.auto_stop.stops_at, instance.auto_stop.stops_at
-    return old is None or old == new or instance.observed_at < old + GRACE
+    old_end, expected = before.auto_stop.stops_at, change.expected_stop
+    return old_end is not None and expected is not None and abs(expected - old_end) > ON_TIME
 
 
 def _moment(text: object) -> datetime | None:

@@ -102,6 +102,7 @@ class AutoStop:
         enabled: Whether auto-stop is on (``enable``).
         mode: What stops the instance.
         duration: The run time that is set (``duration``); None where the cloud gives none.
+        counts_from: What `duration` counts from, where the API says so.
         prompt: Whether the console shall remind (``prompt``); None where the API has no such thing.
         stops_at: When this run ends, aware; None if off, idle, not running or not known.
         end_unknown: Why `stops_at` is not known although it should be.
@@ -112,6 +113,7 @@ class AutoStop:
     enabled: bool
     mode: Mode = Mode.TIMING
     duration: timedelta | None = None
+    counts_from: datetime | None = None
     prompt: bool | None = None
     stops_at: datetime | None = None
     end_unknown: EndUnknown | None = None

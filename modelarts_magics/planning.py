@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SHORTEST_NOTICE = timedelta(minutes=5)
 """An end closer than this is refused: it would stop the instance under the person's hands."""
 DEFAULT_DURATION = timedelta(hours=1)
+LONGEST_SHIFT = timedelta(days=36500)
+"""No API comes near it, and a calendar can add it to any date."""
 SECOND = timedelta(seconds=1)
 
 
@@ -72,6 +74,12 @@ class Circumstances:
         return self.instance.observed_at
 
     @property
+    def usual_duration(self) -> timedelta:
+        """The run time to take where none is named: the one that is set, else the last known."""
+        kept = self.instance.auto_stop.duration if self.capabilities.kept else None
+        return kept or self.last_duration or DEFAULT_DURATION
+
+    @property
     def base(self) -> datetime | None:
         """What a duration in a request counts from; None where that is not known."""
         if self.capabilities.counts_from is CountsFrom.NOW:
@@ -105,8 +113,7 @@ def plan(wish: Wish, given: Circumstances) -> Plan:
     if wish.duration is not None:
         return _of_duration(wish.duration, given, prompt)
     if wish.enabled:
-        last = given.instance.auto_stop.duration or given.last_duration or DEFAULT_DURATION
-        return _of_duration(last, given, prompt)
+        return _of_duration(given.usual_duration, given, prompt)
     return _keep(given, prompt)
 
 
@@ -114,6 +121,7 @@ def shift(by: timedelta, given: Circumstances) -> Plan:
     """Decide what to write to move the end of this run by a positive or negative duration.
 
     Raises:
+        DurationError: It is longer than a century.
         RefusedError: There is no end to move, or it would leave the bounds.
     """
     instance = given.instance
@@ -126,13 +134,24 @@ def shift(by: timedelta, given: Circumstances) -> Plan:
         raise RefusedError("refuse.idle")
     if stop.stops_at is None:
         raise RefusedError("refuse.unknown_end")
-    return _end_at(stop.stops_at + by, given, stop.prompt)
+    return _end_at(_later(stop.stops_at, by, given), given, stop.prompt)
 
 
 def _end_of(wish: Wish, given: Circumstances) -> datetime | None:
     if wish.at is not None:
         return parse_clock(wish.at, now=given.now, zone=wish.zone or UTC)
-    return given.now + wish.within if wish.within is not None else wish.until
+    if wish.within is not None:
+        return _later(given.now.replace(microsecond=0), wish.within, given)
+    return wish.until
+
+
+def _later(moment: datetime, by: timedelta, given: Circumstances) -> datetime:
+    if abs(by) > LONGEST_SHIFT:
+        able = given.capabilities
+        raise DurationError(
+            "duration.bounds", duration=abs(by), shortest=able.shortest, longest=able.longest
+        )
+    return moment + by
 
 
 def _prompt(wish: Wish, given: Circumstances) -> bool | None:
@@ -152,6 +171,7 @@ def _off(wish: Wish, given: Circumstances, prompt: bool | None) -> Plan:
 
 
 def _idle(given: Circumstances, prompt: bool | None) -> Plan:
+    _check_running(given)
     if not given.capabilities.idle:
         raise RefusedError("refuse.no_idle")
     duration = given.capabilities.shortest
@@ -174,6 +194,8 @@ def _of_duration(duration: timedelta, given: Circumstances, prompt: bool | None)
         raise DurationError(
             "duration.bounds", duration=duration, shortest=able.shortest, longest=able.longest
         )
+    _check_running(given)
+    duration = _whole_seconds(duration)
     end = given.base + duration if given.base and given.instance.running else None
     if end and end - given.now < SHORTEST_NOTICE:
         code = "refuse.past" if end <= given.now else "refuse.too_soon"
@@ -198,6 +220,12 @@ def _end_at(end: datetime, given: Circumstances, prompt: bool | None) -> Plan:
             "refuse.too_early", end=end, earliest=earliest, left=earliest - given.now
         )
     return Plan(AutoStopEdit(enabled=True, duration=duration, prompt=prompt), end)
+
+
+def _check_running(given: Circumstances) -> None:
+    """Refuse where a duration is not kept for the next start and there is no run to apply it to."""
+    if not given.capabilities.kept and not given.instance.running:
+        raise RefusedError("refuse.lease_not_running", status=given.instance.status.value)
 
 
 def _whole_seconds(duration: timedelta) -> timedelta:

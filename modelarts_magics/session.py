@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import description as descriptions
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
+from modelarts_magics.countdown import stop_fact
 from modelarts_magics.durations import parse_duration
 from modelarts_magics.effects import effect_of
 from modelarts_magics.errors import (
     BadAnswerError,
     InputError,
     ModelArtsError,
+    RefusedError,
     RejectedValueError,
     ServerError,
     UnreachableError,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modelarts_magics.api.backend import Backend
+    from modelarts_magics.config import Settings
     from modelarts_magics.memory import Memory
     from modelarts_magics.models import Capabilities
 
@@ -51,6 +54,7 @@ class Session:
     Args:
         backend: The API, bound to the instance.
         memory: What is known of the instance between calls and between processes.
+        settings: What it was opened with, and where each came from; None where that does not matter.
         total_timeout: Seconds that any one call may take, all included.
         clock: Time, for tests.
         notice: Told what a person should know before a write is sent.
@@ -61,12 +65,14 @@ class Session:
         backend: Backend,
         *,
         memory: Memory,
+        settings: Settings | None = None,
         total_timeout: float = 30.0,
         clock: Clock = SYSTEM_CLOCK,
         notice: Callable[[Message], None] = _ignore,
     ) -> None:
         self._backend = backend
         self._memory = memory
+        self.settings = settings
         self._total = total_timeout
         self._clock = clock
         self.notice = notice
@@ -120,6 +126,8 @@ class Session:
         Raises:
             DurationError, RefusedError: The wish makes no sense; nothing was sent.
         """
+        if wish == Wish():
+            raise RefusedError("refuse.nothing")
         return self.update(auto_stop=wish, action="auto-stop")
 
     def update(
@@ -154,6 +162,21 @@ class Session:
         """Let this run end earlier; arguments and errors as for `extend`."""
         return self._shift("shorten", _positive(by), -1)
 
+    def stop(self) -> Change:
+        """Stop the instance itself; everything on it that is not saved is lost."""
+        with self._alone() as deadline:
+            before = self._read(deadline)
+            if before.status.stopped or before.status.stopping:
+                raise RefusedError("refuse.stopped", status=before.status.value)
+            self._backend.stop(deadline=deadline)
+            change = Change(before, None, Effect.UNCONFIRMED, Edit(), self.capabilities, "stop")
+            try:
+                after = self._read(deadline)
+            except ModelArtsError as error:
+                return replace(change, problem=error)
+        ending = after.status.stopping or after.status.stopped
+        return replace(change, after=after, effect=Effect.NOW if ending else Effect.UNCONFIRMED)
+
     def close(self) -> None:
         """Close the connections to the cloud."""
         self._backend.close()
@@ -178,21 +201,31 @@ class Session:
             return self._settle(change, deadline)
 
     def _settle(self, change: Change, deadline: Deadline) -> Change:
-        """Send the edit and find out what became of it."""
-        failed = self._send(change, deadline)
-        try:
-            settled = self._read_back(change, deadline, patient=failed is None)
-            if failed and settled.effect is Effect.UNCONFIRMED:
-                failed = self._send(change, deadline)
-                settled = self._read_back(change, deadline, patient=True)
-        except ModelArtsError as error:
-            if failed:
-                raise UnsettledError("unsettled.unread", cause=failed) from None
-            return replace(change, problem=error)
+        """Send the edit and find out what became of it; what failed and does not show, once more."""
+        settled, failed = self._try(change, deadline)
+        if failed and settled.effect is Effect.UNCONFIRMED:
+            try:
+                settled, failed = self._try(change, deadline, again=True)
+            except UnsettledError:
+                raise
+            except ModelArtsError as error:
+                failed = error
         if failed and settled.effect is Effect.UNCONFIRMED:
             raise UnsettledError("unsettled.not_applied", cause=failed, **_facts(settled)) from None
         self._memory.learn(settled)
         return settled
+
+    def _try(
+        self, change: Change, deadline: Deadline, *, again: bool = False
+    ) -> tuple[Change, ModelArtsError | None]:
+        """Send and read back; return what then shows, and the failure that left the outcome open."""
+        failed = self._send(change, deadline)
+        try:
+            return self._read_back(change, deadline, patient=again or failed is None), failed
+        except ModelArtsError as error:
+            if failed:
+                raise UnsettledError("unsettled.unread", cause=failed) from None
+            return replace(change, problem=error), None
 
     def _send(self, change: Change, deadline: Deadline) -> ModelArtsError | None:
         """Write; return the failure that leaves the outcome open, raise one that does not."""
@@ -266,10 +299,7 @@ def _positive(by: timedelta | str) -> timedelta:
 
 def _facts(change: Change) -> dict[str, Any]:
     after = change.after or change.before
-    return {
-        "description": after.description,
-        "stop": Message("fact.stop", {"stop": after.auto_stop}),
-    }
+    return {"description": after.description, "stop": stop_fact(after)}
 
 
 def _about_stored_description(error: RejectedValueError, change: Change) -> ModelArtsError:

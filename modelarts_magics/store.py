@@ -43,6 +43,7 @@ class Store:
         self._lock_path = folder / f"{digest}.lock"
         self._seen: tuple[int, int, int] | None = None
         self._data: dict[str, Any] = {}
+        self._unsaved_since: datetime | None = None
 
     def load(self) -> dict[str, Any]:
         """What was last saved; empty if nothing was, or it cannot be read."""
@@ -51,33 +52,41 @@ class Store:
             data = {} if stamp is None else _read(self.path)
             if data != self._data:  # the same object as long as it says the same
                 self._data = data
-            self._seen = stamp
+            self._seen, self._unsaved_since = stamp, None
         return self._data
 
     def save(self, data: dict[str, Any]) -> bool:
         """Replace what is saved, unless it is the same already.
 
         Returns:
-            Whether it is on disk now; False where the folder cannot be written.
+            Whether it is on disk now; False where the folder cannot be written, so that only this
+            object knows it.
         """
-        if data == self.load():
+        if data == self.load() and self._unsaved_since is None:
             return True
         try:
-            self._replace(json.dumps({"version": VERSION, **data}, ensure_ascii=False))
+            self._seen, self._unsaved_since = self._replace({"version": VERSION, **data}), None
         except OSError:
-            return False
-        self._data, self._seen = data, self._stamp()
-        return True
+            self._seen, self._unsaved_since = self._stamp(), _utc_now()
+        self._data = data
+        return self._unsaved_since is None
 
     def touch(self) -> None:
         """Note that what is saved was confirmed just now."""
+        if self._unsaved_since is not None:
+            self._unsaved_since = _utc_now()
+            return
         with contextlib.suppress(OSError):
             os.utime(self.path)
-            self._seen = self._stamp()
+            stamp = self._stamp()
+            if stamp and self._seen and stamp[::2] == self._seen[::2]:  # not replaced meanwhile
+                self._seen = stamp
 
     def age(self, now: datetime) -> timedelta | None:
         """How long ago what is saved was last confirmed; None if nothing is saved."""
         stamp = self._stamp()
+        if stamp == self._seen and self._unsaved_since is not None:
+            return now - self._unsaved_since
         return None if stamp is None else now - datetime.fromtimestamp(stamp[1] / 1e9, timezone.utc)
 
     @contextlib.contextmanager
@@ -103,23 +112,33 @@ class Store:
             finally:
                 _unlock(handle)
 
-    def _replace(self, text: str) -> None:
+    def _replace(self, data: dict[str, Any]) -> tuple[int, int, int]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.stem)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-                handle.write(text)
+                handle.write(json.dumps(data))  # as ASCII, which can name half of a character too
+            stamp = _stamp_of(Path(name))
             Path(name).replace(self.path)
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
+        return stamp
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
-            stat = self.path.stat()
+            return _stamp_of(self.path)
         except OSError:
             return None
-        return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def _stamp_of(path: Path) -> tuple[int, int, int]:
+    stat = path.stat()
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
+
+
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -153,9 +172,12 @@ else:
     def _try_lock(handle: IO[bytes]) -> bool:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
+        except OSError:  # a file system without locks: this process works alone
+            return True
         return True
 
     def _unlock(handle: IO[bytes]) -> None:
-        fcntl.flock(handle, fcntl.LOCK_UN)
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)

@@ -30,6 +30,9 @@ class Backend(Protocol):
     def write(self, before: Instance, edit: Edit, *, deadline: Deadline) -> None:
         """Send the edit; what it leaves out stays as `before` has it."""
 
+    def stop(self, *, deadline: Deadline) -> None:
+        """Stop the instance itself."""
+
     def parse(self, raw: Mapping[str, Any], *, observed_at: datetime, demo: bool) -> Instance:
         """The instance that a stored answer described."""
 

@@ -6,7 +6,7 @@ Source: the seed document, "update an instance" (tables 2 to 12), and the later 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from modelarts_magics.api.wire import Fields, without_secrets
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from modelarts_magics.api.transport import Transport
     from modelarts_magics.clock import Deadline
 
-T = TypeVar("T")
-
 CAPABILITIES = Capabilities(
     api="demanager",
     counts_from=CountsFrom.RUN_START,
@@ -49,6 +47,7 @@ CAPABILITIES = Capabilities(
     kept=True,
 )
 
+SECOND = timedelta(seconds=1)
 LARGEST_DISAGREEMENT = timedelta(seconds=60)
 """How far stop_timestamp and remain_time may be apart before neither is believed."""
 
@@ -83,15 +82,21 @@ class Demanager:
             body["spec"] = {"auto_stop": _auto_stop_body(edit.auto_stop)}
         self._transport.request("PUT", self._path, body=body, deadline=deadline)
 
+    def stop(self, *, deadline: Deadline) -> None:
+        """Stop the instance (POST action)."""
+        path = f"{self._path}/action"
+        self._transport.request("POST", path, body={"action": "stop"}, deadline=deadline)
+
     def parse(self, raw: Mapping[str, Any], *, observed_at: datetime, demo: bool) -> Instance:
         """The instance that an answer describes (table 5).
 
         Raises:
             BadAnswerError: A field has the wrong type or a mandatory one is missing; it is named.
         """
-        fields = Fields(raw)
+        clean = without_secrets(raw)
+        fields = Fields(clean)
         status = Status(fields.required_text("status"))
-        profile = _nested(fields, "profile", _profile)
+        profile = fields.nested("profile", _profile)
         spec = fields.object("spec")
         stop = spec.object("auto_stop") if spec else None
         return Instance(
@@ -106,9 +111,9 @@ class Demanager:
             flavor=fields.text("flavor"),
             profile=profile,
             spec=_spec(spec, profile),
-            workspace=_nested(fields, "workspace", lambda each: Workspace(each.text("id"))),
+            workspace=fields.nested("workspace", lambda each: Workspace(each.text("id"))),
             demo=demo,
-            raw=without_secrets(raw),
+            raw=clean,
         )
 
     def close(self) -> None:
@@ -131,15 +136,15 @@ def _auto_stop(fields: Fields | None, *, running: bool, observed_at: datetime) -
     if fields is None:
         return AutoStop(enabled=False)
     enabled = bool(fields.boolean("enable"))
-    stamp = _moment(fields, "stop_timestamp")
-    remain = _seconds(fields, "remain_time")
+    stamp = fields.moment("stop_timestamp")
+    remain = fields.span("remain_time", unit=SECOND)
     ends_at, unknown = None, None
     if enabled and running:
         ends_at, unknown = _end(stamp, remain, observed_at)
     prompt = fields.boolean("prompt")
     return AutoStop(
         enabled=enabled,
-        duration=_seconds(fields, "duration"),
+        duration=fields.span("duration", unit=SECOND),
         prompt=True if prompt is None else prompt,
         stops_at=ends_at,
         end_unknown=unknown,
@@ -157,7 +162,7 @@ def _end(
         return None, EndUnknown.MISSING
     if by_remain and abs(by_remain - end) > LARGEST_DISAGREEMENT:
         return None, EndUnknown.DISAGREE
-    return (end, None) if end > now - LARGEST_DISAGREEMENT else (None, EndUnknown.PAST)
+    return (end, None) if end >= now - LARGEST_DISAGREEMENT else (None, EndUnknown.PAST)
 
 
 def _created_at(fields: Fields) -> datetime | None:
@@ -167,29 +172,7 @@ def _created_at(fields: Fields) -> datetime | None:
         return None
     if not (text.isascii() and text.isdigit()):
         raise BadAnswerError("answer.type", field="creation_timestamp", expected="digits")
-    return _calendar(lambda: moment_from_ms(int(text[:20])), "creation_timestamp")
-
-
-def _moment(fields: Fields, name: str) -> datetime | None:
-    value = fields.integer(name)
-    return None if not value else _calendar(lambda: moment_from_ms(value), name)
-
-
-def _seconds(fields: Fields, name: str) -> timedelta | None:
-    value = fields.integer(name)
-    return None if value is None else _calendar(lambda: timedelta(seconds=value), name)
-
-
-def _calendar(convert: Callable[[], T], name: str) -> T:
-    try:
-        return convert()
-    except (ValueError, OverflowError):
-        raise BadAnswerError("answer.range", field=name) from None
-
-
-def _nested(fields: Fields, name: str, parse: Callable[[Fields], T]) -> T | None:
-    nested = fields.object(name)
-    return None if nested is None else parse(nested)
+    return fields.convert("creation_timestamp", moment_from_ms, int(text[:20]))
 
 
 def _profile(fields: Fields) -> Profile:
@@ -198,7 +181,7 @@ def _profile(fields: Fields) -> Profile:
         name=fields.text("name"),
         description=fields.text("description"),
         de_type=fields.text("de_type"),
-        provision=_nested(fields, "provision", _provision),
+        provision=fields.nested("provision", _provision),
         labels=fields.open_map("labels"),
     )
 
@@ -237,7 +220,7 @@ def _spec(
     if fields is None:
         return None
     if profile is not None and profile.de_type not in (None, "Notebook"):
-        return without_secrets(fields.data)  # type: ignore[no-any-return]
+        return fields.data
     storage = fields.object("storage")
     return NotebookSpec(
         storage=Storage(storage.text("type"), storage.open_map("location")) if storage else None,

@@ -79,6 +79,7 @@ def failure(
     error_code = _plain(envelope.get("error_code"), secrets)
     words = _plain(envelope.get("error_msg") or envelope.get("error_message"), secrets)
     number = error_code.rpartition(".")[2]
+    request_id = _plain(request_id, secrets)
     kind = _KNOWN.get((status, number))
     if kind:
         code = f"cloud.{status}.{number}"
@@ -100,7 +101,7 @@ def _plain(value: object, secrets: tuple[str, ...]) -> str:
     """One short, printable line without secrets."""
     if not isinstance(value, str):
         return ""
-    for secret in secrets:
+    for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
         value = value.replace(secret, "…")
     line = re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in value))
     return line.strip()[:_LONGEST_WORDS]

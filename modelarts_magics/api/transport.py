@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import urlsplit
 
 import httpx
 
 from modelarts_magics.api import signing
+from modelarts_magics.api.exchange import Exchange, Reply
 from modelarts_magics.api.failures import failure
 from modelarts_magics.api.worker import Worker
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
@@ -35,7 +38,6 @@ from modelarts_magics.messages import Message
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MAX_ANSWER_BYTES = 1 << 20
 ATTEMPTS = 4
 FIRST_PAUSE = 0.3
 LARGEST_SKEW = timedelta(minutes=5)
@@ -74,15 +76,15 @@ class Answer:
     demo: bool = False
 
 
-class _Reply:
-    """A complete HTTP answer, not yet judged."""
+class _Own(threading.local):
+    """What belongs to one thread: its client, so that a stuck one is left behind with its thread."""
 
-    __slots__ = ("content", "headers", "status")
+    client: httpx.Client | None = None
 
-    def __init__(self, response: httpx.Response, content: bytes) -> None:
-        self.status = response.status_code
-        self.headers = response.headers
-        self.content = content
+
+def _no_other(_refused: Credential) -> bool:
+    """There is only one credential."""
+    return False
 
 
 class Transport:
@@ -90,8 +92,9 @@ class Transport:
 
     Args:
         endpoint: Scheme and host, as ``https://modelarts.cn-north-4.myhuaweicloud.com``.
-        project_id: The project that the credential is for.
+        project_id: The project that the credential is for; "" where it is not known yet.
         credential: Gives the credential; asked before every request, so that rotated keys count.
+        renew: Asked once for each refused credential: whether there is another one now.
         timeouts: Connect and read time-outs.
         clock: Time, for tests.
         http: What carries the requests, for tests; None for the network.
@@ -103,6 +106,7 @@ class Transport:
         *,
         project_id: str,
         credential: Callable[[], Credential],
+        renew: Callable[[Credential], bool] = _no_other,
         timeouts: Timeouts = Timeouts(),
         clock: Clock = SYSTEM_CLOCK,
         http: httpx.BaseTransport | None = None,
@@ -111,11 +115,12 @@ class Transport:
         self._host = urlsplit(endpoint).netloc
         self._project_id = project_id
         self._credential = credential
+        self._renew = renew
         self._timeouts = timeouts
         self._clock = clock
         self._http = http
-        self._client: httpx.Client | None = None
-        self._worker = Worker()
+        self._own = _Own()
+        self._worker = Worker(self._close_own)
         self.skew = timedelta(0)
 
     def request(
@@ -137,7 +142,7 @@ class Transport:
             UnreachableError: No answer, or none in time; `sent` says whether it may have arrived.
             BadAnswerError: The answer is not JSON, too large, or a redirect.
         """
-        content = b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+        content = b"" if body is None else _encoded(body)
         pairs = tuple(query)
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -152,9 +157,6 @@ class Transport:
     def close(self) -> None:
         """Close the connections; the next request opens new ones."""
         self._worker.stop()
-        if self._client is not None:
-            self._client.close()
-            self._client = None
 
     def now(self) -> datetime:
         """The cloud's time, as far as its answers told; else the local clock's."""
@@ -164,10 +166,10 @@ class Transport:
         """Seconds to wait before the next attempt; None if there must be none."""
         refused = isinstance(error, ThrottledError)
         unsent = isinstance(error, UnreachableError) and not error.sent
-        passing = isinstance(error, (ServerError, UnreachableError, BadAnswerError))
+        passing = isinstance(error, (ServerError, UnreachableError)) or _garbled(error)
         if not (refused or unsent or (repeatable and passing)):
             return None
-        backoff = FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+        backoff: float = FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
         asked: float | None = error.values.get("retry_after")
         return backoff if asked is None else max(backoff, asked)
 
@@ -186,6 +188,9 @@ class Transport:
             self._learn_skew(reply)
             if abs(self.skew - before) > LARGEST_SKEW:
                 reply = self._send(method, path, query, content, credential, deadline)
+        if reply.status == HTTPStatus.UNAUTHORIZED and self._renew(credential):
+            credential = self._credential()
+            reply = self._send(method, path, query, content, credential, deadline)
         self._learn_skew(reply)
         return self._judge(reply, credential)
 
@@ -197,28 +202,26 @@ class Transport:
         content: bytes,
         credential: Credential,
         deadline: Deadline,
-    ) -> _Reply:
-        url = httpx.URL(self._endpoint + path, params=query) if query else self._endpoint + path
-        headers = self._headers(method, path, query, content, credential)
+    ) -> Reply:
         request = httpx.Request(
             method,
-            url,
-            headers=headers,
+            _url(self._endpoint + path, query),
+            headers=self._headers(method, path, query, content, credential),
             content=content,
             extensions={"timeout": self._time_limits(deadline)},
         )
+        exchange = Exchange(request, deadline=deadline)
         try:
-            client = self._open()
-            return self._worker.run(lambda: _exchange(client, request, deadline), deadline=deadline)
+            return self._worker.run(lambda: exchange.run(self._client()), deadline=deadline)
         except TimeoutError:
-            self._abandon()
+            exchange.call_off()
             raise DeadlineError(
                 "unreachable.deadline", sent=True, **self._where(deadline)
             ) from None
         except httpx.HTTPError as error:
             raise self._unreachable(error, deadline) from None
-        except KeyboardInterrupt:
-            self._abandon()
+        except BaseException:
+            exchange.call_off()
             raise
 
     def _headers(
@@ -229,7 +232,9 @@ class Transport:
         content: bytes,
         credential: Credential,
     ) -> dict[str, str]:
-        headers = {"Host": self._host, "X-Project-Id": self._project_id}
+        headers = {"Host": self._host}
+        if self._project_id:
+            headers["X-Project-Id"] = self._project_id
         if content or method != "GET":
             headers["Content-Type"] = "application/json"
         if isinstance(credential, Token):
@@ -251,42 +256,48 @@ class Transport:
         headers["User-Agent"] = "modelarts-magics"
         return headers
 
-    def _judge(self, reply: _Reply, credential: Credential) -> Answer:
+    def _judge(self, reply: Reply, credential: Credential) -> Answer:
         if reply.status >= 400:  # noqa: PLR2004 - HTTP's own bound
-            request_id = reply.headers.get("X-Request-Id", "")[:80]
+            request_id = reply.headers.get("X-Request-Id", "")
             error = failure(
                 reply.status, reply.content, request_id=request_id, secrets=credential.secrets
             )
-            error.values.update(host=self._host, retry_after=_retry_after(reply, self._clock.now()))
+            error.values.update(host=self._host, retry_after=reply.retry_after(self.now()))
             raise error
         if reply.status >= 300:  # noqa: PLR2004
             raise BadAnswerError("answer.redirect", host=self._host, status=reply.status)
-        return Answer(_json(reply, self._host), self.now(), "X-Emulator" in reply.headers)
+        return Answer(reply.json(self._host), self.now(), "X-Emulator" in reply.headers)
 
-    def _learn_skew(self, reply: _Reply) -> None:
-        try:
-            date = parsedate_to_datetime(reply.headers["Date"])
-        except (KeyError, TypeError, ValueError, IndexError):
+    def _learn_skew(self, reply: Reply) -> None:
+        if reply.date is None:
             return
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=timezone.utc)
-        skew = date + timedelta(milliseconds=500) - self._clock.now()
+        skew = reply.date + timedelta(milliseconds=500) - self._clock.now()
         self.skew = skew if abs(skew) > NEGLIGIBLE_SKEW else timedelta(0)
 
-    def _open(self) -> httpx.Client:
-        if self._client is None:
-            local = is_loopback(self._endpoint)
-            self._client = httpx.Client(
-                transport=self._http,
-                follow_redirects=False,
-                trust_env=not local,  # a proxy cannot reach this machine's own loopback
-                verify=not local,  # plain http there: the CA bundle would take 30 ms for nothing
-            )
-        return self._client
+    def _client(self) -> httpx.Client:
+        """The client of the thread that asks."""
+        if self._own.client is None:
+            try:
+                self._own.client = self._new_client()
+            except OSError:
+                raise self._no_connection("tls") from None  # a CA file that is not there
+            except (ValueError, ImportError, httpx.InvalidURL):
+                raise self._no_connection("proxy") from None  # one that httpx cannot use
+        return self._own.client
 
-    def _abandon(self) -> None:
-        """Leave a stuck connection to its thread, and use new ones from here on."""
-        self._client = None
+    def _new_client(self) -> httpx.Client:
+        local = is_loopback(self._endpoint)
+        return httpx.Client(
+            transport=self._http,
+            follow_redirects=False,
+            trust_env=not local,  # a proxy cannot reach this machine's own loopback
+            verify=not local,  # plain http there: the CA bundle would take 30 ms for nothing
+        )
+
+    def _close_own(self) -> None:
+        client, self._own.client = self._own.client, None
+        if client is not None:
+            client.close()
 
     def _time_limits(self, deadline: Deadline) -> dict[str, float]:
         left = max(0.001, deadline.left)
@@ -302,47 +313,30 @@ class Transport:
             return BadAnswerError("answer.not_json", host=self._host)
         if isinstance(error, httpx.TimeoutException):
             return DeadlineError("unreachable.timeout", sent=sent, **self._where(deadline))
-        code = "unreachable.broken" if sent else "unreachable.connect"
-        return UnreachableError(
-            code, sent=sent, host=self._host, reason=Message(f"reason.{_reason(error)}")
-        )
+        if sent:
+            return UnreachableError("unreachable.broken", sent=True, host=self._host)
+        return self._no_connection(_reason(error))
+
+    def _no_connection(self, reason: str) -> UnreachableError:
+        words = Message(f"reason.{reason}")
+        return UnreachableError("unreachable.connect", host=self._host, reason=words)
 
 
-def _exchange(client: httpx.Client, request: httpx.Request, deadline: Deadline) -> _Reply:
-    """Send the request and read the whole answer, within the deadline and the size limit."""
-    response = client.send(request, stream=True)
+@lru_cache(maxsize=32)  # a client asks for few, and parsing one takes a tenth of a request
+def _url(text: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
+    return httpx.URL(text, params=query) if query else httpx.URL(text)
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
     try:
-        pieces: list[bytes] = []
-        size = 0
-        for piece in response.iter_bytes():
-            pieces.append(piece)
-            size += len(piece)
-            if size > MAX_ANSWER_BYTES:
-                raise BadAnswerError("answer.too_large", limit=MAX_ANSWER_BYTES >> 20)
-            if deadline.left <= 0:
-                raise TimeoutError
-        return _Reply(response, b"".join(pieces))
-    finally:
-        response.close()
+        return json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half of a character, in a stored description: carried as it came
+        return json.dumps(body).encode()
 
 
-def _json(reply: _Reply, host: str) -> Any:  # noqa: ANN401 - any JSON
-    if not reply.content.strip():
-        return None
-    try:
-        return json.loads(reply.content)
-    except (ValueError, RecursionError):
-        raise BadAnswerError("answer.not_json", host=host) from None
-
-
-def _retry_after(reply: _Reply, now: datetime) -> float | None:
-    value = reply.headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - now).total_seconds())
-    except (TypeError, ValueError, IndexError):
-        return None
+def _garbled(error: ModelArtsError) -> bool:
+    """Whether the next answer may well be better: a redirect or a flood is meant."""
+    return error.code == "answer.not_json"
 
 
 def _reason(error: httpx.HTTPError) -> str:

@@ -1,7 +1,8 @@
 """One call at a time in a thread of its own, so that the caller can always stop waiting.
 
 A name look-up and a TLS handshake cannot be interrupted from Python; a wait for a queue can, by a
-deadline and by Ctrl-C. A call that is given up goes on in its thread, unseen, until it ends by itself.
+deadline and by Ctrl-C. A call that is given up goes on in its thread, unseen, until it ends by itself;
+one that had not begun never begins.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ T = TypeVar("T")
 
 _TICK = 0.5
 """Seconds between two looks at the deadline; on Windows also at Ctrl-C."""
+_GOODBYE = 1.0
+"""Seconds that `Worker.stop` waits for the thread to close what it has open."""
 
 
 class _Job(Generic[T]):
@@ -26,20 +29,37 @@ class _Job(Generic[T]):
     def __init__(self, call: Callable[[], T]) -> None:
         self.call = call
         self.outcome: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+        self.given_up = False
 
     def run(self) -> None:
+        if self.given_up:
+            return
         try:
             self.outcome.put((self.call(), None))
         except BaseException as error:  # noqa: BLE001 - handed to who waits, never lost
             self.outcome.put((None, error))
 
 
-class Worker:
-    """A daemon thread that makes the calls; started on first use and after a call was given up."""
+_Jobs = SimpleQueue["_Job[Any] | None"]
 
-    def __init__(self) -> None:
-        self._jobs: SimpleQueue[_Job[Any] | None] | None = None
-        self._owner = 0
+
+def _nothing() -> None:
+    """Nothing is to be closed."""
+
+
+class Worker:
+    """A daemon thread that makes the calls; started on first use and after a call was given up.
+
+    Args:
+        finish: Called in the thread when it ends, to close what the calls opened there.
+    """
+
+    def __init__(self, finish: Callable[[], None] = _nothing) -> None:
+        self._finish = finish
+        self._lock = threading.Lock()
+        self._owner = os.getpid()
+        self._jobs: _Jobs | None = None
+        self._thread: threading.Thread | None = None
 
     def run(self, call: Callable[[], T], *, deadline: Deadline) -> T:
         """Make the call and return its result.
@@ -48,11 +68,12 @@ class Worker:
             TimeoutError: The deadline passed first.
         """
         job: _Job[T] = _Job(call)
-        self._queue().put(job)
+        jobs = self._submit(job)
         try:
             value, error = _wait(job, deadline)
         except BaseException:
-            self.stop()
+            job.given_up = True
+            self._leave(jobs)
             raise
         if error is not None:
             raise error
@@ -60,17 +81,34 @@ class Worker:
 
     def stop(self) -> None:
         """Let the thread end after what it is doing; the next call starts another."""
-        if self._jobs is not None:
-            self._jobs.put(None)
-            self._jobs = None
+        thread = self._thread
+        if self._jobs is not None and self._owner == os.getpid():
+            self._leave(self._jobs)
+            if thread is not None:
+                thread.join(_GOODBYE)
 
-    def _queue(self) -> SimpleQueue[_Job[Any] | None]:
-        if self._jobs is None or self._owner != os.getpid():  # a fork copies no thread
-            self._jobs, self._owner = SimpleQueue(), os.getpid()
-            threading.Thread(
-                target=_serve, args=(self._jobs,), name="modelarts-http", daemon=True
-            ).start()
-        return self._jobs
+    def _submit(self, job: _Job[Any]) -> _Jobs:
+        if self._owner != os.getpid():  # a fork copies no thread, but perhaps a lock that is held
+            self._lock, self._jobs, self._owner = threading.Lock(), None, os.getpid()
+        with self._lock:
+            if self._jobs is None:
+                self._jobs = SimpleQueue()
+                self._thread = threading.Thread(
+                    target=_serve,
+                    args=(self._jobs, self._finish),
+                    name="modelarts-http",
+                    daemon=True,
+                )
+                self._thread.start()
+            self._jobs.put(job)
+            return self._jobs
+
+    def _leave(self, jobs: _Jobs) -> None:
+        """Let the thread of these jobs end, and use a new one from here on."""
+        with self._lock:
+            jobs.put(None)
+            if self._jobs is jobs:  # else another caller has left it before
+                self._jobs = None
 
 
 def _wait(job: _Job[Any], deadline: Deadline) -> tuple[Any, BaseException | None]:
@@ -82,10 +120,13 @@ def _wait(job: _Job[Any], deadline: Deadline) -> tuple[Any, BaseException | None
     raise TimeoutError
 
 
-def _serve(jobs: SimpleQueue[_Job[Any] | None]) -> None:
-    while True:
-        job = jobs.get()
-        if job is None:
-            return
-        job.run()
-        del job
+def _serve(jobs: _Jobs, finish: Callable[[], None]) -> None:
+    try:
+        while True:
+            job = jobs.get()
+            if job is None:
+                return
+            job.run()
+            del job
+    finally:
+        finish()

@@ -51,6 +51,8 @@ FROM = Option("--from", "PYTHON_NAME")
 REMIND = Option("--remind")
 NO_REMIND = Option("--no-remind")
 TRY = Option("--try")
+SAVE = Option("--save")
+YES = Option("--yes")
 
 STATUS = Command("status", "[--all] [--json]", (ALL, JSON))
 DESCRIBE = Command(
@@ -67,11 +69,29 @@ AUTO_STOP = Command(
 )
 EXTEND = Command("extend", "[DURATION] [--json]", (JSON,), words=("30m", "1h", "2h", "4h"))
 SHORTEN = Command("shorten", "[DURATION] [--json]", (JSON,), words=("30m", "1h", "2h"))
+STOP = Command("stop", "[--yes] [--json]", (YES, JSON))
+LOGIN = Command("login", "[--save]", (SAVE,))
+CONFIGURE = Command(
+    "configure",
+    "[NAME=VALUE …]",
+    words=("region=", "project_id=", "instance_id=", "api=", "timezone=", "language=", "endpoint="),
+)
 DOCTOR = Command("doctor", "[--json]", (JSON,))
 HELP = Command("help", "[COMMAND]")
 
 COMMANDS = {
     command.name: command
-    for command in (STATUS, DESCRIBE, AUTO_STOP, EXTEND, SHORTEN, DOCTOR, HELP)
+    for command in (
+        STATUS,
+        DESCRIBE,
+        AUTO_STOP,
+        EXTEND,
+        SHORTEN,
+        STOP,
+        LOGIN,
+        CONFIGURE,
+        DOCTOR,
+        HELP,
+    )
 }
 """All commands by name, in the order of the help."""

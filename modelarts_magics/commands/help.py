@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from modelarts_magics.commands.grammar import COMMANDS, Command
+from modelarts_magics.commands.parser import command_of
 from modelarts_magics.commands.values import Text
-from modelarts_magics.errors import UsageError
 from modelarts_magics.messages import text
 
 
@@ -16,16 +16,15 @@ def overview(prefix: str) -> Text:
     return Text("\n".join([*lines, "", text("help.more", prefix=prefix)]))
 
 
-def of_command(name: str, prefix: str) -> Text:
+def of_command(word: str, prefix: str) -> Text:
     """One command: its usage, its switches and examples.
 
     Raises:
         UsageError: There is no such command.
     """
-    command = COMMANDS.get(name)
-    if command is None:
-        raise UsageError("usage.command", word=name)
-    lines = [f"{prefix} {command.name} {command.usage}".rstrip(), "", text(f"help.{name}")]
+    command = command_of(word)
+    name = command.name
+    lines = [f"{prefix} {name} {command.usage}".rstrip(), "", text(f"help.{name}")]
     lines += _options(command)
     examples = text(f"help.{name}.examples", prefix=prefix)
     return Text("\n".join([*lines, "", *(f"  {line}" for line in examples.splitlines())]))

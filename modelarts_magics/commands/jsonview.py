@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,8 @@ from modelarts_magics.commands.values import Json
 from modelarts_magics.messages import here
 
 if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
     from modelarts_magics.models import AutoStop, Change, Instance
 
 

@@ -45,7 +45,7 @@ def parse_line(line: str, *, cell: str | None = None) -> Request:
         UsageError: Something is off; the message names it, the hint shows what is possible.
     """
     name, rest = _split_word(line)
-    command = _command(name.rstrip(";"))
+    command = command_of(name.rstrip(";"))
     if command.free_text:
         return _with_cell(_parse_text(command, rest), cell)
     if cell is not None:
@@ -59,7 +59,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     Raises:
         UsageError: As for `parse_line`.
     """
-    command = _command(arguments[0] if arguments else "")
+    command = command_of(arguments[0] if arguments else "")
     rest = list(arguments[1:])
     if not command.free_text:
         return _parse_words(command, rest)
@@ -74,7 +74,12 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
     return Request(command, options, text=" ".join(rest) if rest else None)
 
 
-def _command(name: str) -> Command:
+def command_of(name: str) -> Command:
+    """The command that a word names; none is ``status``.
+
+    Raises:
+        UsageError: There is no such command; the hint names the nearest one.
+    """
     if not name:
         return STATUS
     if _wants_help(name):
@@ -125,9 +130,9 @@ def _with_cell(request: Request, cell: str | None) -> Request:
     if request.command is HELP:
         return request
     if request.text is not None:
-        raise UsageError(
-            "usage.extra", command="%%", word=request.text, usage=request.command.usage
-        )
+        raise UsageError("usage.beside_cell", word=request.text)
+    if not cell.strip():
+        raise UsageError("usage.empty_cell")
     body = cell.removesuffix("\n")
     return Request(request.command, request.options, text=body)
 
@@ -159,8 +164,9 @@ def _wants_help(word: str) -> bool:
 
 
 def _split_word(text: str) -> tuple[str, str]:
-    word, _, rest = text.strip().partition(" ")
-    return word, rest
+    """The first word and what follows; any white space parts them, an ideographic space too."""
+    word, *rest = text.split(None, 1) or [""]
+    return word, rest[0] if rest else ""
 
 
 def _unquote(text: str) -> str:

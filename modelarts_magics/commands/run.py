@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
+from modelarts_magics import messages
 from modelarts_magics.clock import SYSTEM_CLOCK
 from modelarts_magics.commands import help as help_texts
+from modelarts_magics.commands.asking import ask, ask_secret, configure, confirm_stop, login
 from modelarts_magics.commands.jsonview import change_json, instance_json
 from modelarts_magics.commands.values import Details, Json, Text
 from modelarts_magics.doctor import examine
 from modelarts_magics.durations import parse_clock, parse_duration
-from modelarts_magics.errors import InputError, UsageError
+from modelarts_magics.errors import ConfigurationError, InputError, UsageError
 from modelarts_magics.models import Change, Mode
 from modelarts_magics.planning import Wish
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from modelarts_magics.commands.parser import Request
     from modelarts_magics.config import Settings
+    from modelarts_magics.keys import Found
     from modelarts_magics.session import Session
 
 DEFAULT_SHIFT = timedelta(hours=1)
@@ -34,12 +38,28 @@ class Context:
         settings: Gives the settings as they are now.
         prefix: How a command is typed here, for help.
         namespace: The variables that ``--from`` may name.
+        ask: Asks a question and returns the answer.
+        ask_secret: The same, without showing what is typed.
+        enter: Takes what a person entered by ``login``; None where nothing would remember it.
     """
 
     session: Callable[[], Session]
     settings: Callable[[], Settings]
     prefix: str
     namespace: Mapping[str, Any] = field(default_factory=dict)
+    ask: Callable[[str], str] = ask
+    ask_secret: Callable[[str], str] = ask_secret
+    enter: Callable[[Found], None] | None = None
+
+
+def prepare(settings: Settings, prefix: str) -> None:
+    """Word everything as this person wants it; a zone that is none is left to who needs it."""
+    messages.use_command(prefix)
+    messages.use_language(settings.get("language"))
+    try:
+        messages.use_zone(settings.zone)
+    except ConfigurationError:
+        messages.use_zone(None)
 
 
 def run(request: Request, context: Context) -> object:
@@ -86,6 +106,13 @@ def _shorten(request: Request, context: Context) -> object:
     return _shown(request, context.session().shorten(by))
 
 
+def _stop(request: Request, context: Context) -> object:
+    _no_words(request)
+    session = context.session()
+    confirm_stop(request, context, session.refresh())
+    return _shown(request, session.stop())
+
+
 def _doctor(request: Request, context: Context) -> object:
     _no_words(request)
     report = examine(context.settings())
@@ -104,6 +131,9 @@ _HANDLERS: Mapping[str, Callable[[Request, Context], object]] = {
     "auto-stop": _auto_stop,
     "extend": _extend,
     "shorten": _shorten,
+    "stop": _stop,
+    "login": login,
+    "configure": configure,
     "doctor": _doctor,
     "help": _help,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,9 @@ def change_lines(change: Change) -> list[str]:
     """What a change did, the bad news first, and how to undo it."""
     if change.after is None:
         return [text("change.unread", problem=change.problem.message if change.problem else "")]
+    if change.action == "stop":
+        code = "change.now.stop" if change.effect is Effect.NOW else "change.stop.unconfirmed"
+        return [text(code, status=change.after.status.value)]
     lines = [str(message) for message in _messages(change, change.after)]
     command = undo(change)
     return [*lines, text("change.undo", command=command)] if command else lines
@@ -80,7 +84,9 @@ def _effect(change: Change, after: Instance) -> Message:
     stop, before = after.auto_stop, change.before.auto_stop
     values = {
         "words": stop_fact(after),
-        "old_words": stop_fact(change.before),
+        "end": stop.stops_at,
+        "left": (stop.stops_at or after.observed_at) - after.observed_at,
+        "now": after.observed_at,
         "duration": _set_duration(stop),
         "old": _set_duration(before),
         "status": after.status.value,
@@ -94,14 +100,18 @@ def _effect(change: Change, after: Instance) -> Message:
         return Message("change.off", values)
     if stop.mode is Mode.IDLE:
         return Message("change.idle", values)
-    same = before.enabled and stop.stops_at == before.stops_at and stop.duration == before.duration
-    return Message("change.same" if same else f"change.now.{change.action}", values)
+    return Message("change.same" if _same(stop, before) else f"change.now.{change.action}", values)
+
+
+def _same(stop: AutoStop, before: AutoStop) -> bool:
+    """Whether nothing but the wish to be reminded differs."""
+    return replace(before, prompt=stop.prompt) == stop
 
 
 def _kept(change: Change, after: Instance) -> list[Message]:
     """What was before, and whether the new duration outlives this run."""
     stop, before = after.auto_stop, change.before.auto_stop
-    if change.effect is not Effect.NOW or stop == before or not stop.enabled:
+    if change.effect is not Effect.NOW or _same(stop, before) or not stop.enabled:
         return []
     if not change.capabilities.kept:
         return [Message("change.was", {"words": stop_fact(change.before)})]
@@ -126,7 +136,8 @@ def _setting(stop: AutoStop) -> str:
         return text("set.off")
     if stop.mode is Mode.IDLE:
         return text("set.idle")
-    return text("set.duration", duration=stop.duration) if stop.duration else text("set.on")
+    named = stop.duration is not None and stop.counts_from is None
+    return text("set.duration", duration=stop.duration) if named else text("set.on")
 
 
 def _set_duration(stop: AutoStop) -> str:

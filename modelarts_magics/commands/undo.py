@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from modelarts_magics.description import offence
+from modelarts_magics.description import MAX_LENGTH, offence
 from modelarts_magics.messages import argument, when
 from modelarts_magics.models import CountsFrom, Effect, Mode
+from modelarts_magics.planning import SHORTEST_NOTICE
 
 if TYPE_CHECKING:
     from modelarts_magics.models import AutoStop, Capabilities, Change, Instance
+
+_UNTYPABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What one line of a cell or of a terminal cannot hold."""
 
 
 def undo(change: Change) -> str:
@@ -20,7 +25,7 @@ def undo(change: Change) -> str:
         return _describe(change.before.description, change.after.description)
     if change.capabilities.counts_from is CountsFrom.NOW:
         return _old_end(change.before.auto_stop, change.after, change.capabilities)
-    return _auto_stop(change.before.auto_stop, change.after.auto_stop)
+    return _auto_stop(change, change.after)
 
 
 def _old_end(old: AutoStop, after: Instance, able: Capabilities) -> str:
@@ -34,23 +39,34 @@ def _old_end(old: AutoStop, after: Instance, able: Capabilities) -> str:
 
 
 def _describe(old: str, new: str) -> str:
-    if old == new or offence(old) or "\n" in old or old != old.strip():
+    """Quoted: what IPython and a shell would read into a text (``?``, ``$``, ``;``) stays text.
+
+    No quotation mark is in it, since the API takes none.
+    """
+    if old == new or offence(old) or len(old) > MAX_LENGTH or _UNTYPABLE.search(old):
         return ""
-    return f"describe -- {old}" if old.startswith("-") else f"describe {old or '--clear'}"
+    if not old:
+        return "describe --clear"
+    return f"describe -- '{old}'" if old.startswith("-") else f"describe '{old}'"
 
 
-def _auto_stop(old: AutoStop, new: AutoStop) -> str:
+def _auto_stop(change: Change, after: Instance) -> str:
+    old, new = change.before.auto_stop, after.auto_stop
     words = []
     if (old.enabled, old.mode, old.duration) != (new.enabled, new.mode, new.duration):
-        words.append(_setting(old))
+        pressing = old.stops_at and old.stops_at - after.observed_at < SHORTEST_NOTICE
+        undoable = change.effect is Effect.NEXT_START or not pressing
+        words.append(_setting(old, change.capabilities) if undoable else "")
     if old.prompt != new.prompt:
         words.append("--remind" if old.prompt else "--no-remind")
     return " ".join(["auto-stop", *words]) if all(words) and words else ""
 
 
-def _setting(old: AutoStop) -> str:
+def _setting(old: AutoStop, able: Capabilities) -> str:
     if not old.enabled:
         return "off"
     if old.mode is Mode.IDLE:
         return "idle"
-    return argument(old.duration) if old.duration else ""
+    if old.duration is None or not able.shortest <= old.duration <= able.longest:
+        return ""
+    return argument(old.duration)

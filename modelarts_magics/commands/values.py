@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from modelarts_magics.models import Instance
+
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Control characters but tab and line break, and halves of characters."""
+
+
+def printable(text: str) -> str:
+    """A text that drives no terminal and can be encoded, whatever the cloud put into a field."""
+    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 class Text(str):
@@ -19,14 +29,15 @@ class Text(str):
         return str(self)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG002 - IPython's hook
-        printer.text(str(self))
+        printer.text(printable(str(self)))
 
 
 class Json(dict[str, Any]):
     """A JSON object that shows itself as JSON."""
 
     def __repr__(self) -> str:
-        return json.dumps(self, ensure_ascii=False, indent=2)
+        written = json.dumps(self, ensure_ascii=False, indent=2)
+        return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG002 - IPython's hook
         printer.text(repr(self))

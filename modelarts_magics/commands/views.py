@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.commands.jsonview import instance_json
 from modelarts_magics.commands.sentences import change_lines, instance_lines
-from modelarts_magics.commands.values import Details
+from modelarts_magics.commands.values import Details, printable
 from modelarts_magics.doctor import Report
 from modelarts_magics.models import Change, Effect, Instance
 
@@ -26,10 +26,9 @@ def as_text(value: object) -> str:
     if isinstance(value, Details):
         rows = _flat(instance_json(value.instance, everything=True))
         width = max(len(name) for name, _ in rows)
-        return "\n".join(
-            [*instance_lines(value.instance), "", *(f"{n:<{width}}  {v}" for n, v in rows)]
-        )
-    return "\n".join(_lines(value)[0])
+        table = [f"{name:<{width}}  {cell}" for name, cell in rows]
+        return printable("\n".join([*instance_lines(value.instance), "", *table]))
+    return printable("\n".join(_lines(value)[0]))
 
 
 def as_html(value: object) -> str:
@@ -49,7 +48,7 @@ def _lines(value: object) -> tuple[list[str], str]:
         return change_lines(value), "good" if value.effect is Effect.NOW else "warn"
     if isinstance(value, Report):
         return value.lines(), "warn" if value.problems else "good"
-    return str(value).splitlines(), "plain"
+    return str(value).split("\n"), "plain"
 
 
 def _box(lines: list[str], tone: str) -> str:
@@ -63,11 +62,12 @@ def _box(lines: list[str], tone: str) -> str:
 
 
 def _lines_of(line: str) -> str:
-    return escape(line).replace("\n", "<br>")
+    return escape(printable(line)).replace("\n", "<br>")
 
 
 def _cell(text: object, tag: str) -> str:
-    return f'<{tag} style="text-align: left; vertical-align: top">{escape(str(text))}</{tag}>'
+    style = "text-align: left; vertical-align: top; overflow-wrap: anywhere"
+    return f'<{tag} style="{style}">{_lines_of(str(text))}</{tag}>'
 
 
 def _flat(data: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:

@@ -21,8 +21,21 @@ def match_command(context: CompletionContext) -> SimpleMatcherResult:
     if found is None:
         return {"completions": []}
     *before, word = re.split(r"\s+", found["typed"])
+    if before and _free(before):
+        return {"completions": []}
     completions = [SimpleCompletion(text=each, type="param") for each in _words(before, word)]
     return {"completions": completions, "suppress": True, "matched_fragment": word}
+
+
+def _free(before: list[str]) -> bool:
+    """Whether what is typed now is no longer ours to complete: a description or a variable's name."""
+    from modelarts_magics.commands.grammar import COMMANDS  # noqa: PLC0415 - on first use
+
+    command = COMMANDS.get(before[0])
+    if command is None or not command.free_text:
+        return False
+    options = [command.option(each) for each in before[1:]]
+    return any(option is None or option.value for option in options)
 
 
 def _words(before: list[str], word: str) -> list[str]:

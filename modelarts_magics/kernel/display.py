@@ -1,77 +1,75 @@
-"""Whether IPython will show a magic's value by itself; where it will not, the magic shows it.
+"""Whether anybody will see a magic's value; where nobody would, the magic shows it.
 
 IPython shows only the value of a cell's last expression. A change that nobody sees would be no
-protection, so a command on a line of its own is shown wherever it stands, unless a ``;`` ends it.
+protection, so a command on a line of its own is shown wherever it stands (in a loop, in a function,
+under ``%%time``), unless a ``;`` ends it. What becomes of the value stands in the byte code behind
+the call: it is printed, dropped or used.
 """
 
 from __future__ import annotations
 
-import ast
+import dis
 import sys
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from IPython.core.interactiveshell import InteractiveShell
+_DOORS = ("run_line_magic", "run_cell_magic")
+"""IPython's methods through which every magic is called."""
+_NOTHING = ("CACHE", "EXTENDED_ARG", "NOP")
+_INTRINSIC_PRINT = 1
 
 
-def show(shell: InteractiveShell, value: object, *, silent: bool) -> object:
-    """Display `value` if it stands on a line of its own that IPython would not show.
+class Fate(Enum):
+    """What becomes of the value that a magic returns."""
+
+    PRINTED = "printed"
+    """IPython shows it."""
+    DROPPED = "dropped"
+    """Nobody sees it."""
+    USED = "used"
+    """It is assigned, passed on or returned."""
+
+
+def show(value: object, *, silent: bool) -> object:
+    """Display `value` if it stands on a line of its own and IPython would not show it.
 
     Args:
-        shell: The shell that runs the cell.
         value: What the magic is about to return.
         silent: Whether the line ends in a ``;`` that asks for silence.
 
     Returns:
         What the magic shall return: the value, or None where its own line wants to be silent.
     """
-    place = _place(shell)
-    if silent and place != "part":
+    fate = _fate(_caller(sys._getframe(1)))  # noqa: SLF001 - the way to find who called
+    if silent and fate is not Fate.USED:
         return None
-    if place == "inside":
+    if fate is Fate.DROPPED:
         from IPython.display import display  # noqa: PLC0415 - when it is needed
 
         display(value)
     return value
 
 
-def _place(shell: InteractiveShell) -> str:
-    """Where the running magic stands: "last" expression, "inside" the cell, or "part" of something."""
-    frame = _cell_frame(shell)
-    source = _source(shell)
-    if frame is None or source is None:
-        return "part"
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:
-        return "part"
-    line = frame.f_lineno
-    if body and isinstance(body[-1], ast.Expr) and _covers(body[-1], line):
-        return "last"
-    inside = (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _covers(node, line)
-        for statement in body
-        for node in ast.walk(statement)
-    )
-    return "inside" if any(inside) else "part"
-
-
-def _covers(node: ast.Expr, line: int) -> bool:
-    return node.lineno <= line <= (node.end_lineno or node.lineno)
-
-
-def _cell_frame(shell: InteractiveShell) -> FrameType | None:
-    """The frame of the cell itself; None where the magic runs in a function or without a cell."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the way to find who called
-    while frame is not None:
-        if frame.f_globals is shell.user_global_ns and frame.f_code.co_name == "<module>":
-            return frame
+def _caller(frame: FrameType | None) -> FrameType | None:
+    """The code that called the running magic; None where IPython did not run it."""
+    while frame is not None and frame.f_code.co_name not in _DOORS:
         frame = frame.f_back
-    return None
+    while frame is not None and frame.f_code.co_name in _DOORS:
+        frame = frame.f_back
+    return frame
 
 
-def _source(shell: InteractiveShell) -> str | None:
-    history = shell.user_ns.get("In")
-    return history[-1] if isinstance(history, list) and history else None
+def _fate(frame: FrameType | None) -> Fate:
+    if frame is None:
+        return Fate.USED
+    ahead = (each for each in dis.get_instructions(frame.f_code) if each.offset > frame.f_lasti)
+    step = next((each for each in ahead if each.opname not in _NOTHING), None)
+    if step is None:
+        return Fate.USED
+    if step.opname == "CALL_INTRINSIC_1" and step.arg == _INTRINSIC_PRINT:  # Python 3.12
+        return Fate.PRINTED
+    fates = {"PRINT_EXPR": Fate.PRINTED, "POP_TOP": Fate.DROPPED}
+    return fates.get(step.opname, Fate.USED)

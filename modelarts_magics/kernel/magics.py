@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from modelarts_magics.config import Settings
+    from modelarts_magics.keys import Found
     from modelarts_magics.session import Session
 
 PREFIX = "%modelarts"
@@ -26,8 +27,21 @@ _SHOWN = (
 """The types whose looks are registered; by name, so that none of them is imported for it."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """An interrupt during a command, as one line instead of a traceback through this package."""
+
+    def _render_traceback_(self) -> list[str]:
+        from modelarts_magics.messages import text  # noqa: PLC0415 - when it is needed
+
+        return [text("cli.interrupted")]
+
+
 def _setting(help_text: str) -> TraitType[Any, Any]:
     return Unicode("", help=help_text).tag(config=True)
+
+
+def _seconds(help_text: str) -> TraitType[Any, Any]:
+    return Float(None, allow_none=True, help=help_text).tag(config=True)
 
 
 @magics_class
@@ -42,12 +56,13 @@ class ModelArts(Magics):
     timezone = _setting("The zone of clock times, as Asia/Shanghai; by default the system's.")
     language = _setting("en or zh_CN; by default the locale's.")
     state_dir = _setting("Where the last known state is kept.")
-    connect_timeout = Float(5.0, help="Seconds to wait for a connection.").tag(config=True)
-    read_timeout = Float(15.0, help="Seconds to wait for each piece of an answer.").tag(config=True)
-    total_timeout = Float(30.0, help="Seconds that a command may take.").tag(config=True)
+    connect_timeout = _seconds("Seconds to wait for a connection; by default 5.")
+    read_timeout = _seconds("Seconds to wait for each piece of an answer; by default 15.")
+    total_timeout = _seconds("Seconds that a command may take; by default 30.")
 
     def __init__(self, shell: InteractiveShell, **options: Any) -> None:  # noqa: ANN401 - traitlets' own
         super().__init__(shell, **options)
+        self._entered: Found | None = None
         self._session: Session | None = None
         self._session_settings: Settings | None = None
 
@@ -56,48 +71,49 @@ class ModelArts(Magics):
     def modelarts(self, line: str, cell: str | None = None) -> object:
         """Run one command; ``%modelarts help`` lists them."""
         from modelarts_magics.commands.parser import parse_line  # noqa: PLC0415 - on first use
-        from modelarts_magics.commands.run import Context, run  # noqa: PLC0415
+        from modelarts_magics.commands.run import Context, prepare, run  # noqa: PLC0415
 
-        self._prepare()
+        prepare(self.settings(), PREFIX)
         request = parse_line(line, cell=cell)
-        context = Context(self.session, self.settings, PREFIX, self.shell.user_ns)
-        value = run(request, context)
+        names = self.shell.user_ns
+        context = Context(self.session, self.settings, PREFIX, names, enter=self._enter)
+        try:
+            value = run(request, context)
+        except KeyboardInterrupt:
+            raise Interrupted from None
         silent = line.rstrip().endswith(";") and not request.command.free_text
-        return show(self.shell, value, silent=silent)
+        return show(value, silent=silent)
 
     def settings(self) -> Settings:
         """The settings as they are now: ``%config`` before the environment."""
         from modelarts_magics.config import Settings  # noqa: PLC0415 - on first use
 
-        names = self.trait_names(config=True)
-        changed = {n: getattr(self, n) for n in names if getattr(self, n) != self.trait_defaults(n)}
-        return Settings.gather(traits=changed)
+        return Settings.gather(traits=self.trait_values(config=True))
 
     def session(self) -> Session:
         """The session for the settings as they are now; the same one as long as they stay."""
-        from modelarts_magics.connect import open_session  # noqa: PLC0415 - on first use
-
         settings = self.settings()
         if self._session is None or settings != self._session_settings:
             self.close()
-            self._session, self._session_settings = open_session(settings), settings
+            self._session, self._session_settings = self._open(settings), settings
             self._session.notice = print
         return self._session
+
+    def _open(self, settings: Settings) -> Session:
+        from modelarts_magics.connect import open_session  # noqa: PLC0415 - on first use
+
+        return open_session(settings, entered=self._entered)
+
+    def _enter(self, found: Found) -> None:
+        """Use a credential that was entered, until the kernel ends."""
+        self._entered = found
+        self.close()
 
     def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
             self._session.close()
             self._session = None
-
-    def _prepare(self) -> None:
-        """Word everything as this person wants it, also where no session comes to be."""
-        from modelarts_magics import messages  # noqa: PLC0415 - on first use
-
-        settings = self.settings()
-        messages.use_command(PREFIX)
-        messages.use_language(settings.get("language"))
-        messages.use_zone(settings.zone)
 
 
 def documentation() -> str:

@@ -25,7 +25,8 @@ TEXTS = {
     "stop.at": "Stops {end} · {left:left} left as of {now:clock}",
     "stop.at_other_day": "Stops {end} · {left:left} left as of {now}",
     "stop.off": "Does not stop by itself: auto-stop is off",
-    "stop.idle": "Stops when it is little used: no fixed end",
+    "stop.idle": "Stops when it is little used (CPU at most 5 %, GPU or NPU at most 1 %, network receiving at "
+    "most 1.6 kbit per s): no fixed end",
     "stop.missing": "End unknown: the cloud names none",
     "stop.past": "End unknown: the one that the cloud names has passed and the instance still runs",
     "stop.disagree": "End unknown: stop_timestamp and remain_time of the cloud disagree",
@@ -53,13 +54,13 @@ TEXTS = {
     "change.same": "As before. {words}.",
     "change.off": "Auto-stop is off: this run does not stop by itself and is billed until you stop it.",
     "change.idle": "{words}.",
-    "change.next_start.auto-stop": "This run does NOT follow: {words}. "
+    "change.next_start.auto-stop": "This run does NOT follow: it still stops {end} ({left:left} left as of {now}). "
     "Saved for the next start: {duration} (was {old}).",
-    "change.next_start.update": "This run does NOT follow: {words}. "
+    "change.next_start.update": "This run does NOT follow: it still stops {end} ({left:left} left as of {now}). "
     "Saved for the next start: {duration} (was {old}).",
-    "change.next_start.extend": "This run was NOT extended: {words}. "
+    "change.next_start.extend": "This run was NOT extended: it still stops {end} ({left:left} left as of {now}). "
     "Saved for the next start: {duration} (was {old}).",
-    "change.next_start.shorten": "This run was NOT shortened: {words}. "
+    "change.next_start.shorten": "This run was NOT shortened: it still stops {end} ({left:left} left as of {now}). "
     "Saved for the next start: {duration} (was {old}).",
     "change.next_start.stopped": "The instance is {status}. "
     "Saved for the next start: {duration} (was {old}).",
@@ -74,6 +75,30 @@ TEXTS = {
     "change.other_end": "Asked for {asked}; the cloud set {end}.",
     "change.pressing": "Save your work: {end} is near.",
     "change.undo": "Undo: {cmd} {command}",
+    "change.now.stop": "The instance is {status}. It is billed no longer once it is STOPPED.",
+    "change.stop.unconfirmed": "NOT confirmed: the cloud took the request, but the instance is {status}.",
+    # asked
+    "login.ask.ak": "Access key id (AK), or empty to enter a token: ",
+    "login.ask.sk": "Secret access key (SK): ",
+    "login.ask.security_token": "Security token (empty if the key is permanent): ",
+    "login.ask.token": "IAM token: ",
+    "login.kept": "Kept in this kernel's memory until it ends. To check it: {cmd} doctor",
+    "login.saved": "Saved in {path}, which only you can read. To check it: {cmd} doctor",
+    "login.nothing": "Nothing was entered.",
+    "login.nothing.hint": "Try again: {cmd} login",
+    "login.needs_save": "A terminal command forgets what was entered when it ends.",
+    "login.needs_save.hint": "To keep a key in a file: {cmd} login --save",
+    "login.token_not_saved": "A token lives 24 h and is not saved.",
+    "login.token_not_saved.hint": "Enter a key, or leave out --save.",
+    "configure.written": "Written to {path}:",
+    "configure.shown": "In {path}:",
+    "configure.empty": "Nothing is kept yet; it would be in {path}",
+    "stop.question": "Stop {name}? {words}. Every kernel and terminal on it ends; what is outside ~/work is "
+    "gone. {variables}Unsaved documents are not known here: save them first. Stop it? [yes/no] ",
+    "stop.variables": "Variables of this kernel: {names}. ",
+    "stop.more": " and {count} more",
+    "stop.declined": "Not stopped.",
+    "stop.declined.hint": "To stop without the question: {cmd} stop --yes",
     # help
     "help.title": "See and change the auto-stop and the description of this ModelArts instance.",
     "help.more": "More: {prefix} help COMMAND",
@@ -89,6 +114,13 @@ TEXTS = {
     "help.extend.examples": "{prefix} extend\n{prefix} extend 2h30m",
     "help.shorten": "let this run end earlier, by 1 h if nothing else is said",
     "help.shorten.examples": "{prefix} shorten\n{prefix} shorten 30m",
+    "help.stop": "stop the instance itself, after asking",
+    "help.stop.examples": "{prefix} stop",
+    "help.login": "enter a key or a token, unseen; kept until the kernel ends, a key also with --save",
+    "help.login.examples": "{prefix} login\n{prefix} login --save",
+    "help.configure": "keep settings, none of them secret, in a file that survives a stop",
+    "help.configure.examples": "{prefix} configure region=cn-north-4 timezone=Asia/Shanghai\n"
+    "{prefix} configure",
     "help.doctor": "check settings, credentials, connection, clock and installation",
     "help.doctor.examples": "{prefix} doctor",
     "help.help": "show this, or one command",
@@ -100,9 +132,12 @@ TEXTS = {
     "help.option.from": "take the text from a variable",
     "help.option.remind": "let the console remind before the stop",
     "help.option.no-remind": "let the console not remind",
+    "help.option.save": "save the key in the vendor's credentials file, which only you can read",
+    "help.option.yes": "do not ask",
     "help.option.try": "try what this API does not document",
     # doctor
-    "doctor.title": "{count} to mend",
+    "doctor.title": "To mend: {count}",
+    "doctor.fine": "Nothing to mend",
     "doctor.ok": "✓",
     "doctor.info": "·",
     "doctor.problem": "✗",
@@ -171,6 +206,14 @@ TEXTS = {
     "usage.missing.hint": "What it takes: {usage}",
     "usage.conflict": "{one} and {other} exclude each other.",
     "usage.conflict.hint": "What it takes: {usage}",
+    "usage.beside_cell": "The cell’s body is the text: “{word}” cannot stand beside %%modelarts describe.",
+    "usage.beside_cell.hint": "Write all of it below, or leave out one % and write it in one line.",
+    "usage.empty_cell": "The cell has no text below %%modelarts describe.",
+    "usage.empty_cell.hint": "To see the description: {cmd} describe. To empty it: {cmd} describe --clear",
+    "usage.setting": "There is no setting “{word}” to keep.",
+    "usage.setting.hint": "{usage}; the names are {names}. Keys and tokens: {cmd} login",
+    "usage.language": "“{word}” is not a language that ships.",
+    "usage.language.hint": "Choose one of: {choices}",
     "usage.cell": "{command} takes no cell body.",
     "usage.cell.hint": "Only describe does: %%modelarts describe",
     # configuration
@@ -182,6 +225,19 @@ TEXTS = {
     "config.missing_project_id.hint": "Set {variable}; the console shows it under My Credentials.",
     "config.missing_instance_id": "The instance id is not known: {variable} is not set.",
     "config.missing_instance_id.hint": "Set {variable}; the console shows it on the instance's page.",
+    "config.no_candidate": "Which instance this is could not be found out: not running, or not in this "
+    "project, is {tried}.",
+    "config.no_candidate.hint": "Set MODELARTS_INSTANCE_ID, or: {cmd} configure instance_id=ID",
+    "config.several_instances": "Which instance this is could not be decided: {choice} all run.",
+    "config.several_instances.hint": "Choose one: {cmd} configure instance_id=ID",
+    "config.choose_instance": "Nothing tells which instance this is. Running in this project: {choice}",
+    "config.choose_instance.hint": "Choose one: {cmd} configure instance_id=ID",
+    "config.file": "{path} cannot be read as a settings file.",
+    "config.file.hint": "Mend or remove it; configure writes a new one.",
+    "config.no_home": "There is no home folder to write settings to.",
+    "config.no_home.hint": "Name a file in {variable}.",
+    "config.unwritable": "{path} cannot be written.",
+    "config.unwritable.hint": "Name another file in MODELARTS_CONFIG.",
     "config.endpoint": "“{value}” is not an endpoint.",
     "config.endpoint.hint": "Write scheme and host, as https://modelarts.cn-north-4.myhuaweicloud.com",
     "config.endpoint_extra": "The endpoint ({source}) has more than scheme, host and port.",
@@ -207,6 +263,12 @@ TEXTS = {
     "credentials.characters.hint": "Copy it again; it may hold a space, a quote or a line break.",
     "credentials.file": "{path} cannot be read as a credentials file.",
     "credentials.file.hint": "It wants a section [basic] with the lines ak = … and sk = …",
+    "credentials.unwritable": "{path} cannot be written.",
+    "credentials.unwritable.hint": "Name another file in HUAWEICLOUD_SDK_CREDENTIALS_FILE, or leave out --save.",
+    "credentials.sdk": "The notebook’s own session gives no key: {reason}.",
+    "credentials.sdk.hint": "Set MODELARTS_AUTH_TOKEN or keys, or enter them: {cmd} login",
+    "credentials.metadata": "{endpoint} does not answer as the metadata of a server with an agency.",
+    "credentials.metadata.hint": "Unset MODELARTS_METADATA if this is no such server.",
     "credentials.readable": "Other users can read {path}: chmod 600 it.",
     # refused before anything was sent
     "refuse.off": "Auto-stop is off: nothing to extend.",
@@ -217,6 +279,12 @@ TEXTS = {
     "refuse.unknown_end.hint": "Why: {cmd} doctor",
     "refuse.not_running": "The instance is {status}: this run has no end to set.",
     "refuse.not_running.hint": "For the next start: {cmd} auto-stop 2h",
+    "refuse.lease_not_running": "The instance is {status}: its lease can be set only while it runs.",
+    "refuse.lease_not_running.hint": "The console asks for a run time when you start it.",
+    "refuse.stopped": "The instance is {status} already.",
+    "refuse.stopped.hint": "See the state: {cmd} status",
+    "refuse.nothing": "Nothing to change was named.",
+    "refuse.nothing.hint": "Name a duration, an end, on or off: {cmd} help auto-stop",
     "refuse.no_prompt": "This API does not keep a wish to be reminded.",
     "refuse.no_prompt.hint": "Leave out --remind and --no-remind.",
     "refuse.no_off": "This API does not document turning auto-stop off.",
@@ -314,6 +382,13 @@ TEXTS = {
     "cloud.stored_description": "The cloud refuses '{character}' at position {position} of the description "
     "that is already stored, which has to travel with every change.",
     "cloud.stored_description.hint": "Nothing changed. Set an allowed one first: {cmd} describe TEXT",
+    "cloud.off_refused": "The cloud does not let auto-stop be turned off.",
+    "cloud.off_refused.hint": "Nothing changed. The longest run: {cmd} auto-stop 72h. "
+    "Or stop on low use: {cmd} auto-stop idle",
+    "cloud.description_running": "The cloud changes a description only while the instance is stopped.",
+    "cloud.description_running.hint": "Nothing changed. Stop the instance first, or leave the description.",
+    "partial.description": "The description was saved; auto-stop was refused and is as before. {cause}",
+    "partial.description.hint": "See what holds: {cmd} status",
     # no answer, or none that makes sense
     "unreachable.deadline": "{host} did not answer completely within {seconds} s.",
     "unreachable.deadline.hint": "Try again; MODELARTS_TOTAL_TIMEOUT sets how long to wait.",
@@ -345,4 +420,21 @@ TEXTS = {
     "unsettled.not_applied.hint": "See what holds: {cmd} status",
     "notice.next_start": "This cloud has let a new duration wait for the next start before: this run will "
     "probably still stop at {end}.",
+    # the demo
+    "demo.help": "JupyterLab with the quickstart notebook, against a local emulator of ModelArts.",
+    "demo.help.edition": "the edition of the demanager API; 2019 if left out",
+    "demo.help.api": "the API generation; demanager if left out",
+    "demo.help.time_scale": "how many times faster than real time the emulated time runs",
+    "demo.help.port": "where JupyterLab serves; 0 for any free port",
+    "demo.help.check": "run the quickstart without a browser, print what it did, and end",
+    "demo.missing": "The demo needs JupyterLab: pip install 'modelarts-magics[demo]'",
+    "demo.starting": "Starting JupyterLab …",
+    "demo.ready": "DEMO · local emulator: a made-up instance with {minutes} min left. Open\n\n    {url}\n\n"
+    "Ctrl-C ends the demo. When the instance has stopped, Enter starts it again.",
+    "demo.failed": "The demo cannot run: {reason}",
+    "demo.stopped": "The instance has stopped, as its auto-stop said. Enter starts it again.",
+    "demo.started": "The instance runs again.",
+    "demo.right": "✓",
+    "demo.wrong": "✗",
+    "demo.checked": "{cells} cells ran, {wrong} of them not as expected.",
 }

@@ -3,7 +3,7 @@
  * before it is known and taken back when it is refused, and a click that has to wait says so.
  */
 
-import type { Timers } from './clock';
+import { Alarm, type Timers } from './clock';
 import type { Answer, ChangeRequest } from './messages';
 
 /** Clicks are collected until none came for this long. */
@@ -75,7 +75,7 @@ export class Actions {
   #facts: Facts = NO_FACTS;
   #targetMs: number | null = null;
   #limit: string | null = null;
-  #timer: number | null = null;
+  readonly #alarm: Alarm;
   readonly #cancelled = new Map<string, Flight>();
   #disposed = false;
   #current: Stage = 'ready';
@@ -84,6 +84,7 @@ export class Actions {
 
   constructor(options: ActionsOptions) {
     this.#options = options;
+    this.#alarm = new Alarm(options.timers);
   }
 
   /** Where the last click is. */
@@ -114,7 +115,7 @@ export class Actions {
     if (blocked !== null || stopsAtMs === null) {
       return blocked ?? 'unknown';
     }
-    return this.#current === 'waiting' ? 'waiting' : this.#atBound(seconds, stopsAtMs);
+    return this.#current === 'waiting' ? 'busy' : this.#atBound(seconds, stopsAtMs);
   }
 
   /** One click, by so many seconds (negative: sooner). */
@@ -183,7 +184,7 @@ export class Actions {
     if (unsent) {
       this.#flush();
     }
-    this.#clear();
+    this.#alarm.clear();
   }
 
   #atBound(seconds: number, stopsAtMs: number): string | null {
@@ -206,7 +207,7 @@ export class Actions {
 
   #collect(): void {
     this.#current = 'collecting';
-    this.#later(COLLECT_MS, () => {
+    this.#alarm.set(COLLECT_MS, () => {
       this.#flush();
     });
   }
@@ -231,7 +232,7 @@ export class Actions {
     this.#current = 'sent';
     // Set before asking: a page may answer within the call.
     this.#sent = { ...request, targetMs, route: 'page', limit: this.#limit };
-    this.#later(WAIT_MS, () => {
+    this.#alarm.set(WAIT_MS, () => {
       this.#current = 'waiting';
       this.#options.onChange();
     });
@@ -308,7 +309,7 @@ export class Actions {
   }
 
   #settle(note: Note | null): void {
-    this.#clear();
+    this.#alarm.clear();
     this.#current = 'ready';
     this.#targetMs = null;
     this.#limit = null;
@@ -320,21 +321,6 @@ export class Actions {
     this.#said = note;
     if (!this.#disposed) {
       this.#options.onChange();
-    }
-  }
-
-  #later(delayMs: number, callback: () => void): void {
-    this.#clear();
-    this.#timer = this.#options.timers.setTimeout(() => {
-      this.#timer = null;
-      callback();
-    }, delayMs);
-  }
-
-  #clear(): void {
-    if (this.#timer !== null) {
-      this.#options.timers.clearTimeout(this.#timer);
-      this.#timer = null;
     }
   }
 }

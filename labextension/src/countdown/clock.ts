@@ -23,6 +23,38 @@ export const browserTimers: Timers = {
   },
 };
 
+/** One timer that can be set anew, so that there is never a second one. */
+export class Alarm {
+  readonly #timers: Timers;
+  #id: number | null = null;
+
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
+
+  /** Whether it is still to ring. */
+  get pending(): boolean {
+    return this.#id !== null;
+  }
+
+  /** Ring in so many milliseconds, and not at the time set before. */
+  set(delayMs: number, ring: () => void): void {
+    this.clear();
+    this.#id = this.#timers.setTimeout(() => {
+      this.#id = null;
+      ring();
+    }, delayMs);
+  }
+
+  /** Do not ring. */
+  clear(): void {
+    if (this.pending) {
+      this.#timers.clearTimeout(this.#id ?? 0);
+      this.#id = null;
+    }
+  }
+}
+
 /** Wall clock and monotonic clock apart by more than this: the machine slept or its clock was set. */
 const JUMP_MS = 5_000;
 
@@ -61,13 +93,6 @@ export class ServerClock {
     this.#offsetMs = Math.round(serverNowMs - this.#timers.now());
     this.#drift = this.#measureDrift();
     this.#syncedAt = this.#timers.monotonic();
-  }
-
-  /** Something was observed at this server time, so an unchecked clock cannot be behind it. */
-  notBefore(serverMs: number): void {
-    if (!this.checked && this.now() < serverMs) {
-      this.#offsetMs = Math.round(serverMs - this.#timers.now());
-    }
   }
 
   /**
@@ -118,11 +143,12 @@ export interface TickerOptions {
  */
 export class Ticker {
   readonly #options: TickerOptions;
-  #timer: number | null = null;
+  readonly #alarm: Alarm;
   #disposed = false;
 
   constructor(options: TickerOptions) {
     this.#options = options;
+    this.#alarm = new Alarm(options.timers);
     for (const [target, type] of options.wakeups) {
       target.addEventListener(type, this.#wake);
     }
@@ -134,20 +160,19 @@ export class Ticker {
       return;
     }
     const delayMs = this.#options.evaluate();
-    // After evaluating, as that may itself have led to a poke, or to the end.
-    this.#clear();
-    if (delayMs !== null && !this.#disposed) {
-      this.#timer = this.#options.timers.setTimeout(() => {
-        this.#timer = null;
+    if (delayMs === null) {
+      this.#alarm.clear();
+    } else {
+      this.#alarm.set(delayMs, () => {
         this.poke();
-      }, delayMs);
+      });
     }
   }
 
   /** Stop for good. Calling it twice is fine. */
   dispose(): void {
     this.#disposed = true;
-    this.#clear();
+    this.#alarm.clear();
     for (const [target, type] of this.#options.wakeups) {
       target.removeEventListener(type, this.#wake);
     }
@@ -157,13 +182,6 @@ export class Ticker {
     this.#options.onWake?.();
     this.poke();
   };
-
-  #clear(): void {
-    if (this.#timer !== null) {
-      this.#options.timers.clearTimeout(this.#timer);
-      this.#timer = null;
-    }
-  }
 }
 
 /** Seconds left at which a listener is told, once per stop time. */

@@ -10,7 +10,7 @@
  * - otherwise an unanswered hello means a busy kernel: the countdown goes on, marked as unchecked.
  */
 
-import type { Timers } from './clock';
+import { Alarm, type Timers } from './clock';
 import { fields, type Model, text, type ToKernel } from './messages';
 
 /** Nobody means: what is shown is old, and no button can do anything. */
@@ -31,11 +31,12 @@ export interface LinkOptions {
 export class Link {
   readonly #options: LinkOptions;
   #company: Company = 'unknown';
-  #timer: number | null = null;
+  readonly #alarm: Alarm;
   #disposed = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
+    this.#alarm = new Alarm(options.timers);
     options.model.on('comm_live_update', this.#askManager);
   }
 
@@ -46,7 +47,7 @@ export class Link {
 
   /** A hello was just sent and may still be answered. */
   get greeting(): boolean {
-    return this.#timer !== null;
+    return this.#alarm.pending;
   }
 
   /** Send a message; answers whether it could be sent. */
@@ -62,21 +63,14 @@ export class Link {
 
   /** Ask the kernel for its time, and the widget manager for the kernel. */
   hello(): void {
-    this.answered();
-    this.#timer = this.#options.timers.setTimeout(() => {
-      this.#timer = null;
-      this.#options.onChange();
-    }, HELLO_MS);
+    this.#alarm.set(HELLO_MS, this.#options.onChange);
     this.send({ type: 'hello' });
     this.#askManager();
   }
 
   /** The hello was answered: nothing to wait for. */
   answered(): void {
-    if (this.#timer !== null) {
-      this.#options.timers.clearTimeout(this.#timer);
-      this.#timer = null;
-    }
+    this.#alarm.clear();
   }
 
   /** Somebody showed up or went. */

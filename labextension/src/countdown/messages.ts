@@ -64,7 +64,7 @@ export interface ChangeRequest {
 
 /**
  * The outcome of a {@link ChangeRequest}. The kernel sets the traits to the new state first and
- * sends this after it; `state` is for a page that answers, or a kernel that wants both in one.
+ * sends this after it; {@link News} is for a page that answers, or a kernel that sends both in one.
  */
 export interface Answer {
   readonly ok: boolean;
@@ -75,11 +75,14 @@ export interface Answer {
   readonly values: AnswerValues;
   /** The same in the kernel's words, shown when the page has no words for `code`. */
   readonly text: string;
-  /** The state read back after the write and when that was; `null` when it was not read. */
-  readonly state: InstanceState | null;
-  readonly as_of_ms: number | null;
-  /** The server's time now, when the sender can tell. */
-  readonly server_now_ms: number | null;
+}
+
+/**
+ * What may come beside an answer: the state read back after the write and when that was (both or
+ * none), and the server's time now.
+ */
+export interface News extends Partial<Snapshot> {
+  readonly server_now_ms?: number;
 }
 
 /** Numbers for the sentence of an {@link Answer}. */
@@ -98,12 +101,12 @@ export type ToKernel =
 /** Kernel → page. `now` answers `hello`; neither is ever part of the synced state. */
 export type FromKernel =
   | { readonly type: 'now'; readonly server_now_ms: number }
-  | ({ readonly type: 'result'; readonly id: string } & Answer);
+  | ({ readonly type: 'result'; readonly id: string } & Answer & News);
 
 /**
  * Events on the countdown's element (`.ma-Countdown`), for a page that has our extension:
- * - `request` (bubbles, cancelable): `detail` is a {@link ChangeRequest} with `respond(answer)`.
- *   Who calls `preventDefault()` answers; otherwise the kernel is asked.
+ * - `request` (bubbles, cancelable): `detail` is a {@link ChangeRequest} with `respond(answer)`,
+ *   where `answer` is {@link Answer} & {@link News}. Who calls `preventDefault()` answers; otherwise the kernel is asked.
  * - `cancel` (bubbles): `detail` is `{id}` of a request that the page had taken.
  * - `hello` (bubbles): an element is there and may be sent its first `state`.
  * - `state` (dispatched *at* the element): `detail` is `{state, as_of_ms, server_now_ms?}`.
@@ -163,9 +166,6 @@ const NO_ANSWER: Answer = {
   code: '',
   values: {},
   text: '',
-  state: null,
-  as_of_ms: null,
-  server_now_ms: null,
 };
 
 /** A state from the wire. Both ends are one package; a field that an older one lacks is absent. */

@@ -7,6 +7,9 @@
 export type Phase =
   'calm' | 'soon' | 'urgent' | 'stopping' | 'stopped' | 'off' | 'idle' | 'unknown';
 
+/** The phases with a number of seconds that goes down. */
+export type CountingPhase = 'calm' | 'soon' | 'urgent';
+
 /** What the rules look at. */
 export interface PhaseInput {
   /** The cloud's word for the instance's state, such as `RUNNING`. */
@@ -47,7 +50,7 @@ const STOPPED = /^(STOPPED|DELETED|[A-Z_]+_FAILED)$/;
 const bare = (phase: Phase): Reading => ({ phase, remainingS: null });
 
 /** Whether this phase has a number of seconds that goes down. */
-export function isCounting(phase: Phase): boolean {
+export function isCounting(phase: Phase): phase is CountingPhase {
   return phase === 'calm' || phase === 'soon' || phase === 'urgent';
 }
 
@@ -97,7 +100,7 @@ export function msToNextChange(input: PhaseInput, nowMs: number): number | null 
   const { phase } = read(input, nowMs);
   const leftMs = (input.stopsAtMs ?? 0) - nowMs;
   if (isCounting(phase)) {
-    return (leftMs % 1000) + 1;
+    return Math.min((leftMs % 1000) + 1, leftMs);
   }
   const inGrace = phase === 'stopping' && input.status !== 'STOPPING';
   return inGrace ? leftMs + GRACE_MS + 1 : null;

@@ -23,7 +23,6 @@ const SURFACE = {
   onDate: ['{time} on {date}', '{date} {time}'],
   stopsAt: ['Stops at {time}', '将于 {time} 停止'],
   stopsIn: ['Stops at {time}, in {left}.', '将于 {time} 停止，剩 {left}。'],
-  stopThen: ['Stop time then: {stamp}', '当时的停止时间：{stamp}'],
   asOf: ['as of {stamp}', '截至 {stamp}'],
   left: [' ({left} left)', '（剩 {left}）'],
   saved: [
@@ -32,10 +31,7 @@ const SURFACE = {
   ],
   reason: ['auto-stop after {duration}', '运行满 {duration}后自动停止'],
   used: ['Part of the run used', '本次运行已用比例'],
-  unchecked: [
-    'Counted on this computer’s clock, not checked against the server’s.',
-    '按本机时钟计时，尚未与服务器时钟核对。',
-  ],
+  unchecked: ['Not checked against the server’s clock.', '尚未与服务器时钟核对。'],
   notConnected: ['not connected', '未连接'],
   plus: ['+1 h', '+1 小时'],
   minus: ['−1 h', '−1 小时'],
@@ -48,13 +44,12 @@ const SURFACE = {
   busy: ['The kernel is busy; this click waits.', '内核正忙，本次点击需要等待。'],
   terminal: [' To do it now, in a terminal:', '如需立即执行，请在终端运行：'],
   slow: ['No answer yet; this click waits.', '尚无响应，本次点击仍在等待。'],
-  asked: ['Asked for: {time}', '请求的停止时间：{time}'],
 } as const satisfies Record<string, Pair>;
 
 /** What is said about a click, or why there can be none. These codes come over the wire too. */
 export const NOTES = {
   now: ['Now stops at {stop}.', '现将于 {stop} 停止。'],
-  done: ['Done; the new stop time has not arrived yet.', '已完成，新的停止时间尚未返回。'],
+  done: ['Done.', '已完成。'],
   'next-start-extend': [
     'This run was NOT extended: it still stops at {stop}{left}.{saved}',
     '本次运行未能延长：仍将于 {stop} 停止{left}。{saved}',
@@ -65,43 +60,26 @@ export const NOTES = {
   ],
   unconfirmed: [
     'Sent, but the cloud has not confirmed it. Last known stop: {stop}{left}.',
-    '已提交，但云端尚未确认。目前已知将于 {stop} 停止{left}。',
+    '已提交，云端尚未确认。已知将于 {stop} 停止{left}。',
   ],
   'at-latest': ['That is the latest stop possible.', '这已是允许的最晚停止时间。'],
   'at-earliest': ['That is the earliest stop possible.', '这已是允许的最早停止时间。'],
   off: ['Auto-stop is off; there is nothing to extend.', '自动停止已关闭，无需延长。'],
   idle: [
-    'It stops when use stays low; there is no fixed time to change.',
-    '使用率持续偏低时停止，没有固定的停止时间可改。',
+    'It stops when use stays low, not at a fixed time.',
+    '使用率持续偏低时停止，没有固定的停止时间。',
   ],
-  unknown: ['Without a known stop time there is nothing to change.', '停止时间未知，无法修改。'],
-  'past-end': [
-    'The stop time has passed, but the instance still runs.',
-    '停止时间已过，但实例仍在运行。',
-  ],
-  stopping: ['The instance is stopping.', '实例正在停止。'],
-  stopped: ['The instance is not running.', '实例未在运行。'],
+  'past-end': ['The stop time has passed, but it still runs.', '停止时间已过，但仍在运行。'],
   'no-kernel': ['No kernel is connected. Run the cell again.', '未连接内核，请重新运行该单元格。'],
   'no-permission': ['These credentials may not change auto-stop.', '当前凭证无权修改自动停止。'],
-  'not-supported': [
-    'Here the stop time of a running instance cannot be changed.',
-    '此处无法修改运行中实例的停止时间。',
-  ],
-  unreachable: [
-    'The cloud cannot be reached. Nothing is known to have changed.',
-    '无法连接云端，没有已知的更改。',
-  ],
-  waiting: ['An earlier click is still waiting.', '上一次点击仍在等待。'],
+  'not-supported': ['This cannot be changed while it runs.', '运行期间无法修改。'],
   changed: [
     'The stop time changed meanwhile; this click was dropped.',
-    '停止时间已有变化，本次点击未执行。',
+    '停止时间已变，本次点击未执行。',
   ],
   cancelled: ['Cancelled; nothing was changed.', '已取消，未作任何更改。'],
-  'cancel-sent': [
-    'Withdrawn: the click is dropped, unless it was just being carried out.',
-    '已撤回：除非正在执行，否则本次点击不会生效。',
-  ],
-  'too-late': ['Too late to cancel, it was carried out.', '来不及取消，操作已执行。'],
+  'cancel-sent': ['Withdrawn, unless it was just being carried out.', '已撤回，除非恰好正在执行。'],
+  'too-late': ['Too late to cancel: it was carried out.', '来不及取消，已执行。'],
   'bad-duration': [
     'Write a duration such as 90m, 2h30m or 1:30.',
     '请输入时长，例如 90m、2h30m 或 1:30。',

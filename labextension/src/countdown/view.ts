@@ -4,23 +4,13 @@ import type { Note, Route } from './actions';
 import { make, setAttributes, setText } from './dom';
 import type { Snapshot } from './messages';
 import { isCounting, type Reading, URGENT_S } from './phase';
-import {
-  clockTime,
-  durationLabel,
-  label,
-  moment,
-  noteText,
-  reasonText,
-  stamp,
-  type Words,
-} from './words';
+import { durationLabel, label, moment, noteText, reasonText, stamp, type Words } from './words';
 
 /** A click that waits for an answer. */
 export interface Waiting {
   readonly route: Route;
   /** What does the same in a terminal; empty when that is not known. */
   readonly command: string;
-  readonly askedMs: number;
 }
 
 /** Everything that is shown. */
@@ -200,9 +190,8 @@ export class CountdownView {
       return;
     }
     const stop = stamp(stopsAtMs);
-    const then = `${asOf} · ${words('stopThen', { stamp: stop })}`;
-    const now = words('stopsAt', { time: moment(words, stopsAtMs, nowMs) });
-    setText(this.#stop, frozen ? then : now);
+    const time = frozen ? stop : moment(words, stopsAtMs, nowMs);
+    setText(this.#stop, words('stopsAt', { time }) + (frozen ? ` · ${asOf}` : ''));
     const { duration_s: durationS, api } = snapshot.state;
     const duration = durationS !== null && durationLabel(words, durationS);
     const why = duration && words('reason', { duration });
@@ -229,7 +218,8 @@ export class CountdownView {
   #showReason({ words, blockedPlus, blockedMinus, waiting, snapshot }: ViewState): void {
     const shown = blockedPlus !== null && blockedPlus === blockedMinus && waiting === null;
     const code = (blockedPlus === 'unknown' && snapshot.state.unknown_reason) || blockedPlus;
-    setText(this.#reason, shown ? reasonText(words, code ?? '') : '');
+    const text = reasonText(words, code ?? '');
+    setText(this.#reason, shown && text !== this.#figure.textContent ? text : '');
   }
 
   #showWaiting({ words, waiting }: ViewState): void {
@@ -238,11 +228,9 @@ export class CountdownView {
     if (waiting === null) {
       return;
     }
-    const { route, askedMs } = waiting;
-    const command = route === 'kernel' ? waiting.command : '';
-    const asked = ` ${words('asked', { time: clockTime(askedMs) })}`;
+    const { route, command } = waiting;
     const wait = words(route === 'kernel' ? 'busy' : 'slow');
-    setText(this.#waitText, wait + (command ? words('terminal') : asked));
+    setText(this.#waitText, wait + (command ? words('terminal') : ''));
     setText(this.#command, command);
     setText(this.#cancel, words('cancel'));
     if (appears) {

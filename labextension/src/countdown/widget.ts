@@ -74,8 +74,13 @@ export class CountdownWidget {
         this.#actions.cancel();
       },
     });
-    const { ask, withdraw } = { ask: this.#ask, withdraw: this.#withdraw };
-    this.#actions = new Actions({ timers, newId, ask, withdraw, onChange: poke });
+    this.#actions = new Actions({
+      timers,
+      newId,
+      ask: this.#ask,
+      withdraw: this.#withdraw,
+      onChange: poke,
+    });
     this.#link = new Link({ model, timers, onChange: poke });
     const evaluate = (): number | null => this.#evaluate();
     this.#ticker = new Ticker({ timers, wakeups, evaluate, onWake: this.#onWake });
@@ -102,8 +107,8 @@ export class CountdownWidget {
     }
     this.#model.on('msg:custom', this.#onMessage);
     this.#view.root.addEventListener(EVENTS.state, this.#onPushed);
-    this.#onTrait();
     this.#link.hello();
+    this.#onTrait();
   }
 
   #evaluate(): number | null {
@@ -144,9 +149,9 @@ export class CountdownWidget {
     if (flight === null || stage !== 'waiting') {
       return null;
     }
-    const prefix = text(this.#model.get('terminal_prefix'));
-    const command = `${prefix} ${flight.action} ${commandDuration(flight.seconds)}`;
-    return { route: flight.route, command: prefix && command, askedMs: flight.targetMs };
+    const { route, action, seconds } = flight;
+    const prefix = route === 'kernel' && text(this.#model.get('terminal_prefix'));
+    return { route, command: prefix ? `${prefix} ${action} ${commandDuration(seconds)}` : '' };
   }
 
   #phaseInput(stopsAtMs: number | null): PhaseInput {
@@ -241,7 +246,6 @@ export class CountdownWidget {
   #apply(snapshot: Snapshot): void {
     if (snapshot.as_of_ms >= this.#snapshot.as_of_ms) {
       this.#snapshot = snapshot;
-      this.#clock.notBefore(snapshot.as_of_ms);
     }
   }
 

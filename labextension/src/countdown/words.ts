@@ -42,32 +42,31 @@ export function label(words: Words, { phase, remainingS }: Reading): string {
   return isCounting(phase) ? durationLabel(words, remainingS ?? 0) : words(`is-${phase}`);
 }
 
-const two = (count: number): string => String(count).padStart(2, '0');
+/** `2026-11-23T18:04…` on local clocks: an ISO date read as if local time were UTC. */
+function localIso(ms: number): string {
+  return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString();
+}
 
 /** Local time of day, `18:04`. */
 export function clockTime(ms: number): string {
-  const at = new Date(ms);
-  return `${two(at.getHours())}:${two(at.getMinutes())}`;
+  return localIso(ms).slice(11, 16);
 }
 
 /** Local date, time and offset, `2026-11-23 18:04 +08:00`: true on any later day. */
 export function stamp(ms: number): string {
-  const at = new Date(ms);
-  const east = -at.getTimezoneOffset();
-  const offset = `${two(Math.floor(Math.abs(east) / 60))}:${two(Math.abs(east) % 60)}`;
-  const date = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  return `${date} ${clockTime(ms)} ${east < 0 ? '-' : '+'}${offset}`;
+  const west = new Date(ms).getTimezoneOffset();
+  const offset = new Date(Math.abs(west) * 60_000).toISOString().slice(11, 16);
+  return `${localIso(ms).slice(0, 10)} ${clockTime(ms)} ${west > 0 ? '-' : '+'}${offset}`;
 }
 
 /** `18:04`, with the date when that is not today. */
 export function moment(words: Words, ms: number, nowMs: number): string {
   const time = clockTime(ms);
-  const at = new Date(ms);
-  if (at.toDateString() === new Date(nowMs).toDateString()) {
+  if (localIso(ms).slice(0, 10) === localIso(nowMs).slice(0, 10)) {
     return time;
   }
-  const date = at.toLocaleDateString(words('locale'), { month: 'short', day: 'numeric' });
-  return words('onDate', { date, time });
+  const format = { month: 'short', day: 'numeric' } as const;
+  return words('onDate', { date: new Date(ms).toLocaleDateString(words('locale'), format), time });
 }
 
 /** "Stops at 18:04, in 30 min": what is announced. */
@@ -95,8 +94,8 @@ export function noteText(
     left: remainingS === null ? '' : words('left', { left: span(remainingS) }),
     saved: saved ? words('saved', { to: span(durationS), from: span(previousDurationS) }) : '',
   };
-  const said = note.codes.filter((code) => hasWords(code) && code !== 'failed');
-  const sentences = said.map((code) => words(code as Code, values)).join(' ');
+  const said = note.codes.filter(hasWords).filter((code) => code !== 'failed');
+  const sentences = said.map((code) => words(code, values)).join(' ');
   // A Chinese full stop brings its own space.
   return sentences.replace(/。 /g, '。') || note.text || words('failed');
 }
@@ -106,31 +105,27 @@ export function hasWords(code: string): code is Code {
   return Object.prototype.hasOwnProperty.call(SENTENCES, code);
 }
 
-/** The sentence for a reason code; without words for it, the general one. */
+/** The sentence for a reason code, else the phase of that name, else that the time is unknown. */
 export function reasonText(words: Words, code: string): string {
-  return words(hasWords(code) ? code : 'unknown');
+  const found = [code, `is-${code}`].find(hasWords);
+  return words(found ?? 'is-unknown');
 }
 
-const SHAPES: readonly RegExp[] = [
-  /^(?<h>\d+):(?<m>[0-5]\d)$/,
-  /^(?:(?<h>\d+(?:\.\d+)?)(?:h|hr|hours?|小时|时))?(?:(?<m>\d+)(?:m|min|minutes?|分钟?))?$/i,
-];
+const DURATION = /^([-+]?)(?:([\d.]+)(?:h|小时|:))?(?:(\d+)(?:m|min|分|分钟)?)?$/i;
 
-/** Seconds in `90m`, `2h30m`, `1:30`, `1.5h`, `2 小时 30 分`; negative after a minus; else `null`. */
+/**
+ * Seconds in `90m`, `2h30m`, `1:30`, `1.5h`, `2 小时 30 分`; negative after a minus; `null` when it
+ * is none of these. A bare number could be hours or minutes, so it is none.
+ */
 export function parseDuration(typed: string): number | null {
-  const compact = typed.replace(/\s+/g, '').replace('：', ':').replace('−', '-');
-  const sign = compact.startsWith('-') ? -1 : 1;
-  const bare = compact.replace(/^[-+]/, '');
-  const groups = SHAPES.map((shape) => shape.exec(bare)?.groups).find((found) => found);
-  const minutes = Math.round(Number(groups?.h ?? 0) * 60) + Number(groups?.m ?? 0);
-  return minutes > 0 ? sign * minutes * 60 : null;
+  const bare = typed.replace(/\s/g, '').replace('：', ':').replace('−', '-');
+  const [, sign, hours, minutes] = DURATION.exec(bare) ?? [];
+  const seconds = Math.round(Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60;
+  const usable = seconds > 0 && /[^-+\d]/.test(bare);
+  return usable ? seconds * (sign === '-' ? -1 : 1) : null;
 }
 
-/** Seconds as a terminal command takes them: `1h`, `2h30m`, `90s`. */
+/** Seconds as a terminal command takes them, in whole minutes: `1h`, `150m`. */
 export function commandDuration(seconds: number): string {
-  const hours = Math.floor(seconds / 3600);
-  const minutes = Math.floor((seconds % 3600) / 60);
-  const rest = seconds % 60;
-  const [h, m, s] = [hours && `${hours}h`, minutes && `${minutes}m`, rest && `${rest}s`];
-  return [h, m, s].filter(Boolean).join('');
+  return seconds % 3600 ? `${Math.ceil(seconds / 60)}m` : `${seconds / 3600}h`;
 }

@@ -1,0 +1,157 @@
+"""The commands that ask a person something: login, configure, stop."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from modelarts_magics import settings_file
+from modelarts_magics.commands.values import Text
+from modelarts_magics.config import Settings
+from modelarts_magics.countdown import stop_fact
+from modelarts_magics.credentials import Chain
+from modelarts_magics.errors import RefusedError, UsageError
+from modelarts_magics.key_sources import save
+from modelarts_magics.keys import AccessKey, Found, Token, access_key, checked
+from modelarts_magics.messages import LANGUAGES, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from modelarts_magics.commands.parser import Request
+    from modelarts_magics.commands.run import Context
+    from modelarts_magics.models import Instance
+
+SHOWN_VARIABLES = 5
+
+
+def ask(question: str) -> str:
+    """Ask a question; a kernel puts its own `input` in place while a cell runs."""
+    return input(question)
+
+
+def ask_secret(question: str) -> str:
+    """Ask without showing what is typed, and without leaving it in any history."""
+    return getpass.getpass(question)
+
+
+def login(request: Request, context: Context) -> Text:
+    """Ask for a key or a token, unseen; keep it in memory, or save a key in the vendor's file."""
+    source = "login"
+    ak = context.ask_secret(text("login.ask.ak"))
+    if ak.strip():
+        sk = context.ask_secret(text("login.ask.sk"))
+        key = access_key(
+            ak, sk, context.ask_secret(text("login.ask.security_token")), source=source
+        )
+    else:
+        return _login_by_token(request, context)
+    if key is None:
+        raise RefusedError("login.nothing")
+    return _keep(Found(key, source), request, context)
+
+
+def _login_by_token(request: Request, context: Context) -> Text:
+    if request.has("--save"):
+        raise RefusedError("login.token_not_saved")
+    token = context.ask_secret(text("login.ask.token")).strip()
+    if not token:
+        raise RefusedError("login.nothing")
+    return _keep(Found(Token(checked(token, "login")), "login"), request, context)
+
+
+def _keep(found: Found, request: Request, context: Context) -> Text:
+    if not request.has("--save"):
+        if context.enter is None:
+            raise RefusedError("login.needs_save")
+        context.enter(found)
+        return Text(text("login.kept"))
+    path = Chain().file
+    if isinstance(found.credential, AccessKey):
+        save(found.credential, path)
+    return Text(text("login.saved", path=path))
+
+
+def configure(request: Request, context: Context) -> Text:  # noqa: ARG001 - the shape of all commands
+    """Write settings that are no secrets to the file that survives a stop, or show them."""
+    values = settings_file.read(os.environ)
+    given = dict(_pair(word, request) for word in request.words)
+    if given:
+        _check(given)
+        path = settings_file.write(os.environ, {**values, **given})
+        values = settings_file.read(os.environ)
+        lines = [text("configure.written", path=path)]
+    else:
+        where = settings_file.location(os.environ) or "~"
+        lines = [text("configure.shown" if values else "configure.empty", path=where)]
+    return Text("\n".join([*lines, *(f"  {name} = {value}" for name, value in values.items())]))
+
+
+def _pair(word: str, request: Request) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not equals or name not in settings_file.KEPT:
+        usage = f"{request.command.name} {request.command.usage}"
+        names = ", ".join(settings_file.KEPT)
+        raise UsageError("usage.setting", word=name, usage=usage, names=names)
+    return name, value.strip()
+
+
+def _check(given: Mapping[str, str]) -> None:
+    """Refuse a value that could not be used, before it is written."""
+    settings = Settings.gather(given, environ={})
+    checks: dict[str, Callable[[], object]] = {
+        "endpoint": lambda: settings.endpoint,
+        "region": lambda: Settings.gather({"region": given["region"]}, environ={}).endpoint,
+        "project_id": lambda: settings.project_id,
+        "instance_id": lambda: settings.instance_id,
+        "api": lambda: settings.api,
+        "timezone": lambda: settings.zone,
+        "language": lambda: _check_language(given["language"]),
+    }
+    for name, value in given.items():
+        if value:
+            checks[name]()
+
+
+def _check_language(value: str) -> None:
+    if value not in LANGUAGES:
+        raise UsageError("usage.language", word=value, choices=", ".join(LANGUAGES))
+
+
+def confirm_stop(request: Request, context: Context, instance: Instance) -> None:
+    """Ask whether to stop the instance, naming what would be lost as far as that is known.
+
+    Raises:
+        RefusedError: The answer is anything but yes.
+    """
+    if request.has("--yes"):
+        return
+    question = text(
+        "stop.question",
+        name=instance.name or instance.id,
+        words=stop_fact(instance),
+        variables=_variables(context.namespace),
+    )
+    if context.ask(question).strip().lower() not in ("y", "yes", "是"):
+        raise RefusedError("stop.declined")
+
+
+def _variables(namespace: Mapping[str, object]) -> str:
+    """The variables of this kernel, which end with it; "" where there are none."""
+    hidden = ("In", "Out", "exit", "quit", "get_ipython", "open")
+    names = [
+        name
+        for name, value in namespace.items()
+        if not name.startswith("_") and name not in hidden and not isinstance(value, ModuleType)
+    ]
+    if not names:
+        return ""
+    shown = ", ".join(names[:SHOWN_VARIABLES])
+    more = (
+        text("stop.more", count=len(names) - SHOWN_VARIABLES)
+        if len(names) > SHOWN_VARIABLES
+        else ""
+    )
+    return text("stop.variables", names=f"{shown}{more}")

@@ -1,0 +1,106 @@
+"""``modelarts-magics demo``: the emulator, JupyterLab and the quickstart notebook in one command.
+
+Nothing of the person's is used or changed: settings, history, runtime files and the last known
+state live in a folder of their own that is removed at the end. Only the notebooks are in sight, in
+``./.demo``; they stay if they were edited.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from modelarts_magics import messages
+from modelarts_magics.demo.console import complain, say
+from modelarts_magics.messages import text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelarts_magics.emulator.local import LocalEmulator
+
+MINUTES_LEFT = 40
+NEEDED = ("tornado", "jupyterlab", "ipykernel", "nbclient")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo until Ctrl-C, or the quickstart once with ``--check``.
+
+    Args:
+        argv: The arguments; those of the process if None.
+
+    Returns:
+        0 at the end, 1 if something is missing or failed; wrong arguments exit with 2.
+    """
+    messages.use_language(os.environ.get("MODELARTS_LANGUAGE"))
+    arguments = parser().parse_args(argv)
+    if not all(find_spec(name) for name in NEEDED):
+        return _fail(text("demo.missing"))
+    _end_on_signals()
+    try:
+        with _emulator(arguments) as emulator:
+            return _run(emulator, arguments)
+    except KeyboardInterrupt:
+        return 0
+    except OSError as error:
+        return _fail(text("demo.failed", reason=error))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="modelarts-magics demo", description=text("demo.help"))
+
+    def add(name: str, **how: object) -> None:
+        words = text("demo.help." + name.strip("-").replace("-", "_"))
+        made.add_argument(name, help=words, **how)  # type: ignore[arg-type]
+
+    add("--edition", choices=("2019", "2021"), default="2019")
+    add("--api", choices=("demanager", "notebooks"), default="demanager")
+    add("--time-scale", type=_factor, default=1.0, metavar="FACTOR")
+    add("--port", type=int, default=0)
+    add("--check", action="store_true")
+    return made
+
+
+def _factor(written: str) -> float:
+    value = float(written)
+    if value <= 0:
+        raise ValueError(written)
+    return value
+
+
+def _fail(sentence: str) -> int:
+    complain(sentence)
+    return 1
+
+
+def _end_on_signals() -> None:
+    """Let a request to end, or the terminal's closing, end the demo as Ctrl-C does."""
+    names = ("SIGTERM", "SIGHUP", "SIGBREAK")
+    for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
+        signal.signal(number, signal.default_int_handler)
+
+
+def _emulator(arguments: argparse.Namespace) -> LocalEmulator:
+    from modelarts_magics.emulator.local import LocalEmulator  # noqa: PLC0415 - needs an extra
+
+    return LocalEmulator(
+        edition=arguments.edition,
+        api=arguments.api,
+        time_scale=arguments.time_scale,
+        minutes_left=MINUTES_LEFT,
+    )
+
+
+def _run(emulator: LocalEmulator, arguments: argparse.Namespace) -> int:
+    from modelarts_magics.demo import check, lab, place  # noqa: PLC0415 - as needed only
+
+    if arguments.check:
+        with place.private_place(emulator.environment()) as private:
+            return check.run(place.notebooks_folder() / place.QUICKSTART, private)
+    with place.work_folder() as work, place.private_place(emulator.environment(), work) as seen:
+        say(text("demo.starting"))
+        return lab.serve(seen, emulator, port=arguments.port, minutes_left=MINUTES_LEFT)

@@ -1,0 +1,16 @@
+"""What the demo says in the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+
+def say(*lines: str) -> None:
+    """Write lines, at once: a demo may run for hours behind a pipe."""
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def complain(line: str) -> None:
+    """Write a line on the side of the errors."""
+    sys.stderr.write(line.rstrip() + "\n")

@@ -1,0 +1,154 @@
+"""JupyterLab as a child: started, waited for, watched, ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from typing import TYPE_CHECKING
+
+from modelarts_magics.demo.console import complain, say
+from modelarts_magics.demo.place import QUICKSTART
+from modelarts_magics.messages import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelarts_magics.demo.place import Place
+    from modelarts_magics.emulator.local import LocalEmulator
+
+HOST = "127.0.0.1"
+START_LIMIT_S, END_LIMIT_S = 90.0, 10.0
+LOOK_EVERY_S, ASK_EVERY_S = 0.5, 0.1
+
+
+def serve(place: Place, emulator: LocalEmulator, *, port: int, minutes_left: float) -> int:
+    """Run JupyterLab until it ends, or until an interrupt ends it.
+
+    Args:
+        place: Where it works.
+        emulator: What its kernels talk to.
+        port: Where it serves; 0 for any free port.
+        minutes_left: What the instance shall have left at the beginning.
+
+    Returns:
+        1 if it did not start.
+    """
+    port = port or _free_port()
+    token = secrets.token_hex(16)
+    with _jupyter(place, port=port, token=token) as jupyter:
+        if not _answers(jupyter, port=port):
+            reason = place.log.read_text(encoding="utf-8", errors="replace")
+            complain(text("demo.failed", reason=reason))
+            return 1
+        emulator.set_instance(emulator.instance_id, minutes_left=minutes_left)
+        url = f"http://{HOST}:{port}/lab/tree/{QUICKSTART}?token={token}"
+        say(text("demo.ready", url=url, minutes=minutes_left))
+        _watch(jupyter, emulator)
+    return 0
+
+
+@contextlib.contextmanager
+def _jupyter(place: Place, *, port: int, token: str) -> Iterator[subprocess.Popen[bytes]]:
+    """JupyterLab in a session of its own, so that it hears of Ctrl-C from us only."""
+    with place.log.open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and words
+            _command(place, port=port),
+            env={**place.environment, "JUPYTER_TOKEN": token},
+            cwd=place.work,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            _end(process)
+
+
+def _command(place: Place, *, port: int) -> list[str]:
+    options = [
+        "--no-browser",
+        f"--ServerApp.ip={HOST}",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={place.work}",
+        "--LabApp.extension_manager=readonly",  # the other one asks a package index
+    ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--allow-root")  # it serves on the loopback only
+    return [sys.executable, "-m", "jupyterlab", *options]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Let JupyterLab end its kernels and itself; further signals do not disturb it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    process.terminate()
+    try:
+        process.wait(END_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        return int(one.getsockname()[1])
+
+
+def _answers(jupyter: subprocess.Popen[bytes], *, port: int) -> bool:
+    """Wait until JupyterLab answers; False if it ended or took too long."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    end = time.monotonic() + START_LIMIT_S
+    while jupyter.poll() is None and time.monotonic() < end:
+        with contextlib.suppress(OSError), direct.open(f"http://{HOST}:{port}/api", timeout=5):
+            return True
+        time.sleep(ASK_EVERY_S)
+    return False
+
+
+def _watch(jupyter: subprocess.Popen[bytes], emulator: LocalEmulator) -> None:
+    """Tell of the emulated stop and start the instance again on Enter, until JupyterLab ends."""
+    wished = threading.Event()
+    threading.Thread(target=_listen, args=(wished,), daemon=True).start()
+    before = "RUNNING"
+    while jupyter.poll() is None:
+        status = _status(emulator)
+        if status == "STOPPED" != before:
+            say(text("demo.stopped"))
+        before = status
+        if wished.wait(LOOK_EVERY_S):
+            wished.clear()
+            _start_again(emulator)
+
+
+def _start_again(emulator: LocalEmulator) -> None:
+    if _status(emulator) == "STOPPED":
+        emulator.set_instance(emulator.instance_id, status="RUNNING")
+        say(text("demo.started"))
+
+
+def _status(emulator: LocalEmulator) -> str:
+    instances = emulator.state()["instances"]
+    return next(str(one["status"]) for one in instances if one["id"] == emulator.instance_id)
+
+
+def _listen(wished: threading.Event) -> None:
+    """Set the event at each Enter; not in the background, where reading would halt the process."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        number = sys.stdin.fileno()
+        if os.isatty(number) and hasattr(os, "tcgetpgrp") and os.tcgetpgrp(number) != os.getpgrp():
+            return
+        # Not `sys.stdin.read`: a thread inside it makes Python abort at the end.
+        while os.read(number, 4096):
+            wished.set()

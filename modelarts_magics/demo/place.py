@@ -1,0 +1,125 @@
+"""Where a demo works: the notebooks in sight, everything else out of the person's way."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+QUICKSTART = "01-quickstart.ipynb"
+WORK_FOLDER = ".demo"
+FOREIGN = ("MODELARTS_", "HUAWEICLOUD_SDK_", "JUPYTER", "JPY_")
+"""What the demo does not take from the environment: it would lead elsewhere than to the emulator."""
+KEPT = ("MODELARTS_TIMEZONE", "MODELARTS_LANGUAGE")
+NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+"""JupyterLab shall not ask whether it may fetch news: the question covers the page."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a demo works.
+
+    Attributes:
+        work: The folder with the notebooks.
+        private: The folder with everything else.
+        environment: The variables of JupyterLab and of the kernels.
+    """
+
+    work: Path
+    private: Path
+    environment: Mapping[str, str]
+
+    @property
+    def log(self) -> Path:
+        """What JupyterLab has to say."""
+        return self.private / "jupyter.log"
+
+
+def notebooks_folder() -> Path:
+    """Where the example notebooks are: in the installed package, or beside it in a source tree."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "notebooks"
+    return installed if installed.is_dir() else package.parent / "notebooks"
+
+
+@contextlib.contextmanager
+def private_place(variables: Mapping[str, str], work: Path | None = None) -> Iterator[Place]:
+    """A place whose private folder goes at the end.
+
+    Args:
+        variables: What points to the emulator.
+        work: The folder with the notebooks; the private one if None.
+    """
+    private = Path(tempfile.mkdtemp(prefix="modelarts-demo-"))
+    try:
+        _write_settings(private)
+        yield Place(work or private, private, {**_environment(private), **variables})
+    finally:
+        shutil.rmtree(private, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def work_folder() -> Iterator[Path]:
+    """``./.demo`` with the notebooks; one that was edited stays there, also for the next demo."""
+    work = Path.cwd() / WORK_FOLDER
+    work.mkdir(exist_ok=True)
+    originals = sorted(notebooks_folder().glob("*.ipynb"))
+    for original in originals:
+        if not (work / original.name).exists():
+            shutil.copyfile(original, work / original.name)
+    try:
+        yield work
+    finally:
+        _tidy(work, originals)
+
+
+def _environment(private: Path) -> dict[str, str]:
+    kept = {n: v for n, v in os.environ.items() if n in KEPT or not n.startswith(FOREIGN)}
+    own = {
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "IPYTHONDIR": "ipython",
+        "MODELARTS_STATE_DIR": "state",
+    }
+    folders = {name: str(private / folder) for name, folder in own.items()}
+    # So that `!modelarts-magics` in a cell, and a terminal, find this very installation.
+    path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
+    return {**kept, **folders, "PATH": path}
+
+
+def _write_settings(private: Path) -> None:
+    folder = private / "settings" / "@jupyterlab" / "apputils-extension"
+    folder.mkdir(parents=True)
+    settings = folder / "notification.jupyterlab-settings"
+    settings.write_text(json.dumps(NO_NEWS), encoding="utf-8")
+
+
+def _tidy(work: Path, originals: Sequence[Path]) -> None:
+    """Remove what is as it was delivered, outputs aside."""
+    for original in originals:
+        copy = work / original.name
+        if copy.exists() and _sources(copy) == _sources(original):
+            copy.unlink()
+    shutil.rmtree(work / ".ipynb_checkpoints", ignore_errors=True)
+    with contextlib.suppress(OSError):  # something of the person's is in it
+        work.rmdir()
+
+
+def _sources(notebook: Path) -> object:
+    try:
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        return [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    except (ValueError, KeyError, TypeError):
+        return None

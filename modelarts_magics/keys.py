@@ -1,0 +1,95 @@
+"""Tokens and access keys, masked wherever they could be shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Union
+
+from modelarts_magics.errors import ConfigurationError
+
+
+@dataclass(frozen=True, repr=False)
+class Token:
+    """An IAM token, sent as ``X-Auth-Token``; lives 24 h."""
+
+    value: str
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown."""
+        return (self.value,)
+
+    def __repr__(self) -> str:
+        return "Token(…)"
+
+
+@dataclass(frozen=True, repr=False)
+class AccessKey:
+    """An access key, which signs each request; a temporary one comes with a security token."""
+
+    access: str
+    secret: str
+    security_token: str = ""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never be shown; the access key's id is not secret."""
+        return tuple(value for value in (self.secret, self.security_token) if value)
+
+    def __repr__(self) -> str:
+        kind = ", temporary" if self.security_token else ""
+        return f"AccessKey({mask(self.access)}{kind})"
+
+
+Credential = Union[Token, AccessKey]
+
+
+def mask(value: str) -> str:
+    """As much of a value as may be shown: its first four characters if it is long enough."""
+    return f"{value[:4]}…" if len(value) > 12 else "…"  # noqa: PLR2004 - leave most of it unseen
+
+
+@dataclass(frozen=True)
+class Found:
+    """A credential, where it was found, and what stood beside it.
+
+    Attributes:
+        credential: The token or key.
+        source: The place, for `doctor`.
+        project_id: The project that the place names; "" if none.
+        region: The region that the place names; "" if none.
+        warning: The code of a sentence about the place; "" if there is nothing to say.
+        rotates: Whether the place may have a newer one when this one is refused.
+    """
+
+    credential: Credential
+    source: str
+    project_id: str = ""
+    region: str = ""
+    warning: str = ""
+    rotates: bool = False
+
+
+def checked(value: str, source: str) -> str:
+    """The value, if it can be sent in a header.
+
+    Raises:
+        ConfigurationError: It has characters that no token or key has; they are not shown.
+    """
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise ConfigurationError("credentials.characters", source=source)
+    return value
+
+
+def access_key(ak: str, sk: str, security_token: str, *, source: str) -> AccessKey | None:
+    """The key that a place has; None if it has none. An empty security token counts as absent.
+
+    Raises:
+        ConfigurationError: Only half of it is there.
+    """
+    ak, sk, security_token = ak.strip(), sk.strip(), security_token.strip()
+    if not ak and not sk:
+        return None
+    if not ak or not sk:
+        raise ConfigurationError("credentials.half", missing="SK" if ak else "AK", source=source)
+    return AccessKey(checked(ak, source), checked(sk, source), checked(security_token, source))

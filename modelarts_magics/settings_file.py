@@ -1,0 +1,71 @@
+"""The small file that ``configure`` writes: settings without secrets, where they survive a stop.
+
+On the platform only ``~/work`` survives a stop, so the file lives there if there is such a folder.
+"""
+
+from __future__ import annotations
+
+import configparser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelarts_magics.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VARIABLE = "MODELARTS_CONFIG"
+NAME = ".modelarts-magics.ini"
+SECTION = "modelarts"
+KEPT = ("endpoint", "region", "project_id", "instance_id", "api", "timezone", "language")
+"""The settings that the file may hold."""
+
+
+def location(environ: Mapping[str, str]) -> Path | None:
+    """Where the file is, or would be; None where there is no home."""
+    named = environ.get(VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    home = environ.get("HOME") or environ.get("USERPROFILE")
+    if not home:
+        return None
+    work = Path(home) / "work"
+    return (work if work.is_dir() else Path(home)) / NAME
+
+
+def read(environ: Mapping[str, str]) -> dict[str, str]:
+    """The settings in the file, by name; empty if there is none.
+
+    Raises:
+        ConfigurationError: The file cannot be read as one.
+    """
+    path = location(environ)
+    if path is None or not path.is_file():
+        return {}
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(path, encoding="utf-8")
+    except (configparser.Error, OSError, UnicodeDecodeError):
+        raise ConfigurationError("config.file", path=str(path)) from None
+    section = parser[SECTION] if parser.has_section(SECTION) else {}
+    return {name: section[name] for name in KEPT if section.get(name, "").strip()}
+
+
+def write(environ: Mapping[str, str], values: Mapping[str, str]) -> Path:
+    """Replace what is in the file; an empty value leaves its setting out.
+
+    Raises:
+        ConfigurationError: There is no home, or the file cannot be written.
+    """
+    path = location(environ)
+    if path is None:
+        raise ConfigurationError("config.no_home", variable=VARIABLE)
+    parser = configparser.RawConfigParser()
+    parser[SECTION] = {name: values[name] for name in KEPT if values.get(name)}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8") as handle:
+            parser.write(handle)
+    except OSError:
+        raise ConfigurationError("config.unwritable", path=str(path)) from None
+    return path

@@ -1,0 +1,98 @@
+"""Time several calls side by side, and say what came of it."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Callable, Optional
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Times = dict[str, list[float]]
+"""Seconds, by the name of what was timed."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table.
+
+    Attributes:
+        name: What was timed.
+        ours: Seconds that this package takes.
+        other: Seconds that the alternative takes; None where there is none.
+        against: What the alternative is.
+        most: What `ours` may be at most, in seconds.
+        most_ratio: What `ours` may be at most, as a multiple of `other`.
+    """
+
+    name: str
+    ours: float
+    other: Optional[float] = None
+    against: str = ""
+    most: Optional[float] = None
+    most_ratio: Optional[float] = None
+
+    @property
+    def ratio(self) -> float | None:
+        """`ours` as a multiple of `other`."""
+        return self.ours / self.other if self.other else None
+
+    @property
+    def verdict(self) -> str:
+        """Return ``ok``, ``MISSED``, or "" where nothing is demanded."""
+        if self.most is None and self.most_ratio is None:
+            return ""
+        slow = self.most is not None and self.ours > self.most
+        slower = self.most_ratio is not None and (self.ratio or 0.0) > self.most_ratio
+        return "MISSED" if slow or slower else "ok"
+
+
+def side_by_side(calls: Mapping[str, Callable[[], object]], *, rounds: int) -> Times:
+    """Time each call once a round, so that what disturbs the machine disturbs them alike.
+
+    The order turns by one each round: none always follows the same other.
+    """
+    times: Times = {name: [] for name in calls}
+    names = list(calls)
+    for name in names:
+        calls[name]()
+    gc.collect()
+    for turn in range(rounds):
+        shift = turn % len(names)
+        for name in names[shift:] + names[:shift]:
+            begun = perf_counter()
+            calls[name]()
+            times[name].append(perf_counter() - begun)
+    return times
+
+
+def medians(times: Times) -> dict[str, float]:
+    """Return the median of each."""
+    return {name: median(each) for name, each in times.items()}
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Return the figures as text, in columns."""
+    rows = [("figure", "ours", "alternative", "ratio", "target", "")]
+    rows += [_row(figure) for figure in figures]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+    )
+
+
+def _row(figure: Figure) -> tuple[str, str, str, str, str, str]:
+    other = "" if figure.other is None else f"{_shown(figure.other)} {figure.against}"
+    ratio = "" if figure.ratio is None else f"{figure.ratio:.2f} x"
+    targets = [] if figure.most is None else [f"<= {_shown(figure.most)}"]
+    targets += [] if figure.most_ratio is None else [f"<= {figure.most_ratio:g} x"]
+    return figure.name, _shown(figure.ours), other, ratio, ", ".join(targets), figure.verdict
+
+
+def _shown(seconds: float) -> str:
+    if seconds < 1e-3:  # noqa: PLR2004 - below a millisecond
+        return f"{seconds * 1e6:.0f} us"
+    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"

@@ -1,0 +1,110 @@
+"""Measure, print the table, and fail where a target is missed: ``python tests/bench/run.py``.
+
+The first part runs under any interpreter that has the package; it makes the environment that the
+figures are measured in, and starts itself again there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from measure import Figure
+
+INSIDE = "--inside"
+"""Said by the first part to the second."""
+GROUPS = ("interpreters", "kernels", "calls", "signing")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and return the exit status: 1 where a target is missed."""
+    options = _options(arguments)
+    if not options.inside:
+        return _start_inside(arguments)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, _server() as endpoint:
+        if options.profile:
+            _profile(endpoint, Path(home))
+            return 0
+        return _measure(options.group or GROUPS, endpoint, Path(home))
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure the figures of tests/bench/README.md.")
+    parser.add_argument("group", nargs="*", help=f"measure only these: {', '.join(GROUPS)}")
+    parser.add_argument("--profile", action="store_true", help="show where a refresh spends its time")
+    parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    for group in set(options.group) - set(GROUPS):
+        parser.error(f"no group {group!r}: choose from {', '.join(GROUPS)}")
+    return options
+
+
+def _start_inside(arguments: Sequence[str]) -> int:
+    from environment import isolated, prepared  # noqa: PLC0415 - not needed inside
+
+    python = str(prepared())
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        return subprocess.run(  # noqa: S603 - our own program
+            [python, __file__, INSIDE, *arguments], env=isolated(Path(home)), check=False
+        ).returncode
+
+
+def _measure(groups: Sequence[str], endpoint: str, home: Path) -> int:
+    from measure import table  # noqa: PLC0415 - after the choice of environment
+
+    begun = perf_counter()
+    figures = [figure for group in groups for figure in _figures(group, endpoint, home)]
+    missed = sum(figure.verdict == "MISSED" for figure in figures)
+    print(table(figures))
+    print(f"\nmedians of one run, {perf_counter() - begun:.0f} s; {missed} targets missed")
+    return 1 if missed else 0
+
+
+def _figures(group: str, endpoint: str, home: Path) -> list[Figure]:
+    print(f"measuring: {group}", file=sys.stderr, flush=True)
+    import calls  # noqa: PLC0415 - only inside can it be imported
+    import interpreters  # noqa: PLC0415
+    import kernels  # noqa: PLC0415
+    import signatures  # noqa: PLC0415
+
+    environ = dict(os.environ)
+    if group == "interpreters":
+        return interpreters.figures(endpoint, environ)
+    if group == "kernels":
+        return kernels.figures({**environ, **interpreters.variables(endpoint)})
+    if group == "calls":
+        return calls.figures(calls.Desk(endpoint, folder=home))
+    return signatures.figures()
+
+
+def _profile(endpoint: str, home: Path) -> None:
+    import calls  # noqa: PLC0415 - only inside can it be imported
+
+    calls.profile(calls.Desk(endpoint, folder=home))
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    """Serve in a process of its own, and give the endpoint."""
+    program = Path(__file__).with_name("server.py")
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("the server has no pipes")
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.stdin.close()  # which ends it
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

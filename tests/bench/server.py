@@ -1,0 +1,182 @@
+"""A loopback server that costs next to nothing: canned answers of both APIs, on kept connections.
+
+A program of its own, so that it shares no interpreter lock with what is measured. It prints its port
+and serves until its standard input ends. Every GET gets one instance; the last part of the path says
+which: a name that ends in `CHANGING` answers something new each time, any other the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from email.utils import formatdate
+from typing import Any
+
+HOST = "127.0.0.1"
+STEADY = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
+CHANGING = "changing"
+PROJECT = "0123456789abcdef0123456789abcdef"
+_RUN_S = 3600
+_BEGUN = int(time.time())
+
+
+def demanager(number: int) -> dict[str, Any]:
+    """Return an instance as the `demanager` API describes it, with auto-stop on."""
+    left = _BEGUN + _RUN_S - int(time.time())
+    return {
+        "id": STEADY,
+        "name": "bench-instance",
+        "description": f"training run {number:09d}",
+        "status": "RUNNING",
+        "creation_timestamp": f"{_BEGUN * 1000 - 86_400_000}",
+        "profile": {
+            "id": "Multi-Engine 1.0 (Python3)",
+            "name": "multi-engine",
+            "description": "several engines, Python 3",
+            "de_type": "Notebook",
+            "provision": {
+                "type": "Docker",
+                "spec": {
+                    "engine": "CCE",
+                    "params": {
+                        "namespace": "atelier",
+                        "image_name": "engines",
+                        "image_tag": "4",
+                        "annotations": None,
+                    },
+                },
+                "annotations": "NULL",
+            },
+            "labels": {"kind": "bench"},
+        },
+        "flavor": "modelarts.vm.cpu.2u",
+        "spec": {
+            "storage": {"type": "obs", "location": {"path": "bucket/bench/"}},
+            "auto_stop": {
+                "enable": True,
+                "duration": _RUN_S,
+                "prompt": True,
+                "stop_timestamp": (_BEGUN + _RUN_S) * 1000,
+                "remain_time": left,
+            },
+            "annotations": {"url": f"https://notebook.example.com/user/{STEADY}"},
+        },
+        "workspace": {"id": "0"},
+    }
+
+
+def notebooks(number: int) -> dict[str, Any]:
+    """Return an instance as the `notebooks` API describes it, with a lease that runs."""
+    begun_ms = _BEGUN * 1000
+    return {
+        "id": STEADY,
+        "name": "bench-instance",
+        "description": f"training run {number:09d}",
+        "status": "RUNNING",
+        "actions": ["SSH"],
+        "action_progress": [{"step": 1, "status": "SUCCESS", "description": "ready"}],
+        "create_at": begun_ms,
+        "update_at": begun_ms,
+        "endpoints": [{"service": "NOTEBOOK", "uri": "https://notebook.example.com/"}],
+        "fail_reason": "",
+        "feature": "NOTEBOOK",
+        "flavor": "modelarts.vm.cpu.2u",
+        "image": {
+            "id": "e1a07296-22a8-4f05-8bc8-e936c8e54090",
+            "name": "multi-engine",
+            "swr_path": "registry.example.com/engines:4",
+            "tag": "4",
+            "type": "BUILD_IN",
+            "visibility": "PUBLIC",
+        },
+        "lease": {
+            "create_at": begun_ms,
+            "duration": _RUN_S * 1000,
+            "enable": True,
+            "type": "TIMING",
+            "update_at": begun_ms,
+        },
+        "pool": {"id": "pool-1", "name": "shared", "type": "USER_DEFINED"},
+        "token": "to-be-dropped",
+        "url": "https://notebook.example.com/",
+        "volume": {
+            "capacity": 5,
+            "category": "EVS",
+            "mount_path": "/home/ma-user/work/",
+            "ownership": "MANAGED",
+            "status": "MOUNTED",
+        },
+        "workspace_id": "0",
+    }
+
+
+_ANSWERS = {b"demanager": demanager, b"notebooks": notebooks}
+
+
+class Answers:
+    """The bytes to send; what stays the same is made once a second, with the date that it carries."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._kept: dict[bytes, bytes] = {}
+        self._date = b""
+        self._number = 0
+
+    def of(self, path: bytes) -> bytes:
+        """Return the whole answer to a GET."""
+        now = int(time.time())
+        if now != self._second:
+            self._second, self._date = now, formatdate(now, usegmt=True).encode()
+            self._kept.clear()
+        if path.endswith(CHANGING.encode()):
+            self._number += 1
+            return self._made(path)
+        if path not in self._kept:
+            self._kept[path] = self._made(path)
+        return self._kept[path]
+
+    def _made(self, path: bytes) -> bytes:
+        api = next((api for api in _ANSWERS if b"/" + api + b"/" in path), b"demanager")
+        number = self._number if path.endswith(CHANGING.encode()) else 0
+        body = json.dumps(_ANSWERS[api](number)).encode()
+        head = (
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id: bench\r\n"
+            b"Date: %b\r\nContent-Length: %d\r\n\r\n"
+        )
+        return head % (self._date, len(body)) + body
+
+
+class Connection(asyncio.Protocol):
+    """One kept connection; a request here has no body."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Remember where to write."""
+        self._transport: Any = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer each request that is complete."""
+        self._buffer += data
+        while b"\r\n\r\n" in self._buffer:
+            request, self._buffer = self._buffer.split(b"\r\n\r\n", 1)
+            path = request.split(b" ", 2)[1].split(b"?", 1)[0]
+            self._transport.write(self._answers.of(path))
+
+
+async def serve() -> None:
+    """Serve until standard input ends."""
+    loop = asyncio.get_running_loop()
+    answers = Answers()
+    server = await loop.create_server(lambda: Connection(answers), HOST, 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+    server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve())

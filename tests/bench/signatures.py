@@ -1,0 +1,66 @@
+"""Signing one request, beside the vendor's signer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from huaweicloudsdkcore.auth.credentials import BasicCredentials
+from huaweicloudsdkcore.sdk_request import SdkRequest
+from huaweicloudsdkcore.signer.signer import Signer
+from measure import Figure, medians, side_by_side
+from server import PROJECT, STEADY
+
+from modelarts_magics.api import signing
+
+ROUNDS = 5000
+ACCESS, SECRET = "AKBENCH0000000000001", "sk-of-the-bench"
+HOST = "modelarts.cn-north-4.myhuaweicloud.com"
+PATH = f"/v1/{PROJECT}/demanager/instances/{STEADY}"
+BODY = b'{"description": "bench", "spec": {"auto_stop": {"enable": true, "duration": 3600}}}'
+MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+
+
+def headers() -> dict[str, str]:
+    """Return what is signed, besides the host."""
+    return {
+        "Content-Type": "application/json",
+        "X-Project-Id": PROJECT,
+        "X-Sdk-Date": signing.timestamp(MOMENT),
+    }
+
+
+def ours() -> str:
+    """Sign with this package."""
+    return signing.authorization(
+        method="PUT",
+        path=PATH,
+        query=(),
+        headers={"Host": HOST, **headers()},
+        body=BODY,
+        access=ACCESS,
+        secret=SECRET,
+    )
+
+
+def figures() -> list[Figure]:
+    """Return what a signature takes, after both agreed about it."""
+    signer = Signer(BasicCredentials(ACCESS, SECRET, PROJECT))
+
+    def vendors() -> str:
+        request = SdkRequest(
+            method="PUT",
+            schema="https",
+            host=HOST,
+            resource_path=PATH,
+            query_params=[],
+            header_params=headers(),
+            body=BODY,
+        )
+        signed: str = signer.sign(request).header_params["Authorization"]
+        return signed
+
+    if ours() != vendors():
+        raise RuntimeError("the two signatures differ: nothing is compared")
+    taken = medians(side_by_side({"ours": ours, "vendor": vendors}, rounds=ROUNDS))
+    name, other = "signing a request", "the vendor's signer"
+    return [Figure(name, taken["ours"], taken["vendor"], other, most_ratio=1.0)]

@@ -1,0 +1,148 @@
+"""What the tests of the core share: an emulator of each edition, sessions with it, and time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+
+from modelarts_magics import messages
+from modelarts_magics.clock import Clock
+from modelarts_magics.config import Settings
+from modelarts_magics.connect import open_session
+from modelarts_magics.emulator.local import LocalEmulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from modelarts_magics.session import Session
+
+
+@dataclass(frozen=True)
+class Generation:
+    """An API as the emulator plays it; a later one is one more entry in `GENERATIONS`."""
+
+    api: str
+    edition: str
+
+    def __str__(self) -> str:
+        return self.edition if self.api == "demanager" else self.api
+
+
+GENERATIONS = (Generation("demanager", "2019"), Generation("demanager", "2021"))
+
+
+class Pastime:
+    """Real time, except that a sleep is over at once: it is written down and added to the clock."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        self.clock = Clock(now=self._now, monotonic=self._monotonic, sleep=self.slept.append)
+        self.ahead = timedelta(0)
+
+    def _now(self) -> datetime:
+        return datetime.now(timezone.utc) + self.ahead
+
+    def _monotonic(self) -> float:
+        return time.monotonic() + sum(self.slept)
+
+
+@pytest.fixture(autouse=True)
+def _plain_words() -> Iterator[None]:
+    """Words in English, whatever the locale; what a session chooses is forgotten after each test."""
+    messages.use_language("en")
+    yield
+    messages.use_language(None)
+    messages.use_zone(None)
+    messages.use_command("%modelarts")
+
+
+@pytest.fixture
+def pastime() -> Pastime:
+    """Time in which nobody waits."""
+    return Pastime()
+
+
+@pytest.fixture(params=GENERATIONS, ids=str)
+def generation(request: pytest.FixtureRequest) -> Generation:
+    """Each API in each edition."""
+    return request.param
+
+
+@pytest.fixture
+def make_emulator(generation: Generation) -> Iterator[Callable[..., LocalEmulator]]:
+    """Make emulators of the generation with options, and stop them afterwards."""
+    made: list[LocalEmulator] = []
+
+    def make(**options: Any) -> LocalEmulator:  # noqa: ANN401 - the fields of Options
+        emulator = LocalEmulator(api=generation.api, edition=generation.edition, **options)
+        emulator.start()
+        made.append(emulator)
+        return emulator
+
+    yield make
+    for emulator in made:
+        emulator.stop()
+
+
+@pytest.fixture
+def emulator(make_emulator: Callable[..., LocalEmulator]) -> LocalEmulator:
+    """An emulator whose instance runs, with auto-stop on, 40 of 60 minutes left."""
+    return make_emulator()
+
+
+@pytest.fixture
+def connected(
+    emulator: LocalEmulator, tmp_path: Path, pastime: Pastime
+) -> Iterator[Callable[..., Session]]:
+    """Open sessions with the emulator, and close them afterwards.
+
+    By keyword: `auth`, `state` (a folder name: who shares it shares what is known), `clock`, `http`,
+    `environ` (more variables), and any setting.
+    """
+    opened: list[Session] = []
+
+    def connect(
+        *,
+        auth: str = "token",
+        state: str = "state",
+        clock: Clock = pastime.clock,
+        environ: dict[str, str] | None = None,
+        **rest: Any,  # noqa: ANN401 - settings, and `http`
+    ) -> Session:
+        http = rest.pop("http", None)
+        variables = {**emulator.environment(auth=auth), "HOME": str(tmp_path), **(environ or {})}
+        settings = Settings.gather(
+            {"state_dir": str(tmp_path / state), "timezone": "+08:00", **rest}, environ=variables
+        )
+        opened.append(open_session(settings, environ=variables, clock=clock, http=http))
+        return opened[-1]
+
+    yield connect
+    for session in opened:
+        session.close()
+
+
+@pytest.fixture
+def truth(emulator: LocalEmulator) -> Callable[[], dict[str, Any]]:
+    """Return what asks the emulator itself about the instance, past all HTTP and faults."""
+
+    def ask() -> dict[str, Any]:
+        found = next(
+            one for one in emulator.state()["instances"] if one["id"] == emulator.instance_id
+        )
+        for name in ("stops_at", "running_since"):
+            found[name] = found[name] and datetime.fromisoformat(found[name])
+        return found
+
+    return ask
+
+
+@pytest.fixture
+def writes(emulator: LocalEmulator) -> Callable[[], list[dict[str, Any]]]:
+    """Return what lists the writes that the emulator received."""
+    return lambda: [one for one in emulator.requests if one["method"] != "GET"]

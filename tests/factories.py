@@ -1,0 +1,182 @@
+"""What several tests build: instances, their auto-stop, and the JSON that the cloud would send."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from modelarts_magics import messages
+from modelarts_magics.models import (
+    AutoStop,
+    AutoStopEdit,
+    Capabilities,
+    CountsFrom,
+    Edit,
+    EndUnknown,
+    Instance,
+    Mode,
+    Status,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+NOW = datetime(2026, 11, 23, 8, 52, 0, tzinfo=timezone.utc)
+"""The present of all tests: 16:52 in Shanghai."""
+
+examples = settings(max_examples=100, deadline=None)
+"""How far a property is searched; no time limit for one example, since the machine is shared."""
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["NULL", "RUNNING", "Notebook", "Docker", "1539575583517"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+"""Any JSON that `json.loads` can give."""
+
+SEED = Capabilities(
+    api="demanager",
+    counts_from=CountsFrom.RUN_START,
+    shortest=HOUR,
+    longest=24 * HOUR,
+    off=True,
+    idle=False,
+    prompt=True,
+    kept=True,
+)
+"""An API as the seed's: a duration counts from the start of the run."""
+
+LEASE = Capabilities(
+    api="notebooks",
+    counts_from=CountsFrom.NOW,
+    shortest=HOUR,
+    longest=72 * HOUR,
+    off=False,
+    idle=True,
+    prompt=False,
+    kept=False,
+)
+"""An API as the current one: a duration counts from now."""
+
+
+@pytest.fixture(autouse=True)
+def plain_words() -> Iterator[None]:
+    """English, `%modelarts` and no zone, before and after each test of a module that imports this."""
+    for language in ("en", None):
+        messages.use_language(language)
+        messages.use_zone(None)
+        messages.use_command("%modelarts")
+        if language:
+            yield
+
+
+def stop_in(left: timedelta | None, **changes: Any) -> AutoStop:  # noqa: ANN401 - any field
+    """An auto-stop that is on and ends so long after NOW; None: at an end that is not known."""
+    values: dict[str, Any] = {
+        "enabled": True,
+        "duration": 2 * HOUR,
+        "prompt": True,
+        "stops_at": None if left is None else NOW + left,
+        "end_unknown": EndUnknown.MISSING if left is None else None,
+    }
+    return AutoStop(**{**values, **changes})
+
+
+def off(**changes: Any) -> AutoStop:  # noqa: ANN401 - any field
+    """An auto-stop that is off, as the cloud says it: with nothing but the wish to be reminded."""
+    return AutoStop(**{"enabled": False, "prompt": True, **changes})
+
+
+def instance(auto_stop: AutoStop | None = None, **changes: Any) -> Instance:  # noqa: ANN401
+    """A running instance that ends an hour after NOW."""
+    values: dict[str, Any] = {
+        "id": "6fa459ea-ee8a-3ca4-894e-db77e160355e",
+        "name": "notebook-instance",
+        "description": "training",
+        "status": Status.RUNNING,
+        "auto_stop": auto_stop or stop_in(HOUR),
+        "api": "demanager",
+        "observed_at": NOW,
+    }
+    return Instance(**{**values, **changes})
+
+
+def edit_to(duration: timedelta | None, **changes: Any) -> Edit:  # noqa: ANN401 - any field
+    """An edit of auto-stop alone: on, by time, reminding."""
+    values: dict[str, Any] = {"enabled": True, "duration": duration, "prompt": True}
+    return Edit(auto_stop=AutoStopEdit(**{**values, **changes}))
+
+
+def idle() -> AutoStop:
+    """An auto-stop that waits for low use."""
+    return stop_in(None, mode=Mode.IDLE, end_unknown=None)
+
+
+def answer(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+    """An answer of the seed's API in which every field of tables 5 to 12 is there."""
+    return {
+        "id": "6fa459ea-ee8a-3ca4-894e-db77e160355e",
+        "name": "notebook-instance",
+        "description": "training",
+        "status": "RUNNING",
+        "creation_timestamp": "1539575583517",
+        "profile": {
+            "id": "ML-1",
+            "name": "ML one",
+            "description": "what the image holds",
+            "de_type": "Notebook",
+            "provision": {
+                "type": "Docker",
+                "spec": {
+                    "engine": "CCE",
+                    "params": {
+                        "namespace": "atelier",
+                        "image_name": "mls_singleuser_python",
+                        "image_tag": "4",
+                        "annotations": {"a": "docker"},
+                    },
+                },
+                "annotations": {"b": "provision"},
+            },
+            "labels": {"c": "label"},
+        },
+        "flavor": "modelarts.vm.cpu.2u",
+        "spec": {
+            "storage": {"type": "obs", "location": {"path": "obs-bucket/test/"}},
+            "auto_stop": auto_stop(),
+            "annotations": {"d": "spec"},
+        },
+        "workspace": {"id": "0"},
+        **changes,
+    }
+
+
+def auto_stop(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+    """Table 11: two hours set, one hour left."""
+    return {
+        "enable": True,
+        "duration": 7200,
+        "prompt": False,
+        "stop_timestamp": round((NOW + HOUR).timestamp() * 1000),
+        "remain_time": 3600,
+        **changes,
+    }
+
+
+def with_auto_stop(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+    """An answer with another auto-stop."""
+    plain = answer()
+    return {**plain, "spec": {**plain["spec"], "auto_stop": auto_stop(**changes)}}

@@ -1,0 +1,140 @@
+"""What the tests of the command layer share: an emulator whose clock stands still, and who talks to it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Any
+
+from modelarts_magics import messages
+from modelarts_magics.clock import Clock
+from modelarts_magics.commands.parser import parse_arguments, parse_line
+from modelarts_magics.commands.run import Context, prepare, run
+from modelarts_magics.config import Settings
+from modelarts_magics.connect import open_session
+from modelarts_magics.emulator.clock import ManualClock
+from modelarts_magics.emulator.local import LocalEmulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+START = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
+"""16:00 in Shanghai; the emulated instance has 40 minutes left of a run of one hour."""
+EVIL = "<img src=x onerror=alert(1)></div><script>alert(2)</script>&amp;"
+OURS = ("MODELARTS_", "HUAWEICLOUD_")
+
+
+class Stage:
+    """An emulator, and the commands run against it as a kernel or a terminal runs them.
+
+    Attributes:
+        emulator: The local cloud, at `START` until it is advanced.
+        environ: What points at it.
+        notices: What was said before a write.
+        namespace: The variables of the person.
+    """
+
+    def __init__(self, folder: Path, **options: Any) -> None:  # noqa: ANN401 - the fields of Options
+        self.clock = ManualClock(START)
+        self.emulator = LocalEmulator(clock=self.clock, **options)
+        self.emulator.start()
+        self.environ = {
+            **self.emulator.environment(),
+            "MODELARTS_STATE_DIR": str(folder / "state"),
+            "MODELARTS_TIMEZONE": "Asia/Shanghai",
+            "MODELARTS_LANGUAGE": "en",
+            "HOME": str(folder),
+        }
+        self.notices: list[str] = []
+        self.namespace: dict[str, object] = {}
+        self._time = Clock(now=self.clock.now, sleep=lambda _seconds: None)
+        self._session = open_session(self.settings(), environ=self.environ, clock=self._time)
+        self._session.notice = lambda notice: self.notices.append(str(notice))
+
+    def settings(self) -> Settings:
+        """Return the settings that point at the emulator."""
+        return Settings.gather(environ=self.environ)
+
+    def magic(self, line: str, cell: str | None = None) -> Any:  # noqa: ANN401 - any command's value
+        """Run one command as a kernel does."""
+        prepare(self.settings(), "%modelarts")
+        return run(parse_line(line, cell=cell), self._context("%modelarts"))
+
+    def terminal(self, arguments: Sequence[str]) -> Any:  # noqa: ANN401 - any command's value
+        """Run one command as a terminal does."""
+        prepare(self.settings(), "python -m modelarts_magics")
+        return run(parse_arguments(arguments), self._context("python -m modelarts_magics"))
+
+    def shown(self) -> dict[str, Any]:
+        """Return the instance as the emulator itself sees it."""
+        wanted = self.emulator.instance_id
+        return next(one for one in self.emulator.state()["instances"] if one["id"] == wanted)
+
+    def close(self) -> None:
+        """Close the connections and stop the emulator."""
+        self._session.close()
+        self.emulator.stop()
+
+    def _context(self, prefix: str) -> Context:
+        return Context(lambda: self._session, self.settings, prefix, self.namespace)
+
+
+@contextmanager
+def surroundings(variables: Mapping[str, str]) -> Iterator[None]:
+    """Give this process an environment without any settings but these, for a while."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(OURS):
+            del os.environ[name]
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def plain_words() -> Iterator[None]:
+    """Word everything in English for Shanghai, and forget it afterwards."""
+    messages.use_language("en")
+    messages.use_command("%modelarts")
+    messages.use_zone(None)
+    try:
+        yield
+    finally:
+        messages.use_language(None)
+        messages.use_command("%modelarts")
+        messages.use_zone(None)
+
+
+class Page(HTMLParser):
+    """Reads HTML strictly: every element is closed in order, and all that is there is remembered."""
+
+    def __init__(self, markup: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(markup)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Remember it."""
+        self.tags.add(tag)
+        self.attributes.update(name for name, _ in attrs)
+        if tag != "br":
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Hold it to the element that was opened last."""
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        """Collect it."""
+        self.text += data

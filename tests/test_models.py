@@ -1,0 +1,91 @@
+"""The values that describe an instance."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from dataclasses import FrozenInstanceError, fields, replace
+
+import pytest
+from factories import HOUR, NOW, examples, instance, stop_in
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelarts_magics.models import AutoStop, Instance, Status
+
+RUNNING = {Status.RUNNING, Status.SNAPSHOTTING}
+STOPPING = {Status.STOPPING, Status.DELETING}
+STOPPED = {
+    Status.STOPPED,
+    Status.DELETED,
+    Status.FROZEN,
+    Status.ERROR,
+    Status.CREATE_FAILED,
+    Status.START_FAILED,
+    Status.RESIZE_FAILED,
+    Status.DELETE_FAILED,
+}
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_status_is_at_most_one_of_running_stopping_and_stopped(status: Status) -> None:
+    """Each documented word answers the three questions; the others answer none of them."""
+    assert status.running == (status in RUNNING)
+    assert status.stopping == (status in STOPPING)
+    assert status.stopped == (status in STOPPED)
+
+
+@pytest.mark.parametrize(
+    "word",
+    (
+        "STARTING RUNNING STOPPING STOPPED UNKNOWN CREATE_QUEUING CREATING CREATE_FAILED "
+        "START_QUEUING READY_TO_START RESTARTING START_FAILED UNAVAILABLE DELETED RESIZING "
+        "RESIZE_FAILED INIT DELETING SNAPSHOTTING DELETE_FAILED ERROR FROZEN"
+    ).split(),
+)
+def test_every_documented_status_is_known(word: str) -> None:
+    """The words of both generations and all editions have a member of their own."""
+    assert Status(word).name == word
+
+
+@examples
+@given(st.text().filter(lambda word: word not in Status.__members__))
+def test_an_unknown_status_keeps_its_word_and_claims_nothing(word: str) -> None:
+    """It is named UNKNOWN, equals itself and its word alone, and survives copying."""
+    status = Status(word)
+    assert (status.name, status.value) == ("UNKNOWN", word)
+    assert status == Status(word) == word
+    assert hash(status) == hash(Status(word))
+    assert status != Status.UNKNOWN
+    assert not (status.running or status.stopping or status.stopped)
+    assert copy.deepcopy(status) == pickle.loads(pickle.dumps(status)) == status  # noqa: S301 - ours
+    assert word not in Status.__members__
+
+
+def test_instances_are_equal_when_the_cloud_says_the_same() -> None:
+    """When it was asked, what was left then and the raw answer do not count; all else does."""
+    some = instance(stop_in(HOUR, remain_time=HOUR))
+    later = replace(
+        some,
+        observed_at=NOW + HOUR,
+        auto_stop=replace(some.auto_stop, remain_time=2 * HOUR),
+        raw={"new": 1},
+    )
+    assert some == later
+    assert some != replace(some, description="another")
+    assert some != replace(some, status=Status.STOPPED)
+    assert some != replace(some, auto_stop=stop_in(2 * HOUR))
+    assert some != replace(some, demo=True)
+
+
+@pytest.mark.parametrize("value", [instance(), stop_in(HOUR)])
+def test_values_are_frozen(value: Instance | AutoStop) -> None:
+    """No field of what the cloud said can be changed afterwards."""
+    for field in fields(value):
+        with pytest.raises(FrozenInstanceError):
+            setattr(value, field.name, None)
+
+
+def test_the_raw_answer_is_not_in_the_repr() -> None:
+    """A repr is short enough to read, whatever the cloud added."""
+    assert "surprise" not in repr(instance(raw={"surprise": 1}))

@@ -1,0 +1,259 @@
+"""The file of one instance: whole or absent, private, quiet, and never in the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelarts_magics import store as stores
+from modelarts_magics.clock import SYSTEM_CLOCK, Deadline
+from modelarts_magics.errors import StoreError
+from modelarts_magics.store import VERSION, Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Pastime
+
+KEY = ("https://modelarts.example", "project", "instance")
+SOON = timedelta(seconds=30)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store in a folder that is not there yet."""
+    return Store(tmp_path / "new" / "state", key=KEY)
+
+
+@pytest.fixture
+def unwritable(tmp_path: Path) -> Store:
+    """A store whose folder cannot be made, by anybody: a file is in its place."""
+    (tmp_path / "file").write_text("")
+    return Store(tmp_path / "file" / "state", key=KEY)
+
+
+def now() -> datetime:
+    """The present."""
+    return datetime.now(timezone.utc)
+
+
+def other(store: Store) -> Store:
+    """The same store as another process has it."""
+    return Store(store.path.parent, key=KEY)
+
+
+def test_what_is_saved_is_found_by_another_process(store: Store) -> None:
+    """Nothing before, everything afterwards."""
+    assert store.load() == {}
+    assert store.age(now()) is None
+    assert store.save({"a": [1, {"b": "华为 ☕"}]})
+    assert other(store).load() == {"a": [1, {"b": "华为 ☕"}]}
+
+
+@given(
+    data=st.dictionaries(
+        st.text(max_size=5).filter(lambda key: key != "version"),
+        st.text(st.characters(), max_size=20) | st.none() | st.booleans() | st.integers(),
+        max_size=4,
+    )
+)
+def test_any_text_survives(
+    tmp_path_factory: pytest.TempPathFactory, data: dict[str, object]
+) -> None:
+    """Also half of a surrogate pair, which JSON can carry and UTF-8 cannot."""
+    store = Store(tmp_path_factory.mktemp("any"), key=KEY)
+    data = {"x": "\ud83d", **data}
+    assert store.save(data)
+    assert other(store).load() == data
+
+
+def test_it_is_private(store: Store) -> None:
+    """The file is for its owner alone, and so is the folder."""
+    store.save({"a": 1})
+    assert store.path.stat().st_mode & 0o777 == 0o600
+    assert store.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_each_instance_has_a_file_of_its_own(tmp_path: Path) -> None:
+    """By endpoint, project and instance."""
+    keys = [("e", "p", "i"), ("e2", "p", "i"), ("e", "p2", "i"), ("e", "p", "i2")]
+    paths = {Store(tmp_path, key=key).path for key in keys}
+    assert len(paths) == 4
+
+
+def test_it_is_replaced_and_nothing_is_left_over(store: Store) -> None:
+    """A new inode each time, so that a reader sees the old or the new, and no draft stays."""
+    store.save({"a": 1})
+    before = store.path.stat().st_ino
+    with store.path.open() as reader:
+        store.save({"a": 2})
+        assert json.load(reader)["a"] == 1
+    assert store.path.stat().st_ino != before
+    assert [each.name for each in store.path.parent.iterdir()] == [store.path.name]
+
+
+def test_a_reader_never_sees_half_a_file(store: Store) -> None:
+    """While another writes large and small by turns."""
+    store.save({"text": ""})
+    end = threading.Event()
+
+    def write() -> None:
+        for turn in range(200):
+            store.save({"text": "x" * (turn % 2 * 100_000)})
+        end.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        while not end.is_set():
+            assert set(other(store).load()["text"]) <= {"x"}
+        writing.result()
+
+
+def test_the_same_again_is_not_written(store: Store) -> None:
+    """Only on change: an inode and a time that stay."""
+    store.save({"a": 1})
+    before = store.path.stat()
+    assert store.save({"a": 1})
+    assert other(store).save({"a": 1})
+    after = store.path.stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_a_touch_renews_the_age_and_nothing_else(store: Store) -> None:
+    """What is confirmed is young again, for every process, without a byte written."""
+    store.save({"a": 1})
+    old = store.path.stat()
+    os.utime(store.path, (old.st_mtime - 3600, old.st_mtime - 3600))
+    assert timedelta(minutes=59) < (store.age(now()) or SOON) < timedelta(minutes=61)
+    loaded = store.load()
+    store.touch()
+    assert (store.age(now()) or timedelta(0)) < SOON
+    assert (other(store).age(now()) or timedelta(0)) < SOON
+    assert store.path.stat().st_ino == old.st_ino
+    assert store.load() is loaded
+
+
+def test_a_touch_does_not_hide_what_another_process_wrote(store: Store) -> None:
+    """The touch of who has not read it yet must not make it look read."""
+    store.save({"a": 1})
+    other(store).save({"a": 2})
+    store.touch()
+    assert store.load() == {"a": 2}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b'{"a": 1}',
+        json.dumps({"version": VERSION - 1, "a": 1}).encode(),
+        json.dumps({"version": VERSION + 1, "a": 1}).encode(),
+        json.dumps({"version": str(VERSION), "a": 1}).encode(),
+    ],
+)
+def test_a_foreign_file_is_as_none(store: Store, content: bytes) -> None:
+    """Broken, of another version, of another program: ignored, and replaced by the next save."""
+    store.path.parent.mkdir(parents=True)
+    store.path.write_bytes(content)
+    assert store.load() == {}
+    assert store.save({"a": 2})
+    assert other(store).load() == {"a": 2}
+
+
+def test_a_folder_in_the_files_place_is_no_obstacle(store: Store) -> None:
+    """It cannot be read and not be replaced; the process goes on alone."""
+    store.path.mkdir(parents=True)
+    assert store.load() == {}
+    assert not store.save({"a": 1})
+    assert store.load() == {"a": 1}
+
+
+def test_without_a_folder_it_works_alone(unwritable: Store) -> None:
+    """What is known is known to this object, with its age."""
+    assert unwritable.load() == {}
+    assert not unwritable.save({"a": 1})
+    assert unwritable.load() == {"a": 1}
+    unwritable.touch()
+    assert (unwritable.age(now()) or SOON) < SOON
+    with unwritable.lock(deadline=Deadline(0), clock=SYSTEM_CLOCK):
+        unwritable.save({"a": 2})
+    assert unwritable.load() == {"a": 2}
+    assert other(unwritable).load() == {}
+
+
+def test_what_another_process_saved_counts_more_than_what_could_not_be(store: Store) -> None:
+    """Once there is a file again, it is read."""
+    store.path.parent.parent.mkdir(parents=True)
+    store.path.parent.write_text("in the way")
+    assert not store.save({"a": 1})
+    store.path.parent.unlink()
+    other(store).save({"a": 2})
+    assert store.load() == {"a": 2}
+    assert (store.age(now()) or timedelta(0)) < SOON
+    assert store.save({"a": 3})
+    assert other(store).load() == {"a": 3}
+
+
+def test_the_lock_excludes_and_times_out(store: Store, pastime: Pastime) -> None:
+    """Who waits in vain hears which lock it was."""
+    waiting = other(store).lock(deadline=Deadline(2, clock=pastime.clock), clock=pastime.clock)
+    held = store.lock(deadline=Deadline(5), clock=SYSTEM_CLOCK)
+    with held, pytest.raises(StoreError) as caught, waiting:
+        pass
+    assert sum(pastime.slept) >= 1.9
+    assert ".lock" in caught.value.hint
+    with other(store).lock(deadline=Deadline(0.1), clock=SYSTEM_CLOCK):
+        pass
+
+
+def test_an_error_gives_the_lock_back(store: Store) -> None:
+    """Whatever happened inside."""
+    with pytest.raises(KeyError), store.lock(deadline=Deadline(1), clock=SYSTEM_CLOCK):
+        raise KeyError
+    with store.lock(deadline=Deadline(0), clock=SYSTEM_CLOCK):
+        pass
+
+
+def test_a_file_system_without_locks_does_not_lock_everybody_out(tmp_path: Path) -> None:
+    """What cannot be locked is not locked by somebody else; a handle that is no file plays it."""
+    target = tmp_path / "x"
+    target.write_text("")
+    with os.fdopen(os.open(target, os.O_RDONLY | os.O_PATH), "rb", closefd=True) as handle:
+        assert stores._try_lock(handle)
+        stores._unlock(handle)
+
+
+COUNT = """
+import sys
+from pathlib import Path
+from modelarts_magics.clock import SYSTEM_CLOCK, Deadline
+from modelarts_magics.store import Store
+store = Store(Path(sys.argv[1]), key=("e", "p", "i"))
+for _ in range(100):
+    with store.lock(deadline=Deadline(30), clock=SYSTEM_CLOCK):
+        store.save({"count": store.load().get("count", 0) + 1})
+"""
+
+
+def test_processes_wait_for_each_other(tmp_path: Path) -> None:
+    """Three of them count together, and no count is lost."""
+    command = [sys.executable, "-c", COUNT, str(tmp_path)]
+    running = [subprocess.Popen(command) for _ in range(3)]  # noqa: S603 - a script of ours
+    assert [each.wait(40) for each in running] == [0, 0, 0]
+    assert Store(tmp_path, key=("e", "p", "i")).load() == {"count": 300}
