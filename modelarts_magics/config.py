@@ -97,8 +97,8 @@ class Settings:
             raise ConfigurationError("config.unknown", name=min(unknown), names=", ".join(NAMES))
         values = {name: Setting(value, "default") for name, value in DEFAULTS.items()}
         path = settings_file.location(environ)
-        for name, value in settings_file.read(environ).items():
-            _put(values, name, value, str(path))
+        for name, written in settings_file.read(environ).items():
+            _put(values, name, written, str(path))
         for name, variables in ENVIRONMENT.items():
             for variable in reversed(variables):
                 _put(values, name, environ.get(variable), variable)

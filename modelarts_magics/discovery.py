@@ -68,7 +68,7 @@ class Discovery:
         hostname: This machine's name; None to ask for it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a search looks at, and what a test replaces
         self,
         settings: Settings,
         *,

@@ -18,14 +18,16 @@ from typing import TYPE_CHECKING, Any, Callable
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock
 from modelarts_magics.config import NAMES, Settings
 from modelarts_magics.connect import open_session
-from modelarts_magics.credentials import Chain, Found
+from modelarts_magics.credentials import Chain
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from modelarts_magics.keys import Found
     from modelarts_magics.models import Instance
+    from modelarts_magics.session import Session
 
 PACKAGES = ("modelarts-magics", "ipython", "ipywidgets", "anywidget", "httpx")
 LAB_PACKAGES = ("jupyterlab", "jupyter_server")
@@ -88,6 +90,7 @@ def examine(
     settings: Settings,
     *,
     environ: Mapping[str, str] | None = None,
+    entered: Found | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Report:
     """Look at everything and ask the cloud once.
@@ -95,13 +98,20 @@ def examine(
     Args:
         settings: What would be used.
         environ: Where credentials are looked for; None for the process's environment.
+        entered: The credential that a person entered, if one did.
         clock: Time, for tests.
     """
     environ = os.environ if environ is None else environ
+    opened: Session | ModelArtsError
+    try:
+        opened = open_session(settings, environ=environ, entered=entered, clock=clock)
+        settings = opened.settings or settings
+    except ModelArtsError as error:
+        opened = error
     findings = [
         *_settings(settings),
-        *_credentials(Chain(environ)),
-        *_cloud(settings, environ, clock),
+        *_credentials(Chain(environ, entered=entered)),
+        *_cloud(opened, clock),
         *_time_zone(settings, clock),
         *_store(settings),
         *_installation(),
@@ -165,12 +175,11 @@ def _found(found: Found, *, used: bool) -> Finding:
     return Finding("credentials", Level.INFO if used else Level.OK, words)
 
 
-def _cloud(settings: Settings, environ: Mapping[str, str], clock: Clock) -> Iterator[Finding]:
-    try:
-        session = open_session(settings, environ=environ, clock=clock)
-    except ModelArtsError as error:
-        yield Finding("cloud", Level.PROBLEM, error.message, error.hint)
+def _cloud(opened: Session | ModelArtsError, clock: Clock) -> Iterator[Finding]:
+    if isinstance(opened, ModelArtsError):
+        yield Finding("cloud", Level.PROBLEM, opened.message, opened.hint)
         return
+    session = opened
     began = clock.monotonic()
     try:
         instance = session.refresh()

@@ -115,7 +115,7 @@ class CloudError(ModelArtsError):
         status: int = 0,
         error_code: str = "",
         request_id: str = "",
-        **values: Any,
+        **values: Any,  # noqa: ANN401 - values of any sentence
     ) -> None:
         super().__init__(
             code, status=status, error_code=error_code, request_id=request_id, **values

@@ -60,7 +60,7 @@ class Session:
         notice: Told what a person should know before a write is sent.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing a test or a caller replaces
         self,
         backend: Backend,
         *,

@@ -82,14 +82,14 @@ class Exchange:
         """Send it no more, if it is not sent yet, and read no further."""
         self._called_off = True
 
-    def run(self, client: httpx.Client) -> Reply:
+    def run(self, carrier: httpx.BaseTransport) -> Reply:
         """Send the request and read the whole answer.
 
         Raises:
             TimeoutError: The deadline passed, or it was called off.
             BadAnswerError: The answer is larger than `MAX_ANSWER_BYTES`.
         """
-        response = client.send(self._request, stream=True)
+        response = carrier.handle_request(self._request)
         try:
             self._check_encoding(response)
             pieces: list[bytes] = []

@@ -15,6 +15,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -77,9 +78,9 @@ class Answer:
 
 
 class _Own(threading.local):
-    """What belongs to one thread: its client, so that a stuck one is left behind with its thread."""
+    """What belongs to one thread: its connections, so that a stuck one is left behind with its thread."""
 
-    client: httpx.Client | None = None
+    carrier: httpx.BaseTransport | None = None
 
 
 def _no_other(_refused: Credential) -> bool:
@@ -212,7 +213,7 @@ class Transport:
         )
         exchange = Exchange(request, deadline=deadline)
         try:
-            return self._worker.run(lambda: exchange.run(self._client()), deadline=deadline)
+            return self._worker.run(lambda: exchange.run(self._carrier()), deadline=deadline)
         except TimeoutError:
             exchange.call_off()
             raise DeadlineError(
@@ -274,30 +275,31 @@ class Transport:
         skew = reply.date + timedelta(milliseconds=500) - self._clock.now()
         self.skew = skew if abs(skew) > NEGLIGIBLE_SKEW else timedelta(0)
 
-    def _client(self) -> httpx.Client:
-        """The client of the thread that asks."""
-        if self._own.client is None:
+    def _carrier(self) -> httpx.BaseTransport:
+        """The connections of the thread that asks.
+
+        No `httpx.Client` stands before them: its cookies and redirects are not wanted here, and cost a
+        tenth of a request.
+        """
+        if self._own.carrier is None:
             try:
-                self._own.client = self._new_client()
+                self._own.carrier = self._http or self._new_carrier()
             except OSError:
                 raise self._no_connection("tls") from None  # a CA file that is not there
             except (ValueError, ImportError, httpx.InvalidURL):
                 raise self._no_connection("proxy") from None  # one that httpx cannot use
-        return self._own.client
+        return self._own.carrier
 
-    def _new_client(self) -> httpx.Client:
-        local = is_loopback(self._endpoint)
-        return httpx.Client(
-            transport=self._http,
-            follow_redirects=False,
-            trust_env=not local,  # a proxy cannot reach this machine's own loopback
-            verify=not local,  # plain http there: the CA bundle would take 30 ms for nothing
-        )
+    def _new_carrier(self) -> httpx.BaseTransport:
+        if is_loopback(self._endpoint):
+            # no proxy can reach this machine's own loopback; a CA bundle takes 30 ms for nothing there
+            return httpx.HTTPTransport(verify=False, trust_env=False)
+        return httpx.HTTPTransport(proxy=_proxy(self._endpoint))
 
     def _close_own(self) -> None:
-        client, self._own.client = self._own.client, None
-        if client is not None:
-            client.close()
+        carrier, self._own.carrier = self._own.carrier, None
+        if carrier is not None:
+            carrier.close()
 
     def _time_limits(self, deadline: Deadline) -> dict[str, float]:
         left = max(0.001, deadline.left)
@@ -325,6 +327,18 @@ class Transport:
 @lru_cache(maxsize=32)  # a client asks for few, and parsing one takes a tenth of a request
 def _url(text: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
     return httpx.URL(text, params=query) if query else httpx.URL(text)
+
+
+def _proxy(endpoint: str) -> str | None:
+    """The proxy that the environment wants for the endpoint."""
+    parts = urlsplit(endpoint)
+    if proxy_bypass(parts.netloc):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _encoded(body: dict[str, Any]) -> bytes:

@@ -41,6 +41,7 @@ class Context:
         ask: Asks a question and returns the answer.
         ask_secret: The same, without showing what is typed.
         enter: Takes what a person entered by ``login``; None where nothing would remember it.
+        entered: Gives it back.
     """
 
     session: Callable[[], Session]
@@ -50,6 +51,7 @@ class Context:
     ask: Callable[[str], str] = ask
     ask_secret: Callable[[str], str] = ask_secret
     enter: Callable[[Found], None] | None = None
+    entered: Callable[[], Found | None] = lambda: None
 
 
 def prepare(settings: Settings, prefix: str) -> None:
@@ -115,13 +117,15 @@ def _stop(request: Request, context: Context) -> object:
 
 def _doctor(request: Request, context: Context) -> object:
     _no_words(request)
-    report = examine(context.settings())
+    report = examine(context.settings(), entered=context.entered())
     return Json(report.as_json()) if request.has("--json") else report
 
 
 def _help(request: Request, context: Context) -> object:
     if not request.words:
         return help_texts.overview(context.prefix)
+    if request.words[1:]:
+        raise _extra(request, request.words[1])
     return help_texts.of_command(request.words[0], context.prefix)
 
 

@@ -76,7 +76,14 @@ class ModelArts(Magics):
         prepare(self.settings(), PREFIX)
         request = parse_line(line, cell=cell)
         names = self.shell.user_ns
-        context = Context(self.session, self.settings, PREFIX, names, enter=self._enter)
+        context = Context(
+            self.session,
+            self.settings,
+            PREFIX,
+            names,
+            enter=self._enter,
+            entered=lambda: self._entered,
+        )
         try:
             value = run(request, context)
         except KeyboardInterrupt:

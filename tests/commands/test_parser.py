@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from factories import examples
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -12,7 +13,6 @@ from modelarts_magics.errors import UsageError
 
 NAMES = list(COMMANDS)
 FREE = [name for name, command in COMMANDS.items() if command.free_text]
-WORDS = [name for name, command in COMMANDS.items() if not command.free_text]
 SPACES = [" ", "   ", "\t", " \t ", "\n", "\u3000", "\xa0", "\u2003", "\x0b"]
 
 
@@ -267,6 +267,7 @@ LINES = st.one_of(
 )
 
 
+@examples
 @given(LINES, st.none() | st.text(max_size=20))
 def test_a_line_is_understood_or_its_usage_is_wrong(line: str, cell: str | None) -> None:
     """Nothing else is ever raised, whatever is typed."""
@@ -279,6 +280,7 @@ def test_a_line_is_understood_or_its_usage_is_wrong(line: str, cell: str | None)
         assert request.command in COMMANDS.values()
 
 
+@examples
 @given(st.lists(st.sampled_from([*NAMES, "--json", "--from", "--", "-h"]) | st.text(max_size=6)))
 def test_arguments_are_understood_or_their_usage_is_wrong(arguments: list[str]) -> None:
     """As in a kernel."""
@@ -290,6 +292,7 @@ def test_arguments_are_understood_or_their_usage_is_wrong(arguments: list[str]) 
         assert request.command in COMMANDS.values()
 
 
+@examples
 @given(st.sampled_from(FREE), st.text(min_size=1, max_size=80))
 @example("describe", "a  b\t c")
 @example("describe", "\\")
@@ -300,12 +303,14 @@ def test_a_text_without_leading_dash_or_quotes_round_trips(name: str, text: str)
     assert parse_line(f"{name} {text}").text == text
 
 
+@examples
 @given(st.sampled_from("'\""), st.text(max_size=80))
 def test_a_quoted_text_round_trips_whatever_it_is(quote: str, text: str) -> None:
     """The enclosing pair goes, the rest stays."""
     assert parse_line(f"describe {quote}{text}{quote}").text == text
 
 
+@examples
 @given(st.text(max_size=80))
 def test_a_terminals_text_round_trips_behind_two_dashes(text: str) -> None:
     """Whatever it is."""

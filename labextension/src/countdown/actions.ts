@@ -134,15 +134,13 @@ export class Actions {
     this.#options.onChange();
   }
 
-  /** Take back a click that was not carried out yet, as far as that can be known. */
+  /** Take back the request under way, as far as that can be known. */
   cancel(): void {
     const flight = this.#sent;
     if (flight !== null) {
       this.#cancelled.set(flight.id, flight);
       this.#settle(this.#plain('info', 'cancel-sent'));
       this.#options.withdraw(flight.id, flight.route);
-    } else if (this.#current === 'collecting') {
-      this.#settle(this.#plain('info', 'cancelled'));
     }
   }
 

@@ -108,13 +108,11 @@ export type FromKernel =
  * - `request` (bubbles, cancelable): `detail` is a {@link ChangeRequest} with `respond(answer)`,
  *   where `answer` is {@link Answer} & {@link News}. Who calls `preventDefault()` answers; otherwise the kernel is asked.
  * - `cancel` (bubbles): `detail` is `{id}` of a request that the page had taken.
- * - `hello` (bubbles): an element is there and may be sent its first `state`.
  * - `state` (dispatched *at* the element): `detail` is `{state, as_of_ms, server_now_ms?}`.
  */
 export const EVENTS = {
   request: 'modelarts-magics:request',
   cancel: 'modelarts-magics:cancel',
-  hello: 'modelarts-magics:hello',
   state: 'modelarts-magics:state',
 } as const;
 

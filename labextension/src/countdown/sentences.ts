@@ -30,7 +30,6 @@ const SURFACE = {
     '已保存，下次启动时生效：{to}（原为 {from}）。',
   ],
   reason: ['auto-stop after {duration}', '运行满 {duration}后自动停止'],
-  used: ['Part of the run used', '本次运行已用比例'],
   unchecked: ['Not checked against the server’s clock.', '尚未与服务器时钟核对。'],
   notConnected: ['not connected', '未连接'],
   plus: ['+1 h', '+1 小时'],
@@ -65,10 +64,7 @@ export const NOTES = {
   'at-latest': ['That is the latest stop possible.', '这已是允许的最晚停止时间。'],
   'at-earliest': ['That is the earliest stop possible.', '这已是允许的最早停止时间。'],
   off: ['Auto-stop is off; there is nothing to extend.', '自动停止已关闭，无需延长。'],
-  idle: [
-    'It stops when use stays low, not at a fixed time.',
-    '使用率持续偏低时停止，没有固定的停止时间。',
-  ],
+  idle: ['There is no fixed stop time.', '没有固定的停止时间。'],
   'past-end': ['The stop time has passed, but it still runs.', '停止时间已过，但仍在运行。'],
   'no-kernel': ['No kernel is connected. Run the cell again.', '未连接内核，请重新运行该单元格。'],
   'no-permission': ['These credentials may not change auto-stop.', '当前凭证无权修改自动停止。'],
@@ -80,11 +76,8 @@ export const NOTES = {
   cancelled: ['Cancelled; nothing was changed.', '已取消，未作任何更改。'],
   'cancel-sent': ['Withdrawn, unless it was just being carried out.', '已撤回，除非恰好正在执行。'],
   'too-late': ['Too late to cancel: it was carried out.', '来不及取消，已执行。'],
-  'bad-duration': [
-    'Write a duration such as 90m, 2h30m or 1:30.',
-    '请输入时长，例如 90m、2h30m 或 1:30。',
-  ],
-  failed: ['It did not work. Nothing is known to have changed.', '操作未成功，没有已知的更改。'],
+  'bad-duration': ['Write 90m, 2h30m or 1:30.', '请这样输入：90m、2h30m 或 1:30。'],
+  failed: ['It did not work.', '操作未成功。'],
 } as const satisfies Record<string, Pair>;
 
 /** Both tables in one. */

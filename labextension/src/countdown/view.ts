@@ -70,13 +70,12 @@ export class CountdownView {
     this.#unchecked,
   ]);
   readonly #fill = part('div', 'fill');
-  readonly #bar = part('div', 'bar', { role: 'progressbar' }, [this.#fill]);
+  readonly #bar = part('div', 'bar', {}, [this.#fill]);
   readonly #stop = part('time', 'stop');
   readonly #reason = part('p', 'reason');
   readonly #minus = button('button', 'minus');
   readonly #plus = button('button', 'plus');
   readonly #input = part('input', 'input', {
-    size: '7',
     autocomplete: 'off',
     placeholder: '2h30m',
     'data-lm-suppress-shortcuts': 'true',
@@ -173,12 +172,11 @@ export class CountdownView {
     setAttributes(this.#unchecked, { 'aria-label': why, title: why });
   }
 
-  #showBar({ words, snapshot, stopsAtMs, nowMs, frozen }: ViewState, counting: boolean): void {
+  #showBar({ snapshot, stopsAtMs, nowMs, frozen }: ViewState, counting: boolean): void {
     const start = snapshot.state.run_started_at_ms;
     this.#bar.hidden = !counting || frozen || start === null;
     if (start !== null && stopsAtMs !== null) {
-      const used = Math.min(Math.max((nowMs - start) / (stopsAtMs - start), 0), 1) * 100;
-      setAttributes(this.#bar, { 'aria-label': words('used'), 'aria-valuenow': used.toFixed(0) });
+      const used = ((nowMs - start) / (stopsAtMs - start)) * 100;
       setAttributes(this.#fill, { style: `width:${used.toFixed(1)}%` });
     }
   }
@@ -195,8 +193,7 @@ export class CountdownView {
     const { duration_s: durationS, api } = snapshot.state;
     const duration = durationS !== null && durationLabel(words, durationS);
     const why = duration && words('reason', { duration });
-    const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
-    setAttributes(this.#stop, { title: [stop, zone, why, api].filter(Boolean).join(' · ') });
+    setAttributes(this.#stop, { title: [stop, why, api].filter(Boolean).join(' · ') });
   }
 
   #showButtons({ words, blockedPlus, blockedMinus }: ViewState): void {

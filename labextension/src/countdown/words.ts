@@ -102,7 +102,7 @@ export function noteText(
 
 /** Whether there are words for a code that came over the wire. */
 export function hasWords(code: string): code is Code {
-  return Object.prototype.hasOwnProperty.call(SENTENCES, code);
+  return Object.keys(SENTENCES).includes(code);
 }
 
 /** The sentence for a reason code, else the phase of that name, else that the time is unknown. */

@@ -319,15 +319,6 @@ describe('a click that waits', () => {
 });
 
 describe('cancelling', () => {
-  it('before anything was sent sends nothing', () => {
-    click(3600, false);
-    actions.cancel();
-    timers.advance(COLLECT_MS);
-    expect(asked).toEqual([]);
-    expect(withdraw).not.toHaveBeenCalled();
-    expect(actions.note?.codes).toEqual(['cancelled']);
-  });
-
   it('nothing does nothing', () => {
     actions.cancel();
     expect(actions.note).toBeNull();
