@@ -45,7 +45,14 @@ export default tseslint.config(
     },
   },
   {
-    files: ['scripts/*.mjs'],
-    languageOptions: { globals: { process: 'readonly', URL: 'readonly' } },
+    files: ['scripts/*.mjs', 'test/*.mjs'],
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        URL: 'readonly',
+        document: 'readonly',
+        globalThis: 'readonly',
+      },
+    },
   },
 );

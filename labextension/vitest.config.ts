@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     environment: 'happy-dom',
-    include: ['test/**/*.test.ts'],
+    include: ['test/**/*.test.{ts,mjs}'],
     // The tests compare local wall-clock words, so the zone is part of what they say.
     env: { TZ: 'Asia/Shanghai' },
     unstubGlobals: true,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from modelarts_magics.connect import connect
     from modelarts_magics.errors import ModelArtsError
+    from modelarts_magics.kernel.countdown_widget import Countdown
+    from modelarts_magics.kernel.form import InstanceForm
     from modelarts_magics.models import AutoStop, Change, Effect, Instance, Mode, Status
     from modelarts_magics.planning import Wish
     from modelarts_magics.session import Session
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
 __all__ = [
     "AutoStop",
     "Change",
+    "Countdown",
     "Effect",
     "Instance",
+    "InstanceForm",
     "Mode",
     "ModelArtsError",
     "Session",
@@ -43,6 +47,8 @@ _HOMES = {
     "Status": "models",
     "Wish": "planning",
     "Session": "session",
+    "Countdown": "kernel.countdown_widget",
+    "InstanceForm": "kernel.form",
 }
 
 

@@ -17,6 +17,7 @@ from modelarts_magics.api.transport import Timeouts, Transport
 from modelarts_magics.clock import Clock, Deadline
 from modelarts_magics.errors import (
     ConfigurationError,
+    ForbiddenError,
     ModelArtsError,
     NoSuchApiError,
     NoSuchInstanceError,
@@ -95,10 +96,14 @@ class Discovery:
         self._fill_from_credentials()
         self._fill_project()
         transport = self._transport(self._settings.endpoint, self._settings.project_id)
-        if not self._settings.get("instance_id"):
-            return self._confirmed(transport)
-        instance_id = self._settings.instance_id
-        return self._resolved(transport, instance_id, self._api(transport, instance_id))
+        try:
+            if not self._settings.get("instance_id"):
+                return self._confirmed(transport)
+            instance_id = self._settings.instance_id
+            return self._resolved(transport, instance_id, self._api(transport, instance_id))
+        except BaseException:
+            transport.close()
+            raise
 
     def _fill_from_credentials(self) -> None:
         """Region and project may stand beside the key."""
@@ -114,12 +119,14 @@ class Discovery:
 
     def _fill_project(self) -> None:
         """One look-up by region, where there is a key and no project."""
-        region, endpoint = self._settings.get("region"), self._settings.iam_endpoint
+        region, endpoint = self._settings.get("region").lower(), self._settings.iam_endpoint
         if self._settings.get("project_id") or not region or not endpoint:
             return
         transport = self._transport(endpoint, "")
         try:
             found = iam.project_id(transport, region=region, deadline=self._deadline())
+        except ForbiddenError:  # then only the person knows it, which the error for want of it says
+            return
         finally:
             transport.close()
         self._settings = self._settings.filled("project_id", found or "", f"IAM, {region}")

@@ -68,7 +68,7 @@ def _base_urls(environ: Mapping[str, str]) -> Iterator[str]:
     for path in files:
         try:
             base_url = json.loads(path.read_text(encoding="utf-8")).get("base_url")
-        except (OSError, ValueError, AttributeError):
+        except (OSError, ValueError, AttributeError, RecursionError):
             continue
         if isinstance(base_url, str):
             yield base_url

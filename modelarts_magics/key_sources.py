@@ -21,6 +21,7 @@ SECTION = "basic"
 METADATA_ENDPOINT = "http://169.254.169.254"
 METADATA_PATH = "/openstack/latest/securitykey"
 METADATA_TIMEOUT_S = 2.0
+_ATTRIBUTES = ("access_key", "secret_key", "security_token", "project_id", "region_name")
 
 
 def from_file(path: Path) -> Found | None:
@@ -53,22 +54,32 @@ def save(key: AccessKey, path: Path) -> None:
     Raises:
         ConfigurationError: The file that is there is no such file, or cannot be written.
     """
-    parser = _parse(path) if path.is_file() else configparser.RawConfigParser()
+    parser = _parse(path, as_written=True) if path.is_file() else _parser(as_written=True)
     if not parser.has_section(SECTION):
         parser.add_section(SECTION)
     values = {"ak": key.access, "sk": key.secret, "security_token": key.security_token}
+    for written in list(parser[SECTION]):
+        if written.lower() in values:
+            parser.remove_option(SECTION, written)
     for name, value in values.items():
-        parser.set(SECTION, name, value)
-    if not key.security_token:
-        parser.remove_option(SECTION, "security_token")
+        if value:
+            parser.set(SECTION, name, value)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent)  # mode 0600 from the start
+        _replace(path.resolve(), parser)  # a link, into a folder that lasts say, stays one
+    except OSError:
+        raise ConfigurationError("credentials.unwritable", path=str(path)) from None
+
+
+def _replace(path: Path, parser: configparser.RawConfigParser) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent)  # mode 0600 from the start
+    try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
             parser.write(handle)
         Path(name).replace(path)
-    except OSError:
-        raise ConfigurationError("credentials.unwritable", path=str(path)) from None
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def from_notebook() -> Found | None:
@@ -76,26 +87,24 @@ def from_notebook() -> Found | None:
 
     Source: seen in public code; ``modelarts.session.Session()`` has the attributes read here.
 
+    Returns:
+        None where the package is not there, or its session has no key.
+
     Raises:
-        ConfigurationError: The package is there and gives no key.
+        ConfigurationError: The package is there and fails, or gives half of a key.
     """
     source = "modelarts.session.Session()"
     if util.find_spec("modelarts") is None:
         return None
     try:
         session = import_module("modelarts.session").Session()
+        ak, sk, security_token, project, region = (_text(session, name) for name in _ATTRIBUTES)
     except Exception as error:  # noqa: BLE001 - somebody else's code may raise anything
+        if isinstance(error, ModuleNotFoundError) and error.name == "modelarts.session":
+            return None  # another package, or a mere folder, of that name
         raise ConfigurationError("credentials.sdk", reason=type(error).__name__) from None
-    key = access_key(
-        _text(session, "access_key"),
-        _text(session, "secret_key"),
-        _text(session, "security_token"),
-        source=source,
-    )
-    if key is None:
-        return None
-    project, region = _text(session, "project_id"), _text(session, "region_name")
-    return Found(key, source, project, region, rotates=True)
+    key = access_key(ak, sk, security_token, source=source)
+    return Found(key, source, project.strip(), region.strip()) if key else None
 
 
 def from_metadata(endpoint: str) -> Found | None:
@@ -108,20 +117,28 @@ def from_metadata(endpoint: str) -> Found | None:
     """
     url = f"{endpoint.rstrip('/')}{METADATA_PATH}"
     import urllib.request  # noqa: PLC0415 - 10 ms that nobody else has to wait for
+    from http.client import HTTPException  # noqa: PLC0415 - likewise
 
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=METADATA_TIMEOUT_S) as answer:
             given: Mapping[str, Any] = json.loads(answer.read(1 << 16))["credential"]
         parts = [str(given[name]) for name in ("access", "secret", "securitytoken")]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, HTTPException, RecursionError):
         raise ConfigurationError("credentials.metadata", endpoint=endpoint) from None
     key = access_key(*parts, source=endpoint)
-    return Found(key, endpoint, rotates=True) if key else None
+    return Found(key, endpoint) if key else None
 
 
-def _parse(path: Path) -> configparser.RawConfigParser:
+def _parser(*, as_written: bool) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser()
+    if as_written:
+        parser.optionxform = str  # type: ignore[assignment,method-assign]  # the documented way to keep capitals
+    return parser
+
+
+def _parse(path: Path, *, as_written: bool = False) -> configparser.RawConfigParser:
+    parser = _parser(as_written=as_written)
     try:
         parser.read(path, encoding="utf-8")
     except (configparser.Error, OSError, UnicodeDecodeError):

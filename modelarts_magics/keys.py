@@ -59,7 +59,6 @@ class Found:
         project_id: The project that the place names; "" if none.
         region: The region that the place names; "" if none.
         warning: The code of a sentence about the place; "" if there is nothing to say.
-        rotates: Whether the place may have a newer one when this one is refused.
     """
 
     credential: Credential
@@ -67,7 +66,6 @@ class Found:
     project_id: str = ""
     region: str = ""
     warning: str = ""
-    rotates: bool = False
 
 
 def checked(value: str, source: str) -> str:

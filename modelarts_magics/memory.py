@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
+from modelarts_magics import news
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.countdown import GRACE
 from modelarts_magics.effects import ON_TIME, SAME
@@ -37,6 +39,8 @@ class Memory:
         self._parse = parse
         self._able = capabilities
         self._clock = clock
+        self._key = str(store.path)
+        self._guard = threading.RLock()
         self._known: Instance | None = None
         self._known_from: dict[str, Any] | None = None
 
@@ -50,11 +54,28 @@ class Memory:
         return self._snapshot()
 
     def remember(self, instance: Instance) -> None:
-        """Keep what the cloud just said; writes only if it says something new."""
-        known = self._snapshot()
-        if known == instance:
-            self._store.touch()
-            return
+        """Keep what the cloud just said, and tell who listens; writes only if it says something new."""
+        with self._guard:
+            known = self._snapshot()
+            if known == instance:
+                self._store.touch()
+                return
+            self._keep(known, instance)
+        news.publish(self._key, instance)
+
+    def look_around(self) -> None:
+        """Tell who listens what another process has saved since this one last looked."""
+        with self._guard:
+            known, seen = self._known, self._known_from
+            instance = self._snapshot()
+        if seen is not None and instance is not None and instance != known:
+            news.publish(self._key, instance)
+
+    def subscribe(self, listener: news.Listener) -> Callable[[], None]:
+        """Call `listener` with each new state that any session of this process learns."""
+        return news.subscribe(self._key, listener)
+
+    def _keep(self, known: Instance | None, instance: Instance) -> None:
         data = dict(self._store.load())
         started_at, ends_at = self._run(known, instance)
         duration = instance.auto_stop.duration
@@ -109,10 +130,11 @@ class Memory:
         self._known, self._known_from = instance, self._store.load()
 
     def _snapshot(self) -> Instance | None:
-        data = self._store.load()
-        if data is not self._known_from:
-            self._known, self._known_from = self._read(data), data
-        return self._known
+        with self._guard:
+            data = self._store.load()
+            if data is not self._known_from:
+                self._known, self._known_from = self._read(data), data
+            return self._known
 
     def _read(self, data: dict[str, Any]) -> Instance | None:
         observed_at = _moment(data.get("observed_at"))

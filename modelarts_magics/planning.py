@@ -117,6 +117,15 @@ def plan(wish: Wish, given: Circumstances) -> Plan:
     return _keep(given, prompt)
 
 
+def bounds(given: Circumstances) -> tuple[datetime, datetime] | None:
+    """The earliest and the latest end that may be asked for; None where that is not computable."""
+    if given.base is None or not given.instance.running:
+        return None
+    able = given.capabilities
+    earliest = max(given.base + able.shortest, given.now + SHORTEST_NOTICE)
+    return earliest, given.base + able.longest
+
+
 def shift(by: timedelta, given: Circumstances) -> Plan:
     """Decide what to write to move the end of this run by a positive or negative duration.
 
@@ -209,12 +218,13 @@ def _end_at(end: datetime, given: Circumstances, prompt: bool | None) -> Plan:
         raise RefusedError("refuse.not_running", status=instance.status.value)
     if end <= given.now:
         raise RefusedError("refuse.end_past", end=end)
-    if given.base is None:
+    possible = bounds(given)
+    if given.base is None or possible is None:
         raise RefusedError("refuse.no_start", longest=able.longest)
+    earliest, latest = possible
     duration = _whole_seconds(end - given.base)
     if duration > able.longest:
-        raise RefusedError("refuse.too_late", end=end, latest=given.base + able.longest)
-    earliest = max(given.base + able.shortest, given.now + SHORTEST_NOTICE)
+        raise RefusedError("refuse.too_late", end=end, latest=latest)
     if duration < able.shortest or end - given.now < SHORTEST_NOTICE:
         raise RefusedError(
             "refuse.too_early", end=end, earliest=earliest, left=earliest - given.now

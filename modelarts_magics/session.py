@@ -15,7 +15,7 @@ from modelarts_magics import description as descriptions
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.countdown import stop_fact
 from modelarts_magics.durations import parse_duration
-from modelarts_magics.effects import effect_of
+from modelarts_magics.effects import SAME, effect_of
 from modelarts_magics.errors import (
     BadAnswerError,
     InputError,
@@ -103,9 +103,27 @@ class Session:
         with self._alone() as deadline:
             return self._memory.recall(max_age=max_age) or self._read(deadline)
 
+    def look_around(self) -> None:
+        """Look, without asking the cloud, whether another process of this machine knows something new."""
+        self._memory.look_around()
+
     def last_known(self) -> Instance | None:
         """The instance as last seen by any process of this machine, without asking; None if never."""
         return self._memory.recall(max_age=timedelta.max)
+
+    def subscribe(self, listener: Callable[[Instance], None]) -> Callable[[], None]:
+        """Call `listener` with each new state that anybody in this process learns of the instance.
+
+        It is called in whichever thread learned it.
+
+        Returns:
+            What ends the subscription.
+        """
+        return self._memory.subscribe(listener)
+
+    def now(self) -> datetime:
+        """The cloud's time, as far as its answers told; else the local clock's."""
+        return self._clock.now() + self.skew
 
     def describe(self, text: str, *, full_width: bool = False) -> Change:
         """Set the description; auto-stop stays as it is.
@@ -142,25 +160,30 @@ class Session:
             descriptions.check(description)
 
         def decide(before: Instance) -> tuple[Edit, datetime | None]:
-            planned = plan(auto_stop, self._circumstances(before)) if auto_stop else None
+            planned = plan(auto_stop, self.circumstances(before)) if auto_stop else None
             return Edit(description, planned.edit if planned else None), _end(planned)
 
         return self._change(action, decide)
 
-    def extend(self, by: timedelta | str = timedelta(hours=1)) -> Change:
+    def extend(
+        self, by: timedelta | str = timedelta(hours=1), *, seen_end: datetime | None = None
+    ) -> Change:
         """Let this run end later.
 
         Args:
             by: How much later; a timedelta or text as ``"90m"``.
+            seen_end: The end that the person saw; if it is another one by now, nothing is sent.
 
         Raises:
             RefusedError: There is no end to move, or it would leave the API's bounds; nothing was sent.
         """
-        return self._shift("extend", _positive(by), 1)
+        return self._shift("extend", _positive(by), seen_end)
 
-    def shorten(self, by: timedelta | str = timedelta(hours=1)) -> Change:
+    def shorten(
+        self, by: timedelta | str = timedelta(hours=1), *, seen_end: datetime | None = None
+    ) -> Change:
         """Let this run end earlier; arguments and errors as for `extend`."""
-        return self._shift("shorten", _positive(by), -1)
+        return self._shift("shorten", -_positive(by), seen_end)
 
     def stop(self) -> Change:
         """Stop the instance itself; everything on it that is not saved is lost."""
@@ -181,9 +204,12 @@ class Session:
         """Close the connections to the cloud."""
         self._backend.close()
 
-    def _shift(self, action: str, by: timedelta, sign: int) -> Change:
+    def _shift(self, action: str, by: timedelta, seen_end: datetime | None) -> Change:
         def decide(before: Instance) -> tuple[Edit, datetime | None]:
-            planned = shift(sign * by, self._circumstances(before))
+            end = before.auto_stop.stops_at
+            if seen_end and end and abs(end - seen_end) > SAME:
+                raise RefusedError("refuse.changed", end=end)
+            planned = shift(by, self.circumstances(before))
             return Edit(auto_stop=planned.edit), planned.stops_at
 
         return self._change(action, decide)
@@ -268,7 +294,8 @@ class Session:
         if edit.enabled and stop.stops_at and edit.duration != stop.duration:
             self.notice(Message("notice.next_start", {"end": stop.stops_at}))
 
-    def _circumstances(self, before: Instance) -> Circumstances:
+    def circumstances(self, before: Instance) -> Circumstances:
+        """What a plan for the instance depends on."""
         return Circumstances(
             before, self.capabilities, self._memory.started_at, self._memory.last_duration
         )

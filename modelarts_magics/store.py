@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from modelarts_magics.clock import Clock, Deadline
 
 VERSION = 1
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _POLL = 0.02
 """Seconds between two tries for the lock: `flock` can wait, but neither time out nor be interrupted."""
 
@@ -113,27 +113,34 @@ class Store:
                 _unlock(handle)
 
     def _replace(self, data: dict[str, Any]) -> tuple[int, int, int]:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.stem)
+        text = json.dumps(data).encode()  # as ASCII, which can name half of a character too
+        draft = self.path.with_suffix(f".{os.urandom(6).hex()}")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-                handle.write(json.dumps(data))  # as ASCII, which can name half of a character too
-            stamp = _stamp_of(Path(name))
-            Path(name).replace(self.path)
+            with self._create(draft) as handle:
+                handle.write(text)
+                handle.flush()
+                stamp = _stamp_of(os.fstat(handle.fileno()))
+            draft.replace(self.path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
             raise
         return stamp
 
+    def _create(self, draft: Path) -> IO[bytes]:
+        try:
+            return os.fdopen(os.open(draft, _NEW, mode=0o600), "wb")
+        except FileNotFoundError:  # the first time
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.fdopen(os.open(draft, _NEW, mode=0o600), "wb")
+
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
-            return _stamp_of(self.path)
+            return _stamp_of(self.path.stat())
         except OSError:
             return None
 
 
-def _stamp_of(path: Path) -> tuple[int, int, int]:
-    stat = path.stat()
+def _stamp_of(stat: os.stat_result) -> tuple[int, int, int]:
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from modelarts_magics import messages
 from modelarts_magics.models import (
     AutoStop,
     AutoStopEdit,
@@ -21,9 +19,6 @@ from modelarts_magics.models import (
     Mode,
     Status,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -70,17 +65,6 @@ LEASE = Capabilities(
     kept=False,
 )
 """An API as the current one: a duration counts from now."""
-
-
-@pytest.fixture(autouse=True)
-def plain_words() -> Iterator[None]:
-    """English, `%modelarts` and no zone, before and after each test of a module that imports this."""
-    for language in ("en", None):
-        messages.use_language(language)
-        messages.use_zone(None)
-        messages.use_command("%modelarts")
-        if language:
-            yield
 
 
 def stop_in(left: timedelta | None, **changes: Any) -> AutoStop:  # noqa: ANN401 - any field

@@ -16,7 +16,6 @@ from factories import (
     idle,
     instance,
     off,
-    plain_words,  # noqa: F401 - a fixture for every test here
     stop_in,
 )
 from hypothesis import given

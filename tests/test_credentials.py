@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from factories import (
-    plain_words,  # noqa: F401 - a fixture for every test here
-)
 
 from modelarts_magics.credentials import AccessKey, Chain, Found, Token, mask
 from modelarts_magics.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TOKEN = {"MODELARTS_AUTH_TOKEN": "env-token-0123456789"}
 KEYS = {"HUAWEICLOUD_SDK_AK": "ENVAK", "HUAWEICLOUD_SDK_SK": "env-secret"}
@@ -53,7 +53,11 @@ FILE = "[basic]\nak = FILEAK\nsk = file-secret\n"
     ],
 )
 def test_the_first_place_that_has_some_wins(
-    tmp_path: Path, environ: dict[str, str], text: str | None, credential: object, source: str | None
+    tmp_path: Path,
+    environ: dict[str, str],
+    text: str | None,
+    credential: object,
+    source: str | None,
 ) -> None:
     """Token, then keys of the environment, then the vendor's file; what is empty is not there."""
     found = Chain({**environ, **home(tmp_path, text)}).find()
@@ -226,7 +230,13 @@ def test_a_credential_names_what_must_not_be_shown(
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [("", "…"), ("short", "…"), ("123456789012", "…"), ("1234567890123", "1234…"), ("x" * 99, "xxxx…")],
+    [
+        ("", "…"),
+        ("short", "…"),
+        ("123456789012", "…"),
+        ("1234567890123", "1234…"),
+        ("x" * 99, "xxxx…"),
+    ],
 )
 def test_a_mask_shows_four_characters_of_a_long_value(value: str, shown: str) -> None:
     """And nothing of a short one, of which four would be much."""

@@ -9,7 +9,6 @@ import re
 import pytest
 from factories import (
     examples,
-    plain_words,  # noqa: F401 - a fixture for every test here
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -90,7 +89,12 @@ def raise_with_a_cause() -> None:
     ("status", "error_code", "request_id", "message"),
     [
         (400, "ModelArts.6309", "", "No such instance in this project. (ModelArts.6309)"),
-        (400, "ModelArts.6309", "r-1", "No such instance in this project. (ModelArts.6309, request r-1)"),
+        (
+            400,
+            "ModelArts.6309",
+            "r-1",
+            "No such instance in this project. (ModelArts.6309, request r-1)",
+        ),
         (400, "", "", "No such instance in this project. (HTTP 400)"),
         (400, "", "r-1", "No such instance in this project. (HTTP 400, request r-1)"),
     ],
@@ -137,7 +141,9 @@ def test_every_message_is_one_line_that_can_be_shown(entered: str) -> None:
 
 def test_what_is_quoted_is_otherwise_left_as_it_is() -> None:
     """Double spaces, Chinese and joined emoji are not touched."""
-    assert "a  b 中文 👨‍👩‍👧" in DurationError("duration.unreadable", text="a  b 中文 👨‍👩‍👧").message
+    assert (
+        "a  b 中文 👨‍👩‍👧" in DurationError("duration.unreadable", text="a  b 中文 👨‍👩‍👧").message
+    )
 
 
 @pytest.mark.parametrize(

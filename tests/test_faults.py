@@ -1,4 +1,4 @@
-"""Every fault of the emulator × every command × every edition: no false success, no loss, no hang."""
+"""Every fault of the emulator x every command x every edition: no false success, no loss, no hang."""
 
 from __future__ import annotations
 
@@ -43,14 +43,11 @@ QUICK: list[tuple[str, str | None]] = [
     ("404", None),
     ("429", None),
     ("429", "2"),
-    ("429", "3600"),
     ("500", None),
-    ("500", "ModelArts.9999"),
     ("502", None),
     ("503", None),
     ("503", "2"),
     ("html", "200"),
-    ("html", "403"),
     ("html", "503"),
     ("redirect", None),
     ("reset", None),
@@ -67,7 +64,6 @@ QUICK: list[tuple[str, str | None]] = [
     ("wrong-types", None),
     ("wrong-types", "stop_timestamp"),
     ("wrong-types", "enable"),
-    ("wrong-types", "creation_timestamp"),
     ("no-stop-timestamp", None),
     ("no-remain-time", None),
     ("disagreeing-remain", None),
@@ -76,17 +72,20 @@ QUICK: list[tuple[str, str | None]] = [
 SLOW = [("drip", "0.05"), ("delay", "0.5"), ("late-apply", "0.1")]
 
 ANY: tuple[str, ...] = ()
-SCENES: dict[str, list[dict[str, Any]]] = {
-    "the write, once": [{"methods": ("PUT",), "times": 1}],
-    "the write": [{"methods": ("PUT",)}],
-    "the first read, once": [{"methods": ("GET",), "times": 1}],
-    "all reads": [{"methods": ("GET",)}],
-    "the reading back, once": [{"methods": ("GET",), "skip": 1, "times": 1}],
-    "the reading back": [{"methods": ("GET",), "skip": 1}],
-    "all but the first read": [{"methods": ANY, "skip": 1}],
-    "everything": [{"methods": ANY}],
+ALWAYS: dict[str, Any] = {"methods": ANY}
+OF_A_READ: dict[str, dict[str, Any]] = {
+    "the read, once": {"methods": ("GET",), "times": 1},
+    "every read": {"methods": ("GET",)},
 }
-OF_A_READ = ("the first read, once", "all reads")
+OF_A_WRITE: dict[str, dict[str, Any]] = {
+    "the first read": {"methods": ("GET",), "times": 1},
+    "the write, once": {"methods": ("PUT",), "times": 1},
+    "the write": {"methods": ("PUT",)},
+    "the reading back, once": {"methods": ("GET",), "skip": 1, "times": 1},
+    "the reading back": {"methods": ("GET",), "skip": 1},
+    "all but the first read": {"methods": ANY, "skip": 1},
+}
+"""Where a fault can strike; one that strikes all reads of a write shows in reading already."""
 
 
 def named(case: tuple[str, str | None]) -> str:
@@ -150,8 +149,8 @@ def check_change(change: Change, *, was: dict[str, Any], now: dict[str, Any]) ->
         assert now["description"] == change.edit.description
     if change.edit.auto_stop is not None:
         assert change.edit.auto_stop.duration == timedelta(seconds=now["duration_s"])
-        follows = abs(now["stops_at"] - (change.expected_stop or was["stops_at"])) < NEAR
-        assert follows is (change.effect is Effect.NOW)
+        moved = abs(now["stops_at"] - was["stops_at"]) > NEAR
+        assert change.effect is (Effect.NOW if moved else Effect.NEXT_START)
 
 
 def play(action: str, session: Session, truth: Truth, *, at_most: float) -> object:
@@ -178,10 +177,9 @@ def test_a_fault_is_survived(
 ) -> None:
     """In every place where it can strike; and the same session works when it is over."""
     name, arg = case
-    for scene in OF_A_READ if action == "refresh" else SCENES:
+    for scene, how in (OF_A_READ if action == "refresh" else OF_A_WRITE).items():
         prepare(emulator)
-        for how in SCENES[scene]:
-            emulator.fault(name, arg=arg, **how)
+        emulator.fault(name, arg=arg, **how)
         session = connected(state=scene)
         play(action, session, truth, at_most=5)
         emulator.clear_faults()
@@ -189,20 +187,20 @@ def test_a_fault_is_survived(
         session.close()
 
 
-@pytest.mark.parametrize("scene", ["the write, once", "everything"])
+@pytest.mark.parametrize("how", [OF_A_WRITE["the write, once"], ALWAYS], ids=["write", "always"])
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("case", SLOW, ids=named)
 def test_a_fault_that_takes_time_is_given_up(  # noqa: PLR0913 - three dimensions and three fixtures
     case: tuple[str, str],
     action: str,
-    scene: str,
+    how: dict[str, Any],
     emulator: LocalEmulator,
     connected: Connect,
     truth: Truth,
 ) -> None:
     """Within the time that the whole call has, and a second for a busy machine."""
     prepare(emulator)
-    emulator.fault(case[0], arg=case[1], **SCENES[scene][0])
+    emulator.fault(case[0], arg=case[1], **how)
     play(action, connected(total_timeout="0.15"), truth, at_most=1.15)
     emulator.clear_faults()
     assert connected().refresh().status.running

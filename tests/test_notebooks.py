@@ -20,11 +20,6 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 EDITIONS = ("2019", "2021")
 LEFT = timedelta(minutes=40)
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed:ResourceWarning",  # the notebook client's own sockets
-    "ignore:Unclosed:ResourceWarning",
-)
-
 
 @pytest.fixture(params=EDITIONS)
 def emulator(request: pytest.FixtureRequest) -> Iterator[LocalEmulator]:

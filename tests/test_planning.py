@@ -15,7 +15,6 @@ from factories import (
     idle,
     instance,
     off,
-    plain_words,  # noqa: F401 - a fixture for every test here
     stop_in,
 )
 from hypothesis import given
@@ -173,7 +172,9 @@ def test_an_end_needs_a_run_whose_start_is_known(
     assert refusal(wish, given_).code == code
 
 
-@pytest.mark.parametrize("given_", [circumstances(started_at=None), circumstances(status=Status.STOPPED)])
+@pytest.mark.parametrize(
+    "given_", [circumstances(started_at=None), circumstances(status=Status.STOPPED)]
+)
 def test_a_duration_needs_no_known_start(given_: Circumstances) -> None:
     """It is kept for later starts; what it means for this run is then not claimed."""
     planned = plan(Wish(duration=3 * HOUR), given_)
@@ -187,7 +188,9 @@ def test_no_end_is_claimed_for_an_instance_that_does_not_run(status: Status) -> 
 
 
 @pytest.mark.parametrize("status", [Status.STOPPED, Status.STARTING])
-@pytest.mark.parametrize("wish", [Wish(duration=2 * HOUR), Wish(enabled=True), Wish(mode=Mode.IDLE)])
+@pytest.mark.parametrize(
+    "wish", [Wish(duration=2 * HOUR), Wish(enabled=True), Wish(mode=Mode.IDLE)]
+)
 def test_a_duration_that_is_not_kept_needs_a_run(wish: Wish, status: Status) -> None:
     """Where a lease is for the present run only, there must be one."""
     error = refusal(wish, circumstances(able=LEASE, status=status))
@@ -303,7 +306,12 @@ def test_there_must_be_an_end_to_move(
 
 @pytest.mark.parametrize(
     ("by", "duration"),
-    [(HOUR, 3 * HOUR), (22 * HOUR, 24 * HOUR), (-55 * MINUTE, HOUR + 5 * MINUTE), (SECOND, 2 * HOUR + SECOND)],
+    [
+        (HOUR, 3 * HOUR),
+        (22 * HOUR, 24 * HOUR),
+        (-55 * MINUTE, HOUR + 5 * MINUTE),
+        (SECOND, 2 * HOUR + SECOND),
+    ],
 )
 def test_moving_the_end_counts_from_the_start(by: timedelta, duration: timedelta) -> None:
     """The end moves by what was asked; what is written is the run time that gives it."""
@@ -357,14 +365,12 @@ GIVEN = st.builds(
 
 @examples
 @given(WISHES.filter(lambda wish: wish != Wish()) | DURATIONS, GIVEN)
-def test_nothing_out_of_bounds_is_ever_sent(
-    wish: Wish | timedelta, given_: Circumstances
-) -> None:
+def test_nothing_out_of_bounds_is_ever_sent(wish: Wish | timedelta, given_: Circumstances) -> None:
     """What is written is whole seconds within the API's bounds, and never ends too soon."""
     try:
         planned = plan(wish, given_) if isinstance(wish, Wish) else shift(wish, given_)
     except (DurationError, RefusedError) as error:
-        assert len(str(error).splitlines()) == 2
+        assert len(str(error).splitlines()) == 2  # noqa: PT017 - or no error
         return
     able, duration = given_.capabilities, planned.edit.duration
     assert duration is not None

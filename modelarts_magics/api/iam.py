@@ -14,11 +14,6 @@ if TYPE_CHECKING:
     from modelarts_magics.clock import Deadline
 
 
-def endpoint(region: str) -> str:
-    """The IAM endpoint of a region."""
-    return f"https://iam.{region}.myhuaweicloud.com"
-
-
 def project_id(transport: Transport, *, region: str, deadline: Deadline) -> str | None:
     """The id of the region's project; None if the credentials have none there."""
     answer = transport.request("GET", "/v3/projects", query=(("name", region),), deadline=deadline)

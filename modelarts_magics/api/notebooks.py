@@ -13,10 +13,16 @@ from urllib.parse import quote
 from modelarts_magics.api.wire import Fields, without_secrets
 from modelarts_magics.durations import to_ms
 from modelarts_magics.errors import (
+    AuthenticationError,
     BadAnswerError,
     CloudError,
+    ForbiddenError,
+    ModelArtsError,
     PartialError,
     RejectedValueError,
+    ServerError,
+    ThrottledError,
+    UnreachableError,
     WrongStateError,
 )
 from modelarts_magics.models import (
@@ -55,6 +61,10 @@ WITHOUT_END_MS = -1
 GRACE = timedelta(seconds=60)
 """How long after its end a running instance is still taken to be stopping."""
 MOST_LISTED = "50"
+_ABOUT_THE_KEY = ("0206", "0210")
+"""The codes of a 403 that are about the credential, not about a right that it lacks."""
+_PASSING = (AuthenticationError, ServerError, ThrottledError)
+"""Refusals that say nothing about what was asked for."""
 
 
 class Notebooks:
@@ -76,31 +86,33 @@ class Notebooks:
         answer = self._transport.request("GET", self._path, deadline=deadline)
         raw = Fields(answer.data).data
         if raw.get("lease") is None:
-            lease = self._transport.request("GET", f"{self._path}/lease", deadline=deadline)
-            raw = {**raw, "lease": lease.data}
+            raw = {**raw, "lease": self._lease_alone(deadline)}
         return self.parse(raw, observed_at=answer.observed_at, demo=answer.demo)
 
     def write(self, before: Instance, edit: Edit, *, deadline: Deadline) -> None:
         """Send the edit: the description (UpdateNotebook), then the lease (RenewLease).
 
         Raises:
-            PartialError: The description was saved and the lease refused.
+            PartialError: The description was saved, and the lease refused or not reached.
         """
         saved = edit.description is not None and edit.description != before.description
         if saved:
-            self._put_description(edit, deadline)
+            self._put_description(before, edit, deadline)
         if edit.auto_stop is None:
             return
         try:
             self._patch_lease(edit.auto_stop, deadline)
-        except CloudError as error:
-            if saved and error.status < 500:  # noqa: PLR2004 - refused, not failed
+        except (CloudError, UnreachableError) as error:
+            if saved and _unchanged_by(error):
                 raise PartialError("partial.description", cause=error) from None
             raise
 
     def stop(self, *, deadline: Deadline) -> None:
         """Stop the instance (StopNotebook)."""
-        self._transport.request("POST", f"{self._path}/stop", deadline=deadline)
+        try:
+            self._transport.request("POST", f"{self._path}/stop", deadline=deadline)
+        except ForbiddenError as error:
+            raise _lacking("stop", error) from None
 
     def parse(self, raw: Mapping[str, Any], *, observed_at: datetime, demo: bool) -> Instance:
         """The instance that an answer describes.
@@ -130,11 +142,24 @@ class Notebooks:
         """Close the connections."""
         self._transport.close()
 
-    def _put_description(self, edit: Edit, deadline: Deadline) -> None:
+    def _lease_alone(self, deadline: Deadline) -> Any:  # noqa: ANN401 - any JSON
+        """What ShowLease says; None where it does not say, which must not hide the instance."""
+        try:
+            return self._transport.request("GET", f"{self._path}/lease", deadline=deadline).data
+        except CloudError as error:
+            if isinstance(error, _PASSING):
+                raise
+            return None
+
+    def _put_description(self, before: Instance, edit: Edit, deadline: Deadline) -> None:
         body = {"description": edit.description}
         try:
             self._transport.request("PUT", self._path, body=body, deadline=deadline)
+        except ForbiddenError as error:
+            raise _lacking("description", error) from None
         except WrongStateError as error:
+            if not before.running or error.code.endswith(".6357"):  # another operation is under way
+                raise
             raise WrongStateError("cloud.description_running", **error.values) from None
 
     def _patch_lease(self, edit: AutoStopEdit, deadline: Deadline) -> None:
@@ -144,14 +169,12 @@ class Notebooks:
         body = {"duration": duration, "type": edit.mode.value}
         try:
             self._transport.request("PATCH", path, body=body, deadline=deadline)
+        except ForbiddenError as error:
+            raise _lacking("lease", error) from None
         except RejectedValueError as error:
             if not edit.enabled:
                 raise RejectedValueError("cloud.off_refused", **error.values) from None
-            if (
-                edit.mode is not Mode.TIMING
-                or not edit.enabled
-                or not error.error_code.endswith("6400")
-            ):
+            if edit.mode is not Mode.TIMING or not error.error_code.endswith("6400"):
                 raise
             query = (("duration", str(duration)),)
             self._transport.request("PATCH", path, query=query, deadline=deadline)
@@ -167,6 +190,20 @@ def running_instances(
         yield each.text("name") or "", each.required_text("id")
 
 
+def _unchanged_by(error: ModelArtsError) -> bool:
+    """Whether the failed request surely changed nothing."""
+    if isinstance(error, UnreachableError):
+        return not error.sent
+    return not isinstance(error, ServerError)
+
+
+def _lacking(part: str, error: ForbiddenError) -> ForbiddenError:
+    """The refusal with the right that is missing, since reading may be allowed all the same."""
+    if error.code.endswith(_ABOUT_THE_KEY):
+        return error
+    return ForbiddenError(f"cloud.forbidden.{part}", **error.values)
+
+
 def _path(project_id: str) -> str:
     return f"/v1/{quote(project_id)}/notebooks"
 
@@ -177,15 +214,14 @@ def _lease(fields: Fields | None, *, running: bool, now: datetime) -> AutoStop:
     Source: ShowLease; in answers `duration` counts from `create_at`, -1 is without end, and `type` may be
     absent or in small letters.
     """
-    if fields is None:
-        return AutoStop(enabled=False)
+    if fields is None:  # the cloud did not say; "off" would be a claim
+        return AutoStop(enabled=True, end_unknown=EndUnknown.MISSING if running else None)
     created, duration_ms = fields.moment("create_at"), fields.integer("duration")
-    enable = fields.boolean("enable")
-    if enable is False or (duration_ms is not None and duration_ms < 0):
+    if fields.boolean("enable") is False or duration_ms == WITHOUT_END_MS:
         return AutoStop(enabled=False)
     word = (fields.text("type") or Mode.TIMING.value).upper()
     if word not in Mode.__members__:
-        return AutoStop(enabled=True, end_unknown=EndUnknown.MISSING)
+        return AutoStop(enabled=True, end_unknown=EndUnknown.MISSING if running else None)
     if Mode(word) is Mode.IDLE:
         return AutoStop(enabled=True, mode=Mode.IDLE)
     duration = fields.span("duration", unit=MILLISECOND)

@@ -76,6 +76,8 @@ CONFIGURE = Command(
     "[NAME=VALUE …]",
     words=("region=", "project_id=", "instance_id=", "api=", "timezone=", "language=", "endpoint="),
 )
+COUNTDOWN = Command("countdown", kernel_only=True)
+FORM = Command("form", kernel_only=True)
 DOCTOR = Command("doctor", "[--json]", (JSON,))
 HELP = Command("help", "[COMMAND]")
 
@@ -87,6 +89,8 @@ COMMANDS = {
         AUTO_STOP,
         EXTEND,
         SHORTEN,
+        COUNTDOWN,
+        FORM,
         STOP,
         LOGIN,
         CONFIGURE,

@@ -42,6 +42,7 @@ class Context:
         ask_secret: The same, without showing what is typed.
         enter: Takes what a person entered by ``login``; None where nothing would remember it.
         entered: Gives it back.
+        widgets: Makes what a command that needs a page shows; empty in a terminal.
     """
 
     session: Callable[[], Session]
@@ -52,6 +53,7 @@ class Context:
     ask_secret: Callable[[str], str] = ask_secret
     enter: Callable[[Found], None] | None = None
     entered: Callable[[], Found | None] = lambda: None
+    widgets: Mapping[str, Callable[[], object]] = field(default_factory=dict)
 
 
 def prepare(settings: Settings, prefix: str) -> None:
@@ -115,6 +117,14 @@ def _stop(request: Request, context: Context) -> object:
     return _shown(request, session.stop())
 
 
+def _widget(request: Request, context: Context) -> object:
+    _no_words(request)
+    make = context.widgets.get(request.command.name)
+    if make is None:
+        raise UsageError("usage.kernel_only", command=request.command.name)
+    return make()
+
+
 def _doctor(request: Request, context: Context) -> object:
     _no_words(request)
     report = examine(context.settings(), entered=context.entered())
@@ -135,6 +145,8 @@ _HANDLERS: Mapping[str, Callable[[Request, Context], object]] = {
     "auto-stop": _auto_stop,
     "extend": _extend,
     "shorten": _shorten,
+    "countdown": _widget,
+    "form": _widget,
     "stop": _stop,
     "login": login,
     "configure": configure,

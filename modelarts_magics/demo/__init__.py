@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _run(emulator, arguments)
     except KeyboardInterrupt:
         return 0
+    except BrokenPipeError:  # nobody reads any more, and at its end Python would complain of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         return _fail(text("demo.failed", reason=error))
 

@@ -41,7 +41,7 @@ def run(path: Path, place: Place) -> int:
         on_cell_executed=report.add,
     )
     # What a kernel writes there by itself concerns its makers; the cells' own stderr is an output.
-    client.execute(env=dict(place.environment), stderr=subprocess.DEVNULL)
+    client.execute(env=dict(place.environment), stderr=subprocess.DEVNULL, cleanup_kc=True)
     say(text("demo.checked", cells=report.cells, wrong=report.wrong))
     return 1 if report.wrong else 0
 

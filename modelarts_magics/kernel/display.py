@@ -33,11 +33,12 @@ class Fate(Enum):
     """It is assigned, passed on or returned."""
 
 
-def show(value: object, *, silent: bool) -> object:
+def show(value: Any, *, silent: bool, beside: object = None) -> Any:  # noqa: ANN401 - any value
     """Display `value` if it stands on a line of its own and IPython would not show it.
 
     Args:
         value: What the magic is about to return.
+        beside: What to display before it, for when the value cannot be shown any more.
         silent: Whether the line ends in a ``;`` that asks for silence.
 
     Returns:
@@ -46,6 +47,10 @@ def show(value: object, *, silent: bool) -> object:
     fate = _fate(_caller(sys._getframe(1)))  # noqa: SLF001 - the way to find who called
     if silent and fate is not Fate.USED:
         return None
+    if beside is not None and fate is not Fate.USED:
+        from IPython.display import display  # noqa: PLC0415 - when it is needed
+
+        display(beside)
     if fate is Fate.DROPPED:
         from IPython.display import display  # noqa: PLC0415 - when it is needed
 

@@ -75,21 +75,22 @@ class ModelArts(Magics):
 
         prepare(self.settings(), PREFIX)
         request = parse_line(line, cell=cell)
-        names = self.shell.user_ns
         context = Context(
             self.session,
             self.settings,
             PREFIX,
-            names,
+            self.shell.user_ns,
             enter=self._enter,
             entered=lambda: self._entered,
+            widgets={"countdown": _countdown, "form": _form},
         )
         try:
             value = run(request, context)
         except KeyboardInterrupt:
             raise Interrupted from None
         silent = line.rstrip().endswith(";") and not request.command.free_text
-        return show(value, silent=silent)
+        beside = value.instance if request.command.kernel_only else None
+        return show(value, silent=silent, beside=beside)
 
     def settings(self) -> Settings:
         """The settings as they are now: ``%config`` before the environment."""
@@ -123,6 +124,18 @@ class ModelArts(Magics):
             self._session = None
 
 
+def _countdown() -> object:
+    from modelarts_magics.kernel.countdown_widget import Countdown  # noqa: PLC0415 - heavy
+
+    return Countdown()
+
+
+def _form() -> object:
+    from modelarts_magics.kernel.form import InstanceForm  # noqa: PLC0415 - heavy
+
+    return InstanceForm()
+
+
 def documentation() -> str:
     """The help, for ``%modelarts?``."""
     from modelarts_magics.commands.help import overview  # noqa: PLC0415 - on first use
@@ -132,7 +145,7 @@ def documentation() -> str:
 
 def register(shell: InteractiveShell) -> None:
     """Make ``%modelarts`` known to a shell; once, however often it is called."""
-    if _registered(shell) is not None:
+    if find_magics(shell) is not None:
         return
     magics = ModelArts(shell=shell, parent=shell)
     shell.register_magics(magics)
@@ -147,7 +160,7 @@ def register(shell: InteractiveShell) -> None:
 
 def unregister(shell: InteractiveShell) -> None:
     """Take back all that `register` did."""
-    magics = _registered(shell)
+    magics = find_magics(shell)
     if magics is None:
         return
     magics.close()
@@ -162,7 +175,8 @@ def unregister(shell: InteractiveShell) -> None:
             _forget(shell.display_formatter.formatters[kind], module, name)
 
 
-def _registered(shell: InteractiveShell) -> ModelArts | None:
+def find_magics(shell: InteractiveShell) -> ModelArts | None:
+    """The magics of a shell; None where they are not loaded."""
     found = shell.magics_manager.registry.get("ModelArts")
     return found if isinstance(found, ModelArts) else None
 

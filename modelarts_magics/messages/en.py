@@ -54,13 +54,17 @@ TEXTS = {
     "change.same": "As before. {words}.",
     "change.off": "Auto-stop is off: this run does not stop by itself and is billed until you stop it.",
     "change.idle": "{words}.",
-    "change.next_start.auto-stop": "This run does NOT follow: it still stops {end} ({left:left} left as of {now}). "
+    "change.next_start.auto-stop": "This run does NOT follow: it still stops {end} "
+    "({left:left} left as of {now}). "
     "Saved for the next start: {duration} (was {old}).",
-    "change.next_start.update": "This run does NOT follow: it still stops {end} ({left:left} left as of {now}). "
+    "change.next_start.update": "This run does NOT follow: it still stops {end} "
+    "({left:left} left as of {now}). "
     "Saved for the next start: {duration} (was {old}).",
-    "change.next_start.extend": "This run was NOT extended: it still stops {end} ({left:left} left as of {now}). "
+    "change.next_start.extend": "This run was NOT extended: it still stops {end} "
+    "({left:left} left as of {now}). "
     "Saved for the next start: {duration} (was {old}).",
-    "change.next_start.shorten": "This run was NOT shortened: it still stops {end} ({left:left} left as of {now}). "
+    "change.next_start.shorten": "This run was NOT shortened: it still stops {end} "
+    "({left:left} left as of {now}). "
     "Saved for the next start: {duration} (was {old}).",
     "change.next_start.stopped": "The instance is {status}. "
     "Saved for the next start: {duration} (was {old}).",
@@ -114,6 +118,10 @@ TEXTS = {
     "help.extend.examples": "{prefix} extend\n{prefix} extend 2h30m",
     "help.shorten": "let this run end earlier, by 1 h if nothing else is said",
     "help.shorten.examples": "{prefix} shorten\n{prefix} shorten 30m",
+    "help.countdown": "show a countdown that ticks, with buttons to move the end",
+    "help.countdown.examples": "{prefix} countdown",
+    "help.form": "show a form for the description and auto-stop",
+    "help.form.examples": "{prefix} form",
     "help.stop": "stop the instance itself, after asking",
     "help.stop.examples": "{prefix} stop",
     "help.login": "enter a key or a token, unseen; kept until the kernel ends, a key also with --save",
@@ -214,6 +222,8 @@ TEXTS = {
     "usage.setting.hint": "{usage}; the names are {names}. Keys and tokens: {cmd} login",
     "usage.language": "“{word}” is not a language that ships.",
     "usage.language.hint": "Choose one of: {choices}",
+    "usage.kernel_only": "{command} needs a notebook.",
+    "usage.kernel_only.hint": "In a terminal: {cmd} status",
     "usage.cell": "{command} takes no cell body.",
     "usage.cell.hint": "Only describe does: %%modelarts describe",
     # configuration
@@ -283,6 +293,8 @@ TEXTS = {
     "refuse.lease_not_running.hint": "The console asks for a run time when you start it.",
     "refuse.stopped": "The instance is {status} already.",
     "refuse.stopped.hint": "See the state: {cmd} status",
+    "refuse.changed": "The end changed meanwhile: it is {end} now. Nothing was sent.",
+    "refuse.changed.hint": "Look again, then decide: {cmd} status",
     "refuse.nothing": "Nothing to change was named.",
     "refuse.nothing.hint": "Name a duration, an end, on or off: {cmd} help auto-stop",
     "refuse.no_prompt": "This API does not keep a wish to be reminded.",

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from modelarts_magics.api.signing import authorization, timestamp
 
-VECTORS = json.loads(
-    (Path(__file__).parent / "signatures.json").read_text(encoding="utf-8")
-)["vectors"]
+VECTORS = json.loads((Path(__file__).parent / "signatures.json").read_text(encoding="utf-8"))[
+    "vectors"
+]
 HEADERS = {"Host": "host", "X-Sdk-Date": "20240229T235959Z"}
 
 

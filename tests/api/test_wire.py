@@ -10,7 +10,6 @@ import pytest
 from factories import (
     JSON,
     examples,
-    plain_words,  # noqa: F401 - a fixture for every test here
 )
 from hypothesis import given
 from hypothesis import strategies as st

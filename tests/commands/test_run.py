@@ -60,7 +60,7 @@ def test_a_description_is_set_shown_and_emptied(stage: Stage) -> None:
     stage.namespace["note"] = "  from\na variable  "
     for line, cell, wanted in (
         ("describe 训练 {x} $HOME; 🤖", None, "训练 {x} $HOME; 🤖"),
-        ("describe --replace it's 3/5 & <b>", None, "it’s 3／5 ＆ ＜b＞"),
+        ("describe --replace it's 3/5 & <b>", None, "it’s 3／5 ＆ ＜b＞"),  # noqa: RUF001 - meant
         ("describe", " two\nlines\n", " two\nlines"),
         ("describe --from note", None, "  from\na variable  "),
         ("describe --clear", None, ""),
@@ -245,7 +245,6 @@ def test_it_is_said_before_writing_that_this_cloud_makes_a_run_wait(
     assert stage.magic("extend 1h").effect is Effect.NEXT_START
     assert stage.notices == []
     stage.magic("auto-stop 3h")
-    assert stage.notices == [
-        "This cloud has let a new duration wait for the next start before: this run will probably "
-        "still stop at 2026-11-23 16:40 +08:00."
-    ]
+    (notice,) = stage.notices
+    assert notice.startswith("This cloud has let a new duration wait for the next start before")
+    assert notice.endswith("will probably still stop at 2026-11-23 16:40 +08:00.")

@@ -40,8 +40,8 @@ def known(stage: Stage) -> dict[str, Any]:
         ("describe -- -dash", "describe new"),
         ("describe ' blank around '", "describe new"),
         ("describe $HOME {x} `id` $(id) ; # * ! \\", "describe new"),
-        ("describe 训练；🤖　全角", "describe new"),
-        ("describe --replace \"it's\"", "describe new"),
+        ("describe 训练；🤖\u3000全角", "describe new"),  # noqa: RUF001 - Chinese
+        ('describe --replace "it\'s"', "describe new"),
         ("describe --json", "describe new"),
         ("", "auto-stop 2h"),
         ("", "auto-stop in 3h"),

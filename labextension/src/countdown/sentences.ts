@@ -58,7 +58,7 @@ export const NOTES = {
     '本次运行未能缩短：仍将于 {stop} 停止{left}。{saved}',
   ],
   unconfirmed: [
-    'Sent, but the cloud has not confirmed it. Last known stop: {stop}{left}.',
+    'Sent, but not confirmed by the cloud. Last known stop: {stop}{left}.',
     '已提交，云端尚未确认。已知将于 {stop} 停止{left}。',
   ],
   'at-latest': ['That is the latest stop possible.', '这已是允许的最晚停止时间。'],
@@ -69,10 +69,7 @@ export const NOTES = {
   'no-kernel': ['No kernel is connected. Run the cell again.', '未连接内核，请重新运行该单元格。'],
   'no-permission': ['These credentials may not change auto-stop.', '当前凭证无权修改自动停止。'],
   'not-supported': ['This cannot be changed while it runs.', '运行期间无法修改。'],
-  changed: [
-    'The stop time changed meanwhile; this click was dropped.',
-    '停止时间已变，本次点击未执行。',
-  ],
+  changed: ['The stop time changed meanwhile; click dropped.', '停止时间已变，本次点击未执行。'],
   cancelled: ['Cancelled; nothing was changed.', '已取消，未作任何更改。'],
   'cancel-sent': ['Withdrawn, unless it was just being carried out.', '已撤回，除非恰好正在执行。'],
   'too-late': ['Too late to cancel: it was carried out.', '来不及取消，已执行。'],

@@ -176,7 +176,7 @@ export class CountdownView {
     const start = snapshot.state.run_started_at_ms;
     this.#bar.hidden = !counting || frozen || start === null;
     if (start !== null && stopsAtMs !== null) {
-      const used = ((nowMs - start) / (stopsAtMs - start)) * 100;
+      const used = Math.max((nowMs - start) / (stopsAtMs - start), 0) * 100;
       setAttributes(this.#fill, { style: `width:${used.toFixed(1)}%` });
     }
   }

@@ -8,7 +8,7 @@ function render(context: RenderContext): () => void {
   const widget = new CountdownWidget(context, {
     timers: browserTimers,
     wakeups: browserWakeups(),
-    newId: () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`,
+    newId: () => `${Date.now()}-${Math.random()}`,
   });
   return widget.dispose;
 }

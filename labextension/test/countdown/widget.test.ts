@@ -132,6 +132,11 @@ describe('a running instance', () => {
     expect(words(shown, 'figure')).toBe('1 h');
   });
 
+  it('has an empty bar when the clock is before the start', () => {
+    const shown = show(running(2 * HOUR, { run_started_at_ms: NOW + HOUR }));
+    expect(part(shown, 'fill').style.width).toBe('0.0%');
+  });
+
   it('has no bar without a start', () => {
     expect(part(show(running(HOUR, { run_started_at_ms: null })), 'bar').hidden).toBe(true);
   });

@@ -1,0 +1,97 @@
+"""Clicks on a countdown that the page could not have answered by itself: the kernel asks the cloud.
+
+A click that waited for a busy kernel may have been cancelled meanwhile; its cancellation stands behind it in
+the queue. So a click is done a moment after it arrives, in a thread, and not at all if it was cancelled.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Callable
+
+from modelarts_magics.durations import moment_from_ms, moment_to_ms
+from modelarts_magics.errors import ModelArtsError
+from modelarts_magics.payloads import change_answer, error_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelarts_magics.models import Change
+    from modelarts_magics.session import Session
+
+MOMENT_S = 0.1
+"""Long enough for what stands in the queue of an idle kernel, too short to notice."""
+
+_LOG = logging.getLogger(__name__)
+
+
+def soon(job: Callable[[], None]) -> None:
+    """Do the job in a thread, a moment later."""
+    timer = threading.Timer(MOMENT_S, job)
+    timer.daemon = True
+    timer.start()
+
+
+class Clicks:
+    """Answers the messages of the pages that show one countdown.
+
+    Args:
+        session: Gives the session, when something has to be asked.
+        send: Sends a message to all pages.
+        schedule: Does a job a moment later; for tests, at once.
+    """
+
+    def __init__(
+        self,
+        session: Callable[[], Session],
+        *,
+        send: Callable[[dict[str, Any]], None],
+        schedule: Callable[[Callable[[], None]], None] = soon,
+    ) -> None:
+        self._session = session
+        self._send = send
+        self._schedule = schedule
+        self._waiting: set[str] = set()
+
+    def handle(self, message: Mapping[str, Any]) -> None:
+        """Take one message; what is none of ours is left alone."""
+        kind = message.get("type")
+        if kind == "hello":
+            self._send({"type": "now", "server_now_ms": moment_to_ms(self._session().now())})
+        elif kind == "cancel":
+            self._waiting.discard(str(message.get("id")))
+        elif kind == "request":
+            self._waiting.add(str(message.get("id")))
+            self._schedule(lambda: self._answer(message))
+
+    def _answer(self, message: Mapping[str, Any]) -> None:
+        number = str(message.get("id"))
+        if number not in self._waiting:
+            return
+        self._waiting.discard(number)
+        self._send({"type": "result", "id": number, **self._outcome(message)})
+
+    def _outcome(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return change_answer(self._change(message))
+        except ModelArtsError as error:
+            return error_answer(error)
+        except Exception as error:  # said in the page and logged: in a thread nobody would see it
+            _LOG.exception("a click failed")
+            return {
+                "ok": False,
+                "effect": None,
+                "code": "failed",
+                "values": {},
+                "text": repr(error),
+            }
+
+    def _change(self, message: Mapping[str, Any]) -> Change:
+        session = self._session()
+        by = timedelta(seconds=float(message["seconds"]))
+        seen_end = moment_from_ms(int(message["base_stops_at_ms"]))
+        if message["action"] == "shorten":
+            return session.shorten(by, seen_end=seen_end)
+        return session.extend(by, seen_end=seen_end)

@@ -1,0 +1,106 @@
+"""The countdown as a widget: the page ticks by itself and needs the kernel only for changes.
+
+The traits and messages are those of ``labextension/src/countdown/messages.ts``.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable
+
+import anywidget
+import traitlets
+
+from modelarts_magics.countdown import stop_fact
+from modelarts_magics.durations import moment_to_ms
+from modelarts_magics.kernel.clicks import Clicks, soon
+from modelarts_magics.kernel.here import current_session
+from modelarts_magics.kernel.watch import Watch
+from modelarts_magics.payloads import page_state
+
+if TYPE_CHECKING:
+    from modelarts_magics.models import Instance
+    from modelarts_magics.session import Session
+
+_STATIC = Path(__file__).parent.parent / "static"
+
+
+class Countdown(anywidget.AnyWidget):
+    """How long until this instance stops, with buttons to move the end.
+
+    It ticks in the browser; every view follows every change made anywhere in the kernel, and what other
+    processes of this machine change shows within about a second.
+
+    Args:
+        session: What to show and change; by default the session of the magics, or of the settings.
+        schedule: Does a clicked job a moment later; for tests, at once.
+
+    Raises:
+        ModelArtsError: The cloud could not be asked.
+    """
+
+    _esm = _STATIC / "countdown.js"
+    _css = _STATIC / "countdown.css"
+
+    state = traitlets.Dict().tag(sync=True)
+    as_of_ms = traitlets.Int(0).tag(sync=True)
+    own_id = traitlets.Unicode("").tag(sync=True)
+    terminal_prefix = traitlets.Unicode("").tag(sync=True)
+    language = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(
+        self,
+        session: Session | None = None,
+        *,
+        schedule: Callable[[Callable[[], None]], None] = soon,
+    ) -> None:
+        super().__init__()
+        self._session: Callable[[], Session] = current_session
+        if session is not None:
+            given = session
+            self._session = lambda: given
+        opened = self._session()
+        self.own_id = self.model_id or ""
+        self.terminal_prefix = f"{shlex.quote(sys.executable)} -m modelarts_magics"
+        self.language = opened.settings.get("language") if opened.settings else ""
+        self._clicks = Clicks(self._session, send=self.send, schedule=schedule)
+        self.on_msg(self._receive)
+        self._instance = opened.refresh()
+        self._show(self._instance)
+        self._unsubscribe = opened.subscribe(self._show)
+        self._watch = Watch(self._session)
+        self._watch.start()
+
+    @property
+    def instance(self) -> Instance:
+        """The instance as it is shown."""
+        return self._instance
+
+    def close(self) -> None:
+        """Remove all views, and listen no more."""
+        self._watch.stop()
+        self._unsubscribe()
+        super().close()
+
+    def _show(self, instance: Instance) -> None:
+        self._instance = instance
+        given = self._session().circumstances(instance)
+        with self.hold_sync():
+            self.state = page_state(given)
+            self.as_of_ms = moment_to_ms(instance.observed_at)
+
+    def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        self._clicks.handle(content)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:  # noqa: ANN401 - IPython's hook
+        """The widget, and beside it a line that stays true where there are no widgets."""
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if data is not None:
+            line = str(stop_fact(self._instance))
+            data["text/plain"] = line
+            data["text/html"] = f"<p>{escape(line)}</p>"
+        return bundle

@@ -1,0 +1,130 @@
+"""Fixtures of the kernel half's tests: one IPython, an emulator, and what a person sees of a cell."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Callable
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from stage import Stage, plain_words, surroundings
+from traitlets.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from IPython.core.interactiveshell import ExecutionResult
+
+
+class Notebook:
+    """Runs cells and remembers what they showed.
+
+    Attributes:
+        shell: The IPython behind it.
+    """
+
+    def __init__(self, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+        self.shell = shell
+        self._capsys = capsys
+
+    def run(self, cell: str) -> str:
+        """Run a cell that has to succeed, and return all that it showed."""
+        result, shown = self.attempt(cell)
+        assert result.success, shown
+        return shown
+
+    def attempt(self, cell: str) -> tuple[ExecutionResult, str]:
+        """Run a cell, and return what became of it and all that it showed."""
+        self._capsys.readouterr()
+        result = self.shell.run_cell(cell, store_history=True)
+        out, err = self._capsys.readouterr()
+        assert err == ""
+        return result, out
+
+    def value(self, name: str) -> object:
+        """Return a variable of the person."""
+        return self.shell.user_ns[name]
+
+    def rich(self, value: object) -> dict[str, str]:
+        """Return a value in every form in which IPython would show it."""
+        return self.shell.display_formatter.format(value)[0]
+
+
+@pytest.fixture(scope="session")
+def ipython(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShell]:
+    """Return the one IPython of this process, which keeps nothing on disk."""
+    main = sys.modules["__main__"]
+    config = Config()
+    config.HistoryManager.enabled = False
+    config.InteractiveShell.ipython_dir = str(tmp_path_factory.mktemp("ipython"))
+    config.Completer.use_jedi = False
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance(config=config)
+    sys.modules["__main__"] = main
+    yield shell
+    shell.atexit_operations()
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture(autouse=True)
+def _words() -> Iterator[None]:
+    with plain_words():
+        yield
+
+
+@pytest.fixture
+def make_notebook(
+    ipython: InteractiveShell,
+    capsys: pytest.CaptureFixture[str],
+    make_stage: Callable[..., Stage],
+) -> Iterator[Callable[..., tuple[Notebook, Stage]]]:
+    """Make a notebook, with the extension loaded, at an emulator with options."""
+    ipython.reset(new_session=False)
+    ipython.run_cell("%unload_ext modelarts_magics")  # what a failed test may have left
+    capsys.readouterr()
+    entered = []
+
+    def make(**options: object) -> tuple[Notebook, Stage]:
+        stage = make_stage(**options)
+        entered.append(surroundings(stage.environ))
+        entered[-1].__enter__()
+        notebook = Notebook(ipython, capsys)
+        assert notebook.run("%load_ext modelarts_magics") == ""
+        return notebook, stage
+
+    yield make
+    ipython.run_cell("%unload_ext modelarts_magics")
+    for each in entered:
+        each.__exit__(None, None, None)
+
+
+@pytest.fixture
+def make_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stage]]:
+    """Make stages with options, and close them afterwards."""
+    made: list[Stage] = []
+
+    def make(**options: object) -> Stage:
+        made.append(Stage(tmp_path_factory.mktemp("stage"), **options))
+        return made[-1]
+
+    yield make
+    for stage in made:
+        stage.close()
+
+
+@pytest.fixture
+def bench(make_notebook: Callable[..., tuple[Notebook, Stage]]) -> tuple[Notebook, Stage]:
+    """Return a notebook at an emulator of the seed's edition."""
+    return make_notebook()
+
+
+@pytest.fixture
+def notebook(bench: tuple[Notebook, Stage]) -> Notebook:
+    """Return a notebook at the emulator `stage`."""
+    return bench[0]
+
+
+@pytest.fixture
+def stage(bench: tuple[Notebook, Stage]) -> Stage:
+    """Return the emulator of `notebook`."""
+    return bench[1]
