@@ -90,7 +90,7 @@ def stop_fact(instance: Instance) -> messages.Message:
     stop = instance.auto_stop
     if instance.status.stopped or instance.status.stopping:
         return messages.Message("stop.ended", {"status": instance.status.value})
-    if not stop.enabled:
+    if stop.stated and not stop.enabled:
         return messages.Message("stop.off")
     if not instance.running:
         return messages.Message("stop.not_running", {"status": instance.status.value})

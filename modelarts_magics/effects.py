@@ -48,7 +48,12 @@ def effect_of(
 
 def _accepted(stop: AutoStop, edit: AutoStopEdit) -> bool:
     prompt = edit.prompt is None or stop.prompt == edit.prompt
-    return stop.enabled == edit.enabled and prompt and (stop.mode is edit.mode or not stop.enabled)
+    return (
+        stop.stated
+        and stop.enabled == edit.enabled
+        and prompt
+        and (stop.mode is edit.mode or not stop.enabled)
+    )
 
 
 def _from_now(before: Instance, after: Instance, expected: datetime | None) -> Effect:

@@ -120,6 +120,11 @@ class AutoStop:
     stop_timestamp: datetime | None = None
     remain_time: timedelta | None = field(default=None, compare=False)
 
+    @property
+    def stated(self) -> bool:
+        """Whether the cloud said anything about auto-stop at all."""
+        return self.enabled or self.end_unknown is None
+
 
 @dataclass(frozen=True)
 class DockerParams:

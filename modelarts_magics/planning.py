@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from modelarts_magics.durations import UTC, parse_clock
 from modelarts_magics.errors import DurationError, RefusedError
+from modelarts_magics.messages import Message
 from modelarts_magics.models import AutoStopEdit, CountsFrom, Mode
 
 if TYPE_CHECKING:
-    from modelarts_magics.models import Capabilities, Instance
+    from modelarts_magics.models import AutoStop, Capabilities, Instance
 
 SHORTEST_NOTICE = timedelta(minutes=5)
 """An end closer than this is refused: it would stop the instance under the person's hands."""
@@ -137,13 +138,16 @@ def shift(by: timedelta, given: Circumstances) -> Plan:
     stop = instance.auto_stop
     if not instance.running:
         raise RefusedError("refuse.not_running", status=instance.status.value)
-    if not stop.enabled:
-        raise RefusedError("refuse.off")
-    if stop.mode is Mode.IDLE:
-        raise RefusedError("refuse.idle")
     if stop.stops_at is None:
-        raise RefusedError("refuse.unknown_end")
+        verb = Message("verb.extend" if by > timedelta(0) else "verb.shorten")
+        raise RefusedError(_why_no_end(stop), verb=verb)
     return _end_at(_later(stop.stops_at, by, given), given, stop.prompt)
+
+
+def _why_no_end(stop: AutoStop) -> str:
+    if stop.stated and not stop.enabled:
+        return "refuse.off"
+    return "refuse.idle" if stop.mode is Mode.IDLE else "refuse.unknown_end"
 
 
 def _end_of(wish: Wish, given: Circumstances) -> datetime | None:
@@ -191,7 +195,7 @@ def _keep(given: Circumstances, prompt: bool | None) -> Plan:
     """Everything as it is; only the wish to be reminded may differ."""
     stop = given.instance.auto_stop
     duration = stop.duration if stop.enabled else None
-    if stop.enabled and duration is None:
+    if (stop.enabled and duration is None) or not stop.stated:
         raise RefusedError("refuse.no_duration")
     edit = AutoStopEdit(enabled=stop.enabled, mode=stop.mode, duration=duration, prompt=prompt)
     return Plan(edit, stop.stops_at)

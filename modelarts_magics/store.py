@@ -8,18 +8,19 @@ process exclude those of the others. Where the folder cannot be written everythi
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import sys
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from modelarts_magics.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from modelarts_magics.clock import Clock, Deadline
 
@@ -116,22 +117,25 @@ class Store:
         text = json.dumps(data).encode()  # as ASCII, which can name half of a character too
         draft = self.path.with_suffix(f".{os.urandom(6).hex()}")
         try:
-            with self._create(draft) as handle:
-                handle.write(text)
-                handle.flush()
-                stamp = _stamp_of(os.fstat(handle.fileno()))
+            stamp = self._write(draft, text)
             draft.replace(self.path)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
         return stamp
 
-    def _create(self, draft: Path) -> IO[bytes]:
+    def _write(self, draft: Path, text: bytes) -> tuple[int, int, int]:
         try:
-            return os.fdopen(os.open(draft, _NEW, mode=0o600), "wb")
+            descriptor = os.open(draft, _NEW, mode=0o600)
         except FileNotFoundError:  # the first time
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return os.fdopen(os.open(draft, _NEW, mode=0o600), "wb")
+            descriptor = os.open(draft, _NEW, mode=0o600)
+        try:
+            if os.write(descriptor, text) != len(text):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return _stamp_of(os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:

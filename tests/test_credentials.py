@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -170,7 +169,6 @@ def test_what_no_header_can_carry_is_refused_unseen(
     assert secret not in f"{caught.value} {caught.value.values}"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX's")
 @pytest.mark.parametrize(
     ("mode", "warning"),
     [

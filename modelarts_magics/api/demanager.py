@@ -134,7 +134,7 @@ def _auto_stop_body(edit: AutoStopEdit) -> dict[str, Any]:
 def _auto_stop(fields: Fields | None, *, running: bool, observed_at: datetime) -> AutoStop:
     """Table 11; where the two statements of the end disagree, it is not known."""
     if fields is None:
-        return AutoStop(enabled=False)
+        return AutoStop(enabled=False, end_unknown=EndUnknown.MISSING)
     enabled = bool(fields.boolean("enable"))
     stamp = fields.moment("stop_timestamp")
     remain = fields.span("remain_time", unit=SECOND)

@@ -189,7 +189,7 @@ class Transport:
             self._learn_skew(reply)
             if abs(self.skew - before) > LARGEST_SKEW:
                 reply = self._send(method, path, query, content, credential, deadline)
-        if reply.status == HTTPStatus.UNAUTHORIZED and self._renew(credential):
+        if _refuses_credential(reply) and self._renew(credential):
             credential = self._credential()
             reply = self._send(method, path, query, content, credential, deadline)
         self._learn_skew(reply)
@@ -346,6 +346,12 @@ def _encoded(body: dict[str, Any]) -> bytes:
         return json.dumps(body, ensure_ascii=False).encode()
     except UnicodeEncodeError:  # half of a character, in a stored description: carried as it came
         return json.dumps(body).encode()
+
+
+def _refuses_credential(reply: Reply) -> bool:
+    """Whether it is the credential that was refused, as a rotated key is, not what was asked for."""
+    rotated = reply.status == HTTPStatus.FORBIDDEN and b"ModelArts.0206" in reply.content
+    return rotated or reply.status == HTTPStatus.UNAUTHORIZED
 
 
 def _garbled(error: ModelArtsError) -> bool:

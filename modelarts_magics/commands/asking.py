@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 SHOWN_VARIABLES = 5
 
 
+_CANNOT_ASK = (EOFError, NotImplementedError)
+"""What asking raises where nobody can answer: no terminal, or a kernel whose front end takes no input."""
+
+
 def ask(question: str) -> str:
     """Ask a question; a kernel puts its own `input` in place while a cell runs."""
     return input(question)
@@ -39,34 +43,42 @@ def ask_secret(question: str) -> str:
 
 def login(request: Request, context: Context) -> Text:
     """Ask for a key or a token, unseen; keep it in memory, or save a key in the vendor's file."""
-    source = "login"
+    if request.words:  # a key typed here would stand in the history: it is not repeated
+        raise UsageError("usage.secret", command=request.command.name)
+    if context.enter is None and not request.has("--save"):
+        raise RefusedError("login.needs_save")
+    try:
+        found = _ask_for_credential(request, context)
+    except _CANNOT_ASK:
+        raise RefusedError("login.cannot_ask") from None
+    return _keep(found, request, context)
+
+
+def _ask_for_credential(request: Request, context: Context) -> Found:
     ak = context.ask_secret(text("login.ask.ak"))
-    if ak.strip():
-        sk = context.ask_secret(text("login.ask.sk"))
-        key = access_key(
-            ak, sk, context.ask_secret(text("login.ask.security_token")), source=source
-        )
-    else:
-        return _login_by_token(request, context)
+    if not ak.strip():
+        return _ask_for_token(request, context)
+    sk = context.ask_secret(text("login.ask.sk"))
+    security_token = context.ask_secret(text("login.ask.security_token"))
+    key = access_key(ak, sk, security_token, source="login")
     if key is None:
         raise RefusedError("login.nothing")
-    return _keep(Found(key, source), request, context)
+    return Found(key, "login")
 
 
-def _login_by_token(request: Request, context: Context) -> Text:
+def _ask_for_token(request: Request, context: Context) -> Found:
     if request.has("--save"):
         raise RefusedError("login.token_not_saved")
     token = context.ask_secret(text("login.ask.token")).strip()
     if not token:
         raise RefusedError("login.nothing")
-    return _keep(Found(Token(checked(token, "login")), "login"), request, context)
+    return Found(Token(checked(token, "login")), "login")
 
 
 def _keep(found: Found, request: Request, context: Context) -> Text:
-    if not request.has("--save"):
-        if context.enter is None:
-            raise RefusedError("login.needs_save")
+    if context.enter is not None:
         context.enter(found)
+    if not request.has("--save"):
         return Text(text("login.kept"))
     path = Chain().file
     if isinstance(found.credential, AccessKey):
@@ -124,17 +136,21 @@ def confirm_stop(request: Request, context: Context, instance: Instance) -> None
     """Ask whether to stop the instance, naming what would be lost as far as that is known.
 
     Raises:
-        RefusedError: The answer is anything but yes.
+        RefusedError: The answer is anything but yes, or nobody can be asked.
     """
-    if request.has("--yes"):
-        return
+    if request.has("--yes") or instance.status.stopped or instance.status.stopping:
+        return  # what does not run is refused without a question
     question = text(
         "stop.question",
         name=instance.name or instance.id,
         words=stop_fact(instance),
         variables=_variables(context.namespace),
     )
-    if context.ask(question).strip().lower() not in ("y", "yes", "是"):
+    try:
+        answer = context.ask(question)
+    except _CANNOT_ASK:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes", "是"):
         raise RefusedError("stop.declined")
 
 

@@ -132,6 +132,8 @@ def _warnings(change: Change, after: Instance) -> list[Message]:
 
 
 def _setting(stop: AutoStop) -> str:
+    if not stop.stated:
+        return text("set.unknown")
     if not stop.enabled:
         return text("set.off")
     if stop.mode is Mode.IDLE:

@@ -11,6 +11,8 @@ from modelarts_magics.models import CountsFrom, Effect, Mode
 from modelarts_magics.planning import SHORTEST_NOTICE
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from modelarts_magics.models import AutoStop, Capabilities, Change, Instance
 
 _UNTYPABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -31,11 +33,17 @@ def undo(change: Change) -> str:
 def _old_end(old: AutoStop, after: Instance, able: Capabilities) -> str:
     """Where a duration counts from now, only an end that is still far enough can be set again."""
     if old.mode is Mode.IDLE and old.enabled:
-        return "auto-stop idle"
+        return "" if after.auto_stop.mode is Mode.IDLE else "auto-stop idle"
     if old.stops_at is None or old.stops_at == after.auto_stop.stops_at:
         return ""
-    possible = old.stops_at - after.observed_at > able.shortest
-    return f"auto-stop at {when(old.stops_at)}" if possible else ""
+    possible = old.stops_at - after.observed_at > able.shortest + SHORTEST_NOTICE  # time to type it
+    return f"auto-stop at {_typed(old.stops_at)}" if possible else ""
+
+
+def _typed(end: datetime) -> str:
+    """A moment to the second, as the command takes it."""
+    minute, _, offset = when(end).rpartition(" ")
+    return f"{minute}:{end:%S} {offset}" if end.second else f"{minute} {offset}"
 
 
 def _describe(old: str, new: str) -> str:

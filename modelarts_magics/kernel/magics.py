@@ -148,8 +148,7 @@ def register(shell: InteractiveShell) -> None:
     if find_magics(shell) is not None:
         return
     magics = ModelArts(shell=shell, parent=shell)
-    shell.register_magics(magics)
-    shell.configurables.append(magics)
+    shell.register_magics(magics)  # `Magics` has put itself among the shell's configurables
     ModelArts.modelarts.getdoc = documentation  # IPython asks for it before __doc__
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(match_command)

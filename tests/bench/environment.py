@@ -35,7 +35,7 @@ def prepared() -> Path:
     if not (folder / "made").exists():
         FOLDER.mkdir(parents=True, exist_ok=True)
         (FOLDER / ".gitignore").write_text("*\n")
-        print("setting up an environment for the figures, once", flush=True)
+        sys.stderr.write("setting up an environment for the figures, once\n")
         venv.EnvBuilder(with_pip=True, clear=True).create(folder)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, *wanted], check=True)  # noqa: S603 - our own list
@@ -51,7 +51,12 @@ def isolated(home: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.upper().startswith(_FOREIGN) and not _PROXIES.fullmatch(name)
     }
-    return {**kept, "HOME": str(home), "USERPROFILE": str(home), "IPYTHONDIR": str(home / "ipython")}
+    return {
+        **kept,
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "IPYTHONDIR": str(home / "ipython"),
+    }
 
 
 def _own_requirements() -> list[str]:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 IMPORT_ROUNDS = 40
 STATUS_ROUNDS = 9
-LIBRARY = "import modelarts_magics as m; i = m.connect().refresh(); print(i.status.value, i.auto_stop)"
+LIBRARY = (
+    "import modelarts_magics as m; i = m.connect().refresh(); print(i.status.value, i.auto_stop)"
+)
 VENDOR = """
 import sys
 from huaweicloudsdkcore.auth.credentials import BasicCredentials

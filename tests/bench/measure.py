@@ -6,7 +6,7 @@ import gc
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING, Callable, Optional
+from typing import TYPE_CHECKING, Callable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,10 +30,10 @@ class Figure:
 
     name: str
     ours: float
-    other: Optional[float] = None
+    other: float | None = None
     against: str = ""
-    most: Optional[float] = None
-    most_ratio: Optional[float] = None
+    most: float | None = None
+    most_ratio: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -93,6 +93,6 @@ def _row(figure: Figure) -> tuple[str, str, str, str, str, str]:
 
 
 def _shown(seconds: float) -> str:
-    if seconds < 1e-3:  # noqa: PLR2004 - below a millisecond
+    if seconds < 1e-3:
         return f"{seconds * 1e6:.0f} us"
     return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"

@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from calls import Desk
     from measure import Figure
 
 INSIDE = "--inside"
 """Said by the first part to the second."""
+MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it get random names
+"""Linux's file system in memory; elsewhere, or where it is not writable, the disk has to do."""
 GROUPS = ("interpreters", "kernels", "calls", "signing")
 
 
@@ -31,17 +34,22 @@ def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     if not options.inside:
         return _start_inside(arguments)
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home, _server() as endpoint:
+    with _folder() as disk, _folder(MEMORY) as memory, _server() as endpoint:
+        import calls  # noqa: PLC0415 - only inside can it be imported
+
+        desk = calls.Desk(endpoint, memory=memory, disk=disk)
         if options.profile:
-            _profile(endpoint, Path(home))
+            calls.profile(desk)
             return 0
-        return _measure(options.group or GROUPS, endpoint, Path(home))
+        return _measure(options.group or GROUPS, endpoint, desk)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the figures of tests/bench/README.md.")
     parser.add_argument("group", nargs="*", help=f"measure only these: {', '.join(GROUPS)}")
-    parser.add_argument("--profile", action="store_true", help="show where a refresh spends its time")
+    parser.add_argument(
+        "--profile", action="store_true", help="show where a refresh spends its time"
+    )
     parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     for group in set(options.group) - set(GROUPS):
@@ -53,25 +61,25 @@ def _start_inside(arguments: Sequence[str]) -> int:
     from environment import isolated, prepared  # noqa: PLC0415 - not needed inside
 
     python = str(prepared())
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+    with _folder() as home:
         return subprocess.run(  # noqa: S603 - our own program
-            [python, __file__, INSIDE, *arguments], env=isolated(Path(home)), check=False
+            [python, __file__, INSIDE, *arguments], env=isolated(home), check=False
         ).returncode
 
 
-def _measure(groups: Sequence[str], endpoint: str, home: Path) -> int:
+def _measure(groups: Sequence[str], endpoint: str, desk: Desk) -> int:
     from measure import table  # noqa: PLC0415 - after the choice of environment
 
     begun = perf_counter()
-    figures = [figure for group in groups for figure in _figures(group, endpoint, home)]
+    figures = [figure for group in groups for figure in _figures(group, endpoint, desk)]
     missed = sum(figure.verdict == "MISSED" for figure in figures)
-    print(table(figures))
-    print(f"\nmedians of one run, {perf_counter() - begun:.0f} s; {missed} targets missed")
+    seconds = perf_counter() - begun
+    sys.stdout.write(f"{table(figures)}\n\nmedians of one run, {seconds:.0f} s; missed: {missed}\n")
     return 1 if missed else 0
 
 
-def _figures(group: str, endpoint: str, home: Path) -> list[Figure]:
-    print(f"measuring: {group}", file=sys.stderr, flush=True)
+def _figures(group: str, endpoint: str, desk: Desk) -> list[Figure]:
+    sys.stderr.write(f"measuring: {group}\n")
     import calls  # noqa: PLC0415 - only inside can it be imported
     import interpreters  # noqa: PLC0415
     import kernels  # noqa: PLC0415
@@ -83,14 +91,16 @@ def _figures(group: str, endpoint: str, home: Path) -> list[Figure]:
     if group == "kernels":
         return kernels.figures({**environ, **interpreters.variables(endpoint)})
     if group == "calls":
-        return calls.figures(calls.Desk(endpoint, folder=home))
+        return calls.figures(desk)
     return signatures.figures()
 
 
-def _profile(endpoint: str, home: Path) -> None:
-    import calls  # noqa: PLC0415 - only inside can it be imported
-
-    calls.profile(calls.Desk(endpoint, folder=home))
+@contextmanager
+def _folder(parent: Path | None = None) -> Iterator[Path]:
+    """Give an empty folder, in the one that is named if that is there."""
+    place = parent if parent and os.access(parent, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        yield Path(folder)
 
 
 @contextmanager

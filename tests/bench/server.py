@@ -17,6 +17,7 @@ from typing import Any
 HOST = "127.0.0.1"
 STEADY = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
 CHANGING = "changing"
+NAME = "bench-instance"
 PROJECT = "0123456789abcdef0123456789abcdef"
 _RUN_S = 3600
 _BEGUN = int(time.time())
@@ -27,7 +28,7 @@ def demanager(number: int) -> dict[str, Any]:
     left = _BEGUN + _RUN_S - int(time.time())
     return {
         "id": STEADY,
-        "name": "bench-instance",
+        "name": NAME,
         "description": f"training run {number:09d}",
         "status": "RUNNING",
         "creation_timestamp": f"{_BEGUN * 1000 - 86_400_000}",
@@ -72,7 +73,7 @@ def notebooks(number: int) -> dict[str, Any]:
     begun_ms = _BEGUN * 1000
     return {
         "id": STEADY,
-        "name": "bench-instance",
+        "name": NAME,
         "description": f"training run {number:09d}",
         "status": "RUNNING",
         "actions": ["SSH"],
@@ -173,7 +174,8 @@ async def serve() -> None:
     loop = asyncio.get_running_loop()
     answers = Answers()
     server = await loop.create_server(lambda: Connection(answers), HOST, 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 from typing import TYPE_CHECKING, Callable
 
@@ -62,6 +63,7 @@ def ipython(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShe
     shell = InteractiveShell.instance(config=config)
     sys.modules["__main__"] = main
     yield shell
+    atexit.unregister(shell.atexit_operations)
     shell.atexit_operations()
     InteractiveShell.clear_instance()
 
@@ -79,8 +81,10 @@ def make_notebook(
     make_stage: Callable[..., Stage],
 ) -> Iterator[Callable[..., tuple[Notebook, Stage]]]:
     """Make a notebook, with the extension loaded, at an emulator with options."""
-    ipython.reset(new_session=False)
+    for name in set(ipython.user_ns) - set(ipython.user_ns_hidden):
+        del ipython.user_ns[name]
     ipython.run_cell("%unload_ext modelarts_magics")  # what a failed test may have left
+    ipython.config.pop("ModelArts", None)
     capsys.readouterr()
     entered = []
 

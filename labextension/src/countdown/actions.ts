@@ -237,15 +237,9 @@ export class Actions {
     const route = this.#options.ask(request);
     if (route === null) {
       this.#settle(this.#plain('bad', 'no-kernel'));
-    } else {
-      this.#tookBy(request.id, route);
-    }
-  }
-
-  /** Unless it was answered already, note who is to answer. */
-  #tookBy(id: string, route: Route): void {
-    if (this.#sent?.id === id) {
-      this.#sent = { ...this.#sent, route };
+    } else if (this.flight !== null) {
+      // Otherwise it was answered within the call.
+      this.#sent = { ...this.flight, route };
     }
   }
 

@@ -76,7 +76,6 @@ export class CountdownView {
   readonly #minus = button('button', 'minus');
   readonly #plus = button('button', 'plus');
   readonly #input = part('input', 'input', {
-    autocomplete: 'off',
     placeholder: '2h30m',
     'data-lm-suppress-shortcuts': 'true',
   });
@@ -123,7 +122,7 @@ export class CountdownView {
     const counting = isCounting(reading.phase);
     setAttributes(this.root, {
       lang: words('locale'),
-      'aria-label': `${words('title')} ${name}`.trim(),
+      'aria-label': words('title'),
       'data-phase': frozen ? 'frozen' : reading.phase,
       'data-counting': String(counting),
     });

@@ -1,0 +1,258 @@
+"""What a person gets from the package index: built as for a release, installed where nothing else is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from modelarts_magics.emulator.local import LocalEmulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+MINORS = ("3.9", "3.10", "3.11", "3.12", "3.13")
+MADE_BY_A_BUILD = ("static", "labextension")
+"""Folders of the package that git does not know; who builds them asserts what is in them."""
+NOT_IN_A_KERNEL = ("jupyter_server", "jupyterlab", "jsonschema", "nbformat", "tornado")
+
+KERNEL_HALF = """
+import json
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell.instance()
+
+
+def run(cell):
+    done = shell.run_cell(cell)
+    done.raise_error()
+    return done.result
+
+
+run("%load_ext modelarts_magics")
+cold = sorted({"httpx", "ipywidgets", "anywidget"} & set(sys.modules))
+before = run("%modelarts status --json")
+described = run("%modelarts describe from a wheel")
+extended = run("%modelarts extend 30m --json")
+refused = shell.run_cell("%modelarts describe a/b").error_in_exec
+completed = shell.complete(None, "%modelarts ext", 14)[1]
+run("%unload_ext modelarts_magics")
+import modelarts_magics
+from modelarts_magics.commands.views import as_text
+
+print()
+print(json.dumps({
+    "version": list(sys.version_info[:2]),
+    "home": modelarts_magics.__file__,
+    "cold": cold,
+    "before": before["auto_stop"]["stops_at"],
+    "described": as_text(described),
+    "after": extended["after"]["auto_stop"]["stops_at"],
+    "effect": extended["effect"],
+    "refused": str(refused),
+    "completed": completed,
+    "left": "modelarts" in shell.magics_manager.magics["line"],
+}))
+"""
+
+
+class Built(NamedTuple):
+    """The two files of a release."""
+
+    wheel: Path
+    sdist: Path
+
+
+class Environment:
+    """An environment with the wheel, made from a Python of this machine."""
+
+    def __init__(self, folder: Path, *, python: str, wheel: Path) -> None:
+        self.folder = folder
+        windows = os.name == "nt"
+        self.python = folder / ("Scripts/python.exe" if windows else "bin/python")
+        self.program = folder / (
+            "Scripts/modelarts-magics.exe" if windows else "bin/modelarts-magics"
+        )
+        _uv("venv", "--python", python, str(folder))
+        _uv("pip", "install", "--python", str(self.python), str(wheel))
+
+    def run(
+        self, *command: str | Path, emulator: LocalEmulator | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command far from the source tree, with nothing of this process's environment."""
+        own = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "IPYTHONDIR": str(self.folder / "ipython"),
+            "PYTHONUTF8": "1",
+        }
+        where = emulator.environment() if emulator else {}
+        return subprocess.run(  # noqa: S603 - our own program
+            [str(word) for word in command],
+            capture_output=True,
+            encoding="utf-8",
+            env={**own, **where},
+            cwd=self.folder,
+            check=False,
+            timeout=60,
+        )
+
+    def magics(
+        self, *arguments: str, emulator: LocalEmulator | None = None
+    ) -> tuple[int, str, str]:
+        """Run `python -m modelarts_magics` and return status, output, errors."""
+        done = self.run(self.python, "-m", "modelarts_magics", *arguments, emulator=emulator)
+        return done.returncode, done.stdout, done.stderr
+
+
+def _uv(*arguments: str) -> None:
+    command = [sys.executable, "-m", "uv", "--quiet", "--no-progress", "--no-config", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - fixed words
+    assert done.returncode == 0, done.stderr
+
+
+def _interpreters() -> dict[str, str]:
+    """Every CPython from 3.9 to 3.13 on this machine, by its minor version."""
+    folders = [Path(folder) for folder in os.get_exec_path()]
+    for home in ("~/.pyenv/versions", "~/.local/share/uv/python"):
+        folders += sorted(Path(home).expanduser().glob("*/bin"))
+    found = {"{}.{}".format(*sys.version_info): sys.executable}
+    for minor in MINORS:
+        for folder in folders:
+            path = folder / f"python{minor}"
+            if minor not in found and path.exists() and _is_cpython(path, minor):
+                found[minor] = str(path)
+    return {minor: found[minor] for minor in MINORS if minor in found}
+
+
+def _is_cpython(path: Path, minor: str) -> bool:
+    """Whether it runs and is what its name says; a version manager's stand-in may be neither."""
+    asked = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
+    done = subprocess.run([str(path), "-c", asked], capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
+    return done.stdout.split() == ["cpython", minor]
+
+
+INTERPRETERS = _interpreters()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Build the source archive, and the wheel from it, as for a release."""
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - fixed words
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Built(next(folder.glob("*.whl")), next(folder.glob("*.tar.gz")))
+
+
+@pytest.fixture(scope="module")
+def empty(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """Install the wheel where nothing else is."""
+    folder = tmp_path_factory.mktemp("empty") / "venv"
+    return Environment(folder, python=sys.executable, wheel=built.wheel)
+
+
+@pytest.fixture
+def emulator() -> Iterator[LocalEmulator]:
+    """Serve an instance with 40 minutes left."""
+    with LocalEmulator() as made:
+        yield made
+
+
+def test_the_wheel_has_the_package_and_nothing_else(built: Built) -> None:
+    """Every module, the marker of types, the notebooks, the licence; no test, no cache."""
+    with zipfile.ZipFile(built.wheel) as archive:
+        names = {PurePosixPath(name) for name in archive.namelist()}
+    package = ROOT / "modelarts_magics"
+    ours = [*package.rglob("*.py"), package / "py.typed", *(ROOT / "notebooks").glob("*.ipynb")]
+    expected = {PurePosixPath(path.relative_to(ROOT).as_posix()) for path in ours}
+    expected = {
+        "modelarts_magics" / path if path.parts[0] == "notebooks" else path for path in expected
+    }
+    packaged = {name for name in names if name.parts[0] == "modelarts_magics"}
+    assert {name for name in packaged if name.parts[1] not in MADE_BY_A_BUILD} == expected
+    about = {str(PurePosixPath(*name.parts[1:])) for name in names - packaged}
+    assert about == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
+
+
+def test_the_source_archive_has_what_a_build_and_a_test_need(built: Built) -> None:
+    """Sources, tests, notebooks, Makefile and texts; nothing that was installed or made."""
+    with tarfile.open(built.sdist) as archive:
+        names = {PurePosixPath(*PurePosixPath(name).parts[1:]) for name in archive.getnames()}
+    texts = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile")
+    inside = ("modelarts_magics/py.typed", "notebooks/01-quickstart.ipynb", "tests/test_wheel.py")
+    for name in (*texts, *inside):
+        assert PurePosixPath(name) in names
+    parts = {part for name in names for part in name.parts}
+    assert not parts & {"node_modules", "__pycache__", ".venv", ".cache", ".demo", ".hypothesis"}
+
+
+def test_the_terminal_does_the_main_job(empty: Environment, emulator: LocalEmulator) -> None:
+    """See, describe, extend, by both names of the program; the package is the installed one."""
+    assert empty.run(empty.program, emulator=emulator).stdout.startswith("demo-notebook · RUNNING")
+    status, out, err = empty.magics("describe", "from a wheel", emulator=emulator)
+    assert (status, err) == (0, "")
+    assert "Description saved: “from a wheel”" in out
+    status, out, err = empty.magics("extend", "30m", "--json", emulator=emulator)
+    assert (status, err) == (0, "")
+    changed = json.loads(out)
+    assert changed["effect"] == "now"
+    seen = emulator.state()["instances"][0]
+    assert seen["description"] == "from a wheel"
+    assert changed["after"]["auto_stop"]["duration_s"] == seen["duration_s"] == 1.5 * 3600
+    assert empty.magics("describe", "a/b", emulator=emulator)[0] == 1
+    assert empty.magics("statsu", emulator=emulator)[0] == 2
+
+
+def test_nothing_of_a_server_comes_with_it(empty: Environment) -> None:
+    """The base install stays light: no server, no schema checker, no front end."""
+    asked = "import importlib.util as u, sys; print(*(n for n in sys.argv[1:] if u.find_spec(n)))"
+    done = empty.run(empty.python, "-c", asked, *NOT_IN_A_KERNEL, "httpx", "IPython", "anywidget")
+    assert done.stdout.split() == ["httpx", "IPython", "anywidget"]
+
+
+@pytest.mark.parametrize("program", ["emulator", "demo"])
+def test_a_missing_extra_is_one_line_with_what_to_do(empty: Environment, program: str) -> None:
+    """The line can be copied as it is; the exit status says that it failed."""
+    status, out, err = empty.magics(program)
+    assert (status, out) == (1, "")
+    assert len(err.splitlines()) == 1
+    assert "pip install 'modelarts-magics[demo]'" in err
+
+
+def test_a_python_to_try_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    """At least one; which ones is said, so that a log shows what was covered."""
+    with capsys.disabled():
+        sys.stdout.write(f"\nkernel half on CPython {', '.join(INTERPRETERS)}\n")
+    assert INTERPRETERS
+
+
+@pytest.mark.parametrize("minor", INTERPRETERS)
+def test_the_kernel_half_works(
+    built: Built, emulator: LocalEmulator, tmp_path: Path, minor: str
+) -> None:
+    """Load, see, describe, extend, a refusal, completion, unload, in plain IPython on each Python."""
+    environment = Environment(tmp_path / "venv", python=INTERPRETERS[minor], wheel=built.wheel)
+    done = environment.run(environment.python, "-c", KERNEL_HALF, emulator=emulator)
+    assert done.returncode == 0, done.stdout + done.stderr
+    seen = json.loads(done.stdout.splitlines()[-1])
+    assert ".".join(map(str, seen["version"])) == minor
+    assert Path(seen["home"]).is_relative_to(environment.folder)
+    assert seen["cold"] == []
+    assert "Description saved: “from a wheel”" in seen["described"]
+    assert seen["effect"] == "now"
+    assert seen["before"] < seen["after"]
+    assert "add --replace" in seen["refused"]
+    assert "extend" in seen["completed"]
+    assert seen["left"] is False
+    shutil.rmtree(environment.folder)  # five of them are 200 MB
