@@ -63,7 +63,7 @@ def count(status: Status, auto_stop: AutoStop, now: datetime) -> Countdown:
         return Countdown(Phase.STOPPING, _OVER)
     if status.stopped:
         return Countdown(Phase.STOPPED)
-    if not auto_stop.enabled:
+    if auto_stop.stated and not auto_stop.enabled:
         return Countdown(Phase.OFF)
     if not status.running:
         return Countdown(Phase.UNKNOWN)

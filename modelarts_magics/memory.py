@@ -11,7 +11,7 @@ from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.countdown import GRACE
 from modelarts_magics.effects import ON_TIME, SAME
 from modelarts_magics.errors import BadAnswerError
-from modelarts_magics.models import Change, CountsFrom, Effect, Instance
+from modelarts_magics.models import Change, CountsFrom, Effect, Instance, Mode
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -96,7 +96,7 @@ class Memory:
         if change.after is None or change.effect is Effect.UNCONFIRMED:
             return
         edit = change.edit.auto_stop
-        if not self._able.kept and edit and edit.duration:
+        if not self._able.kept and edit and edit.duration and edit.mode is Mode.TIMING:
             seconds = edit.duration.total_seconds()
             self._save({**self._store.load(), "last_duration_s": seconds}, change.after)
         if not _telling(change):

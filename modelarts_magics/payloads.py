@@ -36,7 +36,7 @@ def page_state(given: Circumstances) -> dict[str, Any]:
     return {
         "stops_at_ms": _ms(stop.stops_at),
         "status": instance.status.value,
-        "enabled": stop.enabled,
+        "enabled": stop.enabled if stop.stated else None,
         "mode": stop.mode.value if stop.enabled else None,
         "api": instance.api,
         "run_started_at_ms": _ms(given.started_at or stop.counts_from),

@@ -114,7 +114,7 @@ def plan(wish: Wish, given: Circumstances) -> Plan:
     if wish.duration is not None:
         return _of_duration(wish.duration, given, prompt)
     if wish.enabled:
-        return _of_duration(given.usual_duration, given, prompt)
+        return _on(given, prompt)
     return _keep(given, prompt)
 
 
@@ -189,6 +189,14 @@ def _idle(given: Circumstances, prompt: bool | None) -> Plan:
         raise RefusedError("refuse.no_idle")
     duration = given.capabilities.shortest
     return Plan(AutoStopEdit(enabled=True, mode=Mode.IDLE, duration=duration, prompt=prompt))
+
+
+def _on(given: Circumstances, prompt: bool | None) -> Plan:
+    """With the usual duration; where none is kept, that would move the end of a run that has one."""
+    stop = given.instance.auto_stop
+    if stop.stops_at is not None and not given.capabilities.kept:
+        raise RefusedError("refuse.on", end=stop.stops_at)
+    return _of_duration(given.usual_duration, given, prompt)
 
 
 def _keep(given: Circumstances, prompt: bool | None) -> Plan:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from modelarts_magics import description as descriptions
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from modelarts_magics.config import Settings
     from modelarts_magics.memory import Memory
     from modelarts_magics.models import Capabilities
+
+T = TypeVar("T")
 
 WRITE_SHARE = 0.6
 """The part of the total time-out that a write may use, so that some is left to read back."""
@@ -257,7 +259,7 @@ class Session:
         """Write; return the failure that leaves the outcome open, raise one that does not."""
         share = Deadline(max(0.1, min(deadline.left, self._total * WRITE_SHARE)), clock=self._clock)
         try:
-            self._backend.write(change.before, change.edit, deadline=share)
+            _without_frames(lambda: self._backend.write(change.before, change.edit, deadline=share))
         except (ServerError, BadAnswerError) as error:
             return error
         except UnreachableError as error:
@@ -301,7 +303,7 @@ class Session:
         )
 
     def _read(self, deadline: Deadline) -> Instance:
-        instance = self._backend.read(deadline=deadline)
+        instance = _without_frames(lambda: self._backend.read(deadline=deadline))
         self._memory.remember(instance)
         return instance
 
@@ -322,6 +324,14 @@ def _positive(by: timedelta | str) -> timedelta:
     if duration <= timedelta(0):
         raise InputError("duration.not_positive", text=str(by))
     return duration
+
+
+def _without_frames(call: Callable[[], T]) -> T:
+    """Make the call; an error forgets its frames, whose variables hold credentials and raw answers."""
+    try:
+        return call()
+    except ModelArtsError as error:
+        raise error.with_traceback(None) from None
 
 
 def _facts(change: Change) -> dict[str, Any]:

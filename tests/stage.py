@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from html.parser import HTMLParser
@@ -72,6 +73,14 @@ class Stage:
         """Return the instance as the emulator itself sees it."""
         wanted = self.emulator.instance_id
         return next(one for one in self.emulator.state()["instances"] if one["id"] == wanted)
+
+    def wait_for_a_request(self) -> None:
+        """Wait until somebody has asked the emulator something."""
+        patience, pause = 500, threading.Event()
+        while not self.emulator.requests and patience:
+            pause.wait(0.02)
+            patience -= 1
+        assert self.emulator.requests
 
     def close(self) -> None:
         """Close the connections and stop the emulator."""

@@ -207,7 +207,6 @@ def test_the_clouds_own_secrets_are_dropped_at_the_door(
     assert MARK not in repr(Token(TOKEN)) + repr(AccessKey("ACCESS", SECRET_KEY, SECURITY_TOKEN))
 
 
-@pytest.mark.parametrize("api", ["demanager", "auto"])
 @pytest.mark.parametrize(
     "environ",
     [
@@ -219,15 +218,12 @@ def test_the_clouds_own_secrets_are_dropped_at_the_door(
     ],
 )
 def test_a_credential_that_cannot_be_sent_is_not_shown(
-    environ: dict[str, str],
-    api: str,
-    opened: Callable[..., Session],
-    caplog: pytest.LogCaptureFixture,
+    environ: dict[str, str], opened: Callable[..., Session], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Neither in the message nor among the variables of the traceback."""
     http = httpx.MockTransport(lambda _: httpx.Response(200))
     with pytest.raises(ConfigurationError) as caught:
-        opened({**ELSEWHERE, **environ, "MODELARTS_API": api}, http=http).refresh()
+        opened({**ELSEWHERE, **environ}, http=http).refresh()
     error = caught.value.with_traceback(_inside(caught.value))
     assert MARK not in spoken(error) + verbose(error) + logged(caplog)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from modelarts_magics.errors import BadAnswerError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import httpx
 
     from modelarts_magics.clock import Deadline
@@ -91,10 +93,9 @@ class Exchange:
         """
         response = carrier.handle_request(self._request)
         try:
-            self._check_encoding(response)
             pieces: list[bytes] = []
             size = 0
-            for piece in response.iter_bytes():
+            for piece in self._pieces(response):
                 pieces.append(piece)
                 size += len(piece)
                 if size > MAX_ANSWER_BYTES:
@@ -104,10 +105,15 @@ class Exchange:
         finally:
             response.close()
 
-    def _check_encoding(self, response: httpx.Response) -> None:
-        """Refuse what is packed more than once: each packing multiplies the size by up to 1000."""
-        if "," in response.headers.get("Content-Encoding", ""):
+    def _pieces(self, response: httpx.Response) -> Iterable[bytes]:
+        """The body, unpacked if it is packed; what is not takes the short way.
+
+        What is packed more than once is refused: each packing multiplies the size by up to 1000.
+        """
+        packing = response.headers.get("Content-Encoding", "")
+        if "," in packing:
             raise BadAnswerError("answer.not_json", host=self._request.headers["Host"])
+        return response.iter_bytes() if packing else cast("Iterable[bytes]", response.stream)
 
     def _check_time(self) -> None:
         if self._called_off or self._deadline.left <= 0:

@@ -270,9 +270,10 @@ class Transport:
         return Answer(reply.json(self._host), self.now(), "X-Emulator" in reply.headers)
 
     def _learn_skew(self, reply: Reply) -> None:
-        if reply.date is None:
+        date = reply.date
+        if date is None:
             return
-        skew = reply.date + timedelta(milliseconds=500) - self._clock.now()
+        skew = date + timedelta(milliseconds=500) - self._clock.now()
         self.skew = skew if abs(skew) > NEGLIGIBLE_SKEW else timedelta(0)
 
     def _carrier(self) -> httpx.BaseTransport:

@@ -101,8 +101,10 @@ def span(duration: timedelta) -> str:
         (seconds // 60 % 60, "unit.min"),
         (seconds % 60, "unit.s"),
     )
-    words = [text(unit, n=number) for number, unit in parts if number]
-    return " ".join(words) or text("unit.s", n=0)
+    named = [(number, unit) for number, unit in parts if number] or [(0, "unit.s")]
+    if len(named) == 1 and named[0][1] == "unit.min":
+        return text("unit.min_only", n=named[0][0])  # a word of its own in Chinese
+    return " ".join(text(unit, n=number) for number, unit in named)
 
 
 def argument(duration: timedelta) -> str:

@@ -115,7 +115,7 @@ export class Actions {
     if (blocked !== null || stopsAtMs === null) {
       return blocked ?? 'unknown';
     }
-    return this.#current === 'waiting' ? 'busy' : this.#atBound(seconds, stopsAtMs);
+    return this.#current === 'waiting' ? 'click-waits' : this.#atBound(seconds, stopsAtMs);
   }
 
   /** One click, by so many seconds (negative: sooner). */

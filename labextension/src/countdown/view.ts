@@ -225,7 +225,7 @@ export class CountdownView {
       return;
     }
     const { route, command } = waiting;
-    const wait = words(route === 'kernel' ? 'busy' : 'slow');
+    const wait = words(route === 'kernel' ? 'click-waits' : 'slow');
     setText(this.#waitText, wait + (command ? words('terminal') : ''));
     setText(this.#command, command);
     setText(this.#cancel, words('cancel'));
@@ -239,7 +239,8 @@ export class CountdownView {
   #showNote({ words, note, nowMs, reading }: ViewState): void {
     const text = note === null ? '' : noteText(words, note, nowMs, reading.remainingS);
     // Pressed although it is blocked: the reason is there already, saying it once is enough.
-    setText(this.#note, text === this.#reason.textContent ? '' : text);
+    const twice = text === this.#reason.textContent || text === this.#figure.textContent;
+    setText(this.#note, twice ? '' : text);
     setAttributes(this.#note, { 'data-tone': note?.tone ?? null });
     if (note !== this.#noted && note !== null) {
       this.announce(text);

@@ -2,7 +2,7 @@
 
 import type { Note } from './actions';
 import { durationParts, isCounting, type Reading } from './phase';
-import { type Code, SENTENCES } from './sentences';
+import { type Code, NOTES, SENTENCES } from './sentences';
 
 /** Says a code in one language, with values put into the places of the sentence. */
 export type Words = (code: Code, values?: Readonly<Record<string, string | number>>) => string;
@@ -94,21 +94,22 @@ export function noteText(
     left: remainingS === null ? '' : words('left', { left: span(remainingS) }),
     saved: saved ? words('saved', { to: span(durationS), from: span(previousDurationS) }) : '',
   };
-  const said = note.codes.filter(hasWords).filter((code) => code !== 'failed');
-  const sentences = said.map((code) => words(code, values)).join(' ');
+  const said = note.codes.map(find).filter((code) => code && code !== 'failed');
+  const sentences = said.map((code) => words(code ?? 'failed', values)).join(' ');
   // A Chinese full stop brings its own space.
   return sentences.replace(/。 /g, '。') || note.text || words('failed');
 }
 
-/** Whether there are words for a code that came over the wire. */
-export function hasWords(code: string): code is Code {
-  return Object.keys(SENTENCES).includes(code);
+/** The sentence of a code from the wire or of a phase; no other word of ours may be meant by it. */
+function find(code: string): Code | undefined {
+  const known = (table: object, name: string): name is Code => Object.hasOwn(table, name);
+  const phase = `is-${code}`;
+  return known(NOTES, code) ? code : known(SENTENCES, phase) ? phase : undefined;
 }
 
 /** The sentence for a reason code, else the phase of that name, else that the time is unknown. */
 export function reasonText(words: Words, code: string): string {
-  const found = [code, `is-${code}`].find(hasWords);
-  return words(found ?? 'is-unknown');
+  return words(find(code) ?? 'is-unknown');
 }
 
 const DURATION = /^([-+]?)(?:([\d.]+)(?:h|小时|:))?(?:(\d+)(?:m|min|分|分钟)?)?$/i;

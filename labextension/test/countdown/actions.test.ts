@@ -275,7 +275,7 @@ describe('a click that waits', () => {
     expect(actions.stage).toBe('waiting');
     expect(actions.flight).toMatchObject({ route: 'kernel', seconds: 3600 });
     expect(actions.shownStopMs).toBe(STOP);
-    expect(actions.blocked(3600)).toBe('busy');
+    expect(actions.blocked(3600)).toBe('click-waits');
   });
 
   it('is carried out when the answer comes at last', () => {

@@ -179,6 +179,8 @@ describe('an instance with nothing to extend', () => {
       expect(button(shown, does).title).toBe(reason || figure);
     }
     press(shown, 'plus');
+    expect(words(shown, 'note')).toBe('');
+    expect(words(shown, 'status')).toBe(reason || figure);
     shown.timers.advance(COLLECT_MS);
     expect(shown.model.requests).toEqual([]);
   });

@@ -6,7 +6,6 @@ import {
   clockTime,
   commandDuration,
   durationLabel,
-  hasWords,
   moment,
   noteText,
   parseDuration,
@@ -116,7 +115,10 @@ describe('sentences', () => {
     expect(noteText(en, note(['failed'], { text: 'It broke.' }), NOW, null)).toBe('It broke.');
     expect(noteText(en, note(['teapot']), NOW, null)).toBe(en('failed'));
     expect(reasonText(en, 'teapot')).toBe(en('is-unknown'));
-    expect(hasWords('toString')).toBe(false);
+    for (const code of ['toString', 'plus', 'left', 's']) {
+      expect(noteText(en, note([code], { text: 'Own.' }), NOW, null)).toBe('Own.');
+    }
+    expect(noteText(en, note(['stopping']), NOW, null)).toBe('Stopping');
   });
 });
 

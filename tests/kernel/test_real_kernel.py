@@ -1,0 +1,123 @@
+"""A real kernel, as a front end sees it: MIME bundles, the status of a cell, and an interrupt."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jupyter_client.manager import KernelManager
+from stage import OURS, Page, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PATIENCE_S = 30
+
+
+class Front:
+    """A front end that runs cells and collects what the kernel sends about them."""
+
+    def __init__(self, stage: Stage) -> None:
+        plain = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        self.stage = stage
+        self.manager = KernelManager(kernel_name="python3")
+        self.manager.start_kernel(
+            env={**plain, **stage.environ, "IPYTHONDIR": stage.environ["HOME"]}
+        )
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=PATIENCE_S)
+
+    def run(self, cell: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Run a cell; return the kernel's reply and what it published."""
+        return self.finish(self.client.execute(cell))
+
+    def finish(self, request: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Wait for the end of a cell; return the kernel's reply and what it published."""
+        published = []
+        while True:
+            message = self.client.get_iopub_msg(timeout=PATIENCE_S)
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            published.append(message)
+            if message["content"].get("execution_state") == "idle":
+                break
+        reply = self.client.get_shell_msg(timeout=PATIENCE_S)
+        wanted = ("stream", "display_data", "execute_result", "error")
+        return reply["content"], [one for one in published if one["msg_type"] in wanted]
+
+    def close(self) -> None:
+        """End the kernel."""
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+        self.manager.cleanup_resources()
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    """Return a front end whose kernel has the extension loaded."""
+    stage = Stage(tmp_path_factory.mktemp("kernel"))
+    front = Front(stage)
+    reply, published = front.run("%load_ext modelarts_magics")
+    assert (reply["status"], published) == ("ok", [])
+    yield front
+    front.close()
+    stage.close()
+
+
+@pytest.mark.parametrize("line", ["", "status --all", "extend 1h", "describe new", "doctor"])
+def test_a_value_comes_in_html_and_in_text(front: Front, line: str) -> None:
+    """As the result of the cell."""
+    reply, (result,) = front.run(f"%modelarts {line}")
+    assert (reply["status"], result["msg_type"]) == ("ok", "execute_result")
+    data = result["content"]["data"]
+    assert set(data) == {"text/plain", "text/html"}
+    assert Page(data["text/html"]).text
+    assert front.stage.emulator.auth_token not in str(data)
+
+
+def test_a_command_in_the_middle_is_shown_where_it_stands(front: Front) -> None:
+    """Before what comes after it."""
+    _, published = front.run("%modelarts\nprint('after')")
+    assert [one["msg_type"] for one in published] == ["display_data", "stream"]
+    assert "text/html" in published[0]["content"]["data"]
+
+
+@pytest.mark.parametrize("line", ["nonsense", "auto-stop 90", "describe a/b", "extend 48h"])
+def test_an_error_is_an_error_without_a_traceback(front: Front, line: str) -> None:
+    """What runs after it in "run all" is not run, and what is shown is one line and one hint."""
+    reply, (error,) = front.run(f"%modelarts {line}")
+    assert reply["status"] == "error"
+    assert error["msg_type"] == "error"
+    assert len(error["content"]["traceback"]) == 2
+    assert error["content"]["traceback"] == error["content"]["evalue"].splitlines()
+
+
+def test_a_semicolon_is_silence(front: Front) -> None:
+    """No result at all."""
+    reply, published = front.run("%modelarts status;")
+    assert (reply["status"], published) == ("ok", [])
+
+
+def test_an_interrupt_ends_a_command_at_once(front: Front) -> None:
+    """While the cloud takes its time; one line, and the kernel goes on."""
+    front.stage.emulator.clear_requests()
+    front.stage.emulator.fault("delay", arg=20, times=1)
+    request = front.client.execute("%modelarts")
+    front.stage.wait_for_a_request()
+    front.manager.interrupt_kernel()
+    reply, (error,) = front.finish(request)
+    assert reply["status"] == "error"
+    assert error["content"]["traceback"] == [
+        "Interrupted. A change may have been sent: %modelarts status"
+    ]
+    reply, _ = front.run("%modelarts")
+    assert reply["status"] == "ok"
+
+
+def test_the_help_is_found_by_an_inspection(front: Front) -> None:
+    """As Shift-Tab asks for it."""
+    front.client.inspect("%modelarts", 10)
+    data = front.client.get_shell_msg(timeout=PATIENCE_S)["content"]["data"]
+    assert "%modelarts auto-stop  show or set auto-stop" in data["text/plain"]

@@ -1,0 +1,236 @@
+"""The same words in a terminal: exit status, streams, hints to copy, and a clean Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Callable
+
+import pytest
+from stage import OURS, Stage, plain_words, surroundings
+
+from modelarts_magics.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+SELF = f"{shlex.quote(sys.executable)} -m modelarts_magics"
+Terminal = Callable[..., "tuple[int, str, str]"]
+
+
+@pytest.fixture
+def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+    """Make stages with options, each for a terminal of its own; close them afterwards."""
+    made: list[Stage] = []
+
+    def make(**options: object) -> Stage:
+        made.append(Stage(tmp_path / str(len(made)), **options))
+        return made[-1]
+
+    with plain_words():
+        yield make
+    for stage in made:
+        stage.close()
+
+
+@pytest.fixture
+def stage(make_stage: Callable[..., Stage]) -> Stage:
+    """Return a stage of the seed's edition."""
+    return make_stage()
+
+
+@pytest.fixture
+def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """Return what runs a command in a terminal of this process: its status, output and errors."""
+
+    def run(stage: Stage, *arguments: str) -> tuple[int, str, str]:
+        with surroundings(stage.environ):
+            status = main(arguments)
+        return (status, *capsys.readouterr())
+
+    return run
+
+
+def started(stage: Stage, arguments: Sequence[str], **environ: str) -> subprocess.Popen[str]:
+    """Start a terminal's command as a process in which warnings are errors."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    return subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-W", "error", "-m", "modelarts_magics", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**plain, **stage.environ, **environ},
+    )
+
+
+@pytest.mark.parametrize(
+    ("edition", "arguments", "status", "words"),
+    [
+        ("2019", "", 0, "demo-notebook · RUNNING"),
+        ("2019", "status --all", 0, "workspace.id"),
+        ("2019", "extend 1h", 0, "Extended."),
+        ("2019", "describe two words", 0, "“two words”"),
+        ("2019", "describe", 0, "Demo instance of the local emulator"),
+        ("2019", "auto-stop off", 0, "Auto-stop is off"),
+        ("2019", "doctor", 0, "cloud"),
+        ("2019", "help", 0, f"{SELF} extend "),
+        ("2019", "-h", 0, "See and change"),
+        ("2019", "extend --help", 0, f"{SELF} extend [DURATION]"),
+        ("2021", "extend 1h", 3, "This run was NOT extended"),
+        ("2021", "auto-stop 2h", 3, "This run does NOT follow"),
+        ("2021", "describe new", 0, "Description saved"),
+        ("2021", "auto-stop off", 0, "Auto-stop is off"),
+    ],
+)
+def test_what_went_well_is_on_the_output(  # noqa: PLR0913 - a row of the table
+    make_stage: Callable[..., Stage],
+    terminal: Terminal,
+    edition: str,
+    arguments: str,
+    status: int,
+    words: str,
+) -> None:
+    """Status 0 in effect, 3 saved but not as asked; nothing on the error stream."""
+    code, out, err = terminal(make_stage(edition=edition), *arguments.split())
+    assert (code, err) == (status, "")
+    assert words in out
+    assert "%modelarts" not in out.replace("%%modelarts", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [("extend --json", 0), ("describe --json new", 0), ("status --json", 0)],
+)
+def test_json_is_the_whole_output(
+    stage: Stage, terminal: Terminal, arguments: str, status: int
+) -> None:
+    """For another program to read."""
+    code, out, err = terminal(stage, *arguments.split())
+    assert (code, err) == (status, "")
+    assert json.loads(out)
+
+
+def test_json_has_the_same_status(make_stage: Callable[..., Stage], terminal: Terminal) -> None:
+    """3 where it waits for the next start; what is said before a write is not in the way."""
+    stage = make_stage(edition="2021")
+    assert terminal(stage, "extend", "--json")[0] == 3
+    code, out, err = terminal(stage, "extend", "2h", "--json")
+    assert (code, json.loads(out)["effect"]) == (3, "next-start")
+    assert "probably still stop at" in err
+
+
+def test_unconfirmed_is_3(stage: Stage, terminal: Terminal) -> None:
+    """The cloud did not say that it holds."""
+    stage.emulator.fault("ignored", methods=["PUT"])
+    code, out, err = terminal(stage, "describe", "new")
+    assert (code, err) == (3, "")
+    assert out.startswith("NOT confirmed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["nonsense"], 2, "There is no command"),
+        (["stats"], 2, "Did you mean “status”?"),
+        (["--json"], 2, "There is no command"),
+        (["extend", "--jsn"], 2, "Did you mean “--json”?"),
+        (["auto-stop", "in"], 2, "in needs DURATION."),
+        (["describe", "--clear", "text"], 2, "exclude each other"),
+        (["status", "now"], 2, "cannot use “now”"),
+        (["help", "nonsense"], 2, "There is no command"),
+        (["auto-stop", "90"], 1, "has no unit"),
+        (["describe", "a/b"], 1, "at position 2"),
+        (["describe", "--from", "x"], 1, "variable named x"),
+        (["auto-stop", "48h"], 1, "outside what this API takes"),
+        (["shorten"], 1, "is past"),
+    ],
+)
+def test_what_went_wrong_is_on_the_error_stream(
+    stage: Stage, terminal: Terminal, arguments: list[str], status: int, words: str
+) -> None:
+    """One line and one hint: 2 for the words of a command, else 1."""
+    before = stage.shown()
+    code, out, err = terminal(stage, *arguments)
+    assert (code, out) == (status, "")
+    assert words in err
+    assert err.count("\n") == 2
+    assert "%modelarts" not in err
+    assert stage.shown() == before
+
+
+@pytest.mark.parametrize("fault", ["401", "403", "404", "html", "redirect"])
+def test_a_failing_cloud_is_1(stage: Stage, terminal: Terminal, fault: str) -> None:
+    """With a hint that can be copied, and no secret."""
+    stage.emulator.fault(fault)
+    code, out, err = terminal(stage)
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 2
+    assert stage.emulator.auth_token not in err
+
+
+def test_a_hint_can_be_copied(stage: Stage, terminal: Terminal) -> None:
+    """It has the whole command of this Python, wherever that is."""
+    _, out, _ = terminal(stage, "describe", "new")
+    undo = next(line for line in out.splitlines() if line.startswith("Undo: "))
+    assert undo == f"Undo: {SELF} describe 'Demo instance of the local emulator'"
+    assert f"{SELF} auto-stop in 2h" in terminal(stage, "shorten")[2]
+
+
+def test_a_broken_settings_file_speaks_as_a_terminal(stage: Stage, terminal: Terminal) -> None:
+    """And is one line and one hint."""
+    home = stage.environ["HOME"]
+    os.makedirs(home, exist_ok=True)  # noqa: PTH103 - a text is at hand
+    with open(f"{home}/.modelarts-magics.ini", "w", encoding="utf-8") as handle:  # noqa: PTH123
+        handle.write("no section\n")
+    code, out, err = terminal(stage)
+    assert (code, out) == (1, "")
+    assert ".modelarts-magics.ini" in err
+    assert "%modelarts" not in err
+
+
+@pytest.mark.parametrize("program", ["emulator", "demo"])
+def test_programs_have_a_help_of_their_own(
+    program: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are handed what follows their name."""
+    with pytest.raises(SystemExit) as caught:
+        main([program, "--help"])
+    assert caught.value.code == 0
+    assert f"{program} [" in capsys.readouterr().out
+
+
+def test_as_a_module_in_a_process_of_its_own(stage: Stage) -> None:
+    """No warning, no connection left open, and the status is the process's."""
+    process = started(stage, ["auto-stop", "in", "2h"])
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    assert "2 h 20 min a run (was 1 h)" in out
+    process = started(stage, ["stauts"])
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (2, "")
+    assert f"{SELF} help" in err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_that_lacks_characters_shows_their_codes(stage: Stage, encoding: str) -> None:
+    """Instead of failing behind a change that was made."""
+    process = started(stage, ["describe", "训练 🤖"], PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "")
+    assert "\\u8bad\\u7ec3 \\U0001f916" in out
+
+
+def test_ctrl_c_is_one_line(stage: Stage) -> None:
+    """And status 1, at once, while the cloud takes its time."""
+    stage.emulator.fault("delay", arg=20)
+    process = started(stage, ["status"])
+    stage.wait_for_a_request()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=5)
+    assert (process.returncode, out) == (1, "")
+    assert err == f"Interrupted. A change may have been sent: {SELF} status\n"
