@@ -56,15 +56,17 @@ def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
     return run
 
 
-def started(stage: Stage, arguments: Sequence[str], **environ: str) -> subprocess.Popen[str]:
+def started(
+    stage: Stage, arguments: Sequence[str], encoding: str = "utf-8"
+) -> subprocess.Popen[str]:
     """Start a terminal's command as a process in which warnings are errors."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
     return subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-W", "error", "-m", "modelarts_magics", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-        env={**plain, **stage.environ, **environ},
+        encoding=encoding,
+        env={**plain, **stage.environ, "PYTHONIOENCODING": encoding},
     )
 
 
@@ -219,7 +221,7 @@ def test_as_a_module_in_a_process_of_its_own(stage: Stage) -> None:
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_a_terminal_that_lacks_characters_shows_their_codes(stage: Stage, encoding: str) -> None:
     """Instead of failing behind a change that was made."""
-    process = started(stage, ["describe", "训练 🤖"], PYTHONIOENCODING=encoding, PYTHONUTF8="0")
+    process = started(stage, ["describe", "训练 🤖"], encoding)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
     assert "\\u8bad\\u7ec3 \\U0001f916" in out
