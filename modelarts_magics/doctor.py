@@ -155,6 +155,7 @@ def _credentials(chain: Chain) -> Iterator[Finding]:
             found = link.look()
         except ModelArtsError as error:
             yield Finding("credentials", Level.PROBLEM, error.message, error.hint)
+            used = True  # a request stops here, too
             continue
         if found is None:
             yield Finding("credentials", Level.INFO, text("doctor.nothing", place=link.name))
@@ -190,7 +191,8 @@ def _cloud(opened: Session | ModelArtsError, clock: Clock) -> Iterator[Finding]:
         skew = session.skew
         session.close()
     took_ms = round((clock.monotonic() - began) * 1000)
-    words = text("doctor.answered", name=instance.name, status=instance.status.value, ms=took_ms)
+    name, status = " ".join(instance.name.split()), instance.status.value
+    words = text("doctor.answered", name=name, status=status, ms=took_ms)
     yield Finding("cloud", Level.OK, words)
     yield from _end(instance)
     yield _clock(skew)
@@ -201,7 +203,8 @@ def _end(instance: Instance) -> Iterator[Finding]:
     if unknown is None:
         return
     stop = instance.auto_stop
-    values = {"stamp": stop.stop_timestamp or "—", "remain": stop.remain_time or "—"}
+    remain = "—" if stop.remain_time is None else stop.remain_time
+    values = {"stamp": stop.stop_timestamp or "—", "remain": remain}
     words = text(f"doctor.end.{unknown.value}", **values)
     yield Finding("auto-stop", Level.PROBLEM, words, text("doctor.end.hint"))
 

@@ -169,6 +169,7 @@ def test_what_went_wrong_is_on_the_error_stream(
 def test_a_failing_cloud_is_1(stage: Stage, terminal: Terminal, fault: str) -> None:
     """With a hint that can be copied, and no secret."""
     stage.emulator.fault(fault)
+    stage.environ["MODELARTS_TOTAL_TIMEOUT"] = "0.5"
     code, out, err = terminal(stage)
     assert (code, out) == (1, "")
     assert err.count("\n") == 2

@@ -128,7 +128,6 @@ def test_without_anything_everything_is_named(patient: Patient) -> None:
         ("MODELARTS_READ_TIMEOUT", "-1", "read_timeout"),
         ("MODELARTS_TOTAL_TIMEOUT", "nan", "total_timeout"),
         ("MODELARTS_AUTH_TOKEN", f"{MARK} with a space", "credentials"),
-        ("MODELARTS_STATE_DIR", "~nobody-of-that-name/x", "store"),
         ("MODELARTS_STATE_DIR", __file__, "store"),
         ("MODELARTS_STATE_DIR", f"{__file__}/folder", "store"),
     ],
@@ -147,6 +146,15 @@ def test_every_setting_has_a_line_when_it_is_set(patient: Patient) -> None:
         patient.environ.setdefault(f"MODELARTS_{name.upper()}", "1")
     patient.environ["MODELARTS_REGION"] = "cn-north-4"
     assert {each.about for each in patient.report().findings} >= set(NAMES)
+
+
+def test_a_credential_that_cannot_be_used_hides_the_later_ones(patient: Patient) -> None:
+    """A command stops there, too; so neither “none was found” nor “used” would be true."""
+    patient.environ.update(patient.stage.emulator.environment(auth="keys"))
+    patient.environ["MODELARTS_AUTH_TOKEN"] = "not\tone"
+    assert "cannot be sent" in patient.problem("credentials").words
+    found = [each for each in patient.report().findings if "AccessKey" in each.words]
+    assert [each.level for each in found] == [Level.INFO]
 
 
 def test_half_a_key_is_named(patient: Patient) -> None:
@@ -186,24 +194,22 @@ def test_a_credentials_file_that_others_can_read_is_a_problem(patient: Patient) 
     path.write_text(f"[basic]\nak = ACCESSKEYID12345\nsk = {MARK}\n")
     path.chmod(0o644)
     patient.environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(path)
-    assert f"chmod 600 {path}" in patient.problem("credentials").hint or "chmod" in (
-        patient.problem("credentials").hint
-    )
+    assert "chmod 600" in patient.problem("credentials").hint
 
 
 def test_a_credential_that_an_earlier_one_hides_is_told(patient: Patient) -> None:
     """It is no problem, but it explains many."""
     patient.environ.update(patient.stage.emulator.environment(auth="keys"))
     words = [each.words for each in patient.report().findings if each.about == "credentials"]
-    assert words[0] == "Token(…) from MODELARTS_AUTH_TOKEN"
-    assert words[1].endswith("not used: an earlier place wins")
+    assert "Token(…) from MODELARTS_AUTH_TOKEN" in words
+    assert [each for each in words if each.endswith("not used: an earlier place wins")]
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("MODELARTS_AUTH_TOKEN", f"{MARK}{MARK}", "401"),
-        ("MODELARTS_PROJECT_ID", "0" * 32, ""),
+        ("MODELARTS_AUTH_TOKEN", f"{MARK}{MARK}", "token"),
+        ("MODELARTS_PROJECT_ID", "0" * 32, "project id does not match"),
         ("MODELARTS_INSTANCE_ID", "0" * 32, "No such instance"),
         ("MODELARTS_ENDPOINT", "http://127.0.0.1:9", "Cannot connect"),
     ],
@@ -214,7 +220,7 @@ def test_what_the_cloud_does_not_accept(
     """Its own words for it, and what to check."""
     patient.environ[name] = value
     patient.environ["MODELARTS_TOTAL_TIMEOUT"] = "2"
-    assert words in patient.problem("cloud").words or words == "401"
+    assert words in patient.problem("cloud").words
 
 
 @pytest.mark.parametrize(
@@ -284,6 +290,7 @@ def test_an_end_that_cannot_be_believed_is_a_problem(
 def test_an_end_that_has_passed_is_a_problem(patient: Patient) -> None:
     """The instance runs all the same."""
     patient.stage.emulator.set_instance(runs_down=False)
+    patient.stage.emulator.fault("no-remain-time")
     patient.stage.emulator.advance(timedelta(hours=2))
     assert "2026-11-23 16:40 +08:00) has passed" in patient.problem("auto-stop").words
 

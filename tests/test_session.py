@@ -48,7 +48,7 @@ MINUTE = timedelta(minutes=1)
 ILLEGAL = 'a/b & <c> "q"'
 KEPT = ("enable", "duration_s", "prompt", "stops_at", "status", "running_since")
 
-DESCRIPTIONS = [
+DESCRIPTIONS = ["plain", None, "实验 ☕ 👩‍🔬", "two\nlines\t", ILLEGAL, "half \ud83d"]
     "plain",
     "",
     None,

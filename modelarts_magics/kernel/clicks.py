@@ -61,10 +61,15 @@ class Clicks:
         if kind == "hello":
             self._send({"type": "now", "server_now_ms": moment_to_ms(self._session().now())})
         elif kind == "cancel":
-            self._waiting.discard(str(message.get("id")))
+            self._cancel(str(message.get("id")))
         elif kind == "request":
             self._waiting.add(str(message.get("id")))
             self._schedule(lambda: self._answer(message))
+
+    def _cancel(self, number: str) -> None:
+        if number in self._waiting:
+            self._waiting.discard(number)
+            self._send({"type": "result", "id": number, **_not_done("cancelled")})
 
     def _answer(self, message: Mapping[str, Any]) -> None:
         number = str(message.get("id"))
@@ -80,13 +85,7 @@ class Clicks:
             return error_answer(error)
         except Exception as error:  # said in the page and logged: in a thread nobody would see it
             _LOG.exception("a click failed")
-            return {
-                "ok": False,
-                "effect": None,
-                "code": "failed",
-                "values": {},
-                "text": repr(error),
-            }
+            return _not_done("failed", type(error).__name__)
 
     def _change(self, message: Mapping[str, Any]) -> Change:
         session = self._session()
@@ -95,3 +94,7 @@ class Clicks:
         if message["action"] == "shorten":
             return session.shorten(by, seen_end=seen_end)
         return session.extend(by, seen_end=seen_end)
+
+
+def _not_done(code: str, text: str = "") -> dict[str, Any]:
+    return {"ok": False, "effect": None, "code": code, "values": {}, "text": text}

@@ -147,3 +147,27 @@ def _described(old: str, new: str) -> Change:
 
     before, after = (instance(description=text) for text in (old, new))
     return Change(before, after, Effect.NOW, Edit(description=new), SEED, "describe")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["describe new", "extend", "extend 90m", "shorten 1h", "auto-stop 10h", "auto-stop at 23:00"],
+)
+def test_on_the_current_api_the_old_end_is_set_again(
+    make_stage: Callable[..., Stage], line: str
+) -> None:
+    """A duration counts from now there, so only an end can be gone back to."""
+    stage = make_stage(api="notebooks", minutes_left=300)
+    was = {name: stage.shown()[name] for name in ("description", "stops_at")}
+    change = stage.magic(line)
+    assert {name: stage.shown()[name] for name in was} != was
+    stage.clock.advance(timedelta(minutes=10))
+    stage.terminal(shlex.split(undo(change)))
+    assert {name: stage.shown()[name] for name in was} == was
+
+
+def test_on_the_current_api_an_end_that_is_near_cannot_be_set_again(
+    make_stage: Callable[..., Stage],
+) -> None:
+    """Its shortest lease is an hour."""
+    assert undo(make_stage(api="notebooks", minutes_left=40).magic("extend 2h")) == ""
