@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -63,8 +64,16 @@ def _command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
     finally:
         for each in opened:
             each.close()
-    print(as_text(value), file=out)
+    _print(as_text(value), out)
     return _status(value)
+
+
+def _print(words: str, out: TextIO) -> None:
+    """Print to a reader that may have seen enough, as ``head`` has after a few lines."""
+    try:
+        print(words, file=out, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # for what is flushed at the end
 
 
 def _status(value: object) -> int:

@@ -24,6 +24,7 @@ from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from modelarts_magics.keys import Found
     from modelarts_magics.models import Instance
@@ -108,10 +109,11 @@ def examine(
         settings = opened.settings or settings
     except ModelArtsError as error:
         opened = error
+    before = [*_settings(settings), *_credentials(Chain(environ, entered=entered))]
+    told = {each.words for each in before}
     findings = [
-        *_settings(settings),
-        *_credentials(Chain(environ, entered=entered)),
-        *_cloud(opened, clock),
+        *before,
+        *_cloud(opened, clock, told=told),
         *_time_zone(settings, clock),
         *_store(settings),
         *_installation(),
@@ -176,7 +178,12 @@ def _found(found: Found, *, used: bool) -> Finding:
     return Finding("credentials", Level.INFO if used else Level.OK, words)
 
 
-def _cloud(opened: Session | ModelArtsError, clock: Clock) -> Iterator[Finding]:
+def _cloud(
+    opened: Session | ModelArtsError, clock: Clock, *, told: AbstractSet[str]
+) -> Iterator[Finding]:
+    if isinstance(opened, ModelArtsError) and opened.message in told:
+        yield Finding("cloud", Level.INFO, text("doctor.not_asked"))
+        return
     if isinstance(opened, ModelArtsError):
         yield Finding("cloud", Level.PROBLEM, opened.message, opened.hint)
         return

@@ -193,9 +193,9 @@ def _idle(given: Circumstances, prompt: bool | None) -> Plan:
 
 def _on(given: Circumstances, prompt: bool | None) -> Plan:
     """With the usual duration; where none is kept, that would move the end of a run that has one."""
-    stop = given.instance.auto_stop
-    if stop.stops_at is not None and not given.capabilities.kept:
-        raise RefusedError("refuse.on", end=stop.stops_at)
+    end = given.instance.auto_stop.stops_at
+    if given.instance.running and end is not None and not given.capabilities.kept:
+        raise RefusedError("refuse.on", end=end)
     return _of_duration(given.usual_duration, given, prompt)
 
 

@@ -228,6 +228,17 @@ def test_a_terminal_that_lacks_characters_shows_their_codes(stage: Stage, encodi
     assert "\\u8bad\\u7ec3 \\U0001f916" in out
 
 
+def test_a_reader_that_has_seen_enough_is_no_error(stage: Stage) -> None:
+    """As `head`: the change was made, and its status is the process's."""
+    process = started(stage, ["extend"])
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert (process.stderr.read(), process.wait(timeout=30)) == ("", 0)
+    process.stderr.close()
+    assert stage.shown()["duration_s"] == 7200
+
+
 def test_ctrl_c_is_one_line(stage: Stage) -> None:
     """And status 1, at once, while the cloud takes its time."""
     stage.emulator.fault("delay", arg=20)

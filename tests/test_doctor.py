@@ -108,8 +108,9 @@ def test_without_anything_everything_is_named(patient: Patient) -> None:
     """And nothing is asked."""
     home = patient.environ["HOME"]
     patient.environ = {"HOME": home}
-    about = {each.about for each in patient.report().problems}
-    assert {"endpoint", "instance_id", "credentials", "cloud"} <= about
+    about = [each.about for each in patient.report().problems]
+    assert about == ["endpoint", "instance_id", "credentials"]
+    assert patient.finding("cloud").words.startswith("not asked")
     assert patient.stage.emulator.requests == []
 
 

@@ -185,13 +185,14 @@ def test_a_fault_is_survived(
 ) -> None:
     """In every place where it can strike; and the same session works when it is over."""
     name, arg = case
-    session = connected()
-    for how in (OF_A_READ if action == "refresh" else OF_A_WRITE).values():
+    for scene, how in (OF_A_READ if action == "refresh" else OF_A_WRITE).items():
         prepare(emulator)
         emulator.fault(name, arg=arg, **how)
+        session = connected(state=scene)
         play(action, session, truth, at_most=5)
-    emulator.clear_faults()
-    check_instance(session.refresh(), truth())
+        emulator.clear_faults()
+        check_instance(session.refresh(), truth())
+        session.close()
 
 
 @pytest.mark.parametrize("how", [OF_A_WRITE["the write, once"], ALWAYS], ids=["write", "always"])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
 from modelarts_magics.identity import Candidate, candidates
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ONE = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
 TWO = "16fd2706-8baf-433b-82eb-8c7fada847da"

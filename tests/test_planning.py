@@ -199,7 +199,7 @@ def test_a_duration_that_is_not_kept_needs_a_run(wish: Wish, status: Status) -> 
 
 def test_a_lease_takes_the_last_known_run_time_and_not_its_own() -> None:
     """What a lease shows counts from its last renewal: it is no run time that somebody chose."""
-    given_ = circumstances(stop_in(HOUR, duration=9 * HOUR), able=LEASE, last=3 * HOUR)
+    given_ = circumstances(stop_in(None, duration=9 * HOUR), able=LEASE, last=3 * HOUR)
     assert plan(Wish(enabled=True), given_).edit.duration == 3 * HOUR
 
 

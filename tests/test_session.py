@@ -49,15 +49,6 @@ ILLEGAL = 'a/b & <c> "q"'
 KEPT = ("enable", "duration_s", "prompt", "stops_at", "status", "running_since")
 
 DESCRIPTIONS = ["plain", None, "实验 ☕ 👩‍🔬", "two\nlines\t", ILLEGAL, "half \ud83d"]
-    "plain",
-    "",
-    None,
-    "实验 ☕ 👩‍🔬",
-    "two\nlines\t",
-    "x" * 512,
-    ILLEGAL,
-    "half \ud83d",
-]
 STOPS: dict[str, dict[str, Any]] = {
     "on": {},
     "on, no reminder": {"auto_stop": {"prompt": False}},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +11,9 @@ from modelarts_magics import settings_file
 from modelarts_magics.config import Settings
 from modelarts_magics.doctor import Level, examine
 from modelarts_magics.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 VALUES = {
     "endpoint": "https://modelarts.example.com",

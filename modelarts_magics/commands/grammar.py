@@ -38,6 +38,11 @@ class Command:
     free_text: bool = False
     kernel_only: bool = False
 
+    @property
+    def synopsis(self) -> str:
+        """Its word and what may follow."""
+        return f"{self.name} {self.usage}".rstrip()
+
     def option(self, name: str) -> Option | None:
         """The switch of that name, if the command has it."""
         return next((option for option in self.options if option.name == name), None)

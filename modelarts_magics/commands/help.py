@@ -24,7 +24,7 @@ def of_command(word: str, prefix: str) -> Text:
     """
     command = command_of(word)
     name = command.name
-    lines = [f"{prefix} {name} {command.usage}".rstrip(), "", text(f"help.{name}")]
+    lines = [f"{prefix} {command.synopsis}", "", text(f"help.{name}")]
     lines += _options(command)
     examples = text(f"help.{name}.examples", prefix=prefix)
     return Text("\n".join([*lines, "", *(f"  {line}" for line in examples.splitlines())]))

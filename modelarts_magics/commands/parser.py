@@ -140,7 +140,7 @@ def _with_cell(request: Request, cell: str | None) -> Request:
 def _add_option(options: dict[str, str], command: Command, word: str, value: str) -> None:
     name = word.rstrip(";")
     option = command.option(name)
-    usage = f"{command.name} {command.usage}"
+    usage = command.synopsis
     if option is None:
         names = [each.name for each in command.options]
         near = difflib.get_close_matches(name, names, n=1)

@@ -233,4 +233,4 @@ def _extra(request: Request, word: str) -> UsageError:
 
 
 def _usage(request: Request) -> str:
-    return f"{request.command.name} {request.command.usage}"
+    return request.command.synopsis

@@ -159,6 +159,7 @@ TEXTS = {
     "doctor.used": "{credential} from {place}",
     "doctor.shadowed": "{credential} from {place}, not used: an earlier place wins",
     "doctor.answered": "“{name}” is {status}; answered in {ms} ms",
+    "doctor.not_asked": "not asked: something above has to be mended first",
     "doctor.end.missing": "Auto-stop is on, but the cloud names no end.",
     "doctor.end.past": "The end that the cloud names ({stamp}) has passed, yet the instance runs.",
     "doctor.end.disagree": "stop_timestamp ({stamp}) and remain_time ({remain}) are more than 60 s apart.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 
@@ -93,16 +93,19 @@ def test_one_call_given_up_does_not_stop_the_others_new_thread(worker: Worker) -
         begun.set()
         end.wait(20)
 
-    with ThreadPoolExecutor(1) as pool:
+    def give_up(call: Callable[[], object], seconds: float) -> None:
         with pytest.raises(TimeoutError):
-            worker.run(hang, deadline=Deadline(0.05))
-        old = worker._thread
-        assert worker.run(lambda: 1, deadline=Deadline(5)) == 1
-        new = worker._thread
-        pool.submit(lambda: None).result()
-    assert old is not new
-    end.set()
+            worker.run(call, deadline=Deadline(seconds))
+
+    with ThreadPoolExecutor(2) as pool:
+        early = pool.submit(give_up, hang, 0.2)
+        assert begun.wait(5)
+        late = pool.submit(give_up, lambda: None, 0.4)
+        early.result()
+        new = worker.run(threading.current_thread, deadline=Deadline(5))
+        late.result()
     assert worker.run(threading.current_thread, deadline=Deadline(5)) is new
+    end.set()
 
 
 def test_each_thread_closes_what_it_opened() -> None:
