@@ -6,12 +6,13 @@ Importing this package imports nothing else; each name is loaded when it is firs
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+
+TYPE_CHECKING = False  # the name that type checkers know; `typing` would be most of the import's time
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from modelarts_magics.connect import connect
+    from modelarts_magics.connection import connect
     from modelarts_magics.errors import ModelArtsError
     from modelarts_magics.kernel.countdown_widget import Countdown
     from modelarts_magics.kernel.form import InstanceForm
@@ -37,7 +38,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "connect": "connect",
+    "connect": "connection",
     "ModelArtsError": "errors",
     "AutoStop": "models",
     "Change": "models",

@@ -13,7 +13,7 @@ from modelarts_magics.commands.parser import parse_arguments
 from modelarts_magics.commands.run import Context, prepare, run
 from modelarts_magics.commands.views import as_text
 from modelarts_magics.config import Settings
-from modelarts_magics.connect import open_session
+from modelarts_magics.connection import open_session
 from modelarts_magics.errors import ModelArtsError, UsageError
 from modelarts_magics.models import Change, Effect
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock
 from modelarts_magics.config import NAMES, Settings
-from modelarts_magics.connect import open_session
+from modelarts_magics.connection import open_session
 from modelarts_magics.credentials import Chain
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.messages import text

@@ -118,13 +118,16 @@ def from_metadata(endpoint: str) -> Found | None:
     url = f"{endpoint.rstrip('/')}{METADATA_PATH}"
     import urllib.request  # noqa: PLC0415 - 10 ms that nobody else has to wait for
     from http.client import HTTPException  # noqa: PLC0415 - likewise
+    from urllib.error import HTTPError  # noqa: PLC0415 - likewise
 
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=METADATA_TIMEOUT_S) as answer:
             given: Mapping[str, Any] = json.loads(answer.read(1 << 16))["credential"]
         parts = [str(given[name]) for name in ("access", "secret", "securitytoken")]
-    except (OSError, ValueError, KeyError, TypeError, HTTPException, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, HTTPException, RecursionError) as error:
+        if isinstance(error, HTTPError):
+            error.close()  # it is the answer, with its connection
         raise ConfigurationError("credentials.metadata", endpoint=endpoint) from None
     key = access_key(*parts, source=endpoint)
     return Found(key, endpoint) if key else None

@@ -43,6 +43,7 @@ class Memory:
         self._guard = threading.RLock()
         self._known: Instance | None = None
         self._known_from: dict[str, Any] | None = None
+        self._told: Instance | None = None
 
     def recall(self, *, max_age: timedelta) -> Instance | None:
         """The instance as last seen by any process, if that is at most `max_age` ago."""
@@ -59,17 +60,20 @@ class Memory:
             known = self._snapshot()
             if known == instance:
                 self._store.touch()
-                return
-            self._keep(known, instance)
-        news.publish(self._key, instance)
+            else:
+                self._keep(known, instance)
+            told, self._told = self._told, instance
+        if told != instance:
+            news.publish(self._key, instance)
 
     def look_around(self) -> None:
         """Tell who listens what another process has saved since this one last looked."""
         with self._guard:
-            known, seen = self._known, self._known_from
-            instance = self._snapshot()
-        if seen is not None and instance is not None and instance != known:
-            news.publish(self._key, instance)
+            told, instance = self._told, self._snapshot()
+            if instance is None or instance in (told, self._told):
+                return
+            self._told = instance
+        news.publish(self._key, instance)
 
     def subscribe(self, listener: news.Listener) -> Callable[[], None]:
         """Call `listener` with each new state that any session of this process learns."""
@@ -134,6 +138,7 @@ class Memory:
             data = self._store.load()
             if data is not self._known_from:
                 self._known, self._known_from = self._read(data), data
+            self._told = self._told or self._known
             return self._known
 
     def _read(self, data: dict[str, Any]) -> Instance | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from typing import TYPE_CHECKING, Callable
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 Listener = Callable[["Instance"], None]
 
+_LOG = logging.getLogger(__name__)
 _listeners: dict[str, dict[int, Listener]] = {}
 _numbers = itertools.count()
 
@@ -32,6 +34,9 @@ def subscribe(key: str, listener: Listener) -> Callable[[], None]:
 
 
 def publish(key: str, instance: Instance) -> None:
-    """Tell all listeners of the instance."""
+    """Tell all listeners of the instance; one that fails is logged, and hinders nobody."""
     for listener in tuple(_listeners.get(key, {}).values()):
-        listener(instance)
+        try:
+            listener(instance)
+        except Exception:  # what the cloud said is true, whoever cannot show it
+            _LOG.exception("news could not be shown")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from modelarts_magics.api.backend import Backend
     from modelarts_magics.config import Settings
     from modelarts_magics.memory import Memory
-    from modelarts_magics.models import Capabilities
+    from modelarts_magics.models import AutoStopEdit, Capabilities
 
 T = TypeVar("T")
 
@@ -156,12 +156,25 @@ class Session:
         description: str | None = None,
         auto_stop: Wish | None = None,
         action: str = "update",
+        seen: Instance | None = None,
     ) -> Change:
-        """Set the description and auto-stop in one go; what is None stays as it is."""
+        """Set the description and auto-stop in one go; what is None stays as it is.
+
+        Args:
+            description: As for `describe`.
+            auto_stop: As for `set_auto_stop`.
+            action: The word for it in the change.
+            seen: What the person saw; if by now it differs in what shall be set, nothing is sent.
+
+        Raises:
+            DescriptionError, DurationError, RefusedError: Nothing was sent.
+        """
         if description is not None:
             descriptions.check(description)
 
         def decide(before: Instance) -> tuple[Edit, datetime | None]:
+            if seen and _overtaken(seen, before, description, auto_stop):
+                raise RefusedError("refuse.changed_elsewhere")
             planned = plan(auto_stop, self.circumstances(before)) if auto_stop else None
             return Edit(description, planned.edit if planned else None), _end(planned)
 
@@ -289,12 +302,18 @@ class Session:
 
     def _warn(self, change: Change) -> None:
         """Say before writing what is known of this cloud: that a run does not follow a new duration."""
-        stop = change.before.auto_stop
-        edit = change.edit.auto_stop
-        if edit is None or not change.before.running or not self._memory.waits_for_next_start:
-            return
+        notice = self.expect_wait(change.before, change.edit.auto_stop)
+        if notice:
+            self.notice(notice)
+
+    def expect_wait(self, before: Instance, edit: AutoStopEdit | None) -> Message | None:
+        """That this run will probably not follow the edit, where this cloud was seen to let one wait."""
+        stop = before.auto_stop
+        if edit is None or not before.running or not self._memory.waits_for_next_start:
+            return None
         if edit.enabled and stop.stops_at and edit.duration != stop.duration:
-            self.notice(Message("notice.next_start", {"end": stop.stops_at}))
+            return Message("notice.next_start", {"end": stop.stops_at})
+        return None
 
     def circumstances(self, before: Instance) -> Circumstances:
         """What a plan for the instance depends on."""
@@ -317,6 +336,24 @@ class Session:
 
 def _end(planned: Plan | None) -> datetime | None:
     return planned.stops_at if planned else None
+
+
+def _overtaken(
+    seen: Instance, fresh: Instance, description: str | None, wish: Wish | None
+) -> bool:
+    """Whether somebody else changed what shall be set, since it was seen."""
+    old, new = seen.auto_stop, fresh.auto_stop
+    if description is not None and fresh.description != seen.description:
+        return True
+    if wish is None or (wish.prompt is not None and old.prompt != new.prompt):
+        return wish is not None
+    if wish == Wish(prompt=wish.prompt):
+        return False
+    if (old.enabled, old.mode, old.duration) != (new.enabled, new.mode, new.duration):
+        return True
+    if old.stops_at is None or new.stops_at is None:
+        return old.stops_at is not new.stops_at
+    return abs(old.stops_at - new.stops_at) > SAME
 
 
 def _positive(by: timedelta | str) -> timedelta:

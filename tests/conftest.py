@@ -12,7 +12,7 @@ import pytest
 from modelarts_magics import messages
 from modelarts_magics.clock import Clock
 from modelarts_magics.config import Settings
-from modelarts_magics.connect import open_session
+from modelarts_magics.connection import open_session
 from modelarts_magics.emulator.local import LocalEmulator
 
 if TYPE_CHECKING:

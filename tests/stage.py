@@ -14,7 +14,7 @@ from modelarts_magics.clock import Clock
 from modelarts_magics.commands.parser import parse_arguments, parse_line
 from modelarts_magics.commands.run import Context, prepare, run
 from modelarts_magics.config import Settings
-from modelarts_magics.connect import open_session
+from modelarts_magics.connection import open_session
 from modelarts_magics.emulator.clock import ManualClock
 from modelarts_magics.emulator.local import LocalEmulator
 

@@ -128,6 +128,7 @@ def test_it_opens_one_address_and_leaves_nothing_behind(start: Callable[..., Dem
     running.get("/api/kernels", method="POST")
     assert running.end(signal.SIGINT) == []
     assert running.process.returncode == 0
+    assert running.lines[-1] == "The demo has ended; nothing of it runs any more.\n"
     with socket.socket() as probe:
         assert probe.connect_ex((str(address.hostname), int(address.port or 0))) != 0
     assert not (running.folder / ".demo").exists()

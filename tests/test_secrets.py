@@ -12,7 +12,7 @@ import pytest
 from IPython.core.ultratb import VerboseTB
 
 from modelarts_magics.config import Settings
-from modelarts_magics.connect import open_session
+from modelarts_magics.connection import open_session
 from modelarts_magics.credentials import AccessKey, Token
 from modelarts_magics.emulator.faults import KINDS
 from modelarts_magics.emulator.local import LocalEmulator

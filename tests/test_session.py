@@ -592,7 +592,7 @@ def test_who_wants_it_fresher_asks_again(connected: Connect, emulator: LocalEmul
 ACT = """
 import sys
 from datetime import timedelta
-from modelarts_magics.connect import connect
+from modelarts_magics.connection import connect
 session = connect()
 change = eval(sys.argv[1])
 session.close()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 MINORS = ("3.9", "3.10", "3.11", "3.12", "3.13")
-MADE_BY_A_BUILD = ("static", "labextension")
-"""Folders of the package that git does not know; who builds them asserts what is in them."""
+BUILT = ("modelarts_magics/static/countdown.js", "modelarts_magics/static/countdown.css")
+"""What git does not know and a build makes; without the hook a wheel would silently lack it."""
 NOT_IN_A_KERNEL = ("jupyter_server", "jupyterlab", "jsonschema", "nbformat", "tornado")
 
 KERNEL_HALF = """
@@ -149,7 +149,16 @@ INTERPRETERS = _interpreters()
 def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Build the source archive, and the wheel from it, as for a release."""
     folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--installer",
+        "uv",
+        "--outdir",
+        str(folder),
+        str(ROOT),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - fixed words
     assert done.returncode == 0, done.stdout + done.stderr
     return Built(next(folder.glob("*.whl")), next(folder.glob("*.tar.gz")))
@@ -170,17 +179,18 @@ def emulator() -> Iterator[LocalEmulator]:
 
 
 def test_the_wheel_has_the_package_and_nothing_else(built: Built) -> None:
-    """Every module, the marker of types, the notebooks, the licence; no test, no cache."""
+    """Every module, the marker of types, the built widget, the notebooks, the licence; no test, no cache."""
     with zipfile.ZipFile(built.wheel) as archive:
         names = {PurePosixPath(name) for name in archive.namelist()}
     package = ROOT / "modelarts_magics"
     ours = [*package.rglob("*.py"), package / "py.typed", *(ROOT / "notebooks").glob("*.ipynb")]
     expected = {PurePosixPath(path.relative_to(ROOT).as_posix()) for path in ours}
+    expected |= set(map(PurePosixPath, BUILT))
     expected = {
         "modelarts_magics" / path if path.parts[0] == "notebooks" else path for path in expected
     }
     packaged = {name for name in names if name.parts[0] == "modelarts_magics"}
-    assert {name for name in packaged if name.parts[1] not in MADE_BY_A_BUILD} == expected
+    assert packaged == expected
     about = {str(PurePosixPath(*name.parts[1:])) for name in names - packaged}
     assert about == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
 
@@ -191,7 +201,7 @@ def test_the_source_archive_has_what_a_build_and_a_test_need(built: Built) -> No
         names = {PurePosixPath(*PurePosixPath(name).parts[1:]) for name in archive.getnames()}
     texts = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile")
     inside = ("modelarts_magics/py.typed", "notebooks/01-quickstart.ipynb", "tests/test_wheel.py")
-    for name in (*texts, *inside):
+    for name in (*texts, *inside, *BUILT):
         assert PurePosixPath(name) in names
     parts = {part for name in names for part in name.parts}
     assert not parts & {"node_modules", "__pycache__", ".venv", ".cache", ".demo", ".hypothesis"}

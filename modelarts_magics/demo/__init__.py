@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with _emulator(arguments) as emulator:
             return _run(emulator, arguments)
     except KeyboardInterrupt:
+        say("", text("demo.ended"))
         return 0
     except BrokenPipeError:  # nobody reads any more, and at its end Python would complain of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

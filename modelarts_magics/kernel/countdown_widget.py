@@ -57,18 +57,15 @@ class Countdown(anywidget.AnyWidget):
         *,
         schedule: Callable[[Callable[[], None]], None] = soon,
     ) -> None:
-        super().__init__()
-        self._session: Callable[[], Session] = current_session
-        if session is not None:
-            given = session
-            self._session = lambda: given
+        self._session = current_session if session is None else lambda: session
         opened = self._session()
+        self._instance = opened.refresh()  # before there is a widget that nobody would close
+        super().__init__()
         self.own_id = self.model_id or ""
         self.terminal_prefix = f"{shlex.quote(sys.executable)} -m modelarts_magics"
         self.language = opened.settings.get("language") if opened.settings else ""
         self._clicks = Clicks(self._session, send=self.send, schedule=schedule)
         self.on_msg(self._receive)
-        self._instance = opened.refresh()
         self._show(self._instance)
         self._unsubscribe = opened.subscribe(self._show)
         self._watch = Watch(self._session)

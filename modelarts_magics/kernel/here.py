@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from IPython.core.getipython import get_ipython
 
-from modelarts_magics.connect import connect
+from modelarts_magics.connection import connect
 from modelarts_magics.kernel.magics import find_magics
 
 if TYPE_CHECKING:

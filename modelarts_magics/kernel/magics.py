@@ -108,7 +108,7 @@ class ModelArts(Magics):
         return self._session
 
     def _open(self, settings: Settings) -> Session:
-        from modelarts_magics.connect import open_session  # noqa: PLC0415 - on first use
+        from modelarts_magics.connection import open_session  # noqa: PLC0415 - on first use
 
         return open_session(settings, entered=self._entered)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING, Callable
 
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
 
 PERIOD_S = 1.0
 """How often the store is looked at while something is shown: one `stat`, 23 ms of CPU a minute."""
+
+_LOG = logging.getLogger(__name__)
 
 
 class Watch:
@@ -29,8 +32,8 @@ class Watch:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to look; once, however often it is called."""
-        if self._thread is None:
+        """Begin to look; once, however often it is called, and not again after `stop`."""
+        if self._thread is None and not self._end.is_set():
             self._thread = threading.Thread(target=self.run, name="modelarts-watch", daemon=True)
             self._thread.start()
 
@@ -40,6 +43,9 @@ class Watch:
         self._thread = None
 
     def run(self) -> None:
-        """Look until told to end."""
+        """Look until told to end; what cannot be looked at now may be in a while."""
         while not self._wait(PERIOD_S):
-            self._session().look_around()
+            try:
+                self._session().look_around()
+            except Exception:  # in a thread nobody would see it  # noqa: BLE001 - logged, and tried again
+                _LOG.debug("the store could not be looked at", exc_info=True)

@@ -419,4 +419,22 @@ TEXTS = {
     "unsettled.not_applied": "尝试两次后仍未看到修改生效。{cause}当前状态：{stop}；描述：“{description}”",
     "unsettled.not_applied.hint": "查看当前状态：{cmd} status",
     "notice.next_start": "此云端此前将新的时长留到下次启动才生效：本次运行很可能仍于 {end} 停止。",
+    # the demo
+    "demo.help": "在 JupyterLab 中打开快速入门笔记本，连接本地的 ModelArts 模拟器。",
+    "demo.help.edition": "demanager API 的版本；默认 2019",
+    "demo.help.api": "API 的世代；默认 demanager",
+    "demo.help.time_scale": "模拟的时间比真实时间快多少倍",
+    "demo.help.port": "JupyterLab 的端口；0 表示任一空闲端口",
+    "demo.help.check": "不用浏览器运行快速入门笔记本，显示结果后结束",
+    "demo.missing": "演示需要 JupyterLab：pip install 'modelarts-magics[demo]'",
+    "demo.starting": "正在启动 JupyterLab …",
+    "demo.ready": "演示 · 本地模拟器：一个虚构的实例，还剩 {minutes} 分钟。请打开\n\n    {url}\n\n"
+    "按 Ctrl-C 结束演示。实例停止后，按回车键可再次启动。",
+    "demo.failed": "演示无法运行：{reason}",
+    "demo.stopped": "实例已按自动停止的设置停止。按回车键可再次启动。",
+    "demo.started": "实例已再次运行。",
+    "demo.ended": "演示已结束，没有留下任何进程。",
+    "demo.right": "✓",
+    "demo.wrong": "✗",
+    "demo.checked": "运行了 {cells} 个单元格，其中 {wrong} 个与预期不符。",
 }

@@ -15,7 +15,7 @@ from server import CHANGING, NAME, PROJECT, STEADY
 
 from modelarts_magics.clock import Deadline
 from modelarts_magics.config import Settings
-from modelarts_magics.connect import open_session
+from modelarts_magics.connection import open_session
 from modelarts_magics.store import Store
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from modelarts_magics import messages
 from modelarts_magics.config import Settings
-from modelarts_magics.connect import open_session
+from modelarts_magics.connection import open_session
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import (
     AuthenticationError,
@@ -189,7 +189,7 @@ def test_a_cloud_that_comes_back_is_reached(
 
 
 CONNECT = """
-from modelarts_magics.connect import connect
+from modelarts_magics.connection import connect
 session = connect(timezone="+08:00")
 print(session.refresh().id)
 session.close()

@@ -1,0 +1,23 @@
+"""Doing what would change a field only when the kernel has heard what its pages typed meanwhile."""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from IPython.core.getipython import get_ipython
+
+QUIET_S = 0.5
+"""How long an idle kernel needs at most to read what came in while a cell ran."""
+
+
+def when_quiet(job: Callable[[], None]) -> None:
+    """Do the job once the kernel has read what the pages sent while it was busy.
+
+    What a person types waits behind the running cell, so until then the kernel cannot know of it. Where there
+    is no kernel nobody types, and the job is done at once.
+    """
+    loop = getattr(getattr(get_ipython(), "kernel", None), "io_loop", None)
+    if loop is None:
+        job()
+    else:
+        loop.add_callback(lambda: loop.call_later(QUIET_S, job))

@@ -1,0 +1,119 @@
+"""The one question that IAM is asked: which project the credentials belong to in a region."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from modelarts_magics.api import iam
+from modelarts_magics.api.transport import Transport
+from modelarts_magics.clock import Clock, Deadline
+from modelarts_magics.credentials import AccessKey, Credential, Token
+from modelarts_magics.emulator.local import LocalEmulator
+from modelarts_magics.errors import (
+    AuthenticationError,
+    BadAnswerError,
+    ForbiddenError,
+    ModelArtsError,
+    UnreachableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[LocalEmulator]:
+    """A cloud with one project in each region."""
+    with LocalEmulator() as running:
+        yield running
+
+
+def ask(
+    answer: Any,  # noqa: ANN401 - JSON, a response or an error
+    *,
+    region: str = "cn-north-4",
+) -> tuple[str | None, list[httpx.Request]]:
+    """Ask a cloud that answers so; return what was found, and what was sent."""
+    sent: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
+
+    transport = Transport(
+        "https://iam.example.com",
+        project_id="",
+        credential=lambda: Token("t"),
+        clock=Clock(sleep=lambda _: None),
+        http=httpx.MockTransport(respond),
+    )
+    try:
+        return iam.project_id(transport, region=region, deadline=Deadline(5)), sent
+    finally:
+        transport.close()
+
+
+@pytest.mark.parametrize("region", ["cn-north-4", "ap-southeast-1", "cn-unknown-9"])
+@pytest.mark.parametrize("with_key", [True, False])
+def test_the_project_of_a_region_is_found(
+    emulator: LocalEmulator, region: str, *, with_key: bool
+) -> None:
+    """By token or by signature, without a project in the header; None where there is none."""
+    key: Credential = Token(emulator.auth_token)
+    if with_key:
+        key = AccessKey(emulator.ak, emulator.sk)
+    transport = Transport(emulator.endpoint, project_id="", credential=lambda: key)
+    found = iam.project_id(transport, region=region, deadline=Deadline(5))
+    transport.close()
+    assert found == (None if region == "cn-unknown-9" else emulator.project_id)
+
+
+@pytest.mark.parametrize(
+    ("projects", "found"),
+    [
+        ([], None),
+        ([{"name": "cn-north-4", "id": "p1"}], "p1"),
+        (
+            [
+                {"name": "cn-north-4_sub", "id": "no"},
+                {"id": "no"},
+                {"name": "cn-north-4", "id": "p1"},
+            ],
+            "p1",
+        ),
+        ([{"name": "CN-NORTH-4", "id": "no"}], None),
+    ],
+)
+def test_only_the_project_that_bears_the_regions_name_counts(
+    projects: list[dict[str, str]], found: str | None
+) -> None:
+    """A sub-project of the region has a longer name."""
+    project, sent = ask({"projects": projects})
+    assert project == found
+    assert [str(one.url) for one in sent] == ["https://iam.example.com/v3/projects?name=cn-north-4"]
+    assert "X-Project-Id" not in sent[0].headers
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ([], BadAnswerError),
+        ({"projects": {}}, BadAnswerError),
+        ({"projects": ["cn-north-4"]}, BadAnswerError),
+        ({"projects": [{"name": "cn-north-4"}]}, BadAnswerError),
+        ({"projects": [{"name": "cn-north-4", "id": 5}]}, BadAnswerError),
+        (httpx.Response(204), BadAnswerError),
+        (httpx.Response(401, json={}), AuthenticationError),
+        (httpx.Response(403, json={}), ForbiddenError),
+        (httpx.ConnectError("refused"), UnreachableError),
+    ],
+)
+def test_what_is_no_answer_is_an_error(answer: object, error: type[ModelArtsError]) -> None:
+    """Never a project that was made up."""
+    with pytest.raises(error):
+        ask(answer)
