@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
-TYPE_CHECKING = False  # the name that type checkers know; `typing` would be most of the import's time
+TYPE_CHECKING = (
+    False  # the name that type checkers know; `typing` would be most of the import's time
+)
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

@@ -338,9 +338,7 @@ def _end(planned: Plan | None) -> datetime | None:
     return planned.stops_at if planned else None
 
 
-def _overtaken(
-    seen: Instance, fresh: Instance, description: str | None, wish: Wish | None
-) -> bool:
+def _overtaken(seen: Instance, fresh: Instance, description: str | None, wish: Wish | None) -> bool:
     """Whether somebody else changed what shall be set, since it was seen."""
     old, new = seen.auto_stop, fresh.auto_stop
     if description is not None and fresh.description != seen.description:

@@ -139,9 +139,7 @@ def wanted(base: Fields, mine: Fields) -> Wanted:
     """
     changed = mine.description != base.description
     wish = _wish(base, mine)
-    return Wanted(
-        check(mine.description) if changed else None, None if wish == Wish() else wish
-    )
+    return Wanted(check(mine.description) if changed else None, None if wish == Wish() else wish)
 
 
 def _wish(base: Fields, mine: Fields) -> Wish:
