@@ -14,6 +14,7 @@ from modelarts_magics.commands.run import Context, prepare, run
 from modelarts_magics.commands.views import as_text
 from modelarts_magics.config import Settings
 from modelarts_magics.connection import open_session
+from modelarts_magics.doctor import Report
 from modelarts_magics.errors import ModelArtsError, UsageError
 from modelarts_magics.models import Change, Effect
 
@@ -77,6 +78,8 @@ def _print(words: str, out: TextIO) -> None:
 
 
 def _status(value: object) -> int:
+    if isinstance(value, Report) and value.problems:
+        return FAILED
     effect = value.effect if isinstance(value, Change) else None
     if isinstance(value, dict) and "effect" in value:
         effect = Effect(value["effect"])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from modelarts_magics import key_sources
-from modelarts_magics.errors import NoCredentialsError
+from modelarts_magics import key_sources, settings_file
+from modelarts_magics.errors import ConfigurationError, NoCredentialsError
 from modelarts_magics.keys import AccessKey, Credential, Found, Token, access_key, checked, mask
 
 if TYPE_CHECKING:
@@ -64,8 +64,11 @@ class Chain:
         Raises:
             ConfigurationError: A place has half of a credential, or a file that cannot be read.
         """
-        found = (link.look() for link in self.links())
-        return next((each for each in found if each), None)
+        try:
+            found = (link.look() for link in self.links())
+            return next((each for each in found if each), None)
+        except ConfigurationError as error:  # its frames hold what must not be shown
+            raise error.with_traceback(None) from None
 
     def current(self) -> Credential:
         """The credential to send with the next request.
@@ -90,7 +93,7 @@ class Chain:
         """The vendor's credentials file, or the one that the environment names instead."""
         named = self._environ.get(FILE)
         home = Path(self._environ.get("HOME") or Path.home())
-        return Path(named).expanduser() if named else home / ".huaweicloud" / "credentials"
+        return settings_file.expanded(named) if named else home / ".huaweicloud" / "credentials"
 
     @property
     def _metadata(self) -> str:

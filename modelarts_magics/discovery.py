@@ -7,9 +7,9 @@ instance found so counts only once the API has confirmed it: the right id, and r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelarts_magics import settings_file
 from modelarts_magics.api import iam
 from modelarts_magics.api.demanager import Demanager
 from modelarts_magics.api.notebooks import Notebooks, running_instances
@@ -199,7 +199,7 @@ class Discovery:
         return kind(transport, project_id=self._settings.project_id, instance_id=instance_id)
 
     def _store(self, instance_id: str) -> Store:
-        folder = Path(self._settings.get("state_dir")).expanduser()
+        folder = settings_file.expanded(self._settings.get("state_dir"))
         key = (self._settings.endpoint, self._settings.project_id, instance_id)
         return Store(folder, key=key)
 

@@ -15,6 +15,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
+from modelarts_magics import settings_file
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock
 from modelarts_magics.config import NAMES, Settings
 from modelarts_magics.connection import open_session
@@ -241,7 +242,7 @@ def _time_zone(settings: Settings, clock: Clock) -> Iterator[Finding]:
 def _store(settings: Settings) -> Iterator[Finding]:
     written = settings.get("state_dir")
     if _can_hold_files(written):
-        yield Finding("store", Level.OK, str(Path(written).expanduser()))
+        yield Finding("store", Level.OK, str(settings_file.expanded(written)))
     else:
         words = text("doctor.store", path=written)
         yield Finding("store", Level.PROBLEM, words, text("doctor.store.hint"))
@@ -250,7 +251,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
 def _can_hold_files(written: str) -> bool:
     """Whether the folder can be written, or made in the nearest one that exists."""
     try:
-        folder = Path(written).expanduser().absolute()
+        folder = settings_file.expanded(written).absolute()
         place = next(each for each in (folder, *folder.parents) if each.exists())
     except (OSError, RuntimeError):  # a home that nobody has, a loop of links
         return False

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from modelarts_magics.models import CountsFrom, Effect, Mode
+from modelarts_magics.models import SAME, CountsFrom, Effect, Mode
 
 if TYPE_CHECKING:
     from modelarts_magics.models import AutoStop, AutoStopEdit, Capabilities, Edit, Instance
 
-SAME = timedelta(seconds=5)
-"""Two statements of one stop time may differ by this much."""
 ON_TIME = timedelta(seconds=60)
 """How far the cloud's stop time may be from the expected one: the request took time to get there."""
 
@@ -68,7 +66,8 @@ def _from_run_start(
     before: Instance, after: Instance, edit: AutoStopEdit, expected: datetime | None
 ) -> Effect:
     """The duration is saved either way; whether this run follows it shows in its stop time."""
-    end, old_end = after.auto_stop.stops_at, before.auto_stop.stops_at
+    end = after.auto_stop.stops_at
+    old_end = before.auto_stop.stops_at or before.auto_stop.stop_timestamp
     if after.auto_stop.duration != edit.duration:
         return Effect.UNCONFIRMED
     if (end is None or not after.running) and _only_prompt(before.auto_stop, edit):
@@ -79,6 +78,8 @@ def _from_run_start(
         return Effect.UNCONFIRMED
     if _follows(end, expected, old_end):
         return Effect.NOW
+    if old_end is None and before.auto_stop.enabled:  # nothing to compare the end with
+        return Effect.UNCONFIRMED
     stayed = old_end is not None and abs(end - old_end) <= SAME
     return Effect.NEXT_START if stayed else Effect.NOW
 

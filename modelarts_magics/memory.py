@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Callable
 from modelarts_magics import news
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.countdown import GRACE
-from modelarts_magics.effects import ON_TIME, SAME
+from modelarts_magics.effects import ON_TIME
 from modelarts_magics.errors import BadAnswerError
-from modelarts_magics.models import Change, CountsFrom, Effect, Instance, Mode
+from modelarts_magics.models import SAME, Change, CountsFrom, Effect, Instance, Mode
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -111,6 +111,11 @@ class Memory:
     def waits_for_next_start(self) -> bool:
         """Whether this cloud has been seen to let a new duration wait for the next start."""
         return self._store.load().get("applies") == Effect.NEXT_START.value
+
+    @property
+    def age(self) -> timedelta | None:
+        """How long ago any process of this machine last had the cloud's word; None if none did."""
+        return self._store.age(self._clock.now())
 
     @property
     def started_at(self) -> datetime | None:

@@ -7,14 +7,19 @@ the current `notebooks` API says is put into the same values by `modelarts_magic
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from modelarts_magics.errors import ModelArtsError
+
+
+SAME = timedelta(seconds=5)
+"""Two statements of one stop time may differ by this much."""
 
 
 class Status(str, Enum):

@@ -38,5 +38,5 @@ def publish(key: str, instance: Instance) -> None:
     for listener in tuple(_listeners.get(key, {}).values()):
         try:
             listener(instance)
-        except Exception:  # what the cloud said is true, whoever cannot show it
+        except Exception:  # noqa: BLE001 - what the cloud said is true, whoever cannot show it
             _LOG.exception("news could not be shown")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from modelarts_magics.durations import UTC, parse_clock
 from modelarts_magics.errors import DurationError, RefusedError
 from modelarts_magics.messages import Message
-from modelarts_magics.models import AutoStopEdit, CountsFrom, Mode
+from modelarts_magics.models import SAME, AutoStopEdit, CountsFrom, Mode
 
 if TYPE_CHECKING:
     from modelarts_magics.models import AutoStop, Capabilities, Instance
@@ -136,6 +136,7 @@ def shift(by: timedelta, given: Circumstances) -> Plan:
     """
     instance = given.instance
     stop = instance.auto_stop
+    _check_running(given)
     if not instance.running:
         raise RefusedError("refuse.not_running", status=instance.status.value)
     if stop.stops_at is None:
@@ -218,14 +219,21 @@ def _of_duration(duration: timedelta, given: Circumstances, prompt: bool | None)
     _check_running(given)
     duration = _whole_seconds(duration)
     end = given.base + duration if given.base and given.instance.running else None
-    if end and end - given.now < SHORTEST_NOTICE:
+    if end and end - given.now < SHORTEST_NOTICE and not _is_present_end(end, given):
         code = "refuse.past" if end <= given.now else "refuse.too_soon"
         raise RefusedError(code, duration=duration, end=end, left=end - given.now)
     return Plan(AutoStopEdit(enabled=True, duration=duration, prompt=prompt), end)
 
 
+def _is_present_end(end: datetime, given: Circumstances) -> bool:
+    """Whether this run ends then already, so that asking for it cannot surprise anybody."""
+    present = given.instance.auto_stop.stops_at
+    return present is not None and end > given.now and abs(end - present) <= SAME
+
+
 def _end_at(end: datetime, given: Circumstances, prompt: bool | None) -> Plan:
     instance, able = given.instance, given.capabilities
+    _check_running(given)
     if not instance.running:
         raise RefusedError("refuse.not_running", status=instance.status.value)
     if end <= given.now:

@@ -15,7 +15,7 @@ from modelarts_magics import description as descriptions
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.countdown import stop_fact
 from modelarts_magics.durations import parse_duration
-from modelarts_magics.effects import SAME, effect_of
+from modelarts_magics.effects import effect_of
 from modelarts_magics.errors import (
     BadAnswerError,
     InputError,
@@ -27,7 +27,7 @@ from modelarts_magics.errors import (
     UnsettledError,
 )
 from modelarts_magics.messages import Message
-from modelarts_magics.models import Change, Edit, Effect, Instance
+from modelarts_magics.models import SAME, Change, Edit, Effect, Instance
 from modelarts_magics.planning import Circumstances, Plan, Wish, plan, shift
 
 if TYPE_CHECKING:
@@ -112,6 +112,11 @@ class Session:
     def last_known(self) -> Instance | None:
         """The instance as last seen by any process of this machine, without asking; None if never."""
         return self._memory.recall(max_age=timedelta.max)
+
+    @property
+    def age(self) -> timedelta | None:
+        """How long ago any process of this machine last had the cloud's word; None if none did."""
+        return self._memory.age
 
     def subscribe(self, listener: Callable[[Instance], None]) -> Callable[[], None]:
         """Call `listener` with each new state that anybody in this process learns of the instance.

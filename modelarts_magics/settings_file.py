@@ -6,6 +6,7 @@ On the platform only ``~/work`` survives a stop, so the file lives there if ther
 from __future__ import annotations
 
 import configparser
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,11 +22,16 @@ KEPT = ("endpoint", "region", "project_id", "instance_id", "api", "timezone", "l
 """The settings that the file may hold."""
 
 
+def expanded(written: str) -> Path:
+    """A path with its ``~`` resolved; one that names nobody stays as it is."""
+    return Path(os.path.expanduser(written))  # noqa: PTH111 - Path's own raises for a stranger's ~
+
+
 def location(environ: Mapping[str, str]) -> Path | None:
     """Where the file is, or would be; None where there is no home."""
     named = environ.get(VARIABLE)
     if named:
-        return Path(named).expanduser()
+        return expanded(named)
     home = environ.get("HOME") or environ.get("USERPROFILE")
     if not home:
         return None

@@ -160,7 +160,8 @@ def _end(
     end = stamp or by_remain
     if end is None:
         return None, EndUnknown.MISSING
-    if by_remain and abs(by_remain - end) > LARGEST_DISAGREEMENT:
+    over = remain is not None and remain <= timedelta(0) and end <= now
+    if by_remain and not over and abs(by_remain - end) > LARGEST_DISAGREEMENT:
         return None, EndUnknown.DISAGREE
     return (end, None) if end >= now - LARGEST_DISAGREEMENT else (None, EndUnknown.PAST)
 

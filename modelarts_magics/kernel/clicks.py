@@ -83,7 +83,7 @@ class Clicks:
             return change_answer(self._change(message))
         except ModelArtsError as error:
             return error_answer(error)
-        except Exception as error:  # said in the page and logged: in a thread nobody would see it
+        except Exception as error:  # noqa: BLE001 - said in the page and logged: nobody else would
             _LOG.exception("a click failed")
             return _not_done("failed", type(error).__name__)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets
+import ipywidgets  # type: ignore[import-untyped]
 
 from modelarts_magics.commands.values import printable
 from modelarts_magics.kernel.form_draft import presets, written

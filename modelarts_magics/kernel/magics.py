@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
-from traitlets import Float, TraitType, Unicode
+from traitlets import Bool, Float, TraitType, Unicode
 
 from modelarts_magics.kernel.completion import match_command
 from modelarts_magics.kernel.display import show
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from modelarts_magics.config import Settings
+    from modelarts_magics.kernel.reminder import Reminder
     from modelarts_magics.keys import Found
     from modelarts_magics.session import Session
 
@@ -59,12 +60,16 @@ class ModelArts(Magics):
     connect_timeout = _seconds("Seconds to wait for a connection; by default 5.")
     read_timeout = _seconds("Seconds to wait for each piece of an answer; by default 15.")
     total_timeout = _seconds("Seconds that a command may take; by default 30.")
+    remind = Bool(
+        False, help="Whether a line after a cell tells when 30, 10 or 2 minutes are left."
+    ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell, **options: Any) -> None:  # noqa: ANN401 - traitlets' own
         super().__init__(shell, **options)
         self._entered: Found | None = None
         self._session: Session | None = None
         self._session_settings: Settings | None = None
+        self._reminder: Reminder | None = None
 
     @no_var_expand
     @line_cell_magic
@@ -89,14 +94,16 @@ class ModelArts(Magics):
         except KeyboardInterrupt:
             raise Interrupted from None
         silent = line.rstrip().endswith(";") and not request.command.free_text
-        beside = value.instance if request.command.kernel_only else None
+        beside = getattr(value, "instance", None) if request.command.kernel_only else None
         return show(value, silent=silent, beside=beside)
 
     def settings(self) -> Settings:
         """The settings as they are now: ``%config`` before the environment."""
         from modelarts_magics.config import Settings  # noqa: PLC0415 - on first use
 
-        return Settings.gather(traits=self.trait_values(config=True))
+        traits = self.trait_values(config=True)
+        del traits["remind"]  # of this kernel's screen, not of the connection
+        return Settings.gather(traits=traits)
 
     def session(self) -> Session:
         """The session for the settings as they are now; the same one as long as they stay."""
@@ -116,6 +123,16 @@ class ModelArts(Magics):
         """Use a credential that was entered, until the kernel ends."""
         self._entered = found
         self.close()
+
+    def after_cell(self, _result: object = None) -> None:
+        """Tell of an end that is near, where that is wanted."""
+        if not self.remind:
+            return
+        if self._reminder is None:
+            from modelarts_magics.kernel.reminder import Reminder  # noqa: PLC0415 - when it is wanted
+
+            self._reminder = Reminder()
+        self._reminder.after_cell(self._session)
 
     def close(self) -> None:
         """Close the connections."""
@@ -149,6 +166,7 @@ def register(shell: InteractiveShell) -> None:
         return
     magics = ModelArts(shell=shell, parent=shell)
     shell.register_magics(magics)  # `Magics` has put itself among the shell's configurables
+    shell.events.register("post_run_cell", magics.after_cell)
     ModelArts.modelarts.getdoc = documentation  # IPython asks for it before __doc__
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(match_command)
@@ -163,6 +181,7 @@ def unregister(shell: InteractiveShell) -> None:
     if magics is None:
         return
     magics.close()
+    shell.events.unregister("post_run_cell", magics.after_cell)
     shell.configurables.remove(magics)
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("modelarts", None)

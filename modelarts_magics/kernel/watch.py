@@ -47,5 +47,5 @@ class Watch:
         while not self._wait(PERIOD_S):
             try:
                 self._session().look_around()
-            except Exception:  # in a thread nobody would see it  # noqa: BLE001 - logged, and tried again
+            except Exception:  # noqa: BLE001 - in a thread nobody would see it; it is logged, and tried again
                 _LOG.debug("the store could not be looked at", exc_info=True)

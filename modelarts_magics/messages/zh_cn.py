@@ -132,7 +132,7 @@ TEXTS = {
     "doctor.info": "·",
     "doctor.problem": "✗",
     "doctor.setting": "{value}（{source}）",
-    "doctor.nothing": "{place} 中没有",
+    "doctor.nothing": "{place}：没有",
     "doctor.used": "{credential}，来自 {place}",
     "doctor.shadowed": "{credential}，来自 {place}，未使用：更靠前的来源优先",
     "doctor.answered": "“{name}”状态为 {status}，{ms} 毫秒内响应",

@@ -1,0 +1,202 @@
+"""The session of this server: opened when it is wanted, and anew when what it depends on has changed."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, cast
+
+from modelarts_magics import settings_file
+from modelarts_magics.api.demanager import Demanager
+from modelarts_magics.api.notebooks import Notebooks
+from modelarts_magics.config import ENVIRONMENT, Settings
+from modelarts_magics.connection import open_session
+from modelarts_magics.credentials import FILE, KEYS, METADATA, TOKEN, Chain
+from modelarts_magics.errors import ModelArtsError
+from modelarts_magics.memory import Memory
+from modelarts_magics.session import Session
+from modelarts_magics.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import NoReturn
+
+    from modelarts_magics.api.transport import Transport
+    from modelarts_magics.clock import Clock
+    from modelarts_magics.models import Instance
+
+_APIS: dict[str, type[Notebooks | Demanager]] = {"notebooks": Notebooks, "demanager": Demanager}
+_WATCHED = (
+    *(name for names in ENVIRONMENT.values() for name in names),
+    *(TOKEN, *KEYS, FILE, METADATA, settings_file.VARIABLE),
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a session of this server comes from.
+
+    Attributes:
+        traits: The settings of Jupyter's configuration, by name.
+        environ: The environment.
+        clock: Time.
+    """
+
+    traits: Mapping[str, object]
+    environ: Mapping[str, str]
+    clock: Clock
+
+    def settings(self) -> Settings:
+        """The settings as they are now.
+
+        Raises:
+            ConfigurationError: The settings file cannot be read.
+        """
+        return Settings.gather(traits=self.traits, environ=self.environ)
+
+    def open(self) -> Session:
+        """Open a session by the settings as they are now; may ask the cloud.
+
+        Raises:
+            ModelArtsError: A setting is missing or wrong, or the cloud had to be asked and could not be.
+        """
+        return open_session(self.settings(), environ=self.environ, clock=self.clock)
+
+    def left_behind(self, why: ModelArtsError) -> Session | None:
+        """A session that knows what another process of this machine last learned, and can only tell that.
+
+        It is about the instance that was confirmed last, and about the one that is set if one is.
+
+        Args:
+            why: What it raises when it is to ask the cloud.
+        """
+        try:
+            settings = self.settings()
+        except ModelArtsError:
+            return None
+        store = Store.newest(Path(settings.get("state_dir")).expanduser())
+        kind = _APIS.get(str(store.load().get("api"))) if store else None
+        if store is None or kind is None:
+            return None
+        silent = _Silent(kind(cast("Transport", None), project_id="", instance_id=""), why)
+        able = silent.capabilities
+        memory = Memory(store, parse=silent.parse, capabilities=able, clock=self.clock)
+        session = Session(silent, memory=memory, settings=settings, clock=self.clock)
+        known, wanted = session.last_known(), settings.get("instance_id")
+        return session if known and wanted in ("", known.id) else None
+
+    def fingerprint(self) -> int:
+        """A number that changes when settings or credentials may have; it tells nothing of them."""
+        files = (settings_file.location(self.environ), Chain(self.environ).file)
+        variables = tuple(self.environ.get(name) for name in _WATCHED)
+        return hash((variables, tuple(_stamp(path) for path in files)))
+
+
+class Door:
+    """Gives the session that there is, or opens one; used from threads, since that may take time.
+
+    Args:
+        place: Where sessions come from.
+        hear: Told each new state of the instance, in whichever thread learned it.
+    """
+
+    def __init__(self, place: Place, *, hear: Callable[[Instance], None]) -> None:
+        self._place = place
+        self._hear = hear
+        self._opening = threading.Lock()
+        self._mark: int | None = None
+        self._session: Session | None = None
+        self._left: Session | None = None
+        self._hang_up: Callable[[], None] = _nothing
+
+    def session(self) -> Session:
+        """The session to ask and to change with.
+
+        Raises:
+            ModelArtsError: It cannot be opened.
+        """
+        with self._opening:
+            mark = self._place.fingerprint()
+            if self._session is None or mark != self._mark:
+                self._close()
+                self._mark = mark
+                self._session = self._listened(self._place.open())
+            return self._session
+
+    def reader(self, why: ModelArtsError | None) -> Session | None:
+        """The session to look with: the opened one, else one that only knows what others left.
+
+        Args:
+            why: Why none could be opened; None if that was not tried yet.
+        """
+        if self._session is not None or why is None:
+            return self._session
+        if self._left is None:
+            left = self._place.left_behind(why)
+            self._left = self._listened(left) if left else None
+        return self._left
+
+    def changed(self) -> bool:
+        """Whether settings or credentials may have changed since a session was last opened."""
+        return self._place.fingerprint() != self._mark
+
+    def close(self) -> None:
+        """Close the connections, and listen no more."""
+        with self._opening:
+            self._close()
+
+    def _listened(self, session: Session) -> Session:
+        self._hang_up()
+        self._hang_up = session.subscribe(self._hear)
+        session.look_around()
+        return session
+
+    def _close(self) -> None:
+        self._hang_up()
+        session, self._session, self._left = self._session, None, None
+        if session is not None:
+            session.close()
+
+
+class _Silent:
+    """An API that can read what it once answered, and is never asked: it raises why not."""
+
+    def __init__(self, api: Notebooks | Demanager, why: ModelArtsError) -> None:
+        self.capabilities = api.capabilities
+        self.skew = timedelta(0)
+        self._api = api
+        self._why = why
+
+    def parse(self, raw: Mapping[str, Any], *, observed_at: datetime, demo: bool) -> Instance:
+        """The instance that a stored answer described."""
+        return self._api.parse(raw, observed_at=observed_at, demo=demo)
+
+    def read(self, **_: object) -> NoReturn:
+        """Raise why the cloud cannot be asked."""
+        raise self._why.with_traceback(None)
+
+    def write(self, *_: object, **__: object) -> NoReturn:
+        """Raise why the cloud cannot be asked."""
+        raise self._why.with_traceback(None)
+
+    def stop(self, **_: object) -> NoReturn:
+        """Raise why the cloud cannot be asked."""
+        raise self._why.with_traceback(None)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _nothing() -> None:
+    """Nobody listens yet."""
+
+
+def _stamp(path: Path | None) -> tuple[int, int, int] | None:
+    try:
+        stat = path.stat() if path else None
+    except OSError:
+        return None
+    return (stat.st_ino, stat.st_mtime_ns, stat.st_size) if stat else None

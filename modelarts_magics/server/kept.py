@@ -1,0 +1,166 @@
+"""What has to outlive a stop: how the last run ended and what was saved, and a wish not to be reminded.
+
+One small JSON file, in ``~/work`` where that is what survives, else in the state folder. Where it cannot
+be written everything still works until the server ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+VERSION = 1
+NAME = ".modelarts-magics-run.json"
+TO_THE_END_MS = 150_000
+"""Seen alive so shortly before its stop time, a run is taken to have ended by auto-stop."""
+MOVED_MS = 60_000
+"""A stop time so much later is another one: the run went on."""
+MOST_PATHS = 1000
+
+
+def place(environ: Mapping[str, str], state_dir: str) -> Path:
+    """Where the file is, or would be."""
+    work = Path(environ.get("HOME") or Path.home()) / "work"
+    return (work if work.is_dir() else Path(state_dir).expanduser()) / NAME
+
+
+class Kept:
+    """The file's content, by instance; used from threads.
+
+    Args:
+        path: Where the file is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._guard = threading.Lock()
+        self._data: dict[str, Any] | None = None
+
+    def last_run(self, instance_id: str, *, started_ms: int) -> dict[str, Any] | None:
+        """How the run before this server's start ended; None if nothing is known or it was acknowledged.
+
+        Args:
+            instance_id: Whose.
+            started_ms: When this server started; a run is over once it was to stop before.
+
+        Returns:
+            ``ended_at_ms``, ``reason`` ("auto-stop" or "unknown"), ``duration_s``, ``saved``, ``not_saved``.
+        """
+        run = self._run(instance_id)
+        if not run or run["stops_at_ms"] >= started_ms:
+            return None
+        to_the_end = run["stops_at_ms"] - run["seen_ms"] <= TO_THE_END_MS
+        return {
+            "ended_at_ms": run["stops_at_ms"] if to_the_end else run["seen_ms"],
+            "reason": "auto-stop" if to_the_end else "unknown",
+            "duration_s": run.get("duration_s"),
+            "saved": run.get("saved", []),
+            "not_saved": run.get("not_saved", []),
+        }
+
+    def note(
+        self, instance_id: str, *, stops_at_ms: int, duration_s: int | None, seen_ms: int
+    ) -> None:
+        """Keep that the run was alive at a moment, and when it is to stop."""
+        with self._guard:
+            run = self._run(instance_id, stops_at_ms)
+            run.update(stops_at_ms=stops_at_ms, seen_ms=seen_ms, duration_s=duration_s)
+            self._put(instance_id, "run", run)
+
+    def add(
+        self,
+        instance_id: str,
+        *,
+        stops_at_ms: int,
+        seen_ms: int,
+        saved: Sequence[str],
+        not_saved: Sequence[Mapping[str, str]],
+    ) -> None:
+        """Keep what was saved before a stop and what could not be; what several tabs say is put together."""
+        with self._guard:
+            run = self._run(instance_id, stops_at_ms)
+            all_saved = dict.fromkeys([*run.get("saved", []), *saved])
+            failed = {each["path"]: dict(each) for each in (*run.get("not_saved", []), *not_saved)}
+            run.update(stops_at_ms=stops_at_ms, seen_ms=seen_ms)
+            run["saved"] = list(all_saved)[:MOST_PATHS]
+            run["not_saved"] = [v for path, v in failed.items() if path not in all_saved][
+                :MOST_PATHS
+            ]
+            self._put(instance_id, "run", run)
+
+    def outlived(self, instance_id: str, *, stops_at_ms: int) -> None:
+        """Forget a run that was to stop earlier than it does now: it went on."""
+        with self._guard:
+            run = self._run(instance_id)
+            if run and stops_at_ms - run["stops_at_ms"] > MOVED_MS:
+                self._put(instance_id, "run", None)
+
+    def forget(self, instance_id: str) -> None:
+        """Forget how the last run ended: it was read."""
+        with self._guard:
+            self._put(instance_id, "run", None)
+
+    def muted(self, instance_id: str) -> bool:
+        """Whether reminders are off."""
+        return self._entry(instance_id).get("muted") is True
+
+    def mute(self, instance_id: str, *, muted: bool) -> None:
+        """Turn reminders off or on."""
+        with self._guard:
+            self._put(instance_id, "muted", True if muted else None)
+
+    def _run(self, instance_id: str, stops_at_ms: int | None = None) -> dict[str, Any]:
+        """The run as kept, and only the one that is to stop then if that is said; empty if there is none."""
+        run = self._entry(instance_id).get("run")
+        if not isinstance(run, dict):
+            return {}
+        end, seen = run.get("stops_at_ms"), run.get("seen_ms")
+        if not isinstance(end, int) or not isinstance(seen, int):
+            return {}
+        return dict(run) if stops_at_ms is None or abs(end - stops_at_ms) <= MOVED_MS else {}
+
+    def _entry(self, instance_id: str) -> dict[str, Any]:
+        if self._data is None:
+            self._data = _read(self._path)
+        entry = self._data.get(instance_id)
+        return entry if isinstance(entry, dict) else {}
+
+    def _put(self, instance_id: str, name: str, value: object) -> None:
+        entry = {**self._entry(instance_id), name: value}
+        if value is None:
+            del entry[name]
+        if entry == self._entry(instance_id):
+            return
+        self._data = {**(self._data or {}), instance_id: entry}
+        with contextlib.suppress(OSError):
+            self._save(self._data)
+
+    def _save(self, data: Mapping[str, Any]) -> None:
+        draft = self._path.with_suffix(f".{os.urandom(6).hex()}")
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            text = json.dumps({"version": VERSION, "instances": data})
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:  # noqa: PTH123 - a descriptor
+                handle.write(text)
+            draft.replace(self._path)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    known = (
+        data.get("instances") if isinstance(data, dict) and data.get("version") == VERSION else None
+    )
+    return known if isinstance(known, dict) else {}

@@ -1,0 +1,280 @@
+"""The one voice of this server to the cloud: asks in a rhythm, hears what others learn, tells the pages.
+
+It asks every five minutes, every minute in the last ten, slower while the cloud fails, and not at all once
+settings or credentials are at fault, until they change or a person asks. What another process of this
+machine learned or changed comes through the store and stands for an answer of its own; the store is looked
+at only while a page listens, and whenever a page reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Callable
+
+from modelarts_magics.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ForbiddenError,
+    ModelArtsError,
+)
+from modelarts_magics.server.door import Door, Place
+from modelarts_magics.server.schedule import Rhythm
+from modelarts_magics.server.threads import in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from modelarts_magics.models import Instance
+    from modelarts_magics.session import Session
+
+LOOK_S = 1.25
+"""Between two looks at the store, one `stat` each."""
+RECHECK_S = 15.0
+"""Between two looks at settings and credentials while they are at fault, two `stat` each."""
+PATIENCE_S = 3.0
+"""How long the first page of a server waits for the first answer."""
+HOPELESS = (ConfigurationError, AuthenticationError, ForbiddenError)
+"""What asking again does not mend."""
+
+_LOG = logging.getLogger(__name__)
+
+
+def _anything() -> float:
+    return random.uniform(-1, 1)  # noqa: S311 - a pause, no secret
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What the monitor waits and works with; a test gives its own.
+
+    Attributes:
+        sleep: Waits so many seconds.
+        run: Does blocking work off the loop.
+        jitter: A number from -1 to 1.
+    """
+
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    run: Callable[[Callable[[], Any]], Awaitable[Any]] = in_thread
+    jitter: Callable[[], float] = _anything
+
+
+@dataclass(frozen=True)
+class View:
+    """What is known at one moment.
+
+    Attributes:
+        instance: The instance; None if nobody on this machine ever saw it.
+        problem: Why the cloud could not be asked the last time; None if it could.
+        session: Who can say more of the instance; None if there is none.
+    """
+
+    instance: Instance | None = None
+    problem: ModelArtsError | None = None
+    session: Session | None = field(default=None, compare=False)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be changed through this server until settings or credentials change."""
+        return isinstance(self.problem, HOPELESS)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is known yet, not even a problem."""
+        return self.instance is None and self.problem is None
+
+
+class Monitor:
+    """Keeps a `View` true between `start` and `stop`.
+
+    Args:
+        place: Where sessions come from.
+        announce: Called on the loop with what kind of thing changed: ``instance`` or ``problem``.
+        listening: Whether a page wants to be told.
+        rhythm: How often to ask.
+        hands: What to wait and work with.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        *,
+        announce: Callable[[str], None],
+        listening: Callable[[], bool],
+        rhythm: Rhythm | None = None,
+        hands: Hands | None = None,
+    ) -> None:
+        self.view = View()
+        self._place = place
+        self._announce = announce
+        self._listening = listening
+        self._rhythm = rhythm or Rhythm()
+        self._hands = hands or Hands()
+        self._door = Door(place, hear=self._hear)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._asking: asyncio.Task[None] | None = None
+        self._news: asyncio.Event | None = None
+        self._failures = 0
+
+    def start(self) -> None:
+        """Begin, on the running loop; once, however often it is called."""
+        if self._loop is None:
+            self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
+            jobs = (self._ask_for_ever(self._news), self._watch_for_ever())
+            self._tasks = [self._loop.create_task(job) for job in jobs]
+
+    async def stop(self) -> None:
+        """End, and close the connections."""
+        tasks, self._tasks = self._tasks, []
+        if self._asking is not None:
+            tasks.append(self._asking)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._hands.run(self._door.close)
+
+    async def look(self) -> View:
+        """What is known, with what other processes of this machine learned; never asks the cloud.
+
+        The first page of a server waits a little for the first answer.
+        """
+        self.start()
+        await self._look()
+        if self.view.empty and self._asking is not None:
+            await asyncio.wait({self._asking}, timeout=PATIENCE_S)
+        return self.view
+
+    async def ask(self) -> View:
+        """Ask the cloud now; who asks at the same time shares the answer."""
+        self.start()
+        await self._ask(anew=True)
+        return self.view
+
+    async def session(self) -> Session:
+        """The session to change the instance with.
+
+        Raises:
+            ModelArtsError: It cannot be opened; the view then says so, too.
+        """
+        self.start()
+        try:
+            session: Session = await self._hands.run(self._door.session)
+        except ModelArtsError as error:
+            self._know(problem=error)
+            raise
+        return session
+
+    async def run(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the call returns
+        """Make a call that may block."""
+        return await self._hands.run(call)
+
+    async def _ask_for_ever(self, news: asyncio.Event) -> None:
+        while True:
+            news.clear()
+            if not self.view.read_only or await self._hands.run(self._door.changed):
+                await self._ask(anew=False)
+            await self._pause(news)
+
+    async def _pause(self, news: asyncio.Event) -> None:
+        """Until the next request is due, or there is something new that moves it."""
+        ends = {
+            asyncio.ensure_future(self._hands.sleep(self._seconds())),
+            asyncio.ensure_future(news.wait()),
+        }
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in ends:
+                each.cancel()
+
+    def _seconds(self) -> float:
+        view, session = self.view, self.view.session
+        if view.read_only:
+            return RECHECK_S
+        now = session.now() if session else self._place.clock.now()
+        pause = self._rhythm.pause(
+            view.instance, now=now, failures=self._failures, jitter=self._hands.jitter()
+        )
+        if session is not None and self._failures == 0:
+            pause -= session.age or timedelta(0)
+        return max(1.0, pause.total_seconds())
+
+    async def _watch_for_ever(self) -> None:
+        while True:
+            await self._hands.sleep(LOOK_S)
+            if self._listening():
+                await self._look()
+
+    async def _look(self) -> None:
+        """Take in what others learned; what cannot be looked at now may be in a while."""
+        try:
+            found = await self._hands.run(self._look_around)
+        except Exception:  # noqa: BLE001 - the watch goes on
+            _LOG.debug("the store could not be looked at", exc_info=True)
+            return
+        if found is not None and self.view.instance is None:
+            self._know(instance=found[1], session=found[0])
+
+    def _look_around(self) -> tuple[Session, Instance] | None:
+        session = self._door.reader(self.view.problem)
+        if session is None:
+            return None
+        session.look_around()
+        instance = session.last_known()
+        return (session, instance) if instance else None
+
+    async def _ask(self, *, anew: bool) -> None:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.ensure_future(self._asked(anew=anew))
+        await asyncio.shield(self._asking)
+
+    async def _asked(self, *, anew: bool) -> None:
+        try:
+            session, instance = await self._hands.run(lambda: self._fetch(anew=anew))
+        except ModelArtsError as error:
+            self._failures += 1
+            self._know(problem=error)
+            await self._look()  # others may know more
+        except Exception:
+            self._failures += 1
+            _LOG.exception("the instance could not be read")
+        else:
+            self._failures = 0
+            self._know(instance=instance, session=session, problem=None)
+
+    def _fetch(self, *, anew: bool) -> tuple[Session, Instance]:
+        session = self._door.session()
+        instance = session.refresh() if anew else session.status(max_age=self._rhythm.fresh)
+        age = session.age
+        if anew or age is None:
+            return session, instance
+        confirmed = max(instance.observed_at, session.now() - age)
+        return session, replace(instance, observed_at=confirmed)
+
+    def _hear(self, instance: Instance) -> None:
+        """Take news, in whichever thread it comes."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                self._loop.call_soon_threadsafe(self._learn, instance)
+
+    def _learn(self, instance: Instance) -> None:
+        self._know(instance=instance)
+        if self._news is not None:
+            self._news.set()
+
+    def _know(self, **facts: Any) -> None:  # noqa: ANN401 - fields of `View`
+        """Take over what became known, and tell the pages if it is new."""
+        before, self.view = self.view, replace(self.view, **facts)
+        if before.instance != self.view.instance:
+            self._announce("instance")
+        elif _kind(before.problem) != _kind(self.view.problem):
+            self._announce("problem")
+
+
+def _kind(problem: ModelArtsError | None) -> tuple[type, str] | None:
+    return (type(problem), problem.code) if problem else None

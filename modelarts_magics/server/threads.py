@@ -1,0 +1,43 @@
+"""Blocking work beside the event loop.
+
+`asyncio.to_thread` would do, but its threads are waited for when the process ends: a cloud that does not
+answer would keep a server from ending for as long as a call may take. Daemon threads are not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from typing import Callable, TypeVar
+
+T = TypeVar("T")
+
+
+async def in_thread(call: Callable[[], T]) -> T:
+    """Make the call in a daemon thread; return what it returns, raise what it raises.
+
+    Who stops waiting leaves the call to end by itself, unseen.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def settle(value: T | None, error: BaseException | None) -> None:
+        if outcome.done():  # nobody waits any more
+            return
+        if error is not None:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(value)  # type: ignore[arg-type]  # what the call returned
+
+    def work() -> None:
+        value, error = None, None
+        try:
+            value = call()
+        except BaseException as caught:  # noqa: BLE001 - raised where it is waited for
+            error = caught
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle, value, error)
+
+    threading.Thread(target=work, name="modelarts-server", daemon=True).start()
+    return await outcome

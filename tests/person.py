@@ -1,0 +1,79 @@
+"""A person in front of a real kernel, who types, answers what is asked, and sees all that is published."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from jupyter_client.manager import KernelManager
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+PATIENCE_S = 30
+SETTINGS = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "HOSTNAME", "PYTHON")
+
+
+def without_settings() -> dict[str, str]:
+    """Return this process's environment without anything that could be a setting of ours."""
+    return {name: text for name, text in os.environ.items() if not name.startswith(SETTINGS)}
+
+
+class Person:
+    """Starts a kernel in an environment of its own.
+
+    Attributes:
+        asked: The questions, each with whether the answer is shown as it is typed.
+        published: All that the kernel ever published.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.asked: list[tuple[str, bool]] = []
+        self.published: list[dict[str, Any]] = []
+        self._manager = KernelManager(kernel_name="python3")
+        ipython = os.path.join(environ["HOME"], ".ipython")  # noqa: PTH118 - a text for a variable
+        self._manager.start_kernel(env={**without_settings(), "IPYTHONDIR": ipython, **environ})
+        self._client = self._manager.client()
+        self._client.start_channels()
+        self._client.wait_for_ready(timeout=PATIENCE_S)
+
+    def run(self, cell: str, *, answers: Sequence[str] | None = None) -> tuple[str, str]:
+        """Run a cell and return its status and all that it showed.
+
+        Args:
+            cell: What is typed.
+            answers: What is answered to each question; None for a front end that takes no input.
+        """
+        shown: list[str] = []
+        left = list(answers or ())
+
+        def see(message: dict[str, Any]) -> None:
+            self.published.append(message)
+            content = message["content"]
+            shown.append(content.get("text") or content.get("data", {}).get("text/plain") or "")
+            shown.append("\n".join(content.get("traceback", ())))
+
+        def answer(message: dict[str, Any]) -> None:
+            content = message["content"]
+            self.asked.append((content["prompt"], not content["password"]))
+            self._client.input(left.pop(0))
+
+        reply = self._client.execute_interactive(
+            cell,
+            allow_stdin=answers is not None,
+            output_hook=see,
+            stdin_hook=answer,
+            timeout=PATIENCE_S,
+        )
+        return reply["content"]["status"], "\n".join(filter(None, shown))
+
+    def everything(self) -> str:
+        """All that was ever published, as one text."""
+        return json.dumps(self.published, default=str, ensure_ascii=False)
+
+    def close(self) -> None:
+        """End the kernel, in order, so that it writes what it would write."""
+        self._client.stop_channels()
+        self._manager.shutdown_kernel()
+        self._manager.cleanup_resources()

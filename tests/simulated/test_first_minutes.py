@@ -1,0 +1,157 @@
+"""The first five minutes on an instance where nothing is set."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from person import Person, without_settings
+
+if TYPE_CHECKING:
+    from conftest import Place
+
+
+def truth(place: Place) -> dict[str, Any]:
+    """The instance as the emulator itself sees it."""
+    wanted = place.emulator.notebook_id
+    return next(one for one in place.emulator.state()["instances"] if one["id"] == wanted)
+
+
+def test_nothing_is_set_but_the_file_that_configure_wrote(place: Place, person: Person) -> None:
+    """In the folder that survives a stop; no variable of ours reaches the kernel."""
+    assert (place.home / "work" / ".modelarts-magics.ini").read_text().split() == [
+        "[modelarts]",
+        "endpoint",
+        "=",
+        place.emulator.endpoint,
+    ]
+    found = "[n for n in os.environ if n.startswith(('MODELARTS', 'HUAWEICLOUD'))]"
+    assert person.run(f"import os\n{found}") == ("ok", "[]")
+
+
+def test_two_lines_show_the_instance(place: Place, person: Person) -> None:
+    """Load, ask: name, end, what is set."""
+    place.emulator.clear_requests()
+    status, _ = person.run("%load_ext modelarts_magics")
+    assert (status, place.emulator.requests) == ("ok", [])
+    status, shown = person.run("%modelarts")
+    assert status == "ok", shown
+    assert "demo-notebook · RUNNING" in shown
+    assert "min left" in shown
+    assert all(one["auth"] == "signature" for one in place.emulator.requests)
+
+
+def test_the_words_of_every_day_work(place: Place, person: Person) -> None:
+    """What is said is what the cloud holds."""
+    person.run("%load_ext modelarts_magics")
+    before = datetime.fromisoformat(truth(place)["stops_at"])
+    status, shown = person.run("%modelarts extend 2h")
+    assert status == "ok", shown
+    assert "Extended." in shown
+    moved = datetime.fromisoformat(truth(place)["stops_at"]) - before
+    assert abs(moved - timedelta(hours=2)) < timedelta(seconds=30)
+    status, shown = person.run("%modelarts describe first steps")
+    assert (status, truth(place)["description"]) == ("ok", "first steps")
+
+
+def test_the_key_is_asked_for_once_in_a_kernel(place: Place, person: Person) -> None:
+    """Asking the preinstalled package may be slow: it is kept until it is refused."""
+    person.run("%load_ext modelarts_magics")
+    person.run("%modelarts")
+    made = place.sessions()
+    for _ in range(3):
+        assert person.run("%modelarts")[0] == "ok"
+    assert place.sessions() == made
+
+
+def test_doctor_says_where_everything_came_from(place: Place, person: Person) -> None:
+    """The id from the host name, key, project and region from the session, the end of it all masked."""
+    person.run("%load_ext modelarts_magics")
+    status, shown = person.run("%modelarts doctor")
+    assert status == "ok"
+    for words in (
+        f"{place.emulator.notebook_id} (HOSTNAME)",
+        f"{place.emulator.project_id} (modelarts.session.Session())",
+        f"{place.emulator.endpoint} ({place.home / 'work' / '.modelarts-magics.ini'})",
+        "AccessKey(FAKE…, temporary) from modelarts.session.Session()",
+        "nothing at MODELARTS_AUTH_TOKEN",
+    ):
+        assert words in shown
+
+
+def test_the_package_can_be_used_from_python(person: Person) -> None:
+    """The same search, without a magic."""
+    cell = "import modelarts_magics as m\ns = m.connect()\nprint(s.refresh().name)\ns.close()"
+    status, shown = person.run(cell)
+    assert status == "ok", shown
+    assert "demo-notebook" in shown
+
+
+@pytest.mark.parametrize("command", [["status"], ["auto-stop", "5h"], ["doctor"]])
+def test_a_terminal_of_the_instance_finds_the_same(place: Place, command: list[str]) -> None:
+    """With the environment that the kernels have."""
+    done = subprocess.run(  # noqa: S603 - fixed words
+        [sys.executable, "-m", "modelarts_magics", *command],
+        env={**without_settings(), **place.environ},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not any(secret in done.stdout for secret in place.secrets)
+
+
+def test_no_secret_was_ever_published(place: Place, person: Person) -> None:
+    """Not by any of the above, nor by looking at the objects themselves, nor onto the disk."""
+    person.run("%load_ext modelarts_magics")
+    person.run("import modelarts_magics as m\ns = m.connect()\nvars(s), s.settings, s\ns.close()")
+    person.run("%modelarts status --all")
+    seen = person.everything()
+    ours = [
+        path
+        for path in place.home.rglob("*")
+        if path.is_file() and "site" not in path.relative_to(place.home).parts
+    ]
+    assert any(path.suffix == ".json" for path in ours)
+    for secret in place.secrets:
+        assert secret not in seen
+        assert not [path for path in ours if secret.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"PYTHONPATH": ""}, ("No credentials were found.", "login")),
+        (
+            {"HOSTNAME": "laptop", "JUPYTERHUB_SERVICE_PREFIX": "/"},
+            (
+                "Nothing tells which instance this is. Running in this project: demo-notebook",
+                "configure",
+            ),
+        ),
+    ],
+    ids=["no package", "no name"],
+)
+def test_what_is_missing_is_said_in_one_line(
+    place: Place, change: dict[str, str], words: tuple[str, str]
+) -> None:
+    """And one hint what to do."""
+    environ = {**place.environ, "MODELARTS_PROJECT_ID": place.emulator.project_id, **change}
+    done = subprocess.run(
+        [sys.executable, "-m", "modelarts_magics"],
+        env={**without_settings(), **environ},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    message, hint = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert message.startswith(words[0])
+    assert words[1] in hint
+    assert os.linesep not in message
