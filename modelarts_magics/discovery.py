@@ -39,6 +39,8 @@ _APIS: dict[str, type[Notebooks | Demanager]] = {
     "notebooks": Notebooks,
     "demanager": Demanager,
 }
+_LISTS = {"auto": running_instances, "notebooks": running_instances}
+"""What lists the running instances of an API that is set; an id of another one would be of no use."""
 _ABSENT = (NoSuchInstanceError, NoSuchApiError)
 
 
@@ -169,8 +171,11 @@ class Discovery:
     def _all_running(self, transport: Transport) -> str:
         """The project's running instances to choose from; "" where they cannot be listed."""
         project_id, deadline = self._settings.project_id, self._deadline()
+        listed = _LISTS.get(self._settings.api)
+        if listed is None:
+            return ""
         try:
-            found = list(running_instances(transport, project_id=project_id, deadline=deadline))
+            found = list(listed(transport, project_id=project_id, deadline=deadline))
         except ModelArtsError:
             return ""
         return ", ".join(f"{name} ({instance_id})" for name, instance_id in found)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from modelarts_magics.clock import Clock
 from modelarts_magics.config import Settings
 from modelarts_magics.connection import open_session
 from modelarts_magics.emulator.local import LocalEmulator
@@ -31,6 +32,8 @@ ONE = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
 TWO = "16fd2706-8baf-433b-82eb-8c7fada847da"
 OLD = "DE-7e8b6e88-4a5a-11ea-b77f-2e728ce88125"
 NOWHERE = "laptop"
+IMPATIENT = Clock(sleep=lambda _: None)
+"""Time in which nobody waits before asking again."""
 
 
 class Finder:
@@ -57,7 +60,12 @@ class Finder:
         """Open a session as another process would; what a variable is empty for is not set."""
         environ = {**self.environ, **variables}
         self._opened.append(
-            open_session(Settings.gather(environ=environ), environ=environ, hostname=hostname)
+            open_session(
+                Settings.gather(environ=environ),
+                environ=environ,
+                clock=IMPATIENT,
+                hostname=hostname,
+            )
         )
         return self._opened[-1]
 
@@ -281,6 +289,13 @@ def test_without_candidates_the_running_instances_are_listed(finder: Finder) -> 
     assert error.code == "config.choose_instance"
     assert f"demo-notebook ({ONE}), second ({more})" in error.message
     assert stopped not in error.message
+
+
+def test_an_instance_of_another_generation_is_no_choice(finder: Finder) -> None:
+    """Where the historical API is set, an id of the current one would lead nowhere."""
+    error = finder.refusal(MODELARTS_API="demanager")
+    assert error.code == "config.missing_instance_id"
+    assert finder.asked == []
 
 
 def test_where_nothing_runs_what_was_tried_is_said(finder: Finder) -> None:

@@ -77,12 +77,12 @@ def test_ipython_shows_no_traceback() -> None:
     with pytest.raises(RefusedError) as caught:
         raise_with_a_cause()
     lines = caught.value._render_traceback_()
-    assert lines == ["Auto-stop is off: nothing to extend.", "Turn it on: %modelarts auto-stop on"]
+    assert lines == ["This API does not keep a wish to be reminded.", "Leave out --remind and --no-remind."]
 
 
 def raise_with_a_cause() -> None:
     """Raise an error of ours from another."""
-    raise RefusedError("refuse.off") from ValueError("inner")
+    raise RefusedError("refuse.no_prompt") from ValueError("inner")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_what_is_quoted_is_otherwise_left_as_it_is() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        RefusedError("refuse.off"),
+        RefusedError("refuse.no_prompt"),
         DurationError("duration.no_unit", text="90"),
         StoreError("store.locked", path="/p"),
         CloudError("cloud.400.6309", status=400, error_code="ModelArts.6309", request_id="r"),

@@ -239,7 +239,7 @@ def test_an_unknown_language_is_english(tag: str) -> None:
     """A setting never takes the words away."""
     messages.use_language(tag)
     assert messages.language() == "en"
-    assert messages.text("refuse.off") == en.TEXTS["refuse.off"]
+    assert messages.text("refuse.no_prompt") == en.TEXTS["refuse.no_prompt"]
 
 
 @pytest.mark.parametrize("tag", ["zh", "zh_CN", "zh-Hans", "ZH_cn.UTF-8"])

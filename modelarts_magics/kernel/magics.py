@@ -53,6 +53,7 @@ class ModelArts(Magics):
     region = _setting("The region, as cn-north-4.")
     project_id = _setting("The project id.")
     instance_id = _setting("The instance id.")
+    iam_endpoint = _setting("Scheme and host of IAM; by default that of the region.")
     api = _setting("The API generation: auto, demanager or notebooks.")
     timezone = _setting("The zone of clock times, as Asia/Shanghai; by default the system's.")
     language = _setting("en or zh_CN; by default the locale's.")

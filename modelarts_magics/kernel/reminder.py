@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics.countdown import countdown
-from modelarts_magics.effects import SAME
+from modelarts_magics.models import SAME
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from modelarts_magics.api.notebooks import Notebooks
 from modelarts_magics.config import ENVIRONMENT, Settings
 from modelarts_magics.connection import open_session
 from modelarts_magics.credentials import FILE, KEYS, METADATA, TOKEN, Chain
-from modelarts_magics.errors import ModelArtsError
+from modelarts_magics.errors import ModelArtsError, NoCredentialsError
 from modelarts_magics.memory import Memory
 from modelarts_magics.session import Session
 from modelarts_magics.store import Store
@@ -65,6 +65,15 @@ class Place:
         """
         return open_session(self.settings(), environ=self.environ, clock=self.clock)
 
+    def check_credentials(self) -> None:
+        """Look whether there are any; they are not tried.
+
+        Raises:
+            ConfigurationError: There are none, or half of one.
+        """
+        if Chain(self.environ).find() is None:
+            raise NoCredentialsError("server.no_credentials")
+
     def left_behind(self, why: ModelArtsError) -> Session | None:
         """A session that knows what another process of this machine last learned, and can only tell that.
 
@@ -109,6 +118,7 @@ class Door:
         self._opening = threading.Lock()
         self._mark: int | None = None
         self._session: Session | None = None
+        self._checked = False
         self._left: Session | None = None
         self._hang_up: Callable[[], None] = _nothing
 
@@ -122,8 +132,11 @@ class Door:
             mark = self._place.fingerprint()
             if self._session is None or mark != self._mark:
                 self._close()
-                self._mark = mark
+                self._mark, self._checked = mark, False
                 self._session = self._listened(self._place.open())
+            if not self._checked:  # else what others know would hide that nothing can be changed here
+                self._place.check_credentials()
+                self._checked = True
             return self._session
 
     def reader(self, why: ModelArtsError | None) -> Session | None:

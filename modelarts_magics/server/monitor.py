@@ -48,6 +48,10 @@ def _anything() -> float:
     return random.uniform(-1, 1)  # noqa: S311 - a pause, no secret
 
 
+def _unseen(_session: Session, _instance: Instance) -> None:
+    """Nobody wants to know."""
+
+
 @dataclass(frozen=True)
 class Hands:
     """What the monitor waits and works with; a test gives its own.
@@ -95,6 +99,7 @@ class Monitor:
         place: Where sessions come from.
         announce: Called on the loop with what kind of thing changed: ``instance`` or ``problem``.
         listening: Whether a page wants to be told.
+        saw: Told in a thread of each answer, also of one that says nothing new.
         rhythm: How often to ask.
         hands: What to wait and work with.
     """
@@ -105,6 +110,7 @@ class Monitor:
         *,
         announce: Callable[[str], None],
         listening: Callable[[], bool],
+        saw: Callable[[Session, Instance], None] = _unseen,
         rhythm: Rhythm | None = None,
         hands: Hands | None = None,
     ) -> None:
@@ -112,6 +118,7 @@ class Monitor:
         self._place = place
         self._announce = announce
         self._listening = listening
+        self._saw = saw
         self._rhythm = rhythm or Rhythm()
         self._hands = hands or Hands()
         self._door = Door(place, hear=self._hear)
@@ -249,12 +256,16 @@ class Monitor:
 
     def _fetch(self, *, anew: bool) -> tuple[Session, Instance]:
         session = self._door.session()
-        instance = session.refresh() if anew else session.status(max_age=self._rhythm.fresh)
-        age = session.age
-        if anew or age is None:
-            return session, instance
-        confirmed = max(instance.observed_at, session.now() - age)
-        return session, replace(instance, observed_at=confirmed)
+        instance = session.refresh() if anew else self._confirmed(session)
+        self._saw(session, instance)
+        return session, instance
+
+    def _confirmed(self, session: Session) -> Instance:
+        """What somebody on this machine had from the cloud a short while ago, else what it says now."""
+        known, now = session.last_known(), session.now()
+        instance = session.status(max_age=self._rhythm.fresh(known, now=now))
+        confirmed = session.now() - (session.age or timedelta(0))
+        return replace(instance, observed_at=max(instance.observed_at, confirmed))
 
     def _hear(self, instance: Instance) -> None:
         """Take news, in whichever thread it comes."""

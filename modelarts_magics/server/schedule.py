@@ -15,6 +15,8 @@ LAST = timedelta(minutes=10)
 """Before its end a run is looked at more often for so long."""
 JITTER = 0.1
 """The part by which a pause is made longer or shorter, so that many servers do not ask at once."""
+FRESH = 0.8
+"""The part of a pause within which somebody else's answer does."""
 LONGEST = 6
 """How many pauses long a pause may become while the cloud fails."""
 
@@ -31,10 +33,9 @@ class Rhythm:
     usual: timedelta = timedelta(minutes=5)
     near: timedelta = timedelta(minutes=1)
 
-    @property
-    def fresh(self) -> timedelta:
+    def fresh(self, instance: Instance | None, *, now: datetime) -> timedelta:
         """How old an answer may be that another process of this machine had, to do instead of one's own."""
-        return self.near / 2
+        return self.pause(instance, now=now) * FRESH
 
     def pause(
         self, instance: Instance | None, *, now: datetime, failures: int = 0, jitter: float = 0.0

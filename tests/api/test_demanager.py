@@ -374,14 +374,20 @@ def test_the_end_is_what_both_statements_agree_on(
             at(answer(), "spec.auto_stop", {"enable": False, "prompt": True}),
             "off, as the seed says",
         ),
-        (at(answer(), "spec", ...), "no spec"),
-        (at(answer(), "spec.auto_stop", ...), "no auto-stop"),
     ],
 )
 def test_there_is_no_end_without_a_run_that_has_one(raw: dict[str, Any], why: str) -> None:
     """And it is then not called unknown."""
     stop = parse(raw).auto_stop
     assert (stop.stops_at, stop.end_unknown) == (None, None), why
+
+
+@pytest.mark.parametrize("missing", ["spec", "spec.auto_stop"])
+def test_what_the_cloud_does_not_state_is_not_taken_for_off(missing: str) -> None:
+    """Neither on nor off was said, so nothing is claimed."""
+    stop = parse(at(answer(), missing, ...)).auto_stop
+    assert not stop.stated
+    assert (stop.stops_at, stop.end_unknown) == (None, EndUnknown.MISSING)
 
 
 def test_the_time_left_counts_from_the_cloud_s_now() -> None:

@@ -73,14 +73,15 @@ def test_doctor_says_where_everything_came_from(place: Place, person: Person) ->
     person.run("%load_ext modelarts_magics")
     status, shown = person.run("%modelarts doctor")
     assert status == "ok"
-    for words in (
-        f"{place.emulator.notebook_id} (HOSTNAME)",
-        f"{place.emulator.project_id} (modelarts.session.Session())",
-        f"{place.emulator.endpoint} ({place.home / 'work' / '.modelarts-magics.ini'})",
-        "AccessKey(FAKE…, temporary) from modelarts.session.Session()",
-        "nothing at MODELARTS_AUTH_TOKEN",
+    file = place.home / "work" / ".modelarts-magics.ini"
+    for value, source in (
+        (place.emulator.notebook_id, "HOSTNAME"),
+        (place.emulator.project_id, "modelarts.session.Session()"),
+        (place.emulator.endpoint, str(file)),
+        ("AccessKey(FAKE…, temporary)", "modelarts.session.Session()"),
+        ("credentials", "MODELARTS_AUTH_TOKEN"),
     ):
-        assert words in shown
+        assert [line for line in shown.splitlines() if value in line and source in line]
 
 
 def test_the_package_can_be_used_from_python(person: Person) -> None:

@@ -1,0 +1,303 @@
+/** Knows the instance: asks a backend, hears of news, says when something changed. */
+
+import { type ISignal, Signal } from '@lumino/signaling';
+import { Alarm, ServerClock, type Timers, type Wakeup } from './countdown/clock';
+import {
+  BackendError,
+  DEFAULTS,
+  type BackendKind,
+  type BackendRequest,
+  type Edit,
+  type Finding,
+  type IBackend,
+  type IManager,
+  type Outcome,
+  type Payload,
+  type Preferences,
+  type SavedReport,
+} from './tokens';
+import { readChange, readFindings, readPayload, readRefusal } from './validate';
+
+/** News come in bursts; they are answered by one reading this much later. */
+const SETTLE_MS = 30;
+/** After a failure: the first and the longest pause. */
+const FIRST_RETRY_MS = 3_000;
+const LONGEST_RETRY_MS = 300_000;
+/** How often to look where nobody tells of news. */
+const LOOK_MS = 30_000;
+
+/** What a manager is made of. */
+export interface ManagerOptions {
+  /** Who could answer, in the order to try. */
+  readonly backends: readonly (() => IBackend)[];
+  readonly timers: Timers;
+  /** After these events of the page, news may have been missed. */
+  readonly wakeups: readonly Wakeup[];
+  /** Whether somebody can see the page. */
+  readonly visible: () => boolean;
+  /** Calls the listener with the number of each event; answers what ends that. */
+  readonly listen: (listener: (seq: number | null) => void) => () => void;
+}
+
+/** The manager. All of its timers, streams and events come from its options. */
+export class Manager implements IManager {
+  readonly clock: ServerClock;
+  readonly #options: ManagerOptions;
+  readonly #changed = new Signal<IManager, void>(this);
+  readonly #settle: Alarm;
+  readonly #again: Alarm;
+  readonly #unlisten: () => void;
+  #candidate = 0;
+  #asked: IBackend | null = null;
+  #payload: Payload | null = null;
+  #failure: BackendError | null = null;
+  #saved: SavedReport | null = null;
+  #preferences = DEFAULTS;
+  #retryMs = FIRST_RETRY_MS;
+  #reading: Promise<void> | null = null;
+  #readAt = -Infinity;
+  #writing = 0;
+  #missed = false;
+  #disposed = false;
+
+  constructor(options: ManagerOptions) {
+    this.#options = options;
+    this.clock = new ServerClock(options.timers);
+    this.#settle = new Alarm(options.timers);
+    this.#again = new Alarm(options.timers);
+    this.#unlisten = options.listen(this.#onNews);
+    for (const [target, type] of options.wakeups) {
+      target.addEventListener(type, this.#onWake);
+    }
+  }
+
+  get changed(): ISignal<IManager, void> {
+    return this.#changed;
+  }
+
+  get payload(): Payload | null {
+    return this.#payload;
+  }
+
+  get failure(): BackendError | null {
+    return this.#failure;
+  }
+
+  get backend(): BackendKind | null {
+    return this.#payload && (this.#asked?.kind ?? null);
+  }
+
+  get saved(): SavedReport | null {
+    return this.#saved;
+  }
+
+  get preferences(): Preferences {
+    return this.#preferences;
+  }
+
+  set preferences(preferences: Preferences) {
+    this.#preferences = preferences;
+    this.#tell();
+  }
+
+  get isDisposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** Stop for good. Calling it twice is fine. */
+  dispose(): void {
+    if (this.#disposed) {
+      return;
+    }
+    this.#disposed = true;
+    this.#settle.clear();
+    this.#again.clear();
+    this.#unlisten();
+    for (const [target, type] of this.#options.wakeups) {
+      target.removeEventListener(type, this.#onWake);
+    }
+    this.#asked?.dispose();
+    Signal.clearData(this);
+  }
+
+  async refresh(ask = false): Promise<void> {
+    if (ask) {
+      await this.#reading;
+    }
+    this.#reading ??= this.#read(ask).finally(() => {
+      this.#reading = null;
+      this.#catchUp();
+    });
+    await this.#reading;
+  }
+
+  extend(seconds: number, baseStopsAtMs: number): Promise<Outcome> {
+    const body = { seconds, base_stops_at_ms: baseStopsAtMs };
+    return this.#write({ method: 'POST', path: 'extend', body });
+  }
+
+  change(edit: Edit): Promise<Outcome> {
+    return this.#write({ method: 'PATCH', path: 'instance', body: edit });
+  }
+
+  async mute(muted: boolean): Promise<Outcome> {
+    const outcome = await this.#write({ method: 'POST', path: 'remind', body: { muted } });
+    await this.refresh();
+    return outcome;
+  }
+
+  async report(stopsAtMs: number, report: SavedReport): Promise<void> {
+    this.#saved = report;
+    this.#tell();
+    const body = { stops_at_ms: stopsAtMs, saved: report.saved, not_saved: report.notSaved };
+    await this.#call({ method: 'POST', path: 'saved', body }).catch(() => undefined);
+  }
+
+  async examine(): Promise<readonly Finding[]> {
+    return readFindings(await this.#call({ method: 'GET', path: 'doctor' }));
+  }
+
+  /** Ask the first backend that is there. */
+  async #call(request: BackendRequest): Promise<unknown> {
+    for (;;) {
+      this.#asked ??= this.#options.backends[this.#candidate]?.() ?? null;
+      try {
+        if (this.#asked === null) {
+          throw new BackendError('absent');
+        }
+        return await this.#asked.call(request);
+      } catch (error) {
+        const failure = asFailure(error);
+        if (failure.code !== 'absent' || !this.#tryNext()) {
+          throw failure;
+        }
+      }
+    }
+  }
+
+  #tryNext(): boolean {
+    const last = this.#candidate + 1 >= this.#options.backends.length;
+    this.#asked?.dispose();
+    this.#asked = null;
+    this.#candidate = last ? 0 : this.#candidate + 1;
+    return !last && !this.#disposed;
+  }
+
+  async #read(ask: boolean): Promise<void> {
+    this.#missed = false;
+    this.#readAt = this.#options.timers.monotonic();
+    try {
+      const path = ask ? 'instance?refresh=1' : 'instance';
+      this.#take(readPayload(await this.#call({ method: 'GET', path })), false);
+    } catch (error) {
+      this.#fail(asFailure(error));
+    }
+  }
+
+  async #write(request: BackendRequest): Promise<Outcome> {
+    this.#writing++;
+    try {
+      const answer = await this.#call(request);
+      const payload = readPayload(answer);
+      if (payload.snapshot !== null || payload.instance !== null) {
+        this.#take(payload, true);
+      }
+      return { answer: readChange(answer), stale: false };
+    } catch (error) {
+      const failure = asFailure(error);
+      if (failure.status === 409) {
+        this.#missed = true;
+      }
+      return { answer: readRefusal(failure), stale: failure.status === 409 };
+    } finally {
+      this.#writing--;
+      this.#catchUp();
+    }
+  }
+
+  #take(payload: Payload, written: boolean): void {
+    if (this.#disposed) {
+      return;
+    }
+    this.#failure = null;
+    this.#retryMs = FIRST_RETRY_MS;
+    this.#lookAgain();
+    if (!written && this.#older(payload)) {
+      return;
+    }
+    if (this.#payload?.snapshot?.state.stops_at_ms !== payload.snapshot?.state.stops_at_ms) {
+      this.#saved = null;
+    }
+    this.#payload = payload;
+    if (payload.serverNowMs !== null) {
+      this.clock.sync(payload.serverNowMs);
+    }
+    this.#tell();
+  }
+
+  /** Whether a reading that was overtaken by a write brings what held before that. */
+  #older({ snapshot, seq }: Payload): boolean {
+    const known = this.#payload;
+    if (snapshot === null || !known?.snapshot || seq === null || known.seq === null) {
+      return false;
+    }
+    return snapshot.as_of_ms < known.snapshot.as_of_ms && seq < known.seq;
+  }
+
+  #fail(failure: BackendError): void {
+    if (this.#disposed) {
+      return;
+    }
+    this.#failure = failure;
+    this.#again.set(this.#retryMs, () => void this.refresh());
+    this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
+    this.#tell();
+  }
+
+  #lookAgain(): void {
+    if (this.#asked?.tells !== false) {
+      this.#again.clear();
+      return;
+    }
+    this.#again.set(LOOK_MS, () => {
+      if (this.#options.visible()) {
+        void this.refresh();
+      } else {
+        this.#lookAgain();
+      }
+    });
+  }
+
+  /** Read what an event told of while something was under way. */
+  #catchUp(): void {
+    if (this.#missed && this.#writing === 0 && this.#reading === null && !this.#disposed) {
+      this.#settle.set(SETTLE_MS, () => void this.refresh());
+    }
+  }
+
+  readonly #onNews = (seq: number | null): void => {
+    if (seq === null || seq !== this.#payload?.seq) {
+      this.#missed = true;
+      this.#catchUp();
+    }
+  };
+
+  readonly #onWake = (): void => {
+    const recent = this.#options.timers.monotonic() - this.#readAt < 1_000;
+    if (this.#options.visible() && !recent) {
+      void this.refresh();
+    }
+  };
+
+  #tell(): void {
+    if (!this.#disposed) {
+      this.#changed.emit();
+    }
+  }
+}
+
+function asFailure(error: unknown): BackendError {
+  return error instanceof BackendError
+    ? error
+    : new BackendError('failed', error instanceof Error ? error.message : '');
+}

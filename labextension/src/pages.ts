@@ -1,0 +1,80 @@
+/** Countdown widgets in the page: the manager answers their clicks and tells them what it learns. */
+
+import type { IDisposable } from '@lumino/disposable';
+import { type ChangeRequest, EVENTS, fields, type Snapshot } from './countdown/messages';
+import type { IManager } from './tokens';
+
+/** What a request carries besides itself. */
+type Asked = ChangeRequest & { respond(answer: unknown): void };
+
+/** What is pushed to a countdown, at this moment; `null` when nothing is known. */
+export function pushed(manager: IManager): (Snapshot & { server_now_ms?: number }) | null {
+  const snapshot = manager.payload?.snapshot;
+  if (!snapshot) {
+    return null;
+  }
+  const { clock } = manager;
+  return clock.checked ? { ...snapshot, server_now_ms: clock.now() } : snapshot;
+}
+
+/** Give a countdown's element what is known. */
+export function push(element: Element, manager: IManager): void {
+  const detail = pushed(manager);
+  if (detail !== null) {
+    element.dispatchEvent(new CustomEvent(EVENTS.state, { detail }));
+  }
+}
+
+/** Listens on the document for clicks on widgets, and pushes each change to those of our instance. */
+export class Pages implements IDisposable {
+  readonly #manager: IManager;
+  readonly #root: Document;
+  #disposed = false;
+
+  constructor(manager: IManager, root: Document) {
+    this.#manager = manager;
+    this.#root = root;
+    root.addEventListener(EVENTS.request, this.#onRequest);
+    manager.changed.connect(this.#onChanged, this);
+  }
+
+  /** Whether it is disposed of. */
+  get isDisposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** Answer no more. Calling it twice is fine. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#root.removeEventListener(EVENTS.request, this.#onRequest);
+    this.#manager.changed.disconnect(this.#onChanged, this);
+  }
+
+  #onChanged(): void {
+    const name = this.#manager.payload?.snapshot?.state.name ?? '';
+    for (const element of this.#root.querySelectorAll('.ma-Countdown')) {
+      const shown = element.querySelector('.ma-Countdown-name')?.textContent ?? '';
+      // A kernel may be about another instance than the server is.
+      if (shown === '' || shown === name) {
+        push(element, this.#manager);
+      }
+    }
+  }
+
+  readonly #onRequest = (event: Event): void => {
+    const asked = (event as CustomEvent<Asked>).detail;
+    const { payload, failure } = this.#manager;
+    const state = payload?.snapshot?.state;
+    // Not ours to answer: the kernel is asked instead.
+    const able = failure === null && payload?.readOnly === false && state?.can_change;
+    if (able && state.stops_at_ms === fields(asked).base_stops_at_ms) {
+      event.preventDefault();
+      void this.#answer(asked);
+    }
+  };
+
+  async #answer({ action, seconds, base_stops_at_ms: base, respond }: Asked): Promise<void> {
+    const outcome = await this.#manager.extend(action === 'shorten' ? -seconds : seconds, base);
+    respond({ ...outcome.answer, ...pushed(this.#manager) });
+  }
+}

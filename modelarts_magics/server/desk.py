@@ -1,0 +1,277 @@
+"""What the routes ask: one method for each thing that a page may want, knowing no HTTP."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Callable
+
+from modelarts_magics.durations import moment_to_ms
+from modelarts_magics.errors import ModelArtsError, RefusedError
+from modelarts_magics.payloads import change_answer
+from modelarts_magics.planning import Wish
+from modelarts_magics.server import payloads
+from modelarts_magics.server.kept import TO_THE_END_MS, Kept
+from modelarts_magics.server.monitor import Hands, Monitor
+
+if TYPE_CHECKING:
+    from modelarts_magics.models import Change, Instance
+    from modelarts_magics.server.door import Place
+    from modelarts_magics.server.monitor import View
+    from modelarts_magics.server.requests import ChangeRequest, Saved, Shift
+    from modelarts_magics.server.schedule import Rhythm
+    from modelarts_magics.session import Session
+
+Payload = dict  # what becomes a JSON object
+
+
+class Desk:
+    """The monitor, what is kept over a stop, and the numbers of what was told to the pages.
+
+    Args:
+        place: Where sessions come from.
+        emit: Sends an event to the pages; called on the loop.
+        listening: Whether a page wants to be told.
+        kept: What outlives a stop.
+        rhythm: How often to ask.
+        hands: What to wait and work with.
+
+    Attributes:
+        monitor: Who asks the cloud.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is one thing that a test replaces
+        self,
+        place: Place,
+        *,
+        emit: Callable[[dict[str, Any]], None],
+        listening: Callable[[], bool],
+        kept: Kept,
+        rhythm: Rhythm | None = None,
+        hands: Hands | None = None,
+    ) -> None:
+        self.monitor = Monitor(
+            place, announce=self._tell, listening=listening, saw=self._saw, rhythm=rhythm, hands=hands
+        )
+        self._place = place
+        self._emit = emit
+        self._kept = kept
+        self._boot = os.urandom(4).hex()
+        self._seq = 0
+        self._started = place.clock.now()
+
+    async def instance(self, *, refresh: bool = False) -> dict[str, Any]:
+        """Everything that a page shows; asks the cloud only to refresh, and never raises."""
+        view = await (self.monitor.ask() if refresh else self.monitor.look())
+        return await self._shown(view)
+
+    async def change(self, request: ChangeRequest) -> dict[str, Any]:
+        """Set the description and auto-stop.
+
+        Raises:
+            Stale: What it was edited from no longer holds; nothing was sent.
+            ModelArtsError: It was refused, or failed.
+        """
+        session = await self.monitor.session()
+        known = self.monitor.view.instance
+        if known is None and request.base is not None:
+            known = (await self.monitor.ask()).instance
+        seen = request.seen(known) if known else None
+
+        def update() -> Change:
+            return session.update(
+                description=request.description, auto_stop=request.auto_stop, seen=seen
+            )
+
+        return await self._changed(session, update, seen=seen)
+
+    async def extend(self, shift: Shift) -> dict[str, Any]:
+        """Move the end of this run.
+
+        Raises:
+            Stale: The end is another one than the page saw; nothing was sent.
+            ModelArtsError: It was refused, or failed.
+        """
+        session = await self.monitor.session()
+        move = session.extend if shift.by.total_seconds() > 0 else session.shorten
+        return await self._changed(session, lambda: move(abs(shift.by), seen_end=shift.seen_end))
+
+    async def capabilities(self) -> dict[str, Any]:
+        """What the instance's API can do.
+
+        Raises:
+            ModelArtsError: It is not known which API it has.
+        """
+        view = await self.monitor.look()
+        session = view.session or await self.monitor.session()
+        return payloads.capabilities_payload(session.capabilities)
+
+    async def doctor(self) -> dict[str, Any]:
+        """What is configured, found, reachable and installed on the server's side; asks the cloud once.
+
+        Raises:
+            ConfigurationError: The settings file cannot be read.
+        """
+        from modelarts_magics.doctor import examine  # noqa: PLC0415 - only where it is asked for
+
+        place = self._place
+        report: dict[str, Any] = await self.monitor.run(
+            lambda: examine(place.settings(), environ=place.environ, clock=place.clock).as_json()
+        )
+        return report
+
+    async def remind(self, *, muted: bool) -> dict[str, Any]:
+        """Turn reminders off or on: in the cloud where the API keeps such a wish, else here.
+
+        Raises:
+            ModelArtsError: The cloud did not take it.
+        """
+        session, instance = await self._subject()
+        if session.capabilities.prompt:
+            await self._changed(session, lambda: session.set_auto_stop(Wish(prompt=not muted)))
+        else:
+            await self.monitor.run(lambda: self._kept.mute(instance.id, muted=muted))
+            self._tell("reminders")
+        return await self._shown(self.monitor.view)
+
+    async def saved(self, what: Saved) -> dict[str, Any]:
+        """Keep what a page saved before a stop, and what it could not.
+
+        Raises:
+            ModelArtsError: It is not known which instance this is.
+        """
+        session, instance = await self._subject()
+        await self.monitor.run(
+            lambda: self._kept.add(
+                instance.id,
+                stops_at_ms=what.stops_at_ms,
+                seen_ms=moment_to_ms(session.now()),
+                saved=what.saved,
+                not_saved=what.not_saved,
+            )
+        )
+        self._tell("last-run")
+        return await self.last_run()
+
+    async def last_run(self) -> dict[str, Any]:
+        """How the last run ended, and what is kept of this one."""
+        view = await self.monitor.look()
+        return {
+            "last_run": await self.monitor.run(lambda: self._last_run(view)),
+            "this_run": await self.monitor.run(lambda: self._this_run(view)),
+        }
+
+    async def acknowledge(self) -> dict[str, Any]:
+        """Forget how the last run ended, since it was read."""
+        view = await self.monitor.look()
+        if view.instance is not None:
+            instance_id = view.instance.id
+            await self.monitor.run(lambda: self._kept.forget(instance_id))
+            self._tell("last-run")
+        return await self.last_run()
+
+    async def _subject(self) -> tuple[Session, Instance]:
+        """The instance and who can change it; asked for if nobody knows it yet."""
+        view = await self.monitor.look()
+        if view.instance is None or view.session is None:
+            view = await self.monitor.ask()
+        if view.instance is None or view.session is None:
+            raise view.problem or RefusedError("refuse.unknown_instance")
+        return view.session, view.instance
+
+    async def _changed(
+        self, session: Session, change: Callable[[], Change], *, seen: Instance | None = None
+    ) -> dict[str, Any]:
+        try:
+            made: Change = await self.monitor.run(change)
+        except RefusedError as error:
+            if error.code in payloads.STALE:
+                raise Stale(error, await self._stale(seen)) from None
+            raise
+        seq = self._seq
+        answer = {**change_answer(made), "boot": self._boot, "seq": seq}
+        after = made.after
+        if after is not None:
+            state = await self.monitor.run(
+                lambda: payloads.state_payload(session, after, read_only=False)
+            )
+            answer.update(state=state, as_of_ms=moment_to_ms(after.observed_at))
+        return {**answer, "server_now_ms": moment_to_ms(session.now())}
+
+    async def _stale(self, seen: Instance | None) -> dict[str, Any]:
+        shown = await self._shown(self.monitor.view)
+        now = self.monitor.view.instance
+        parts = payloads.changed_parts(seen, now) if seen and now else ["auto_stop"]
+        return {"changed": parts, "now": shown}
+
+    async def _shown(self, view: View) -> dict[str, Any]:
+        seq = self._seq  # before anything is read: what changes meanwhile has a higher one
+        payload: dict[str, Any] = await self.monitor.run(lambda: self._view_payload(view))
+        return {**payload, "boot": self._boot, "seq": seq}
+
+    def _view_payload(self, view: View) -> dict[str, Any]:
+        session, instance, problem = view.session, view.instance, view.problem
+        known = session is not None and instance is not None
+        return {
+            "state": payloads.state_payload(session, instance, read_only=view.read_only)
+            if session and instance
+            else None,
+            "as_of_ms": moment_to_ms(instance.observed_at) if instance else None,
+            "server_now_ms": moment_to_ms(session.now() if session else self._place.clock.now()),
+            "instance": payloads.instance_payload(instance) if instance else None,
+            "capabilities": payloads.capabilities_payload(session.capabilities) if session else None,
+            "reminders": {"muted": known and self._muted(view)},
+            "source": "server",
+            "problem": payloads.error_payload(problem) if problem else None,
+            "read_only": view.read_only,
+            "last_run": self._last_run(view),
+        }
+
+    def _muted(self, view: View) -> bool:
+        if view.session is None or view.instance is None:
+            return False
+        if view.session.capabilities.prompt:
+            return view.instance.auto_stop.prompt is False
+        return self._kept.muted(view.instance.id)
+
+    def _last_run(self, view: View) -> dict[str, Any] | None:
+        if view.session is None or view.instance is None:
+            return None
+        started_ms = moment_to_ms(self._started + view.session.skew)
+        return self._kept.last_run(view.instance.id, started_ms=started_ms)
+
+    def _this_run(self, view: View) -> dict[str, Any] | None:
+        end = view.instance.auto_stop.stops_at if view.instance else None
+        if view.instance is None or end is None:
+            return None
+        return self._kept.this_run(view.instance.id, stops_at_ms=moment_to_ms(end))
+
+    def _saw(self, session: Session, instance: Instance) -> None:
+        """Keep what will say, after the stop, how this run ended."""
+        end, duration = instance.auto_stop.stops_at, instance.auto_stop.duration
+        if end is None or not instance.running:
+            return
+        end_ms, now_ms = moment_to_ms(end), moment_to_ms(session.now())
+        self._kept.outlived(instance.id, stops_at_ms=end_ms)
+        if 0 <= end_ms - now_ms <= TO_THE_END_MS:
+            duration_s = round(duration.total_seconds()) if duration else None
+            self._kept.note(
+                instance.id, stops_at_ms=end_ms, duration_s=duration_s, seen_ms=now_ms
+            )
+
+    def _tell(self, kind: str) -> None:
+        self._seq += 1
+        self._emit({"boot": self._boot, "seq": self._seq, "kind": kind})
+
+
+class Stale(Exception):  # noqa: N818 - not a failure: what holds now, for who decided on something else
+    """What was decided on no longer holds; nothing was sent.
+
+    Attributes:
+        error: Why it was refused.
+        facts: Which parts changed, and what holds now.
+    """
+
+    def __init__(self, error: ModelArtsError, facts: dict[str, Any]) -> None:
+        super().__init__(error.code)
+        self.error = error
+        self.facts = facts
