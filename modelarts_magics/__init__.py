@@ -80,3 +80,10 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     from modelarts_magics.kernel.magics import unregister  # noqa: PLC0415 - only a kernel needs it
 
     unregister(shell)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, object]]:
+    """Jupyter's hook: where the server half is; called by a Jupyter server only."""
+    from modelarts_magics.server.extension import ModelArtsServer  # noqa: PLC0415 - needs Jupyter
+
+    return [{"module": "modelarts_magics.server.extension", "app": ModelArtsServer}]

@@ -200,7 +200,7 @@ def _cloud(
         session.close()
     took_ms = round((clock.monotonic() - began) * 1000)
     name, status = " ".join(instance.name.split()), instance.status.value
-    words = text("doctor.answered", name=name, status=status, ms=took_ms)
+    words = text("doctor.answered", name=name, status=status, api=instance.api, ms=took_ms)
     yield Finding("cloud", Level.OK, words)
     yield from _end(instance)
     yield _clock(skew)

@@ -9,26 +9,20 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Callable, TypeVar
+from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics import description as descriptions
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
-from modelarts_magics.countdown import stop_fact
 from modelarts_magics.durations import parse_duration
-from modelarts_magics.effects import effect_of
 from modelarts_magics.errors import (
-    BadAnswerError,
     InputError,
     ModelArtsError,
     RefusedError,
-    RejectedValueError,
-    ServerError,
-    UnreachableError,
-    UnsettledError,
 )
 from modelarts_magics.messages import Message
 from modelarts_magics.models import SAME, Change, Edit, Effect, Instance
 from modelarts_magics.planning import Circumstances, Plan, Wish, plan, shift
+from modelarts_magics.writing import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,13 +31,6 @@ if TYPE_CHECKING:
     from modelarts_magics.config import Settings
     from modelarts_magics.memory import Memory
     from modelarts_magics.models import AutoStopEdit, Capabilities
-
-T = TypeVar("T")
-
-WRITE_SHARE = 0.6
-"""The part of the total time-out that a write may use, so that some is left to read back."""
-SECOND_LOOK = 1.0
-"""Seconds to wait before looking again, where the cloud does not show a change yet."""
 
 
 def _ignore(_notice: Message) -> None:
@@ -76,6 +63,7 @@ class Session:
         self._memory = memory
         self.settings = settings
         self._total = total_timeout
+        self._writer = Writer(backend, memory=memory, total_timeout=total_timeout, clock=clock)
         self._clock = clock
         self.notice = notice
 
@@ -95,7 +83,7 @@ class Session:
         Raises:
             ModelArtsError: The cloud could not be asked; the kinds are in `modelarts_magics.errors`.
         """
-        return self._read(Deadline(self._total, clock=self._clock))
+        return self._writer.read(Deadline(self._total, clock=self._clock))
 
     def status(self, *, max_age: timedelta) -> Instance:
         """The instance as known here, asked anew only if nobody on this machine did within `max_age`."""
@@ -103,7 +91,7 @@ class Session:
         if known is not None:
             return known
         with self._alone() as deadline:
-            return self._memory.recall(max_age=max_age) or self._read(deadline)
+            return self._memory.recall(max_age=max_age) or self._writer.read(deadline)
 
     def look_around(self) -> None:
         """Look, without asking the cloud, whether another process of this machine knows something new."""
@@ -208,13 +196,13 @@ class Session:
     def stop(self) -> Change:
         """Stop the instance itself; everything on it that is not saved is lost."""
         with self._alone() as deadline:
-            before = self._read(deadline)
+            before = self._writer.read(deadline)
             if before.status.stopped or before.status.stopping:
                 raise RefusedError("refuse.stopped", status=before.status.value)
             self._backend.stop(deadline=deadline)
             change = Change(before, None, Effect.UNCONFIRMED, Edit(), self.capabilities, "stop")
             try:
-                after = self._read(deadline)
+                after = self._writer.read(deadline)
             except ModelArtsError as error:
                 return replace(change, problem=error)
         ending = after.status.stopping or after.status.stopped
@@ -238,72 +226,13 @@ class Session:
         self, action: str, decide: Callable[[Instance], tuple[Edit, datetime | None]]
     ) -> Change:
         with self._alone() as deadline:
-            before = self._read(deadline)
+            before = self._writer.read(deadline)
             edit, expected = decide(before)
             change = Change(
                 before, None, Effect.UNCONFIRMED, edit, self.capabilities, action, expected
             )
             self._warn(change)
-            return self._settle(change, deadline)
-
-    def _settle(self, change: Change, deadline: Deadline) -> Change:
-        """Send the edit and find out what became of it; what failed and does not show, once more."""
-        settled, failed = self._try(change, deadline)
-        if failed and settled.effect is Effect.UNCONFIRMED:
-            try:
-                settled, failed = self._try(change, deadline, again=True)
-            except UnsettledError:
-                raise
-            except ModelArtsError as error:
-                failed = error
-        if failed and settled.effect is Effect.UNCONFIRMED:
-            raise UnsettledError("unsettled.not_applied", cause=failed, **_facts(settled)) from None
-        self._memory.learn(settled)
-        return settled
-
-    def _try(
-        self, change: Change, deadline: Deadline, *, again: bool = False
-    ) -> tuple[Change, ModelArtsError | None]:
-        """Send and read back; return what then shows, and the failure that left the outcome open."""
-        failed = self._send(change, deadline)
-        try:
-            return self._read_back(change, deadline, patient=again or failed is None), failed
-        except ModelArtsError as error:
-            if failed:
-                raise UnsettledError("unsettled.unread", cause=failed) from None
-            return replace(change, problem=error), None
-
-    def _send(self, change: Change, deadline: Deadline) -> ModelArtsError | None:
-        """Write; return the failure that leaves the outcome open, raise one that does not."""
-        share = Deadline(max(0.1, min(deadline.left, self._total * WRITE_SHARE)), clock=self._clock)
-        try:
-            _without_frames(lambda: self._backend.write(change.before, change.edit, deadline=share))
-        except (ServerError, BadAnswerError) as error:
-            return error
-        except UnreachableError as error:
-            if error.sent:
-                return error
-            raise
-        except RejectedValueError as error:
-            raise _about_stored_description(error, change) from None
-        return None
-
-    def _read_back(self, change: Change, deadline: Deadline, *, patient: bool) -> Change:
-        settled = self._compare(change, self._read(deadline))
-        if settled.effect is Effect.UNCONFIRMED and patient and deadline.left > SECOND_LOOK:
-            self._clock.sleep(SECOND_LOOK)
-            settled = self._compare(change, self._read(deadline))
-        return settled
-
-    def _compare(self, change: Change, after: Instance) -> Change:
-        effect = effect_of(
-            change.before,
-            after,
-            change.edit,
-            expected=change.expected_stop,
-            capabilities=self.capabilities,
-        )
-        return replace(change, after=after, effect=effect)
+            return self._writer.write(change, deadline)
 
     def _warn(self, change: Change) -> None:
         """Say before writing what is known of this cloud: that a run does not follow a new duration."""
@@ -325,11 +254,6 @@ class Session:
         return Circumstances(
             before, self.capabilities, self._memory.started_at, self._memory.last_duration
         )
-
-    def _read(self, deadline: Deadline) -> Instance:
-        instance = _without_frames(lambda: self._backend.read(deadline=deadline))
-        self._memory.remember(instance)
-        return instance
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[Deadline]:
@@ -364,26 +288,3 @@ def _positive(by: timedelta | str) -> timedelta:
     if duration <= timedelta(0):
         raise InputError("duration.not_positive", text=str(by))
     return duration
-
-
-def _without_frames(call: Callable[[], T]) -> T:
-    """Make the call; an error forgets its frames, whose variables hold credentials and raw answers."""
-    try:
-        return call()
-    except ModelArtsError as error:
-        raise error.with_traceback(None) from None
-
-
-def _facts(change: Change) -> dict[str, Any]:
-    after = change.after or change.before
-    return {"description": after.description, "stop": stop_fact(after)}
-
-
-def _about_stored_description(error: RejectedValueError, change: Change) -> ModelArtsError:
-    """A refused character in a description that nobody entered now is about the stored one."""
-    found = descriptions.offence(change.before.description)
-    if not error.code.endswith(".6334") or change.edit.description is not None or found is None:
-        return error
-    position, character = found
-    values = {**error.values, "position": position, "character": character}
-    return RejectedValueError("cloud.stored_description", **values)

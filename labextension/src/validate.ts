@@ -117,11 +117,10 @@ export function readRefusal(error: BackendError): Answer {
 /** The error that a backend's answer is; its own words when it has some. */
 export function readError(status: number, body: unknown): BackendError {
   const problem = readProblem(body);
-  if (problem === null) {
-    return new BackendError(status === 404 ? 'absent' : 'failed', '', { status });
-  }
-  const { code, message, hint } = problem;
-  return new BackendError(code, message, { hint, status, details: body });
+  const { code, message, hint } = problem ?? { code: '', message: '', hint: '' };
+  // Jupyter's own "not found" has no code: our routes are not there.
+  const unnamed = status === 404 ? 'absent' : 'failed';
+  return new BackendError(code || unnamed, message, { hint, status, details: body });
 }
 
 /** What the doctor found. */

@@ -58,6 +58,8 @@ class Countdown(anywidget.AnyWidget):
         schedule: Callable[[Callable[[], None]], None] = soon,
     ) -> None:
         self._session = current_session if session is None else lambda: session
+        self._watch = Watch(self._session)
+        self._unsubscribe: Callable[[], None] = lambda: None
         opened = self._session()
         self._instance = opened.refresh()  # before there is a widget that nobody would close
         super().__init__()
@@ -68,7 +70,6 @@ class Countdown(anywidget.AnyWidget):
         self.on_msg(self._receive)
         self._show(self._instance)
         self._unsubscribe = opened.subscribe(self._show)
-        self._watch = Watch(self._session)
         self._watch.start()
 
     @property

@@ -20,6 +20,7 @@ from modelarts_magics.errors import ModelArtsError, RefusedError
 from modelarts_magics.kernel import form_draft as draft
 from modelarts_magics.kernel.clicks import soon
 from modelarts_magics.kernel.countdown_widget import Countdown
+from modelarts_magics.kernel.form_ground import Ground
 from modelarts_magics.kernel.form_view import View, fallback
 from modelarts_magics.kernel.form_widgets import Widgets, close_all, form_layout
 from modelarts_magics.kernel.here import current_session
@@ -69,26 +70,26 @@ class InstanceForm(ipywidgets.VBox):
         self._schedule, self._follow = schedule, follow
         self._lock = threading.RLock()
         self._busy = self._filling = False
+        self._queued: set[object] = set()
         self._news: Instance | None = None
         opened = self._open()
         self.countdown = Countdown(session, schedule=schedule)
-        self._instance = self._seen = self.countdown.instance
-        self._base = self._theirs = draft.fields_of(self._given())
-        self._conflicts: tuple[str, ...] = ()
-        self._widgets = Widgets(opened.capabilities)
+        instance = self.countdown.instance
+        self._ground = Ground(instance, draft.fields_of(self._given(instance)))
+        self._widgets = Widgets(opened.capabilities, lock=self._lock)
         self._view = View(self._widgets)
         super().__init__(self._widgets.rows(self.countdown), layout=form_layout())
         self.description, self.auto_stop = self._widgets.description, self._widgets.auto_stop
         self.mode, self.duration = self._widgets.mode, self._widgets.duration
         self.remind = self._widgets.remind
-        self._fill(self._base)
+        self._fill(self._ground.base)
         self._connect()
         self._unsubscribe = opened.subscribe(self._learn)
 
     @property
     def instance(self) -> Instance:
         """The instance as last heard of."""
-        return self._instance
+        return self._ground.instance
 
     def apply(self) -> Change:
         """Send all that was changed, in one request.
@@ -134,15 +135,13 @@ class InstanceForm(ipywidgets.VBox):
     def keep_mine(self) -> None:
         """Where somebody else changed the same, keep what is entered here; nothing is sent yet."""
         with self._lock:
-            self._accept()
+            self._ground.accept()
             self._render()
 
     def take_theirs(self) -> None:
         """Where somebody else changed the same, show that instead of what is entered here."""
         with self._lock:
-            shown = draft.take(self._entered(), self._theirs, self._conflicts)
-            self._accept()
-            self._fill(shown)
+            self._fill(self._ground.taken(self._entered()))
 
     def use_full_width(self) -> None:
         """Write what a description may not contain in its full-width form."""
@@ -180,13 +179,15 @@ class InstanceForm(ipywidgets.VBox):
             job()
 
     def _clicked(self, job: Callable[[], object]) -> None:
-        """Do what asks the cloud beside the pages' messages; a click while it is asked is none."""
+        """Do what asks the cloud beside the pages' messages; of the clicks until then only the first counts."""
 
         def quietly() -> None:
+            self._queued.discard(job)
             with contextlib.suppress(Exception):  # it is shown and logged already
                 job()
 
-        if not self._busy:
+        if not self._busy and job not in self._queued:
+            self._queued.add(job)
             self._schedule(quietly)
 
     @contextlib.contextmanager
@@ -213,13 +214,12 @@ class InstanceForm(ipywidgets.VBox):
     def _begin(self) -> tuple[draft.Fields, draft.Wanted, Instance]:
         """What to send, on the ground of what; from here on the form waits for the cloud."""
         with self._lock:
-            if self._conflicts:
+            if self._ground.conflicts:
                 raise RefusedError("refuse.changed_elsewhere")
-            wanted = draft.wanted(self._base, self._entered())
+            wanted = draft.wanted(self._ground.base, self._entered())
             if wanted == draft.Wanted():
                 raise RefusedError("form.nothing")
-            seen = self._seen
-            return self._wait_for_cloud(), wanted, seen
+            return self._wait_for_cloud(), wanted, self._ground.seen
 
     def _wait_for_cloud(self) -> draft.Fields:
         with self._lock:
@@ -240,16 +240,11 @@ class InstanceForm(ipywidgets.VBox):
             self._catch_up()
             self._render()
 
-    def _load(self, instance: Instance, entered: draft.Fields | None) -> None:
-        """Show an instance, but for the parts that hold something else than what was loaded or `entered`."""
+    def _load(self, instance: Instance, done: draft.Fields | None) -> None:
+        """Show an instance; what was typed since `done` stays, and without it all that was typed."""
         with self._lock:
-            mine = self._entered()
-            typed = set(draft.touched(self._base, mine))
-            if entered is not None:
-                typed &= set(draft.touched(entered, mine))
-            self._theirs = self._fields_of(instance)
-            self._accept()
-            self._fill(draft.take(self._theirs, mine, typed))
+            self._hear(instance)
+            self._fill(self._ground.settled(self._entered(), done))
 
     def _learn(self, instance: Instance) -> None:
         """Note what somebody in this process heard of the instance."""
@@ -263,26 +258,17 @@ class InstanceForm(ipywidgets.VBox):
         """Show the news, where nothing was entered; never while the form itself changes the instance."""
         with self._lock:
             instance = self._news
-            if self._busy or instance is None or instance.observed_at < self._instance.observed_at:
+            if self._busy or instance is None or instance.observed_at < self.instance.observed_at:
                 return
             self._news = None
-            self._theirs = self._fields_of(instance)
-            merged = draft.merge(self._base, self._entered(), self._theirs)
-            self._base, self._conflicts = merged.base, merged.conflicts
-            if not self._conflicts:
-                self._seen = instance
-            self._fill(merged.fields)
+            self._hear(instance)
+            self._fill(self._ground.followed(self._entered()))
 
-    def _fields_of(self, instance: Instance) -> draft.Fields:
-        self._instance = instance
-        return draft.fields_of(self._given())
-
-    def _accept(self) -> None:
-        """Compare from now on with what holds now."""
-        self._base, self._seen, self._conflicts = self._theirs, self._instance, ()
+    def _hear(self, instance: Instance) -> None:
+        self._ground.hear(instance, draft.fields_of(self._given(instance)))
 
     def _entered(self) -> draft.Fields:
-        return self._view.read(self._base)
+        return self._view.read(self._ground.base)
 
     def _fill(self, fields: draft.Fields) -> None:
         self._filling = True
@@ -299,19 +285,19 @@ class InstanceForm(ipywidgets.VBox):
 
     def _render(self) -> None:
         """Show what follows from the entries: what they mean, and what can be done."""
-        mine = self._entered()
-        waits = self._open().expect_wait
-        self._view.show_entries(self._base, mine, self._given(), waits=waits, busy=self._busy)
-        self._view.show_conflicts(self._conflicts, mine, self._instance)
+        ground, mine = self._ground, self._entered()
+        given, waits = self._given(self.instance), self._open().expect_wait
+        self._view.show_entries(ground.base, mine, given, waits=waits, busy=self._busy)
+        self._view.show_conflicts(ground.conflicts, mine, self.instance)
 
-    def _given(self) -> Circumstances:
+    def _given(self, instance: Instance) -> Circumstances:
         """What a change would depend on if it were made now."""
         opened = self._open()
-        return opened.circumstances(replace(self._instance, observed_at=opened.now()))
+        return opened.circumstances(replace(instance, observed_at=opened.now()))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:  # noqa: ANN401 - IPython's hook
         """The widget, and beside it the instance in words where there are no widgets."""
         data = super()._repr_mimebundle_(**options)
         if data is not None:
-            data.update(fallback(self._instance))
+            data.update(fallback(self.instance))
         return data

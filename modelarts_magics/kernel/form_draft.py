@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from modelarts_magics.description import check
 from modelarts_magics.durations import parse_duration
-from modelarts_magics.models import SAME
 from modelarts_magics.errors import DurationError, RefusedError
 from modelarts_magics.messages import Message
-from modelarts_magics.models import CountsFrom, Mode
+from modelarts_magics.models import SAME, CountsFrom, Mode
 from modelarts_magics.planning import Wish, plan
 
 if TYPE_CHECKING:

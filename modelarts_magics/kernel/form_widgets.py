@@ -6,6 +6,7 @@ colours are the page's own with fallbacks. Everything that is shown as HTML is e
 
 from __future__ import annotations
 
+import contextlib
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from modelarts_magics.models import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from datetime import timedelta
 
     from modelarts_magics.models import Capabilities
@@ -65,27 +67,59 @@ def _line(line: str) -> str:
     return escape(printable(line)).replace("\n", "<br>")
 
 
+class _Guarded:
+    """A field into which nobody writes while the form decides what becomes of it."""
+
+    lock: AbstractContextManager[object] = contextlib.nullcontext()
+
+    def __setattr__(self, name: str, value: object) -> None:
+        with self.lock:
+            super().__setattr__(name, value)
+
+    def set_state(self, sync_data: Any) -> None:  # noqa: ANN401 - ipywidgets' own
+        """Take what the page says."""
+        with self.lock:
+            super().set_state(sync_data)  # type: ignore[misc]  # ipywidgets has no types
+
+
+class _Textarea(_Guarded, ipywidgets.Textarea):
+    pass
+
+
+class _Text(_Guarded, ipywidgets.Text):
+    pass
+
+
+class _Checkbox(_Guarded, ipywidgets.Checkbox):
+    pass
+
+
+class _Dropdown(_Guarded, ipywidgets.Dropdown):
+    pass
+
+
 class Widgets:
     """All widgets of one form, by what they are for.
 
     Args:
         able: What the API can do; what it cannot is not offered.
+        lock: Held by the form while it decides what becomes of the entries.
     """
 
-    def __init__(self, able: Capabilities) -> None:
+    def __init__(self, able: Capabilities, *, lock: AbstractContextManager[object]) -> None:
         self.description = _described(
-            ipywidgets.Textarea, "description", rows=3, layout=_layout(width="100%")
+            _Textarea, "description", rows=3, layout=_layout(width="100%")
         )
         self.count = _html(margin=_INDENT)
         self.full_width = _button("full_width", margin=_INDENT)
-        self.auto_stop = _described(ipywidgets.Checkbox, "auto_stop", layout=_layout(width="auto"))
+        self.auto_stop = _described(_Checkbox, "auto_stop", layout=_layout(width="auto"))
         self.auto_stop.indent = False
         self.no_off = _html()
-        self.mode = _described(ipywidgets.Dropdown, "mode", tip=False, layout=_layout(width="20em"))
+        self.mode = _described(_Dropdown, "mode", tip=False, layout=_layout(width="20em"))
         self.mode.options = [(text(f"form.mode.{each.value}"), each.value) for each in Mode]
         self.duration = self._duration(able)
         self.presets = {written(each): _preset(each) for each in presets(able)}
-        self.remind = _described(ipywidgets.Checkbox, "remind", layout=_layout(width="auto"))
+        self.remind = _described(_Checkbox, "remind", layout=_layout(width="auto"))
         self.remind.indent = False
         self.preview = _html()
         self.conflict = _html()
@@ -95,6 +129,8 @@ class Widgets:
         self.reload = _button("reload")
         self.result = _html()
         self.choice = _row(self.keep_mine, self.take_theirs)
+        for field in (self.description, self.auto_stop, self.mode, self.duration, self.remind):
+            field.lock = lock
         show(self.mode, able.idle)
         show(self.remind, able.prompt)
 
@@ -119,7 +155,7 @@ class Widgets:
     @staticmethod
     def _duration(able: Capabilities) -> Any:  # noqa: ANN401 - ipywidgets has no types
         kind = able.counts_from.value
-        return ipywidgets.Text(
+        return _Text(
             description=text(f"form.duration.{kind}"),
             tooltip=text(f"form.duration.tip.{kind}"),
             placeholder="" if able.kept else text("form.duration.empty"),
@@ -140,7 +176,7 @@ def close_all(widget: Any) -> None:  # noqa: ANN401 - any widget
 
 def _described(kind: Any, name: str, *, tip: bool = True, **options: Any) -> Any:  # noqa: ANN401
     tooltip = text(f"form.{name}.tip") if tip else None
-    style = {} if kind is ipywidgets.Checkbox else {"style": _LABEL}
+    style = {} if kind is _Checkbox else {"style": _LABEL}
     return kind(description=text(f"form.{name}"), tooltip=tooltip, **style, **options)
 
 

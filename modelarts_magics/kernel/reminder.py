@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics.countdown import countdown
-from modelarts_magics.models import SAME
 from modelarts_magics.messages import text
+from modelarts_magics.models import SAME
 
 if TYPE_CHECKING:
     from modelarts_magics.models import Instance

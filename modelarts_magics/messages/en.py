@@ -158,7 +158,7 @@ TEXTS = {
     "doctor.nothing": "{place}: nothing",
     "doctor.used": "{credential} from {place}",
     "doctor.shadowed": "{credential} from {place}, not used: an earlier place wins",
-    "doctor.answered": "“{name}” is {status}; answered in {ms} ms",
+    "doctor.answered": "“{name}” is {status}; {api} answered in {ms} ms",
     "doctor.not_asked": "not asked: something above has to be mended first",
     "doctor.end.missing": "Auto-stop is on, but the cloud names no end.",
     "doctor.end.past": "The end that the cloud names ({stamp}) has passed, yet the instance runs.",

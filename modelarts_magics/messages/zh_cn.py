@@ -86,7 +86,8 @@ TEXTS = {
     "login.nothing": "没有输入任何内容。",
     "login.nothing.hint": "请重试：{cmd} login",
     "login.cannot_ask": "此处无法询问：没有人可以输入。",
-    "login.cannot_ask.hint": "请设置 MODELARTS_AUTH_TOKEN 或密钥，或在本机终端输入密钥：modelarts-magics login --save",
+    "login.cannot_ask.hint": "请设置 MODELARTS_AUTH_TOKEN 或密钥，或在本机终端输入密钥："
+    "modelarts-magics login --save",
     "login.needs_save": "终端命令结束后不会记住输入的内容。",
     "login.needs_save.hint": "将密钥保存到文件：{cmd} login --save",
     "login.token_not_saved": "Token 有效期为 24 小时，不予保存。",
@@ -135,7 +136,7 @@ TEXTS = {
     "doctor.nothing": "{place}：没有",
     "doctor.used": "{credential}，来自 {place}",
     "doctor.shadowed": "{credential}，来自 {place}，未使用：更靠前的来源优先",
-    "doctor.answered": "“{name}”状态为 {status}，{ms} 毫秒内响应",
+    "doctor.answered": "“{name}”状态为 {status}；{api} 在 {ms} 毫秒内响应",
     "doctor.end.missing": "自动停止已开启，但云端没有给出停止时间。",
     "doctor.end.past": "云端给出的停止时间（{stamp}）已过，而实例仍在运行。",
     "doctor.end.disagree": "stop_timestamp（{stamp}）与 remain_time（{remain}）相差超过 60 秒。",
@@ -382,7 +383,8 @@ TEXTS = {
     "cloud.off_refused.hint": "没有任何修改。最长运行：{cmd} auto-stop 72h。或空闲时停止：{cmd} auto-stop idle",
     "cloud.description_running": "云端只允许在实例停止时修改描述。",
     "cloud.description_running.hint": "没有任何修改。请先停止实例，或保留原描述。",
-    "cloud.forbidden.lease": "您可以查看本实例，但不能修改自动停止：请申请 modelarts:notebook:updateStopPolicy 权限。",
+    "cloud.forbidden.lease": "您可以查看本实例，但不能修改自动停止：请申请 "
+    "modelarts:notebook:updateStopPolicy 权限。",
     "cloud.forbidden.lease.hint": "自动停止没有变化。账号的权限管理员可以授权。",
     "cloud.forbidden.description": "您可以查看本实例，但不能修改描述：请申请 modelarts:notebook:update 权限。",
     "cloud.forbidden.description.hint": "没有任何修改。账号的权限管理员可以授权。",

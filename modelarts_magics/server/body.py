@@ -26,7 +26,9 @@ class Body:
         InputError: It has a field that nobody reads.
     """
 
-    def __init__(self, data: Mapping[str, Any], *, allowed: Collection[str], prefix: str = "") -> None:
+    def __init__(
+        self, data: Mapping[str, Any], *, allowed: Collection[str], prefix: str = ""
+    ) -> None:
         self._data = data
         self._prefix = prefix
         extra = sorted(set(data) - set(allowed))

@@ -10,18 +10,18 @@ from modelarts_magics.errors import ModelArtsError, RefusedError
 from modelarts_magics.payloads import change_answer
 from modelarts_magics.planning import Wish
 from modelarts_magics.server import payloads
-from modelarts_magics.server.kept import TO_THE_END_MS, Kept
-from modelarts_magics.server.monitor import Hands, Monitor
+from modelarts_magics.server.monitor import Monitor
+from modelarts_magics.server.runs import Runs
 
 if TYPE_CHECKING:
     from modelarts_magics.models import Change, Instance
     from modelarts_magics.server.door import Place
-    from modelarts_magics.server.monitor import View
+    from modelarts_magics.server.kept import Kept
     from modelarts_magics.server.requests import ChangeRequest, Saved, Shift
     from modelarts_magics.server.schedule import Rhythm
+    from modelarts_magics.server.threads import Hands
+    from modelarts_magics.server.view import View
     from modelarts_magics.session import Session
-
-Payload = dict  # what becomes a JSON object
 
 
 class Desk:
@@ -49,15 +49,20 @@ class Desk:
         rhythm: Rhythm | None = None,
         hands: Hands | None = None,
     ) -> None:
+        self._runs = Runs(kept, started=place.clock.now())
         self.monitor = Monitor(
-            place, announce=self._tell, listening=listening, saw=self._saw, rhythm=rhythm, hands=hands
+            place,
+            announce=self._tell,
+            listening=listening,
+            saw=self._runs.saw,
+            rhythm=rhythm,
+            hands=hands,
         )
         self._place = place
         self._emit = emit
         self._kept = kept
         self._boot = os.urandom(4).hex()
         self._seq = 0
-        self._started = place.clock.now()
 
     async def instance(self, *, refresh: bool = False) -> dict[str, Any]:
         """Everything that a page shows; asks the cloud only to refresh, and never raises."""
@@ -140,25 +145,17 @@ class Desk:
             ModelArtsError: It is not known which instance this is.
         """
         session, instance = await self._subject()
-        await self.monitor.run(
-            lambda: self._kept.add(
-                instance.id,
-                stops_at_ms=what.stops_at_ms,
-                seen_ms=moment_to_ms(session.now()),
-                saved=what.saved,
-                not_saved=what.not_saved,
-            )
-        )
+        await self.monitor.run(lambda: self._runs.saved(session, instance, what))
         self._tell("last-run")
         return await self.last_run()
 
     async def last_run(self) -> dict[str, Any]:
         """How the last run ended, and what is kept of this one."""
         view = await self.monitor.look()
-        return {
-            "last_run": await self.monitor.run(lambda: self._last_run(view)),
-            "this_run": await self.monitor.run(lambda: self._this_run(view)),
-        }
+        runs: dict[str, Any] = await self.monitor.run(
+            lambda: {"last_run": self._runs.last(view), "this_run": self._runs.this(view)}
+        )
+        return runs
 
     async def acknowledge(self) -> dict[str, Any]:
         """Forget how the last run ended, since it was read."""
@@ -175,7 +172,7 @@ class Desk:
         if view.instance is None or view.session is None:
             view = await self.monitor.ask()
         if view.instance is None or view.session is None:
-            raise view.problem or RefusedError("refuse.unknown_instance")
+            raise view.problem or ModelArtsError("request.failed")
         return view.session, view.instance
 
     async def _changed(
@@ -209,21 +206,12 @@ class Desk:
         return {**payload, "boot": self._boot, "seq": seq}
 
     def _view_payload(self, view: View) -> dict[str, Any]:
-        session, instance, problem = view.session, view.instance, view.problem
-        known = session is not None and instance is not None
+        now = view.session.now() if view.session else self._place.clock.now()
         return {
-            "state": payloads.state_payload(session, instance, read_only=view.read_only)
-            if session and instance
-            else None,
-            "as_of_ms": moment_to_ms(instance.observed_at) if instance else None,
-            "server_now_ms": moment_to_ms(session.now() if session else self._place.clock.now()),
-            "instance": payloads.instance_payload(instance) if instance else None,
-            "capabilities": payloads.capabilities_payload(session.capabilities) if session else None,
-            "reminders": {"muted": known and self._muted(view)},
-            "source": "server",
-            "problem": payloads.error_payload(problem) if problem else None,
-            "read_only": view.read_only,
-            "last_run": self._last_run(view),
+            **payloads.view_payload(view),
+            "server_now_ms": moment_to_ms(now),
+            "reminders": {"muted": self._muted(view)},
+            "last_run": self._runs.last(view),
         }
 
     def _muted(self, view: View) -> bool:
@@ -232,31 +220,6 @@ class Desk:
         if view.session.capabilities.prompt:
             return view.instance.auto_stop.prompt is False
         return self._kept.muted(view.instance.id)
-
-    def _last_run(self, view: View) -> dict[str, Any] | None:
-        if view.session is None or view.instance is None:
-            return None
-        started_ms = moment_to_ms(self._started + view.session.skew)
-        return self._kept.last_run(view.instance.id, started_ms=started_ms)
-
-    def _this_run(self, view: View) -> dict[str, Any] | None:
-        end = view.instance.auto_stop.stops_at if view.instance else None
-        if view.instance is None or end is None:
-            return None
-        return self._kept.this_run(view.instance.id, stops_at_ms=moment_to_ms(end))
-
-    def _saw(self, session: Session, instance: Instance) -> None:
-        """Keep what will say, after the stop, how this run ended."""
-        end, duration = instance.auto_stop.stops_at, instance.auto_stop.duration
-        if end is None or not instance.running:
-            return
-        end_ms, now_ms = moment_to_ms(end), moment_to_ms(session.now())
-        self._kept.outlived(instance.id, stops_at_ms=end_ms)
-        if 0 <= end_ms - now_ms <= TO_THE_END_MS:
-            duration_s = round(duration.total_seconds()) if duration else None
-            self._kept.note(
-                instance.id, stops_at_ms=end_ms, duration_s=duration_s, seen_ms=now_ms
-            )
 
     def _tell(self, kind: str) -> None:
         self._seq += 1

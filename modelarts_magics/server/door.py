@@ -134,7 +134,9 @@ class Door:
                 self._close()
                 self._mark, self._checked = mark, False
                 self._session = self._listened(self._place.open())
-            if not self._checked:  # else what others know would hide that nothing can be changed here
+            if (
+                not self._checked
+            ):  # else what others know would hide that nothing can be changed here
                 self._place.check_credentials()
                 self._checked = True
             return self._session

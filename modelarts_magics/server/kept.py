@@ -65,6 +65,18 @@ class Kept:
             "not_saved": run.get("not_saved", []),
         }
 
+    def this_run(self, instance_id: str, *, stops_at_ms: int) -> dict[str, Any] | None:
+        """What was saved before the stop that is to come; None if nothing is kept of it.
+
+        Returns:
+            ``stops_at_ms``, ``saved``, ``not_saved``.
+        """
+        run = self._run(instance_id, stops_at_ms)
+        if not run:
+            return None
+        lists = {name: run.get(name, []) for name in ("saved", "not_saved")}
+        return {"stops_at_ms": run["stops_at_ms"], **lists}
+
     def note(
         self, instance_id: str, *, stops_at_ms: int, duration_s: int | None, seen_ms: int
     ) -> None:
@@ -74,11 +86,12 @@ class Kept:
             run.update(stops_at_ms=stops_at_ms, seen_ms=seen_ms, duration_s=duration_s)
             self._put(instance_id, "run", run)
 
-    def add(
+    def add(  # noqa: PLR0913 - the fields of the record
         self,
         instance_id: str,
         *,
         stops_at_ms: int,
+        duration_s: int | None,
         seen_ms: int,
         saved: Sequence[str],
         not_saved: Sequence[Mapping[str, str]],
@@ -88,7 +101,7 @@ class Kept:
             run = self._run(instance_id, stops_at_ms)
             all_saved = dict.fromkeys([*run.get("saved", []), *saved])
             failed = {each["path"]: dict(each) for each in (*run.get("not_saved", []), *not_saved)}
-            run.update(stops_at_ms=stops_at_ms, seen_ms=seen_ms)
+            run.update(stops_at_ms=stops_at_ms, seen_ms=seen_ms, duration_s=duration_s)
             run["saved"] = list(all_saved)[:MOST_PATHS]
             run["not_saved"] = [v for path, v in failed.items() if path not in all_saved][
                 :MOST_PATHS

@@ -11,25 +11,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
-from modelarts_magics.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    ForbiddenError,
-    ModelArtsError,
-)
-from modelarts_magics.server.door import Door, Place
+from modelarts_magics.errors import ModelArtsError
+from modelarts_magics.server.door import Door
 from modelarts_magics.server.schedule import Rhythm
-from modelarts_magics.server.threads import in_thread
+from modelarts_magics.server.threads import Hands
+from modelarts_magics.server.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
-
     from modelarts_magics.models import Instance
+    from modelarts_magics.server.door import Place
     from modelarts_magics.session import Session
 
 LOOK_S = 1.25
@@ -38,58 +32,12 @@ RECHECK_S = 15.0
 """Between two looks at settings and credentials while they are at fault, two `stat` each."""
 PATIENCE_S = 3.0
 """How long the first page of a server waits for the first answer."""
-HOPELESS = (ConfigurationError, AuthenticationError, ForbiddenError)
-"""What asking again does not mend."""
 
 _LOG = logging.getLogger(__name__)
 
 
-def _anything() -> float:
-    return random.uniform(-1, 1)  # noqa: S311 - a pause, no secret
-
-
 def _unseen(_session: Session, _instance: Instance) -> None:
     """Nobody wants to know."""
-
-
-@dataclass(frozen=True)
-class Hands:
-    """What the monitor waits and works with; a test gives its own.
-
-    Attributes:
-        sleep: Waits so many seconds.
-        run: Does blocking work off the loop.
-        jitter: A number from -1 to 1.
-    """
-
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    run: Callable[[Callable[[], Any]], Awaitable[Any]] = in_thread
-    jitter: Callable[[], float] = _anything
-
-
-@dataclass(frozen=True)
-class View:
-    """What is known at one moment.
-
-    Attributes:
-        instance: The instance; None if nobody on this machine ever saw it.
-        problem: Why the cloud could not be asked the last time; None if it could.
-        session: Who can say more of the instance; None if there is none.
-    """
-
-    instance: Instance | None = None
-    problem: ModelArtsError | None = None
-    session: Session | None = field(default=None, compare=False)
-
-    @property
-    def read_only(self) -> bool:
-        """Whether nothing can be changed through this server until settings or credentials change."""
-        return isinstance(self.problem, HOPELESS)
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is known yet, not even a problem."""
-        return self.instance is None and self.problem is None
 
 
 class Monitor:
@@ -104,7 +52,7 @@ class Monitor:
         hands: What to wait and work with.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one thing that a test replaces
         self,
         place: Place,
         *,
@@ -247,7 +195,7 @@ class Monitor:
             self._failures += 1
             self._know(problem=error)
             await self._look()  # others may know more
-        except Exception:
+        except Exception:  # noqa: BLE001 - a mistake of ours: logged, and asked again in a while
             self._failures += 1
             _LOG.exception("the instance could not be read")
         else:

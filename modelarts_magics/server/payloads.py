@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.description import FORBIDDEN, LIMIT
+from modelarts_magics.description import FULL_WIDTH, MAX_LENGTH
 from modelarts_magics.durations import moment_to_ms
 from modelarts_magics.errors import (
     CloudError,
@@ -27,6 +27,7 @@ from modelarts_magics.payloads import error_answer, page_state
 
 if TYPE_CHECKING:
     from modelarts_magics.models import AutoStop, Capabilities, Instance
+    from modelarts_magics.server.view import View
     from modelarts_magics.session import Session
 
 STALE = ("refuse.changed", "refuse.changed_elsewhere")
@@ -77,6 +78,25 @@ def state_payload(session: Session, instance: Instance, *, read_only: bool) -> d
     return {**state, "can_change": False, "reason": READ_ONLY} if read_only else state
 
 
+def view_payload(view: View) -> dict[str, Any]:
+    """What the monitor knows; looks into the store."""
+    session, instance, problem = view.session, view.instance, view.problem
+    shown: dict[str, Any] = {"state": None, "as_of_ms": None, "instance": None}
+    if session is not None and instance is not None:
+        shown = {
+            "state": state_payload(session, instance, read_only=view.read_only),
+            "as_of_ms": moment_to_ms(instance.observed_at),
+            "instance": instance_payload(instance),
+        }
+    return {
+        **shown,
+        "capabilities": capabilities_payload(session.capabilities) if session else None,
+        "source": "server",
+        "problem": error_payload(problem) if problem else None,
+        "read_only": view.read_only,
+    }
+
+
 def instance_payload(instance: Instance) -> dict[str, Any]:
     """What a panel shows of the instance, and what it says it was edited from."""
     return {
@@ -113,8 +133,8 @@ def capabilities_payload(able: Capabilities) -> dict[str, Any]:
         "idle": able.idle,
         "prompt": able.prompt,
         "kept": able.kept,
-        "description_limit": LIMIT,
-        "description_forbidden": FORBIDDEN,
+        "description_limit": MAX_LENGTH,
+        "description_forbidden": "".join(FULL_WIDTH),
     }
 
 

@@ -199,4 +199,3 @@ def muted(raw: bytes) -> bool:
     body = read(raw, allowed=("muted",))
     body.need("muted")
     return body.flag("muted") is True
-

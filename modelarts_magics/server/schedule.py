@@ -33,6 +33,11 @@ class Rhythm:
     usual: timedelta = timedelta(minutes=5)
     near: timedelta = timedelta(minutes=1)
 
+    @classmethod
+    def every(cls, seconds: float) -> Rhythm:
+        """A rhythm with this usual pause, and a fifth of it in the last ten minutes."""
+        return cls(timedelta(seconds=seconds), timedelta(seconds=seconds / 5))
+
     def fresh(self, instance: Instance | None, *, now: datetime) -> timedelta:
         """How old an answer may be that another process of this machine had, to do instead of one's own."""
         return self.pause(instance, now=now) * FRESH

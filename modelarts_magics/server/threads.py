@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import threading
-from typing import Callable, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
 
 T = TypeVar("T")
 
@@ -41,3 +46,22 @@ async def in_thread(call: Callable[[], T]) -> T:
 
     threading.Thread(target=work, name="modelarts-server", daemon=True).start()
     return await outcome
+
+
+def _anything() -> float:
+    return random.uniform(-1, 1)  # noqa: S311 - a pause, no secret
+
+
+@dataclass(frozen=True)
+class Hands:
+    """What the monitor waits and works with; a test gives its own.
+
+    Attributes:
+        sleep: Waits so many seconds.
+        run: Does blocking work off the loop.
+        jitter: A number from -1 to 1.
+    """
+
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    run: Callable[[Callable[[], Any]], Awaitable[Any]] = in_thread
+    jitter: Callable[[], float] = _anything

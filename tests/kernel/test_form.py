@@ -136,8 +136,8 @@ def test_one_request_sends_everything(
     change = form.apply()
     now = truth()
     assert now["description"] == "ResNet 之后 ☕"
-    assert now["duration_s"] == 9000 or generation is LEASE
-    assert now["prompt"] is False or generation is LEASE
+    assert generation is LEASE or now["duration_s"] == 9000
+    assert generation is LEASE or now["prompt"] is False
     assert len(writes()) == (2 if generation is LEASE else 1)
     assert change.effect is (Effect.NEXT_START if generation is NEW else Effect.NOW)
     assert "Description saved: “ResNet 之后 ☕”" in words(form)
@@ -154,8 +154,7 @@ def test_each_half_leaves_the_other_alone(
     was = truth()
     form.description.value = "new"
     form.apply()
-    same = ("enable", "duration_s", "prompt", "stops_at")
-    assert {name: truth()[name] for name in same} == {name: was[name] for name in same}
+    assert truth() == {**was, "description": "new"}
     form.duration.value = "2h"
     form.apply()
     assert truth()["description"] == "new"
@@ -363,11 +362,11 @@ def test_the_idle_mode_and_back(form: InstanceForm, truth: Truth) -> None:
     assert "Would stop when it is little used" in words(form)
     assert form.duration.disabled
     form.apply()
-    assert truth()["lease"]["type"] == "IDLE"
+    assert truth()["type"] == "IDLE"
     form.mode.value = "TIMING"
     form.duration.value = "2h"
     form.apply()
-    assert truth()["lease"]["type"] == "TIMING"
+    assert truth()["type"] == "TIMING"
 
 
 @every_api
@@ -395,7 +394,7 @@ def test_what_was_not_entered_follows_every_change(
     other.update(description="theirs")
     assert form.description.value == "theirs"
     other.extend("80m")
-    assert form.instance.auto_stop.stops_at == truth()["stops_at"]
+    assert abs(form.instance.auto_stop.stops_at - truth()["stops_at"]) < NEAR
     assert form.countdown.instance == form.instance
     assert button(form, "Apply").disabled
 
@@ -630,7 +629,8 @@ def test_a_callback_after_the_cell(make: Make, other: Session, truth: Truth) -> 
     other.extend("80m")  # by the cell
     queue.do()
     assert truth()["description"] == "mine"
-    assert form.instance.auto_stop.stops_at == truth()["stops_at"]
+    assert "✓ Done" in words(form)
+    assert abs(form.instance.auto_stop.stops_at - truth()["stops_at"]) < NEAR
 
 
 @every_api
@@ -867,9 +867,7 @@ def test_a_tone_is_never_colour_alone(form: InstanceForm, emulator: LocalEmulato
 
 
 @every_api
-def test_a_cloud_that_cannot_be_asked_leaves_no_widget(
-    make: Make, emulator: LocalEmulator
-) -> None:
+def test_a_cloud_that_cannot_be_asked_leaves_no_widget(make: Make, emulator: LocalEmulator) -> None:
     """The error is the caller's."""
     emulator.fault("403")
     before = open_widgets()

@@ -1,0 +1,53 @@
+/** Doing a thing once over all tabs of a browser. */
+
+/** Answers `true` to one caller for each key, over all tabs and reloads. */
+export type Claim = (key: string, stopsAtMs: number) => Promise<boolean>;
+
+/** What a claim is made with. */
+export interface ClaimOptions {
+  /** Shared by the tabs, and kept over a reload. */
+  readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
+  /** The browser's locks; absent outside of a secure context, where the storage alone has to do. */
+  readonly locks: Pick<LockManager, 'request'> | undefined;
+  readonly setTimeout: (callback: () => void, delayMs: number) => unknown;
+}
+
+const PREFIX = 'modelarts-magics:once:';
+/** A lock outlives the claim by this much, so that every tab's storage has heard of it. */
+const HOLD_MS = 500;
+const KEEP_MS = 86_400_000;
+
+/** Make a claim; the marks of stop times long past are cleared away. */
+export function makeClaim({ storage, locks, setTimeout: wait }: ClaimOptions): Claim {
+  const take = (name: string): boolean => {
+    if (storage.getItem(name) !== null) {
+      return false;
+    }
+    storage.setItem(name, '1');
+    return true;
+  };
+  return (key, stopsAtMs) => {
+    const name = `${PREFIX}${stopsAtMs}:${key}`;
+    tidy(storage, stopsAtMs - KEEP_MS);
+    if (locks === undefined) {
+      return Promise.resolve(take(name));
+    }
+    return new Promise((resolve, reject) => {
+      const hold = (lock: Lock | null): Promise<void> => {
+        const got = lock !== null && take(name);
+        resolve(got);
+        return got ? new Promise((release) => void wait(release, HOLD_MS)) : Promise.resolve();
+      };
+      locks.request(name, { ifAvailable: true }, hold).catch(reject);
+    });
+  };
+}
+
+function tidy(storage: ClaimOptions['storage'], beforeMs: number): void {
+  const names = Array.from({ length: storage.length }, (_, at) => storage.key(at) ?? '');
+  for (const name of names.filter((each) => each.startsWith(PREFIX))) {
+    if (Number.parseInt(name.slice(PREFIX.length), 10) < beforeMs) {
+      storage.removeItem(name);
+    }
+  }
+}

@@ -1,0 +1,154 @@
+/** Reminders before the stop: once for each stop time and level, over all tabs together. */
+
+import type { IDisposable } from '@lumino/disposable';
+import { Alarm, type Timers, type Wakeup } from './countdown/clock';
+import { isCounting } from './countdown/phase';
+import type { Claim } from './once';
+import { readNow } from './sentences';
+import type { IManager } from './tokens';
+
+/** A tab that nobody sees lets one that somebody sees go first. */
+const HIDDEN_MS = 2_000;
+
+/** What is shown. */
+export interface Reminder {
+  readonly stopsAtMs: number;
+  readonly remainingS: number;
+}
+
+/** What reminders are made of. */
+export interface RemindersOptions {
+  readonly manager: IManager;
+  readonly timers: Timers;
+  readonly wakeups: readonly Wakeup[];
+  readonly visible: () => boolean;
+  readonly claim: Claim;
+  /** Show a reminder; answers what takes it away again. */
+  readonly show: (reminder: Reminder) => () => void;
+}
+
+/** The moment of a reminder, as now known. */
+interface Due extends Reminder {
+  readonly level: number | null;
+  /** Until the next level, `null` when there is none. */
+  readonly nextMs: number | null;
+}
+
+/** Shows a reminder when its time has come. */
+export class Reminders implements IDisposable {
+  readonly #options: RemindersOptions;
+  readonly #alarm: Alarm;
+  readonly #hidden: Alarm;
+  #seen = '';
+  #takeAway: (() => void) | null = null;
+  #shownFor: number | null = null;
+  #disposed = false;
+
+  constructor(options: RemindersOptions) {
+    this.#options = options;
+    this.#alarm = new Alarm(options.timers);
+    this.#hidden = new Alarm(options.timers);
+    options.manager.changed.connect(this.#look, this);
+    for (const [target, type] of options.wakeups) {
+      target.addEventListener(type, this.#onWake);
+    }
+    this.#look();
+  }
+
+  /** Whether it is disposed of. */
+  get isDisposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** Stop for good, and take away what is shown. Calling it twice is fine. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#alarm.clear();
+    this.#hidden.clear();
+    this.#clear();
+    this.#options.manager.changed.disconnect(this.#look, this);
+    for (const [target, type] of this.#options.wakeups) {
+      target.removeEventListener(type, this.#onWake);
+    }
+  }
+
+  readonly #onWake = (): void => {
+    this.#look();
+  };
+
+  #look(): void {
+    const due = this.#due();
+    if (due === null || due.stopsAtMs !== this.#shownFor) {
+      this.#clear();
+    }
+    this.#alarm.clear();
+    if (due === null) {
+      return;
+    }
+    if (due.nextMs !== null) {
+      this.#alarm.set(due.nextMs, this.#onWake);
+    }
+    if (due.level !== null) {
+      this.#come(due, due.level);
+    }
+  }
+
+  #due(): Due | null {
+    const { payload, preferences, clock } = this.#options.manager;
+    const state = payload?.snapshot?.state;
+    const stopsAtMs = state?.stops_at_ms ?? null;
+    if (!state || stopsAtMs === null || payload?.muted) {
+      return null;
+    }
+    const leftMs = stopsAtMs - clock.now();
+    const { phase, remainingS } = readNow(state, clock.now());
+    if (!isCounting(phase) || remainingS === null) {
+      return null;
+    }
+    const passed = preferences.remindMinutes.filter((minutes) => leftMs <= minutes * 60_000);
+    const coming = preferences.remindMinutes.filter((minutes) => leftMs > minutes * 60_000);
+    return {
+      ...{ stopsAtMs, remainingS },
+      level: passed.length > 0 ? Math.min(...passed) : null,
+      nextMs: nextLook(leftMs, coming),
+    };
+  }
+
+  #come(due: Due, level: number): void {
+    const key = `${this.#options.manager.payload?.instance?.id ?? ''}:${level}`;
+    const name = `${due.stopsAtMs}:${key}`;
+    if (name === this.#seen || this.#hidden.pending) {
+      return;
+    }
+    if (this.#options.visible()) {
+      this.#seen = name;
+      void this.#show(key, due);
+    } else {
+      this.#hidden.set(HIDDEN_MS, () => {
+        this.#seen = name;
+        void this.#show(key, due);
+      });
+    }
+  }
+
+  async #show(key: string, { stopsAtMs }: Due): Promise<void> {
+    const got = await this.#options.claim(`remind:${key}`, stopsAtMs);
+    const due = this.#due();
+    if (got && due?.stopsAtMs === stopsAtMs && !this.#disposed) {
+      this.#clear();
+      this.#takeAway = this.#options.show(due);
+      this.#shownFor = stopsAtMs;
+    }
+  }
+
+  #clear(): void {
+    this.#takeAway?.();
+    this.#takeAway = null;
+    this.#shownFor = null;
+  }
+}
+
+/** When to look again: at the next level, at the stop itself. */
+function nextLook(leftMs: number, comingMinutes: readonly number[]): number {
+  return leftMs - Math.max(0, ...comingMinutes) * 60_000;
+}

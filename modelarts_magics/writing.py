@@ -1,0 +1,143 @@
+"""Sending a change and finding out what became of it.
+
+Whatever goes wrong on the way, the cloud is read back: a write whose answer was lost may still hold, and a write
+that was answered may not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
+
+from modelarts_magics import description as descriptions
+from modelarts_magics.clock import Clock, Deadline
+from modelarts_magics.countdown import stop_fact
+from modelarts_magics.effects import effect_of
+from modelarts_magics.errors import (
+    BadAnswerError,
+    ModelArtsError,
+    RejectedValueError,
+    ServerError,
+    UnreachableError,
+    UnsettledError,
+)
+from modelarts_magics.models import Change, Effect
+
+if TYPE_CHECKING:
+    from modelarts_magics.api.backend import Backend
+    from modelarts_magics.memory import Memory
+    from modelarts_magics.models import Instance
+
+T = TypeVar("T")
+
+WRITE_SHARE = 0.6
+"""The part of the total time-out that a write may use, so that some is left to read back."""
+SECOND_LOOK = 1.0
+"""Seconds to wait before looking again, where the cloud does not show a change yet."""
+
+
+class Writer:
+    """Reads and writes one instance, and remembers what the cloud said.
+
+    Args:
+        backend: The API, bound to the instance.
+        memory: What is known of the instance.
+        total_timeout: Seconds that a write and its read-back may take together.
+        clock: Time, for tests.
+    """
+
+    def __init__(
+        self, backend: Backend, *, memory: Memory, total_timeout: float, clock: Clock
+    ) -> None:
+        self._backend = backend
+        self._memory = memory
+        self._total = total_timeout
+        self._clock = clock
+
+    def read(self, deadline: Deadline) -> Instance:
+        """Ask the cloud for the instance, and remember what it said."""
+        instance = _without_frames(lambda: self._backend.read(deadline=deadline))
+        self._memory.remember(instance)
+        return instance
+
+    def write(self, change: Change, deadline: Deadline) -> Change:
+        """Send the edit and find out what became of it; what failed and does not show, once more."""
+        settled, failed = self._try(change, deadline)
+        if failed and settled.effect is Effect.UNCONFIRMED:
+            try:
+                settled, failed = self._try(change, deadline, again=True)
+            except UnsettledError:
+                raise
+            except ModelArtsError as error:
+                failed = error
+        if failed and settled.effect is Effect.UNCONFIRMED:
+            raise UnsettledError("unsettled.not_applied", cause=failed, **_facts(settled)) from None
+        self._memory.learn(settled)
+        return settled
+
+    def _try(
+        self, change: Change, deadline: Deadline, *, again: bool = False
+    ) -> tuple[Change, ModelArtsError | None]:
+        """Send and read back; return what then shows, and the failure that left the outcome open."""
+        failed = self._send(change, deadline)
+        try:
+            return self._read_back(change, deadline, patient=again or failed is None), failed
+        except ModelArtsError as error:
+            if failed:
+                raise UnsettledError("unsettled.unread", cause=failed) from None
+            return replace(change, problem=error), None
+
+    def _send(self, change: Change, deadline: Deadline) -> ModelArtsError | None:
+        """Write; return the failure that leaves the outcome open, raise one that does not."""
+        share = Deadline(max(0.1, min(deadline.left, self._total * WRITE_SHARE)), clock=self._clock)
+        try:
+            _without_frames(lambda: self._backend.write(change.before, change.edit, deadline=share))
+        except (ServerError, BadAnswerError) as error:
+            return error
+        except UnreachableError as error:
+            if error.sent:
+                return error
+            raise
+        except RejectedValueError as error:
+            raise _about_stored_description(error, change) from None
+        return None
+
+    def _read_back(self, change: Change, deadline: Deadline, *, patient: bool) -> Change:
+        settled = self._compare(change, self.read(deadline))
+        if settled.effect is Effect.UNCONFIRMED and patient and deadline.left > SECOND_LOOK:
+            self._clock.sleep(SECOND_LOOK)
+            settled = self._compare(change, self.read(deadline))
+        return settled
+
+    def _compare(self, change: Change, after: Instance) -> Change:
+        effect = effect_of(
+            change.before,
+            after,
+            change.edit,
+            expected=change.expected_stop,
+            capabilities=self._backend.capabilities,
+        )
+        return replace(change, after=after, effect=effect)
+
+
+def _without_frames(call: Callable[[], T]) -> T:
+    """Make the call; an error forgets its frames, whose variables hold credentials and raw answers."""
+    try:
+        return call()
+    except ModelArtsError as error:
+        raise error.with_traceback(None) from None
+
+
+def _facts(change: Change) -> dict[str, Any]:
+    after = change.after or change.before
+    return {"description": after.description, "stop": stop_fact(after)}
+
+
+def _about_stored_description(error: RejectedValueError, change: Change) -> ModelArtsError:
+    """A refused character in a description that nobody entered now is about the stored one."""
+    found = descriptions.offence(change.before.description)
+    if not error.code.endswith(".6334") or change.edit.description is not None or found is None:
+        return error
+    position, character = found
+    values = {**error.values, "position": position, "character": character}
+    return RejectedValueError("cloud.stored_description", **values)

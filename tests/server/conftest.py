@@ -1,0 +1,92 @@
+"""Fixtures of the server half's tests: a Jupyter server beside an emulator, and who talks to both."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+from pytest_jupyter.jupyter_server import *  # noqa: F403 - its fixtures, for these tests only
+from stage import surroundings
+from traitlets.config import Config
+
+from modelarts_magics.connection import open_session
+from modelarts_magics.config import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from modelarts_magics.emulator.local import LocalEmulator
+    from modelarts_magics.server.desk import Desk
+    from modelarts_magics.session import Session
+
+V1 = ("modelarts-magics", "v1")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a route answered."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def environ(emulator: LocalEmulator, tmp_path: Path) -> dict[str, str]:
+    """Return what a server finds in its environment; a test may take something away."""
+    return {
+        **emulator.environment(),
+        "MODELARTS_STATE_DIR": str(tmp_path / "state"),
+        "MODELARTS_TIMEZONE": "+08:00",
+        "MODELARTS_LANGUAGE": "en",
+        "TZ": "UTC",
+    }
+
+
+@pytest.fixture
+def surrounded(environ: dict[str, str], jp_environ: None) -> Iterator[None]:  # noqa: ARG001 - first Jupyter's
+    """Put this process into that environment, with a home of its own."""
+    import os
+
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MODELARTS_", "HUAWEI"))}
+    with surroundings({**kept, **environ}):
+        yield
+
+
+@pytest.fixture
+def jp_server_config(surrounded: None) -> Config:  # noqa: ARG001 - the server reads it
+    """Return the configuration of a server that has our extension."""
+    return Config({"ServerApp": {"jpserver_extensions": {"modelarts_magics": True}}})
+
+
+@pytest.fixture
+def ask(jp_fetch: Callable[..., Any]) -> Ask:
+    """Return what sends a request to one of our routes and gives the reply, whatever its status."""
+
+    async def send(route: str, method: str = "GET", body: Any = None, **options: Any) -> Reply:
+        if method in ("POST", "PATCH") or body is not None:
+            options["body"] = body if isinstance(body, (str, bytes)) else json.dumps(body)
+        given = await jp_fetch(*V1, route, method=method, raise_error=False, **options)
+        return Reply(given.code, json.loads(given.body), dict(given.headers))
+
+    return send
+
+
+@pytest.fixture
+def desk(jp_serverapp: Any) -> Desk:
+    """Return the desk of the running server."""
+    return jp_serverapp.web_app.settings["modelarts_magics_desk"]
+
+
+@pytest.fixture
+def kernel(surrounded: None, environ: dict[str, str]) -> Iterator[Session]:  # noqa: ARG001
+    """Return the session of a kernel of the same machine: another object that knows only the store."""
+    session = open_session(Settings.gather(environ=environ), environ=environ)
+    yield session
+    session.close()

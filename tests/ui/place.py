@@ -1,0 +1,178 @@
+"""A Jupyter server as a child, with a home, settings and a work folder of its own.
+
+It serves JupyterLab and Notebook 7, as any server does where both are installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+HOST = "127.0.0.1"
+START_LIMIT_S, END_LIMIT_S = 90.0, 15.0
+FOREIGN = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "JPY_", "PYTHON")
+"""What leads elsewhere than to the emulator, or to this machine's own set-up."""
+NOTEBOOKS = Path(__file__).with_name("notebooks")
+ANYWIDGET = "anywidget"
+NEWS = "@jupyterlab/apputils-extension:notification"
+NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+"""JupyterLab shall not ask whether it may fetch news: the question covers the page."""
+
+
+class Place:
+    """Where one server works.
+
+    Args:
+        folder: An empty one.
+        variables: What points at the emulator.
+
+    Attributes:
+        work: The folder that the pages show.
+        environ: The variables of the server, its kernels and terminals.
+        token: What lets a page in.
+    """
+
+    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
+        self.folder, self.work = folder, folder / "work"
+        self.work.mkdir()
+        self.token = secrets.token_hex(16)
+        self.port = _free_port()
+        self._numbers = count(1)
+        kept = {name: text for name, text in os.environ.items() if not name.startswith(FOREIGN)}
+        own = ("config", "data", "runtime", "settings", "workspaces", "ipython", "state", "home")
+        places = {name: str(folder / name) for name in own}
+        self.environ = {
+            **kept,
+            "HOME": places["home"],
+            "JUPYTER_CONFIG_DIR": places["config"],
+            "JUPYTER_DATA_DIR": places["data"],
+            "JUPYTER_RUNTIME_DIR": places["runtime"],
+            "JUPYTERLAB_SETTINGS_DIR": places["settings"],
+            "JUPYTERLAB_WORKSPACES_DIR": places["workspaces"],
+            "IPYTHONDIR": places["ipython"],
+            "MODELARTS_STATE_DIR": places["state"],
+            "MODELARTS_LANGUAGE": "en",
+            "TZ": "Asia/Shanghai",
+            "JUPYTER_TOKEN": self.token,
+            **variables,
+        }
+        self.reset()
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://{HOST}:{self.port}"
+
+    def copy(self, notebook: str) -> str:
+        """Put a notebook into the work folder, under a name that nothing else has, and return that."""
+        name = f"{Path(notebook).stem}-{next(self._numbers)}.ipynb"
+        shutil.copyfile(NOTEBOOKS / notebook, self.work / name)
+        return name
+
+    def reset(self) -> None:
+        """Make all settings the default ones, but for the news."""
+        for name in ("settings", "config", "workspaces"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        self.set(NEWS, NO_NEWS)
+
+    def set(self, plugin: str, settings: Mapping[str, object]) -> None:
+        """Write a plug-in's settings, as the settings editor does; the next page reads them."""
+        package, _, name = plugin.partition(":")
+        folder = self.folder / "settings" / package
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(settings), encoding="utf-8")
+
+    def disable(self, extension: str) -> None:
+        """Switch off a front end's extension, as an administrator does; the next page is without it."""
+        folder = self.folder / "config" / "labconfig"
+        folder.mkdir(parents=True, exist_ok=True)
+        config = {"disabledExtensions": {extension: True}}
+        (folder / "page_config.json").write_text(json.dumps(config), encoding="utf-8")
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator[None]:
+        """Run the server, in a session of its own, and end it by its id."""
+        (self.folder / "home").mkdir(exist_ok=True)
+        with (self.folder / "jupyter.log").open("wb") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own interpreter and words
+                self._command(),
+                env=self.environ,
+                cwd=self.work,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                self._wait(process)
+                yield
+            finally:
+                _end(process)
+
+    def terminal(self, *arguments: str) -> str:
+        """Run our command as a person does in a terminal of this server, and return what it says."""
+        done = subprocess.run(  # noqa: S603 - our own interpreter
+            [sys.executable, "-m", "modelarts_magics", *arguments],
+            env=self.environ,
+            cwd=self.work,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout
+
+    def _command(self) -> list[str]:
+        return [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            f"--ServerApp.ip={HOST}",
+            f"--ServerApp.port={self.port}",
+            "--ServerApp.port_retries=0",
+            f"--ServerApp.root_dir={self.work}",
+            "--LabApp.extension_manager=readonly",  # the other one asks a package index
+            "--LabApp.expose_app_in_browser=True",
+            "--JupyterNotebookApp.expose_app_in_browser=True",
+        ]
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        end = time.monotonic() + START_LIMIT_S
+        while process.poll() is None and time.monotonic() < end:
+            with contextlib.suppress(OSError), direct.open(f"{self.url}/api", timeout=5):
+                return
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
+        log = (self.folder / "jupyter.log").read_text(encoding="utf-8", errors="replace")
+        raise RuntimeError(f"the server did not start:\n{log}")
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        return int(one.getsockname()[1])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(END_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
