@@ -21,7 +21,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports unit bench fix clean
+.PHONY: help demo test check format lint types imports front unit bench fix clean
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -47,7 +47,7 @@ demo: $(VENV)/.demo
 	@exec $(BIN)/python -m modelarts_magics demo --edition $(EDITION) --api $(API) $(if $(CHECK),--check)
 
 # One target for each thing that is checked; what another language or a browser needs is one more of them.
-test: check unit
+test: check front unit
 check: format lint types imports
 
 format: $(VENV)/.test
@@ -62,7 +62,24 @@ types: $(VENV)/.test
 imports: $(VENV)/.test
 	$(BIN)/lint-imports
 
-unit: $(VENV)/.test
+# The front end, with the Node that pip brought: types, lint and unit tests; then what the wheel ships.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix labextension
+SOURCES := $(shell find labextension/src labextension/scripts labextension/style labextension/schema -type f 2>/dev/null)
+
+labextension/node_modules/.installed: $(VENV)/.test labextension/package.json labextension/package-lock.json
+	@echo "Installing what the front end needs …"
+	@$(NPM) ci --silent
+	@touch $@
+
+labextension/node_modules/.built: labextension/node_modules/.installed $(SOURCES)
+	@$(NPM) run --silent build:prod
+	@touch $@
+
+front: labextension/node_modules/.built
+	$(NPM) run --silent lint
+	$(NPM) test --silent
+
+unit: $(VENV)/.test labextension/node_modules/.built
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/.test
@@ -73,4 +90,5 @@ fix: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 
 clean:
+	rm -rf modelarts_magics/static modelarts_magics/labextension labextension/node_modules labextension/lib
 	rm -rf $(VENV) .cache .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from modelarts_magics import settings_file
 from modelarts_magics.api import iam
+from modelarts_magics.api.connections import Timeouts
 from modelarts_magics.api.demanager import Demanager
 from modelarts_magics.api.notebooks import Notebooks, running_instances
-from modelarts_magics.api.transport import Timeouts, Transport
+from modelarts_magics.api.transport import Transport
 from modelarts_magics.clock import Clock, Deadline
 from modelarts_magics.errors import (
     ConfigurationError,

@@ -95,7 +95,9 @@ def test_who_is_well_has_nothing_to_mend(patient: Patient, auth: str) -> None:
     assert report.lines()[0] == "Nothing to mend"
     assert patient.finding("endpoint").words.endswith(" (MODELARTS_ENDPOINT)")
     assert patient.finding("read_timeout").words == "15 (default)"
-    assert patient.finding("cloud").words.startswith("“demo-notebook” is RUNNING; demanager answered in")
+    assert patient.finding("cloud").words.startswith(
+        "“demo-notebook” is RUNNING; demanager answered in"
+    )
     assert patient.finding("time zone").words == "CST, now 2026-11-23 16:00 +08:00"
     kind = {"token": "Token(…)", "keys": "AccessKey(", "temporary": ", temporary)"}[auth]
     assert [each for each in report.findings if each.about == "credentials" and kind in each.words]

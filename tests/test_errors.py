@@ -77,7 +77,10 @@ def test_ipython_shows_no_traceback() -> None:
     with pytest.raises(RefusedError) as caught:
         raise_with_a_cause()
     lines = caught.value._render_traceback_()
-    assert lines == ["This API does not keep a wish to be reminded.", "Leave out --remind and --no-remind."]
+    assert lines == [
+        "This API does not keep a wish to be reminded.",
+        "Leave out --remind and --no-remind.",
+    ]
 
 
 def raise_with_a_cause() -> None:

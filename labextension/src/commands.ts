@@ -136,7 +136,7 @@ async function setAutoStop(options: CommandsOptions, args: Arguments): Promise<v
     ...(seconds !== null && { duration_s: seconds }),
     ...(enabled !== null && { enabled }),
   };
-  await change(options, { auto_stop: autoStop, base: {} });
+  await change(options, { auto_stop: autoStop });
 }
 
 async function editDescription(options: CommandsOptions, args: Arguments): Promise<void> {
@@ -144,5 +144,5 @@ async function editDescription(options: CommandsOptions, args: Arguments): Promi
     options.reveal('description');
     return;
   }
-  await change(options, { description: args.description, base: {} });
+  await change(options, { description: args.description });
 }

@@ -11,12 +11,14 @@ import {
   type Finding,
   type IBackend,
   type IManager,
+  type News,
   type Outcome,
   type Payload,
   type Preferences,
   type SavedReport,
 } from './tokens';
-import { readChange, readFindings, readPayload, readRefusal } from './validate';
+import { fields } from './countdown/messages';
+import { readChange, readFindings, readPayload, readRefusal, readSaved } from './validate';
 
 /** News come in bursts; they are answered by one reading this much later. */
 const SETTLE_MS = 30;
@@ -35,8 +37,8 @@ export interface ManagerOptions {
   readonly wakeups: readonly Wakeup[];
   /** Whether somebody can see the page. */
   readonly visible: () => boolean;
-  /** Calls the listener with the number of each event; answers what ends that. */
-  readonly listen: (listener: (seq: number | null) => void) => () => void;
+  /** Calls the listener with each event; answers what ends that. */
+  readonly listen: (listener: (news: News) => void) => () => void;
 }
 
 /** The manager. All of its timers, streams and events come from its options. */
@@ -140,17 +142,20 @@ export class Manager implements IManager {
     return this.#write({ method: 'PATCH', path: 'instance', body: edit });
   }
 
-  async mute(muted: boolean): Promise<Outcome> {
-    const outcome = await this.#write({ method: 'POST', path: 'remind', body: { muted } });
-    await this.refresh();
-    return outcome;
+  mute(muted: boolean): Promise<Outcome> {
+    return this.#write({ method: 'POST', path: 'remind', body: { muted } });
   }
 
   async report(stopsAtMs: number, report: SavedReport): Promise<void> {
     this.#saved = report;
     this.#tell();
     const body = { stops_at_ms: stopsAtMs, saved: report.saved, not_saved: report.notSaved };
-    await this.#call({ method: 'POST', path: 'saved', body }).catch(() => undefined);
+    await this.#learnSaved({ method: 'POST', path: 'saved', body });
+  }
+
+  async acknowledge(): Promise<void> {
+    await this.#learnSaved({ method: 'DELETE', path: 'saved' });
+    await this.refresh();
   }
 
   async examine(): Promise<readonly Finding[]> {
@@ -172,6 +177,16 @@ export class Manager implements IManager {
           throw failure;
         }
       }
+    }
+  }
+
+  /** What all tabs together saved before this stop; where nobody keeps it, this tab's own stays. */
+  async #learnSaved(request: BackendRequest): Promise<void> {
+    const answer = await this.#call(request).catch(() => null);
+    const { this_run: run } = fields(answer);
+    if (typeof run === 'object' && run !== null) {
+      this.#saved = readSaved(run);
+      this.#tell();
     }
   }
 
@@ -198,21 +213,30 @@ export class Manager implements IManager {
     this.#writing++;
     try {
       const answer = await this.#call(request);
-      const payload = readPayload(answer);
-      if (payload.snapshot !== null || payload.instance !== null) {
-        this.#take(payload, true);
-      }
+      this.#takeWritten(readPayload(answer));
       return { answer: readChange(answer), stale: false };
     } catch (error) {
       const failure = asFailure(error);
-      if (failure.status === 409) {
-        this.#missed = true;
+      const { now } = fields(failure.details);
+      if (now) {
+        this.#take(readPayload(now), true);
       }
       return { answer: readRefusal(failure), stale: failure.status === 409 };
     } finally {
       this.#writing--;
       this.#catchUp();
     }
+  }
+
+  /** A write answers with the state it read back; the rest is read again. */
+  #takeWritten(payload: Payload): void {
+    if (payload.instance !== null || this.#payload === null) {
+      this.#take(payload, true);
+    } else if (payload.snapshot !== null) {
+      const { snapshot, serverNowMs } = payload;
+      this.#take({ ...this.#payload, snapshot, serverNowMs }, true);
+    }
+    this.#missed = true;
   }
 
   #take(payload: Payload, written: boolean): void {
@@ -241,7 +265,7 @@ export class Manager implements IManager {
     if (snapshot === null || !known?.snapshot || seq === null || known.seq === null) {
       return false;
     }
-    return snapshot.as_of_ms < known.snapshot.as_of_ms && seq < known.seq;
+    return snapshot.as_of_ms < known.snapshot.as_of_ms && seq <= known.seq;
   }
 
   #fail(failure: BackendError): void {
@@ -275,10 +299,14 @@ export class Manager implements IManager {
     }
   }
 
-  readonly #onNews = (seq: number | null): void => {
-    if (seq === null || seq !== this.#payload?.seq) {
+  readonly #onNews = ({ boot, seq, kind }: News): void => {
+    const known = this.#payload;
+    if (seq === null || boot !== known?.boot || seq !== known.seq) {
       this.#missed = true;
       this.#catchUp();
+    }
+    if (kind === 'last-run') {
+      void this.#learnSaved({ method: 'GET', path: 'saved' });
     }
   };
 

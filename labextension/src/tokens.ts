@@ -22,6 +22,8 @@ export interface InstanceFacts {
   readonly flavor: string;
   readonly api: string;
   readonly demo: boolean;
+  /** Auto-stop as the backend words it: what an edit says it was made from. */
+  readonly autoStop: Readonly<Record<string, unknown>>;
 }
 
 /** What the API that is in use can do. */
@@ -60,7 +62,9 @@ export interface Payload {
   /** The state for a countdown; `null` when nothing is known. */
   readonly snapshot: Snapshot | null;
   readonly serverNowMs: number | null;
-  /** Goes up by one with each change the backend learns of; `null` when it has none. */
+  /** Which run of the backend counts `seq`. */
+  readonly boot: string;
+  /** Goes up by one with each change the backend learns of; `null` when it does not count. */
   readonly seq: number | null;
   readonly instance: InstanceFacts | null;
   readonly capabilities: Capabilities | null;
@@ -82,7 +86,7 @@ export interface Finding {
 
 /** A request as every backend takes it. */
 export interface BackendRequest {
-  readonly method: 'GET' | 'PATCH' | 'POST';
+  readonly method: 'GET' | 'PATCH' | 'POST' | 'DELETE';
   /** Below `/modelarts-magics/v1/`, with its query. */
   readonly path: string;
   readonly body?: object;
@@ -139,7 +143,18 @@ export interface AutoStopEdit {
 export interface Edit {
   readonly description?: string;
   readonly auto_stop?: AutoStopEdit;
-  readonly base: Readonly<Record<string, unknown>>;
+  /** What the person saw; without it the change is made whatever holds now. */
+  readonly base?: {
+    readonly description?: string;
+    readonly auto_stop?: Readonly<Record<string, unknown>>;
+  };
+}
+
+/** That something changed: a hint to read again, and nothing more. */
+export interface News {
+  readonly boot: string;
+  readonly seq: number | null;
+  readonly kind: string;
 }
 
 /** What became of a change. */
@@ -197,6 +212,8 @@ export interface IManager extends IDisposable {
   mute(muted: boolean): Promise<Outcome>;
   /** Tell what was saved before a stop. Never rejects. */
   report(stopsAtMs: number, report: SavedReport): Promise<void>;
+  /** Forget how the last run ended, since it was read. Never rejects. */
+  acknowledge(): Promise<void>;
   /** Look at the set-up. Rejects with {@link BackendError}. */
   examine(): Promise<readonly Finding[]>;
 }

@@ -8,6 +8,7 @@ import {
   type Finding,
   type InstanceFacts,
   type LastRun,
+  type News,
   type NotSaved,
   type Payload,
   type Preferences,
@@ -32,6 +33,7 @@ function readInstance(value: unknown): InstanceFacts | null {
     ? {
         ...{ id, name: text(name), description: text(description), status: text(status) },
         ...{ flavor: text(flavor), api: text(api), demo: demo === true },
+        autoStop: fields(fields(value).auto_stop),
       }
     : null;
 }
@@ -53,6 +55,12 @@ const readNotSaved = (value: unknown): NotSaved => {
   const { path, why } = fields(value);
   return { path: text(path), why: text(why) };
 };
+
+/** What an event says. */
+export function readNews(value: unknown): News {
+  const { boot, seq, kind } = fields(value);
+  return { boot: text(boot), seq: number(seq), kind: text(kind) };
+}
 
 /** What was saved and what was not. */
 export function readSaved(value: unknown): SavedReport {
@@ -86,6 +94,7 @@ export function readPayload(value: unknown): Payload {
   return {
     snapshot: readSnapshot(value),
     serverNowMs: number(nowMs),
+    boot: text(rest.boot),
     seq: number(seq),
     instance: readInstance(rest.instance),
     capabilities: readCapabilities(rest.capabilities),
@@ -98,7 +107,7 @@ export function readPayload(value: unknown): Payload {
 
 /** What became of a change that was carried out. */
 export function readChange(value: unknown): Answer {
-  return { ...readAnswer(fields(value).change), ok: true };
+  return { ...readAnswer(value), ok: true };
 }
 
 /** A refusal's code in the words of the countdown. */
@@ -109,6 +118,10 @@ function pageCode(code: string): string {
 
 /** Why a change was not carried out. */
 export function readRefusal(error: BackendError): Answer {
+  const { answer } = fields(error.details);
+  if (typeof answer === 'object' && answer !== null) {
+    return { ...readAnswer(answer), ok: false };
+  }
   const code = error.status === 403 ? 'no-permission' : pageCode(error.code);
   const said = [error.message, error.hint].filter(Boolean).join(' ');
   return { ok: false, effect: null, code, values: {}, text: said };

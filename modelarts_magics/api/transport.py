@@ -8,33 +8,29 @@ from __future__ import annotations
 
 import json
 import random
-import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from modelarts_magics.api import signing
+from modelarts_magics.api.connections import Connections, Timeouts
 from modelarts_magics.api.exchange import Exchange, Reply
 from modelarts_magics.api.failures import failure
 from modelarts_magics.api.worker import Worker
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
-from modelarts_magics.config import is_loopback
 from modelarts_magics.credentials import AccessKey, Credential, Token
 from modelarts_magics.errors import (
     BadAnswerError,
-    DeadlineError,
     ModelArtsError,
     ServerError,
     ThrottledError,
     UnreachableError,
 )
-from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,21 +41,6 @@ LARGEST_SKEW = timedelta(minutes=5)
 """A clock further off than this is taken as the reason of a refused signature; the cloud allows 15 min."""
 NEGLIGIBLE_SKEW = timedelta(seconds=2)
 """The ``Date`` header has whole seconds: a smaller difference says nothing about the clock."""
-
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """How long to wait, in seconds.
-
-    Attributes:
-        connect: For a connection.
-        read: For each piece of an answer.
-    """
-
-    connect: float = 5.0
-    read: float = 15.0
 
 
 @dataclass(frozen=True)
@@ -75,12 +56,6 @@ class Answer:
     data: Any
     observed_at: datetime
     demo: bool = False
-
-
-class _Own(threading.local):
-    """What belongs to one thread: its connections, so that a stuck one is left behind with its thread."""
-
-    carrier: httpx.BaseTransport | None = None
 
 
 def _no_other(_refused: Credential) -> bool:
@@ -108,7 +83,7 @@ class Transport:
         project_id: str,
         credential: Callable[[], Credential],
         renew: Callable[[Credential], bool] = _no_other,
-        timeouts: Timeouts = Timeouts(),
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         clock: Clock = SYSTEM_CLOCK,
         http: httpx.BaseTransport | None = None,
     ) -> None:
@@ -119,9 +94,8 @@ class Transport:
         self._renew = renew
         self._timeouts = timeouts
         self._clock = clock
-        self._http = http
-        self._own = _Own()
-        self._worker = Worker(self._close_own)
+        self._connections = Connections(endpoint, given=http)
+        self._worker = Worker(self._connections.close)
         self.skew = timedelta(0)
 
     def request(
@@ -209,18 +183,18 @@ class Transport:
             _url(self._endpoint + path, query),
             headers=self._headers(method, path, query, content, credential),
             content=content,
-            extensions={"timeout": self._time_limits(deadline)},
+            extensions={"timeout": self._timeouts.within(deadline)},
         )
         exchange = Exchange(request, deadline=deadline)
         try:
-            return self._worker.run(lambda: exchange.run(self._carrier()), deadline=deadline)
+            return self._worker.run(
+                lambda: exchange.run(self._connections.get()), deadline=deadline
+            )
         except TimeoutError:
             exchange.call_off()
-            raise DeadlineError(
-                "unreachable.deadline", sent=True, **self._where(deadline)
-            ) from None
+            raise self._connections.late("unreachable.deadline", deadline, sent=True) from None
         except httpx.HTTPError as error:
-            raise self._unreachable(error, deadline) from None
+            raise self._connections.failure(error, deadline) from None
         except BaseException:
             exchange.call_off()
             raise
@@ -276,70 +250,10 @@ class Transport:
         skew = date + timedelta(milliseconds=500) - self._clock.now()
         self.skew = skew if abs(skew) > NEGLIGIBLE_SKEW else timedelta(0)
 
-    def _carrier(self) -> httpx.BaseTransport:
-        """The connections of the thread that asks.
-
-        No `httpx.Client` stands before them: its cookies and redirects are not wanted here, and cost a
-        tenth of a request.
-        """
-        if self._own.carrier is None:
-            try:
-                self._own.carrier = self._http or self._new_carrier()
-            except OSError:
-                raise self._no_connection("tls") from None  # a CA file that is not there
-            except (ValueError, ImportError, httpx.InvalidURL):
-                raise self._no_connection("proxy") from None  # one that httpx cannot use
-        return self._own.carrier
-
-    def _new_carrier(self) -> httpx.BaseTransport:
-        if is_loopback(self._endpoint):
-            # no proxy can reach this machine's own loopback; a CA bundle takes 30 ms for nothing there
-            return httpx.HTTPTransport(verify=False, trust_env=False)
-        return httpx.HTTPTransport(proxy=_proxy(self._endpoint))
-
-    def _close_own(self) -> None:
-        carrier, self._own.carrier = self._own.carrier, None
-        if carrier is not None:
-            carrier.close()
-
-    def _time_limits(self, deadline: Deadline) -> dict[str, float]:
-        left = max(0.001, deadline.left)
-        connect, read = min(self._timeouts.connect, left), min(self._timeouts.read, left)
-        return {"connect": connect, "read": read, "write": read, "pool": connect}
-
-    def _where(self, deadline: Deadline) -> dict[str, Any]:
-        return {"host": self._host, "seconds": f"{deadline.seconds:g}"}
-
-    def _unreachable(self, error: httpx.HTTPError, deadline: Deadline) -> ModelArtsError:
-        sent = not isinstance(error, _NOT_SENT)
-        if isinstance(error, httpx.DecodingError):
-            return BadAnswerError("answer.not_json", host=self._host)
-        if isinstance(error, httpx.TimeoutException):
-            return DeadlineError("unreachable.timeout", sent=sent, **self._where(deadline))
-        if sent:
-            return UnreachableError("unreachable.broken", sent=True, host=self._host)
-        return self._no_connection(_reason(error))
-
-    def _no_connection(self, reason: str) -> UnreachableError:
-        words = Message(f"reason.{reason}")
-        return UnreachableError("unreachable.connect", host=self._host, reason=words)
-
 
 @lru_cache(maxsize=32)  # a client asks for few, and parsing one takes a tenth of a request
 def _url(text: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
     return httpx.URL(text, params=query) if query else httpx.URL(text)
-
-
-def _proxy(endpoint: str) -> str | None:
-    """The proxy that the environment wants for the endpoint."""
-    parts = urlsplit(endpoint)
-    if proxy_bypass(parts.netloc):
-        return None
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy:
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _encoded(body: dict[str, Any]) -> bytes:
@@ -358,15 +272,3 @@ def _refuses_credential(reply: Reply) -> bool:
 def _garbled(error: ModelArtsError) -> bool:
     """Whether the next answer may well be better: a redirect or a flood is meant."""
     return error.code == "answer.not_json"
-
-
-def _reason(error: httpx.HTTPError) -> str:
-    """The kind of a connection failure, as a word of `messages`."""
-    words = str(error).lower()
-    if "name" in words and ("resol" in words or "known" in words or "service" in words):
-        return "name"
-    if "certificate" in words or "ssl" in words or "tls" in words:
-        return "tls"
-    if isinstance(error, httpx.ProxyError):
-        return "proxy"
-    return "refused" if "refused" in words else "network"

@@ -110,13 +110,16 @@ class Door:
     Args:
         place: Where sessions come from.
         hear: Told each new state of the instance, in whichever thread learned it.
+
+    Attributes:
+        mark: The fingerprint of settings and credentials when a session was last opened, or was to be.
     """
 
     def __init__(self, place: Place, *, hear: Callable[[Instance], None]) -> None:
         self._place = place
         self._hear = hear
         self._opening = threading.Lock()
-        self._mark: int | None = None
+        self.mark: int | None = None
         self._session: Session | None = None
         self._checked = False
         self._left: Session | None = None
@@ -130,10 +133,11 @@ class Door:
         """
         with self._opening:
             mark = self._place.fingerprint()
-            if self._session is None or mark != self._mark:
+            if self._session is None or mark != self.mark:
                 self._close()
-                self._mark, self._checked = mark, False
-                self._session = self._listened(self._place.open())
+                self.mark, self._checked = mark, False
+                self._session = self._place.open()
+                self._listen(self._session)
             if (
                 not self._checked
             ):  # else what others know would hide that nothing can be changed here
@@ -150,24 +154,25 @@ class Door:
         if self._session is not None or why is None:
             return self._session
         if self._left is None:
-            left = self._place.left_behind(why)
-            self._left = self._listened(left) if left else None
+            self._left = self._place.left_behind(why)
+            if self._left is not None:
+                self._listen(self._left)
         return self._left
 
-    def changed(self) -> bool:
-        """Whether settings or credentials may have changed since a session was last opened."""
-        return self._place.fingerprint() != self._mark
+    @property
+    def current(self) -> Session | None:
+        """The session that `hear` is told of; None if there is none yet."""
+        return self._session or self._left
 
     def close(self) -> None:
         """Close the connections, and listen no more."""
         with self._opening:
             self._close()
 
-    def _listened(self, session: Session) -> Session:
+    def _listen(self, session: Session) -> None:
         self._hang_up()
         self._hang_up = session.subscribe(self._hear)
         session.look_around()
-        return session
 
     def _close(self) -> None:
         self._hang_up()

@@ -75,6 +75,7 @@ class Monitor:
         self._asking: asyncio.Task[None] | None = None
         self._news: asyncio.Event | None = None
         self._failures = 0
+        self._failed_at: int | None = None
 
     def start(self) -> None:
         """Begin, on the running loop; once, however often it is called."""
@@ -100,8 +101,9 @@ class Monitor:
         """
         self.start()
         await self._look()
-        if self.view.empty and self._asking is not None:
-            await asyncio.wait({self._asking}, timeout=PATIENCE_S)
+        if self.view.empty:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ask(anew=False), PATIENCE_S)
         return self.view
 
     async def ask(self) -> View:
@@ -131,9 +133,13 @@ class Monitor:
     async def _ask_for_ever(self, news: asyncio.Event) -> None:
         while True:
             news.clear()
-            if not self.view.read_only or await self._hands.run(self._door.changed):
+            if not self.view.read_only or await self._hands.run(self._mended):
                 await self._ask(anew=False)
             await self._pause(news)
+
+    def _mended(self) -> bool:
+        """Whether what was at fault may have changed since the cloud was last asked."""
+        return self._place.fingerprint() != self._failed_at
 
     async def _pause(self, news: asyncio.Event) -> None:
         """Until the next request is due, or there is something new that moves it."""
@@ -155,8 +161,8 @@ class Monitor:
         pause = self._rhythm.pause(
             view.instance, now=now, failures=self._failures, jitter=self._hands.jitter()
         )
-        if session is not None and self._failures == 0:
-            pause -= session.age or timedelta(0)
+        if view.instance is not None and self._failures == 0:
+            pause -= max(now - view.instance.observed_at, timedelta(0))
         return max(1.0, pause.total_seconds())
 
     async def _watch_for_ever(self) -> None:
@@ -193,6 +199,7 @@ class Monitor:
             session, instance = await self._hands.run(lambda: self._fetch(anew=anew))
         except ModelArtsError as error:
             self._failures += 1
+            self._failed_at = self._door.mark
             self._know(problem=error)
             await self._look()  # others may know more
         except Exception:  # noqa: BLE001 - a mistake of ours: logged, and asked again in a while
@@ -222,7 +229,7 @@ class Monitor:
                 self._loop.call_soon_threadsafe(self._learn, instance)
 
     def _learn(self, instance: Instance) -> None:
-        self._know(instance=instance)
+        self._know(instance=instance, session=self._door.current)
         if self._news is not None:
             self._news.set()
 

@@ -54,7 +54,11 @@ def surrounded(environ: dict[str, str], jp_environ: None) -> Iterator[None]:  # 
     """Put this process into that environment, with a home of its own."""
     import os
 
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MODELARTS_", "HUAWEI"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MODELARTS_", "HUAWEI"))
+    }
     with surroundings({**kept, **environ}):
         yield
 

@@ -1,0 +1,162 @@
+/** The backend that is a kernel of our own, for a Jupyter server that has no routes of ours. */
+
+import type { Kernel, KernelMessage, ServiceManager } from '@jupyterlab/services';
+import { fields, number, text } from './countdown/messages';
+import { BackendError, type BackendRequest, type IBackend } from './tokens';
+import { readError } from './validate';
+
+/** What the helper is made of. */
+export interface HelperOptions {
+  readonly serviceManager: Pick<ServiceManager.IManager, 'kernels' | 'kernelspecs'>;
+  /** Shared by the tabs, so that they share the kernel. */
+  readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+}
+
+const MODULE = 'modelarts_magics.kernel.helper';
+/** Where the tabs of a browser keep the id of the kernel that they share. */
+const KEY = 'modelarts-magics:helper';
+
+/** Asks a kernel; started at the first question, with the first kernel spec that has the package. */
+export class HelperBackend implements IBackend {
+  readonly kind = 'helper';
+  readonly tells = false;
+  readonly #options: HelperOptions;
+  #kernel: Promise<Kernel.IKernelConnection> | null = null;
+  #queue: Promise<unknown> = Promise.resolve();
+  #disposed = false;
+
+  constructor(options: HelperOptions) {
+    this.#options = options;
+    window.addEventListener('pagehide', this.#onHide);
+  }
+
+  /** Whether it is disposed of. */
+  get isDisposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** Let go of the kernel, and end it. Calling it twice is fine. */
+  dispose(): void {
+    if (!this.#disposed) {
+      this.#disposed = true;
+      window.removeEventListener('pagehide', this.#onHide);
+      this.#end();
+    }
+  }
+
+  /** Ask; one question after another, since the kernel takes them so. */
+  async call(request: BackendRequest): Promise<unknown> {
+    const answer = this.#queue.then(() => this.#ask(request));
+    this.#queue = answer.catch(() => undefined);
+    return answer;
+  }
+
+  async #ask(request: BackendRequest): Promise<unknown> {
+    this.#kernel ??= this.#open();
+    let said: string;
+    try {
+      said = await evaluate(await this.#kernel, callOf(request));
+    } catch (error) {
+      this.#kernel = null;
+      throw error instanceof BackendError ? error : new BackendError('unreachable');
+    }
+    const { status, body } = fields(parse(said));
+    if (number(status) !== 200) {
+      throw readError(number(status) ?? 500, body);
+    }
+    return body;
+  }
+
+  /** The kernel that another tab has, else a new one. */
+  async #open(): Promise<Kernel.IKernelConnection> {
+    const { serviceManager, storage } = this.#options;
+    const known = storage.getItem(KEY);
+    const model = known ? await serviceManager.kernels.findById(known) : undefined;
+    if (model) {
+      return serviceManager.kernels.connectTo({ model, handleComms: false });
+    }
+    for (const name of await this.#specs()) {
+      const kernel = await this.#start(name);
+      if (kernel !== null) {
+        storage.setItem(KEY, kernel.id);
+        return kernel;
+      }
+    }
+    throw new BackendError('absent');
+  }
+
+  /** The Python kernel specs, the default one first. */
+  async #specs(): Promise<string[]> {
+    const { kernelspecs } = this.#options.serviceManager;
+    await kernelspecs.ready;
+    const { default: first, kernelspecs: all } = kernelspecs.specs ?? {
+      default: '',
+      kernelspecs: {},
+    };
+    return Object.entries(all)
+      .filter(([, spec]) => spec?.language === 'python')
+      .map(([name]) => name)
+      .sort((one, other) => Number(other === first) - Number(one === first));
+  }
+
+  /** Start a kernel; answers `null` when it does not have the package. */
+  async #start(name: string): Promise<Kernel.IKernelConnection | null> {
+    const { kernels } = this.#options.serviceManager;
+    const kernel = await kernels.startNew({ name }, { handleComms: false });
+    const found = await evaluate(kernel, `__import__('importlib.util').util.find_spec('${MODULE}')`)
+      .then((said) => said !== 'None')
+      .catch(() => false);
+    if (!found) {
+      await kernel.shutdown();
+      return null;
+    }
+    return kernel;
+  }
+
+  readonly #onHide = (): void => {
+    this.#end();
+  };
+
+  #end(): void {
+    const kernel = this.#kernel;
+    this.#kernel = null;
+    this.#options.storage.removeItem(KEY);
+    void kernel?.then((each) => each.shutdown()).catch(() => undefined);
+  }
+}
+
+/** The expression that asks: all of it is ASCII, and a JSON text is a Python text too. */
+function callOf({ method, path, body }: BackendRequest): string {
+  const language = document.documentElement.lang;
+  const asked = JSON.stringify({ method, path, body: body ?? null, language });
+  const ascii = asked.replace(
+    /[\u0080-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return `__import__('${MODULE}', fromlist=['handle']).handle(${JSON.stringify(ascii)})`;
+}
+
+/** The `repr` of what an expression gives; nothing of it enters the kernel's history. */
+async function evaluate(kernel: Kernel.IKernelConnection, expression: string): Promise<string> {
+  const future = kernel.requestExecute({
+    ...{ code: '', silent: true, store_history: false, stop_on_error: false, allow_stdin: false },
+    user_expressions: { answer: expression },
+  });
+  const reply = await future.done;
+  const content = reply.content as KernelMessage.IExecuteReplyMsg['content'];
+  const { answer } = fields(fields(content).user_expressions);
+  const { status, data, ename } = fields(answer);
+  if (status !== 'ok') {
+    throw new BackendError('failed', text(ename));
+  }
+  return text(fields(data)['text/plain']);
+}
+
+/** The JSON inside the `repr` of a text without anything but ASCII. */
+function parse(repr: string): unknown {
+  try {
+    return JSON.parse(repr.slice(1, -1).replace(/\\(['\\])/g, '$1')) as unknown;
+  } catch {
+    throw new BackendError('bad-answer');
+  }
+}

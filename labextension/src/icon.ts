@@ -1,0 +1,15 @@
+/** The mark of the panel: a clock that runs out. */
+
+import { LabIcon } from '@jupyterlab/ui-components';
+
+/** The panel's icon. */
+export const icon = new LabIcon({
+  name: 'modelarts-magics:clock',
+  svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24">
+  <g class="jp-icon3" fill="#616161">
+    <path d="M12 2a10 10 0 1 0 10 10h-2a8 8 0 1 1-8-8z"/>
+    <path d="M11 6h2v5.4l3.8 2.2-1 1.8L11 12.6z"/>
+    <path d="M14.6 2.3l-.5 2a8 8 0 0 1 2.9 1.5l1.3-1.5a10 10 0 0 0-3.7-2zM19.8 5.8l-1.5 1.3a8 8 0 0 1 1.3 2.5l2-.5a10 10 0 0 0-1.8-3.3z"/>
+  </g>
+</svg>`,
+});

@@ -1,0 +1,224 @@
+/** Auto-stop: whether, after how long, and whether to remind. */
+
+import { setAttributes, setText } from '../countdown/dom';
+import { durationLabel, parseDuration, wordsFor } from '../countdown/words';
+import { outcomeText } from '../sentences';
+import type { AutoStopEdit, Capabilities, Outcome, Payload } from '../tokens';
+import { Draft } from './draft';
+import { button, part, type Section, type SectionOptions } from './parts';
+
+/** Shows auto-stop, and lets a person set it. */
+export class AutoStopSection implements Section {
+  readonly node: HTMLElement;
+  readonly #options: SectionOptions;
+  readonly #enabled = toggle();
+  readonly #remind = toggle();
+  readonly #duration = part('input', 'input', [], {
+    ...{ type: 'text', placeholder: '2h30m', 'data-lm-suppress-shortcuts': 'true' },
+    'aria-describedby': 'ma-auto-stop-hint ma-auto-stop-said',
+  });
+  readonly #durationText = part('span', 'label');
+  readonly #hint = part('p', 'hint', [], { id: 'ma-auto-stop-hint' });
+  readonly #said = part('p', 'said', [], { id: 'ma-auto-stop-said' });
+  readonly #foreign = part('p', 'foreign');
+  readonly #conflict: HTMLElement;
+  readonly #save: HTMLButtonElement;
+  readonly #buttons: HTMLElement;
+  readonly #draft = new Draft();
+  #payload: Payload | null = null;
+  #base: Readonly<Record<string, unknown>> = {};
+  #bad = false;
+  #busy = false;
+
+  constructor(options: SectionOptions) {
+    this.#options = options;
+    const { trans } = options;
+    this.#save = button(trans.__('Save'), () => void this.#onSave(), 'ma-mod-accept');
+    this.#buttons = part('div', 'row', [this.#save, button(trans.__('Cancel'), this.#onCancel)]);
+    this.#conflict = part('div', 'conflict', [
+      this.#foreign,
+      part('div', 'row', [
+        button(trans.__('Keep mine'), this.#onKeep),
+        button(trans.__('Take that one'), this.#onCancel),
+      ]),
+    ]);
+    this.node = part('section', 'section', [
+      part('h3', 'heading', [trans.__('Auto-stop')]),
+      part('label', 'switch', [this.#enabled, trans.__('Stop by itself')]),
+      part('label', 'field', [this.#durationText, this.#duration]),
+      this.#hint,
+      this.#conflict,
+      this.#said,
+      this.#buttons,
+      part('label', 'switch', [this.#remind, trans.__('Remind me before it stops')]),
+    ]);
+    this.#enabled.addEventListener('change', () => void this.#onEnabled());
+    this.#remind.addEventListener('change', () => void this.#onRemind());
+    this.#duration.addEventListener('input', this.#onInput);
+    this.#duration.addEventListener('keydown', this.#onKey);
+    this.#render();
+  }
+
+  /** Put the focus on the duration. */
+  focus(): void {
+    this.#duration.focus();
+    this.#duration.select();
+  }
+
+  update(payload: Payload | null): void {
+    this.#payload = payload;
+    this.node.hidden = !payload?.instance || !payload.snapshot;
+    this.#draft.learn(durationText(payload?.snapshot?.state.duration_s ?? null));
+    if (!this.#draft.open) {
+      this.#base = payload?.instance?.autoStop ?? {};
+      this.#duration.value = this.#draft.truth;
+    }
+    this.#render();
+  }
+
+  readonly #onInput = (): void => {
+    if (!this.#draft.open) {
+      this.#draft.begin();
+    }
+    this.#say('', false);
+  };
+
+  readonly #onKey = (event: KeyboardEvent): void => {
+    if (event.key === 'Escape') {
+      this.#onCancel();
+    } else if (event.key === 'Enter' && this.#draft.open) {
+      void this.#onSave();
+    }
+  };
+
+  readonly #onCancel = (): void => {
+    this.#draft.end();
+    this.update(this.#payload);
+    this.#say('', false);
+    this.#duration.focus();
+  };
+
+  readonly #onKeep = (): void => {
+    this.#draft.begin();
+    this.#base = this.#payload?.instance?.autoStop ?? {};
+    this.#render();
+    this.#duration.focus();
+  };
+
+  async #onSave(): Promise<void> {
+    const seconds = parseDuration(this.#duration.value);
+    const wrong = this.#complaint(seconds);
+    if (wrong || seconds === null || this.#draft.foreign !== null) {
+      this.#say(wrong, true);
+      return;
+    }
+    if (await this.#change({ duration_s: seconds, enabled: true })) {
+      this.#draft.end();
+      this.update(this.#payload);
+    }
+  }
+
+  async #onEnabled(): Promise<void> {
+    await this.#change({ enabled: this.#enabled.checked });
+  }
+
+  async #onRemind(): Promise<void> {
+    const outcome = await this.#options.manager.mute(!this.#remind.checked);
+    this.#tell(outcome);
+  }
+
+  async #change(autoStop: AutoStopEdit): Promise<boolean> {
+    if (this.#busy) {
+      return false;
+    }
+    this.#busy = true;
+    this.#render();
+    const outcome = await this.#options.manager.change({
+      auto_stop: autoStop,
+      base: { auto_stop: this.#base },
+    });
+    this.#busy = false;
+    this.#tell(outcome);
+    return outcome.answer.ok;
+  }
+
+  #tell(outcome: Outcome): void {
+    const { trans, manager } = this.#options;
+    const words = outcomeText(trans, { outcome, verb: 'save', manager });
+    this.#say(words, !outcome.answer.ok);
+    this.#options.announce(words);
+  }
+
+  #say(words: string, bad: boolean): void {
+    this.#bad = bad;
+    setText(this.#said, words);
+    this.#render();
+  }
+
+  #complaint(seconds: number | null): string {
+    const { trans } = this.#options;
+    const able = this.#payload?.capabilities;
+    if (seconds === null || seconds <= 0) {
+      return trans.__('Write 90m, 2h30m or 1:30.');
+    }
+    return able && (seconds < able.shortestS || seconds > able.longestS)
+      ? trans.__('It has to be %1.', range(this.#options, able))
+      : '';
+  }
+
+  #render(): void {
+    const { trans } = this.#options;
+    const payload = this.#payload;
+    const able = payload?.capabilities ?? null;
+    const readOnly = payload?.readOnly !== false;
+    const { enabled, mode } = payload?.snapshot?.state ?? { enabled: null, mode: null };
+    const { open, foreign } = this.#draft;
+    this.#enabled.checked = enabled === true;
+    this.#enabled.disabled = readOnly || this.#busy || (enabled === true && able?.off === false);
+    this.#remind.checked = payload?.muted === false;
+    this.#remind.disabled = readOnly;
+    this.#duration.disabled = readOnly;
+    const idle = enabled === true && mode === 'IDLE' ? trans.__('It now stops when idle.') : '';
+    const bounds = able ? this.#bounds(able) : '';
+    setText(this.#hint, [idle, bounds].filter(Boolean).join(' '));
+    setText(this.#durationText, this.#durationLabel(able));
+    this.#buttons.hidden = !open;
+    this.#conflict.hidden = foreign === null;
+    setText(this.#foreign, trans.__('Changed meanwhile to: %1', foreign || trans.__('nothing')));
+    this.#save.disabled = foreign !== null || this.#busy;
+    setAttributes(this.#said, { 'data-tone': this.#bad ? 'bad' : 'good' });
+    setAttributes(this.#duration, { 'aria-invalid': this.#bad && open ? 'true' : null });
+  }
+
+  #durationLabel(able: Capabilities | null): string {
+    const { trans } = this.#options;
+    return able?.countsFrom === 'now' ? trans.__('Stop in (from now)') : trans.__('Stop after');
+  }
+
+  #bounds(able: Capabilities): string {
+    const { trans } = this.#options;
+    const off = able.off ? '' : trans.__('This API cannot turn it off.');
+    return [trans.__('Possible: %1.', range(this.#options, able)), off].filter(Boolean).join(' ');
+  }
+}
+
+function toggle(): HTMLInputElement {
+  return part('input', 'toggle', [], { type: 'checkbox', role: 'switch' });
+}
+
+function range({ trans }: SectionOptions, { shortestS, longestS }: Capabilities): string {
+  const words = wordsFor('');
+  const span = (seconds: number): string => durationLabel(words, seconds);
+  return trans.__('%1 to %2', span(shortestS), span(longestS));
+}
+
+/** Seconds as a person would type them: `2h30m`. */
+export function durationText(seconds: number | null): string {
+  if (seconds === null) {
+    return '';
+  }
+  const minutes = Math.round(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  const rest = minutes % 60;
+  return `${hours ? `${hours}h` : ''}${rest || !hours ? `${rest}m` : ''}`;
+}

@@ -1,0 +1,225 @@
+/** The plugins: small, and each but the manager can be switched off. */
+
+import {
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin,
+} from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { IDocumentManager } from '@jupyterlab/docmanager';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import { addCommands } from './commands';
+import { dirtyDocuments } from './documents';
+import { HelperBackend } from './helper';
+import { icon } from './icon';
+import { Manager } from './manager';
+import { claim, page, visible } from './page';
+import { Pages } from './pages';
+import { Panel } from './panel/panel';
+import { Reminders } from './reminders';
+import { RoutesBackend } from './restapi';
+import { Saver } from './saver';
+import { whyNotSaved } from './sentences';
+import { StatusItem } from './status';
+import { say, showReminder } from './toasts';
+import { COMMANDS, DOMAIN, IManager, type News, PANEL_ID, type SavedReport } from './tokens';
+import { readNews, readPreferences } from './validate';
+
+const ID = 'modelarts-magics-lab';
+const EVENT = /modelarts-magics\/instance\/v1$/;
+
+const load = (translator: ITranslator | null): TranslationBundle =>
+  (translator ?? nullTranslator).load(DOMAIN);
+
+/** Call the listener with each event of ours; answers what ends that. */
+function listenTo({ serviceManager }: JupyterFrontEnd, listener: (news: News) => void): () => void {
+  const { stream } = serviceManager.events;
+  const onEvent = (_: unknown, event: { readonly schema_id: string }): void => {
+    if (EVENT.test(event.schema_id)) {
+      listener(readNews(event));
+    }
+  };
+  stream.connect(onEvent);
+  return () => {
+    stream.disconnect(onEvent);
+  };
+}
+
+async function followSettings(manager: Manager, registry: ISettingRegistry): Promise<void> {
+  const settings = await registry.load(manager_.id);
+  const read = (): void => {
+    manager.preferences = readPreferences(settings.composite);
+  };
+  settings.changed.connect(read);
+  read();
+}
+
+const manager_: JupyterFrontEndPlugin<IManager> = {
+  id: `${ID}:manager`,
+  description: 'Knows when the ModelArts instance stops; answers the countdowns of notebooks.',
+  autoStart: true,
+  provides: IManager,
+  optional: [ISettingRegistry],
+  activate: (app: JupyterFrontEnd, registry: ISettingRegistry | null): IManager => {
+    const { serviceManager } = app;
+    const manager = new Manager({
+      ...page,
+      visible,
+      backends: [
+        () => new RoutesBackend(serviceManager.serverSettings),
+        () => new HelperBackend({ serviceManager, storage: window.localStorage }),
+      ],
+      listen: (listener) => listenTo(app, listener),
+    });
+    new Pages(manager, document);
+    serviceManager.connectionFailure.connect(() => void manager.refresh());
+    // No settings are no reason to do without the rest.
+    void (registry && followSettings(manager, registry).catch(() => undefined));
+    void app.started.then(() => manager.refresh());
+    return manager;
+  },
+};
+
+const panel: JupyterFrontEndPlugin<void> = {
+  id: `${ID}:panel`,
+  description: 'The sidebar of the ModelArts instance.',
+  autoStart: true,
+  requires: [IManager],
+  optional: [ITranslator, ILayoutRestorer],
+  activate: (
+    app: JupyterFrontEnd,
+    manager: IManager,
+    translator: ITranslator | null,
+    restorer: ILayoutRestorer | null,
+  ) => {
+    const widget = new Panel({ ...page, manager, trans: load(translator) });
+    widget.title.icon = icon;
+    widget.title.caption = 'ModelArts';
+    app.shell.add(widget, 'right', { rank: 800, type: 'ModelArts' });
+    restorer?.add(widget, PANEL_ID);
+  },
+};
+
+/** Show the panel, with the focus on one of its fields. */
+function reveal({ shell }: JupyterFrontEnd, field: 'description' | 'auto-stop' | null): void {
+  shell.activateById(PANEL_ID);
+  for (const area of ['right', 'left'] as const) {
+    for (const widget of shell.widgets(area)) {
+      if (widget instanceof Panel && field !== null) {
+        widget.reveal(field);
+      }
+    }
+  }
+}
+
+const commands: JupyterFrontEndPlugin<void> = {
+  id: `${ID}:commands`,
+  description: 'The ModelArts commands, in palette and menu.',
+  autoStart: true,
+  requires: [IManager],
+  optional: [ITranslator, ICommandPalette],
+  activate: (
+    app: JupyterFrontEnd,
+    manager: IManager,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null,
+  ) => {
+    const trans = load(translator);
+    const show = (field: 'description' | 'auto-stop' | null): void => {
+      reveal(app, field);
+    };
+    addCommands({ commands: app.commands, manager, trans, reveal: show, say });
+    const listed = ['extend', 'setAutoStop', 'editDescription', 'refresh', 'showPanel'] as const;
+    for (const name of listed) {
+      palette?.addItem({ command: COMMANDS[name], category: 'ModelArts' });
+    }
+    manager.changed.connect(() => {
+      app.commands.notifyCommandChanged(COMMANDS.extend);
+    });
+  },
+};
+
+const status: JupyterFrontEndPlugin<void> = {
+  id: `${ID}:status`,
+  description: 'The time left, in the status bar or the top bar.',
+  autoStart: true,
+  requires: [IManager],
+  optional: [ITranslator, IStatusBar],
+  activate: (
+    app: JupyterFrontEnd,
+    manager: IManager,
+    translator: ITranslator | null,
+    bar: IStatusBar | null,
+  ) => {
+    const onClick = (): void => {
+      reveal(app, null);
+    };
+    const item = new StatusItem({ ...page, manager, trans: load(translator), onClick });
+    item.id = 'modelarts-magics-status';
+    if (bar) {
+      bar.registerStatusItem(`${ID}:status`, { item, align: 'left', rank: 90 });
+    } else {
+      app.shell.add(item, 'top', { rank: 900 });
+    }
+  },
+};
+
+const reminders: JupyterFrontEndPlugin<void> = {
+  id: `${ID}:reminders`,
+  description: 'Reminders before the ModelArts instance stops.',
+  autoStart: true,
+  requires: [IManager],
+  optional: [ITranslator],
+  activate: (app: JupyterFrontEnd, manager: IManager, translator: ITranslator | null) => {
+    const options = { manager, trans: load(translator), commands: app.commands };
+    void app.restored.then(
+      () =>
+        new Reminders({
+          ...page,
+          ...{ manager, visible, claim },
+          show: (reminder) => showReminder(options, reminder),
+        }),
+    );
+  },
+};
+
+/** What "save all" did, in one line. */
+function savedText(trans: TranslationBundle, { saved, notSaved }: SavedReport): string {
+  if (notSaved.length > 0) {
+    const paths = notSaved.map((each) => `${each.path} (${whyNotSaved(trans, each)})`);
+    return trans.__('Not saved: %1', paths.join(', '));
+  }
+  return saved.length > 0 ? trans.__('Saved: %1', saved.join(', ')) : trans.__('Nothing to save.');
+}
+
+const saver: JupyterFrontEndPlugin<void> = {
+  id: `${ID}:saver`,
+  description: 'Saves dirty documents before the ModelArts instance stops.',
+  autoStart: true,
+  requires: [IManager, IDocumentManager],
+  optional: [ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    manager: IManager,
+    documents: IDocumentManager,
+    translator: ITranslator | null,
+  ) => {
+    const trans = load(translator);
+    const dirty = () => dirtyDocuments(app.shell, documents);
+    const made = new Saver({ ...page, manager, claim, dirty });
+    app.commands.addCommand(COMMANDS.saveAll, {
+      label: trans.__('Save All, Asking Nothing'),
+      caption: trans.__('Save every changed document that can be saved without a question'),
+      execute: async () => {
+        const report = await made.saveAll();
+        say(savedText(trans, report), report.notSaved.length === 0);
+      },
+      describedBy: { args: { type: 'object', additionalProperties: false, properties: {} } },
+    });
+  },
+};
+
+/** All plugins. */
+export const plugins = [manager_, panel, commands, status, reminders, saver];

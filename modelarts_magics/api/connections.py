@@ -1,0 +1,127 @@
+"""The connections: one set for each thread that asks, and their failures in this package's words."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from modelarts_magics.config import is_loopback
+from modelarts_magics.errors import BadAnswerError, DeadlineError, ModelArtsError, UnreachableError
+from modelarts_magics.messages import Message
+
+if TYPE_CHECKING:
+    from modelarts_magics.clock import Deadline
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long to wait, in seconds.
+
+    Attributes:
+        connect: For a connection.
+        read: For each piece of an answer.
+    """
+
+    connect: float = 5.0
+    read: float = 15.0
+
+    def within(self, deadline: Deadline) -> dict[str, float]:
+        """The same as httpx wants them, none longer than what is left."""
+        left = max(0.001, deadline.left)
+        connect, read = min(self.connect, left), min(self.read, left)
+        return {"connect": connect, "read": read, "write": read, "pool": connect}
+
+
+class Connections(threading.local):
+    """What carries requests to one endpoint; a stuck one is left behind with its thread.
+
+    No `httpx.Client` stands before it: its cookies and redirects are not wanted here, and cost a tenth of
+    a request.
+
+    Args:
+        endpoint: Scheme and host.
+        given: What carries the requests instead, for tests.
+    """
+
+    def __init__(self, endpoint: str, *, given: httpx.BaseTransport | None = None) -> None:
+        self._endpoint = endpoint
+        self._host = urlsplit(endpoint).netloc
+        self._given = given
+        self._carrier: httpx.BaseTransport | None = None
+
+    def get(self) -> httpx.BaseTransport:
+        """The one of the thread that asks.
+
+        Raises:
+            UnreachableError: The CA file or the proxy of the environment cannot be used.
+        """
+        if self._carrier is None:
+            try:
+                self._carrier = self._given or self._new()
+            except OSError:
+                raise self._no_connection("tls") from None  # a CA file that is not there
+            except (ValueError, ImportError, httpx.InvalidURL):
+                raise self._no_connection("proxy") from None  # one that httpx cannot use
+        return self._carrier
+
+    def close(self) -> None:
+        """Close the one of the thread that asks; the next request opens another."""
+        carrier, self._carrier = self._carrier, None
+        if carrier is not None:
+            carrier.close()
+
+    def failure(self, error: httpx.HTTPError, deadline: Deadline) -> ModelArtsError:
+        """A failure of httpx as an error of this package."""
+        sent = not isinstance(error, _NOT_SENT)
+        if isinstance(error, httpx.DecodingError):
+            return BadAnswerError("answer.not_json", host=self._host)
+        if isinstance(error, httpx.TimeoutException):
+            return self.late("unreachable.timeout", deadline, sent=sent)
+        if sent:
+            return UnreachableError("unreachable.broken", sent=True, host=self._host)
+        return self._no_connection(_reason(error))
+
+    def late(self, code: str, deadline: Deadline, *, sent: bool) -> DeadlineError:
+        """That no complete answer came in time."""
+        return DeadlineError(code, sent=sent, host=self._host, seconds=f"{deadline.seconds:g}")
+
+    def _new(self) -> httpx.BaseTransport:
+        if is_loopback(self._endpoint):
+            # no proxy can reach this machine's own loopback; a CA bundle takes 30 ms for nothing there
+            return httpx.HTTPTransport(verify=False, trust_env=False)
+        return httpx.HTTPTransport(proxy=_proxy(self._endpoint))
+
+    def _no_connection(self, reason: str) -> UnreachableError:
+        words = Message(f"reason.{reason}")
+        return UnreachableError("unreachable.connect", host=self._host, reason=words)
+
+
+def _proxy(endpoint: str) -> str | None:
+    """The proxy that the environment wants for the endpoint."""
+    parts = urlsplit(endpoint)
+    if proxy_bypass(parts.netloc):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy:
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    """The kind of a connection failure, as a word of `messages`."""
+    words = str(error).lower()
+    if "name" in words and ("resol" in words or "known" in words or "service" in words):
+        return "name"
+    if "certificate" in words or "ssl" in words or "tls" in words:
+        return "tls"
+    if isinstance(error, httpx.ProxyError):
+        return "proxy"
+    return "refused" if "refused" in words else "network"

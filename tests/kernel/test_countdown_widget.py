@@ -1,0 +1,241 @@
+"""The countdown in the kernel: what it tells its pages, and that it follows every change."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+from pages import LEASE, NEW, OLD, Later, at_once, every_api, generations, open_widgets
+from stage import EVIL, Page
+
+from modelarts_magics.durations import moment_to_ms
+from modelarts_magics.errors import ForbiddenError
+from modelarts_magics.kernel.countdown_widget import Countdown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Notebook
+    from pages import Generation
+    from stage import Stage
+
+    from modelarts_magics.emulator.local import LocalEmulator
+    from modelarts_magics.session import Session
+
+    Connect = Callable[..., Session]
+    Make = Callable[..., Countdown]
+    Truth = Callable[[], dict[str, Any]]
+
+NEAR_MS = 1000
+SYNCED = {"state", "as_of_ms", "own_id", "terminal_prefix", "language"}
+
+
+@pytest.fixture
+def session(connected: Connect) -> Session:
+    """A session on an instance that stops in 40 minutes."""
+    return connected()
+
+
+@pytest.fixture
+def make(session: Session) -> Iterator[Make]:
+    """Make countdowns that do clicks at once, and close them afterwards."""
+    made: list[Countdown] = []
+    before = open_widgets()
+
+    def countdown(schedule: Callable[..., None] = at_once, given: Session = session) -> Countdown:
+        made.append(Countdown(given, schedule=schedule))
+        return made[-1]
+
+    yield countdown
+    for each in made:
+        each.close()
+        each.layout.close()
+    assert open_widgets() == before
+
+
+@pytest.fixture
+def widget(make: Make) -> Countdown:
+    """A countdown that was just opened."""
+    return make()
+
+
+def ask(widget: Countdown, **message: object) -> None:
+    """Send a message as a page does."""
+    widget._handle_custom_msg(message, [])
+
+
+def request(widget: Countdown, action: str = "extend", seconds: int = 4800) -> dict[str, object]:
+    """What a page asks for when it is clicked."""
+    end = widget.state["stops_at_ms"]
+    return {
+        "type": "request",
+        "id": "1",
+        "action": action,
+        "seconds": seconds,
+        "base_stops_at_ms": end,
+    }
+
+
+@every_api
+def test_it_gives_the_absolute_end(widget: Countdown, truth: Truth, generation: Generation) -> None:
+    """With mode and status, and when the cloud said so; never a counter."""
+    state = widget.state
+    assert abs(state["stops_at_ms"] - moment_to_ms(truth()["stops_at"])) < NEAR_MS
+    assert (state["status"], state["enabled"], state["mode"]) == ("RUNNING", True, "TIMING")
+    assert state["api"] == generation.api
+    assert state["demo"] is True
+    assert widget.as_of_ms == moment_to_ms(widget.instance.observed_at)
+    assert widget.own_id == widget.model_id
+    assert widget.terminal_prefix.endswith(" -m modelarts_magics")
+
+
+@every_api
+def test_what_is_saved_has_no_secret(
+    widget: Countdown, session: Session, emulator: LocalEmulator
+) -> None:
+    """A notebook's file may hold the whole state of a widget."""
+    assert set(widget.get_state()) >= SYNCED
+    saved = json.dumps({name: widget.get_state()[name] for name in SYNCED})
+    for secret in (emulator.auth_token, emulator.ak, emulator.sk, emulator.endpoint):
+        assert secret not in saved
+    assert session.refresh().raw["id"] not in saved
+
+
+@every_api
+def test_every_view_follows_every_change(make: Make, connected: Connect, truth: Truth) -> None:
+    """Whichever session of this process makes it, at once."""
+    first, second = make(), make()
+    connected().extend("80m")
+    end = moment_to_ms(truth()["stops_at"])
+    for each in (first, second):
+        assert abs(each.state["stops_at_ms"] - end) < NEAR_MS
+        assert each.state == first.state
+
+
+@every_api
+def test_what_another_process_learns_shows_when_the_store_is_looked_at(
+    widget: Countdown, session: Session, connected: Connect
+) -> None:
+    """Also if a command of this process has looked at the store meanwhile."""
+    other = connected()
+    heard: list[str] = []
+    forget = session.subscribe(lambda instance: heard.append(instance.description))
+    other._memory._key = "another process"  # its news stay its own
+    other.describe("from afar")
+    assert widget.instance.description != "from afar"
+    assert session.last_known().description == "from afar"  # read, but nobody told
+    session.look_around()
+    assert widget.instance.description == "from afar"
+    session.look_around()
+    session.refresh()
+    assert heard == ["from afar"]
+    forget()
+
+
+@generations(OLD, LEASE)
+def test_a_click_moves_the_end(widget: Countdown, truth: Truth) -> None:
+    """And the pages are told by the new state."""
+    was = widget.state["stops_at_ms"]
+    ask(widget, **request(widget))
+    assert abs(widget.state["stops_at_ms"] - was - 4_800_000) < NEAR_MS
+    assert abs(moment_to_ms(truth()["stops_at"]) - widget.state["stops_at_ms"]) < NEAR_MS
+
+
+@generations(NEW)
+def test_a_click_that_waits_for_the_next_start_moves_nothing(widget: Countdown) -> None:
+    """The end that is shown stays the true one."""
+    was = widget.state["stops_at_ms"]
+    ask(widget, **request(widget))
+    assert widget.state["stops_at_ms"] == was
+    assert widget.state["duration_s"] == 8400
+
+
+@every_api
+def test_a_cancelled_click_is_not_done(make: Make, emulator: LocalEmulator) -> None:
+    """It stands in the queue of a busy kernel, and its cancellation behind it."""
+    queue = Later()
+    widget = make(queue)
+    ask(widget, **request(widget))
+    ask(widget, type="cancel", id="1")
+    queue.do()
+    assert [each["method"] for each in emulator.requests if each["method"] != "GET"] == []
+
+
+@every_api
+def test_a_message_of_nobody_is_left_alone(widget: Countdown) -> None:
+    """What a later version of the page may send."""
+    ask(widget, type="later", id="1")
+    ask(widget)
+
+
+@every_api
+def test_one_line_stays_true_without_widgets(make: Make, emulator: LocalEmulator) -> None:
+    """As text and as HTML, escaped."""
+    emulator.set_instance(name=EVIL)
+    bundle = make()._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert data["text/plain"].startswith("Stops 20")
+    assert " left as of " in data["text/plain"]
+    assert Page(data["text/html"]).text == data["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
+@every_api
+def test_a_refused_first_look_leaves_nothing(make: Make, emulator: LocalEmulator) -> None:
+    """No widget, no thread; the error is the caller's."""
+    emulator.fault("403")
+    before = open_widgets()
+    with pytest.raises(ForbiddenError):
+        make()
+    assert open_widgets() == before
+
+
+@every_api
+def test_a_closed_one_hears_nothing(make: Make, connected: Connect) -> None:
+    """Closing twice is fine."""
+    widget = make()
+    widget.close()
+    widget.close()
+    was = widget.instance
+    connected().describe("after")
+    assert widget.instance is was
+
+
+@pytest.mark.parametrize("word", ["countdown", "form"])
+def test_the_magic_leaves_a_line_beside_it(notebook: Notebook, stage: Stage, word: str) -> None:
+    """The instance first, in words that stay; then the widget."""
+    shown = notebook.run(f"%modelarts {word}")
+    assert shown.count("Stops 2026-11-23 16:40 +08:00") == 2
+    shown = notebook.run(f"%modelarts {word}\n1")
+    assert shown.count("Stops 2026-11-23 16:40 +08:00") == 2
+    stage.emulator.advance(timedelta(minutes=1))
+    _close_all(notebook)
+
+
+@pytest.mark.parametrize("word", ["countdown", "form"])
+def test_a_widget_that_is_kept_shows_nothing(notebook: Notebook, word: str) -> None:
+    """It is shown where its name stands, by the name alone."""
+    assert notebook.run(f"x = %modelarts {word}") == ""
+    assert notebook.run(f"%modelarts {word};") == ""
+    assert "Stops 2026-11-23 16:40 +08:00" in notebook.run("x")
+    assert notebook.run("x.close()") == ""
+    _close_all(notebook)
+
+
+def test_the_public_names_find_the_magics_session(notebook: Notebook, stage: Stage) -> None:
+    """So that a widget and a magic speak with the same instance by the same settings."""
+    notebook.run("from modelarts_magics import Countdown, InstanceForm")
+    notebook.run("c, f = Countdown(), InstanceForm()")
+    notebook.run("%modelarts describe by a magic")
+    assert notebook.value("c").instance.description == "by a magic"
+    assert notebook.value("f").description.value == "by a magic"
+    notebook.run("f.description.value = 'by the form'")
+    assert "Description saved" in notebook.run("f.apply()")
+    assert stage.shown()["description"] == "by the form"
+    _close_all(notebook)
+
+
+def _close_all(notebook: Notebook) -> None:
+    notebook.run("import ipywidgets; ipywidgets.Widget.close_all()")

@@ -1,0 +1,155 @@
+"""The line after a cell: once for a threshold and a stop time, from what is known, and never in the way."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from factories import HOUR, MINUTE, NOW, idle, instance, off, stop_in
+
+from modelarts_magics.kernel.reminder import Reminder
+from modelarts_magics.models import EndUnknown, Instance, Status
+
+if TYPE_CHECKING:
+    from conftest import Notebook
+    from stage import Stage
+
+
+class Known:
+    """What a session knows without asking anybody."""
+
+    def __init__(self, known: Instance | None) -> None:
+        self.known = known
+        self.time = NOW
+
+    def last_known(self) -> Instance | None:
+        """Return the instance as last seen."""
+        return self.known
+
+    def now(self) -> datetime:
+        """Return the cloud's time."""
+        return self.time
+
+
+class Cells:
+    """Cells of somebody who is reminded."""
+
+    def __init__(self, known: Instance | None = None) -> None:
+        self.session = Known(known or instance(stop_in(HOUR)))
+        self.said: list[str] = []
+        self._reminder = Reminder(say=self.said.append)
+
+    def end_at(self, *minutes_left: float) -> list[str]:
+        """End a cell at each of these times before the first end, and return what was said."""
+        for left in minutes_left:
+            self.session.time = NOW + HOUR - timedelta(minutes=left)
+            self._reminder.after_cell(self.session)  # type: ignore[arg-type]  # it asks these two
+        said, self.said[:] = list(self.said), []
+        return said
+
+
+def test_each_threshold_once() -> None:
+    """However many cells end between them."""
+    cells = Cells()
+    assert cells.end_at(59, 31, 30.5) == []
+    assert cells.end_at(29.5, 29, 20, 10.5) == ["Stops at 09:52, in 29 min. `%modelarts extend`"]
+    assert cells.end_at(9.9, 9, 5, 2.5) == ["Stops at 09:52, in 9 min. `%modelarts extend`"]
+    assert cells.end_at(1.75, 1, 0.5) == ["Stops at 09:52, in 1 min. `%modelarts extend`"]
+    assert cells.end_at(0, -1, -10) == []
+
+
+def test_a_long_cell_passes_two_at_once() -> None:
+    """One line is enough."""
+    cells = Cells()
+    assert cells.end_at(45) == []
+    assert cells.end_at(9.5) == ["Stops at 09:52, in 9 min. `%modelarts extend`"]
+    assert cells.end_at(8) == []
+
+
+def test_the_last_minute_is_in_seconds() -> None:
+    """It is the only one that can be."""
+    assert Cells().end_at(0.75) == ["Stops at 09:52, in 45 s. `%modelarts extend`"]
+
+
+def test_a_new_end_is_reminded_of_anew() -> None:
+    """And the old one no more; a few seconds more or less are none."""
+    cells = Cells()
+    assert len(cells.end_at(9)) == 1
+    cells.session.known = instance(stop_in(HOUR + timedelta(seconds=3)))
+    assert cells.end_at(8) == []
+    cells.session.known = instance(stop_in(2 * HOUR))
+    assert cells.end_at(5) == []
+    assert cells.end_at(-51) == ["Stops at 10:52, in 9 min. `%modelarts extend`"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        instance(off()),
+        instance(idle()),
+        instance(stop_in(None, end_unknown=EndUnknown.PAST)),
+        instance(status=Status.STOPPED),
+        instance(status=Status.STOPPING),
+    ],
+)
+def test_no_end_no_line(given: Instance) -> None:
+    """Nothing is made up."""
+    assert Cells(given).end_at(40, 9, 1, 0) == []
+
+
+def test_who_knows_nothing_says_so_once() -> None:
+    """Nobody shall rely on a reminder that cannot come."""
+    cells = Cells()
+    cells.session.known = None
+    assert cells.end_at(9, 8) == [
+        "No end is known in this kernel yet, so there is nothing to remind of. `%modelarts` asks for it."
+    ]
+    cells.session.known = instance(stop_in(HOUR))
+    assert len(cells.end_at(7)) == 1
+
+
+def test_nothing_breaks_a_cell() -> None:
+    """Whatever is wrong with what is known."""
+
+    class Broken:
+        def last_known(self) -> Instance:
+            raise OSError("the disk is away")
+
+    Reminder().after_cell(Broken())  # type: ignore[arg-type]  # it is broken
+
+
+def test_in_a_kernel(notebook: Notebook, stage: Stage) -> None:
+    """Off until it is wanted, without a request, and gone with the extension."""
+    notebook.run("%modelarts")
+    stage.emulator.advance(12 * MINUTE)
+    notebook.run("x = %modelarts")  # now the known time is 28 minutes before the end
+    assert notebook.run("1;") == ""
+    stage.emulator.clear_requests()
+    shown = notebook.run("%config ModelArts.remind = True")
+    assert shown.startswith("Stops at 16:40, in ")
+    assert notebook.run("1;") == ""
+    assert stage.emulator.requests == []
+    notebook.run("%config ModelArts.remind = False")
+    notebook.run("%config ModelArts.remind = True")
+    notebook.run("%unload_ext modelarts_magics")
+    assert not [
+        each
+        for each in notebook.shell.events.callbacks["post_run_cell"]
+        if "modelarts" in getattr(each, "__module__", "")
+    ]
+    assert notebook.run("1;") == ""
+
+
+def test_before_any_command(notebook: Notebook) -> None:
+    """It says that it knows nothing yet."""
+    shown = notebook.run("%config ModelArts.remind = True")
+    assert shown.startswith("No end is known in this kernel yet")
+    assert notebook.run("1;") == ""
+
+
+def test_asking_for_settings_leaves_it_out(notebook: Notebook) -> None:
+    """It is none of the connection's."""
+    notebook.run("%config ModelArts.remind = True")
+    notebook.run("%modelarts")
+    assert "remind" not in notebook.run("%modelarts doctor --json")

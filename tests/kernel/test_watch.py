@@ -1,0 +1,97 @@
+"""The look at the store while something is shown: it costs no request, outlives mistakes, and ends."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Callable
+
+from pages import every_api
+
+from modelarts_magics.kernel.watch import PERIOD_S, Watch
+
+if TYPE_CHECKING:
+    from modelarts_magics.emulator.local import LocalEmulator
+    from modelarts_magics.session import Session
+
+JOIN_S = 10
+
+
+class Rounds:
+    """Waits for nothing, so many times."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+        self.asked: list[float] = []
+
+    def __call__(self, seconds: float) -> bool:
+        """Say whether to end."""
+        self.asked.append(seconds)
+        self.left -= 1
+        return self.left < 0
+
+
+@every_api
+def test_it_notices_what_another_process_saved(
+    connected: Callable[..., Session], emulator: LocalEmulator
+) -> None:
+    """Within a second, without a request."""
+    session, other = connected(), connected()
+    session.refresh()
+    heard: list[str] = []
+    forget = session.subscribe(lambda instance: heard.append(instance.description))
+    other._memory._key = "another process"  # its news stay its own
+    other.describe("from afar")
+    emulator.clear_requests()
+    rounds = Rounds(3)
+    Watch(lambda: session, wait=rounds).run()
+    assert heard == ["from afar"]
+    assert emulator.requests == []
+    assert rounds.asked == [PERIOD_S] * 4
+    forget()
+
+
+def test_a_look_that_fails_does_not_end_it() -> None:
+    """A setting may be wrong for a moment."""
+    looks: list[int] = []
+
+    def session() -> Session:
+        looks.append(1)
+        raise OSError("the disk is away")
+
+    Watch(session, wait=Rounds(3)).run()
+    assert len(looks) == 3
+
+
+def test_it_ends_when_told() -> None:
+    """One thread, however often it is started; none after the end."""
+    running = threading.Event()
+    end = threading.Event()
+
+    def wait(_seconds: float) -> bool:
+        running.set()
+        return end.wait(JOIN_S)
+
+    before = threading.active_count()
+    watch = Watch(lambda: None, wait=wait)  # type: ignore[arg-type,return-value]  # never asked
+    watch.start()
+    watch.start()
+    assert running.wait(JOIN_S)
+    assert threading.active_count() == before + 1
+    (thread,) = [each for each in threading.enumerate() if each.name == "modelarts-watch"]
+    assert thread.daemon
+    watch.stop()
+    end.set()
+    thread.join(JOIN_S)
+    watch.start()
+    assert threading.active_count() == before
+
+
+def test_stopping_wakes_it() -> None:
+    """Nobody waits for the rest of a second."""
+    watch = Watch(lambda: None)  # type: ignore[arg-type,return-value]  # never asked
+    watch.start()
+    threads = [each for each in threading.enumerate() if each.name == "modelarts-watch"]
+    watch.stop()
+    for each in threads:
+        each.join(PERIOD_S / 2)
+        assert not each.is_alive()
