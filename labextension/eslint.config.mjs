@@ -35,6 +35,11 @@ export default tseslint.config(
     },
   },
   {
+    // Everything but panel and helper is small, and at work from the first moment.
+    files: ['src/plugins.ts'],
+    rules: { 'jupyter/prefer-lazy-imports': 'off' },
+  },
+  {
     // A describe() block is as long as the behaviour it lists.
     files: ['test/**/*.ts'],
     rules: {

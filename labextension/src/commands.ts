@@ -3,11 +3,11 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import { DisposableSet, type IDisposable } from '@lumino/disposable';
-import { isCounting } from './countdown/phase';
 import { durationLabel, parseDuration, reasonText, wordsFor } from './countdown/words';
-import { outcomeText, readNow, type Verb } from './sentences';
+import { counting, outcomeText, readNow, type Verb } from './sentences';
 import { COMMANDS, type Edit, type IManager } from './tokens';
 
+type Add = (id: string, command: CommandRegistry.ICommandOptions) => void;
 type Arguments = Readonly<Record<string, unknown>>;
 
 /** What the commands are made of. */
@@ -26,8 +26,10 @@ const DURATION = {
   description: 'Such as 90m, 2h30m or 1:30.',
 } as const;
 
-const schema = (properties: Readonly<Record<string, { type: string; description: string }>>) => ({
-  args: { type: 'object' as const, additionalProperties: false, properties },
+type Properties = Readonly<Record<string, { type: string; description: string }>>;
+
+const schema = (properties: Properties): CommandRegistry.IDescription => ({
+  args: { type: 'object', additionalProperties: false, properties },
 });
 
 /** Add all commands; disposing of the answer removes them. */
@@ -35,7 +37,7 @@ export function addCommands(options: CommandsOptions): IDisposable {
   const { commands, manager, trans, reveal } = options;
   const all = new DisposableSet();
   const known = (): boolean => !!manager.payload?.instance;
-  const add = (id: string, command: CommandRegistry.ICommandOptions): void => {
+  const add: Add = (id, command) => {
     all.add(commands.addCommand(id, command));
   };
   add(COMMANDS.extend, {
@@ -60,6 +62,12 @@ export function addCommands(options: CommandsOptions): IDisposable {
     execute: (args) => editDescription(options, args),
     describedBy: schema({ description: { type: 'string', description: 'The new one.' } }),
   });
+  addPlain(options, add);
+  return all;
+}
+
+/** The commands that take nothing. */
+function addPlain({ manager, trans, reveal }: CommandsOptions, add: Add): void {
   add(COMMANDS.refresh, {
     label: trans.__('Ask the Cloud Again'),
     execute: () => manager.refresh(true),
@@ -72,7 +80,6 @@ export function addCommands(options: CommandsOptions): IDisposable {
     },
     describedBy: schema({}),
   });
-  return all;
 }
 
 /** The duration among the arguments; `null` when there is none, a complaint when it is none. */
@@ -107,14 +114,15 @@ export async function extendAndSay(
   seconds: number,
 ): Promise<void> {
   const { manager, trans, say } = options;
-  const state = manager.payload?.snapshot?.state;
-  const phase = state ? readNow(state, manager.clock.now()).phase : 'unknown';
-  if (!isCounting(phase) || typeof state?.stops_at_ms !== 'number') {
+  const run = counting(manager);
+  if (run === null) {
+    const state = manager.payload?.snapshot?.state;
+    const phase = state ? readNow(state, manager.clock.now()).phase : 'unknown';
     say(reasonText(wordsFor(''), phase), false);
     return;
   }
   const verb: Verb = seconds < 0 ? 'shorten' : 'extend';
-  const outcome = await manager.extend(seconds, state.stops_at_ms);
+  const outcome = await manager.extend(seconds, run.stopsAtMs);
   const good = outcome.answer.ok && outcome.answer.effect === 'now';
   say(outcomeText(trans, { outcome, verb, manager }), good);
 }

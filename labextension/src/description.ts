@@ -20,9 +20,12 @@ export type Offence =
 
 const isLone = (character: string): boolean => /^[\ud800-\udfff]$/.test(character);
 
+/** The text's code points. */
+const points = (typed: string): string[] => Array.from(typed);
+
 /** How long a text is as the cloud counts it. */
 export function lengthOf(typed: string): number {
-  return [...typed].length;
+  return points(typed).length;
 }
 
 /** The text with each forbidden character in its full-width form; the length stays. */
@@ -32,7 +35,7 @@ export function fullWidth(typed: string): string {
 
 /** The first thing that is wrong with it, `null` when the API would take it. Positions count from 1. */
 export function offence(typed: string): Offence | null {
-  const characters = [...typed];
+  const characters = points(typed);
   if (characters.length > MAX_LENGTH) {
     return { kind: 'too-long', length: characters.length };
   }

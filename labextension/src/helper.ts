@@ -1,6 +1,6 @@
 /** The backend that is a kernel of our own, for a Jupyter server that has no routes of ours. */
 
-import type { Kernel, KernelMessage, ServiceManager } from '@jupyterlab/services';
+import type { Kernel, ServiceManager } from '@jupyterlab/services';
 import { fields, number, text } from './countdown/messages';
 import { BackendError, type BackendRequest, type IBackend } from './tokens';
 import { readError } from './validate';
@@ -143,8 +143,7 @@ async function evaluate(kernel: Kernel.IKernelConnection, expression: string): P
     user_expressions: { answer: expression },
   });
   const reply = await future.done;
-  const content = reply.content as KernelMessage.IExecuteReplyMsg['content'];
-  const { answer } = fields(fields(content).user_expressions);
+  const { answer } = fields(fields(reply.content).user_expressions);
   const { status, data, ename } = fields(answer);
   if (status !== 'ok') {
     throw new BackendError('failed', text(ename));

@@ -165,12 +165,8 @@ export class Manager implements IManager {
   /** Ask the first backend that is there. */
   async #call(request: BackendRequest): Promise<unknown> {
     for (;;) {
-      this.#asked ??= this.#options.backends[this.#candidate]?.() ?? null;
       try {
-        if (this.#asked === null) {
-          throw new BackendError('absent');
-        }
-        return await this.#asked.call(request);
+        return await this.#backend().call(request);
       } catch (error) {
         const failure = asFailure(error);
         if (failure.code !== 'absent' || !this.#tryNext()) {
@@ -178,6 +174,14 @@ export class Manager implements IManager {
         }
       }
     }
+  }
+
+  #backend(): IBackend {
+    this.#asked ??= this.#options.backends[this.#candidate]?.() ?? null;
+    if (this.#asked === null) {
+      throw new BackendError('absent');
+    }
+    return this.#asked;
   }
 
   /** What all tabs together saved before this stop; where nobody keeps it, this tab's own stays. */
@@ -249,7 +253,7 @@ export class Manager implements IManager {
     if (!written && this.#older(payload)) {
       return;
     }
-    if (this.#payload?.snapshot?.state.stops_at_ms !== payload.snapshot?.state.stops_at_ms) {
+    if (stopOf(this.#payload) !== stopOf(payload)) {
       this.#saved = null;
     }
     this.#payload = payload;
@@ -323,6 +327,9 @@ export class Manager implements IManager {
     }
   }
 }
+
+const stopOf = (payload: Payload | null): number | null =>
+  payload?.snapshot?.state.stops_at_ms ?? null;
 
 function asFailure(error: unknown): BackendError {
   return error instanceof BackendError

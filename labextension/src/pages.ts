@@ -1,11 +1,24 @@
 /** Countdown widgets in the page: the manager answers their clicks and tells them what it learns. */
 
 import type { IDisposable } from '@lumino/disposable';
-import { type ChangeRequest, EVENTS, fields, type Snapshot } from './countdown/messages';
+import {
+  type ChangeRequest,
+  EVENTS,
+  type InstanceState,
+  type Snapshot,
+} from './countdown/messages';
 import type { IManager } from './tokens';
 
 /** What a request carries besides itself. */
 type Asked = ChangeRequest & { respond(answer: unknown): void };
+
+const stateOf = ({ payload }: IManager): InstanceState | undefined => payload?.snapshot?.state;
+
+/** Whether a change of this run can be asked for by way of the manager. */
+export function canChange(manager: IManager): boolean {
+  const { payload, failure } = manager;
+  return failure === null && payload?.readOnly === false && stateOf(manager)?.can_change === true;
+}
 
 /** What is pushed to a countdown, at this moment; `null` when nothing is known. */
 export function pushed(manager: IManager): (Snapshot & { server_now_ms?: number }) | null {
@@ -51,11 +64,11 @@ export class Pages implements IDisposable {
   }
 
   #onChanged(): void {
-    const name = this.#manager.payload?.snapshot?.state.name ?? '';
+    const name = stateOf(this.#manager)?.name;
     for (const element of this.#root.querySelectorAll('.ma-Countdown')) {
-      const shown = element.querySelector('.ma-Countdown-name')?.textContent ?? '';
+      const shown = element.querySelector('.ma-Countdown-name')?.textContent;
       // A kernel may be about another instance than the server is.
-      if (shown === '' || shown === name) {
+      if (!shown || shown === name) {
         push(element, this.#manager);
       }
     }
@@ -63,18 +76,19 @@ export class Pages implements IDisposable {
 
   readonly #onRequest = (event: Event): void => {
     const asked = (event as CustomEvent<Asked>).detail;
-    const { payload, failure } = this.#manager;
-    const state = payload?.snapshot?.state;
-    // Not ours to answer: the kernel is asked instead.
-    const able = failure === null && payload?.readOnly === false && state?.can_change;
-    if (able && state.stops_at_ms === fields(asked).base_stops_at_ms) {
+    // Else it is not ours to answer, and the kernel is asked instead.
+    if (
+      canChange(this.#manager) &&
+      stateOf(this.#manager)?.stops_at_ms === asked.base_stops_at_ms
+    ) {
       event.preventDefault();
       void this.#answer(asked);
     }
   };
 
-  async #answer({ action, seconds, base_stops_at_ms: base, respond }: Asked): Promise<void> {
+  async #answer(asked: Asked): Promise<void> {
+    const { action, seconds, base_stops_at_ms: base } = asked;
     const outcome = await this.#manager.extend(action === 'shorten' ? -seconds : seconds, base);
-    respond({ ...outcome.answer, ...pushed(this.#manager) });
+    asked.respond({ ...outcome.answer, ...pushed(this.#manager) });
   }
 }

@@ -12,22 +12,32 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { addCommands } from './commands';
 import { dirtyDocuments } from './documents';
-import { HelperBackend } from './helper';
+import { type Field, Frame } from './frame';
 import { icon } from './icon';
 import { Manager } from './manager';
+import { LaterBackend } from './later';
 import { claim, page, visible } from './page';
 import { Pages } from './pages';
-import { Panel } from './panel/panel';
 import { Reminders } from './reminders';
 import { RoutesBackend } from './restapi';
 import { Saver } from './saver';
 import { whyNotSaved } from './sentences';
 import { StatusItem } from './status';
 import { say, showReminder } from './toasts';
-import { COMMANDS, DOMAIN, IManager, type News, PANEL_ID, type SavedReport } from './tokens';
+import {
+  COMMANDS,
+  DOMAIN,
+  type IBackend,
+  IManager,
+  type News,
+  PANEL_ID,
+  type SavedReport,
+} from './tokens';
 import { readNews, readPreferences } from './validate';
 
 const ID = 'modelarts-magics-lab';
+/** The service's own name, the same in every language. */
+const NAME = 'ModelArts';
 const EVENT = /modelarts-magics\/instance\/v1$/;
 
 const load = (translator: ITranslator | null): TranslationBundle =>
@@ -45,6 +55,12 @@ function listenTo({ serviceManager }: JupyterFrontEnd, listener: (news: News) =>
   return () => {
     stream.disconnect(onEvent);
   };
+}
+
+/** The helper's code is loaded only where the server has no routes of ours. */
+async function loadHelper({ serviceManager }: JupyterFrontEnd): Promise<IBackend> {
+  const { HelperBackend } = await import('./helper');
+  return new HelperBackend({ serviceManager, storage: window.localStorage });
 }
 
 async function followSettings(manager: Manager, registry: ISettingRegistry): Promise<void> {
@@ -69,7 +85,7 @@ const manager_: JupyterFrontEndPlugin<IManager> = {
       visible,
       backends: [
         () => new RoutesBackend(serviceManager.serverSettings),
-        () => new HelperBackend({ serviceManager, storage: window.localStorage }),
+        () => new LaterBackend('helper', () => loadHelper(app)),
       ],
       listen: (listener) => listenTo(app, listener),
     });
@@ -94,23 +110,24 @@ const panel: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null,
     restorer: ILayoutRestorer | null,
   ) => {
-    const widget = new Panel({ ...page, manager, trans: load(translator) });
+    const trans = load(translator);
+    const widget = new Frame(trans.__('ModelArts instance'), async () => {
+      const { Panel } = await import('./panel/panel');
+      return new Panel({ ...page, manager, trans });
+    });
     widget.title.icon = icon;
-    widget.title.caption = 'ModelArts';
-    app.shell.add(widget, 'right', { rank: 800, type: 'ModelArts' });
+    widget.title.caption = NAME;
+    app.shell.add(widget, 'right', { rank: 800, type: NAME });
     restorer?.add(widget, PANEL_ID);
   },
 };
 
 /** Show the panel, with the focus on one of its fields. */
-function reveal({ shell }: JupyterFrontEnd, field: 'description' | 'auto-stop' | null): void {
+function reveal({ shell }: JupyterFrontEnd, field: Field | null): void {
   shell.activateById(PANEL_ID);
-  for (const area of ['right', 'left'] as const) {
-    for (const widget of shell.widgets(area)) {
-      if (widget instanceof Panel && field !== null) {
-        widget.reveal(field);
-      }
-    }
+  const frames = [...shell.widgets('right'), ...shell.widgets('left')];
+  for (const frame of frames.filter((each) => each instanceof Frame)) {
+    void (field && frame.reveal(field));
   }
 }
 
@@ -127,13 +144,13 @@ const commands: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null,
   ) => {
     const trans = load(translator);
-    const show = (field: 'description' | 'auto-stop' | null): void => {
+    const show = (field: Field | null): void => {
       reveal(app, field);
     };
     addCommands({ commands: app.commands, manager, trans, reveal: show, say });
     const listed = ['extend', 'setAutoStop', 'editDescription', 'refresh', 'showPanel'] as const;
     for (const name of listed) {
-      palette?.addItem({ command: COMMANDS[name], category: 'ModelArts' });
+      palette?.addItem({ command: COMMANDS[name], category: NAME });
     }
     manager.changed.connect(() => {
       app.commands.notifyCommandChanged(COMMANDS.extend);
@@ -207,8 +224,10 @@ const saver: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null,
   ) => {
     const trans = load(translator);
-    const dirty = () => dirtyDocuments(app.shell, documents);
-    const made = new Saver({ ...page, manager, claim, dirty });
+    const made = new Saver({
+      ...{ ...page, manager, claim },
+      dirty: () => dirtyDocuments(app.shell, documents),
+    });
     app.commands.addCommand(COMMANDS.saveAll, {
       label: trans.__('Save All, Asking Nothing'),
       caption: trans.__('Save every changed document that can be saved without a question'),

@@ -2,9 +2,8 @@
 
 import type { IDisposable } from '@lumino/disposable';
 import { Alarm, type Timers, type Wakeup } from './countdown/clock';
-import { isCounting } from './countdown/phase';
 import type { Claim } from './once';
-import { readNow } from './sentences';
+import { counting } from './sentences';
 import type { IManager } from './tokens';
 
 /** A tab that nobody sees lets one that somebody sees go first. */
@@ -94,17 +93,12 @@ export class Reminders implements IDisposable {
   }
 
   #due(): Due | null {
-    const { payload, preferences, clock } = this.#options.manager;
-    const state = payload?.snapshot?.state;
-    const stopsAtMs = state?.stops_at_ms ?? null;
-    if (!state || stopsAtMs === null || payload?.muted) {
+    const { payload, preferences } = this.#options.manager;
+    const run = counting(this.#options.manager);
+    if (run === null || payload?.muted !== false) {
       return null;
     }
-    const leftMs = stopsAtMs - clock.now();
-    const { phase, remainingS } = readNow(state, clock.now());
-    if (!isCounting(phase) || remainingS === null) {
-      return null;
-    }
+    const { leftMs, stopsAtMs, remainingS } = run;
     const passed = preferences.remindMinutes.filter((minutes) => leftMs <= minutes * 60_000);
     const coming = preferences.remindMinutes.filter((minutes) => leftMs > minutes * 60_000);
     return {

@@ -2,9 +2,8 @@
 
 import type { IDisposable } from '@lumino/disposable';
 import { Alarm, type Timers, type Wakeup } from './countdown/clock';
-import { isCounting } from './countdown/phase';
 import type { Claim } from './once';
-import { readNow } from './sentences';
+import { counting } from './sentences';
 import type { IManager, NotSaved, SavedReport } from './tokens';
 
 /** Why a document cannot be saved without asking a person. */
@@ -75,22 +74,17 @@ export class Saver implements IDisposable {
 
   #look(): void {
     this.#alarm.clear();
-    const { payload, preferences, clock } = this.#options.manager;
-    const state = payload?.snapshot?.state;
-    const stopsAtMs = state?.stops_at_ms ?? null;
-    if (this.#disposed || !state || stopsAtMs === null || !preferences.saveBeforeStop) {
+    const { saveBeforeStop, saveMinutes } = this.#options.manager.preferences;
+    const run = counting(this.#options.manager);
+    if (run === null || !saveBeforeStop || this.#doneFor === run.stopsAtMs) {
       return;
     }
-    const nowMs = clock.now();
-    const waitMs = stopsAtMs - preferences.saveMinutes * 60_000 - nowMs;
-    if (!isCounting(readNow(state, nowMs).phase) || this.#doneFor === stopsAtMs) {
-      return;
-    }
+    const waitMs = run.leftMs - saveMinutes * 60_000;
     if (waitMs > 0) {
       this.#alarm.set(waitMs, this.#onWake);
     } else {
-      this.#doneFor = stopsAtMs;
-      void this.#beforeStop(stopsAtMs);
+      this.#doneFor = run.stopsAtMs;
+      void this.#beforeStop(run.stopsAtMs);
     }
   }
 

@@ -1,8 +1,9 @@
 /** Sentences about outcomes and failures, in the words of the countdown where it has some. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { read } from './countdown/phase';
-import type { InstanceState } from './countdown/messages';
+import { isCounting, read } from './countdown/phase';
+import type { Note } from './countdown/actions';
+import type { Answer, InstanceState } from './countdown/messages';
 import { noteText, wordsFor } from './countdown/words';
 import type { BackendError, IManager, NotSaved, Outcome } from './tokens';
 
@@ -15,30 +16,50 @@ export function readNow(state: InstanceState, nowMs: number): ReturnType<typeof 
   return read({ status, enabled, mode, stopsAtMs }, nowMs);
 }
 
+/** A run that counts down to its stop. */
+export interface Counting {
+  readonly stopsAtMs: number;
+  readonly leftMs: number;
+  readonly remainingS: number;
+}
+
+/** The run's end and what is left of it; `null` when nothing counts down. */
+export function counting({ payload, clock }: IManager): Counting | null {
+  const state = payload?.snapshot?.state;
+  if (typeof state?.stops_at_ms !== 'number') {
+    return null;
+  }
+  const { stops_at_ms: stopsAtMs } = state;
+  const leftMs = stopsAtMs - clock.now();
+  const { phase, remainingS } = readNow(state, clock.now());
+  return isCounting(phase) ? { stopsAtMs, leftMs, remainingS: remainingS ?? 0 } : null;
+}
+
 /** What became of a change, in a sentence that claims no more than the cloud's own answer. */
 export function outcomeText(
   trans: TranslationBundle,
   { outcome, verb, manager }: { outcome: Outcome; verb: Verb; manager: IManager },
 ): string {
   const { answer } = outcome;
+  if (answer.ok && verb === 'save') {
+    return savedText(trans, answer.effect);
+  }
   const state = manager.payload?.snapshot?.state;
   const nowMs = manager.clock.now();
-  const stopsAtMs = state?.stops_at_ms ?? null;
-  if (answer.ok && verb === 'save') {
-    const saved = savedText(trans, answer.effect);
-    return stopsAtMs === null || answer.effect === 'next-start' ? saved : `${saved}`;
-  }
-  const effect = answer.effect === 'next-start' ? `next-start-${verb}` : (answer.effect ?? 'done');
-  const note = {
-    tone: 'info' as const,
-    codes: answer.ok ? [...(answer.code ? [answer.code] : []), effect] : [answer.code],
-    stopsAtMs,
-    durationS: answer.values.duration_s ?? null,
-    previousDurationS: answer.values.previous_duration_s ?? null,
-    text: answer.text,
-  };
   const left = state ? readNow(state, nowMs).remainingS : null;
-  return noteText(wordsFor(''), note, nowMs, left);
+  return noteText(wordsFor(''), noteOf(answer, verb, state?.stops_at_ms ?? null), nowMs, left);
+}
+
+function noteOf(answer: Answer, verb: Verb, stopsAtMs: number | null): Note {
+  const { code, text, values, effect } = answer;
+  return {
+    ...{ tone: 'info', text, stopsAtMs },
+    codes: answer.ok
+      ? [code, effect === 'next-start' ? `${effect}-${verb}` : (effect ?? 'done')]
+      : [code],
+    durationS: values.duration_s ?? null,
+    previousDurationS: values.previous_duration_s ?? null,
+  };
 }
 
 function savedText(trans: TranslationBundle, effect: Outcome['answer']['effect']): string {

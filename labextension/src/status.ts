@@ -57,20 +57,27 @@ export class StatusItem extends Widget {
   }
 
   #evaluate(): number | null {
-    const { manager, trans } = this.#options;
+    const { manager } = this.#options;
     const state = manager.payload?.snapshot?.state;
+    this.setHidden(!state && manager.failure?.code === 'absent');
     if (!state) {
-      const { failure } = manager;
-      const why = manager.payload?.problem?.message ?? (failure && failureText(trans, failure));
-      this.#show('unknown', why ? trans.__('Set up ModelArts') : 'ModelArts', why ?? '');
-      this.setHidden(failure?.code === 'absent');
+      this.#showWhy(this.#why());
       return null;
     }
-    this.setHidden(false);
     const nowMs = manager.clock.now();
     const reading = readNow(state, nowMs);
     this.#showReading(state, reading, nowMs);
     return nextLook(state, reading, nowMs);
+  }
+
+  #why(): string {
+    const { manager, trans } = this.#options;
+    const { failure, payload } = manager;
+    return payload?.problem?.message ?? (failure ? failureText(trans, failure) : '');
+  }
+
+  #showWhy(why: string): void {
+    this.#show('unknown', why ? this.#options.trans.__('Set up ModelArts') : '…', why);
   }
 
   #showReading(state: InstanceState, reading: Reading, nowMs: number): void {

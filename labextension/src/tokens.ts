@@ -109,6 +109,13 @@ export interface IBackend extends IDisposable {
   call(request: BackendRequest): Promise<unknown>;
 }
 
+/** What else is known of an error. */
+interface ErrorFacts {
+  readonly hint?: string;
+  readonly status?: number;
+  readonly details?: unknown;
+}
+
 /** Why a backend did not do what it was asked to. */
 export class BackendError extends Error {
   /** The code: `absent` nobody there, `unreachable` no answer, else the backend's own. */
@@ -120,11 +127,7 @@ export class BackendError extends Error {
   /** The whole answer, for what is particular to a code. */
   readonly details: unknown;
 
-  constructor(
-    code: string,
-    message = '',
-    { hint = '', status = 0, details = null as unknown } = {},
-  ) {
+  constructor(code: string, message = '', { hint = '', status = 0, details }: ErrorFacts = {}) {
     super(message);
     this.code = code;
     this.hint = hint;

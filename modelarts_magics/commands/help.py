@@ -7,12 +7,17 @@ from modelarts_magics.commands.parser import command_of
 from modelarts_magics.commands.values import Text
 from modelarts_magics.messages import text
 
+MAGIC = "%modelarts"
+"""How a command is typed in a notebook."""
+
 
 def overview(prefix: str) -> Text:
     """All commands with what they do; `prefix` is how one is typed where this is shown."""
     lines = [text("help.title"), ""]
     width = max(map(len, COMMANDS))
     lines += [f"  {prefix} {name:<{width}}  {text(f'help.{name}')}" for name in COMMANDS]
+    if prefix != MAGIC:
+        lines += ["", text("help.programs", prefix=prefix)]
     return Text("\n".join([*lines, "", text("help.more", prefix=prefix)]))
 
 

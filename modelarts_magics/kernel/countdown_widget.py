@@ -58,9 +58,9 @@ class Countdown(anywidget.AnyWidget):
         schedule: Callable[[Callable[[], None]], None] = soon,
     ) -> None:
         self._session = current_session if session is None else lambda: session
-        self._watch = Watch(self._session)
         self._unsubscribe: Callable[[], None] = lambda: None
-        opened = self._session()
+        self._watch: Watch | None = None
+        self._opened = opened = self._session()
         self._instance = opened.refresh()  # before there is a widget that nobody would close
         super().__init__()
         self.own_id = self.model_id or ""
@@ -70,6 +70,9 @@ class Countdown(anywidget.AnyWidget):
         self.on_msg(self._receive)
         self._show(self._instance)
         self._unsubscribe = opened.subscribe(self._show)
+        self._watch = Watch(
+            lambda: opened
+        )  # its thread may look at what is saved, and open nothing
         self._watch.start()
 
     @property
@@ -79,13 +82,14 @@ class Countdown(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Remove all views, and listen no more."""
-        self._watch.stop()
+        if self._watch is not None:
+            self._watch.stop()
         self._unsubscribe()
         super().close()
 
     def _show(self, instance: Instance) -> None:
         self._instance = instance
-        given = self._session().circumstances(instance)
+        given = self._opened.circumstances(instance)
         with self.hold_sync():
             self.state = page_state(given)
             self.as_of_ms = moment_to_ms(instance.observed_at)

@@ -26,7 +26,7 @@ from modelarts_magics.kernel.form_widgets import Widgets, close_all, form_layout
 from modelarts_magics.kernel.here import current_session
 from modelarts_magics.kernel.quiet import when_quiet
 from modelarts_magics.messages import text
-from modelarts_magics.models import Effect
+from modelarts_magics.models import SAME, Effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +72,7 @@ class InstanceForm(ipywidgets.VBox):
         self._busy = self._filling = False
         self._queued: set[object] = set()
         self._news: Instance | None = None
-        opened = self._open()
+        self._opened = opened = self._open()
         self.countdown = Countdown(session, schedule=schedule)
         instance = self.countdown.instance
         self._ground = Ground(instance, draft.fields_of(self._given(instance)))
@@ -249,7 +249,7 @@ class InstanceForm(ipywidgets.VBox):
     def _learn(self, instance: Instance) -> None:
         """Note what somebody in this process heard of the instance."""
         with self._lock:
-            if self._news is not None and instance.observed_at < self._news.observed_at:
+            if instance.observed_at < self.instance.observed_at - SAME:  # overtaken by a later look
                 return
             self._news = instance
         self._follow(lambda: self._quietly(self._catch_up))
@@ -258,7 +258,7 @@ class InstanceForm(ipywidgets.VBox):
         """Show the news, where nothing was entered; never while the form itself changes the instance."""
         with self._lock:
             instance = self._news
-            if self._busy or instance is None or instance.observed_at < self.instance.observed_at:
+            if self._busy or instance is None:
                 return
             self._news = None
             self._hear(instance)
@@ -286,14 +286,14 @@ class InstanceForm(ipywidgets.VBox):
     def _render(self) -> None:
         """Show what follows from the entries: what they mean, and what can be done."""
         ground, mine = self._ground, self._entered()
-        given, waits = self._given(self.instance), self._open().expect_wait
+        given, waits = self._given(self.instance), self._opened.expect_wait
         self._view.show_entries(ground.base, mine, given, waits=waits, busy=self._busy)
         self._view.show_conflicts(ground.conflicts, mine, self.instance)
 
     def _given(self, instance: Instance) -> Circumstances:
         """What a change would depend on if it were made now."""
-        opened = self._open()
-        return opened.circumstances(replace(instance, observed_at=opened.now()))
+        now = self._opened.now()
+        return self._opened.circumstances(replace(instance, observed_at=now))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:  # noqa: ANN401 - IPython's hook
         """The widget, and beside it the instance in words where there are no widgets."""

@@ -137,11 +137,16 @@ def wanted(base: Fields, mine: Fields) -> Wanted:
         InputError, RefusedError: What was entered is not valid, or would not count.
     """
     changed = mine.description != base.description
-    wish = _wish(base, mine)
+    wish = wished(base, mine)
     return Wanted(check(mine.description) if changed else None, None if wish == Wish() else wish)
 
 
-def _wish(base: Fields, mine: Fields) -> Wish:
+def wished(base: Fields, mine: Fields) -> Wish:
+    """What is wanted of auto-stop; an empty wish where that is nothing.
+
+    Raises:
+        DurationError, RefusedError: What was entered is not valid, or would not count.
+    """
     prompt = mine.remind if mine.remind != base.remind else None
     if not mine.enabled or mine.mode is Mode.IDLE:
         return replace(_without_duration(base, mine), prompt=prompt)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, Callable
 from modelarts_magics.commands.sentences import auto_stop_line, change_lines, instance_lines
 from modelarts_magics.countdown import stop_fact
 from modelarts_magics.description import MAX_LENGTH, full_width, offence
-from modelarts_magics.errors import ModelArtsError, UnsettledError
+from modelarts_magics.errors import DescriptionError, ModelArtsError, UnsettledError
 from modelarts_magics.kernel import form_draft as draft
 from modelarts_magics.kernel.form_widgets import note, remark, show
 from modelarts_magics.messages import Message, text
 from modelarts_magics.models import Effect, Mode
-from modelarts_magics.planning import plan
+from modelarts_magics.planning import Wish, plan
 
 if TYPE_CHECKING:
     from modelarts_magics.kernel.form_widgets import Widgets
     from modelarts_magics.models import AutoStopEdit, Change, Instance
-    from modelarts_magics.planning import Circumstances, Wish
+    from modelarts_magics.planning import Circumstances
 
 ExpectWait = Callable[["Instance", "AutoStopEdit | None"], "Message | None"]
 
@@ -83,16 +83,17 @@ class View:
         parts = self._widgets
         self._show_description(mine.description)
         self._show_auto_stop(base, mine, given)
+        possible = not busy
         try:
-            wanted = draft.wanted(base, mine)
-            would = _would(wanted.auto_stop, given, waits) if wanted.auto_stop else ""
+            wish = draft.wished(base, mine)
+            parts.preview.value = remark("" if wish == Wish() else _would(wish, given, waits))
+            possible = possible and draft.wanted(base, mine) != draft.Wanted()
+        except DescriptionError:  # it stands beside its own field
+            possible = False
         except ModelArtsError as error:
-            parts.preview.value = _problem(error)
-            parts.apply.disabled = True
-        else:
-            parts.preview.value = remark(would)
-            parts.apply.disabled = busy or wanted == draft.Wanted()
-        parts.reload.disabled = busy
+            parts.preview.value = remark(error.message, wrong=True) + remark(error.hint)
+            possible = False
+        parts.apply.disabled, parts.reload.disabled = not possible, busy
 
     def show_conflicts(self, conflicts: tuple[str, ...], mine: draft.Fields, now: Instance) -> None:
         """Show what somebody else changed that was entered here too, and offer both."""
@@ -144,13 +145,6 @@ def _about(position: int, character: str) -> str:
     if full_width(character) == character:
         return text("form.not_text", position=position)
     return text("form.offence", character=character, position=position)
-
-
-def _problem(error: ModelArtsError) -> str:
-    """Why the entries cannot be applied; a description says it beside its own field already."""
-    if error.code.startswith("description."):
-        return ""
-    return remark(error.message, wrong=True) + remark(error.hint)
 
 
 def _conflict(part: str, mine: draft.Fields, now: Instance) -> str:

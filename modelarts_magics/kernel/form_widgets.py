@@ -32,7 +32,10 @@ _TONES = {
 }
 _FONT = "font-family: var(--jp-ui-font-family, system-ui, sans-serif); line-height: 1.5"
 _WIDTH = "40em"
+_APART = "2px 2em 2px 2px"
 _LABEL = {"description_width": "7em"}
+_ALL = "calc(100% - 4px)"
+"""The page's style leaves 2 px around each widget."""
 _INDENT = "0 0 0 calc(7em + 4px)"
 
 
@@ -107,19 +110,19 @@ class Widgets:
     """
 
     def __init__(self, able: Capabilities, *, lock: AbstractContextManager[object]) -> None:
-        self.description = _described(
-            _Textarea, "description", rows=3, layout=_layout(width="100%")
-        )
+        self.description = _described(_Textarea, "description", rows=3, layout=_layout(width=_ALL))
         self.count = _html(margin=_INDENT)
         self.full_width = _button("full_width", margin=_INDENT)
-        self.auto_stop = _described(_Checkbox, "auto_stop", layout=_layout(width="auto"))
+        self.auto_stop = _described(
+            _Checkbox, "auto_stop", layout=_layout(width="auto", margin=_APART)
+        )
         self.auto_stop.indent = False
         self.no_off = _html()
         self.mode = _described(_Dropdown, "mode", tip=False, layout=_layout(width="20em"))
         self.mode.options = [(text(f"form.mode.{each.value}"), each.value) for each in Mode]
         self.duration = self._duration(able)
         self.presets = {written(each): _preset(each) for each in presets(able)}
-        self.remind = _described(_Checkbox, "remind", layout=_layout(width="auto"))
+        self.remind = _described(_Checkbox, "remind", layout=_layout(width="auto", margin=_APART))
         self.remind.indent = False
         self.preview = _html()
         self.conflict = _html()
@@ -185,7 +188,7 @@ def _button(name: str, *, style: str = "", margin: str | None = None) -> Any:  #
         description=text(f"form.{name}"),
         tooltip=text(f"form.{name}.tip"),
         button_style=style,
-        layout=_layout(width="auto", margin=margin),
+        layout=_layout(width="auto", margin=margin, align_self="flex-start"),
     )
 
 

@@ -111,6 +111,8 @@ TEXTS = {
     # help
     "help.title": "See and change the auto-stop and the description of this ModelArts instance.",
     "help.more": "More: {prefix} help COMMAND",
+    "help.programs": "  {prefix} demo       JupyterLab with a notebook to try, against a local emulator\n"
+    "  {prefix} emulator   the emulator alone; both take --help",
     "help.status": "show when it stops, what is set, what it is for",
     "help.status.examples": "{prefix}\n{prefix} status --all\n{prefix} status --json",
     "help.describe": "show or set what the instance is for (at most 512 characters, none of & < > \" ' /)",
@@ -238,13 +240,13 @@ TEXTS = {
     "config.unknown": "There is no setting “{name}”.",
     "config.unknown.hint": "The settings are: {names}",
     "config.missing_endpoint": "Neither MODELARTS_ENDPOINT nor MODELARTS_REGION is set.",
-    "config.missing_endpoint.hint": "Set MODELARTS_REGION, as cn-north-4. What is set: {cmd} doctor",
+    "config.missing_endpoint.hint": "{cmd} configure region=cn-north-4, or set MODELARTS_REGION.",
     "config.missing_project_id": "The project id is not known: {variable} is not set.",
-    "config.missing_project_id.hint": "Set {variable}; the console shows it under My Credentials.",
+    "config.missing_project_id.hint": "{cmd} configure project_id=ID, or set {variable}; the console shows it under My Credentials.",
     "config.missing_instance_id": "The instance id is not known: {variable} is not set.",
-    "config.missing_instance_id.hint": "Set {variable}; the console shows it on the instance's page.",
-    "config.no_candidate": "Which instance this is could not be found out: not running, or not in this "
-    "project, is {tried}.",
+    "config.missing_instance_id.hint": "{cmd} configure instance_id=ID, or set {variable}; the console shows it on the instance's page.",
+    "config.no_candidate": "Which instance this is could not be found out: {tried} does not run, or is not in "
+    "this project.",
     "config.no_candidate.hint": "Set MODELARTS_INSTANCE_ID, or: {cmd} configure instance_id=ID",
     "config.several_instances": "Which instance this is could not be decided: {choice} all run.",
     "config.several_instances.hint": "Choose one: {cmd} configure instance_id=ID",
@@ -329,7 +331,7 @@ TEXTS = {
     "refuse.too_late": "{end} is too late: this run can last at most until {latest}.",
     "refuse.too_late.hint": "Nothing was sent. Choose an earlier end.",
     "refuse.too_early": "{end} is too early: the earliest possible end is {earliest}, in {left:left}.",
-    "refuse.too_early.hint": "Nothing was sent. Choose a later end, or stop the instance in the console.",
+    "refuse.too_early.hint": "Nothing was sent. Choose a later end, or stop the instance itself: {cmd} stop",
     "refuse.no_start": "The cloud does not say when this run started, so {longest} at most cannot be checked.",
     "refuse.no_start.hint": "Turn auto-stop on first, {cmd} auto-stop {longest:arg}: "
     "the answer names the end; then set it anew.",

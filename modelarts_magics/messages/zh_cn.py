@@ -104,6 +104,8 @@ TEXTS = {
     # help
     "help.title": "查看和修改本 ModelArts 实例的自动停止与描述。",
     "help.more": "更多：{prefix} help COMMAND",
+    "help.programs": "  {prefix} demo       打开 JupyterLab 试用笔记本，使用本地模拟器\n"
+    "  {prefix} emulator   仅启动模拟器；两者均可加 --help",
     "help.status": "显示何时停止、当前设置和用途",
     "help.describe": "显示或设置实例的用途（最多 512 个字符，不含 & < > \" ' /）",
     "help.auto-stop": "显示或设置自动停止：运行时长、停止时间、开启或关闭",
@@ -215,11 +217,11 @@ TEXTS = {
     "config.unknown": "没有设置“{name}”。",
     "config.unknown.hint": "可用的设置：{names}",
     "config.missing_endpoint": "MODELARTS_ENDPOINT 和 MODELARTS_REGION 都没有设置。",
-    "config.missing_endpoint.hint": "请设置 MODELARTS_REGION，如 cn-north-4。查看当前设置：{cmd} doctor",
+    "config.missing_endpoint.hint": "{cmd} configure region=cn-north-4，或设置 MODELARTS_REGION。",
     "config.missing_project_id": "项目 ID 未知：{variable} 没有设置。",
-    "config.missing_project_id.hint": "请设置 {variable}；可在控制台“我的凭证”中查看。",
+    "config.missing_project_id.hint": "{cmd} configure project_id=ID，或设置 {variable}；可在控制台“我的凭证”中查看。",
     "config.missing_instance_id": "实例 ID 未知：{variable} 没有设置。",
-    "config.missing_instance_id.hint": "请设置 {variable}；可在控制台的实例页面查看。",
+    "config.missing_instance_id.hint": "{cmd} configure instance_id=ID，或设置 {variable}；可在控制台的实例页面查看。",
     "config.no_candidate": "无法确定这是哪个实例：{tried} 不在运行，或不属于本项目。",
     "config.no_candidate.hint": "请设置 MODELARTS_INSTANCE_ID，或：{cmd} configure instance_id=ID",
     "config.several_instances": "无法确定这是哪个实例：{choice} 都在运行。",
@@ -300,7 +302,7 @@ TEXTS = {
     "refuse.too_late": "{end} 太晚：本次运行最晚到 {latest}。",
     "refuse.too_late.hint": "没有提交任何内容。请选择更早的时间。",
     "refuse.too_early": "{end} 太早：最早可设为 {earliest}，即 {left:left}后。",
-    "refuse.too_early.hint": "没有提交任何内容。请选择更晚的时间，或在控制台停止实例。",
+    "refuse.too_early.hint": "没有提交任何内容。请选择更晚的时间，或直接停止实例：{cmd} stop",
     "refuse.no_start": "云端没有给出本次运行的开始时间，无法核对最长 {longest} 的限制。",
     "refuse.no_start.hint": "请先开启自动停止：{cmd} auto-stop {longest:arg}，"
     "回答会给出停止时间，然后再重新设置。",

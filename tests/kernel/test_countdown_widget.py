@@ -204,7 +204,7 @@ def test_a_closed_one_hears_nothing(make: Make, connected: Connect) -> None:
 
 
 @pytest.mark.parametrize("word", ["countdown", "form"])
-def test_the_magic_leaves_a_line_beside_it(notebook: Notebook, stage: Stage, word: str) -> None:
+def test_the_magic_leaves_a_line_beside_it(notebook: Notebook, word: str) -> None:
     """The instance first, in words that stay; then the widget."""
     shown = notebook.run(f"%modelarts {word}")
     assert shown.count("Stops 2026-11-23 16:40 +08:00") == 2

@@ -299,6 +299,20 @@ def test_presets_are_those_that_the_api_takes(form: InstanceForm, generation: Ge
     assert not button(form, "Apply").disabled
 
 
+@every_api
+def test_a_mistake_in_one_field_hides_nothing_of_the_other(form: InstanceForm) -> None:
+    """The end is shown all the same, and there is no Apply."""
+    form.duration.value = "2h"
+    form.description.value = "a/b"
+    assert "Would stop" in words(form)
+    assert "'/' at position 2" in words(form)
+    assert button(form, "Apply").disabled
+    form.duration.value = "soon"
+    form.description.value = "ab"
+    assert "is not a duration" in words(form)
+    assert button(form, "Apply").disabled
+
+
 @generations(NEW)
 def test_a_cloud_that_was_seen_to_wait_is_not_believed_again(form: InstanceForm) -> None:
     """The form says so before the second time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import pytest
 from pytest_jupyter.jupyter_server import *  # noqa: F403 - its fixtures, for these tests only
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from modelarts_magics.server.desk import Desk
     from modelarts_magics.session import Session
 
+class Api(NamedTuple):
+    """An API as the emulator plays it."""
+
+    api: str
+    edition: str
+
+
+APIS = (Api("demanager", "2019"), Api("notebooks", "2021"))
 V1 = ("modelarts-magics", "v1")
 
 
@@ -35,6 +43,12 @@ class Reply:
 
 
 Ask = Callable[..., Any]
+
+
+@pytest.fixture(params=APIS, ids=lambda each: each.api)
+def generation(request: pytest.FixtureRequest) -> Api:
+    """Return each API; the editions of the older one are told apart elsewhere."""
+    return request.param
 
 
 @pytest.fixture

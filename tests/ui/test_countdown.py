@@ -121,7 +121,7 @@ def test_a_refusal_is_taken_back_with_the_reason(
 ) -> None:
     """The stop time shown is the true one again."""
     desk.run(1)
-    cloud.emulator.fault("denied", methods=("PUT",))
+    cloud.emulator.fault("403", methods=("PUT",))
     desk.countdown.button("plus").click()
     note = desk.countdown.part("note")
     expect(note).to_have_attribute("data-tone", "bad")

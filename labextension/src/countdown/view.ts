@@ -50,8 +50,8 @@ const part = <K extends keyof HTMLElementTagNameMap>(
   attributes: Record<string, string> = {},
   children: (Node | string)[] = [],
 ): HTMLElementTagNameMap[K] => make(tag, { ...css(name), ...attributes }, children);
-const button = (type: string, does: string): HTMLButtonElement =>
-  part('button', 'button', { type, 'data-do': does });
+const button = (does: string): HTMLButtonElement =>
+  part('button', 'button', { type: 'button', 'data-do': does });
 
 /** The countdown's elements inside one element of the page. */
 export class CountdownView {
@@ -73,18 +73,18 @@ export class CountdownView {
   readonly #bar = part('div', 'bar', {}, [this.#fill]);
   readonly #stop = part('time', 'stop');
   readonly #reason = part('p', 'reason');
-  readonly #minus = button('button', 'minus');
-  readonly #plus = button('button', 'plus');
+  readonly #minus = button('minus');
+  readonly #plus = button('plus');
   readonly #input = part('input', 'input', {
     placeholder: '2h30m',
     'data-lm-suppress-shortcuts': 'true',
   });
-  readonly #extend = button('submit', 'extend');
+  readonly #extend = button('extend');
   readonly #note = part('p', 'note');
   readonly #waitText = make('p');
   readonly #command = part('code', 'command', { tabindex: '0' });
-  readonly #copy = button('button', 'copy');
-  readonly #cancel = button('button', 'cancel');
+  readonly #copy = button('copy');
+  readonly #cancel = button('cancel');
   readonly #waiting = part('div', 'waiting', {}, [
     this.#waitText,
     this.#command,
@@ -101,7 +101,7 @@ export class CountdownView {
       this.#bar,
       this.#stop,
       this.#reason,
-      part('form', 'row', {}, [
+      part('div', 'row', {}, [
         this.#minus,
         this.#plus,
         part('span', 'custom', {}, [this.#input, this.#extend]),
@@ -111,7 +111,7 @@ export class CountdownView {
       this.#status,
     ]);
     this.root.addEventListener('click', this.#onClick);
-    this.root.addEventListener('submit', this.#onSubmit);
+    this.root.addEventListener('keydown', this.#onKey);
     parent.append(this.root);
   }
 
@@ -156,7 +156,7 @@ export class CountdownView {
   /** Remove the elements and listeners. Calling it twice is fine. */
   dispose(): void {
     this.root.removeEventListener('click', this.#onClick);
-    this.root.removeEventListener('submit', this.#onSubmit);
+    this.root.removeEventListener('keydown', this.#onKey);
     this.root.remove();
   }
 
@@ -252,6 +252,8 @@ export class CountdownView {
     const pressed = (event.target as Element).closest('[data-do]')?.getAttribute('data-do');
     if (pressed === 'plus' || pressed === 'minus') {
       this.#events.onChange(pressed === 'plus' ? HOUR_S : -HOUR_S);
+    } else if (pressed === 'extend') {
+      this.#events.onCustom(this.#input.value);
     } else if (pressed === 'copy') {
       void this.#copyCommand();
     } else if (pressed === 'cancel') {
@@ -261,9 +263,12 @@ export class CountdownView {
     }
   };
 
-  readonly #onSubmit = (event: Event): void => {
-    event.preventDefault();
-    this.#events.onCustom(this.#input.value);
+  readonly #onKey = (event: KeyboardEvent): void => {
+    // No form: JupyterLab takes from Enter, inside a cell, what it does by default.
+    if (event.key === 'Enter' && event.target === this.#input && !event.isComposing) {
+      event.preventDefault();
+      this.#events.onCustom(this.#input.value);
+    }
   };
 
   async #copyCommand(): Promise<void> {

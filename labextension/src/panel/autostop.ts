@@ -7,6 +7,9 @@ import type { AutoStopEdit, Capabilities, Outcome, Payload } from '../tokens';
 import { Draft } from './draft';
 import { button, part, type Section, type SectionOptions } from './parts';
 
+/** The same in every language. */
+const EXAMPLE = '2h30m';
+
 /** Shows auto-stop, and lets a person set it. */
 export class AutoStopSection implements Section {
   readonly node: HTMLElement;
@@ -14,7 +17,7 @@ export class AutoStopSection implements Section {
   readonly #enabled = toggle();
   readonly #remind = toggle();
   readonly #duration = part('input', 'input', [], {
-    ...{ type: 'text', placeholder: '2h30m', 'data-lm-suppress-shortcuts': 'true' },
+    ...{ type: 'text', 'data-lm-suppress-shortcuts': 'true' },
     'aria-describedby': 'ma-auto-stop-hint ma-auto-stop-said',
   });
   readonly #durationText = part('span', 'label');
@@ -52,6 +55,7 @@ export class AutoStopSection implements Section {
       this.#buttons,
       part('label', 'switch', [this.#remind, trans.__('Remind me before it stops')]),
     ]);
+    this.#duration.placeholder = EXAMPLE;
     this.#enabled.addEventListener('change', () => void this.#onEnabled());
     this.#remind.addEventListener('change', () => void this.#onRemind());
     this.#duration.addEventListener('input', this.#onInput);
@@ -66,11 +70,12 @@ export class AutoStopSection implements Section {
   }
 
   update(payload: Payload | null): void {
+    const state = payload?.snapshot?.state;
     this.#payload = payload;
-    this.node.hidden = !payload?.instance || !payload.snapshot;
-    this.#draft.learn(durationText(payload?.snapshot?.state.duration_s ?? null));
+    this.node.hidden = !state;
+    this.#draft.learn(durationText(state?.duration_s ?? null));
     if (!this.#draft.open) {
-      this.#base = payload?.instance?.autoStop ?? {};
+      this.#base = baseOf(payload);
       this.#duration.value = this.#draft.truth;
     }
     this.#render();
@@ -100,7 +105,7 @@ export class AutoStopSection implements Section {
 
   readonly #onKeep = (): void => {
     this.#draft.begin();
-    this.#base = this.#payload?.instance?.autoStop ?? {};
+    this.#base = baseOf(this.#payload);
     this.#render();
     this.#duration.focus();
   };
@@ -167,27 +172,39 @@ export class AutoStopSection implements Section {
   }
 
   #render(): void {
-    const { trans } = this.#options;
-    const payload = this.#payload;
-    const able = payload?.capabilities ?? null;
-    const readOnly = payload?.readOnly !== false;
-    const { enabled, mode } = payload?.snapshot?.state ?? { enabled: null, mode: null };
-    const { open, foreign } = this.#draft;
-    this.#enabled.checked = enabled === true;
-    this.#enabled.disabled = readOnly || this.#busy || (enabled === true && able?.off === false);
-    this.#remind.checked = payload?.muted === false;
+    const able = this.#payload?.capabilities ?? null;
+    const { open } = this.#draft;
+    this.#renderSwitches(able);
+    this.#renderConflict();
+    setText(this.#durationText, this.#durationLabel(able));
+    setText(this.#hint, [this.#idle(), this.#bounds(able)].filter(Boolean).join(' '));
+    this.#buttons.hidden = !open;
+    setAttributes(this.#said, { 'data-tone': this.#bad ? 'bad' : 'good' });
+    setAttributes(this.#duration, { 'aria-invalid': this.#bad && open ? 'true' : null });
+  }
+
+  #renderSwitches(able: Capabilities | null): void {
+    const { readOnly = true, muted = true, snapshot } = this.#payload ?? {};
+    const on = snapshot?.state.enabled === true;
+    this.#enabled.checked = on;
+    this.#enabled.disabled = readOnly || this.#busy || (on && able?.off === false);
+    this.#remind.checked = !muted;
     this.#remind.disabled = readOnly;
     this.#duration.disabled = readOnly;
-    const idle = enabled === true && mode === 'IDLE' ? trans.__('It now stops when idle.') : '';
-    const bounds = able ? this.#bounds(able) : '';
-    setText(this.#hint, [idle, bounds].filter(Boolean).join(' '));
-    setText(this.#durationText, this.#durationLabel(able));
-    this.#buttons.hidden = !open;
+  }
+
+  #renderConflict(): void {
+    const { trans } = this.#options;
+    const { foreign } = this.#draft;
     this.#conflict.hidden = foreign === null;
     setText(this.#foreign, trans.__('Changed meanwhile to: %1', foreign || trans.__('nothing')));
     this.#save.disabled = foreign !== null || this.#busy;
-    setAttributes(this.#said, { 'data-tone': this.#bad ? 'bad' : 'good' });
-    setAttributes(this.#duration, { 'aria-invalid': this.#bad && open ? 'true' : null });
+  }
+
+  #idle(): string {
+    const state = this.#payload?.snapshot?.state;
+    const idle = state?.enabled === true && state.mode === 'IDLE';
+    return idle ? this.#options.trans.__('It now stops when idle.') : '';
   }
 
   #durationLabel(able: Capabilities | null): string {
@@ -195,12 +212,19 @@ export class AutoStopSection implements Section {
     return able?.countsFrom === 'now' ? trans.__('Stop in (from now)') : trans.__('Stop after');
   }
 
-  #bounds(able: Capabilities): string {
+  #bounds(able: Capabilities | null): string {
     const { trans } = this.#options;
+    if (able === null) {
+      return '';
+    }
     const off = able.off ? '' : trans.__('This API cannot turn it off.');
     return [trans.__('Possible: %1.', range(this.#options, able)), off].filter(Boolean).join(' ');
   }
 }
+
+/** Auto-stop as it was shown, for the server to notice that somebody changed it. */
+const baseOf = (payload: Payload | null): Readonly<Record<string, unknown>> =>
+  payload?.instance?.autoStop ?? {};
 
 function toggle(): HTMLInputElement {
   return part('input', 'toggle', [], { type: 'checkbox', role: 'switch' });

@@ -138,28 +138,35 @@ export class DescriptionSection implements Section {
 
   #render(): void {
     const { trans } = this.#options;
-    const { open, foreign, truth } = this.#draft;
-    const typed = this.#area.value;
-    const found = open ? offence(typed) : null;
-    const wrong = found ? this.#wordsFor(found) : this.#problem;
+    const { open, truth } = this.#draft;
+    const found = open ? offence(this.#area.value) : null;
     this.#form.hidden = !open;
     this.#shown.hidden = open;
     this.#edit.hidden = open || !this.#changeable;
     this.#shown.textContent = truth || trans.__('None yet.');
     this.#shown.classList.toggle('ma-mod-empty', !truth);
-    setText(this.#counter, `${lengthOf(typed)} / ${MAX_LENGTH}`);
+    this.#renderWrong(found);
+    this.#renderConflict();
+    this.#save.disabled = found !== null || this.#draft.foreign !== null || this.#busy;
+  }
+
+  #renderWrong(found: Offence | null): void {
+    const wrong = found ? this.#wordsFor(found) : this.#problem;
+    setText(this.#counter, `${lengthOf(this.#area.value)} / ${MAX_LENGTH}`);
     setText(this.#wrong, wrong);
     this.#widen.hidden = found?.kind !== 'character';
-    this.#conflict.hidden = foreign === null;
-    this.#foreign.replaceChildren(
-      make('strong', {}, [trans.__('Changed meanwhile to:')]),
-      ` ${foreign || trans.__('nothing')}`,
-    );
     setAttributes(this.#area, {
       'aria-invalid': found ? 'true' : null,
       'aria-describedby': wrong ? 'ma-description-wrong' : null,
     });
-    this.#save.disabled = found !== null || foreign !== null || this.#busy;
+  }
+
+  #renderConflict(): void {
+    const { trans } = this.#options;
+    const { foreign } = this.#draft;
+    this.#conflict.hidden = foreign === null;
+    const words = make('strong', {}, [trans.__('Changed meanwhile to:')]);
+    this.#foreign.replaceChildren(words, ` ${foreign || trans.__('nothing')}`);
   }
 
   #wordsFor(found: Offence): string {

@@ -1,6 +1,6 @@
 /** The sidebar: what is known of the instance, and everything that can be changed. */
 
-import { Widget } from '@lumino/widgets';
+import type { IDisposable } from '@lumino/disposable';
 import { part, type Section } from './parts';
 import { AutoStopSection } from './autostop';
 import { type CountdownOptions, CountdownSection } from './countdown';
@@ -8,27 +8,23 @@ import { DescriptionSection } from './description';
 import { DoctorSection } from './doctor';
 import { FactsSection, HeadSection } from './facts';
 import { NoticesSection } from './notices';
-import { PANEL_ID } from '../tokens';
 
 /** What a panel is made of. */
 export type PanelOptions = Omit<CountdownOptions, 'announce'>;
 
-/** The panel. */
-export class Panel extends Widget {
+/** The panel's content; its frame in the shell loads it when it is first seen. */
+export class Panel implements IDisposable {
+  readonly node = part('div', 'content');
   readonly #options: PanelOptions;
   readonly #countdown: CountdownSection;
   readonly #autoStop: AutoStopSection;
   readonly #description: DescriptionSection;
   readonly #sections: readonly Section[];
+  #disposed = false;
   readonly #status = part('div', 'status', [], { role: 'status' });
 
   constructor(options: PanelOptions) {
-    super();
     this.#options = options;
-    this.id = PANEL_ID;
-    this.addClass('ma-Panel');
-    this.node.setAttribute('role', 'region');
-    this.node.setAttribute('aria-label', options.trans.__('ModelArts instance'));
     const all = { ...options, announce: this.#announce };
     this.#countdown = new CountdownSection(all);
     this.#autoStop = new AutoStopSection(all);
@@ -47,6 +43,11 @@ export class Panel extends Widget {
     this.#update();
   }
 
+  /** Whether it is disposed of. */
+  get isDisposed(): boolean {
+    return this.#disposed;
+  }
+
   /** Put the focus on a field. */
   reveal(field: 'description' | 'auto-stop'): void {
     if (field === 'description') {
@@ -57,12 +58,11 @@ export class Panel extends Widget {
   }
 
   /** Stop and go away. Calling it twice is fine. */
-  override dispose(): void {
-    if (!this.isDisposed) {
-      this.#options.manager.changed.disconnect(this.#update, this);
-      this.#countdown.dispose();
-      super.dispose();
-    }
+  dispose(): void {
+    this.#disposed = true;
+    this.#options.manager.changed.disconnect(this.#update, this);
+    this.#countdown.dispose();
+    this.node.remove();
   }
 
   #update(): void {

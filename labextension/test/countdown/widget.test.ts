@@ -68,9 +68,7 @@ const press = (shown: Shown, does: string): void => {
 };
 const type = (shown: Shown, typed: string): void => {
   (part(shown, 'input') as HTMLInputElement).value = typed;
-  shown.el
-    .querySelector('form')
-    ?.dispatchEvent(new Event('submit', { bubbles: true, cancelable: true }));
+  press(shown, 'extend');
 };
 const settled = (): Promise<void> => Promise.resolve().then(() => Promise.resolve());
 
@@ -303,6 +301,19 @@ describe('a click', () => {
     expect(words(shown, 'note')).toBe('Write 90m, 2h30m or 1:30.');
     type(shown, '30m');
     expect(part(shown, 'input').hasAttribute('aria-invalid')).toBe(false);
+  });
+
+  it('with Enter in the field, but not while a word is being composed', () => {
+    const field = part(shown, 'input') as HTMLInputElement;
+    const enter = (options: KeyboardEventInit): boolean =>
+      field.dispatchEvent(
+        new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true, ...options }),
+      );
+    field.value = '90m';
+    expect(enter({ isComposing: true })).toBe(true);
+    expect(field.value).toBe('90m');
+    expect(enter({})).toBe(false);
+    expect(field.value).toBe('');
   });
 
   it('beyond a bound goes there; bounds that are reckoned from now move on', () => {
@@ -574,7 +585,7 @@ describe('the end of a view', () => {
     expect(shown.timers.pending).toBe(0);
     expect(shown.el.childElementCount).toBe(0);
     expect(new Set(removed.mock.calls.map(([name]) => name))).toEqual(
-      new Set(['click', 'submit', EVENTS.state]),
+      new Set(['click', 'keydown', EVENTS.state]),
     );
     expect(onWindow).not.toHaveBeenCalled();
     expect(onDocument).not.toHaveBeenCalled();

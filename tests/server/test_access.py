@@ -1,0 +1,136 @@
+"""Who may use the routes, and what stays inside the server."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+from jupyter_server.auth import Authorizer
+from traitlets.config import Config
+
+from modelarts_magics.server.routes import ROUTES
+
+if TYPE_CHECKING:
+    from conftest import Ask
+
+    from modelarts_magics.emulator.local import LocalEmulator
+    from modelarts_magics.server.desk import Desk
+
+BODIES: dict[tuple[str, str], Any] = {
+    ("instance", "PATCH"): {"description": "by somebody"},
+    ("extend", "POST"): {"seconds": 3600},
+    ("saved", "POST"): {"stops_at_ms": 1},
+    ("remind", "POST"): {"muted": True},
+}
+VERBS = sorted(
+    (name, verb)
+    for name, route in ROUTES.items()
+    for verb in ("GET", "POST", "PATCH", "DELETE")
+    if verb.lower() in vars(route)
+)
+NOBODY = {"Authorization": ""}
+
+
+class Readers(Authorizer):
+    """Lets everybody read and nobody write."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:  # noqa: ARG002
+        """Return whether it is our resource and only read."""
+        return resource == "modelarts-magics" and action == "read"
+
+
+@pytest.mark.parametrize(("route", "verb"), VERBS)
+async def test_a_stranger_gets_nothing(
+    route: str, verb: str, ask: Ask, emulator: LocalEmulator
+) -> None:
+    """Neither an answer nor a request to the cloud."""
+    got = await ask(route, verb, BODIES.get((route, verb)), headers=dict(NOBODY))
+    assert got.status == 403
+    assert got.body["code"] == "http.403"
+    assert set(got.body) == {"code", "message", "hint", "request_id", "field", "values"}
+    assert not [one for one in emulator.requests if one["method"] != "GET"]
+
+
+class TestReaders:
+    """A server whose authorizer lets people read only."""
+
+    @pytest.fixture
+    def jp_server_config(self, surrounded: None) -> Config:  # noqa: ARG002 - the server reads it
+        """Return its configuration."""
+        extensions = {"modelarts_magics": True}
+        return Config(
+            {"ServerApp": {"jpserver_extensions": extensions, "authorizer_class": Readers}}
+        )
+
+    @pytest.mark.parametrize(("route", "verb"), VERBS)
+    async def test_every_verb_is_authorised(
+        self, route: str, verb: str, ask: Ask, emulator: LocalEmulator
+    ) -> None:
+        """Reading is one right, changing another."""
+        got = await ask(route, verb, BODIES.get((route, verb)))
+        assert got.status == (200 if verb == "GET" else 403)
+        assert not [one for one in emulator.requests if one["method"] != "GET"]
+
+
+async def test_a_page_of_another_site_cannot_write(
+    jp_fetch: Callable[..., Any], ask: Ask, emulator: LocalEmulator, jp_serverapp: Any
+) -> None:
+    """A cookie alone is not enough for a write; with the token of the page it is."""
+    token = jp_serverapp.identity_provider.token
+    page = await jp_fetch("login", params={"token": token}, headers=dict(NOBODY))
+    cookies = dict(each.split(";")[0].split("=", 1) for each in page.headers.get_list("Set-Cookie"))
+    cookie = {**NOBODY, "Cookie": "; ".join(f"{k}={v}" for k, v in cookies.items())}
+    assert (await ask("instance", headers=dict(cookie))).status == 200
+    got = await ask("extend", "POST", {"seconds": 3600}, headers=dict(cookie))
+    assert got.status == 403
+    assert "_xsrf" in got.body["message"]
+    assert not [one for one in emulator.requests if one["method"] != "GET"]
+    same_site = {**cookie, "X-XSRFToken": cookies["_xsrf"]}
+    assert (await ask("extend", "POST", {"seconds": 3600}, headers=same_site)).status == 200
+
+
+async def test_no_request_of_ours_is_activity(ask: Ask, jp_serverapp: Any) -> None:
+    """A server that is looked at only may be culled."""
+    before = jp_serverapp.web_app.last_activity()
+    for route, verb in VERBS:
+        await ask(route, verb, BODIES.get((route, verb)))
+    assert jp_serverapp.web_app.last_activity() == before
+
+
+async def test_a_verb_that_there_is_not_says_which_there_are(ask: Ask) -> None:
+    """405, with `Allow`."""
+    got = await ask("extend", "GET")
+    assert (got.status, got.headers["Allow"]) == (405, "POST, OPTIONS")
+
+
+async def test_no_secret_leaves_the_server(  # noqa: PLR0913 - all the places where one could be
+    ask: Ask,
+    desk: Desk,
+    emulator: LocalEmulator,
+    environ: dict[str, str],
+    jp_serverapp: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Neither in an answer, nor in a log, nor in an event, whatever goes wrong."""
+    events: list[object] = []
+
+    async def listen(logger: object, schema_id: str, data: object) -> None:  # noqa: ARG001
+        events.append(data)
+
+    jp_serverapp.event_logger.add_listener(listener=listen)
+    caplog.set_level(logging.DEBUG)
+    said: list[object] = []
+    for fault in ("", "401", "403", "500", "html", "reset", "bad-json"):
+        emulator.clear_faults()
+        if fault:
+            emulator.fault(fault, methods=("GET", "PUT", "PATCH", "POST"))
+        said.extend(
+            [(await ask(route, verb, BODIES.get((route, verb)))).body for route, verb in VERBS]
+        )
+        said.append((await ask("instance", params={"refresh": "1"})).body)
+    await desk.monitor.stop()
+    shown = repr(said) + repr(events) + caplog.text
+    assert events
+    assert environ["MODELARTS_AUTH_TOKEN"] not in shown
+    assert "<html" not in shown
