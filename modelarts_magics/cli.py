@@ -98,4 +98,10 @@ def _demo(arguments: Sequence[str]) -> int:
     return demonstrate(list(arguments))
 
 
-_PROGRAMS = {"emulator": _emulator, "demo": _demo}
+def _install_lab(arguments: Sequence[str]) -> int:
+    from modelarts_magics.lab_install import main as install  # noqa: PLC0415 - for who asks
+
+    return install(list(arguments))
+
+
+_PROGRAMS = {"emulator": _emulator, "demo": _demo, "install-lab": _install_lab}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from generations import GENERATIONS
 
 from modelarts_magics import messages
 from modelarts_magics.clock import Clock
@@ -19,21 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from generations import Generation
+
     from modelarts_magics.session import Session
-
-
-@dataclass(frozen=True)
-class Generation:
-    """An API as the emulator plays it; a later one is one more entry in `GENERATIONS`."""
-
-    api: str
-    edition: str
-
-    def __str__(self) -> str:
-        return self.edition if self.api == "demanager" else self.api
-
-
-GENERATIONS = (Generation("demanager", "2019"), Generation("demanager", "2021"))
 
 
 class Pastime:
@@ -125,6 +113,12 @@ def connected(
     yield connect
     for session in opened:
         session.close()
+
+
+@pytest.fixture
+def put(emulator: LocalEmulator, generation: Generation) -> Callable[..., dict[str, Any]]:
+    """Return what puts the emulated instance in a state; see `Generation.fields`."""
+    return lambda **state: emulator.set_instance(**generation.fields(**state))
 
 
 @pytest.fixture

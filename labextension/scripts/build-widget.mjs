@@ -8,10 +8,9 @@ const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 // these. What a page, a kernel or a table of sentences knows by name must not be among them.
 const INTERNAL = `
   acceptCustom announce answer answered ask blocked blockedMinus blockedPlus checked codes
-  company complain crossed dispose evaluate flight frozen greeting hello hours jumped
-  limit meet minutes monotonic newId note onCancel onChange onCustom onWake pending phase
-  poke reading root route snapshot stage sync timers tone update waiting wakeups withdraw
-  words
+  command company complain crossed dispose evaluate flight frozen greeting hello hours jumped
+  limit meet minutes monotonic newId note onCancel onChange onCustom onWake pending phase poke
+  reading root route snapshot stage sync timers tone update waiting wakeups withdraw words
 `
   .trim()
   .split(/\s+/);

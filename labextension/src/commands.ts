@@ -28,13 +28,13 @@ const DURATION = {
 
 type Properties = Readonly<Record<string, { type: string; description: string }>>;
 
-const schema = (properties: Properties): CommandRegistry.IDescription => ({
+const schema = (properties: Properties): CommandRegistry.Description => ({
   args: { type: 'object', additionalProperties: false, properties },
 });
 
 /** Add all commands; disposing of the answer removes them. */
 export function addCommands(options: CommandsOptions): IDisposable {
-  const { commands, manager, trans, reveal } = options;
+  const { commands, manager, trans } = options;
   const all = new DisposableSet();
   const known = (): boolean => !!manager.payload?.instance;
   const add: Add = (id, command) => {

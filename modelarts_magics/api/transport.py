@@ -248,7 +248,10 @@ class Transport:
         if date is None:
             return
         skew = date + timedelta(milliseconds=500) - self._clock.now()
-        self.skew = skew if abs(skew) > NEGLIGIBLE_SKEW else timedelta(0)
+        if abs(skew) <= NEGLIGIBLE_SKEW:
+            self.skew = timedelta(0)
+        elif abs(skew - self.skew) > NEGLIGIBLE_SKEW:  # else time would step back and forth
+            self.skew = skew
 
 
 @lru_cache(maxsize=32)  # a client asks for few, and parsing one takes a tenth of a request

@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from modelarts_magics.planning import Circumstances
     from modelarts_magics.session import Session
 
-Job = Callable[[], None]
-Later = Callable[[Job], None]
+Later = Callable[[Callable[[], None]], None]
 
 _LOG = logging.getLogger(__name__)
 
@@ -149,11 +148,10 @@ class InstanceForm(ipywidgets.VBox):
 
     def close(self) -> None:
         """Remove all views, and listen no more."""
-        if getattr(self, "_unsubscribe", None):
+        if hasattr(self, "_unsubscribe"):
             self._unsubscribe()
-            close, self._unsubscribe = close_all, lambda: None
             for child in self.children:
-                close(child)
+                close_all(child)
             self.layout.close()
         super().close()
 
@@ -173,7 +171,7 @@ class InstanceForm(ipywidgets.VBox):
         written = {each: text for text, each in self._widgets.presets.items()}
         self.duration.value = written[button]
 
-    def _quietly(self, job: Job) -> None:
+    def _quietly(self, job: Callable[[], None]) -> None:
         """Do what nobody waits for; what fails is shown and logged."""
         with contextlib.suppress(Exception), self._reporting():
             job()
@@ -242,9 +240,8 @@ class InstanceForm(ipywidgets.VBox):
 
     def _load(self, instance: Instance, done: draft.Fields | None) -> None:
         """Show an instance; what was typed since `done` stays, and without it all that was typed."""
-        with self._lock:
-            self._hear(instance)
-            self._fill(self._ground.settled(self._entered(), done))
+        self._hear(instance)
+        self._fill(self._ground.settled(self._entered(), done))
 
     def _learn(self, instance: Instance) -> None:
         """Note what somebody in this process heard of the instance."""

@@ -112,7 +112,8 @@ TEXTS = {
     "help.title": "See and change the auto-stop and the description of this ModelArts instance.",
     "help.more": "More: {prefix} help COMMAND",
     "help.programs": "  {prefix} demo       JupyterLab with a notebook to try, against a local emulator\n"
-    "  {prefix} emulator   the emulator alone; both take --help",
+    "  {prefix} emulator   the emulator alone\n"
+    "  {prefix} install-lab  the sidebar for a JupyterLab of another environment; all three take --help",
     "help.status": "show when it stops, what is set, what it is for",
     "help.status.examples": "{prefix}\n{prefix} status --all\n{prefix} status --json",
     "help.describe": "show or set what the instance is for (at most 512 characters, none of & < > \" ' /)",
@@ -150,6 +151,17 @@ TEXTS = {
     "help.option.save": "save the key in the vendor's credentials file, which only you can read",
     "help.option.yes": "do not ask",
     "help.option.try": "try what this API does not document",
+    # the lab extension in the person's own folder
+    "lab.help": "Put the lab extensions into your own Jupyter folder, from which a JupyterLab of another "
+    "environment serves them too.",
+    "lab.help.remove": "take them back",
+    "lab.installed": "{name}: installed in {path}",
+    "lab.kept": "{name}: left as it is, somebody else put it into {path}",
+    "lab.missing": "{name}: not in this environment ({path})",
+    "lab.removed": "{name}: removed from {path}",
+    "lab.not_ours": "{name}: nothing of ours in {path}",
+    "lab.reload": "Reload the JupyterLab page to see the change.",
+    "lab.failed": "{path} cannot be written.",
     # doctor
     "doctor.title": "To mend: {count}",
     "doctor.fine": "Nothing to mend",
@@ -242,9 +254,11 @@ TEXTS = {
     "config.missing_endpoint": "Neither MODELARTS_ENDPOINT nor MODELARTS_REGION is set.",
     "config.missing_endpoint.hint": "{cmd} configure region=cn-north-4, or set MODELARTS_REGION.",
     "config.missing_project_id": "The project id is not known: {variable} is not set.",
-    "config.missing_project_id.hint": "{cmd} configure project_id=ID, or set {variable}; the console shows it under My Credentials.",
+    "config.missing_project_id.hint": "{cmd} configure project_id=ID, or set {variable}; "
+    "the console shows it under My Credentials.",
     "config.missing_instance_id": "The instance id is not known: {variable} is not set.",
-    "config.missing_instance_id.hint": "{cmd} configure instance_id=ID, or set {variable}; the console shows it on the instance's page.",
+    "config.missing_instance_id.hint": "{cmd} configure instance_id=ID, or set {variable}; "
+    "the console shows it on the instance's page.",
     "config.no_candidate": "Which instance this is could not be found out: {tried} does not run, or is not in "
     "this project.",
     "config.no_candidate.hint": "Set MODELARTS_INSTANCE_ID, or: {cmd} configure instance_id=ID",

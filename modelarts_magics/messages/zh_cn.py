@@ -105,7 +105,8 @@ TEXTS = {
     "help.title": "查看和修改本 ModelArts 实例的自动停止与描述。",
     "help.more": "更多：{prefix} help COMMAND",
     "help.programs": "  {prefix} demo       打开 JupyterLab 试用笔记本，使用本地模拟器\n"
-    "  {prefix} emulator   仅启动模拟器；两者均可加 --help",
+    "  {prefix} emulator   仅启动模拟器\n"
+    "  {prefix} install-lab  为其他环境中的 JupyterLab 安装侧边栏；均可加 --help",
     "help.status": "显示何时停止、当前设置和用途",
     "help.describe": "显示或设置实例的用途（最多 512 个字符，不含 & < > \" ' /）",
     "help.auto-stop": "显示或设置自动停止：运行时长、停止时间、开启或关闭",
@@ -128,6 +129,16 @@ TEXTS = {
     "help.option.save": "将密钥保存到厂商的凭证文件，只有您可以读取",
     "help.option.yes": "不询问",
     "help.option.try": "尝试本 API 文档未说明的操作",
+    # the lab extension in the person's own folder
+    "lab.help": "将 JupyterLab 扩展放入您自己的 Jupyter 文件夹，其他环境中的 JupyterLab 也会加载它们。",
+    "lab.help.remove": "撤回",
+    "lab.installed": "{name}：已安装到 {path}",
+    "lab.kept": "{name}：保持不变，{path} 中已有他人安装的版本",
+    "lab.missing": "{name}：不在当前环境中（{path}）",
+    "lab.removed": "{name}：已从 {path} 移除",
+    "lab.not_ours": "{name}：{path} 中没有我们安装的内容",
+    "lab.reload": "请刷新 JupyterLab 页面。",
+    "lab.failed": "{path} 无法写入。",
     # doctor
     "doctor.title": "需处理：{count}",
     "doctor.fine": "一切正常",
@@ -219,9 +230,11 @@ TEXTS = {
     "config.missing_endpoint": "MODELARTS_ENDPOINT 和 MODELARTS_REGION 都没有设置。",
     "config.missing_endpoint.hint": "{cmd} configure region=cn-north-4，或设置 MODELARTS_REGION。",
     "config.missing_project_id": "项目 ID 未知：{variable} 没有设置。",
-    "config.missing_project_id.hint": "{cmd} configure project_id=ID，或设置 {variable}；可在控制台“我的凭证”中查看。",
+    "config.missing_project_id.hint": "{cmd} configure project_id=ID，或设置 {variable}；"
+    "可在控制台“我的凭证”中查看。",
     "config.missing_instance_id": "实例 ID 未知：{variable} 没有设置。",
-    "config.missing_instance_id.hint": "{cmd} configure instance_id=ID，或设置 {variable}；可在控制台的实例页面查看。",
+    "config.missing_instance_id.hint": "{cmd} configure instance_id=ID，或设置 {variable}；"
+    "可在控制台的实例页面查看。",
     "config.no_candidate": "无法确定这是哪个实例：{tried} 不在运行，或不属于本项目。",
     "config.no_candidate.hint": "请设置 MODELARTS_INSTANCE_ID，或：{cmd} configure instance_id=ID",
     "config.several_instances": "无法确定这是哪个实例：{choice} 都在运行。",

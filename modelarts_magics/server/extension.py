@@ -9,9 +9,9 @@ from typing import Any
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 from tornado.ioloop import IOLoop
-from traitlets import Float, TraitType, Unicode
+from traitlets import Float, Instance, TraitType, Unicode
 
-from modelarts_magics.clock import SYSTEM_CLOCK
+from modelarts_magics.clock import Clock
 from modelarts_magics.config import DEFAULTS, NAMES
 from modelarts_magics.server.desk import Desk
 from modelarts_magics.server.door import Place
@@ -60,6 +60,8 @@ class ModelArtsServer(ExtensionApp):
         help="Seconds between two looks at the cloud; in the last ten minutes a fifth.",
     ).tag(config=True)
 
+    clock: Any = Instance(Clock, (), help="Time, for tests.").tag(config=True)
+
     def initialize_settings(self) -> None:
         """Make the desk, and begin to ask once the loop runs; nothing here waits or fails."""
         self.desk = self._make_desk()
@@ -81,7 +83,7 @@ class ModelArtsServer(ExtensionApp):
         traits = {name: getattr(self, name) for name in NAMES}
         where = place(os.environ, self.state_dir or DEFAULTS["state_dir"])
         return Desk(
-            Place(traits, os.environ, SYSTEM_CLOCK),
+            Place(traits, os.environ, self.clock),
             emit=self._emit,
             listening=self._listening,
             kept=Kept(where),

@@ -73,6 +73,7 @@ class Monitor:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._asking: asyncio.Task[None] | None = None
+        self._anew = False
         self._news: asyncio.Event | None = None
         self._failures = 0
         self._failed_at: int | None = None
@@ -190,7 +191,10 @@ class Monitor:
         return (session, instance) if instance else None
 
     async def _ask(self, *, anew: bool) -> None:
+        while anew and not self._anew and self._asking is not None and not self._asking.done():
+            await asyncio.shield(self._asking)  # it may do with what others know
         if self._asking is None or self._asking.done():
+            self._anew = anew
             self._asking = asyncio.ensure_future(self._asked(anew=anew))
         await asyncio.shield(self._asking)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -411,6 +412,20 @@ def test_what_was_not_entered_follows_every_change(
     assert abs(form.instance.auto_stop.stops_at - truth()["stops_at"]) < NEAR
     assert form.countdown.instance == form.instance
     assert button(form, "Apply").disabled
+
+
+@generations(OLD)
+def test_news_that_seem_a_moment_older_are_news(form: InstanceForm) -> None:
+    """The cloud tells its time in seconds, so what is read later may seem earlier by a part of one."""
+    told = replace(
+        form.instance,
+        description="theirs",
+        observed_at=form.instance.observed_at - timedelta(milliseconds=400),
+    )
+    form._learn(told)
+    assert form.description.value == "theirs"
+    form._learn(replace(told, description="old", observed_at=told.observed_at - HOUR))
+    assert form.description.value == "theirs"
 
 
 @every_api

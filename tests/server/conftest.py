@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
@@ -11,8 +12,9 @@ from pytest_jupyter.jupyter_server import *  # noqa: F403 - its fixtures, for th
 from stage import surroundings
 from traitlets.config import Config
 
-from modelarts_magics.connection import open_session
+from modelarts_magics.clock import Clock
 from modelarts_magics.config import Settings
+from modelarts_magics.connection import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.server.desk import Desk
     from modelarts_magics.session import Session
+
 
 class Api(NamedTuple):
     """An API as the emulator plays it."""
@@ -66,8 +69,6 @@ def environ(emulator: LocalEmulator, tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def surrounded(environ: dict[str, str], jp_environ: None) -> Iterator[None]:  # noqa: ARG001 - first Jupyter's
     """Put this process into that environment, with a home of its own."""
-    import os
-
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -80,7 +81,12 @@ def surrounded(environ: dict[str, str], jp_environ: None) -> Iterator[None]:  # 
 @pytest.fixture
 def jp_server_config(surrounded: None) -> Config:  # noqa: ARG001 - the server reads it
     """Return the configuration of a server that has our extension."""
-    return Config({"ServerApp": {"jpserver_extensions": {"modelarts_magics": True}}})
+    return Config(
+        {
+            "ServerApp": {"jpserver_extensions": {"modelarts_magics": True}},
+            "ModelArtsServer": {"clock": Clock(sleep=lambda _seconds: None)},
+        }
+    )
 
 
 @pytest.fixture
@@ -103,8 +109,14 @@ def desk(jp_serverapp: Any) -> Desk:
 
 
 @pytest.fixture
-def kernel(surrounded: None, environ: dict[str, str]) -> Iterator[Session]:  # noqa: ARG001
-    """Return the session of a kernel of the same machine: another object that knows only the store."""
-    session = open_session(Settings.gather(environ=environ), environ=environ)
+def kernel(surrounded: None, environ: dict[str, str], tmp_path: Path) -> Iterator[Session]:  # noqa: ARG001
+    """Return a session as another process has it: it shares nothing but the store.
+
+    News of one process go by the store's path, so another path to the same folder keeps them apart.
+    """
+    (tmp_path / "by another path").symlink_to(tmp_path)
+    path = {"MODELARTS_STATE_DIR": str(tmp_path / "by another path" / "state")}
+    variables = {**environ, **path}
+    session = open_session(Settings.gather(environ=variables), environ=variables)
     yield session
     session.close()

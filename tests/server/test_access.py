@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 from jupyter_server.auth import Authorizer
-from traitlets.config import Config
 
 from modelarts_magics.server.routes import ROUTES
 
 if TYPE_CHECKING:
     from conftest import Ask
+    from traitlets.config import Config
 
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.server.desk import Desk
@@ -56,12 +56,10 @@ class TestReaders:
     """A server whose authorizer lets people read only."""
 
     @pytest.fixture
-    def jp_server_config(self, surrounded: None) -> Config:  # noqa: ARG002 - the server reads it
+    def jp_server_config(self, jp_server_config: Config) -> Config:
         """Return its configuration."""
-        extensions = {"modelarts_magics": True}
-        return Config(
-            {"ServerApp": {"jpserver_extensions": extensions, "authorizer_class": Readers}}
-        )
+        jp_server_config.ServerApp.authorizer_class = Readers
+        return jp_server_config
 
     @pytest.mark.parametrize(("route", "verb"), VERBS)
     async def test_every_verb_is_authorised(
@@ -77,16 +75,21 @@ async def test_a_page_of_another_site_cannot_write(
     jp_fetch: Callable[..., Any], ask: Ask, emulator: LocalEmulator, jp_serverapp: Any
 ) -> None:
     """A cookie alone is not enough for a write; with the token of the page it is."""
+
+    async def visit(page: str, **options: Any) -> dict[str, str]:
+        got = await jp_fetch(page, follow_redirects=False, raise_error=False, **options)
+        return dict(each.split(";")[0].split("=", 1) for each in got.headers.get_list("Set-Cookie"))
+
     token = jp_serverapp.identity_provider.token
-    page = await jp_fetch("login", params={"token": token}, headers=dict(NOBODY))
-    cookies = dict(each.split(";")[0].split("=", 1) for each in page.headers.get_list("Set-Cookie"))
+    cookies = await visit("login", params={"token": token}, headers=dict(NOBODY))
     cookie = {**NOBODY, "Cookie": "; ".join(f"{k}={v}" for k, v in cookies.items())}
     assert (await ask("instance", headers=dict(cookie))).status == 200
     got = await ask("extend", "POST", {"seconds": 3600}, headers=dict(cookie))
     assert got.status == 403
     assert "_xsrf" in got.body["message"]
     assert not [one for one in emulator.requests if one["method"] != "GET"]
-    same_site = {**cookie, "X-XSRFToken": cookies["_xsrf"]}
+    xsrf = (await visit("nowhere", headers=dict(cookie)))["_xsrf"]
+    same_site = {**cookie, "Cookie": f"{cookie['Cookie']}; _xsrf={xsrf}", "X-XSRFToken": xsrf}
     assert (await ask("extend", "POST", {"seconds": 3600}, headers=same_site)).status == 200
 
 

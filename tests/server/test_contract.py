@@ -26,11 +26,7 @@ SPECIFICATION: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 
 def test_every_verb_is_in_the_file_and_no_other() -> None:
     """By path and method."""
-    written = {
-        (path, verb)
-        for path, item in SPECIFICATION["paths"].items()
-        for verb in item
-    }
+    written = {(path, verb) for path, item in SPECIFICATION["paths"].items() for verb in item}
     served = {
         (f"/{routes.PREFIX}/{name}", verb)
         for name, route in routes.ROUTES.items()
@@ -45,7 +41,7 @@ def test_every_verb_is_in_the_file_and_no_other() -> None:
     "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
 )
 async def test_no_request_breaks_a_route(
-    jp_serverapp: Any, http_server_client: Any, jp_auth_header: dict[str, str], jp_base_url: str
+    http_server_client: Any, jp_auth_header: dict[str, str], jp_base_url: str
 ) -> None:
     """Whatever is sent, the answer has a status and a body that the file names."""
     address = f"http://127.0.0.1:{http_server_client.get_http_port()}{jp_base_url.rstrip('/')}"
@@ -62,7 +58,7 @@ def fuzz(operation: Any, mode: GenerationMode, address: str, headers: dict[str, 
         return  # nothing in it can be wrong
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
     def send(case: Case) -> None:
         case.call_and_validate(base_url=address, headers=headers, excluded_checks=NOT_PROMISED)
 

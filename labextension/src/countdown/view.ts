@@ -167,8 +167,7 @@ export class CountdownView {
     setText(this.#figure, label(words, reading));
     setText(this.#seconds, aside ? words('s', { n: String(left % 60).padStart(2, '0') }) : '');
     this.#unchecked.hidden = checked || frozen || !counting;
-    const why = words('unchecked');
-    setAttributes(this.#unchecked, { 'aria-label': why, title: why });
+    setAttributes(this.#unchecked, { title: words('unchecked') });
   }
 
   #showBar({ snapshot, stopsAtMs, nowMs, frozen }: ViewState, counting: boolean): void {
@@ -249,7 +248,7 @@ export class CountdownView {
   }
 
   readonly #onClick = (event: Event): void => {
-    const pressed = (event.target as Element).closest('[data-do]')?.getAttribute('data-do');
+    const pressed = (event.target as Element).closest<HTMLElement>('[data-do]')?.dataset['do'];
     if (pressed === 'plus' || pressed === 'minus') {
       this.#events.onChange(pressed === 'plus' ? HOUR_S : -HOUR_S);
     } else if (pressed === 'extend') {
@@ -267,7 +266,7 @@ export class CountdownView {
     // No form: JupyterLab takes from Enter, inside a cell, what it does by default.
     if (event.key === 'Enter' && event.target === this.#input && !event.isComposing) {
       event.preventDefault();
-      this.#events.onCustom(this.#input.value);
+      this.#extend.click();
     }
   };
 

@@ -8,7 +8,7 @@ function render(context: RenderContext): () => void {
   const widget = new CountdownWidget(context, {
     timers: browserTimers,
     wakeups: browserWakeups(),
-    newId: () => `${Date.now()}-${Math.random()}`,
+    newId: () => String(Math.random()),
   });
   return widget.dispose;
 }

@@ -184,11 +184,11 @@ export class AutoStopSection implements Section {
   }
 
   #renderSwitches(able: Capabilities | null): void {
-    const { readOnly = true, muted = true, snapshot } = this.#payload ?? {};
-    const on = snapshot?.state.enabled === true;
-    this.#enabled.checked = on;
-    this.#enabled.disabled = readOnly || this.#busy || (on && able?.off === false);
-    this.#remind.checked = !muted;
+    const readOnly = this.#payload?.readOnly !== false;
+    this.#enabled.checked = this.#payload?.snapshot?.state.enabled === true;
+    const stuck = this.#enabled.checked && able?.off === false;
+    this.#enabled.disabled = readOnly || this.#busy || stuck;
+    this.#remind.checked = this.#payload?.muted === false;
     this.#remind.disabled = readOnly;
     this.#duration.disabled = readOnly;
   }

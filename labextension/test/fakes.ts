@@ -1,0 +1,120 @@
+/** A backend, a manager and what a backend says, in a test's hands. */
+
+import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import { Manager } from '../src/manager';
+import type { BackendKind, BackendRequest, IBackend, News } from '../src/tokens';
+import type { InstanceState } from '../src/countdown/messages';
+import { FakeTimers, MINUTE, NOW, running } from './countdown/fakes';
+
+/** Sentences as they are in the source. */
+export const trans: TranslationBundle = nullTranslator.load('modelarts_magics');
+
+/** What GET instance answers, with a run that stops in `leftMs`. */
+export function wire(
+  leftMs = 72 * MINUTE,
+  more: Record<string, unknown> = {},
+  state: Partial<InstanceState> = {},
+): Record<string, unknown> {
+  return {
+    state: running(leftMs, { name: 'train-a', api: 'demanager', ...state }),
+    ...{ as_of_ms: NOW, server_now_ms: NOW, boot: 'b', seq: 1 },
+    instance: {
+      ...{ id: 'i-1', name: 'train-a', description: 'one', status: 'RUNNING', flavor: 'gpu.1' },
+      ...{ api: 'demanager', demo: false },
+      auto_stop: { enabled: true, mode: 'TIMING', duration_s: 7200, prompt: null },
+    },
+    capabilities: {
+      ...{ counts_from: 'run-start', shortest_s: 3600, longest_s: 86_400 },
+      ...{ off: true, idle: false, prompt: false, kept: true },
+    },
+    reminders: { muted: false },
+    ...{ source: 'server', problem: null, read_only: false, last_run: null },
+    ...more,
+  };
+}
+
+/** Lets everything happen that only waits for promises. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 30; turn++) {
+    await Promise.resolve();
+  }
+}
+
+/** A backend that answers what it is told to. */
+export class FakeBackend implements IBackend {
+  readonly asked: BackendRequest[] = [];
+  isDisposed = false;
+  /** The answer to each request, or what to throw. */
+  answer: (request: BackendRequest) => unknown = () => wire();
+
+  constructor(
+    readonly kind: BackendKind = 'routes',
+    readonly tells = true,
+  ) {}
+
+  async call(request: BackendRequest): Promise<unknown> {
+    this.asked.push(request);
+    await Promise.resolve();
+    return this.answer(request);
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
+  }
+
+  /** Method and path of each request. */
+  get lines(): string[] {
+    return this.asked.map(({ method, path }) => `${method} ${path}`);
+  }
+}
+
+/** A manager with everything that it is made of. */
+export class Bench {
+  readonly timers = new FakeTimers();
+  readonly page = new EventTarget();
+  readonly backend = new FakeBackend();
+  visible = true;
+  listening = 0;
+  changes = 0;
+  readonly manager: Manager;
+  #listener: (news: News) => void = () => undefined;
+
+  constructor(backends: readonly (() => IBackend)[] = []) {
+    this.manager = new Manager({
+      backends: backends.length ? backends : [() => this.backend],
+      timers: this.timers,
+      wakeups: [[this.page, 'wake']],
+      visible: () => this.visible,
+      listen: (listener) => {
+        this.listening++;
+        this.#listener = listener;
+        return () => this.listening--;
+      },
+    });
+    this.manager.changed.connect(() => this.changes++);
+  }
+
+  /** An event arrives. */
+  news(seq: number | null, kind = 'instance', boot = 'b'): void {
+    this.#listener({ boot, seq, kind });
+  }
+
+  /** The page is looked at again. */
+  wake(): void {
+    this.page.dispatchEvent(new Event('wake'));
+  }
+
+  /** Read what the backend says. */
+  async read(answer?: unknown): Promise<void> {
+    if (answer !== undefined) {
+      this.backend.answer = () => answer;
+    }
+    await this.manager.refresh();
+  }
+
+  /** Let time pass, and what it sets off. */
+  async pass(ms: number): Promise<void> {
+    this.timers.advance(ms);
+    await settle();
+  }
+}

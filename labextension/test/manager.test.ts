@@ -1,0 +1,273 @@
+import { describe, expect, it } from 'vitest';
+import { BackendError, type BackendRequest } from '../src/tokens';
+import { HOUR, MINUTE, NOW } from './countdown/fakes';
+import { Bench, FakeBackend, settle, wire } from './fakes';
+
+const DONE = { ok: true, effect: 'now', code: '', values: {}, text: '' };
+
+describe('reading', () => {
+  it('knows what the backend says, and the time by its clock', async () => {
+    const bench = new Bench();
+    await bench.read(wire(72 * MINUTE, { server_now_ms: NOW + 5_000 }));
+    expect(bench.manager.payload?.instance?.name).toBe('train-a');
+    expect(bench.manager.clock.now()).toBe(NOW + 5_000);
+    expect(bench.manager.backend).toBe('routes');
+    expect(bench.changes).toBe(1);
+  });
+
+  it('does not poll where news are told', async () => {
+    const bench = new Bench();
+    await bench.read();
+    await bench.pass(HOUR);
+    expect(bench.backend.asked).toHaveLength(1);
+    expect(bench.timers.pending).toBe(0);
+  });
+
+  it('makes one request of readings at the same time', async () => {
+    const bench = new Bench();
+    await Promise.all([bench.manager.refresh(), bench.manager.refresh()]);
+    expect(bench.backend.lines).toEqual(['GET instance']);
+  });
+
+  it('has the cloud asked when a person wants it', async () => {
+    const bench = new Bench();
+    await bench.manager.refresh(true);
+    expect(bench.backend.lines).toEqual(['GET instance?refresh=1']);
+  });
+
+  it('keeps what it knew when a reading fails, and tries again ever later', async () => {
+    const bench = new Bench();
+    await bench.read();
+    bench.backend.answer = () => {
+      throw new BackendError('unreachable');
+    };
+    await bench.read();
+    expect(bench.manager.failure?.code).toBe('unreachable');
+    expect(bench.manager.payload?.instance?.id).toBe('i-1');
+    await bench.pass(3_000);
+    await bench.pass(5_000);
+    expect(bench.backend.asked).toHaveLength(3);
+    await bench.pass(1_000);
+    expect(bench.backend.asked).toHaveLength(4);
+    bench.backend.answer = () => wire();
+    await bench.pass(12_000);
+    expect(bench.manager.failure).toBeNull();
+    expect(bench.timers.pending).toBe(0);
+  });
+
+  it('takes an answer that is no object for a failure', async () => {
+    const bench = new Bench();
+    await bench.read('<html>');
+    expect(bench.manager.failure?.code).toBe('bad-answer');
+  });
+
+  it('drops a reading that is older than what it knows', async () => {
+    const bench = new Bench();
+    await bench.read(wire(2 * HOUR, { seq: 3, as_of_ms: NOW + 1_000 }));
+    await bench.read(wire(HOUR, { seq: 2 }));
+    expect(bench.manager.payload?.seq).toBe(3);
+  });
+
+  it('believes a server that counts anew', async () => {
+    const bench = new Bench();
+    await bench.read(wire(2 * HOUR, { seq: 30 }));
+    await bench.read(wire(HOUR, { seq: 1, boot: 'c', as_of_ms: NOW + 1 }));
+    expect(bench.manager.payload?.boot).toBe('c');
+  });
+});
+
+describe('news', () => {
+  it('are read, many at once by one request', async () => {
+    const bench = new Bench();
+    await bench.read();
+    bench.news(2);
+    bench.news(3);
+    await bench.pass(30);
+    expect(bench.backend.asked).toHaveLength(2);
+  });
+
+  it('that are known already are not read again', async () => {
+    const bench = new Bench();
+    await bench.read();
+    bench.news(1);
+    await bench.pass(1_000);
+    expect(bench.backend.asked).toHaveLength(1);
+  });
+
+  it.each([
+    ['a gap', 7, 'b'],
+    ['a server started anew', 1, 'c'],
+    ['an event without a number', null, 'b'],
+  ])('%s is a reason to read', async (_, seq, boot) => {
+    const bench = new Bench();
+    await bench.read();
+    bench.news(seq, 'instance', boot);
+    await bench.pass(30);
+    expect(bench.backend.asked).toHaveLength(2);
+  });
+
+  it('that come during a reading are read after it', async () => {
+    const bench = new Bench();
+    const reading = bench.manager.refresh();
+    bench.news(2);
+    await reading;
+    await bench.pass(30);
+    expect(bench.backend.asked).toHaveLength(2);
+  });
+
+  it('of what was saved are read where that is kept', async () => {
+    const bench = new Bench();
+    await bench.read();
+    bench.backend.answer = ({ path }) =>
+      path === 'saved' ? { this_run: { saved: ['a.ipynb'], not_saved: [] } } : wire();
+    bench.news(1, 'last-run');
+    await settle();
+    expect(bench.manager.saved?.saved).toEqual(['a.ipynb']);
+  });
+
+  it('may have been missed by a page that was hidden', async () => {
+    const bench = new Bench();
+    await bench.read();
+    await bench.pass(2_000);
+    bench.visible = false;
+    bench.wake();
+    expect(bench.backend.asked).toHaveLength(1);
+    bench.visible = true;
+    bench.wake();
+    bench.wake();
+    await settle();
+    expect(bench.backend.asked).toHaveLength(2);
+  });
+});
+
+describe('changes', () => {
+  it('show at once what the server read back, and what else there is after a reading', async () => {
+    const bench = new Bench();
+    await bench.read();
+    const { state } = wire(2 * HOUR);
+    bench.backend.answer = ({ method }) =>
+      method === 'POST' ? { ...DONE, state, as_of_ms: NOW + 1, server_now_ms: NOW + 1 } : wire();
+    const outcome = await bench.manager.extend(3600, NOW + 72 * MINUTE);
+    expect(outcome.answer.effect).toBe('now');
+    expect(bench.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 2 * HOUR);
+    expect(bench.manager.payload?.instance?.id).toBe('i-1');
+    expect(bench.backend.asked[1]).toEqual({
+      ...{ method: 'POST', path: 'extend' },
+      body: { seconds: 3600, base_stops_at_ms: NOW + 72 * MINUTE },
+    });
+    await bench.pass(30);
+    expect(bench.backend.lines[2]).toBe('GET instance');
+  });
+
+  it('that came too late bring what holds now', async () => {
+    const bench = new Bench();
+    await bench.read();
+    bench.backend.answer = () => {
+      const now = wire(HOUR, { seq: 5, instance: { id: 'i-1', description: 'theirs' } });
+      throw new BackendError('refuse.changed', 'It changed.', { status: 409, details: { now } });
+    };
+    const outcome = await bench.manager.change({ description: 'mine', base: {} });
+    expect(outcome).toMatchObject({ stale: true, answer: { ok: false, code: 'changed' } });
+    expect(bench.manager.payload?.instance?.description).toBe('theirs');
+  });
+
+  it('that are refused say why in the words of a countdown', async () => {
+    const bench = new Bench();
+    bench.backend.answer = () => {
+      const answer = { ok: false, effect: null, code: 'off', values: {}, text: 'It is off.' };
+      throw new BackendError('refuse.off', 'It is off.', { status: 422, details: { answer } });
+    };
+    const { answer } = await bench.manager.extend(3600, NOW);
+    expect(answer).toMatchObject({ ok: false, code: 'off', text: 'It is off.' });
+  });
+
+  it('mute and acknowledge by their own routes', async () => {
+    const bench = new Bench();
+    bench.backend.answer = () => wire(HOUR, { reminders: { muted: true } });
+    await bench.manager.mute(true);
+    expect(bench.manager.payload?.muted).toBe(true);
+    await bench.manager.acknowledge();
+    expect(bench.backend.lines).toEqual(['POST remind', 'DELETE saved', 'GET instance']);
+  });
+
+  it('keep what this tab saved where nobody else keeps it', async () => {
+    const bench = new Bench();
+    await bench.read();
+    bench.backend.answer = () => {
+      throw new BackendError('unreachable');
+    };
+    await bench.manager.report(NOW, { saved: ['a'], notSaved: [{ path: 'b', why: 'failed' }] });
+    expect(bench.manager.saved?.notSaved).toHaveLength(1);
+    expect(bench.backend.asked[1]?.body).toEqual({
+      ...{ stops_at_ms: NOW, saved: ['a'] },
+      not_saved: [{ path: 'b', why: 'failed' }],
+    });
+  });
+});
+
+describe('backends', () => {
+  const absent = (): unknown => {
+    throw new BackendError('absent', '', { status: 404 });
+  };
+
+  it('are tried in their order, and the one that is there is kept', async () => {
+    const [routes, helper] = [new FakeBackend(), new FakeBackend('helper', false)];
+    routes.answer = absent;
+    const bench = new Bench([() => routes, () => helper]);
+    await bench.manager.refresh();
+    expect(bench.manager.backend).toBe('helper');
+    expect(routes.isDisposed).toBe(true);
+    await bench.manager.extend(60, NOW);
+    expect(routes.asked).toHaveLength(1);
+  });
+
+  it('that do not tell of news are looked at while somebody sees the page', async () => {
+    const helper = new FakeBackend('helper', false);
+    const bench = new Bench([() => helper]);
+    await bench.manager.refresh();
+    await bench.pass(30_000);
+    expect(helper.asked).toHaveLength(2);
+    bench.visible = false;
+    await bench.pass(120_000);
+    expect(helper.asked).toHaveLength(2);
+  });
+
+  it('of which none is there are tried from the first again later', async () => {
+    const [routes, helper] = [new FakeBackend(), new FakeBackend('helper', false)];
+    routes.answer = absent;
+    helper.answer = absent;
+    const bench = new Bench([() => routes, () => helper]);
+    await bench.manager.refresh();
+    expect(bench.manager.failure?.code).toBe('absent');
+    expect(bench.manager.backend).toBeNull();
+    routes.answer = () => wire();
+    await bench.pass(3_000);
+    expect(bench.manager.backend).toBe('routes');
+  });
+});
+
+it('asks the doctor', async () => {
+  const bench = new Bench();
+  const finding = { about: 'cloud', level: 'ok', words: 'fine', hint: '' };
+  bench.backend.answer = () => ({ problems: 0, findings: [finding] });
+  expect(await bench.manager.examine()).toEqual([finding]);
+});
+
+it('stops for good, twice if need be', async () => {
+  const bench = new Bench();
+  let release: (value: unknown) => void = () => undefined;
+  bench.backend.answer = (_: BackendRequest) => new Promise((resolve) => (release = resolve));
+  const reading = bench.manager.refresh();
+  await settle();
+  bench.manager.dispose();
+  bench.manager.dispose();
+  release(wire());
+  await reading;
+  bench.wake();
+  bench.news(9);
+  await bench.pass(HOUR);
+  expect(bench.manager.payload).toBeNull();
+  expect(bench.manager.isDisposed).toBe(true);
+  expect(bench.backend.asked).toHaveLength(1);
+  expect([bench.changes, bench.listening, bench.timers.pending]).toEqual([0, 0, 0]);
+});

@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import { makeClaim, type Claim } from '../src/once';
+import { Reminders } from '../src/reminders';
+import { HOUR, MINUTE, NOW } from './countdown/fakes';
+import { Bench, settle, wire } from './fakes';
+
+/** Locks as a browser has them: one holder for each name. */
+class Locks {
+  readonly #held = new Set<string>();
+
+  async request(name: string, _: unknown, callback: (lock: object | null) => unknown) {
+    if (this.#held.has(name)) {
+      return callback(null);
+    }
+    this.#held.add(name);
+    try {
+      return await callback({});
+    } finally {
+      this.#held.delete(name);
+    }
+  }
+}
+
+class Memory implements Storage {
+  readonly #items = new Map<string, string>();
+  get length() {
+    return this.#items.size;
+  }
+  key(at: number) {
+    return [...this.#items.keys()][at] ?? null;
+  }
+  getItem(name: string) {
+    return this.#items.get(name) ?? null;
+  }
+  setItem(name: string, value: string) {
+    this.#items.set(name, value);
+  }
+  removeItem(name: string) {
+    this.#items.delete(name);
+  }
+  clear() {
+    this.#items.clear();
+  }
+}
+
+function claims(storage = new Memory(), locks = new Locks()): Claim {
+  const bench = new Bench();
+  return makeClaim({
+    storage,
+    locks: locks as unknown as LockManager,
+    setTimeout: (callback, ms) => bench.timers.setTimeout(callback, ms),
+  });
+}
+
+class Tab {
+  readonly bench = new Bench();
+  readonly shown: number[] = [];
+  visible = true;
+  open = 0;
+  readonly reminders: Reminders;
+
+  constructor(claim: Claim = claims()) {
+    this.reminders = new Reminders({
+      manager: this.bench.manager,
+      timers: this.bench.timers,
+      wakeups: [[this.bench.page, 'wake']],
+      visible: () => this.visible,
+      claim,
+      show: ({ remainingS }) => {
+        this.shown.push(remainingS);
+        this.open++;
+        return () => this.open--;
+      },
+    });
+  }
+}
+
+describe('a reminder', () => {
+  it('comes once at each level, and takes the place of the one before', async () => {
+    const tab = new Tab();
+    await tab.bench.read(wire(HOUR));
+    for (let minute = 0; minute < 60; minute++) {
+      await tab.bench.pass(MINUTE);
+    }
+    expect(tab.shown).toEqual([1800, 600, 120]);
+    expect(tab.open).toBe(0);
+  });
+
+  it('comes at once, and only the nearest, when the page is opened late', async () => {
+    const tab = new Tab();
+    await tab.bench.read(wire(9 * MINUTE));
+    await settle();
+    expect(tab.shown).toEqual([540]);
+    await tab.bench.read(wire(9 * MINUTE));
+    await settle();
+    expect(tab.shown).toEqual([540]);
+  });
+
+  it('goes away when the stop moves, and comes again for the new one', async () => {
+    const tab = new Tab();
+    await tab.bench.read(wire(10 * MINUTE));
+    await settle();
+    await tab.bench.read(wire(2 * HOUR));
+    expect(tab.open).toBe(0);
+    await tab.bench.pass(90 * MINUTE);
+    expect(tab.shown).toEqual([600, 1800]);
+  });
+
+  it.each([
+    ['reminders are off', { reminders: { muted: true } }, {}],
+    ['auto-stop is off', {}, { enabled: false }],
+    ['nobody knows when it stops', {}, { stops_at_ms: null }],
+  ])('does not come when %s', async (_, more, state) => {
+    const tab = new Tab();
+    await tab.bench.read(wire(MINUTE, more, state));
+    await settle();
+    expect(tab.shown).toEqual([]);
+  });
+
+  it('comes at the levels that are set', async () => {
+    const tab = new Tab();
+    tab.bench.manager.preferences = { ...tab.bench.manager.preferences, remindMinutes: [5] };
+    await tab.bench.read(wire(10 * MINUTE));
+    await tab.bench.pass(5 * MINUTE);
+    expect(tab.shown).toEqual([300]);
+  });
+
+  it('is shown by one of two tabs', async () => {
+    const claim = claims();
+    const tabs = [new Tab(claim), new Tab(claim)];
+    await Promise.all(tabs.map((tab) => tab.bench.read(wire(10 * MINUTE))));
+    await settle();
+    expect(tabs.flatMap((tab) => tab.shown)).toEqual([600]);
+  });
+
+  it('is shown by the tab that somebody sees', async () => {
+    const claim = claims();
+    const [hidden, seen] = [new Tab(claim), new Tab(claim)];
+    hidden.visible = false;
+    await hidden.bench.read(wire(10 * MINUTE));
+    await seen.bench.read(wire(10 * MINUTE));
+    await settle();
+    await hidden.bench.pass(5_000);
+    expect([hidden.shown, seen.shown]).toEqual([[], [600]]);
+  });
+
+  it('is shown by a tab that nobody sees when there is no other', async () => {
+    const tab = new Tab();
+    tab.visible = false;
+    await tab.bench.read(wire(10 * MINUTE));
+    await tab.bench.pass(2_000);
+    expect(tab.shown).toEqual([598]);
+  });
+
+  it('is not shown by a tab that is gone', async () => {
+    const tab = new Tab();
+    await tab.bench.read(wire(HOUR));
+    tab.reminders.dispose();
+    tab.reminders.dispose();
+    await tab.bench.pass(HOUR);
+    tab.bench.wake();
+    expect(tab.shown).toEqual([]);
+    expect(tab.bench.timers.pending).toBe(0);
+  });
+});
+
+describe('a claim', () => {
+  it('is given once, also after a reload', async () => {
+    const storage = new Memory();
+    expect(await claims(storage)('a', NOW)).toBe(true);
+    expect(await claims(storage)('a', NOW)).toBe(false);
+    expect(await claims(storage)('b', NOW)).toBe(true);
+  });
+
+  it('is not given to a second while the first writes it down', async () => {
+    const locks = new Locks();
+    const [one, other] = [claims(new Memory(), locks), claims(new Memory(), locks)];
+    expect(await Promise.all([one('a', NOW), other('a', NOW)])).toEqual([true, false]);
+  });
+
+  it('does without locks where there are none', async () => {
+    const claim = makeClaim({ storage: new Memory(), locks: undefined, setTimeout: () => 0 });
+    expect([await claim('a', NOW), await claim('a', NOW)]).toEqual([true, false]);
+  });
+
+  it('of long ago is forgotten', async () => {
+    const storage = new Memory();
+    storage.setItem('other', '1');
+    await claims(storage)('a', NOW - 48 * HOUR);
+    await claims(storage)('a', NOW);
+    expect(storage.length).toBe(2);
+  });
+});

@@ -1,0 +1,90 @@
+"""What is told to open pages, through Jupyter's event socket."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Callable
+
+from modelarts_magics.server.extension import EVENT
+
+if TYPE_CHECKING:
+    from conftest import Ask
+
+    from modelarts_magics.emulator.local import LocalEmulator
+    from modelarts_magics.session import Session
+
+PATH = ("api", "events", "subscribe")
+
+
+async def next_event(socket: Any) -> dict[str, Any]:
+    """Return the next event of ours."""
+    while True:
+        event = json.loads(await socket.read_message())
+        if event["schema_id"] == EVENT:
+            return event
+
+
+async def test_a_change_by_a_magic_reaches_every_open_page(
+    jp_ws_fetch: Callable[..., Any], ask: Ask, kernel: Session, emulator: LocalEmulator
+) -> None:
+    """As a hint with a growing number; the page then reads what holds."""
+    known = (await ask("instance")).body
+    pages = [await jp_ws_fetch(*PATH) for _ in range(3)]
+    emulator.set_instance(status="STOPPED")
+    kernel.describe("by a magic")
+    for page in pages:
+        event = await next_event(page)
+        assert {"boot", "seq", "kind"} <= set(event)
+        assert (event["boot"], event["kind"]) == (known["boot"], "instance")
+        assert event["seq"] == known["seq"] + 1
+        assert "by a magic" not in repr(event)
+    now = (await ask("instance")).body
+    assert now["instance"]["description"] == "by a magic"
+    assert now["seq"] == known["seq"] + 1
+    for page in pages:
+        page.close()
+
+
+async def test_a_change_by_one_page_reaches_the_others(
+    jp_ws_fetch: Callable[..., Any], ask: Ask, kernel: Session
+) -> None:
+    """And a kernel, through the store."""
+    known = (await ask("instance")).body
+    page = await jp_ws_fetch(*PATH)
+    got = await ask("extend", "POST", {"seconds": 3600})
+    event = await next_event(page)
+    assert event["seq"] == known["seq"] + 1
+    seen = kernel.last_known()
+    assert seen is not None
+    assert seen.auto_stop.stops_at is not None
+    assert round(seen.auto_stop.stops_at.timestamp() * 1000) == got.body["state"]["stops_at_ms"]
+    page.close()
+
+
+async def test_the_store_is_watched_while_a_page_listens(
+    jp_ws_fetch: Callable[..., Any], ask: Ask, jp_serverapp: Any
+) -> None:
+    """And no longer once the last has gone."""
+    extension = jp_serverapp.extension_manager.extension_points["modelarts_magics"].app
+    await ask("instance")
+    assert not extension._listening()
+    page = await jp_ws_fetch(*PATH)
+    await ask("instance")
+    assert extension._listening()
+    page.close()
+    while extension._listening():
+        await ask("capabilities")
+
+
+async def test_muting_and_saving_are_told_too(
+    jp_ws_fetch: Callable[..., Any], ask: Ask, kernel: Session
+) -> None:
+    """Each by its kind."""
+    known = (await ask("instance")).body
+    page = await jp_ws_fetch(*PATH)
+    await ask("saved", "POST", {"stops_at_ms": known["state"]["stops_at_ms"]})
+    assert (await next_event(page))["kind"] == "last-run"
+    await ask("remind", "POST", {"muted": True})
+    expected = "instance" if kernel.capabilities.prompt else "reminders"
+    assert (await next_event(page))["kind"] == expected
+    page.close()

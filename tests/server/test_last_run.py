@@ -1,0 +1,138 @@
+"""What the first page after a stop is told of the run before."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from modelarts_magics.server.kept import MOVED_MS, NAME, TO_THE_END_MS, Kept, place
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Ask
+
+    from modelarts_magics.emulator.local import LocalEmulator
+
+END_MS = 1_800_000_000_000
+LATER_MS = END_MS + 3_600_000
+WHO = "5c5efd15-18b3-4b14-959d-f11e5aff4244"
+NOT_SAVED = [{"path": "b.py", "why": "changed on disk"}]
+
+
+def run_that_ended(path: Path, *, before_ms: int = 60_000, **more: Any) -> Kept:
+    """Return what a later server finds of a run that was last seen so long before its end."""
+    said = {"saved": ["a.ipynb"], "not_saved": NOT_SAVED, **more}
+    Kept(path).add(WHO, stops_at_ms=END_MS, duration_s=3600, seen_ms=END_MS - before_ms, **said)
+    return Kept(path)
+
+
+def test_a_server_that_starts_after_the_stop_tells_of_it(tmp_path: Path) -> None:
+    """When and why the run ended, what was saved and what was not."""
+    assert run_that_ended(tmp_path / NAME).last_run(WHO, started_ms=LATER_MS) == {
+        "ended_at_ms": END_MS,
+        "reason": "auto-stop",
+        "duration_s": 3600,
+        "saved": ["a.ipynb"],
+        "not_saved": NOT_SAVED,
+    }
+
+
+def test_a_server_of_the_same_run_does_not(tmp_path: Path) -> None:
+    """It was started again before the stop."""
+    kept = run_that_ended(tmp_path / NAME)
+    assert kept.last_run(WHO, started_ms=END_MS - 1) is None
+    assert kept.last_run("another", started_ms=LATER_MS) is None
+
+
+def test_a_run_that_vanished_long_before_its_end_is_not_blamed_on_auto_stop(tmp_path: Path) -> None:
+    """Somebody may have stopped it by hand."""
+    seen = TO_THE_END_MS + 1
+    told = run_that_ended(tmp_path / NAME, before_ms=seen).last_run(WHO, started_ms=LATER_MS)
+    assert told is not None
+    assert (told["reason"], told["ended_at_ms"]) == ("unknown", END_MS - seen)
+
+
+def test_what_several_tabs_saved_is_put_together(tmp_path: Path) -> None:
+    """A document that one of them could save counts as saved."""
+    kept = run_that_ended(tmp_path / NAME)
+    kept.add(WHO, stops_at_ms=END_MS, duration_s=3600, seen_ms=END_MS, saved=["b.py"], not_saved=[])
+    told = kept.last_run(WHO, started_ms=LATER_MS)
+    assert told is not None
+    assert (told["saved"], told["not_saved"]) == (["a.ipynb", "b.py"], [])
+
+
+def test_a_run_that_went_on_is_forgotten(tmp_path: Path) -> None:
+    """It was extended after all was saved."""
+    kept = run_that_ended(tmp_path / NAME)
+    kept.outlived(WHO, stops_at_ms=END_MS + MOVED_MS)
+    assert kept.last_run(WHO, started_ms=LATER_MS) is not None
+    kept.outlived(WHO, stops_at_ms=END_MS + MOVED_MS + 1)
+    assert kept.last_run(WHO, started_ms=LATER_MS) is None
+
+
+def test_another_run_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    """Its lists begin anew."""
+    kept = run_that_ended(tmp_path / NAME)
+    kept.note(WHO, stops_at_ms=LATER_MS, duration_s=7200, seen_ms=LATER_MS)
+    assert kept.this_run(WHO, stops_at_ms=LATER_MS) == {
+        "stops_at_ms": LATER_MS,
+        "saved": [],
+        "not_saved": [],
+    }
+
+
+def test_it_lies_where_it_survives(tmp_path: Path) -> None:
+    """In ~/work if there is one."""
+    environ = {"HOME": str(tmp_path)}
+    assert place(environ, str(tmp_path / "state")) == tmp_path / "state" / NAME
+    (tmp_path / "work").mkdir()
+    assert place(environ, str(tmp_path / "state")) == tmp_path / "work" / NAME
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["", "[]", "{", '{"version": 2}', json.dumps({"version": 1, "instances": {WHO: {"run": 5}}})],
+)
+def test_a_file_that_makes_no_sense_is_no_obstacle(written: str, tmp_path: Path) -> None:
+    """It is as if there were none."""
+    (tmp_path / NAME).write_text(written)
+    kept = Kept(tmp_path / NAME)
+    assert kept.last_run(WHO, started_ms=LATER_MS) is None
+    kept.mute(WHO, muted=True)
+    assert Kept(tmp_path / NAME).muted(WHO)
+
+
+def test_a_folder_that_cannot_be_written_costs_only_the_memory(tmp_path: Path) -> None:
+    """Until the server ends everything works."""
+    (tmp_path / "file").write_text("")
+    kept = Kept(tmp_path / "file" / NAME)
+    kept.mute(WHO, muted=True)
+    assert kept.muted(WHO)
+
+
+async def test_the_first_page_after_a_stop_is_told(ask: Ask) -> None:
+    """Until it says that it was read."""
+    now_ms = (await ask("instance")).body["server_now_ms"]
+    ended_ms = now_ms - 3_600_000
+    body = {"stops_at_ms": ended_ms, "saved": ["a.ipynb"], "not_saved": NOT_SAVED}
+    kept = await ask("saved", "POST", body)
+    assert kept.status == 200
+    told = (await ask("instance")).body["last_run"]
+    assert told["saved"] == ["a.ipynb"]
+    assert told["not_saved"] == NOT_SAVED
+    assert (await ask("saved")).body["last_run"] == told
+    assert (await ask("saved", "DELETE")).body["last_run"] is None
+    assert (await ask("instance")).body["last_run"] is None
+
+
+async def test_a_run_near_its_end_is_kept_without_any_page(
+    ask: Ask, emulator: LocalEmulator
+) -> None:
+    """So that the next server can tell, also where there was nothing to save."""
+    emulator.set_instance(minutes_left=2)
+    seen = (await ask("instance", params={"refresh": "1"})).body
+    this = (await ask("saved")).body["this_run"]
+    assert this == {"stops_at_ms": seen["state"]["stops_at_ms"], "saved": [], "not_saved": []}

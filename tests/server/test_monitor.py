@@ -1,0 +1,378 @@
+"""How often the cloud is asked, and when the pages are told; in time that the tests move."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+
+from modelarts_magics.clock import Clock
+from modelarts_magics.config import Settings
+from modelarts_magics.connection import open_session
+from modelarts_magics.emulator.clock import ManualClock
+from modelarts_magics.server.door import Place
+from modelarts_magics.server.monitor import LOOK_S, RECHECK_S, Monitor
+from modelarts_magics.server.threads import Hands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from modelarts_magics.emulator.local import LocalEmulator
+    from modelarts_magics.session import Session
+
+MINUTE = 60
+
+
+class Time:
+    """The present, for the emulator and for everybody who waits for a moment to come.
+
+    Attributes:
+        cloud: The emulator's clock.
+        clock: The same time for who does not wait.
+        hands: What a monitor waits and works with: this time, no thread, no chance.
+    """
+
+    def __init__(self) -> None:
+        self.cloud = ManualClock(datetime.now(timezone.utc))
+        self.clock = Clock(now=self.cloud.now, sleep=lambda _seconds: None)
+        self.hands = Hands(sleep=self._sleep, run=self._run, jitter=lambda: 0.0)
+        self._passed = 0.0
+        self._waiting: list[tuple[float, asyncio.Future[None]]] = []
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass, and everybody do what was due, in order."""
+        end = self._passed + seconds
+        await settle()
+        while True:
+            due = min((when for when, one in self._waiting if not one.done()), default=end + 1)
+            self._move(min(due, end))
+            if due > end:
+                return
+            for when, one in self._waiting:
+                if when <= due and not one.done():
+                    one.set_result(None)
+            await settle()
+
+    def _move(self, to: float) -> None:
+        self.cloud.advance(timedelta(seconds=to - self._passed))
+        self._passed = to
+
+    async def _sleep(self, seconds: float) -> None:
+        entry = (self._passed + seconds, asyncio.get_running_loop().create_future())
+        self._waiting.append(entry)
+        try:
+            await entry[1]
+        finally:
+            self._waiting.remove(entry)
+
+    async def _run(self, call: Callable[[], Any]) -> Any:
+        return call()
+
+
+async def settle() -> None:
+    """Let everything run that can run without time passing."""
+    for _ in range(30):
+        await asyncio.sleep(0)
+
+
+class Watched:
+    """A monitor, and what it does.
+
+    Attributes:
+        told: The kinds of change that were announced.
+        listening: Whether a page wants to be told.
+    """
+
+    def __init__(self, emulator: LocalEmulator, environ: dict[str, str], time: Time) -> None:
+        self.told: list[str] = []
+        self.listening = True
+        self.environ = environ
+        self.time = time
+        self._emulator = emulator
+        self.monitor = Monitor(
+            Place({}, environ, time.clock),
+            announce=self.told.append,
+            listening=lambda: self.listening,
+            hands=time.hands,
+        )
+
+    async def requests_in(self, seconds: float) -> int:
+        """Return how often the instance is asked for while so much time passes."""
+        self._emulator.clear_requests()
+        await self.time.advance(seconds)
+        wanted = f"/{self._emulator.instance_id}"
+        return sum(one["path"].endswith(wanted) for one in self._emulator.requests)
+
+
+@pytest.fixture
+def time() -> Time:
+    """Return the present, which only the test moves."""
+    return Time()
+
+
+@pytest.fixture
+def emulator(make_emulator: Callable[..., LocalEmulator], time: Time) -> LocalEmulator:
+    """Return an emulator in that present, with 40 minutes left."""
+    return make_emulator(clock=time.cloud)
+
+
+@pytest.fixture
+def environ(emulator: LocalEmulator, tmp_path: Path) -> dict[str, str]:
+    """Return what a server finds in its environment."""
+    return {**emulator.environment(), "MODELARTS_STATE_DIR": str(tmp_path), "HOME": str(tmp_path)}
+
+
+@pytest.fixture
+def watched(
+    emulator: LocalEmulator, environ: dict[str, str], time: Time, jp_asyncio_loop: Any
+) -> Iterator[Watched]:
+    """Return a monitor that has not begun."""
+    made = Watched(emulator, environ, time)
+    yield made
+    jp_asyncio_loop.run_until_complete(made.monitor.stop())
+
+
+@pytest.fixture
+def kernel(
+    emulator: LocalEmulator, environ: dict[str, str], time: Time, tmp_path: Path
+) -> Iterator[Callable[[], Session]]:
+    """Return what opens a session as another process has it: it shares nothing but the store.
+
+    News of one process go by the store's path, so another path to the same folder keeps them apart.
+    """
+    opened: list[Session] = []
+    (tmp_path / "by another path").symlink_to(tmp_path)
+
+    def open_one() -> Session:
+        path = {"MODELARTS_STATE_DIR": str(tmp_path / "by another path")}
+        variables = {**environ, **emulator.environment(), **path}
+        settings = Settings.gather(environ=variables)
+        opened.append(open_session(settings, environ=variables, clock=time.clock))
+        return opened[-1]
+
+    yield open_one
+    for each in opened:
+        each.close()
+
+
+async def test_it_asks_every_five_minutes_and_every_minute_near_the_end(watched: Watched) -> None:
+    """Of a run with 40 minutes left."""
+    watched.monitor.start()
+    assert await watched.requests_in(0) == 1
+    assert await watched.requests_in(29 * MINUTE) == 5
+    assert await watched.requests_in(2 * MINUTE) in (1, 2)
+    assert await watched.requests_in(5 * MINUTE) == 5
+
+
+async def test_pages_do_not_make_it_ask(watched: Watched) -> None:
+    """Ten that read all the time cost what one costs."""
+    watched.monitor.start()
+    await watched.requests_in(0)
+    for _ in range(10):
+        views = await asyncio.gather(*(watched.monitor.look() for _ in range(10)))
+        assert all(view.instance for view in views)
+    assert await watched.requests_in(25 * MINUTE) == 5
+
+
+async def test_who_asks_at_the_same_time_shares_the_answer(watched: Watched) -> None:
+    """Ten that retry at once make one request."""
+    watched.monitor.start()
+    await watched.requests_in(0)
+    watched._emulator.clear_requests()
+    await asyncio.gather(*(watched.monitor.ask() for _ in range(10)))
+    assert await watched.requests_in(0) == 0
+    assert watched.monitor.view.problem is None
+
+
+async def test_a_failing_cloud_is_asked_less_and_less(
+    watched: Watched, emulator: LocalEmulator
+) -> None:
+    """After ten minutes, then twenty, then every thirty; and again as usual once it answers."""
+    emulator.set_instance(minutes_left=1000)
+    watched.monitor.start()
+    await watched.requests_in(0)
+    emulator.stop()
+    await watched.time.advance(5 * MINUTE)
+    assert watched.monitor.view.problem is not None
+    assert watched.monitor.view.read_only is False
+    assert watched.told == ["instance", "problem"]
+    emulator.start()
+    emulator.fault("503", methods=("GET",))
+    assert await watched.requests_in(9 * MINUTE) == 0
+    assert await watched.requests_in(2 * MINUTE) > 0
+    assert await watched.requests_in(18 * MINUTE) == 0
+    assert await watched.requests_in(3 * MINUTE) > 0
+    emulator.clear_faults()
+    assert await watched.requests_in(31 * MINUTE) == 1
+    assert watched.monitor.view.problem is None
+    assert await watched.requests_in(10 * MINUTE) == 2
+
+
+@pytest.mark.parametrize("fault", ["401", "403"])
+async def test_what_asking_does_not_mend_is_not_asked_again(
+    fault: str, watched: Watched, emulator: LocalEmulator, environ: dict[str, str]
+) -> None:
+    """Until credentials change, or a person retries."""
+    emulator.set_instance(minutes_left=1000)
+    watched.monitor.start()
+    await watched.requests_in(0)
+    emulator.fault(fault, methods=("GET",))
+    await watched.time.advance(6 * MINUTE)
+    assert watched.monitor.view.read_only
+    assert await watched.requests_in(3600) == 0
+    emulator.clear_faults()
+    assert await watched.requests_in(3600) == 0
+    environ["MODELARTS_TOTAL_TIMEOUT"] = "29"
+    assert await watched.requests_in(RECHECK_S + 1) == 1
+    assert not watched.monitor.view.read_only
+
+
+async def test_a_retry_asks_also_where_it_was_given_up(
+    watched: Watched, emulator: LocalEmulator
+) -> None:
+    """And goes on as usual when that succeeds."""
+    emulator.fault("403", methods=("GET",))
+    watched.monitor.start()
+    await watched.time.advance(MINUTE)
+    assert watched.monitor.view.read_only
+    emulator.clear_faults()
+    view = await watched.monitor.ask()
+    assert view.problem is None
+    assert view.instance is not None
+
+
+async def test_a_change_elsewhere_is_seen_within_two_seconds(
+    watched: Watched, kernel: Callable[[], Session], emulator: LocalEmulator
+) -> None:
+    """Through the store, without a request of its own."""
+    watched.monitor.start()
+    await watched.time.advance(1)
+    emulator.set_instance(status="STOPPED")
+    kernel().describe("by a magic")
+    emulator.clear_requests()
+    await watched.time.advance(2)
+    assert watched.monitor.view.instance is not None
+    assert watched.monitor.view.instance.description == "by a magic"
+    assert watched.told == ["instance", "instance"]
+    assert LOOK_S < 2
+
+
+async def test_nobody_listening_means_nobody_looking(
+    watched: Watched, kernel: Callable[[], Session], emulator: LocalEmulator
+) -> None:
+    """The store is left alone until a page reads, which then sees it."""
+    watched.listening = False
+    watched.monitor.start()
+    await watched.time.advance(1)
+    emulator.set_instance(status="STOPPED")
+    kernel().describe("by a magic")
+    await watched.time.advance(10)
+    assert watched.told == ["instance"]
+    await watched.monitor.look()
+    await settle()
+    assert watched.told == ["instance", "instance"]
+
+
+async def test_a_change_of_the_run_is_told_once(watched: Watched, emulator: LocalEmulator) -> None:
+    """And what stays the same is not."""
+    watched.monitor.start()
+    await watched.time.advance(6 * MINUTE)
+    assert watched.told == ["instance"]
+    emulator.set_instance(minutes_left=20)
+    await watched.time.advance(6 * MINUTE)
+    assert watched.told == ["instance", "instance"]
+
+
+class TestWithoutCredentials:
+    """A server that has none, beside a kernel that has."""
+
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        """Return an environment without a token."""
+        return {k: v for k, v in environ.items() if k != "MODELARTS_AUTH_TOKEN"}
+
+    async def test_it_shows_what_others_know_read_only(
+        self, watched: Watched, kernel: Callable[[], Session], emulator: LocalEmulator
+    ) -> None:
+        """And says what to do; the cloud is not asked."""
+        kernel().refresh()
+        watched.monitor.start()
+        assert await watched.requests_in(3600) == 0
+        view = await watched.monitor.look()
+        assert view.instance is not None
+        assert view.instance.id == emulator.instance_id
+        assert view.read_only
+        assert view.problem is not None
+        assert view.problem.code == "server.no_credentials"
+
+    async def test_it_follows_what_others_learn(
+        self, watched: Watched, kernel: Callable[[], Session], emulator: LocalEmulator
+    ) -> None:
+        """Also when they begin after it."""
+        watched.monitor.start()
+        await watched.time.advance(5)
+        assert watched.monitor.view.instance is None
+        other = kernel()
+        other.refresh()
+        await watched.time.advance(2)
+        assert watched.monitor.view.instance is not None
+        emulator.set_instance(status="STOPPED")
+        other.describe("by a magic")
+        await watched.time.advance(2)
+        assert watched.monitor.view.instance.description == "by a magic"
+
+    async def test_it_begins_once_there_are_some(
+        self, watched: Watched, emulator: LocalEmulator, environ: dict[str, str]
+    ) -> None:
+        """As when `login --save` has written the file."""
+        watched.monitor.start()
+        await watched.time.advance(5)
+        folder = f"{environ['HOME']}/.huaweicloud"
+        os.makedirs(folder)  # noqa: PTH103 - a name as text is at hand
+        with open(f"{folder}/credentials", "w") as handle:  # noqa: ASYNC230, PTH123 - likewise
+            handle.write(f"[basic]\nak = {emulator.ak}\nsk = {emulator.sk}\n")
+        await watched.time.advance(RECHECK_S + 1)
+        assert watched.monitor.view.problem is None
+        assert watched.monitor.view.instance is not None
+
+
+class TestWithoutSettings:
+    """A server that knows nothing at all, beside a kernel that does."""
+
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> dict[str, str]:
+        """Return an environment in which there is only the state folder."""
+        return {k: environ[k] for k in ("MODELARTS_STATE_DIR", "HOME")}
+
+    async def test_it_shows_the_instance_that_was_confirmed_last(
+        self, watched: Watched, kernel: Callable[[], Session], emulator: LocalEmulator
+    ) -> None:
+        """Read-only, with what is missing; and follows it."""
+        other = kernel()
+        other.refresh()
+        watched.monitor.start()
+        assert await watched.requests_in(MINUTE) == 0
+        view = await watched.monitor.look()
+        assert view.instance is not None
+        assert view.read_only
+        assert view.problem is not None
+        assert view.problem.code.startswith("config.missing_")
+        emulator.set_instance(status="STOPPED")
+        other.describe("by a magic")
+        await watched.time.advance(2)
+        assert watched.monitor.view.instance is not None
+        assert watched.monitor.view.instance.description == "by a magic"
+
+    async def test_it_does_not_show_another_than_is_set(
+        self, watched: Watched, kernel: Callable[[], Session], environ: dict[str, str]
+    ) -> None:
+        """Only the instance whose id is set is this one."""
+        environ["MODELARTS_INSTANCE_ID"] = "another"
+        kernel().refresh()
+        watched.monitor.start()
+        await watched.time.advance(5)
+        assert (await watched.monitor.look()).instance is None
