@@ -47,6 +47,8 @@ export default tseslint.config(
       'max-lines-per-function': 'off',
       'max-lines': 'off',
       'jupyter/no-untranslated-string': 'off',
+      // What a test makes ends with the test.
+      'jupyter/require-disposable-ownership': 'off',
     },
   },
   {

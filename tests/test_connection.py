@@ -12,7 +12,6 @@ import pytest
 from modelarts_magics import messages
 from modelarts_magics.config import Settings
 from modelarts_magics.connection import open_session
-from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -27,16 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session import Session
 
     Open = Callable[..., Session]
-
-
-@pytest.fixture
-def emulator() -> Iterator[LocalEmulator]:
-    """One edition is enough here."""
-    with LocalEmulator() as running:
-        yield running
 
 
 @pytest.fixture

@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import httpx
 import pytest
+from generations import GENERATIONS
 from IPython.core.ultratb import VerboseTB
 
 from modelarts_magics.config import Settings
 from modelarts_magics.connection import open_session
 from modelarts_magics.credentials import AccessKey, Token
 from modelarts_magics.emulator.faults import KINDS
-from modelarts_magics.emulator.local import LocalEmulator
+from modelarts_magics.emulator.notebooks_wire import JUPYTER_TOKEN
 from modelarts_magics.errors import ConfigurationError, ModelArtsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session import Session
 
 TOKEN = "MARKED-TOKEN-" + "t0k3n" * 800
@@ -42,8 +44,9 @@ ELSEWHERE = {
     "MODELARTS_ENDPOINT": "https://modelarts.invalid",
     "MODELARTS_PROJECT_ID": "p",
     "MODELARTS_INSTANCE_ID": "i",
-    "MODELARTS_API": "demanager",
 }
+every_api = pytest.mark.parametrize("api", sorted({each.api for each in GENERATIONS}))
+"""Where no emulator answers there are no editions."""
 ARGUMENTS = {"drip": "0.05", "delay": "0.5", "late-apply": "0.1", "oversized": str(2 << 20)}
 
 
@@ -131,30 +134,36 @@ def test_the_search_would_find_one() -> None:
     assert MARK in spoken(ModelArtsError("cloud.400.6309", words=SECRET_KEY))
 
 
-@pytest.mark.parametrize("auth", ["token", "temporary"])
+@pytest.mark.parametrize(
+    ("generation", "auth"),
+    [*zip(GENERATIONS, ("token", "temporary", "token")), (GENERATIONS[-1], "temporary")],
+    ids=str,
+)
 @pytest.mark.parametrize("name", KINDS)
-def test_no_fault_brings_one_out(
+def test_no_fault_brings_one_out(  # noqa: PLR0913 - two dimensions and four fixtures
     name: str,
     auth: str,
+    emulator: LocalEmulator,
     opened: Callable[..., Session],
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The credentials are those that the emulator takes, so each fault is really met."""
-    with LocalEmulator(edition="2021") as emulator:
-        secrets = (emulator.auth_token, emulator.temporary_sk, emulator.security_token)
-        session = opened(emulator.environment(auth=auth), total_timeout="0.2")
-        session.refresh()
-        emulator.fault(name, arg=ARGUMENTS.get(name), skip=1)
-        said = said_by(try_all(session))
-        session.close()
+    secrets = (emulator.auth_token, emulator.temporary_sk, emulator.security_token, JUPYTER_TOKEN)
+    opened(emulator.environment(auth=auth)).refresh()
+    session = opened(emulator.environment(auth=auth), total_timeout="0.2")
+    emulator.fault(name, arg=ARGUMENTS.get(name), skip=1)
+    said = said_by(try_all(session))
+    session.close()
     everything = said + logged(caplog) + stored(tmp_path)
     assert all(secret not in everything for secret in secrets)
 
 
+@every_api
 @pytest.mark.parametrize("auth", CREDENTIALS)
 @pytest.mark.parametrize("number", [200, 302, 400, 401, 403, 404, 409, 418, 429, 500, 503])
-def test_an_echo_is_muffled(
+def test_an_echo_is_muffled(  # noqa: PLR0913 - three dimensions and three fixtures
+    api: str,
     number: int,
     auth: str,
     opened: Callable[..., Session],
@@ -176,7 +185,8 @@ def test_an_echo_is_muffled(
         headers = {"X-Request-Id": echo, "Location": "https://x.invalid/?" + echo}
         return httpx.Response(number, json=words, headers=headers)
 
-    session = opened({**ELSEWHERE, **CREDENTIALS[auth]}, http=httpx.MockTransport(answer))
+    environ = {**ELSEWHERE, **CREDENTIALS[auth], "MODELARTS_API": api}
+    session = opened(environ, http=httpx.MockTransport(answer))
     failed = try_all(session) + try_all(session) + try_all(session)
     assert len(failed) == 9
     signatures = [each.headers.get("Authorization", MARK)[-64:] for each in asked]
@@ -186,8 +196,9 @@ def test_an_echo_is_muffled(
         assert all(each not in everything for each in signatures)
 
 
+@every_api
 def test_the_clouds_own_secrets_are_dropped_at_the_door(
-    opened: Callable[..., Session], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    api: str, opened: Callable[..., Session], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The token of the instance's Jupyter: not in the instance, nor in the snapshot."""
     url = f"https://host/hub/user/x?token={SECRET_KEY}"
@@ -197,9 +208,10 @@ def test_the_clouds_own_secrets_are_dropped_at_the_door(
         "token": TOKEN,
         "spec": {"annotations": {"url": url, "auth_token": TOKEN}, "auto_stop": {"enable": False}},
         "profile": {"labels": {"token": TOKEN}, "provision": {"annotations": {"password": TOKEN}}},
+        "lease": {"duration": 3600000, "token": TOKEN, "url": url},
         "later": [{"token": TOKEN}],
     }
-    environ = {**ELSEWHERE, **CREDENTIALS["token"]}
+    environ = {**ELSEWHERE, **CREDENTIALS["token"], "MODELARTS_API": api}
     http = httpx.MockTransport(lambda _: httpx.Response(200, json=raw))
     instance = opened(environ, http=http).refresh()
     assert MARK not in repr(instance) + repr(instance.raw) + repr(vars(instance))
@@ -207,6 +219,7 @@ def test_the_clouds_own_secrets_are_dropped_at_the_door(
     assert MARK not in repr(Token(TOKEN)) + repr(AccessKey("ACCESS", SECRET_KEY, SECURITY_TOKEN))
 
 
+@every_api
 @pytest.mark.parametrize(
     "environ",
     [
@@ -218,12 +231,15 @@ def test_the_clouds_own_secrets_are_dropped_at_the_door(
     ],
 )
 def test_a_credential_that_cannot_be_sent_is_not_shown(
-    environ: dict[str, str], opened: Callable[..., Session], caplog: pytest.LogCaptureFixture
+    api: str,
+    environ: dict[str, str],
+    opened: Callable[..., Session],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Neither in the message nor among the variables of the traceback."""
     http = httpx.MockTransport(lambda _: httpx.Response(200))
     with pytest.raises(ConfigurationError) as caught:
-        opened({**ELSEWHERE, **environ}, http=http).refresh()
+        opened({**ELSEWHERE, **environ, "MODELARTS_API": api}, http=http).refresh()
     error = caught.value.with_traceback(_inside(caught.value))
     assert MARK not in spoken(error) + verbose(error) + logged(caplog)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -91,7 +92,7 @@ class Environment:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command far from the source tree, with nothing of this process's environment."""
         own = {
-            "PATH": os.environ["PATH"],
+            "PATH": os.pathsep.join((str(self.python.parent), os.environ["PATH"])),
             "HOME": str(self.folder),
             "IPYTHONDIR": str(self.folder / "ipython"),
             "PYTHONUTF8": "1",
@@ -183,7 +184,9 @@ def test_the_wheel_has_the_package_and_nothing_else(built: Built) -> None:
     with zipfile.ZipFile(built.wheel) as archive:
         names = {PurePosixPath(name) for name in archive.namelist()}
     package = ROOT / "modelarts_magics"
-    ours = [*package.rglob("*.py"), package / "py.typed", *(ROOT / "notebooks").glob("*.ipynb")]
+    texts = [*package.rglob("*.py"), *(package / "server").rglob("*.yaml"), package / "py.typed"]
+    config = package / "server" / "jupyter_server_config.d" / "modelarts_magics.json"
+    ours = [*texts, config, *(ROOT / "notebooks").glob("*.ipynb")]
     expected = {PurePosixPath(path.relative_to(ROOT).as_posix()) for path in ours}
     expected |= set(map(PurePosixPath, BUILT))
     expected = {
@@ -191,8 +194,20 @@ def test_the_wheel_has_the_package_and_nothing_else(built: Built) -> None:
     }
     packaged = {name for name in names if name.parts[0] == "modelarts_magics"}
     assert packaged == expected
-    about = {str(PurePosixPath(*name.parts[1:])) for name in names - packaged}
+    about = {str(PurePosixPath(*name.parts[1:])) for name in names if ".dist-info" in name.parts[0]}
     assert about == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
+
+
+def test_the_wheel_has_the_front_end_and_the_server_config(built: Built) -> None:
+    """Where Jupyter looks: the labextension with its schema and origin, and what switches the server half on."""
+    with zipfile.ZipFile(built.wheel) as archive:
+        names = {PurePosixPath(name) for name in archive.namelist()}
+    data = {str(PurePosixPath(*name.parts[2:])) for name in names if ".data" in name.parts[0]}
+    lab = "share/jupyter/labextensions/modelarts-magics-lab"
+    assert {f"{lab}/package.json", f"{lab}/install.json"} <= data
+    assert any(name.startswith(f"{lab}/static/remoteEntry.") for name in data)
+    assert any(name.startswith(f"{lab}/schemas/") and name.endswith(".json") for name in data)
+    assert "etc/jupyter/jupyter_server_config.d/modelarts_magics.json" in data
 
 
 def test_the_source_archive_has_what_a_build_and_a_test_need(built: Built) -> None:
@@ -266,3 +281,17 @@ def test_the_kernel_half_works(
     assert "extend" in seen["completed"]
     assert seen["left"] is False
     shutil.rmtree(environment.folder)  # five of them are 200 MB
+
+
+def test_jupyter_lists_both_halves_as_fine(
+    built: Built, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """One install without Node, and JupyterLab and its server know the extension."""
+    folder = tmp_path_factory.mktemp("lab") / "venv"
+    place = Environment(
+        folder, python=sys.executable, wheel=f"modelarts-magics[lab] @ {built.wheel.as_uri()}"
+    )
+    lab = place.run(place.folder / "bin" / "jupyter", "labextension", "list")
+    assert re.search(r"modelarts-magics-lab v\S+ .*enabled.*OK", lab.stdout + lab.stderr)
+    server = place.run(place.folder / "bin" / "jupyter", "server", "extension", "list")
+    assert re.search(r"modelarts_magics \S+.*OK", server.stdout + server.stderr)

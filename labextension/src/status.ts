@@ -5,7 +5,7 @@ import { Widget } from '@lumino/widgets';
 import { Ticker, type Timers, type Wakeup } from './countdown/clock';
 import { make, setAttributes, setText } from './countdown/dom';
 import type { InstanceState } from './countdown/messages';
-import { isCounting, type Reading, URGENT_S } from './countdown/phase';
+import { isCounting, type Reading, SOON_S, URGENT_S } from './countdown/phase';
 import { label, moment, stamp, stopsIn, type Words, wordsFor } from './countdown/words';
 import { failureText, readNow } from './sentences';
 import type { IManager } from './tokens';
@@ -133,5 +133,6 @@ function nextLook(state: InstanceState, reading: Reading, nowMs: number): number
     return null;
   }
   const step = (reading.remainingS ?? 0) > URGENT_S ? 60_000 : 1_000;
-  return Math.min((leftMs % step) + 1, leftMs);
+  const phases = [SOON_S, URGENT_S].map((s) => leftMs - (s + 1) * 1_000 + 1);
+  return Math.min((leftMs % step) + 1, leftMs, ...phases.filter((ms) => ms > 0));
 }

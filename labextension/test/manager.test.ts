@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BackendError, type BackendRequest } from '../src/tokens';
+import { BackendError } from '../src/tokens';
 import { HOUR, MINUTE, NOW } from './countdown/fakes';
 import { Bench, FakeBackend, settle, wire } from './fakes';
 
@@ -256,7 +256,7 @@ it('asks the doctor', async () => {
 it('stops for good, twice if need be', async () => {
   const bench = new Bench();
   let release: (value: unknown) => void = () => undefined;
-  bench.backend.answer = (_: BackendRequest) => new Promise((resolve) => (release = resolve));
+  bench.backend.answer = () => new Promise((resolve) => (release = resolve));
   const reading = bench.manager.refresh();
   await settle();
   bench.manager.dispose();

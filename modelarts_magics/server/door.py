@@ -12,7 +12,6 @@ from modelarts_magics import settings_file
 from modelarts_magics.api.demanager import Demanager
 from modelarts_magics.api.notebooks import Notebooks
 from modelarts_magics.config import ENVIRONMENT, Settings
-from modelarts_magics.connection import open_session
 from modelarts_magics.credentials import FILE, KEYS, METADATA, TOKEN, Chain
 from modelarts_magics.errors import ModelArtsError, NoCredentialsError
 from modelarts_magics.memory import Memory
@@ -63,6 +62,8 @@ class Place:
         Raises:
             ModelArtsError: A setting is missing or wrong, or the cloud had to be asked and could not be.
         """
+        from modelarts_magics.connection import open_session  # noqa: PLC0415 - brings httpx, in a thread
+
         return open_session(self.settings(), environ=self.environ, clock=self.clock)
 
     def check_credentials(self) -> None:

@@ -187,7 +187,7 @@ class Monitor:
         if session is None:
             return None
         session.look_around()
-        instance = session.last_known()
+        instance = session.last_known() if self.view.instance is None else None
         return (session, instance) if instance else None
 
     async def _ask(self, *, anew: bool) -> None:

@@ -11,12 +11,18 @@ import contextlib
 import random
 import threading
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
 T = TypeVar("T")
+_Jobs = SimpleQueue["Callable[[], None]"]
+
+MOST_IDLE = 2
+"""How many threads wait for more work, which is cheaper than starting one for each look at the store."""
+_idle: list[_Jobs] = []
 
 
 async def in_thread(call: Callable[[], T]) -> T:
@@ -44,8 +50,25 @@ async def in_thread(call: Callable[[], T]) -> T:
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(settle, value, error)
 
-    threading.Thread(target=work, name="modelarts-server", daemon=True).start()
+    _begin(work)
     return await outcome
+
+
+def _begin(work: Callable[[], None]) -> None:
+    try:
+        jobs = _idle.pop()
+    except IndexError:
+        jobs = SimpleQueue()
+        threading.Thread(target=_serve, args=(jobs,), name="modelarts-server", daemon=True).start()
+    jobs.put(work)
+
+
+def _serve(jobs: _Jobs) -> None:
+    while True:
+        jobs.get()()
+        if len(_idle) >= MOST_IDLE:
+            return
+        _idle.append(jobs)
 
 
 def _anything() -> float:

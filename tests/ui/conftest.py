@@ -178,6 +178,7 @@ def tidy(notebook: OpenNotebook) -> OpenNotebook:
         notebook.interrupt()
         expect(running).to_have_count(0)
     assert notebook.execute(CLEAN) == "ok"
+    notebook.own_thread_for_widgets(on=True)
     page.evaluate("jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
     expect(page.locator(".ma-Countdown")).to_have_count(0)
     return notebook

@@ -48,6 +48,11 @@ EXECUTE = """async code => {
 INTERRUPT = """async () => {
   await jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt();
 }"""
+THREADS = """how => {
+  jupyterapp.serviceManager.kernels.commsOverSubshells = how;
+  jupyterapp.shell.currentWidget.sessionContext.session.kernel.commsOverSubshells = how;
+}"""
+"""What the setting "Kernel Comms over subshells" does, in both front ends and without a reload."""
 SHUT_DOWN = "async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown(); }"
 SAVE = "async () => { await jupyterapp.shell.currentWidget.context.save(); }"
 PROMPT = """index => jupyterapp.shell.currentWidget.content.widgets[index].promptNode?.textContent
@@ -151,6 +156,10 @@ class OpenNotebook:
     def execute(self, code: str) -> str:
         """Run code that is in no cell, and return how it ended."""
         return str(self.page.evaluate(EXECUTE, code))
+
+    def own_thread_for_widgets(self, *, on: bool) -> None:
+        """Let widgets be answered beside a running cell, or only after it as with ipykernel 6."""
+        self.page.evaluate(THREADS, "perCommTarget" if on else "disabled")
 
     def interrupt(self) -> None:
         """End what runs."""

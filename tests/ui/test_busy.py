@@ -1,7 +1,7 @@
-"""While a cell runs: a click is answered beside it where the front end can, and says so where it must wait.
+"""While a cell runs, a click may have to wait for it; it says so, and what to do now.
 
-JupyterLab gives widgets a thread of their own in ipykernel 7 ("comms over subshells"); Notebook 7 does not,
-and no front end does with ipykernel 6.
+With ipykernel 7 a front end may have widgets answered in a thread of their own ("comms over subshells");
+these tests are about all others.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ ONE_THREAD = {"commsOverSubshells": "disabled"}
 @pytest.fixture
 def waiting(desk: OpenNotebook, cloud: Cloud) -> Iterator[OpenNotebook]:
     """A notebook with a running cell and a click that waits for it; nothing waits after the test."""
+    desk.own_thread_for_widgets(on=False)
     desk.run(1)
     cloud.agrees(desk.countdown)
     desk.begin(2)
@@ -40,17 +41,6 @@ def waiting(desk: OpenNotebook, cloud: Cloud) -> Iterator[OpenNotebook]:
     expect(desk.countdown.part("waiting")).to_be_hidden()
 
 
-@pytest.mark.only(Front.LAB)
-def test_a_click_beside_a_running_cell_is_done_at_once(desk: OpenNotebook, cloud: Cloud) -> None:
-    """JupyterLab with ipykernel 7."""
-    desk.run(1).begin(2)
-    desk.countdown.button("plus").click()
-    expect(desk.countdown.part("note")).to_contain_text("Now stops at")
-    cloud.agrees(desk.countdown)
-    assert len(cloud.writes) == 1
-
-
-@pytest.mark.only(Front.NOTEBOOK)
 def test_a_waiting_click_says_what_to_do_now(
     waiting: OpenNotebook, cloud: Cloud, shoot: Callable[[Locator, str], None]
 ) -> None:
@@ -111,8 +101,9 @@ def test_a_reload_beside_a_running_cell_comes_right(
 ) -> None:
     """With one thread for all: a dated line at once, and the countdown when the kernel has time."""
     place.set(KERNELS, ONE_THREAD)
-    notebook = open_notebook("countdown.ipynb").ready().run(0, 1)
-    notebook.save()
+    notebook = open_notebook("countdown.ipynb").ready()
+    notebook.own_thread_for_widgets(on=False)
+    notebook.run(0, 1).save()
     notebook.begin(2)
     notebook.countdown.button("plus").click()
     expect(notebook.countdown.part("waiting")).to_be_visible()

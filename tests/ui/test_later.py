@@ -58,7 +58,7 @@ def test_a_saved_countdown_says_as_of_when(
     cloud.agrees(notebook.countdown)
     notebook.save()
     notebook.shut_down()
-    notebook.page.goto("about:blank")
+    notebook.page.close()
     text = place.work.joinpath(notebook.name).read_text("utf-8")
     assert json.loads(text)["metadata"]["widgets"]
     assert cloud.emulator.auth_token not in text

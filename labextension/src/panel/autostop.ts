@@ -186,11 +186,15 @@ export class AutoStopSection implements Section {
   #renderSwitches(able: Capabilities | null): void {
     const readOnly = this.#payload?.readOnly !== false;
     this.#enabled.checked = this.#payload?.snapshot?.state.enabled === true;
-    const stuck = this.#enabled.checked && able?.off === false;
-    this.#enabled.disabled = readOnly || this.#busy || stuck;
+    this.#enabled.disabled = readOnly || this.#busy || this.#stuck(able);
     this.#remind.checked = this.#payload?.muted === false;
     this.#remind.disabled = readOnly;
     this.#duration.disabled = readOnly;
+  }
+
+  /** On, and the API has no way to turn it off. */
+  #stuck(able: Capabilities | null): boolean {
+    return this.#enabled.checked && able?.off === false;
   }
 
   #renderConflict(): void {

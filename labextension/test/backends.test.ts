@@ -1,0 +1,206 @@
+import { ServerConnection, type ServiceManager } from '@jupyterlab/services';
+import { afterEach, describe, expect, it } from 'vitest';
+import { HelperBackend } from '../src/helper';
+import { LaterBackend } from '../src/later';
+import { RoutesBackend } from '../src/restapi';
+import { FakeBackend, settle } from './fakes';
+
+function routes(reply: () => Response | Promise<Response>) {
+  const requests: Request[] = [];
+  const settings = ServerConnection.makeSettings({
+    baseUrl: 'http://server/user/a/',
+    token: '',
+    fetch: (input) => {
+      requests.push(input as Request);
+      return Promise.resolve(reply());
+    },
+  });
+  return { backend: new RoutesBackend(settings), requests };
+}
+
+const json = (body: unknown, status = 200) => new Response(JSON.stringify(body), { status });
+
+describe('our routes', () => {
+  it('are asked below the base of the server, in the language of the page', async () => {
+    const { backend, requests } = routes(() => json({ a: 1 }));
+    document.documentElement.lang = 'zh-CN';
+    expect(await backend.call({ method: 'POST', path: 'extend', body: { seconds: 1 } })).toEqual({
+      a: 1,
+    });
+    document.documentElement.lang = '';
+    const [request] = requests;
+    expect(request?.url).toMatch('http://server/user/a/modelarts-magics/v1/extend');
+    expect(request?.headers.get('Accept-Language')).toBe('zh-CN');
+    expect(await request?.json()).toEqual({ seconds: 1 });
+    backend.dispose();
+    expect(backend.isDisposed).toBe(true);
+  });
+
+  it.each([
+    ['absent', () => json({ message: 'Not Found' }, 404)],
+    ['refuse.off', () => json({ code: 'refuse.off', message: 'x' }, 422)],
+    ['failed', () => new Response('<html>', { status: 502 })],
+    ['unreachable', () => Promise.reject(new TypeError('network'))],
+  ])('fail as %s', async (code, reply) => {
+    const { backend } = routes(reply);
+    await expect(backend.call({ method: 'GET', path: 'instance' })).rejects.toMatchObject({ code });
+  });
+});
+
+/** Kernels that evaluate by a function of the test. */
+class Kernels {
+  readonly started: string[] = [];
+  readonly ended: string[] = [];
+  readonly running = new Set<string>();
+  readonly stored = new Map<string, string>();
+  evaluate = (_spec: string, expression: string): string =>
+    expression.includes('find_spec') ? 'ModuleSpec(…)' : `'{"status": 200, "body": {"ok": true}}'`;
+  readonly asked: string[] = [];
+
+  readonly #kernel = (id: string, spec: string) => ({
+    id,
+    requestExecute: ({
+      user_expressions: { answer },
+    }: {
+      user_expressions: { answer: string };
+    }) => {
+      this.asked.push(answer);
+      const data = { 'text/plain': this.evaluate(spec, answer) };
+      const content = { user_expressions: { answer: { status: 'ok', data } } };
+      return { done: Promise.resolve({ content }) };
+    },
+    shutdown: () => {
+      this.ended.push(id);
+      this.running.delete(id);
+      return Promise.resolve();
+    },
+  });
+
+  readonly serviceManager = {
+    kernels: {
+      findById: (id: string) => Promise.resolve(this.running.has(id) ? { id } : undefined),
+      connectTo: ({ model }: { model: { id: string } }) => this.#kernel(model.id, 'py'),
+      startNew: ({ name }: { name: string }) => {
+        this.started.push(name);
+        this.running.add(`k-${name}`);
+        return Promise.resolve(this.#kernel(`k-${name}`, name));
+      },
+    },
+    kernelspecs: {
+      ready: Promise.resolve(),
+      specs: {
+        default: 'py',
+        kernelspecs: {
+          ...{ conda: { language: 'python' }, ir: { language: 'R' } },
+          py: { language: 'python' },
+        },
+      },
+    },
+  } as unknown as ServiceManager.IManager;
+
+  readonly storage = {
+    getItem: (name: string) => this.stored.get(name) ?? null,
+    setItem: (name: string, value: string) => this.stored.set(name, value),
+    removeItem: (name: string) => this.stored.delete(name),
+  };
+
+  make(): HelperBackend {
+    return new HelperBackend({ serviceManager: this.serviceManager, storage: this.storage });
+  }
+}
+
+const GET = { method: 'GET', path: 'instance' } as const;
+
+describe('the helper kernel', () => {
+  const made: HelperBackend[] = [];
+  const make = (kernels: Kernels): HelperBackend => {
+    const backend = kernels.make();
+    made.push(backend);
+    return backend;
+  };
+
+  afterEach(() => {
+    made.splice(0).forEach((each) => {
+      each.dispose();
+    });
+  });
+
+  it('is started at the first question, once', async () => {
+    const kernels = new Kernels();
+    const backend = make(kernels);
+    expect(kernels.started).toEqual([]);
+    expect(await backend.call(GET)).toEqual({ ok: true });
+    await backend.call(GET);
+    expect(kernels.started).toEqual(['py']);
+  });
+
+  it('is one that has the package', async () => {
+    const kernels = new Kernels();
+    const { evaluate } = kernels;
+    kernels.evaluate = (spec, expression) =>
+      spec === 'py' && expression.includes('find_spec') ? 'None' : evaluate(spec, expression);
+    await make(kernels).call(GET);
+    expect(kernels.started).toEqual(['py', 'conda']);
+    expect(kernels.ended).toEqual(['k-py']);
+  });
+
+  it('is absent where no kernel has the package', async () => {
+    const kernels = new Kernels();
+    kernels.evaluate = () => 'None';
+    await expect(make(kernels).call(GET)).rejects.toMatchObject({ code: 'absent' });
+    expect(kernels.running.size).toBe(0);
+  });
+
+  it('is shared by the tabs, and ended when unused', async () => {
+    const kernels = new Kernels();
+    const [one, other] = [make(kernels), make(kernels)];
+    await one.call(GET);
+    await other.call(GET);
+    expect(kernels.started).toEqual(['py']);
+    one.dispose();
+    one.dispose();
+    window.dispatchEvent(new Event('pagehide'));
+    await settle();
+    expect(kernels.running.size).toBe(0);
+    await other.call(GET);
+    expect(kernels.started).toEqual(['py', 'py']);
+  });
+
+  it('is asked in ASCII, and answers in it', async () => {
+    const kernels = new Kernels();
+    kernels.evaluate = (_, expression) =>
+      expression.includes('find_spec')
+        ? 'x'
+        : String.raw`'{"status": 200, "body": {"a": "it\'s \\u4e2d \\"q\\""}}'`;
+    const answer = await make(kernels).call({ ...GET, body: { text: '中😀"\'' } });
+    expect(answer).toEqual({ a: 'it\'s 中 "q"' });
+    expect(kernels.asked.at(-1)).toMatch(/^[\x20-\x7e]+$/);
+  });
+
+  it('hands on errors', async () => {
+    const kernels = new Kernels();
+    kernels.evaluate = (_, expression) =>
+      expression.includes('find_spec')
+        ? 'x'
+        : `'{"status": 422, "body": {"code": "refuse.off", "message": "Off."}}'`;
+    await expect(make(kernels).call(GET)).rejects.toMatchObject({
+      code: 'refuse.off',
+      status: 422,
+    });
+  });
+});
+
+it('a backend is loaded when it is needed', async () => {
+  const backend = new FakeBackend('helper', false);
+  let loads = 0;
+  const later = new LaterBackend('helper', () => {
+    loads++;
+    return Promise.resolve(backend);
+  });
+  expect(loads).toBe(0);
+  await later.call(GET);
+  await later.call(GET);
+  later.dispose();
+  await settle();
+  expect([loads, backend.isDisposed, later.isDisposed]).toEqual([1, true, true]);
+});

@@ -1,0 +1,364 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { Pages } from '../src/pages';
+import { Panel } from '../src/panel/panel';
+import { BackendError } from '../src/tokens';
+import { HOUR, MINUTE, NOW } from './countdown/fakes';
+import { Bench, settle, trans, wire } from './fakes';
+
+const instance = (description: string) => ({ id: 'i-1', name: 'train-a', description });
+
+class Side {
+  readonly bench = new Bench();
+  readonly pages = new Pages(this.bench.manager, document);
+  readonly panel: Panel;
+
+  constructor() {
+    const { manager, timers } = this.bench;
+    this.panel = new Panel({ manager, trans, timers, wakeups: [] });
+    document.body.append(this.panel.node);
+  }
+
+  get text(): string {
+    const seen = (node: Element): string =>
+      node.closest('[hidden]') ? '' : node.children.length === 0 ? (node.textContent ?? '') : '';
+    return [...this.panel.node.querySelectorAll('*')].map(seen).join(' ');
+  }
+
+  find(selector: string): HTMLElement {
+    const found = this.panel.node.querySelector<HTMLElement>(selector);
+    if (!found) {
+      throw new Error(`no ${selector}`);
+    }
+    return found;
+  }
+
+  /** A field or a switch. */
+  field(selector: string): HTMLInputElement {
+    return this.find(selector) as HTMLInputElement;
+  }
+
+  button(words: string): HTMLButtonElement {
+    const all = [...this.panel.node.querySelectorAll('button')];
+    const found = all.find((each) => each.textContent === words && !each.closest('[hidden]'));
+    if (!found) {
+      throw new Error(`no button ${words}`);
+    }
+    return found;
+  }
+
+  async press(words: string): Promise<void> {
+    this.button(words).click();
+    await settle();
+  }
+
+  type(selector: string, value: string): void {
+    const field = this.field(selector);
+    field.value = value;
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+  }
+
+  get last(): unknown {
+    return this.bench.backend.asked.filter(({ method }) => method !== 'GET').at(-1);
+  }
+}
+
+let side: Side;
+
+async function open(answer: unknown = wire()): Promise<Side> {
+  side = new Side();
+  await side.bench.read(answer);
+  return side;
+}
+
+afterEach(() => {
+  side.panel.dispose();
+  side.pages.dispose();
+  side.bench.manager.dispose();
+});
+
+describe('the panel shows', () => {
+  it('whose countdown it is, and how much is left', async () => {
+    await open(wire(72 * MINUTE, {}, { demo: true }));
+    expect(side.find('h2').textContent).toBe('train-a');
+    expect(side.find('.ma-Countdown-figure').textContent).toBe('1 h 12 min');
+    for (const words of ['RUNNING', 'gpu.1', 'i-1', 'demanager', 'the Jupyter server']) {
+      expect(side.text).toContain(words);
+    }
+  });
+
+  it('that it looks, and then what does not work and what to do', async () => {
+    side = new Side();
+    expect(side.text).toContain('Looking for the instance…');
+    const problem = { code: 'x', message: 'No credentials.', hint: 'Set MODELARTS_AUTH_TOKEN.' };
+    await side.bench.read(wire(0, { problem, state: null, instance: null, read_only: true }));
+    expect(side.text).toContain('No credentials.');
+    expect(side.text).toContain('Set MODELARTS_AUTH_TOKEN.');
+    await side.press('Try again');
+    expect(side.bench.backend.lines.at(-1)).toBe('GET instance?refresh=1');
+  });
+
+  it('what it was told by others as of then, and changes nothing', async () => {
+    await open(wire(HOUR, { read_only: true }, { can_change: false, reason: 'read-only' }));
+    expect(side.text).toContain('As of 2026-11-23 16:52 +08:00, read-only.');
+    expect(side.find('.ma-Panel-countdown').classList).toContain('ma-mod-readonly');
+    expect(side.field('[role=switch]').disabled).toBe(true);
+    expect(() => side.button('Edit')).toThrow();
+  });
+
+  it('that the server is gone, beside what was last known', async () => {
+    await open();
+    side.bench.backend.answer = () => {
+      throw new BackendError('unreachable');
+    };
+    await side.bench.read();
+    expect(side.text).toContain('The Jupyter server does not answer.');
+    expect(side.find('h2').textContent).toBe('train-a');
+  });
+
+  it('how the last run ended, until that was read', async () => {
+    const lastRun = {
+      ...{ ended_at_ms: NOW - HOUR, reason: 'auto-stop', duration_s: 3600, saved: ['a.ipynb'] },
+      not_saved: [{ path: 'b.py', why: 'changed-on-disk' }],
+    };
+    await open(wire(HOUR, { last_run: lastRun }));
+    expect(side.text).toContain('Last run ended 15:52 (auto-stop, 1 h).');
+    expect(side.text).toContain('Saved: a.ipynb');
+    expect(side.text).toContain('Not saved: b.py (changed on disk)');
+    side.bench.backend.answer = () => wire();
+    await side.press('Dismiss');
+    expect(side.bench.backend.lines).toContain('DELETE saved');
+    expect(side.text).not.toContain('Last run');
+  });
+
+  it('what was saved before the stop', async () => {
+    await open();
+    await side.bench.manager.report(NOW, {
+      saved: [],
+      notSaved: [{ path: 'c', why: 'timed-out' }],
+    });
+    expect(side.text).toContain('Not saved: c (took too long)');
+  });
+
+  it('that reminders are off, and turns them on', async () => {
+    await open(wire(HOUR, { reminders: { muted: true } }));
+    expect(side.text).toContain('Reminders are off for this instance.');
+    side.bench.backend.answer = () => wire();
+    await side.press('Turn on');
+    expect(side.last).toMatchObject({ path: 'remind', body: { muted: false } });
+    expect(side.text).not.toContain('Reminders are off');
+  });
+
+  it('what the doctor found, problems first', async () => {
+    await open();
+    side.bench.backend.answer = () => ({
+      findings: [
+        { about: 'store', level: 'ok', words: 'there', hint: '' },
+        { about: 'clock', level: 'problem', words: 'is wrong', hint: 'Set it.' },
+      ],
+    });
+    const details = side.find('details') as HTMLDetailsElement;
+    details.open = true;
+    details.dispatchEvent(new Event('toggle'));
+    await settle();
+    const lines = [...side.panel.node.querySelectorAll('li')].map((each) => each.textContent);
+    expect(lines).toEqual(['✗ clock is wrongSet it.', '✓ store there']);
+  });
+
+  it('no details when they are not wanted', async () => {
+    await open();
+    side.bench.manager.preferences = { ...side.bench.manager.preferences, showDetails: false };
+    expect(side.text).not.toContain('gpu.1');
+  });
+});
+
+describe('the description', () => {
+  it('is edited in place and saved with what it was made from', async () => {
+    await open();
+    await side.press('Edit');
+    side.type('textarea', 'two');
+    side.bench.backend.answer = ({ method }) =>
+      method === 'PATCH'
+        ? { ok: true, effect: 'now' }
+        : wire(HOUR, { seq: 2, instance: instance('two') });
+    await side.press('Save');
+    expect(side.last).toEqual({
+      ...{ method: 'PATCH', path: 'instance' },
+      body: { description: 'two', base: { description: 'one' } },
+    });
+    expect(side.find('.ma-Panel-description').textContent).toBe('two');
+    expect(side.find('[role=status].ma-Panel-status').textContent).toBe('Saved.');
+  });
+
+  it('with a character that is not allowed names it, and offers another', async () => {
+    await open();
+    await side.press('Edit');
+    side.type('textarea', 'a/b');
+    expect(side.text).toContain('“/” at position 2 is not allowed.');
+    expect(side.button('Save').disabled).toBe(true);
+    await side.press('Use full-width characters');
+    expect(side.field('textarea').value).toBe('a／b');
+    expect(side.button('Save').disabled).toBe(false);
+  });
+
+  it('that is being typed is never overwritten; both are offered', async () => {
+    await open();
+    await side.press('Edit');
+    side.type('textarea', 'mine');
+    await side.bench.read(wire(HOUR, { seq: 2, instance: instance('theirs') }));
+    expect(side.field('textarea').value).toBe('mine');
+    expect(side.find('.ma-Panel-form .ma-Panel-foreign').textContent).toBe(
+      'Changed meanwhile to: theirs',
+    );
+    expect(side.button('Save').disabled).toBe(true);
+    await side.press('Keep mine');
+    await side.press('Save');
+    expect(side.last).toMatchObject({
+      body: { description: 'mine', base: { description: 'theirs' } },
+    });
+  });
+
+  it('of somebody else can be taken instead', async () => {
+    await open();
+    await side.press('Edit');
+    side.type('textarea', 'mine');
+    side.bench.backend.answer = () => {
+      const now = wire(HOUR, { seq: 2, instance: instance('theirs') });
+      throw new BackendError('refuse.changed', 'Changed.', { status: 409, details: { now } });
+    };
+    await side.press('Save');
+    await side.press('Take that one');
+    expect(side.find('.ma-Panel-description').textContent).toBe('theirs');
+  });
+
+  it('that the cloud refuses stays as typed, with the reason', async () => {
+    await open();
+    await side.press('Edit');
+    side.type('textarea', 'mine');
+    side.bench.backend.answer = () => {
+      throw new BackendError('x', 'The cloud says no.', { status: 502 });
+    };
+    await side.press('Save');
+    expect(side.text).toContain('The cloud says no.');
+    expect(side.field('textarea').value).toBe('mine');
+  });
+
+  it('is left by Escape, saved by Ctrl+Enter', async () => {
+    await open();
+    await side.press('Edit');
+    const key = (init: KeyboardEventInit) =>
+      side.find('textarea').dispatchEvent(new KeyboardEvent('keydown', init));
+    key({ key: 'Escape' });
+    expect(side.find('.ma-Panel-form').hidden).toBe(true);
+    side.panel.reveal('description');
+    side.type('textarea', 'three');
+    key({ key: 'Enter', ctrlKey: true });
+    await settle();
+    expect(side.last).toMatchObject({ body: { description: 'three' } });
+  });
+});
+
+describe('auto-stop', () => {
+  const duration = '.ma-Panel-field input';
+
+  it('is set to a duration', async () => {
+    await open();
+    expect(side.field(duration).value).toBe('2h');
+    side.type(duration, '2h30m');
+    side.bench.backend.answer = () => ({ ok: true, effect: 'next-start' });
+    await side.press('Save');
+    expect(side.last).toMatchObject({
+      body: {
+        auto_stop: { duration_s: 9000, enabled: true },
+        base: { auto_stop: { enabled: true, duration_s: 7200 } },
+      },
+    });
+    expect(side.text).toContain('Saved for the next start. This run still stops as before.');
+  });
+
+  it.each([
+    ['30m', 'It has to be 1 h to 24 h.'],
+    ['soon', 'Write 90m, 2h30m or 1:30.'],
+  ])('does not take %s', async (typed, words) => {
+    await open();
+    side.type(duration, typed);
+    await side.press('Save');
+    expect(side.text).toContain(words);
+    expect(side.last).toBeUndefined();
+  });
+
+  it('that is being typed is never overwritten', async () => {
+    await open();
+    side.type(duration, '5h');
+    await side.bench.read(wire(HOUR, { seq: 2 }, { duration_s: 10_800 }));
+    expect(side.field(duration).value).toBe('5h');
+    expect(side.text).toContain('Changed meanwhile to: 3h');
+    await side.press('Take that one');
+    expect(side.field(duration).value).toBe('3h');
+  });
+
+  it('is turned off, where the API can', async () => {
+    await open();
+    const toggle = side.field('[role=switch]');
+    toggle.checked = false;
+    toggle.dispatchEvent(new Event('change'));
+    await settle();
+    expect(side.last).toMatchObject({ body: { auto_stop: { enabled: false } } });
+    const capabilities = { shortest_s: 3600, longest_s: 259_200, counts_from: 'now', off: false };
+    await side.bench.read(wire(HOUR, { seq: 2, capabilities }));
+    expect(toggle.disabled).toBe(true);
+    expect(side.text).toContain('Stop in (from now)');
+    expect(side.text).toContain('This API cannot turn it off.');
+  });
+});
+
+describe('a click on +1 h', () => {
+  it('is answered by the manager, in the panel as in a notebook', async () => {
+    await open();
+    const { state } = wire(132 * MINUTE);
+    side.bench.backend.answer = ({ method }) =>
+      method === 'POST'
+        ? { ...{ ok: true, effect: 'now', state }, as_of_ms: NOW + 1, server_now_ms: NOW + 500 }
+        : wire(132 * MINUTE, { seq: 2, as_of_ms: NOW + 1 });
+    side.find('[data-do=plus]').click();
+    await side.bench.pass(500);
+    expect(side.last).toMatchObject({ path: 'extend', body: { seconds: 3600 } });
+    expect(side.find('.ma-Countdown-note').textContent).toBe('Now stops at 19:04.');
+  });
+
+  it('of a countdown about another run or instance is left to its kernel', async () => {
+    await open();
+    const detail = { id: '1', action: 'extend', seconds: 3600, base_stops_at_ms: NOW };
+    const event = new CustomEvent('modelarts-magics:request', {
+      ...{ bubbles: true, cancelable: true },
+      detail: { ...detail, respond: () => undefined },
+    });
+    document.body.dispatchEvent(event);
+    expect(event.defaultPrevented).toBe(false);
+  });
+
+  it('is told to countdowns of this instance only', async () => {
+    await open();
+    const pushed: string[] = [];
+    for (const name of ['train-a', 'train-b', '']) {
+      const other = document.createElement('div');
+      other.className = 'ma-Countdown';
+      other.innerHTML = `<span class="ma-Countdown-name">${name}</span>`;
+      other.addEventListener('modelarts-magics:state', () => pushed.push(name));
+      document.body.append(other);
+    }
+    await side.bench.read(wire(HOUR, { seq: 2 }));
+    expect(pushed).toEqual(['train-a', '']);
+    document.querySelectorAll('body > .ma-Countdown').forEach((each) => {
+      each.remove();
+    });
+  });
+});
+
+it('stops for good, twice if need be', async () => {
+  await open();
+  side.panel.dispose();
+  side.panel.dispose();
+  expect(side.panel.isDisposed).toBe(true);
+  expect(side.bench.timers.pending).toBe(0);
+  expect(document.querySelector('.ma-Panel-content')).toBeNull();
+});
