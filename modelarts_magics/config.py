@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -69,9 +69,11 @@ class Settings:
 
     Attributes:
         values: By the names in `NAMES`; a setting that is nowhere set is absent.
+        problem: Why the settings file could not be read; raised by who opens a session.
     """
 
     values: Mapping[str, Setting]
+    problem: ConfigurationError | None = None
 
     @classmethod
     def gather(
@@ -89,29 +91,27 @@ class Settings:
             environ: The environment, which also says where the file is; None for the process's.
 
         Raises:
-            ConfigurationError: An argument has no such name, or the file cannot be read.
+            ConfigurationError: An argument has no such name.
         """
         environ = os.environ if environ is None else environ
         unknown = set(arguments or ()) - set(NAMES)
         if unknown:
             raise ConfigurationError("config.unknown", name=min(unknown), names=", ".join(NAMES))
         values = {name: Setting(value, "default") for name, value in DEFAULTS.items()}
-        path = settings_file.location(environ)
-        for name, written in settings_file.read(environ).items():
-            _put(values, name, written, str(path))
+        problem = _put_file(values, environ)
         for name, variables in ENVIRONMENT.items():
             for variable in reversed(variables):
                 _put(values, name, environ.get(variable), variable)
         for source, given in (("%config", traits or {}), ("argument", arguments or {})):
             for name, value in given.items():
                 _put(values, name, value, source)
-        return cls(values)
+        return cls(values, problem)
 
     def filled(self, name: str, value: str, source: str) -> Settings:
         """These settings with one more, unless that is set already or the value is empty."""
         if self.get(name) or not value:
             return self
-        return Settings({**self.values, name: Setting(value, source)})
+        return replace(self, values={**self.values, name: Setting(value, source)})
 
     def get(self, name: str) -> str:
         """A setting's text, or ""."""
@@ -241,6 +241,19 @@ def _host(endpoint: str) -> str:
 def _shown(endpoint: str) -> str:
     """What may be shown of an endpoint: not the user and password, nor a query."""
     return re.sub(r"(?s).*@", "…@", endpoint).split("?", 1)[0]
+
+
+def _put_file(
+    values: dict[str, Setting], environ: Mapping[str, str]
+) -> ConfigurationError | None:
+    """Put what the settings file says; what is wrong with it must not keep help and repair away."""
+    try:
+        kept = settings_file.read(environ)
+    except ConfigurationError as error:
+        return error.with_traceback(None)
+    for name, written in kept.items():
+        _put(values, name, written, str(settings_file.location(environ)))
+    return None
 
 
 def _put(values: dict[str, Setting], name: str, value: object, source: str) -> None:

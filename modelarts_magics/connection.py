@@ -58,6 +58,8 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
     """
     environ = os.environ if environ is None else environ
     messages.use_language(settings.get("language"))
+    if settings.problem is not None:
+        raise settings.problem
     messages.use_zone(settings.zone)
     found = Discovery(
         settings,

@@ -6,11 +6,11 @@ import configparser
 import json
 import os
 import stat
-import tempfile
 from importlib import import_module, util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelarts_magics import settings_file
 from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.keys import AccessKey, Found, access_key
 
@@ -65,21 +65,10 @@ def save(key: AccessKey, path: Path) -> None:
         if value:
             parser.set(SECTION, name, value)
     try:
-        _replace(path.resolve(), parser)  # a link, into a folder that lasts say, stays one
+        path.resolve().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings_file.replace(path, parser)
     except OSError:
         raise ConfigurationError("credentials.unwritable", path=str(path)) from None
-
-
-def _replace(path: Path, parser: configparser.RawConfigParser) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent)  # mode 0600 from the start
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            parser.write(handle)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def from_notebook() -> Found | None:

@@ -108,9 +108,10 @@ class Memory:
         self._save({**self._store.load(), "applies": change.effect.value}, change.after)
 
     @property
-    def waits_for_next_start(self) -> bool:
-        """Whether this cloud has been seen to let a new duration wait for the next start."""
-        return self._store.load().get("applies") == Effect.NEXT_START.value
+    def waits(self) -> bool | None:
+        """Whether this cloud was seen to let a new duration wait for the next start; None: not seen."""
+        seen = {Effect.NEXT_START.value: True, Effect.NOW.value: False}
+        return seen.get(str(self._store.load().get("applies")))
 
     @property
     def age(self) -> timedelta | None:

@@ -62,12 +62,14 @@ class Circumstances:
         capabilities: What its API can do.
         started_at: When this run started, if that is known.
         last_duration: The run time that was last seen set, if one was.
+        waits: Whether this cloud was seen to let a new duration wait for the next start; None: not seen.
     """
 
     instance: Instance
     capabilities: Capabilities
     started_at: datetime | None = None
     last_duration: timedelta | None = None
+    waits: bool | None = None
 
     @property
     def now(self) -> datetime:
@@ -137,6 +139,8 @@ def shift(by: timedelta, given: Circumstances) -> Plan:
     instance = given.instance
     stop = instance.auto_stop
     _check_running(given)
+    if given.waits and instance.running and stop.enabled and stop.duration:
+        return _of_duration(stop.duration + by, given, stop.prompt)
     if not instance.running:
         raise RefusedError("refuse.not_running", status=instance.status.value)
     if stop.stops_at is None:
@@ -219,16 +223,25 @@ def _of_duration(duration: timedelta, given: Circumstances, prompt: bool | None)
     _check_running(given)
     duration = _whole_seconds(duration)
     end = given.base + duration if given.base and given.instance.running else None
-    if end and end - given.now < SHORTEST_NOTICE and not _is_present_end(end, given):
+    if end and not given.waits and _comes_too_soon(end, given):
         code = "refuse.past" if end <= given.now else "refuse.too_soon"
-        raise RefusedError(code, duration=duration, end=end, left=end - given.now)
+        left, doubt = end - given.now, _doubt(given)
+        raise RefusedError(code, duration=duration, end=end, left=left, doubt=doubt)
     return Plan(AutoStopEdit(enabled=True, duration=duration, prompt=prompt), end)
 
 
-def _is_present_end(end: datetime, given: Circumstances) -> bool:
-    """Whether this run ends then already, so that asking for it cannot surprise anybody."""
+def _comes_too_soon(end: datetime, given: Circumstances) -> bool:
+    """Whether the end would surprise; one that this run has already cannot."""
     present = given.instance.auto_stop.stops_at
-    return present is not None and end > given.now and abs(end - present) <= SAME
+    already = present is not None and end > given.now and abs(end - present) <= SAME
+    return end - given.now < SHORTEST_NOTICE and not already
+
+
+def _doubt(given: Circumstances) -> Message:
+    """A start of the run is derived from the set duration, which somebody may have changed since."""
+    derived = given.capabilities.counts_from is CountsFrom.RUN_START and given.waits is None
+    longest = given.capabilities.longest
+    return Message("refuse.doubt", {"longest": longest}) if derived else Message("word.nothing")
 
 
 def _end_at(end: datetime, given: Circumstances, prompt: bool | None) -> Plan:
@@ -244,7 +257,7 @@ def _end_at(end: datetime, given: Circumstances, prompt: bool | None) -> Plan:
     earliest, latest = possible
     duration = _whole_seconds(end - given.base)
     if duration > able.longest:
-        raise RefusedError("refuse.too_late", end=end, latest=latest)
+        raise RefusedError("refuse.too_late", end=end, latest=latest, doubt=_doubt(given))
     if duration < able.shortest or end - given.now < SHORTEST_NOTICE:
         raise RefusedError(
             "refuse.too_early", end=end, earliest=earliest, left=earliest - given.now

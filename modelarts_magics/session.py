@@ -7,7 +7,6 @@ decide, send, read back, compare; so it always knows what it changed and what th
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Callable
 
@@ -16,7 +15,6 @@ from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.durations import parse_duration
 from modelarts_magics.errors import (
     InputError,
-    ModelArtsError,
     RefusedError,
 )
 from modelarts_magics.messages import Message
@@ -199,14 +197,8 @@ class Session:
             before = self._writer.read(deadline)
             if before.status.stopped or before.status.stopping:
                 raise RefusedError("refuse.stopped", status=before.status.value)
-            self._backend.stop(deadline=deadline)
             change = Change(before, None, Effect.UNCONFIRMED, Edit(), self.capabilities, "stop")
-            try:
-                after = self._writer.read(deadline)
-            except ModelArtsError as error:
-                return replace(change, problem=error)
-        ending = after.status.stopping or after.status.stopped
-        return replace(change, after=after, effect=Effect.NOW if ending else Effect.UNCONFIRMED)
+            return self._writer.stop(change, deadline)
 
     def close(self) -> None:
         """Close the connections to the cloud."""
@@ -243,7 +235,7 @@ class Session:
     def expect_wait(self, before: Instance, edit: AutoStopEdit | None) -> Message | None:
         """That this run will probably not follow the edit, where this cloud was seen to let one wait."""
         stop = before.auto_stop
-        if edit is None or not before.running or not self._memory.waits_for_next_start:
+        if edit is None or not before.running or not self._memory.waits:
             return None
         if edit.enabled and stop.stops_at and edit.duration != stop.duration:
             return Message("notice.next_start", {"end": stop.stops_at})
@@ -251,8 +243,9 @@ class Session:
 
     def circumstances(self, before: Instance) -> Circumstances:
         """What a plan for the instance depends on."""
+        memory = self._memory
         return Circumstances(
-            before, self.capabilities, self._memory.started_at, self._memory.last_duration
+            before, self.capabilities, memory.started_at, memory.last_duration, memory.waits
         )
 
     @contextlib.contextmanager

@@ -1,12 +1,14 @@
 """The small file that ``configure`` writes: settings without secrets, where they survive a stop.
 
-On the platform only ``~/work`` survives a stop, so the file lives there if there is such a folder.
+On the platform only ``~/work`` survives a stop, so the file lives there if there is such a folder. One
+that was written beside it, before there was, counts as long as it is the only one.
 """
 
 from __future__ import annotations
 
 import configparser
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,14 +31,25 @@ def expanded(written: str) -> Path:
 
 def location(environ: Mapping[str, str]) -> Path | None:
     """Where the file is, or would be; None where there is no home."""
+    places = _places(environ)
+    return next((path for path in places if path.is_file()), places[0] if places else None)
+
+
+def ignored(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """The settings files that are there and not used."""
+    return tuple(path for path in _places(environ) if path.is_file())[1:]
+
+
+def _places(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where the file may be; the first is where it is written."""
     named = environ.get(VARIABLE)
     if named:
-        return expanded(named)
+        return (expanded(named),)
     home = environ.get("HOME") or environ.get("USERPROFILE")
     if not home:
-        return None
-    work = Path(home) / "work"
-    return (work if work.is_dir() else Path(home)) / NAME
+        return ()
+    work, beside = Path(home) / "work", Path(home) / NAME
+    return (work / NAME, beside) if work.is_dir() else (beside,)
 
 
 def read(environ: Mapping[str, str]) -> dict[str, str]:
@@ -63,15 +76,32 @@ def write(environ: Mapping[str, str], values: Mapping[str, str]) -> Path:
     Raises:
         ConfigurationError: There is no home, or the file cannot be written.
     """
-    path = location(environ)
-    if path is None:
+    places = _places(environ)
+    if not places:
         raise ConfigurationError("config.no_home", variable=VARIABLE)
+    path = places[0]
     parser = configparser.RawConfigParser()
     parser[SECTION] = {name: values[name] for name in KEPT if values.get(name)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w", encoding="utf-8") as handle:
-            parser.write(handle)
+        replace(path, parser)
     except OSError:
         raise ConfigurationError("config.unwritable", path=str(path)) from None
     return path
+
+
+def replace(path: Path, parser: configparser.RawConfigParser) -> None:
+    """Put a whole new file, mode 0600, in the place of an old one; a link stays one.
+
+    Raises:
+        OSError: It cannot be written; the old file is as it was.
+    """
+    target = path.resolve()  # of a link, into a folder that lasts say
+    descriptor, name = tempfile.mkstemp(dir=target.parent)  # mode 0600 from the start
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            parser.write(handle)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

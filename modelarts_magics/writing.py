@@ -6,6 +6,7 @@ that was answered may not.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
@@ -16,6 +17,7 @@ from modelarts_magics.effects import effect_of
 from modelarts_magics.errors import (
     BadAnswerError,
     ModelArtsError,
+    PartialError,
     RejectedValueError,
     ServerError,
     UnreachableError,
@@ -64,6 +66,7 @@ class Writer:
         """Send the edit and find out what became of it; what failed and does not show, once more."""
         settled, failed = self._try(change, deadline)
         if failed and settled.effect is Effect.UNCONFIRMED:
+            self._pause(failed, deadline)
             try:
                 settled, failed = self._try(change, deadline, again=True)
             except UnsettledError:
@@ -74,6 +77,27 @@ class Writer:
             raise UnsettledError("unsettled.not_applied", cause=failed, **_facts(settled)) from None
         self._memory.learn(settled)
         return settled
+
+    def stop(self, change: Change, deadline: Deadline) -> Change:
+        """Stop the instance, asked for once, and find out whether it does."""
+        failed = self._ask(lambda share: self._backend.stop(deadline=share), deadline)
+        try:
+            after = self.read(deadline)
+        except ModelArtsError as error:
+            if failed:
+                raise UnsettledError("unsettled.unread", cause=failed) from None
+            return replace(change, problem=error)
+        if after.status.stopping or after.status.stopped:
+            return replace(change, after=after, effect=Effect.NOW)
+        if failed:
+            raise UnsettledError("unsettled.not_stopped", cause=failed, status=after.status.value)
+        return replace(change, after=after)
+
+    def _pause(self, failed: ModelArtsError, deadline: Deadline) -> None:
+        """Wait as long as the cloud asked for, if there is that much time."""
+        asked = failed.values.get("retry_after")
+        if asked and asked < deadline.left:
+            self._clock.sleep(asked)
 
     def _try(
         self, change: Change, deadline: Deadline, *, again: bool = False
@@ -88,18 +112,30 @@ class Writer:
             return replace(change, problem=error), None
 
     def _send(self, change: Change, deadline: Deadline) -> ModelArtsError | None:
+        """Send the edit; return the failure that leaves the outcome open, raise one that does not."""
+        backend = self._backend
+        try:
+            return self._ask(
+                lambda share: backend.write(change.before, change.edit, deadline=share), deadline
+            )
+        except RejectedValueError as error:
+            raise _about_stored_description(error, change) from None
+        except PartialError:
+            with contextlib.suppress(ModelArtsError):
+                self.read(deadline)  # so that the part that was saved is known here
+            raise
+
+    def _ask(self, write: Callable[[Deadline], None], deadline: Deadline) -> ModelArtsError | None:
         """Write; return the failure that leaves the outcome open, raise one that does not."""
         share = Deadline(max(0.1, min(deadline.left, self._total * WRITE_SHARE)), clock=self._clock)
         try:
-            _without_frames(lambda: self._backend.write(change.before, change.edit, deadline=share))
+            _without_frames(lambda: write(share))
         except (ServerError, BadAnswerError) as error:
             return error
         except UnreachableError as error:
             if error.sent:
                 return error
             raise
-        except RejectedValueError as error:
-            raise _about_stored_description(error, change) from None
         return None
 
     def _read_back(self, change: Change, deadline: Deadline, *, patient: bool) -> Change:

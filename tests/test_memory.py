@@ -88,7 +88,7 @@ def test_nothing_is_recalled_before_anything_was_seen(memory: Memory) -> None:
     """No snapshot, no start, no duration, no habit."""
     assert memory.recall(max_age=timedelta.max) is None
     assert (memory.started_at, memory.last_duration) == (None, None)
-    assert not memory.waits_for_next_start
+    assert not memory.waits
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
@@ -214,10 +214,10 @@ def test_what_the_cloud_does_is_learned_and_kept(make: Callable[..., Memory]) ->
     make().learn(changed(before, after, effect=Effect.NEXT_START))
     for instance in (after, seen(status="STOPPED"), seen(NOW + HOUR)):
         make().remember(instance)
-        assert make().waits_for_next_start
+        assert make().waits
     follows = seen(START + 2 * HOUR, 2 * HOUR)
     make().learn(changed(before, follows, effect=Effect.NOW))
-    assert not make().waits_for_next_start
+    assert not make().waits
 
 
 NOT_TELLING = {
@@ -254,7 +254,7 @@ def test_a_change_that_shows_nothing_teaches_nothing(memory: Memory, name: str) 
     before = seen(START + HOUR)
     memory.learn(changed(before, seen(START + HOUR, 2 * HOUR), effect=Effect.NEXT_START))
     memory.learn(NOT_TELLING[name]())
-    assert memory.waits_for_next_start
+    assert memory.waits
 
 
 def test_the_snapshot_of_another_api_is_not_read(make: Callable[..., Memory]) -> None:
@@ -294,7 +294,7 @@ def test_a_spoilt_detail_is_as_none(memory: Memory, value: object) -> None:
     names = ("started_at", "run_ends_at", "last_duration_s", "applies")
     memory._store.save(dict.fromkeys(names, value))
     assert (memory.started_at, memory.last_duration) == (None, None)
-    assert not memory.waits_for_next_start
+    assert not memory.waits
     memory.remember(seen(START + HOUR))
     assert memory.started_at == START
 

@@ -145,5 +145,5 @@ def test_any_other_error_brings_its_own_words() -> None:
     answer = error_answer(UnreachableError("unreachable.timeout", host="h"))
     assert answer["code"] == "unreachable.timeout"
     assert answer["text"].startswith("h did not answer in time. Try again")
-    late = RefusedError("refuse.too_late", end=NOW, latest=NOW + MINUTE)
-    assert "too late" in error_answer(late)["text"]
+    late = RefusedError("refuse.end_past", end=NOW)
+    assert "is past" in error_answer(late)["text"]

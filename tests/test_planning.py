@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -133,7 +134,15 @@ def test_too_soon_offers_the_same_from_now() -> None:
     """Who forgot that a duration counts from the start is told the end and what to type instead."""
     error = refusal(Wish(duration=2 * HOUR), circumstances(started_at=NOW - 2 * HOUR + 4 * MINUTE))
     assert error.message == "2 h from the start of this run is 2026-11-23 08:56 +00:00, in 4 min."
-    assert error.hint == "For 2 h from now: %modelarts auto-stop in 2h"
+    assert error.hint.startswith("For 2 h from now: %modelarts auto-stop in 2h")
+
+
+@pytest.mark.parametrize(("waits", "doubtful"), [(None, True), (False, False)])
+def test_a_start_that_is_only_derived_is_said_to_be(waits: bool | None, doubtful: bool) -> None:
+    """Where somebody saved another run time meanwhile, the way out is named."""
+    given = circumstances(started_at=NOW - 2 * HOUR + 4 * MINUTE)
+    error = refusal(Wish(duration=2 * HOUR), replace(given, waits=waits))
+    assert ("auto-stop 24h makes the cloud say" in error.hint) is doubtful
 
 
 def test_too_late_names_the_latest_possible_end() -> None:

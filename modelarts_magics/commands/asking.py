@@ -12,7 +12,7 @@ from modelarts_magics.commands.values import Text
 from modelarts_magics.config import Settings
 from modelarts_magics.countdown import stop_fact
 from modelarts_magics.credentials import Chain
-from modelarts_magics.errors import RefusedError, UsageError
+from modelarts_magics.errors import ConfigurationError, RefusedError, UsageError
 from modelarts_magics.key_sources import save
 from modelarts_magics.keys import AccessKey, Found, Token, access_key, checked
 from modelarts_magics.messages import LANGUAGES, text
@@ -88,8 +88,8 @@ def _keep(found: Found, request: Request, context: Context) -> Text:
 
 def configure(request: Request, context: Context) -> Text:  # noqa: ARG001 - the shape of all commands
     """Write settings that are no secrets to the file that survives a stop, or show them."""
-    values = settings_file.read(os.environ)
     given = dict(_pair(word, request) for word in request.words)
+    values = _kept(replaced=bool(given))
     if given:
         _check(given)
         path = settings_file.write(os.environ, {**values, **given})
@@ -99,6 +99,16 @@ def configure(request: Request, context: Context) -> Text:  # noqa: ARG001 - the
         where = settings_file.location(os.environ) or "~"
         lines = [text("configure.shown" if values else "configure.empty", path=where)]
     return Text("\n".join([*lines, *(f"  {name} = {value}" for name, value in values.items())]))
+
+
+def _kept(*, replaced: bool) -> dict[str, str]:
+    """What is in the file; one that cannot be read counts as empty where it is replaced anyway."""
+    try:
+        return settings_file.read(os.environ)
+    except ConfigurationError:
+        if not replaced:
+            raise
+        return {}
 
 
 def _pair(word: str, request: Request) -> tuple[str, str]:

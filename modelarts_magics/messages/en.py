@@ -337,13 +337,16 @@ TEXTS = {
     "refuse.no_duration": "The cloud does not say what is set, so there is nothing to keep.",
     "refuse.no_duration.hint": "Name one: {cmd} auto-stop 2h",
     "refuse.past": "{duration} from the start of this run is {end}, which is past.",
-    "refuse.past.hint": "For {duration} from now: {cmd} auto-stop in {duration:arg}",
+    "refuse.past.hint": "For {duration} from now: {cmd} auto-stop in {duration:arg}{doubt}",
     "refuse.too_soon": "{duration} from the start of this run is {end}, in {left:left}.",
-    "refuse.too_soon.hint": "For {duration} from now: {cmd} auto-stop in {duration:arg}",
+    "refuse.too_soon.hint": "For {duration} from now: {cmd} auto-stop in {duration:arg}{doubt}",
+    "refuse.doubt": " (If the run time was changed elsewhere meanwhile, this is reckoned wrongly: "
+    "{cmd} auto-stop {longest:arg} makes the cloud say what holds.)",
+    "word.nothing": "",
     "refuse.end_past": "{end} is past.",
     "refuse.end_past.hint": "Choose a time to come, as: {cmd} auto-stop in 2h",
     "refuse.too_late": "{end} is too late: this run can last at most until {latest}.",
-    "refuse.too_late.hint": "Nothing was sent. Choose an earlier end.",
+    "refuse.too_late.hint": "Nothing was sent. Choose an earlier end.{doubt}",
     "refuse.too_early": "{end} is too early: the earliest possible end is {earliest}, in {left:left}.",
     "refuse.too_early.hint": "Nothing was sent. Choose a later end, or stop the instance itself: {cmd} stop",
     "refuse.no_start": "The cloud does not say when this run started, so {longest} at most cannot be checked.",
@@ -465,6 +468,8 @@ TEXTS = {
     # a write whose outcome is open
     "unsettled.unread": "The change was sent, but neither its outcome nor the instance could be read. {cause}",
     "unsettled.unread.hint": "It may hold or not. See what holds: {cmd} status",
+    "unsettled.not_stopped": "The request to stop failed, and the instance is {status}. {cause}",
+    "unsettled.not_stopped.hint": "See what holds: {cmd} status",
     "unsettled.not_applied": "The change does not show after two tries. {cause} What holds now: {stop}; "
     "description: “{description}”",
     "unsettled.not_applied.hint": "See what holds: {cmd} status",
