@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import HOUR, LEASE, MINUTE, NOW, SEED, edit_to, idle, instance, off, stop_in
+from factories import HOUR, LEASE, NOW, SEED, edit_to, idle, instance, off, stop_in
 
 from modelarts_magics.durations import moment_to_ms
 from modelarts_magics.errors import ForbiddenError, RefusedError, UnreachableError
