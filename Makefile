@@ -21,7 +21,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports front unit bench fix clean
+.PHONY: help demo test check format lint types imports front unit browser bench fix clean
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -79,10 +79,14 @@ front: labextension/node_modules/.built
 	$(NPM) run --silent lint
 	$(NPM) test --silent
 
-unit: $(VENV)/.test labextension/node_modules/.built
+# A browser for the tests of the pages: the system's, else one that is installed here.
+browser: $(VENV)/.test
+	@$(BIN)/python tests/ui/browser.py
+
+unit: $(VENV)/.test labextension/node_modules/.built browser
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/.test
+bench: $(VENV)/.test labextension/node_modules/.built browser
 	$(BIN)/python tests/bench/run.py
 
 fix: $(VENV)/.test

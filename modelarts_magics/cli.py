@@ -12,19 +12,21 @@ from modelarts_magics import messages
 from modelarts_magics.commands.parser import parse_arguments
 from modelarts_magics.commands.run import Context, prepare, run
 from modelarts_magics.commands.views import as_text
+from modelarts_magics.commands.writes import interrupted
 from modelarts_magics.config import Settings
 from modelarts_magics.connection import open_session
 from modelarts_magics.doctor import Report
-from modelarts_magics.errors import ModelArtsError, UsageError
+from modelarts_magics.errors import ModelArtsError, PartialError, UsageError
 from modelarts_magics.models import Change, Effect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelarts_magics.commands.parser import Request
     from modelarts_magics.session import Session
 
 IN_EFFECT, FAILED, USAGE, NOT_AS_ASKED = 0, 1, 2, 3
-"""Exit status: the last is for what was saved for the next start only, or is not confirmed."""
+"""Exit status: the last is for what was saved in part or for the next start only, or is not confirmed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +48,7 @@ def _make_writable(*streams: TextIO) -> None:
 def _command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
     prefix = f"{shlex.quote(sys.executable)} -m modelarts_magics"
     opened: list[Session] = []
+    request: Request | None = None
     try:
         settings = Settings.gather()
         prepare(settings, prefix)
@@ -55,12 +58,13 @@ def _command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
             opened[-1].notice = lambda notice: print(notice, file=err)
             return opened[-1]
 
-        value = run(parse_arguments(arguments), Context(session, lambda: settings, prefix))
+        request = parse_arguments(arguments)
+        value = run(request, Context(session, lambda: settings, prefix))
     except ModelArtsError as error:
         print(error, file=err)
-        return USAGE if isinstance(error, UsageError) else FAILED
+        return _status_of_error(error)
     except KeyboardInterrupt:
-        print(messages.text("cli.interrupted"), file=err)
+        print(messages.text(interrupted(request)), file=err)
         return FAILED
     finally:
         for each in opened:
@@ -84,6 +88,13 @@ def _status(value: object) -> int:
     if isinstance(value, dict) and "effect" in value:
         effect = Effect(value["effect"])
     return IN_EFFECT if effect in (None, Effect.NOW) else NOT_AS_ASKED
+
+
+def _status_of_error(error: ModelArtsError) -> int:
+    if isinstance(error, UsageError):
+        return USAGE
+    open_end = isinstance(error, PartialError) or error.code == "unsettled.unread"
+    return NOT_AS_ASKED if open_end else FAILED
 
 
 def _emulator(arguments: Sequence[str]) -> int:

@@ -243,9 +243,7 @@ def _shown(endpoint: str) -> str:
     return re.sub(r"(?s).*@", "…@", endpoint).split("?", 1)[0]
 
 
-def _put_file(
-    values: dict[str, Setting], environ: Mapping[str, str]
-) -> ConfigurationError | None:
+def _put_file(values: dict[str, Setting], environ: Mapping[str, str]) -> ConfigurationError | None:
     """Put what the settings file says; what is wrong with it must not keep help and repair away."""
     try:
         kept = settings_file.read(environ)

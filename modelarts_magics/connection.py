@@ -61,19 +61,26 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
     if settings.problem is not None:
         raise settings.problem
     messages.use_zone(settings.zone)
+    chain = Chain(environ, entered=entered)
     found = Discovery(
         settings,
-        chain=Chain(environ, entered=entered),
+        chain=chain,
         environ=environ,
         clock=clock,
         http=http,
         hostname=hostname,
     ).resolve()
     able, parse = found.backend.capabilities, found.backend.parse
-    return Session(
+    session = Session(
         found.backend,
         memory=Memory(found.store, parse=parse, capabilities=able, clock=clock),
         settings=found.settings,
         total_timeout=settings.seconds("total_timeout"),
         clock=clock,
     )
+
+    def warn(warning: messages.Message) -> None:
+        session.notice(warning)  # whoever is told by then
+
+    chain.warn = warn
+    return session

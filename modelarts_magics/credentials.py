@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics import key_sources, settings_file
 from modelarts_magics.errors import ConfigurationError, NoCredentialsError
 from modelarts_magics.keys import AccessKey, Credential, Found, Token, access_key, checked, mask
+from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 __all__ = ["AccessKey", "Chain", "Credential", "Found", "Link", "Token", "mask"]
 
@@ -38,7 +39,10 @@ class Chain:
 
     Args:
         environ: The environment; None for the process's.
-        entered: What a person entered by ``login``, which wins.
+        entered: What a person entered by ``login``, which wins until it is refused.
+
+    Attributes:
+        warn: Told once what a person should know about the place of the credential in use.
     """
 
     def __init__(
@@ -47,6 +51,8 @@ class Chain:
         self._environ = os.environ if environ is None else environ
         self._entered = entered
         self._kept: dict[str, Found | None] = {}
+        self._warned = False
+        self.warn: Callable[[Message], None] | None = None
 
     def links(self) -> Iterator[Link]:
         """The places, in the order in which they are asked."""
@@ -80,19 +86,31 @@ class Chain:
         found = self.find()
         if found is None:
             raise NoCredentialsError("credentials.none")
+        if found.warning and self.warn and not self._warned:
+            self._warned = True
+            self.warn(Message(found.warning, {"path": found.source}))
         return found.credential
 
     def renew(self, refused: Credential) -> bool:
-        """Whether there is another credential, now that this one was refused."""
+        """Whether there is another credential, now that this one was refused.
+
+        One that was entered gives way to the other places, if they have any: it would shadow them for ever.
+        """
         self._kept.clear()
+        entered = self._entered
+        if entered is not None and entered.credential == refused:
+            self._entered = None
         found = self.find()
-        return found is not None and found.credential != refused
+        if found is None:
+            self._entered = entered
+            return False
+        return found.credential != refused
 
     @property
     def file(self) -> Path:
         """The vendor's credentials file, or the one that the environment names instead."""
         named = self._environ.get(FILE)
-        home = Path(self._environ.get("HOME") or Path.home())
+        home = settings_file.expanded(self._environ.get("HOME") or "~")
         return settings_file.expanded(named) if named else home / ".huaweicloud" / "credentials"
 
     @property

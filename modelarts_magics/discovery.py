@@ -16,6 +16,7 @@ from modelarts_magics.api.demanager import Demanager
 from modelarts_magics.api.notebooks import Notebooks, running_instances
 from modelarts_magics.api.transport import Transport
 from modelarts_magics.clock import Clock, Deadline
+from modelarts_magics.config import ENVIRONMENT
 from modelarts_magics.errors import (
     ConfigurationError,
     ForbiddenError,
@@ -24,6 +25,7 @@ from modelarts_magics.errors import (
     NoSuchInstanceError,
 )
 from modelarts_magics.identity import Candidate, candidates
+from modelarts_magics.messages import source_name, text
 from modelarts_magics.store import Store
 
 if TYPE_CHECKING:
@@ -43,6 +45,32 @@ _APIS: dict[str, type[Notebooks | Demanager]] = {
 _LISTS = {"auto": running_instances, "notebooks": running_instances}
 """What lists the running instances of an API that is set; an id of another one would be of no use."""
 _ABSENT = (NoSuchInstanceError, NoSuchApiError)
+
+
+class _Presumed(Demanager):
+    """The historical API, presumed of an instance that the current one does not know.
+
+    Args:
+        unknown: What the current one said; it holds where the historical one is retired.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        project_id: str,
+        instance_id: str,
+        unknown: NoSuchInstanceError,
+    ) -> None:
+        super().__init__(transport, project_id=project_id, instance_id=instance_id)
+        self._unknown = unknown
+
+    def read(self, *, deadline: Deadline) -> Instance:
+        """Ask the cloud for the instance."""
+        try:
+            return super().read(deadline=deadline)
+        except NoSuchApiError:
+            raise self._unknown.with_traceback(None) from None
 
 
 @dataclass(frozen=True)
@@ -97,13 +125,15 @@ class Discovery:
             ModelArtsError: The cloud could not be asked.
         """
         self._fill_from_credentials()
+        self._check_for_several(looked_up=bool(self._settings.get("region")))
         self._fill_project()
+        self._check_for_several(looked_up=False)
         transport = self._transport(self._settings.endpoint, self._settings.project_id)
         try:
             if not self._settings.get("instance_id"):
                 return self._confirmed(transport)
             instance_id = self._settings.instance_id
-            return self._resolved(transport, instance_id, self._api(transport, instance_id))
+            return self._resolved(instance_id, self._bound(transport, instance_id))
         except BaseException:
             transport.close()
             raise
@@ -119,6 +149,32 @@ class Discovery:
             source = found.source
             self._settings = self._settings.filled("region", found.region, source)
             self._settings = self._settings.filled("project_id", found.project_id, source)
+
+    def _check_for_several(self, *, looked_up: bool) -> None:
+        """Name all that is missing at once; one thing alone has a sentence of its own.
+
+        Args:
+            looked_up: Whether a project that is not set can still be found.
+
+        Raises:
+            ConfigurationError: At least two things are missing.
+        """
+        missing: list[str] = []
+        if not self._settings.get("endpoint") and not self._settings.get("region"):
+            missing.append(ENVIRONMENT["region"][0])
+        project = not self._settings.get("project_id") and not looked_up
+        instance = not self._settings.get("instance_id") and not self._candidates()
+        if (missing or project or instance) and self._chain.find() is None:
+            missing.append(text("config.missing.credentials"))
+        if project:
+            missing.append(ENVIRONMENT["project_id"][0])
+        if missing and instance:  # with all else there, those that run can be listed
+            missing.append(ENVIRONMENT["instance_id"][0])
+        if len(missing) > 1:
+            raise ConfigurationError("config.missing", names=", ".join(missing))
+
+    def _candidates(self) -> tuple[Candidate, ...]:
+        return candidates(self._environ, hostname=self._hostname)
 
     def _fill_project(self) -> None:
         """One look-up by region, where there is a key and no project."""
@@ -136,21 +192,20 @@ class Discovery:
 
     def _confirmed(self, transport: Transport) -> Resolved:
         """The one candidate that the API knows as a running instance."""
-        given = candidates(self._environ, hostname=self._hostname)
+        given = self._candidates()
         running = [each for each in (self._ask(transport, one) for one in given) if each]
         if len(running) != 1:
             raise self._undecided(transport, given, [instance for _, instance in running])
         candidate, instance = running[0]
         source = candidate.source
         self._settings = self._settings.filled("instance_id", candidate.instance_id, source)
-        return self._resolved(transport, candidate.instance_id, instance.api)
+        backend = self._backend(transport, candidate.instance_id, instance.api)
+        return self._resolved(candidate.instance_id, backend)
 
     def _ask(self, transport: Transport, candidate: Candidate) -> tuple[Candidate, Instance] | None:
         instance_id = candidate.instance_id
         try:
-            api = self._api(transport, instance_id)
-            backend = self._backend(transport, instance_id, api)
-            instance = backend.read(deadline=self._deadline())
+            instance = self._bound(transport, instance_id).read(deadline=self._deadline())
         except _ABSENT:
             return None
         return (candidate, instance) if instance.id == instance_id and instance.running else None
@@ -162,9 +217,11 @@ class Discovery:
             choice = ", ".join(f"{each.name} ({each.id})" for each in running)
             return ConfigurationError("config.several_instances", choice=choice)
         choice = self._all_running(transport)
+        tried = ", ".join(f"{each.instance_id} ({source_name(each.source)})" for each in given)
+        if choice and tried:
+            return ConfigurationError("config.others_run", tried=tried, choice=choice)
         if choice:
             return ConfigurationError("config.choose_instance", choice=choice)
-        tried = ", ".join(f"{each.instance_id} ({each.source})" for each in given)
         if tried:
             return ConfigurationError("config.no_candidate", tried=tried)
         return ConfigurationError("config.missing_instance_id", variable="MODELARTS_INSTANCE_ID")
@@ -181,23 +238,33 @@ class Discovery:
             return ""
         return ", ".join(f"{name} ({instance_id})" for name, instance_id in found)
 
-    def _api(self, transport: Transport, instance_id: str) -> str:
-        """The generation that is set, or that the id's form tells, or that is remembered; else ask."""
+    def _known_api(self, instance_id: str) -> str:
+        """The generation that is set, or that the id's form tells, or that is remembered; else ""."""
         if self._settings.api != "auto":
             return self._settings.api
         if instance_id.startswith("DE-"):
             return "demanager"
         remembered = self._store(instance_id).load().get("api")
-        if remembered in _APIS:
-            return str(remembered)
-        try:
-            self._backend(transport, instance_id, "notebooks").read(deadline=self._deadline())
-        except _ABSENT:
-            return "demanager"
-        return "notebooks"
+        return str(remembered) if remembered in _APIS else ""
 
-    def _resolved(self, transport: Transport, instance_id: str, api: str) -> Resolved:
-        backend = self._backend(transport, instance_id, api)
+    def _bound(self, transport: Transport, instance_id: str) -> Backend:
+        """The API of the instance: one that is known, else what one probe tells."""
+        api = self._known_api(instance_id)
+        backend = self._backend(transport, instance_id, api or "notebooks")
+        if api:
+            return backend
+        try:
+            backend.read(deadline=self._deadline())
+        except NoSuchInstanceError as error:
+            project_id = self._settings.project_id
+            return _Presumed(
+                transport, project_id=project_id, instance_id=instance_id, unknown=error
+            )
+        except NoSuchApiError:
+            return self._backend(transport, instance_id, "demanager")
+        return backend
+
+    def _resolved(self, instance_id: str, backend: Backend) -> Resolved:
         return Resolved(self._settings, backend, self._store(instance_id))
 
     def _backend(self, transport: Transport, instance_id: str, api: str) -> Backend:

@@ -35,7 +35,7 @@ from typing import Any
 
 from modelarts_magics import messages
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 """What would break a line, drive a terminal or could not be written at all."""
 
 
@@ -203,7 +203,7 @@ class UnsettledError(ModelArtsError):
 
 def _one_line(sentence: str) -> str:
     """A sentence that quotes what somebody entered, as one line that can be shown anywhere."""
-    return _UNPRINTABLE.sub(" ", sentence)
+    return UNPRINTABLE.sub(" ", sentence)
 
 
 class PartialError(UnsettledError):

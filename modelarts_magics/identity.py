@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelarts_magics import settings_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -61,7 +63,7 @@ def _places(
 
 def _base_urls(environ: Mapping[str, str]) -> Iterator[str]:
     """The base URLs of the Jupyter servers of this person, from the files that they leave."""
-    home = Path(environ.get("HOME") or Path.home())
+    home = settings_file.expanded(environ.get("HOME") or "~")
     named = environ.get("JUPYTER_RUNTIME_DIR")
     folder = Path(named) if named else home / ".local" / "share" / "jupyter" / "runtime"
     files = sorted(folder.glob("jpserver-*.json"), key=_age)[:_NEWEST]

@@ -7,7 +7,6 @@ import json
 import os
 import stat
 from importlib import import_module, util
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics import settings_file
@@ -16,6 +15,7 @@ from modelarts_magics.keys import AccessKey, Found, access_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 SECTION = "basic"
 METADATA_ENDPOINT = "http://169.254.169.254"

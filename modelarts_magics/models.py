@@ -131,6 +131,10 @@ class AutoStop:
         return self.enabled or self.end_unknown is None
 
 
+NOT_STATED = AutoStop(enabled=False, end_unknown=EndUnknown.MISSING)
+"""What holds where the cloud says nothing: "on" and "off" would both be a claim."""
+
+
 @dataclass(frozen=True)
 class DockerParams:
     """Docker deployment (table 9): the image and the open map of annotations."""
@@ -231,6 +235,9 @@ class Instance:
     demo: bool = False
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
+    def __str__(self) -> str:
+        return f"{self.name or self.id}: {self.status.value}"
+
     @property
     def running(self) -> bool:
         """Whether the instance runs."""
@@ -321,3 +328,6 @@ class Change:
     action: str = "update"
     expected_stop: datetime | None = None
     problem: ModelArtsError | None = None
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.effect.value}"

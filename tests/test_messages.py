@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import modelarts_magics
 from modelarts_magics import messages
-from modelarts_magics.messages import Message, en
+from modelarts_magics.messages import Message, en, zh_cn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +119,7 @@ def test_no_value_is_called_code() -> None:
 
 def places_of(code: str) -> set[str]:
     """The names that one template wants filled."""
-    return {name for _, name, _, _ in string.Formatter().parse(en.TEXTS[code]) if name}
+    return places_in(en.TEXTS[code])
 
 
 @pytest.mark.parametrize("code", sorted(en.TEXTS))
@@ -232,6 +232,26 @@ def test_a_message_is_worded_when_it_is_shown() -> None:
     assert str(Message("unreachable.connect", {"host": "h", "reason": Message("reason.name")})) == (
         "Cannot connect to h: its name cannot be resolved."
     )
+
+
+TRANSLATED = sorted(code for code in en.TEXTS if not code.endswith(".examples"))
+"""All but what is typed, which is the same in every language."""
+
+
+def test_chinese_is_complete() -> None:
+    """It has every sentence, and none that nobody can ever see."""
+    assert sorted(zh_cn.TEXTS) == TRANSLATED
+
+
+@pytest.mark.parametrize("code", TRANSLATED)
+def test_both_languages_show_the_same_values(code: str) -> None:
+    """A sentence of the one has exactly the places of the other."""
+    assert places_in(zh_cn.TEXTS.get(code, "")) == places_in(en.TEXTS[code])
+
+
+def places_in(template: str) -> set[str]:
+    """The names that a template wants filled."""
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name}
 
 
 @pytest.mark.parametrize("tag", ["en", "EN_us", "de", "xx", "C"])

@@ -7,11 +7,11 @@ import pickle
 from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
-from factories import HOUR, NOW, examples, instance, stop_in
+from factories import HOUR, NOW, SEED, edit_to, examples, instance, stop_in
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_magics.models import AutoStop, Instance, Status
+from modelarts_magics.models import AutoStop, Change, Effect, Instance, Status
 
 RUNNING = {Status.RUNNING, Status.SNAPSHOTTING}
 STOPPING = {Status.STOPPING, Status.DELETING}
@@ -109,3 +109,12 @@ def test_values_are_frozen(value: Instance | AutoStop) -> None:
 def test_the_raw_answer_is_not_in_the_repr() -> None:
     """A repr is short enough to read, whatever the cloud added."""
     assert "surprise" not in repr(instance(raw={"surprise": 1}))
+
+
+def test_a_printed_value_is_one_short_line() -> None:
+    """What `print` and a log show; all of it is in the repr."""
+    some = instance()
+    assert str(some) == f"{some}" == "notebook-instance: RUNNING"
+    assert str(instance(name="")) == "6fa459ea-ee8a-3ca4-894e-db77e160355e: RUNNING"
+    change = Change(some, None, Effect.NEXT_START, edit_to(HOUR), SEED, "extend")
+    assert str(change) == "extend: next-start"

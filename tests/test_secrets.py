@@ -110,7 +110,8 @@ def opened(tmp_path: Path, pastime: Any) -> Iterator[Callable[..., Session]]:  #
 def try_all(session: Session) -> list[ModelArtsError]:
     """Do a bit of everything; return what failed."""
     failed: list[ModelArtsError] = []
-    for act in (session.refresh, lambda: session.describe("new"), session.extend):
+    acts = (session.refresh, lambda: session.describe("new"), session.extend, session.stop)
+    for act in acts:
         try:
             change = act()
             problem = getattr(change, "problem", None)
@@ -136,7 +137,7 @@ def test_the_search_would_find_one() -> None:
 
 @pytest.mark.parametrize(
     ("generation", "auth"),
-    [*zip(GENERATIONS, ("token", "temporary", "token")), (GENERATIONS[-1], "temporary")],
+    [*zip(GENERATIONS, ("token", "temporary", "temporary"))],
     ids=str,
 )
 @pytest.mark.parametrize("name", KINDS)
@@ -159,8 +160,7 @@ def test_no_fault_brings_one_out(  # noqa: PLR0913 - two dimensions and four fix
     assert all(secret not in everything for secret in secrets)
 
 
-@every_api
-@pytest.mark.parametrize("auth", CREDENTIALS)
+@pytest.mark.parametrize(("api", "auth"), [("demanager", "keys"), ("notebooks", "token")])
 @pytest.mark.parametrize("number", [200, 302, 400, 401, 403, 404, 409, 418, 429, 500, 503])
 def test_an_echo_is_muffled(  # noqa: PLR0913 - three dimensions and three fixtures
     api: str,
@@ -188,7 +188,7 @@ def test_an_echo_is_muffled(  # noqa: PLR0913 - three dimensions and three fixtu
     environ = {**ELSEWHERE, **CREDENTIALS[auth], "MODELARTS_API": api}
     session = opened(environ, http=httpx.MockTransport(answer))
     failed = try_all(session) + try_all(session) + try_all(session)
-    assert len(failed) == 9
+    assert len(failed) == 12
     signatures = [each.headers.get("Authorization", MARK)[-64:] for each in asked]
     everything = said_by(failed) + logged(caplog) + stored(tmp_path)
     assert MARK not in everything

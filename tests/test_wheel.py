@@ -185,6 +185,7 @@ def test_the_wheel_has_the_package_and_nothing_else(built: Built) -> None:
         names = {PurePosixPath(name) for name in archive.namelist()}
     package = ROOT / "modelarts_magics"
     texts = [*package.rglob("*.py"), *(package / "server").rglob("*.yaml"), package / "py.typed"]
+    texts += (package / "locale").rglob("*.json")
     config = package / "server" / "jupyter_server_config.d" / "modelarts_magics.json"
     ours = [*texts, config, *(ROOT / "notebooks").glob("*.ipynb")]
     expected = {PurePosixPath(path.relative_to(ROOT).as_posix()) for path in ours}

@@ -12,7 +12,7 @@ export interface HelperOptions {
   readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 }
 
-const MODULE = 'modelarts_magics.kernel.helper';
+const MODULE = 'modelarts_magics.helper';
 /** Where the tabs of a browser keep the id of the kernel that they share. */
 const KEY = 'modelarts-magics:helper';
 

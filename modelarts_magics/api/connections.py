@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,8 +17,19 @@ from modelarts_magics.errors import BadAnswerError, DeadlineError, ModelArtsErro
 from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from modelarts_magics.clock import Deadline
 
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (
+    (socket.gaierror, "name"),
+    (ssl.SSLError, "tls"),
+    (httpx.ProxyError, "proxy"),
+    (ConnectionRefusedError, "refused"),
+)
+"""What a failed connection came from, and the word for it in `messages`."""
+_OF_THE_NEXT_HOST = ("name", "refused", "network")
+"""Reasons that concern the host next on the way, which is the proxy where there is one."""
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
@@ -67,8 +80,10 @@ class Connections(threading.local):
                 self._carrier = self._given or self._new()
             except OSError:
                 raise self._no_connection("tls") from None  # a CA file that is not there
-            except (ValueError, ImportError, httpx.InvalidURL):
-                raise self._no_connection("proxy") from None  # one that httpx cannot use
+            except ImportError:
+                raise self._no_proxy("proxy_kind") from None  # SOCKS needs a package of its own
+            except (ValueError, httpx.InvalidURL):
+                raise self._no_proxy("proxy_address") from None
         return self._carrier
 
     def close(self) -> None:
@@ -82,11 +97,16 @@ class Connections(threading.local):
         sent = not isinstance(error, _NOT_SENT)
         if isinstance(error, httpx.DecodingError):
             return BadAnswerError("answer.not_json", host=self._host)
+        if isinstance(error, httpx.ConnectTimeout) and self._proxy_host():
+            return self._no_proxy("network")
         if isinstance(error, httpx.TimeoutException):
             return self.late("unreachable.timeout", deadline, sent=sent)
         if sent:
             return UnreachableError("unreachable.broken", sent=True, host=self._host)
-        return self._no_connection(_reason(error))
+        reason = _reason(error)
+        if reason in _OF_THE_NEXT_HOST and self._proxy_host():
+            return self._no_proxy(reason)
+        return self._no_connection(reason)
 
     def late(self, code: str, deadline: Deadline, *, sent: bool) -> DeadlineError:
         """That no complete answer came in time."""
@@ -101,6 +121,16 @@ class Connections(threading.local):
     def _no_connection(self, reason: str) -> UnreachableError:
         words = Message(f"reason.{reason}")
         return UnreachableError("unreachable.connect", host=self._host, reason=words)
+
+    def _no_proxy(self, reason: str) -> UnreachableError:
+        words = Message(f"reason.{reason}")
+        return UnreachableError("unreachable.proxy", host=self._proxy_host(), reason=words)
+
+    def _proxy_host(self) -> str:
+        """Host and port of the proxy in use, without user and password; "" where there is none."""
+        if self._given or is_loopback(self._endpoint):
+            return ""
+        return (_proxy(self._endpoint) or "").partition("://")[2].rpartition("@")[2].split("/")[0]
 
 
 def _proxy(endpoint: str) -> str | None:
@@ -117,11 +147,16 @@ def _proxy(endpoint: str) -> str | None:
 
 def _reason(error: httpx.HTTPError) -> str:
     """The kind of a connection failure, as a word of `messages`."""
-    words = str(error).lower()
-    if "name" in words and ("resol" in words or "known" in words or "service" in words):
-        return "name"
-    if "certificate" in words or "ssl" in words or "tls" in words:
-        return "tls"
-    if isinstance(error, httpx.ProxyError):
-        return "proxy"
-    return "refused" if "refused" in words else "network"
+    causes = tuple(_causes(error))
+    for kind, reason in _REASONS:
+        if any(isinstance(each, kind) for each in causes):
+            return reason
+    return "refused" if "refused" in str(error).lower() else "network"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came from, down to the operating system's."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__

@@ -9,10 +9,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from modelarts_magics.api.failures import lacking
 from modelarts_magics.api.wire import Fields, without_secrets
+from modelarts_magics.countdown import GRACE
 from modelarts_magics.durations import moment_from_ms
-from modelarts_magics.errors import BadAnswerError
+from modelarts_magics.errors import BadAnswerError, ForbiddenError
 from modelarts_magics.models import (
+    NOT_STATED,
     AutoStop,
     AutoStopEdit,
     Capabilities,
@@ -74,18 +77,36 @@ class Demanager:
     def write(self, before: Instance, edit: Edit, *, deadline: Deadline) -> None:
         """Send the edit (PUT), with the description that it does not change.
 
+        Raises:
+            ForbiddenError: Reading is allowed and changing is not; nothing changed.
+            CloudError: The cloud refused it or failed; an `UnreachableError` is no answer at all.
+
         Source: table 2 (``description`` is mandatory), table 4 (``enable`` is false by default).
         """
         description = before.description if edit.description is None else edit.description
         body: dict[str, Any] = {"description": description}
         if edit.auto_stop is not None:
             body["spec"] = {"auto_stop": _auto_stop_body(edit.auto_stop)}
-        self._transport.request("PUT", self._path, body=body, deadline=deadline)
+        try:
+            self._transport.request("PUT", self._path, body=body, deadline=deadline)
+        except ForbiddenError as error:
+            raise lacking("change", error) from None
 
     def stop(self, *, deadline: Deadline) -> None:
-        """Stop the instance (POST action)."""
+        """Stop the instance (POST action).
+
+        Raises:
+            ForbiddenError: Reading is allowed and stopping is not; nothing changed.
+            WrongStateError: It does not run, or another operation is under way.
+            CloudError: The cloud refused it or failed; an `UnreachableError` is no answer at all.
+
+        Source: the page "managing an instance" of the same API, ``action`` is ``stop``.
+        """
         path = f"{self._path}/action"
-        self._transport.request("POST", path, body={"action": "stop"}, deadline=deadline)
+        try:
+            self._transport.request("POST", path, body={"action": "stop"}, deadline=deadline)
+        except ForbiddenError as error:
+            raise lacking("action", error) from None
 
     def parse(self, raw: Mapping[str, Any], *, observed_at: datetime, demo: bool) -> Instance:
         """The instance that an answer describes (table 5).
@@ -134,7 +155,7 @@ def _auto_stop_body(edit: AutoStopEdit) -> dict[str, Any]:
 def _auto_stop(fields: Fields | None, *, running: bool, observed_at: datetime) -> AutoStop:
     """Table 11; where the two statements of the end disagree, it is not known."""
     if fields is None:
-        return AutoStop(enabled=False, end_unknown=EndUnknown.MISSING)
+        return NOT_STATED
     enabled = bool(fields.boolean("enable"))
     stamp = fields.moment("stop_timestamp")
     remain = fields.span("remain_time", unit=SECOND)
@@ -163,7 +184,7 @@ def _end(
     over = remain is not None and remain <= timedelta(0) and end <= now
     if by_remain and not over and abs(by_remain - end) > LARGEST_DISAGREEMENT:
         return None, EndUnknown.DISAGREE
-    return (end, None) if end >= now - LARGEST_DISAGREEMENT else (None, EndUnknown.PAST)
+    return (end, None) if end >= now - GRACE else (None, EndUnknown.PAST)
 
 
 def _created_at(fields: Fields) -> datetime | None:

@@ -62,6 +62,8 @@ _BY_STATUS: dict[int, type[CloudError]] = {
 }
 
 _LONGEST_WORDS = 200
+_ABOUT_THE_KEY = ("0206", "0210")
+"""The codes of a 403 that are about the credential, not about a right that it lacks."""
 
 
 def failure(
@@ -87,6 +89,18 @@ def failure(
         kind = _BY_STATUS.get(status) or (ServerError if status >= 500 else CloudError)  # noqa: PLR2004
         code = f"cloud.{kind.__name__}"
     return kind(code, status=status, error_code=error_code, request_id=request_id, words=words)
+
+
+def lacking(part: str, error: ForbiddenError) -> ForbiddenError:
+    """The refusal with the right that is missing, since reading may be allowed all the same.
+
+    Args:
+        part: What was refused; there is a sentence ``cloud.forbidden.PART``.
+        error: The cloud's 403; one that is about the credential stays as it is.
+    """
+    if error.code.endswith(_ABOUT_THE_KEY):
+        return error
+    return ForbiddenError(f"cloud.forbidden.{part}", **error.values)
 
 
 def _envelope(content: bytes) -> dict[str, Any]:

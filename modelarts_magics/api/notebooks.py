@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from modelarts_magics.api.failures import lacking
 from modelarts_magics.api.wire import Fields, without_secrets
+from modelarts_magics.countdown import GRACE
 from modelarts_magics.durations import to_ms
 from modelarts_magics.errors import (
     AuthenticationError,
@@ -26,6 +28,7 @@ from modelarts_magics.errors import (
     WrongStateError,
 )
 from modelarts_magics.models import (
+    NOT_STATED,
     AutoStop,
     AutoStopEdit,
     Capabilities,
@@ -58,11 +61,7 @@ CAPABILITIES = Capabilities(
 MILLISECOND = timedelta(milliseconds=1)
 WITHOUT_END_MS = -1
 """What start takes for a run without end; RenewLease does not document it."""
-GRACE = timedelta(seconds=60)
-"""How long after its end a running instance is still taken to be stopping."""
 MOST_LISTED = "50"
-_ABOUT_THE_KEY = ("0206", "0210")
-"""The codes of a 403 that are about the credential, not about a right that it lacks."""
 _PASSING = (AuthenticationError, ServerError, ThrottledError)
 """Refusals that say nothing about what was asked for."""
 
@@ -112,7 +111,7 @@ class Notebooks:
         try:
             self._transport.request("POST", f"{self._path}/stop", deadline=deadline)
         except ForbiddenError as error:
-            raise _lacking("stop", error) from None
+            raise lacking("stop", error) from None
 
     def parse(self, raw: Mapping[str, Any], *, observed_at: datetime, demo: bool) -> Instance:
         """The instance that an answer describes.
@@ -156,7 +155,7 @@ class Notebooks:
         try:
             self._transport.request("PUT", self._path, body=body, deadline=deadline)
         except ForbiddenError as error:
-            raise _lacking("description", error) from None
+            raise lacking("description", error) from None
         except WrongStateError as error:
             if not before.running or error.code.endswith(".6357"):  # another operation is under way
                 raise
@@ -170,7 +169,7 @@ class Notebooks:
         try:
             self._transport.request("PATCH", path, body=body, deadline=deadline)
         except ForbiddenError as error:
-            raise _lacking("lease", error) from None
+            raise lacking("lease", error) from None
         except RejectedValueError as error:
             if not edit.enabled:
                 raise RejectedValueError("cloud.off_refused", **error.values) from None
@@ -197,13 +196,6 @@ def _unchanged_by(error: ModelArtsError) -> bool:
     return not isinstance(error, ServerError)
 
 
-def _lacking(part: str, error: ForbiddenError) -> ForbiddenError:
-    """The refusal with the right that is missing, since reading may be allowed all the same."""
-    if error.code.endswith(_ABOUT_THE_KEY):
-        return error
-    return ForbiddenError(f"cloud.forbidden.{part}", **error.values)
-
-
 def _path(project_id: str) -> str:
     return f"/v1/{quote(project_id)}/notebooks"
 
@@ -214,17 +206,20 @@ def _lease(fields: Fields | None, *, running: bool, now: datetime) -> AutoStop:
     Source: ShowLease; in answers `duration` counts from `create_at`, -1 is without end, and `type` may be
     absent or in small letters.
     """
-    if fields is None:  # the cloud did not say; "off" would be a claim
-        return AutoStop(enabled=True, end_unknown=EndUnknown.MISSING if running else None)
+    if fields is None:
+        return NOT_STATED
     created, duration_ms = fields.moment("create_at"), fields.integer("duration")
-    if fields.boolean("enable") is False or duration_ms == WITHOUT_END_MS:
+    enable, kind = fields.boolean("enable"), fields.text("type")
+    if enable is None and duration_ms is None and not kind:
+        return NOT_STATED
+    if enable is False or duration_ms == WITHOUT_END_MS:
         return AutoStop(enabled=False)
-    word = (fields.text("type") or Mode.TIMING.value).upper()
+    word = (kind or Mode.TIMING.value).upper()
     if word not in Mode.__members__:
         return AutoStop(enabled=True, end_unknown=EndUnknown.MISSING if running else None)
     if Mode(word) is Mode.IDLE:
         return AutoStop(enabled=True, mode=Mode.IDLE)
-    duration = fields.span("duration", unit=MILLISECOND)
+    duration = fields.span("duration", unit=MILLISECOND) if created else None  # no run time alone
     end, unknown = _end(created, duration, now) if running else (None, None)
     return AutoStop(
         enabled=True, duration=duration, counts_from=created, stops_at=end, end_unknown=unknown

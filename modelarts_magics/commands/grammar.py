@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -12,10 +12,12 @@ class Option:
     Attributes:
         name: As typed, with its dashes.
         value: What it wants behind it, in capitals; "" for none.
+        kernel_only: Whether it makes sense in a kernel only.
     """
 
     name: str
     value: str = ""
+    kernel_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,15 @@ class Command:
         """Its word and what may follow."""
         return f"{self.name} {self.usage}".rstrip()
 
+    @property
+    def in_terminal(self) -> Command:
+        """The same without the switches that need a kernel."""
+        options = tuple(option for option in self.options if not option.kernel_only)
+        usage = self.usage
+        for option in set(self.options) - set(options):
+            usage = usage.replace(f" | {option.name} {option.value}", "")
+        return replace(self, usage=usage, options=options)
+
     def option(self, name: str) -> Option | None:
         """The switch of that name, if the command has it."""
         return next((option for option in self.options if option.name == name), None)
@@ -52,7 +63,7 @@ JSON = Option("--json")
 ALL = Option("--all")
 REPLACE = Option("--replace")
 CLEAR = Option("--clear")
-FROM = Option("--from", "PYTHON_NAME")
+FROM = Option("--from", "PYTHON_NAME", kernel_only=True)
 REMIND = Option("--remind")
 NO_REMIND = Option("--no-remind")
 TRY = Option("--try")

@@ -29,6 +29,8 @@ def of_command(word: str, prefix: str) -> Text:
     """
     command = command_of(word)
     name = command.name
+    if prefix != MAGIC:
+        command = command.in_terminal
     lines = [f"{prefix} {command.synopsis}", "", text(f"help.{name}")]
     lines += _options(command)
     examples = text(f"help.{name}.examples", prefix=prefix)

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.commands.values import Json
+from modelarts_magics.durations import moment_from_ms
 from modelarts_magics.messages import here
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ def change_json(change: Change) -> Json:
 def _auto_stop(instance: Instance) -> dict[str, Any]:
     stop = instance.auto_stop
     return {
-        "enabled": stop.enabled,
+        "enabled": stop.enabled if stop.stated else None,
         "mode": stop.mode.value if stop.enabled else None,
-        "duration_s": _seconds(stop.duration),
+        "duration_s": _seconds(stop.duration) if stop.counts_from is None else None,
         "prompt": stop.prompt,
         "stops_at": _time(stop.stops_at),
         "remaining_s": _remaining(stop, instance.observed_at),
@@ -65,7 +66,36 @@ def _rest(instance: Instance) -> dict[str, Any]:
         "remain_time_s": _seconds(stop.remain_time),
         "end_unknown": stop.end_unknown.value if stop.end_unknown else None,
         "demo": instance.demo,
+        **_lease(instance),
     }
+
+
+def _lease(instance: Instance) -> dict[str, Any]:
+    """The lease as the cloud wrote it, where the API has one: its duration is no run time."""
+    raw = instance.raw.get("lease")
+    if not isinstance(raw, dict):
+        return {}
+    lease = {
+        "create_at": _moment(raw.get("create_at")),
+        "duration_s": _whole_seconds(raw.get("duration")),
+        "update_at": _moment(raw.get("update_at")),
+    }
+    return {"lease": lease}
+
+
+def _moment(milliseconds: object) -> str | None:
+    """Nothing where it is no moment: only what the countdown needs was checked at the door."""
+    try:
+        return _time(moment_from_ms(milliseconds)) if isinstance(milliseconds, int) else None
+    except ValueError:
+        return None
+
+
+def _whole_seconds(milliseconds: object) -> int | None:
+    """Nothing where it is no length, as the -1 of a lease without end."""
+    if not isinstance(milliseconds, int) or milliseconds < 0:
+        return None
+    return round(milliseconds / 1000)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any model

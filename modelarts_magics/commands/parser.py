@@ -60,7 +60,7 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
         UsageError: As for `parse_line`.
     """
     command = command_of(arguments[0] if arguments else "")
-    rest = list(arguments[1:])
+    rest, known = list(arguments[1:]), command.in_terminal
     if not command.free_text:
         return _parse_words(command, rest)
     options: dict[str, str] = {}
@@ -70,7 +70,9 @@ def parse_arguments(arguments: Sequence[str]) -> Request:
             break
         if _wants_help(word):
             return Request(HELP, words=(command.name,))
-        _add_option(options, command, word, rest.pop(0) if _value(command, word) and rest else "")
+        _check_terminal(command, word)
+        value = rest.pop(0) if _value(known, word) and rest else ""
+        _add_option(options, known, word, value)
     return Request(command, options, text=" ".join(rest) if rest else None)
 
 
@@ -152,6 +154,14 @@ def _add_option(options: dict[str, str], command: Command, word: str, value: str
     if option.value and not value:
         raise UsageError("usage.missing", command=name, what=option.value, usage=usage)
     options[name] = value
+
+
+def _check_terminal(command: Command, word: str) -> None:
+    option = command.option(word)
+    if option and option.kernel_only:
+        raise UsageError(
+            "usage.kernel_only_option", option=word, usage=command.in_terminal.synopsis
+        )
 
 
 def _value(command: Command, word: str) -> bool:

@@ -180,6 +180,8 @@ def _one_text(request: Request, context: Context) -> str | None:
         if not isinstance(value, str):
             raise InputError("description.name", name=name)
         return value
+    if request.text is not None and not request.text.strip():
+        raise UsageError("usage.empty_text")
     return request.text
 
 

@@ -114,9 +114,20 @@ def _kept(change: Change, after: Instance) -> list[Message]:
     if change.effect is not Effect.NOW or _same(stop, before) or not stop.enabled:
         return []
     if not change.capabilities.kept:
-        return [Message("change.was", {"words": stop_fact(change.before)})]
+        was = Message("change.was", {"words": stop_fact(change.before)})
+        return [*_from_now(change, after), was]
     values = {"duration": _set_duration(stop), "old": _set_duration(before)}
     return [Message("change.kept", values)]
+
+
+def _from_now(change: Change, after: Instance) -> list[Message]:
+    """The run time that was taken, where the end is the one that it leads to."""
+    end, expected, edit = after.auto_stop.stops_at, change.expected_stop, change.edit.auto_stop
+    if edit is None or edit.duration is None or end is None or expected is None:
+        return []
+    if abs(end - expected) > OFF_TARGET:
+        return []
+    return [Message("change.set", {"duration": edit.duration})]
 
 
 def _warnings(change: Change, after: Instance) -> list[Message]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from modelarts_magics.description import MAX_LENGTH, offence
+from modelarts_magics.errors import UNPRINTABLE
 from modelarts_magics.messages import argument, when
 from modelarts_magics.models import CountsFrom, Effect, Mode
 from modelarts_magics.planning import SHORTEST_NOTICE
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from modelarts_magics.models import AutoStop, Capabilities, Change, Instance
-
-_UNTYPABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-"""What one line of a cell or of a terminal cannot hold."""
 
 
 def undo(change: Change) -> str:
@@ -51,7 +48,7 @@ def _describe(old: str, new: str) -> str:
 
     No quotation mark is in it, since the API takes none.
     """
-    if old == new or offence(old) or len(old) > MAX_LENGTH or _UNTYPABLE.search(old):
+    if old == new or offence(old) or len(old) > MAX_LENGTH or UNPRINTABLE.search(old):
         return ""
     if not old:
         return "describe --clear"

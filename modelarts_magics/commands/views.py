@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.commands.jsonview import instance_json
 from modelarts_magics.commands.sentences import change_lines, instance_lines
-from modelarts_magics.commands.values import Details, printable
+from modelarts_magics.commands.values import Details, Text, printable
 from modelarts_magics.doctor import Report
+from modelarts_magics.messages import text
 from modelarts_magics.models import Change, Effect, Instance
 
 if TYPE_CHECKING:
@@ -48,7 +50,8 @@ def _lines(value: object) -> tuple[list[str], str]:
         return change_lines(value), "good" if value.effect is Effect.NOW else "warn"
     if isinstance(value, Report):
         return value.lines(), "warn" if value.problems else "good"
-    return str(value).split("\n"), "plain"
+    words = repr(value) if isinstance(value, Text) else str(value)
+    return words.split("\n"), "plain"
 
 
 def _box(lines: list[str], tone: str) -> str:
@@ -65,9 +68,9 @@ def _lines_of(line: str) -> str:
     return escape(printable(line)).replace("\n", "<br>")
 
 
-def _cell(text: object, tag: str) -> str:
+def _cell(value: object, tag: str) -> str:
     style = "text-align: left; vertical-align: top; overflow-wrap: anywhere"
-    return f'<{tag} style="{style}">{_lines_of(str(text))}</{tag}>'
+    return f'<{tag} style="{style}">{_lines_of(str(value))}</{tag}>'
 
 
 def _flat(data: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
@@ -76,5 +79,12 @@ def _flat(data: Mapping[str, Any], path: str = "") -> list[tuple[str, str]]:
         if isinstance(value, dict) and value:
             rows += _flat(value, f"{path}{name}.")
         else:
-            rows.append((f"{path}{name}", "—" if value in (None, {}) else str(value)))
+            rows.append((f"{path}{name}", _word(value)))
     return rows
+
+
+def _word(value: object) -> str:
+    """A value of JSON as JSON writes it; a text without its quotes, and nothing as a dash."""
+    if value in (None, {}):
+        return text("word.none")
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

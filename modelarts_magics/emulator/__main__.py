@@ -17,6 +17,7 @@ from modelarts_magics.emulator.options import CHOICES, Options
 if TYPE_CHECKING:
     from modelarts_magics.emulator.world import World
 
+PROGRAM = "modelarts-magics emulator"
 INSTALL = "The emulator needs tornado: pip install 'modelarts-magics[demo]'"
 HELP: dict[str, str] = {
     "api": "whose instance is printed; both APIs are served",
@@ -37,10 +38,10 @@ def _fault(text: str) -> Fault:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser; its defaults are those of `Options`."""
+def parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
+    """Return the parser; its defaults are those of `Options`, `prog` is how it was called."""
     made = argparse.ArgumentParser(
-        prog="python -m modelarts_magics.emulator",
+        prog=prog,
         description="A local ModelArts on 127.0.0.1: both APIs, fake credentials, nothing leaves.",
         epilog="\n".join(["faults:", *(f"  {name:20}{KINDS[name].summary}" for name in KINDS)]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -103,16 +104,17 @@ async def _run(world: World, *, port: int, as_json: bool) -> None:
         await end.wait()
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, *, prog: str = PROGRAM) -> int:
     """Serve until SIGINT or SIGTERM.
 
     Args:
         argv: The arguments; those of the process if None.
+        prog: How it was called, for its help.
 
     Returns:
         0 after a signal, 1 if the port is taken or tornado is missing, 2 for wrong options.
     """
-    arguments = vars(parser().parse_args(argv))
+    arguments = vars(parser(prog).parse_args(argv))
     port, as_json = arguments.pop("port"), arguments.pop("json")
     faults: list[Fault] = arguments.pop("fault")
     try:
@@ -146,4 +148,4 @@ def _serve(options: Options, *, faults: list[Fault], port: int, as_json: bool) -
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(prog="python -m modelarts_magics.emulator"))

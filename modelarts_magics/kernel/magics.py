@@ -29,12 +29,16 @@ _SHOWN = (
 
 
 class Interrupted(KeyboardInterrupt):
-    """An interrupt during a command, as one line instead of a traceback through this package."""
+    """An interrupt during a command, as one line instead of a traceback through this package.
+
+    Args:
+        code: Of the sentence that says it.
+    """
 
     def _render_traceback_(self) -> list[str]:
         from modelarts_magics.messages import text  # noqa: PLC0415 - when it is needed
 
-        return [text("cli.interrupted")]
+        return [text(str(self))]
 
 
 def _setting(help_text: str) -> TraitType[Any, Any]:
@@ -93,7 +97,9 @@ class ModelArts(Magics):
         try:
             value = run(request, context)
         except KeyboardInterrupt:
-            raise Interrupted from None
+            from modelarts_magics.commands.writes import interrupted  # noqa: PLC0415 - when it is needed
+
+            raise Interrupted(interrupted(request)) from None
         silent = line.rstrip().endswith(";") and not request.command.free_text
         beside = getattr(value, "instance", None) if request.command.kernel_only else None
         return show(value, silent=silent, beside=beside)

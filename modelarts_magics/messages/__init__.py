@@ -49,7 +49,18 @@ def text(code: str, **values: object) -> str:
         KeyError: No catalogue has the code; a mistake in this package, not of the person.
     """
     template = _catalogue().get(code) or en.TEXTS[code]
-    return _FORMATTER.vformat(template, (), {"cmd": _command, **values})
+    return _FORMATTER.vformat(template, (), {"cmd": _command, "login": _login(), **values})
+
+
+def _login() -> str:
+    """How a key is entered where the reader is: a terminal's command forgets one that it does not save."""
+    return f"{_command} login" if _command.startswith("%") else f"{_command} login --save"
+
+
+def source_name(source: str) -> str:
+    """The place that a value came from, in words where it is no name that one could type."""
+    code = f"source.{source.replace(' ', '_')}"
+    return text(code) if has(code) else source
 
 
 def has(code: str) -> bool:

@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from modelarts_magics.api.demanager import CAPABILITIES, Demanager
 from modelarts_magics.clock import Deadline
 from modelarts_magics.durations import moment_to_ms
-from modelarts_magics.errors import BadAnswerError
+from modelarts_magics.errors import BadAnswerError, ForbiddenError
 from modelarts_magics.models import (
     AutoStop,
     AutoStopEdit,
@@ -51,14 +51,17 @@ SEED_EXAMPLE = json.loads((Path(__file__).parent / "seed_example.json").read_tex
 
 @dataclass
 class Recorder:
-    """In the place of the transport: answers nothing and notes what it was asked."""
+    """In the place of the transport: notes what it was asked, and answers nothing or an error."""
 
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
+    error: Exception | None = None
 
     def request(self, method: str, path: str, *, deadline: Deadline, body: Any = None) -> None:  # noqa: ANN401
         """Note the request."""
         del deadline
         self.asked.append((method, path, body))
+        if self.error:
+            raise self.error
 
 
 def parse(raw: Any, *, observed_at: datetime = NOW) -> Instance:  # noqa: ANN401 - any JSON
@@ -548,3 +551,29 @@ def test_what_the_api_can_do_is_the_seed_s_table_4() -> None:
     assert CAPABILITIES.kept
     assert not CAPABILITIES.idle
     assert auto_stop()["duration"] == 7200
+
+
+def refused(number: str) -> Demanager:
+    """An API whose every request ends in a 403 with that code."""
+    recorder = Recorder(error=ForbiddenError(f"cloud.403.{number}", status=403, request_id="r-1"))
+    return Demanager(recorder, project_id="p", instance_id="i")  # type: ignore[arg-type]
+
+
+def test_a_right_that_is_missing_says_what_still_works() -> None:
+    """Who cannot change or stop the instance can read it."""
+    api = refused("0108")
+    with pytest.raises(ForbiddenError, match="You can read this instance but not change it") as put:
+        api.write(instance(), Edit(description="new"), deadline=Deadline(1))
+    with pytest.raises(ForbiddenError, match="You can read this instance but not stop it") as post:
+        api.stop(deadline=Deadline(1))
+    for error in (put.value, post.value):
+        assert error.request_id == "r-1"
+        assert error.hint.startswith("Nothing changed.")
+
+
+@pytest.mark.parametrize("number", ["0206", "0210"])
+def test_a_403_about_the_key_is_not_taken_for_a_missing_right(number: str) -> None:
+    """It is said as it is."""
+    with pytest.raises(ForbiddenError) as caught:
+        refused(number).stop(deadline=Deadline(1))
+    assert caught.value.code == f"cloud.403.{number}"

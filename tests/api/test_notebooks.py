@@ -22,6 +22,7 @@ from stage import Stage
 from modelarts_magics.api.notebooks import Notebooks, running_instances
 from modelarts_magics.api.transport import Transport
 from modelarts_magics.clock import Clock, Deadline
+from modelarts_magics.commands.sentences import instance_lines
 from modelarts_magics.credentials import Token
 from modelarts_magics.errors import (
     AuthenticationError,
@@ -36,7 +37,15 @@ from modelarts_magics.errors import (
     UnsettledError,
     WrongStateError,
 )
-from modelarts_magics.models import AutoStop, AutoStopEdit, Edit, Effect, EndUnknown, Mode
+from modelarts_magics.models import (
+    NOT_STATED,
+    AutoStop,
+    AutoStopEdit,
+    Edit,
+    Effect,
+    EndUnknown,
+    Mode,
+)
 from modelarts_magics.planning import Wish
 
 if TYPE_CHECKING:
@@ -174,6 +183,7 @@ TIMED = AutoStop(
 )
 OFF = AutoStop(enabled=False)
 UNKNOWN = AutoStop(enabled=True, end_unknown=EndUnknown.MISSING)
+"""On, by something that has no end which we know."""
 
 
 def timed(left: timedelta | None, unknown: EndUnknown | None = None) -> AutoStop:
@@ -204,7 +214,7 @@ def timed(left: timedelta | None, unknown: EndUnknown | None = None) -> AutoStop
         pytest.param(lease(duration=-1, type=None), OFF, id="without end and type"),
         pytest.param(
             lease(create_at=None),
-            AutoStop(enabled=True, duration=DAYS + 40 * MINUTE, end_unknown=EndUnknown.MISSING),
+            UNKNOWN,
             id="no create_at",
         ),
         pytest.param(lease(duration=None), timed(None, EndUnknown.MISSING), id="no duration"),
@@ -216,8 +226,9 @@ def timed(left: timedelta | None, unknown: EndUnknown | None = None) -> AutoStop
         pytest.param(
             lease(duration=(DAYS - 59 * SECOND) // MS), timed(-59 * SECOND), id="just past"
         ),
-        pytest.param({}, UNKNOWN, id="an empty lease"),
-        pytest.param(None, UNKNOWN, id="no lease at all"),
+        pytest.param({}, NOT_STATED, id="an empty lease"),
+        pytest.param({"create_at": ms(CREATED)}, NOT_STATED, id="a lease without any setting"),
+        pytest.param(None, NOT_STATED, id="no lease at all"),
         pytest.param(lease(remark={"new": 1}), TIMED, id="a field not known yet"),
     ],
 )
@@ -231,11 +242,27 @@ def test_a_lease_says_when_the_run_ends_or_that_it_is_not_known(
 @pytest.mark.parametrize(
     "status", ["STOPPED", "STOPPING", "STARTING", "INIT", "FROZEN", "SOMETHING"]
 )
-@pytest.mark.parametrize("wire", [lease(), lease(duration=1), lease(type="LUNAR"), None])
+@pytest.mark.parametrize("wire", [lease(), lease(duration=1), lease(type="LUNAR")])
 def test_what_does_not_run_has_no_end(status: str, wire: dict[str, Any] | None) -> None:
     """Neither a countdown nor a complaint about one that is missing."""
     stop = parse(notebook(status=status, lease=wire)).auto_stop
     assert (stop.stops_at, stop.end_unknown) == (None, None)
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "STOPPED", "STARTING"])
+@pytest.mark.parametrize("wire", [None, {}])
+def test_a_lease_that_is_not_there_is_neither_on_nor_off(
+    status: str, wire: dict[str, Any] | None
+) -> None:
+    """Whether it runs or not; the words say so."""
+    found = parse(notebook(status=status, lease=wire))
+    assert not found.auto_stop.stated
+    assert "Auto-stop not stated" in instance_lines(found)
+
+
+def test_without_its_beginning_a_lease_is_no_run_time() -> None:
+    """72 h 46 min since nobody knows when is not "72 h 46 min a run"."""
+    assert "Auto-stop on" in instance_lines(parse(notebook(lease=lease(create_at=None))))
 
 
 def test_a_negative_duration_other_than_the_word_for_off_is_no_off() -> None:
@@ -378,7 +405,7 @@ def test_a_lease_that_cannot_be_had_hides_not_the_instance(
 ) -> None:
     """It is shown with an end that is not known; a right to see the lease may well be missing."""
     found = make_cloud(GET=httpx.Response(200, json=notebook(lease=None)), GET_lease=answer).read()
-    assert found.auto_stop == UNKNOWN
+    assert found.auto_stop == NOT_STATED
 
 
 @pytest.mark.parametrize(

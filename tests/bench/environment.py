@@ -16,6 +16,8 @@ FOLDER = ROOT / ".cache" / "bench"
 ALTERNATIVES = (
     "ipykernel>=6",  # a kernel to load the extension into
     "jupyter_client>=8",  # starts it
+    "jupyterlab>=4.2,<5",  # the page that the countdown is shown in
+    "playwright>=1.45",  # shows it
     "huaweicloudsdkmodelarts==3.1.219",  # the vendor's client, the yardstick; nothing else needs it
     "huaweicloudsdkcore==3.1.219",
 )

@@ -21,11 +21,12 @@ class Figure:
 
     Attributes:
         name: What was timed.
-        ours: Seconds that this package takes.
-        other: Seconds that the alternative takes; None where there is none.
+        ours: What this package takes, in seconds or `unit`.
+        other: What the alternative takes; None where there is none.
         against: What the alternative is.
-        most: What `ours` may be at most, in seconds.
+        most: What `ours` may be at most.
         most_ratio: What `ours` may be at most, as a multiple of `other`.
+        unit: What is counted, where that is not seconds.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Figure:
     against: str = ""
     most: float | None = None
     most_ratio: float | None = None
+    unit: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -85,14 +87,23 @@ def table(figures: Sequence[Figure]) -> str:
 
 
 def _row(figure: Figure) -> tuple[str, str, str, str, str, str]:
-    other = "" if figure.other is None else f"{_shown(figure.other)} {figure.against}"
+    other = "" if figure.other is None else f"{_shown(figure.other, figure.unit)} {figure.against}"
     ratio = "" if figure.ratio is None else f"{figure.ratio:.2f} x"
-    targets = [] if figure.most is None else [f"<= {_shown(figure.most)}"]
+    targets = [] if figure.most is None else [f"<= {_shown(figure.most, figure.unit)}"]
     targets += [] if figure.most_ratio is None else [f"<= {figure.most_ratio:g} x"]
-    return figure.name, _shown(figure.ours), other, ratio, ", ".join(targets), figure.verdict
+    return (
+        figure.name,
+        _shown(figure.ours, figure.unit),
+        other,
+        ratio,
+        ", ".join(targets),
+        figure.verdict,
+    )
 
 
-def _shown(seconds: float) -> str:
+def _shown(seconds: float, unit: str) -> str:
+    if unit:
+        return f"{seconds:g} {unit}"
     if seconds < 1e-3:
         return f"{seconds * 1e6:.0f} us"
     return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"

@@ -26,7 +26,7 @@ INSIDE = "--inside"
 """Said by the first part to the second."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it get random names
 """Linux's file system in memory; elsewhere, or where it is not writable, the disk has to do."""
-GROUPS = ("interpreters", "kernels", "calls", "signing")
+GROUPS = ("interpreters", "kernels", "calls", "signing", "page")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -83,6 +83,7 @@ def _figures(group: str, endpoint: str, desk: Desk) -> list[Figure]:
     import calls  # noqa: PLC0415 - only inside can it be imported
     import interpreters  # noqa: PLC0415
     import kernels  # noqa: PLC0415
+    import page  # noqa: PLC0415
     import signatures  # noqa: PLC0415
 
     environ = dict(os.environ)
@@ -92,6 +93,8 @@ def _figures(group: str, endpoint: str, desk: Desk) -> list[Figure]:
         return kernels.figures({**environ, **interpreters.variables(endpoint)})
     if group == "calls":
         return calls.figures(desk)
+    if group == "page":
+        return page.figures()
     return signatures.figures()
 
 

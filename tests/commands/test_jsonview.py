@@ -7,6 +7,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from factories import instance
+
+from modelarts_magics.commands.jsonview import instance_json
+from modelarts_magics.models import NOT_STATED
 
 if TYPE_CHECKING:
     from stage import Stage
@@ -60,6 +64,34 @@ def test_an_end_that_cannot_be_believed_is_null(stage: Stage, fault: str, unknow
     shown = stage.magic("status --all --json")
     assert (shown["auto_stop"]["stops_at"], shown["auto_stop"]["remaining_s"]) == (None, None)
     assert shown["end_unknown"] == unknown
+
+
+def test_what_the_cloud_did_not_say_is_neither_on_nor_off() -> None:
+    """Null, also beside fields that are known."""
+    shown = instance_json(instance(NOT_STATED))["auto_stop"]
+    assert (shown["enabled"], shown["mode"], shown["stops_at"]) == (None, None, None)
+
+
+def test_a_lease_is_no_run_time(make_stage: Callable[..., Stage]) -> None:
+    """Its duration counts from a moment days ago; `--all` has both, as the cloud wrote them."""
+    shown = make_stage(api="notebooks").magic("status --all --json")
+    assert shown["auto_stop"]["duration_s"] is None
+    assert shown["auto_stop"]["remaining_s"] == 2400
+    lease = shown["lease"]
+    assert list(lease) == ["create_at", "duration_s", "update_at"]
+    made, renewed = map(datetime.fromisoformat, (lease["create_at"], lease["update_at"]))
+    end = datetime.fromisoformat(shown["auto_stop"]["stops_at"])
+    assert made + timedelta(seconds=lease["duration_s"]) == end
+    assert made < renewed < end
+
+
+@pytest.mark.parametrize("odd", [None, "soon", True, 10**30, -1])
+def test_what_is_odd_in_a_lease_is_null(odd: object) -> None:
+    """It was not needed, so it hides nothing."""
+    raw = {"lease": {"create_at": odd, "duration": odd, "update_at": odd}}
+    lease = instance_json(instance(raw=raw), everything=True)["lease"]
+    assert (lease["create_at"], lease["update_at"]) == (None, None) or odd == -1
+    assert isinstance(lease["duration_s"], int) is (odd == 10**30)
 
 
 def test_all_has_every_field_of_the_seed(stage: Stage) -> None:

@@ -130,6 +130,8 @@ def test_on_takes_the_last_known_duration(stage: Stage) -> None:
         ("auto-stop on 2h", UsageError, "usage.extra"),
         ("auto-stop off please", UsageError, "usage.extra"),
         ("auto-stop 2h --remind --no-remind", UsageError, "usage.conflict"),
+        ('describe ""', UsageError, "usage.empty_text"),
+        ("describe --replace '  '", UsageError, "usage.empty_text"),
         ("describe --clear text", UsageError, "usage.conflict"),
         ("describe --clear --from note", UsageError, "usage.conflict"),
         ("describe --from note text", UsageError, "usage.conflict"),
@@ -235,6 +237,31 @@ def test_the_terminal_does_the_same(stage: Stage) -> None:
     assert stage.terminal(["describe", "two", "words"]).after.description == "two words"
     assert stage.terminal(["auto-stop", "at", "tomorrow", "09:00"]).effect is Effect.NOW
     assert stage.terminal(["status", "--json"])["description"] == "two words"
+
+
+@pytest.mark.parametrize("given", ["", "  "])
+def test_a_variable_that_is_not_set_does_not_empty_the_description(
+    stage: Stage, given: str
+) -> None:
+    """A shell makes an empty word of it; to empty is an option of its own."""
+    with pytest.raises(UsageError) as caught:
+        stage.terminal(["describe", given])
+    assert "describe --clear" in caught.value.hint
+    assert stage.emulator.requests == []
+
+
+def test_a_terminal_has_no_variables_of_python(stage: Stage) -> None:
+    """So it neither takes nor offers them, also not where something else is off."""
+    with pytest.raises(UsageError) as caught:
+        stage.terminal(["describe", "--from", "note"])
+    assert "needs a notebook" in caught.value.message
+    with pytest.raises(UsageError) as typo:
+        stage.terminal(["describe", "--form", "note"])
+    helped = stage.terminal(["help", "describe"])
+    for shown in (caught.value.hint, str(typo.value), helped):
+        assert "--from" not in shown
+    assert "--clear" in helped
+    assert "--from PYTHON_NAME" in stage.magic("help describe")
 
 
 def test_it_is_said_before_writing_that_this_cloud_makes_a_run_wait(

@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from factories import HOUR, MINUTE, SEED, edit_to, idle, instance, off, stop_in
+from factories import HOUR, LEASE, MINUTE, SEED, edit_to, idle, instance, off, stop_in
 from stage import Page
 
 from modelarts_magics.commands.sentences import auto_stop_line, change_lines, instance_lines
 from modelarts_magics.commands.views import as_html, as_text
+from modelarts_magics.errors import RefusedError
 from modelarts_magics.messages import use_zone
-from modelarts_magics.models import Change, Effect, EndUnknown, Status
+from modelarts_magics.models import NOT_STATED, Change, Effect, EndUnknown, Status
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -104,6 +105,7 @@ def test_an_instance_without_a_name_has_its_id() -> None:
         (stop_in(HOUR, prompt=None, duration=None), "Auto-stop on"),
         (off(), "Auto-stop off · reminder on"),
         (idle(), "Auto-stop on, on low use · reminder on"),
+        (NOT_STATED, "Auto-stop not stated"),
     ],
 )
 def test_what_is_set(stop: object, words: str) -> None:
@@ -166,6 +168,47 @@ def test_the_same_again_is_as_before(stage: Stage) -> None:
     """No success is claimed for nothing."""
     (only,) = change_lines(stage.magic("auto-stop 1h"))
     assert only.startswith("As before. Stops 2026-11-23 16:40 +08:00")
+
+
+@pytest.mark.parametrize(
+    ("line", "taken"),
+    [("auto-stop 2h", "2 h"), ("auto-stop in 90m", "1 h 30 min"), ("extend 1h", "1 h 40 min")],
+)
+def test_a_run_time_that_is_not_kept_is_named_all_the_same(
+    make_stage: Callable[..., Stage], line: str, taken: str
+) -> None:
+    """Between the new end and the old one."""
+    _, set_, before, *_ = change_lines(make_stage(api="notebooks").magic(line))
+    assert set_ == f"Set: {taken} from now."
+    assert before.startswith("Before: Stops 2026-11-23 16:40")
+
+
+def test_on_tells_which_run_time_it_took(make_stage: Callable[..., Stage]) -> None:
+    """Where none is kept, nothing else would."""
+    stage = make_stage(api="notebooks", auto_stop=False)
+    assert "Set: 1 h from now." in change_lines(stage.magic("auto-stop on"))
+
+
+def test_a_run_time_is_not_named_where_the_cloud_set_another_end() -> None:
+    """No message claims more than the cloud's own answer."""
+    before = instance()
+    after = instance(stop_in(3 * HOUR))
+    asked = before.observed_at + 4 * HOUR
+    change = Change(before, after, Effect.NOW, edit_to(4 * HOUR), LEASE, "auto-stop", asked)
+    assert not [line for line in change_lines(change) if line.startswith("Set:")]
+
+
+def test_what_cannot_be_done_names_what_can(make_stage: Callable[..., Stage]) -> None:
+    """The two ways beside off, and the local ways to be reminded."""
+    stage = make_stage(api="notebooks")
+    with pytest.raises(RefusedError) as off_:
+        stage.magic("auto-stop off")
+    assert "%modelarts auto-stop 72h" in off_.value.hint
+    assert "%modelarts auto-stop idle" in off_.value.hint
+    with pytest.raises(RefusedError) as remind:
+        stage.magic("auto-stop --remind")
+    assert "%config ModelArts.remind = True" in remind.value.hint
+    assert "sidebar" in remind.value.hint
 
 
 def test_a_description_shows_old_and_new(stage: Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Callable
 
 import pytest
@@ -98,14 +99,17 @@ def test_the_theme_decides_the_colours(stage: Stage) -> None:
 def test_a_table_has_a_row_for_every_field(stage: Stage) -> None:
     """Its name, and a dash where nothing is known."""
     text = as_text(stage.magic("status --all"))
+    assert re.search(r"\nauto_stop\.enabled +true\n", text)
     for name in ("flavor", "workspace.id", "profile.provision.spec.params.image_tag"):
         assert f"\n{name} " in text
     assert text.splitlines()[-2].split() == ["end_unknown", "—"]
 
 
 def test_an_empty_text_can_be_shown() -> None:
-    """As nothing."""
-    assert (as_text(Text("")), Page(as_html(Text(""))).text) == ("", "")
+    """As a dash, wherever it is shown; it is still an empty text."""
+    empty = Text("")
+    assert (as_text(empty), Page(as_html(empty)).text, shown_by_ipython(empty)) == ("—", "—", "—")
+    assert empty == ""
 
 
 def test_text_and_json_show_themselves_without_quotes() -> None:

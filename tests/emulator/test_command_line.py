@@ -81,6 +81,20 @@ def test_exports_for_a_shell() -> None:
     assert lines[-1].startswith("# export HUAWEICLOUD_SDK_SK=FAKE")
 
 
+@pytest.mark.parametrize(
+    ("module", "typed"),
+    [
+        (["modelarts_magics", "emulator"], "modelarts-magics emulator"),
+        (["modelarts_magics.emulator"], "python -m modelarts_magics.emulator"),
+    ],
+)
+def test_help_names_it_as_it_was_called(module: list[str], typed: str) -> None:
+    """By the installed command, or as a module."""
+    command = [sys.executable, "-m", *module, "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout  # noqa: S603 - our own command
+    assert shown.startswith(f"usage: {typed} ")
+
+
 def test_a_fault_of_the_command_line_is_in_force() -> None:
     """From the first request."""
     with running("--json", "--fault", "429:9") as process:

@@ -133,7 +133,9 @@ def shoot(front: Front) -> Callable[[Page | Locator, str], None]:
 
     def shoot(what: Page | Locator, name: str) -> None:
         SCREENSHOTS.mkdir(exist_ok=True)
-        what.screenshot(path=SCREENSHOTS / f"{name}-{front.name.lower()}.png", animations="disabled")
+        what.screenshot(
+            path=SCREENSHOTS / f"{name}-{front.name.lower()}.png", animations="disabled"
+        )
 
     return shoot
 

@@ -22,6 +22,10 @@ PATIENCE_MS = 30_000
 """How long a page may take for anything, on a machine that does much else."""
 ZONE = "Asia/Shanghai"
 
+PAGES_OWN = re.compile(
+    r"/(api/(kernels|sessions|terminals|contents|kernelspecs|me)|lab/api|static)[/?]?"
+)
+"""What a page asks by itself, every few seconds, whether it shows a countdown or not."""
 READY = """() => {
   const session = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session;
   return session?.kernel?.connectionStatus === 'connected'
@@ -92,6 +96,11 @@ class Wire:
         """Forget what has passed."""
         self.requests.clear()
         self.frames.clear()
+
+    @property
+    def foreign(self) -> list[str]:
+        """The requests that a page would not make by itself."""
+        return [each for each in self.requests if not PAGES_OWN.search(each)]
 
     def _request(self, request: Request) -> None:
         self.requests.append(f"{request.method} {request.url}")

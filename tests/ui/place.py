@@ -65,7 +65,7 @@ class Place:
             "JUPYTERLAB_WORKSPACES_DIR": places["workspaces"],
             "IPYTHONDIR": places["ipython"],
             "MODELARTS_STATE_DIR": places["state"],
-            "MODELARTS_LANGUAGE": "en",
+            "LANG": "C.UTF-8",  # the kernel words in English, the page by itself
             "TZ": "Asia/Shanghai",
             "JUPYTER_TOKEN": self.token,
             **variables,

@@ -6,52 +6,30 @@ Asked by the kernel, the terminal and the server; it never raises and never show
 from __future__ import annotations
 
 import os
-import platform
-import sys
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum
-from importlib import metadata, util
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import settings_file
 from modelarts_magics.clock import SYSTEM_CLOCK, Clock
-from modelarts_magics.config import NAMES, Settings
+from modelarts_magics.config import ENVIRONMENT, NAMES, Settings
 from modelarts_magics.connection import open_session
 from modelarts_magics.credentials import Chain
-from modelarts_magics.errors import ModelArtsError
-from modelarts_magics.messages import text
+from modelarts_magics.doctor import machine
+from modelarts_magics.doctor.findings import Finding, Level, columns, padded
+from modelarts_magics.errors import ConfigurationError, ModelArtsError
+from modelarts_magics.messages import source_name, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
+    from datetime import datetime
 
     from modelarts_magics.keys import Found
-    from modelarts_magics.models import Instance
+    from modelarts_magics.models import AutoStop, Instance
     from modelarts_magics.session import Session
 
-PACKAGES = ("modelarts-magics", "ipython", "ipywidgets", "anywidget", "httpx")
-LAB_PACKAGES = ("jupyterlab", "jupyter_server")
 NOTICEABLE_SKEW = timedelta(seconds=30)
-
-
-class Level(str, Enum):
-    """How a finding is meant."""
-
-    OK = "ok"
-    INFO = "info"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing found out: what about, how it is, and what to do where it is a problem."""
-
-    about: str
-    level: Level
-    words: str
-    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,14 +45,14 @@ class Report:
 
     def lines(self) -> list[str]:
         """The report as text, a line for each finding and one for each hint."""
-        width = max(len(each.about) for each in self.findings)
+        width = max(columns(each.label) for each in self.findings)
         count = len(self.problems)
         lines = [text("doctor.title", count=count) if count else text("doctor.fine")]
         for each in self.findings:
             mark = text(f"doctor.{each.level.value}")
-            lines.append(f"{mark} {each.about:<{width}}  {each.words}")
-            if each.hint:
-                lines.append(f"  {'':<{width}}  → {each.hint}")
+            lines.append(f"{mark} {padded(each.label, width)}  {each.words}")
+            if each.advice:
+                lines.append(f"  {'':<{width}}  → {each.advice}")
         return lines
 
     def as_json(self) -> dict[str, Any]:
@@ -82,7 +60,7 @@ class Report:
         return {
             "problems": len(self.problems),
             "findings": [
-                {"about": e.about, "level": e.level.value, "words": e.words, "hint": e.hint}
+                {"about": e.label, "level": e.level.value, "words": e.words, "hint": e.advice}
                 for e in self.findings
             ],
         }
@@ -110,23 +88,50 @@ def examine(
         settings = opened.settings or settings
     except ModelArtsError as error:
         opened = error
-    before = [*_settings(settings), *_credentials(Chain(environ, entered=entered))]
+    before = [
+        *_settings_file(settings, environ),
+        *_settings(settings, project_unknown=_lacks_project(settings, opened)),
+        *_credentials(Chain(environ, entered=entered)),
+    ]
     told = {each.words for each in before}
     findings = [
         *before,
         *_cloud(opened, clock, told=told),
-        *_time_zone(settings, clock),
-        *_store(settings),
-        *_installation(),
-        *_persistence(environ),
+        *machine.time_zone(settings, clock),
+        *machine.store(settings),
+        *machine.installation(),
+        *machine.persistence(environ),
     ]
     return Report(tuple(findings))
 
 
-def _settings(settings: Settings) -> Iterator[Finding]:
+def _settings_file(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Which one is used, and which is not."""
+    about, path = "settings file", settings_file.location(environ)
+    if settings.problem:
+        yield Finding(about, Level.PROBLEM, settings.problem.message, settings.problem.hint)
+    elif path and path.is_file():
+        yield Finding(about, Level.OK, str(path))
+    elif path:
+        yield Finding(about, Level.INFO, text("doctor.file.none", path=path))
+    for each in settings_file.ignored(environ):
+        words = text("doctor.file.ignored", path=each, used=path)
+        yield Finding(about, Level.INFO, words, text("doctor.file.ignored.hint"))
+
+
+def _lacks_project(settings: Settings, opened: Session | ModelArtsError) -> bool:
+    """Whether the project is neither set, nor found, nor would be found once the rest is mended."""
+    if not isinstance(opened, ConfigurationError) or settings.get("project_id"):
+        return False
+    names = opened.values.get("names", "") if settings.get("endpoint") else ""
+    return opened.code == "config.missing_project_id" or ENVIRONMENT["project_id"][0] in names
+
+
+def _settings(settings: Settings, *, project_unknown: bool) -> Iterator[Finding]:
+    look_up = not settings.get("project_id") and not project_unknown
     required: dict[str, Callable[[], object]] = {
         "endpoint": lambda: settings.endpoint,
-        "project_id": lambda: settings.get("project_id") and settings.project_id,
+        "project_id": lambda: look_up or settings.project_id,
         "instance_id": lambda: settings.instance_id,
         "api": lambda: settings.api,
         "timezone": lambda: settings.zone,
@@ -139,8 +144,11 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         if problem:
             yield Finding(name, Level.PROBLEM, problem.message, problem.hint)
         elif settings.get(name):
-            words = text("doctor.setting", value=settings.get(name), source=settings.source(name))
+            source = source_name(settings.source(name))
+            words = text("doctor.setting", value=settings.get(name), source=source)
             yield Finding(name, Level.OK, words)
+        elif name == "project_id":
+            yield Finding(name, Level.INFO, text("doctor.lookup"))
 
 
 def _problem_of(check: Callable[[], object]) -> ModelArtsError | None:
@@ -161,7 +169,8 @@ def _credentials(chain: Chain) -> Iterator[Finding]:
             used = True  # a request stops here, too
             continue
         if found is None:
-            yield Finding("credentials", Level.INFO, text("doctor.nothing", place=link.name))
+            words = text("doctor.nothing", place=source_name(link.name))
+            yield Finding("credentials", Level.INFO, words)
             continue
         yield _found(found, used=used)
         used = True
@@ -173,7 +182,7 @@ def _credentials(chain: Chain) -> Iterator[Finding]:
 
 def _found(found: Found, *, used: bool) -> Finding:
     code = "doctor.shadowed" if used else "doctor.used"
-    words = text(code, credential=repr(found.credential), place=found.source)
+    words = text(code, credential=repr(found.credential), place=source_name(found.source))
     if found.warning:
         return Finding("credentials", Level.PROBLEM, words, text(found.warning, path=found.source))
     return Finding("credentials", Level.INFO if used else Level.OK, words)
@@ -182,7 +191,9 @@ def _found(found: Found, *, used: bool) -> Finding:
 def _cloud(
     opened: Session | ModelArtsError, clock: Clock, *, told: AbstractSet[str]
 ) -> Iterator[Finding]:
-    if isinstance(opened, ModelArtsError) and opened.message in told:
+    if isinstance(opened, ModelArtsError) and (
+        opened.message in told or opened.code == "config.missing"
+    ):
         yield Finding("cloud", Level.INFO, text("doctor.not_asked"))
         return
     if isinstance(opened, ModelArtsError):
@@ -207,14 +218,20 @@ def _cloud(
 
 
 def _end(instance: Instance) -> Iterator[Finding]:
-    unknown = instance.auto_stop.end_unknown
-    if unknown is None:
-        return
     stop = instance.auto_stop
+    if stop.end_unknown is None:
+        return
+    reason = stop.end_unknown.value if stop.stated else "unstated"
     remain = "—" if stop.remain_time is None else stop.remain_time
-    values = {"stamp": stop.stop_timestamp or "—", "remain": remain}
-    words = text(f"doctor.end.{unknown.value}", **values)
+    words = text(f"doctor.end.{reason}", stamp=_named_end(stop) or "—", remain=remain)
     yield Finding("auto-stop", Level.PROBLEM, words, text("doctor.end.hint"))
+
+
+def _named_end(stop: AutoStop) -> datetime | None:
+    """The end that the cloud names; a lease names it by its start and duration."""
+    if stop.stop_timestamp or not stop.counts_from or not stop.duration:
+        return stop.stop_timestamp
+    return stop.counts_from + stop.duration
 
 
 def _clock(skew: timedelta) -> Finding:
@@ -223,71 +240,3 @@ def _clock(skew: timedelta) -> Finding:
     direction = "doctor.clock.behind" if skew > timedelta(0) else "doctor.clock.ahead"
     words = text(direction, skew=abs(skew))
     return Finding("clock", Level.PROBLEM, words, text("doctor.clock.hint"))
-
-
-def _time_zone(settings: Settings, clock: Clock) -> Iterator[Finding]:
-    try:
-        now = clock.now().astimezone(settings.zone)
-    except ModelArtsError:
-        return  # already among the settings
-    where = f"{settings.get('region')} {settings.get('endpoint')}"
-    chinese = "cn-" in where and "ap-" not in where
-    if chinese and now.utcoffset() == timedelta(0):
-        words = text("doctor.zone.utc")
-        yield Finding("time zone", Level.PROBLEM, words, text("doctor.zone.hint"))
-        return
-    yield Finding("time zone", Level.OK, text("doctor.zone", now=now, name=now.tzname() or ""))
-
-
-def _store(settings: Settings) -> Iterator[Finding]:
-    written = settings.get("state_dir")
-    if _can_hold_files(written):
-        yield Finding("store", Level.OK, str(settings_file.expanded(written)))
-    else:
-        words = text("doctor.store", path=written)
-        yield Finding("store", Level.PROBLEM, words, text("doctor.store.hint"))
-
-
-def _can_hold_files(written: str) -> bool:
-    """Whether the folder can be written, or made in the nearest one that exists."""
-    try:
-        folder = settings_file.expanded(written).absolute()
-        place = next(each for each in (folder, *folder.parents) if each.exists())
-    except (OSError, RuntimeError):  # a home that nobody has, a loop of links
-        return False
-    return place.is_dir() and os.access(place, os.W_OK)
-
-
-def _installation() -> Iterator[Finding]:
-    python = f"{platform.python_version()} · {sys.executable}"
-    yield Finding("python", Level.INFO, python)
-    yield Finding("kernel half", Level.OK, _versions(PACKAGES))
-    if util.find_spec("jupyter_server"):
-        yield Finding(
-            "server half", Level.INFO, text("doctor.server.here", versions=_versions(LAB_PACKAGES))
-        )
-    else:
-        yield Finding("server half", Level.INFO, text("doctor.server.elsewhere"))
-
-
-def _versions(packages: tuple[str, ...]) -> str:
-    return ", ".join(f"{package} {_version(package)}" for package in packages)
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return text("doctor.missing")
-
-
-def _persistence(environ: Mapping[str, str]) -> Iterator[Finding]:
-    here = Path(__file__).resolve().parent
-    work = (Path(environ.get("HOME") or Path.home()) / "work").resolve()
-    if not work.is_dir():
-        yield Finding("survives a stop", Level.INFO, text("doctor.survives.unknown", path=here))
-    elif work in here.parents:
-        yield Finding("survives a stop", Level.OK, text("doctor.survives.yes", path=here))
-    else:
-        words = text("doctor.survives.no", path=here)
-        yield Finding("survives a stop", Level.INFO, words, text("doctor.survives.hint"))

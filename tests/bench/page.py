@@ -1,0 +1,92 @@
+"""The countdown in a page: what it costs while it is open, and how soon it is there."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from measure import Figure
+from playwright.sync_api import sync_playwright
+
+import modelarts_magics
+from modelarts_magics.emulator.local import LocalEmulator
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # for what the tests of the pages share
+
+from ui.browser import launch
+from ui.pages import Cloud, Front, OpenNotebook, new_context
+from ui.place import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MINUTE_MS = 60_000
+ROUNDS = 11
+MODULE = Path(modelarts_magics.__file__).parent / "static" / "countdown.js"
+MOST_BYTES = 8192
+MOST_TO_PAINT_S = 0.5
+TO_PAINT = """async index => {
+  const { content } = jupyterapp.shell.currentWidget;
+  content.activeCellIndex = index;
+  await jupyterapp.commands.execute('notebook:clear-all-cell-outputs');
+  const shown = () => document.querySelector('.ma-Countdown-figure')?.textContent;
+  const painted = new Promise(done => {
+    const observer = new MutationObserver(() => {
+      if (shown()) {
+        observer.disconnect();
+        requestAnimationFrame(() => setTimeout(() => done(performance.now())));
+      }
+    });
+    observer.observe(document.body, { childList: true, characterData: true, subtree: true });
+  });
+  const begun = performance.now();
+  void jupyterapp.commands.execute('notebook:run-cell');
+  return (await painted) - begun;
+}"""
+"""Milliseconds from the command to the end of the frame that shows the figure."""
+
+
+def figures() -> list[Figure]:
+    """Measure the open countdown, its first paint, and its module."""
+    with _notebook() as notebook:
+        times = [notebook.page.evaluate(TO_PAINT, 1) / 1000 for _ in range(ROUNDS)]
+        messages, requests = _minute(notebook)
+    size = len(gzip.compress(MODULE.read_bytes(), 9))
+    paint = median(times[1:])
+    return [
+        Figure("open countdown, kernel messages a minute", messages, most=0, unit="messages"),
+        Figure("open countdown, requests a minute", requests, most=0, unit="requests"),
+        Figure("%modelarts countdown to first paint", paint, most=MOST_TO_PAINT_S),
+        Figure("countdown's ES module, gzipped", size, most=MOST_BYTES, unit="bytes"),
+    ]
+
+
+def _minute(notebook: OpenNotebook) -> tuple[int, int]:
+    """Count what passes in a minute in which the countdown ticks."""
+    before = notebook.countdown.seconds()
+    notebook.page.wait_for_timeout(2000)  # what the last cell had to say has arrived
+    notebook.wire.clear()
+    notebook.page.wait_for_timeout(MINUTE_MS)
+    if before - notebook.countdown.seconds() < MINUTE_MS / 1000:
+        raise RuntimeError("the countdown stood still")
+    return len(notebook.wire.frames), len(notebook.wire.foreign)
+
+
+@contextmanager
+def _notebook() -> Iterator[OpenNotebook]:
+    """A notebook with the extension loaded, in JupyterLab."""
+    with tempfile.TemporaryDirectory() as folder, LocalEmulator() as emulator:
+        place = Place(Path(folder), emulator.environment())
+        Cloud(emulator).reset()
+        with place.serving(), sync_playwright() as playwright:
+            browser = launch(playwright)
+            page = new_context(browser).new_page()
+            notebook = OpenNotebook(page, place, Front.LAB, place.copy("countdown.ipynb"))
+            yield notebook.ready().run(0)
+            notebook.shut_down()
+            browser.close()
