@@ -62,7 +62,7 @@ def _command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
         value = run(request, Context(session, lambda: settings, prefix))
     except ModelArtsError as error:
         print(error, file=err)
-        return _status_of_error(error)
+        return status_of_error(error)
     except KeyboardInterrupt:
         print(messages.text(interrupted(request)), file=err)
         return FAILED
@@ -90,7 +90,8 @@ def _status(value: object) -> int:
     return IN_EFFECT if effect in (None, Effect.NOW) else NOT_AS_ASKED
 
 
-def _status_of_error(error: ModelArtsError) -> int:
+def status_of_error(error: ModelArtsError) -> int:
+    """The exit status of a command that ended so."""
     if isinstance(error, UsageError):
         return USAGE
     open_end = isinstance(error, PartialError) or error.code == "unsettled.unread"

@@ -85,7 +85,7 @@ def write(environ: Mapping[str, str], values: Mapping[str, str]) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, parser)
-    except OSError:
+    except (OSError, UnicodeError):
         raise ConfigurationError("config.unwritable", path=str(path)) from None
     return path
 

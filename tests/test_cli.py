@@ -8,17 +8,25 @@ import shlex
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 import pytest
 from stage import OURS, Stage, plain_words, surroundings
 
-from modelarts_magics.cli import main
+from modelarts_magics.cli import main, status_of_error
+from modelarts_magics.errors import (
+    DeadlineError,
+    ModelArtsError,
+    PartialError,
+    UnsettledError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
+LATE = DeadlineError("unreachable.timeout", host="h")
 SELF = f"{shlex.quote(sys.executable)} -m modelarts_magics"
 Terminal = Callable[..., "tuple[int, str, str]"]
 
@@ -147,7 +155,7 @@ def test_unconfirmed_is_3(stage: Stage, terminal: Terminal) -> None:
         (["help", "nonsense"], 2, "There is no command"),
         (["auto-stop", "90"], 1, "has no unit"),
         (["describe", "a/b"], 1, "at position 2"),
-        (["describe", "--from", "x"], 1, "variable named x"),
+        (["describe", "--from", "x"], 2, "--from needs a notebook"),
         (["auto-stop", "48h"], 1, "outside what this API takes"),
         (["shorten"], 1, "is past"),
     ],
@@ -182,6 +190,23 @@ def test_a_hint_can_be_copied(stage: Stage, terminal: Terminal) -> None:
     undo = next(line for line in out.splitlines() if line.startswith("Undo: "))
     assert undo == f"Undo: {SELF} describe 'Demo instance of the local emulator'"
     assert f"{SELF} auto-stop in 2h" in terminal(stage, "shorten")[2]
+
+
+def test_a_broken_settings_file_keeps_neither_help_nor_repair_away(
+    stage: Stage, terminal: Terminal
+) -> None:
+    """Help, doctor and configure work; what configure writes takes its place."""
+    path = Path(stage.environ["HOME"]) / ".modelarts-magics.ini"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("no section\n", encoding="utf-8")
+    assert terminal(stage, "help")[0] == 0
+    code, out, err = terminal(stage, "doctor")
+    assert (code, err) == (1, "")
+    assert f"{path} cannot be read as a settings file." in out
+    assert terminal(stage, "configure")[0] == 1
+    assert terminal(stage, "configure", "region=cn-north-4")[0] == 0
+    assert "region = cn-north-4" in path.read_text(encoding="utf-8")
+    assert terminal(stage)[0] == 0
 
 
 def test_a_broken_settings_file_speaks_as_a_terminal(stage: Stage, terminal: Terminal) -> None:
@@ -239,12 +264,31 @@ def test_a_reader_that_has_seen_enough_is_no_error(stage: Stage) -> None:
     assert stage.shown()["duration_s"] == 7200
 
 
-def test_ctrl_c_is_one_line(stage: Stage) -> None:
-    """And status 1, at once, while the cloud takes its time."""
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [("status", ""), ("extend", f" A change may have been sent: {SELF} status")],
+)
+def test_ctrl_c_is_one_line(stage: Stage, command: str, words: str) -> None:
+    """And status 1, at once, while the cloud takes its time; a change is spoken of where one is."""
     stage.emulator.fault("delay", arg=20)
-    process = started(stage, ["status"])
+    process = started(stage, [command])
     stage.wait_for_a_request()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=5)
     assert (process.returncode, out) == (1, "")
-    assert err == f"Interrupted. A change may have been sent: {SELF} status\n"
+    assert err == f"Interrupted.{words}\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (UnsettledError("unsettled.unread", cause=LATE), 3),
+        (UnsettledError("unsettled.not_applied", cause=LATE), 1),
+        (PartialError("partial.description", cause=LATE), 3),
+        (UsageError("usage.extra"), 2),
+        (LATE, 1),
+    ],
+)
+def test_the_status_tells_a_failure_from_an_open_end(error: ModelArtsError, status: int) -> None:
+    """What may hold, or holds in part, is 3."""
+    assert status_of_error(error) == status

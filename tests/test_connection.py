@@ -12,6 +12,7 @@ import pytest
 from modelarts_magics import messages
 from modelarts_magics.config import Settings
 from modelarts_magics.connection import open_session
+from modelarts_magics.credentials import Found, Token
 from modelarts_magics.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -179,6 +180,35 @@ def test_a_cloud_that_comes_back_is_reached(
         session.refresh()
     emulator.start()
     assert session.refresh().status.running
+
+
+def test_a_refused_login_does_not_shadow_the_environment(
+    variables: dict[str, str], emulator: LocalEmulator
+) -> None:
+    """What is entered wins until the cloud refuses it."""
+    entered = Found(Token("expired"), "login")
+    settings = Settings.gather(environ=variables)
+    session = open_session(settings, environ=variables, entered=entered)
+    assert session.refresh().id == emulator.instance_id
+    session.close()
+
+
+def test_a_credentials_file_that_others_can_read_is_said_at_the_first_use(
+    variables: dict[str, str], emulator: LocalEmulator, tmp_path: Path
+) -> None:
+    """Once, as a notice of the first command."""
+    path = tmp_path / "credentials"
+    path.write_text(f"[basic]\nak = {emulator.ak}\nsk = {emulator.sk}\n")
+    path.chmod(0o644)
+    del variables["MODELARTS_AUTH_TOKEN"]
+    environ = {**variables, "HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(path)}
+    session = open_session(Settings.gather(environ=environ), environ=environ)
+    told: list[str] = []
+    session.notice = lambda notice: told.append(str(notice))
+    session.refresh()
+    session.refresh()
+    session.close()
+    assert told == [f"Other users can read {path}: chmod 600 it."]
 
 
 CONNECT = """

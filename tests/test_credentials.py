@@ -65,6 +65,32 @@ def test_the_first_place_that_has_some_wins(
     assert found.source == (source or str(tmp_path / ".huaweicloud" / "credentials"))
 
 
+def test_a_refused_login_gives_way_to_the_other_places(tmp_path: Path) -> None:
+    """It would shadow them for ever; without others it stays, and its refusal is what is said."""
+    entered = Found(Token("entered"), "login")
+    environ = home(tmp_path, None)
+    chain = Chain(environ, entered=entered)
+    assert not chain.renew(Token("entered"))
+    assert chain.current() == Token("entered")
+    environ.update(KEYS)
+    chain.renew(Token("another"))
+    assert chain.current() == Token("entered")
+    assert chain.renew(Token("entered"))
+    assert chain.current() == AccessKey("ENVAK", "env-secret")
+
+
+def test_a_file_that_others_can_read_is_told_once(tmp_path: Path) -> None:
+    """When its key is used, to whoever listens by then."""
+    told: list[str] = []
+    chain = Chain(home(tmp_path, FILE, mode=0o644))
+    chain.current()
+    chain.warn = lambda message: told.append(str(message))
+    chain.current()
+    chain.current()
+    assert len(told) == 1
+    assert "chmod 600" in told[0]
+
+
 def test_nothing_anywhere_is_none(tmp_path: Path) -> None:
     """No credentials is not an error of the chain."""
     assert Chain(home(tmp_path, None)).find() is None

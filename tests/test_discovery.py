@@ -171,6 +171,15 @@ def test_a_wrong_id_is_no_instance_in_the_end(finder: Finder) -> None:
         session.refresh()
 
 
+def test_a_wrong_id_is_no_instance_where_only_the_current_api_is_served(finder: Finder) -> None:
+    """That the historical one is retired there is not what is wrong."""
+    finder.emulator.fault("404", path="/demanager")
+    session = finder.open(MODELARTS_INSTANCE_ID=ONE.replace("6", "7"))
+    for _ in range(2):
+        with pytest.raises(NoSuchInstanceError, match="No such instance"):
+            session.refresh()
+
+
 @pytest.mark.parametrize(
     ("fault", "error"),
     [("401", AuthenticationError), ("403", ForbiddenError), ("reset", UnreachableError)],
@@ -296,6 +305,14 @@ def test_an_instance_of_another_generation_is_no_choice(finder: Finder) -> None:
     error = finder.refusal(MODELARTS_API="demanager")
     assert error.code == "config.missing_instance_id"
     assert finder.asked == []
+
+
+def test_what_was_tried_and_what_runs_are_both_named(finder: Finder) -> None:
+    """The one does not explain away the other."""
+    error = finder.refusal(hostname=f"notebook-{OLD[3:]}")
+    assert error.code == "config.others_run"
+    assert f"{OLD[3:]} (host name) does not run" in error.message
+    assert f"demo-notebook ({ONE})" in error.message
 
 
 def test_where_nothing_runs_what_was_tried_is_said(finder: Finder) -> None:
@@ -488,10 +505,41 @@ def test_credentials_that_iam_refuses_are_said_to_be_refused(look: Callable[...,
         look(Clouds(status_code=401), MODELARTS_REGION="cn-north-4", **KEY)
 
 
+REGION, PROJECT, INSTANCE = "MODELARTS_REGION", "MODELARTS_PROJECT_ID", "MODELARTS_INSTANCE_ID"
+
+
+@pytest.mark.parametrize(
+    ("variables", "names"),
+    [
+        ({}, f"{REGION}, credentials, {PROJECT}"),
+        ({INSTANCE: ""}, f"{REGION}, credentials, {PROJECT}, {INSTANCE}"),
+        ({PROJECT: "p"}, f"{REGION}, credentials"),
+        ({PROJECT: "p", INSTANCE: "", **KEY}, f"{REGION}, {INSTANCE}"),
+        ({REGION: "cn-north-4", INSTANCE: ""}, f"credentials, {INSTANCE}"),
+        ({REGION: "cn-north-4", PROJECT: "p", INSTANCE: ""}, f"credentials, {INSTANCE}"),
+        ({"MODELARTS_ENDPOINT": "https://modelarts.example.com"}, f"credentials, {PROJECT}"),
+        (
+            {"MODELARTS_ENDPOINT": "https://modelarts.example.com", INSTANCE: "", **KEY},
+            f"{PROJECT}, {INSTANCE}",
+        ),
+    ],
+)
+def test_all_that_is_missing_is_named_at_once(
+    look: Callable[..., Session], variables: dict[str, str], names: str
+) -> None:
+    """In one line, so that one run is enough to learn it; what can be looked up is not missing."""
+    clouds = Clouds()
+    with pytest.raises(ConfigurationError) as caught:
+        look(clouds, **variables)
+    assert caught.value.message == f"Missing: {names}."
+    assert len(str(caught.value).splitlines()) == 2
+    assert "%modelarts login" in caught.value.hint
+    assert clouds.asked == []
+
+
 @pytest.mark.parametrize(
     ("variables", "code", "error"),
     [
-        ({}, "config.missing_endpoint", ConfigurationError),
         ({"MODELARTS_PROJECT_ID": "p", **KEY}, "config.missing_endpoint", ConfigurationError),
         ({"MODELARTS_REGION": "cn-north-4"}, "credentials.none", NoCredentialsError),
         (
@@ -502,7 +550,7 @@ def test_credentials_that_iam_refuses_are_said_to_be_refused(look: Callable[...,
         ({"MODELARTS_REGION": "not a region", **KEY}, "config.region", ConfigurationError),
     ],
 )
-def test_what_is_missing_is_named_and_nobody_is_asked(
+def test_one_thing_that_is_missing_is_named_and_nobody_is_asked(
     look: Callable[..., Session],
     variables: dict[str, str],
     code: str,

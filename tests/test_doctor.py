@@ -13,7 +13,10 @@ from stage import EVIL, START, Stage, plain_words
 import modelarts_magics
 from modelarts_magics.clock import Clock
 from modelarts_magics.config import NAMES, Settings
-from modelarts_magics.doctor import Finding, Level, Report, examine
+from modelarts_magics.doctor import Finding, Level, Report, about_end, examine
+from modelarts_magics.doctor.findings import columns, padded
+from modelarts_magics.messages import text
+from modelarts_magics.models import NOT_STATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,6 +115,7 @@ def test_without_anything_everything_is_named(patient: Patient) -> None:
     patient.environ = {"HOME": home}
     about = [each.about for each in patient.report().problems]
     assert about == ["endpoint", "instance_id", "credentials"]
+    assert patient.finding("project_id").words == "not set; would be looked up by region"
     assert patient.finding("cloud").words.startswith("not asked")
     assert patient.stage.emulator.requests == []
 
@@ -296,6 +300,57 @@ def test_an_end_that_has_passed_is_a_problem(patient: Patient) -> None:
     patient.stage.emulator.fault("no-remain-time")
     patient.stage.emulator.advance(timedelta(hours=2))
     assert "2026-11-23 16:40 +08:00) has passed" in patient.problem("auto-stop").words
+
+
+def test_a_lease_that_has_passed_names_its_end(make_patient: Callable[..., Patient]) -> None:
+    """It has no stop timestamp, but a start and a duration."""
+    patient = make_patient(api="notebooks")
+    patient.stage.emulator.set_instance(runs_down=False)
+    patient.stage.emulator.advance(timedelta(hours=2))
+    assert "2026-11-23 16:40 +08:00) has passed" in patient.problem("auto-stop").words
+
+
+def test_an_auto_stop_that_is_not_stated_is_not_called_on() -> None:
+    """Neither is it called off."""
+    (found,) = about_end(NOT_STATED)
+    assert found.words == "The cloud does not say whether auto-stop is on."
+
+
+def test_a_project_that_nothing_would_find_is_a_problem(patient: Patient) -> None:
+    """Without a region it cannot be looked up."""
+    del patient.environ["MODELARTS_PROJECT_ID"]
+    assert "MODELARTS_PROJECT_ID is not set" in patient.problem("project_id").words
+    del patient.environ["MODELARTS_AUTH_TOKEN"]
+    about = [each.about for each in patient.report().problems]
+    assert about == ["project_id", "credentials"]
+
+
+def test_the_doctor_does_not_send_to_the_doctor(patient: Patient) -> None:
+    """Whose hints do elsewhere; what there is to check stays."""
+    patient.environ["MODELARTS_AUTH_TOKEN"] = "wrong"
+    assert patient.problem("cloud").hint.endswith(": %modelarts doctor")
+    report = patient.report()
+    assert not [line for line in report.lines() if line.endswith("doctor")]
+    hints = [each["hint"] for each in report.as_json()["findings"] if each["about"] == "cloud"]
+    assert hints == [patient.problem("cloud").hint.replace(": %modelarts doctor", "")]
+
+
+def test_labels_and_sources_are_in_the_readers_language(patient: Patient) -> None:
+    """Settings keep their names."""
+    patient.environ["MODELARTS_LANGUAGE"] = "zh_CN"
+    settings = Settings.gather(environ=patient.environ)
+    report = examine(settings, environ=patient.environ, clock=patient.clock)
+    labels = [each["about"] for each in report.as_json()["findings"]]
+    plain = {each for each in labels if each.isascii()}
+    assert plain <= {*NAMES, "Python"}
+    assert text("doctor.setting", value="15", source="默认") in "".join(report.lines())
+    assert {"凭证", "时钟", "服务器部分"} <= set(labels)
+
+
+def test_labels_stand_in_a_column() -> None:
+    """A Chinese character takes two places."""
+    assert columns("凭证 a") == 6
+    assert (padded("凭证", 6), padded("abc", 4)) == ("凭证  ", "abc ")
 
 
 def test_a_state_folder_that_is_not_there_yet_is_no_problem(patient: Patient) -> None:

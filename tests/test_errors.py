@@ -79,7 +79,7 @@ def test_ipython_shows_no_traceback() -> None:
     lines = caught.value._render_traceback_()
     assert lines == [
         "This API does not keep a wish to be reminded.",
-        "Leave out --remind and --no-remind.",
+        caught.value.hint,
     ]
 
 

@@ -36,7 +36,7 @@ CODE = re.compile(rf"(?:{'|'.join(sorted(KINDS))})(?:\.[A-Za-z0-9_-]+)+")
 BLOCKS = ("help.", "demo.")
 """Texts of several lines, shown as they are."""
 NOT_CODES = re.compile(r".*\.(?:py|json|yaml|md|ipynb|toml|cfg)")
-GIVEN_ANYWHERE = {"cmd", "prefix"}
+GIVEN_ANYWHERE = {"cmd", "login", "prefix"}
 ALWAYS = {
     **dict.fromkeys(("status", "error_code", "request_id"), "CloudError"),
     "cause": "UnsettledError",
@@ -217,6 +217,23 @@ def test_a_command_is_written_as_the_reader_types_it() -> None:
     assert messages.text("refuse.off.hint") == "Turn it on: %modelarts auto-stop on"
     messages.use_command("/usr/bin/python3 -m modelarts_magics")
     assert messages.text("refuse.off.hint").endswith("-m modelarts_magics auto-stop on")
+
+
+def test_a_terminal_is_told_to_save_what_it_would_forget() -> None:
+    """Wherever a hint says how to enter a key."""
+    assert messages.text("login.nothing.hint") == "Try again: %modelarts login"
+    messages.use_command("python -m modelarts_magics")
+    for code in ("login.nothing.hint", "credentials.none.hint", "cloud.401.0202.hint"):
+        assert "python -m modelarts_magics login --save" in messages.text(code)
+
+
+def test_login_comes_first_where_a_credential_is_missing() -> None:
+    """A variable would tempt to write a secret into a cell."""
+    for code in ("credentials.none", "cloud.401.0201", "cloud.401.0202"):
+        for language in messages.LANGUAGES:
+            messages.use_language(language)
+            hint = messages.text(f"{code}.hint")
+            assert hint.index("%modelarts login") < hint.index("MODELARTS_AUTH_TOKEN")
 
 
 def test_values_are_shown_and_never_interpreted() -> None:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from modelarts_magics import settings_file
 from modelarts_magics.config import Settings
+from modelarts_magics.connection import open_session
 from modelarts_magics.doctor import Level, examine
 from modelarts_magics.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+ABOUT = "settings file"
 VALUES = {
     "endpoint": "https://modelarts.example.com",
     "region": "cn-north-4",
@@ -83,13 +84,18 @@ def test_a_percent_sign_is_itself(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_is_none_is_named(tmp_path: Path, text: bytes) -> None:
-    """Instead of running with half of the settings."""
+    """Instead of running with half of the settings; only who opens a session is stopped by it."""
     path = tmp_path / ".modelarts-magics.ini"
     path.write_bytes(text)
+    environ = {"HOME": str(tmp_path), "MODELARTS_REGION": "cn-north-4"}
+    settings = Settings.gather(environ=environ)
+    assert settings.get("region") == "cn-north-4"
     with pytest.raises(ConfigurationError) as caught:
-        Settings.gather(environ={"HOME": str(tmp_path)})
+        open_session(settings, environ=environ)
     assert caught.value.code == "config.file"
     assert str(path) in caught.value.message
+    (found,) = (e for e in examine(settings, environ=environ).problems if e.about == ABOUT)
+    assert (found.words, found.hint) == (caught.value.message, caught.value.hint)
 
 
 @pytest.mark.parametrize("text", ["", "[other]\nregion = x\n", "[modelarts]\nregion =  \n"])
@@ -135,4 +141,46 @@ def test_doctor_shows_which_file_won(tmp_path: Path) -> None:
     found = {each.about: each.words for each in report.findings if each.level is Level.OK}
     assert found["instance_id"] == f"i1 ({path})"
     assert found["region"] == "cn-east-3 (MODELARTS_REGION)"
-    assert str(beside) not in os.linesep.join(report.lines())
+    files = [each for each in report.findings if each.about == ABOUT]
+    assert [each.words for each in files] == [str(path), f"{beside} is not used: {path} counts"]
+    assert [each.level for each in files] == [Level.OK, Level.INFO]
+
+
+def test_doctor_tells_where_a_file_would_be(tmp_path: Path) -> None:
+    """Where there is none yet."""
+    environ = {"HOME": str(tmp_path)}
+    report = examine(Settings.gather(environ=environ), environ=environ)
+    (found,) = (each for each in report.findings if each.about == ABOUT)
+    assert found.words == f"none; %modelarts configure would write {tmp_path}/.modelarts-magics.ini"
+
+
+def test_one_beside_a_work_folder_counts_until_there_is_one_in_it(tmp_path: Path) -> None:
+    """The folder may be younger than the file; what is written next survives a stop."""
+    environ = {"HOME": str(tmp_path)}
+    beside = settings_file.write(environ, VALUES)
+    (tmp_path / "work").mkdir()
+    assert settings_file.location(environ) == beside
+    assert settings_file.read(environ) == VALUES
+    path = settings_file.write(environ, {"region": "cn-east-3"})
+    assert path == tmp_path / "work" / ".modelarts-magics.ini"
+    assert settings_file.read(environ) == {"region": "cn-east-3"}
+
+
+def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
+    """Half of a file is never seen, and nothing is left beside it."""
+    environ = {"HOME": str(tmp_path)}
+    path = settings_file.write(environ, {"region": "cn-north-4"})
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        settings_file.write(environ, {"region": "cn-east-3", "project_id": "\ud800"})
+    assert settings_file.read(environ) == {"region": "cn-north-4"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    """It leads into a folder that lasts, say."""
+    target = tmp_path / "target.ini"
+    target.write_text("")
+    (tmp_path / ".modelarts-magics.ini").symlink_to(target)
+    path = settings_file.write({"HOME": str(tmp_path)}, {"region": "cn-north-4"})
+    assert path.is_symlink()
+    assert "cn-north-4" in target.read_text(encoding="utf-8")

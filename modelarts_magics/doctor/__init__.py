@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from modelarts_magics.keys import Found
-    from modelarts_magics.models import AutoStop, Instance
+    from modelarts_magics.models import AutoStop
     from modelarts_magics.session import Session
 
 NOTICEABLE_SKEW = timedelta(seconds=30)
@@ -213,12 +213,12 @@ def _cloud(
     name, status = " ".join(instance.name.split()), instance.status.value
     words = text("doctor.answered", name=name, status=status, api=instance.api, ms=took_ms)
     yield Finding("cloud", Level.OK, words)
-    yield from _end(instance)
+    yield from about_end(instance.auto_stop)
     yield _clock(skew)
 
 
-def _end(instance: Instance) -> Iterator[Finding]:
-    stop = instance.auto_stop
+def about_end(stop: AutoStop) -> Iterator[Finding]:
+    """Why the end of this run is not known although it should be."""
     if stop.end_unknown is None:
         return
     reason = stop.end_unknown.value if stop.stated else "unstated"

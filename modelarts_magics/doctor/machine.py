@@ -86,7 +86,7 @@ def _version(package: str) -> str:
 
 def persistence(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Whether the installation survives a stop."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     work = (settings_file.expanded(environ.get("HOME") or "~") / "work").resolve()
     if not work.is_dir():
         yield Finding("survives a stop", Level.INFO, text("doctor.survives.unknown", path=here))

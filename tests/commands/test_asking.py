@@ -394,7 +394,7 @@ def test_yes_stops_the_instance(stop: Callable[..., tuple[Any, Asked, Stage]], a
     assert change.effect is Effect.NOW
     assert stage.shown()["status"] == "STOPPING"
     (question,) = asked.questions
-    assert question.startswith("Stop demo-notebook? Stops 2026-11-23")
+    assert question.startswith("Stop demo-notebook now? Otherwise: Stops 2026-11-23")
     assert "kernel" in question
     assert question.endswith("[yes/no] ")
 

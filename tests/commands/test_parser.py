@@ -235,7 +235,6 @@ def test_help_in_a_cell_is_help() -> None:
         (["describe", "--replace", "--", "--"], Request(DESCRIBE, {"--replace": ""}, text="--")),
         (["describe", "a", "--clear"], Request(DESCRIBE, text="a --clear")),
         (["describe", "--clear"], Request(DESCRIBE, {"--clear": ""})),
-        (["describe", "--from", "x"], Request(DESCRIBE, {"--from": "x"})),
     ],
 )
 def test_a_terminals_arguments(arguments: list[str], wanted: Request) -> None:

@@ -27,7 +27,8 @@ START_LIMIT_S, END_LIMIT_S = 90.0, 15.0
 FOREIGN = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "JPY_", "PYTHON")
 """What leads elsewhere than to the emulator, or to this machine's own set-up."""
 NOTEBOOKS = Path(__file__).with_name("notebooks")
-ANYWIDGET = "anywidget"
+OUR_PAGES, OUR_SERVER = "modelarts-magics-lab", "modelarts_magics"
+"""Our extensions of the page and of the server, by the names that switch them off."""
 NEWS = "@jupyterlab/apputils-extension:notification"
 NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 """JupyterLab shall not ask whether it may fetch news: the question covers the page."""
@@ -39,6 +40,8 @@ class Place:
     Args:
         folder: An empty one.
         variables: What points at the emulator.
+        sidebar: Whether page and server have our extensions; else kernels are all that is ours, as
+            in most environments that the package is put into.
 
     Attributes:
         work: The folder that the pages show.
@@ -46,9 +49,12 @@ class Place:
         token: What lets a page in.
     """
 
-    def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, variables: Mapping[str, str], *, sidebar: bool = False
+    ) -> None:
         self.folder, self.work = folder, folder / "work"
         self.work.mkdir()
+        self._sidebar = sidebar
         self.token = secrets.token_hex(16)
         self.port = _free_port()
         self._numbers = count(1)
@@ -88,20 +94,26 @@ class Place:
         for name in ("settings", "config", "workspaces"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         self.set(NEWS, NO_NEWS)
+        extensions = {"ServerApp": {"jpserver_extensions": {OUR_SERVER: self._sidebar}}}
+        self._write("config/jupyter_server_config.json", extensions)
+        self.disable()
 
     def set(self, plugin: str, settings: Mapping[str, object]) -> None:
         """Write a plug-in's settings, as the settings editor does; the next page reads them."""
         package, _, name = plugin.partition(":")
-        folder = self.folder / "settings" / package
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{name}.jupyterlab-settings").write_text(json.dumps(settings), encoding="utf-8")
+        self._write(f"settings/{package}/{name}.jupyterlab-settings", settings)
 
-    def disable(self, extension: str) -> None:
-        """Switch off a front end's extension, as an administrator does; the next page is without it."""
-        folder = self.folder / "config" / "labconfig"
-        folder.mkdir(parents=True, exist_ok=True)
-        config = {"disabledExtensions": {extension: True}}
-        (folder / "page_config.json").write_text(json.dumps(config), encoding="utf-8")
+    def disable(self, *extensions: str) -> None:
+        """Switch off extensions of the page, as an administrator does; the next page is without them."""
+        off = extensions if self._sidebar else (OUR_PAGES, *extensions)
+        self._write(
+            "config/labconfig/page_config.json", {"disabledExtensions": dict.fromkeys(off, True)}
+        )
+
+    def _write(self, name: str, content: Mapping[str, object]) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content), encoding="utf-8")
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[None]:
