@@ -165,13 +165,13 @@ class Discovery:
         project = not self._settings.get("project_id") and not looked_up
         instance = not self._settings.get("instance_id") and not self._candidates()
         if (missing or project or instance) and self._chain.find() is None:
-            missing.append(text("config.missing.credentials"))
+            missing.append(text("config.missing_several.credentials"))
         if project:
             missing.append(ENVIRONMENT["project_id"][0])
         if missing and instance:  # with all else there, those that run can be listed
             missing.append(ENVIRONMENT["instance_id"][0])
         if len(missing) > 1:
-            raise ConfigurationError("config.missing", names=", ".join(missing))
+            raise ConfigurationError("config.missing_several", names=", ".join(missing))
 
     def _candidates(self) -> tuple[Candidate, ...]:
         return candidates(self._environ, hostname=self._hostname)

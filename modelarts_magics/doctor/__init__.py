@@ -192,7 +192,7 @@ def _cloud(
     opened: Session | ModelArtsError, clock: Clock, *, told: AbstractSet[str]
 ) -> Iterator[Finding]:
     if isinstance(opened, ModelArtsError) and (
-        opened.message in told or opened.code == "config.missing"
+        opened.message in told or opened.code == "config.missing_several"
     ):
         yield Finding("cloud", Level.INFO, text("doctor.not_asked"))
         return

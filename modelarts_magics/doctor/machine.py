@@ -70,7 +70,8 @@ def installation() -> Iterator[Finding]:
             "server half", Level.INFO, text("doctor.server.here", versions=_versions(LAB_PACKAGES))
         )
     else:
-        yield Finding("server half", Level.INFO, text("doctor.server.elsewhere"))
+        words, hint = text("doctor.server.elsewhere"), text("doctor.server.elsewhere.hint")
+        yield Finding("server half", Level.INFO, words, hint)
 
 
 def _versions(packages: tuple[str, ...]) -> str:

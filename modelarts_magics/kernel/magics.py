@@ -101,7 +101,7 @@ class ModelArts(Magics):
 
             raise Interrupted(interrupted(request)) from None
         silent = line.rstrip().endswith(";") and not request.command.free_text
-        beside = getattr(value, "instance", None) if request.command.kernel_only else None
+        beside = _static_line(value) if request.command.kernel_only else None
         return show(value, silent=silent, beside=beside)
 
     def settings(self) -> Settings:
@@ -146,6 +146,15 @@ class ModelArts(Magics):
         if self._session is not None:
             self._session.close()
             self._session = None
+
+
+def _static_line(widget: object) -> object:
+    """A line that stays true beside a widget that a reopened notebook may not show any more."""
+    from modelarts_magics.commands.values import Text  # noqa: PLC0415 - on first use
+    from modelarts_magics.countdown import stop_fact  # noqa: PLC0415
+
+    instance = getattr(widget, "instance", None)
+    return None if instance is None else Text(stop_fact(instance))
 
 
 def _countdown() -> object:

@@ -215,6 +215,7 @@ TEXTS = {
     "doctor.store.hint": "Set MODELARTS_STATE_DIR to a folder of yours; until then each process works alone.",
     "doctor.missing": "missing",
     "doctor.server.here": "{versions} in this environment",
+    "doctor.server.elsewhere.hint": "For the sidebar: python -m modelarts_magics install-lab in a terminal",
     "doctor.server.elsewhere": "not in this environment; magics and widgets work without it",
     "doctor.survives.unknown": "depends on this machine: {path}",
     "doctor.survives.yes": "{path} is under ~/work",
@@ -281,10 +282,10 @@ TEXTS = {
     # configuration
     "config.unknown": "There is no setting “{name}”.",
     "config.unknown.hint": "The settings are: {names}",
-    "config.missing": "Missing: {names}.",
-    "config.missing.credentials": "credentials",
-    "config.missing.hint": "{cmd} configure region=cn-north-4, and {login}; the project and, on an instance, the "
-    "instance are looked for then. All of it: {cmd} doctor",
+    "config.missing_several": "Missing: {names}.",
+    "config.missing_several.credentials": "credentials",
+    "config.missing_several.hint": "Settings: {cmd} configure region=cn-north-4 (likewise project_id, "
+    "instance_id). Credentials: {login}. All of it: {cmd} doctor",
     "config.missing_endpoint": "Neither MODELARTS_ENDPOINT nor MODELARTS_REGION is set.",
     "config.missing_endpoint.hint": "{cmd} configure region=cn-north-4, or set MODELARTS_REGION.",
     "config.missing_project_id": "The project id is not known: {variable} is not set.",

@@ -192,6 +192,7 @@ TEXTS = {
     "doctor.store.hint": "请将 MODELARTS_STATE_DIR 设为可写的文件夹；在此之前各进程互不相通。",
     "doctor.missing": "未安装",
     "doctor.server.here": "当前环境中有 {versions}",
+    "doctor.server.elsewhere.hint": "如需侧边栏，请在终端运行：python -m modelarts_magics install-lab",
     "doctor.server.elsewhere": "不在当前环境中；魔法命令和控件不受影响",
     "doctor.survives.unknown": "取决于本机：{path}",
     "doctor.survives.yes": "{path} 在 ~/work 下",
@@ -258,10 +259,10 @@ TEXTS = {
     # configuration
     "config.unknown": "没有设置“{name}”。",
     "config.unknown.hint": "可用的设置：{names}",
-    "config.missing": "缺少：{names}。",
-    "config.missing.credentials": "凭证",
-    "config.missing.hint": "{cmd} configure region=cn-north-4，并 {login}；随后会查找项目，在实例上也会查找实例。"
-    "查看全部：{cmd} doctor",
+    "config.missing_several": "缺少：{names}。",
+    "config.missing_several.credentials": "凭证",
+    "config.missing_several.hint": "设置：{cmd} configure region=cn-north-4（project_id、instance_id 同理）。"
+    "凭证：{login}。查看全部：{cmd} doctor",
     "config.missing_endpoint": "MODELARTS_ENDPOINT 和 MODELARTS_REGION 都没有设置。",
     "config.missing_endpoint.hint": "{cmd} configure region=cn-north-4，或设置 MODELARTS_REGION。",
     "config.missing_project_id": "项目 ID 未知：{variable} 没有设置。",

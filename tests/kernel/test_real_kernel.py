@@ -43,9 +43,16 @@ class Front:
             published.append(message)
             if message["content"].get("execution_state") == "idle":
                 break
-        reply = self.client.get_shell_msg(timeout=PATIENCE_S)
+        reply = self._reply(request)
         wanted = ("stream", "display_data", "execute_result", "error")
         return reply["content"], [one for one in published if one["msg_type"] in wanted]
+
+    def _reply(self, request: str) -> dict[str, Any]:
+        """Return the reply to the request, past those to others (the kernel's greeting, for one)."""
+        while True:
+            reply: dict[str, Any] = self.client.get_shell_msg(timeout=PATIENCE_S)
+            if reply["parent_header"].get("msg_id") == request:
+                return reply
 
     def close(self) -> None:
         """End the kernel."""
