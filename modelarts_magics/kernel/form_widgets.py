@@ -36,7 +36,8 @@ _APART = "2px 2em 2px 2px"
 _LABEL = {"description_width": "7em"}
 _ALL = "calc(100% - 4px)"
 """The page's style leaves 2 px around each widget."""
-_INDENT = "0 0 0 calc(7em + 4px)"
+_INDENT = "0 0 0 calc(7em + 10px)"
+"""Where the fields begin, behind their labels."""
 
 
 def note(lines: Sequence[str], tone: str) -> str:
@@ -110,7 +111,9 @@ class Widgets:
     """
 
     def __init__(self, able: Capabilities, *, lock: AbstractContextManager[object]) -> None:
-        self.description = _described(_Textarea, "description", rows=3, layout=_layout(width=_ALL))
+        self.description = _described(
+            _Textarea, "description", rows=3, layout=_layout(width=_ALL, margin="10px 2px 2px")
+        )
         self.count = _html(margin=_INDENT)
         self.full_width = _button("full_width", margin=_INDENT)
         self.auto_stop = _described(
@@ -147,7 +150,7 @@ class Widgets:
             _row(self.auto_stop, self.remind),
             self.no_off,
             _row(self.mode, self.duration),
-            _row(*self.presets.values()),
+            _row(*self.presets.values(), margin=_INDENT),
             self.preview,
             self.conflict,
             self.choice,
@@ -201,8 +204,9 @@ def _html(*, margin: str | None = None) -> Any:  # noqa: ANN401 - ipywidgets has
     return ipywidgets.HTML(layout=_layout(margin=margin))
 
 
-def _row(*widgets: Any) -> Any:  # noqa: ANN401 - ipywidgets has no types
-    return ipywidgets.HBox(widgets, layout=_layout(flex_flow="row wrap", align_items="center"))
+def _row(*widgets: Any, margin: str | None = None) -> Any:  # noqa: ANN401 - ipywidgets has no types
+    layout = _layout(flex_flow="row wrap", align_items="center", margin=margin)
+    return ipywidgets.HBox(widgets, layout=layout)
 
 
 def _layout(**options: str | None) -> Any:  # noqa: ANN401 - ipywidgets has no types
