@@ -58,6 +58,9 @@ class Status(str, Enum):
         member._value_ = str(value)
         return member
 
+    def __reduce_ex__(self, _protocol: object) -> tuple[type[Status], tuple[str]]:
+        return Status, (self._value_,)  # some versions of Python would copy it by its name
+
     @property
     def running(self) -> bool:
         """Whether the instance runs, so that its auto-stop counts."""

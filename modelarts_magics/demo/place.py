@@ -96,7 +96,8 @@ def _environment(private: Path) -> dict[str, str]:
     folders = {name: str(private / folder) for name, folder in own.items()}
     # So that `!modelarts-magics` in a cell, and a terminal, find this very installation.
     path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-    return {**kept, **folders, "PATH": path}
+    # A Node that JupyterLab finds on the way would leave a cache in the person's folder for temporary files.
+    return {**kept, **folders, "PATH": path, "NODE_DISABLE_COMPILE_CACHE": "1"}
 
 
 def _write_settings(private: Path) -> None:

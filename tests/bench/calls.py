@@ -35,7 +35,7 @@ PATHS = {
     "notebooks": f"/v1/{PROJECT}/notebooks/",
 }
 """Where each API has its instances."""
-MEASURED = ("demanager",)
+MEASURED = ("demanager", "notebooks")
 """The APIs that a session can be opened with."""
 
 
