@@ -26,7 +26,7 @@ export class HeadSection implements Section {
       });
     });
     const head = part('div', 'head', [this.#name, ask]);
-    this.node = part('header', 'top', [head, this.#demo, this.#asOf]);
+    this.node = part('div', 'top', [head, this.#demo, this.#asOf]);
   }
 
   update(payload: Payload | null): void {
