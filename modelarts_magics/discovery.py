@@ -13,7 +13,8 @@ from modelarts_magics import settings_file
 from modelarts_magics.api import iam
 from modelarts_magics.api.connections import Timeouts
 from modelarts_magics.api.demanager import Demanager
-from modelarts_magics.api.notebooks import Notebooks, running_instances
+from modelarts_magics.api.generations import GENERATIONS
+from modelarts_magics.api.notebooks import running_instances
 from modelarts_magics.api.transport import Transport
 from modelarts_magics.clock import Clock, Deadline
 from modelarts_magics.config import ENVIRONMENT
@@ -38,10 +39,6 @@ if TYPE_CHECKING:
     from modelarts_magics.credentials import Chain
     from modelarts_magics.models import Instance
 
-_APIS: dict[str, type[Notebooks | Demanager]] = {
-    "notebooks": Notebooks,
-    "demanager": Demanager,
-}
 _LISTS = {"auto": running_instances, "notebooks": running_instances}
 """What lists the running instances of an API that is set; an id of another one would be of no use."""
 _ABSENT = (NoSuchInstanceError, NoSuchApiError)
@@ -245,7 +242,7 @@ class Discovery:
         if instance_id.startswith("DE-"):
             return "demanager"
         remembered = self._store(instance_id).load().get("api")
-        return str(remembered) if remembered in _APIS else ""
+        return str(remembered) if remembered in GENERATIONS else ""
 
     def _bound(self, transport: Transport, instance_id: str) -> Backend:
         """The API of the instance: one that is known, else what one probe tells."""
@@ -268,7 +265,7 @@ class Discovery:
         return Resolved(self._settings, backend, self._store(instance_id))
 
     def _backend(self, transport: Transport, instance_id: str, api: str) -> Backend:
-        kind = _APIS[api]
+        kind = GENERATIONS[api]
         return kind(transport, project_id=self._settings.project_id, instance_id=instance_id)
 
     def _store(self, instance_id: str) -> Store:

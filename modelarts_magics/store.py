@@ -16,6 +16,7 @@ import sys
 from datetime import datetime, timedelta, timezone
 from typing import IO, TYPE_CHECKING, Any
 
+from modelarts_magics.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import StoreError
 
 if TYPE_CHECKING:
@@ -85,14 +86,14 @@ class Store:
         try:
             self._seen, self._unsaved_since = self._replace({"version": VERSION, **data}), None
         except OSError:
-            self._seen, self._unsaved_since = self._stamp(), _utc_now()
+            self._seen, self._unsaved_since = self._stamp(), SYSTEM_CLOCK.now()
         self._data = data
         return self._unsaved_since is None
 
     def touch(self) -> None:
         """Note that what is saved was confirmed just now."""
         if self._unsaved_since is not None:
-            self._unsaved_since = _utc_now()
+            self._unsaved_since = SYSTEM_CLOCK.now()
             return
         with contextlib.suppress(OSError):
             os.utime(self.path)
@@ -167,10 +168,6 @@ def _stamp_at(path: Path) -> tuple[int, int, int] | None:
 
 def _stamp_of(stat: os.stat_result) -> tuple[int, int, int]:
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
-
-
-def _utc_now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 def _read(path: Path) -> dict[str, Any]:

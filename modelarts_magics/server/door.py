@@ -5,12 +5,10 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, cast
 
 from modelarts_magics import settings_file
-from modelarts_magics.api.demanager import Demanager
-from modelarts_magics.api.notebooks import Notebooks
+from modelarts_magics.api.generations import GENERATIONS
 from modelarts_magics.config import ENVIRONMENT, Settings
 from modelarts_magics.credentials import FILE, KEYS, METADATA, TOKEN, Chain
 from modelarts_magics.errors import ModelArtsError, NoCredentialsError
@@ -21,13 +19,14 @@ from modelarts_magics.store import Store
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from pathlib import Path
     from typing import NoReturn
 
+    from modelarts_magics.api.backend import Backend
     from modelarts_magics.api.transport import Transport
     from modelarts_magics.clock import Clock
     from modelarts_magics.models import Instance
 
-_APIS: dict[str, type[Notebooks | Demanager]] = {"notebooks": Notebooks, "demanager": Demanager}
 _WATCHED = (
     *(name for names in ENVIRONMENT.values() for name in names),
     *(TOKEN, *KEYS, FILE, METADATA, settings_file.VARIABLE),
@@ -87,8 +86,8 @@ class Place:
             settings = self.settings()
         except ModelArtsError:
             return None
-        store = Store.newest(Path(settings.get("state_dir")).expanduser())
-        kind = _APIS.get(str(store.load().get("api"))) if store else None
+        store = Store.newest(settings_file.expanded(settings.get("state_dir")))
+        kind = GENERATIONS.get(str(store.load().get("api"))) if store else None
         if store is None or kind is None:
             return None
         silent = _Silent(kind(cast("Transport", None), project_id="", instance_id=""), why)
@@ -185,7 +184,7 @@ class Door:
 class _Silent:
     """An API that can read what it once answered, and is never asked: it raises why not."""
 
-    def __init__(self, api: Notebooks | Demanager, why: ModelArtsError) -> None:
+    def __init__(self, api: Backend, why: ModelArtsError) -> None:
         self.capabilities = api.capabilities
         self.skew = timedelta(0)
         self._api = api

@@ -13,6 +13,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelarts_magics.settings_file import expanded
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -28,7 +30,7 @@ MOST_PATHS = 1000
 def place(environ: Mapping[str, str], state_dir: str) -> Path:
     """Where the file is, or would be."""
     work = Path(environ.get("HOME") or Path.home()) / "work"
-    return (work if work.is_dir() else Path(state_dir).expanduser()) / NAME
+    return (work if work.is_dir() else expanded(state_dir)) / NAME
 
 
 class Kept:
