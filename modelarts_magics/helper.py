@@ -88,7 +88,7 @@ class Helper:
         desk = Desk(
             Place({}, self._environ, SYSTEM_CLOCK),
             emit=_tell_nobody,
-            listening=lambda: False,
+            listeners=tuple,  # a kernel has no events
             kept=Kept(where),
         )
         desk.monitor.start()
@@ -105,7 +105,7 @@ def handle(question: str) -> str:
         JSON with ``status`` and ``body``, in ASCII, so that a `repr` of it is JSON too.
     """
     asked = json.loads(question)
-    messages.use_language(asked.get("language"))
+    messages.answer_in(asked.get("language"))
     return json.dumps(_helper().answer(asked["method"], asked["path"], asked.get("body")))
 
 
@@ -124,4 +124,4 @@ def _error(error: ModelArtsError, status: int) -> dict[str, Any]:
 
 
 def _tell_nobody(_event: dict[str, Any]) -> None:
-    """The page looks by itself: a helper kernel has no events."""
+    """The page looks by itself."""

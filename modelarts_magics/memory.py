@@ -66,14 +66,19 @@ class Memory:
         if told != instance:
             news.publish(self._key, instance)
 
-    def look_around(self) -> None:
-        """Tell who listens what another process has saved since this one last looked."""
+    def look_around(self) -> bool:
+        """Tell who listens what another process has saved since this one last looked.
+
+        Returns:
+            Whether there was anything.
+        """
         with self._guard:
             told, instance = self._told, self._snapshot()
             if instance is None or instance in (told, self._told):
-                return
+                return False
             self._told = instance
         news.publish(self._key, instance)
+        return True
 
     def subscribe(self, listener: news.Listener) -> Callable[[], None]:
         """Call `listener` with each new state that any session of this process learns."""

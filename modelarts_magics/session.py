@@ -91,9 +91,9 @@ class Session:
         with self._alone() as deadline:
             return self._memory.recall(max_age=max_age) or self._writer.read(deadline)
 
-    def look_around(self) -> None:
+    def look_around(self) -> bool:
         """Look, without asking the cloud, whether another process of this machine knows something new."""
-        self._memory.look_around()
+        return self._memory.look_around()
 
     def last_known(self) -> Instance | None:
         """The instance as last seen by any process of this machine, without asking; None if never."""

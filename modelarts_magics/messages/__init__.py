@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import string
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ LANGUAGES = ("en", "zh_CN")
 """The languages that ship; `en` is complete by definition."""
 
 _chosen: str | None = None
+_asked: ContextVar[str | None] = ContextVar("modelarts_language", default=None)
 _zone: tzinfo | None = None
 _command = "%modelarts"
 
@@ -77,9 +79,20 @@ def use_language(tag: str | None) -> None:
     _chosen = None if not tag else _normalise(tag)
 
 
+def answer_in(tag: str | None) -> None:
+    """Choose the language of one question and of all that is done for it, before the process's own.
+
+    It holds in the present context (`contextvars`): a task, or a thread that was given a copy.
+
+    Args:
+        tag: As for `use_language`, or a whole ``Accept-Language``; None or "" for the process's own.
+    """
+    _asked.set(_normalise(tag) if tag else None)
+
+
 def language() -> str:
-    """The language in force: the one chosen, else the locale's, else English."""
-    return _chosen or _from_locale(os.environ)
+    """The language in force: the question's, else the one chosen, else the locale's, else English."""
+    return _asked.get() or _chosen or _from_locale(os.environ)
 
 
 def use_command(prefix: str) -> None:

@@ -6,14 +6,17 @@ import os
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.durations import moment_to_ms
-from modelarts_magics.errors import ModelArtsError, RefusedError
+from modelarts_magics.errors import ModelArtsError, RefusedError, UnsettledError
+from modelarts_magics.models import Effect
 from modelarts_magics.payloads import change_answer
 from modelarts_magics.planning import Wish
 from modelarts_magics.server import payloads
-from modelarts_magics.server.monitor import Monitor
+from modelarts_magics.server.monitor import GREETING, Monitor
 from modelarts_magics.server.runs import Runs
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable
+
     from modelarts_magics.models import Change, Instance
     from modelarts_magics.server.door import Place
     from modelarts_magics.server.kept import Kept
@@ -30,7 +33,7 @@ class Desk:
     Args:
         place: Where sessions come from.
         emit: Sends an event to the pages; called on the loop.
-        listening: Whether a page wants to be told.
+        listeners: Who wants to be told.
         kept: What outlives a stop.
         rhythm: How often to ask.
         hands: What to wait and work with.
@@ -44,7 +47,7 @@ class Desk:
         place: Place,
         *,
         emit: Callable[[dict[str, Any]], None],
-        listening: Callable[[], bool],
+        listeners: Callable[[], Collection[Hashable]],
         kept: Kept,
         rhythm: Rhythm | None = None,
         hands: Hands | None = None,
@@ -53,7 +56,7 @@ class Desk:
         self.monitor = Monitor(
             place,
             announce=self._tell,
-            listening=listening,
+            listeners=listeners,
             saw=self._runs.saw,
             rhythm=rhythm,
             hands=hands,
@@ -184,6 +187,11 @@ class Desk:
             if error.code in payloads.STALE:
                 raise Stale(error, await self._stale(seen)) from None
             raise
+        except UnsettledError:
+            self.monitor.doubt()
+            raise
+        if made.effect is Effect.UNCONFIRMED:
+            self.monitor.doubt()
         seq = self._seq
         answer = {**change_answer(made), "boot": self._boot, "seq": seq}
         after = made.after
@@ -222,7 +230,9 @@ class Desk:
         return self._kept.muted(view.instance.id)
 
     def _tell(self, kind: str) -> None:
-        self._seq += 1
+        """Tell the pages; a greeting repeats the last number, by which one that missed something knows."""
+        if kind != GREETING:
+            self._seq += 1
         self._emit({"boot": self._boot, "seq": self._seq, "kind": kind})
 
 

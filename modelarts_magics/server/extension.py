@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
@@ -18,6 +18,9 @@ from modelarts_magics.server.door import Place
 from modelarts_magics.server.kept import Kept, place
 from modelarts_magics.server.routes import DESK, PREFIX, ROUTES
 from modelarts_magics.server.schedule import Rhythm
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable
 
 EVENT = "https://modelarts-magics.github.io/events/modelarts-magics/instance/v1"
 """The id of the event that something changed; its schema is beside this module."""
@@ -85,7 +88,7 @@ class ModelArtsServer(ExtensionApp):
         return Desk(
             Place(traits, os.environ, self.clock),
             emit=self._emit,
-            listening=self._listening,
+            listeners=self._listeners,
             kept=Kept(where),
             rhythm=Rhythm.every(self.period),
         )
@@ -97,10 +100,10 @@ class ModelArtsServer(ExtensionApp):
     def _emit(self, event: dict[str, Any]) -> None:
         self._events.emit(schema_id=EVENT, data=event)
 
-    def _listening(self) -> bool:
-        """Whether a page has Jupyter's event socket open: each adds a listener to every schema.
+    def _listeners(self) -> Collection[Hashable]:
+        """The pages that have Jupyter's event socket open: each adds a listener to every schema.
 
         There is no public way to ask; where this one is gone, somebody is taken to listen.
         """
-        listeners = getattr(self._events, "_modified_listeners", {EVENT: True})
-        return bool(listeners.get(EVENT))
+        listeners = getattr(self._events, "_modified_listeners", {EVENT: {EVENT}})
+        return cast("Collection[Hashable]", listeners.get(EVENT) or ())

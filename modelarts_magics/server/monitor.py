@@ -2,8 +2,8 @@
 
 It asks every five minutes, every minute in the last ten, slower while the cloud fails, and not at all once
 settings or credentials are at fault, until they change or a person asks. What another process of this
-machine learned or changed comes through the store and stands for an answer of its own; the store is looked
-at only while a page listens, and whenever a page reads.
+machine learned or changed comes through the store; the pages are told of it, and the cloud is asked whether
+it holds. The store is looked at only while a page listens, and whenever a page reads.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from modelarts_magics.server.threads import Hands
 from modelarts_magics.server.view import View
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Hashable
+
     from modelarts_magics.models import Instance
     from modelarts_magics.server.door import Place
     from modelarts_magics.session import Session
@@ -30,6 +32,8 @@ LOOK_S = 1.25
 """Between two looks at the store, one `stat` each."""
 RECHECK_S = 15.0
 """Between two looks at settings and credentials while they are at fault, two `stat` each."""
+GREETING = "greeting"
+"""What is told when somebody began to listen: a page that was cut off notices what it missed."""
 PATIENCE_S = 3.0
 """How long the first page of a server waits for the first answer."""
 
@@ -45,8 +49,9 @@ class Monitor:
 
     Args:
         place: Where sessions come from.
-        announce: Called on the loop with what kind of thing changed: ``instance`` or ``problem``.
-        listening: Whether a page wants to be told.
+        announce: Called on the loop with what kind of thing there is to tell: ``instance`` or ``problem``
+            changed, or ``greeting``, since somebody began to listen.
+        listeners: Who wants to be told.
         saw: Told in a thread of each answer, also of one that says nothing new.
         rhythm: How often to ask.
         hands: What to wait and work with.
@@ -57,7 +62,7 @@ class Monitor:
         place: Place,
         *,
         announce: Callable[[str], None],
-        listening: Callable[[], bool],
+        listeners: Callable[[], Collection[Hashable]],
         saw: Callable[[Session, Instance], None] = _unseen,
         rhythm: Rhythm | None = None,
         hands: Hands | None = None,
@@ -65,7 +70,7 @@ class Monitor:
         self.view = View()
         self._place = place
         self._announce = announce
-        self._listening = listening
+        self._listeners = listeners
         self._saw = saw
         self._rhythm = rhythm or Rhythm()
         self._hands = hands or Hands()
@@ -74,6 +79,7 @@ class Monitor:
         self._tasks: list[asyncio.Task[None]] = []
         self._asking: asyncio.Task[None] | None = None
         self._anew = False
+        self._doubtful = False
         self._news: asyncio.Event | None = None
         self._failures = 0
         self._failed_at: int | None = None
@@ -113,6 +119,12 @@ class Monitor:
         await self._ask(anew=True)
         return self.view
 
+    def doubt(self) -> None:
+        """Ask the cloud at once, in the background: what is known may not hold."""
+        self._doubtful = True
+        if self._news is not None:
+            self._news.set()
+
     async def session(self) -> Session:
         """The session to change the instance with.
 
@@ -134,8 +146,9 @@ class Monitor:
     async def _ask_for_ever(self, news: asyncio.Event) -> None:
         while True:
             news.clear()
+            anew, self._doubtful = self._doubtful, False
             if not self.view.read_only or await self._hands.run(self._mended):
-                await self._ask(anew=False)
+                await self._ask(anew=anew)
             await self._pause(news)
 
     def _mended(self) -> bool:
@@ -167,9 +180,15 @@ class Monitor:
         return max(1.0, pause.total_seconds())
 
     async def _watch_for_ever(self) -> None:
+        """Look at the store for who listens; who has just begun may have missed something, and is told so."""
+        known: set[Hashable] = set()
         while True:
             await self._hands.sleep(LOOK_S)
-            if self._listening():
+            listeners = set(self._listeners())
+            if listeners - known:
+                self._announce(GREETING)
+            known = listeners
+            if listeners:
                 await self._look()
 
     async def _look(self) -> None:
@@ -183,10 +202,12 @@ class Monitor:
             self._know(instance=found[1], session=found[0])
 
     def _look_around(self) -> tuple[Session, Instance] | None:
+        """What to begin with, if nothing is known yet; what others learned later is heard by `_hear`."""
         session = self._door.reader(self.view.problem)
         if session is None:
             return None
-        session.look_around()
+        if session.look_around() and self._loop is not None:
+            self._loop.call_soon_threadsafe(self.doubt)
         instance = session.last_known() if self.view.instance is None else None
         return (session, instance) if instance else None
 

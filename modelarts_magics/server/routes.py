@@ -13,6 +13,7 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
+from modelarts_magics import messages
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.messages import text
 from modelarts_magics.server import payloads, requests
@@ -38,6 +39,11 @@ class Route(APIHandler):
         """Who does the work."""
         desk: Desk = self.settings[DESK]
         return desk
+
+    async def prepare(self) -> None:  # type: ignore[override]  # as Jupyter's own `APIHandler`
+        """Answer in the language of the page."""
+        messages.answer_in(self.request.headers.get("Accept-Language"))
+        await super().prepare()
 
     def reply(self, payload: dict[str, Any]) -> None:
         """Answer with JSON that nobody keeps."""

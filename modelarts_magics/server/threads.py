@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import random
 import threading
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ async def in_thread(call: Callable[[], T]) -> T:
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()  # the language of who asks
 
     def settle(value: T | None, error: BaseException | None) -> None:
         if outcome.done():  # nobody waits any more
@@ -44,7 +46,7 @@ async def in_thread(call: Callable[[], T]) -> T:
     def work() -> None:
         value, error = None, None
         try:
-            value = call()
+            value = context.run(call)
         except BaseException as caught:  # noqa: BLE001 - raised where it is waited for
             error = caught
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile

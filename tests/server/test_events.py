@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.server.extension import EVENT
+from modelarts_magics.server.monitor import GREETING
 
 if TYPE_CHECKING:
     from conftest import Ask
@@ -17,11 +18,25 @@ PATH = ("api", "events", "subscribe")
 
 
 async def next_event(socket: Any) -> dict[str, Any]:
-    """Return the next event of ours."""
+    """Return the next event of ours that tells of a change."""
     while True:
         event = json.loads(await socket.read_message())
-        if event["schema_id"] == EVENT:
+        if event["schema_id"] == EVENT and event["kind"] != GREETING:
             return event
+
+
+async def test_a_page_that_was_cut_off_learns_how_far_the_others_are(
+    jp_ws_fetch: Callable[..., Any], ask: Ask
+) -> None:
+    """Once its socket is open again, by the number of the last event; one that missed nothing reads nothing."""
+    known = (await ask("instance")).body
+    page = await jp_ws_fetch(*PATH)
+    greeting = json.loads(await page.read_message())
+    while greeting["schema_id"] != EVENT:
+        greeting = json.loads(await page.read_message())
+    assert greeting["kind"] == GREETING
+    assert (greeting["boot"], greeting["seq"]) == (known["boot"], known["seq"])
+    page.close()
 
 
 async def test_a_change_by_a_magic_reaches_every_open_page(
@@ -67,12 +82,12 @@ async def test_the_store_is_watched_while_a_page_listens(
     """And no longer once the last has gone."""
     extension = jp_serverapp.extension_manager.extension_points["modelarts_magics"].app
     await ask("instance")
-    assert not extension._listening()
+    assert not extension._listeners()
     page = await jp_ws_fetch(*PATH)
     await ask("instance")
-    assert extension._listening()
+    assert extension._listeners()
     page.close()
-    while extension._listening():
+    while extension._listeners():
         await ask("capabilities")
 
 

@@ -14,7 +14,7 @@ from modelarts_magics.config import Settings
 from modelarts_magics.connection import open_session
 from modelarts_magics.emulator.clock import ManualClock
 from modelarts_magics.server.door import Place
-from modelarts_magics.server.monitor import LOOK_S, RECHECK_S, Monitor
+from modelarts_magics.server.monitor import GREETING, LOOK_S, RECHECK_S, Monitor
 from modelarts_magics.server.threads import Hands
 
 if TYPE_CHECKING:
@@ -84,21 +84,29 @@ class Watched:
 
     Attributes:
         told: The kinds of change that were announced.
-        listening: Whether a page wants to be told.
+        greeted: How often somebody was greeted.
+        listeners: Who wants to be told.
     """
 
     def __init__(self, emulator: LocalEmulator, environ: dict[str, str], time: Time) -> None:
         self.told: list[str] = []
-        self.listening = True
+        self.greeted = 0
+        self.listeners = {"a page"}
         self.environ = environ
         self.time = time
         self._emulator = emulator
         self.monitor = Monitor(
             Place({}, environ, time.clock),
-            announce=self.told.append,
-            listening=lambda: self.listening,
+            announce=self._announce,
+            listeners=lambda: self.listeners,
             hands=time.hands,
         )
+
+    def _announce(self, kind: str) -> None:
+        if kind == GREETING:
+            self.greeted += 1
+        else:
+            self.told.append(kind)
 
     async def requests_in(self, seconds: float) -> int:
         """Return how often the instance is asked for while so much time passes."""
@@ -248,24 +256,63 @@ async def test_a_retry_asks_also_where_it_was_given_up(
 async def test_a_change_elsewhere_is_seen_within_two_seconds(
     watched: Watched, kernel: Callable[[], Session], emulator: LocalEmulator
 ) -> None:
-    """Through the store, without a request of its own."""
+    """Through the store; the cloud is asked once whether it holds, and then as usual."""
     watched.monitor.start()
     await watched.time.advance(1)
     emulator.set_instance(status="STOPPED")
     kernel().describe("by a magic")
-    emulator.clear_requests()
-    await watched.time.advance(2)
+    assert await watched.requests_in(2) == 1
     assert watched.monitor.view.instance is not None
     assert watched.monitor.view.instance.description == "by a magic"
     assert watched.told == ["instance", "instance"]
     assert LOOK_S < 2
+    assert await watched.requests_in(4 * MINUTE) == 0
+
+
+async def test_what_the_store_says_wrongly_is_put_right_at_once(
+    watched: Watched, kernel: Callable[[], Session], emulator: LocalEmulator
+) -> None:
+    """As when an old answer was slow to be written, and the cloud has moved on meanwhile."""
+    watched.monitor.start()
+    await watched.time.advance(1)
+    emulator.set_instance(description="old")
+    kernel().refresh()
+    emulator.set_instance(description="new")
+    await watched.time.advance(2)
+    assert watched.monitor.view.instance is not None
+    assert watched.monitor.view.instance.description == "new"
+
+
+async def test_what_is_doubtful_is_asked_at_once(watched: Watched) -> None:
+    """As after a change that the cloud did not confirm."""
+    watched.monitor.start()
+    await watched.requests_in(0)
+    watched.monitor.doubt()
+    assert await watched.requests_in(0) == 1
+    assert await watched.requests_in(4 * MINUTE) == 0
+
+
+async def test_who_begins_to_listen_is_greeted(watched: Watched) -> None:
+    """Each once, also who comes back; nobody by an empty room."""
+    watched.monitor.start()
+    await watched.time.advance(10)
+    assert watched.greeted == 1
+    watched.listeners = {"a page", "another"}
+    await watched.time.advance(10)
+    assert watched.greeted == 2
+    watched.listeners = set()
+    await watched.time.advance(10)
+    assert watched.greeted == 2
+    watched.listeners = {"a page"}
+    await watched.time.advance(10)
+    assert watched.greeted == 3
 
 
 async def test_nobody_listening_means_nobody_looking(
     watched: Watched, kernel: Callable[[], Session], emulator: LocalEmulator
 ) -> None:
     """The store is left alone until a page reads, which then sees it."""
-    watched.listening = False
+    watched.listeners = set()
     watched.monitor.start()
     await watched.time.advance(1)
     emulator.set_instance(status="STOPPED")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 HOUR = timedelta(hours=1)
 REFRESH = {"refresh": "1"}
 SECOND_MS = 1000
+HAN = re.compile("[\u4e00-\u9fff]")
 
 
 def changes(emulator: LocalEmulator) -> list[dict[str, Any]]:
@@ -263,3 +266,19 @@ async def test_no_error_hides_its_values(ask: Ask) -> None:
     assert got.body["values"]["duration"] == 60
     assert got.body["values"]["shortest"] == 3600
     assert json.dumps(got.body)
+
+
+async def test_words_are_in_the_language_of_the_page(ask: Ask) -> None:
+    """Of each, also when two ask at the same time; whatever the server itself speaks."""
+    tags = ("zh-CN,zh;q=0.9,en;q=0.8", "en-GB,zh;q=0.5")
+    doctors = await asyncio.gather(
+        *(ask("doctor", headers={"Accept-Language": tag}) for tag in tags)
+    )
+    assert [bool(HAN.search(json.dumps(one.body, ensure_ascii=False))) for one in doctors] == [
+        True,
+        False,
+    ]
+    refused = await ask("extend", "POST", {"seconds": 0}, headers={"Accept-Language": "zh-CN"})
+    assert HAN.search(refused.body["message"])
+    plain = await ask("extend", "POST", {"seconds": 0}, headers={"Accept-Language": ""})
+    assert not HAN.search(plain.body["message"])
