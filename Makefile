@@ -71,8 +71,12 @@ labextension/node_modules/.installed: $(VENV)/.test labextension/package.json la
 	@$(NPM) ci --silent
 	@touch $@
 
+# The installed copy is what the pages of this environment load.
+LAB := $(VENV)/share/jupyter/labextensions/modelarts-magics-lab
 labextension/node_modules/.built: labextension/node_modules/.installed $(SOURCES)
 	@$(NPM) run --silent build:prod
+	@rm -rf $(LAB)/static $(LAB)/schemas
+	@cp -R modelarts_magics/labextension/. $(LAB)/
 	@touch $@
 
 front: labextension/node_modules/.built

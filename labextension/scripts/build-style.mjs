@@ -1,12 +1,12 @@
-// Bundles the style sheets of countdown, panel and status item into the one that a page loads.
+// Bundles the style sheets: the status item's, which every page loads, and the panel's with the countdown in it.
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 await build({
-  entryPoints: [path('../style/index.css')],
-  outfile: path('../lib/style.css'),
+  entryPoints: [path('../style/status.css'), path('../style/panel.css')],
+  outdir: path('../lib'),
   bundle: true,
   minify: true,
   charset: 'utf8',

@@ -3,9 +3,9 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import { DisposableSet, type IDisposable } from '@lumino/disposable';
-import { durationLabel, parseDuration, reasonText, wordsFor } from './countdown/words';
-import { counting, outcomeText, readNow, type Verb } from './sentences';
-import { COMMANDS, type Edit, type IManager } from './tokens';
+import { durationLabel, parseDuration, wordsFor } from './countdown/words';
+import { failureText } from './sentences';
+import { BackendError, COMMANDS, type IManager, type SavedReport } from './tokens';
 
 type Add = (id: string, command: CommandRegistry.ICommandOptions) => void;
 type Arguments = Readonly<Record<string, unknown>>;
@@ -20,6 +20,9 @@ export interface CommandsOptions {
   /** Say what became of it. */
   readonly say: (text: string, good: boolean) => void;
 }
+
+/** What is needed to change something and say what became of it. */
+export type Speaker = Pick<CommandsOptions, 'manager' | 'trans' | 'say'>;
 
 const DURATION = {
   type: 'string',
@@ -44,13 +47,13 @@ export function addCommands(options: CommandsOptions): IDisposable {
     label: (args) => extendLabel(options, args),
     caption: trans.__('Move the end of this run'),
     isEnabled: known,
-    execute: (args) => extend(options, args),
+    execute: async (args) => (await acts(options))?.extend(options, args),
     describedBy: schema({ duration: DURATION }),
   });
   add(COMMANDS.setAutoStop, {
     label: trans.__('Set Auto-Stop…'),
     isEnabled: known,
-    execute: (args) => setAutoStop(options, args),
+    execute: async (args) => (await acts(options))?.setAutoStop(options, args),
     describedBy: schema({
       duration: DURATION,
       enabled: { type: 'boolean', description: 'Whether it stops by itself.' },
@@ -59,7 +62,7 @@ export function addCommands(options: CommandsOptions): IDisposable {
   add(COMMANDS.editDescription, {
     label: trans.__('Edit Description…'),
     isEnabled: known,
-    execute: (args) => editDescription(options, args),
+    execute: async (args) => (await acts(options))?.editDescription(options, args),
     describedBy: schema({ description: { type: 'string', description: 'The new one.' } }),
   });
   addPlain(options, add);
@@ -82,16 +85,34 @@ function addPlain({ manager, trans, reveal }: CommandsOptions, add: Add): void {
   });
 }
 
-/** The duration among the arguments; `null` when there is none, a complaint when it is none. */
-function durationOf({ trans }: CommandsOptions, args: Arguments): number | null {
-  if (typeof args.duration !== 'string') {
+/** Add the command that saves what can be saved without a question; disposing of the answer removes it. */
+export function addSaveAll(
+  options: Pick<CommandsOptions, 'commands'> & Speaker,
+  save: () => Promise<SavedReport>,
+): IDisposable {
+  const { commands, trans } = options;
+  return commands.addCommand(COMMANDS.saveAll, {
+    label: trans.__('Save All, Asking Nothing'),
+    caption: trans.__('Save every changed document that can be saved without a question'),
+    execute: async () => {
+      const report = await save();
+      (await acts(options))?.tellSaved(options, report);
+    },
+    describedBy: schema({}),
+  });
+}
+
+/** What the commands do is loaded at the first use, since it asks the server anyway. */
+function acts({ trans, say }: Speaker): Promise<typeof import('./acts') | null> {
+  return import('./acts').catch(() => {
+    say(failureText(trans, new BackendError('unreachable')), false);
     return null;
-  }
-  const seconds = parseDuration(args.duration);
-  if (seconds === null) {
-    throw new Error(trans.__('“%1” is no duration. Write 90m, 2h30m or 1:30.', args.duration));
-  }
-  return seconds;
+  });
+}
+
+/** Extend the run by what the settings say, and say what became of it. */
+export async function extendAsUsual(options: Speaker): Promise<void> {
+  await (await acts(options))?.extend(options, {});
 }
 
 function extendLabel(options: CommandsOptions, args: Arguments): string {
@@ -101,56 +122,4 @@ function extendLabel(options: CommandsOptions, args: Arguments): string {
   return seconds < 0
     ? options.trans.__('Shorten by %1', span)
     : options.trans.__('Extend by %1', span);
-}
-
-async function extend(options: CommandsOptions, args: Arguments): Promise<void> {
-  const seconds = durationOf(options, args) ?? options.manager.preferences.extensionS;
-  await extendAndSay(options, seconds);
-}
-
-/** Move the end of the run by so many seconds, and say what became of it. */
-export async function extendAndSay(
-  options: Pick<CommandsOptions, 'manager' | 'trans' | 'say'>,
-  seconds: number,
-): Promise<void> {
-  const { manager, trans, say } = options;
-  const run = counting(manager);
-  if (run === null) {
-    const state = manager.payload?.snapshot?.state;
-    const phase = state ? readNow(state, manager.clock.now()).phase : 'unknown';
-    say(reasonText(wordsFor(''), phase), false);
-    return;
-  }
-  const verb: Verb = seconds < 0 ? 'shorten' : 'extend';
-  const outcome = await manager.extend(seconds, run.stopsAtMs);
-  const good = outcome.answer.ok && outcome.answer.effect === 'now';
-  say(outcomeText(trans, { outcome, verb, manager }), good);
-}
-
-async function change(options: CommandsOptions, edit: Edit): Promise<void> {
-  const { manager, trans, say } = options;
-  const outcome = await manager.change(edit);
-  say(outcomeText(trans, { outcome, verb: 'save', manager }), outcome.answer.ok);
-}
-
-async function setAutoStop(options: CommandsOptions, args: Arguments): Promise<void> {
-  const seconds = durationOf(options, args);
-  const enabled = typeof args.enabled === 'boolean' ? args.enabled : null;
-  if (seconds === null && enabled === null) {
-    options.reveal('auto-stop');
-    return;
-  }
-  const autoStop = {
-    ...(seconds !== null && { duration_s: seconds }),
-    ...(enabled !== null && { enabled }),
-  };
-  await change(options, { auto_stop: autoStop });
-}
-
-async function editDescription(options: CommandsOptions, args: Arguments): Promise<void> {
-  if (typeof args.description !== 'string') {
-    options.reveal('description');
-    return;
-  }
-  await change(options, { description: args.description });
 }

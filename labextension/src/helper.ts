@@ -1,32 +1,37 @@
 /** The backend that is a kernel of our own, for a Jupyter server that has no routes of ours. */
 
 import type { Kernel, ServiceManager } from '@jupyterlab/services';
+import { Alarm } from './countdown/clock';
 import { fields, number, text } from './countdown/messages';
+import { Share, type ShareOptions, UNUSED_MS } from './share';
 import { BackendError, type BackendRequest, type IBackend } from './tokens';
 import { readError } from './validate';
 
 /** What the helper is made of. */
-export interface HelperOptions {
+export interface HelperOptions extends ShareOptions {
   readonly serviceManager: Pick<ServiceManager.IManager, 'kernels' | 'kernelspecs'>;
-  /** Shared by the tabs, so that they share the kernel. */
-  readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 }
 
 const MODULE = 'modelarts_magics.helper';
-/** Where the tabs of a browser keep the id of the kernel that they share. */
-const KEY = 'modelarts-magics:helper';
 
-/** Asks a kernel; started at the first question, with the first kernel spec that has the package. */
+/**
+ * Asks a kernel; started at the first question, with the first kernel spec that has the package, and
+ * ended when no tab has used it for a while.
+ */
 export class HelperBackend implements IBackend {
   readonly kind = 'helper';
   readonly tells = false;
   readonly #options: HelperOptions;
+  readonly #share: Share;
+  readonly #unused: Alarm;
   #kernel: Promise<Kernel.IKernelConnection> | null = null;
   #queue: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
   constructor(options: HelperOptions) {
     this.#options = options;
+    this.#share = new Share(options);
+    this.#unused = new Alarm(options.timers);
     window.addEventListener('pagehide', this.#onHide);
   }
 
@@ -52,10 +57,12 @@ export class HelperBackend implements IBackend {
   }
 
   async #ask(request: BackendRequest): Promise<unknown> {
-    this.#kernel ??= this.#open();
     let said: string;
     try {
-      said = await evaluate(await this.#kernel, callOf(request));
+      const kernel = await this.#living();
+      this.#share.use(kernel.id);
+      this.#unused.set(UNUSED_MS, this.#onHide);
+      said = await evaluate(kernel, callOf(request));
     } catch (error) {
       this.#kernel = null;
       throw error instanceof BackendError ? error : new BackendError('unreachable');
@@ -67,10 +74,19 @@ export class HelperBackend implements IBackend {
     return body;
   }
 
+  /** The kernel; another one where it has died, or somebody has ended it. */
+  async #living(): Promise<Kernel.IKernelConnection> {
+    const known = await this.#kernel;
+    if (known?.isDisposed === true || known?.status === 'dead') {
+      this.#kernel = null;
+    }
+    return (this.#kernel ??= this.#open());
+  }
+
   /** The kernel that another tab has, else a new one. */
   async #open(): Promise<Kernel.IKernelConnection> {
-    const { serviceManager, storage } = this.#options;
-    const known = storage.getItem(KEY);
+    const { serviceManager } = this.#options;
+    const known = this.#share.kernel;
     const model = known ? await serviceManager.kernels.findById(known) : undefined;
     if (model) {
       return serviceManager.kernels.connectTo({ model, handleComms: false });
@@ -78,7 +94,6 @@ export class HelperBackend implements IBackend {
     for (const name of await this.#specs()) {
       const kernel = await this.#start(name);
       if (kernel !== null) {
-        storage.setItem(KEY, kernel.id);
         return kernel;
       }
     }
@@ -120,8 +135,15 @@ export class HelperBackend implements IBackend {
   #end(): void {
     const kernel = this.#kernel;
     this.#kernel = null;
-    this.#options.storage.removeItem(KEY);
-    void kernel?.then((each) => each.shutdown()).catch(() => undefined);
+    this.#unused.clear();
+    void kernel?.then((each) => this.#letGo(each)).catch(() => undefined);
+  }
+
+  async #letGo(kernel: Kernel.IKernelConnection): Promise<void> {
+    if (this.#share.leave(kernel.id)) {
+      await kernel.shutdown();
+    }
+    kernel.dispose();
   }
 }
 

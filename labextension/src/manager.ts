@@ -1,6 +1,7 @@
 /** Knows the instance: asks a backend, hears of news, says when something changed. */
 
 import { type ISignal, Signal } from '@lumino/signaling';
+import { Chain } from './chain';
 import { Alarm, ServerClock, type Timers, type Wakeup } from './countdown/clock';
 import {
   BackendError,
@@ -49,8 +50,7 @@ export class Manager implements IManager {
   readonly #settle: Alarm;
   readonly #again: Alarm;
   readonly #unlisten: () => void;
-  #candidate = 0;
-  #asked: IBackend | null = null;
+  readonly #chain: Chain;
   #payload: Payload | null = null;
   #failure: BackendError | null = null;
   #saved: SavedReport | null = null;
@@ -64,6 +64,7 @@ export class Manager implements IManager {
 
   constructor(options: ManagerOptions) {
     this.#options = options;
+    this.#chain = new Chain(options.backends);
     this.clock = new ServerClock(options.timers);
     this.#settle = new Alarm(options.timers);
     this.#again = new Alarm(options.timers);
@@ -86,7 +87,7 @@ export class Manager implements IManager {
   }
 
   get backend(): BackendKind | null {
-    return this.#payload && (this.#asked?.kind ?? null);
+    return this.#payload && (this.#chain.current?.kind ?? null);
   }
 
   get saved(): SavedReport | null {
@@ -118,7 +119,7 @@ export class Manager implements IManager {
     for (const [target, type] of this.#options.wakeups) {
       target.removeEventListener(type, this.#onWake);
     }
-    this.#asked?.dispose();
+    this.#chain.dispose();
     Signal.clearData(this);
   }
 
@@ -159,34 +160,12 @@ export class Manager implements IManager {
   }
 
   async examine(): Promise<readonly Finding[]> {
-    return readFindings(await this.#call({ method: 'GET', path: 'doctor' }));
-  }
-
-  /** Ask the first backend that is there. */
-  async #call(request: BackendRequest): Promise<unknown> {
-    for (;;) {
-      try {
-        return await this.#backend().call(request);
-      } catch (error) {
-        const failure = asFailure(error);
-        if (failure.code !== 'absent' || !this.#tryNext()) {
-          throw failure;
-        }
-      }
-    }
-  }
-
-  #backend(): IBackend {
-    this.#asked ??= this.#options.backends[this.#candidate]?.() ?? null;
-    if (this.#asked === null) {
-      throw new BackendError('absent');
-    }
-    return this.#asked;
+    return readFindings(await this.#chain.call({ method: 'GET', path: 'doctor' }));
   }
 
   /** What all tabs together saved before this stop; where nobody keeps it, this tab's own stays. */
   async #learnSaved(request: BackendRequest): Promise<void> {
-    const answer = await this.#call(request).catch(() => null);
+    const answer = await this.#chain.call(request).catch(() => null);
     const { this_run: run } = fields(answer);
     if (typeof run === 'object' && run !== null) {
       this.#saved = readSaved(run);
@@ -194,20 +173,12 @@ export class Manager implements IManager {
     }
   }
 
-  #tryNext(): boolean {
-    const last = this.#candidate + 1 >= this.#options.backends.length;
-    this.#asked?.dispose();
-    this.#asked = null;
-    this.#candidate = last ? 0 : this.#candidate + 1;
-    return !last && !this.#disposed;
-  }
-
   async #read(ask: boolean): Promise<void> {
     this.#missed = false;
     this.#readAt = this.#options.timers.monotonic();
     try {
       const path = ask ? 'instance?refresh=1' : 'instance';
-      this.#take(readPayload(await this.#call({ method: 'GET', path })), false);
+      this.#take(readPayload(await this.#chain.call({ method: 'GET', path })), false);
     } catch (error) {
       this.#fail(asFailure(error));
     }
@@ -216,7 +187,7 @@ export class Manager implements IManager {
   async #write(request: BackendRequest): Promise<Outcome> {
     this.#writing++;
     try {
-      const answer = await this.#call(request);
+      const answer = await this.#chain.call(request);
       this.#takeWritten(readPayload(answer));
       return { answer: readChange(answer), stale: false };
     } catch (error) {
@@ -283,7 +254,7 @@ export class Manager implements IManager {
   }
 
   #lookAgain(): void {
-    if (this.#asked?.tells !== false) {
+    if (this.#chain.current?.tells !== false) {
       this.#again.clear();
       return;
     }

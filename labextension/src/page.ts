@@ -2,10 +2,16 @@
 
 import { browserTimers, browserWakeups, type Timers, type Wakeup } from './countdown/clock';
 import { type Claim, makeClaim } from './once';
+import type { Preferences } from './tokens';
 
 /** Whether somebody can see the page. */
 export function visible(): boolean {
   return document.visibilityState === 'visible';
+}
+
+/** Ask everything in the page that words a time of day, notebooks' countdowns too, to do it so. */
+export function showClock({ clock24 }: Preferences): void {
+  document.documentElement.dataset['maClock'] = clock24 ? '' : '12';
 }
 
 /** Clock and events of the page. */

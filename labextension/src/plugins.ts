@@ -10,29 +10,21 @@ import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
-import { addCommands } from './commands';
+import { addCommands, addSaveAll } from './commands';
 import { dirtyDocuments } from './documents';
 import { type Field, Frame } from './frame';
 import { icon } from './icon';
 import { Manager } from './manager';
 import { LaterBackend } from './later';
-import { claim, page, visible } from './page';
+import { claim, page, showClock, visible } from './page';
 import { Pages } from './pages';
 import { Reminders } from './reminders';
 import { RoutesBackend } from './restapi';
 import { Saver } from './saver';
-import { whyNotSaved } from './sentences';
+import { translated } from './schema';
 import { StatusItem } from './status';
 import { say, showReminder } from './toasts';
-import {
-  COMMANDS,
-  DOMAIN,
-  type IBackend,
-  IManager,
-  type News,
-  PANEL_ID,
-  type SavedReport,
-} from './tokens';
+import { COMMANDS, DOMAIN, type IBackend, IManager, type News, PANEL_ID } from './tokens';
 import { readNews, readPreferences } from './validate';
 
 const ID = 'modelarts-magics-lab';
@@ -60,13 +52,20 @@ function listenTo({ serviceManager }: JupyterFrontEnd, listener: (news: News) =>
 /** The helper's code is loaded only where the server has no routes of ours. */
 async function loadHelper({ serviceManager }: JupyterFrontEnd): Promise<IBackend> {
   const { HelperBackend } = await import('./helper');
-  return new HelperBackend({ serviceManager, storage: window.localStorage });
+  return new HelperBackend({ serviceManager, storage: window.localStorage, timers: page.timers });
 }
 
-async function followSettings(manager: Manager, registry: ISettingRegistry): Promise<void> {
+async function followSettings(
+  manager: Manager,
+  registry: ISettingRegistry,
+  trans: TranslationBundle,
+): Promise<void> {
+  registry.transform(manager_.id, { fetch: (plugin) => translated(plugin, trans) });
   const settings = await registry.load(manager_.id);
   const read = (): void => {
-    manager.preferences = readPreferences(settings.composite);
+    const preferences = readPreferences(settings.composite);
+    showClock(preferences);
+    manager.preferences = preferences;
   };
   settings.changed.connect(read);
   read();
@@ -77,8 +76,12 @@ const manager_: JupyterFrontEndPlugin<IManager> = {
   description: 'Knows when the ModelArts instance stops; answers the countdowns of notebooks.',
   autoStart: true,
   provides: IManager,
-  optional: [ISettingRegistry],
-  activate: (app: JupyterFrontEnd, registry: ISettingRegistry | null): IManager => {
+  optional: [ISettingRegistry, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    registry: ISettingRegistry | null,
+    translator: ITranslator | null,
+  ): IManager => {
     const { serviceManager } = app;
     const manager = new Manager({
       ...page,
@@ -92,7 +95,8 @@ const manager_: JupyterFrontEndPlugin<IManager> = {
     new Pages(manager, document);
     serviceManager.connectionFailure.connect(() => void manager.refresh());
     // No settings are no reason to do without the rest.
-    void (registry && followSettings(manager, registry).catch(() => undefined));
+    const followed = registry && followSettings(manager, registry, load(translator));
+    void followed?.catch(() => undefined);
     void app.started.then(() => manager.refresh());
     return manager;
   },
@@ -112,7 +116,7 @@ const panel: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = load(translator);
     const widget = new Frame(trans.__('ModelArts instance'), async () => {
-      const { Panel } = await import('./panel/panel');
+      const [{ Panel }] = await Promise.all([import('./panel/panel'), import('./panel.css')]);
       return new Panel({ ...page, manager, trans });
     });
     widget.title.icon = icon;
@@ -202,15 +206,6 @@ const reminders: JupyterFrontEndPlugin<void> = {
   },
 };
 
-/** What "save all" did, in one line. */
-function savedText(trans: TranslationBundle, { saved, notSaved }: SavedReport): string {
-  if (notSaved.length > 0) {
-    const paths = notSaved.map((each) => `${each.path} (${whyNotSaved(trans, each)})`);
-    return trans.__('Not saved: %1', paths.join(', '));
-  }
-  return saved.length > 0 ? trans.__('Saved: %1', saved.join(', ')) : trans.__('Nothing to save.');
-}
-
 const saver: JupyterFrontEndPlugin<void> = {
   id: `${ID}:saver`,
   description: 'Saves dirty documents before the ModelArts instance stops.',
@@ -228,15 +223,7 @@ const saver: JupyterFrontEndPlugin<void> = {
       ...{ ...page, manager, claim },
       dirty: () => dirtyDocuments(app.shell, documents),
     });
-    app.commands.addCommand(COMMANDS.saveAll, {
-      label: trans.__('Save All, Asking Nothing'),
-      caption: trans.__('Save every changed document that can be saved without a question'),
-      execute: async () => {
-        const report = await made.saveAll();
-        say(savedText(trans, report), report.notSaved.length === 0);
-      },
-      describedBy: { args: { type: 'object', additionalProperties: false, properties: {} } },
-    });
+    addSaveAll({ commands: app.commands, manager, trans, say }, () => made.saveAll());
   },
 };
 

@@ -8,6 +8,8 @@ import type { IManager } from './tokens';
 
 /** A tab that nobody sees lets one that somebody sees go first. */
 const HIDDEN_MS = 2_000;
+/** How long a server that does not answer may hold up a reminder. */
+const SURE_MS = 2_000;
 
 /** What is shown. */
 export interface Reminder {
@@ -126,13 +128,26 @@ export class Reminders implements IDisposable {
   }
 
   async #show(key: string, { stopsAtMs }: Due): Promise<void> {
-    const got = await this.#options.claim(`remind:${key}`, stopsAtMs);
+    if (!(await this.#options.claim(`remind:${key}`, stopsAtMs))) {
+      return;
+    }
+    await this.#makeSure();
     const due = this.#due();
-    if (got && due?.stopsAtMs === stopsAtMs && !this.#disposed) {
+    if (due?.stopsAtMs === stopsAtMs && !this.#disposed) {
       this.#clear();
       this.#takeAway = this.#options.show(due);
       this.#shownFor = stopsAtMs;
     }
+  }
+
+  /** Read once more: a tab that nobody saw for a while may have missed an extension. */
+  async #makeSure(): Promise<void> {
+    const limit = new Alarm(this.#options.timers);
+    const late = new Promise<void>((resolve) => {
+      limit.set(SURE_MS, resolve);
+    });
+    await Promise.race([this.#options.manager.refresh(), late]);
+    limit.clear();
   }
 
   #clear(): void {

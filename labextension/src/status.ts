@@ -86,7 +86,7 @@ export class StatusItem extends Widget {
     const counting = isCounting(reading.phase);
     const title = [
       this.#options.trans.__('ModelArts %1', state.name),
-      counting && stopsAtMs !== null ? words('stopsAt', { time: stamp(stopsAtMs) }) : '',
+      counting && stopsAtMs !== null ? words('stopsAt', { time: stamp(words, stopsAtMs) }) : '',
     ];
     const shown =
       counting && stopsAtMs !== null

@@ -3,7 +3,7 @@
 import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
-import { extendAndSay } from './commands';
+import { extendAsUsual } from './commands';
 import { durationLabel, moment, stopsIn, wordsFor } from './countdown/words';
 import type { Reminder } from './reminders';
 import { COMMANDS, type IManager } from './tokens';
@@ -33,7 +33,7 @@ export function showReminder(options: ToastOptions, reminder: Reminder): () => v
       {
         label: trans.__('Extend %1', durationLabel(wordsFor(''), manager.preferences.extensionS)),
         displayType: 'accent',
-        callback: () => void extendAndSay({ manager, trans, say }, manager.preferences.extensionS),
+        callback: () => void extendAsUsual({ manager, trans, say }),
       },
       ...(commands.hasCommand(COMMANDS.saveAll)
         ? [

@@ -175,6 +175,8 @@ export interface Preferences {
   readonly extensionS: number;
   /** What the status item shows. */
   readonly statusShows: 'time-left' | 'stop-time' | 'both';
+  /** Times of day as `18:04`, else as `6:04 pm`. */
+  readonly clock24: boolean;
   readonly showDetails: boolean;
   readonly saveBeforeStop: boolean;
   readonly saveMinutes: number;
@@ -185,6 +187,7 @@ export const DEFAULTS: Preferences = {
   remindMinutes: [30, 10, 2],
   extensionS: 3600,
   statusShows: 'time-left',
+  clock24: true,
   showDetails: true,
   saveBeforeStop: true,
   saveMinutes: 2,

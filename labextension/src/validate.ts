@@ -160,6 +160,7 @@ export function readPreferences(value: unknown): Preferences {
     remindMinutes: Array.isArray(set.remindMinutes) ? minutes : DEFAULTS.remindMinutes,
     extensionS: inRange(set.extensionMinutes, 1, 4320, DEFAULTS.extensionS / 60) * 60,
     statusShows: shows ?? DEFAULTS.statusShows,
+    clock24: set.clock24 !== false,
     showDetails: set.showDetails !== false,
     saveBeforeStop: set.saveBeforeStop !== false,
     saveMinutes: inRange(set.saveMinutes, 1, 60, DEFAULTS.saveMinutes),

@@ -1,1 +1,1 @@
-import '../lib/style.css';
+import '../lib/status.css';

@@ -3,6 +3,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { HelperBackend } from '../src/helper';
 import { LaterBackend } from '../src/later';
 import { RoutesBackend } from '../src/restapi';
+import { UNUSED_MS } from '../src/share';
+import { FakeTimers, HOUR } from './countdown/fakes';
 import { FakeBackend, settle } from './fakes';
 
 function routes(reply: () => Response | Promise<Response>) {
@@ -56,9 +58,15 @@ class Kernels {
   evaluate = (_spec: string, expression: string): string =>
     expression.includes('find_spec') ? 'ModuleSpec(…)' : `'{"status": 200, "body": {"ok": true}}'`;
   readonly asked: string[] = [];
+  /** Those that somebody else has ended. */
+  readonly gone = new Set<string>();
 
-  readonly #kernel = (id: string, spec: string) => ({
+  readonly #kernel = (id: string, spec: string, gone = this.gone) => ({
     id,
+    get isDisposed() {
+      return gone.has(id);
+    },
+    dispose: () => undefined,
     requestExecute: ({
       user_expressions: { answer },
     }: {
@@ -104,8 +112,11 @@ class Kernels {
     removeItem: (name: string) => this.stored.delete(name),
   };
 
+  readonly timers = new FakeTimers();
+
   make(): HelperBackend {
-    return new HelperBackend({ serviceManager: this.serviceManager, storage: this.storage });
+    const { serviceManager, storage, timers } = this;
+    return new HelperBackend({ serviceManager, storage, timers });
   }
 }
 
@@ -151,7 +162,7 @@ describe('the helper kernel', () => {
     expect(kernels.running.size).toBe(0);
   });
 
-  it('is shared by the tabs, and ended when unused', async () => {
+  it('is shared by the tabs, and ended by the last that goes', async () => {
     const kernels = new Kernels();
     const [one, other] = [make(kernels), make(kernels)];
     await one.call(GET);
@@ -159,11 +170,61 @@ describe('the helper kernel', () => {
     expect(kernels.started).toEqual(['py']);
     one.dispose();
     one.dispose();
+    await settle();
+    expect(kernels.running.size).toBe(1);
+    expect(await other.call(GET)).toEqual({ ok: true });
     window.dispatchEvent(new Event('pagehide'));
     await settle();
     expect(kernels.running.size).toBe(0);
+    expect(kernels.stored.size).toBe(0);
     await other.call(GET);
     expect(kernels.started).toEqual(['py', 'py']);
+  });
+
+  it('is ended when nobody has asked it for a while, and started anew when somebody does', async () => {
+    const kernels = new Kernels();
+    const backend = make(kernels);
+    await backend.call(GET);
+    kernels.timers.advance(UNUSED_MS - 1);
+    await backend.call(GET);
+    kernels.timers.advance(UNUSED_MS - 1);
+    await settle();
+    expect(kernels.running.size).toBe(1);
+    kernels.timers.advance(1);
+    await settle();
+    expect(kernels.running.size).toBe(0);
+    await backend.call(GET);
+    expect(kernels.started).toEqual(['py', 'py']);
+  });
+
+  it('is not kept by a tab that went without a word', async () => {
+    const kernels = new Kernels();
+    const [crashed, other] = [kernels.make(), make(kernels)];
+    await crashed.call(GET);
+    kernels.timers.advance(HOUR);
+    kernels.running.add('k-py'); // as its own alarm never rang
+    await other.call(GET);
+    other.dispose();
+    await settle();
+    expect(kernels.running.size).toBe(0);
+    crashed.dispose();
+  });
+
+  it('is another one where it has died, and none is ended that others share', async () => {
+    const kernels = new Kernels();
+    const [one, other] = [make(kernels), make(kernels)];
+    await one.call(GET);
+    kernels.gone.add('k-py');
+    kernels.running.clear();
+    await other.call(GET);
+    kernels.gone.clear();
+    expect(kernels.started).toEqual(['py', 'py']);
+  });
+
+  it('is found by what is stored, whatever that is', async () => {
+    const kernels = new Kernels();
+    kernels.stored.set('modelarts-magics:helper', 'k-py');
+    expect(await make(kernels).call(GET)).toEqual({ ok: true });
   });
 
   it('is asked in ASCII, and answers in it', async () => {

@@ -11,11 +11,16 @@ const source = readdirSync(at('../src/'), { recursive: true })
   .filter((name) => name.endsWith('.ts'))
   .map((name) => readFileSync(at(`../src/${name}`), 'utf8'))
   .join('\n');
-const said = [...source.matchAll(/trans\.(?:__|_n)\(\s*'([^']+)'/g)].map(([, words]) => words);
+const spoken = [...source.matchAll(/trans\.(?:__|_n)\(\s*'([^']+)'/g)].map(([, words]) => words);
+const schema = readFileSync(at('../schema/manager.json'), 'utf8');
+const written = [...schema.matchAll(/"(?:title|description)": "([^"]+)"/g)].map(
+  ([, words]) => words,
+);
+const said = [...spoken, ...written];
 const places = (words) => [...new Set(words.match(/%\d/g))].sort();
 
 describe('the Chinese catalogue', () => {
-  it('has every sentence of the source, and no other', () => {
+  it('has every sentence of source and settings, and no other', () => {
     const { '': head, ...sentences } = catalogue;
     expect(head).toMatchObject({ domain: 'modelarts_magics', language: 'zh-CN' });
     expect(Object.keys(sentences).sort()).toEqual([...new Set(said)].sort());

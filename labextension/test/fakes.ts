@@ -3,7 +3,7 @@
 import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Manager } from '../src/manager';
 import type { BackendKind, BackendRequest, IBackend, News } from '../src/tokens';
-import type { InstanceState } from '../src/countdown/messages';
+import { fields, type InstanceState } from '../src/countdown/messages';
 import { FakeTimers, MINUTE, NOW, running } from './countdown/fakes';
 
 /** Sentences as they are in the source. */
@@ -104,10 +104,15 @@ export class Bench {
     this.page.dispatchEvent(new Event('wake'));
   }
 
-  /** Read what the backend says. */
+  /** Read what the backend says; its clock goes on. */
   async read(answer?: unknown): Promise<void> {
     if (answer !== undefined) {
-      this.backend.answer = () => answer;
+      const { server_now_ms: then } = fields(answer);
+      const since = this.timers.now();
+      this.backend.answer = () =>
+        typeof then === 'number'
+          ? { ...fields(answer), server_now_ms: then + this.timers.now() - since }
+          : answer;
     }
     await this.manager.refresh();
   }

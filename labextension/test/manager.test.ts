@@ -106,6 +106,17 @@ describe('news', () => {
     expect(bench.backend.asked).toHaveLength(2);
   });
 
+  it('repeated as a greeting are read by who missed them, and by nobody else', async () => {
+    const bench = new Bench();
+    await bench.read();
+    bench.news(1, 'greeting');
+    await bench.pass(1_000);
+    expect(bench.backend.asked).toHaveLength(1);
+    bench.news(2, 'greeting');
+    await bench.pass(1_000);
+    expect(bench.backend.asked).toHaveLength(2);
+  });
+
   it('that come during a reading are read after it', async () => {
     const bench = new Bench();
     const reading = bench.manager.refresh();

@@ -117,6 +117,25 @@ describe('a reminder', () => {
     expect(tab.shown).toEqual([]);
   });
 
+  it('does not come to a tab that missed an extension', async () => {
+    const tab = new Tab();
+    await tab.bench.read(wire(HOUR));
+    tab.bench.backend.answer = () => wire(3 * HOUR, { seq: 2, as_of_ms: NOW + 1 });
+    await tab.bench.pass(30 * MINUTE);
+    expect(tab.shown).toEqual([]);
+    expect(tab.bench.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 3 * HOUR);
+  });
+
+  it('comes all the same when the server does not answer', async () => {
+    const tab = new Tab();
+    await tab.bench.read(wire(HOUR));
+    tab.bench.backend.answer = () => new Promise(() => undefined);
+    await tab.bench.pass(30 * MINUTE);
+    expect(tab.shown).toEqual([]);
+    await tab.bench.pass(2_000);
+    expect(tab.shown).toEqual([1798]);
+  });
+
   it('comes at the levels that are set', async () => {
     const tab = new Tab();
     tab.bench.manager.preferences = { ...tab.bench.manager.preferences, remindMinutes: [5] };

@@ -79,9 +79,10 @@ describe('preferences', () => {
 
   it('are what is set, where that makes sense', () => {
     const set = { remindMinutes: [5, -1, 'x'], extensionMinutes: 90, statusShows: 'both' };
-    expect(readPreferences({ ...set, saveBeforeStop: false, saveMinutes: 0 })).toEqual({
+    const no = { saveBeforeStop: false, clock24: false };
+    expect(readPreferences({ ...set, ...no, saveMinutes: 0 })).toEqual({
       ...{ ...DEFAULTS, remindMinutes: [5], extensionS: 5400, statusShows: 'both' },
-      saveBeforeStop: false,
+      ...no,
     });
     expect(readPreferences({ remindMinutes: [] }).remindMinutes).toEqual([]);
   });

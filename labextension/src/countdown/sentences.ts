@@ -41,12 +41,12 @@ const SURFACE = {
   copy: ['Copy', '复制'],
   cancel: ['Cancel', '取消'],
   terminal: [' To do it now, in a terminal:', '如需立即执行，请在终端运行：'],
-  slow: ['No answer yet; this click waits.', '尚无响应，本次点击仍在等待。'],
+  slow: ['No answer yet; this click waits.', '尚无响应，本次点击在等待。'],
 } as const satisfies Record<string, Pair>;
 
 /** What is said about a click, or why there can be none. These codes come over the wire too. */
 export const NOTES = {
-  'click-waits': ['The kernel is busy; this click waits.', '内核正忙，本次点击需要等待。'],
+  'click-waits': ['The kernel is busy; this click waits.', '内核正忙，本次点击在等待。'],
   now: ['Now stops at {stop}.', '现将于 {stop} 停止。'],
   done: ['Done.', '已完成。'],
   'next-start-extend': [
@@ -66,14 +66,14 @@ export const NOTES = {
   off: ['Auto-stop is off; there is nothing to extend.', '自动停止已关闭，无需延长。'],
   idle: ['There is no fixed stop time.', '没有固定的停止时间。'],
   'past-end': ['The stop time has passed, but it still runs.', '停止时间已过，但仍在运行。'],
-  'no-kernel': ['No kernel is connected. Run the cell again.', '未连接内核，请重新运行该单元格。'],
-  'no-permission': ['These credentials may not change auto-stop.', '当前凭证无权修改自动停止。'],
+  'no-kernel': ['No kernel is connected. Run the cell again.', '未连接内核，请重新运行单元格。'],
+  'no-permission': ['These credentials may not change auto-stop.', '当前凭证无权修改。'],
   'not-supported': ['This cannot be changed while it runs.', '运行期间无法修改。'],
-  changed: ['The stop time changed meanwhile; click dropped.', '停止时间已变，本次点击未执行。'],
-  cancelled: ['Cancelled; nothing was changed.', '已取消，未作任何更改。'],
-  'cancel-sent': ['Withdrawn, unless it was being carried out.', '已撤回，除非恰好正在执行。'],
+  changed: ['The stop time changed meanwhile; click dropped.', '停止时间已变，本次点击作废。'],
+  cancelled: ['Cancelled; nothing was changed.', '已取消，未作更改。'],
+  'cancel-sent': ['Withdrawn, unless it was carried out.', '已撤回，除非正在执行。'],
   'too-late': ['Too late to cancel.', '来不及取消。'],
-  'bad-duration': ['Write 90m, 2h30m or 1:30.', '请这样输入：90m、2h30m 或 1:30。'],
+  'bad-duration': ['Write 90m, 2h30m or 1:30.', '请写 90m、2h30m 或 1:30。'],
   failed: ['It did not work.', '操作未成功。'],
 } as const satisfies Record<string, Pair>;
 

@@ -124,7 +124,6 @@ export class CountdownView {
       lang: words('locale'),
       'aria-label': words('title'),
       'data-phase': frozen ? 'frozen' : reading.phase,
-      'data-counting': String(counting),
     });
     const phase = isCounting(reading.phase) ? words(reading.phase) : '';
     setText(this.#phase, frozen ? words('notConnected') : phase);
@@ -180,12 +179,12 @@ export class CountdownView {
   }
 
   #showStop({ words, stopsAtMs, nowMs, frozen, snapshot }: ViewState, counting: boolean): void {
-    const asOf = words('asOf', { stamp: stamp(nowMs) });
+    const asOf = words('asOf', { stamp: stamp(words, nowMs) });
     if (stopsAtMs === null || !counting) {
       setText(this.#stop, frozen ? asOf : '');
       return;
     }
-    const stop = stamp(stopsAtMs);
+    const stop = stamp(words, stopsAtMs);
     const time = frozen ? stop : moment(words, stopsAtMs, nowMs);
     setText(this.#stop, words('stopsAt', { time }) + (frozen ? ` · ${asOf}` : ''));
     const { duration_s: durationS, api } = snapshot.state;

@@ -47,22 +47,27 @@ function localIso(ms: number): string {
   return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString();
 }
 
-/** Local time of day, `18:04`. */
-export function clockTime(ms: number): string {
-  return localIso(ms).slice(11, 16);
+const day = (ms: number): string => localIso(ms).slice(0, 10);
+
+const TWELVE_HOURS = { hour: 'numeric', minute: 'numeric', hour12: true } as const;
+
+/** Local time of day: `18:04`, or `6:04 pm` where the page has `data-ma-clock`, which asks for that. */
+export function clockTime(words: Words, ms: number): string {
+  return document.documentElement.dataset['maClock']
+    ? new Date(ms).toLocaleTimeString(words('locale'), TWELVE_HOURS)
+    : localIso(ms).slice(11, 16);
 }
 
 /** Local date, time and offset, `2026-11-23 18:04 +08:00`: true on any later day. */
-export function stamp(ms: number): string {
-  const west = new Date(ms).getTimezoneOffset();
-  const offset = new Date(Math.abs(west) * 60_000).toISOString().slice(11, 16);
-  return `${localIso(ms).slice(0, 10)} ${clockTime(ms)} ${west > 0 ? '-' : '+'}${offset}`;
+export function stamp(words: Words, ms: number): string {
+  const offset = String(new Date(ms)).replace(/.*GMT(...)(..).*/, '$1:$2');
+  return `${day(ms)} ${clockTime(words, ms)} ${offset}`;
 }
 
 /** `18:04`, with the date when that is not today. */
 export function moment(words: Words, ms: number, nowMs: number): string {
-  const time = clockTime(ms);
-  if (localIso(ms).slice(0, 10) === localIso(nowMs).slice(0, 10)) {
+  const time = clockTime(words, ms);
+  if (day(ms) === day(nowMs)) {
     return time;
   }
   const format = { month: 'short', day: 'numeric' } as const;
@@ -71,7 +76,10 @@ export function moment(words: Words, ms: number, nowMs: number): string {
 
 /** "Stops at 18:04, in 30 min": what is announced. */
 export function stopsIn(words: Words, stopsAtMs: number, remainingS: number): string {
-  return words('stopsIn', { time: clockTime(stopsAtMs), left: durationLabel(words, remainingS) });
+  return words('stopsIn', {
+    time: clockTime(words, stopsAtMs),
+    left: durationLabel(words, remainingS),
+  });
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { setAttributes, setText } from '../countdown/dom';
 import { durationLabel, parseDuration, wordsFor } from '../countdown/words';
-import { outcomeText } from '../sentences';
+import { outcomeText } from '../outcomes';
 import type { AutoStopEdit, Capabilities, Outcome, Payload } from '../tokens';
 import { Draft } from './draft';
 import { button, part, type Section, type SectionOptions } from './parts';

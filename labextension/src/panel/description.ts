@@ -2,7 +2,7 @@
 
 import { make, setAttributes, setText } from '../countdown/dom';
 import { fullWidth, lengthOf, MAX_LENGTH, offence, type Offence } from '../description';
-import { outcomeText } from '../sentences';
+import { outcomeText } from '../outcomes';
 import type { Payload } from '../tokens';
 import { Draft } from './draft';
 import { button, part, type Section, type SectionOptions } from './parts';

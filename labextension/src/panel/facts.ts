@@ -1,7 +1,7 @@
 /** Name, status and the other facts of the instance. */
 
 import { setText } from '../countdown/dom';
-import { stamp } from '../countdown/words';
+import { stamp, wordsFor } from '../countdown/words';
 import type { Payload } from '../tokens';
 import { part, type Section, type SectionOptions } from './parts';
 
@@ -35,7 +35,10 @@ export class HeadSection implements Section {
     setText(this.#name, instance?.name || 'ModelArts');
     setText(this.#demo, instance?.demo ? trans.__('DEMO · local emulator') : '');
     const old = readOnly && snapshot;
-    setText(this.#asOf, old ? trans.__('As of %1, read-only.', stamp(snapshot.as_of_ms)) : '');
+    setText(
+      this.#asOf,
+      old ? trans.__('As of %1, read-only.', stamp(wordsFor(''), snapshot.as_of_ms)) : '',
+    );
   }
 }
 

@@ -2,7 +2,8 @@
 
 import { make } from '../countdown/dom';
 import { durationLabel, moment, wordsFor } from '../countdown/words';
-import { failureText, whyNotSaved } from '../sentences';
+import { whyNotSaved } from '../outcomes';
+import { failureText } from '../sentences';
 import type { LastRun, Payload, SavedReport } from '../tokens';
 import { button, part, type Section, type SectionOptions } from './parts';
 

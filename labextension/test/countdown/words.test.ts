@@ -135,8 +135,16 @@ describe('times', () => {
     [zones[3], '18:04', '2026-11-23 18:04 +08:00'],
   ])('are local in %s', (zone, time, dated) => {
     process.env.TZ = zone;
-    expect(clockTime(STOP)).toBe(time);
-    expect(stamp(STOP)).toBe(dated);
+    expect(clockTime(en, STOP)).toBe(time);
+    expect(stamp(en, STOP)).toBe(dated);
+  });
+
+  it('are on a clock of twelve hours where the page asks for it', () => {
+    document.documentElement.dataset.maClock = '12';
+    expect([clockTime(en, STOP), clockTime(zh, STOP)]).toEqual(['6:04 pm', '下午6:04']);
+    expect(stamp(en, STOP)).toBe('2026-11-23 6:04 pm +08:00');
+    expect(moment(en, NOW + 16 * HOUR, NOW)).toBe('8:52 am on 24 Nov');
+    document.documentElement.dataset.maClock = '';
   });
 
   it('have a date when they are not today', () => {

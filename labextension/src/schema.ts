@@ -1,0 +1,29 @@
+/** The settings in the language of the page: Jupyter itself translates those of its own packages only. */
+
+import type { ISettingRegistry } from '@jupyterlab/settingregistry';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+/** What a person reads of a schema. */
+const READ = new Set(['title', 'description']);
+
+/** A plugin's settings with titles and descriptions in the language of the page. */
+export function translated(
+  plugin: ISettingRegistry.IPlugin,
+  trans: TranslationBundle,
+): ISettingRegistry.IPlugin {
+  const reword = (value: unknown): unknown => {
+    if (Array.isArray(value)) {
+      return value.map(reword);
+    }
+    if (typeof value !== 'object' || value === null) {
+      return value;
+    }
+    const entries = Object.entries(value).map(([key, each]: [string, unknown]) => [
+      key,
+      // eslint-disable-next-line jupyter/no-dynamic-translation -- they stand in schema/manager.json
+      typeof each === 'string' && READ.has(key) ? trans.__(each) : reword(each),
+    ]);
+    return Object.fromEntries(entries) as unknown;
+  };
+  return { ...plugin, schema: reword(plugin.schema) as ISettingRegistry.ISchema };
+}

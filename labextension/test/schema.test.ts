@@ -1,0 +1,24 @@
+import type { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { expect, it } from 'vitest';
+import schema from '../schema/manager.json';
+import { translated } from '../src/schema';
+import { trans } from './fakes';
+
+const plugin = { id: 'p', raw: '{}', version: '1', schema } as unknown as ISettingRegistry.IPlugin;
+const upper = { ...trans, __: (words: string) => words.toUpperCase() };
+
+it('the settings are worded in the language of the page, and nothing else of them is changed', () => {
+  const worded = translated(plugin, upper);
+  const { statusShows } = worded.schema.properties ?? {};
+  expect(worded.schema.title).toBe('MODELARTS');
+  expect(statusShows?.title).toBe('STATUS ITEM');
+  expect(statusShows?.oneOf).toEqual([
+    { const: 'time-left', title: 'THE TIME LEFT' },
+    { const: 'stop-time', title: 'THE STOP TIME' },
+    { const: 'both', title: 'BOTH' },
+  ]);
+  const [before, after] = [plugin, worded].map((each) => JSON.stringify(each).toLowerCase());
+  expect(after).toBe(before);
+  expect(plugin.schema.title).toBe('ModelArts');
+  expect(translated(plugin, trans)).toEqual(plugin);
+});
