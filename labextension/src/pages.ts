@@ -64,6 +64,9 @@ export class Pages implements IDisposable {
   }
 
   #onChanged(): void {
+    if (this.#manager.payload?.readOnly === true) {
+      return; // The widget's kernel may know and do more: what is shown here may even come from it.
+    }
     const name = stateOf(this.#manager)?.name;
     for (const element of this.#root.querySelectorAll('.ma-Countdown')) {
       const shown = element.querySelector('.ma-Countdown-name')?.textContent;

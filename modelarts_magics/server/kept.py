@@ -110,11 +110,17 @@ class Kept:
             ]
             self._put(instance_id, "run", run)
 
-    def outlived(self, instance_id: str, *, stops_at_ms: int) -> None:
-        """Forget a run that was to stop earlier than it does now: it went on."""
+    def outlived(self, instance_id: str, *, stops_at_ms: int, since_ms: int) -> None:
+        """Forget a run that was to stop earlier than it does now, and went on.
+
+        Args:
+            instance_id: Whose.
+            stops_at_ms: When the instance is to stop now.
+            since_ms: Since when it is known to be alive; a run that was to stop before has ended.
+        """
         with self._guard:
             run = self._run(instance_id)
-            if run and stops_at_ms - run["stops_at_ms"] > MOVED_MS:
+            if run and since_ms <= run["stops_at_ms"] < stops_at_ms - MOVED_MS:
                 self._put(instance_id, "run", None)
 
     def forget(self, instance_id: str) -> None:

@@ -33,8 +33,7 @@ class Runs:
         """How the run before this server ended; None if nothing is known or it was acknowledged."""
         if view.session is None or view.instance is None:
             return None
-        started_ms = moment_to_ms(self._started + view.session.skew)
-        return self._kept.last_run(view.instance.id, started_ms=started_ms)
+        return self._kept.last_run(view.instance.id, started_ms=self._started_ms(view.session))
 
     def this(self, view: View) -> dict[str, Any] | None:
         """What was saved before the stop that is to come; None if nothing is kept of it."""
@@ -49,7 +48,9 @@ class Runs:
         if end is None or not instance.running:
             return
         end_ms, now_ms = moment_to_ms(end), moment_to_ms(session.now())
-        self._kept.outlived(instance.id, stops_at_ms=end_ms)
+        self._kept.outlived(
+            instance.id, stops_at_ms=end_ms, since_ms=self._alive_since_ms(session, instance)
+        )
         if 0 <= end_ms - now_ms <= TO_THE_END_MS:
             duration_s = _seconds(instance)
             self._kept.note(instance.id, stops_at_ms=end_ms, duration_s=duration_s, seen_ms=now_ms)
@@ -64,6 +65,16 @@ class Runs:
             saved=what.saved,
             not_saved=what.not_saved,
         )
+
+    def _started_ms(self, session: Session) -> int:
+        """When this server started, by the cloud's clock."""
+        return moment_to_ms(self._started + session.skew)
+
+    def _alive_since_ms(self, session: Session, instance: Instance) -> int:
+        """Since when the instance is known to be alive: this server's start, or the run's if that is earlier."""
+        begun = session.circumstances(instance).started_at
+        started_ms = self._started_ms(session)
+        return started_ms if begun is None else min(started_ms, moment_to_ms(begun))
 
 
 def _seconds(instance: Instance) -> int | None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from modelarts_magics.durations import moment_to_ms
+from modelarts_magics.models import CountsFrom
 from modelarts_magics.server.kept import MOVED_MS, NAME, TO_THE_END_MS, Kept, place
+from modelarts_magics.server.runs import Runs
+from modelarts_magics.server.view import View
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
     from conftest import Ask
 
     from modelarts_magics.emulator.local import LocalEmulator
+    from modelarts_magics.session import Session
 
 END_MS = 1_800_000_000_000
 LATER_MS = END_MS + 3_600_000
@@ -67,10 +73,41 @@ def test_what_several_tabs_saved_is_put_together(tmp_path: Path) -> None:
 def test_a_run_that_went_on_is_forgotten(tmp_path: Path) -> None:
     """It was extended after all was saved."""
     kept = run_that_ended(tmp_path / NAME)
-    kept.outlived(WHO, stops_at_ms=END_MS + MOVED_MS)
+    kept.outlived(WHO, stops_at_ms=END_MS + MOVED_MS, since_ms=END_MS)
     assert kept.last_run(WHO, started_ms=LATER_MS) is not None
-    kept.outlived(WHO, stops_at_ms=END_MS + MOVED_MS + 1)
+    kept.outlived(WHO, stops_at_ms=END_MS + MOVED_MS + 1, since_ms=END_MS)
     assert kept.last_run(WHO, started_ms=LATER_MS) is None
+
+
+def test_a_run_that_ended_is_not_forgotten_because_the_next_ends_later(tmp_path: Path) -> None:
+    """As every next run does: it was not alive when the one before was to stop."""
+    kept = run_that_ended(tmp_path / NAME)
+    kept.outlived(WHO, stops_at_ms=LATER_MS, since_ms=END_MS + 1)
+    assert kept.last_run(WHO, started_ms=LATER_MS) is not None
+
+
+@pytest.mark.parametrize("ended_minutes_ago", [1, 30])
+def test_a_server_tells_the_next_run_from_the_same(
+    ended_minutes_ago: int, kernel: Session, emulator: LocalEmulator, tmp_path: Path
+) -> None:
+    """By when the run began where the API reveals that, else by when the server started."""
+    now = kernel.refresh().observed_at
+    kept, minutes = Kept(tmp_path / NAME), timedelta(minutes=1)
+    ended_ms = moment_to_ms(now - ended_minutes_ago * minutes)
+    kept.add(
+        emulator.instance_id,
+        stops_at_ms=ended_ms,
+        duration_s=3600,
+        seen_ms=ended_ms,
+        saved=["a.ipynb"],
+        not_saved=[],
+    )
+    runs = Runs(kept, started=now)
+    instance = kernel.refresh()  # 20 minutes of its run have passed
+    runs.saw(kernel, instance)
+    told = runs.last(View(instance=instance, session=kernel))
+    reveals = kernel.capabilities.counts_from is CountsFrom.RUN_START
+    assert (told is None) == (reveals and ended_minutes_ago < 20)
 
 
 def test_another_run_takes_the_place_of_the_one_before(tmp_path: Path) -> None:

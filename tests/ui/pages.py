@@ -121,9 +121,14 @@ class OpenNotebook:
         self.page, self.front, self.name = page, front, name
         self.errors: list[str] = []
         page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
         self.wire = Wire(page)
         page.goto(f"{place.url}{front.path(name)}?token={place.token}", wait_until="commit")
+
+    @property
+    def our_errors(self) -> list[str]:
+        """The errors that have to do with us; a front end has some of its own."""
+        return [error for error in self.errors if "modelarts" in error]
 
     def ready(self) -> OpenNotebook:
         """Wait for the notebook and its kernel."""

@@ -1,0 +1,106 @@
+"""What is unsaved is saved before the stop, and the next start tells of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+from ui.pages import Cloud, Front
+from ui.place import Place
+from ui.sidebar.tabs import DIRTY, tab
+
+from modelarts_magics.emulator.clock import ManualClock
+from modelarts_magics.emulator.local import LocalEmulator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import BrowserContext
+    from ui.sidebar.tabs import Sidebar
+
+NEW = "() => jupyterapp.commands.execute('docmanager:new-untitled', {type: 'notebook'}).then(m => m.path)"
+MINUTES_LEFT = 1.5
+
+
+def edit(side: Sidebar, path: str) -> None:
+    """Open a text file and type into it."""
+    side.run("docmanager:open", path=path)
+    editor = side.page.locator(".jp-FileEditor .cm-content:visible")
+    editor.click()
+    side.page.keyboard.type("typed ")
+    assert side.page.evaluate(DIRTY)
+
+
+def test_a_dirty_notebook_is_saved(side: Sidebar, place: Place, cloud: Cloud) -> None:
+    """Without a question, and the panel says so."""
+    file = place.work / side.notebook.name
+    before = len(json.loads(file.read_text("utf-8"))["cells"])
+    side.make_dirty()
+    cloud.emulator.set_instance(minutes_left=MINUTES_LEFT)
+    side.ask()
+    expect(side.notices).to_contain_text(f"Saved: {side.notebook.name}")
+    assert len(json.loads(file.read_text("utf-8"))["cells"]) == before + 1
+    assert not side.page.evaluate(DIRTY)
+
+
+@pytest.mark.only(Front.LAB)
+def test_what_cannot_be_saved_is_listed_and_hinders_nothing(
+    place: Place, context: BrowserContext, cloud: Cloud
+) -> None:
+    """A file changed on disk is left alone; one that has only a makeshift name is saved by it; no dialog asks."""
+    for name in ("theirs.txt", "mine.txt"):
+        (place.work / name).write_text("before\n", encoding="utf-8")
+    side = tab(context, place).open()
+    edit(side, "theirs.txt")
+    (place.work / "theirs.txt").write_text("by somebody else\n", encoding="utf-8")
+    edit(side, "mine.txt")
+    untitled = side.page.evaluate(NEW)
+    side.run("docmanager:open", path=untitled)
+    side.page.locator(".jp-Dialog .jp-mod-accept").click()  # which kernel
+    side.page.wait_for_function("() => jupyterapp.shell.currentWidget.context?.isReady")
+    side.make_dirty()
+    cloud.emulator.set_instance(minutes_left=MINUTES_LEFT)
+    side.ask()
+    expect(side.notices).to_contain_text("Not saved: theirs.txt (changed on disk)")
+    for name in ("mine.txt", untitled):
+        expect(side.notices).to_contain_text(name)
+    expect(side.page.locator(".jp-Dialog")).to_have_count(0)
+    assert (place.work / "theirs.txt").read_text("utf-8") == "by somebody else\n"
+    assert "typed" in (place.work / "mine.txt").read_text("utf-8")
+    assert len(json.loads((place.work / untitled).read_text("utf-8"))["cells"]) == 2
+
+
+def test_the_first_page_after_a_stop_tells_of_it(
+    context: BrowserContext, tmp_path: Path, front: Front
+) -> None:
+    """When it ended and why, what was saved, until it was read; it lies where it survives."""
+    with LocalEmulator(clock=ManualClock()) as emulator:
+        place = Place(tmp_path, emulator.environment(), sidebar=True)
+        (tmp_path / "home" / "work").mkdir(parents=True)
+        cloud = Cloud(emulator)
+        cloud.reset()
+        with place.serving():
+            side = tab(context, place, front).open()
+            side.make_dirty()
+            emulator.set_instance(minutes_left=MINUTES_LEFT)
+            side.ask()
+            expect(side.notices).to_contain_text(f"Saved: {side.notebook.name}")
+            side.page.close()
+        emulator.advance(timedelta(minutes=5))
+        assert cloud.instance["status"] == "STOPPED"
+        assert (tmp_path / "home" / "work" / ".modelarts-magics-run.json").is_file()
+        emulator.set_instance(status="RUNNING", minutes_left=59)
+        shutil.rmtree(tmp_path / "state")  # as all but ~/work
+        with place.serving():
+            again = tab(context, place, front).open()
+            expect(again.notices).to_contain_text(
+                re.compile(r"Last run ended \d\d:\d\d \(auto-stop, 1 h\)\.")
+            )
+            expect(again.notices).to_contain_text(f"Saved: {side.notebook.name}")
+            again.button("Dismiss").click()
+            expect(again.notices).not_to_contain_text("Last run ended")
