@@ -1,4 +1,4 @@
-"""The environment that the figures are measured in: this package, a kernel, and the vendor's SDK."""
+"""The environment that the figures are measured in: this package, a kernel, and what stands beside them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import venv
-from importlib.metadata import requires
+from importlib.metadata import distribution, requires
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,9 +18,12 @@ ALTERNATIVES = (
     "jupyter_client>=8",  # starts it
     "jupyterlab>=4.2,<5",  # the page that the countdown is shown in
     "playwright>=1.45",  # shows it
+    "psutil>=5.9",  # reads what a server has used; also for what is in ASIDE
     "huaweicloudsdkmodelarts==3.1.219",  # the vendor's client, the yardstick; nothing else needs it
     "huaweicloudsdkcore==3.1.219",
 )
+ASIDE = ("jupyter-resource-usage>=1.1,<2",)
+"""What would be on in every server of the environment: in a folder that only one of them looks into."""
 _PROXIES = re.compile(r".*_proxy", re.IGNORECASE)
 _FOREIGN = ("MODELARTS_", "HUAWEICLOUD_SDK_", "PYTHON", "JUPYTER_", "IPYTHON")
 
@@ -31,7 +34,7 @@ def prepared() -> Path:
     It is made anew when a requirement changes; a half made one is not taken for whole.
     """
     wanted = [*_own_requirements(), *ALTERNATIVES]
-    text = "\n".join([sys.version, *wanted])
+    text = "\n".join([sys.version, *wanted, *ASIDE])
     folder = FOLDER / hashlib.sha256(text.encode()).hexdigest()[:12]
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "made").exists():
@@ -41,9 +44,25 @@ def prepared() -> Path:
         venv.EnvBuilder(with_pip=True, clear=True).create(folder)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, *wanted], check=True)  # noqa: S603 - our own list
+        target = ["--no-deps", "--target", str(folder / "aside")]
+        subprocess.run([*pip, *target, *ASIDE], check=True)  # noqa: S603 - our own list
         _put_on_path(python)
         (folder / "made").touch()
     return python
+
+
+def aside(prefix: Path) -> dict[str, str]:
+    """Return what makes a server of the environment look into the folder of `ASIDE`.
+
+    Args:
+        prefix: The environment's folder.
+    """
+    folder = prefix / "aside"
+    return {
+        "PYTHONPATH": str(folder),
+        "JUPYTER_PATH": str(folder / "share" / "jupyter"),
+        "JUPYTER_CONFIG_PATH": str(folder / "etc" / "jupyter"),
+    }
 
 
 def isolated(home: Path) -> dict[str, str]:
@@ -67,9 +86,16 @@ def _own_requirements() -> list[str]:
 
 
 def _put_on_path(python: Path) -> None:
-    """Let the environment import the package from the source tree, without building its front end."""
+    """Let the environment import the package from the source tree, without building its front end.
+
+    Its metadata goes with it: a Jupyter server asks each extension for its version.
+    """
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
     found = subprocess.run(  # noqa: S603 - our own interpreter
         [str(python), "-c", where], check=True, capture_output=True, text=True
     )
-    Path(found.stdout.strip(), "modelarts_magics.pth").write_text(f"{ROOT}\n", encoding="utf-8")
+    library, ours = Path(found.stdout.strip()), distribution("modelarts_magics")
+    (library / "modelarts_magics.pth").write_text(f"{ROOT}\n", encoding="utf-8")
+    metadata = library / f"modelarts_magics-{ours.version}.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(ours.read_text("METADATA") or "", encoding="utf-8")

@@ -26,7 +26,7 @@ INSIDE = "--inside"
 """Said by the first part to the second."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it get random names
 """Linux's file system in memory; elsewhere, or where it is not writable, the disk has to do."""
-GROUPS = ("interpreters", "kernels", "calls", "signing", "page")
+GROUPS = ("interpreters", "kernels", "calls", "signing", "page", "sidebar")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -84,6 +84,7 @@ def _figures(group: str, endpoint: str, desk: Desk) -> list[Figure]:
     import interpreters  # noqa: PLC0415
     import kernels  # noqa: PLC0415
     import page  # noqa: PLC0415
+    import sidebar  # noqa: PLC0415
     import signatures  # noqa: PLC0415
 
     environ = dict(os.environ)
@@ -95,6 +96,8 @@ def _figures(group: str, endpoint: str, desk: Desk) -> list[Figure]:
         return calls.figures(desk)
     if group == "page":
         return page.figures()
+    if group == "sidebar":
+        return sidebar.figures({**environ, **interpreters.variables(endpoint)})
     return signatures.figures()
 
 

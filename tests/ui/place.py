@@ -116,12 +116,16 @@ class Place:
         path.write_text(json.dumps(content), encoding="utf-8")
 
     @contextlib.contextmanager
-    def serving(self) -> Iterator[None]:
-        """Run the server, in a session of its own, and end it by its id."""
+    def serving(self, *options: str) -> Iterator[int]:
+        """Run the server, in a session of its own, and end it by its id, which is given.
+
+        Args:
+            options: More of its command line.
+        """
         (self.folder / "home").mkdir(exist_ok=True)
         with (self.folder / "jupyter.log").open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and words
-                self._command(),
+                [*self._command(), *options],
                 env=self.environ,
                 cwd=self.work,
                 stdin=subprocess.DEVNULL,
@@ -131,7 +135,7 @@ class Place:
             )
             try:
                 self._wait(process)
-                yield
+                yield process.pid
             finally:
                 _end(process)
 
