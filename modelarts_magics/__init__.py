@@ -57,9 +57,14 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        from importlib.metadata import version  # noqa: PLC0415 - 20 ms that few have to wait for
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - 20 ms that few wait for
 
-        return version("modelarts-magics")
+        try:
+            return version("modelarts-magics")
+        except (
+            PackageNotFoundError
+        ):  # a path to the source: a Jupyter server asks, and would not start
+            return "0+unknown"
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,6 +8,7 @@ anywidget's are copied there. A mark in each copy makes it possible to take back
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import sys
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 NAMES = ("modelarts-magics-lab", "anywidget")
 """The extensions to copy, by the folder that each has."""
+WIDGETS = "@jupyter-widgets/jupyterlab-manager"
+"""What shows widgets at all; only if asked for, since most servers have one that suits them."""
 MARK = ".installed-by-modelarts-magics"
 
 
@@ -40,12 +43,13 @@ def data_folder(environ: Mapping[str, str], *, platform: str = sys.platform) -> 
     return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "jupyter"
 
 
-def install(source: Path, target: Path) -> list[str]:
+def install(source: Path, target: Path, *, widgets: bool = False) -> list[str]:
     """Copy the extensions that `source` has; one that somebody else put into `target` stays.
 
     Args:
         source: A folder of lab extensions, as ``<prefix>/share/jupyter/labextensions``.
         target: Another one.
+        widgets: Also what shows widgets at all.
 
     Returns:
         What was done, a line for each extension.
@@ -53,7 +57,8 @@ def install(source: Path, target: Path) -> list[str]:
     Raises:
         OSError: Something could not be written.
     """
-    return [_install_one(name, source / name, target / name) for name in NAMES]
+    names = (*NAMES, WIDGETS) if widgets else NAMES
+    return [_install_one(name, source / name, target / name) for name in names]
 
 
 def remove(target: Path) -> list[str]:
@@ -63,10 +68,15 @@ def remove(target: Path) -> list[str]:
         What was done, a line for each extension.
     """
     lines = []
-    for name in NAMES:
+    for name in (*NAMES, WIDGETS):
         ours = (target / name / MARK).is_file()
+        if not ours and name == WIDGETS:
+            continue
         if ours:
             shutil.rmtree(target / name)
+            if name == WIDGETS:
+                with contextlib.suppress(OSError):  # others of the same scope are there
+                    (target / name).parent.rmdir()
         lines.append(text("lab.removed" if ours else "lab.not_ours", name=name, path=target))
     return lines
 
@@ -76,7 +86,7 @@ def _install_one(name: str, source: Path, target: Path) -> str:
         return text("lab.missing", name=name, path=source)
     if target.exists() and not (target / MARK).is_file():
         return text("lab.kept", name=name, path=target)
-    fresh = target.with_name(f"{name}.new")
+    fresh = target.with_name(f"{target.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(source, fresh)
     (fresh / MARK).touch()
@@ -96,13 +106,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="modelarts-magics install-lab", description=text("lab.help")
     )
     parser.add_argument("--remove", action="store_true", help=text("lab.help.remove"))
+    parser.add_argument("--widgets", action="store_true", help=text("lab.help.widgets"))
     given = parser.parse_args(arguments)
     target = data_folder(os.environ) / "labextensions"
     source = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
     try:
-        lines = remove(target) if given.remove else install(source, target)
+        lines = remove(target) if given.remove else install(source, target, widgets=given.widgets)
     except OSError as error:
         sys.stderr.write(text("lab.failed", path=error.filename or target) + "\n")
         return 1
-    sys.stdout.write("\n".join([*lines, text("lab.reload")]) + "\n")
+    then = "lab.reload" if given.remove or given.widgets else "lab.reload.widgets"
+    sys.stdout.write("\n".join([*lines, text(then)]) + "\n")
     return 0

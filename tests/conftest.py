@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 from generations import GENERATIONS
+from wheels import Built, build
 
 from modelarts_magics import messages
 from modelarts_magics.clock import Clock
@@ -47,6 +48,12 @@ def _plain_words() -> Iterator[None]:
     messages.use_language(None)
     messages.use_zone(None)
     messages.use_command("%modelarts")
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The source archive, and the wheel from it."""
+    return build(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture

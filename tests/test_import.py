@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,3 +95,12 @@ def test_there_is_nothing_else() -> None:
     """A name that is none is told as Python tells it."""
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         _ = modelarts_magics.nonsense
+
+
+def test_a_path_to_the_source_is_no_failure() -> None:
+    """A Jupyter server asks for the version, and is not to fail for want of the package's metadata."""
+    root = str(Path(modelarts_magics.__file__).parents[1])
+    program = "import sys, json\n"
+    program += f"sys.path = [p for p in sys.path if 'site-packages' not in p] + [{root!r}]\n"
+    program += "import modelarts_magics\nprint(json.dumps(modelarts_magics.__version__))"
+    assert python(program) == "0+unknown"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_magics.lab_install import MARK, NAMES, data_folder, install, remove
+from modelarts_magics.lab_install import MARK, NAMES, WIDGETS, data_folder, install, remove
 
 
 @pytest.fixture
@@ -52,6 +52,19 @@ def test_what_somebody_else_put_there_is_neither_replaced_nor_removed(
     remove(target)
     assert [path.name for path in target.iterdir()] == [NAMES[1]]
     assert (target / NAMES[1] / "theirs.js").is_file()
+
+
+def test_what_shows_widgets_is_installed_only_if_asked_for(source: Path, tmp_path: Path) -> None:
+    """And goes with the rest; somebody's own stays."""
+    (source / WIDGETS / "static").mkdir(parents=True)
+    (source / WIDGETS / "package.json").touch()
+    target = tmp_path / "mine"
+    install(source, target)
+    assert not (target / WIDGETS).exists()
+    install(source, target, widgets=True)
+    assert (target / WIDGETS / "package.json").is_file()
+    assert len(remove(target)) == len(NAMES) + 1
+    assert list(target.iterdir()) == []
 
 
 def test_what_the_environment_lacks_is_said(tmp_path: Path) -> None:

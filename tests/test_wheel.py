@@ -11,16 +11,16 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
+from wheels import ROOT, Built, Environment
 
 from modelarts_magics.emulator.local import LocalEmulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[1]
 MINORS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 BUILT = ("modelarts_magics/static/countdown.js", "modelarts_magics/static/countdown.css")
 """What git does not know and a build makes; without the hook a wheel would silently lack it."""
@@ -67,61 +67,6 @@ print(json.dumps({
 """
 
 
-class Built(NamedTuple):
-    """The two files of a release."""
-
-    wheel: Path
-    sdist: Path
-
-
-class Environment:
-    """An environment with the wheel, made from a Python of this machine."""
-
-    def __init__(self, folder: Path, *, python: str, wheel: Path) -> None:
-        self.folder = folder
-        windows = os.name == "nt"
-        self.python = folder / ("Scripts/python.exe" if windows else "bin/python")
-        self.program = folder / (
-            "Scripts/modelarts-magics.exe" if windows else "bin/modelarts-magics"
-        )
-        _uv("venv", "--python", python, str(folder))
-        _uv("pip", "install", "--python", str(self.python), str(wheel))
-
-    def run(
-        self, *command: str | Path, emulator: LocalEmulator | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a command far from the source tree, with nothing of this process's environment."""
-        own = {
-            "PATH": os.pathsep.join((str(self.python.parent), os.environ["PATH"])),
-            "HOME": str(self.folder),
-            "IPYTHONDIR": str(self.folder / "ipython"),
-            "PYTHONUTF8": "1",
-        }
-        where = emulator.environment() if emulator else {}
-        return subprocess.run(  # noqa: S603 - our own program
-            [str(word) for word in command],
-            capture_output=True,
-            encoding="utf-8",
-            env={**own, **where},
-            cwd=self.folder,
-            check=False,
-            timeout=60,
-        )
-
-    def magics(
-        self, *arguments: str, emulator: LocalEmulator | None = None
-    ) -> tuple[int, str, str]:
-        """Run `python -m modelarts_magics` and return status, output, errors."""
-        done = self.run(self.python, "-m", "modelarts_magics", *arguments, emulator=emulator)
-        return done.returncode, done.stdout, done.stderr
-
-
-def _uv(*arguments: str) -> None:
-    command = [sys.executable, "-m", "uv", "--quiet", "--no-progress", "--no-config", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - fixed words
-    assert done.returncode == 0, done.stderr
-
-
 def _interpreters() -> dict[str, str]:
     """Every CPython from 3.9 to 3.13 on this machine, by its minor version."""
     folders = [Path(folder) for folder in os.get_exec_path()]
@@ -147,29 +92,10 @@ INTERPRETERS = _interpreters()
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Build the source archive, and the wheel from it, as for a release."""
-    folder = tmp_path_factory.mktemp("dist")
-    command = [
-        sys.executable,
-        "-m",
-        "build",
-        "--installer",
-        "uv",
-        "--outdir",
-        str(folder),
-        str(ROOT),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - fixed words
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Built(next(folder.glob("*.whl")), next(folder.glob("*.tar.gz")))
-
-
-@pytest.fixture(scope="module")
 def empty(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """Install the wheel where nothing else is."""
     folder = tmp_path_factory.mktemp("empty") / "venv"
-    return Environment(folder, python=sys.executable, wheel=built.wheel)
+    return Environment(folder, built.wheel)
 
 
 @pytest.fixture
@@ -268,7 +194,7 @@ def test_the_kernel_half_works(
     built: Built, emulator: LocalEmulator, tmp_path: Path, minor: str
 ) -> None:
     """Load, see, describe, extend, a refusal, completion, unload, in plain IPython on each Python."""
-    environment = Environment(tmp_path / "venv", python=INTERPRETERS[minor], wheel=built.wheel)
+    environment = Environment(tmp_path / "venv", built.wheel, python=INTERPRETERS[minor])
     done = environment.run(environment.python, "-c", KERNEL_HALF, emulator=emulator)
     assert done.returncode == 0, done.stdout + done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
@@ -289,9 +215,7 @@ def test_jupyter_lists_both_halves_as_fine(
 ) -> None:
     """One install without Node, and JupyterLab and its server know the extension."""
     folder = tmp_path_factory.mktemp("lab") / "venv"
-    place = Environment(
-        folder, python=sys.executable, wheel=f"modelarts-magics[lab] @ {built.wheel.as_uri()}"
-    )
+    place = Environment(folder, f"modelarts-magics[lab] @ {built.wheel.as_uri()}")
     lab = place.run(place.folder / "bin" / "jupyter", "labextension", "list")
     assert re.search(r"modelarts-magics-lab v\S+ .*enabled.*OK", lab.stdout + lab.stderr)
     server = place.run(place.folder / "bin" / "jupyter", "server", "extension", "list")

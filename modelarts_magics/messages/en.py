@@ -159,12 +159,15 @@ TEXTS = {
     "lab.help": "Put the lab extensions into your own Jupyter folder, from which a JupyterLab of another "
     "environment serves them too.",
     "lab.help.remove": "take them back",
+    "lab.help.widgets": "also what shows widgets at all, for a JupyterLab that has nothing of the kind",
     "lab.installed": "{name}: installed in {path}",
     "lab.kept": "{name}: left as it is, somebody else put it into {path}",
     "lab.missing": "{name}: not in this environment ({path})",
     "lab.removed": "{name}: removed from {path}",
     "lab.not_ours": "{name}: nothing of ours in {path}",
     "lab.reload": "Reload the JupyterLab page to see the change.",
+    "lab.reload.widgets": "Reload the JupyterLab page to see the change. Where it shows no widgets at all, add "
+    "--widgets.",
     "lab.failed": "{path} cannot be written.",
     # doctor
     "doctor.title": "To mend: {count}",

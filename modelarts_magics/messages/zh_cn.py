@@ -136,12 +136,14 @@ TEXTS = {
     # the lab extension in the person's own folder
     "lab.help": "将 JupyterLab 扩展放入您自己的 Jupyter 文件夹，其他环境中的 JupyterLab 也会加载它们。",
     "lab.help.remove": "撤回",
+    "lab.help.widgets": "同时安装显示控件所需的扩展，适用于完全不显示控件的 JupyterLab",
     "lab.installed": "{name}：已安装到 {path}",
     "lab.kept": "{name}：保持不变，{path} 中已有他人安装的版本",
     "lab.missing": "{name}：不在当前环境中（{path}）",
     "lab.removed": "{name}：已从 {path} 移除",
     "lab.not_ours": "{name}：{path} 中没有我们安装的内容",
     "lab.reload": "请刷新 JupyterLab 页面。",
+    "lab.reload.widgets": "请刷新 JupyterLab 页面。如果页面完全不显示控件，请加上 --widgets。",
     "lab.failed": "{path} 无法写入。",
     # doctor
     "doctor.title": "需处理：{count}",

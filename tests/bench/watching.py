@@ -22,7 +22,7 @@ class Watching(ModelArtsServer):
     """The extension as it is on a server with a page open that has nothing to hear.
 
     Attributes:
-        looked: That it has asked whether a page listens, which it does before each look at the store.
+        looked: That it has asked which page listens, which it does before each look at the store.
     """
 
     def __init__(self) -> None:
@@ -32,9 +32,9 @@ class Watching(ModelArtsServer):
     def _emit(self, event: dict[str, Any]) -> None:
         """There is no socket to send it to."""
 
-    def _listening(self) -> bool:
+    def _listeners(self) -> tuple[str]:
         self.looked.set()
-        return True
+        return ("a page",)
 
 
 async def desk() -> float:

@@ -42,6 +42,7 @@ class Place:
         variables: What points at the emulator.
         sidebar: Whether page and server have our extensions; else kernels are all that is ours, as
             in most environments that the package is put into.
+        python: The interpreter of the server's environment; this one by default.
 
     Attributes:
         work: The folder that the pages show.
@@ -50,11 +51,17 @@ class Place:
     """
 
     def __init__(
-        self, folder: Path, variables: Mapping[str, str], *, sidebar: bool = False
+        self,
+        folder: Path,
+        variables: Mapping[str, str],
+        *,
+        sidebar: bool = False,
+        python: Path | str = sys.executable,
     ) -> None:
         self.folder, self.work = folder, folder / "work"
         self.work.mkdir()
         self._sidebar = sidebar
+        self._python = str(python)
         self.token = secrets.token_hex(16)
         self.port = _free_port()
         self._numbers = count(1)
@@ -139,10 +146,10 @@ class Place:
             finally:
                 _end(process)
 
-    def terminal(self, *arguments: str) -> str:
+    def terminal(self, *arguments: str, python: Path | str = sys.executable) -> str:
         """Run our command as a person does in a terminal of this server, and return what it says."""
         done = subprocess.run(  # noqa: S603 - our own interpreter
-            [sys.executable, "-m", "modelarts_magics", *arguments],
+            [str(python), "-m", "modelarts_magics", *arguments],
             env=self.environ,
             cwd=self.work,
             capture_output=True,
@@ -153,7 +160,7 @@ class Place:
 
     def _command(self) -> list[str]:
         return [
-            sys.executable,
+            self._python,
             "-m",
             "jupyterlab",
             "--no-browser",

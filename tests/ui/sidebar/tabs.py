@@ -77,7 +77,9 @@ class Sidebar:
         expect(self.running).to_have_count(0)
 
 
-def tab(context: BrowserContext, place: Place, front: Front = Front.LAB) -> Sidebar:
-    """Open a notebook in one more tab."""
-    name = place.copy("countdown.ipynb")
+def tab(
+    context: BrowserContext, place: Place, front: Front = Front.LAB, *, name: str = ""
+) -> Sidebar:
+    """Open a notebook in one more tab; a fresh one if none is named."""
+    name = name or place.copy("countdown.ipynb")
     return Sidebar(OpenNotebook(context.new_page(), place, front, name).ready())
