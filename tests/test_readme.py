@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -19,7 +20,10 @@ from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.kernel.magics import ModelArts
 from modelarts_magics.settings_file import VARIABLE
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SCHEMA = ROOT / "labextension" / "schema" / "manager.json"
+TOKENS = ROOT / "labextension" / "src" / "tokens.ts"
 FIRST_LINES = 40
 
 
@@ -63,6 +67,26 @@ def test_every_option_is_in_the_readme(command: str, option: str) -> None:
 def test_every_variable_is_in_the_readme(variable: str) -> None:
     """…and every variable that is read."""
     assert variable in README
+
+
+@pytest.mark.parametrize("name", json.loads(SCHEMA.read_text("utf-8"))["properties"])
+def test_every_setting_of_the_sidebar_is_in_the_readme(name: str) -> None:
+    """…and what can be set in the page."""
+    assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize(
+    "command", re.findall(r"'(modelarts-magics:.*?)'", TOKENS.read_text("utf-8"))
+)
+def test_every_command_of_the_sidebar_is_in_the_readme(command: str) -> None:
+    """…and what can be called there."""
+    assert f"`{command}`" in README
+
+
+@pytest.mark.parametrize("option", ["--remove", "--widgets"])
+def test_every_option_of_install_lab_is_in_the_readme(option: str) -> None:
+    """…and what a terminal takes for it."""
+    assert option in README
 
 
 @pytest.mark.parametrize("name", NAMES)

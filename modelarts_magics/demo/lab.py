@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 START_LIMIT_S, END_LIMIT_S = 90.0, 10.0
 LOOK_EVERY_S, ASK_EVERY_S = 0.5, 0.1
+PERIOD_S = 300.0
+"""How often the server half looks at the cloud, by the emulator's clock."""
 
 
 def serve(place: Place, emulator: LocalEmulator, *, port: int, minutes_left: float) -> int:
@@ -43,7 +45,8 @@ def serve(place: Place, emulator: LocalEmulator, *, port: int, minutes_left: flo
     """
     port = port or _free_port()
     token = secrets.token_hex(16)
-    with _jupyter(place, port=port, token=token) as jupyter:
+    scale = emulator.world.options.time_scale
+    with _jupyter(place, port=port, token=token, time_scale=scale) as jupyter:
         if not _answers(jupyter, port=port):
             reason = place.log.read_text(encoding="utf-8", errors="replace")
             complain(text("demo.failed", reason=reason))
@@ -56,11 +59,13 @@ def serve(place: Place, emulator: LocalEmulator, *, port: int, minutes_left: flo
 
 
 @contextlib.contextmanager
-def _jupyter(place: Place, *, port: int, token: str) -> Iterator[subprocess.Popen[bytes]]:
+def _jupyter(
+    place: Place, *, port: int, token: str, time_scale: float
+) -> Iterator[subprocess.Popen[bytes]]:
     """JupyterLab in a session of its own, so that it hears of Ctrl-C from us only."""
     with place.log.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and words
-            _command(place, port=port),
+            _command(place, port=port, time_scale=time_scale),
             env={**place.environment, "JUPYTER_TOKEN": token},
             cwd=place.work,
             stdin=subprocess.DEVNULL,
@@ -74,7 +79,7 @@ def _jupyter(place: Place, *, port: int, token: str) -> Iterator[subprocess.Pope
             _end(process)
 
 
-def _command(place: Place, *, port: int) -> list[str]:
+def _command(place: Place, *, port: int, time_scale: float) -> list[str]:
     options = [
         "--no-browser",
         f"--ServerApp.ip={HOST}",
@@ -82,6 +87,7 @@ def _command(place: Place, *, port: int) -> list[str]:
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={place.work}",
         "--LabApp.extension_manager=readonly",  # the other one asks a package index
+        f"--ModelArtsServer.period={max(1.0, PERIOD_S / time_scale)}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")  # it serves on the loopback only

@@ -49,8 +49,8 @@ class Monitor:
 
     Args:
         place: Where sessions come from.
-        announce: Called on the loop with what kind of thing there is to tell: ``instance`` or ``problem``
-            changed, or ``greeting``, since somebody began to listen.
+        announce: Called on the loop with what kind of thing there is to tell: ``instance``, ``problem`` or
+            ``clock`` changed, or ``greeting``, since somebody began to listen.
         listeners: Who wants to be told.
         saw: Told in a thread of each answer, also of one that says nothing new.
         rhythm: How often to ask.
@@ -83,6 +83,7 @@ class Monitor:
         self._news: asyncio.Event | None = None
         self._failures = 0
         self._failed_at: int | None = None
+        self._skew: timedelta | None = None
 
     def start(self) -> None:
         """Begin, on the running loop; once, however often it is called."""
@@ -233,6 +234,13 @@ class Monitor:
         else:
             self._failures = 0
             self._know(instance=instance, session=session, problem=None)
+            self._compare_clocks(session.skew)
+
+    def _compare_clocks(self, skew: timedelta) -> None:
+        """Tell the pages that the cloud's clock has moved against this machine's: they count by it."""
+        before, self._skew = self._skew, skew
+        if before not in (None, skew):
+            self._announce("clock")
 
     def _fetch(self, *, anew: bool) -> tuple[Session, Instance]:
         session = self._door.session()

@@ -324,6 +324,17 @@ async def test_nobody_listening_means_nobody_looking(
     assert watched.told == ["instance", "instance"]
 
 
+async def test_a_clock_that_has_moved_is_told(watched: Watched, emulator: LocalEmulator) -> None:
+    """The pages count by the cloud's; once, and not where it stands still."""
+    watched.monitor.start()
+    await watched.time.advance(6 * MINUTE)
+    assert watched.told == ["instance"]
+    emulator.world.clock = ManualClock(watched.time.cloud.now() + timedelta(minutes=2))
+    for _ in range(2):
+        await watched.monitor.ask()
+    assert watched.told.count("clock") == 1
+
+
 async def test_a_change_of_the_run_is_told_once(watched: Watched, emulator: LocalEmulator) -> None:
     """And what stays the same is not."""
     watched.monitor.start()

@@ -68,4 +68,5 @@ def tidy(side: Sidebar) -> Sidebar:
     expect(side.page.locator(".jp-Notebook .ma-Countdown")).to_have_count(0)
     side.open().ask()
     expect(side.status).to_contain_text(USUAL)
+    expect(side.page.locator(".Toastify__toast")).to_have_count(0)  # also the one that just fades
     return side

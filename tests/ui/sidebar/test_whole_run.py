@@ -1,0 +1,48 @@
+"""A whole run, sixty times as fast: what a newcomer sees of ``demo --time-scale 60``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+from ui.pages import Cloud, Front
+from ui.place import Place
+from ui.sidebar.tabs import DIRTY, tab
+
+from modelarts_magics.emulator.local import LocalEmulator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import BrowserContext
+
+SCALE = 60
+PERIOD_S = 300 / SCALE
+
+
+@pytest.mark.only(Front.LAB)
+def test_reminded_saved_and_stopped(context: BrowserContext, tmp_path: Path) -> None:
+    """Calm, a reminder, a nearer one, everything saved, stopped; and started again it counts anew."""
+    with LocalEmulator(time_scale=SCALE) as emulator:
+        place = Place(tmp_path, emulator.environment(), sidebar=True)
+        cloud = Cloud(emulator)
+        with place.serving(f"--ModelArtsServer.period={PERIOD_S}"):
+            side = tab(context, place).open()
+            side.make_dirty()
+            phase = side.page.locator(".ma-Status")
+            emulator.set_instance(minutes_left=40)
+            side.ask()
+            expect(phase).to_have_attribute("data-phase", "calm")
+            expect(side.toasts).to_have_count(0)
+            expect(phase).to_have_attribute("data-phase", "soon")
+            expect(side.toasts).to_have_count(1)
+            expect(phase).to_have_attribute("data-phase", "urgent")
+            expect(side.status).to_contain_text("stops very soon")
+            expect(side.notices).to_contain_text(f"Saved: {side.notebook.name}")
+            assert not side.page.evaluate(DIRTY)
+            expect(side.status).to_have_text("Stopped")
+            assert cloud.instance["status"] == "STOPPED"
+            expect(side.toasts).to_have_count(0)
+            emulator.set_instance(status="RUNNING", minutes_left=50)
+            expect(phase).to_have_attribute("data-phase", "calm")
