@@ -19,26 +19,30 @@ const KEEP_MS = 86_400_000;
 
 /** Make a claim; the marks of stop times long past are cleared away. */
 export function makeClaim({ storage, locks, setTimeout: wait }: ClaimOptions): Claim {
-  const take = (name: string): boolean => {
-    if (storage.getItem(name) !== null) {
-      return false;
+  const take = (name: string, stopsAtMs: number): boolean => {
+    try {
+      tidy(storage, stopsAtMs - KEEP_MS);
+      const free = storage.getItem(name) === null;
+      storage.setItem(name, '1');
+      return free;
+    } catch {
+      return true; // Full or forbidden: twice is better than never.
     }
-    storage.setItem(name, '1');
-    return true;
   };
   return (key, stopsAtMs) => {
     const name = `${PREFIX}${stopsAtMs}:${key}`;
-    tidy(storage, stopsAtMs - KEEP_MS);
     if (locks === undefined) {
-      return Promise.resolve(take(name));
+      return Promise.resolve(take(name, stopsAtMs));
     }
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       const hold = (lock: Lock | null): Promise<void> => {
-        const got = lock !== null && take(name);
+        const got = lock !== null && take(name, stopsAtMs);
         resolve(got);
         return got ? new Promise((release) => void wait(release, HOLD_MS)) : Promise.resolve();
       };
-      locks.request(name, { ifAvailable: true }, hold).catch(reject);
+      locks.request(name, { ifAvailable: true }, hold).catch(() => {
+        resolve(take(name, stopsAtMs));
+      });
     });
   };
 }

@@ -202,6 +202,18 @@ describe('a claim', () => {
     expect([await claim('a', NOW), await claim('a', NOW)]).toEqual([true, false]);
   });
 
+  it('is given twice rather than never where nothing can be kept or locked', async () => {
+    const full = new Memory();
+    full.setItem = () => {
+      throw new DOMException('full', 'QuotaExceededError');
+    };
+    expect([await claims(full)('a', NOW), await claims(full)('b', NOW)]).toEqual([true, true]);
+    const denied = { request: () => Promise.reject(new DOMException('no', 'SecurityError')) };
+    const locks = denied as unknown as LockManager;
+    const claim = makeClaim({ storage: new Memory(), locks, setTimeout: () => 0 });
+    expect([await claim('a', NOW), await claim('a', NOW)]).toEqual([true, false]);
+  });
+
   it('of long ago is forgotten', async () => {
     const storage = new Memory();
     storage.setItem('other', '1');
