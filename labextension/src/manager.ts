@@ -19,15 +19,11 @@ import {
   type SavedReport,
 } from './tokens';
 import { fields } from './countdown/messages';
+import { Pace } from './pace';
 import { readChange, readFindings, readPayload, readRefusal, readSaved } from './validate';
 
 /** News come in bursts; they are answered by one reading this much later. */
 const SETTLE_MS = 30;
-/** After a failure: the first and the longest pause. */
-const FIRST_RETRY_MS = 3_000;
-const LONGEST_RETRY_MS = 300_000;
-/** How often to look where nobody tells of news. */
-const LOOK_MS = 30_000;
 
 /** What a manager is made of. */
 export interface ManagerOptions {
@@ -48,14 +44,13 @@ export class Manager implements IManager {
   readonly #options: ManagerOptions;
   readonly #changed = new Signal<IManager, void>(this);
   readonly #settle: Alarm;
-  readonly #again: Alarm;
+  readonly #pace: Pace;
   readonly #unlisten: () => void;
   readonly #chain: Chain;
   #payload: Payload | null = null;
   #failure: BackendError | null = null;
   #saved: SavedReport | null = null;
   #preferences = DEFAULTS;
-  #retryMs = FIRST_RETRY_MS;
   #reading: Promise<void> | null = null;
   #readAt = -Infinity;
   #writing = 0;
@@ -67,7 +62,7 @@ export class Manager implements IManager {
     this.#chain = new Chain(options.backends);
     this.clock = new ServerClock(options.timers);
     this.#settle = new Alarm(options.timers);
-    this.#again = new Alarm(options.timers);
+    this.#pace = new Pace({ ...options, read: () => void this.refresh() });
     this.#unlisten = options.listen(this.#onNews);
     for (const [target, type] of options.wakeups) {
       target.addEventListener(type, this.#onWake);
@@ -114,7 +109,7 @@ export class Manager implements IManager {
     }
     this.#disposed = true;
     this.#settle.clear();
-    this.#again.clear();
+    this.#pace.stop();
     this.#unlisten();
     for (const [target, type] of this.#options.wakeups) {
       target.removeEventListener(type, this.#onWake);
@@ -219,8 +214,7 @@ export class Manager implements IManager {
       return;
     }
     this.#failure = null;
-    this.#retryMs = FIRST_RETRY_MS;
-    this.#lookAgain();
+    this.#pace.succeeded(this.#chain.current?.tells !== false);
     if (!written && this.#older(payload)) {
       return;
     }
@@ -248,23 +242,8 @@ export class Manager implements IManager {
       return;
     }
     this.#failure = failure;
-    this.#again.set(this.#retryMs, () => void this.refresh());
-    this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
+    this.#pace.failed();
     this.#tell();
-  }
-
-  #lookAgain(): void {
-    if (this.#chain.current?.tells !== false) {
-      this.#again.clear();
-      return;
-    }
-    this.#again.set(LOOK_MS, () => {
-      if (this.#options.visible()) {
-        void this.refresh();
-      } else {
-        this.#lookAgain();
-      }
-    });
   }
 
   /** Read what an event told of while something was under way. */
