@@ -4,7 +4,7 @@ import type { CommandsOptions, Speaker } from './commands';
 import { parseDuration, reasonText, wordsFor } from './countdown/words';
 import { outcomeText, savedText, type Verb } from './outcomes';
 import { counting, readNow } from './sentences';
-import type { Edit, SavedReport } from './tokens';
+import type { Edit, IManager, SavedReport } from './tokens';
 
 /** A command's arguments, which may be anything. */
 type Arguments = Readonly<Record<string, unknown>>;
@@ -16,7 +16,7 @@ function durationOf({ trans }: Speaker, args: Arguments): number | null {
   }
   const seconds = parseDuration(args.duration);
   if (seconds === null) {
-    throw new Error(trans.__('“%1” is no duration. Write 90m, 2h30m or 1:30.', args.duration));
+    throw new Error(trans.__('“%1” is no duration. Write 90m or 2h30m.', args.duration));
   }
   return seconds;
 }
@@ -27,9 +27,7 @@ export async function extend(options: Speaker, args: Arguments): Promise<void> {
   const seconds = durationOf(options, args) ?? manager.preferences.extensionS;
   const run = counting(manager);
   if (run === null) {
-    const state = manager.payload?.snapshot?.state;
-    const phase = state ? readNow(state, manager.clock.now()).phase : 'unknown';
-    say(reasonText(wordsFor(''), phase), false);
+    say(whyNot(manager), false);
     return;
   }
   const verb: Verb = seconds < 0 ? 'shorten' : 'extend';
@@ -38,10 +36,18 @@ export async function extend(options: Speaker, args: Arguments): Promise<void> {
   say(outcomeText(trans, { outcome, verb, manager }), good);
 }
 
-async function change(options: CommandsOptions, edit: Edit): Promise<void> {
+/** Why there is no end to move. */
+function whyNot({ payload, clock }: IManager): string {
+  const state = payload?.snapshot?.state;
+  const phase = state ? readNow(state, clock.now()).phase : 'unknown';
+  const reason = phase === 'unknown' ? state?.unknown_reason : '';
+  return reasonText(wordsFor(''), reason || phase);
+}
+
+async function change(options: CommandsOptions, edit: Edit, verb: Verb): Promise<void> {
   const { manager, trans, say } = options;
   const outcome = await manager.change(edit);
-  say(outcomeText(trans, { outcome, verb: 'save', manager }), outcome.answer.ok);
+  say(outcomeText(trans, { outcome, verb, manager }), outcome.answer.ok);
 }
 
 /** Set auto-stop; without arguments, show where that is done. */
@@ -56,7 +62,7 @@ export async function setAutoStop(options: CommandsOptions, args: Arguments): Pr
     ...(seconds !== null && { duration_s: seconds }),
     ...(enabled !== null && { enabled }),
   };
-  await change(options, { auto_stop: autoStop });
+  await change(options, { auto_stop: autoStop }, 'set');
 }
 
 /** Set the description; without arguments, show where that is done. */
@@ -65,7 +71,15 @@ export async function editDescription(options: CommandsOptions, args: Arguments)
     options.reveal('description');
     return;
   }
-  await change(options, { description: args.description });
+  await change(options, { description: args.description }, 'save');
+}
+
+/** Remind no more, and say so if that could not be. */
+export async function mute({ manager, trans, say }: Speaker): Promise<void> {
+  const outcome = await manager.mute(true);
+  if (!outcome.answer.ok) {
+    say(outcomeText(trans, { outcome, verb: 'save', manager }), false);
+  }
 }
 
 /** Say what was saved, and what was not. */

@@ -2,7 +2,7 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
-import { DisposableSet, type IDisposable } from '@lumino/disposable';
+import type { IDisposable } from '@lumino/disposable';
 import { durationLabel, parseDuration, wordsFor } from './countdown/words';
 import { failureText } from './sentences';
 import { BackendError, COMMANDS, type IManager, type SavedReport } from './tokens';
@@ -26,7 +26,7 @@ export type Speaker = Pick<CommandsOptions, 'manager' | 'trans' | 'say'>;
 
 const DURATION = {
   type: 'string',
-  description: 'Such as 90m, 2h30m or 1:30.',
+  description: 'Such as 90m or 2h30m.',
 } as const;
 
 type Properties = Readonly<Record<string, { type: string; description: string }>>;
@@ -36,12 +36,12 @@ const schema = (properties: Properties): CommandRegistry.Description => ({
 });
 
 /** Add all commands; disposing of the answer removes them. */
-export function addCommands(options: CommandsOptions): IDisposable {
+export function addCommands(options: CommandsOptions): Pick<IDisposable, 'dispose'> {
   const { commands, manager, trans } = options;
-  const all = new DisposableSet();
+  const all: IDisposable[] = [];
   const known = (): boolean => !!manager.payload?.instance;
   const add: Add = (id, command) => {
-    all.add(commands.addCommand(id, command));
+    all.push(commands.addCommand(id, command));
   };
   add(COMMANDS.extend, {
     label: (args) => extendLabel(options, args),
@@ -66,7 +66,13 @@ export function addCommands(options: CommandsOptions): IDisposable {
     describedBy: schema({ description: { type: 'string', description: 'The new one.' } }),
   });
   addPlain(options, add);
-  return all;
+  return {
+    dispose: () => {
+      all.forEach((each) => {
+        each.dispose();
+      });
+    },
+  };
 }
 
 /** The commands that take nothing. */
@@ -93,7 +99,7 @@ export function addSaveAll(
   const { commands, trans } = options;
   return commands.addCommand(COMMANDS.saveAll, {
     label: trans.__('Save All, Asking Nothing'),
-    caption: trans.__('Save every changed document that can be saved without a question'),
+    caption: trans.__('Leaves out what could not be saved without a question'),
     execute: async () => {
       const report = await save();
       (await acts(options))?.tellSaved(options, report);
@@ -113,6 +119,11 @@ function acts({ trans, say }: Speaker): Promise<typeof import('./acts') | null> 
 /** Extend the run by what the settings say, and say what became of it. */
 export async function extendAsUsual(options: Speaker): Promise<void> {
   await (await acts(options))?.extend(options, {});
+}
+
+/** Remind no more of the stop of this instance. */
+export async function remindNoMore(options: Speaker): Promise<void> {
+  await (await acts(options))?.mute(options);
 }
 
 function extendLabel(options: CommandsOptions, args: Arguments): string {

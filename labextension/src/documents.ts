@@ -1,6 +1,7 @@
 /** The dirty documents of this tab, by way of Jupyter's document manager. */
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { PathExt } from '@jupyterlab/coreutils';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { Contents } from '@jupyterlab/services';
 import type { DirtyDocument, Obstacle } from './saver';
@@ -23,6 +24,7 @@ export function dirtyDocuments(
     }
   }
   return [...contexts].map((context) => ({
+    key: context,
     path: context.path,
     obstacle: () => obstacle(context, documents.services.contents),
     save: () => context.save(),
@@ -42,12 +44,28 @@ async function obstacle(context: Context, contents: Contents.IManager): Promise<
     const onDisk = await contents.get(context.path, { content: false, hash: true });
     return differs(known, onDisk) ? 'changed-on-disk' : null;
   } catch (error) {
-    // Gone from the disk: saving writes it anew, and asks nothing.
-    if ((error as { response?: Response }).response?.status === 404) {
-      return null;
+    if (isAbsent(error)) {
+      return lacksFolder(context.path, contents);
     }
     throw error;
   }
+}
+
+/** Gone from the disk: saving writes it anew and asks nothing, as long as there is a place for it. */
+async function lacksFolder(path: string, contents: Contents.IManager): Promise<Obstacle | null> {
+  try {
+    await contents.get(PathExt.dirname(path), { content: false });
+    return null;
+  } catch (error) {
+    if (isAbsent(error)) {
+      return 'no-folder';
+    }
+    throw error;
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  return (error as { response?: Response }).response?.status === 404;
 }
 
 type Stamped = Pick<Contents.IModel, 'hash' | 'last_modified'>;

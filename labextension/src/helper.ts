@@ -1,8 +1,9 @@
 /** The backend that is a kernel of our own, for a Jupyter server that has no routes of ours. */
 
-import type { Kernel, ServiceManager } from '@jupyterlab/services';
+import type { Kernel, KernelMessage, ServiceManager } from '@jupyterlab/services';
 import { Alarm } from './countdown/clock';
 import { fields, number, text } from './countdown/messages';
+import type { Exclusive } from './exclusive';
 import { Share, type ShareOptions, UNUSED_MS } from './share';
 import { BackendError, type BackendRequest, type IBackend } from './tokens';
 import { readError } from './validate';
@@ -10,7 +11,15 @@ import { readError } from './validate';
 /** What the helper is made of. */
 export interface HelperOptions extends ShareOptions {
   readonly serviceManager: Pick<ServiceManager.IManager, 'kernels' | 'kernelspecs'>;
+  /** So that two tabs do not start two kernels. */
+  readonly exclusive: Exclusive;
+  /** Told each event that the kernel sends by itself. */
+  readonly tell: (event: unknown) => void;
+  /** The kernel specs found to be without the package; a person's own question tries them again. */
+  readonly without: Set<string>;
 }
+
+const NEWS = 'application/vnd.modelarts-magics.news+json';
 
 const MODULE = 'modelarts_magics.helper';
 
@@ -35,11 +44,6 @@ export class HelperBackend implements IBackend {
     window.addEventListener('pagehide', this.#onHide);
   }
 
-  /** Whether it is disposed of. */
-  get isDisposed(): boolean {
-    return this.#disposed;
-  }
-
   /** Let go of the kernel, and end it. Calling it twice is fine. */
   dispose(): void {
     if (!this.#disposed) {
@@ -57,21 +61,33 @@ export class HelperBackend implements IBackend {
   }
 
   async #ask(request: BackendRequest): Promise<unknown> {
-    let said: string;
-    try {
-      const kernel = await this.#living();
-      this.#share.use(kernel.id);
-      this.#unused.set(UNUSED_MS, this.#onHide);
-      said = await evaluate(kernel, callOf(request));
-    } catch (error) {
-      this.#kernel = null;
-      throw error instanceof BackendError ? error : new BackendError('unreachable');
+    if (request.path.endsWith('refresh=1')) {
+      this.#options.without.clear();
     }
+    // A kernel that went meanwhile is replaced; a change says what it was made from, so it is not made twice.
+    const said = await this.#tryOnce(request).catch((error: unknown) => {
+      if (error instanceof BackendError) {
+        throw error;
+      }
+      return this.#tryOnce(request);
+    });
     const { status, body } = fields(parse(said));
     if (number(status) !== 200) {
       throw readError(number(status) ?? 500, body);
     }
     return body;
+  }
+
+  async #tryOnce(request: BackendRequest): Promise<string> {
+    try {
+      const kernel = await this.#living();
+      this.#share.use(kernel.id);
+      this.#unused.set(UNUSED_MS, this.#onHide);
+      return await evaluate(kernel, callOf(request));
+    } catch (error) {
+      this.#kernel = null;
+      throw error;
+    }
   }
 
   /** The kernel; another one where it has died, or somebody has ended it. */
@@ -80,7 +96,7 @@ export class HelperBackend implements IBackend {
     if (known?.isDisposed === true || known?.status === 'dead') {
       this.#kernel = null;
     }
-    return (this.#kernel ??= this.#open());
+    return (this.#kernel ??= this.#options.exclusive('helper', () => this.#open()));
   }
 
   /** The kernel that another tab has, else a new one. */
@@ -88,14 +104,30 @@ export class HelperBackend implements IBackend {
     const { serviceManager } = this.#options;
     const known = this.#share.kernel;
     const model = known ? await serviceManager.kernels.findById(known) : undefined;
-    if (model) {
-      return serviceManager.kernels.connectTo({ model, handleComms: false });
+    const kernel = model
+      ? serviceManager.kernels.connectTo({ model, handleComms: false })
+      : await this.#startOne();
+    kernel.iopubMessage.connect(this.#onMessage);
+    this.#share.use(kernel.id);
+    return kernel;
+  }
+
+  /** What the kernel sends by itself, in the form of something to display. */
+  readonly #onMessage = (_: unknown, { content }: KernelMessage.IIOPubMessage): void => {
+    const event = fields(fields(content).data)[NEWS];
+    if (event !== undefined) {
+      this.#options.tell(event);
     }
-    for (const name of await this.#specs()) {
+  };
+
+  async #startOne(): Promise<Kernel.IKernelConnection> {
+    const { without } = this.#options;
+    for (const name of (await this.#specs()).filter((each) => !without.has(each))) {
       const kernel = await this.#start(name);
       if (kernel !== null) {
         return kernel;
       }
+      without.add(name);
     }
     throw new BackendError('absent');
   }

@@ -7,7 +7,6 @@ export class LaterBackend implements IBackend {
   readonly tells = false;
   readonly #load: () => Promise<IBackend>;
   #loaded: Promise<IBackend> | null = null;
-  #disposed = false;
 
   /**
    * @param kind - what the backend is
@@ -20,14 +19,8 @@ export class LaterBackend implements IBackend {
     this.#load = load;
   }
 
-  /** Whether it is disposed of. */
-  get isDisposed(): boolean {
-    return this.#disposed;
-  }
-
   /** Dispose of the backend, if it was ever needed. Calling it twice is fine. */
   dispose(): void {
-    this.#disposed = true;
     void this.#loaded?.then((backend) => {
       backend.dispose();
     });

@@ -16,11 +16,12 @@ import {
   type Outcome,
   type Payload,
   type Preferences,
+  SAME_STOP_MS,
   type SavedReport,
 } from './tokens';
 import { fields } from './countdown/messages';
 import { Pace } from './pace';
-import { readChange, readFindings, readPayload, readRefusal, readSaved } from './validate';
+import { readChange, readFindings, readPayload, readRefusal } from './validate';
 
 /** News come in bursts; they are answered by one reading this much later. */
 const SETTLE_MS = 30;
@@ -86,7 +87,7 @@ export class Manager implements IManager {
   }
 
   get saved(): SavedReport | null {
-    return this.#saved;
+    return this.#payload?.thisRun ?? this.#saved;
   }
 
   get preferences(): Preferences {
@@ -142,30 +143,25 @@ export class Manager implements IManager {
     return this.#write({ method: 'POST', path: 'remind', body: { muted } });
   }
 
-  async report(stopsAtMs: number, report: SavedReport): Promise<void> {
+  async report(stopsAtMs: number, report: SavedReport, tab: string): Promise<void> {
     this.#saved = report;
     this.#tell();
-    const body = { stops_at_ms: stopsAtMs, saved: report.saved, not_saved: report.notSaved };
-    await this.#learnSaved({ method: 'POST', path: 'saved', body });
+    const body = { stops_at_ms: stopsAtMs, saved: report.saved, not_saved: report.notSaved, tab };
+    await this.#readAfter({ method: 'POST', path: 'saved', body });
   }
 
   async acknowledge(): Promise<void> {
-    await this.#learnSaved({ method: 'DELETE', path: 'saved' });
-    await this.refresh();
+    await this.#readAfter({ method: 'DELETE', path: 'saved' });
   }
 
   async examine(): Promise<readonly Finding[]> {
     return readFindings(await this.#chain.call({ method: 'GET', path: 'doctor' }));
   }
 
-  /** What all tabs together saved before this stop; where nobody keeps it, this tab's own stays. */
-  async #learnSaved(request: BackendRequest): Promise<void> {
-    const answer = await this.#chain.call(request).catch(() => null);
-    const { this_run: run } = fields(answer);
-    if (typeof run === 'object' && run !== null) {
-      this.#saved = readSaved(run);
-      this.#tell();
-    }
+  /** Ask for something, and read what there is then; where nobody keeps it, what this tab knows stays. */
+  async #readAfter(request: BackendRequest): Promise<void> {
+    await this.#chain.call(request).catch(() => null);
+    await this.refresh();
   }
 
   async #read(ask: boolean): Promise<void> {
@@ -218,7 +214,7 @@ export class Manager implements IManager {
     if (!written && this.#older(payload)) {
       return;
     }
-    if (stopOf(this.#payload) !== stopOf(payload)) {
+    if (Math.abs(stopOf(this.#payload) - stopOf(payload)) > SAME_STOP_MS) {
       this.#saved = null;
     }
     this.#payload = payload;
@@ -242,7 +238,11 @@ export class Manager implements IManager {
       return;
     }
     this.#failure = failure;
-    this.#pace.failed();
+    if (failure.code === 'absent') {
+      this.#pace.stop(); // Nobody is to be had, until a person changes that.
+    } else {
+      this.#pace.failed();
+    }
     this.#tell();
   }
 
@@ -253,14 +253,11 @@ export class Manager implements IManager {
     }
   }
 
-  readonly #onNews = ({ boot, seq, kind }: News): void => {
+  readonly #onNews = ({ boot, seq }: News): void => {
     const known = this.#payload;
     if (seq === null || boot !== known?.boot || seq !== known.seq) {
       this.#missed = true;
       this.#catchUp();
-    }
-    if (kind === 'last-run') {
-      void this.#learnSaved({ method: 'GET', path: 'saved' });
     }
   };
 
@@ -278,8 +275,7 @@ export class Manager implements IManager {
   }
 }
 
-const stopOf = (payload: Payload | null): number | null =>
-  payload?.snapshot?.state.stops_at_ms ?? null;
+const stopOf = (payload: Payload | null): number => payload?.snapshot?.state.stops_at_ms ?? 0;
 
 function asFailure(error: unknown): BackendError {
   return error instanceof BackendError

@@ -1,5 +1,7 @@
 /** Doing a thing once over all tabs of a browser. */
 
+import type { Exclusive } from './exclusive';
+
 /** Answers `true` to one caller for each key, over all tabs and reloads. */
 export type Claim = (key: string, stopsAtMs: number) => Promise<boolean>;
 
@@ -7,8 +9,7 @@ export type Claim = (key: string, stopsAtMs: number) => Promise<boolean>;
 export interface ClaimOptions {
   /** Shared by the tabs, and kept over a reload. */
   readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
-  /** The browser's locks; absent outside of a secure context, where the storage alone has to do. */
-  readonly locks: Pick<LockManager, 'request'> | undefined;
+  readonly exclusive: Exclusive;
   readonly setTimeout: (callback: () => void, delayMs: number) => unknown;
 }
 
@@ -18,7 +19,7 @@ const HOLD_MS = 500;
 const KEEP_MS = 86_400_000;
 
 /** Make a claim; the marks of stop times long past are cleared away. */
-export function makeClaim({ storage, locks, setTimeout: wait }: ClaimOptions): Claim {
+export function makeClaim({ storage, exclusive, setTimeout: wait }: ClaimOptions): Claim {
   const take = (name: string, stopsAtMs: number): boolean => {
     try {
       tidy(storage, stopsAtMs - KEEP_MS);
@@ -29,22 +30,17 @@ export function makeClaim({ storage, locks, setTimeout: wait }: ClaimOptions): C
       return true; // Full or forbidden: twice is better than never.
     }
   };
-  return (key, stopsAtMs) => {
-    const name = `${PREFIX}${stopsAtMs}:${key}`;
-    if (locks === undefined) {
-      return Promise.resolve(take(name, stopsAtMs));
-    }
-    return new Promise((resolve) => {
-      const hold = (lock: Lock | null): Promise<void> => {
-        const got = lock !== null && take(name, stopsAtMs);
+  return (key, stopsAtMs) =>
+    new Promise((resolve) => {
+      const name = `${stopsAtMs}:${key}`;
+      void exclusive(`once:${name}`, async () => {
+        const got = take(PREFIX + name, stopsAtMs);
         resolve(got);
-        return got ? new Promise((release) => void wait(release, HOLD_MS)) : Promise.resolve();
-      };
-      locks.request(name, { ifAvailable: true }, hold).catch(() => {
-        resolve(take(name, stopsAtMs));
+        if (got) {
+          await new Promise<void>((release) => void wait(release, HOLD_MS));
+        }
       });
     });
-  };
 }
 
 function tidy(storage: ClaimOptions['storage'], beforeMs: number): void {

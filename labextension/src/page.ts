@@ -1,6 +1,7 @@
 /** What the browser gives to everything here: clock, timers, events, and doing a thing once. */
 
 import { browserTimers, browserWakeups, type Timers, type Wakeup } from './countdown/clock';
+import { type Exclusive, makeExclusive } from './exclusive';
 import { type Claim, makeClaim } from './once';
 import type { Preferences } from './tokens';
 
@@ -20,9 +21,12 @@ export const page: { readonly timers: Timers; readonly wakeups: readonly Wakeup[
   wakeups: browserWakeups(),
 };
 
-/** Once over all tabs of this browser; without the locks' secure context the types lie. */
+/** One tab of this browser after the other; without a secure context there are no locks, whatever the types say. */
+export const exclusive: Exclusive = makeExclusive((navigator as Partial<Navigator>).locks);
+
+/** Once over all tabs of this browser. */
 export const claim: Claim = makeClaim({
   storage: window.localStorage,
-  locks: (navigator as Partial<Navigator>).locks,
+  exclusive,
   setTimeout: (callback, delayMs) => window.setTimeout(callback, delayMs),
 });

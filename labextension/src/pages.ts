@@ -1,5 +1,6 @@
 /** Countdown widgets in the page: the manager answers their clicks and tells them what it learns. */
 
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import {
   type ChangeRequest,
@@ -7,6 +8,7 @@ import {
   type InstanceState,
   type Snapshot,
 } from './countdown/messages';
+import { lostText } from './sentences';
 import type { IManager } from './tokens';
 
 /** What a request carries besides itself. */
@@ -42,11 +44,13 @@ export function push(element: Element, manager: IManager): void {
 export class Pages implements IDisposable {
   readonly #manager: IManager;
   readonly #root: Document;
+  readonly #trans: TranslationBundle;
   #disposed = false;
 
-  constructor(manager: IManager, root: Document) {
+  constructor(manager: IManager, root: Document, trans: TranslationBundle) {
     this.#manager = manager;
     this.#root = root;
+    this.#trans = trans;
     root.addEventListener(EVENTS.request, this.#onRequest);
     manager.changed.connect(this.#onChanged, this);
   }
@@ -67,14 +71,17 @@ export class Pages implements IDisposable {
     if (this.#manager.payload?.readOnly === true) {
       return; // The widget's kernel may know and do more: what is shown here may even come from it.
     }
-    const name = stateOf(this.#manager)?.name;
     for (const element of this.#root.querySelectorAll('.ma-Countdown')) {
-      const shown = element.querySelector('.ma-Countdown-name')?.textContent;
-      // A kernel may be about another instance than the server is.
-      if (!shown || shown === name) {
+      if (this.#isOurs(element)) {
         push(element, this.#manager);
       }
     }
+  }
+
+  /** A kernel may be about another instance than the server is. */
+  #isOurs(element: Element): boolean {
+    const id = stateOf(this.#manager)?.id;
+    return !!id && (element as HTMLElement).dataset['instance'] === id;
   }
 
   readonly #onRequest = (event: Event): void => {
@@ -82,6 +89,7 @@ export class Pages implements IDisposable {
     // Else it is not ours to answer, and the kernel is asked instead.
     if (
       canChange(this.#manager) &&
+      this.#isOurs(event.target as Element) &&
       stateOf(this.#manager)?.stops_at_ms === asked.base_stops_at_ms
     ) {
       event.preventDefault();
@@ -92,6 +100,7 @@ export class Pages implements IDisposable {
   async #answer(asked: Asked): Promise<void> {
     const { action, seconds, base_stops_at_ms: base } = asked;
     const outcome = await this.#manager.extend(action === 'shorten' ? -seconds : seconds, base);
-    asked.respond({ ...outcome.answer, ...pushed(this.#manager) });
+    const lost = outcome.answer.code === 'unreachable' && { text: lostText(this.#trans) };
+    asked.respond({ ...outcome.answer, ...lost, ...pushed(this.#manager) });
   }
 }

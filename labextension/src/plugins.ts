@@ -10,13 +10,15 @@ import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
 import { addCommands, addSaveAll } from './commands';
 import { dirtyDocuments } from './documents';
 import { type Field, Frame } from './frame';
+import type { HelperOptions } from './helper';
 import { icon } from './icon';
 import { Manager } from './manager';
 import { LaterBackend } from './later';
-import { claim, page, showClock, visible } from './page';
+import { claim, exclusive, page, showClock, visible } from './page';
 import { Pages } from './pages';
 import { Reminders } from './reminders';
 import { RoutesBackend } from './restapi';
@@ -50,9 +52,14 @@ function listenTo({ serviceManager }: JupyterFrontEnd, listener: (news: News) =>
 }
 
 /** The helper's code is loaded only where the server has no routes of ours. */
-async function loadHelper({ serviceManager }: JupyterFrontEnd): Promise<IBackend> {
+async function loadHelper(
+  { serviceManager }: JupyterFrontEnd,
+  more: Pick<HelperOptions, 'tell' | 'without'>,
+): Promise<IBackend> {
   const { HelperBackend } = await import('./helper');
-  return new HelperBackend({ serviceManager, storage: window.localStorage, timers: page.timers });
+  const { timers } = page;
+  const storage = window.localStorage;
+  return new HelperBackend({ serviceManager, storage, timers, exclusive, ...more });
 }
 
 async function followSettings(
@@ -73,7 +80,7 @@ async function followSettings(
 
 const manager_: JupyterFrontEndPlugin<IManager> = {
   id: `${ID}:manager`,
-  description: 'Knows when the ModelArts instance stops; answers the countdowns of notebooks.',
+  description: 'Knows when the instance stops, and tells the others.',
   autoStart: true,
   provides: IManager,
   optional: [ISettingRegistry, ITranslator],
@@ -83,19 +90,32 @@ const manager_: JupyterFrontEndPlugin<IManager> = {
     translator: ITranslator | null,
   ): IManager => {
     const { serviceManager } = app;
+    const trans = load(translator);
+    const heard = new Signal<object, News>({});
+    const helper: Pick<HelperOptions, 'tell' | 'without'> = {
+      tell: (event) => {
+        heard.emit(readNews(event));
+      },
+      without: new Set(),
+    };
     const manager = new Manager({
       ...page,
       visible,
       backends: [
         () => new RoutesBackend(serviceManager.serverSettings),
-        () => new LaterBackend('helper', () => loadHelper(app)),
+        () => new LaterBackend('helper', () => loadHelper(app, helper)),
       ],
-      listen: (listener) => listenTo(app, listener),
+      listen: (listener) => {
+        heard.connect((_, news) => {
+          listener(news);
+        });
+        return listenTo(app, listener);
+      },
     });
-    new Pages(manager, document);
+    new Pages(manager, document, trans);
     serviceManager.connectionFailure.connect(() => void manager.refresh());
     // No settings are no reason to do without the rest.
-    const followed = registry && followSettings(manager, registry, load(translator));
+    const followed = registry && followSettings(manager, registry, trans);
     void followed?.catch(() => undefined);
     void app.started.then(() => manager.refresh());
     return manager;
@@ -104,7 +124,7 @@ const manager_: JupyterFrontEndPlugin<IManager> = {
 
 const panel: JupyterFrontEndPlugin<void> = {
   id: `${ID}:panel`,
-  description: 'The sidebar of the ModelArts instance.',
+  description: 'The sidebar.',
   autoStart: true,
   requires: [IManager],
   optional: [ITranslator, ILayoutRestorer],
@@ -126,18 +146,22 @@ const panel: JupyterFrontEndPlugin<void> = {
   },
 };
 
-/** Show the panel, with the focus on one of its fields. */
-function reveal({ shell }: JupyterFrontEnd, field: Field | null): void {
+/** Show the panel, with the focus on one of its fields; say so where it is switched off. */
+function reveal({ shell }: JupyterFrontEnd, trans: TranslationBundle, field: Field | null): void {
   shell.activateById(PANEL_ID);
-  const frames = [...shell.widgets('right'), ...shell.widgets('left')];
-  for (const frame of frames.filter((each) => each instanceof Frame)) {
+  const widgets = [...shell.widgets('right'), ...shell.widgets('left')];
+  const frames = widgets.filter((each) => each instanceof Frame);
+  if (frames.length === 0) {
+    say(trans.__('The ModelArts panel is switched off.'), false);
+  }
+  for (const frame of frames) {
     void (field && frame.reveal(field));
   }
 }
 
 const commands: JupyterFrontEndPlugin<void> = {
   id: `${ID}:commands`,
-  description: 'The ModelArts commands, in palette and menu.',
+  description: 'The commands, in palette and menu.',
   autoStart: true,
   requires: [IManager],
   optional: [ITranslator, ICommandPalette],
@@ -149,7 +173,7 @@ const commands: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = load(translator);
     const show = (field: Field | null): void => {
-      reveal(app, field);
+      reveal(app, trans, field);
     };
     addCommands({ commands: app.commands, manager, trans, reveal: show, say });
     const listed = ['extend', 'setAutoStop', 'editDescription', 'refresh', 'showPanel'] as const;
@@ -174,10 +198,11 @@ const status: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null,
     bar: IStatusBar | null,
   ) => {
+    const trans = load(translator);
     const onClick = (): void => {
-      reveal(app, null);
+      reveal(app, trans, null);
     };
-    const item = new StatusItem({ ...page, manager, trans: load(translator), onClick });
+    const item = new StatusItem({ ...page, manager, trans, onClick });
     item.id = 'modelarts-magics-status';
     if (bar) {
       bar.registerStatusItem(`${ID}:status`, { item, align: 'left', rank: 90 });
@@ -189,7 +214,7 @@ const status: JupyterFrontEndPlugin<void> = {
 
 const reminders: JupyterFrontEndPlugin<void> = {
   id: `${ID}:reminders`,
-  description: 'Reminders before the ModelArts instance stops.',
+  description: 'Reminders before the stop.',
   autoStart: true,
   requires: [IManager],
   optional: [ITranslator],
@@ -208,7 +233,7 @@ const reminders: JupyterFrontEndPlugin<void> = {
 
 const saver: JupyterFrontEndPlugin<void> = {
   id: `${ID}:saver`,
-  description: 'Saves dirty documents before the ModelArts instance stops.',
+  description: 'Saves documents before the stop.',
   autoStart: true,
   requires: [IManager, IDocumentManager],
   optional: [ITranslator],
@@ -220,7 +245,7 @@ const saver: JupyterFrontEndPlugin<void> = {
   ) => {
     const trans = load(translator);
     const made = new Saver({
-      ...{ ...page, manager, claim },
+      ...{ ...page, manager, exclusive },
       dirty: () => dirtyDocuments(app.shell, documents),
     });
     addSaveAll({ commands: app.commands, manager, trans, say }, () => made.saveAll());

@@ -4,7 +4,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { Alarm, type Timers, type Wakeup } from './countdown/clock';
 import type { Claim } from './once';
 import { counting } from './sentences';
-import type { IManager } from './tokens';
+import { type IManager, SAME_STOP_MS } from './tokens';
 
 /** A tab that nobody sees lets one that somebody sees go first. */
 const HIDDEN_MS = 2_000;
@@ -79,7 +79,7 @@ export class Reminders implements IDisposable {
 
   #look(): void {
     const due = this.#due();
-    if (due === null || due.stopsAtMs !== this.#shownFor) {
+    if (due === null || !isSame(due.stopsAtMs, this.#shownFor)) {
       this.#clear();
     }
     this.#alarm.clear();
@@ -112,7 +112,7 @@ export class Reminders implements IDisposable {
 
   #come(due: Due, level: number): void {
     const key = `${this.#options.manager.payload?.instance?.id ?? ''}:${level}`;
-    const name = `${due.stopsAtMs}:${key}`;
+    const name = `${rounded(due.stopsAtMs)}:${key}`;
     if (name === this.#seen || this.#hidden.pending) {
       return;
     }
@@ -128,12 +128,12 @@ export class Reminders implements IDisposable {
   }
 
   async #show(key: string, { stopsAtMs }: Due): Promise<void> {
-    if (!(await this.#options.claim(`remind:${key}`, stopsAtMs))) {
+    if (!(await this.#options.claim(`remind:${key}`, rounded(stopsAtMs)))) {
       return;
     }
     await this.#makeSure();
     const due = this.#due();
-    if (due?.stopsAtMs === stopsAtMs && !this.#disposed) {
+    if (due !== null && isSame(due.stopsAtMs, stopsAtMs) && !this.#disposed) {
       this.#clear();
       this.#takeAway = this.#options.show(due);
       this.#shownFor = stopsAtMs;
@@ -155,6 +155,13 @@ export class Reminders implements IDisposable {
     this.#takeAway = null;
     this.#shownFor = null;
   }
+}
+
+const rounded = (stopsAtMs: number): number => Math.round(stopsAtMs / SAME_STOP_MS) * SAME_STOP_MS;
+
+/** Some APIs tell a stop time less exactly than others. */
+function isSame(stopsAtMs: number, other: number | null): boolean {
+  return other !== null && Math.abs(stopsAtMs - other) < SAME_STOP_MS;
 }
 
 /** When to look again: at the next level, at the stop itself. */

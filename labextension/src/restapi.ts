@@ -12,20 +12,14 @@ export class RoutesBackend implements IBackend {
   readonly kind = 'routes';
   readonly tells = true;
   readonly #settings: ServerConnection.ISettings;
-  #disposed = false;
 
   constructor(settings: ServerConnection.ISettings) {
     this.#settings = settings;
   }
 
-  /** Whether it is disposed of. */
-  get isDisposed(): boolean {
-    return this.#disposed;
-  }
-
-  /** Ask no more. Calling it twice is fine. */
+  /** It holds nothing. */
   dispose(): void {
-    this.#disposed = true;
+    // The connection is Jupyter's.
   }
 
   /** Ask a route. */
@@ -46,8 +40,8 @@ export class RoutesBackend implements IBackend {
   async #send(url: string, init: RequestInit): Promise<Response> {
     try {
       return await ServerConnection.makeRequest(url, init, this.#settings);
-    } catch (error) {
-      throw new BackendError('unreachable', error instanceof Error ? error.message : '');
+    } catch {
+      throw new BackendError('unreachable'); // The browser does not say more than that.
     }
   }
 }

@@ -1,16 +1,19 @@
 /** Saves dirty documents before the stop: one by one, each with a time limit, none of them blocking the rest. */
 
+import { UUID } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import { Alarm, type Timers, type Wakeup } from './countdown/clock';
-import type { Claim } from './once';
+import type { Exclusive } from './exclusive';
 import { counting } from './sentences';
-import type { IManager, NotSaved, SavedReport } from './tokens';
+import { type IManager, SAME_STOP_MS, type SavedReport } from './tokens';
 
 /** Why a document cannot be saved without asking a person. */
-export type Obstacle = 'changed-on-disk' | 'never-named' | 'read-only';
+export type Obstacle = 'changed-on-disk' | 'never-named' | 'no-folder' | 'read-only';
 
 /** A document with changes that are not saved. */
 export interface DirtyDocument {
+  /** The same for the same document: two may have one path, each with changes of its own. */
+  readonly key: object;
   readonly path: string;
   /** Why it must not be saved now; `null` when nothing is in the way. */
   obstacle(): Promise<Obstacle | null>;
@@ -20,22 +23,30 @@ export interface DirtyDocument {
 
 /** How long one document may take. */
 export const LIMIT_MS = 10_000;
+/** What has been changed since is saved once more this long before the stop. */
+export const LAST_MS = 20_000;
 
 /** What a saver is made of. */
 export interface SaverOptions {
   readonly manager: IManager;
   readonly timers: Timers;
   readonly wakeups: readonly Wakeup[];
-  readonly claim: Claim;
+  readonly exclusive: Exclusive;
   /** The documents of this tab that are dirty now. */
   readonly dirty: () => readonly DirtyDocument[];
 }
 
-/** Saves once for each stop time. */
+/** What became of a document: `null` when it was saved, else why it was not. */
+type Fate = { readonly path: string; readonly why: string | null };
+
+/** Saves before each stop, and once more what was changed since. */
 export class Saver implements IDisposable {
   readonly #options: SaverOptions;
   readonly #alarm: Alarm;
-  #doneFor: number | null = null;
+  readonly #tab = UUID.uuid4();
+  readonly #fates = new Map<object, Fate>();
+  #stopsAtMs = -Infinity;
+  #passes = 0;
   #disposed = false;
 
   constructor(options: SaverOptions) {
@@ -64,8 +75,10 @@ export class Saver implements IDisposable {
   }
 
   /** Save everything that is dirty in this tab now, whenever the stop is. */
-  saveAll(): Promise<SavedReport> {
-    return this.#save(this.#options.dirty());
+  async saveAll(): Promise<SavedReport> {
+    const fates = new Map<object, Fate>();
+    await this.#save(fates);
+    return reportOf(fates);
   }
 
   readonly #onWake = (): void => {
@@ -76,42 +89,47 @@ export class Saver implements IDisposable {
     this.#alarm.clear();
     const { saveBeforeStop, saveMinutes } = this.#options.manager.preferences;
     const run = counting(this.#options.manager);
-    if (run === null || !saveBeforeStop || this.#doneFor === run.stopsAtMs) {
+    if (run === null || !saveBeforeStop) {
       return;
     }
-    const waitMs = run.leftMs - saveMinutes * 60_000;
-    if (waitMs > 0) {
-      this.#alarm.set(waitMs, this.#onWake);
-    } else {
-      this.#doneFor = run.stopsAtMs;
+    this.#begin(run.stopsAtMs);
+    const passes = [saveMinutes * 60_000, LAST_MS];
+    const due = passes.filter((ms) => run.leftMs <= ms).length;
+    const next = passes[due];
+    if (next !== undefined) {
+      this.#alarm.set(run.leftMs - next, this.#onWake);
+    }
+    if (due > this.#passes) {
+      this.#passes = due;
       void this.#beforeStop(run.stopsAtMs);
     }
   }
 
-  async #beforeStop(stopsAtMs: number): Promise<void> {
-    const mine: DirtyDocument[] = [];
-    for (const each of this.#options.dirty()) {
-      if (await this.#options.claim(`save:${each.path}`, stopsAtMs)) {
-        mine.push(each);
-      }
-    }
-    if (mine.length > 0) {
-      await this.#options.manager.report(stopsAtMs, await this.#save(mine));
+  /** Another stop than before: everything begins anew. */
+  #begin(stopsAtMs: number): void {
+    if (Math.abs(stopsAtMs - this.#stopsAtMs) > SAME_STOP_MS) {
+      this.#stopsAtMs = stopsAtMs;
+      this.#passes = 0;
+      this.#fates.clear();
     }
   }
 
-  async #save(documents: readonly DirtyDocument[]): Promise<SavedReport> {
-    const saved: string[] = [];
-    const notSaved: NotSaved[] = [];
-    for (const each of documents) {
-      const why = await this.#saveOne(each);
-      if (why === null) {
-        saved.push(each.path);
-      } else {
-        notSaved.push({ path: each.path, why });
-      }
+  async #beforeStop(stopsAtMs: number): Promise<void> {
+    if (await this.#save(this.#fates)) {
+      await this.#options.manager.report(stopsAtMs, reportOf(this.#fates), this.#tab);
     }
-    return { saved, notSaved };
+  }
+
+  /** Save what is dirty; answers whether there was anything. */
+  async #save(fates: Map<object, Fate>): Promise<boolean> {
+    const documents = this.#options.dirty();
+    for (const each of documents) {
+      // Of two with one path, the later one notices that the file has changed.
+      const save = (): Promise<string | null> => this.#saveOne(each);
+      const why = await this.#options.exclusive(`save:${each.path}`, save);
+      fates.set(each.key, { path: each.path, why });
+    }
+    return documents.length > 0;
   }
 
   /** Save a document; answers why it was not. */
@@ -137,4 +155,11 @@ export class Saver implements IDisposable {
       limit.clear();
     }
   }
+}
+
+function reportOf(fates: ReadonlyMap<object, Fate>): SavedReport {
+  const all = [...fates.values()];
+  const saved = all.filter(({ why }) => why === null).map(({ path }) => path);
+  const notSaved = all.flatMap(({ path, why }) => (why === null ? [] : [{ path, why }]));
+  return { saved: [...new Set(saved)], notSaved };
 }

@@ -30,6 +30,11 @@ export function counting({ payload, clock }: IManager): Counting | null {
   return isCounting(phase) ? { stopsAtMs, leftMs, remainingS: remainingS ?? 0 } : null;
 }
 
+/** A change was asked for, and there was no answer: it may have been made or not. */
+export function lostText(trans: TranslationBundle): string {
+  return trans.__('The Jupyter server does not answer. What holds will show once it does.');
+}
+
 /** Why the instance cannot be read, and what to do. */
 export function failureText(trans: TranslationBundle, failure: BackendError): string {
   if (failure.code === 'unreachable') {

@@ -77,26 +77,39 @@ export class StatusItem extends Widget {
   }
 
   #showWhy(why: string): void {
-    this.#show('unknown', why ? this.#options.trans.__('Set up ModelArts') : '…', why);
+    const { manager, trans } = this.#options;
+    const shown = manager.payload?.readOnly ? trans.__('Set up ModelArts') : trans.__('No answer');
+    this.#show('unknown', why ? shown : '…', why);
   }
 
   #showReading(state: InstanceState, reading: Reading, nowMs: number): void {
     const words = wordsFor('');
-    const stopsAtMs = state.stops_at_ms;
-    const counting = isCounting(reading.phase);
-    const title = [
-      this.#options.trans.__('ModelArts %1', state.name),
-      counting && stopsAtMs !== null ? words('stopsAt', { time: stamp(words, stopsAtMs) }) : '',
-    ];
-    const shown =
-      counting && stopsAtMs !== null
-        ? this.#countingText(words, { stopsAtMs, reading, nowMs })
-        : label(words, reading);
-    const said =
-      counting && stopsAtMs !== null
-        ? stopsIn(words, stopsAtMs, Math.max(0, (reading.remainingS ?? 0) - left(reading)))
-        : shown;
-    this.#show(reading.phase, shown, title.filter(Boolean).join(' · '), said);
+    const name = this.#options.trans.__('ModelArts %1', state.name);
+    const { stops_at_ms: stopsAtMs } = state;
+    const asOf = this.#asOf(words, nowMs);
+    const show = (title: string, ...texts: [shown: string, said: string]): void => {
+      const [shown, said] = texts.map((each) => [each, asOf].filter(Boolean).join(' · '));
+      this.#show(reading.phase, shown ?? '', title, said);
+    };
+    if (stopsAtMs === null || !isCounting(reading.phase)) {
+      const text = label(words, reading);
+      show(name, text, text);
+      return;
+    }
+    const minutes = Math.max(0, (reading.remainingS ?? 0) - left(reading));
+    show(
+      `${name} · ${words('stopsAt', { time: stamp(words, stopsAtMs) })}`,
+      this.#countingText(words, { stopsAtMs, reading, nowMs }),
+      stopsIn(words, stopsAtMs, minutes),
+    );
+  }
+
+  /** Since when nobody has checked what is shown; empty while somebody does. */
+  #asOf(words: Words, nowMs: number): string {
+    const { payload, failure } = this.#options.manager;
+    const old = payload?.readOnly === true || failure !== null;
+    const time = moment(words, payload?.snapshot?.as_of_ms ?? 0, nowMs);
+    return old ? words('asOf', { stamp: time }) : '';
   }
 
   #countingText(

@@ -3,7 +3,7 @@
 import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
-import { extendAsUsual } from './commands';
+import { extendAsUsual, remindNoMore } from './commands';
 import { durationLabel, moment, stopsIn, wordsFor } from './countdown/words';
 import type { Reminder } from './reminders';
 import { COMMANDS, type IManager } from './tokens';
@@ -43,7 +43,10 @@ export function showReminder(options: ToastOptions, reminder: Reminder): () => v
             },
           ]
         : []),
-      { label: trans.__('Don’t remind again'), callback: () => void manager.mute(true) },
+      {
+        label: trans.__('Don’t remind again'),
+        callback: () => void remindNoMore({ manager, trans, say }),
+      },
     ],
   });
   return () => {

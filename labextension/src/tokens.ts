@@ -74,6 +74,8 @@ export interface Payload {
   /** What is shown was learned by somebody else; nothing can be changed from here. */
   readonly readOnly: boolean;
   readonly lastRun: LastRun | null;
+  /** What was saved before the coming stop, over all tabs; `null` when nothing had to be. */
+  readonly thisRun: SavedReport | null;
 }
 
 /** One finding of the doctor. */
@@ -96,7 +98,7 @@ export interface BackendRequest {
 export type BackendKind = 'routes' | 'helper';
 
 /** The seam between the manager and whoever can ask the cloud. */
-export interface IBackend extends IDisposable {
+export interface IBackend {
   readonly kind: BackendKind;
   /** Whether it tells of news by itself; else the manager looks now and then. */
   readonly tells: boolean;
@@ -107,6 +109,8 @@ export interface IBackend extends IDisposable {
    * @throws {@link BackendError}
    */
   call(request: BackendRequest): Promise<unknown>;
+  /** Let go of what it holds. Calling it twice is fine. */
+  dispose(): void;
 }
 
 /** What else is known of an error. */
@@ -157,7 +161,6 @@ export interface Edit {
 export interface News {
   readonly boot: string;
   readonly seq: number | null;
-  readonly kind: string;
 }
 
 /** What became of a change. */
@@ -216,8 +219,8 @@ export interface IManager extends IDisposable {
   change(edit: Edit): Promise<Outcome>;
   /** Turn the reminders of this instance off or on. Never rejects. */
   mute(muted: boolean): Promise<Outcome>;
-  /** Tell what was saved before a stop. Never rejects. */
-  report(stopsAtMs: number, report: SavedReport): Promise<void>;
+  /** Tell all that this tab has saved before a stop, and what it could not. Never rejects. */
+  report(stopsAtMs: number, report: SavedReport, tab: string): Promise<void>;
   /** Forget how the last run ended, since it was read. Never rejects. */
   acknowledge(): Promise<void>;
   /** Look at the set-up. Rejects with {@link BackendError}. */
@@ -227,8 +230,11 @@ export interface IManager extends IDisposable {
 /** The manager, for other extensions too. */
 export const IManager = new Token<IManager>(
   'modelarts-magics-lab:IManager',
-  'Knows when the ModelArts notebook instance stops, and changes that.',
+  'Knows when the instance stops, and changes that.',
 );
+
+/** Stop times less apart than this are the same one, told less exactly. */
+export const SAME_STOP_MS = 60_000;
 
 /** The commands by name. */
 export const COMMANDS = {

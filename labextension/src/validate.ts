@@ -58,12 +58,12 @@ const readNotSaved = (value: unknown): NotSaved => {
 
 /** What an event says. */
 export function readNews(value: unknown): News {
-  const { boot, seq, kind } = fields(value);
-  return { boot: text(boot), seq: number(seq), kind: text(kind) };
+  const { boot, seq } = fields(value);
+  return { boot: text(boot), seq: number(seq) };
 }
 
 /** What was saved and what was not. */
-export function readSaved(value: unknown): SavedReport {
+function readSaved(value: unknown): SavedReport {
   const { saved, not_saved: notSaved } = fields(value);
   return {
     saved: list(saved).filter(isText),
@@ -79,6 +79,12 @@ function readLastRun(value: unknown): LastRun | null {
         ...readSaved(value),
       }
     : null;
+}
+
+/** What was saved before the coming stop; `null` when nothing is said of any document. */
+export function readThisRun(value: unknown): SavedReport | null {
+  const report = readSaved(value);
+  return report.saved.length + report.notSaved.length > 0 ? report : null;
 }
 
 /**
@@ -102,6 +108,7 @@ export function readPayload(value: unknown): Payload {
     problem: readProblem(rest.problem),
     readOnly: rest.read_only === true,
     lastRun: readLastRun(rest.last_run),
+    thisRun: readThisRun(rest.this_run),
   };
 }
 

@@ -1,5 +1,6 @@
 import { ServerConnection, type ServiceManager } from '@jupyterlab/services';
 import { afterEach, describe, expect, it } from 'vitest';
+import { makeExclusive } from '../src/exclusive';
 import { HelperBackend } from '../src/helper';
 import { LaterBackend } from '../src/later';
 import { RoutesBackend } from '../src/restapi';
@@ -34,8 +35,6 @@ describe('our routes', () => {
     expect(request?.url).toMatch('http://server/user/a/modelarts-magics/v1/extend');
     expect(request?.headers.get('Accept-Language')).toBe('zh-CN');
     expect(await request?.json()).toEqual({ seconds: 1 });
-    backend.dispose();
-    expect(backend.isDisposed).toBe(true);
   });
 
   it.each([
@@ -58,6 +57,8 @@ class Kernels {
   evaluate = (_spec: string, expression: string): string =>
     expression.includes('find_spec') ? 'ModuleSpec(…)' : `'{"status": 200, "body": {"ok": true}}'`;
   readonly asked: string[] = [];
+  /** The kernel sends something by itself. */
+  says: (message: object) => void = () => undefined;
   /** Those that somebody else has ended. */
   readonly gone = new Set<string>();
 
@@ -67,6 +68,13 @@ class Kernels {
       return gone.has(id);
     },
     dispose: () => undefined,
+    iopubMessage: {
+      connect: (slot: (_: unknown, message: object) => void) => {
+        this.says = (message) => {
+          slot(null, message);
+        };
+      },
+    },
     requestExecute: ({
       user_expressions: { answer },
     }: {
@@ -113,10 +121,15 @@ class Kernels {
   };
 
   readonly timers = new FakeTimers();
+  readonly told: unknown[] = [];
+  readonly without = new Set<string>();
 
   make(): HelperBackend {
     const { serviceManager, storage, timers } = this;
-    return new HelperBackend({ serviceManager, storage, timers });
+    const exclusive = makeExclusive(undefined);
+    const { without } = this;
+    const tell = (event: unknown): void => void this.told.push(event);
+    return new HelperBackend({ serviceManager, storage, timers, exclusive, tell, without });
   }
 }
 
@@ -155,11 +168,41 @@ describe('the helper kernel', () => {
     expect(kernels.ended).toEqual(['k-py']);
   });
 
-  it('is absent where no kernel has the package', async () => {
+  it('is absent where no kernel has the package, and is not looked for again and again', async () => {
     const kernels = new Kernels();
+    const { evaluate } = kernels;
     kernels.evaluate = () => 'None';
-    await expect(make(kernels).call(GET)).rejects.toMatchObject({ code: 'absent' });
+    for (let turn = 0; turn < 3; turn++) {
+      await expect(make(kernels).call(GET)).rejects.toMatchObject({ code: 'absent' });
+    }
     expect(kernels.running.size).toBe(0);
+    expect(kernels.started).toEqual(['py', 'conda']);
+    kernels.evaluate = evaluate;
+    expect(await make(kernels).call({ ...GET, path: 'instance?refresh=1' })).toEqual({ ok: true });
+  });
+
+  it('tells what it learns by itself', async () => {
+    const kernels = new Kernels();
+    await make(kernels).call(GET);
+    const event = { boot: 'b', seq: 2, kind: 'instance' };
+    kernels.says({ content: { data: { 'application/vnd.modelarts-magics.news+json': event } } });
+    kernels.says({ content: { data: { 'text/plain': 'x' } } });
+    kernels.says({ content: { execution_state: 'idle' } });
+    expect(kernels.told).toEqual([event]);
+  });
+
+  it('is asked once more where it went meanwhile', async () => {
+    const kernels = new Kernels();
+    const backend = make(kernels);
+    await backend.call(GET);
+    const { evaluate } = kernels;
+    kernels.evaluate = () => {
+      kernels.evaluate = evaluate;
+      kernels.running.clear();
+      throw new Error('Canceled future');
+    };
+    expect(await backend.call(GET)).toEqual({ ok: true });
+    expect(kernels.started).toEqual(['py', 'py']);
   });
 
   it('is shared by the tabs, and ended by the last that goes', async () => {
@@ -263,5 +306,5 @@ it('a backend is loaded when it is needed', async () => {
   await later.call(GET);
   later.dispose();
   await settle();
-  expect([loads, backend.isDisposed, later.isDisposed]).toEqual([1, true, true]);
+  expect([loads, backend.isDisposed]).toEqual([1, true]);
 });

@@ -78,7 +78,7 @@ it('speaks with a kernel by the names of the wire', async () => {
     code: '',
     values,
     text: '',
-    state,
+    state: { ...state, duration_s: 7200 },
     as_of_ms: now,
   };
   handlers['msg:custom']({ type: 'result', id, ...answer });

@@ -1,6 +1,7 @@
 /** A backend, a manager and what a backend says, in a test's hands. */
 
 import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import type { Exclusive } from '../src/exclusive';
 import { Manager } from '../src/manager';
 import type { BackendKind, BackendRequest, IBackend, News } from '../src/tokens';
 import { fields, type InstanceState } from '../src/countdown/messages';
@@ -16,7 +17,7 @@ export function wire(
   state: Partial<InstanceState> = {},
 ): Record<string, unknown> {
   return {
-    state: running(leftMs, { name: 'train-a', api: 'demanager', ...state }),
+    state: running(leftMs, { id: 'i-1', name: 'train-a', api: 'demanager', ...state }),
     ...{ as_of_ms: NOW, server_now_ms: NOW, boot: 'b', seq: 1 },
     instance: {
       ...{ id: 'i-1', name: 'train-a', description: 'one', status: 'RUNNING', flavor: 'gpu.1' },
@@ -30,6 +31,16 @@ export function wire(
     reminders: { muted: false },
     ...{ source: 'server', problem: null, read_only: false, last_run: null },
     ...more,
+  };
+}
+
+/** Turns as a browser's locks give them: who asks waits for those before. */
+export function queue(): Exclusive {
+  const turns = new Map<string, Promise<unknown>>();
+  return (name, work) => {
+    const turn = (turns.get(name) ?? Promise.resolve()).then(work, work);
+    turns.set(name, turn);
+    return turn;
   };
 }
 
@@ -95,8 +106,8 @@ export class Bench {
   }
 
   /** An event arrives. */
-  news(seq: number | null, kind = 'instance', boot = 'b'): void {
-    this.#listener({ boot, seq, kind });
+  news(seq: number | null, boot = 'b'): void {
+    this.#listener({ boot, seq });
   }
 
   /** The page is looked at again. */

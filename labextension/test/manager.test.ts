@@ -101,7 +101,7 @@ describe('news', () => {
   ])('%s is a reason to read', async (_, seq, boot) => {
     const bench = new Bench();
     await bench.read();
-    bench.news(seq, 'instance', boot);
+    bench.news(seq, boot);
     await bench.pass(30);
     expect(bench.backend.asked).toHaveLength(2);
   });
@@ -109,10 +109,10 @@ describe('news', () => {
   it('repeated as a greeting are read by who missed them, and by nobody else', async () => {
     const bench = new Bench();
     await bench.read();
-    bench.news(1, 'greeting');
+    bench.news(1);
     await bench.pass(1_000);
     expect(bench.backend.asked).toHaveLength(1);
-    bench.news(2, 'greeting');
+    bench.news(2);
     await bench.pass(1_000);
     expect(bench.backend.asked).toHaveLength(2);
   });
@@ -126,13 +126,14 @@ describe('news', () => {
     expect(bench.backend.asked).toHaveLength(2);
   });
 
-  it('of what was saved are read where that is kept', async () => {
+  it('of what was saved are read with the rest', async () => {
     const bench = new Bench();
     await bench.read();
-    bench.backend.answer = ({ path }) =>
-      path === 'saved' ? { this_run: { saved: ['a.ipynb'], not_saved: [] } } : wire();
-    bench.news(1, 'last-run');
-    await settle();
+    expect(bench.manager.saved).toBeNull();
+    bench.backend.answer = () =>
+      wire(HOUR, { seq: 2, this_run: { saved: ['a.ipynb'], not_saved: [] } });
+    bench.news(2);
+    await bench.pass(30);
     expect(bench.manager.saved?.saved).toEqual(['a.ipynb']);
   });
 
@@ -207,11 +208,12 @@ describe('changes', () => {
     bench.backend.answer = () => {
       throw new BackendError('unreachable');
     };
-    await bench.manager.report(NOW, { saved: ['a'], notSaved: [{ path: 'b', why: 'failed' }] });
+    const notSaved = [{ path: 'b', why: 'failed' }];
+    await bench.manager.report(NOW, { saved: ['a'], notSaved }, 'tab');
     expect(bench.manager.saved?.notSaved).toHaveLength(1);
     expect(bench.backend.asked[1]?.body).toEqual({
       ...{ stops_at_ms: NOW, saved: ['a'] },
-      not_saved: [{ path: 'b', why: 'failed' }],
+      ...{ not_saved: notSaved, tab: 'tab' },
     });
   });
 });
@@ -243,7 +245,7 @@ describe('backends', () => {
     expect(helper.asked).toHaveLength(2);
   });
 
-  it('of which none is there are tried from the first again later', async () => {
+  it('of which none is there are not tried again by themselves, but when somebody looks', async () => {
     const [routes, helper] = [new FakeBackend(), new FakeBackend('helper', false)];
     routes.answer = absent;
     helper.answer = absent;
@@ -252,7 +254,10 @@ describe('backends', () => {
     expect(bench.manager.failure?.code).toBe('absent');
     expect(bench.manager.backend).toBeNull();
     routes.answer = () => wire();
-    await bench.pass(3_000);
+    await bench.pass(HOUR);
+    expect(bench.manager.backend).toBeNull();
+    bench.wake();
+    await settle();
     expect(bench.manager.backend).toBe('routes');
   });
 });

@@ -9,7 +9,7 @@ const instance = (description: string) => ({ id: 'i-1', name: 'train-a', descrip
 
 class Side {
   readonly bench = new Bench();
-  readonly pages = new Pages(this.bench.manager, document);
+  readonly pages = new Pages(this.bench.manager, document, trans);
   readonly panel: Panel;
 
   constructor() {
@@ -132,10 +132,8 @@ describe('the panel shows', () => {
 
   it('what was saved before the stop', async () => {
     await open();
-    await side.bench.manager.report(NOW, {
-      saved: [],
-      notSaved: [{ path: 'c', why: 'timed-out' }],
-    });
+    const notSaved = [{ path: 'c', why: 'timed-out' }];
+    await side.bench.manager.report(NOW, { saved: [], notSaved }, 'tab');
     expect(side.text).toContain('Not saved: c (took too long)');
   });
 
@@ -146,6 +144,29 @@ describe('the panel shows', () => {
     await side.press('Turn on');
     expect(side.last).toMatchObject({ path: 'remind', body: { muted: false } });
     expect(side.text).not.toContain('Reminders are off');
+  });
+
+  it('that reminders could not be turned on, and why', async () => {
+    await open(wire(HOUR, { reminders: { muted: true } }));
+    side.bench.backend.answer = () => {
+      throw new BackendError('cloud.500', 'The cloud failed.', { status: 502 });
+    };
+    await side.press('Turn on');
+    expect(side.text).toContain('The cloud failed.');
+    side.bench.backend.answer = () => wire();
+    await side.press('Turn on');
+    expect(side.text).not.toContain('The cloud failed.');
+  });
+
+  it('that a change had no answer, and no more', async () => {
+    await open();
+    side.bench.backend.answer = () => {
+      throw new BackendError('unreachable', 'Failed to fetch');
+    };
+    side.type('.ma-Panel-field input', '3h');
+    await side.press('Save');
+    expect(side.text).toContain('The Jupyter server does not answer. What holds will show');
+    expect(side.text).not.toContain('fetch');
   });
 
   it('what the doctor found, problems first', async () => {
@@ -277,7 +298,7 @@ describe('auto-stop', () => {
 
   it.each([
     ['30m', 'It has to be 1 h to 24 h.'],
-    ['soon', 'Write 90m, 2h30m or 1:30.'],
+    ['soon', 'Write 90m or 2h30m.'],
   ])('does not take %s', async (typed, words) => {
     await open();
     side.type(duration, typed);
@@ -294,6 +315,28 @@ describe('auto-stop', () => {
     expect(side.text).toContain('Changed meanwhile to: 3h');
     await side.press('Take that one');
     expect(side.field(duration).value).toBe('3h');
+  });
+
+  it('says nothing of it before there is an answer, nor after it was overtaken', async () => {
+    await open();
+    const toggle = side.field('[role=switch]');
+    let answer: (value: unknown) => void = () => undefined;
+    side.bench.backend.answer = () => new Promise((resolve) => (answer = resolve));
+    toggle.checked = false;
+    toggle.dispatchEvent(new Event('change'));
+    await settle();
+    expect(side.text).toContain('Saving…');
+    expect([toggle.checked, toggle.disabled]).toEqual([false, true]);
+    side.bench.backend.answer = () => wire();
+    answer(wire(HOUR, { ok: true, effect: 'now', seq: 2 }));
+    await settle();
+    await side.bench.pass(1_000);
+    expect(side.text).toContain('Saved. Now stops at 17:52.');
+    const autoStop = { enabled: true, mode: 'TIMING', duration_s: 9000, prompt: null };
+    const instance = { id: 'i-1', name: 'train-a', description: 'one', auto_stop: autoStop };
+    await side.bench.read(wire(HOUR, { seq: 3, instance, as_of_ms: NOW + 2_000 }));
+    await side.bench.pass(10_000);
+    expect(side.text).not.toContain('Saved.');
   });
 
   it('is turned off, where the API can', async () => {
@@ -339,15 +382,27 @@ describe('a click on +1 h', () => {
   it('is told to countdowns of this instance only', async () => {
     await open();
     const pushed: string[] = [];
-    for (const name of ['train-a', 'train-b', '']) {
+    const asked: string[] = [];
+    for (const id of ['i-1', 'i-2', '']) {
       const other = document.createElement('div');
       other.className = 'ma-Countdown';
-      other.innerHTML = `<span class="ma-Countdown-name">${name}</span>`;
-      other.addEventListener('modelarts-magics:state', () => pushed.push(name));
+      other.dataset.instance = id;
+      other.innerHTML = '<span class="ma-Countdown-name">train-a</span>'; // one name for all of them
+      other.addEventListener('modelarts-magics:state', () => pushed.push(id));
       document.body.append(other);
+      const detail = { action: 'extend', seconds: 60, base_stops_at_ms: NOW + 72 * MINUTE };
+      const request = { detail: { ...detail, respond: () => undefined } };
+      const options = { ...request, bubbles: true, cancelable: true };
+      const event = new CustomEvent('modelarts-magics:request', options);
+      if (!other.dispatchEvent(event)) {
+        asked.push(id);
+      }
     }
+    await settle();
+    expect(asked).toEqual(['i-1']);
+    pushed.length = 0;
     await side.bench.read(wire(HOUR, { seq: 2 }));
-    expect(pushed).toEqual(['train-a', '']);
+    expect(pushed).toEqual(['i-1']);
     document.querySelectorAll('body > .ma-Countdown').forEach((each) => {
       each.remove();
     });

@@ -2,24 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { makeClaim, type Claim } from '../src/once';
 import { Reminders } from '../src/reminders';
 import { HOUR, MINUTE, NOW } from './countdown/fakes';
-import { Bench, settle, wire } from './fakes';
-
-/** Locks as a browser has them: one holder for each name. */
-class Locks {
-  readonly #held = new Set<string>();
-
-  async request(name: string, _: unknown, callback: (lock: object | null) => unknown) {
-    if (this.#held.has(name)) {
-      return callback(null);
-    }
-    this.#held.add(name);
-    try {
-      return await callback({});
-    } finally {
-      this.#held.delete(name);
-    }
-  }
-}
+import { Bench, queue, settle, wire } from './fakes';
 
 class Memory implements Storage {
   readonly #items = new Map<string, string>();
@@ -43,13 +26,11 @@ class Memory implements Storage {
   }
 }
 
-function claims(storage = new Memory(), locks = new Locks()): Claim {
-  const bench = new Bench();
-  return makeClaim({
-    storage,
-    locks: locks as unknown as LockManager,
-    setTimeout: (callback, ms) => bench.timers.setTimeout(callback, ms),
-  });
+function claims(storage = new Memory(), exclusive = queue()): Claim {
+  const atOnce = (callback: () => void): void => {
+    callback();
+  };
+  return makeClaim({ storage, exclusive, setTimeout: atOnce });
 }
 
 class Tab {
@@ -192,26 +173,33 @@ describe('a claim', () => {
   });
 
   it('is not given to a second while the first writes it down', async () => {
-    const locks = new Locks();
-    const [one, other] = [claims(new Memory(), locks), claims(new Memory(), locks)];
+    const [storage, turns] = [new Memory(), queue()];
+    const [one, other] = [claims(storage, turns), claims(storage, turns)];
     expect(await Promise.all([one('a', NOW), other('a', NOW)])).toEqual([true, false]);
   });
 
-  it('does without locks where there are none', async () => {
-    const claim = makeClaim({ storage: new Memory(), locks: undefined, setTimeout: () => 0 });
-    expect([await claim('a', NOW), await claim('a', NOW)]).toEqual([true, false]);
+  it('is held until every tab can have heard of it', async () => {
+    const bench = new Bench();
+    const turns = queue();
+    const setTimeout = (callback: () => void, ms: number): number =>
+      bench.timers.setTimeout(callback, ms);
+    // Two tabs whose storages have not heard of each other yet.
+    const claim = makeClaim({ storage: new Memory(), exclusive: turns, setTimeout });
+    expect(await claim('a', NOW)).toBe(true);
+    let later = false;
+    void claims(new Memory(), turns)('a', NOW).then(() => (later = true));
+    await settle();
+    expect(later).toBe(false);
+    await bench.pass(500);
+    expect(later).toBe(true);
   });
 
-  it('is given twice rather than never where nothing can be kept or locked', async () => {
+  it('is given twice rather than never where nothing can be kept', async () => {
     const full = new Memory();
     full.setItem = () => {
       throw new DOMException('full', 'QuotaExceededError');
     };
     expect([await claims(full)('a', NOW), await claims(full)('b', NOW)]).toEqual([true, true]);
-    const denied = { request: () => Promise.reject(new DOMException('no', 'SecurityError')) };
-    const locks = denied as unknown as LockManager;
-    const claim = makeClaim({ storage: new Memory(), locks, setTimeout: () => 0 });
-    expect([await claim('a', NOW), await claim('a', NOW)]).toEqual([true, false]);
   });
 
   it('of long ago is forgotten', async () => {

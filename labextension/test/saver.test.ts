@@ -1,20 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Claim } from '../src/once';
-import { type DirtyDocument, LIMIT_MS, Saver } from '../src/saver';
+import { makeExclusive } from '../src/exclusive';
+import { type DirtyDocument, LAST_MS, LIMIT_MS, Saver } from '../src/saver';
 import { HOUR, MINUTE, NOW } from './countdown/fakes';
-import { Bench, settle, wire } from './fakes';
+import { Bench, queue, settle, wire } from './fakes';
 
 const never = new Promise<never>(() => undefined);
-
-function once(): Claim {
-  const taken = new Set<string>();
-  return (key, stopsAtMs) => {
-    const name = `${stopsAtMs}:${key}`;
-    const free = !taken.has(name);
-    taken.add(name);
-    return Promise.resolve(free);
-  };
-}
 
 class Tab {
   readonly bench = new Bench();
@@ -22,35 +12,38 @@ class Tab {
   documents: DirtyDocument[] = [];
   readonly saver: Saver;
 
-  constructor(claim = once()) {
+  constructor(exclusive = queue()) {
     const { manager, timers, page } = this.bench;
     this.saver = new Saver({
-      ...{ manager, timers, claim },
+      ...{ manager, timers, exclusive },
       wakeups: [[page, 'wake']],
-      dirty: () => this.documents,
+      dirty: () => [...this.documents],
     });
   }
 
   add(path: string, more: Partial<DirtyDocument> = {}): this {
-    this.documents.push({
-      path,
+    const document: DirtyDocument = {
+      ...{ key: {}, path },
       obstacle: () => Promise.resolve(null),
       save: () => {
         this.saves.push(path);
+        this.documents = this.documents.filter((each) => each !== document);
         return Promise.resolve();
       },
       ...more,
-    });
+    };
+    this.documents.push(document);
     return this;
   }
 
+  /** What was last told. */
   get reported(): unknown {
-    return this.bench.backend.asked.find(({ path }) => path === 'saved')?.body;
+    return this.bench.backend.asked.filter(({ path }) => path === 'saved').at(-1)?.body;
   }
 }
 
 describe('before the stop', () => {
-  it('every dirty document is saved, once', async () => {
+  it('every dirty document is saved', async () => {
     const tab = new Tab().add('a.ipynb').add('b.py');
     await tab.bench.read(wire(HOUR));
     await tab.bench.pass(57 * MINUTE);
@@ -59,9 +52,27 @@ describe('before the stop', () => {
     expect(tab.saves).toEqual(['a.ipynb', 'b.py']);
     expect(tab.reported).toEqual({
       ...{ stops_at_ms: NOW + HOUR, saved: ['a.ipynb', 'b.py'], not_saved: [] },
+      tab: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
     });
     await tab.bench.pass(MINUTE);
     expect(tab.saves).toHaveLength(2);
+  });
+
+  it('what is changed after that is saved in the last moment, and told with the rest', async () => {
+    const tab = new Tab().add('a').add('slow', { save: () => never });
+    await tab.bench.read(wire(HOUR));
+    await tab.bench.pass(58 * MINUTE);
+    await tab.bench.pass(LIMIT_MS);
+    tab.documents = [];
+    tab.add('a').add('late');
+    await tab.bench.pass(2 * MINUTE - LIMIT_MS - LAST_MS);
+    expect(tab.saves).toEqual(['a', 'a', 'late']);
+    expect(tab.reported).toMatchObject({
+      saved: ['a', 'late'],
+      not_saved: [{ path: 'slow', why: 'timed-out' }],
+    });
+    await tab.bench.pass(LAST_MS);
+    expect(tab.saves).toHaveLength(3);
   });
 
   it('is now, for a page that is opened late or was asleep', async () => {
@@ -109,18 +120,35 @@ describe('before the stop', () => {
     expect(tab.saves).toEqual([]);
   });
 
-  it('one of two tabs saves what both have', async () => {
-    const claim = once();
-    const tabs = [new Tab(claim).add('a'), new Tab(claim).add('a').add('b')];
+  it('of two copies of one file the later is told as not saved, in two tabs or in one', async () => {
+    let disk = 'before';
+    const locks = queue();
+    const copy = (tab: Tab, text: string): Tab =>
+      tab.add('a', {
+        obstacle: () => Promise.resolve(disk === 'before' ? null : 'changed-on-disk'),
+        save: async () => {
+          await settle();
+          disk = text;
+        },
+      });
+    const tabs = [copy(new Tab(locks), 'one'), copy(copy(new Tab(locks), 'two'), 'three')];
     await Promise.all(tabs.map((tab) => tab.bench.read(wire(MINUTE))));
-    await settle();
-    expect(tabs.flatMap((tab) => tab.saves).sort()).toEqual(['a', 'b']);
+    for (let turn = 0; turn < 4; turn++) {
+      await settle();
+    }
+    const left = [{ path: 'a', why: 'changed-on-disk' }];
+    expect(disk).toBe('one');
+    expect(tabs.map((tab) => tab.reported)).toMatchObject([
+      { saved: ['a'], not_saved: [] },
+      { saved: [], not_saved: [...left, ...left] },
+    ]);
   });
 
   it('it is done anew for a stop that was moved', async () => {
     const tab = new Tab().add('a');
     await tab.bench.read(wire(MINUTE));
     await settle();
+    tab.add('a');
     await tab.bench.read(wire(HOUR));
     await tab.bench.pass(58 * MINUTE);
     expect(tab.saves).toEqual(['a', 'a']);
@@ -161,4 +189,31 @@ it('stops for good, twice if need be', async () => {
   tab.bench.wake();
   expect(tab.saver.isDisposed).toBe(true);
   expect(tab.saves).toEqual([]);
+});
+
+describe('a turn', () => {
+  it('is waited for where there are locks, and taken where there are none', async () => {
+    const asked: string[] = [];
+    const locks = {
+      request: (name: string, work: () => unknown) => {
+        asked.push(name);
+        return work();
+      },
+    } as unknown as LockManager;
+    expect(await makeExclusive(locks)('a', () => Promise.resolve(1))).toBe(1);
+    expect(asked).toEqual(['modelarts-magics:a']);
+    expect(await makeExclusive(undefined)('a', () => Promise.resolve(2))).toBe(2);
+  });
+
+  it('is taken where locks are denied, and fails as the work does', async () => {
+    const denied = { request: () => Promise.reject(new DOMException('no', 'SecurityError')) };
+    const exclusive = makeExclusive(denied);
+    expect(await exclusive('a', () => Promise.resolve(1))).toBe(1);
+    let works = 0;
+    const fail = (): Promise<never> => Promise.reject(new Error(`try ${++works}`));
+    await expect(makeExclusive(undefined)('a', fail)).rejects.toThrow('try 1');
+    const locks = { request: (_: string, work: () => unknown) => work() };
+    const one = makeExclusive(locks as unknown as LockManager);
+    await expect(one('a', fail)).rejects.toThrow('try 2');
+  });
 });

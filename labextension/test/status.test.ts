@@ -78,8 +78,10 @@ describe('the status item', () => {
   it('leads to the set-up where there is none, and hides where nobody serves it', async () => {
     const { bench, item, text } = makeItem();
     const problem = { code: 'x', message: 'No credentials.', hint: '' };
-    await bench.read(wire(0, { state: null, instance: null, problem }));
+    await bench.read(wire(0, { state: null, instance: null, problem, read_only: true }));
     expect(text()).toBe('Set up ModelArts');
+    await bench.read(wire(0, { state: null, instance: null, problem }));
+    expect(text()).toBe('No answer');
     const alone = makeItem();
     alone.bench.backend.answer = () => {
       throw new BackendError('absent');
@@ -87,6 +89,21 @@ describe('the status item', () => {
     await alone.bench.read();
     expect(alone.item.isHidden).toBe(true);
     expect(item.isHidden).toBe(false);
+  });
+
+  it('says since when nobody has checked', async () => {
+    const { bench, text } = makeItem();
+    await bench.read(wire());
+    expect(text()).toBe('1 h 12 min');
+    await bench.read(wire(72 * MINUTE, { read_only: true, seq: 2 }));
+    expect(text()).toBe('1 h 12 min · as of 16:52');
+    await bench.read(wire(72 * MINUTE, { seq: 3 }));
+    expect(text()).toBe('1 h 12 min');
+    bench.backend.answer = () => {
+      throw new BackendError('unreachable');
+    };
+    await bench.read();
+    expect(text()).toBe('1 h 12 min · as of 16:52');
   });
 
   it('stops for good, twice if need be', async () => {

@@ -33,6 +33,7 @@ describe('a payload', () => {
     expect(readPayload({})).toEqual({
       ...{ snapshot: null, serverNowMs: null, seq: null, boot: '', instance: null },
       ...{ capabilities: null, muted: false, problem: null, readOnly: false, lastRun: null },
+      thisRun: null,
     });
   });
 

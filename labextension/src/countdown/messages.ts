@@ -26,6 +26,8 @@ export interface Bounds {
 
 /** The instance's auto-stop as last known. */
 export interface InstanceState {
+  /** Whose auto-stop it is: two instances may have one name. */
+  readonly id: string;
   readonly stops_at_ms: number | null;
   readonly status: string;
   readonly enabled: boolean | null;
@@ -104,7 +106,8 @@ export type FromKernel =
   | ({ readonly type: 'result'; readonly id: string } & Answer & News);
 
 /**
- * Events on the countdown's element (`.ma-Countdown`), for a page that has our extension:
+ * Events on the countdown's element (`.ma-Countdown`, whose `data-instance` is the instance's id), for
+ * a page that has our extension:
  * - `request` (bubbles, cancelable): `detail` is a {@link ChangeRequest} with `respond(answer)`,
  *   where `answer` is {@link Answer} & {@link News}. Who calls `preventDefault()` answers; otherwise the kernel is asked.
  * - `cancel` (bubbles): `detail` is `{id}` of a request that the page had taken.
@@ -143,6 +146,7 @@ export function text(value: unknown): string {
 }
 
 const NO_STATE: InstanceState = {
+  id: '',
   stops_at_ms: null,
   status: '',
   enabled: null,

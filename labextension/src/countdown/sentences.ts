@@ -30,7 +30,7 @@ const SURFACE = {
     '已保存，下次启动时生效：{to}（原为 {from}）。',
   ],
   reason: ['auto-stop after {duration}', '运行满 {duration}后自动停止'],
-  unchecked: ['Not checked against the server’s clock.', '尚未与服务器时钟核对。'],
+  unchecked: ['Not checked against the server’s clock.', '未与服务器时钟核对。'],
   notConnected: ['not connected', '未连接'],
   plus: ['+1 h', '+1 小时'],
   minus: ['−1 h', '−1 小时'],
@@ -40,7 +40,7 @@ const SURFACE = {
   extend: ['Extend', '延长'],
   copy: ['Copy', '复制'],
   cancel: ['Cancel', '取消'],
-  terminal: [' To do it now, in a terminal:', '如需立即执行，请在终端运行：'],
+  terminal: [' To do it now, in a terminal:', '立即执行请在终端运行：'],
   slow: ['No answer yet; this click waits.', '尚无响应，本次点击在等待。'],
 } as const satisfies Record<string, Pair>;
 
@@ -59,12 +59,12 @@ export const NOTES = {
   ],
   unconfirmed: [
     'Sent, but not confirmed by the cloud. Last known stop: {stop}{left}.',
-    '已提交，云端尚未确认。已知将于 {stop} 停止{left}。',
+    '已提交，云端未确认。已知将于 {stop} 停止{left}。',
   ],
-  'at-latest': ['That is the latest stop possible.', '这已是允许的最晚停止时间。'],
-  'at-earliest': ['That is the earliest stop possible.', '这已是允许的最早停止时间。'],
+  'at-latest': ['That is the latest stop possible.', '已是最晚停止时间。'],
+  'at-earliest': ['That is the earliest stop possible.', '已是最早停止时间。'],
   off: ['Auto-stop is off; there is nothing to extend.', '自动停止已关闭，无需延长。'],
-  idle: ['There is no fixed stop time.', '没有固定的停止时间。'],
+  idle: ['There is no fixed stop time.', '没有固定停止时间。'],
   'past-end': ['The stop time has passed, but it still runs.', '停止时间已过，但仍在运行。'],
   'no-kernel': ['No kernel is connected. Run the cell again.', '未连接内核，请重新运行单元格。'],
   'no-permission': ['These credentials may not change auto-stop.', '当前凭证无权修改。'],
@@ -73,7 +73,7 @@ export const NOTES = {
   cancelled: ['Cancelled; nothing was changed.', '已取消，未作更改。'],
   'cancel-sent': ['Withdrawn, unless it was carried out.', '已撤回，除非正在执行。'],
   'too-late': ['Too late to cancel.', '来不及取消。'],
-  'bad-duration': ['Write 90m, 2h30m or 1:30.', '请写 90m、2h30m 或 1:30。'],
+  'bad-duration': ['Write 90m or 2h30m.', '请写 90m 或 2h30m。'],
   failed: ['It did not work.', '操作未成功。'],
 } as const satisfies Record<string, Pair>;
 

@@ -118,11 +118,12 @@ export class CountdownView {
   /** Show this. Elements that already show it are not touched. */
   update(state: ViewState): void {
     const { words, reading, frozen } = state;
-    const { name, demo } = state.snapshot.state;
+    const { id, name, demo } = state.snapshot.state;
     const counting = isCounting(reading.phase);
     setAttributes(this.root, {
       lang: words('locale'),
       'aria-label': words('title'),
+      'data-instance': id,
       'data-phase': frozen ? 'frozen' : reading.phase,
     });
     const phase = isCounting(reading.phase) ? words(reading.phase) : '';
@@ -234,13 +235,20 @@ export class CountdownView {
     }
   }
 
-  #showNote({ words, note, nowMs, reading }: ViewState): void {
-    const text = note === null ? '' : noteText(words, note, nowMs, reading.remainingS);
+  #noteText({ words, note, nowMs, reading, snapshot }: ViewState): string {
+    // What was saved may have been overtaken.
+    const durationS = snapshot.state.duration_s ?? note?.durationS ?? null;
+    return note ? noteText(words, { ...note, durationS }, nowMs, reading.remainingS) : '';
+  }
+
+  #showNote(state: ViewState): void {
+    const { note } = state;
+    const text = this.#noteText(state);
     // Pressed although it is blocked: the reason is there already, saying it once is enough.
     const twice = text === this.#reason.textContent || text === this.#figure.textContent;
     setText(this.#note, twice ? '' : text);
     setAttributes(this.#note, { 'data-tone': note?.tone ?? null });
-    if (note !== this.#noted && note !== null) {
+    if (note !== this.#noted) {
       this.announce(text);
     }
     this.#noted = note;

@@ -120,18 +120,17 @@ export function reasonText(words: Words, code: string): string {
   return words(find(code) ?? 'is-unknown');
 }
 
-const DURATION = /^([-+]?)(?:([\d.]+)(?:h|小时|:))?(?:(\d+)(?:m|min|分|分钟)?)?$/i;
+const DURATION = /^([-+]?)(?:([\d.]+)(?:h|小时))?(?:(\d+)(?:m|min|分钟?|$))?(?:(\d+)(?:s|秒))?$/i;
 
 /**
- * Seconds in `90m`, `2h30m`, `1:30`, `1.5h`, `2 小时 30 分`; negative after a minus; `null` when it
- * is none of these. A bare number could be hours or minutes, so it is none.
+ * Seconds in `90m`, `2h30m`, `1.5h`, `5400s`, `2 小时 30 分`; negative after a minus; `null` when it is
+ * none of these. A bare number has no unit, and `18:00` is a time of day.
  */
 export function parseDuration(typed: string): number | null {
-  const bare = typed.replace(/\s/g, '').replace('：', ':').replace('−', '-');
-  const [, sign, hours, minutes] = DURATION.exec(bare) ?? [];
-  const seconds = Math.round(Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60;
-  const usable = seconds > 0 && /[^-+\d]/.test(bare);
-  return usable ? seconds * (sign === '-' ? -1 : 1) : null;
+  const bare = typed.replace(/\s/g, '').replace('−', '-');
+  const [, sign, h, m, s] = DURATION.exec(bare) ?? [];
+  const seconds = Math.round(+(h ?? 0) * 3600) + +(m ?? 0) * 60 + +(s ?? 0);
+  return seconds > 0 && /[^-+\d]/.test(bare) ? seconds * (sign === '-' ? -1 : 1) : null;
 }
 
 /** Seconds as a terminal command takes them, in whole minutes: `1h`, `150m`. */

@@ -2,7 +2,7 @@
 
 import { setAttributes, setText } from '../countdown/dom';
 import { durationLabel, parseDuration, wordsFor } from '../countdown/words';
-import { outcomeText } from '../outcomes';
+import { outcomeText, type Verb } from '../outcomes';
 import type { AutoStopEdit, Capabilities, Outcome, Payload } from '../tokens';
 import { Draft } from './draft';
 import { button, part, type Section, type SectionOptions } from './parts';
@@ -32,6 +32,8 @@ export class AutoStopSection implements Section {
   #base: Readonly<Record<string, unknown>> = {};
   #bad = false;
   #busy = false;
+  /** What held when something was said of it. */
+  #saidOf = '';
 
   constructor(options: SectionOptions) {
     this.#options = options;
@@ -77,6 +79,9 @@ export class AutoStopSection implements Section {
     if (!this.#draft.open) {
       this.#base = baseOf(payload);
       this.#duration.value = this.#draft.truth;
+    }
+    if (!this.#busy && this.#saidOf !== JSON.stringify(baseOf(payload))) {
+      this.#said.textContent = ''; // Overtaken.
     }
     this.#render();
   }
@@ -128,34 +133,37 @@ export class AutoStopSection implements Section {
   }
 
   async #onRemind(): Promise<void> {
-    const outcome = await this.#options.manager.mute(!this.#remind.checked);
-    this.#tell(outcome);
+    const { manager } = this.#options;
+    await this.#carryOut(() => manager.mute(!this.#remind.checked), 'save');
   }
 
-  async #change(autoStop: AutoStopEdit): Promise<boolean> {
+  #change(autoStop: AutoStopEdit): Promise<boolean> {
+    const edit = { auto_stop: autoStop, base: { auto_stop: this.#base } };
+    return this.#carryOut(() => this.#options.manager.change(edit), 'set');
+  }
+
+  async #carryOut(work: () => Promise<Outcome>, verb: Verb): Promise<boolean> {
     if (this.#busy) {
       return false;
     }
     this.#busy = true;
-    this.#render();
-    const outcome = await this.#options.manager.change({
-      auto_stop: autoStop,
-      base: { auto_stop: this.#base },
-    });
+    this.#say(this.#options.trans.__('Saving…'), false);
+    const outcome = await work();
     this.#busy = false;
-    this.#tell(outcome);
+    this.#tell(outcome, verb);
     return outcome.answer.ok;
   }
 
-  #tell(outcome: Outcome): void {
+  #tell(outcome: Outcome, verb: Verb): void {
     const { trans, manager } = this.#options;
-    const words = outcomeText(trans, { outcome, verb: 'save', manager });
+    const words = outcomeText(trans, { outcome, verb, manager });
     this.#say(words, !outcome.answer.ok);
     this.#options.announce(words);
   }
 
   #say(words: string, bad: boolean): void {
     this.#bad = bad;
+    this.#saidOf = JSON.stringify(baseOf(this.#payload));
     setText(this.#said, words);
     this.#render();
   }
@@ -164,7 +172,7 @@ export class AutoStopSection implements Section {
     const { trans } = this.#options;
     const able = this.#payload?.capabilities;
     if (seconds === null || seconds <= 0) {
-      return trans.__('Write 90m, 2h30m or 1:30.');
+      return trans.__('Write 90m or 2h30m.');
     }
     return able && (seconds < able.shortestS || seconds > able.longestS)
       ? trans.__('It has to be %1.', range(this.#options, able))
@@ -185,11 +193,17 @@ export class AutoStopSection implements Section {
 
   #renderSwitches(able: Capabilities | null): void {
     const readOnly = this.#payload?.readOnly !== false;
-    this.#enabled.checked = this.#payload?.snapshot?.state.enabled === true;
+    if (!this.#busy) {
+      this.#renderTruth();
+    }
     this.#enabled.disabled = readOnly || this.#busy || this.#stuck(able);
-    this.#remind.checked = this.#payload?.muted === false;
-    this.#remind.disabled = readOnly;
+    this.#remind.disabled = readOnly || this.#busy;
     this.#duration.disabled = readOnly;
+  }
+
+  #renderTruth(): void {
+    this.#enabled.checked = this.#payload?.snapshot?.state.enabled === true;
+    this.#remind.checked = this.#payload?.muted === false;
   }
 
   /** On, and the API has no way to turn it off. */

@@ -2,7 +2,7 @@
 
 import { make } from '../countdown/dom';
 import { durationLabel, moment, wordsFor } from '../countdown/words';
-import { whyNotSaved } from '../outcomes';
+import { outcomeText, whyNotSaved } from '../outcomes';
 import { failureText } from '../sentences';
 import type { LastRun, Payload, SavedReport } from '../tokens';
 import { button, part, type Section, type SectionOptions } from './parts';
@@ -12,6 +12,7 @@ export class NoticesSection implements Section {
   readonly node = part('div', 'notices');
   readonly #options: SectionOptions;
   #shown = '';
+  #wrong = '';
 
   constructor(options: SectionOptions) {
     this.#options = options;
@@ -39,7 +40,8 @@ export class NoticesSection implements Section {
       const retry = button(trans.__('Try again'), () => void manager.refresh(true));
       return notice('bad', failureText(trans, manager.failure), retry);
     }
-    return payload === null ? notice('info', trans.__('Looking for the instance…')) : null;
+    const nothing = !payload?.instance && !payload?.problem;
+    return nothing ? notice('info', trans.__('Looking for the instance…')) : null;
   }
 
   #problem(payload: Payload | null): HTMLElement | null {
@@ -57,9 +59,19 @@ export class NoticesSection implements Section {
     if (!payload?.muted) {
       return null;
     }
-    const { manager, trans } = this.#options;
-    const on = button(trans.__('Turn on'), () => void manager.mute(false));
-    return notice('info', trans.__('Reminders are off for this instance.'), on);
+    const { trans } = this.#options;
+    const on = button(trans.__('Turn on'), () => void this.#remind());
+    const wrong = make('p', { class: 'ma-Panel-wrong' }, [this.#wrong]);
+    const more = this.#wrong ? [wrong, on] : [on];
+    return notice('info', trans.__('Reminders are off for this instance.'), ...more);
+  }
+
+  async #remind(): Promise<void> {
+    const { manager, trans, announce } = this.#options;
+    const outcome = await manager.mute(false);
+    this.#wrong = outcome.answer.ok ? '' : outcomeText(trans, { outcome, verb: 'save', manager });
+    announce(this.#wrong);
+    this.update(manager.payload);
   }
 
   #lastRun(run: LastRun | null): HTMLElement | null {

@@ -1,6 +1,7 @@
 /** The sidebar: what is known of the instance, and everything that can be changed. */
 
 import type { IDisposable } from '@lumino/disposable';
+import { Alarm } from '../countdown/clock';
 import { part, type Section } from './parts';
 import { AutoStopSection } from './autostop';
 import { type CountdownOptions, CountdownSection } from './countdown';
@@ -8,6 +9,9 @@ import { DescriptionSection } from './description';
 import { DoctorSection } from './doctor';
 import { FactsSection, HeadSection } from './facts';
 import { NoticesSection } from './notices';
+
+/** How long a sentence for a screen reader stays. */
+const HUSH_MS = 10_000;
 
 /** What a panel is made of. */
 export type PanelOptions = Omit<CountdownOptions, 'announce'>;
@@ -20,11 +24,13 @@ export class Panel implements IDisposable {
   readonly #autoStop: AutoStopSection;
   readonly #description: DescriptionSection;
   readonly #sections: readonly Section[];
+  readonly #hush: Alarm;
   #disposed = false;
   readonly #status = part('div', 'status', [], { role: 'status' });
 
   constructor(options: PanelOptions) {
     this.#options = options;
+    this.#hush = new Alarm(options.timers);
     const all = { ...options, announce: this.#announce };
     this.#countdown = new CountdownSection(all);
     this.#autoStop = new AutoStopSection(all);
@@ -62,6 +68,7 @@ export class Panel implements IDisposable {
     this.#disposed = true;
     this.#options.manager.changed.disconnect(this.#update, this);
     this.#countdown.dispose();
+    this.#hush.clear();
     this.node.remove();
   }
 
@@ -73,5 +80,9 @@ export class Panel implements IDisposable {
 
   readonly #announce = (text: string): void => {
     this.#status.textContent = this.#status.textContent === text ? `${text}\u00a0` : text;
+    // Once said it is over: who comes by later would take it for what holds.
+    this.#hush.set(HUSH_MS, () => {
+      this.#status.textContent = '';
+    });
   };
 }

@@ -298,7 +298,7 @@ describe('a click', () => {
     type(shown, '2');
     expect((part(shown, 'input') as HTMLInputElement).value).toBe('2');
     expect(part(shown, 'input').getAttribute('aria-invalid')).toBe('true');
-    expect(words(shown, 'note')).toBe('Write 90m, 2h30m or 1:30.');
+    expect(words(shown, 'note')).toBe('Write 90m or 2h30m.');
     type(shown, '30m');
     expect(part(shown, 'input').hasAttribute('aria-invalid')).toBe(false);
   });
