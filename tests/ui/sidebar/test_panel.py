@@ -101,7 +101,7 @@ def test_auto_stop_is_set(side: Sidebar, cloud: Cloud) -> None:
     assert cloud.writes == []
     duration.fill("3h")
     duration.press("Enter")
-    expect(said).to_have_text("Saved.")
+    expect(said).to_contain_text("Saved. Now stops at")
     expect(side.status).to_contain_text("2 h ")
     cloud.agrees(side.countdown)
     switch = side.panel.get_by_role("switch", name="Stop by itself")

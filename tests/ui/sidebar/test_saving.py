@@ -75,6 +75,23 @@ def test_what_cannot_be_saved_is_listed_and_hinders_nothing(
     assert len(json.loads((place.work / untitled).read_text("utf-8"))["cells"]) == 2
 
 
+@pytest.mark.only(Front.LAB)
+def test_two_copies_of_one_file(place: Place, context: BrowserContext, cloud: Cloud) -> None:
+    """One of them can be saved; that the other was not is told by every tab."""
+    (place.work / "shared.txt").write_text("before\n", encoding="utf-8")
+    tabs = [tab(context, place).open() for _ in range(2)]
+    for each in tabs:
+        edit(each, "shared.txt")
+    cloud.emulator.set_instance(minutes_left=MINUTES_LEFT)
+    tabs[0].ask()
+    for each in tabs:
+        expect(each.notices).to_contain_text("Saved: ")
+        expect(each.notices).to_contain_text("Not saved: shared.txt (changed on disk)")
+    assert sorted(each.page.evaluate(DIRTY) for each in tabs) == [False, True]
+    tabs[0].page.reload()
+    expect(tabs[0].notices).to_contain_text("Not saved: shared.txt (changed on disk)")
+
+
 def test_the_first_page_after_a_stop_tells_of_it(
     context: BrowserContext, tmp_path: Path, front: Front
 ) -> None:
