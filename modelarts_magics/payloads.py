@@ -34,6 +34,7 @@ def page_state(given: Circumstances) -> dict[str, Any]:
     stop = instance.auto_stop
     past = stop.end_unknown is EndUnknown.PAST
     return {
+        "id": instance.id,
         "stops_at_ms": _ms(stop.stops_at),
         "status": instance.status.value,
         "enabled": stop.enabled if stop.stated else None,

@@ -38,6 +38,7 @@ async def test_a_page_gets_everything_it_shows(
     assert got.body["problem"] is None
     assert got.body["read_only"] is False
     assert got.body["instance"]["id"] == emulator.instance_id
+    assert got.body["state"]["id"] == emulator.instance_id
     assert got.body["instance"]["description"] == truth()["description"]
     assert got.body["instance"]["demo"] is True
     end_ms = truth()["stops_at"].timestamp() * 1000
