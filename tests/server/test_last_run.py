@@ -173,3 +173,16 @@ async def test_a_run_near_its_end_is_kept_without_any_page(
     seen = (await ask("instance", params={"refresh": "1"})).body
     this = (await ask("saved")).body["this_run"]
     assert this == {"stops_at_ms": seen["state"]["stops_at_ms"], "saved": [], "not_saved": []}
+
+
+async def test_a_page_that_is_opened_again_before_the_stop_is_told(
+    ask: Ask, emulator: LocalEmulator
+) -> None:
+    """What was saved, with everything else that it shows; and nothing of it in a run that nobody saved."""
+    assert (await ask("instance")).body["this_run"] is None
+    emulator.set_instance(minutes_left=2)
+    end_ms = (await ask("instance", params={"refresh": "1"})).body["state"]["stops_at_ms"]
+    what = {"stops_at_ms": end_ms, "saved": ["a.ipynb"], "not_saved": NOT_SAVED}
+    await ask("saved", "POST", what)
+    told = (await ask("instance")).body
+    assert (told["this_run"], told["last_run"]) == (what, None)
