@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelarts_magics.server import reports
 from modelarts_magics.settings_file import expanded
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ TO_THE_END_MS = 150_000
 """Seen alive so shortly before its stop time, a run is taken to have ended by auto-stop."""
 MOVED_MS = 60_000
 """A stop time so much later is another one: the run went on."""
-MOST_PATHS = 1000
 
 
 def place(environ: Mapping[str, str], state_dir: str) -> Path:
@@ -63,8 +63,7 @@ class Kept:
             "ended_at_ms": run["stops_at_ms"] if to_the_end else run["seen_ms"],
             "reason": "auto-stop" if to_the_end else "unknown",
             "duration_s": run.get("duration_s"),
-            "saved": run.get("saved", []),
-            "not_saved": run.get("not_saved", []),
+            **reports.together(run),
         }
 
     def this_run(self, instance_id: str, *, stops_at_ms: int) -> dict[str, Any] | None:
@@ -76,8 +75,7 @@ class Kept:
         run = self._run(instance_id, stops_at_ms)
         if not run:
             return None
-        lists = {name: run.get(name, []) for name in ("saved", "not_saved")}
-        return {"stops_at_ms": run["stops_at_ms"], **lists}
+        return {"stops_at_ms": run["stops_at_ms"], **reports.together(run)}
 
     def note(
         self, instance_id: str, *, stops_at_ms: int, duration_s: int | None, seen_ms: int
@@ -97,18 +95,14 @@ class Kept:
         seen_ms: int,
         saved: Sequence[str],
         not_saved: Sequence[Mapping[str, str]],
+        tab: str = "",
     ) -> None:
-        """Keep what was saved before a stop and what could not be; what several tabs say is put together."""
+        """Keep what a tab saved before a stop and what it could not, instead of what it said before."""
         with self._guard:
             run = self._run(instance_id, stops_at_ms)
-            all_saved = dict.fromkeys([*run.get("saved", []), *saved])
-            failed = {each["path"]: dict(each) for each in (*run.get("not_saved", []), *not_saved)}
             run.update(stops_at_ms=stops_at_ms, seen_ms=seen_ms, duration_s=duration_s)
-            run["saved"] = list(all_saved)[:MOST_PATHS]
-            run["not_saved"] = [v for path, v in failed.items() if path not in all_saved][
-                :MOST_PATHS
-            ]
-            self._put(instance_id, "run", run)
+            said = reports.put(run, tab, saved=saved, not_saved=not_saved)
+            self._put(instance_id, "run", said)
 
     def outlived(self, instance_id: str, *, stops_at_ms: int, since_ms: int) -> None:
         """Forget a run that was to stop earlier than it does now, and went on.

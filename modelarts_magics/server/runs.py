@@ -64,6 +64,7 @@ class Runs:
             seen_ms=moment_to_ms(session.now()),
             saved=what.saved,
             not_saved=what.not_saved,
+            tab=what.tab,
         )
 
     def _started_ms(self, session: Session) -> int:

@@ -11,6 +11,7 @@ import pytest
 from modelarts_magics.durations import moment_to_ms
 from modelarts_magics.models import CountsFrom
 from modelarts_magics.server.kept import MOVED_MS, NAME, TO_THE_END_MS, Kept, place
+from modelarts_magics.server.reports import MOST_PATHS, MOST_TABS
 from modelarts_magics.server.runs import Runs
 from modelarts_magics.server.view import View
 
@@ -61,13 +62,59 @@ def test_a_run_that_vanished_long_before_its_end_is_not_blamed_on_auto_stop(tmp_
     assert (told["reason"], told["ended_at_ms"]) == ("unknown", END_MS - seen)
 
 
-def test_what_several_tabs_saved_is_put_together(tmp_path: Path) -> None:
-    """A document that one of them could save counts as saved."""
-    kept = run_that_ended(tmp_path / NAME)
-    kept.add(WHO, stops_at_ms=END_MS, duration_s=3600, seen_ms=END_MS, saved=["b.py"], not_saved=[])
+def lists(kept: Kept) -> tuple[list[str], list[dict[str, str]]]:
+    """Return what the next server tells of the run: what was saved, and what was not."""
     told = kept.last_run(WHO, started_ms=LATER_MS)
     assert told is not None
-    assert (told["saved"], told["not_saved"]) == (["a.ipynb", "b.py"], [])
+    return told["saved"], told["not_saved"]
+
+
+def report(kept: Kept, tab: str, saved: list[str], not_saved: list[dict[str, str]]) -> None:
+    """Let a tab say what it saved."""
+    times = {"stops_at_ms": END_MS, "duration_s": 3600, "seen_ms": END_MS}
+    kept.add(WHO, **times, saved=saved, not_saved=not_saved, tab=tab)
+
+
+def test_what_several_tabs_saved_is_put_together(tmp_path: Path) -> None:
+    """A document that one of them could save and another could not is told as both: two copies of it differ."""
+    kept = run_that_ended(tmp_path / NAME)
+    report(kept, "2", ["b.py", "a.ipynb"], NOT_SAVED)
+    assert lists(Kept(tmp_path / NAME)) == (["a.ipynb", "b.py"], NOT_SAVED)
+    report(kept, "3", [], [{"path": "b.py", "why": "no right"}])
+    assert lists(kept)[1] == [*NOT_SAVED, {"path": "b.py", "why": "no right"}]
+
+
+def test_a_tab_that_says_more_later_replaces_what_it_said(tmp_path: Path) -> None:
+    """What it could save at the second try is no longer among what it could not; others stand by theirs."""
+    kept = run_that_ended(tmp_path / NAME, tab="1")
+    report(kept, "2", ["c.py"], [])
+    report(kept, "1", ["b.py"], [])
+    assert lists(kept) == (["c.py", "b.py"], [])
+
+
+def test_only_so_many_tabs_and_paths_are_kept(tmp_path: Path) -> None:
+    """The tab that was silent the longest goes first."""
+    kept = run_that_ended(tmp_path / NAME, tab="0")
+    for n in range(1, MOST_TABS):
+        report(kept, str(n), [f"{n}.py"], [])
+    report(kept, "0", ["0.py"], [])
+    report(kept, "last", [], [])
+    assert sorted(lists(kept)[0]) == sorted(f"{n}.py" for n in range(MOST_TABS) if n != 1)
+    report(kept, "last", [f"more/{n}.py" for n in range(MOST_PATHS)], [])
+    assert len(lists(kept)[0]) == MOST_PATHS
+
+
+def test_a_file_of_before_tabs_were_told_apart_is_read(tmp_path: Path) -> None:
+    """Its lists are those of a tab without a name, which replaces them."""
+    run = {"stops_at_ms": END_MS, "seen_ms": END_MS, "saved": ["a.ipynb"], "not_saved": NOT_SAVED}
+    written = {"version": 1, "instances": {WHO: {"run": run}}}
+    (tmp_path / NAME).write_text(json.dumps(written))
+    kept = Kept(tmp_path / NAME)
+    assert lists(kept) == (["a.ipynb"], NOT_SAVED)
+    report(kept, "2", ["c.py"], [])
+    assert lists(kept) == (["a.ipynb", "c.py"], NOT_SAVED)
+    report(kept, "", ["b.py"], [])
+    assert lists(kept) == (["c.py", "b.py"], [])
 
 
 def test_a_run_that_went_on_is_forgotten(tmp_path: Path) -> None:
@@ -163,6 +210,14 @@ async def test_the_first_page_after_a_stop_is_told(ask: Ask) -> None:
     assert (await ask("saved")).body["last_run"] == told
     assert (await ask("saved", "DELETE")).body["last_run"] is None
     assert (await ask("instance")).body["last_run"] is None
+
+
+async def test_a_page_says_which_tab_it_is(ask: Ask) -> None:
+    """By which its second report replaces the first, and not that of another."""
+    end_ms = (await ask("instance")).body["state"]["stops_at_ms"]
+    for tab, paths in (("one", ["a.py"]), ("other", ["b.py"]), ("one", ["c.py"])):
+        got = await ask("saved", "POST", {"stops_at_ms": end_ms, "saved": paths, "tab": tab})
+    assert got.body["this_run"]["saved"] == ["b.py", "c.py"]
 
 
 async def test_a_run_near_its_end_is_kept_without_any_page(

@@ -162,6 +162,8 @@ BAD: list[tuple[str, str, object, str]] = [
     ("saved", "POST", {"stops_at_ms": 1, "saved": ["x"] * 1001}, "saved"),
     ("saved", "POST", {"stops_at_ms": 1, "not_saved": ["b.py"]}, "not_saved.0"),
     ("saved", "POST", {"stops_at_ms": 1, "not_saved": [{"path": "b.py"}]}, "not_saved.0.why"),
+    ("saved", "POST", {"stops_at_ms": 1, "tab": 1}, "tab"),
+    ("saved", "POST", {"stops_at_ms": 1, "tab": "x" * 65}, "tab"),
     ("remind", "POST", {"muted": "yes"}, "muted"),
     ("remind", "POST", {}, "muted"),
 ]
