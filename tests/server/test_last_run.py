@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from factories import MINUTE, NOW, idle, instance, off, stop_in
 
+from modelarts_magics.countdown import GRACE
 from modelarts_magics.durations import moment_to_ms
-from modelarts_magics.models import CountsFrom
-from modelarts_magics.server.kept import MOVED_MS, NAME, TO_THE_END_MS, Kept, place
+from modelarts_magics.models import NOT_STATED, CountsFrom, EndUnknown, Mode, Status
+from modelarts_magics.planning import Wish
+from modelarts_magics.server.kept import (
+    GRACE_MS,
+    MOVED_MS,
+    NAME,
+    TO_THE_END_MS,
+    Kept,
+    place,
+)
 from modelarts_magics.server.reports import MOST_PATHS, MOST_TABS
-from modelarts_magics.server.runs import Runs
+from modelarts_magics.server.requests import Saved
+from modelarts_magics.server.runs import Runs, went_on
 from modelarts_magics.server.view import View
 
 if TYPE_CHECKING:
@@ -21,8 +33,11 @@ if TYPE_CHECKING:
     from conftest import Ask
 
     from modelarts_magics.emulator.local import LocalEmulator
+    from modelarts_magics.models import AutoStop, Instance
+    from modelarts_magics.server.desk import Desk
     from modelarts_magics.session import Session
 
+SECOND = timedelta(seconds=1)
 END_MS = 1_800_000_000_000
 LATER_MS = END_MS + 3_600_000
 WHO = "5c5efd15-18b3-4b14-959d-f11e5aff4244"
@@ -117,20 +132,129 @@ def test_a_file_of_before_tabs_were_told_apart_is_read(tmp_path: Path) -> None:
     assert lists(kept) == (["c.py", "b.py"], [])
 
 
-def test_a_run_that_went_on_is_forgotten(tmp_path: Path) -> None:
-    """It was extended after all was saved."""
-    kept = run_that_ended(tmp_path / NAME)
-    kept.outlived(WHO, stops_at_ms=END_MS + MOVED_MS, since_ms=END_MS)
-    assert kept.last_run(WHO, started_ms=LATER_MS) is not None
-    kept.outlived(WHO, stops_at_ms=END_MS + MOVED_MS + 1, since_ms=END_MS)
-    assert kept.last_run(WHO, started_ms=LATER_MS) is None
+@pytest.mark.parametrize(
+    ("after_ms", "told"),
+    [(GRACE_MS, ("auto-stop", END_MS)), (GRACE_MS + 1, ("unknown", END_MS + GRACE_MS + 1))],
+)
+def test_a_run_that_was_seen_after_its_end_did_not_end_by_it(
+    after_ms: int, told: tuple[str, int], tmp_path: Path
+) -> None:
+    """But for the minute that the cloud takes to stop it."""
+    run = run_that_ended(tmp_path / NAME, before_ms=-after_ms).last_run(WHO, started_ms=LATER_MS)
+    assert run is not None
+    assert (run["reason"], run["ended_at_ms"]) == told
 
 
-def test_a_run_that_ended_is_not_forgotten_because_the_next_ends_later(tmp_path: Path) -> None:
-    """As every next run does: it was not alive when the one before was to stop."""
+def test_only_the_run_that_is_meant_is_forgotten(tmp_path: Path) -> None:
+    """Another may have been kept meanwhile."""
     kept = run_that_ended(tmp_path / NAME)
-    kept.outlived(WHO, stops_at_ms=LATER_MS, since_ms=END_MS + 1)
-    assert kept.last_run(WHO, started_ms=LATER_MS) is not None
+    kept.forget(WHO, stops_at_ms=END_MS - MOVED_MS - 1)
+    assert kept.stop_of(WHO) == END_MS
+    kept.forget(WHO, stops_at_ms=END_MS)
+    assert kept.stop_of(WHO) is None
+
+
+STOP_MS = moment_to_ms(NOW)
+UNKNOWN = {"end_unknown": EndUnknown.PAST}
+
+
+@pytest.mark.parametrize(
+    ("stop", "seen_after", "expected"),
+    [
+        (stop_in(MINUTE), timedelta(0), False),
+        (stop_in(MINUTE + SECOND), timedelta(0), True),
+        (stop_in(-MINUTE - SECOND), -3 * MINUTE, True),
+        (off(), -SECOND, True),
+        (idle(), -SECOND, True),
+        (NOT_STATED, -SECOND, True),
+        (stop_in(None, **UNKNOWN), GRACE, False),
+        (stop_in(None, **UNKNOWN), GRACE + SECOND, True),
+        (stop_in(None, end_unknown=EndUnknown.DISAGREE), -3 * MINUTE, False),
+        (stop_in(None, end_unknown=EndUnknown.MISSING), GRACE + SECOND, True),
+    ],
+)
+def test_a_run_that_does_not_stop_then_went_on(
+    stop: AutoStop, seen_after: timedelta, expected: object
+) -> None:
+    """It has another end, or none; or it is seen alive when the end that nobody knows must be past."""
+    seen = instance(stop, observed_at=NOW + seen_after)
+    assert went_on(seen, stop_ms=STOP_MS) is expected
+
+
+def test_a_run_that_stops_did_not_go_on() -> None:
+    """Whatever is set for the next."""
+    assert not went_on(instance(off(), status=Status.STOPPED), stop_ms=STOP_MS)
+
+
+class Ending:
+    """An instance with little time left, whose server kept what was saved."""
+
+    def __init__(self, kernel: Session, emulator: LocalEmulator, path: Path) -> None:
+        self.kernel = kernel
+        self.emulator = emulator
+        self.kept = Kept(path)
+        self.path = path
+        emulator.set_instance(minutes_left=0.8)
+        self.began = kernel.refresh().observed_at
+        self.runs = Runs(self.kept, started=self.began)
+        end = kernel.refresh().auto_stop.stops_at
+        assert end is not None
+        self.end = end
+        what = Saved(moment_to_ms(self.end), ["a.ipynb"], [])
+        self.runs.saved(kernel, kernel.refresh(), what)
+
+    def goes_on(self, how: str) -> Instance:
+        """Return the running instance after its end was taken away: off, idle, or by letting it pass."""
+        now = self.kernel.refresh()
+        past = replace(now.auto_stop, stops_at=None, end_unknown=EndUnknown.PAST)
+        stops = {"off": off(), "idle": idle(), "past": past}
+        seen = self.end + GRACE + SECOND if how == "past" else now.observed_at
+        return replace(now, auto_stop=stops[how], observed_at=seen)
+
+    def told_later(self, runs: Runs, instance: Instance) -> object:
+        """Return how the last run ended, as the server says that has these runs."""
+        return runs.last(View(instance=instance, session=self.kernel))
+
+
+@pytest.fixture
+def ending(kernel: Session, emulator: LocalEmulator, tmp_path: Path) -> Ending:
+    """Return an instance that is about to stop."""
+    return Ending(kernel, emulator, tmp_path / NAME)
+
+
+@pytest.mark.parametrize("how", ["off", "idle", "past"])
+def test_a_server_that_sees_a_run_go_on_forgets_its_end(how: str, ending: Ending) -> None:
+    """At once, so that one that starts later has nothing to tell; the same in both APIs."""
+    instance = ending.goes_on(how)
+    ending.runs.saw(ending.kernel, instance)
+    assert Kept(ending.path).stop_of(instance.id) is None
+    later = Runs(Kept(ending.path), started=ending.end + 10 * MINUTE)
+    assert ending.told_later(later, instance) is None
+
+
+@pytest.mark.parametrize("how", ["off", "idle", "past"])
+def test_a_server_that_starts_later_does_not_tell_of_a_run_that_went_on(
+    how: str, ending: Ending
+) -> None:
+    """Where the API reveals when the run began; else what another saw in time does, be it only the store."""
+    instance = ending.goes_on(how)
+    later = Runs(Kept(ending.path), started=ending.end + 10 * MINUTE)
+    seen_in_time = instance.observed_at <= ending.end
+    reveals = ending.kernel.capabilities.counts_from is CountsFrom.RUN_START
+    told = ending.told_later(later, instance)
+    assert (told is None) == (seen_in_time or reveals)
+    later.saw(ending.kernel, instance)
+    assert (Kept(ending.path).stop_of(instance.id) is None) == (seen_in_time or reveals)
+
+
+@pytest.mark.parametrize("reason", ["PAST", "DISAGREE"])
+def test_an_end_that_is_not_known_for_a_moment_forgets_nothing(reason: str, ending: Ending) -> None:
+    """The cloud takes up to a minute to stop it, and has contradicted itself before."""
+    now = ending.kernel.refresh()
+    stop = replace(now.auto_stop, stops_at=None, end_unknown=EndUnknown[reason])
+    instance = replace(now, auto_stop=stop, observed_at=ending.end + GRACE)
+    ending.runs.saw(ending.kernel, instance)
+    assert ending.kept.stop_of(instance.id) == moment_to_ms(ending.end)
 
 
 @pytest.mark.parametrize("ended_minutes_ago", [1, 30])
@@ -241,3 +365,18 @@ async def test_a_page_that_is_opened_again_before_the_stop_is_told(
     await ask("saved", "POST", what)
     told = (await ask("instance")).body
     assert (told["this_run"], told["last_run"]) == (what, None)
+
+
+async def test_a_stop_that_is_called_off_is_forgotten_at_once(
+    ask: Ask, emulator: LocalEmulator, kernel: Session, desk: Desk
+) -> None:
+    """Also by who only looks: a server that is started again must not tell of it."""
+    emulator.set_instance(minutes_left=0.8)
+    seen = (await ask("instance", params={"refresh": "1"})).body
+    what = {"stops_at_ms": seen["state"]["stops_at_ms"], "saved": ["a.ipynb"]}
+    await ask("saved", "POST", what)
+    assert desk._kept.stop_of(emulator.instance_id) == what["stops_at_ms"]
+    able = kernel.capabilities
+    kernel.set_auto_stop(Wish(enabled=False) if able.off else Wish(mode=Mode.IDLE))
+    await ask("instance", params={"refresh": "1"})
+    assert desk._kept.stop_of(emulator.instance_id) is None
