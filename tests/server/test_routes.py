@@ -208,6 +208,26 @@ async def test_a_cloud_that_fails_is_told_from_jupyter(
     assert isinstance(got.body["request_id"], str)
 
 
+@pytest.mark.parametrize(("fault", "says"), [("401", True), ("403", False)])
+async def test_refused_credentials_are_the_servers_own(
+    fault: str, says: object, ask: Ask, emulator: LocalEmulator
+) -> None:
+    """The hint says so: a login in a kernel would lead nowhere; a right that is missing is another thing."""
+    await ask("instance")
+    emulator.fault(fault, methods=("GET",))
+    shown = (await ask("instance", params=REFRESH)).body["problem"]
+    assert ("does not reach" in shown["hint"]) is says
+    assert ("login --save" in shown["hint"]) is says
+    assert shown["answer"]["text"].endswith(shown["hint"])
+
+
+async def test_a_hint_names_no_option_of_a_command(ask: Ask) -> None:
+    """Where a page cannot follow it."""
+    got = await ask("instance", "PATCH", {"description": "a/b"})
+    assert got.body["hint"] == "Would be accepted: a\uff0fb"
+    assert "--" not in got.body["answer"]["text"]
+
+
 async def test_a_cloud_that_goes_and_comes_back(ask: Ask, emulator: LocalEmulator) -> None:
     """A page keeps what it knew, with the problem beside it; a retry clears it."""
     known = (await ask("instance")).body
