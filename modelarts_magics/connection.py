@@ -42,6 +42,7 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
     *,
     environ: Mapping[str, str] | None = None,
     entered: Found | None = None,
+    chain: Chain | None = None,
     clock: Clock = SYSTEM_CLOCK,
     http: httpx.BaseTransport | None = None,
     hostname: str | None = None,
@@ -52,6 +53,7 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
         settings: What to connect to, and how.
         environ: Where credentials and candidates are looked for; None for the process's environment.
         entered: The credential that a person entered, if one did.
+        chain: The chain itself, for who wants to know what it gave; None for one of these two.
         clock: Time, for tests.
         http: What carries the requests, for tests.
         hostname: This machine's name, for tests.
@@ -61,7 +63,7 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
     if settings.problem is not None:
         raise settings.problem
     messages.use_zone(settings.zone)
-    chain = Chain(environ, entered=entered)
+    chain = chain or Chain(environ, entered=entered)
     found = Discovery(
         settings,
         chain=chain,

@@ -43,6 +43,7 @@ class Chain:
 
     Attributes:
         warn: Told once what a person should know about the place of the credential in use.
+        used: The credential that was last given to be sent; None if none was.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Chain:
         self._kept: dict[str, Found | None] = {}
         self._warned = False
         self.warn: Callable[[Message], None] | None = None
+        self.used: Credential | None = None
 
     def links(self) -> Iterator[Link]:
         """The places, in the order in which they are asked."""
@@ -89,6 +91,7 @@ class Chain:
         if found.warning and self.warn and not self._warned:
             self._warned = True
             self.warn(Message(found.warning, {"path": found.source}))
+        self.used = found.credential
         return found.credential
 
     def renew(self, refused: Credential) -> bool:

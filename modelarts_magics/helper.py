@@ -1,7 +1,8 @@
 """What a helper kernel answers, for a page whose Jupyter server does not have our routes.
 
 The page starts a kernel of its own and asks it by `handle`, in the words of the routes; the same desk answers.
-It runs on an event loop of its own, in a daemon thread, since the kernel's own is busy with the question.
+It runs on an event loop of its own, in a daemon thread, since the kernel's own is busy with the question. Of
+news the kernel tells the page by itself, as the server's event socket does.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Callable
@@ -26,6 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     Answer = Coroutine[Any, Any, dict[str, Any]]
+
+
+def _tell_nobody(_event: dict[str, Any]) -> None:
+    """The page looks by itself."""
+
 
 OK, CONFLICT, NOT_FOUND, FAILED = 200, 409, 404, 500
 _VERBS: Mapping[tuple[str, str], Callable[[Desk, bytes], Answer]] = {
@@ -47,10 +54,17 @@ class Helper:
 
     Args:
         environ: The environment that settings and credentials come from; None for the process's.
+        tell: Sends an event to the page; called on the loop, in its thread.
     """
 
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str] | None = None,
+        *,
+        tell: Callable[[dict[str, Any]], None] = _tell_nobody,
+    ) -> None:
         self._environ = os.environ if environ is None else environ
+        self._tell = tell
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="modelarts-helper", daemon=True
@@ -87,8 +101,8 @@ class Helper:
         where = place(self._environ, written)
         desk = Desk(
             Place({}, self._environ, SYSTEM_CLOCK),
-            emit=_tell_nobody,
-            listeners=tuple,  # a kernel has no events
+            emit=self._tell,
+            listeners=lambda: ("the page",),  # whose kernel this is
             kept=Kept(where),
         )
         desk.monitor.start()
@@ -111,7 +125,16 @@ def handle(question: str) -> str:
 
 @lru_cache(maxsize=1)
 def _helper() -> Helper:
-    return Helper()
+    return Helper(tell=_teller())
+
+
+def _teller() -> Callable[[dict[str, Any]], None]:
+    """What reaches the page; nothing does where this is no kernel."""
+    if "IPython" not in sys.modules:
+        return _tell_nobody
+    from modelarts_magics.kernel.telling import publish  # noqa: PLC0415 - IPython's, where it is loaded
+
+    return publish
 
 
 async def _asked(verb: Callable[[Desk, bytes], Answer], desk: Desk, body: bytes) -> dict[str, Any]:
@@ -121,7 +144,3 @@ async def _asked(verb: Callable[[Desk, bytes], Answer], desk: Desk, body: bytes)
 
 def _error(error: ModelArtsError, status: int) -> dict[str, Any]:
     return {"status": status, "body": payloads.error_payload(error)}
-
-
-def _tell_nobody(_event: dict[str, Any]) -> None:
-    """The page looks by itself."""

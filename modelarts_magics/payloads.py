@@ -34,6 +34,7 @@ def page_state(given: Circumstances) -> dict[str, Any]:
     stop = instance.auto_stop
     past = stop.end_unknown is EndUnknown.PAST
     return {
+        "id": instance.id,
         "stops_at_ms": _ms(stop.stops_at),
         "status": instance.status.value,
         "enabled": stop.enabled if stop.stated else None,
@@ -66,12 +67,17 @@ def change_answer(change: Change) -> dict[str, Any]:
     }
 
 
-def error_answer(error: ModelArtsError) -> dict[str, Any]:
-    """Why a click changed nothing, as the answer to it."""
+def error_answer(error: ModelArtsError, *, hint: str | None = None) -> dict[str, Any]:
+    """Why a click changed nothing, as the answer to it.
+
+    Args:
+        error: Why.
+        hint: What to do next; None for the error's own.
+    """
     code = (
         "no-permission" if isinstance(error, ForbiddenError) else _CODES.get(error.code, error.code)
     )
-    text = f"{error.message} {error.hint}".strip()
+    text = f"{error.message} {error.hint if hint is None else hint}".strip()
     return {"ok": False, "effect": None, "code": code, "values": {}, "text": text}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+PATIENCE_S = 30
 APIS = ("demanager", "notebooks")
 
 
@@ -53,6 +55,23 @@ def test_it_tells_what_the_route_tells(helper: Helper, emulator: LocalEmulator) 
     assert told["body"]["instance"]["id"] == emulator.instance_id
     assert told["body"]["state"]["stops_at_ms"] > told["body"]["server_now_ms"]
     assert told["body"]["problem"] is None
+
+
+def test_it_tells_of_what_another_process_changes(environ: dict[str, str]) -> None:
+    """By itself, and what kind of thing it is; the number is the one that the page reads with."""
+    told: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    helper = Helper(environ, tell=told.put)
+    known = helper.answer("GET", "instance?refresh=1", None)["body"]
+    command = [sys.executable, "-m", "modelarts_magics", "extend", "1h"]
+    subprocess.run(command, env=environ, capture_output=True, check=True)  # noqa: S603 - our own program
+    event = told.get(timeout=PATIENCE_S)
+    while event["seq"] <= known["seq"]:
+        event = told.get(timeout=PATIENCE_S)
+    assert event == {"boot": known["boot"], "seq": known["seq"] + 1, "kind": "instance"}
+    now = helper.answer("GET", "instance", None)["body"]
+    assert now["seq"] >= event["seq"]
+    assert now["state"]["stops_at_ms"] > known["state"]["stops_at_ms"]
+    helper.close()
 
 
 def test_it_extends_and_describes(helper: Helper, emulator: LocalEmulator) -> None:

@@ -251,6 +251,19 @@ def test_a_message_is_worded_when_it_is_shown() -> None:
     )
 
 
+PAGE = "server.hint."
+OF_THE_PAGE = sorted(code for code in en.TEXTS if code.startswith(PAGE))
+NO_ERROR = ("refused", "http.401", "http.403")
+
+
+@pytest.mark.parametrize("code", OF_THE_PAGE)
+def test_a_hint_for_a_page_can_be_filled(code: str) -> None:
+    """It stands for the hint of an error that there is, and wants no other value."""
+    of = code[len(PAGE) :]
+    assert of in NO_ERROR or f"{of}.hint" in en.TEXTS
+    assert places_of(code) - GIVEN_ANYWHERE <= (set() if of in NO_ERROR else places(of))
+
+
 TRANSLATED = sorted(code for code in en.TEXTS if not code.endswith(".examples"))
 """All but what is typed, which is the same in every language."""
 

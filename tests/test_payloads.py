@@ -37,9 +37,10 @@ def state(given: Circumstances) -> dict[str, Any]:
 
 
 def test_both_sides_name_the_same_fields() -> None:
-    """Every one, of the state and of its bounds."""
+    """Every one, of the state and of its bounds; whose it is a page may do without."""
     full = state(Circumstances(instance(), SEED, NOW - HOUR))
-    assert set(full) == fields_of("InstanceState")
+    assert full["id"] == instance().id
+    assert set(full) == fields_of("InstanceState") | {"id"}
     assert set(full["bounds"]) == fields_of("Bounds")
 
 

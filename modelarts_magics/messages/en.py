@@ -608,6 +608,29 @@ TEXTS = {
     "server.no_credentials": "The Jupyter server has no credentials; those of a kernel are not the server's.",
     "server.no_credentials.hint": "Keep a key in a file, {cmd} login --save: it is used within a minute. "
     "Or set MODELARTS_AUTH_TOKEN, or HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK, where the server starts.",
+    # what to do next, for who looks at a page and types no command: by the code of the error
+    "server.hint.refused": "The Jupyter server's own credentials were refused; a login in a kernel does not reach "
+    "it. Start the server with a new MODELARTS_AUTH_TOKEN; or without it, and keep a key: {cmd} login --save. It "
+    "is used within a minute.",
+    "server.hint.http.401": "Reload the page and log in to Jupyter again.",
+    "server.hint.http.403": "Reload the page and log in to Jupyter again.",
+    "server.hint.description.character": "Would be accepted: {offer}",
+    "server.hint.refuse.off": "Turn auto-stop on first.",
+    "server.hint.refuse.idle": "Set a fixed end first.",
+    "server.hint.refuse.changed": "Look at what holds now, then decide.",
+    "server.hint.refuse.changed_elsewhere": "Look at what holds now, then decide.",
+    "server.hint.refuse.past": "Nothing was sent. Choose a longer run time.",
+    "server.hint.refuse.too_soon": "Nothing was sent. Choose a longer run time.",
+    "server.hint.refuse.end_past": "Choose a time to come.",
+    "server.hint.refuse.too_late": "Nothing was sent. Choose an earlier end.",
+    "server.hint.refuse.no_off": "Choose the longest run, {longest}, or let it stop on low use.",
+    "server.hint.refuse.no_idle": "Set a run time instead.",
+    "server.hint.refuse.no_duration": "Name a run time.",
+    "server.hint.cloud.stored_description": "Nothing changed. Set a description that is allowed first.",
+    "server.hint.cloud.off_refused": "Nothing changed. Choose the longest run, or let it stop on low use.",
+    "server.hint.partial.description": "The cloud is being asked what holds.",
+    "server.hint.unsettled.unread": "It may hold or not; the cloud is being asked.",
+    "server.hint.unsettled.not_applied": "The cloud is being asked what holds.",
     # the demo
     "demo.help": "JupyterLab with the quickstart notebook, against a local emulator of ModelArts.",
     "demo.help.edition": "the edition of the demanager API; 2019 if left out",

@@ -594,4 +594,26 @@ TEXTS = {
     "server.no_credentials": "Jupyter 服务器没有凭证；内核里的凭证服务器用不到。",
     "server.no_credentials.hint": "把密钥保存到文件：{cmd} login --save，一分钟内生效。"
     "也可以在启动服务器处设置 MODELARTS_AUTH_TOKEN，或 HUAWEICLOUD_SDK_AK 与 HUAWEICLOUD_SDK_SK。",
+    # 给页面上的人的下一步
+    "server.hint.refused": "被拒绝的是 Jupyter 服务器自己的凭证；在内核里登录对它无效。"
+    "请用新的 MODELARTS_AUTH_TOKEN 启动服务器；或者不设置它，并保存密钥：{cmd} login --save，一分钟内生效。",
+    "server.hint.http.401": "请刷新页面，重新登录 Jupyter。",
+    "server.hint.http.403": "请刷新页面，重新登录 Jupyter。",
+    "server.hint.description.character": "可以接受：{offer}",
+    "server.hint.refuse.off": "请先打开自动停止。",
+    "server.hint.refuse.idle": "请先设定固定的停止时间。",
+    "server.hint.refuse.changed": "请看过现在的状态再决定。",
+    "server.hint.refuse.changed_elsewhere": "请看过现在的状态再决定。",
+    "server.hint.refuse.past": "什么也没有发送。请选择更长的运行时长。",
+    "server.hint.refuse.too_soon": "什么也没有发送。请选择更长的运行时长。",
+    "server.hint.refuse.end_past": "请选择将来的时间。",
+    "server.hint.refuse.too_late": "什么也没有发送。请选择更早的停止时间。",
+    "server.hint.refuse.no_off": "请选择最长的时长 {longest}，或者设为空闲时停止。",
+    "server.hint.refuse.no_idle": "请改为设定运行时长。",
+    "server.hint.refuse.no_duration": "请给出运行时长。",
+    "server.hint.cloud.stored_description": "没有任何修改。请先设置一个允许的描述。",
+    "server.hint.cloud.off_refused": "没有任何修改。请选择最长的时长，或者设为空闲时停止。",
+    "server.hint.partial.description": "正在向云端询问现在的状态。",
+    "server.hint.unsettled.unread": "可能已生效，也可能没有；正在向云端询问。",
+    "server.hint.unsettled.not_applied": "正在向云端询问现在的状态。",
 }

@@ -155,9 +155,7 @@ class Desk:
     async def last_run(self) -> dict[str, Any]:
         """How the last run ended, and what is kept of this one."""
         view = await self.monitor.look()
-        runs: dict[str, Any] = await self.monitor.run(
-            lambda: {"last_run": self._runs.last(view), "this_run": self._runs.this(view)}
-        )
+        runs: dict[str, Any] = await self.monitor.run(lambda: self._told_runs(view))
         return runs
 
     async def acknowledge(self) -> dict[str, Any]:
@@ -219,8 +217,11 @@ class Desk:
             **payloads.view_payload(view),
             "server_now_ms": moment_to_ms(now),
             "reminders": {"muted": self._muted(view)},
-            "last_run": self._runs.last(view),
+            **self._told_runs(view),
         }
+
+    def _told_runs(self, view: View) -> dict[str, Any]:
+        return {"last_run": self._runs.last(view), "this_run": self._runs.this(view)}
 
     def _muted(self, view: View) -> bool:
         if view.session is None or view.instance is None:

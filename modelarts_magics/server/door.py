@@ -11,7 +11,7 @@ from modelarts_magics import settings_file
 from modelarts_magics.api.generations import GENERATIONS
 from modelarts_magics.config import ENVIRONMENT, Settings
 from modelarts_magics.credentials import FILE, KEYS, METADATA, TOKEN, Chain
-from modelarts_magics.errors import ModelArtsError, NoCredentialsError
+from modelarts_magics.errors import ConfigurationError, ModelArtsError, NoCredentialsError
 from modelarts_magics.memory import Memory
 from modelarts_magics.session import Session
 from modelarts_magics.store import Store
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from modelarts_magics.api.backend import Backend
     from modelarts_magics.api.transport import Transport
     from modelarts_magics.clock import Clock
+    from modelarts_magics.keys import Credential
     from modelarts_magics.models import Instance
 
 _WATCHED = (
@@ -55,7 +56,11 @@ class Place:
         """
         return Settings.gather(traits=self.traits, environ=self.environ)
 
-    def open(self) -> Session:
+    def chain(self) -> Chain:
+        """The places of credentials, none of them looked at yet."""
+        return Chain(self.environ)
+
+    def open(self, chain: Chain) -> Session:
         """Open a session by the settings as they are now; may ask the cloud.
 
         Raises:
@@ -63,7 +68,7 @@ class Place:
         """
         from modelarts_magics.connection import open_session  # noqa: PLC0415 - brings httpx, in a thread
 
-        return open_session(self.settings(), environ=self.environ, clock=self.clock)
+        return open_session(self.settings(), environ=self.environ, chain=chain, clock=self.clock)
 
     def check_credentials(self) -> None:
         """Look whether there are any; they are not tried.
@@ -71,7 +76,7 @@ class Place:
         Raises:
             ConfigurationError: There are none, or half of one.
         """
-        if Chain(self.environ).find() is None:
+        if self.chain().find() is None:
             raise NoCredentialsError("server.no_credentials")
 
     def left_behind(self, why: ModelArtsError) -> Session | None:
@@ -121,6 +126,8 @@ class Door:
         self._opening = threading.Lock()
         self.mark: int | None = None
         self._session: Session | None = None
+        self._chain = place.chain()
+        self._tried: Credential | None = None
         self._checked = False
         self._left: Session | None = None
         self._hang_up: Callable[[], None] = _nothing
@@ -136,7 +143,8 @@ class Door:
             if self._session is None or mark != self.mark:
                 self._close()
                 self.mark, self._checked = mark, False
-                self._session = self._place.open()
+                self._chain = self._place.chain()
+                self._session = self._place.open(self._chain)
                 self._listen(self._session)
             if (
                 not self._checked
@@ -144,6 +152,19 @@ class Door:
                 self._place.check_credentials()
                 self._checked = True
             return self._session
+
+    def renewed(self) -> bool:
+        """Whether a credential is found by now that was not refused; the next session is opened with it.
+
+        It looks at every place anew, which may take a while: for who cannot go on with the one that there was.
+        """
+        found = _found(self._place.chain())
+        with self._opening:
+            known, self._tried = (None, self._chain.used, self._tried), found
+            if found in known:
+                return False
+            self.mark = None
+            return True
 
     def reader(self, why: ModelArtsError | None) -> Session | None:
         """The session to look with: the opened one, else one that only knows what others left.
@@ -208,6 +229,14 @@ class _Silent:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _found(chain: Chain) -> Credential | None:
+    try:
+        found = chain.find()
+    except ConfigurationError:  # half of one, say: as good as none
+        return None
+    return found.credential if found else None
 
 
 def _nothing() -> None:

@@ -13,6 +13,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelarts_magics.countdown import GRACE
+from modelarts_magics.server import reports
 from modelarts_magics.settings_file import expanded
 
 if TYPE_CHECKING:
@@ -23,8 +25,9 @@ NAME = ".modelarts-magics-run.json"
 TO_THE_END_MS = 150_000
 """Seen alive so shortly before its stop time, a run is taken to have ended by auto-stop."""
 MOVED_MS = 60_000
-"""A stop time so much later is another one: the run went on."""
-MOST_PATHS = 1000
+"""A stop time that is further away is another one: the run went on."""
+GRACE_MS = round(GRACE.total_seconds() * 1000)
+"""Seen alive so long after its stop time, a run did not end by it."""
 
 
 def place(environ: Mapping[str, str], state_dir: str) -> Path:
@@ -58,13 +61,12 @@ class Kept:
         run = self._run(instance_id)
         if not run or run["stops_at_ms"] >= started_ms:
             return None
-        to_the_end = run["stops_at_ms"] - run["seen_ms"] <= TO_THE_END_MS
+        to_the_end = -GRACE_MS <= run["stops_at_ms"] - run["seen_ms"] <= TO_THE_END_MS
         return {
             "ended_at_ms": run["stops_at_ms"] if to_the_end else run["seen_ms"],
             "reason": "auto-stop" if to_the_end else "unknown",
             "duration_s": run.get("duration_s"),
-            "saved": run.get("saved", []),
-            "not_saved": run.get("not_saved", []),
+            **reports.together(run),
         }
 
     def this_run(self, instance_id: str, *, stops_at_ms: int) -> dict[str, Any] | None:
@@ -76,8 +78,7 @@ class Kept:
         run = self._run(instance_id, stops_at_ms)
         if not run:
             return None
-        lists = {name: run.get(name, []) for name in ("saved", "not_saved")}
-        return {"stops_at_ms": run["stops_at_ms"], **lists}
+        return {"stops_at_ms": run["stops_at_ms"], **reports.together(run)}
 
     def note(
         self, instance_id: str, *, stops_at_ms: int, duration_s: int | None, seen_ms: int
@@ -97,36 +98,24 @@ class Kept:
         seen_ms: int,
         saved: Sequence[str],
         not_saved: Sequence[Mapping[str, str]],
+        tab: str = "",
     ) -> None:
-        """Keep what was saved before a stop and what could not be; what several tabs say is put together."""
+        """Keep what a tab saved before a stop and what it could not, instead of what it said before."""
         with self._guard:
             run = self._run(instance_id, stops_at_ms)
-            all_saved = dict.fromkeys([*run.get("saved", []), *saved])
-            failed = {each["path"]: dict(each) for each in (*run.get("not_saved", []), *not_saved)}
             run.update(stops_at_ms=stops_at_ms, seen_ms=seen_ms, duration_s=duration_s)
-            run["saved"] = list(all_saved)[:MOST_PATHS]
-            run["not_saved"] = [v for path, v in failed.items() if path not in all_saved][
-                :MOST_PATHS
-            ]
-            self._put(instance_id, "run", run)
+            said = reports.put(run, tab, saved=saved, not_saved=not_saved)
+            self._put(instance_id, "run", said)
 
-    def outlived(self, instance_id: str, *, stops_at_ms: int, since_ms: int) -> None:
-        """Forget a run that was to stop earlier than it does now, and went on.
+    def stop_of(self, instance_id: str) -> int | None:
+        """When the run that is kept was to stop; None if none is."""
+        return self._run(instance_id).get("stops_at_ms")
 
-        Args:
-            instance_id: Whose.
-            stops_at_ms: When the instance is to stop now.
-            since_ms: Since when it is known to be alive; a run that was to stop before has ended.
-        """
+    def forget(self, instance_id: str, *, stops_at_ms: int | None = None) -> None:
+        """Forget the run that was to stop then, or whichever is kept: it went on, or its end was read."""
         with self._guard:
-            run = self._run(instance_id)
-            if run and since_ms <= run["stops_at_ms"] < stops_at_ms - MOVED_MS:
+            if self._run(instance_id, stops_at_ms):
                 self._put(instance_id, "run", None)
-
-    def forget(self, instance_id: str) -> None:
-        """Forget how the last run ended: it was read."""
-        with self._guard:
-            self._put(instance_id, "run", None)
 
     def muted(self, instance_id: str) -> bool:
         """Whether reminders are off."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LOOK_S = 1.25
 """Between two looks at the store, one `stat` each."""
 RECHECK_S = 15.0
-"""Between two looks at settings and credentials while they are at fault, two `stat` each."""
+"""Between two looks at settings and credentials while they are at fault."""
 GREETING = "greeting"
 """What is told when somebody began to listen: a page that was cut off notices what it missed."""
 PATIENCE_S = 3.0
@@ -154,7 +154,7 @@ class Monitor:
 
     def _mended(self) -> bool:
         """Whether what was at fault may have changed since the cloud was last asked."""
-        return self._place.fingerprint() != self._failed_at
+        return self._place.fingerprint() != self._failed_at or self._door.renewed()
 
     async def _pause(self, news: asyncio.Event) -> None:
         """Until the next request is due, or there is something new that moves it."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from modelarts_magics import messages
 from modelarts_magics.description import FULL_WIDTH, MAX_LENGTH
 from modelarts_magics.durations import moment_to_ms
 from modelarts_magics.errors import (
+    AuthenticationError,
     CloudError,
     ConfigurationError,
     DeadlineError,
@@ -34,6 +36,9 @@ STALE = ("refuse.changed", "refuse.changed_elsewhere")
 """The refusals of what was decided on something that no longer holds."""
 READ_ONLY = "read-only"
 """The code of why nothing can be changed, where the server may not ask the cloud."""
+KEY_REFUSED = "cloud.403.0206"
+"""A key that is not accepted, although the status says that it may not."""
+_HINT = "server.hint."
 _STATUSES: tuple[tuple[type[ModelArtsError], int], ...] = (
     (InputError, 400),
     (RefusedError, 422),
@@ -58,18 +63,30 @@ def status_of(error: ModelArtsError) -> int:
 def error_payload(error: ModelArtsError, *, field: str = "") -> dict[str, Any]:
     """An error: ``code``, ``message``, ``hint``, ``request_id``, ``values`` and the field it is about.
 
-    ``answer`` says the same in the words of a click on a countdown.
+    ``answer`` says the same in the words of a click on a countdown. The hint is for who types no command.
     """
+    hint = _hint(error)
     cause = error.cause if isinstance(error, UnsettledError) else error
     return {
         "code": error.code,
         "message": error.message,
-        "hint": error.hint,
+        "hint": hint,
         "request_id": cause.request_id if isinstance(cause, CloudError) else "",
         "field": field or str(error.values.get("field", "")),
         "values": {name: _plain(value) for name, value in error.values.items()},
-        "answer": error_answer(error),
+        "answer": error_answer(error, hint=hint),
     }
+
+
+def page_hint(code: str, **values: Any) -> str:  # noqa: ANN401 - values of any sentence
+    """What to do next after an error of this code, where a page has words of its own for it; else ""."""
+    hint = ModelArtsError(f"{_HINT}{code}", **values)
+    return hint.message if messages.has(hint.code) else ""
+
+
+def _hint(error: ModelArtsError) -> str:
+    refused = isinstance(error, AuthenticationError) or error.code == KEY_REFUSED
+    return page_hint("refused" if refused else error.code, **error.values) or error.hint
 
 
 def state_payload(session: Session, instance: Instance, *, read_only: bool) -> dict[str, Any]:

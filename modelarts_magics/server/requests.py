@@ -22,6 +22,8 @@ LONGEST_S = 366 * 24 * 3600
 """No API takes a duration near it."""
 LATEST_MS = 253_000_000_000_000
 """The year 9987: a moment that can be written in any time zone."""
+LONGEST_TAB = 64
+"""How many characters the name of a tab may have."""
 SECOND = timedelta(seconds=1)
 _LENGTHS = ("duration_s", "within_s", "until_ms")
 _MODES = tuple(mode.value for mode in Mode)
@@ -157,11 +159,12 @@ def shift(raw: bytes) -> Shift:
 
 @dataclass(frozen=True)
 class Saved:
-    """What a page saved before a stop, and what it could not."""
+    """What a tab saved before a stop, and what it could not; "" is a tab that does not name itself."""
 
     stops_at_ms: int
     saved: list[str]
     not_saved: list[dict[str, str]]
+    tab: str = ""
 
 
 def saved(raw: bytes) -> Saved:
@@ -170,12 +173,12 @@ def saved(raw: bytes) -> Saved:
     Raises:
         InputError: It is not valid; the field is named.
     """
-    body = read(raw, allowed=("stops_at_ms", "saved", "not_saved"))
+    body = read(raw, allowed=("stops_at_ms", "saved", "not_saved", "tab"))
     body.need("stops_at_ms")
     stops_at_ms = body.whole("stops_at_ms", 0, LATEST_MS) or 0
     paths = [_path(value, f"saved.{n}") for n, value in enumerate(body.items("saved"))]
     failed = [_failed(value, f"not_saved.{n}") for n, value in enumerate(body.items("not_saved"))]
-    return Saved(stops_at_ms, paths, failed)
+    return Saved(stops_at_ms, paths, failed, body.text("tab", longest=LONGEST_TAB) or "")
 
 
 def _path(value: object, field: str) -> str:

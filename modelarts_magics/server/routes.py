@@ -188,10 +188,11 @@ def _of_jupyter(status_code: int, error: BaseException | None) -> dict[str, Any]
     """An error that is not the cloud's: Jupyter refused the request, or this package failed."""
     reason = error.log_message if isinstance(error, web.HTTPError) else None
     failed = status_code >= 500  # noqa: PLR2004 - the server's own
+    code = "request.failed" if failed else f"http.{status_code}"
     return {
-        "code": "request.failed" if failed else f"http.{status_code}",
+        "code": code,
         "message": text("request.failed") if failed else reason or f"HTTP {status_code}",
-        "hint": text("request.failed.hint") if failed else "",
+        "hint": text("request.failed.hint") if failed else payloads.page_hint(code),
         "request_id": "",
         "field": "",
         "values": {},

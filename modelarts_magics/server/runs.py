@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.durations import moment_to_ms
-from modelarts_magics.server.kept import TO_THE_END_MS
+from modelarts_magics.models import Mode
+from modelarts_magics.server.kept import GRACE_MS, MOVED_MS, TO_THE_END_MS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,8 +31,10 @@ class Runs:
         self._started = started
 
     def last(self, view: View) -> dict[str, Any] | None:
-        """How the run before this server ended; None if nothing is known or it was acknowledged."""
+        """How the run before this server ended; None if nothing is known, it was acknowledged or went on."""
         if view.session is None or view.instance is None:
+            return None
+        if self._outlived(view.session, view.instance) is not None:
             return None
         return self._kept.last_run(view.instance.id, started_ms=self._started_ms(view.session))
 
@@ -44,13 +47,13 @@ class Runs:
 
     def saw(self, session: Session, instance: Instance) -> None:
         """Keep, shortly before its end, that this run is alive; and forget one that went on."""
+        outlived = self._outlived(session, instance)
+        if outlived is not None:
+            self._kept.forget(instance.id, stops_at_ms=outlived)
         end = instance.auto_stop.stops_at
         if end is None or not instance.running:
             return
         end_ms, now_ms = moment_to_ms(end), moment_to_ms(session.now())
-        self._kept.outlived(
-            instance.id, stops_at_ms=end_ms, since_ms=self._alive_since_ms(session, instance)
-        )
         if 0 <= end_ms - now_ms <= TO_THE_END_MS:
             duration_s = _seconds(instance)
             self._kept.note(instance.id, stops_at_ms=end_ms, duration_s=duration_s, seen_ms=now_ms)
@@ -64,17 +67,43 @@ class Runs:
             seen_ms=moment_to_ms(session.now()),
             saved=what.saved,
             not_saved=what.not_saved,
+            tab=what.tab,
         )
+
+    def _outlived(self, session: Session, instance: Instance) -> int | None:
+        """The stop that is kept, if the instance was alive before it and went on; else None."""
+        stop_ms = self._kept.stop_of(instance.id)
+        if stop_ms is None or self._alive_since_ms(session, instance) > stop_ms:
+            return None
+        return stop_ms if went_on(instance, stop_ms=stop_ms) else None
 
     def _started_ms(self, session: Session) -> int:
         """When this server started, by the cloud's clock."""
         return moment_to_ms(self._started + session.skew)
 
     def _alive_since_ms(self, session: Session, instance: Instance) -> int:
-        """Since when the instance is known to be alive: this server's start, or the run's if that is earlier."""
-        begun = session.circumstances(instance).started_at
-        started_ms = self._started_ms(session)
-        return started_ms if begun is None else min(started_ms, moment_to_ms(begun))
+        """Since when the instance is known to be alive: this server's start, or what is known of before."""
+        begun = session.circumstances(instance).started_at or instance.observed_at
+        earliest = min(begun, instance.observed_at)
+        return min(self._started_ms(session), moment_to_ms(earliest))
+
+
+def went_on(instance: Instance, *, stop_ms: int) -> bool:
+    """Whether a run that was to stop then is not to, or did not.
+
+    It has another end by now, or none at all; or its end is not known and it was seen alive after that one.
+
+    Args:
+        instance: As it was seen, in the same run.
+        stop_ms: When the run was to stop.
+    """
+    stop = instance.auto_stop
+    if not instance.running:
+        return False
+    if stop.stops_at is not None:
+        return abs(moment_to_ms(stop.stops_at) - stop_ms) > MOVED_MS
+    endless = not stop.enabled or stop.mode is Mode.IDLE
+    return endless or moment_to_ms(instance.observed_at) > stop_ms + GRACE_MS
 
 
 def _seconds(instance: Instance) -> int | None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+import time
+from ast import literal_eval
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,8 +16,11 @@ from stage import OURS, Page, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 PATIENCE_S = 30
+PROMISED_S = 2
+NEWS = "application/vnd.modelarts-magics.news+json"
 
 
 class Front:
@@ -54,6 +62,21 @@ class Front:
             if reply["parent_header"].get("msg_id") == request:
                 return reply
 
+    def answer(self, expression: str) -> Any:  # noqa: ANN401 - any value
+        """Have an expression evaluated as a page does, silently; return its value."""
+        code = "from modelarts_magics.helper import handle"
+        asked = {"code": code, "silent": True, "user_expressions": {"answer": expression}}
+        reply = self._reply(self.client.execute(**asked))["content"]
+        return literal_eval(reply["user_expressions"]["answer"]["data"]["text/plain"])
+
+    def news(self, *, seconds: float) -> Iterator[dict[str, Any]]:
+        """Give each message with news that the kernel sends by itself within a time."""
+        end = time.monotonic() + seconds
+        while True:
+            message = self.client.get_iopub_msg(timeout=max(0.0, end - time.monotonic()))
+            if NEWS in message["content"].get("data", {}):
+                yield message
+
     def close(self) -> None:
         """End the kernel."""
         self.client.stop_channels()
@@ -68,6 +91,16 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     front = Front(stage)
     reply, published = front.run("%load_ext modelarts_magics")
     assert (reply["status"], published) == ("ok", [])
+    yield front
+    front.close()
+    stage.close()
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Front]:
+    """Return a front end whose kernel is there to help a page: no magic is loaded, no cell is run."""
+    stage = Stage(tmp_path)
+    front = Front(stage)
     yield front
     front.close()
     stage.close()
@@ -126,3 +159,17 @@ def test_the_help_is_found_by_an_inspection(front: Front) -> None:
     front.client.inspect("%modelarts", 10)
     data = front.client.get_shell_msg(timeout=PATIENCE_S)["content"]["data"]
     assert "%modelarts auto-stop  show or set auto-stop" in data["text/plain"]
+
+
+def test_a_page_is_told_by_its_kernel_of_what_another_process_changed(page: Front) -> None:
+    """Within the two seconds that are promised, without a request, and as a message that nothing renders."""
+    question = json.dumps({"method": "GET", "path": "instance?refresh=1", "language": "en"})
+    known = json.loads(page.answer(f"handle({question!r})"))["body"]
+    command = [sys.executable, "-m", "modelarts_magics", "extend", "1h"]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    subprocess.run(command, env={**plain, **page.stage.environ}, capture_output=True, check=True)  # noqa: S603 - our own program
+    told = page.news(seconds=PROMISED_S)
+    message = next(one for one in told if one["content"]["data"][NEWS]["seq"] > known["seq"])
+    event = {"boot": known["boot"], "seq": known["seq"] + 1, "kind": "instance"}
+    assert message["msg_type"] == "display_data"
+    assert message["content"] == {"data": {NEWS: event}, "metadata": {}, "transient": {}}

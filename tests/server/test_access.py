@@ -48,6 +48,7 @@ async def test_a_stranger_gets_nothing(
     got = await ask(route, verb, BODIES.get((route, verb)), headers=dict(NOBODY))
     assert got.status == 403
     assert got.body["code"] == "http.403"
+    assert got.body["hint"] == "Reload the page and log in to Jupyter again."
     assert set(got.body) == {"code", "message", "hint", "request_id", "field", "values"}
     assert not [one for one in emulator.requests if one["method"] != "GET"]
 

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from factories import MINUTE, NOW, idle, instance, off, stop_in
 
+from modelarts_magics.countdown import GRACE
 from modelarts_magics.durations import moment_to_ms
-from modelarts_magics.models import CountsFrom
-from modelarts_magics.server.kept import MOVED_MS, NAME, TO_THE_END_MS, Kept, place
-from modelarts_magics.server.runs import Runs
+from modelarts_magics.models import NOT_STATED, CountsFrom, EndUnknown, Mode, Status
+from modelarts_magics.planning import Wish
+from modelarts_magics.server.kept import (
+    GRACE_MS,
+    MOVED_MS,
+    NAME,
+    TO_THE_END_MS,
+    Kept,
+    place,
+)
+from modelarts_magics.server.reports import MOST_PATHS, MOST_TABS
+from modelarts_magics.server.requests import Saved
+from modelarts_magics.server.runs import Runs, went_on
 from modelarts_magics.server.view import View
 
 if TYPE_CHECKING:
@@ -20,8 +33,11 @@ if TYPE_CHECKING:
     from conftest import Ask
 
     from modelarts_magics.emulator.local import LocalEmulator
+    from modelarts_magics.models import AutoStop, Instance
+    from modelarts_magics.server.desk import Desk
     from modelarts_magics.session import Session
 
+SECOND = timedelta(seconds=1)
 END_MS = 1_800_000_000_000
 LATER_MS = END_MS + 3_600_000
 WHO = "5c5efd15-18b3-4b14-959d-f11e5aff4244"
@@ -61,29 +77,184 @@ def test_a_run_that_vanished_long_before_its_end_is_not_blamed_on_auto_stop(tmp_
     assert (told["reason"], told["ended_at_ms"]) == ("unknown", END_MS - seen)
 
 
-def test_what_several_tabs_saved_is_put_together(tmp_path: Path) -> None:
-    """A document that one of them could save counts as saved."""
-    kept = run_that_ended(tmp_path / NAME)
-    kept.add(WHO, stops_at_ms=END_MS, duration_s=3600, seen_ms=END_MS, saved=["b.py"], not_saved=[])
+def lists(kept: Kept) -> tuple[list[str], list[dict[str, str]]]:
+    """Return what the next server tells of the run: what was saved, and what was not."""
     told = kept.last_run(WHO, started_ms=LATER_MS)
     assert told is not None
-    assert (told["saved"], told["not_saved"]) == (["a.ipynb", "b.py"], [])
+    return told["saved"], told["not_saved"]
 
 
-def test_a_run_that_went_on_is_forgotten(tmp_path: Path) -> None:
-    """It was extended after all was saved."""
+def report(kept: Kept, tab: str, saved: list[str], not_saved: list[dict[str, str]]) -> None:
+    """Let a tab say what it saved."""
+    times = {"stops_at_ms": END_MS, "duration_s": 3600, "seen_ms": END_MS}
+    kept.add(WHO, **times, saved=saved, not_saved=not_saved, tab=tab)
+
+
+def test_what_several_tabs_saved_is_put_together(tmp_path: Path) -> None:
+    """A document that one of them could save and another could not is told as both: two copies of it differ."""
     kept = run_that_ended(tmp_path / NAME)
-    kept.outlived(WHO, stops_at_ms=END_MS + MOVED_MS, since_ms=END_MS)
-    assert kept.last_run(WHO, started_ms=LATER_MS) is not None
-    kept.outlived(WHO, stops_at_ms=END_MS + MOVED_MS + 1, since_ms=END_MS)
-    assert kept.last_run(WHO, started_ms=LATER_MS) is None
+    report(kept, "2", ["b.py", "a.ipynb"], NOT_SAVED)
+    assert lists(Kept(tmp_path / NAME)) == (["a.ipynb", "b.py"], NOT_SAVED)
+    report(kept, "3", [], [{"path": "b.py", "why": "no right"}])
+    assert lists(kept)[1] == [*NOT_SAVED, {"path": "b.py", "why": "no right"}]
 
 
-def test_a_run_that_ended_is_not_forgotten_because_the_next_ends_later(tmp_path: Path) -> None:
-    """As every next run does: it was not alive when the one before was to stop."""
+def test_a_tab_that_says_more_later_replaces_what_it_said(tmp_path: Path) -> None:
+    """What it could save at the second try is no longer among what it could not; others stand by theirs."""
+    kept = run_that_ended(tmp_path / NAME, tab="1")
+    report(kept, "2", ["c.py"], [])
+    report(kept, "1", ["b.py"], [])
+    assert lists(kept) == (["c.py", "b.py"], [])
+
+
+def test_only_so_many_tabs_and_paths_are_kept(tmp_path: Path) -> None:
+    """The tab that was silent the longest goes first."""
+    kept = run_that_ended(tmp_path / NAME, tab="0")
+    for n in range(1, MOST_TABS):
+        report(kept, str(n), [f"{n}.py"], [])
+    report(kept, "0", ["0.py"], [])
+    report(kept, "last", [], [])
+    assert sorted(lists(kept)[0]) == sorted(f"{n}.py" for n in range(MOST_TABS) if n != 1)
+    report(kept, "last", [f"more/{n}.py" for n in range(MOST_PATHS)], [])
+    assert len(lists(kept)[0]) == MOST_PATHS
+
+
+def test_a_file_of_before_tabs_were_told_apart_is_read(tmp_path: Path) -> None:
+    """Its lists are those of a tab without a name, which replaces them."""
+    run = {"stops_at_ms": END_MS, "seen_ms": END_MS, "saved": ["a.ipynb"], "not_saved": NOT_SAVED}
+    written = {"version": 1, "instances": {WHO: {"run": run}}}
+    (tmp_path / NAME).write_text(json.dumps(written))
+    kept = Kept(tmp_path / NAME)
+    assert lists(kept) == (["a.ipynb"], NOT_SAVED)
+    report(kept, "2", ["c.py"], [])
+    assert lists(kept) == (["a.ipynb", "c.py"], NOT_SAVED)
+    report(kept, "", ["b.py"], [])
+    assert lists(kept) == (["c.py", "b.py"], [])
+
+
+@pytest.mark.parametrize(
+    ("after_ms", "told"),
+    [(GRACE_MS, ("auto-stop", END_MS)), (GRACE_MS + 1, ("unknown", END_MS + GRACE_MS + 1))],
+)
+def test_a_run_that_was_seen_after_its_end_did_not_end_by_it(
+    after_ms: int, told: tuple[str, int], tmp_path: Path
+) -> None:
+    """But for the minute that the cloud takes to stop it."""
+    run = run_that_ended(tmp_path / NAME, before_ms=-after_ms).last_run(WHO, started_ms=LATER_MS)
+    assert run is not None
+    assert (run["reason"], run["ended_at_ms"]) == told
+
+
+def test_only_the_run_that_is_meant_is_forgotten(tmp_path: Path) -> None:
+    """Another may have been kept meanwhile."""
     kept = run_that_ended(tmp_path / NAME)
-    kept.outlived(WHO, stops_at_ms=LATER_MS, since_ms=END_MS + 1)
-    assert kept.last_run(WHO, started_ms=LATER_MS) is not None
+    kept.forget(WHO, stops_at_ms=END_MS - MOVED_MS - 1)
+    assert kept.stop_of(WHO) == END_MS
+    kept.forget(WHO, stops_at_ms=END_MS)
+    assert kept.stop_of(WHO) is None
+
+
+STOP_MS = moment_to_ms(NOW)
+UNKNOWN = {"end_unknown": EndUnknown.PAST}
+
+
+@pytest.mark.parametrize(
+    ("stop", "seen_after", "expected"),
+    [
+        (stop_in(MINUTE), timedelta(0), False),
+        (stop_in(MINUTE + SECOND), timedelta(0), True),
+        (stop_in(-MINUTE - SECOND), -3 * MINUTE, True),
+        (off(), -SECOND, True),
+        (idle(), -SECOND, True),
+        (NOT_STATED, -SECOND, True),
+        (stop_in(None, **UNKNOWN), GRACE, False),
+        (stop_in(None, **UNKNOWN), GRACE + SECOND, True),
+        (stop_in(None, end_unknown=EndUnknown.DISAGREE), -3 * MINUTE, False),
+        (stop_in(None, end_unknown=EndUnknown.MISSING), GRACE + SECOND, True),
+    ],
+)
+def test_a_run_that_does_not_stop_then_went_on(
+    stop: AutoStop, seen_after: timedelta, expected: object
+) -> None:
+    """It has another end, or none; or it is seen alive when the end that nobody knows must be past."""
+    seen = instance(stop, observed_at=NOW + seen_after)
+    assert went_on(seen, stop_ms=STOP_MS) is expected
+
+
+def test_a_run_that_stops_did_not_go_on() -> None:
+    """Whatever is set for the next."""
+    assert not went_on(instance(off(), status=Status.STOPPED), stop_ms=STOP_MS)
+
+
+class Ending:
+    """An instance with little time left, whose server kept what was saved."""
+
+    def __init__(self, kernel: Session, emulator: LocalEmulator, path: Path) -> None:
+        self.kernel = kernel
+        self.emulator = emulator
+        self.kept = Kept(path)
+        self.path = path
+        emulator.set_instance(minutes_left=0.8)
+        self.began = kernel.refresh().observed_at
+        self.runs = Runs(self.kept, started=self.began)
+        end = kernel.refresh().auto_stop.stops_at
+        assert end is not None
+        self.end = end
+        what = Saved(moment_to_ms(self.end), ["a.ipynb"], [])
+        self.runs.saved(kernel, kernel.refresh(), what)
+
+    def goes_on(self, how: str) -> Instance:
+        """Return the running instance after its end was taken away: off, idle, or by letting it pass."""
+        now = self.kernel.refresh()
+        past = replace(now.auto_stop, stops_at=None, end_unknown=EndUnknown.PAST)
+        stops = {"off": off(), "idle": idle(), "past": past}
+        seen = self.end + GRACE + SECOND if how == "past" else now.observed_at
+        return replace(now, auto_stop=stops[how], observed_at=seen)
+
+    def told_later(self, runs: Runs, instance: Instance) -> object:
+        """Return how the last run ended, as the server says that has these runs."""
+        return runs.last(View(instance=instance, session=self.kernel))
+
+
+@pytest.fixture
+def ending(kernel: Session, emulator: LocalEmulator, tmp_path: Path) -> Ending:
+    """Return an instance that is about to stop."""
+    return Ending(kernel, emulator, tmp_path / NAME)
+
+
+@pytest.mark.parametrize("how", ["off", "idle", "past"])
+def test_a_server_that_sees_a_run_go_on_forgets_its_end(how: str, ending: Ending) -> None:
+    """At once, so that one that starts later has nothing to tell; the same in both APIs."""
+    instance = ending.goes_on(how)
+    ending.runs.saw(ending.kernel, instance)
+    assert Kept(ending.path).stop_of(instance.id) is None
+    later = Runs(Kept(ending.path), started=ending.end + 10 * MINUTE)
+    assert ending.told_later(later, instance) is None
+
+
+@pytest.mark.parametrize("how", ["off", "idle", "past"])
+def test_a_server_that_starts_later_does_not_tell_of_a_run_that_went_on(
+    how: str, ending: Ending
+) -> None:
+    """Where the API reveals when the run began; else what another saw in time does, be it only the store."""
+    instance = ending.goes_on(how)
+    later = Runs(Kept(ending.path), started=ending.end + 10 * MINUTE)
+    seen_in_time = instance.observed_at <= ending.end
+    reveals = ending.kernel.capabilities.counts_from is CountsFrom.RUN_START
+    told = ending.told_later(later, instance)
+    assert (told is None) == (seen_in_time or reveals)
+    later.saw(ending.kernel, instance)
+    assert (Kept(ending.path).stop_of(instance.id) is None) == (seen_in_time or reveals)
+
+
+@pytest.mark.parametrize("reason", ["PAST", "DISAGREE"])
+def test_an_end_that_is_not_known_for_a_moment_forgets_nothing(reason: str, ending: Ending) -> None:
+    """The cloud takes up to a minute to stop it, and has contradicted itself before."""
+    now = ending.kernel.refresh()
+    stop = replace(now.auto_stop, stops_at=None, end_unknown=EndUnknown[reason])
+    instance = replace(now, auto_stop=stop, observed_at=ending.end + GRACE)
+    ending.runs.saw(ending.kernel, instance)
+    assert ending.kept.stop_of(instance.id) == moment_to_ms(ending.end)
 
 
 @pytest.mark.parametrize("ended_minutes_ago", [1, 30])
@@ -165,6 +336,14 @@ async def test_the_first_page_after_a_stop_is_told(ask: Ask) -> None:
     assert (await ask("instance")).body["last_run"] is None
 
 
+async def test_a_page_says_which_tab_it_is(ask: Ask) -> None:
+    """By which its second report replaces the first, and not that of another."""
+    end_ms = (await ask("instance")).body["state"]["stops_at_ms"]
+    for tab, paths in (("one", ["a.py"]), ("other", ["b.py"]), ("one", ["c.py"])):
+        got = await ask("saved", "POST", {"stops_at_ms": end_ms, "saved": paths, "tab": tab})
+    assert got.body["this_run"]["saved"] == ["b.py", "c.py"]
+
+
 async def test_a_run_near_its_end_is_kept_without_any_page(
     ask: Ask, emulator: LocalEmulator
 ) -> None:
@@ -173,3 +352,31 @@ async def test_a_run_near_its_end_is_kept_without_any_page(
     seen = (await ask("instance", params={"refresh": "1"})).body
     this = (await ask("saved")).body["this_run"]
     assert this == {"stops_at_ms": seen["state"]["stops_at_ms"], "saved": [], "not_saved": []}
+
+
+async def test_a_page_that_is_opened_again_before_the_stop_is_told(
+    ask: Ask, emulator: LocalEmulator
+) -> None:
+    """What was saved, with everything else that it shows; and nothing of it in a run that nobody saved."""
+    assert (await ask("instance")).body["this_run"] is None
+    emulator.set_instance(minutes_left=2)
+    end_ms = (await ask("instance", params={"refresh": "1"})).body["state"]["stops_at_ms"]
+    what = {"stops_at_ms": end_ms, "saved": ["a.ipynb"], "not_saved": NOT_SAVED}
+    await ask("saved", "POST", what)
+    told = (await ask("instance")).body
+    assert (told["this_run"], told["last_run"]) == (what, None)
+
+
+async def test_a_stop_that_is_called_off_is_forgotten_at_once(
+    ask: Ask, emulator: LocalEmulator, kernel: Session, desk: Desk
+) -> None:
+    """Also by who only looks: a server that is started again must not tell of it."""
+    emulator.set_instance(minutes_left=0.8)
+    seen = (await ask("instance", params={"refresh": "1"})).body
+    what = {"stops_at_ms": seen["state"]["stops_at_ms"], "saved": ["a.ipynb"]}
+    await ask("saved", "POST", what)
+    assert desk._kept.stop_of(emulator.instance_id) == what["stops_at_ms"]
+    able = kernel.capabilities
+    kernel.set_auto_stop(Wish(enabled=False) if able.off else Wish(mode=Mode.IDLE))
+    await ask("instance", params={"refresh": "1"})
+    assert desk._kept.stop_of(emulator.instance_id) is None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import sys
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -396,6 +398,119 @@ class TestWithoutCredentials:
         await watched.time.advance(RECHECK_S + 1)
         assert watched.monitor.view.problem is None
         assert watched.monitor.view.instance is not None
+
+
+SESSION = """
+import json, pathlib
+
+FILE = pathlib.Path(__file__).with_name("keys.json")
+
+class Session:
+    project_id = region_name = ""
+
+    def __init__(self):
+        keys = json.loads(FILE.read_text())
+        FILE.write_text(json.dumps({**keys, "looked": keys["looked"] + 1}))
+        self.access_key, self.secret_key, self.security_token = [*keys["key"], ""][:3]
+"""
+
+
+class Platform:
+    """The platform's own package `modelarts`, with the keys that the test puts there."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "modelarts" / "keys.json"
+        self._file.parent.mkdir()
+        (folder / "modelarts" / "__init__.py").write_text("")
+        (folder / "modelarts" / "session.py").write_text(SESSION)
+
+    def give(self, *key: str) -> None:
+        """Let the session have this access key; without one it raises."""
+        self._file.write_text(json.dumps({"key": key, "looked": 0}))
+
+    @property
+    def looked(self) -> int:
+        """How often the session was looked at since."""
+        return int(json.loads(self._file.read_text())["looked"])
+
+
+class TestKeysOfThePlatform:
+    """A server whose keys come from the platform's own session, where they rotate."""
+
+    @pytest.fixture
+    def platform(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, emulator: LocalEmulator
+    ) -> Iterator[Platform]:
+        """Return the platform, with a key that is let in."""
+        place = tmp_path / "site"
+        place.mkdir()
+        made = Platform(place)
+        made.give(emulator.ak, emulator.sk)
+        monkeypatch.syspath_prepend(str(place))
+        yield made
+        for name in ("modelarts", "modelarts.session"):
+            sys.modules.pop(name, None)
+
+    @pytest.fixture
+    def environ(self, environ: dict[str, str], platform: Platform) -> dict[str, str]:  # noqa: ARG002
+        """Return an environment without a token."""
+        return {k: v for k, v in environ.items() if k != "MODELARTS_AUTH_TOKEN"}
+
+    async def test_they_are_not_looked_at_while_all_is_well(
+        self, watched: Watched, platform: Platform, emulator: LocalEmulator
+    ) -> None:
+        """Neither by asking nor by a page."""
+        emulator.set_instance(minutes_left=1000)
+        watched.monitor.start()
+        await watched.requests_in(MINUTE)
+        before = platform.looked
+        assert await watched.requests_in(3600) > 10
+        await watched.monitor.look()
+        await watched.monitor.session()
+        assert platform.looked == before
+
+    @pytest.mark.parametrize("fault", ["401", "403"])
+    async def test_another_one_ends_a_fault(
+        self, fault: str, watched: Watched, platform: Platform, emulator: LocalEmulator
+    ) -> None:
+        """Also where it was not the key that was refused but what it may; the same one does not."""
+        emulator.set_instance(minutes_left=1000)
+        watched.monitor.start()
+        await watched.requests_in(MINUTE)
+        emulator.fault(fault, methods=("GET",))
+        await watched.time.advance(6 * MINUTE)
+        assert watched.monitor.view.read_only
+        emulator.clear_faults()
+        assert await watched.requests_in(3600) == 0
+        key = (emulator.temporary_ak, emulator.temporary_sk, emulator.security_token)
+        platform.give(*key)
+        assert await watched.requests_in(RECHECK_S + 1) == 1
+        assert not watched.monitor.view.read_only
+
+    async def test_one_that_is_refused_too_is_tried_once(
+        self, watched: Watched, platform: Platform, emulator: LocalEmulator
+    ) -> None:
+        """And a session that gives none for a while is no reason to try; the next key is."""
+        platform.give("ROTATEDAWAY", "of-old")
+        watched.monitor.start()
+        await watched.time.advance(MINUTE)
+        assert watched.monitor.view.read_only
+        platform.give("NEVERWAS", "of-none")
+        assert await self.asked_in(RECHECK_S + 1, watched, emulator) > 0
+        assert watched.monitor.view.read_only
+        assert await self.asked_in(3600, watched, emulator) == 0
+        platform.give()
+        assert await self.asked_in(3600, watched, emulator) == 0
+        platform.give(emulator.ak, emulator.sk)
+        await watched.time.advance(RECHECK_S + 1)
+        assert watched.monitor.view.problem is None
+
+    @staticmethod
+    async def asked_in(seconds: float, watched: Watched, emulator: LocalEmulator) -> int:
+        """Return how many requests of any kind the cloud gets while so much time passes."""
+        emulator.clear_requests()
+        await watched.time.advance(seconds)
+        return len(emulator.requests)
 
 
 class TestWithoutSettings:

@@ -38,6 +38,7 @@ async def test_a_page_gets_everything_it_shows(
     assert got.body["problem"] is None
     assert got.body["read_only"] is False
     assert got.body["instance"]["id"] == emulator.instance_id
+    assert got.body["state"]["id"] == emulator.instance_id
     assert got.body["instance"]["description"] == truth()["description"]
     assert got.body["instance"]["demo"] is True
     end_ms = truth()["stops_at"].timestamp() * 1000
@@ -161,6 +162,8 @@ BAD: list[tuple[str, str, object, str]] = [
     ("saved", "POST", {"stops_at_ms": 1, "saved": ["x"] * 1001}, "saved"),
     ("saved", "POST", {"stops_at_ms": 1, "not_saved": ["b.py"]}, "not_saved.0"),
     ("saved", "POST", {"stops_at_ms": 1, "not_saved": [{"path": "b.py"}]}, "not_saved.0.why"),
+    ("saved", "POST", {"stops_at_ms": 1, "tab": 1}, "tab"),
+    ("saved", "POST", {"stops_at_ms": 1, "tab": "x" * 65}, "tab"),
     ("remind", "POST", {"muted": "yes"}, "muted"),
     ("remind", "POST", {}, "muted"),
 ]
@@ -203,6 +206,26 @@ async def test_a_cloud_that_fails_is_told_from_jupyter(
     assert got.body["hint"]
     assert got.body["answer"]["text"].startswith(got.body["message"])
     assert isinstance(got.body["request_id"], str)
+
+
+@pytest.mark.parametrize(("fault", "says"), [("401", True), ("403", False)])
+async def test_refused_credentials_are_the_servers_own(
+    fault: str, says: object, ask: Ask, emulator: LocalEmulator
+) -> None:
+    """The hint says so: a login in a kernel would lead nowhere; a right that is missing is another thing."""
+    await ask("instance")
+    emulator.fault(fault, methods=("GET",))
+    shown = (await ask("instance", params=REFRESH)).body["problem"]
+    assert ("does not reach" in shown["hint"]) is says
+    assert ("login --save" in shown["hint"]) is says
+    assert shown["answer"]["text"].endswith(shown["hint"])
+
+
+async def test_a_hint_names_no_option_of_a_command(ask: Ask) -> None:
+    """Where a page cannot follow it."""
+    got = await ask("instance", "PATCH", {"description": "a/b"})
+    assert got.body["hint"] == "Would be accepted: a\uff0fb"
+    assert "--" not in got.body["answer"]["text"]
 
 
 async def test_a_cloud_that_goes_and_comes_back(ask: Ask, emulator: LocalEmulator) -> None:

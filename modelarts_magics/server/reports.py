@@ -1,0 +1,54 @@
+"""What the tabs of the pages said of one stop: each replaces what it said before, all count together. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Report = Mapping[str, Any]
+
+MOST_TABS = 50
+"""How many tabs are remembered; the one that reported longest ago is dropped first."""
+MOST_PATHS = 1000
+_LISTS = ("saved", "not_saved")
+
+
+def put(
+    run: Mapping[str, Any],
+    tab: str,
+    *,
+    saved: Sequence[str],
+    not_saved: Sequence[Mapping[str, str]],
+) -> dict[str, Any]:
+    """The run as kept, with this report of a tab in the place of its former one.
+
+    Args:
+        run: As kept.
+        tab: Who reports; "" for one that does not say.
+        saved: The paths of what it saved.
+        not_saved: ``path`` and ``why`` of what it could not.
+    """
+    others = {name: report for name, report in _reports(run).items() if name != tab}
+    mine = {"saved": list(saved[:MOST_PATHS]), "not_saved": list(not_saved[:MOST_PATHS])}
+    newest = list({**others, tab: mine}.items())[-MOST_TABS:]
+    return {**{k: v for k, v in run.items() if k not in _LISTS}, "tabs": dict(newest)}
+
+
+def together(run: Mapping[str, Any]) -> dict[str, Any]:
+    """All that was ``saved`` and ``not_saved``, each path once, and once for each reason that it was not.
+
+    A path may be in both: what one tab saved, another could not, whose copy was another one.
+    """
+    reports = _reports(run).values()
+    saved = dict.fromkeys(path for each in reports for path in each["saved"])
+    failed = {(v["path"], v["why"]): dict(v) for each in reports for v in each["not_saved"]}
+    return {"saved": list(saved)[:MOST_PATHS], "not_saved": list(failed.values())[:MOST_PATHS]}
+
+
+def _reports(run: Mapping[str, Any]) -> Mapping[str, Report]:
+    """By tab; lists without one were written before tabs were told apart."""
+    nameless = {name: run.get(name, []) for name in _LISTS}
+    before = {"": nameless} if any(nameless.values()) else {}
+    return {**before, **run.get("tabs", {})}
