@@ -197,15 +197,21 @@ def _idle(given: Circumstances, prompt: bool | None) -> Plan:
 
 
 def _on(given: Circumstances, prompt: bool | None) -> Plan:
-    """With the usual duration; where none is kept, that would move the end of a run that has one."""
+    """With the usual duration."""
+    _check_no_end(given)
+    return _of_duration(given.usual_duration, given, prompt)
+
+
+def _check_no_end(given: Circumstances) -> None:
+    """Where no duration is kept, each that is sent counts from now, and moves the end of a run that has one."""
     end = given.instance.auto_stop.stops_at
     if given.instance.running and end is not None and not given.capabilities.kept:
         raise RefusedError("refuse.on", end=end)
-    return _of_duration(given.usual_duration, given, prompt)
 
 
 def _keep(given: Circumstances, prompt: bool | None) -> Plan:
     """Everything as it is; only the wish to be reminded may differ."""
+    _check_no_end(given)
     stop = given.instance.auto_stop
     duration = stop.duration if stop.enabled else None
     if (stop.enabled and duration is None) or not stop.stated:

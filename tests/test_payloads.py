@@ -40,7 +40,7 @@ def test_both_sides_name_the_same_fields() -> None:
     """Every one, of the state and of its bounds; whose it is a page may do without."""
     full = state(Circumstances(instance(), SEED, NOW - HOUR))
     assert full["id"] == instance().id
-    assert set(full) == fields_of("InstanceState") | {"id"}
+    assert set(full) == fields_of("InstanceState")
     assert set(full["bounds"]) == fields_of("Bounds")
 
 

@@ -391,3 +391,10 @@ def test_nothing_out_of_bounds_is_ever_sent(wish: Wish | timedelta, given_: Circ
         assert planned.stops_at - given_.now >= SHORTEST_NOTICE
         assert given_.base is not None
         assert abs(given_.base + duration - planned.stops_at) < SECOND
+
+
+def test_keeping_what_is_set_never_moves_an_end() -> None:
+    """Where a duration counts from now, sending the same one again would."""
+    keep = Wish(mode=Mode.TIMING)
+    assert refusal(keep, circumstances(able=LEASE)).code == "refuse.on"
+    assert plan(keep, circumstances()).stops_at == NOW + HOUR

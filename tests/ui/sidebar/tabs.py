@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
@@ -10,6 +11,7 @@ from ui.pages import Countdown, Front, OpenNotebook
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator
+    from ui.pages import Cloud
     from ui.place import Place
 
 AT_ONCE_MS = 2_000
@@ -42,6 +44,7 @@ class Sidebar:
         self.countdown = Countdown(self.panel.locator(".ma-Countdown"))
         self.toasts = self.page.locator(".Toastify__toast", has_text="left at")
         self.running = self.page.locator(".jp-InputPrompt", has_text=RUNNING)
+        self._stops = cycle((9.5, 7.5, 5.5, 3.5))
 
     def run(self, command: str, **given: object) -> None:
         """Run a command of the page."""
@@ -65,6 +68,12 @@ class Sidebar:
     def fact(self, name: str) -> Locator:
         """What the panel says of the instance."""
         return self.panel.locator(".ma-Panel-facts dt", has_text=name).locator("+ dd")
+
+    def be_reminded(self, cloud: Cloud) -> None:
+        """Let the stop come near; each time another one, since one stop reminds once."""
+        cloud.emulator.set_instance(minutes_left=next(self._stops))
+        self.ask()
+        expect(self.toasts).to_have_count(1)
 
     def make_dirty(self) -> None:
         """Change the notebook without saving it."""

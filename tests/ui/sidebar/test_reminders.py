@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def reminded(side: Sidebar, cloud: Cloud) -> Sidebar:
     """A page that shows a reminder."""
-    cloud.emulator.set_instance(minutes_left=9)
-    side.ask()
-    expect(side.toasts).to_have_count(1)
+    side.be_reminded(cloud)
     return side
 
 
