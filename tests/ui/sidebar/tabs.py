@@ -24,6 +24,8 @@ RUN = "async ([command, given]) => { await jupyterapp.commands.execute(command, 
 DIRTY = "() => jupyterapp.shell.currentWidget.context.model.dirty"
 INSERT = "() => jupyterapp.commands.execute('notebook:insert-cell-below').then(() => null)"
 RUNNING = "[*]:"
+_NEAR = cycle((9.5, 8, 6.5, 5, 3.5, 2.3))
+"""Minutes left, more than a minute apart, and too many for saving to begin."""
 
 
 class Sidebar:
@@ -44,7 +46,6 @@ class Sidebar:
         self.countdown = Countdown(self.panel.locator(".ma-Countdown"))
         self.toasts = self.page.locator(".Toastify__toast", has_text="left at")
         self.running = self.page.locator(".jp-InputPrompt", has_text=RUNNING)
-        self._stops = cycle((9.5, 7.5, 5.5, 3.5))
 
     def run(self, command: str, **given: object) -> None:
         """Run a command of the page."""
@@ -70,8 +71,8 @@ class Sidebar:
         return self.panel.locator(".ma-Panel-facts dt", has_text=name).locator("+ dd")
 
     def be_reminded(self, cloud: Cloud) -> None:
-        """Let the stop come near; each time another one, since one stop reminds once."""
-        cloud.emulator.set_instance(minutes_left=next(self._stops))
+        """Let the stop come near; each time another one: one stop reminds once, and every page hears of it."""
+        cloud.emulator.set_instance(minutes_left=next(_NEAR))
         self.ask()
         expect(self.toasts).to_have_count(1)
 
