@@ -66,10 +66,10 @@ export class HelperBackend implements IBackend {
     }
     // A kernel that went meanwhile is replaced; a change says what it was made from, so it is not made twice.
     const said = await this.#tryOnce(request).catch((error: unknown) => {
-      if (error instanceof BackendError) {
-        throw error;
+      if (error instanceof BackendError && error.code === 'unreachable') {
+        return this.#tryOnce(request);
       }
-      return this.#tryOnce(request);
+      throw error;
     });
     const { status, body } = fields(parse(said));
     if (number(status) !== 200) {
@@ -86,7 +86,7 @@ export class HelperBackend implements IBackend {
       return await evaluate(kernel, callOf(request));
     } catch (error) {
       this.#kernel = null;
-      throw error;
+      throw error instanceof BackendError ? error : new BackendError('unreachable');
     }
   }
 

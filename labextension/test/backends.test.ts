@@ -270,6 +270,19 @@ describe('the helper kernel', () => {
     expect(await make(kernels).call(GET)).toEqual({ ok: true });
   });
 
+  it('that cannot be asked twice over is said to be out of reach, in no words of its own', async () => {
+    const kernels = new Kernels();
+    const backend = make(kernels);
+    await backend.call(GET);
+    kernels.evaluate = (_, expression) => {
+      if (expression.includes('find_spec')) {
+        return 'x';
+      }
+      throw new Error('Canceled future for execute_request');
+    };
+    await expect(backend.call(GET)).rejects.toMatchObject({ code: 'unreachable', message: '' });
+  });
+
   it('is asked in ASCII, and answers in it', async () => {
     const kernels = new Kernels();
     kernels.evaluate = (_, expression) =>
