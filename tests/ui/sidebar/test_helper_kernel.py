@@ -39,6 +39,16 @@ def bare(emulator: LocalEmulator, tmp_path: Path) -> Iterator[Place]:
         yield place
 
 
+def extend_beside_a_running_cell(side: Sidebar, cloud: Cloud) -> None:
+    """By the panel, with one request."""
+    side.notebook.begin(2)
+    side.countdown.button("plus").click()
+    expect(side.status).to_contain_text(EXTENDED)
+    cloud.agrees(side.countdown)
+    assert len(cloud.writes) == 1
+    side.interrupt()
+
+
 def test_it_extends_while_a_cell_runs_and_goes_with_the_page(
     bare: Place, context: BrowserContext, cloud: Cloud, front: Front
 ) -> None:
@@ -53,12 +63,7 @@ def test_it_extends_while_a_cell_runs_and_goes_with_the_page(
     cloud.emulator.clear_requests()
     mine = side.page.evaluate(MINE)
     assert len(side.page.evaluate(KERNELS)) == 2
-    side.notebook.begin(2)
-    side.countdown.button("plus").click()
-    expect(side.status).to_contain_text(EXTENDED)
-    cloud.agrees(side.countdown)
-    assert len(cloud.writes) == 1
-    side.interrupt()
+    extend_beside_a_running_cell(side, cloud)
     side.notebook.save()
     side.page.goto(f"{bare.url}/login")
     side.page.wait_for_function(ALONE, arg=mine)
@@ -123,12 +128,7 @@ def test_kernel_and_server_in_two_environments(
         expect(side.fact("Asked by")).to_have_text("a helper kernel")
         side.notebook.run(0, 1)
         cloud.agrees(Countdown(side.page.locator(".jp-Notebook .ma-Countdown")))
-        side.notebook.begin(2)
-        side.countdown.button("plus").click()
-        expect(side.status).to_contain_text(EXTENDED)
-        cloud.agrees(side.countdown)
-        assert len(cloud.writes) == 1
-        side.interrupt()
+        extend_beside_a_running_cell(side, cloud)
         side.page.close()
         apart.install_lab("--remove")
         expect(apart.tab(context).status).to_have_count(0)
