@@ -16,7 +16,7 @@ import {
   type Outcome,
   type Payload,
   type Preferences,
-  SAME_STOP_MS,
+  isSameStop,
   type SavedReport,
 } from './tokens';
 import { fields } from './countdown/messages';
@@ -214,7 +214,7 @@ export class Manager implements IManager {
     if (!written && this.#older(payload)) {
       return;
     }
-    if (Math.abs(stopOf(this.#payload) - stopOf(payload)) > SAME_STOP_MS) {
+    if (!isSameStop(stopOf(this.#payload), stopOf(payload))) {
       this.#saved = null;
     }
     this.#payload = payload;

@@ -4,7 +4,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { Alarm, type Timers, type Wakeup } from './countdown/clock';
 import type { Claim } from './once';
 import { counting } from './sentences';
-import { type IManager, SAME_STOP_MS } from './tokens';
+import { type IManager, isSameStop, SAME_STOP_MS } from './tokens';
 
 /** A tab that nobody sees lets one that somebody sees go first. */
 const HIDDEN_MS = 2_000;
@@ -79,7 +79,7 @@ export class Reminders implements IDisposable {
 
   #look(): void {
     const due = this.#due();
-    if (due === null || !isSame(due.stopsAtMs, this.#shownFor)) {
+    if (due === null || !isSameStop(due.stopsAtMs, this.#shownFor ?? -Infinity)) {
       this.#clear();
     }
     this.#alarm.clear();
@@ -133,7 +133,7 @@ export class Reminders implements IDisposable {
     }
     await this.#makeSure();
     const due = this.#due();
-    if (due !== null && isSame(due.stopsAtMs, stopsAtMs) && !this.#disposed) {
+    if (due !== null && isSameStop(due.stopsAtMs, stopsAtMs) && !this.#disposed) {
       this.#clear();
       this.#takeAway = this.#options.show(due);
       this.#shownFor = stopsAtMs;
@@ -158,11 +158,6 @@ export class Reminders implements IDisposable {
 }
 
 const rounded = (stopsAtMs: number): number => Math.round(stopsAtMs / SAME_STOP_MS) * SAME_STOP_MS;
-
-/** Some APIs tell a stop time less exactly than others. */
-function isSame(stopsAtMs: number, other: number | null): boolean {
-  return other !== null && Math.abs(stopsAtMs - other) < SAME_STOP_MS;
-}
 
 /** When to look again: at the next level, at the stop itself. */
 function nextLook(leftMs: number, comingMinutes: readonly number[]): number {

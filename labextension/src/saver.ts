@@ -5,7 +5,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { Alarm, type Timers, type Wakeup } from './countdown/clock';
 import type { Exclusive } from './exclusive';
 import { counting } from './sentences';
-import { type IManager, SAME_STOP_MS, type SavedReport } from './tokens';
+import { type IManager, isSameStop, type SavedReport } from './tokens';
 
 /** Why a document cannot be saved without asking a person. */
 export type Obstacle = 'changed-on-disk' | 'never-named' | 'no-folder' | 'read-only';
@@ -107,7 +107,7 @@ export class Saver implements IDisposable {
 
   /** Another stop than before: everything begins anew. */
   #begin(stopsAtMs: number): void {
-    if (Math.abs(stopsAtMs - this.#stopsAtMs) > SAME_STOP_MS) {
+    if (!isSameStop(stopsAtMs, this.#stopsAtMs)) {
       this.#stopsAtMs = stopsAtMs;
       this.#passes = 0;
       this.#fates.clear();

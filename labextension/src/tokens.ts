@@ -236,6 +236,11 @@ export const IManager = new Token<IManager>(
 /** Stop times less apart than this are the same one, told less exactly. */
 export const SAME_STOP_MS = 60_000;
 
+/** Whether two stop times are the same one. */
+export function isSameStop(oneMs: number, otherMs: number): boolean {
+  return Math.abs(oneMs - otherMs) <= SAME_STOP_MS;
+}
+
 /** The commands by name. */
 export const COMMANDS = {
   extend: 'modelarts-magics:extend',
