@@ -1,14 +1,15 @@
 /** Doing a thing once over all tabs of a browser. */
 
 import type { Exclusive } from './exclusive';
+import { isSameStop } from './tokens';
 
-/** Answers `true` to one caller for each key, over all tabs and reloads. */
+/** Answers `true` to one caller for each key and stop time, over all tabs and reloads. */
 export type Claim = (key: string, stopsAtMs: number) => Promise<boolean>;
 
 /** What a claim is made with. */
 export interface ClaimOptions {
   /** Shared by the tabs, and kept over a reload. */
-  readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
+  readonly storage: Pick<Storage, 'setItem' | 'removeItem' | 'key' | 'length'>;
   readonly exclusive: Exclusive;
   readonly setTimeout: (callback: () => void, delayMs: number) => unknown;
 }
@@ -20,21 +21,24 @@ const KEEP_MS = 86_400_000;
 
 /** Make a claim; the marks of stop times long past are cleared away. */
 export function makeClaim({ storage, exclusive, setTimeout: wait }: ClaimOptions): Claim {
-  const take = (name: string, stopsAtMs: number): boolean => {
+  const take = (key: string, stopsAtMs: number): boolean => {
     try {
       tidy(storage, stopsAtMs - KEEP_MS);
-      const free = storage.getItem(name) === null;
-      storage.setItem(name, '1');
-      return free;
+      const taken = marks(storage).some(
+        (mark) => mark.endsWith(`:${key}`) && isSameStop(stopOf(mark), stopsAtMs),
+      );
+      if (!taken) {
+        storage.setItem(`${PREFIX}${stopsAtMs}:${key}`, '1');
+      }
+      return !taken;
     } catch {
       return true; // Full or forbidden: twice is better than never.
     }
   };
   return (key, stopsAtMs) =>
     new Promise((resolve) => {
-      const name = `${stopsAtMs}:${key}`;
-      void exclusive(`once:${name}`, async () => {
-        const got = take(PREFIX + name, stopsAtMs);
+      void exclusive(`once:${key}`, async () => {
+        const got = take(key, stopsAtMs);
         resolve(got);
         if (got) {
           await new Promise<void>((release) => void wait(release, HOLD_MS));
@@ -44,10 +48,17 @@ export function makeClaim({ storage, exclusive, setTimeout: wait }: ClaimOptions
 }
 
 function tidy(storage: ClaimOptions['storage'], beforeMs: number): void {
-  const names = Array.from({ length: storage.length }, (_, at) => storage.key(at) ?? '');
-  for (const name of names.filter((each) => each.startsWith(PREFIX))) {
-    if (Number.parseInt(name.slice(PREFIX.length), 10) < beforeMs) {
-      storage.removeItem(name);
+  for (const mark of marks(storage)) {
+    if (stopOf(mark) < beforeMs) {
+      storage.removeItem(mark);
     }
   }
 }
+
+/** The names of what was claimed; a stop time and a key each. */
+function marks(storage: ClaimOptions['storage']): readonly string[] {
+  const names = Array.from({ length: storage.length }, (_, at) => storage.key(at) ?? '');
+  return names.filter((name) => name.startsWith(PREFIX));
+}
+
+const stopOf = (mark: string): number => Number.parseInt(mark.slice(PREFIX.length), 10);

@@ -4,7 +4,7 @@ import type { IDisposable } from '@lumino/disposable';
 import { Alarm, type Timers, type Wakeup } from './countdown/clock';
 import type { Claim } from './once';
 import { counting } from './sentences';
-import { type IManager, isSameStop, SAME_STOP_MS } from './tokens';
+import { type IManager, isSameStop } from './tokens';
 
 /** A tab that nobody sees lets one that somebody sees go first. */
 const HIDDEN_MS = 2_000;
@@ -40,7 +40,7 @@ export class Reminders implements IDisposable {
   readonly #options: RemindersOptions;
   readonly #alarm: Alarm;
   readonly #hidden: Alarm;
-  #seen = '';
+  #seen = { key: '', stopsAtMs: -Infinity };
   #takeAway: (() => void) | null = null;
   #shownFor: number | null = null;
   #disposed = false;
@@ -112,23 +112,24 @@ export class Reminders implements IDisposable {
 
   #come(due: Due, level: number): void {
     const key = `${this.#options.manager.payload?.instance?.id ?? ''}:${level}`;
-    const name = `${rounded(due.stopsAtMs)}:${key}`;
-    if (name === this.#seen || this.#hidden.pending) {
+    const { stopsAtMs } = due;
+    const seen = key === this.#seen.key && isSameStop(stopsAtMs, this.#seen.stopsAtMs);
+    if (seen || this.#hidden.pending) {
       return;
     }
+    const show = (): void => {
+      this.#seen = { key, stopsAtMs };
+      void this.#show(key, stopsAtMs);
+    };
     if (this.#options.visible()) {
-      this.#seen = name;
-      void this.#show(key, due);
+      show();
     } else {
-      this.#hidden.set(HIDDEN_MS, () => {
-        this.#seen = name;
-        void this.#show(key, due);
-      });
+      this.#hidden.set(HIDDEN_MS, show);
     }
   }
 
-  async #show(key: string, { stopsAtMs }: Due): Promise<void> {
-    if (!(await this.#options.claim(`remind:${key}`, rounded(stopsAtMs)))) {
+  async #show(key: string, stopsAtMs: number): Promise<void> {
+    if (!(await this.#options.claim(`remind:${key}`, stopsAtMs))) {
       return;
     }
     await this.#makeSure();
@@ -156,8 +157,6 @@ export class Reminders implements IDisposable {
     this.#shownFor = null;
   }
 }
-
-const rounded = (stopsAtMs: number): number => Math.round(stopsAtMs / SAME_STOP_MS) * SAME_STOP_MS;
 
 /** When to look again: at the next level, at the stop itself. */
 function nextLook(leftMs: number, comingMinutes: readonly number[]): number {

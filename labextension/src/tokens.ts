@@ -234,7 +234,7 @@ export const IManager = new Token<IManager>(
 );
 
 /** Stop times less apart than this are the same one, told less exactly. */
-export const SAME_STOP_MS = 60_000;
+const SAME_STOP_MS = 60_000;
 
 /** Whether two stop times are the same one. */
 export function isSameStop(oneMs: number, otherMs: number): boolean {

@@ -77,6 +77,15 @@ describe('a reminder', () => {
     expect(tab.shown).toEqual([540]);
   });
 
+  it('does not come again when the same stop is told less exactly', async () => {
+    const tab = new Tab();
+    for (const wobble of [29_900, 30_100, 29_800, 31_000]) {
+      await tab.bench.read(wire(9 * MINUTE - (NOW % MINUTE) + wobble));
+      await settle();
+    }
+    expect(tab.shown).toHaveLength(1);
+  });
+
   it('goes away when the stop moves, and comes again for the new one', async () => {
     const tab = new Tab();
     await tab.bench.read(wire(10 * MINUTE));
@@ -170,6 +179,16 @@ describe('a claim', () => {
     expect(await claims(storage)('a', NOW)).toBe(true);
     expect(await claims(storage)('a', NOW)).toBe(false);
     expect(await claims(storage)('b', NOW)).toBe(true);
+  });
+
+  it('is given once for a stop that is told less exactly, and again for another one', async () => {
+    const claim = claims();
+    const wobbles = [29_900, 30_100, 29_800, 5 * MINUTE, 29_900];
+    const given: boolean[] = [];
+    for (const wobble of wobbles) {
+      given.push(await claim('a', NOW - (NOW % MINUTE) + wobble));
+    }
+    expect(given).toEqual([true, false, false, true, false]);
   });
 
   it('is not given to a second while the first writes it down', async () => {
