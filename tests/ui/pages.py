@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 PATIENCE_MS = 30_000
 """How long a page may take for anything, on a machine that does much else."""
 ZONE = "Asia/Shanghai"
+SOON, LATE = timedelta(minutes=11), timedelta(minutes=29)
+"""Between them the first reminder is shown."""
+APART = timedelta(seconds=70)
+"""Two stops this far apart are surely not taken for one."""
 
 PAGES_OWN = re.compile(
     r"/(api/(kernels|sessions|terminals|contents|kernelspecs|me)|lab/api|static)[/?]?"
@@ -226,6 +230,18 @@ class Cloud:
 
     def __init__(self, emulator: LocalEmulator) -> None:
         self.emulator = emulator
+
+        self._came_near = datetime.now(timezone.utc)
+
+    def come_near(self) -> None:
+        """Let the stop be near enough for the first reminder.
+
+        Each time it is one that no page takes for a stop of before, of which it would not remind again.
+        """
+        now = datetime.now(timezone.utc)
+        self._came_near = max(now + SOON, self._came_near + APART)
+        assert self._came_near < now + LATE, "too many stops in these minutes"
+        self.emulator.set_instance(minutes_left=(self._came_near - now) / timedelta(minutes=1))
 
     def reset(self) -> None:
         """Let the instance run with 40 minutes left, as it was at the start."""

@@ -14,10 +14,11 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import httpx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -122,6 +123,14 @@ class Place:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content), encoding="utf-8")
 
+    def ask(self) -> None:
+        """Let our extension of the server ask the cloud, so that no page begins with what was known before."""
+        address = f"{self.url}/modelarts-magics/v1/instance?refresh=1"
+        header = {"Authorization": f"token {self.token}"}
+        httpx.get(
+            address, headers=header, trust_env=False, timeout=START_LIMIT_S
+        ).raise_for_status()
+
     @contextlib.contextmanager
     def serving(self, *options: str) -> Iterator[int]:
         """Run the server, in a session of its own, and end it by its id, which is given.
@@ -175,10 +184,10 @@ class Place:
         ]
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         end = time.monotonic() + START_LIMIT_S
         while process.poll() is None and time.monotonic() < end:
-            with contextlib.suppress(OSError), direct.open(f"{self.url}/api", timeout=5):
+            with contextlib.suppress(httpx.TransportError):
+                httpx.get(f"{self.url}/api", trust_env=False)
                 return
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(0.1)

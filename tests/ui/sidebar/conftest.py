@@ -27,6 +27,12 @@ def place(emulator: LocalEmulator, tmp_path_factory: pytest.TempPathFactory) -> 
         yield place
 
 
+@pytest.fixture(autouse=True)
+def _known(place: Place, _fresh: None) -> None:
+    """The server has heard that the instance is as it was at the start."""
+    place.ask()
+
+
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A profile of its own."""
@@ -66,7 +72,7 @@ def tidy(side: Sidebar) -> Sidebar:
     side.run("apputils:dismiss-notification")
     side.run("notebook:clear-all-cell-outputs")
     expect(side.page.locator(".jp-Notebook .ma-Countdown")).to_have_count(0)
-    side.open().ask()
+    side.open()
     expect(side.status).to_contain_text(USUAL)
     expect(side.page.locator(".Toastify__toast")).to_have_count(0)  # also the one that just fades
     return side

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import cycle
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
@@ -22,10 +21,12 @@ USUAL = re.compile("^(39|40) min")
 EXTENDED = re.compile(r"^1 h (39|40) min")
 RUN = "async ([command, given]) => { await jupyterapp.commands.execute(command, given); }"
 DIRTY = "() => jupyterapp.shell.currentWidget.context.model.dirty"
-INSERT = "() => jupyterapp.commands.execute('notebook:insert-cell-below').then(() => null)"
+APPEND = """async () => {
+  const { content } = jupyterapp.shell.currentWidget;
+  content.activeCellIndex = content.widgets.length - 1;
+  await jupyterapp.commands.execute('notebook:insert-cell-below');
+}"""
 RUNNING = "[*]:"
-_NEAR = cycle((9.5, 8, 6.5, 5, 3.5, 2.3))
-"""Minutes left, more than a minute apart, and too many for saving to begin."""
 
 
 class Sidebar:
@@ -71,14 +72,14 @@ class Sidebar:
         return self.panel.locator(".ma-Panel-facts dt", has_text=name).locator("+ dd")
 
     def be_reminded(self, cloud: Cloud) -> None:
-        """Let the stop come near; each time another one: one stop reminds once, and every page hears of it."""
-        cloud.emulator.set_instance(minutes_left=next(_NEAR))
+        """Let the stop come near, and see the reminder."""
+        cloud.come_near()
         self.ask()
         expect(self.toasts).to_have_count(1)
 
     def make_dirty(self) -> None:
-        """Change the notebook without saving it."""
-        self.page.evaluate(INSERT)
+        """Add a cell to the notebook without saving it."""
+        self.page.evaluate(APPEND)
         assert self.page.evaluate(DIRTY)
 
     def interrupt(self) -> None:

@@ -90,7 +90,7 @@ def test_the_event_socket(
 ) -> None:
     """What was missed is read once there is a socket again, although Jupyter tells nobody of that."""
     wire = Cut(context)
-    side = tab(context, place, front).open().ask()
+    side = tab(context, place, front).open()
     cloud.agrees(side.countdown)
     wire.cut()
     place.terminal("extend", "1h")

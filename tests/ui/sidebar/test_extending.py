@@ -68,7 +68,7 @@ def test_by_a_reminder(busy: Sidebar, cloud: Cloud) -> None:
     """Which then goes."""
     busy.be_reminded(cloud)
     busy.toasts.get_by_role("button", name="Extend 1 h").click()
-    expect(busy.status).to_contain_text(re.compile(r"^1 h \d min"))
+    expect(busy.status).to_contain_text(re.compile(r"^1 h \d+ min"))
     expect(busy.toasts).to_have_count(0)
     cloud.agrees(busy.countdown)
     assert len(cloud.writes) == 1

@@ -55,7 +55,7 @@ def test_dark_and_chinese(
     """The colours are the theme's, the words those of the page: also the settings', and the server's."""
     place.set(THEMES, {"theme": "JupyterLab Dark"})
     place.set(TRANSLATION, {"locale": "zh_CN"})
-    side = tab(context, place).open().ask()
+    side = tab(context, place).open()
     expect(side.page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
     expect(side.countdown.root).to_have_attribute("lang", "zh-CN")
     expect(side.status).to_contain_text("分")
@@ -77,7 +77,7 @@ def test_a_clock_of_twelve_hours(
 ) -> None:
     """Everywhere in the page, also where a notebook counts."""
     place.set(MANAGER, {"clock24": False, "statusShows": "both"})
-    side = tab(context, place, front).open().ask()
+    side = tab(context, place, front).open()
     side.notebook.run(0, 1)
     widget = Countdown(side.page.locator(".jp-Notebook .ma-Countdown"))
     cloud.agrees(widget)

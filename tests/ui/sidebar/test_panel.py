@@ -31,7 +31,7 @@ def test_the_panel_and_the_status_item_show_the_instance(side: Sidebar, cloud: C
 @pytest.mark.only(Front.NOTEBOOK)
 def test_the_top_bar_of_notebook(place: Place, context: BrowserContext) -> None:
     """It counts where there is no status bar, and opens the panel."""
-    side = tab(context, place, Front.NOTEBOOK).ask()
+    side = tab(context, place, Front.NOTEBOOK)
     expect(side.page.locator("#top-panel-wrapper .ma-Status-button")).to_contain_text(" min")
     expect(side.panel).to_be_hidden()
     side.status.click()
