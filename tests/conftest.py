@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from generations import Generation
 
     from modelarts_magics.session import Session
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""A shell that runs the tests in the background lets them, and what they start, ignore it."""
 
 
 class Pastime:

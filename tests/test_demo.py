@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import urlsplit
@@ -50,12 +49,16 @@ class Demo:
             start_new_session=True,
         )
         self.lines: list[str] = []
+        self._more = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        self.lines.extend(self.process.stdout)
+        for line in self.process.stdout:
+            with self._more:
+                self.lines.append(line)
+                self._more.notify_all()
 
     def press_enter(self) -> None:
         """Do what a person does in the terminal."""
@@ -65,13 +68,11 @@ class Demo:
 
     def wait_for(self, words: str) -> str:
         """Return the line that has the words, once it is there."""
-        end = time.monotonic() + PATIENCE_S
-        while time.monotonic() < end and self.process.poll() is None:
-            for line in list(self.lines):
-                if words in line:
-                    return line
-            time.sleep(0.05)
-        pytest.fail(f"no line with {words!r} in {self.lines}")
+        with self._more:
+            self._more.wait_for(lambda: any(words in line for line in self.lines), PATIENCE_S)
+            found = [line for line in self.lines if words in line]
+        assert found, f"no line with {words!r} in {self.lines}"
+        return found[0]
 
     def get(self, path: str, *, method: str = "GET") -> Any:  # noqa: ANN401 - any JSON value
         """Ask JupyterLab, as the page would."""

@@ -213,12 +213,7 @@ class Countdown:
 
     def wait_for(self, condition: Callable[[int], bool]) -> None:
         """Wait until what is shown as left is as wanted."""
-        page = self.root.page
-        for _ in range(PATIENCE_MS // 100):
-            if condition(self.seconds()):
-                return
-            page.wait_for_timeout(100)
-        raise AssertionError(f"{self.seconds()} s are shown as left")
+        until(self.root.page, lambda: condition(self.seconds()))
 
 
 class Cloud:
@@ -230,7 +225,6 @@ class Cloud:
 
     def __init__(self, emulator: LocalEmulator) -> None:
         self.emulator = emulator
-
         self._came_near = datetime.now(timezone.utc)
 
     def come_near(self) -> None:
@@ -273,6 +267,15 @@ class Cloud:
     def agrees(self, countdown: Countdown) -> None:
         """Wait until a view shows what is true, and hold it to one second."""
         countdown.wait_for(lambda shown: abs(shown - self.left.total_seconds()) <= 1)
+
+
+def until(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait, while the page goes on, until something is so that Playwright cannot wait for by itself."""
+    for _ in range(PATIENCE_MS // 100):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("it did not come to pass")
 
 
 def new_context(browser: Browser, **options: Any) -> BrowserContext:  # noqa: ANN401 - Playwright's own

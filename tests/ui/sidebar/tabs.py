@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 AT_ONCE_MS = 2_000
 """How soon a change made elsewhere is to be seen."""
-HIDDEN_MS = 2_500
-"""Longer than a tab that nobody sees lets another one go first."""
 USUAL = re.compile("^(39|40) min")
 EXTENDED = re.compile(r"^1 h (39|40) min")
 RUN = "async ([command, given]) => { await jupyterapp.commands.execute(command, given); }"

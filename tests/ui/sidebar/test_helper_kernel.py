@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from ui.pages import Countdown, Front
+from ui.pages import Countdown, Front, until
 from ui.place import OUR_SERVER, Place
 from ui.sidebar.tabs import AT_ONCE_MS, EXTENDED, USUAL, Sidebar, tab
 from wheels import Built, Environment
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 KERNELS = "async () => (await (await fetch('/api/kernels')).json()).map(kernel => kernel.id)"
 MINE = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.id"
-ALONE = f"async id => (await ({KERNELS})()).join() === id"
 KERNEL = "kernel-of-its-own"
 
 
@@ -66,7 +65,7 @@ def test_it_extends_while_a_cell_runs_and_goes_with_the_page(
     extend_beside_a_running_cell(side, cloud)
     side.notebook.save()
     side.page.goto(f"{bare.url}/login")
-    side.page.wait_for_function(ALONE, arg=mine)
+    until(side.page, lambda: side.page.evaluate(KERNELS) == [mine])
 
 
 @pytest.mark.only(Front.LAB)
