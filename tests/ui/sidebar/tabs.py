@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from ui.pages import Cloud
     from ui.place import Place
 
-AT_ONCE_MS = 2_000
-"""How soon a change made elsewhere is to be seen."""
 USUAL = re.compile("^(39|40) min")
 EXTENDED = re.compile(r"^1 h (39|40) min")
 RUN = "async ([command, given]) => { await jupyterapp.commands.execute(command, given); }"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 from ui.pages import Countdown, Front
-from ui.sidebar.tabs import AT_ONCE_MS, EXTENDED, USUAL, tab
+from ui.sidebar.tabs import EXTENDED, USUAL, tab
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
@@ -41,8 +41,8 @@ def test_the_top_bar_of_notebook(place: Place, context: BrowserContext) -> None:
 def test_a_magic_moves_panel_and_status_item(side: Sidebar, cloud: Cloud) -> None:
     """At once, as seen by a person."""
     side.notebook.run(3)
-    expect(side.status).to_contain_text(EXTENDED, timeout=AT_ONCE_MS)
-    expect(side.countdown.part("timer")).to_contain_text("1 h", timeout=AT_ONCE_MS)
+    expect(side.status).to_contain_text(EXTENDED)
+    expect(side.countdown.part("timer")).to_contain_text("1 h")
     cloud.agrees(side.countdown)
 
 
@@ -53,7 +53,7 @@ def test_the_panel_moves_a_notebooks_countdown(side: Sidebar, cloud: Cloud) -> N
     cloud.agrees(widget)
     side.countdown.button("plus").click()
     expect(side.countdown.part("note")).to_contain_text("Now stops at")
-    expect(widget.part("timer")).to_contain_text("1 h", timeout=AT_ONCE_MS)
+    expect(widget.part("timer")).to_contain_text("1 h")
     cloud.agrees(widget)
     widget.button("minus").click()
     expect(side.status).to_contain_text(USUAL)
@@ -83,7 +83,7 @@ def test_what_is_being_typed_is_not_overwritten(side: Sidebar, cloud: Cloud, pla
     area.fill("mine")
     place.terminal("describe", "theirs")
     conflict = side.panel.locator(".ma-Panel-form .ma-Panel-conflict")
-    expect(conflict).to_contain_text("theirs", timeout=AT_ONCE_MS)
+    expect(conflict).to_contain_text("theirs")
     expect(area).to_have_value("mine")
     conflict.get_by_role("button", name="Keep mine").click()
     side.panel.locator(".ma-Panel-form .ma-mod-accept").click()
