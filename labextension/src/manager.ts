@@ -190,11 +190,13 @@ export class Manager implements IManager {
       return { answer: readRefusal(failure), stale: failure.status === 409 };
     } finally {
       this.#writing--;
+      // A write answers with the state it read back, or fails somewhere on its way: the rest is read.
+      this.#missed = true;
       this.#catchUp();
     }
   }
 
-  /** A write answers with the state it read back; the rest is read again. */
+  /** Of what a write did not say, what was known stays. */
   #takeWritten(payload: Payload): void {
     if (payload.instance !== null || this.#payload === null) {
       this.#take(payload, true);
@@ -202,7 +204,6 @@ export class Manager implements IManager {
       const { snapshot, serverNowMs } = payload;
       this.#take({ ...this.#payload, snapshot, serverNowMs }, true);
     }
-    this.#missed = true;
   }
 
   #take(payload: Payload, written: boolean): void {

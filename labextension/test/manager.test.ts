@@ -183,6 +183,22 @@ describe('changes', () => {
     expect(bench.manager.payload?.instance?.description).toBe('theirs');
   });
 
+  it('without an answer may have been made: what holds is read, as soon as that can be', async () => {
+    const bench = new Bench();
+    await bench.read();
+    const lost = () => {
+      throw new BackendError('unreachable');
+    };
+    bench.backend.answer = lost;
+    const { answer } = await bench.manager.extend(3600, NOW + 72 * MINUTE);
+    expect(answer).toMatchObject({ ok: false, code: 'unreachable' });
+    await bench.pass(30);
+    expect(bench.manager.failure?.code).toBe('unreachable');
+    bench.backend.answer = () => wire(132 * MINUTE, { seq: 2 });
+    await bench.pass(3_000);
+    expect(bench.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 132 * MINUTE);
+  });
+
   it('that are refused say why in the words of a countdown', async () => {
     const bench = new Bench();
     bench.backend.answer = () => {
