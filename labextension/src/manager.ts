@@ -226,12 +226,13 @@ export class Manager implements IManager {
   }
 
   /** Whether a reading that was overtaken by a write brings what held before that. */
-  #older({ snapshot, seq }: Payload): boolean {
+  #older({ snapshot, seq, boot }: Payload): boolean {
     const known = this.#payload;
     if (snapshot === null || !known?.snapshot || seq === null || known.seq === null) {
       return false;
     }
-    return snapshot.as_of_ms < known.snapshot.as_of_ms && seq <= known.seq;
+    const before = snapshot.as_of_ms < known.snapshot.as_of_ms && seq <= known.seq;
+    return before && boot === known.boot;
   }
 
   #fail(failure: BackendError): void {
