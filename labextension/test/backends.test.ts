@@ -307,6 +307,17 @@ describe('the helper kernel', () => {
   });
 });
 
+it('a backend that could not be loaded is out of reach, and loaded the next time', async () => {
+  const backend = new FakeBackend('helper', false);
+  const loads = [() => Promise.reject(new Error('Loading chunk 134 failed.'))];
+  const load = () => loads.pop()?.() ?? Promise.resolve(backend);
+  const later = new LaterBackend('helper', load);
+  const lost = { code: 'unreachable', message: '' };
+  await expect(later.call(GET)).rejects.toMatchObject(lost);
+  await later.call(GET);
+  expect(backend.lines).toEqual(['GET instance']);
+});
+
 it('a backend is loaded when it is needed', async () => {
   const backend = new FakeBackend('helper', false);
   let loads = 0;
