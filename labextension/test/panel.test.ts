@@ -317,6 +317,18 @@ describe('auto-stop', () => {
     expect(side.field(duration).value).toBe('3h');
   });
 
+  it('can be set to what was typed before anything else of it changed', async () => {
+    await open();
+    side.type(duration, '5h');
+    const autoStop = { enabled: false, mode: null, duration_s: 7200, prompt: null };
+    const off = { ...instance('one'), auto_stop: autoStop };
+    await side.bench.read(wire(HOUR, { seq: 2, instance: off }, { enabled: false }));
+    await side.press('Save');
+    expect(side.last).toMatchObject({
+      body: { auto_stop: { duration_s: 18_000, enabled: true }, base: { auto_stop: autoStop } },
+    });
+  });
+
   it('says nothing of it before there is an answer, nor after it was overtaken', async () => {
     await open();
     const toggle = side.field('[role=switch]');

@@ -29,7 +29,6 @@ export class AutoStopSection implements Section {
   readonly #buttons: HTMLElement;
   readonly #draft = new Draft();
   #payload: Payload | null = null;
-  #base: Readonly<Record<string, unknown>> = {};
   #bad = false;
   #busy = false;
   /** What held when something was said of it. */
@@ -77,7 +76,6 @@ export class AutoStopSection implements Section {
     this.node.hidden = !state;
     this.#draft.learn(durationText(state?.duration_s ?? null));
     if (!this.#draft.open) {
-      this.#base = baseOf(payload);
       this.#duration.value = this.#draft.truth;
     }
     if (!this.#busy && this.#saidOf !== JSON.stringify(baseOf(payload))) {
@@ -110,7 +108,6 @@ export class AutoStopSection implements Section {
 
   readonly #onKeep = (): void => {
     this.#draft.begin();
-    this.#base = baseOf(this.#payload);
     this.#render();
     this.#duration.focus();
   };
@@ -138,7 +135,8 @@ export class AutoStopSection implements Section {
   }
 
   #change(autoStop: AutoStopEdit): Promise<boolean> {
-    const edit = { auto_stop: autoStop, base: { auto_stop: this.#base } };
+    // All but the duration being typed shows what holds, and of another one a person decides before.
+    const edit = { auto_stop: autoStop, base: { auto_stop: baseOf(this.#payload) } };
     return this.#carryOut(() => this.#options.manager.change(edit), 'set');
   }
 
