@@ -263,6 +263,19 @@ describe('the description', () => {
     expect(side.field('textarea').value).toBe('mine');
   });
 
+  it('is neither left nor saved by a key that ends the composing of a character', async () => {
+    await open();
+    await side.press('Edit');
+    side.type('textarea', '二');
+    for (const key of ['Escape', 'Enter']) {
+      const init = { key, ctrlKey: true, isComposing: true };
+      side.find('textarea').dispatchEvent(new KeyboardEvent('keydown', init));
+    }
+    await settle();
+    expect(side.find('.ma-Panel-form').hidden).toBe(false);
+    expect(side.last).toBeUndefined();
+  });
+
   it('is left by Escape, saved by Ctrl+Enter', async () => {
     await open();
     await side.press('Edit');
@@ -315,6 +328,24 @@ describe('auto-stop', () => {
     expect(side.text).toContain('Changed meanwhile to: 3h');
     await side.press('Take that one');
     expect(side.field(duration).value).toBe('3h');
+  });
+
+  it('is set by Enter and left by Escape, unless that key ends the composing of a character', async () => {
+    await open();
+    const press = (key: string, isComposing: boolean) =>
+      side.find(duration).dispatchEvent(new KeyboardEvent('keydown', { key, isComposing }));
+    side.type(duration, '3小时');
+    press('Escape', true);
+    press('Enter', true);
+    await settle();
+    expect(side.field(duration).value).toBe('3小时');
+    expect(side.last).toBeUndefined();
+    press('Enter', false);
+    await settle();
+    expect(side.last).toMatchObject({ body: { auto_stop: { duration_s: 10_800 } } });
+    side.type(duration, '4h');
+    press('Escape', false);
+    expect(side.field(duration).value).toBe('2h');
   });
 
   it('can be set to what was typed before anything else of it changed', async () => {

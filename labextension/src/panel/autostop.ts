@@ -92,6 +92,9 @@ export class AutoStopSection implements Section {
   };
 
   readonly #onKey = (event: KeyboardEvent): void => {
+    if (event.isComposing) {
+      return; // Such a key ends the composing of a character, no more.
+    }
     if (event.key === 'Escape') {
       this.#onCancel();
     } else if (event.key === 'Enter' && this.#draft.open) {
