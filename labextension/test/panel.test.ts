@@ -251,6 +251,20 @@ describe('the description', () => {
     expect(side.find('.ma-Panel-description').textContent).toBe('theirs');
   });
 
+  it('cannot be typed on while it is being saved, which would be lost', async () => {
+    await open();
+    await side.press('Edit');
+    side.type('textarea', 'two');
+    let answer: (value: unknown) => void = () => undefined;
+    side.bench.backend.answer = () => new Promise((resolve) => (answer = resolve));
+    await side.press('Save');
+    expect(side.field('textarea').readOnly).toBe(true);
+    answer({ ok: true, effect: 'now' });
+    await settle();
+    await side.press('Edit');
+    expect(side.field('textarea').readOnly).toBe(false);
+  });
+
   it('that the cloud refuses stays as typed, with the reason', async () => {
     await open();
     await side.press('Edit');
@@ -370,10 +384,12 @@ describe('auto-stop', () => {
     await settle();
     expect(side.text).toContain('Saving…');
     expect([toggle.checked, toggle.disabled]).toEqual([false, true]);
+    expect(side.field(duration).readOnly).toBe(true);
     side.bench.backend.answer = () => wire();
     answer(wire(HOUR, { ok: true, effect: 'now', seq: 2 }));
     await settle();
     await side.bench.pass(1_000);
+    expect(side.field(duration).readOnly).toBe(false);
     expect(side.text).toContain('Saved. Now stops at 17:52.');
     const autoStop = { enabled: true, mode: 'TIMING', duration_s: 9000, prompt: null };
     const instance = { id: 'i-1', name: 'train-a', description: 'one', auto_stop: autoStop };

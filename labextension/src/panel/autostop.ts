@@ -200,6 +200,7 @@ export class AutoStopSection implements Section {
     this.#enabled.disabled = readOnly || this.#busy || this.#stuck(able);
     this.#remind.disabled = readOnly || this.#busy;
     this.#duration.disabled = readOnly;
+    this.#duration.readOnly = this.#busy; // It is overwritten when that is done.
   }
 
   #renderTruth(): void {

@@ -150,6 +150,7 @@ export class DescriptionSection implements Section {
     this.#shown.classList.toggle('ma-mod-empty', !truth);
     this.#renderWrong(found);
     this.#renderConflict();
+    this.#area.readOnly = this.#busy; // It goes when that is done.
     this.#save.disabled = found !== null || this.#draft.foreign !== null || this.#busy;
   }
 
