@@ -67,6 +67,10 @@ export class Share {
   }
 
   #write(kernel: string, tabs: Readonly<Record<string, unknown>>): void {
-    this.#options.storage.setItem(KEY, JSON.stringify({ kernel, tabs }));
+    try {
+      this.#options.storage.setItem(KEY, JSON.stringify({ kernel, tabs }));
+    } catch {
+      // Full or forbidden: a kernel of its own for each tab is better than none.
+    }
   }
 }

@@ -270,6 +270,20 @@ describe('the helper kernel', () => {
     expect(await make(kernels).call(GET)).toEqual({ ok: true });
   });
 
+  it('is one for each tab where nothing can be stored, and goes with that', async () => {
+    const kernels = new Kernels();
+    kernels.storage.setItem = () => {
+      throw new DOMException('full', 'QuotaExceededError');
+    };
+    const backend = make(kernels);
+    expect(await backend.call(GET)).toEqual({ ok: true });
+    await backend.call(GET);
+    expect(kernels.started).toEqual(['py']);
+    backend.dispose();
+    await settle();
+    expect(kernels.running.size).toBe(0);
+  });
+
   it('that cannot be asked twice over is said to be out of reach, in no words of its own', async () => {
     const kernels = new Kernels();
     const backend = make(kernels);
