@@ -145,13 +145,32 @@ describe('before the stop', () => {
   });
 
   it('it is done anew for a stop that was moved', async () => {
-    const tab = new Tab().add('a');
+    const tab = new Tab().add('a').add('b');
     await tab.bench.read(wire(MINUTE));
     await settle();
     tab.add('a');
     await tab.bench.read(wire(HOUR));
     await tab.bench.pass(58 * MINUTE);
-    expect(tab.saves).toEqual(['a', 'a']);
+    expect(tab.saves).toEqual(['a', 'b', 'a']);
+    expect(tab.reported).toMatchObject({ saved: ['a'] });
+  });
+
+  it('it is not done again for the same stop, told less exactly', async () => {
+    const tab = new Tab().add('a');
+    await tab.bench.read(wire(MINUTE));
+    await settle();
+    tab.add('a');
+    await tab.bench.read(wire(MINUTE + 900));
+    await settle();
+    expect(tab.saves).toEqual(['a']);
+  });
+
+  it('nobody waits for another tab that saves something else', async () => {
+    const locks = queue();
+    const tabs = [new Tab(locks).add('slow', { save: () => never }), new Tab(locks).add('b')];
+    await Promise.all(tabs.map((tab) => tab.bench.read(wire(MINUTE))));
+    await settle();
+    expect(tabs[1]?.saves).toEqual(['b']);
   });
 
   it.each([
@@ -185,8 +204,10 @@ it('stops for good, twice if need be', async () => {
   await tab.bench.read(wire(HOUR));
   tab.saver.dispose();
   tab.saver.dispose();
-  await tab.bench.pass(HOUR);
   tab.bench.wake();
+  await tab.bench.read();
+  expect(tab.bench.timers.pending).toBe(0);
+  await tab.bench.pass(HOUR);
   expect(tab.saver.isDisposed).toBe(true);
   expect(tab.saves).toEqual([]);
 });
