@@ -92,8 +92,7 @@ export class HelperBackend implements IBackend {
 
   /** The kernel; another one where it has died, or somebody has ended it. */
   async #living(): Promise<Kernel.IKernelConnection> {
-    const known = await this.#kernel;
-    if (known?.isDisposed === true || known?.status === 'dead') {
+    if ((await this.#kernel)?.isDisposed) {
       this.#kernel = null;
     }
     return (this.#kernel ??= this.#options.exclusive('helper', () => this.#open()));

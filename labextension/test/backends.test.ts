@@ -1,12 +1,11 @@
 import { ServerConnection, type ServiceManager } from '@jupyterlab/services';
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeExclusive } from '../src/exclusive';
 import { HelperBackend } from '../src/helper';
 import { LaterBackend } from '../src/later';
 import { RoutesBackend } from '../src/restapi';
-import { UNUSED_MS } from '../src/share';
-import { FakeTimers, HOUR } from './countdown/fakes';
-import { FakeBackend, settle } from './fakes';
+import { Share, UNUSED_MS } from '../src/share';
+import { FakeTimers } from './countdown/fakes';
+import { FakeBackend, queue, settle } from './fakes';
 
 function routes(reply: () => Response | Promise<Response>) {
   const requests: Request[] = [];
@@ -123,11 +122,11 @@ class Kernels {
   readonly timers = new FakeTimers();
   readonly told: unknown[] = [];
   readonly without = new Set<string>();
+  readonly exclusive = queue();
 
   make(): HelperBackend {
     const { serviceManager, storage, timers } = this;
-    const exclusive = makeExclusive(undefined);
-    const { without } = this;
+    const { exclusive, without } = this;
     const tell = (event: unknown): void => void this.told.push(event);
     return new HelperBackend({ serviceManager, storage, timers, exclusive, tell, without });
   }
@@ -205,6 +204,12 @@ describe('the helper kernel', () => {
     expect(kernels.started).toEqual(['py', 'py']);
   });
 
+  it('is one for two tabs that ask at the same time', async () => {
+    const kernels = new Kernels();
+    await Promise.all([make(kernels).call(GET), make(kernels).call(GET)]);
+    expect(kernels.started).toEqual(['py']);
+  });
+
   it('is shared by the tabs, and ended by the last that goes', async () => {
     const kernels = new Kernels();
     const [one, other] = [make(kernels), make(kernels)];
@@ -240,26 +245,13 @@ describe('the helper kernel', () => {
     expect(kernels.started).toEqual(['py', 'py']);
   });
 
-  it('is not kept by a tab that went without a word', async () => {
+  it('is another one where it has died', async () => {
     const kernels = new Kernels();
-    const [crashed, other] = [kernels.make(), make(kernels)];
-    await crashed.call(GET);
-    kernels.timers.advance(HOUR);
-    kernels.running.add('k-py'); // as its own alarm never rang
-    await other.call(GET);
-    other.dispose();
-    await settle();
-    expect(kernels.running.size).toBe(0);
-    crashed.dispose();
-  });
-
-  it('is another one where it has died, and none is ended that others share', async () => {
-    const kernels = new Kernels();
-    const [one, other] = [make(kernels), make(kernels)];
-    await one.call(GET);
+    const backend = make(kernels);
+    await backend.call(GET);
     kernels.gone.add('k-py');
     kernels.running.clear();
-    await other.call(GET);
+    await backend.call(GET);
     kernels.gone.clear();
     expect(kernels.started).toEqual(['py', 'py']);
   });
@@ -318,6 +310,37 @@ describe('the helper kernel', () => {
       code: 'refuse.off',
       status: 422,
     });
+  });
+});
+
+describe('the part of a tab in the helper kernel', () => {
+  function tabs() {
+    const { storage, stored } = new Kernels();
+    const timers = new FakeTimers();
+    const make = () => new Share({ storage, timers });
+    return { one: make(), other: make(), timers, stored };
+  }
+
+  it('is over for a tab that went without a word', () => {
+    const { one: crashed, other, timers, stored } = tabs();
+    crashed.use('k');
+    timers.advance(UNUSED_MS - 1);
+    other.use('k');
+    expect(other.leave('k')).toBe(false);
+    timers.advance(1);
+    other.use('k');
+    expect(other.leave('k')).toBe(true);
+    expect(stored.size).toBe(0);
+  });
+
+  it('leaves alone what other tabs have instead', () => {
+    const { one, other } = tabs();
+    one.use('k');
+    other.use('l');
+    expect(one.leave('k')).toBe(true);
+    expect(other.kernel).toBe('l');
+    one.use('l');
+    expect(other.leave('l')).toBe(false);
   });
 });
 
