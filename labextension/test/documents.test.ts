@@ -105,6 +105,7 @@ describe('a dirty document', () => {
       read('a', NOW + 60_000),
       null,
     ],
+    ['can be saved where only one side says what is in it', read('a'), known, null],
     [
       'is told by the times where only one side says what is in it',
       read('a'),

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { fields } from '../src/countdown/messages';
 import { Pages } from '../src/pages';
 import { Panel } from '../src/panel/panel';
 import { BackendError } from '../src/tokens';
@@ -70,7 +71,31 @@ async function open(answer: unknown = wire()): Promise<Side> {
   return side;
 }
 
+/** A notebook's countdown, as far as the manager has to do with it. */
+function countdown(id: unknown = 'i-1') {
+  const node = document.createElement('div');
+  node.className = 'ma-Countdown';
+  node.dataset.instance = String(id);
+  document.body.append(node);
+  const pushed: unknown[] = [];
+  const answers: unknown[] = [];
+  node.addEventListener('modelarts-magics:state', (event) =>
+    pushed.push((event as CustomEvent).detail),
+  );
+  const ask = (): boolean => {
+    const change = { id: '1', action: 'extend', seconds: 3600 };
+    const respond = (answer: unknown) => answers.push(answer);
+    const detail = { ...change, base_stops_at_ms: NOW + 72 * MINUTE, respond };
+    const options = { bubbles: true, cancelable: true, detail };
+    return !node.dispatchEvent(new CustomEvent('modelarts-magics:request', options));
+  };
+  return { ask, pushed, answers };
+}
+
 afterEach(() => {
+  document.querySelectorAll('body > .ma-Countdown').forEach((each) => {
+    each.remove();
+  });
   side.panel.dispose();
   side.pages.dispose();
   side.bench.manager.dispose();
@@ -427,44 +452,80 @@ describe('a click on +1 h', () => {
     expect(side.find('.ma-Countdown-note').textContent).toBe('Now stops at 19:04.');
   });
 
-  it('of a countdown about another run or instance is left to its kernel', async () => {
+  it('and on −1 h goes the other way', async () => {
     await open();
-    const detail = { id: '1', action: 'extend', seconds: 3600, base_stops_at_ms: NOW };
-    const event = new CustomEvent('modelarts-magics:request', {
-      ...{ bubbles: true, cancelable: true },
-      detail: { ...detail, respond: () => undefined },
-    });
-    document.body.dispatchEvent(event);
-    expect(event.defaultPrevented).toBe(false);
+    side.find('[data-do=minus]').click();
+    await side.bench.pass(500);
+    expect(side.last).toMatchObject({ path: 'extend', body: { seconds: -3600 } });
+  });
+
+  it.each([
+    ['taken', wire(), true],
+    ['left to the kernel where it is about another run', wire(HOUR), false],
+    [
+      'left to the kernel where this server only looks',
+      wire(72 * MINUTE, { read_only: true }),
+      false,
+    ],
+    [
+      'left to the kernel where nothing can be changed',
+      wire(72 * MINUTE, {}, { can_change: false }),
+      false,
+    ],
+    ['left to the kernel where nobody knows whose it is', wire(72 * MINUTE, {}, { id: '' }), false],
+  ])('in a notebook is %s', async (_, answer, taken) => {
+    await open(answer);
+    expect(countdown(fields(fields(answer).state).id).ask()).toBe(taken);
+  });
+
+  it('in a notebook is left to the kernel while the server does not answer', async () => {
+    await open();
+    side.bench.backend.answer = () => {
+      throw new BackendError('unreachable');
+    };
+    await side.bench.read();
+    expect(countdown().ask()).toBe(false);
+  });
+
+  it('in a notebook that had no answer says so, with what is known', async () => {
+    await open();
+    side.bench.backend.answer = () => {
+      throw new BackendError('unreachable');
+    };
+    const asked = countdown();
+    expect(asked.ask()).toBe(true);
+    await settle();
+    expect(asked.answers).toMatchObject([
+      {
+        ...{ ok: false, code: 'unreachable', as_of_ms: NOW, server_now_ms: NOW },
+        text: 'The Jupyter server does not answer. What holds will show once it does.',
+      },
+    ]);
+  });
+
+  it('is nothing that a notebook hears of where this server only looks', async () => {
+    await open();
+    const { pushed } = countdown();
+    await side.bench.read(wire(HOUR, { seq: 2, read_only: true }));
+    expect(pushed).toEqual([]);
+    await side.bench.read(wire(HOUR, { seq: 3 }));
+    expect(pushed).toMatchObject([{ as_of_ms: NOW, server_now_ms: NOW }]);
+  });
+
+  it('tells no time where the server told none', async () => {
+    await open(wire(HOUR, { server_now_ms: null }));
+    const { pushed } = countdown();
+    await side.bench.read();
+    expect(pushed).toHaveLength(1);
+    expect(pushed[0]).not.toHaveProperty('server_now_ms');
   });
 
   it('is told to countdowns of this instance only', async () => {
     await open();
-    const pushed: string[] = [];
-    const asked: string[] = [];
-    for (const id of ['i-1', 'i-2', '']) {
-      const other = document.createElement('div');
-      other.className = 'ma-Countdown';
-      other.dataset.instance = id;
-      other.innerHTML = '<span class="ma-Countdown-name">train-a</span>'; // one name for all of them
-      other.addEventListener('modelarts-magics:state', () => pushed.push(id));
-      document.body.append(other);
-      const detail = { action: 'extend', seconds: 60, base_stops_at_ms: NOW + 72 * MINUTE };
-      const request = { detail: { ...detail, respond: () => undefined } };
-      const options = { ...request, bubbles: true, cancelable: true };
-      const event = new CustomEvent('modelarts-magics:request', options);
-      if (!other.dispatchEvent(event)) {
-        asked.push(id);
-      }
-    }
-    await settle();
-    expect(asked).toEqual(['i-1']);
-    pushed.length = 0;
+    const [one, other, nobodys] = ['i-1', 'i-2', ''].map(countdown);
     await side.bench.read(wire(HOUR, { seq: 2 }));
-    expect(pushed).toEqual(['i-1']);
-    document.querySelectorAll('body > .ma-Countdown').forEach((each) => {
-      each.remove();
-    });
+    expect([one, other, nobodys].map((each) => each?.pushed.length)).toEqual([1, 0, 0]);
+    expect(other?.ask()).toBe(false);
   });
 });
 

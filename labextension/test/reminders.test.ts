@@ -111,6 +111,7 @@ describe('a reminder', () => {
     await tab.bench.read(wire(10 * MINUTE));
     await settle();
     await tab.bench.read(wire(2 * HOUR));
+    await tab.bench.read();
     expect(tab.open).toBe(0);
     await tab.bench.pass(90 * MINUTE);
     expect(tab.shown).toEqual([600, 1800]);
@@ -193,6 +194,7 @@ describe('a reminder', () => {
     tab.reminders.dispose();
     tab.reminders.dispose();
     tab.bench.wake();
+    await tab.bench.read();
     expect(tab.bench.timers.pending).toBe(0);
     await tab.bench.pass(HOUR);
     expect(tab.shown).toEqual([]);
