@@ -114,6 +114,7 @@ describe('the panel shows', () => {
   it('that it looks, and then what does not work and what to do', async () => {
     side = new Side();
     expect(side.text).toContain('Looking for the instance…');
+    expect(side.text).not.toMatch(/Auto-stop|Description|Check the set-up/);
     const problem = { code: 'x', message: 'No credentials.', hint: 'Set MODELARTS_AUTH_TOKEN.' };
     await side.bench.read(wire(0, { problem, state: null, instance: null, read_only: true }));
     expect(side.text).toContain('No credentials.');
@@ -126,8 +127,13 @@ describe('the panel shows', () => {
     await open(wire(HOUR, { read_only: true }, { can_change: false, reason: 'read-only' }));
     expect(side.text).toContain('As of 2026-11-23 16:52 +08:00, read-only.');
     expect(side.find('.ma-Panel-countdown').classList).toContain('ma-mod-readonly');
-    expect(side.field('[role=switch]').disabled).toBe(true);
+    const fields = [
+      ...side.panel.node.querySelectorAll<HTMLInputElement>('.ma-Panel-section input'),
+    ];
+    expect(fields.map(({ disabled }) => disabled)).toEqual([true, true, true]);
     expect(() => side.button('Edit')).toThrow();
+    side.panel.reveal('description');
+    expect(side.find('.ma-Panel-form').hidden).toBe(true);
   });
 
   it('that the server is gone, beside what was last known', async () => {
@@ -256,6 +262,10 @@ describe('the description', () => {
       'Changed meanwhile to: theirs',
     );
     expect(side.button('Save').disabled).toBe(true);
+    const save = { key: 'Enter', ctrlKey: true };
+    side.find('textarea').dispatchEvent(new KeyboardEvent('keydown', save));
+    await settle();
+    expect(side.last).toBeUndefined();
     await side.press('Keep mine');
     await side.press('Save');
     expect(side.last).toMatchObject({
@@ -284,6 +294,10 @@ describe('the description', () => {
     side.bench.backend.answer = () => new Promise((resolve) => (answer = resolve));
     await side.press('Save');
     expect(side.field('textarea').readOnly).toBe(true);
+    const again = { key: 'Enter', ctrlKey: true };
+    side.find('textarea').dispatchEvent(new KeyboardEvent('keydown', again));
+    await settle();
+    expect(side.bench.backend.lines).toEqual(['GET instance', 'PATCH instance']);
     answer({ ok: true, effect: 'now' });
     await settle();
     await side.press('Edit');
@@ -350,6 +364,8 @@ describe('auto-stop', () => {
 
   it.each([
     ['30m', 'It has to be 1 h to 24 h.'],
+    ['25h', 'It has to be 1 h to 24 h.'],
+    ['-2h', 'Write 90m or 2h30m.'],
     ['soon', 'Write 90m or 2h30m.'],
   ])('does not take %s', async (typed, words) => {
     await open();
@@ -367,6 +383,65 @@ describe('auto-stop', () => {
     expect(side.text).toContain('Changed meanwhile to: 3h');
     await side.press('Take that one');
     expect(side.field(duration).value).toBe('3h');
+  });
+
+  it('that was changed meanwhile is set when the person has chosen, not before', async () => {
+    await open();
+    side.type(duration, '5h');
+    await side.bench.read(wire(HOUR, { seq: 2 }, { duration_s: 10_800 }));
+    side.find(duration).dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
+    await settle();
+    expect(side.last).toBeUndefined();
+    await side.press('Keep mine');
+    await side.press('Save');
+    expect(side.last).toMatchObject({ body: { auto_stop: { duration_s: 18_000 } } });
+  });
+
+  it('is set once, however often that is asked for, and then follows the truth', async () => {
+    await open();
+    side.type(duration, '5h');
+    let answer: (value: unknown) => void = () => undefined;
+    side.bench.backend.answer = () => new Promise((resolve) => (answer = resolve));
+    for (let turn = 0; turn < 2; turn++) {
+      side.find(duration).dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
+      await settle();
+    }
+    expect(side.bench.backend.lines).toEqual(['GET instance', 'PATCH instance']);
+    expect(side.button('Save').disabled).toBe(true);
+    answer({ ok: true, effect: 'unconfirmed' });
+    await settle();
+    expect(side.find('[role=status].ma-Panel-status').textContent).toBe(
+      'Sent, but not confirmed by the cloud.',
+    );
+    await side.bench.read(wire(HOUR, { seq: 2 }, { duration_s: 9000 }));
+    expect(side.field(duration).value).toBe('2h30m');
+    expect(() => side.button('Save')).toThrow();
+  });
+
+  it('that decides by use says so', async () => {
+    await open(wire(HOUR, {}, { mode: 'IDLE' }));
+    expect(side.text).toContain('It now stops when idle.');
+  });
+
+  it('reminds or not, by its switch', async () => {
+    await open();
+    const [, remind] = side.panel.node.querySelectorAll<HTMLInputElement>('[role=switch]');
+    expect(remind?.checked).toBe(true);
+    remind?.click();
+    await settle();
+    expect(side.last).toMatchObject({ path: 'remind', body: { muted: true } });
+  });
+
+  it('that could not be switched is no fault of the duration', async () => {
+    await open();
+    side.bench.backend.answer = () => {
+      throw new BackendError('cloud.500', 'The cloud failed.', { status: 502 });
+    };
+    side.find('[role=switch]').click();
+    await settle();
+    expect(side.find('.ma-Panel-said').dataset.tone).toBe('bad');
+    expect(side.field('[role=switch]').checked).toBe(true);
+    expect(side.find(duration).hasAttribute('aria-invalid')).toBe(false);
   });
 
   it('is set by Enter and left by Escape, unless that key ends the composing of a character', async () => {
@@ -435,6 +510,8 @@ describe('auto-stop', () => {
     expect(toggle.disabled).toBe(true);
     expect(side.text).toContain('Stop in (from now)');
     expect(side.text).toContain('This API cannot turn it off.');
+    await side.bench.read(wire(HOUR, { seq: 3, capabilities }, { enabled: false }));
+    expect(toggle.disabled).toBe(false);
   });
 });
 
