@@ -119,6 +119,10 @@ describe('the panel shows', () => {
     await side.bench.read(wire(0, { problem, state: null, instance: null, read_only: true }));
     expect(side.text).toContain('No credentials.');
     expect(side.text).toContain('Set MODELARTS_AUTH_TOKEN.');
+    expect(side.text).not.toContain('Looking');
+    const retry = side.button('Try again');
+    await side.bench.read();
+    expect(side.button('Try again')).toBe(retry); // and with it the focus
     await side.press('Try again');
     expect(side.bench.backend.lines.at(-1)).toBe('GET instance?refresh=1');
   });
@@ -143,6 +147,7 @@ describe('the panel shows', () => {
     };
     await side.bench.read();
     expect(side.text).toContain('The Jupyter server does not answer.');
+    expect(side.find('.ma-Panel-countdown').classList).toContain('ma-mod-readonly');
     expect(side.find('h2').textContent).toBe('train-a');
   });
 
@@ -186,7 +191,9 @@ describe('the panel shows', () => {
     expect(side.text).toContain('The cloud failed.');
     side.bench.backend.answer = () => wire();
     await side.press('Turn on');
-    expect(side.text).not.toContain('The cloud failed.');
+    await side.bench.read(wire(HOUR, { seq: 2, reminders: { muted: true } }));
+    expect(side.text).toContain('Reminders are off');
+    expect(side.find('.ma-Panel-notices').querySelector('.ma-Panel-wrong')).toBeNull();
   });
 
   it('that a change had no answer, and no more', async () => {
@@ -214,6 +221,34 @@ describe('the panel shows', () => {
     await settle();
     const lines = [...side.panel.node.querySelectorAll('li')].map((each) => each.textContent);
     expect(lines).toEqual(['✗ clock is wrongSet it.', '✓ store there']);
+    const before = side.bench.backend.lines;
+    details.open = false;
+    details.dispatchEvent(new Event('toggle'));
+    expect(side.bench.backend.lines).toEqual(before);
+    side.bench.backend.answer = () => {
+      throw new BackendError('unreachable');
+    };
+    details.open = true;
+    details.dispatchEvent(new Event('toggle'));
+    await settle();
+    expect(details.textContent).toContain('The Jupyter server does not answer.');
+  });
+
+  it('what the cloud says when it is asked again', async () => {
+    await open();
+    const ask = side.find('.ma-Panel-refresh') as HTMLButtonElement;
+    ask.click();
+    expect(ask.disabled).toBe(true);
+    await settle();
+    expect(side.bench.backend.lines).toEqual(['GET instance', 'GET instance?refresh=1']);
+    expect(ask.disabled).toBe(false);
+  });
+
+  it('the right time after the clock of the page was set', async () => {
+    await open();
+    side.bench.timers.sleep(HOUR);
+    await side.bench.pass(MINUTE);
+    expect(side.bench.backend.lines).toEqual(['GET instance', 'GET instance']);
   });
 
   it('no details when they are not wanted', async () => {
@@ -246,7 +281,14 @@ describe('the description', () => {
     await side.press('Edit');
     side.type('textarea', 'a/b');
     expect(side.text).toContain('“/” at position 2 is not allowed.');
+    expect(side.find('textarea').getAttribute('aria-describedby')).toBe('ma-description-wrong');
     expect(side.button('Save').disabled).toBe(true);
+    const save = { key: 'Enter', ctrlKey: true };
+    side.find('textarea').dispatchEvent(new KeyboardEvent('keydown', save));
+    await settle();
+    expect(side.last).toBeUndefined();
+    side.panel.reveal('description');
+    expect(side.field('textarea').value).toBe('a/b');
     await side.press('Use full-width characters');
     expect(side.field('textarea').value).toBe('a／b');
     expect(side.button('Save').disabled).toBe(false);
@@ -282,6 +324,7 @@ describe('the description', () => {
       throw new BackendError('refuse.changed', 'Changed.', { status: 409, details: { now } });
     };
     await side.press('Save');
+    expect(side.find('.ma-Panel-form .ma-Panel-wrong').textContent).toBe(''); // both stand there
     await side.press('Take that one');
     expect(side.find('.ma-Panel-description').textContent).toBe('theirs');
   });
@@ -314,6 +357,14 @@ describe('the description', () => {
     await side.press('Save');
     expect(side.text).toContain('The cloud says no.');
     expect(side.field('textarea').value).toBe('mine');
+    const wrong = side.find('.ma-Panel-form .ma-Panel-wrong');
+    side.type('textarea', 'mine too');
+    expect(wrong.textContent).toBe('');
+    await side.press('Save');
+    expect(wrong.textContent).toBe('The cloud says no.');
+    await side.press('Cancel');
+    await side.press('Edit');
+    expect(wrong.textContent).toBe('');
   });
 
   it('is neither left nor saved by a key that ends the composing of a character', async () => {
@@ -529,6 +580,14 @@ describe('a click on +1 h', () => {
     expect(side.find('.ma-Countdown-note').textContent).toBe('Now stops at 19:04.');
   });
 
+  it('that nobody answers says so', async () => {
+    await open();
+    side.pages.dispose();
+    side.find('[data-do=plus]').click();
+    await side.bench.pass(500);
+    expect(side.find('.ma-Countdown').dataset.phase).toBe('frozen');
+  });
+
   it('and on −1 h goes the other way', async () => {
     await open();
     side.find('[data-do=minus]').click();
@@ -613,4 +672,6 @@ it('stops for good, twice if need be', async () => {
   expect(side.panel.isDisposed).toBe(true);
   expect(side.bench.timers.pending).toBe(0);
   expect(document.querySelector('.ma-Panel-content')).toBeNull();
+  await side.bench.read(wire(HOUR, { seq: 2, instance: { id: 'i-1', name: 'train-b' } }));
+  expect(side.find('h2').textContent).toBe('train-a');
 });

@@ -192,6 +192,17 @@ describe('the commands', () => {
     await bench.read(wire(HOUR, {}, { enabled: false }));
     await commands.execute(COMMANDS.extend);
     expect(said).toEqual([['Auto-stop is off; there is nothing to extend.', false]]);
+    await bench.read(wire(HOUR, { seq: 2 }, { stops_at_ms: null, unknown_reason: 'idle' }));
+    await commands.execute(COMMANDS.extend);
+    expect(said[1]?.[0]).toBe('There is no fixed stop time.');
+  });
+
+  it('say what a shortened run comes to', async () => {
+    const { bench, commands, said } = makeCommands();
+    await bench.read();
+    bench.backend.answer = () => ({ ok: true, effect: 'next-start' });
+    await commands.execute(COMMANDS.extend, { duration: '-30m' });
+    expect(said[0]?.[0]).toMatch(/NOT shortened/i);
   });
 
   it('do not take what is no duration', async () => {

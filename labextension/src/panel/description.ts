@@ -125,7 +125,7 @@ export class DescriptionSection implements Section {
     this.#render();
     const outcome = await manager.change({
       description,
-      base: { description: this.#draft.base },
+      base: { description: this.#draft.truth },
     });
     this.#busy = false;
     const said = outcomeText(trans, { outcome, verb: 'save', manager });
