@@ -339,6 +339,8 @@ describe('the part of a tab in the helper kernel', () => {
     other.use('l');
     expect(one.leave('k')).toBe(true);
     expect(other.kernel).toBe('l');
+    expect(other.leave('l')).toBe(true); // nobody was taken along
+    other.use('l');
     one.use('l');
     expect(other.leave('l')).toBe(false);
   });

@@ -197,6 +197,11 @@ it('saves all when a person wants it', async () => {
   expect(await tab.saver.saveAll()).toEqual({
     ...{ saved: ['a'], notSaved: [{ path: 'b', why: 'never-named' }] },
   });
+  tab.documents = [];
+  tab.add('c');
+  await tab.bench.read(wire(MINUTE));
+  await settle();
+  expect(tab.reported).toMatchObject({ saved: ['c'], not_saved: [] }); // the stop's own
 });
 
 it('stops for good, twice if need be', async () => {
