@@ -34,13 +34,15 @@ function claims(storage = new Memory(), exclusive = queue()): Claim {
 }
 
 class Tab {
-  readonly bench = new Bench();
   readonly shown: number[] = [];
   visible = true;
   open = 0;
   readonly reminders: Reminders;
 
-  constructor(claim: Claim = claims()) {
+  constructor(
+    claim: Claim = claims(),
+    readonly bench = new Bench(),
+  ) {
     this.reminders = new Reminders({
       manager: this.bench.manager,
       timers: this.bench.timers,
@@ -76,6 +78,14 @@ describe('a reminder', () => {
     await settle();
     expect(tab.shown).toEqual([540]);
     expect(tab.open).toBe(1);
+  });
+
+  it('comes also to a page that knew the stop before it was ready to remind', async () => {
+    const bench = new Bench();
+    await bench.read(wire(9 * MINUTE));
+    const tab = new Tab(claims(), bench);
+    await settle();
+    expect(tab.shown).toEqual([540]);
   });
 
   it('comes once also where no tab can write down that it came', async () => {

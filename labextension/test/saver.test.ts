@@ -7,12 +7,14 @@ import { Bench, queue, settle, wire } from './fakes';
 const never = new Promise<never>(() => undefined);
 
 class Tab {
-  readonly bench = new Bench();
   readonly saves: string[] = [];
   documents: DirtyDocument[] = [];
   readonly saver: Saver;
 
-  constructor(exclusive = queue()) {
+  constructor(
+    exclusive = queue(),
+    readonly bench = new Bench(),
+  ) {
     const { manager, timers, page } = this.bench;
     this.saver = new Saver({
       ...{ manager, timers, exclusive },
@@ -86,6 +88,11 @@ describe('before the stop', () => {
     asleep.bench.wake();
     await settle();
     expect(asleep.saves).toEqual(['b']);
+    const late = new Tab(queue(), new Bench());
+    await late.bench.read(wire(HOUR));
+    const another = new Tab(queue(), late.bench);
+    expect(late.bench.timers.pending).toBe(2);
+    another.saver.dispose();
   });
 
   it('none that cannot be saved hinders the others', async () => {
