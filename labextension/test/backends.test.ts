@@ -92,6 +92,7 @@ class Kernels {
   });
 
   readonly serviceManager = {
+    serverSettings: { baseUrl: 'http://server/user/a/' },
     kernels: {
       findById: (id: string) => Promise.resolve(this.running.has(id) ? { id } : undefined),
       connectTo: ({ model }: { model: { id: string } }) => this.#kernel(model.id, 'py'),
@@ -258,7 +259,7 @@ describe('the helper kernel', () => {
 
   it('is found by what is stored, whatever that is', async () => {
     const kernels = new Kernels();
-    kernels.stored.set('modelarts-magics:helper', 'k-py');
+    kernels.stored.set('modelarts-magics:helper:http://server/user/a/', 'k-py');
     expect(await make(kernels).call(GET)).toEqual({ ok: true });
   });
 
@@ -317,8 +318,8 @@ describe('the part of a tab in the helper kernel', () => {
   function tabs() {
     const { storage, stored } = new Kernels();
     const timers = new FakeTimers();
-    const make = () => new Share({ storage, timers });
-    return { one: make(), other: make(), timers, stored };
+    const make = (server = 'http://server/user/a/') => new Share({ storage, timers, server });
+    return { one: make(), other: make(), make, timers, stored };
   }
 
   it('is over for a tab that went without a word', () => {
@@ -331,6 +332,18 @@ describe('the part of a tab in the helper kernel', () => {
     other.use('k');
     expect(other.leave('k')).toBe(true);
     expect(stored.size).toBe(0);
+  });
+
+  it('is no part in that of another server at the same origin', () => {
+    const { one, other, make } = tabs();
+    const elsewhere = make('http://server/user/b/');
+    one.use('k');
+    other.use('k');
+    expect(elsewhere.kernel).toBe('');
+    elsewhere.use('l');
+    expect(one.leave('k')).toBe(false);
+    expect(elsewhere.leave('l')).toBe(true);
+    expect(other.kernel).toBe('k');
   });
 
   it('leaves alone what other tabs have instead', () => {
