@@ -151,6 +151,19 @@ describe('the panel shows', () => {
     expect(side.find('h2').textContent).toBe('train-a');
   });
 
+  it.each([
+    [new BackendError('absent'), 'pip install modelarts-magics'],
+    [new BackendError('x', 'It broke.', { hint: 'Mend it.' }), 'It broke. Mend it.'],
+    [new BackendError('x'), 'It did not work.'],
+  ])('why nothing is known, and what to do: %o', async (failure, words) => {
+    side = new Side();
+    side.bench.backend.answer = () => {
+      throw failure;
+    };
+    await side.bench.read();
+    expect(side.text).toContain(words);
+  });
+
   it('how the last run ended, until that was read', async () => {
     const lastRun = {
       ...{ ended_at_ms: NOW - HOUR, reason: 'auto-stop', duration_s: 3600, saved: ['a.ipynb'] },
@@ -469,6 +482,11 @@ describe('auto-stop', () => {
     expect(() => side.button('Save')).toThrow();
   });
 
+  it('of which the cloud says nothing is not shown as on', async () => {
+    await open(wire(HOUR, {}, { enabled: null }));
+    expect(side.field('[role=switch]').checked).toBe(false);
+  });
+
   it('that decides by use says so', async () => {
     await open(wire(HOUR, {}, { mode: 'IDLE' }));
     expect(side.text).toContain('It now stops when idle.');
@@ -586,6 +604,9 @@ describe('a click on +1 h', () => {
     side.find('[data-do=plus]').click();
     await side.bench.pass(500);
     expect(side.find('.ma-Countdown').dataset.phase).toBe('frozen');
+    const { pushed } = countdown();
+    await side.bench.read();
+    expect(pushed).toEqual([]);
   });
 
   it('and on −1 h goes the other way', async () => {
