@@ -55,11 +55,11 @@ export class Chain {
   /** Turn to the next one, unless another question did so already; after the last, begin anew later. */
   #goOnFrom(absent: IBackend): boolean {
     if (absent !== this.#current) {
-      return !this.#disposed;
+      return true;
     }
     absent.dispose();
     this.#current = null;
     this.#at = (this.#at + 1) % this.#candidates.length;
-    return this.#at > 0 && !this.#disposed;
+    return this.#at > 0;
   }
 }

@@ -59,6 +59,9 @@ export class Frame extends Widget {
       }
       return panel;
     });
+    this.#panel.catch(() => {
+      this.#panel = null; // The server is away; it may be back the next time.
+    });
     return this.#panel;
   }
 }

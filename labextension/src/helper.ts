@@ -9,8 +9,11 @@ import { BackendError, type BackendRequest, type IBackend } from './tokens';
 import { readError } from './validate';
 
 /** What the helper is made of. */
-export interface HelperOptions extends ShareOptions {
-  readonly serviceManager: Pick<ServiceManager.IManager, 'kernels' | 'kernelspecs'>;
+export interface HelperOptions extends Omit<ShareOptions, 'server'> {
+  readonly serviceManager: Pick<
+    ServiceManager.IManager,
+    'kernels' | 'kernelspecs' | 'serverSettings'
+  >;
   /** So that two tabs do not start two kernels. */
   readonly exclusive: Exclusive;
   /** Told each event that the kernel sends by itself. */
@@ -39,7 +42,7 @@ export class HelperBackend implements IBackend {
 
   constructor(options: HelperOptions) {
     this.#options = options;
-    this.#share = new Share(options);
+    this.#share = new Share({ ...options, server: options.serviceManager.serverSettings.baseUrl });
     this.#unused = new Alarm(options.timers);
     window.addEventListener('pagehide', this.#onHide);
   }
@@ -92,8 +95,7 @@ export class HelperBackend implements IBackend {
 
   /** The kernel; another one where it has died, or somebody has ended it. */
   async #living(): Promise<Kernel.IKernelConnection> {
-    const known = await this.#kernel;
-    if (known?.isDisposed === true || known?.status === 'dead') {
+    if ((await this.#kernel)?.isDisposed) {
       this.#kernel = null;
     }
     return (this.#kernel ??= this.#options.exclusive('helper', () => this.#open()));

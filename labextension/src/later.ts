@@ -1,6 +1,6 @@
 /** A backend whose code is loaded at the first question. */
 
-import type { BackendKind, BackendRequest, IBackend } from './tokens';
+import { BackendError, type BackendKind, type BackendRequest, type IBackend } from './tokens';
 
 /** Stands for a backend until it is needed. */
 export class LaterBackend implements IBackend {
@@ -28,7 +28,10 @@ export class LaterBackend implements IBackend {
 
   /** Ask the backend. */
   async call(request: BackendRequest): Promise<unknown> {
-    this.#loaded ??= this.#load();
+    this.#loaded ??= this.#load().catch(() => {
+      this.#loaded = null; // The server is away; it may be back the next time.
+      throw new BackendError('unreachable');
+    });
     return (await this.#loaded).call(request);
   }
 }

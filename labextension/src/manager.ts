@@ -169,7 +169,7 @@ export class Manager implements IManager {
     this.#readAt = this.#options.timers.monotonic();
     try {
       const path = ask ? 'instance?refresh=1' : 'instance';
-      this.#take(readPayload(await this.#chain.call({ method: 'GET', path })), false);
+      this.#take(readPayload(await this.#chain.call({ method: 'GET', path })));
     } catch (error) {
       this.#fail(asFailure(error));
     }
@@ -185,33 +185,34 @@ export class Manager implements IManager {
       const failure = asFailure(error);
       const { now } = fields(failure.details);
       if (now) {
-        this.#take(readPayload(now), true);
+        this.#take(readPayload(now));
       }
       return { answer: readRefusal(failure), stale: failure.status === 409 };
     } finally {
       this.#writing--;
+      // A write answers with the state it read back, or fails somewhere on its way: the rest is read.
+      this.#missed = true;
       this.#catchUp();
     }
   }
 
-  /** A write answers with the state it read back; the rest is read again. */
+  /** Of what a write did not say, what was known stays. */
   #takeWritten(payload: Payload): void {
     if (payload.instance !== null || this.#payload === null) {
-      this.#take(payload, true);
+      this.#take(payload);
     } else if (payload.snapshot !== null) {
       const { snapshot, serverNowMs } = payload;
-      this.#take({ ...this.#payload, snapshot, serverNowMs }, true);
+      this.#take({ ...this.#payload, snapshot, serverNowMs });
     }
-    this.#missed = true;
   }
 
-  #take(payload: Payload, written: boolean): void {
+  #take(payload: Payload): void {
     if (this.#disposed) {
       return;
     }
     this.#failure = null;
     this.#pace.succeeded(this.#chain.current?.tells !== false);
-    if (!written && this.#older(payload)) {
+    if (this.#older(payload)) {
       return;
     }
     if (!isSameStop(stopOf(this.#payload), stopOf(payload))) {
@@ -224,13 +225,14 @@ export class Manager implements IManager {
     this.#tell();
   }
 
-  /** Whether a reading that was overtaken by a write brings what held before that. */
-  #older({ snapshot, seq }: Payload): boolean {
+  /** Whether an answer was overtaken by another one, and brings what held before that. */
+  #older({ snapshot, seq, boot }: Payload): boolean {
     const known = this.#payload;
     if (snapshot === null || !known?.snapshot || seq === null || known.seq === null) {
       return false;
     }
-    return snapshot.as_of_ms < known.snapshot.as_of_ms && seq <= known.seq;
+    const before = snapshot.as_of_ms < known.snapshot.as_of_ms && seq <= known.seq;
+    return before && boot === known.boot;
   }
 
   #fail(failure: BackendError): void {
@@ -248,7 +250,7 @@ export class Manager implements IManager {
 
   /** Read what an event told of while something was under way. */
   #catchUp(): void {
-    if (this.#missed && this.#writing === 0 && this.#reading === null && !this.#disposed) {
+    if (this.#missed && this.#writing === 0 && !this.#disposed) {
       this.#settle.set(SETTLE_MS, () => void this.refresh());
     }
   }

@@ -39,7 +39,7 @@ export class Pace {
     if (tells) {
       this.#alarm.clear();
     } else {
-      this.#look();
+      this.#alarm.set(LOOK_MS, this.#look);
     }
   }
 
@@ -48,13 +48,10 @@ export class Pace {
     this.#alarm.clear();
   }
 
-  #look(): void {
-    this.#alarm.set(LOOK_MS, () => {
-      if (this.#options.visible()) {
-        this.#options.read();
-      } else {
-        this.#look();
-      }
-    });
-  }
+  /** Where nobody sees the page, becoming visible sets it off anew. */
+  readonly #look = (): void => {
+    if (this.#options.visible()) {
+      this.#options.read();
+    }
+  };
 }

@@ -31,8 +31,8 @@ export interface RemindersOptions {
 /** The moment of a reminder, as now known. */
 interface Due extends Reminder {
   readonly level: number | null;
-  /** Until the next level, `null` when there is none. */
-  readonly nextMs: number | null;
+  /** Until the next level, or the stop itself. */
+  readonly nextMs: number;
 }
 
 /** Shows a reminder when its time has come. */
@@ -42,7 +42,7 @@ export class Reminders implements IDisposable {
   readonly #hidden: Alarm;
   #seen = { key: '', stopsAtMs: -Infinity };
   #takeAway: (() => void) | null = null;
-  #shownFor: number | null = null;
+  #shownFor = -Infinity;
   #disposed = false;
 
   constructor(options: RemindersOptions) {
@@ -79,16 +79,13 @@ export class Reminders implements IDisposable {
 
   #look(): void {
     const due = this.#due();
-    if (due === null || !isSameStop(due.stopsAtMs, this.#shownFor ?? -Infinity)) {
+    if (due === null || !isSameStop(due.stopsAtMs, this.#shownFor)) {
       this.#clear();
     }
-    this.#alarm.clear();
     if (due === null) {
       return;
     }
-    if (due.nextMs !== null) {
-      this.#alarm.set(due.nextMs, this.#onWake);
-    }
+    this.#alarm.set(due.nextMs, this.#onWake);
     if (due.level !== null) {
       this.#come(due, due.level);
     }
@@ -143,18 +140,15 @@ export class Reminders implements IDisposable {
 
   /** Read once more: a tab that nobody saw for a while may have missed an extension. */
   async #makeSure(): Promise<void> {
-    const limit = new Alarm(this.#options.timers);
     const late = new Promise<void>((resolve) => {
-      limit.set(SURE_MS, resolve);
+      this.#options.timers.setTimeout(resolve, SURE_MS);
     });
     await Promise.race([this.#options.manager.refresh(), late]);
-    limit.clear();
   }
 
   #clear(): void {
     this.#takeAway?.();
     this.#takeAway = null;
-    this.#shownFor = null;
   }
 }
 

@@ -86,7 +86,6 @@ export class Saver implements IDisposable {
   };
 
   #look(): void {
-    this.#alarm.clear();
     const { saveBeforeStop, saveMinutes } = this.#options.manager.preferences;
     const run = counting(this.#options.manager);
     if (run === null || !saveBeforeStop) {

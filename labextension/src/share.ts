@@ -7,12 +7,14 @@ import { fields, number, text } from './countdown/messages';
 /** Who has not used it for so long does not use it any more, or went without a word. */
 export const UNUSED_MS = 600_000;
 
-const KEY = 'modelarts-magics:helper';
+const PREFIX = 'modelarts-magics:helper:';
 
 /** What a share is made of. */
 export interface ShareOptions {
   /** Common to the tabs. */
   readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
+  /** The address of the server whose kernel it is: a gateway may have several at one origin. */
+  readonly server: string;
   readonly timers: Timers;
 }
 
@@ -20,9 +22,11 @@ export interface ShareOptions {
 export class Share {
   readonly #options: ShareOptions;
   readonly #me = UUID.uuid4();
+  readonly #key: string;
 
   constructor(options: ShareOptions) {
     this.#options = options;
+    this.#key = PREFIX + options.server;
   }
 
   /** The id of the kernel that some tab has started; empty when none has. */
@@ -43,7 +47,7 @@ export class Share {
     const others = this.#others(kernel);
     const last = Object.keys(others).length === 0;
     if (last) {
-      this.#options.storage.removeItem(KEY);
+      this.#options.storage.removeItem(this.#key);
     } else {
       this.#write(kernel, others);
     }
@@ -60,13 +64,17 @@ export class Share {
 
   #read(): ReturnType<typeof fields> {
     try {
-      return fields(JSON.parse(this.#options.storage.getItem(KEY) ?? ''));
+      return fields(JSON.parse(this.#options.storage.getItem(this.#key) ?? ''));
     } catch {
       return {};
     }
   }
 
   #write(kernel: string, tabs: Readonly<Record<string, unknown>>): void {
-    this.#options.storage.setItem(KEY, JSON.stringify({ kernel, tabs }));
+    try {
+      this.#options.storage.setItem(this.#key, JSON.stringify({ kernel, tabs }));
+    } catch {
+      // Full or forbidden: a kernel of its own for each tab is better than none.
+    }
   }
 }

@@ -47,8 +47,7 @@ export class StatusItem extends Widget {
   override dispose(): void {
     if (!this.isDisposed) {
       this.#ticker.dispose();
-      this.#options.manager.changed.disconnect(this.#onChanged, this);
-      super.dispose();
+      super.dispose(); // which also ends the listening to signals
     }
   }
 

@@ -1,12 +1,11 @@
 import { ServerConnection, type ServiceManager } from '@jupyterlab/services';
 import { afterEach, describe, expect, it } from 'vitest';
-import { makeExclusive } from '../src/exclusive';
 import { HelperBackend } from '../src/helper';
 import { LaterBackend } from '../src/later';
 import { RoutesBackend } from '../src/restapi';
-import { UNUSED_MS } from '../src/share';
-import { FakeTimers, HOUR } from './countdown/fakes';
-import { FakeBackend, settle } from './fakes';
+import { Share, UNUSED_MS } from '../src/share';
+import { FakeTimers } from './countdown/fakes';
+import { FakeBackend, queue, settle } from './fakes';
 
 function routes(reply: () => Response | Promise<Response>) {
   const requests: Request[] = [];
@@ -93,6 +92,7 @@ class Kernels {
   });
 
   readonly serviceManager = {
+    serverSettings: { baseUrl: 'http://server/user/a/' },
     kernels: {
       findById: (id: string) => Promise.resolve(this.running.has(id) ? { id } : undefined),
       connectTo: ({ model }: { model: { id: string } }) => this.#kernel(model.id, 'py'),
@@ -123,11 +123,11 @@ class Kernels {
   readonly timers = new FakeTimers();
   readonly told: unknown[] = [];
   readonly without = new Set<string>();
+  readonly exclusive = queue();
 
   make(): HelperBackend {
     const { serviceManager, storage, timers } = this;
-    const exclusive = makeExclusive(undefined);
-    const { without } = this;
+    const { exclusive, without } = this;
     const tell = (event: unknown): void => void this.told.push(event);
     return new HelperBackend({ serviceManager, storage, timers, exclusive, tell, without });
   }
@@ -205,6 +205,12 @@ describe('the helper kernel', () => {
     expect(kernels.started).toEqual(['py', 'py']);
   });
 
+  it('is one for two tabs that ask at the same time', async () => {
+    const kernels = new Kernels();
+    await Promise.all([make(kernels).call(GET), make(kernels).call(GET)]);
+    expect(kernels.started).toEqual(['py']);
+  });
+
   it('is shared by the tabs, and ended by the last that goes', async () => {
     const kernels = new Kernels();
     const [one, other] = [make(kernels), make(kernels)];
@@ -240,34 +246,35 @@ describe('the helper kernel', () => {
     expect(kernels.started).toEqual(['py', 'py']);
   });
 
-  it('is not kept by a tab that went without a word', async () => {
+  it('is another one where it has died', async () => {
     const kernels = new Kernels();
-    const [crashed, other] = [kernels.make(), make(kernels)];
-    await crashed.call(GET);
-    kernels.timers.advance(HOUR);
-    kernels.running.add('k-py'); // as its own alarm never rang
-    await other.call(GET);
-    other.dispose();
-    await settle();
-    expect(kernels.running.size).toBe(0);
-    crashed.dispose();
-  });
-
-  it('is another one where it has died, and none is ended that others share', async () => {
-    const kernels = new Kernels();
-    const [one, other] = [make(kernels), make(kernels)];
-    await one.call(GET);
+    const backend = make(kernels);
+    await backend.call(GET);
     kernels.gone.add('k-py');
     kernels.running.clear();
-    await other.call(GET);
+    await backend.call(GET);
     kernels.gone.clear();
     expect(kernels.started).toEqual(['py', 'py']);
   });
 
   it('is found by what is stored, whatever that is', async () => {
     const kernels = new Kernels();
-    kernels.stored.set('modelarts-magics:helper', 'k-py');
+    kernels.stored.set('modelarts-magics:helper:http://server/user/a/', 'k-py');
     expect(await make(kernels).call(GET)).toEqual({ ok: true });
+  });
+
+  it('is one for each tab where nothing can be stored, and goes with that', async () => {
+    const kernels = new Kernels();
+    kernels.storage.setItem = () => {
+      throw new DOMException('full', 'QuotaExceededError');
+    };
+    const backend = make(kernels);
+    expect(await backend.call(GET)).toEqual({ ok: true });
+    await backend.call(GET);
+    expect(kernels.started).toEqual(['py']);
+    backend.dispose();
+    await settle();
+    expect(kernels.running.size).toBe(0);
   });
 
   it('that cannot be asked twice over is said to be out of reach, in no words of its own', async () => {
@@ -305,6 +312,62 @@ describe('the helper kernel', () => {
       status: 422,
     });
   });
+});
+
+describe('the part of a tab in the helper kernel', () => {
+  function tabs() {
+    const { storage, stored } = new Kernels();
+    const timers = new FakeTimers();
+    const make = (server = 'http://server/user/a/') => new Share({ storage, timers, server });
+    return { one: make(), other: make(), make, timers, stored };
+  }
+
+  it('is over for a tab that went without a word', () => {
+    const { one: crashed, other, timers, stored } = tabs();
+    crashed.use('k');
+    timers.advance(UNUSED_MS - 1);
+    other.use('k');
+    expect(other.leave('k')).toBe(false);
+    timers.advance(1);
+    other.use('k');
+    expect(other.leave('k')).toBe(true);
+    expect(stored.size).toBe(0);
+  });
+
+  it('is no part in that of another server at the same origin', () => {
+    const { one, other, make } = tabs();
+    const elsewhere = make('http://server/user/b/');
+    one.use('k');
+    other.use('k');
+    expect(elsewhere.kernel).toBe('');
+    elsewhere.use('l');
+    expect(one.leave('k')).toBe(false);
+    expect(elsewhere.leave('l')).toBe(true);
+    expect(other.kernel).toBe('k');
+  });
+
+  it('leaves alone what other tabs have instead', () => {
+    const { one, other } = tabs();
+    one.use('k');
+    other.use('l');
+    expect(one.leave('k')).toBe(true);
+    expect(other.kernel).toBe('l');
+    expect(other.leave('l')).toBe(true); // nobody was taken along
+    other.use('l');
+    one.use('l');
+    expect(other.leave('l')).toBe(false);
+  });
+});
+
+it('a backend that could not be loaded is out of reach, and loaded the next time', async () => {
+  const backend = new FakeBackend('helper', false);
+  const loads = [() => Promise.reject(new Error('Loading chunk 134 failed.'))];
+  const load = () => loads.pop()?.() ?? Promise.resolve(backend);
+  const later = new LaterBackend('helper', load);
+  const lost = { code: 'unreachable', message: '' };
+  await expect(later.call(GET)).rejects.toMatchObject(lost);
+  await later.call(GET);
+  expect(backend.lines).toEqual(['GET instance']);
 });
 
 it('a backend is loaded when it is needed', async () => {

@@ -29,10 +29,46 @@ describe('reading', () => {
     expect(bench.backend.lines).toEqual(['GET instance']);
   });
 
-  it('has the cloud asked when a person wants it', async () => {
+  it('has the cloud asked when a person wants it, also after a reading that does not', async () => {
     const bench = new Bench();
     await bench.manager.refresh(true);
     expect(bench.backend.lines).toEqual(['GET instance?refresh=1']);
+    await Promise.all([bench.manager.refresh(), bench.manager.refresh(true)]);
+    expect(bench.backend.lines.slice(1)).toEqual(['GET instance', 'GET instance?refresh=1']);
+  });
+
+  it('goes on where somebody else set it off, and begins with short pauses again', async () => {
+    const bench = new Bench();
+    const lost = () => {
+      throw new BackendError('unreachable');
+    };
+    bench.backend.answer = lost;
+    await bench.read();
+    expect(bench.manager.backend).toBeNull();
+    await bench.pass(3_000);
+    bench.backend.answer = () => wire();
+    await bench.manager.refresh();
+    expect(bench.timers.pending).toBe(0);
+    bench.backend.answer = lost;
+    await bench.read();
+    await bench.pass(3_000);
+    expect(bench.backend.asked).toHaveLength(5);
+  });
+
+  it('is tried every five minutes at the least', async () => {
+    const bench = new Bench();
+    bench.backend.answer = () => {
+      throw new BackendError('unreachable');
+    };
+    await bench.read();
+    for (let minute = 0; minute < 60; minute++) {
+      await bench.pass(MINUTE);
+    }
+    const before = bench.backend.asked.length;
+    for (let minute = 0; minute < 60; minute++) {
+      await bench.pass(MINUTE);
+    }
+    expect(bench.backend.asked.length - before).toBe(12);
   });
 
   it('keeps what it knew when a reading fails, and tries again ever later', async () => {
@@ -66,12 +102,14 @@ describe('reading', () => {
     await bench.read(wire(2 * HOUR, { seq: 3, as_of_ms: NOW + 1_000 }));
     await bench.read(wire(HOUR, { seq: 2 }));
     expect(bench.manager.payload?.seq).toBe(3);
+    await bench.read(wire(HOUR, { seq: 4 })); // its clock was set back
+    expect(bench.manager.payload?.seq).toBe(4);
   });
 
   it('believes a server that counts anew', async () => {
     const bench = new Bench();
     await bench.read(wire(2 * HOUR, { seq: 30 }));
-    await bench.read(wire(HOUR, { seq: 1, boot: 'c', as_of_ms: NOW + 1 }));
+    await bench.read(wire(HOUR, { seq: 1, boot: 'c', as_of_ms: NOW - 1 })); // nor by the same clock
     expect(bench.manager.payload?.boot).toBe('c');
   });
 });
@@ -84,6 +122,8 @@ describe('news', () => {
     bench.news(3);
     await bench.pass(30);
     expect(bench.backend.asked).toHaveLength(2);
+    await bench.pass(HOUR);
+    expect(bench.backend.asked).toHaveLength(2);
   });
 
   it('that are known already are not read again', async () => {
@@ -95,12 +135,12 @@ describe('news', () => {
   });
 
   it.each([
-    ['a gap', 7, 'b'],
-    ['a server started anew', 1, 'c'],
-    ['an event without a number', null, 'b'],
-  ])('%s is a reason to read', async (_, seq, boot) => {
+    ['a gap', 1, 7, 'b'],
+    ['a server started anew', 1, 1, 'c'],
+    ['an event without a number', null, null, 'b'],
+  ])('%s is a reason to read', async (_, known, seq, boot) => {
     const bench = new Bench();
-    await bench.read();
+    await bench.read(wire(HOUR, { seq: known }));
     bench.news(seq, boot);
     await bench.pass(30);
     expect(bench.backend.asked).toHaveLength(2);
@@ -149,6 +189,12 @@ describe('news', () => {
     bench.wake();
     await settle();
     expect(bench.backend.asked).toHaveLength(2);
+    await bench.pass(999);
+    bench.wake();
+    expect(bench.backend.asked).toHaveLength(2);
+    await bench.pass(1);
+    bench.wake();
+    expect(bench.backend.asked).toHaveLength(3);
   });
 });
 
@@ -163,12 +209,38 @@ describe('changes', () => {
     expect(outcome.answer.effect).toBe('now');
     expect(bench.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 2 * HOUR);
     expect(bench.manager.payload?.instance?.id).toBe('i-1');
+    expect(bench.manager.clock.now()).toBe(NOW + 1);
     expect(bench.backend.asked[1]).toEqual({
       ...{ method: 'POST', path: 'extend' },
       body: { seconds: 3600, base_stops_at_ms: NOW + 72 * MINUTE },
     });
     await bench.pass(30);
     expect(bench.backend.lines[2]).toBe('GET instance');
+  });
+
+  it('under way are not read beside', async () => {
+    const bench = new Bench();
+    await bench.read();
+    let release: (value: unknown) => void = () => undefined;
+    bench.backend.answer = () => new Promise((resolve) => (release = resolve));
+    const change = bench.manager.change({ description: 'mine' });
+    await settle();
+    bench.news(2);
+    await bench.pass(1_000);
+    expect(bench.backend.lines).toEqual(['GET instance', 'PATCH instance']);
+    release(DONE);
+    await change;
+    await bench.pass(30);
+    expect(bench.backend.lines[2]).toBe('GET instance');
+  });
+
+  it('whose answer was overtaken do not bring back what held before', async () => {
+    const bench = new Bench();
+    await bench.read(wire(2 * HOUR, { as_of_ms: NOW + 2 }));
+    const { state } = wire(HOUR);
+    bench.backend.answer = () => ({ ...DONE, state, as_of_ms: NOW + 1 });
+    await bench.manager.extend(3600, NOW);
+    expect(bench.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 2 * HOUR);
   });
 
   it('that came too late bring what holds now', async () => {
@@ -183,14 +255,33 @@ describe('changes', () => {
     expect(bench.manager.payload?.instance?.description).toBe('theirs');
   });
 
+  it('without an answer may have been made: what holds is read, as soon as that can be', async () => {
+    const bench = new Bench();
+    await bench.read();
+    const lost = () => {
+      throw new BackendError('unreachable');
+    };
+    bench.backend.answer = lost;
+    const { answer } = await bench.manager.extend(3600, NOW + 72 * MINUTE);
+    expect(answer).toMatchObject({ ok: false, code: 'unreachable' });
+    await bench.pass(30);
+    expect(bench.manager.failure?.code).toBe('unreachable');
+    bench.backend.answer = () => wire(132 * MINUTE, { seq: 2 });
+    await bench.pass(3_000);
+    expect(bench.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 132 * MINUTE);
+  });
+
   it('that are refused say why in the words of a countdown', async () => {
     const bench = new Bench();
     bench.backend.answer = () => {
-      const answer = { ok: false, effect: null, code: 'off', values: {}, text: 'It is off.' };
+      const answer = { code: 'at-latest', values: { duration_s: 1 }, text: 'It is too late.' };
       throw new BackendError('refuse.off', 'It is off.', { status: 422, details: { answer } });
     };
     const { answer } = await bench.manager.extend(3600, NOW);
-    expect(answer).toMatchObject({ ok: false, code: 'off', text: 'It is off.' });
+    expect(answer).toEqual({
+      ...{ ok: false, effect: null, code: 'at-latest' },
+      ...{ values: { duration_s: 1 }, text: 'It is too late.' },
+    });
   });
 
   it('mute and acknowledge by their own routes', async () => {
@@ -209,12 +300,21 @@ describe('changes', () => {
       throw new BackendError('unreachable');
     };
     const notSaved = [{ path: 'b', why: 'failed' }];
-    await bench.manager.report(NOW, { saved: ['a'], notSaved }, 'tab');
+    const before = bench.changes;
+    const reporting = bench.manager.report(NOW, { saved: ['a'], notSaved }, 'tab');
+    expect(bench.changes).toBe(before + 1);
+    await reporting;
     expect(bench.manager.saved?.notSaved).toHaveLength(1);
     expect(bench.backend.asked[1]?.body).toEqual({
       ...{ stops_at_ms: NOW, saved: ['a'] },
       ...{ not_saved: notSaved, tab: 'tab' },
     });
+    await bench.read(wire(72 * MINUTE, { this_run: { saved: ['a', 'theirs'] } }));
+    expect(bench.manager.saved?.saved).toEqual(['a', 'theirs']);
+    await bench.read(wire(72 * MINUTE));
+    expect(bench.manager.saved?.saved).toEqual(['a']);
+    await bench.read(wire(2 * HOUR, { seq: 2 })); // another stop
+    expect(bench.manager.saved).toBeNull();
   });
 });
 
@@ -243,6 +343,11 @@ describe('backends', () => {
     bench.visible = false;
     await bench.pass(120_000);
     expect(helper.asked).toHaveLength(2);
+    bench.visible = true;
+    bench.wake();
+    await settle();
+    await bench.pass(30_000);
+    expect(helper.asked).toHaveLength(4);
   });
 
   it('of which none is there are not tried again by themselves, but when somebody looks', async () => {
@@ -267,6 +372,18 @@ it('asks the doctor', async () => {
   const finding = { about: 'cloud', level: 'ok', words: 'fine', hint: '' };
   bench.backend.answer = () => ({ problems: 0, findings: [finding] });
   expect(await bench.manager.examine()).toEqual([finding]);
+});
+
+it('does not try again once it is disposed of', async () => {
+  const bench = new Bench();
+  bench.backend.answer = () => {
+    throw new BackendError('unreachable');
+  };
+  await bench.read();
+  const reading = bench.manager.refresh();
+  bench.manager.dispose();
+  await reading;
+  expect(bench.timers.pending).toBe(0);
 });
 
 it('stops for good, twice if need be', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { fields } from '../src/countdown/messages';
 import { Pages } from '../src/pages';
 import { Panel } from '../src/panel/panel';
 import { BackendError } from '../src/tokens';
@@ -70,7 +71,31 @@ async function open(answer: unknown = wire()): Promise<Side> {
   return side;
 }
 
+/** A notebook's countdown, as far as the manager has to do with it. */
+function countdown(id: unknown = 'i-1') {
+  const node = document.createElement('div');
+  node.className = 'ma-Countdown';
+  node.dataset.instance = String(id);
+  document.body.append(node);
+  const pushed: unknown[] = [];
+  const answers: unknown[] = [];
+  node.addEventListener('modelarts-magics:state', (event) =>
+    pushed.push((event as CustomEvent).detail),
+  );
+  const ask = (): boolean => {
+    const change = { id: '1', action: 'extend', seconds: 3600 };
+    const respond = (answer: unknown) => answers.push(answer);
+    const detail = { ...change, base_stops_at_ms: NOW + 72 * MINUTE, respond };
+    const options = { bubbles: true, cancelable: true, detail };
+    return !node.dispatchEvent(new CustomEvent('modelarts-magics:request', options));
+  };
+  return { ask, pushed, answers };
+}
+
 afterEach(() => {
+  document.querySelectorAll('body > .ma-Countdown').forEach((each) => {
+    each.remove();
+  });
   side.panel.dispose();
   side.pages.dispose();
   side.bench.manager.dispose();
@@ -89,10 +114,15 @@ describe('the panel shows', () => {
   it('that it looks, and then what does not work and what to do', async () => {
     side = new Side();
     expect(side.text).toContain('Looking for the instance…');
+    expect(side.text).not.toMatch(/Auto-stop|Description|Check the set-up/);
     const problem = { code: 'x', message: 'No credentials.', hint: 'Set MODELARTS_AUTH_TOKEN.' };
     await side.bench.read(wire(0, { problem, state: null, instance: null, read_only: true }));
     expect(side.text).toContain('No credentials.');
     expect(side.text).toContain('Set MODELARTS_AUTH_TOKEN.');
+    expect(side.text).not.toContain('Looking');
+    const retry = side.button('Try again');
+    await side.bench.read();
+    expect(side.button('Try again')).toBe(retry); // and with it the focus
     await side.press('Try again');
     expect(side.bench.backend.lines.at(-1)).toBe('GET instance?refresh=1');
   });
@@ -101,8 +131,13 @@ describe('the panel shows', () => {
     await open(wire(HOUR, { read_only: true }, { can_change: false, reason: 'read-only' }));
     expect(side.text).toContain('As of 2026-11-23 16:52 +08:00, read-only.');
     expect(side.find('.ma-Panel-countdown').classList).toContain('ma-mod-readonly');
-    expect(side.field('[role=switch]').disabled).toBe(true);
+    const fields = [
+      ...side.panel.node.querySelectorAll<HTMLInputElement>('.ma-Panel-section input'),
+    ];
+    expect(fields.map(({ disabled }) => disabled)).toEqual([true, true, true]);
     expect(() => side.button('Edit')).toThrow();
+    side.panel.reveal('description');
+    expect(side.find('.ma-Panel-form').hidden).toBe(true);
   });
 
   it('that the server is gone, beside what was last known', async () => {
@@ -112,7 +147,21 @@ describe('the panel shows', () => {
     };
     await side.bench.read();
     expect(side.text).toContain('The Jupyter server does not answer.');
+    expect(side.find('.ma-Panel-countdown').classList).toContain('ma-mod-readonly');
     expect(side.find('h2').textContent).toBe('train-a');
+  });
+
+  it.each([
+    [new BackendError('absent'), 'pip install modelarts-magics'],
+    [new BackendError('x', 'It broke.', { hint: 'Mend it.' }), 'It broke. Mend it.'],
+    [new BackendError('x'), 'It did not work.'],
+  ])('why nothing is known, and what to do: %o', async (failure, words) => {
+    side = new Side();
+    side.bench.backend.answer = () => {
+      throw failure;
+    };
+    await side.bench.read();
+    expect(side.text).toContain(words);
   });
 
   it('how the last run ended, until that was read', async () => {
@@ -155,7 +204,9 @@ describe('the panel shows', () => {
     expect(side.text).toContain('The cloud failed.');
     side.bench.backend.answer = () => wire();
     await side.press('Turn on');
-    expect(side.text).not.toContain('The cloud failed.');
+    await side.bench.read(wire(HOUR, { seq: 2, reminders: { muted: true } }));
+    expect(side.text).toContain('Reminders are off');
+    expect(side.find('.ma-Panel-notices').querySelector('.ma-Panel-wrong')).toBeNull();
   });
 
   it('that a change had no answer, and no more', async () => {
@@ -183,6 +234,34 @@ describe('the panel shows', () => {
     await settle();
     const lines = [...side.panel.node.querySelectorAll('li')].map((each) => each.textContent);
     expect(lines).toEqual(['✗ clock is wrongSet it.', '✓ store there']);
+    const before = side.bench.backend.lines;
+    details.open = false;
+    details.dispatchEvent(new Event('toggle'));
+    expect(side.bench.backend.lines).toEqual(before);
+    side.bench.backend.answer = () => {
+      throw new BackendError('unreachable');
+    };
+    details.open = true;
+    details.dispatchEvent(new Event('toggle'));
+    await settle();
+    expect(details.textContent).toContain('The Jupyter server does not answer.');
+  });
+
+  it('what the cloud says when it is asked again', async () => {
+    await open();
+    const ask = side.find('.ma-Panel-refresh') as HTMLButtonElement;
+    ask.click();
+    expect(ask.disabled).toBe(true);
+    await settle();
+    expect(side.bench.backend.lines).toEqual(['GET instance', 'GET instance?refresh=1']);
+    expect(ask.disabled).toBe(false);
+  });
+
+  it('the right time after the clock of the page was set', async () => {
+    await open();
+    side.bench.timers.sleep(HOUR);
+    await side.bench.pass(MINUTE);
+    expect(side.bench.backend.lines).toEqual(['GET instance', 'GET instance']);
   });
 
   it('no details when they are not wanted', async () => {
@@ -215,7 +294,14 @@ describe('the description', () => {
     await side.press('Edit');
     side.type('textarea', 'a/b');
     expect(side.text).toContain('“/” at position 2 is not allowed.');
+    expect(side.find('textarea').getAttribute('aria-describedby')).toBe('ma-description-wrong');
     expect(side.button('Save').disabled).toBe(true);
+    const save = { key: 'Enter', ctrlKey: true };
+    side.find('textarea').dispatchEvent(new KeyboardEvent('keydown', save));
+    await settle();
+    expect(side.last).toBeUndefined();
+    side.panel.reveal('description');
+    expect(side.field('textarea').value).toBe('a/b');
     await side.press('Use full-width characters');
     expect(side.field('textarea').value).toBe('a／b');
     expect(side.button('Save').disabled).toBe(false);
@@ -231,6 +317,10 @@ describe('the description', () => {
       'Changed meanwhile to: theirs',
     );
     expect(side.button('Save').disabled).toBe(true);
+    const save = { key: 'Enter', ctrlKey: true };
+    side.find('textarea').dispatchEvent(new KeyboardEvent('keydown', save));
+    await settle();
+    expect(side.last).toBeUndefined();
     await side.press('Keep mine');
     await side.press('Save');
     expect(side.last).toMatchObject({
@@ -247,8 +337,27 @@ describe('the description', () => {
       throw new BackendError('refuse.changed', 'Changed.', { status: 409, details: { now } });
     };
     await side.press('Save');
+    expect(side.find('.ma-Panel-form .ma-Panel-wrong').textContent).toBe(''); // both stand there
     await side.press('Take that one');
     expect(side.find('.ma-Panel-description').textContent).toBe('theirs');
+  });
+
+  it('cannot be typed on while it is being saved, which would be lost', async () => {
+    await open();
+    await side.press('Edit');
+    side.type('textarea', 'two');
+    let answer: (value: unknown) => void = () => undefined;
+    side.bench.backend.answer = () => new Promise((resolve) => (answer = resolve));
+    await side.press('Save');
+    expect(side.field('textarea').readOnly).toBe(true);
+    const again = { key: 'Enter', ctrlKey: true };
+    side.find('textarea').dispatchEvent(new KeyboardEvent('keydown', again));
+    await settle();
+    expect(side.bench.backend.lines).toEqual(['GET instance', 'PATCH instance']);
+    answer({ ok: true, effect: 'now' });
+    await settle();
+    await side.press('Edit');
+    expect(side.field('textarea').readOnly).toBe(false);
   });
 
   it('that the cloud refuses stays as typed, with the reason', async () => {
@@ -261,6 +370,27 @@ describe('the description', () => {
     await side.press('Save');
     expect(side.text).toContain('The cloud says no.');
     expect(side.field('textarea').value).toBe('mine');
+    const wrong = side.find('.ma-Panel-form .ma-Panel-wrong');
+    side.type('textarea', 'mine too');
+    expect(wrong.textContent).toBe('');
+    await side.press('Save');
+    expect(wrong.textContent).toBe('The cloud says no.');
+    await side.press('Cancel');
+    await side.press('Edit');
+    expect(wrong.textContent).toBe('');
+  });
+
+  it('is neither left nor saved by a key that ends the composing of a character', async () => {
+    await open();
+    await side.press('Edit');
+    side.type('textarea', '二');
+    for (const key of ['Escape', 'Enter']) {
+      const init = { key, ctrlKey: true, isComposing: true };
+      side.find('textarea').dispatchEvent(new KeyboardEvent('keydown', init));
+    }
+    await settle();
+    expect(side.find('.ma-Panel-form').hidden).toBe(false);
+    expect(side.last).toBeUndefined();
   });
 
   it('is left by Escape, saved by Ctrl+Enter', async () => {
@@ -298,6 +428,8 @@ describe('auto-stop', () => {
 
   it.each([
     ['30m', 'It has to be 1 h to 24 h.'],
+    ['25h', 'It has to be 1 h to 24 h.'],
+    ['-2h', 'Write 90m or 2h30m.'],
     ['soon', 'Write 90m or 2h30m.'],
   ])('does not take %s', async (typed, words) => {
     await open();
@@ -317,6 +449,100 @@ describe('auto-stop', () => {
     expect(side.field(duration).value).toBe('3h');
   });
 
+  it('that was changed meanwhile is set when the person has chosen, not before', async () => {
+    await open();
+    side.type(duration, '5h');
+    await side.bench.read(wire(HOUR, { seq: 2 }, { duration_s: 10_800 }));
+    side.find(duration).dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
+    await settle();
+    expect(side.last).toBeUndefined();
+    await side.press('Keep mine');
+    await side.press('Save');
+    expect(side.last).toMatchObject({ body: { auto_stop: { duration_s: 18_000 } } });
+  });
+
+  it('is set once, however often that is asked for, and then follows the truth', async () => {
+    await open();
+    side.type(duration, '5h');
+    let answer: (value: unknown) => void = () => undefined;
+    side.bench.backend.answer = () => new Promise((resolve) => (answer = resolve));
+    for (let turn = 0; turn < 2; turn++) {
+      side.find(duration).dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
+      await settle();
+    }
+    expect(side.bench.backend.lines).toEqual(['GET instance', 'PATCH instance']);
+    expect(side.button('Save').disabled).toBe(true);
+    answer({ ok: true, effect: 'unconfirmed' });
+    await settle();
+    expect(side.find('[role=status].ma-Panel-status').textContent).toBe(
+      'Sent, but not confirmed by the cloud.',
+    );
+    await side.bench.read(wire(HOUR, { seq: 2 }, { duration_s: 9000 }));
+    expect(side.field(duration).value).toBe('2h30m');
+    expect(() => side.button('Save')).toThrow();
+  });
+
+  it('of which the cloud says nothing is not shown as on', async () => {
+    await open(wire(HOUR, {}, { enabled: null }));
+    expect(side.field('[role=switch]').checked).toBe(false);
+  });
+
+  it('that decides by use says so', async () => {
+    await open(wire(HOUR, {}, { mode: 'IDLE' }));
+    expect(side.text).toContain('It now stops when idle.');
+  });
+
+  it('reminds or not, by its switch', async () => {
+    await open();
+    const [, remind] = side.panel.node.querySelectorAll<HTMLInputElement>('[role=switch]');
+    expect(remind?.checked).toBe(true);
+    remind?.click();
+    await settle();
+    expect(side.last).toMatchObject({ path: 'remind', body: { muted: true } });
+  });
+
+  it('that could not be switched is no fault of the duration', async () => {
+    await open();
+    side.bench.backend.answer = () => {
+      throw new BackendError('cloud.500', 'The cloud failed.', { status: 502 });
+    };
+    side.find('[role=switch]').click();
+    await settle();
+    expect(side.find('.ma-Panel-said').dataset.tone).toBe('bad');
+    expect(side.field('[role=switch]').checked).toBe(true);
+    expect(side.find(duration).hasAttribute('aria-invalid')).toBe(false);
+  });
+
+  it('is set by Enter and left by Escape, unless that key ends the composing of a character', async () => {
+    await open();
+    const press = (key: string, isComposing: boolean) =>
+      side.find(duration).dispatchEvent(new KeyboardEvent('keydown', { key, isComposing }));
+    side.type(duration, '3小时');
+    press('Escape', true);
+    press('Enter', true);
+    await settle();
+    expect(side.field(duration).value).toBe('3小时');
+    expect(side.last).toBeUndefined();
+    press('Enter', false);
+    await settle();
+    expect(side.last).toMatchObject({ body: { auto_stop: { duration_s: 10_800 } } });
+    side.type(duration, '4h');
+    press('Escape', false);
+    expect(side.field(duration).value).toBe('2h');
+  });
+
+  it('can be set to what was typed before anything else of it changed', async () => {
+    await open();
+    side.type(duration, '5h');
+    const autoStop = { enabled: false, mode: null, duration_s: 7200, prompt: null };
+    const off = { ...instance('one'), auto_stop: autoStop };
+    await side.bench.read(wire(HOUR, { seq: 2, instance: off }, { enabled: false }));
+    await side.press('Save');
+    expect(side.last).toMatchObject({
+      body: { auto_stop: { duration_s: 18_000, enabled: true }, base: { auto_stop: autoStop } },
+    });
+  });
+
   it('says nothing of it before there is an answer, nor after it was overtaken', async () => {
     await open();
     const toggle = side.field('[role=switch]');
@@ -327,10 +553,12 @@ describe('auto-stop', () => {
     await settle();
     expect(side.text).toContain('Saving…');
     expect([toggle.checked, toggle.disabled]).toEqual([false, true]);
+    expect(side.field(duration).readOnly).toBe(true);
     side.bench.backend.answer = () => wire();
     answer(wire(HOUR, { ok: true, effect: 'now', seq: 2 }));
     await settle();
     await side.bench.pass(1_000);
+    expect(side.field(duration).readOnly).toBe(false);
     expect(side.text).toContain('Saved. Now stops at 17:52.');
     const autoStop = { enabled: true, mode: 'TIMING', duration_s: 9000, prompt: null };
     const instance = { id: 'i-1', name: 'train-a', description: 'one', auto_stop: autoStop };
@@ -351,6 +579,8 @@ describe('auto-stop', () => {
     expect(toggle.disabled).toBe(true);
     expect(side.text).toContain('Stop in (from now)');
     expect(side.text).toContain('This API cannot turn it off.');
+    await side.bench.read(wire(HOUR, { seq: 3, capabilities }, { enabled: false }));
+    expect(toggle.disabled).toBe(false);
   });
 });
 
@@ -368,44 +598,91 @@ describe('a click on +1 h', () => {
     expect(side.find('.ma-Countdown-note').textContent).toBe('Now stops at 19:04.');
   });
 
-  it('of a countdown about another run or instance is left to its kernel', async () => {
+  it('that nobody answers says so', async () => {
     await open();
-    const detail = { id: '1', action: 'extend', seconds: 3600, base_stops_at_ms: NOW };
-    const event = new CustomEvent('modelarts-magics:request', {
-      ...{ bubbles: true, cancelable: true },
-      detail: { ...detail, respond: () => undefined },
-    });
-    document.body.dispatchEvent(event);
-    expect(event.defaultPrevented).toBe(false);
+    side.pages.dispose();
+    side.find('[data-do=plus]').click();
+    await side.bench.pass(500);
+    expect(side.find('.ma-Countdown').dataset.phase).toBe('frozen');
+    const { pushed } = countdown();
+    await side.bench.read();
+    expect(pushed).toEqual([]);
+  });
+
+  it('and on −1 h goes the other way', async () => {
+    await open();
+    side.find('[data-do=minus]').click();
+    await side.bench.pass(500);
+    expect(side.last).toMatchObject({ path: 'extend', body: { seconds: -3600 } });
+  });
+
+  it.each([
+    ['taken', wire(), true],
+    ['left to the kernel where it is about another run', wire(HOUR), false],
+    [
+      'left to the kernel where this server only looks',
+      wire(72 * MINUTE, { read_only: true }),
+      false,
+    ],
+    [
+      'left to the kernel where nothing can be changed',
+      wire(72 * MINUTE, {}, { can_change: false }),
+      false,
+    ],
+    ['left to the kernel where nobody knows whose it is', wire(72 * MINUTE, {}, { id: '' }), false],
+  ])('in a notebook is %s', async (_, answer, taken) => {
+    await open(answer);
+    expect(countdown(fields(fields(answer).state).id).ask()).toBe(taken);
+  });
+
+  it('in a notebook is left to the kernel while the server does not answer', async () => {
+    await open();
+    side.bench.backend.answer = () => {
+      throw new BackendError('unreachable');
+    };
+    await side.bench.read();
+    expect(countdown().ask()).toBe(false);
+  });
+
+  it('in a notebook that had no answer says so, with what is known', async () => {
+    await open();
+    side.bench.backend.answer = () => {
+      throw new BackendError('unreachable');
+    };
+    const asked = countdown();
+    expect(asked.ask()).toBe(true);
+    await settle();
+    expect(asked.answers).toMatchObject([
+      {
+        ...{ ok: false, code: 'unreachable', as_of_ms: NOW, server_now_ms: NOW },
+        text: 'The Jupyter server does not answer. What holds will show once it does.',
+      },
+    ]);
+  });
+
+  it('is nothing that a notebook hears of where this server only looks', async () => {
+    await open();
+    const { pushed } = countdown();
+    await side.bench.read(wire(HOUR, { seq: 2, read_only: true }));
+    expect(pushed).toEqual([]);
+    await side.bench.read(wire(HOUR, { seq: 3 }));
+    expect(pushed).toMatchObject([{ as_of_ms: NOW, server_now_ms: NOW }]);
+  });
+
+  it('tells no time where the server told none', async () => {
+    await open(wire(HOUR, { server_now_ms: null }));
+    const { pushed } = countdown();
+    await side.bench.read();
+    expect(pushed).toHaveLength(1);
+    expect(pushed[0]).not.toHaveProperty('server_now_ms');
   });
 
   it('is told to countdowns of this instance only', async () => {
     await open();
-    const pushed: string[] = [];
-    const asked: string[] = [];
-    for (const id of ['i-1', 'i-2', '']) {
-      const other = document.createElement('div');
-      other.className = 'ma-Countdown';
-      other.dataset.instance = id;
-      other.innerHTML = '<span class="ma-Countdown-name">train-a</span>'; // one name for all of them
-      other.addEventListener('modelarts-magics:state', () => pushed.push(id));
-      document.body.append(other);
-      const detail = { action: 'extend', seconds: 60, base_stops_at_ms: NOW + 72 * MINUTE };
-      const request = { detail: { ...detail, respond: () => undefined } };
-      const options = { ...request, bubbles: true, cancelable: true };
-      const event = new CustomEvent('modelarts-magics:request', options);
-      if (!other.dispatchEvent(event)) {
-        asked.push(id);
-      }
-    }
-    await settle();
-    expect(asked).toEqual(['i-1']);
-    pushed.length = 0;
+    const [one, other, nobodys] = ['i-1', 'i-2', ''].map(countdown);
     await side.bench.read(wire(HOUR, { seq: 2 }));
-    expect(pushed).toEqual(['i-1']);
-    document.querySelectorAll('body > .ma-Countdown').forEach((each) => {
-      each.remove();
-    });
+    expect([one, other, nobodys].map((each) => each?.pushed.length)).toEqual([1, 0, 0]);
+    expect(other?.ask()).toBe(false);
   });
 });
 
@@ -416,4 +693,6 @@ it('stops for good, twice if need be', async () => {
   expect(side.panel.isDisposed).toBe(true);
   expect(side.bench.timers.pending).toBe(0);
   expect(document.querySelector('.ma-Panel-content')).toBeNull();
+  await side.bench.read(wire(HOUR, { seq: 2, instance: { id: 'i-1', name: 'train-b' } }));
+  expect(side.find('h2').textContent).toBe('train-a');
 });

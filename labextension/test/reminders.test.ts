@@ -34,13 +34,15 @@ function claims(storage = new Memory(), exclusive = queue()): Claim {
 }
 
 class Tab {
-  readonly bench = new Bench();
   readonly shown: number[] = [];
   visible = true;
   open = 0;
   readonly reminders: Reminders;
 
-  constructor(claim: Claim = claims()) {
+  constructor(
+    claim: Claim = claims(),
+    readonly bench = new Bench(),
+  ) {
     this.reminders = new Reminders({
       manager: this.bench.manager,
       timers: this.bench.timers,
@@ -75,6 +77,34 @@ describe('a reminder', () => {
     await tab.bench.read(wire(9 * MINUTE));
     await settle();
     expect(tab.shown).toEqual([540]);
+    expect(tab.open).toBe(1);
+  });
+
+  it('comes also to a page that knew the stop before it was ready to remind', async () => {
+    const bench = new Bench();
+    await bench.read(wire(9 * MINUTE));
+    const tab = new Tab(claims(), bench);
+    await settle();
+    expect(tab.shown).toEqual([540]);
+  });
+
+  it('comes once also where no tab can write down that it came', async () => {
+    const tab = new Tab(() => Promise.resolve(true));
+    await tab.bench.read(wire(9 * MINUTE));
+    await settle();
+    await tab.bench.read(wire(9 * MINUTE));
+    await settle();
+    expect(tab.shown).toEqual([540]);
+  });
+
+  it('comes for each instance, although two stop at one time', async () => {
+    const claim = claims();
+    const tabs = [new Tab(claim), new Tab(claim)];
+    for (const [at, tab] of tabs.entries()) {
+      await tab.bench.read(wire(9 * MINUTE, { instance: { id: `i-${at}`, name: 'train' } }));
+      await settle();
+    }
+    expect(tabs.flatMap((tab) => tab.shown)).toEqual([540, 540]);
   });
 
   it('does not come again when the same stop is told less exactly', async () => {
@@ -91,9 +121,13 @@ describe('a reminder', () => {
     await tab.bench.read(wire(10 * MINUTE));
     await settle();
     await tab.bench.read(wire(2 * HOUR));
+    await tab.bench.read();
     expect(tab.open).toBe(0);
     await tab.bench.pass(90 * MINUTE);
     expect(tab.shown).toEqual([600, 1800]);
+    await tab.bench.read(wire(115 * MINUTE, { server_now_ms: NOW + 90 * MINUTE })); // as near as before, and another one
+    await settle();
+    expect(tab.shown).toEqual([600, 1800, 1500]);
   });
 
   it.each([
@@ -157,7 +191,10 @@ describe('a reminder', () => {
     const tab = new Tab();
     tab.visible = false;
     await tab.bench.read(wire(10 * MINUTE));
-    await tab.bench.pass(2_000);
+    await tab.bench.pass(1_999);
+    await tab.bench.read(); // puts nothing off
+    expect(tab.shown).toEqual([]);
+    await tab.bench.pass(1);
     expect(tab.shown).toEqual([598]);
   });
 
@@ -166,10 +203,27 @@ describe('a reminder', () => {
     await tab.bench.read(wire(HOUR));
     tab.reminders.dispose();
     tab.reminders.dispose();
-    await tab.bench.pass(HOUR);
     tab.bench.wake();
-    expect(tab.shown).toEqual([]);
+    await tab.bench.read();
     expect(tab.bench.timers.pending).toBe(0);
+    await tab.bench.pass(HOUR);
+    expect(tab.shown).toEqual([]);
+  });
+
+  it('is not claimed by a tab that goes while it waits, nor shown by one that has claimed it', async () => {
+    const waits = new Tab();
+    waits.visible = false;
+    await waits.bench.read(wire(10 * MINUTE));
+    expect(waits.bench.timers.pending).toBe(2);
+    waits.reminders.dispose();
+    expect(waits.bench.timers.pending).toBe(0);
+    let give: (got: boolean) => void = () => undefined;
+    const claimed = new Tab(() => new Promise((resolve) => (give = resolve)));
+    await claimed.bench.read(wire(10 * MINUTE));
+    claimed.reminders.dispose();
+    give(true);
+    await settle();
+    expect(claimed.shown).toEqual([]);
   });
 });
 
@@ -223,7 +277,7 @@ describe('a claim', () => {
 
   it('of long ago is forgotten', async () => {
     const storage = new Memory();
-    storage.setItem('other', '1');
+    storage.setItem('somebody.elses.setting1', '1'); // as long as our prefix, and a number
     await claims(storage)('a', NOW - 48 * HOUR);
     await claims(storage)('a', NOW);
     expect(storage.length).toBe(2);

@@ -7,12 +7,14 @@ import { Bench, queue, settle, wire } from './fakes';
 const never = new Promise<never>(() => undefined);
 
 class Tab {
-  readonly bench = new Bench();
   readonly saves: string[] = [];
   documents: DirtyDocument[] = [];
   readonly saver: Saver;
 
-  constructor(exclusive = queue()) {
+  constructor(
+    exclusive = queue(),
+    readonly bench = new Bench(),
+  ) {
     const { manager, timers, page } = this.bench;
     this.saver = new Saver({
       ...{ manager, timers, exclusive },
@@ -86,6 +88,11 @@ describe('before the stop', () => {
     asleep.bench.wake();
     await settle();
     expect(asleep.saves).toEqual(['b']);
+    const late = new Tab(queue(), new Bench());
+    await late.bench.read(wire(HOUR));
+    const another = new Tab(queue(), late.bench);
+    expect(late.bench.timers.pending).toBe(2);
+    another.saver.dispose();
   });
 
   it('none that cannot be saved hinders the others', async () => {
@@ -145,13 +152,32 @@ describe('before the stop', () => {
   });
 
   it('it is done anew for a stop that was moved', async () => {
-    const tab = new Tab().add('a');
+    const tab = new Tab().add('a').add('b');
     await tab.bench.read(wire(MINUTE));
     await settle();
     tab.add('a');
     await tab.bench.read(wire(HOUR));
     await tab.bench.pass(58 * MINUTE);
-    expect(tab.saves).toEqual(['a', 'a']);
+    expect(tab.saves).toEqual(['a', 'b', 'a']);
+    expect(tab.reported).toMatchObject({ saved: ['a'] });
+  });
+
+  it('it is not done again for the same stop, told less exactly', async () => {
+    const tab = new Tab().add('a');
+    await tab.bench.read(wire(MINUTE));
+    await settle();
+    tab.add('a');
+    await tab.bench.read(wire(MINUTE + 900));
+    await settle();
+    expect(tab.saves).toEqual(['a']);
+  });
+
+  it('nobody waits for another tab that saves something else', async () => {
+    const locks = queue();
+    const tabs = [new Tab(locks).add('slow', { save: () => never }), new Tab(locks).add('b')];
+    await Promise.all(tabs.map((tab) => tab.bench.read(wire(MINUTE))));
+    await settle();
+    expect(tabs[1]?.saves).toEqual(['b']);
   });
 
   it.each([
@@ -175,9 +201,14 @@ describe('before the stop', () => {
 
 it('saves all when a person wants it', async () => {
   const tab = new Tab().add('a').add('b', { obstacle: () => Promise.resolve('never-named') });
+  await tab.bench.read(wire(HOUR));
   expect(await tab.saver.saveAll()).toEqual({
     ...{ saved: ['a'], notSaved: [{ path: 'b', why: 'never-named' }] },
   });
+  tab.documents = [];
+  tab.add('c');
+  await tab.bench.pass(58 * MINUTE);
+  expect(tab.reported).toMatchObject({ saved: ['c'], not_saved: [] }); // the stop's own
 });
 
 it('stops for good, twice if need be', async () => {
@@ -185,8 +216,10 @@ it('stops for good, twice if need be', async () => {
   await tab.bench.read(wire(HOUR));
   tab.saver.dispose();
   tab.saver.dispose();
-  await tab.bench.pass(HOUR);
   tab.bench.wake();
+  await tab.bench.read();
+  expect(tab.bench.timers.pending).toBe(0);
+  await tab.bench.pass(HOUR);
   expect(tab.saver.isDisposed).toBe(true);
   expect(tab.saves).toEqual([]);
 });

@@ -57,12 +57,40 @@ describe('the status item', () => {
     expect(text()).toBe('1 h 12 min · Stops at 18:04');
   });
 
+  it('looks no more often where the instance takes its time to stop', async () => {
+    const { bench, text } = makeItem();
+    await bench.read(wire(-HOUR, {}, { status: 'STOPPING' }));
+    expect(text()).toBe('Stopping');
+    let looks = 0;
+    const set = bench.timers.setTimeout.bind(bench.timers);
+    bench.timers.setTimeout = (callback, ms) => {
+      looks++;
+      return set(callback, Math.max(ms, 1));
+    };
+    await bench.pass(10_000);
+    expect(looks).toBeLessThanOrEqual(11);
+  });
+
   it('is a button with a name that opens the panel', async () => {
     const { bench, button, clicks } = makeItem();
     await bench.read(wire(72 * MINUTE + 30_000));
     expect(button?.getAttribute('aria-label')).toBe('ModelArts: Stops at 18:04, in 1 h 12 min.');
+    expect(button?.title).toBe('ModelArts train-a · Stops at 2026-11-23 18:04 +08:00');
     button?.click();
     expect(clicks).toEqual(['click']);
+    await bench.read(wire(9 * MINUTE + 30_000)); // the seconds are for the eye
+    expect(button?.getAttribute('aria-label')).toBe('ModelArts: Stops at 17:01, in 9 min.');
+  });
+
+  it('says that it waits for an answer, and that there is none', async () => {
+    const { bench, button, text } = makeItem();
+    expect(text()).toBe('…');
+    bench.backend.answer = () => {
+      throw new BackendError('unreachable');
+    };
+    await bench.read();
+    expect(text()).toBe('No answer');
+    expect(button?.title).toMatch(/^The Jupyter server does not answer/);
   });
 
   it.each([
@@ -92,7 +120,7 @@ describe('the status item', () => {
   });
 
   it('says since when nobody has checked', async () => {
-    const { bench, text } = makeItem();
+    const { bench, button, item, text } = makeItem();
     await bench.read(wire());
     expect(text()).toBe('1 h 12 min');
     await bench.read(wire(72 * MINUTE, { read_only: true, seq: 2 }));
@@ -104,6 +132,12 @@ describe('the status item', () => {
     };
     await bench.read();
     expect(text()).toBe('1 h 12 min · as of 16:52');
+    expect(button?.getAttribute('aria-label')).toMatch(/in 1 h 12 min\. · as of 16:52$/);
+    bench.backend.answer = () => {
+      throw new BackendError('absent');
+    };
+    await bench.read();
+    expect(item.isHidden).toBe(false);
   });
 
   it('stops for good, twice if need be', async () => {
@@ -158,6 +192,17 @@ describe('the commands', () => {
     await bench.read(wire(HOUR, {}, { enabled: false }));
     await commands.execute(COMMANDS.extend);
     expect(said).toEqual([['Auto-stop is off; there is nothing to extend.', false]]);
+    await bench.read(wire(HOUR, { seq: 2 }, { stops_at_ms: null, unknown_reason: 'idle' }));
+    await commands.execute(COMMANDS.extend);
+    expect(said[1]?.[0]).toBe('There is no fixed stop time.');
+  });
+
+  it('say what a shortened run comes to', async () => {
+    const { bench, commands, said } = makeCommands();
+    await bench.read();
+    bench.backend.answer = () => ({ ok: true, effect: 'next-start' });
+    await commands.execute(COMMANDS.extend, { duration: '-30m' });
+    expect(said[0]?.[0]).toMatch(/NOT shortened/i);
   });
 
   it('do not take what is no duration', async () => {

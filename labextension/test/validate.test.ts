@@ -22,6 +22,7 @@ describe('a payload', () => {
       problem,
     });
     expect(payload.lastRun).toMatchObject({ durationS: 3600, saved: ['a'], notSaved: [] });
+    expect(readPayload(wire(0, { capabilities: { shortest_s: 1 } })).capabilities).toBeNull();
     expect(payload.capabilities).toMatchObject({ countsFrom: 'start', longestS: 86_400 });
   });
 
@@ -86,6 +87,16 @@ describe('preferences', () => {
       ...no,
     });
     expect(readPreferences({ remindMinutes: [] }).remindMinutes).toEqual([]);
+  });
+
+  it.each([
+    { extensionMinutes: 0 },
+    { extensionMinutes: 4321 },
+    { extensionMinutes: '60' },
+    { saveMinutes: 61 },
+    { statusShows: 'nothing' },
+  ])('%o is none', (set) => {
+    expect(readPreferences(set)).toEqual(DEFAULTS);
   });
 });
 

@@ -29,7 +29,6 @@ export class AutoStopSection implements Section {
   readonly #buttons: HTMLElement;
   readonly #draft = new Draft();
   #payload: Payload | null = null;
-  #base: Readonly<Record<string, unknown>> = {};
   #bad = false;
   #busy = false;
   /** What held when something was said of it. */
@@ -77,7 +76,6 @@ export class AutoStopSection implements Section {
     this.node.hidden = !state;
     this.#draft.learn(durationText(state?.duration_s ?? null));
     if (!this.#draft.open) {
-      this.#base = baseOf(payload);
       this.#duration.value = this.#draft.truth;
     }
     if (!this.#busy && this.#saidOf !== JSON.stringify(baseOf(payload))) {
@@ -94,6 +92,9 @@ export class AutoStopSection implements Section {
   };
 
   readonly #onKey = (event: KeyboardEvent): void => {
+    if (event.isComposing) {
+      return; // Such a key ends the composing of a character, no more.
+    }
     if (event.key === 'Escape') {
       this.#onCancel();
     } else if (event.key === 'Enter' && this.#draft.open) {
@@ -110,7 +111,6 @@ export class AutoStopSection implements Section {
 
   readonly #onKeep = (): void => {
     this.#draft.begin();
-    this.#base = baseOf(this.#payload);
     this.#render();
     this.#duration.focus();
   };
@@ -138,7 +138,8 @@ export class AutoStopSection implements Section {
   }
 
   #change(autoStop: AutoStopEdit): Promise<boolean> {
-    const edit = { auto_stop: autoStop, base: { auto_stop: this.#base } };
+    // All but the duration being typed shows what holds, and of another one a person decides before.
+    const edit = { auto_stop: autoStop, base: { auto_stop: baseOf(this.#payload) } };
     return this.#carryOut(() => this.#options.manager.change(edit), 'set');
   }
 
@@ -199,6 +200,7 @@ export class AutoStopSection implements Section {
     this.#enabled.disabled = readOnly || this.#busy || this.#stuck(able);
     this.#remind.disabled = readOnly || this.#busy;
     this.#duration.disabled = readOnly;
+    this.#duration.readOnly = this.#busy; // It is overwritten when that is done.
   }
 
   #renderTruth(): void {

@@ -87,6 +87,9 @@ export class DescriptionSection implements Section {
   };
 
   readonly #onKey = (event: KeyboardEvent): void => {
+    if (event.isComposing) {
+      return; // Such a key ends the composing of a character, no more.
+    }
     if (event.key === 'Escape') {
       this.#onCancel();
     } else if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
@@ -122,7 +125,7 @@ export class DescriptionSection implements Section {
     this.#render();
     const outcome = await manager.change({
       description,
-      base: { description: this.#draft.base },
+      base: { description: this.#draft.truth },
     });
     this.#busy = false;
     const said = outcomeText(trans, { outcome, verb: 'save', manager });
@@ -147,6 +150,7 @@ export class DescriptionSection implements Section {
     this.#shown.classList.toggle('ma-mod-empty', !truth);
     this.#renderWrong(found);
     this.#renderConflict();
+    this.#area.readOnly = this.#busy; // It goes when that is done.
     this.#save.disabled = found !== null || this.#draft.foreign !== null || this.#busy;
   }
 

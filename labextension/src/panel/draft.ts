@@ -10,11 +10,6 @@ export class Draft {
     return this.#base !== null;
   }
 
-  /** What the editing began from. */
-  get base(): string {
-    return this.#base ?? this.#truth;
-  }
-
   /** What holds now. */
   get truth(): string {
     return this.#truth;

@@ -75,6 +75,7 @@ class Cut:
     def cut(self) -> None:
         """Close what is open, and let no new one through."""
         self._broken = True
+        assert self._open, "the page has no such socket"
         for socket in self._open:
             socket.close()
 
