@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from modelarts_magics.errors import ModelArtsError
-    from modelarts_magics.models import Change
+    from modelarts_magics.models import Change, Effect
 
 _CODES = {
     "refuse.off": "off",
@@ -58,13 +58,12 @@ def change_answer(change: Change) -> dict[str, Any]:
         "duration_s": _seconds(after.auto_stop.duration) if after else None,
         "previous_duration_s": _seconds(change.before.auto_stop.duration),
     }
-    return {
-        "ok": True,
-        "effect": change.effect.value,
-        "code": "",
-        "values": values,
-        "text": "",
-    }
+    return done_answer(change.effect, values)
+
+
+def done_answer(effect: Effect, values: dict[str, Any] | None = None) -> dict[str, Any]:
+    """What became of something that was carried out."""
+    return {"ok": True, "effect": effect.value, "code": "", "values": values or {}, "text": ""}
 
 
 def error_answer(error: ModelArtsError, *, hint: str | None = None) -> dict[str, Any]:

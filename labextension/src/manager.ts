@@ -179,30 +179,25 @@ export class Manager implements IManager {
     this.#writing++;
     try {
       const answer = await this.#chain.call(request);
-      this.#takeWritten(readPayload(answer));
+      this.#takeNow(answer);
       return { answer: readChange(answer), stale: false };
     } catch (error) {
       const failure = asFailure(error);
-      const { now } = fields(failure.details);
-      if (now) {
-        this.#take(readPayload(now));
-      }
+      this.#takeNow(failure.details);
       return { answer: readRefusal(failure), stale: failure.status === 409 };
     } finally {
       this.#writing--;
-      // A write answers with the state it read back, or fails somewhere on its way: the rest is read.
-      this.#missed = true;
       this.#catchUp();
     }
   }
 
-  /** Of what a write did not say, what was known stays. */
-  #takeWritten(payload: Payload): void {
-    if (payload.instance !== null || this.#payload === null) {
-      this.#take(payload);
-    } else if (payload.snapshot !== null) {
-      const { snapshot, serverNowMs } = payload;
-      this.#take({ ...this.#payload, snapshot, serverNowMs });
+  /** A write is answered with all that holds now; where it fails on its way, that is read. */
+  #takeNow(answer: unknown): void {
+    const { now } = fields(answer);
+    if (now) {
+      this.#take(readPayload(now));
+    } else {
+      this.#missed = true;
     }
   }
 

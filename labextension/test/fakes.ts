@@ -34,6 +34,11 @@ export function wire(
   };
 }
 
+/** What a write is answered with. */
+export function done(now = wire()): Record<string, unknown> {
+  return { ok: true, effect: 'now', code: '', values: {}, text: '', now };
+}
+
 /** Turns as a browser's locks give them: who asks waits for those before. */
 export function queue(): Exclusive {
   const turns = new Map<string, Promise<unknown>>();

@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BackendError } from '../src/tokens';
 import { HOUR, MINUTE, NOW } from './countdown/fakes';
-import { Bench, FakeBackend, settle, wire } from './fakes';
-
-const DONE = { ok: true, effect: 'now', code: '', values: {}, text: '' };
+import { Bench, FakeBackend, done, settle, wire } from './fakes';
 
 describe('reading', () => {
   it('knows what the backend says, and the time by its clock', async () => {
@@ -199,23 +197,25 @@ describe('news', () => {
 });
 
 describe('changes', () => {
-  it('show at once what the server read back, and what else there is after a reading', async () => {
+  it('show at once what holds now, without another reading', async () => {
     const bench = new Bench();
     await bench.read();
-    const { state } = wire(2 * HOUR);
-    bench.backend.answer = ({ method }) =>
-      method === 'POST' ? { ...DONE, state, as_of_ms: NOW + 1, server_now_ms: NOW + 1 } : wire();
+    const auto_stop = { enabled: false };
+    const instance = { id: 'i-1', auto_stop };
+    const later = wire(2 * HOUR, { seq: 2, as_of_ms: NOW + 1, server_now_ms: NOW + 1, instance });
+    bench.backend.answer = () => done(later);
     const outcome = await bench.manager.extend(3600, NOW + 72 * MINUTE);
     expect(outcome.answer.effect).toBe('now');
     expect(bench.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 2 * HOUR);
-    expect(bench.manager.payload?.instance?.id).toBe('i-1');
+    expect(bench.manager.payload?.instance?.autoStop).toEqual(auto_stop);
     expect(bench.manager.clock.now()).toBe(NOW + 1);
     expect(bench.backend.asked[1]).toEqual({
       ...{ method: 'POST', path: 'extend' },
       body: { seconds: 3600, base_stops_at_ms: NOW + 72 * MINUTE },
     });
-    await bench.pass(30);
-    expect(bench.backend.lines[2]).toBe('GET instance');
+    bench.news(2);
+    await bench.pass(1_000);
+    expect(bench.backend.lines).toHaveLength(2);
   });
 
   it('under way are not read beside', async () => {
@@ -228,7 +228,7 @@ describe('changes', () => {
     bench.news(2);
     await bench.pass(1_000);
     expect(bench.backend.lines).toEqual(['GET instance', 'PATCH instance']);
-    release(DONE);
+    release(done());
     await change;
     await bench.pass(30);
     expect(bench.backend.lines[2]).toBe('GET instance');
@@ -237,8 +237,7 @@ describe('changes', () => {
   it('whose answer was overtaken do not bring back what held before', async () => {
     const bench = new Bench();
     await bench.read(wire(2 * HOUR, { as_of_ms: NOW + 2 }));
-    const { state } = wire(HOUR);
-    bench.backend.answer = () => ({ ...DONE, state, as_of_ms: NOW + 1 });
+    bench.backend.answer = () => done(wire(HOUR, { as_of_ms: NOW + 1 }));
     await bench.manager.extend(3600, NOW);
     expect(bench.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 2 * HOUR);
   });
@@ -286,7 +285,7 @@ describe('changes', () => {
 
   it('mute and acknowledge by their own routes', async () => {
     const bench = new Bench();
-    bench.backend.answer = () => wire(HOUR, { reminders: { muted: true } });
+    bench.backend.answer = () => done(wire(HOUR, { reminders: { muted: true } }));
     await bench.manager.mute(true);
     expect(bench.manager.payload?.muted).toBe(true);
     await bench.manager.acknowledge();

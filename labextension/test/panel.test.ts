@@ -4,7 +4,7 @@ import { Pages } from '../src/pages';
 import { Panel } from '../src/panel/panel';
 import { BackendError } from '../src/tokens';
 import { HOUR, MINUTE, NOW } from './countdown/fakes';
-import { Bench, settle, trans, wire } from './fakes';
+import { Bench, done, settle, trans, wire } from './fakes';
 
 const instance = (description: string) => ({ id: 'i-1', name: 'train-a', description });
 
@@ -189,7 +189,7 @@ describe('the panel shows', () => {
   it('that reminders are off, and turns them on', async () => {
     await open(wire(HOUR, { reminders: { muted: true } }));
     expect(side.text).toContain('Reminders are off for this instance.');
-    side.bench.backend.answer = () => wire();
+    side.bench.backend.answer = () => done();
     await side.press('Turn on');
     expect(side.last).toMatchObject({ path: 'remind', body: { muted: false } });
     expect(side.text).not.toContain('Reminders are off');
@@ -202,7 +202,7 @@ describe('the panel shows', () => {
     };
     await side.press('Turn on');
     expect(side.text).toContain('The cloud failed.');
-    side.bench.backend.answer = () => wire();
+    side.bench.backend.answer = () => done();
     await side.press('Turn on');
     await side.bench.read(wire(HOUR, { seq: 2, reminders: { muted: true } }));
     expect(side.text).toContain('Reminders are off');
@@ -276,10 +276,7 @@ describe('the description', () => {
     await open();
     await side.press('Edit');
     side.type('textarea', 'two');
-    side.bench.backend.answer = ({ method }) =>
-      method === 'PATCH'
-        ? { ok: true, effect: 'now' }
-        : wire(HOUR, { seq: 2, instance: instance('two') });
+    side.bench.backend.answer = () => done(wire(HOUR, { seq: 2, instance: instance('two') }));
     await side.press('Save');
     expect(side.last).toEqual({
       ...{ method: 'PATCH', path: 'instance' },
@@ -354,7 +351,7 @@ describe('the description', () => {
     side.find('textarea').dispatchEvent(new KeyboardEvent('keydown', again));
     await settle();
     expect(side.bench.backend.lines).toEqual(['GET instance', 'PATCH instance']);
-    answer({ ok: true, effect: 'now' });
+    answer(done());
     await settle();
     await side.press('Edit');
     expect(side.field('textarea').readOnly).toBe(false);
@@ -555,7 +552,7 @@ describe('auto-stop', () => {
     expect([toggle.checked, toggle.disabled]).toEqual([false, true]);
     expect(side.field(duration).readOnly).toBe(true);
     side.bench.backend.answer = () => wire();
-    answer(wire(HOUR, { ok: true, effect: 'now', seq: 2 }));
+    answer(done(wire(HOUR, { seq: 2 })));
     await settle();
     await side.bench.pass(1_000);
     expect(side.field(duration).readOnly).toBe(false);
@@ -584,14 +581,35 @@ describe('auto-stop', () => {
   });
 });
 
+describe('two changes in a row', () => {
+  it('are made from what holds then, and need no reading in between', async () => {
+    await open();
+    const toggle = side.field('[role=switch]');
+    for (const [seq, enabled] of [
+      [2, false],
+      [3, true],
+    ] as const) {
+      const autoStop = { enabled, duration_s: 7200 };
+      const facts = { ...instance('one'), auto_stop: autoStop };
+      const known = side.bench.manager.payload?.instance?.autoStop;
+      side.bench.backend.answer = () => done(wire(HOUR, { seq, instance: facts }, { enabled }));
+      toggle.checked = enabled;
+      toggle.dispatchEvent(new Event('change'));
+      await settle();
+      expect(side.last).toMatchObject({ body: { base: { auto_stop: known } } });
+      expect(side.bench.manager.payload?.instance?.autoStop).toEqual(autoStop);
+    }
+    expect(side.bench.backend.lines).toEqual([
+      ...['GET instance', 'PATCH instance', 'PATCH instance'],
+    ]);
+  });
+});
+
 describe('a click on +1 h', () => {
   it('is answered by the manager, in the panel as in a notebook', async () => {
     await open();
-    const { state } = wire(132 * MINUTE);
-    side.bench.backend.answer = ({ method }) =>
-      method === 'POST'
-        ? { ...{ ok: true, effect: 'now', state }, as_of_ms: NOW + 1, server_now_ms: NOW + 500 }
-        : wire(132 * MINUTE, { seq: 2, as_of_ms: NOW + 1 });
+    const later = { seq: 2, as_of_ms: NOW + 1, server_now_ms: NOW + 500 };
+    side.bench.backend.answer = () => done(wire(132 * MINUTE, later));
     side.find('[data-do=plus]').click();
     await side.bench.pass(500);
     expect(side.last).toMatchObject({ path: 'extend', body: { seconds: 3600 } });

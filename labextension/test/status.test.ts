@@ -4,7 +4,7 @@ import { addCommands } from '../src/commands';
 import { StatusItem } from '../src/status';
 import { BackendError, COMMANDS } from '../src/tokens';
 import { HOUR, MINUTE, NOW } from './countdown/fakes';
-import { Bench, trans, wire } from './fakes';
+import { Bench, done, trans, wire } from './fakes';
 
 function makeItem() {
   const bench = new Bench();
@@ -167,8 +167,7 @@ describe('the commands', () => {
   it('extend by the default or by what is asked for', async () => {
     const { bench, commands, said, bodies } = makeCommands();
     await bench.read();
-    const later = wire(132 * MINUTE, { ok: true, effect: 'now', as_of_ms: NOW + 1 });
-    bench.backend.answer = () => later;
+    bench.backend.answer = () => done(wire(132 * MINUTE, { as_of_ms: NOW + 1 }));
     await commands.execute(COMMANDS.extend);
     expect(said).toEqual([['Now stops at 19:04.', true]]);
     await commands.execute(COMMANDS.extend, { duration: '-30m' });
@@ -214,7 +213,7 @@ describe('the commands', () => {
   it('lead to the fields of the panel, or set what they are given', async () => {
     const { bench, commands, revealed, bodies } = makeCommands();
     await bench.read();
-    bench.backend.answer = () => ({ ok: true, effect: 'now' });
+    bench.backend.answer = () => done();
     await commands.execute(COMMANDS.setAutoStop);
     await commands.execute(COMMANDS.editDescription);
     await commands.execute(COMMANDS.showPanel);

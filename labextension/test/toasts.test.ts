@@ -4,7 +4,7 @@ import { addSaveAll } from '../src/commands';
 import { say, showReminder } from '../src/toasts';
 import { BackendError, COMMANDS } from '../src/tokens';
 import { HOUR, MINUTE, NOW } from './countdown/fakes';
-import { Bench, settle, trans, wire } from './fakes';
+import { Bench, done, settle, trans, wire } from './fakes';
 
 interface Shown {
   readonly text: string;
@@ -85,7 +85,7 @@ describe('a reminder', () => {
   it('extends, and says what became of it', async () => {
     const { bench, show, press } = await remind();
     show();
-    bench.backend.answer = () => wire(90 * MINUTE, { ok: true, effect: 'now', seq: 2 });
+    bench.backend.answer = () => done(wire(90 * MINUTE, { seq: 2 }));
     await press('Extend 1 h');
     expect(bench.backend.asked[1]).toMatchObject({ path: 'extend', body: { seconds: 3600 } });
     expect(shown[1]).toMatchObject({ text: 'Now stops at 18:22.', kind: 'success' });
@@ -94,7 +94,7 @@ describe('a reminder', () => {
   it('comes no more where nobody wants it, and says only that this failed', async () => {
     const { bench, show, press } = await remind();
     show();
-    bench.backend.answer = () => wire(HOUR, { seq: 2, reminders: { muted: true } });
+    bench.backend.answer = () => done(wire(HOUR, { seq: 2, reminders: { muted: true } }));
     await press('Don’t remind again');
     expect(bench.backend.asked[1]).toMatchObject({ path: 'remind', body: { muted: true } });
     expect(shown).toHaveLength(1);

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Callable
 from modelarts_magics.durations import moment_to_ms
 from modelarts_magics.errors import ModelArtsError, RefusedError, UnsettledError
 from modelarts_magics.models import Effect
-from modelarts_magics.payloads import change_answer
+from modelarts_magics.payloads import change_answer, done_answer
 from modelarts_magics.planning import Wish
 from modelarts_magics.server import payloads
 from modelarts_magics.server.monitor import GREETING, Monitor
 from modelarts_magics.server.runs import Runs
+from modelarts_magics.server.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from modelarts_magics.server.requests import ChangeRequest, Saved, Shift
     from modelarts_magics.server.schedule import Rhythm
     from modelarts_magics.server.threads import Hands
-    from modelarts_magics.server.view import View
     from modelarts_magics.session import Session
 
 
@@ -135,11 +135,11 @@ class Desk:
         """
         session, instance = await self._subject()
         if session.capabilities.prompt:
-            await self._changed(session, lambda: session.set_auto_stop(Wish(prompt=not muted)))
-        else:
-            await self.monitor.run(lambda: self._kept.mute(instance.id, muted=muted))
-            self._tell("reminders")
-        return await self._shown(self.monitor.view)
+            wish = Wish(prompt=not muted)
+            return await self._changed(session, lambda: session.set_auto_stop(wish))
+        await self.monitor.run(lambda: self._kept.mute(instance.id, muted=muted))
+        self._tell("reminders")
+        return {**done_answer(Effect.NOW), "now": await self._shown(self.monitor.view)}
 
     async def saved(self, what: Saved) -> dict[str, Any]:
         """Keep what a page saved before a stop, and what it could not.
@@ -190,15 +190,10 @@ class Desk:
             raise
         if made.effect is Effect.UNCONFIRMED:
             self.monitor.doubt()
-        seq = self._seq
-        answer = {**change_answer(made), "boot": self._boot, "seq": seq}
-        after = made.after
-        if after is not None:
-            state = await self.monitor.run(
-                lambda: payloads.state_payload(session, after, read_only=False)
-            )
-            answer.update(state=state, as_of_ms=moment_to_ms(after.observed_at))
-        return {**answer, "server_now_ms": moment_to_ms(session.now())}
+        view = self.monitor.view
+        if made.after is not None:
+            view = View(instance=made.after, session=session)
+        return {**change_answer(made), "now": await self._shown(view)}
 
     async def _stale(self, seen: Instance | None) -> dict[str, Any]:
         shown = await self._shown(self.monitor.view)

@@ -89,7 +89,7 @@ def _hint(error: ModelArtsError) -> str:
     return page_hint("refused" if refused else error.code, **error.values) or error.hint
 
 
-def state_payload(session: Session, instance: Instance, *, read_only: bool) -> dict[str, Any]:
+def _state(session: Session, instance: Instance, *, read_only: bool) -> dict[str, Any]:
     """The instance as a countdown wants it; looks into the store."""
     state = page_state(session.circumstances(instance))
     return {**state, "can_change": False, "reason": READ_ONLY} if read_only else state
@@ -101,7 +101,7 @@ def view_payload(view: View) -> dict[str, Any]:
     shown: dict[str, Any] = {"state": None, "as_of_ms": None, "instance": None}
     if session is not None and instance is not None:
         shown = {
-            "state": state_payload(session, instance, read_only=view.read_only),
+            "state": _state(session, instance, read_only=view.read_only),
             "as_of_ms": moment_to_ms(instance.observed_at),
             "instance": instance_payload(instance),
         }

@@ -72,7 +72,8 @@ async def test_a_change_by_one_page_reaches_the_others(
     seen = kernel.last_known()
     assert seen is not None
     assert seen.auto_stop.stops_at is not None
-    assert round(seen.auto_stop.stops_at.timestamp() * 1000) == got.body["state"]["stops_at_ms"]
+    moved_ms = got.body["now"]["state"]["stops_at_ms"]
+    assert round(seen.auto_stop.stops_at.timestamp() * 1000) == moved_ms
     page.close()
 
 

@@ -51,16 +51,18 @@ async def test_a_page_gets_everything_it_shows(
 
 
 async def test_extending_moves_the_end_and_says_so(ask: Ask) -> None:
-    """With the state that was read back, so that a countdown need not ask again."""
+    """With everything that holds now, so that a page need not ask again."""
     seen = (await ask("instance")).body["state"]["stops_at_ms"]
     got = await ask("extend", "POST", {"seconds": 3600, "base_stops_at_ms": seen})
     assert got.status == 200
     assert (got.body["ok"], got.body["effect"]) == (True, "now")
-    moved = got.body["state"]["stops_at_ms"] - seen
+    now = got.body["now"]
+    moved = now["state"]["stops_at_ms"] - seen
     assert abs(moved - 3600 * SECOND_MS) < 2 * SECOND_MS
     after = (await ask("instance")).body
-    assert after["state"]["stops_at_ms"] == got.body["state"]["stops_at_ms"]
-    assert after["seq"] == got.body["seq"]
+    assert after["state"] == now["state"]
+    assert after["instance"] == now["instance"]
+    assert after["seq"] == now["seq"]
     back = await ask(
         "extend", "POST", {"seconds": -3600, "base_stops_at_ms": after["state"]["stops_at_ms"]}
     )
@@ -106,6 +108,19 @@ async def test_auto_stop_is_set_in_three_ways(field: str, ask: Ask) -> None:
     after = (await ask("instance")).body["instance"]
     assert after["description"] == before["instance"]["description"]
     assert after["auto_stop"]["stops_at_ms"] > before["instance"]["auto_stop"]["stops_at_ms"]
+
+
+async def test_the_next_change_can_be_made_from_what_the_last_one_answered(ask: Ask) -> None:
+    """A second click need not wait for a reading in between."""
+    instance = (await ask("instance")).body["instance"]
+    for hours in (3, 5, 4):
+        body = {
+            "auto_stop": {"enabled": True, "within_s": 3600 * hours},
+            "base": {"auto_stop": instance["auto_stop"], "description": instance["description"]},
+        }
+        got = await ask("instance", "PATCH", body)
+        assert got.status == 200
+        instance = got.body["now"]["instance"]
 
 
 async def test_what_was_edited_from_something_stale_is_refused(
@@ -275,11 +290,12 @@ async def test_reminders_are_turned_off_and_on(ask: Ask, kernel: Session) -> Non
     """In the cloud where the API keeps it; else here, and it outlives the server."""
     assert (await ask("instance")).body["reminders"] == {"muted": False}
     off = await ask("remind", "POST", {"muted": True})
-    assert (off.status, off.body["reminders"]) == (200, {"muted": True})
+    assert (off.status, off.body["now"]["reminders"]) == (200, {"muted": True})
     assert (await ask("instance", params=REFRESH)).body["reminders"] == {"muted": True}
     if kernel.capabilities.prompt:
         assert kernel.refresh().auto_stop.prompt is False
-    assert (await ask("remind", "POST", {"muted": False})).body["reminders"] == {"muted": False}
+    on = await ask("remind", "POST", {"muted": False})
+    assert (on.body["effect"], on.body["now"]["reminders"]) == ("now", {"muted": False})
 
 
 async def test_no_error_hides_its_values(ask: Ask) -> None:
