@@ -58,13 +58,14 @@ class Memory:
         """Keep what the cloud just said, and tell who listens; writes only if it says something new."""
         with self._guard:
             known = self._snapshot()
-            if known == instance:
+            if _same(known, instance):
                 self._store.touch()
             else:
                 self._keep(known, instance)
-            told, self._told = self._told, instance
-        if told != instance:
-            news.publish(self._key, instance)
+            if _same(self._told, instance):
+                return
+            self._told = instance
+        news.publish(self._key, instance)
 
     def look_around(self) -> bool:
         """Tell who listens what another process has saved since this one last looked.
@@ -74,7 +75,7 @@ class Memory:
         """
         with self._guard:
             told, instance = self._told, self._snapshot()
-            if instance is None or instance in (told, self._told):
+            if instance is None or _same(told, instance) or _same(self._told, instance):
                 return False
             self._told = instance
         news.publish(self._key, instance)
@@ -187,6 +188,10 @@ class Memory:
             return None, stop.stops_at
         start = stop.stops_at - stop.duration
         return (start if start <= instance.observed_at + GRACE else None), stop.stops_at
+
+
+def _same(known: Instance | None, instance: Instance) -> bool:
+    return known is not None and known.same_as(instance)
 
 
 def _near(one: datetime | None, other: datetime | None) -> bool:
