@@ -50,3 +50,16 @@ async def test_what_a_page_saw_is_never_overwritten_uncompared(
         await fresh.change(change_request(body))
     assert (await decide(fresh, base)).error.code == "refuse.changed_elsewhere"
     assert {one["method"] for one in emulator.requests} == {"GET"}
+
+
+async def test_an_end_that_only_wobbles_is_not_told_as_changed(
+    fresh: Desk, emulator: LocalEmulator
+) -> None:
+    """Somebody changed the description; auto-stop is as the page saw it, to the second that it knows."""
+    emulator.fault("no-stop-timestamp")
+    seen = (await fresh.instance(refresh=True))["instance"]
+    if seen["auto_stop"]["stops_at_ms"]:
+        seen["auto_stop"]["stops_at_ms"] += 900
+    emulator.set_instance(description="by another")
+    base = {name: seen[name] for name in ("description", "auto_stop")}
+    assert (await decide(fresh, base)).facts["changed"] == ["description"]
