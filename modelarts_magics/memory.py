@@ -105,13 +105,15 @@ class Memory:
         """Keep whether a run of this cloud follows a new duration, once a change has shown it."""
         if change.after is None or change.effect is Effect.UNCONFIRMED:
             return
+        seen: dict[str, Any] = {}
         edit = change.edit.auto_stop
         if not self._able.kept and edit and edit.duration and edit.mode is Mode.TIMING:
-            seconds = edit.duration.total_seconds()
-            self._save({**self._store.load(), "last_duration_s": seconds}, change.after)
-        if not _telling(change):
-            return
-        self._save({**self._store.load(), "applies": change.effect.value}, change.after)
+            seen["last_duration_s"] = edit.duration.total_seconds()
+        if _telling(change):
+            seen["applies"] = change.effect.value
+        if seen:
+            with self._guard:  # the snapshot may be a later one by now
+                self._save({**self._store.load(), **seen}, self._snapshot())
 
     @property
     def waits(self) -> bool | None:
@@ -141,7 +143,7 @@ class Memory:
         """Exclude the other processes that work on this instance."""
         return self._store.lock(deadline=deadline, clock=clock)
 
-    def _save(self, data: dict[str, Any], instance: Instance) -> None:
+    def _save(self, data: dict[str, Any], instance: Instance | None) -> None:
         self._store.save(data)
         self._known, self._known_from = instance, self._store.load()
 

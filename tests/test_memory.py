@@ -243,6 +243,17 @@ def test_what_the_cloud_does_is_learned_and_kept(make: Callable[..., Memory]) ->
     assert not make().waits
 
 
+def test_what_is_learned_is_not_taken_for_what_was_seen_last(memory: Memory) -> None:
+    """Another thread may have asked between the change and what it taught."""
+    before, after = seen(START + HOUR), seen(START + HOUR, 2 * HOUR)
+    memory.remember(after)
+    later = seen(status="STOPPED")
+    memory.remember(later)
+    memory.learn(changed(before, after, effect=Effect.NEXT_START))
+    assert memory.waits
+    assert memory.recall(max_age=LONG) == later
+
+
 NOT_TELLING = {
     "unconfirmed": lambda: changed(
         seen(START + HOUR), seen(START + HOUR), effect=Effect.UNCONFIRMED
