@@ -22,7 +22,7 @@ from modelarts_magics.server.monitor import GREETING, LOOK_S, RECHECK_S, Monitor
 from modelarts_magics.server.threads import Hands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Iterator
     from pathlib import Path
 
     from modelarts_magics.emulator.local import LocalEmulator
@@ -121,8 +121,12 @@ class Watched:
 
     async def requests_in(self, seconds: float) -> int:
         """Return how often the instance is asked for while so much time passes."""
+        return await self.requests_of(self.time.advance(seconds))
+
+    async def requests_of(self, work: Awaitable[Any]) -> int:
+        """Return how often the instance is asked for by some work."""
         self._emulator.clear_requests()
-        await self.time.advance(seconds)
+        await work
         wanted = f"/{self._emulator.instance_id}"
         return sum(one["path"].endswith(wanted) for one in self._emulator.requests)
 
@@ -201,9 +205,8 @@ async def test_who_asks_at_the_same_time_shares_the_answer(watched: Watched) -> 
     """Ten that retry at once make one request."""
     watched.monitor.start()
     await watched.requests_in(0)
-    watched._emulator.clear_requests()
-    await asyncio.gather(*(watched.monitor.ask() for _ in range(10)))
-    assert await watched.requests_in(0) == 0
+    ten = asyncio.gather(*(watched.monitor.ask() for _ in range(10)))
+    assert await watched.requests_of(ten) == 1
     assert watched.monitor.view.problem is None
 
 
