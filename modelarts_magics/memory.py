@@ -179,12 +179,7 @@ class Memory:
             return None, None
         stop = instance.auto_stop
         start, end = self.started_at, _moment(self._store.load().get("run_ends_at"))
-        if (
-            known
-            and known.running
-            and start
-            and (stop.stops_at is None or _near(end, stop.stops_at))
-        ):
+        if known and start and (stop.stops_at is None or _near(end, stop.stops_at)):
             return start, end
         if stop.stops_at is None or stop.duration is None:
             return None, stop.stops_at
