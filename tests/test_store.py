@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
+from factories import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +61,7 @@ def test_what_is_saved_is_found_by_another_process(store: Store) -> None:
     assert other(store).load() == {"a": [1, {"b": "华为 ☕"}]}
 
 
+@examples
 @given(
     data=st.dictionaries(
         st.text(max_size=5).filter(lambda key: key != "version"),
