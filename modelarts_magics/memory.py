@@ -58,13 +58,14 @@ class Memory:
         """Keep what the cloud just said, and tell who listens; writes only if it says something new."""
         with self._guard:
             known = self._snapshot()
-            if known == instance:
+            if _same(known, instance):
                 self._store.touch()
             else:
                 self._keep(known, instance)
-            told, self._told = self._told, instance
-        if told != instance:
-            news.publish(self._key, instance)
+            if _same(self._told, instance):
+                return
+            self._told = instance
+        news.publish(self._key, instance)
 
     def look_around(self) -> bool:
         """Tell who listens what another process has saved since this one last looked.
@@ -74,7 +75,7 @@ class Memory:
         """
         with self._guard:
             told, instance = self._told, self._snapshot()
-            if instance is None or instance in (told, self._told):
+            if instance is None or _same(told, instance) or _same(self._told, instance):
                 return False
             self._told = instance
         news.publish(self._key, instance)
@@ -104,13 +105,15 @@ class Memory:
         """Keep whether a run of this cloud follows a new duration, once a change has shown it."""
         if change.after is None or change.effect is Effect.UNCONFIRMED:
             return
+        seen: dict[str, Any] = {}
         edit = change.edit.auto_stop
         if not self._able.kept and edit and edit.duration and edit.mode is Mode.TIMING:
-            seconds = edit.duration.total_seconds()
-            self._save({**self._store.load(), "last_duration_s": seconds}, change.after)
-        if not _telling(change):
-            return
-        self._save({**self._store.load(), "applies": change.effect.value}, change.after)
+            seen["last_duration_s"] = edit.duration.total_seconds()
+        if _telling(change):
+            seen["applies"] = change.effect.value
+        if seen:
+            with self._guard:  # the snapshot may be a later one by now
+                self._save({**self._store.load(), **seen}, self._snapshot())
 
     @property
     def waits(self) -> bool | None:
@@ -140,7 +143,7 @@ class Memory:
         """Exclude the other processes that work on this instance."""
         return self._store.lock(deadline=deadline, clock=clock)
 
-    def _save(self, data: dict[str, Any], instance: Instance) -> None:
+    def _save(self, data: dict[str, Any], instance: Instance | None) -> None:
         self._store.save(data)
         self._known, self._known_from = instance, self._store.load()
 
@@ -176,17 +179,16 @@ class Memory:
             return None, None
         stop = instance.auto_stop
         start, end = self.started_at, _moment(self._store.load().get("run_ends_at"))
-        if (
-            known
-            and known.running
-            and start
-            and (stop.stops_at is None or _near(end, stop.stops_at))
-        ):
+        if known and start and (stop.stops_at is None or _near(end, stop.stops_at)):
             return start, end
         if stop.stops_at is None or stop.duration is None:
             return None, stop.stops_at
         start = stop.stops_at - stop.duration
         return (start if start <= instance.observed_at + GRACE else None), stop.stops_at
+
+
+def _same(known: Instance | None, instance: Instance) -> bool:
+    return known is not None and known.same_as(instance)
 
 
 def _near(one: datetime | None, other: datetime | None) -> bool:

@@ -6,7 +6,7 @@ the current `notebooks` API says is put into the same values by `modelarts_magic
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -133,6 +133,13 @@ class AutoStop:
         """Whether the cloud said anything about auto-stop at all."""
         return self.enabled or self.end_unknown is None
 
+    def same_as(self, other: AutoStop) -> bool:
+        """Whether both say the same; an end that follows from the time left moves a little at each look."""
+        one, two = self.stops_at, other.stops_at
+        if one is None or two is None:
+            return self == other
+        return abs(one - two) <= SAME and replace(self, stops_at=two) == other
+
 
 NOT_STATED = AutoStop(enabled=False, end_unknown=EndUnknown.MISSING)
 """What holds where the cloud says nothing: "on" and "off" would both be a claim."""
@@ -245,6 +252,13 @@ class Instance:
     def running(self) -> bool:
         """Whether the instance runs."""
         return self.status.running
+
+    def same_as(self, other: Instance) -> bool:
+        """Whether the cloud says the same of both; see `AutoStop.same_as`."""
+        return (
+            self.auto_stop.same_as(other.auto_stop)
+            and replace(self, auto_stop=other.auto_stop) == other
+        )
 
 
 class CountsFrom(str, Enum):

@@ -139,10 +139,10 @@ def shift(by: timedelta, given: Circumstances) -> Plan:
     instance = given.instance
     stop = instance.auto_stop
     _check_running(given)
-    if given.waits and instance.running and stop.enabled and stop.duration:
-        return _of_duration(stop.duration + by, given, stop.prompt)
     if not instance.running:
         raise RefusedError("refuse.not_running", status=instance.status.value)
+    if given.waits and stop.enabled and stop.duration:
+        return _of_duration(stop.duration + by, given, stop.prompt)
     if stop.stops_at is None:
         verb = Message("verb.extend" if by > timedelta(0) else "verb.shorten")
         raise RefusedError(_why_no_end(stop), verb=verb)

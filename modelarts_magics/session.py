@@ -235,7 +235,7 @@ class Session:
     def expect_wait(self, before: Instance, edit: AutoStopEdit | None) -> Message | None:
         """That this run will probably not follow the edit, where this cloud was seen to let one wait."""
         stop = before.auto_stop
-        if edit is None or not before.running or not self._memory.waits:
+        if edit is None or not self._memory.waits:
             return None
         if edit.enabled and stop.stops_at and edit.duration != stop.duration:
             return Message("notice.next_start", {"end": stop.stops_at})

@@ -120,6 +120,29 @@ def test_the_same_again_is_not_written_but_confirmed(memory: Memory) -> None:
     assert memory.recall(max_age=timedelta(seconds=30)) is not None
 
 
+def wobbling(by_s: float) -> Instance:
+    """An instance whose end follows from the time left alone, in whole seconds, seen a little later."""
+    stop = {"enable": True, "prompt": True, "duration": 3600, "remain_time": 2400}
+    raw = {**seen().raw, "spec": {"auto_stop": stop}}
+    return BACKEND.parse(raw, observed_at=NOW + timedelta(seconds=by_s), demo=False)
+
+
+def test_an_end_that_only_wobbles_is_no_news(make: Callable[..., Memory]) -> None:
+    """Else two servers of one machine would ask again and again, each because of the other."""
+    one, other = make(), make()
+    told: list[Instance] = []
+    one.remember(wobbling(0))
+    end = one.subscribe(told.append)
+    assert other.look_around() is False
+    for memory, by_s in ((other, 0.4), (one, 0.8), (other, -3)):
+        memory.remember(wobbling(by_s))
+        assert (one.look_around(), other.look_around()) == (False, False)
+    assert told == []
+    other.remember(wobbling(6))
+    assert one.look_around()
+    end()
+
+
 def test_the_start_of_the_run_follows_from_its_end(memory: Memory) -> None:
     """Where nothing hides it."""
     memory.remember(seen(START + HOUR))
@@ -218,6 +241,17 @@ def test_what_the_cloud_does_is_learned_and_kept(make: Callable[..., Memory]) ->
     follows = seen(START + 2 * HOUR, 2 * HOUR)
     make().learn(changed(before, follows, effect=Effect.NOW))
     assert not make().waits
+
+
+def test_what_is_learned_is_not_taken_for_what_was_seen_last(memory: Memory) -> None:
+    """Another thread may have asked between the change and what it taught."""
+    before, after = seen(START + HOUR), seen(START + HOUR, 2 * HOUR)
+    memory.remember(after)
+    later = seen(status="STOPPED")
+    memory.remember(later)
+    memory.learn(changed(before, after, effect=Effect.NEXT_START))
+    assert memory.waits
+    assert memory.recall(max_age=LONG) == later
 
 
 NOT_TELLING = {

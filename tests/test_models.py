@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 from dataclasses import FrozenInstanceError, fields, replace
+from datetime import timedelta
 
 import pytest
 from factories import HOUR, NOW, SEED, edit_to, examples, instance, stop_in
@@ -118,3 +119,29 @@ def test_a_printed_value_is_one_short_line() -> None:
     assert str(instance(name="")) == "6fa459ea-ee8a-3ca4-894e-db77e160355e: RUNNING"
     change = Change(some, None, Effect.NEXT_START, edit_to(HOUR), SEED, "extend")
     assert str(change) == "extend: next-start"
+
+
+@pytest.mark.parametrize(("by_s", "same"), [(0, True), (5, True), (-5, True), (5.1, False)])
+def test_an_end_that_moves_by_a_few_seconds_is_the_same(by_s: float, same: object) -> None:
+    """It follows from the time left, in whole seconds, and from when that was asked."""
+    stop = stop_in(HOUR)
+    moved = replace(stop, stops_at=NOW + HOUR + timedelta(seconds=by_s))
+    assert stop.same_as(moved) is same
+    assert instance(stop).same_as(instance(moved)) is same
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(stop_in(HOUR), duration=9 * HOUR),
+        replace(stop_in(HOUR), prompt=False),
+        replace(stop_in(HOUR), stop_timestamp=NOW),
+        stop_in(None),
+    ],
+)
+def test_what_else_differs_is_not_the_same(other: AutoStop) -> None:
+    """Above all not an end that the cloud wrote, nor one that is not known."""
+    assert not stop_in(HOUR).same_as(other)
+    assert not other.same_as(stop_in(HOUR))
+    assert not instance(stop_in(HOUR)).same_as(instance(other))
+    assert not instance(stop_in(HOUR)).same_as(replace(instance(stop_in(HOUR)), description="x"))

@@ -22,8 +22,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_magics.errors import DurationError, InputError, RefusedError
-from modelarts_magics.models import AutoStopEdit, Capabilities, Mode, Status
-from modelarts_magics.planning import SHORTEST_NOTICE, Circumstances, Wish, plan, shift
+from modelarts_magics.models import NOT_STATED, AutoStopEdit, Capabilities, Mode, Status
+from modelarts_magics.planning import SHORTEST_NOTICE, Circumstances, Wish, bounds, plan, shift
 
 SECOND = timedelta(seconds=1)
 STARTED = NOW - HOUR
@@ -291,6 +291,24 @@ def test_what_cannot_be_carried_along_is_refused() -> None:
     assert refusal(Wish(prompt=True), circumstances(able=LEASE)).code == "refuse.no_prompt"
 
 
+def test_a_wish_to_be_reminded_never_turns_off_what_the_cloud_did_not_state() -> None:
+    """Off would be written, since no part of auto-stop can be left out."""
+    assert refusal(Wish(prompt=True), circumstances(NOT_STATED)).code == "refuse.no_duration"
+
+
+def test_a_wish_to_be_reminded_sends_no_duration_with_off() -> None:
+    """Also where the cloud still names one."""
+    edit = plan(Wish(prompt=False), circumstances(off(duration=HOUR))).edit
+    assert edit == AutoStopEdit(enabled=False, prompt=False)
+
+
+def test_there_are_no_bounds_without_a_run() -> None:
+    """There is no end to ask for, whatever a duration counts from."""
+    assert bounds(circumstances(able=LEASE)) == (NOW + LEASE.shortest, NOW + LEASE.longest)
+    assert bounds(circumstances(able=LEASE, status=Status.STOPPED)) is None
+    assert bounds(circumstances(status=Status.STOPPED)) is None
+
+
 @pytest.mark.parametrize(
     ("set_", "status", "code"),
     [
@@ -311,7 +329,10 @@ def test_there_must_be_an_end_to_move(
     """An instance without a known end never gets one by accident."""
     if able is LEASE and code == "refuse.not_running":
         code = "refuse.lease_not_running"  # nothing would keep it for the next start
-    assert refusal(by, circumstances(set_, status=status, able=able)).code == code
+    given_ = circumstances(set_, status=status, able=able)
+    assert refusal(by, given_).code == code
+    if status is not Status.RUNNING:
+        assert refusal(by, replace(given_, waits=True)).code == code
 
 
 @pytest.mark.parametrize(

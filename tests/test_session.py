@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -712,3 +713,17 @@ def test_processes_that_change_at_once_lose_nothing(
     )
     assert truth()["description"] == "new"
     assert near(meant(session, truth()), was + 2 * HOUR)
+
+
+@pytest.mark.parametrize("what", [{"stops_at": None}, {"mode": Mode.IDLE}])
+def test_what_was_seen_of_auto_stop_must_still_hold(
+    connected: Callable[..., Session], emulator: LocalEmulator, what: dict[str, Any]
+) -> None:
+    """Also its mode, and that no end was known; nothing is sent."""
+    session = connected()
+    now = session.refresh()
+    seen = replace(now, auto_stop=replace(now.auto_stop, **what))
+    with pytest.raises(RefusedError) as caught:
+        session.update(auto_stop=Wish(within=2 * HOUR), seen=seen)
+    assert caught.value.code == "refuse.changed_elsewhere"
+    assert {one["method"] for one in emulator.requests} == {"GET"}

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
+from factories import examples
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +61,7 @@ def test_what_is_saved_is_found_by_another_process(store: Store) -> None:
     assert other(store).load() == {"a": [1, {"b": "华为 ☕"}]}
 
 
+@examples
 @given(
     data=st.dictionaries(
         st.text(max_size=5).filter(lambda key: key != "version"),
@@ -257,3 +259,47 @@ def test_processes_wait_for_each_other(tmp_path: Path) -> None:
     running = [subprocess.Popen(command) for _ in range(3)]  # noqa: S603 - a script of ours
     assert [each.wait(40) for each in running] == [0, 0, 0]
     assert Store(tmp_path, key=("e", "p", "i")).load() == {"count": 300}
+
+
+class TestWithoutAFolder:
+    """What cannot be written is known to this object alone, until it can be."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        """Where a file is in the way of a folder."""
+        (tmp_path / "state").write_text("")
+        return tmp_path / "state"
+
+    @pytest.fixture
+    def alone(self, folder: Path) -> Store:
+        """A store that could not write."""
+        store = Store(folder, key=("e", "p", "i"))
+        assert store.save({"a": 1}) is False
+        return store
+
+    def test_the_same_is_written_once_it_can_be(self, alone: Store, folder: Path) -> None:
+        """Although it is known already."""
+        folder.unlink()
+        assert alone.save({"a": 1})
+        assert Store(folder, key=("e", "p", "i")).load() == {"a": 1}
+
+    def test_it_is_confirmed_like_any_other(self, alone: Store) -> None:
+        """Else the cloud would be asked again and again."""
+        now = datetime.now(timezone.utc)
+        before = alone.age(now)
+        alone.touch()
+        after = alone.age(now)
+        assert before is not None
+        assert after is not None
+        assert after < before
+
+    def test_what_another_process_could_write_counts(self, alone: Store, folder: Path) -> None:
+        """With the moment of which it is."""
+        folder.unlink()
+        other = Store(folder, key=("e", "p", "i"))
+        other.save({"b": 2})
+        os.utime(other.path, (1, 1))
+        assert alone.load() == {"b": 2}
+        age = alone.age(datetime.now(timezone.utc))
+        assert age is not None
+        assert age > timedelta(days=365)

@@ -82,7 +82,7 @@ class Desk:
         session = await self.monitor.session()
         known = self.monitor.view.instance
         if known is None and request.base is not None:
-            known = (await self.monitor.ask()).instance
+            _, known = await self._subject()
         seen = request.seen(known) if known else None
 
         def update() -> Change:

@@ -131,6 +131,7 @@ class Door:
         self._checked = False
         self._left: Session | None = None
         self._hang_up: Callable[[], None] = _nothing
+        self._over = False
 
     def session(self) -> Session:
         """The session to ask and to change with.
@@ -139,19 +140,11 @@ class Door:
             ModelArtsError: It cannot be opened.
         """
         with self._opening:
-            mark = self._place.fingerprint()
-            if self._session is None or mark != self.mark:
-                self._close()
-                self.mark, self._checked = mark, False
-                self._chain = self._place.chain()
-                self._session = self._place.open(self._chain)
-                self._listen(self._session)
-            if (
-                not self._checked
-            ):  # else what others know would hide that nothing can be changed here
-                self._place.check_credentials()
-                self._checked = True
-            return self._session
+            try:
+                return self._opened()
+            finally:
+                if self._over:  # closed meanwhile
+                    self._close()
 
     def renewed(self) -> bool:
         """Whether a credential is found by now that was not refused; the next session is opened with it.
@@ -186,9 +179,29 @@ class Door:
         return self._session or self._left
 
     def close(self) -> None:
-        """Close the connections, and listen no more."""
-        with self._opening:
+        """Close the connections, and listen no more; who is opening one at this moment closes it then.
+
+        It is not waited for: a cloud that does not answer would keep a server from ending.
+        """
+        self._over = True
+        if self._opening.acquire(blocking=False):
+            try:
+                self._close()
+            finally:
+                self._opening.release()
+
+    def _opened(self) -> Session:
+        mark = self._place.fingerprint()
+        if self._session is None or mark != self.mark:
             self._close()
+            self.mark, self._checked = mark, False
+            self._chain = self._place.chain()
+            self._session = self._place.open(self._chain)
+            self._listen(self._session)
+        if not self._checked:  # else what others know would hide that nothing can be changed here
+            self._place.check_credentials()
+            self._checked = True
+        return self._session
 
     def _listen(self, session: Session) -> None:
         self._hang_up()

@@ -132,7 +132,7 @@ class Kept:
         if not isinstance(run, dict):
             return {}
         end, seen = run.get("stops_at_ms"), run.get("seen_ms")
-        if not isinstance(end, int) or not isinstance(seen, int):
+        if not isinstance(end, int) or not isinstance(seen, int) or not reports.readable(run):
             return {}
         return dict(run) if stops_at_ms is None or abs(end - stops_at_ms) <= MOVED_MS else {}
 

@@ -159,7 +159,7 @@ def changed_parts(seen: Instance, now: Instance) -> list[str]:
     """Which of description and auto-stop differ."""
     parts = (
         ("description", seen.description == now.description),
-        ("auto_stop", seen.auto_stop == now.auto_stop),
+        ("auto_stop", seen.auto_stop.same_as(now.auto_stop)),
     )
     return [name for name, same in parts if not same]
 

@@ -13,6 +13,7 @@ MOST_TABS = 50
 """How many tabs are remembered; the one that reported longest ago is dropped first."""
 MOST_PATHS = 1000
 _LISTS = ("saved", "not_saved")
+_KEYS = ("path", "why")
 
 
 def put(
@@ -45,6 +46,25 @@ def together(run: Mapping[str, Any]) -> dict[str, Any]:
     saved = dict.fromkeys(path for each in reports for path in each["saved"])
     failed = {(v["path"], v["why"]): dict(v) for each in reports for v in each["not_saved"]}
     return {"saved": list(saved)[:MOST_PATHS], "not_saved": list(failed.values())[:MOST_PATHS]}
+
+
+def readable(run: Mapping[str, Any]) -> bool:
+    """Whether the reports in a run are what `put` writes; a file may hold anything."""
+    tabs = run.get("tabs", {})
+    nameless = {name: run.get(name, []) for name in _LISTS}
+    return isinstance(tabs, dict) and all(map(_is_report, [nameless, *tabs.values()]))
+
+
+def _is_report(report: object) -> bool:
+    if not isinstance(report, dict):
+        return False
+    saved, failed = (report.get(name) for name in _LISTS)
+    if not isinstance(saved, list) or not isinstance(failed, list):
+        return False
+    texts = [*saved, *(each.get(k) for each in failed if isinstance(each, dict) for k in _KEYS)]
+    return len(texts) == len(saved) + len(_KEYS) * len(failed) and all(
+        isinstance(each, str) for each in texts
+    )
 
 
 def _reports(run: Mapping[str, Any]) -> Mapping[str, Report]:

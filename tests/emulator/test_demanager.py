@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from factories import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -155,6 +156,7 @@ def test_a_legal_description_is_stored_as_it_is(lab: Lab, words: str) -> None:
     assert lab.auto_stop() == before
 
 
+@examples
 @given(st.text(max_size=600))
 def test_the_rule_for_a_description_is_the_published_one(words: str) -> None:
     """At most 512 code points, none of six characters, and nothing else."""

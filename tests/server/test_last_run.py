@@ -300,9 +300,30 @@ def test_it_lies_where_it_survives(tmp_path: Path) -> None:
     assert place(environ, str(tmp_path / "state")) == tmp_path / "work" / NAME
 
 
+def written_run(**fields: object) -> str:
+    """Return a file with a run that ended, and some fields of it."""
+    run = {"stops_at_ms": END_MS, "seen_ms": END_MS, **fields}
+    return json.dumps({"version": 1, "instances": {WHO: {"run": run}}})
+
+
 @pytest.mark.parametrize(
     "written",
-    ["", "[]", "{", '{"version": 2}', json.dumps({"version": 1, "instances": {WHO: {"run": 5}}})],
+    [
+        "",
+        "[]",
+        "{",
+        '{"version": 2}',
+        json.dumps({"version": 1, "instances": {WHO: {"run": 5}}}),
+        written_run(seen_ms="x"),
+        written_run(saved=None),
+        written_run(saved=[1]),
+        written_run(not_saved=["b.py"]),
+        written_run(not_saved=[{"path": "b.py"}]),
+        written_run(tabs=[]),
+        written_run(tabs={"1": 5}),
+        written_run(tabs={"1": {"saved": []}}),
+        written_run(tabs={"1": {"saved": [], "not_saved": [{"path": "b.py", "why": 5}]}}),
+    ],
 )
 def test_a_file_that_makes_no_sense_is_no_obstacle(written: str, tmp_path: Path) -> None:
     """It is as if there were none."""

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -15,12 +16,13 @@ from modelarts_magics.clock import Clock
 from modelarts_magics.config import Settings
 from modelarts_magics.connection import open_session
 from modelarts_magics.emulator.clock import ManualClock
+from modelarts_magics.errors import NoCredentialsError
 from modelarts_magics.server.door import Place
 from modelarts_magics.server.monitor import GREETING, LOOK_S, RECHECK_S, Monitor
 from modelarts_magics.server.threads import Hands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Iterator
     from pathlib import Path
 
     from modelarts_magics.emulator.local import LocalEmulator
@@ -87,12 +89,14 @@ class Watched:
     Attributes:
         told: The kinds of change that were announced.
         greeted: How often somebody was greeted.
+        silent: Whether blocking work that begins now never ends.
         listeners: Who wants to be told.
     """
 
     def __init__(self, emulator: LocalEmulator, environ: dict[str, str], time: Time) -> None:
         self.told: list[str] = []
         self.greeted = 0
+        self.silent = False
         self.listeners = {"a page"}
         self.environ = environ
         self.time = time
@@ -101,8 +105,13 @@ class Watched:
             Place({}, environ, time.clock),
             announce=self._announce,
             listeners=lambda: self.listeners,
-            hands=time.hands,
+            hands=replace(time.hands, run=self._run),
         )
+
+    async def _run(self, call: Callable[[], Any]) -> Any:
+        if self.silent:
+            await asyncio.Event().wait()
+        return await self.time.hands.run(call)
 
     def _announce(self, kind: str) -> None:
         if kind == GREETING:
@@ -112,8 +121,12 @@ class Watched:
 
     async def requests_in(self, seconds: float) -> int:
         """Return how often the instance is asked for while so much time passes."""
+        return await self.requests_of(self.time.advance(seconds))
+
+    async def requests_of(self, work: Awaitable[Any]) -> int:
+        """Return how often the instance is asked for by some work."""
         self._emulator.clear_requests()
-        await self.time.advance(seconds)
+        await work
         wanted = f"/{self._emulator.instance_id}"
         return sum(one["path"].endswith(wanted) for one in self._emulator.requests)
 
@@ -192,9 +205,8 @@ async def test_who_asks_at_the_same_time_shares_the_answer(watched: Watched) -> 
     """Ten that retry at once make one request."""
     watched.monitor.start()
     await watched.requests_in(0)
-    watched._emulator.clear_requests()
-    await asyncio.gather(*(watched.monitor.ask() for _ in range(10)))
-    assert await watched.requests_in(0) == 0
+    ten = asyncio.gather(*(watched.monitor.ask() for _ in range(10)))
+    assert await watched.requests_of(ten) == 1
     assert watched.monitor.view.problem is None
 
 
@@ -292,6 +304,51 @@ async def test_what_is_doubtful_is_asked_at_once(watched: Watched) -> None:
     watched.monitor.doubt()
     assert await watched.requests_in(0) == 1
     assert await watched.requests_in(4 * MINUTE) == 0
+
+
+async def test_what_was_doubtful_is_so_once(watched: Watched, emulator: LocalEmulator) -> None:
+    """Afterwards what this process just learned does again; and nothing is left of what was waited for."""
+    watched.monitor.start()
+    await watched.requests_in(0)
+    waiting = len(asyncio.all_tasks())
+    for _ in range(5):
+        watched.monitor.doubt()
+        await settle()
+    assert len(asyncio.all_tasks()) == waiting
+    emulator.set_instance(minutes_left=20)
+    (await watched.monitor.session()).refresh()
+    assert await watched.requests_in(0) == 0
+    assert watched.told == ["instance", "instance"]
+
+
+async def test_a_change_that_cannot_begin_is_told_to_all(
+    watched: Watched, environ: dict[str, str]
+) -> None:
+    """As where the credentials were taken away: nothing can be changed here any more."""
+    watched.monitor.start()
+    await watched.time.advance(1)
+    del environ["MODELARTS_AUTH_TOKEN"]
+    with pytest.raises(NoCredentialsError):
+        await watched.monitor.session()
+    assert watched.monitor.view.read_only
+    assert watched.told == ["instance", "problem"]
+
+
+async def test_nothing_goes_on_after_the_end(watched: Watched) -> None:
+    """Neither a task nor a connection, also where the cloud is being asked."""
+    before = asyncio.all_tasks()
+    watched.monitor.start()
+    await watched.time.advance(1)
+    assert watched.monitor._door.current is not None
+    watched.silent = True
+    asking = asyncio.ensure_future(watched.monitor.ask())
+    await settle()
+    watched.silent = False
+    await watched.monitor.stop()
+    await settle()
+    assert asking.cancelled()
+    assert asyncio.all_tasks() == before
+    assert watched.monitor._door.current is None
 
 
 async def test_who_begins_to_listen_is_greeted(watched: Watched) -> None:

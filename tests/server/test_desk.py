@@ -1,0 +1,65 @@
+"""What a page decides on: what it saw must still hold, or nothing is sent."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from modelarts_magics.clock import SYSTEM_CLOCK
+from modelarts_magics.errors import ForbiddenError
+from modelarts_magics.server.desk import Desk, Stale
+from modelarts_magics.server.door import Place
+from modelarts_magics.server.kept import NAME, Kept
+from modelarts_magics.server.requests import change_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from modelarts_magics.emulator.local import LocalEmulator
+
+
+@pytest.fixture
+def fresh(environ: dict[str, str], tmp_path: Path, jp_asyncio_loop: Any) -> Iterator[Desk]:
+    """Return a desk that has not asked for anything yet."""
+    place = Place({}, environ, SYSTEM_CLOCK)
+    desk = Desk(place, emit=lambda _: None, listeners=list, kept=Kept(tmp_path / NAME))
+    yield desk
+    jp_asyncio_loop.run_until_complete(desk.monitor.stop())
+
+
+async def decide(desk: Desk, base: dict[str, Any]) -> Stale:
+    """Return why a description that is decided on by such a base is refused."""
+    body = json.dumps({"description": "mine", "base": base}).encode()
+    with pytest.raises(Stale) as caught:
+        await desk.change(change_request(body))
+    return caught.value
+
+
+async def test_what_a_page_saw_is_never_overwritten_uncompared(
+    fresh: Desk, emulator: LocalEmulator
+) -> None:
+    """Where this server never had an answer of the cloud, it is sent only once there is one to compare."""
+    emulator.fault("403", times=2, methods=("GET",))
+    assert (await fresh.instance())["instance"] is None
+    base = {"description": "gone by now"}
+    body = json.dumps({"description": "mine", "base": base}).encode()
+    with pytest.raises(ForbiddenError):
+        await fresh.change(change_request(body))
+    assert (await decide(fresh, base)).error.code == "refuse.changed_elsewhere"
+    assert {one["method"] for one in emulator.requests} == {"GET"}
+
+
+async def test_an_end_that_only_wobbles_is_not_told_as_changed(
+    fresh: Desk, emulator: LocalEmulator
+) -> None:
+    """Somebody changed the description; auto-stop is as the page saw it, to the second that it knows."""
+    emulator.fault("no-stop-timestamp")
+    seen = (await fresh.instance(refresh=True))["instance"]
+    if seen["auto_stop"]["stops_at_ms"]:
+        seen["auto_stop"]["stops_at_ms"] += 900
+    emulator.set_instance(description="by another")
+    base = {name: seen[name] for name in ("description", "auto_stop")}
+    assert (await decide(fresh, base)).facts["changed"] == ["description"]
