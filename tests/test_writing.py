@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
+from modelarts_magics.clock import SYSTEM_CLOCK, Deadline
 from modelarts_magics.config import Settings
 from modelarts_magics.connection import open_session
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import PartialError, UnsettledError
 from modelarts_magics.models import Effect
 from modelarts_magics.planning import Wish
+from modelarts_magics.writing import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
     from conftest import Pastime
 
+    from modelarts_magics.models import Instance
     from modelarts_magics.session import Session
 
 HOUR = timedelta(hours=1)
@@ -70,6 +75,41 @@ def test_what_holds_after_half_a_write_is_remembered(
         session.update(description="half", auto_stop=wish)
     known: Any = session.last_known()
     assert (known.description == "half") is isinstance(caught.value, PartialError)
+
+
+class Slow:
+    """A backend whose first answer comes after that to a second question.
+
+    Args:
+        answers: What is answered first, and second.
+    """
+
+    def __init__(self, *answers: Instance) -> None:
+        self.answers = answers
+        self.questions = 0
+        self.memory: list[Instance] = []
+        memory = SimpleNamespace(remember=self.memory.append)
+        backend: Any = self
+        self.writer = Writer(backend, memory=memory, total_timeout=30, clock=SYSTEM_CLOCK)  # type: ignore[arg-type]
+
+    def read(self, *, deadline: Deadline) -> Instance:
+        """Answer; the first time another question comes in between."""
+        self.questions += 1
+        if self.questions == 1:
+            self.writer.read(deadline)
+            return self.answers[1]
+        return self.answers[0]
+
+
+def test_an_answer_that_was_overtaken_by_a_later_question_counts_no_more(
+    connected: Callable[..., Session],
+) -> None:
+    """It may tell what held before a change that was made meanwhile."""
+    before = connected().refresh()
+    after = replace(before, description="changed meanwhile")
+    slow = Slow(after, before)
+    assert slow.writer.read(Deadline(30, clock=SYSTEM_CLOCK)) is after
+    assert slow.memory == [after]
 
 
 @pytest.fixture
