@@ -52,10 +52,7 @@ class Store:
     def newest(cls, folder: Path) -> Store | None:
         """The store that was confirmed last, for who cannot say what it is about; None if there is none."""
         files = [
-            (stamp[1], path)
-            for path in folder.glob(_NAMES)
-            for stamp in (_stamp_at(path),)
-            if stamp
+            (stamp[1], path) for path in folder.glob(_NAMES) for stamp in (stamp_at(path),) if stamp
         ]
         if not files:
             return None
@@ -156,10 +153,11 @@ class Store:
             os.close(descriptor)
 
     def _stamp(self) -> tuple[int, int, int] | None:
-        return _stamp_at(self.path)
+        return stamp_at(self.path)
 
 
-def _stamp_at(path: Path) -> tuple[int, int, int] | None:
+def stamp_at(path: Path) -> tuple[int, int, int] | None:
+    """What tells one version of a file from another that took its place; None if there is none."""
     try:
         return _stamp_of(path.stat())
     except OSError:

@@ -1,7 +1,8 @@
 """What has to outlive a stop: how the last run ended and what was saved, and a wish not to be reminded.
 
-One small JSON file, in ``~/work`` where that is what survives, else in the state folder. Where it cannot
-be written everything still works until the server ends.
+One small JSON file, in ``~/work`` where that is what survives, else in the state folder. Several processes may
+keep things there, as where each browser has a helper kernel of its own: what another one wrote is read again.
+Where it cannot be written everything still works until the server ends.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from modelarts_magics.countdown import GRACE
 from modelarts_magics.server import reports
 from modelarts_magics.settings_file import expanded
+from modelarts_magics.store import stamp_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,7 +48,8 @@ class Kept:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._guard = threading.Lock()
-        self._data: dict[str, Any] | None = None
+        self._data: dict[str, Any] = {}
+        self._stamp: tuple[int, int, int] | None = None
 
     def last_run(self, instance_id: str, *, started_ms: int) -> dict[str, Any] | None:
         """How the run before this server's start ended; None if nothing is known or it was acknowledged.
@@ -137,8 +140,9 @@ class Kept:
         return dict(run) if stops_at_ms is None or abs(end - stops_at_ms) <= MOVED_MS else {}
 
     def _entry(self, instance_id: str) -> dict[str, Any]:
-        if self._data is None:
-            self._data = _read(self._path)
+        stamp = stamp_at(self._path)
+        if stamp is not None and stamp != self._stamp:
+            self._data, self._stamp = _read(self._path), stamp
         entry = self._data.get(instance_id)
         return entry if isinstance(entry, dict) else {}
 
@@ -148,7 +152,7 @@ class Kept:
             del entry[name]
         if entry == self._entry(instance_id):
             return
-        self._data = {**(self._data or {}), instance_id: entry}
+        self._data = {**self._data, instance_id: entry}
         with contextlib.suppress(OSError):
             self._save(self._data)
 
@@ -160,6 +164,7 @@ class Kept:
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:  # noqa: PTH123 - a descriptor
                 handle.write(text)
             draft.replace(self._path)
+            self._stamp = stamp_at(self._path)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise

@@ -107,6 +107,18 @@ def test_a_tab_that_says_more_later_replaces_what_it_said(tmp_path: Path) -> Non
     assert lists(kept) == (["c.py", "b.py"], [])
 
 
+def test_what_pages_of_two_processes_saved_is_put_together(tmp_path: Path) -> None:
+    """As where two browsers have a helper kernel each; neither overwrites what the other one kept."""
+    one, other = Kept(tmp_path / NAME), Kept(tmp_path / NAME)
+    report(one, "1", ["a.ipynb"], [])
+    report(other, "2", ["b.py"], [])
+    report(one, "1", ["a.ipynb", "c.md"], NOT_SAVED)
+    other.mute("another", muted=True)
+    for kept in (one, other, Kept(tmp_path / NAME)):
+        assert lists(kept) == (["b.py", "a.ipynb", "c.md"], NOT_SAVED)
+        assert kept.muted("another")
+
+
 def test_only_so_many_tabs_and_paths_are_kept(tmp_path: Path) -> None:
     """The tab that was silent the longest goes first."""
     kept = run_that_ended(tmp_path / NAME, tab="0")
