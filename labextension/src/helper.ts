@@ -1,6 +1,11 @@
 /** The backend that is a kernel of our own, for a Jupyter server that has no routes of ours. */
 
-import type { Kernel, KernelMessage, ServiceManager } from '@jupyterlab/services';
+import {
+  type Kernel,
+  KernelAPI,
+  type KernelMessage,
+  type ServiceManager,
+} from '@jupyterlab/services';
 import { Alarm } from './countdown/clock';
 import { fields, number, text } from './countdown/messages';
 import type { Exclusive } from './exclusive';
@@ -175,7 +180,10 @@ export class HelperBackend implements IBackend {
 
   async #letGo(kernel: Kernel.IKernelConnection): Promise<void> {
     if (this.#share.leave(kernel.id)) {
-      await kernel.shutdown();
+      const { serverSettings } = this.#options.serviceManager;
+      // The page may be going: the request has to outlive it.
+      const init = { ...serverSettings.init, keepalive: true };
+      await KernelAPI.shutdownKernel(kernel.id, { ...serverSettings, init });
     }
     kernel.dispose();
   }

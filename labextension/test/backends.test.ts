@@ -47,6 +47,16 @@ describe('our routes', () => {
   });
 });
 
+/** The test's own has no `keepalive`. */
+class OutlivingRequest extends Request {
+  override readonly keepalive: boolean;
+
+  constructor(input: RequestInfo | URL, init?: RequestInit) {
+    super(input, init);
+    this.keepalive = init?.keepalive === true;
+  }
+}
+
 /** Kernels that evaluate by a function of the test. */
 class Kernels {
   readonly started: string[] = [];
@@ -85,14 +95,31 @@ class Kernels {
       return { done: Promise.resolve({ content }) };
     },
     shutdown: () => {
-      this.ended.push(id);
-      this.running.delete(id);
+      this.#end(id);
       return Promise.resolve();
     },
   });
 
+  #end(id: string): void {
+    this.ended.push(id);
+    this.running.delete(id);
+  }
+
+  readonly #fetch = (input: unknown) => {
+    const { method, url, keepalive } = input as Request;
+    const [, id = ''] = /^http:\/\/server\/user\/a\/api\/kernels\/(.*?)(\?|$)/.exec(url) ?? [];
+    if (method !== 'DELETE' || !keepalive) {
+      throw new Error(`${method} ${url}`);
+    }
+    this.#end(id);
+    return Promise.resolve(new Response(null, { status: 204 }));
+  };
+
   readonly serviceManager = {
-    serverSettings: { baseUrl: 'http://server/user/a/' },
+    serverSettings: ServerConnection.makeSettings({
+      ...{ baseUrl: 'http://server/user/a/', token: '' },
+      ...{ fetch: this.#fetch, Request: OutlivingRequest },
+    }),
     kernels: {
       findById: (id: string) => Promise.resolve(this.running.has(id) ? { id } : undefined),
       connectTo: ({ model }: { model: { id: string } }) => this.#kernel(model.id, 'py'),
