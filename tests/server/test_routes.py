@@ -145,6 +145,7 @@ BAD: list[tuple[str, str, object, str]] = [
     ("instance", "PATCH", "no json", ""),
     ("instance", "PATCH", "[1]", ""),
     ("instance", "PATCH", b"\xff\xfe{", ""),
+    ("instance", "PATCH", b"[" * 100_000, ""),
     ("instance", "PATCH", {}, "description"),
     ("instance", "PATCH", {"description": None}, "description"),
     ("instance", "PATCH", {"description": "a/b"}, "description"),
