@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from conftest import Ask
 
     from modelarts_magics.emulator.local import LocalEmulator
+    from modelarts_magics.server.desk import Desk
     from modelarts_magics.session import Session
 
 HOUR = timedelta(hours=1)
@@ -297,6 +298,29 @@ async def test_reminders_are_turned_off_and_on(ask: Ask, kernel: Session) -> Non
         assert kernel.refresh().auto_stop.prompt is False
     on = await ask("remind", "POST", {"muted": False})
     assert (on.body["effect"], on.body["now"]["reminders"]) == ("now", {"muted": False})
+
+
+async def test_what_was_foreseen_is_logged_by_its_code_alone(
+    ask: Ask, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mistake of a request, and what was decided on something stale; neither is one of this package."""
+    await ask("extend", "POST", {"seconds": 0})
+    await ask("extend", "POST", {"seconds": 60, "base_stops_at_ms": 1})
+    for code in ("duration.not_positive", "refuse.changed"):
+        assert f"modelarts-magics: POST: {code}\n" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+async def test_a_mistake_of_ours_is_told_as_such(
+    ask: Ask, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged with where it happened, and the page is told no more than that it did."""
+    del desk._kept
+    got = await ask("saved", "DELETE")
+    assert (got.status, got.body["code"], got.body["field"]) == (500, "request.failed", "")
+    assert "a mistake in modelarts-magics" in got.body["message"]
+    assert "_kept" not in json.dumps(got.body)
+    assert "Traceback" in caplog.text
 
 
 async def test_no_error_hides_its_values(ask: Ask) -> None:
