@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from factories import MINUTE, NOW, idle, instance, off, stop_in
+from factories import LEASE, MINUTE, NOW, idle, instance, off, stop_in
 
 from modelarts_magics.countdown import GRACE
 from modelarts_magics.durations import moment_to_ms
 from modelarts_magics.models import NOT_STATED, CountsFrom, EndUnknown, Mode, Status
-from modelarts_magics.planning import Wish
+from modelarts_magics.planning import Circumstances, Wish
 from modelarts_magics.server.kept import (
     GRACE_MS,
     MOVED_MS,
@@ -28,6 +29,7 @@ from modelarts_magics.server.runs import Runs, went_on
 from modelarts_magics.server.view import View
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from conftest import Ask
@@ -279,6 +281,53 @@ def test_a_server_tells_the_next_run_from_the_same(
     told = runs.last(View(instance=instance, session=kernel))
     reveals = kernel.capabilities.counts_from is CountsFrom.RUN_START
     assert (told is None) == (reveals and ended_minutes_ago < 20)
+
+
+def at(now: datetime, *, skew: timedelta = timedelta(0)) -> Session:
+    """Return a session that knows what time it is, and nothing of when the run began."""
+    made: Any = SimpleNamespace(
+        now=lambda: now, skew=skew, circumstances=lambda seen: Circumstances(seen, LEASE)
+    )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("left", "status", "kept"),
+    [
+        (timedelta(milliseconds=TO_THE_END_MS), Status.RUNNING, True),
+        (timedelta(milliseconds=TO_THE_END_MS + 1), Status.RUNNING, False),
+        (timedelta(0), Status.RUNNING, True),
+        (-SECOND, Status.RUNNING, False),
+        (MINUTE, Status.STOPPING, False),
+        (None, Status.RUNNING, False),
+    ],
+)
+def test_a_run_that_is_seen_shortly_before_its_end_is_kept(
+    left: timedelta | None, status: Status, kept: object, tmp_path: Path
+) -> None:
+    """Not one that is far from it, past it, stopping for another reason, or without any."""
+    seen = instance(stop_in(left), status=status)
+    Runs(Kept(tmp_path / NAME), started=NOW).saw(at(NOW), seen)
+    assert (Kept(tmp_path / NAME).stop_of(seen.id) is not None) is kept
+
+
+def test_a_page_that_saves_shows_that_the_run_is_alive(tmp_path: Path) -> None:
+    """Whenever the cloud was last asked: a stop soon after is auto-stop's."""
+    runs = Runs(Kept(tmp_path / NAME), started=NOW)
+    seen = instance(stop_in(MINUTE), observed_at=NOW - 5 * MINUTE)
+    runs.saved(at(NOW), seen, Saved(moment_to_ms(NOW + MINUTE), [], []))
+    run = Kept(tmp_path / NAME).last_run(seen.id, started_ms=moment_to_ms(NOW + 2 * MINUTE))
+    assert run is not None
+    assert run["reason"] == "auto-stop"
+
+
+def test_a_server_starts_by_the_clouds_clock(tmp_path: Path) -> None:
+    """As its stops are told by that one, too; else it would take the last run for its own."""
+    ahead = at(NOW + 11 * MINUTE, skew=10 * MINUTE)
+    seen = instance(stop_in(2 * 60 * MINUTE), observed_at=NOW + 11 * MINUTE)
+    runs = Runs(Kept(tmp_path / NAME), started=NOW)
+    runs.saved(ahead, seen, Saved(moment_to_ms(NOW + 5 * MINUTE), ["a.ipynb"], []))
+    assert runs.last(View(instance=seen, session=ahead)) is not None
 
 
 def test_another_run_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
