@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -44,11 +45,12 @@ END_MS = 1_800_000_000_000
 LATER_MS = END_MS + 3_600_000
 WHO = "5c5efd15-18b3-4b14-959d-f11e5aff4244"
 NOT_SAVED = [{"path": "b.py", "why": "changed on disk"}]
+SAID: dict[str, Any] = {"saved": ["a.ipynb"], "not_saved": NOT_SAVED}
 
 
 def run_that_ended(path: Path, *, before_ms: int = 60_000, **more: Any) -> Kept:
     """Return what a later server finds of a run that was last seen so long before its end."""
-    said = {"saved": ["a.ipynb"], "not_saved": NOT_SAVED, **more}
+    said = {**SAID, **more}
     Kept(path).add(WHO, stops_at_ms=END_MS, duration_s=3600, seen_ms=END_MS - before_ms, **said)
     return Kept(path)
 
@@ -361,7 +363,7 @@ def written_run(**fields: object) -> str:
         "",
         "[]",
         "{",
-        '{"version": 2}',
+        written_run().replace('"version": 1', '"version": 2'),
         json.dumps({"version": 1, "instances": {WHO: {"run": 5}}}),
         written_run(seen_ms="x"),
         written_run(saved=None),
@@ -381,6 +383,24 @@ def test_a_file_that_makes_no_sense_is_no_obstacle(written: str, tmp_path: Path)
     assert kept.last_run(WHO, started_ms=LATER_MS) is None
     kept.mute(WHO, muted=True)
     assert Kept(tmp_path / NAME).muted(WHO)
+
+
+def test_the_file_is_private_and_written_only_on_change(tmp_path: Path) -> None:
+    """It is said anew with each answer of the cloud near the end of a run."""
+    kept = run_that_ended(tmp_path / NAME)
+    before = (tmp_path / NAME).stat()
+    assert stat.S_IMODE(before.st_mode) == 0o600
+    kept.add(WHO, stops_at_ms=END_MS, duration_s=3600, seen_ms=END_MS - 60_000, **SAID)
+    assert (tmp_path / NAME).stat().st_ino == before.st_ino
+    kept.mute(WHO, muted=True)
+    assert (tmp_path / NAME).stat().st_ino != before.st_ino
+
+
+def test_what_cannot_be_put_in_its_place_leaves_nothing_over(tmp_path: Path) -> None:
+    """A folder is in the way."""
+    (tmp_path / NAME).mkdir()
+    Kept(tmp_path / NAME).mute(WHO, muted=True)
+    assert [each.name for each in tmp_path.iterdir()] == [NAME]
 
 
 def test_a_folder_that_cannot_be_written_costs_only_the_memory(tmp_path: Path) -> None:
