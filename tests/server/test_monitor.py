@@ -292,6 +292,17 @@ async def test_the_same_problem_again_is_not_told_again(
     assert watched.told == ["instance", "problem", "problem"]
 
 
+async def test_a_page_waits_for_no_answer_where_the_cloud_gave_none(
+    watched: Watched, emulator: LocalEmulator
+) -> None:
+    """Once the first question failed, that is what it is told."""
+    emulator.fault("503", methods=("GET",))
+    watched.monitor.start()
+    await watched.time.advance(0)
+    assert await watched.requests_of(watched.monitor.look()) == 0
+    assert watched.monitor.view.problem is not None
+
+
 async def test_a_failing_cloud_is_asked_less_and_less(
     watched: Watched, emulator: LocalEmulator
 ) -> None:
