@@ -64,10 +64,20 @@ async def test_extending_moves_the_end_and_says_so(ask: Ask) -> None:
     assert after["state"]["stops_at_ms"] == now["state"]["stops_at_ms"]
     assert after["instance"] == now["instance"]
     assert after["seq"] == now["seq"]
-    back = await ask(
-        "extend", "POST", {"seconds": -3600, "base_stops_at_ms": after["state"]["stops_at_ms"]}
-    )
-    assert back.status in (200, 422)  # refused where an hour from now is the shortest
+
+
+async def test_an_end_is_moved_earlier_too(ask: Ask, kernel: Session) -> None:
+    """By a negative number of seconds."""
+    kernel.set_auto_stop(Wish(duration=3 * HOUR))
+    before = (await ask("instance", params=REFRESH)).body["state"]["duration_s"]
+    end = kernel.refresh().auto_stop.stops_at
+    got = await ask("extend", "POST", {"seconds": -1800})
+    assert got.status == 200
+    after = kernel.refresh().auto_stop.stops_at
+    assert before is None or got.body["values"]["duration_s"] == before - 1800
+    assert end is not None
+    assert after is not None
+    assert abs(end - after - HOUR / 2) < timedelta(seconds=5)
 
 
 async def test_an_end_that_moved_meanwhile_is_not_moved_again(
