@@ -165,9 +165,9 @@ class Discovery:
             missing.append(text("config.missing_several.credentials"))
         if project:
             missing.append(ENVIRONMENT["project_id"][0])
-        if missing and instance:  # with all else there, those that run can be listed
+        if instance:
             missing.append(ENVIRONMENT["instance_id"][0])
-        if len(missing) > 1:
+        if len(missing) > 1:  # with all else there, the instances that run can be listed
             raise ConfigurationError("config.missing_several", names=", ".join(missing))
 
     def _candidates(self) -> tuple[Candidate, ...]:

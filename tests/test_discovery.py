@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import urlsplit
 
@@ -348,10 +349,16 @@ def test_a_candidate_that_may_not_be_read_is_said(
 
 
 class Clouds:
-    """Answers for every host: IAM with a project, ModelArts with an instance; remembers the URLs."""
+    """Answers for every host: IAM with a project, ModelArts with an instance.
+
+    Attributes:
+        asked: The URLs.
+        limits: The time limits of the last request.
+    """
 
     def __init__(self, **iam: Any) -> None:  # noqa: ANN401 - status and JSON of IAM's answer
         self.asked: list[str] = []
+        self.limits: dict[str, float] = {}
         self._iam = {"status_code": 200, "json": {"projects": [self.project]}, **iam}
         self.transport = httpx.MockTransport(self._answer)
 
@@ -359,6 +366,7 @@ class Clouds:
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(str(request.url))
+        self.limits = request.extensions["timeout"]
         if "/v3/projects" in request.url.path:
             return httpx.Response(**self._iam)
         return httpx.Response(200, json={"id": ONE, "status": "RUNNING", "lease": {}})
@@ -411,6 +419,36 @@ def test_the_region_gives_the_endpoint(
     clouds = Clouds()
     look(clouds, MODELARTS_REGION=region, MODELARTS_PROJECT_ID="p", **KEY).refresh()
     assert clouds.hosts == [host]
+
+
+def test_each_time_limit_is_for_its_own(look: Callable[..., Session]) -> None:
+    """For a connection, and for each piece of an answer."""
+    clouds = Clouds()
+    limits = {"MODELARTS_CONNECT_TIMEOUT": "3", "MODELARTS_READ_TIMEOUT": "4"}
+    look(clouds, MODELARTS_REGION="cn-north-4", MODELARTS_PROJECT_ID="p", **KEY, **limits).refresh()
+    assert (clouds.limits["connect"], clouds.limits["read"]) == (3, 4)
+
+
+@pytest.mark.parametrize("where", ["MODELARTS_REGION", "MODELARTS_ENDPOINT"])
+def test_credentials_are_not_looked_at_where_nothing_is_to_be_found_there(
+    look: Callable[..., Session], where: str
+) -> None:
+    """That may take a while; that half of one is at fault shows when the cloud is asked."""
+    value = "cn-north-4" if where == "MODELARTS_REGION" else "https://modelarts.example"
+    half = {**KEY, "HUAWEICLOUD_SDK_SK": ""}
+    session = look(Clouds(), MODELARTS_PROJECT_ID="p", **{where: value}, **half)
+    with pytest.raises(ConfigurationError):
+        session.refresh()
+
+
+def test_a_search_without_success_leaves_no_connection_open(look: Callable[..., Session]) -> None:
+    """Neither that to IAM nor that to ModelArts."""
+    before = set(threading.enumerate())
+    clouds = Clouds()
+    with pytest.raises(ConfigurationError):
+        look(clouds, MODELARTS_REGION="cn-north-4", MODELARTS_INSTANCE_ID="", **KEY)
+    assert len(clouds.hosts) == 2
+    assert not set(threading.enumerate()) - before
 
 
 @pytest.mark.parametrize("region", ["cn-north-4", "CN-North-4"])

@@ -130,6 +130,15 @@ def test_what_makes_no_sense_is_refused_before_it_is_sent(wish: Wish, code: str)
     assert refusal(wish, circumstances()).code == code
 
 
+def test_an_end_that_is_past_is_refused_even_where_it_is_the_present_one() -> None:
+    """A run that has not ended yet by its end may keep one that is near; one that is past it may not."""
+    wish, started_at = Wish(duration=2 * HOUR), NOW - 2 * HOUR
+    near = circumstances(stop_in(MINUTE), started_at=started_at + MINUTE)
+    assert plan(wish, near).stops_at == NOW + MINUTE
+    past = circumstances(stop_in(-MINUTE), started_at=started_at - MINUTE)
+    assert refusal(wish, past).code == "refuse.past"
+
+
 def test_too_soon_offers_the_same_from_now() -> None:
     """Who forgot that a duration counts from the start is told the end and what to type instead."""
     error = refusal(Wish(duration=2 * HOUR), circumstances(started_at=NOW - 2 * HOUR + 4 * MINUTE))
@@ -197,7 +206,8 @@ def test_no_end_is_claimed_for_an_instance_that_does_not_run(status: Status) -> 
 
 @pytest.mark.parametrize("status", [Status.STOPPED, Status.STARTING])
 @pytest.mark.parametrize(
-    "wish", [Wish(duration=2 * HOUR), Wish(enabled=True), Wish(mode=Mode.IDLE)]
+    "wish",
+    [Wish(duration=2 * HOUR), Wish(within=2 * HOUR), Wish(enabled=True), Wish(mode=Mode.IDLE)],
 )
 def test_a_duration_that_is_not_kept_needs_a_run(wish: Wish, status: Status) -> None:
     """Where a lease is for the present run only, there must be one."""

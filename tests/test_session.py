@@ -34,6 +34,7 @@ from modelarts_magics.errors import (
 )
 from modelarts_magics.models import Effect, EndUnknown, Mode
 from modelarts_magics.planning import Wish
+from modelarts_magics.writing import SECOND_LOOK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -445,6 +446,8 @@ def test_what_this_cloud_does_is_said_before_writing(
     second.describe("which needs no warning")
     if second.capabilities.prompt:  # nor does this
         second.set_auto_stop(Wish(prompt=False))
+    if second.capabilities.off:
+        second.set_auto_stop(Wish(enabled=False))
     if generation.follows:
         assert not told
     else:
@@ -562,6 +565,32 @@ def test_a_second_try_that_cannot_be_read_back_is_unconfirmed(
     assert (change.effect, change.after) == (Effect.UNCONFIRMED, None)
     assert isinstance(change.problem, ServerError)
     assert truth()["description"] == "new"
+
+
+def test_a_second_try_that_fails_too_and_cannot_be_read_back_is_unsettled(
+    session: Session, emulator: LocalEmulator
+) -> None:
+    """What was read back after the first tells nothing of the second."""
+    emulator.fault("500", methods=WRITING)
+    emulator.fault("500", methods=("GET",), skip=2)
+    with pytest.raises(UnsettledError) as caught:
+        session.describe("new")
+    assert caught.value.code == "unsettled.unread"
+    assert isinstance(caught.value.cause, ServerError)
+
+
+def test_the_last_read_back_of_a_write_that_failed_is_looked_at_again(
+    session: Session, emulator: LocalEmulator, pastime: Pastime
+) -> None:
+    """The one before the second try is not: that settles it."""
+    emulator.fault("500", methods=WRITING, times=1)
+    assert session.describe("new").effect is Effect.NOW
+    assert SECOND_LOOK not in pastime.slept
+    emulator.fault("500", methods=WRITING, times=1)
+    emulator.fault("applied-500", methods=WRITING, skip=1, times=1)
+    emulator.fault("stale", methods=("GET",), skip=2, times=1)
+    assert session.describe("newer").effect is Effect.NOW
+    assert pastime.slept.count(SECOND_LOOK) == 1
 
 
 def test_a_failed_write_that_cannot_be_read_back_is_unsettled(

@@ -212,6 +212,18 @@ def test_what_another_process_saved_counts_more_than_what_could_not_be(store: St
     assert other(store).load() == {"a": 3}
 
 
+def test_the_age_is_that_of_what_another_process_saved(store: Store) -> None:
+    """Also where it was not read yet, and this one could not save."""
+    store.path.parent.parent.mkdir(parents=True)
+    store.path.parent.write_text("in the way")
+    assert not store.save({"a": 1})
+    store.path.parent.unlink()
+    other(store).save({"a": 2})
+    an_hour_ago = (now() - timedelta(hours=1)).timestamp()
+    os.utime(store.path, (an_hour_ago, an_hour_ago))
+    assert (store.age(now()) or SOON) > timedelta(minutes=59)
+
+
 def test_the_lock_excludes_and_times_out(store: Store, pastime: Pastime) -> None:
     """Who waits in vain hears which lock it was."""
     waiting = other(store).lock(deadline=Deadline(2, clock=pastime.clock), clock=pastime.clock)

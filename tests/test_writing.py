@@ -8,15 +8,16 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from factories import SEED, instance
 
-from modelarts_magics.clock import SYSTEM_CLOCK, Deadline
+from modelarts_magics.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.config import Settings
 from modelarts_magics.connection import open_session
 from modelarts_magics.emulator.local import LocalEmulator
-from modelarts_magics.errors import PartialError, UnsettledError
-from modelarts_magics.models import Effect
+from modelarts_magics.errors import DeadlineError, PartialError, ServerError, UnsettledError
+from modelarts_magics.models import Change, Edit, Effect
 from modelarts_magics.planning import Wish
-from modelarts_magics.writing import Writer
+from modelarts_magics.writing import SECOND_LOOK, WRITE_SHARE, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from conftest import Pastime
 
+    from modelarts_magics.errors import ModelArtsError
     from modelarts_magics.models import Instance
     from modelarts_magics.session import Session
 
@@ -61,6 +63,15 @@ def test_the_second_try_waits_as_long_as_the_cloud_asked_for(
     assert 3 in pastime.slept
 
 
+def test_the_second_try_does_not_wait_longer_than_there_is_time(
+    emulator: LocalEmulator, connected: Callable[..., Session], pastime: Pastime
+) -> None:
+    """It is made at once, and may do."""
+    emulator.fault("503", arg="60", times=1, methods=("PUT",))
+    assert connected().describe("at once").effect is Effect.NOW
+    assert 60 not in pastime.slept
+
+
 def test_what_holds_after_half_a_write_is_remembered(
     emulator: LocalEmulator, connected: Callable[..., Session]
 ) -> None:
@@ -75,6 +86,83 @@ def test_what_holds_after_half_a_write_is_remembered(
         session.update(description="half", auto_stop=wish)
     known: Any = session.last_known()
     assert (known.description == "half") is isinstance(caught.value, PartialError)
+
+
+class Cloud:
+    """A writer and the backend behind it, in time that only the two spend.
+
+    Args:
+        known: What reading back says.
+        takes: How long a write takes; None for as long as it may.
+        fails: What a write then raises.
+
+    Attributes:
+        slept: How long was waited, each time.
+        left: How much time there was for each reading.
+    """
+
+    capabilities = SEED
+
+    def __init__(
+        self, known: Instance, *, takes: float | None = 0, fails: ModelArtsError | None = None
+    ) -> None:
+        self.slept: list[float] = []
+        self.left: list[float] = []
+        self._known, self._takes, self._fails = known, takes, fails
+        self._passed = 0.0
+        self.clock = Clock(monotonic=lambda: self._passed, sleep=self._sleep)
+        memory: Any = SimpleNamespace(remember=lambda _: None, learn=lambda _: None)
+        backend: Any = self
+        self._writer = Writer(backend, memory=memory, total_timeout=30, clock=self.clock)
+
+    def read(self, *, deadline: Deadline) -> Instance:
+        """Say what is known."""
+        self.left.append(deadline.left)
+        return self._known
+
+    def write(self, *_: object, deadline: Deadline) -> None:
+        """Spend time, and fail or not."""
+        self._passed += deadline.left if self._takes is None else self._takes
+        if self._fails is not None:
+            raise self._fails
+
+    def describe(self, text: str, *, seconds: float = 30) -> Change:
+        """Change the description within so much time."""
+        edit = Edit(description=text)
+        change = Change(instance(), None, Effect.UNCONFIRMED, edit, SEED, "describe")
+        return self._writer.write(change, Deadline(seconds, clock=self.clock))
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self._passed += seconds
+
+
+def test_a_write_leaves_time_to_read_back() -> None:
+    """Also one that nobody answers: it may hold."""
+    silent = DeadlineError("unreachable.timeout", sent=True, host="cloud", seconds="18")
+    cloud = Cloud(instance(description="new"), takes=None, fails=silent)
+    assert cloud.describe("new").effect is Effect.NOW
+    assert cloud.left == [pytest.approx(30 * (1 - WRITE_SHARE))]
+
+
+def test_without_time_there_is_no_second_look() -> None:
+    """It would only fail, and what the first one showed would be lost."""
+    late = Cloud(instance(), takes=1.5)
+    assert late.describe("new", seconds=2).effect is Effect.UNCONFIRMED
+    assert (late.slept, len(late.left)) == ([], 1)
+    in_time = Cloud(instance(), takes=0.5)
+    assert in_time.describe("new", seconds=2).effect is Effect.UNCONFIRMED
+    assert (in_time.slept, len(in_time.left)) == ([SECOND_LOOK], 2)
+
+
+def test_a_write_that_never_shows_says_what_was_read_back() -> None:
+    """Somebody else may have changed it meanwhile."""
+    cloud = Cloud(
+        instance(description="by another"), fails=ServerError("cloud.500.0010", status=500)
+    )
+    with pytest.raises(UnsettledError) as caught:
+        cloud.describe("new")
+    assert caught.value.values["description"] == "by another"
 
 
 class Slow:

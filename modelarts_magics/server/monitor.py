@@ -22,7 +22,7 @@ from modelarts_magics.server.threads import Hands
 from modelarts_magics.server.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Hashable
+    from collections.abc import Awaitable, Collection, Hashable
 
     from modelarts_magics.models import Instance
     from modelarts_magics.server.door import Place
@@ -110,8 +110,7 @@ class Monitor:
         self.start()
         await self._look()
         if self.view.empty:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._ask(anew=False), PATIENCE_S)
+            await _first(self._ask(anew=False), self._hands.sleep(PATIENCE_S))
         return self.view
 
     async def ask(self) -> View:
@@ -158,15 +157,7 @@ class Monitor:
 
     async def _pause(self, news: asyncio.Event) -> None:
         """Until the next request is due, or there is something new that moves it."""
-        ends = {
-            asyncio.ensure_future(self._hands.sleep(self._seconds())),
-            asyncio.ensure_future(news.wait()),
-        }
-        try:
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in ends:
-                each.cancel()
+        await _first(self._hands.sleep(self._seconds()), news.wait())
 
     def _seconds(self) -> float:
         view, session = self.view, self.view.session
@@ -273,6 +264,16 @@ class Monitor:
             self._announce("instance")
         elif _kind(before.problem) != _kind(self.view.problem):
             self._announce("problem")
+
+
+async def _first(*ends: Awaitable[Any]) -> None:
+    """Until the first of them has come; the others are not waited for any more."""
+    futures = [asyncio.ensure_future(each) for each in ends]
+    try:
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in futures:
+            each.cancel()
 
 
 def _kind(problem: ModelArtsError | None) -> tuple[type, str] | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 MOST_TABS = 50
 """How many tabs are remembered; the one that reported longest ago is dropped first."""
 MOST_PATHS = 1000
+"""How many paths are told; no report has more, which `Body.items` sees to."""
 _LISTS = ("saved", "not_saved")
 _KEYS = ("path", "why")
 
@@ -32,7 +33,7 @@ def put(
         not_saved: ``path`` and ``why`` of what it could not.
     """
     others = {name: report for name, report in _reports(run).items() if name != tab}
-    mine = {"saved": list(saved[:MOST_PATHS]), "not_saved": list(not_saved[:MOST_PATHS])}
+    mine = {"saved": list(saved), "not_saved": list(not_saved)}
     newest = list({**others, tab: mine}.items())[-MOST_TABS:]
     return {**{k: v for k, v in run.items() if k not in _LISTS}, "tabs": dict(newest)}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelarts_magics.errors import (
@@ -32,7 +32,7 @@ class View:
 
     instance: Instance | None = None
     problem: ModelArtsError | None = None
-    session: Session | None = field(default=None, compare=False)
+    session: Session | None = None
 
     @property
     def read_only(self) -> bool:

@@ -87,7 +87,9 @@ async def test_a_page_of_another_site_cannot_write(
     assert (await ask("instance", headers=dict(cookie))).status == 200
     got = await ask("extend", "POST", {"seconds": 3600}, headers=dict(cookie))
     assert got.status == 403
+    assert got.body["code"] == "http.403"
     assert "_xsrf" in got.body["message"]
+    assert "Reload the page" in got.body["hint"]
     assert not [one for one in emulator.requests if one["method"] != "GET"]
     xsrf = (await visit("nowhere", headers=dict(cookie)))["_xsrf"]
     same_site = {**cookie, "Cookie": f"{cookie['Cookie']}; _xsrf={xsrf}", "X-XSRFToken": xsrf}

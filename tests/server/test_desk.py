@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelarts_magics.emulator.local import LocalEmulator
+    from modelarts_magics.session import Session
 
 
 @pytest.fixture
@@ -63,3 +64,12 @@ async def test_an_end_that_only_wobbles_is_not_told_as_changed(
     emulator.set_instance(description="by another")
     base = {name: seen[name] for name in ("description", "auto_stop")}
     assert (await decide(fresh, base)).facts["changed"] == ["description"]
+
+
+async def test_the_capabilities_are_told_also_where_nothing_can_be_changed(
+    fresh: Desk, kernel: Session, environ: dict[str, str]
+) -> None:
+    """By what others know of the instance."""
+    kernel.refresh()
+    del environ["MODELARTS_AUTH_TOKEN"]
+    assert (await fresh.capabilities())["api"] == kernel.capabilities.api

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelarts_magics.clock import SYSTEM_CLOCK
+from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.server.door import Door, Place
 
 if TYPE_CHECKING:
@@ -53,3 +54,13 @@ def test_closing_does_not_wait_for_a_session_that_is_being_opened(slow: Slow) ->
         each.join(LONG_S)
     assert not waits
     assert door.current is None
+
+
+def test_a_credential_that_no_session_could_use_is_tried_once(environ: dict[str, str]) -> None:
+    """It is not what is at fault, where no session can be opened for want of a setting."""
+    del environ["MODELARTS_PROJECT_ID"], environ["MODELARTS_INSTANCE_ID"]
+    door = Door(Place({}, environ, SYSTEM_CLOCK), hear=lambda _instance: None)
+    for renewed in (True, False):
+        with pytest.raises(ConfigurationError):
+            door.session()
+        assert door.renewed() is renewed

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import stat
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from factories import MINUTE, NOW, idle, instance, off, stop_in
+from factories import LEASE, MINUTE, NOW, idle, instance, off, stop_in
 
 from modelarts_magics.countdown import GRACE
 from modelarts_magics.durations import moment_to_ms
 from modelarts_magics.models import NOT_STATED, CountsFrom, EndUnknown, Mode, Status
-from modelarts_magics.planning import Wish
+from modelarts_magics.planning import Circumstances, Wish
 from modelarts_magics.server.kept import (
     GRACE_MS,
     MOVED_MS,
@@ -28,6 +30,7 @@ from modelarts_magics.server.runs import Runs, went_on
 from modelarts_magics.server.view import View
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from conftest import Ask
@@ -42,11 +45,12 @@ END_MS = 1_800_000_000_000
 LATER_MS = END_MS + 3_600_000
 WHO = "5c5efd15-18b3-4b14-959d-f11e5aff4244"
 NOT_SAVED = [{"path": "b.py", "why": "changed on disk"}]
+SAID: dict[str, Any] = {"saved": ["a.ipynb"], "not_saved": NOT_SAVED}
 
 
 def run_that_ended(path: Path, *, before_ms: int = 60_000, **more: Any) -> Kept:
     """Return what a later server finds of a run that was last seen so long before its end."""
-    said = {"saved": ["a.ipynb"], "not_saved": NOT_SAVED, **more}
+    said = {**SAID, **more}
     Kept(path).add(WHO, stops_at_ms=END_MS, duration_s=3600, seen_ms=END_MS - before_ms, **said)
     return Kept(path)
 
@@ -293,6 +297,53 @@ def test_a_server_tells_the_next_run_from_the_same(
     assert (told is None) == (reveals and ended_minutes_ago < 20)
 
 
+def at(now: datetime, *, skew: timedelta = timedelta(0)) -> Session:
+    """Return a session that knows what time it is, and nothing of when the run began."""
+    made: Any = SimpleNamespace(
+        now=lambda: now, skew=skew, circumstances=lambda seen: Circumstances(seen, LEASE)
+    )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("left", "status", "kept"),
+    [
+        (timedelta(milliseconds=TO_THE_END_MS), Status.RUNNING, True),
+        (timedelta(milliseconds=TO_THE_END_MS + 1), Status.RUNNING, False),
+        (timedelta(0), Status.RUNNING, True),
+        (-SECOND, Status.RUNNING, False),
+        (MINUTE, Status.STOPPING, False),
+        (None, Status.RUNNING, False),
+    ],
+)
+def test_a_run_that_is_seen_shortly_before_its_end_is_kept(
+    left: timedelta | None, status: Status, kept: object, tmp_path: Path
+) -> None:
+    """Not one that is far from it, past it, stopping for another reason, or without any."""
+    seen = instance(stop_in(left), status=status)
+    Runs(Kept(tmp_path / NAME), started=NOW).saw(at(NOW), seen)
+    assert (Kept(tmp_path / NAME).stop_of(seen.id) is not None) is kept
+
+
+def test_a_page_that_saves_shows_that_the_run_is_alive(tmp_path: Path) -> None:
+    """Whenever the cloud was last asked: a stop soon after is auto-stop's."""
+    runs = Runs(Kept(tmp_path / NAME), started=NOW)
+    seen = instance(stop_in(MINUTE), observed_at=NOW - 5 * MINUTE)
+    runs.saved(at(NOW), seen, Saved(moment_to_ms(NOW + MINUTE), [], []))
+    run = Kept(tmp_path / NAME).last_run(seen.id, started_ms=moment_to_ms(NOW + 2 * MINUTE))
+    assert run is not None
+    assert run["reason"] == "auto-stop"
+
+
+def test_a_server_starts_by_the_clouds_clock(tmp_path: Path) -> None:
+    """As its stops are told by that one, too; else it would take the last run for its own."""
+    ahead = at(NOW + 11 * MINUTE, skew=10 * MINUTE)
+    seen = instance(stop_in(2 * 60 * MINUTE), observed_at=NOW + 11 * MINUTE)
+    runs = Runs(Kept(tmp_path / NAME), started=NOW)
+    runs.saved(ahead, seen, Saved(moment_to_ms(NOW + 5 * MINUTE), ["a.ipynb"], []))
+    assert runs.last(View(instance=seen, session=ahead)) is not None
+
+
 def test_another_run_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
     """Its lists begin anew."""
     kept = run_that_ended(tmp_path / NAME)
@@ -324,7 +375,7 @@ def written_run(**fields: object) -> str:
         "",
         "[]",
         "{",
-        '{"version": 2}',
+        written_run().replace('"version": 1', '"version": 2'),
         json.dumps({"version": 1, "instances": {WHO: {"run": 5}}}),
         written_run(seen_ms="x"),
         written_run(saved=None),
@@ -344,6 +395,24 @@ def test_a_file_that_makes_no_sense_is_no_obstacle(written: str, tmp_path: Path)
     assert kept.last_run(WHO, started_ms=LATER_MS) is None
     kept.mute(WHO, muted=True)
     assert Kept(tmp_path / NAME).muted(WHO)
+
+
+def test_the_file_is_private_and_written_only_on_change(tmp_path: Path) -> None:
+    """It is said anew with each answer of the cloud near the end of a run."""
+    kept = run_that_ended(tmp_path / NAME)
+    before = (tmp_path / NAME).stat()
+    assert stat.S_IMODE(before.st_mode) == 0o600
+    kept.add(WHO, stops_at_ms=END_MS, duration_s=3600, seen_ms=END_MS - 60_000, **SAID)
+    assert (tmp_path / NAME).stat().st_ino == before.st_ino
+    kept.mute(WHO, muted=True)
+    assert (tmp_path / NAME).stat().st_ino != before.st_ino
+
+
+def test_what_cannot_be_put_in_its_place_leaves_nothing_over(tmp_path: Path) -> None:
+    """A folder is in the way."""
+    (tmp_path / NAME).mkdir()
+    Kept(tmp_path / NAME).mute(WHO, muted=True)
+    assert [each.name for each in tmp_path.iterdir()] == [NAME]
 
 
 def test_a_folder_that_cannot_be_written_costs_only_the_memory(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from modelarts_magics.connection import open_session
 from modelarts_magics.emulator.clock import ManualClock
 from modelarts_magics.errors import NoCredentialsError
 from modelarts_magics.server.door import Place
-from modelarts_magics.server.monitor import GREETING, LOOK_S, RECHECK_S, Monitor
+from modelarts_magics.server.monitor import GREETING, LOOK_S, PATIENCE_S, RECHECK_S, Monitor
 from modelarts_magics.server.threads import Hands
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelarts_magics.emulator.local import LocalEmulator
+    from modelarts_magics.models import Instance
     from modelarts_magics.session import Session
 
 MINUTE = 60
@@ -89,7 +90,8 @@ class Watched:
     Attributes:
         told: The kinds of change that were announced.
         greeted: How often somebody was greeted.
-        silent: Whether blocking work that begins now never ends.
+        silent: Whether blocking work that begins now waits for `go_on`.
+        saw: Told of each answer.
         listeners: Who wants to be told.
     """
 
@@ -97,21 +99,36 @@ class Watched:
         self.told: list[str] = []
         self.greeted = 0
         self.silent = False
+        self.saw: Callable[[Session, Instance], None] = lambda _session, _instance: None
         self.listeners = {"a page"}
         self.environ = environ
         self.time = time
         self._emulator = emulator
+        self._held: list[asyncio.Future[None]] = []
         self.monitor = Monitor(
             Place({}, environ, time.clock),
             announce=self._announce,
             listeners=lambda: self.listeners,
+            saw=self._saw,
             hands=replace(time.hands, run=self._run),
         )
 
     async def _run(self, call: Callable[[], Any]) -> Any:
         if self.silent:
-            await asyncio.Event().wait()
+            self._held.append(asyncio.get_running_loop().create_future())
+            await self._held[-1]
         return await self.time.hands.run(call)
+
+    def _saw(self, session: Session, instance: Instance) -> None:
+        self.saw(session, instance)
+
+    async def go_on(self) -> None:
+        """Let all end that was held up."""
+        self.silent = False
+        for each in self._held:
+            each.set_result(None)
+        self._held.clear()
+        await settle()
 
     def _announce(self, kind: str) -> None:
         if kind == GREETING:
@@ -208,6 +225,82 @@ async def test_who_asks_at_the_same_time_shares_the_answer(watched: Watched) -> 
     ten = asyncio.gather(*(watched.monitor.ask() for _ in range(10)))
     assert await watched.requests_of(ten) == 1
     assert watched.monitor.view.problem is None
+
+
+async def test_who_asks_anew_does_not_do_with_what_others_know(
+    watched: Watched, kernel: Callable[[], Session]
+) -> None:
+    """As the question may that is under way: it is waited for, and the cloud is asked after it."""
+    kernel().refresh()
+    watched.silent = True
+    watched.monitor.start()
+    await settle()
+    watched.silent = False
+    asking = asyncio.ensure_future(watched.monitor.ask())
+    await settle()
+    assert not asking.done()
+    assert await watched.requests_of(watched.go_on()) == 1
+    assert (await asking).instance is not None
+
+
+async def test_a_page_that_waits_no_longer_ends_nobodys_question(watched: Watched) -> None:
+    """Neither the first one, whose patience is short, nor one that is closed."""
+    watched.silent = True
+    watched.monitor.start()
+    await settle()
+    watched.silent = False
+    page, closed = (asyncio.ensure_future(watched.monitor.look()) for _ in range(2))
+    await watched.time.advance(PATIENCE_S - 1)
+    assert not page.done()
+    closed.cancel()
+    await watched.time.advance(2)
+    assert page.done()
+    assert page.result().empty
+    await watched.go_on()
+    assert watched.told == ["instance"]
+
+
+async def test_a_mistake_of_ours_is_not_made_as_often_as_usual(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What nobody foresaw counts as a failure, is logged, and ends nothing."""
+
+    def fail(_session: Session, _instance: Instance) -> None:
+        raise ZeroDivisionError
+
+    watched.saw = fail
+    watched.monitor.start()
+    assert await watched.requests_in(0) == 1
+    assert await watched.requests_in(9 * MINUTE) == 0
+    assert await watched.requests_in(20 * MINUTE) == 1
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_the_same_problem_again_is_not_told_again(
+    watched: Watched, emulator: LocalEmulator
+) -> None:
+    """Another one is."""
+    watched.monitor.start()
+    await watched.requests_in(0)
+    emulator.fault("503", methods=("GET",))
+    for _ in range(2):
+        await watched.monitor.ask()
+    assert watched.told == ["instance", "problem"]
+    emulator.clear_faults()
+    emulator.fault("403", methods=("GET",))
+    await watched.monitor.ask()
+    assert watched.told == ["instance", "problem", "problem"]
+
+
+async def test_a_page_waits_for_no_answer_where_the_cloud_gave_none(
+    watched: Watched, emulator: LocalEmulator
+) -> None:
+    """Once the first question failed, that is what it is told."""
+    emulator.fault("503", methods=("GET",))
+    watched.monitor.start()
+    await watched.time.advance(0)
+    assert await watched.requests_of(watched.monitor.look()) == 0
+    assert watched.monitor.view.problem is not None
 
 
 async def test_a_failing_cloud_is_asked_less_and_less(
@@ -394,6 +487,15 @@ async def test_a_clock_that_has_moved_is_told(watched: Watched, emulator: LocalE
     assert watched.told.count("clock") == 1
 
 
+async def test_it_counts_by_the_clouds_clock(watched: Watched, emulator: LocalEmulator) -> None:
+    """By this machine's, which is behind, the end of the run would seem far away."""
+    emulator.world.clock = ManualClock(watched.time.cloud.now() + timedelta(minutes=25))
+    emulator.set_instance(minutes_left=8)
+    watched.monitor.start()
+    assert await watched.requests_in(0) == 1
+    assert await watched.requests_in(3 * MINUTE) == 3
+
+
 async def test_a_change_of_the_run_is_told_once(watched: Watched, emulator: LocalEmulator) -> None:
     """And what stays the same is not."""
     watched.monitor.start()
@@ -441,6 +543,16 @@ class TestWithoutCredentials:
         other.describe("by a magic")
         await watched.time.advance(2)
         assert watched.monitor.view.instance.description == "by a magic"
+
+    async def test_who_cannot_ask_looks_at_what_others_know(
+        self, watched: Watched, kernel: Callable[[], Session]
+    ) -> None:
+        """At once, also while no page listens."""
+        kernel().refresh()
+        watched.listeners = set()
+        watched.monitor.start()
+        await watched.time.advance(0)
+        assert watched.monitor.view.instance is not None
 
     async def test_it_begins_once_there_are_some(
         self, watched: Watched, emulator: LocalEmulator, environ: dict[str, str]
