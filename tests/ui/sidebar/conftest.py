@@ -56,23 +56,24 @@ def side(
     """A shared page with the panel open, nothing shown by the notebook and the instance as it was."""
     if front in pages:
         try:
-            return tidy(pages[front])
+            return tidy(pages[front], cloud)
         except (Error, AssertionError):
             pages.pop(front).page.context.close()
             cloud.reset()
+            place.ask()
     pages[front] = tab(new_context(browser), place, front).open()
     pages[front].notebook.run(0)
-    return tidy(pages[front])
+    return tidy(pages[front], cloud)
 
 
-def tidy(side: Sidebar) -> Sidebar:
-    """Take back what a test has left in a page."""
+def tidy(side: Sidebar, cloud: Cloud) -> Sidebar:
+    """Take back what a test has left in a page, and wait until it knows the stop of this one."""
     if side.running.count():
         side.interrupt()
     side.run("apputils:dismiss-notification")
     side.run("notebook:clear-all-cell-outputs")
     expect(side.page.locator(".jp-Notebook .ma-Countdown")).to_have_count(0)
-    side.open()
+    cloud.agrees(side.open().countdown)
     expect(side.status).to_contain_text(USUAL)
     expect(side.page.locator(".Toastify__toast")).to_have_count(0)  # also the one that just fades
     return side
