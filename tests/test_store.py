@@ -206,29 +206,30 @@ def test_without_a_folder_it_works_alone(unwritable: Store) -> None:
     assert other(unwritable).load() == {}
 
 
-def test_what_another_process_saved_counts_more_than_what_could_not_be(store: Store) -> None:
+@pytest.fixture
+def overtaken(store: Store) -> Store:
+    """A store that could not save, of which another process then saved something else."""
+    store.path.parent.parent.mkdir(parents=True)
+    store.path.parent.write_text("in the way")
+    assert not store.save({"a": 1})
+    store.path.parent.unlink()
+    other(store).save({"a": 2})
+    return store
+
+
+def test_what_another_process_saved_counts_more_than_what_could_not_be(overtaken: Store) -> None:
     """Once there is a file again, it is read."""
-    store.path.parent.parent.mkdir(parents=True)
-    store.path.parent.write_text("in the way")
-    assert not store.save({"a": 1})
-    store.path.parent.unlink()
-    other(store).save({"a": 2})
-    assert store.load() == {"a": 2}
-    assert age_of(store) < SOON
-    assert store.save({"a": 3})
-    assert other(store).load() == {"a": 3}
+    assert overtaken.load() == {"a": 2}
+    assert age_of(overtaken) < SOON
+    assert overtaken.save({"a": 3})
+    assert other(overtaken).load() == {"a": 3}
 
 
-def test_the_age_is_that_of_what_another_process_saved(store: Store) -> None:
+def test_the_age_is_that_of_what_another_process_saved(overtaken: Store) -> None:
     """Also where it was not read yet, and this one could not save."""
-    store.path.parent.parent.mkdir(parents=True)
-    store.path.parent.write_text("in the way")
-    assert not store.save({"a": 1})
-    store.path.parent.unlink()
-    other(store).save({"a": 2})
     an_hour_ago = (now() - timedelta(hours=1)).timestamp()
-    os.utime(store.path, (an_hour_ago, an_hour_ago))
-    assert age_of(store) > timedelta(minutes=59)
+    os.utime(overtaken.path, (an_hour_ago, an_hour_ago))
+    assert age_of(overtaken) > timedelta(minutes=59)
 
 
 def test_the_lock_excludes_and_times_out(store: Store, pastime: Pastime) -> None:

@@ -52,8 +52,7 @@ def together(run: Mapping[str, Any]) -> dict[str, Any]:
 def readable(run: Mapping[str, Any]) -> bool:
     """Whether the reports in a run are what `put` writes; a file may hold anything."""
     tabs = run.get("tabs", {})
-    nameless = {name: run.get(name, []) for name in _LISTS}
-    return isinstance(tabs, dict) and all(map(_is_report, [nameless, *tabs.values()]))
+    return isinstance(tabs, dict) and all(map(_is_report, [_nameless(run), *tabs.values()]))
 
 
 def _is_report(report: object) -> bool:
@@ -69,7 +68,12 @@ def _is_report(report: object) -> bool:
 
 
 def _reports(run: Mapping[str, Any]) -> Mapping[str, Report]:
-    """By tab; lists without one were written before tabs were told apart."""
-    nameless = {name: run.get(name, []) for name in _LISTS}
+    """By tab."""
+    nameless = _nameless(run)
     before = {"": nameless} if any(nameless.values()) else {}
     return {**before, **run.get("tabs", {})}
+
+
+def _nameless(run: Mapping[str, Any]) -> Report:
+    """The lists of no tab, which were written before tabs were told apart."""
+    return {name: run.get(name, []) for name in _LISTS}
