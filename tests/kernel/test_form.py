@@ -689,7 +689,7 @@ def test_two_threads_apply_once(make: Make, session: Session, writes: Writes) ->
 
 @generations(OLD)
 def test_many_threads_at_once(form: InstanceForm, other: Session, writes: Writes) -> None:
-    """News from one, entries from another, applied by a third: nothing gets stuck, and it settles."""
+    """News from one, entries from another, applied by a third: nothing gets stuck or lost, and it settles."""
     failed: list[BaseException] = []
 
     def doing(job: Callable[[int], object]) -> threading.Thread:
@@ -716,7 +716,8 @@ def test_many_threads_at_once(form: InstanceForm, other: Session, writes: Writes
         each.join(JOIN_S)
     assert not any(each.is_alive() for each in threads)
     assert failed == []
-    assert form.description.value == "mine 7"
+    sent = [each["body"].get("description") for each in writes()]
+    assert form.description.value == "mine 7" or "mine 7" in sent
     form.keep_mine()
     other.refresh()
     form.reload()
