@@ -87,11 +87,11 @@ def test_it_ends_when_told() -> None:
 
 
 def test_stopping_wakes_it() -> None:
-    """Nobody waits for the rest of a second."""
-    watch = Watch(lambda: None)  # type: ignore[arg-type,return-value]  # never asked
+    """Nobody waits for the rest of a period, however long that is."""
+    watch = Watch(lambda: None, period_s=100 * JOIN_S)  # type: ignore[arg-type,return-value]  # never asked
     watch.start()
     threads = [each for each in threading.enumerate() if each.name == "modelarts-watch"]
     watch.stop()
     for each in threads:
-        each.join(PERIOD_S / 2)
+        each.join(JOIN_S)
         assert not each.is_alive()
