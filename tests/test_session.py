@@ -721,7 +721,7 @@ def act_at_once(emulator: LocalEmulator, folder: Path, *actions: str) -> None:
         subprocess.Popen([sys.executable, "-c", ACT, action], env=environment)  # noqa: S603 - ours
         for action in actions
     ]
-    assert [each.wait(40) for each in running] == [0] * len(actions)
+    assert [each.wait(120) for each in running] == [0] * len(actions)
 
 
 def test_processes_that_want_to_know_ask_once(emulator: LocalEmulator, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Writes = Callable[[], list[dict[str, Any]]]
 
-JOIN_S = 10
+JOIN_S = 60
 
 
 class Pages:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session import Session
 
-JOIN_S = 10
+JOIN_S = 60
 
 
 class Rounds:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from modelarts_magics.emulator.local import LocalEmulator
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 90_000
 """How long a page may take for anything, on a machine that does much else."""
 ZONE = "Asia/Shanghai"
 SOON, LATE = timedelta(minutes=11), timedelta(minutes=29)
