@@ -44,6 +44,7 @@ class Place:
         sidebar: Whether page and server have our extensions; else kernels are all that is ours, as
             in most environments that the package is put into.
         python: The interpreter of the server's environment; this one by default.
+        base: The path that stands before all others, as on the platform; by default there is none.
 
     Attributes:
         work: The folder that the pages show.
@@ -58,11 +59,13 @@ class Place:
         *,
         sidebar: bool = False,
         python: Path | str = sys.executable,
+        base: str = "",
     ) -> None:
         self.folder, self.work = folder, folder / "work"
         self.work.mkdir()
         self._sidebar = sidebar
         self._python = str(python)
+        self._base = base
         self.token = secrets.token_hex(16)
         self.port = _free_port()
         self._numbers = count(1)
@@ -89,7 +92,7 @@ class Place:
     @property
     def url(self) -> str:
         """Where it answers."""
-        return f"http://{HOST}:{self.port}"
+        return f"http://{HOST}:{self.port}{self._base}"
 
     def copy(self, notebook: str) -> str:
         """Put a notebook into the work folder, under a name that nothing else has, and return that."""
@@ -176,6 +179,7 @@ class Place:
             "--allow-root",
             f"--ServerApp.ip={HOST}",
             f"--ServerApp.port={self.port}",
+            f"--ServerApp.base_url={self._base}/",
             "--ServerApp.port_retries=0",
             f"--ServerApp.root_dir={self.work}",
             "--LabApp.extension_manager=readonly",  # the other one asks a package index
