@@ -16,7 +16,7 @@ import sys
 import time
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -128,11 +128,18 @@ class Place:
 
     def ask(self) -> None:
         """Let our extension of the server ask the cloud, so that no page begins with what was known before."""
-        address = f"{self.url}/modelarts-magics/v1/instance?refresh=1"
+        self._get("modelarts-magics/v1/instance?refresh=1")
+
+    def kernels(self) -> set[str]:
+        """The ids of the kernels that run."""
+        return {kernel["id"] for kernel in self._get("api/kernels")}
+
+    def _get(self, path: str) -> Any:  # noqa: ANN401 - whatever the server answers
         header = {"Authorization": f"token {self.token}"}
-        httpx.get(
-            address, headers=header, trust_env=False, timeout=START_LIMIT_S
-        ).raise_for_status()
+        answer = httpx.get(
+            f"{self.url}/{path}", headers=header, trust_env=False, timeout=START_LIMIT_S
+        )
+        return answer.raise_for_status().json()
 
     @contextlib.contextmanager
     def serving(self, *options: str) -> Iterator[int]:
