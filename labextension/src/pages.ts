@@ -9,7 +9,7 @@ import {
   type Snapshot,
 } from './countdown/messages';
 import { lostText } from './sentences';
-import type { IManager } from './tokens';
+import { type IManager, isSameStop } from './tokens';
 
 /** What a request carries besides itself. */
 type Asked = ChangeRequest & { respond(answer: unknown): void };
@@ -90,7 +90,7 @@ export class Pages implements IDisposable {
     if (
       canChange(this.#manager) &&
       this.#isOurs(event.target as Element) &&
-      stateOf(this.#manager)?.stops_at_ms === asked.base_stops_at_ms
+      isSameStop(stateOf(this.#manager)?.stops_at_ms ?? 0, asked.base_stops_at_ms)
     ) {
       event.preventDefault();
       void this.#answer(asked);

@@ -636,6 +636,7 @@ describe('a click on +1 h', () => {
 
   it.each([
     ['taken', wire(), true],
+    ['taken where the server read the same end a little later', wire(72 * MINUTE + 700), true],
     ['left to the kernel where it is about another run', wire(HOUR), false],
     [
       'left to the kernel where this server only looks',

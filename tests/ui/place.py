@@ -17,7 +17,7 @@ import sys
 import time
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -47,6 +47,7 @@ class Place:
         sidebar: Whether page and server have our extensions; else kernels are all that is ours, as
             in most environments that the package is put into.
         python: The interpreter of the server's environment; this one by default.
+        base: The path that stands before all others, as on the platform; by default there is none.
 
     Attributes:
         work: The folder that the pages show.
@@ -61,11 +62,13 @@ class Place:
         *,
         sidebar: bool = False,
         python: Path | str = sys.executable,
+        base: str = "",
     ) -> None:
         self.folder, self.work = folder, folder / "work"
         self.work.mkdir()
         self._sidebar = sidebar
         self._python = str(python)
+        self._base = base
         self.token = secrets.token_hex(16)
         self.port = free_port()
         self._numbers = count(1)
@@ -92,7 +95,7 @@ class Place:
     @property
     def url(self) -> str:
         """Where it answers."""
-        return f"http://{HOST}:{self.port}"
+        return f"http://{HOST}:{self.port}{self._base}"
 
     def copy(self, notebook: str) -> str:
         """Put a notebook into the work folder, under a name that nothing else has, and return that."""
@@ -128,11 +131,18 @@ class Place:
 
     def ask(self) -> None:
         """Let our extension of the server ask the cloud, so that no page begins with what was known before."""
-        address = f"{self.url}/modelarts-magics/v1/instance?refresh=1"
+        self._get("modelarts-magics/v1/instance?refresh=1")
+
+    def kernels(self) -> set[str]:
+        """The ids of the kernels that run."""
+        return {kernel["id"] for kernel in self._get("api/kernels")}
+
+    def _get(self, path: str) -> Any:  # noqa: ANN401 - whatever the server answers
         header = {"Authorization": f"token {self.token}"}
-        httpx.get(
-            address, headers=header, trust_env=False, timeout=START_LIMIT_S
-        ).raise_for_status()
+        answer = httpx.get(
+            f"{self.url}/{path}", headers=header, trust_env=False, timeout=START_LIMIT_S
+        )
+        return answer.raise_for_status().json()
 
     @contextlib.contextmanager
     def serving(self, *options: str) -> Iterator[int]:
@@ -179,6 +189,7 @@ class Place:
             "--allow-root",
             f"--ServerApp.ip={HOST}",
             f"--ServerApp.port={self.port}",
+            f"--ServerApp.base_url={self._base}/",
             "--ServerApp.port_retries=0",
             f"--ServerApp.root_dir={self.work}",
             "--LabApp.extension_manager=readonly",  # the other one asks a package index

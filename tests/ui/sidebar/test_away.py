@@ -45,8 +45,8 @@ def test_the_cloud(side: Sidebar, cloud: Cloud) -> None:
 def test_the_server(
     emulator: LocalEmulator, context: BrowserContext, cloud: Cloud, tmp_path: Path
 ) -> None:
-    """The panel says so, and recovers."""
-    place = Place(tmp_path, emulator.environment(), sidebar=True)
+    """The panel says so, and recovers; all of it under a path, as on the platform."""
+    place = Place(tmp_path, emulator.environment(), sidebar=True, base="/notebook/some-id")
     with place.serving():
         side = tab(context, place).open()
     side.ask()

@@ -69,6 +69,7 @@ def test_dark_and_chinese(
     editor = side.page.locator("#setting-editor")
     expect(editor).to_contain_text("24 小时制")
     expect(editor).to_contain_text("在停止前多少分钟提醒")
+    expect(editor).not_to_contain_text("remindMinutes")
     shoot(editor, "settings-dark-chinese")
 
 
