@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 HOST = "127.0.0.1"
-PORTS = range(10_000, 32_000)
-"""Below those that a system hands out."""
+PORTS = range(11_000, 32_000)
+"""Below those that a system hands out, and without any that a browser shuns."""
 START_LIMIT_S, END_LIMIT_S = 90.0, 15.0
 FOREIGN = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "JPY_", "PYTHON")
 """What leads elsewhere than to the emulator, or to this machine's own set-up."""
