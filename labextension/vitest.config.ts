@@ -7,5 +7,8 @@ export default defineConfig({
     // The tests compare local wall-clock words, so the zone is part of what they say.
     env: { TZ: 'Asia/Shanghai' },
     unstubGlobals: true,
+    // Nothing here waits; a machine that does much else may be slow.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });

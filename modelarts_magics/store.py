@@ -93,9 +93,11 @@ class Store:
             self._unsaved_since = SYSTEM_CLOCK.now()
             return
         with contextlib.suppress(OSError):
+            before = self._stamp()
             os.utime(self.path)
             stamp = self._stamp()
-            if stamp and self._seen and stamp[::2] == self._seen[::2]:  # not replaced meanwhile
+            replaced = before != self._seen  # of two files after it, the second may have its inode
+            if stamp and before and stamp[::2] == before[::2] and not replaced:
                 self._seen = stamp
 
     def age(self, now: datetime) -> timedelta | None:

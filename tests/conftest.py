@@ -7,6 +7,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable
 
+import hypothesis
 import pytest
 from generations import GENERATIONS
 from wheels import Built, build
@@ -27,6 +28,22 @@ if TYPE_CHECKING:
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """A shell that runs the tests in the background lets them, and what they start, ignore it."""
+
+
+hypothesis.settings.register_profile(
+    "anew", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+"""To look for what nobody has met yet: ``--hypothesis-profile anew``. However slow the machine is."""
+hypothesis.settings.register_profile(
+    "same", parent=hypothesis.settings.get_profile("anew"), derandomize=True
+)
+"""The same examples every time, so that nobody's change is refused by chance."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Take the same examples every time, if nothing else is asked for."""
+    if not config.getoption("--hypothesis-profile"):
+        hypothesis.settings.load_profile("same")
 
 
 class Pastime:

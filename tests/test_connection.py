@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 
 from modelarts_magics import messages
+from modelarts_magics.clock import SYSTEM_CLOCK, Clock
 from modelarts_magics.config import Settings
 from modelarts_magics.connection import open_session
 from modelarts_magics.credentials import Found, Token
@@ -26,6 +27,8 @@ from modelarts_magics.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from conftest import Pastime
 
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session import Session
@@ -48,9 +51,9 @@ def opened() -> Iterator[Open]:
     """Open sessions by an environment alone, and close them afterwards."""
     made: list[Session] = []
 
-    def make(environ: dict[str, str], **arguments: str) -> Session:
+    def make(environ: dict[str, str], clock: Clock = SYSTEM_CLOCK, **arguments: str) -> Session:
         settings = Settings.gather(arguments, environ=environ)
-        made.append(open_session(settings, environ=environ))
+        made.append(open_session(settings, environ=environ, clock=clock))
         return made[-1]
 
     yield make
@@ -170,10 +173,10 @@ def test_language_and_zone_are_set(opened: Open, variables: dict[str, str]) -> N
 
 
 def test_a_cloud_that_comes_back_is_reached(
-    opened: Open, variables: dict[str, str], emulator: LocalEmulator
+    opened: Open, variables: dict[str, str], emulator: LocalEmulator, pastime: Pastime
 ) -> None:
     """The same session, after the connection was lost."""
-    session = opened(variables, total_timeout="0.5")
+    session = opened(variables, clock=pastime.clock)
     session.refresh()
     emulator.stop()
     with pytest.raises(UnreachableError):

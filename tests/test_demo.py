@@ -90,7 +90,7 @@ class Demo:
         self.process.send_signal(number)
         self.process.wait(PATIENCE_S)
         self._reader.join(PATIENCE_S)
-        return psutil.wait_procs(children, timeout=5)[1]
+        return psutil.wait_procs(children, timeout=PATIENCE_S)[1]
 
     def close(self) -> None:
         """Leave nothing behind, also after a failed test."""

@@ -119,7 +119,10 @@ VARIANTS: list[tuple[str, str | None]] = [
     ("wrong-types", "enable"),
 ]
 """For the actions that touch everything; what they vary is read in one place for all actions."""
-SLOW = [("drip", "0.05"), ("delay", "0.5"), ("late-apply", "0.1")]
+SLOW = [("drip", "0.1"), ("delay", "60"), ("late-apply", "0.1")]
+"""The first two take a minute or more, to tell who gives up in time from who does not."""
+AT_MOST_S = 10
+"""How long a call may take that is given up at once, on a machine that does much else."""
 
 
 EVERYWHERE = ("refresh", "update", "stop")
@@ -240,7 +243,7 @@ def near(one: datetime, other: datetime) -> bool:
     return abs(one - other) <= 2 * SECOND
 
 
-def play(action: str, session: Session, truth: Truth, *, at_most: float) -> object:
+def play(action: str, session: Session, truth: Truth) -> object:
     """Do it, in time, and hold the outcome against the truth."""
     was, start = truth(), time.monotonic()
     aimed = aim(action, session, was)
@@ -249,7 +252,7 @@ def play(action: str, session: Session, truth: Truth, *, at_most: float) -> obje
         outcome = ACTIONS[action](session)
     except ModelArtsError as error:
         outcome = error
-    assert time.monotonic() - start < at_most
+    assert time.monotonic() - start < AT_MOST_S
     check(outcome, session, aimed, was=was, now=truth())
     return outcome
 
@@ -274,7 +277,7 @@ def test_a_fault_is_survived(  # noqa: PLR0913 - two dimensions and five fixture
         prepare(emulator, put)
         emulator.fault(name, arg=arg, **how)
         session = opened(state=scene)
-        play(action, session, truth, at_most=5)
+        play(action, session, truth)
         emulator.clear_faults()
         check_instance(session.refresh(), truth())
         session.close()
@@ -291,11 +294,11 @@ def test_a_fault_that_takes_time_is_given_up(  # noqa: PLR0913 - two dimensions 
     put: Put,
     truth: Truth,
 ) -> None:
-    """Within the time that the whole call has, and a second for a busy machine."""
+    """Once the time is over that the whole call has, whatever is still to come."""
     prepare(emulator, put)
     how = {} if action == "refresh" else {"methods": verbs(action, generation)[-1:], "times": 1}
     emulator.fault(case[0], arg=case[1], **how)
-    play(action, opened(total_timeout="0.15"), truth, at_most=1.15)
+    play(action, opened(total_timeout="0.15"), truth)
     emulator.clear_faults()
     assert opened().refresh()
 
@@ -313,7 +316,7 @@ def test_without_a_fault_it_works(  # noqa: PLR0913 - one dimension and five fix
     prepare(emulator, put)
     session, was = opened(), truth()
     aimed = aim(action, session, was)
-    outcome, now = play(action, session, truth, at_most=5), truth()
+    outcome, now = play(action, session, truth), truth()
     assert (now["description"], now["status"]) == (aimed.description, aimed.status)
     if aimed.status == "RUNNING":
         assert near(meant(session, now), aimed.end)

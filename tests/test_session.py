@@ -192,7 +192,8 @@ def test_off_and_on_again(stop: str, session: Session, put: Put, truth: Truth) -
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     text=st.text(
@@ -720,7 +721,7 @@ def act_at_once(emulator: LocalEmulator, folder: Path, *actions: str) -> None:
         subprocess.Popen([sys.executable, "-c", ACT, action], env=environment)  # noqa: S603 - ours
         for action in actions
     ]
-    assert [each.wait(40) for each in running] == [0] * len(actions)
+    assert [each.wait(120) for each in running] == [0] * len(actions)
 
 
 def test_processes_that_want_to_know_ask_once(emulator: LocalEmulator, tmp_path: Path) -> None:
@@ -741,7 +742,8 @@ def test_processes_that_change_at_once_lose_nothing(
         emulator, tmp_path, "session.extend()", "session.describe('new')", "session.extend()"
     )
     assert truth()["description"] == "new"
-    assert near(meant(session, truth()), was + 2 * HOUR)
+    moved = meant(session, truth()) - was  # the cloud's clock stands still, and theirs goes on
+    assert abs(moved - 2 * HOUR) < MINUTE
 
 
 @pytest.mark.parametrize("what", [{"stops_at": None}, {"mode": Mode.IDLE}])

@@ -152,12 +152,14 @@ def test_a_touch_renews_the_age_and_nothing_else(store: Store) -> None:
     assert store.load() is loaded
 
 
-def test_a_touch_does_not_hide_what_another_process_wrote(store: Store) -> None:
-    """The touch of who has not read it yet must not make it look read."""
-    store.save({"a": 1})
-    other(store).save({"a": 2})
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_touch_does_not_hide_what_another_process_wrote(store: Store, times: int) -> None:
+    """The touch of who has not read it yet must not make it look read; the inode may be the old one again."""
+    store.save({"a": 0})
+    for number in range(1, times + 1):
+        other(store).save({"a": number})
     store.touch()
-    assert store.load() == {"a": 2}
+    assert store.load() == {"a": times}
 
 
 @pytest.mark.parametrize(
@@ -277,7 +279,7 @@ def test_processes_wait_for_each_other(tmp_path: Path) -> None:
     """Three of them count together, and no count is lost."""
     command = [sys.executable, "-c", COUNT, str(tmp_path)]
     running = [subprocess.Popen(command) for _ in range(3)]  # noqa: S603 - a script of ours
-    assert [each.wait(40) for each in running] == [0, 0, 0]
+    assert [each.wait(120) for each in running] == [0, 0, 0]
     assert Store(tmp_path, key=("e", "p", "i")).load() == {"count": 300}
 
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 _TICK = 0.5
 """Seconds between two looks at the deadline; on Windows also at Ctrl-C."""
 _GOODBYE = 1.0
-"""Seconds that `Worker.stop` waits for the thread to close what it has open."""
+"""Seconds that a thread has to close what it has open: nobody wants to wait for a cloud that is silent."""
 
 
 class _Job(Generic[T]):
@@ -52,10 +52,14 @@ class Worker:
 
     Args:
         finish: Called in the thread when it ends, to close what the calls opened there.
+        goodbye_s: How long `stop` waits for that.
     """
 
-    def __init__(self, finish: Callable[[], None] = _nothing) -> None:
+    def __init__(
+        self, finish: Callable[[], None] = _nothing, *, goodbye_s: float = _GOODBYE
+    ) -> None:
         self._finish = finish
+        self._goodbye_s = goodbye_s
         self._lock = threading.Lock()
         self._owner = os.getpid()
         self._jobs: _Jobs | None = None
@@ -85,7 +89,7 @@ class Worker:
         if self._jobs is not None and self._owner == os.getpid():
             self._leave(self._jobs)
             if thread is not None:
-                thread.join(_GOODBYE)
+                thread.join(self._goodbye_s)
 
     def _submit(self, job: _Job[Any]) -> _Jobs:
         if self._owner != os.getpid():  # a fork copies no thread, but perhaps a lock that is held

@@ -21,12 +21,18 @@ class Watch:
     Args:
         session: Gives the session whose store is looked at.
         wait: Waits so many seconds and says whether to end; for tests, without waiting.
+        period_s: How many.
     """
 
     def __init__(
-        self, session: Callable[[], Session], *, wait: Callable[[float], bool] | None = None
+        self,
+        session: Callable[[], Session],
+        *,
+        wait: Callable[[float], bool] | None = None,
+        period_s: float = PERIOD_S,
     ) -> None:
         self._session = session
+        self._period_s = period_s
         self._end = threading.Event()
         self._wait = wait or self._end.wait
         self._thread: threading.Thread | None = None
@@ -44,7 +50,7 @@ class Watch:
 
     def run(self) -> None:
         """Look until told to end; what cannot be looked at now may be in a while."""
-        while not self._wait(PERIOD_S):
+        while not self._wait(self._period_s):
             try:
                 self._session().look_around()
             except Exception:  # noqa: BLE001 - in a thread nobody would see it; it is logged, and tried again

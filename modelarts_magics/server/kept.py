@@ -47,7 +47,7 @@ class Kept:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
         self._data: dict[str, Any] = {}
         self._stamp: tuple[int, int, int] | None = None
 
@@ -140,11 +140,12 @@ class Kept:
         return dict(run) if stops_at_ms is None or abs(end - stops_at_ms) <= MOVED_MS else {}
 
     def _entry(self, instance_id: str) -> dict[str, Any]:
-        stamp = stamp_at(self._path)
-        if stamp is not None and stamp != self._stamp:
-            self._data, self._stamp = _read(self._path), stamp
-        entry = self._data.get(instance_id)
-        return entry if isinstance(entry, dict) else {}
+        with self._guard:  # what is read must not come after what is written meanwhile
+            stamp = stamp_at(self._path)
+            if stamp is not None and stamp != self._stamp:
+                self._data, self._stamp = _read(self._path), stamp
+            entry = self._data.get(instance_id)
+            return entry if isinstance(entry, dict) else {}
 
     def _put(self, instance_id: str, name: str, value: object) -> None:
         entry = {**self._entry(instance_id), name: value}
@@ -163,8 +164,9 @@ class Kept:
             text = json.dumps({"version": VERSION, "instances": data})
             with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:  # noqa: PTH123 - a descriptor
                 handle.write(text)
+            stamp = stamp_at(draft)  # afterwards it might be another process's
             draft.replace(self._path)
-            self._stamp = stamp_at(self._path)
+            self._stamp = stamp
         except BaseException:
             draft.unlink(missing_ok=True)
             raise

@@ -81,6 +81,7 @@ class Monitor:
         self._anew = False
         self._doubtful = False
         self._news: asyncio.Event | None = None
+        self._learned = 0
         self._failures = 0
         self._failed_at: int | None = None
         self._skew: timedelta | None = None
@@ -212,6 +213,7 @@ class Monitor:
         await asyncio.shield(self._asking)
 
     async def _asked(self, *, anew: bool) -> None:
+        learned = self._learned
         try:
             session, instance = await self._hands.run(lambda: self._fetch(anew=anew))
         except ModelArtsError as error:
@@ -224,7 +226,12 @@ class Monitor:
             _LOG.exception("the instance could not be read")
         else:
             self._failures = 0
-            self._know(instance=instance, session=session, problem=None)
+            if (
+                self._learned == learned
+            ):  # else what was heard meanwhile is this answer, or a later one
+                self._know(instance=instance, session=session, problem=None)
+            else:
+                self._know(session=session, problem=None)
             self._compare_clocks(session.skew)
 
     def _compare_clocks(self, skew: timedelta) -> None:
@@ -241,9 +248,9 @@ class Monitor:
 
     def _confirmed(self, session: Session) -> Instance:
         """What somebody on this machine had from the cloud a short while ago, else what it says now."""
-        known, now = session.last_known(), session.now()
+        known, now, age = session.last_known(), session.now(), session.age
         instance = session.status(max_age=self._rhythm.fresh(known, now=now))
-        confirmed = session.now() - (session.age or timedelta(0))
+        confirmed = instance.observed_at if age is None else now - age
         return replace(instance, observed_at=max(instance.observed_at, confirmed))
 
     def _hear(self, instance: Instance) -> None:
@@ -253,6 +260,7 @@ class Monitor:
                 self._loop.call_soon_threadsafe(self._learn, instance)
 
     def _learn(self, instance: Instance) -> None:
+        self._learned += 1
         self._know(instance=instance, session=self._door.current)
         if self._news is not None:
             self._news.set()

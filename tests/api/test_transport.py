@@ -343,8 +343,8 @@ def test_a_clock_off_by_days_is_corrected_once(
     assert [each["status"] for each in local.requests] == [401, 200]
     put(transport, path_of(local), description="e")
     assert [each["status"] for each in local.requests] == [401, 200, 200]
-    assert abs(transport.skew - timedelta(days=days)) < timedelta(seconds=3)
-    assert abs(transport.now() - datetime.now(timezone.utc)) < timedelta(seconds=3)
+    assert abs(transport.skew - timedelta(days=days)) < timedelta(seconds=30)
+    assert abs(transport.now() - datetime.now(timezone.utc)) < timedelta(seconds=30)
 
 
 def test_a_refused_key_with_a_right_clock_is_not_tried_again(
@@ -423,20 +423,32 @@ def test_without_credentials_nothing_is_sent() -> None:
     assert not script.asked
 
 
+SOON_S, LONG_S = 10.0, 20.0
+"""What is at once even on a machine that does much else, and what is not."""
+
+
 class Hanging(httpx.BaseTransport):
-    """Hangs before the first request is sent, as a name look-up does, until it is released."""
+    """Hangs before the first request is sent, as a name look-up does, until it is released.
+
+    Attributes:
+        begun: It hangs.
+        over: It does no more.
+        clock: By which time passes as soon as it hangs, and not before.
+    """
 
     def __init__(self, then: httpx.BaseTransport) -> None:
         self.then = then
         self.first = True
-        self.release, self.over = threading.Event(), threading.Event()
+        self.begun, self.release, self.over = (threading.Event() for _ in range(3))
+        self.clock = Clock(monotonic=lambda: 1.0 if self.begun.is_set() else 0.0)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer, the first time late."""
         if not self.first:
             return self.then.handle_request(request)
         self.first = False
-        self.release.wait(20)
+        self.begun.set()
+        self.release.wait(LONG_S)
         try:
             return self.then.handle_request(request)
         finally:
@@ -447,19 +459,19 @@ class Hanging(httpx.BaseTransport):
         self.then.close()
 
 
-def within(seconds: float, call: Callable[[], object], kind: type[BaseException]) -> None:
-    """The call raises, and does so in time."""
+def soon(call: Callable[[], object], kind: type[BaseException]) -> None:
+    """The call raises, and does so before what it waits for can come."""
     start = time.monotonic()
     with pytest.raises(kind):
         call()
-    assert time.monotonic() - start < seconds
+    assert time.monotonic() - start < SOON_S
 
 
 def test_a_hanging_name_look_up_ends_with_the_deadline(client: Callable[..., Transport]) -> None:
     """And the next call works, with connections of its own."""
     hanging = Hanging(Script(GOOD).transport)
     transport = client(hanging, clock=SYSTEM_CLOCK)
-    within(1.0, lambda: get(transport, seconds=0.2), DeadlineError)
+    soon(lambda: get(transport, seconds=0.2), DeadlineError)
     assert get(transport) == {"id": "x"}
     hanging.release.set()
 
@@ -470,9 +482,11 @@ def test_a_write_that_hung_is_not_sent_after_it_was_given_up(
     """It would come between what others do meanwhile, and put an old description back."""
     hanging = Hanging(httpx.HTTPTransport(verify=False, trust_env=False))
     transport = real(http=hanging)
-    within(1.0, lambda: put(transport, path_of(local), seconds=0.2), DeadlineError)
+    deadline = Deadline(0.2, clock=hanging.clock)
+    write = {"body": {"a": 1}, "deadline": deadline}
+    soon(lambda: transport.request("PUT", path_of(local), **write), DeadlineError)
     hanging.release.set()
-    assert hanging.over.wait(5)
+    assert hanging.over.wait(LONG_S)
     assert not local.requests
 
 
@@ -480,21 +494,26 @@ def test_a_slow_drip_ends_with_the_deadline(
     real: Callable[..., Transport], local: LocalEmulator
 ) -> None:
     """Every single read is in time, and still the whole is not."""
-    local.fault("drip", arg=0.05, times=1)
+    local.fault("drip", arg=0.1, times=1)  # more than a minute for the whole
     transport = real()
     deadline = Deadline(0.3)
-    within(1.0, lambda: transport.request("GET", path_of(local), deadline=deadline), DeadlineError)
-    assert transport.request("GET", path_of(local), deadline=Deadline(5)).data["id"]
+    soon(lambda: transport.request("GET", path_of(local), deadline=deadline), DeadlineError)
+    assert transport.request("GET", path_of(local), deadline=Deadline(LONG_S)).data["id"]
 
 
 def test_ctrl_c_ends_a_call_at_once(client: Callable[..., Transport]) -> None:
     """Also where the thread that makes it cannot be interrupted."""
     hanging = Hanging(Script(GOOD).transport)
     transport = client(hanging, clock=SYSTEM_CLOCK)
-    press = threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGINT))
-    press.start()
-    within(1.0, lambda: get(transport), KeyboardInterrupt)
-    press.join()
+
+    def press() -> None:
+        if hanging.begun.wait(LONG_S):  # the call is under way: nothing else is interrupted
+            os.kill(os.getpid(), signal.SIGINT)
+
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    soon(lambda: get(transport), KeyboardInterrupt)
+    pressing.join()
     assert get(transport) == {"id": "x"}
     hanging.release.set()
 
@@ -508,7 +527,7 @@ def test_several_threads_share_one_client(
     root = f"/v1/{local.project_id}/demanager/instances/"
 
     def ask(instance_id: str) -> str:
-        return transport.request("GET", root + instance_id, deadline=Deadline(10)).data["id"]
+        return transport.request("GET", root + instance_id, deadline=Deadline(LONG_S)).data["id"]
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, ids * 4)) == ids * 4
@@ -521,7 +540,7 @@ def test_it_can_be_closed_twice_and_used_again(
     transport = real()
     transport.close()
     for _ in range(2):
-        assert transport.request("GET", path_of(local), deadline=Deadline(5)).demo
+        assert transport.request("GET", path_of(local), deadline=Deadline(LONG_S)).demo
         transport.close()
         transport.close()
 

@@ -35,7 +35,7 @@ class Lab:
         self.emulator.start()
         no_roots = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading them takes longer than a test
         self.http = httpx.Client(
-            base_url=self.emulator.endpoint, trust_env=False, timeout=5, verify=no_roots
+            base_url=self.emulator.endpoint, trust_env=False, timeout=30, verify=no_roots
         )
         self.token = {"X-Auth-Token": self.emulator.auth_token}
         project = f"/v1/{self.emulator.project_id}"

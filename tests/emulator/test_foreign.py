@@ -54,7 +54,7 @@ def test_the_vendors_sdk_works(
     if temporary:
         keys = (emulator.temporary_ak, emulator.temporary_sk, emulator.security_token)
     # The vendor's client signs with the real time.
-    emulator.advance(datetime.now(timezone.utc) - lab.clock.now())
+    emulator.advance(datetime.now(timezone.utc).replace(microsecond=0) - lab.clock.now())
     emulator.set_instance(status="RUNNING", minutes_left=40)
     before = lab.lease()
     place = (emulator.endpoint, emulator.project_id, *keys, emulator.notebook_id)

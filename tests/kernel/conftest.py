@@ -59,6 +59,7 @@ def ipython(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShe
     config.HistoryManager.enabled = False
     config.InteractiveShell.ipython_dir = str(tmp_path_factory.mktemp("ipython"))
     config.Completer.use_jedi = False
+    config.InteractiveShell.cache_size = 1_000_000  # beyond it a warning is shown in our cell
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance(config=config)
     sys.modules["__main__"] = main

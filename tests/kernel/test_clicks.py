@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Writes = Callable[[], list[dict[str, Any]]]
 
-JOIN_S = 10
+JOIN_S = 60
 
 
 class Pages:
@@ -59,9 +59,10 @@ def pages(session: Session) -> Pages:
 @every_api
 def test_a_fresh_page_is_told_the_time(pages: Pages, session: Session) -> None:
     """The cloud's, by which it sets its own."""
+    before = moment_to_ms(session.now())
     pages.clicks.handle({"type": "hello"})
     assert pages.heard[0]["type"] == "now"
-    assert abs(pages.heard[0]["server_now_ms"] - moment_to_ms(session.now())) < 1000
+    assert before <= pages.heard[0]["server_now_ms"] <= moment_to_ms(session.now())
 
 
 @every_api

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 HOUR = timedelta(hours=1)
 NEAR = timedelta(seconds=5)
-JOIN_S = 10
+JOIN_S = 60
 """How long a thread may take that is not stuck."""
 
 

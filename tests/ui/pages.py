@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
     from modelarts_magics.emulator.local import LocalEmulator
 
-PATIENCE_MS = 30_000
+PATIENCE_MS = 90_000
 """How long a page may take for anything, on a machine that does much else."""
 ZONE = "Asia/Shanghai"
 SOON, LATE = timedelta(minutes=11), timedelta(minutes=29)
 """Between them the first reminder is shown."""
+CALM = 15
+"""Looks at a wire, a tenth of a second apart, at which nothing has come, until it is calm."""
 APART = timedelta(seconds=70)
 """Two stops this far apart are surely not taken for one."""
 
@@ -91,6 +93,7 @@ class Wire:
     """
 
     def __init__(self, page: Page) -> None:
+        self._page = page
         self.requests: list[str] = []
         self.frames: list[str | bytes] = []
         page.on("request", self._request)
@@ -100,6 +103,17 @@ class Wire:
         """Forget what has passed."""
         self.requests.clear()
         self.frames.clear()
+
+    def calm_after(self, *words: str) -> None:
+        """Wait until messages with each of the words have passed, and then none for a while."""
+        until(self._page, lambda: all(any(map(has(word), self.frames)) for word in words))
+        counts: list[int] = []
+
+        def calm() -> bool:
+            counts.append(len(self.frames))
+            return counts[-CALM:] == counts[-1:] * CALM
+
+        until(self._page, calm)
 
     @property
     def foreign(self) -> list[str]:
@@ -282,6 +296,11 @@ def new_context(browser: Browser, **options: Any) -> BrowserContext:  # noqa: AN
     """Return a browser's profile that has seen nothing yet."""
     given = {"locale": "en-US", "timezone_id": ZONE, "viewport": {"width": 1200, "height": 860}}
     return browser.new_context(**{**given, **options})
+
+
+def has(word: str) -> Callable[[str | bytes], bool]:
+    """Return whether a message has a word."""
+    return lambda frame: (word if isinstance(frame, str) else word.encode()) in frame
 
 
 def shape(frame: str | bytes) -> str:

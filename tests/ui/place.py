@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import secrets
 import shutil
 import socket
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 HOST = "127.0.0.1"
+PORTS = range(11_000, 32_000)
+"""Below those that a system hands out, and without any that a browser shuns."""
 START_LIMIT_S, END_LIMIT_S = 90.0, 15.0
 FOREIGN = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "JPY_", "PYTHON")
 """What leads elsewhere than to the emulator, or to this machine's own set-up."""
@@ -67,7 +70,7 @@ class Place:
         self._python = str(python)
         self._base = base
         self.token = secrets.token_hex(16)
-        self.port = _free_port()
+        self.port = free_port()
         self._numbers = count(1)
         kept = {name: text for name, text in os.environ.items() if not name.startswith(FOREIGN)}
         own = ("config", "data", "runtime", "settings", "workspaces", "ipython", "state", "home")
@@ -206,10 +209,13 @@ class Place:
         raise RuntimeError(f"the server did not start:\n{log}")
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])
+def free_port() -> int:
+    """Return a port that nobody has, nor gets by asking for any, as kernels and connections do."""
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with contextlib.suppress(OSError), socket.socket() as one:
+            one.bind((HOST, port))
+            return port
+    raise OSError("no port is free")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

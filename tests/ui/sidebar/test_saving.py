@@ -24,16 +24,23 @@ if TYPE_CHECKING:
     from ui.sidebar.tabs import Sidebar
 
 NEW = "() => jupyterapp.commands.execute('docmanager:new-untitled', {type: 'notebook'}).then(m => m.path)"
+EDITS = """path => {
+  const context = jupyterapp.shell.currentWidget?.context;
+  return context?.path === path && context.isReady;
+}"""
+"""The file is the one that is edited."""
 MINUTES_LEFT = 1.5
 
 
 def edit(side: Sidebar, path: str) -> None:
     """Open a text file and type into it."""
     side.run("docmanager:open", path=path)
+    side.page.wait_for_function(EDITS, arg=path)
     editor = side.page.locator(".jp-FileEditor .cm-content:visible")
+    expect(editor).to_have_count(1)  # the one before it is hidden
     editor.click()
     side.page.keyboard.type("typed ")
-    assert side.page.evaluate(DIRTY)
+    side.page.wait_for_function(DIRTY)
 
 
 def test_a_dirty_notebook_is_saved(side: Sidebar, place: Place, cloud: Cloud) -> None:
@@ -116,7 +123,7 @@ def test_the_first_page_after_a_stop_tells_of_it(
         with place.serving():
             again = tab(context, place, front).open()
             expect(again.notices).to_contain_text(
-                re.compile(r"Last run ended \d\d:\d\d \(auto-stop, 1 h\)\.")
+                re.compile(r"Last run ended \d\d:\d\d( on \w+ \d+)? \(auto-stop, 1 h\)\.")
             )
             expect(again.notices).to_contain_text(f"Saved: {side.notebook.name}")
             again.button("Dismiss").click()

@@ -19,19 +19,21 @@ if TYPE_CHECKING:
 
 SCALE = 60
 PERIOD_S = 300 / SCALE
+LONG = 24 * 60
+"""Minutes, of which many pass until the page is there."""
 
 
 @pytest.mark.only(Front.LAB)
 def test_reminded_saved_and_stopped(context: BrowserContext, tmp_path: Path) -> None:
     """Calm, a reminder, a nearer one, everything saved, stopped; and started again it counts anew."""
-    with LocalEmulator(time_scale=SCALE) as emulator:
+    with LocalEmulator(time_scale=SCALE, minutes_left=LONG) as emulator:
         place = Place(tmp_path, emulator.environment(), sidebar=True)
         cloud = Cloud(emulator)
         with place.serving(f"--ModelArtsServer.period={PERIOD_S}"):
             side = tab(context, place).open()
             side.make_dirty()
             phase = side.page.locator(".ma-Status")
-            emulator.set_instance(minutes_left=40)
+            emulator.set_instance(minutes_left=50)
             side.ask()
             expect(phase).to_have_attribute("data-phase", "calm")
             expect(side.toasts).to_have_count(0)
