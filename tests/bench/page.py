@@ -8,6 +8,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from measure import Figure
@@ -30,6 +31,10 @@ ROUNDS = 11
 MODULE = Path(modelarts_magics.__file__).parent / "static" / "countdown.js"
 MOST_BYTES = 8192
 MOST_TO_PAINT_S = 0.5
+CHANGES = 10
+MOST_LATE_S = 2.0
+IS_LONG = """wanted =>
+  document.querySelector('.ma-Countdown-timer').textContent.includes(' h ') === wanted"""
 TO_PAINT = """async index => {
   const { content } = jupyterapp.shell.currentWidget;
   content.activeCellIndex = index;
@@ -53,14 +58,16 @@ TO_PAINT = """async index => {
 
 def figures() -> list[Figure]:
     """Measure the open countdown, its first paint, and its module."""
-    with _notebook() as notebook:
+    with _notebook() as (notebook, place):
         times = [notebook.page.evaluate(TO_PAINT, 1) / 1000 for _ in range(ROUNDS)]
         messages, requests = _minute(notebook)
+        latest = max(_late(notebook, place, longer=not each % 2) for each in range(CHANGES))
     size = len(gzip.compress(MODULE.read_bytes(), 9))
     paint = median(times[1:])
     return [
         Figure("open countdown, kernel messages a minute", messages, most=0, unit="messages"),
         Figure("open countdown, requests a minute", requests, most=0, unit="requests"),
+        Figure(f"a terminal's change to it, latest of {CHANGES}", latest, most=MOST_LATE_S),
         Figure("%modelarts countdown to first paint", paint, most=MOST_TO_PAINT_S),
         Figure("countdown's ES module, gzipped", size, most=MOST_BYTES, unit="bytes"),
     ]
@@ -77,8 +84,16 @@ def _minute(notebook: OpenNotebook) -> tuple[int, int]:
     return len(notebook.wire.frames), len(notebook.wire.foreign)
 
 
+def _late(notebook: OpenNotebook, place: Place, *, longer: bool) -> float:
+    """How long after a command in a terminal the countdown shows what it changed."""
+    place.terminal("extend" if longer else "shorten", "1h")
+    done = monotonic()
+    notebook.page.wait_for_function(IS_LONG, arg=longer)
+    return monotonic() - done
+
+
 @contextmanager
-def _notebook() -> Iterator[OpenNotebook]:
+def _notebook() -> Iterator[tuple[OpenNotebook, Place]]:
     """A notebook with the extension loaded, in JupyterLab."""
     with tempfile.TemporaryDirectory() as folder, LocalEmulator() as emulator:
         place = Place(Path(folder), emulator.environment())
@@ -87,6 +102,6 @@ def _notebook() -> Iterator[OpenNotebook]:
             browser = launch(playwright)
             page = new_context(browser).new_page()
             notebook = OpenNotebook(page, place, Front.LAB, place.copy("countdown.ipynb"))
-            yield notebook.ready().run(0)
+            yield notebook.ready().run(0), place
             notebook.shut_down()
             browser.close()

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE_S = 30
-PROMISED_S = 2
-TRIES = 3
 NEWS = "application/vnd.modelarts-magics.news+json"
 
 
@@ -163,23 +161,15 @@ def test_the_help_is_found_by_an_inspection(front: Front) -> None:
 
 
 def test_a_page_is_told_by_its_kernel_of_what_another_process_changed(page: Front) -> None:
-    """Within the two seconds that are promised, without a request, and as a message that nothing renders.
-
-    A machine that does much else may be late once.
-    """
+    """Without a request, and as a message that nothing renders."""
     question = json.dumps({"method": "GET", "path": "instance?refresh=1", "language": "en"})
     known = json.loads(page.answer(f"handle({question!r})"))["body"]
     command = [sys.executable, "-m", "modelarts_magics", "extend", "1h"]
     plain = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
-    environ, took = {**plain, **page.stage.environ}, []
-    for seq in range(known["seq"] + 1, known["seq"] + 1 + TRIES):
-        subprocess.run(command, env=environ, capture_output=True, check=True)  # noqa: S603 - our own program
-        begun, told = time.monotonic(), page.news(seconds=PATIENCE_S)
-        message = next(one for one in told if one["content"]["data"][NEWS]["seq"] >= seq)
-        took.append(time.monotonic() - begun)
-        event = {"boot": known["boot"], "seq": seq, "kind": "instance"}
-        assert message["msg_type"] == "display_data"
-        assert message["content"] == {"data": {NEWS: event}, "metadata": {}, "transient": {}}
-        if took[-1] < PROMISED_S:
-            break
-    assert min(took) < PROMISED_S
+    environ = {**plain, **page.stage.environ}
+    subprocess.run(command, env=environ, capture_output=True, check=True)  # noqa: S603 - our own program
+    told = page.news(seconds=PATIENCE_S)
+    message = next(one for one in told if one["content"]["data"][NEWS]["seq"] > known["seq"])
+    event = {"boot": known["boot"], "seq": known["seq"] + 1, "kind": "instance"}
+    assert message["msg_type"] == "display_data"
+    assert message["content"] == {"data": {NEWS: event}, "metadata": {}, "transient": {}}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from time import monotonic
 from typing import TYPE_CHECKING, Callable
 
 import pytest
@@ -37,7 +36,6 @@ STORM = """() => new Promise(done => {
   requestAnimationFrame(() => done(view.querySelector('.ma-Countdown-timer').textContent));
 })"""
 """Click five times, and read what the next frame shows."""
-TRIES = 3
 DAY_AHEAD = """
 const ahead = 24 * 3600 * 1000;
 const Real = Date;
@@ -172,22 +170,13 @@ def test_a_magic_moves_every_countdown(desk: OpenNotebook, cloud: Cloud) -> None
         cloud.agrees(view)
 
 
-def test_what_a_terminal_changes_shows_within_seconds(
-    desk: OpenNotebook, cloud: Cloud, place: Place
-) -> None:
-    """Although no cell is run; the kernel is not even idle. A machine that does much else may be late once."""
+def test_what_a_terminal_changes_shows(desk: OpenNotebook, cloud: Cloud, place: Place) -> None:
+    """Although no cell is run; the kernel is not even idle."""
     desk.run(1)
     cloud.agrees(desk.countdown)
     desk.begin(2)
-    took = 4.0
-    for hours in range(1, TRIES + 1):
-        place.terminal("extend", "1h")
-        begun = monotonic()
-        desk.countdown.wait_for(lambda shown, hours=hours: shown > hours * HOUR.total_seconds())
-        took = min(took, monotonic() - begun)
-        if took < 3:
-            break
-    assert took < 3
+    place.terminal("extend", "1h")
+    desk.countdown.wait_for(lambda shown: shown > HOUR.total_seconds())
     cloud.agrees(desk.countdown)
 
 
