@@ -3,6 +3,8 @@
  * page's events are parameters, so that a test runs a day in a millisecond.
  */
 
+import { differ } from './phase';
+
 /** The local clock and timers. */
 export interface Timers {
   /** Local wall clock, milliseconds since 1970. */
@@ -48,10 +50,8 @@ export class Alarm {
 
   /** Do not ring. */
   clear(): void {
-    if (this.pending) {
-      this.#timers.clearTimeout(this.#id ?? 0);
-      this.#id = null;
-    }
+    this.#timers.clearTimeout(this.#id ?? 0);
+    this.#id = null;
   }
 }
 
@@ -160,9 +160,8 @@ export class Ticker {
       return;
     }
     const delayMs = this.#options.evaluate();
-    if (delayMs === null) {
-      this.#alarm.clear();
-    } else {
+    this.#alarm.clear();
+    if (delayMs !== null) {
       this.#alarm.set(delayMs, () => {
         this.poke();
       });
@@ -194,7 +193,7 @@ export class Thresholds {
 
   /** The threshold just crossed (the lowest, when several were slept through), or `null`. */
   crossed(stopsAtMs: number, remainingS: number): number | null {
-    if (stopsAtMs !== this.#stopsAtMs) {
+    if (differ(stopsAtMs, this.#stopsAtMs)) {
       this.#stopsAtMs = stopsAtMs;
       this.#leastS = remainingS;
     }

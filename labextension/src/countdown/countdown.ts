@@ -175,11 +175,8 @@ export class CountdownWidget {
 
   #announceThreshold(nowMs: number): void {
     const stopsAtMs = this.#snapshot.state.stops_at_ms;
-    const { phase, remainingS } = read(this.#phaseInput(stopsAtMs), nowMs);
-    if (stopsAtMs === null || remainingS === null || !isCounting(phase)) {
-      return;
-    }
-    if (this.#thresholds.crossed(stopsAtMs, remainingS) !== null) {
+    const { remainingS } = read(this.#phaseInput(stopsAtMs), nowMs);
+    if (stopsAtMs && remainingS && this.#thresholds.crossed(stopsAtMs, remainingS)) {
       this.#view.announce(stopsIn(this.#words, stopsAtMs, remainingS));
     }
   }

@@ -170,7 +170,7 @@ describe('the ticker', () => {
 });
 
 describe('the thresholds', () => {
-  const run = (seconds: number[], stops = 1) => {
+  const run = (seconds: number[], stops = NOW) => {
     const thresholds = new Thresholds();
     return seconds.map((s) => thresholds.crossed(stops, s));
   };
@@ -202,11 +202,19 @@ describe('the thresholds', () => {
     expect(run([1801, 1800, 1801, 1800])).toEqual([null, 1800, null, null]);
   });
 
+  it('are neither missed nor told again when the stop time only wobbles', () => {
+    const thresholds = new Thresholds();
+    expect(thresholds.crossed(60_000, 1801)).toBeNull();
+    expect(thresholds.crossed(59_000, 1800)).toBe(1800);
+    expect(thresholds.crossed(61_000, 1801)).toBeNull();
+    expect(thresholds.crossed(61_000, 1800)).toBeNull();
+  });
+
   it('are told anew for another stop time', () => {
     const thresholds = new Thresholds();
-    thresholds.crossed(1, 601);
-    expect(thresholds.crossed(1, 600)).toBe(600);
-    expect(thresholds.crossed(2, 4200)).toBeNull();
-    expect(thresholds.crossed(2, 600)).toBe(600);
+    thresholds.crossed(NOW, 601);
+    expect(thresholds.crossed(NOW, 600)).toBe(600);
+    expect(thresholds.crossed(NOW + HOUR, 4200)).toBeNull();
+    expect(thresholds.crossed(NOW + HOUR, 600)).toBe(600);
   });
 });

@@ -358,6 +358,7 @@ describe('a click', () => {
     press(shown, 'plus');
     shown.timers.advance(COLLECT_MS + WAIT_MS);
     press(shown, 'copy');
+    press(shown, 'copy');
     await settled();
     expect(writeText).toHaveBeenCalledWith('/env/bin/python -m modelarts_magics extend 1h');
     expect(button(shown, 'copy').textContent).toBe('✓ Copy');
@@ -371,6 +372,16 @@ describe('a click', () => {
     await settled();
     expect(String(getSelection())).toBe('/env/bin/python -m modelarts_magics extend 1h');
   });
+});
+
+it('a duration beyond any calendar is not understood, and the countdown goes on', () => {
+  const shown = show(running(HOUR));
+  now(shown);
+  type(shown, '9999999999999h');
+  expect(words(shown, 'note')).toBe('Write 90m or 2h30m.');
+  shown.timers.advance(COLLECT_MS + MINUTE);
+  expect(words(shown, 'figure')).toBe('58 min');
+  expect(shown.model.requests).toEqual([]);
 });
 
 describe("the page's extension", () => {

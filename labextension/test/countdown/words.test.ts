@@ -176,6 +176,7 @@ describe('a typed duration', () => {
     ['2 小时 30 分', 9000],
     ['90分钟', 5400],
     ['2H', 7200],
+    ['9999999h', 35_999_996_400],
   ])('%s is understood', (typed, seconds) => {
     expect(parseDuration(typed)).toBe(seconds);
   });
@@ -195,6 +196,7 @@ describe('a typed duration', () => {
     '1..5h',
     '-',
     '1e3h',
+    '99999999h',
     '２h',
   ])('%j is not', (typed) => {
     expect(parseDuration(typed)).toBeNull();
