@@ -162,7 +162,7 @@ export class Actions {
     const lost = this.#lost(moved);
     if (lost !== null) {
       this.#settle(this.#plain('bad', lost));
-    } else if (moved && this.#current === 'ready' && this.#said?.stopsAtMs !== facts.stopsAtMs) {
+    } else if (moved && this.#said?.stopsAtMs !== facts.stopsAtMs) {
       this.#said = null;
     }
   }

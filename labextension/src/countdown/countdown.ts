@@ -216,8 +216,7 @@ export class CountdownWidget {
   }
 
   readonly #onWake = (): void => {
-    const { company, greeting } = this.#link;
-    if (company !== 'nobody' && !greeting && this.#clock.ageMs > STALE_MS) {
+    if (!this.#link.greeting && this.#clock.ageMs > STALE_MS) {
       this.#link.hello();
     }
   };

@@ -217,6 +217,14 @@ describe('answers', () => {
     });
   });
 
+  it('for the next start only take later clicks back too', () => {
+    click(3600);
+    actions.click(3600);
+    answer('r1', { effect: 'next-start' });
+    timers.advance(HOUR);
+    expect(asked).toHaveLength(1);
+  });
+
   it('that refuse take later clicks back too', () => {
     click(3600);
     actions.click(3600);

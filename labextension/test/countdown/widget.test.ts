@@ -328,6 +328,45 @@ describe('a click', () => {
     expect(shown.model.requests[0]?.seconds).toBeLessThanOrEqual(40 * 60);
   });
 
+  it.each([true, false])('bounds stand still unless they are reckoned from now (%s)', (fromNow) => {
+    const bounds = {
+      earliest_stop_ms: NOW + 5 * MINUTE,
+      latest_stop_ms: NOW + 90 * MINUTE,
+      from_now: fromNow,
+    };
+    shown.model.set({ state: running(HOUR, { bounds }) });
+    shown.timers.advance(10 * MINUTE);
+    const asked = (does: string): number => {
+      press(shown, does);
+      shown.timers.advance(COLLECT_MS);
+      const request = shown.model.requests.at(-1);
+      shown.model.says({ ...DONE, ok: false, effect: null, type: 'result', id: request?.id });
+      return Math.round((request?.seconds ?? 0) / 60);
+    };
+    expect([asked('plus'), asked('minus')]).toEqual(fromNow ? [40, 45] : [30, 55]);
+  });
+
+  it('beyond a bound goes no less far because the clock of the page is behind', () => {
+    const bounds = { earliest_stop_ms: NOW, latest_stop_ms: NOW + 90 * MINUTE, from_now: true };
+    const behind = show(running(HOUR, { bounds }), ({ timers }) => {
+      timers.sleep(-HOUR);
+    });
+    press(behind, 'plus');
+    behind.timers.advance(COLLECT_MS);
+    expect(behind.model.requests).toMatchObject([{ seconds: 1800 }]);
+  });
+
+  it('during a request is shown as soon as that is answered, and sent then', () => {
+    press(shown, 'plus');
+    shown.timers.advance(COLLECT_MS);
+    press(shown, 'plus');
+    shown.model.set({ state: running(2 * HOUR), as_of_ms: NOW + 600 });
+    shown.model.says({ ...DONE, type: 'result', id: shown.model.requests[0]?.id });
+    expect(words(shown, 'figure')).toBe('2 h 59 min');
+    shown.timers.advance(COLLECT_MS);
+    expect(shown.model.requests).toHaveLength(2);
+  });
+
   it('that waits offers a line for the terminal and can be cancelled', () => {
     press(shown, 'plus');
     shown.timers.advance(COLLECT_MS + WAIT_MS);
@@ -413,7 +452,9 @@ describe("the page's extension", () => {
   });
 
   it('is told when a click it took is cancelled', () => {
-    const shown = show(running(HOUR));
+    const shown = show(running(HOUR), ({ model }) => {
+      model.set({ terminal_prefix: 'python -m modelarts_magics' });
+    });
     const cancelled = vi.fn();
     const take = (event: Event): void => {
       event.preventDefault();
@@ -423,6 +464,7 @@ describe("the page's extension", () => {
     press(shown, 'plus');
     shown.timers.advance(COLLECT_MS + WAIT_MS);
     expect(part(shown, 'waiting').textContent).toContain('No answer yet; this click waits.');
+    expect(words(shown, 'command')).toBe('');
     press(shown, 'cancel');
     document.removeEventListener(EVENTS.request, take);
     document.removeEventListener(EVENTS.cancel, cancelled);
@@ -446,6 +488,30 @@ describe("the page's extension", () => {
     expect(words(shown, 'figure')).toBe('4 h');
     root(shown).dispatchEvent(new CustomEvent(EVENTS.state, { detail: null }));
     expect(words(shown, 'figure')).toBe('4 h');
+  });
+
+  it('tells the time with it, where the kernel is too busy to', () => {
+    const shown = show(running(HOUR), ({ timers }) => {
+      timers.sleep(24 * HOUR);
+    });
+    shown.timers.advance(HELLO_MS);
+    const detail = { state: running(HOUR), as_of_ms: NOW + 1, server_now_ms: NOW };
+    root(shown).dispatchEvent(new CustomEvent(EVENTS.state, { detail }));
+    expect(words(shown, 'figure')).toBe('1 h');
+    expect(part(shown, 'unchecked').hidden).toBe(true);
+  });
+
+  it('serves a view also after its kernel went', async () => {
+    const shown = show(running(HOUR));
+    await settled();
+    const detail = { state: running(HOUR), as_of_ms: NOW + 1, server_now_ms: NOW };
+    root(shown).dispatchEvent(new CustomEvent(EVENTS.state, { detail }));
+    for (const live of [true, false]) {
+      shown.model.commLive = live;
+      shown.model.emit('comm_live_update');
+      await settled();
+      expect(words(shown, 'phase')).toBe('running');
+    }
   });
 
   it('brings a view without a kernel to life', async () => {
@@ -550,6 +616,16 @@ describe('the kernel', () => {
     expect(words(shown, 'phase')).toBe('running');
   });
 
+  it('that speaks is there, whatever the manager said', async () => {
+    const shown = show(running(HOUR), ({ model }) => {
+      model.commLive = false;
+    });
+    await settled();
+    expect(words(shown, 'phase')).toBe('not connected');
+    now(shown);
+    expect(words(shown, 'phase')).toBe('running');
+  });
+
   it('cannot be missed where the manager cannot be asked', async () => {
     const shown = show(running(HOUR), ({ model }) => {
       model.set({ own_id: '' });
@@ -608,6 +684,24 @@ describe('the end of a view', () => {
     shown.widget.dispose();
     expect(shown.model.requests).toHaveLength(1);
     expect(shown.timers.pending).toBe(0);
+  });
+
+  it('sends nothing any more when an answer comes later', () => {
+    const shown = show(running(HOUR));
+    let respond: (answer: object) => void = () => undefined;
+    const take = (event: Event): void => {
+      event.preventDefault();
+      ({ respond } = (event as CustomEvent<{ respond: typeof respond }>).detail);
+    };
+    document.addEventListener(EVENTS.request, take);
+    press(shown, 'plus');
+    shown.timers.advance(COLLECT_MS);
+    document.removeEventListener(EVENTS.request, take);
+    press(shown, 'plus');
+    shown.widget.dispose();
+    respond({ ...DONE, state: running(2 * HOUR), as_of_ms: NOW + 1 });
+    expect(shown.timers.pending).toBe(0);
+    expect(shown.model.requests).toEqual([]);
   });
 
   it('ignores what comes later', async () => {
