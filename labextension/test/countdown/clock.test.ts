@@ -55,6 +55,14 @@ describe('the server clock', () => {
     expect(clock.jumped()).toBe(false);
   });
 
+  it('is right after a message that came before the jump was noticed', () => {
+    clock.sync(NOW);
+    timers.sleep(3 * HOUR);
+    clock.sync(NOW + 3 * HOUR);
+    expect(clock.jumped()).toBe(false);
+    expect(clock.checked).toBe(true);
+  });
+
   it('is not shaken by timers that fire late', () => {
     clock.sync(NOW);
     timers.advance(10 * MINUTE);
