@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from stage import until
 
-from modelarts_magics.clock import SYSTEM_CLOCK
-from modelarts_magics.errors import ForbiddenError
+from modelarts_magics.clock import Clock
+from modelarts_magics.durations import moment_to_ms
+from modelarts_magics.errors import ForbiddenError, UnsettledError
 from modelarts_magics.server.desk import Desk, Stale
 from modelarts_magics.server.door import Place
 from modelarts_magics.server.kept import NAME, Kept
-from modelarts_magics.server.requests import change_request
+from modelarts_magics.server.requests import Shift, change_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def fresh(environ: dict[str, str], tmp_path: Path, jp_asyncio_loop: Any) -> Iterator[Desk]:
     """Return a desk that has not asked for anything yet."""
-    place = Place({}, environ, SYSTEM_CLOCK)
+    place = Place({}, environ, Clock(sleep=lambda _seconds: None))
     desk = Desk(place, emit=lambda _: None, listeners=list, kept=Kept(tmp_path / NAME))
     yield desk
     jp_asyncio_loop.run_until_complete(desk.monitor.stop())
@@ -64,6 +67,30 @@ async def test_an_end_that_only_wobbles_is_not_told_as_changed(
     emulator.set_instance(description="by another")
     base = {name: seen[name] for name in ("description", "auto_stop")}
     assert (await decide(fresh, base)).facts["changed"] == ["description"]
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_what_is_not_known_to_hold_is_asked_for_at_once(
+    lost: object, fresh: Desk, emulator: LocalEmulator
+) -> None:
+    """Whether the answer to a change was lost or the reading after it: the pages need not wait for minutes."""
+    before = (await fresh.instance(refresh=True))["state"]["stops_at_ms"]
+    emulator.fault("500", methods=("GET",), skip=1)
+    later = Shift(timedelta(hours=1), None)
+    if lost:
+        emulator.fault("reset-after", methods=("PUT", "POST", "PATCH"))
+        with pytest.raises(UnsettledError):
+            await fresh.extend(later)
+    else:
+        assert (await fresh.extend(later))["effect"] == "unconfirmed"
+    emulator.clear_faults()
+
+    def moved() -> bool:
+        known = fresh.monitor.view.instance
+        end = known.auto_stop.stops_at if known else None
+        return end is not None and moment_to_ms(end) > before
+
+    await until(moved)
 
 
 async def test_the_capabilities_are_told_also_where_nothing_can_be_changed(

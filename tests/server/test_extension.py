@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from stage import until
 
 from modelarts_magics.server.kept import NAME
 from modelarts_magics.server.schedule import Rhythm
@@ -20,21 +21,13 @@ if TYPE_CHECKING:
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.server.desk import Desk
 
-PATIENCE_S = 10
-
-
-async def until(it: Any) -> None:
-    """Let everything run until this holds."""
-    while not it():  # noqa: ASYNC110 - what an emulator was asked is no event
-        await asyncio.sleep(0)
-
 
 async def test_a_server_that_no_page_opens_looks_by_itself(
     jp_serverapp: Any,  # noqa: ARG001 - it runs
     emulator: LocalEmulator,
 ) -> None:
     """So that the first page after a stop is told how the run ended."""
-    await asyncio.wait_for(until(lambda: emulator.requests), PATIENCE_S)
+    await until(lambda: emulator.requests)
 
 
 async def test_a_server_that_ends_leaves_nothing_at_work(jp_serverapp: Any, ask: Ask) -> None:

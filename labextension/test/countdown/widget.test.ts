@@ -130,6 +130,13 @@ describe('a running instance', () => {
     expect(words(shown, 'figure')).toBe('1 h');
   });
 
+  it('has the seconds aside until the label itself has them', () => {
+    const shown = show(running(10 * MINUTE));
+    expect([words(shown, 'figure'), words(shown, 'seconds')]).toEqual(['10 min', '00 s']);
+    shown.timers.advance(1000);
+    expect([words(shown, 'figure'), words(shown, 'seconds')]).toEqual(['9 min 59 s', '']);
+  });
+
   it('has an empty bar when the clock is before the start', () => {
     const shown = show(running(2 * HOUR, { run_started_at_ms: NOW + HOUR }));
     expect(part(shown, 'fill').style.width).toBe('0.0%');
@@ -183,6 +190,18 @@ describe('an instance with nothing to extend', () => {
     expect(shown.model.requests).toEqual([]);
   });
 
+  it('says why again when it is pressed again', () => {
+    const shown = show(running(HOUR, { enabled: false }));
+    const said = [1, 2, 3].map(() => {
+      press(shown, 'plus');
+      return part(shown, 'status').textContent;
+    });
+    expect(said[1]).not.toBe(said[0]); // An equal text is not read out.
+    expect(said.map((text) => text?.trim())).toEqual(
+      Array(3).fill('Auto-stop is off; there is nothing to extend.'),
+    );
+  });
+
   it('gives the reason for an unknown stop time', () => {
     const shown = show(running(-HOUR, { unknown_reason: 'past-end' }));
     expect(words(shown, 'reason')).toBe('The stop time has passed, but it still runs.');
@@ -199,8 +218,10 @@ describe('an instance with nothing to extend', () => {
 
   it('does not tick', () => {
     const shown = show(running(HOUR, { mode: 'IDLE' }));
-    now(shown);
+    shown.timers.advance(HELLO_MS);
     expect(shown.timers.pending).toBe(0);
+    expect(part(shown, 'unchecked').hidden).toBe(true);
+    expect(part(shown, 'bar').hidden).toBe(true);
   });
 });
 
@@ -212,6 +233,7 @@ describe('for a screen reader', () => {
     expect(button(shown, 'plus').getAttribute('aria-label')).toBe('+1 h: Stop 1 hour later');
     expect(button(shown, 'minus').getAttribute('aria-label')).toBe('−1 h: Stop 1 hour sooner');
     expect(part(shown, 'input').getAttribute('aria-label')).toBe('Extend by');
+    expect(button(shown, 'extend').getAttribute('aria-label')).toBe('Extend');
     expect(part(shown, 'status').getAttribute('role')).toBe('status');
   });
 
@@ -346,6 +368,19 @@ describe('a click', () => {
     expect([asked('plus'), asked('minus')]).toEqual(fromNow ? [40, 45] : [30, 55]);
   });
 
+  it('at a bound can only go the other way, which a typed duration can', () => {
+    const bounds = { earliest_stop_ms: NOW, latest_stop_ms: NOW + HOUR, from_now: false };
+    for (const [left, off] of [
+      [HOUR, 'plus'],
+      [0.5 * MINUTE, 'minus'],
+    ] as const) {
+      const disabled = ['plus', 'minus', 'extend'].filter((does) =>
+        button(show(running(left, { bounds })), does).hasAttribute('aria-disabled'),
+      );
+      expect(disabled).toEqual([off]);
+    }
+  });
+
   it('beyond a bound goes no less far because the clock of the page is behind', () => {
     const bounds = { earliest_stop_ms: NOW, latest_stop_ms: NOW + 90 * MINUTE, from_now: true };
     const behind = show(running(HOUR, { bounds }), ({ timers }) => {
@@ -375,7 +410,11 @@ describe('a click', () => {
     );
     expect(words(shown, 'command')).toBe('/env/bin/python -m modelarts_magics extend 1h');
     expect(words(shown, 'figure')).toBe('59 min');
-    expect(words(shown, 'status')).toContain('The kernel is busy');
+    expect(words(shown, 'reason')).toBe('');
+    const said = words(shown, 'status');
+    expect(said).toContain('The kernel is busy');
+    shown.timers.advance(1000);
+    expect(words(shown, 'status')).toBe(said);
     press(shown, 'cancel');
     expect(shown.model.sent.at(-1)).toEqual({ type: 'cancel', id: shown.model.requests[0]?.id });
     expect(part(shown, 'waiting').hidden).toBe(true);
@@ -579,10 +618,21 @@ describe('the kernel', () => {
       'Stops at 2026-11-23 18:04 +08:00 · as of 2026-11-23 16:52 +08:00',
     );
     expect(words(shown, 'reason')).toBe('No kernel is connected. Run the cell again.');
+    expect(part(shown, 'unchecked').hidden).toBe(true);
+    expect(part(shown, 'bar').hidden).toBe(true);
+    expect(root(shown).getAttribute('data-phase')).toBe('frozen');
     expect(button(shown, 'plus').getAttribute('aria-disabled')).toBe('true');
     shown.timers.advance(HOUR);
     expect(words(shown, 'figure')).toBe('1 h 12 min');
     expect(shown.timers.pending).toBe(0);
+  });
+
+  it('that is not there is why nothing can be done, whatever else is not known', async () => {
+    const shown = show(running(-HOUR, { unknown_reason: 'past-end' }), ({ model }) => {
+      model.commLive = false;
+    });
+    await settled();
+    expect(words(shown, 'reason')).toBe('No kernel is connected. Run the cell again.');
   });
 
   it('that is not there is dated also where there was no stop time', async () => {
