@@ -160,7 +160,6 @@ export class Ticker {
       return;
     }
     const delayMs = this.#options.evaluate();
-    this.#alarm.clear();
     if (delayMs !== null) {
       this.#alarm.set(delayMs, () => {
         this.poke();

@@ -148,7 +148,10 @@ describe('a running instance', () => {
 
   it('says when it is a demo', () => {
     expect(words(show(running(HOUR, { demo: true })), 'demo')).toBe('DEMO · local emulator');
-    expect(words(show(running(HOUR)), 'demo')).toBe('');
+    const real = show(running(HOUR));
+    expect(part(real, 'demo').hidden).toBe(true);
+    real.model.set({ state: running(HOUR, { demo: true }) });
+    expect(part(real, 'demo').hidden).toBe(false);
   });
 
   it('is worded in the language that was set, at once', () => {
@@ -336,6 +339,24 @@ describe('a click', () => {
     expect(field.value).toBe('90m');
     expect(enter({})).toBe(false);
     expect(field.value).toBe('');
+  });
+
+  it('with Enter on a button is that button’s own', () => {
+    const enter = new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true });
+    expect(button(shown, 'plus').dispatchEvent(enter)).toBe(true);
+    expect(words(shown, 'note')).toBe('');
+  });
+
+  it('that waits for the next start is told with what is saved for it now', () => {
+    shown.model.set({ state: running(HOUR, { duration_s: null }) });
+    press(shown, 'plus');
+    shown.timers.advance(COLLECT_MS);
+    const values = { duration_s: 7200, previous_duration_s: 3600 };
+    const id = shown.model.requests[0]?.id;
+    shown.model.says({ ...DONE, type: 'result', id, effect: 'next-start', values });
+    expect(words(shown, 'note')).toContain('Saved for the next start: 2 h (was 1 h).');
+    shown.model.set({ state: running(HOUR, { duration_s: 10_800 }) });
+    expect(words(shown, 'note')).toContain('Saved for the next start: 3 h (was 1 h).');
   });
 
   it('beyond a bound goes there; bounds that are reckoned from now move on', () => {
@@ -618,12 +639,12 @@ describe('the kernel', () => {
       'Stops at 2026-11-23 18:04 +08:00 · as of 2026-11-23 16:52 +08:00',
     );
     expect(words(shown, 'reason')).toBe('No kernel is connected. Run the cell again.');
-    expect(part(shown, 'unchecked').hidden).toBe(true);
     expect(part(shown, 'bar').hidden).toBe(true);
     expect(root(shown).getAttribute('data-phase')).toBe('frozen');
     expect(button(shown, 'plus').getAttribute('aria-disabled')).toBe('true');
     shown.timers.advance(HOUR);
     expect(words(shown, 'figure')).toBe('1 h 12 min');
+    expect(part(shown, 'unchecked').hidden).toBe(true);
     expect(shown.timers.pending).toBe(0);
   });
 

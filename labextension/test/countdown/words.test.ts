@@ -95,6 +95,12 @@ describe('sentences', () => {
     );
   });
 
+  it('do not tell what was saved where only half of it is known', () => {
+    expect(noteText(en, note(['next-start-extend'], { durationS: 7200 }), NOW, 120)).toBe(
+      'This run was NOT extended: it still stops at 18:04 (2 min left).',
+    );
+  });
+
   it('say that there is nothing to extend', () => {
     expect(reasonText(zh, 'off')).toBe('自动停止已关闭，无需延长。');
   });
