@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 from stage import until
@@ -16,6 +17,7 @@ from modelarts_magics.server.desk import Desk, Stale
 from modelarts_magics.server.door import Place
 from modelarts_magics.server.kept import NAME, Kept
 from modelarts_magics.server.requests import Shift, change_request
+from modelarts_magics.server.threads import Hands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,11 +27,25 @@ if TYPE_CHECKING:
     from modelarts_magics.session import Session
 
 
+async def at_once(call: Callable[[], Any]) -> Any:
+    """Do what would be done in a thread; what that tells the loop comes before its end, as from a thread."""
+    try:
+        return call()
+    finally:
+        await asyncio.sleep(0)
+
+
 @pytest.fixture
 def fresh(environ: dict[str, str], tmp_path: Path, jp_asyncio_loop: Any) -> Iterator[Desk]:
     """Return a desk that has not asked for anything yet."""
     place = Place({}, environ, Clock(sleep=lambda _seconds: None))
-    desk = Desk(place, emit=lambda _: None, listeners=list, kept=Kept(tmp_path / NAME))
+    desk = Desk(
+        place,
+        emit=lambda _: None,
+        listeners=list,
+        kept=Kept(tmp_path / NAME),
+        hands=Hands(run=at_once),
+    )
     yield desk
     jp_asyncio_loop.run_until_complete(desk.monitor.stop())
 
@@ -91,6 +107,16 @@ async def test_what_is_not_known_to_hold_is_asked_for_at_once(
         return end is not None and moment_to_ms(end) > before
 
     await until(moved)
+
+
+async def test_a_change_that_was_made_ends_a_problem(fresh: Desk, emulator: LocalEmulator) -> None:
+    """The cloud is there again; no page shows beside "done" that it is not."""
+    await fresh.instance()
+    emulator.fault("500", methods=("GET",))
+    assert (await fresh.instance(refresh=True))["problem"]
+    emulator.clear_faults()
+    made = await fresh.extend(Shift(timedelta(hours=1), None))
+    assert (made["effect"], made["now"]["problem"]) == ("now", None)
 
 
 async def test_the_capabilities_are_told_also_where_nothing_can_be_changed(

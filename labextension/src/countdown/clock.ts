@@ -3,8 +3,6 @@
  * page's events are parameters, so that a test runs a day in a millisecond.
  */
 
-import { differ } from './phase';
-
 /** The local clock and timers. */
 export interface Timers {
   /** Local wall clock, milliseconds since 1970. */
@@ -180,24 +178,4 @@ export class Ticker {
     this.#options.onWake?.();
     this.poke();
   };
-}
-
-/** Seconds left at which a listener is told, once per stop time. */
-export const THRESHOLDS_S: readonly number[] = [120, 600, 1800];
-
-/** Notices when the time left falls to a threshold; looking for the first time tells nothing. */
-export class Thresholds {
-  #stopsAtMs: number | null = null;
-  #leastS = 0;
-
-  /** The threshold just crossed (the lowest, when several were slept through), or `null`. */
-  crossed(stopsAtMs: number, remainingS: number): number | null {
-    if (differ(stopsAtMs, this.#stopsAtMs)) {
-      this.#stopsAtMs = stopsAtMs;
-      this.#leastS = remainingS;
-    }
-    const level = THRESHOLDS_S.find((s) => remainingS <= s && this.#leastS > s);
-    this.#leastS = Math.min(this.#leastS, remainingS);
-    return level ?? null;
-  }
 }

@@ -1,7 +1,7 @@
 /** One view of the countdown: model, clock, buttons and elements put together. */
 
 import { Actions, type Facts, type Route } from './actions';
-import { ServerClock, Thresholds, Ticker, type Timers, type Wakeup } from './clock';
+import { ServerClock, Ticker, type Timers, type Wakeup } from './clock';
 import { Link } from './company';
 import {
   type ChangeRequest,
@@ -16,6 +16,7 @@ import {
   text,
 } from './messages';
 import { isCounting, msToNextChange, type PhaseInput, read } from './phase';
+import { Thresholds } from './thresholds';
 import { CountdownView, type Waiting } from './view';
 import { commandDuration, parseDuration, stopsIn, type Words, wordsFor } from './words';
 
