@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
@@ -12,11 +12,12 @@ from stage import until
 
 from modelarts_magics.clock import Clock
 from modelarts_magics.durations import moment_to_ms
+from modelarts_magics.emulator.clock import ManualClock
 from modelarts_magics.errors import ForbiddenError, UnsettledError
 from modelarts_magics.server.desk import Desk, Stale
 from modelarts_magics.server.door import Place
 from modelarts_magics.server.kept import NAME, Kept
-from modelarts_magics.server.requests import Shift, change_request
+from modelarts_magics.server.requests import Shift, change_request, saved
 from modelarts_magics.server.threads import Hands
 
 if TYPE_CHECKING:
@@ -36,12 +37,20 @@ async def at_once(call: Callable[[], Any]) -> Any:
 
 
 @pytest.fixture
-def fresh(environ: dict[str, str], tmp_path: Path, jp_asyncio_loop: Any) -> Iterator[Desk]:
+def told() -> list[dict[str, Any]]:
+    """Return what the pages are told."""
+    return []
+
+
+@pytest.fixture
+def fresh(
+    environ: dict[str, str], tmp_path: Path, jp_asyncio_loop: Any, told: list[dict[str, Any]]
+) -> Iterator[Desk]:
     """Return a desk that has not asked for anything yet."""
     place = Place({}, environ, Clock(sleep=lambda _seconds: None))
     desk = Desk(
         place,
-        emit=lambda _: None,
+        emit=told.append,
         listeners=list,
         kept=Kept(tmp_path / NAME),
         hands=Hands(run=at_once),
@@ -107,6 +116,26 @@ async def test_what_is_not_known_to_hold_is_asked_for_at_once(
         return end is not None and moment_to_ms(end) > before
 
     await until(moved)
+
+
+async def test_the_present_is_the_clouds(fresh: Desk, emulator: LocalEmulator) -> None:
+    """The pages count by it; this machine's may be wrong."""
+    ahead = datetime.now(timezone.utc) + timedelta(minutes=25)
+    emulator.world.clock = ManualClock(ahead)
+    got = await fresh.instance(refresh=True)
+    assert abs(got["server_now_ms"] - moment_to_ms(ahead)) < 60_000
+
+
+async def test_the_other_pages_are_told_of_what_was_saved_and_read(
+    fresh: Desk, told: list[dict[str, Any]]
+) -> None:
+    """Each by a number of its own, so that none is taken for known."""
+    await fresh.instance()
+    told.clear()
+    await fresh.saved(saved(b'{"stops_at_ms": 1, "saved": ["a.ipynb"]}'))
+    await fresh.acknowledge()
+    assert [each["kind"] for each in told] == ["last-run", "last-run"]
+    assert told[1]["seq"] == told[0]["seq"] + 1
 
 
 async def test_a_change_that_was_made_ends_a_problem(fresh: Desk, emulator: LocalEmulator) -> None:
