@@ -70,6 +70,12 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
     assert shift(raw(seconds=-3600.0)).by == -HOUR
 
 
+def test_an_end_that_nobody_saw_is_null() -> None:
+    """As where it is not known; then there is nothing to compare."""
+    assert shift(raw(seconds=60, base_stops_at_ms=None)).seen_end is None
+    assert shift(raw(seconds=60)).seen_end is None
+
+
 def test_what_a_page_saw_may_be_nothing() -> None:
     """It sends back what it was told, and null is how nothing is told; what it leaves out is as it is now."""
     nothing = dict.fromkeys(("enabled", "mode", "prompt", "duration_s", "stops_at_ms"))
