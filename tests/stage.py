@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
+import time
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
 from modelarts_magics.clock import Clock
@@ -26,6 +28,7 @@ START = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
 """16:00 in Shanghai; the emulated instance has 40 minutes left of a run of one hour."""
 EVIL = "<img src=x onerror=alert(1)></div><script>alert(2)</script>&amp;"
 OURS = ("MODELARTS_", "HUAWEICLOUD_")
+PATIENCE_S = 10
 
 
 class Stage:
@@ -147,3 +150,11 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Collect it."""
         self.text += data
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Let everything on the loop run until this holds; fail if it never does."""
+    end = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end
+        await asyncio.sleep(0)

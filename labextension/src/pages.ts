@@ -1,7 +1,6 @@
 /** Countdown widgets in the page: the manager answers their clicks and tells them what it learns. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { IDisposable } from '@lumino/disposable';
 import {
   type ChangeRequest,
   EVENTS,
@@ -41,11 +40,10 @@ export function push(element: Element, manager: IManager): void {
 }
 
 /** Listens on the document for clicks on widgets, and pushes each change to those of our instance. */
-export class Pages implements IDisposable {
+export class Pages {
   readonly #manager: IManager;
   readonly #root: Document;
   readonly #trans: TranslationBundle;
-  #disposed = false;
 
   constructor(manager: IManager, root: Document, trans: TranslationBundle) {
     this.#manager = manager;
@@ -55,14 +53,8 @@ export class Pages implements IDisposable {
     manager.changed.connect(this.#onChanged, this);
   }
 
-  /** Whether it is disposed of. */
-  get isDisposed(): boolean {
-    return this.#disposed;
-  }
-
   /** Answer no more. Calling it twice is fine. */
   dispose(): void {
-    this.#disposed = true;
     this.#root.removeEventListener(EVENTS.request, this.#onRequest);
     this.#manager.changed.disconnect(this.#onChanged, this);
   }

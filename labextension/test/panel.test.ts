@@ -612,7 +612,10 @@ describe('a click on +1 h', () => {
     side.bench.backend.answer = () => done(wire(132 * MINUTE, later));
     side.find('[data-do=plus]').click();
     await side.bench.pass(500);
-    expect(side.last).toMatchObject({ path: 'extend', body: { seconds: 3600 } });
+    expect(side.last).toMatchObject({
+      path: 'extend',
+      body: { seconds: 3600, base_stops_at_ms: NOW + 72 * MINUTE },
+    });
     expect(side.find('.ma-Countdown-note').textContent).toBe('Now stops at 19:04.');
   });
 

@@ -9,6 +9,7 @@ const upper = { ...trans, __: (words: string) => words.toUpperCase() };
 
 it('the settings are worded in the language of the page, and nothing else of them is changed', () => {
   const worded = translated(plugin, upper);
+  expect(worded.schema.description).toBe(schema.description.toUpperCase());
   const { statusShows } = worded.schema.properties ?? {};
   expect(worded.schema.title).toBe('MODELARTS');
   expect(statusShows?.title).toBe('STATUS ITEM');

@@ -17,6 +17,7 @@ from modelarts_magics.payloads import change_answer, error_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from modelarts_magics.models import Change
     from modelarts_magics.session import Session
@@ -39,6 +40,7 @@ class Clicks:
 
     Args:
         session: Gives the session, when something has to be asked.
+        now: The cloud's time; asks nobody, and cannot fail.
         send: Sends a message to all pages.
         schedule: Does a job a moment later; for tests, at once.
     """
@@ -47,10 +49,12 @@ class Clicks:
         self,
         session: Callable[[], Session],
         *,
+        now: Callable[[], datetime],
         send: Callable[[dict[str, Any]], None],
         schedule: Callable[[Callable[[], None]], None] = soon,
     ) -> None:
         self._session = session
+        self._now = now
         self._send = send
         self._schedule = schedule
         self._waiting: set[str] = set()
@@ -59,7 +63,7 @@ class Clicks:
         """Take one message; what is none of ours is left alone."""
         kind = message.get("type")
         if kind == "hello":
-            self._send({"type": "now", "server_now_ms": moment_to_ms(self._session().now())})
+            self._send({"type": "now", "server_now_ms": moment_to_ms(self._now())})
         elif kind == "cancel":
             self._cancel(str(message.get("id")))
         elif kind == "request":

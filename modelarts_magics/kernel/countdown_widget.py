@@ -66,7 +66,7 @@ class Countdown(anywidget.AnyWidget):
         self.own_id = self.model_id or ""
         self.terminal_prefix = f"{shlex.quote(sys.executable)} -m modelarts_magics"
         self.language = opened.settings.get("language") if opened.settings else ""
-        self._clicks = Clicks(self._session, send=self.send, schedule=schedule)
+        self._clicks = Clicks(self._session, now=opened.now, send=self.send, schedule=schedule)
         self.on_msg(self._receive)
         self._show(self._instance)
         self._unsubscribe = opened.subscribe(self._show)

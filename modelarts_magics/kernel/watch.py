@@ -39,14 +39,13 @@ class Watch:
 
     def start(self) -> None:
         """Begin to look; once, however often it is called, and not again after `stop`."""
-        if self._thread is None and not self._end.is_set():
+        if self._thread is None:
             self._thread = threading.Thread(target=self.run, name="modelarts-watch", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
         """Look no more."""
         self._end.set()
-        self._thread = None
 
     def run(self) -> None:
         """Look until told to end; what cannot be looked at now may be in a while."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from factories import NOW
 from pages import NEW, Later, at_once, every_api
 
 from modelarts_magics.durations import moment_to_ms
+from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.kernel.clicks import Clicks, soon
 
 if TYPE_CHECKING:
@@ -28,7 +31,9 @@ class Pages:
     def __init__(self, session: Session, schedule: Callable[..., None] = at_once) -> None:
         self.heard: list[dict[str, Any]] = []
         self.session = session
-        self.clicks = Clicks(lambda: session, send=self.heard.append, schedule=schedule)
+        self.clicks = Clicks(
+            lambda: session, now=session.now, send=self.heard.append, schedule=schedule
+        )
         self.end = session.refresh().auto_stop.stops_at
 
     def click(self, number: str = "1", **changes: Any) -> None:  # noqa: ANN401 - any field
@@ -65,6 +70,20 @@ def test_a_fresh_page_is_told_the_time(pages: Pages, session: Session) -> None:
     assert before <= pages.heard[0]["server_now_ms"] <= moment_to_ms(session.now())
 
 
+def test_the_time_is_told_whatever_is_wrong_with_the_settings_by_now() -> None:
+    """A page that wakes up opens no session; a click does, and says what is wrong."""
+    heard: list[dict[str, Any]] = []
+
+    def session() -> Session:
+        raise ConfigurationError("config.api", value="x", choices="auto")
+
+    clicks = Clicks(session, now=lambda: NOW, send=heard.append, schedule=at_once)
+    clicks.handle({"type": "hello"})
+    clicks.handle({"type": "request", "id": "1"})
+    assert heard[0] == {"type": "now", "server_now_ms": moment_to_ms(NOW)}
+    assert (heard[1]["ok"], heard[1]["code"]) == (False, "config.api")
+
+
 @every_api
 def test_a_click_is_answered(pages: Pages, writes: Writes, generation: Generation) -> None:
     """By what became of it, under its number."""
@@ -76,12 +95,18 @@ def test_a_click_is_answered(pages: Pages, writes: Writes, generation: Generatio
 
 
 @every_api
-def test_shorter_too(pages: Pages) -> None:
-    """After longer, back again."""
+def test_shorter_too(pages: Pages, generation: Generation) -> None:
+    """After longer, back again; where a new end waits for the next start, what is saved for that."""
     pages.click()
-    pages.end = pages.session.refresh().auto_stop.stops_at
+    longer = pages.session.refresh().auto_stop
+    pages.end = longer.stops_at
     pages.click(action="shorten", seconds=600)
-    assert pages.heard[-1]["type"] == "result"
+    shorter = pages.session.refresh().auto_stop
+    before, after = (longer.stops_at, shorter.stops_at)
+    if generation is NEW:
+        before, after = (longer.duration, shorter.duration)
+    assert pages.heard[-1]["ok"] is True
+    assert abs(before - after - timedelta(minutes=10)) < timedelta(seconds=5)
 
 
 @every_api
@@ -92,7 +117,9 @@ def test_cancelled_before_it_was_done(session: Session, writes: Writes) -> None:
     pages.click()
     pages.clicks.handle({"type": "cancel", "id": "1"})
     queue.do()
-    assert [(each["ok"], each["code"]) for each in pages.heard] == [(False, "cancelled")]
+    (answer,) = pages.heard
+    assert (answer["type"], answer["id"]) == ("result", "1")
+    assert (answer["ok"], answer["code"]) == (False, "cancelled")
     assert writes() == []
 
 
@@ -140,14 +167,15 @@ def test_what_nobody_foresaw_is_answered_and_logged(
 
 
 def test_a_later_moment_is_another_thread() -> None:
-    """So that the messages behind a click are heard before it is done."""
+    """So that the messages behind a click are heard before it is done; no kernel waits for it to end."""
     done = threading.Event()
-    names: list[str] = []
+    threads: list[threading.Thread] = []
 
     def job() -> None:
-        names.append(threading.current_thread().name)
+        threads.append(threading.current_thread())
         done.set()
 
     soon(job)
     assert done.wait(JOIN_S)
-    assert names != [threading.current_thread().name]
+    assert threads != [threading.current_thread()]
+    assert threads[0].daemon

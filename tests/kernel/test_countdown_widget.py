@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import threading
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 NEAR_MS = 1000
 MEANWHILE_MS = 30_000
 """What a lease may end later since the request took time to get there: it counts from then."""
+PATIENCE_S = 30
 SYNCED = {"state", "as_of_ms", "own_id", "terminal_prefix", "language"}
 
 
@@ -101,6 +106,14 @@ def test_it_gives_the_absolute_end(widget: Countdown, truth: Truth, generation: 
 
 
 @every_api
+def test_a_new_one_asks_the_cloud(session: Session, make: Make, emulator: LocalEmulator) -> None:
+    """It does not do with what was known before."""
+    session.refresh()
+    emulator.set_instance(name="renamed elsewhere")
+    assert make().state["name"] == "renamed elsewhere"
+
+
+@every_api
 def test_what_is_saved_has_no_secret(widget: Countdown, emulator: LocalEmulator) -> None:
     """A notebook's file may hold the whole state of a widget; whose it is stands there, as the name does."""
     assert set(widget.get_state()) >= SYNCED
@@ -139,6 +152,26 @@ def test_what_another_process_learns_shows_when_the_store_is_looked_at(
     session.refresh()
     assert heard == ["from afar"]
     forget()
+
+
+@generations(OLD)
+def test_it_looks_at_the_store_by_itself_until_it_is_closed(make: Make, connected: Connect) -> None:
+    """Nobody has to run a cell for it, and nothing goes on looking after it."""
+    before = set(threading.enumerate())
+    widget, seen = make(), threading.Event()
+    widget.observe(lambda _change: seen.set(), names="state")
+    (looking,) = [
+        each
+        for each in threading.enumerate()
+        if each.name == "modelarts-watch" and each not in before
+    ]
+    other = connected()
+    other._memory._key = "another process"  # its news stay its own
+    other.extend("80m")
+    assert seen.wait(PATIENCE_S)
+    widget.close()
+    looking.join(PATIENCE_S)
+    assert not looking.is_alive()
 
 
 @generations(OLD, LEASE)
@@ -226,6 +259,35 @@ def test_a_widget_that_is_kept_shows_nothing(notebook: Notebook, word: str) -> N
     assert notebook.run(f"%modelarts {word};") == ""
     assert "Stops 2026-11-23 16:40 +08:00" in notebook.run("x")
     assert notebook.run("x.close()") == ""
+
+
+def test_its_words_are_those_of_the_setting(notebook: Notebook) -> None:
+    """As it is when the countdown is opened."""
+    notebook.run("c = %modelarts countdown")
+    notebook.run("%config ModelArts.language = 'zh_CN'")
+    notebook.run("d = %modelarts countdown")
+    assert [notebook.value(name).language for name in "cd"] == ["en", "zh_CN"]
+
+
+def test_the_line_for_a_terminal_names_this_python_in_quotes(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its path has a space, it is copied as one word."""
+    monkeypatch.setattr(sys, "executable", "/opt/my env/bin/python")
+    assert make().terminal_prefix == "'/opt/my env/bin/python' -m modelarts_magics"
+
+
+def test_without_any_ipython_a_session_of_its_own_is_used(emulator: LocalEmulator) -> None:
+    """As in a script: by the settings of the environment."""
+    code = "from modelarts_magics import Countdown; print(Countdown().instance.id)"
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", code],
+        env={**os.environ, **emulator.environment()},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == emulator.instance_id
 
 
 def test_the_public_names_find_the_magics_session(notebook: Notebook, stage: Stage) -> None:

@@ -59,6 +59,19 @@ def test_each_threshold_once() -> None:
     assert cells.end_at(0, -1, -10) == []
 
 
+@pytest.mark.parametrize(("left", "words"), [(30, "30 min"), (10, "10 min"), (1, "1 min")])
+def test_a_threshold_is_met_by_the_second(left: float, words: str) -> None:
+    """Not a cell later."""
+    assert Cells().end_at(left) == [f"Stops at 09:52, in {words}. `%modelarts extend`"]
+
+
+def test_a_clock_that_is_set_back_brings_no_line_again() -> None:
+    """The end is the same one."""
+    cells = Cells()
+    assert len(cells.end_at(29.9)) == 1
+    assert cells.end_at(30.1, 29.8) == []
+
+
 def test_a_long_cell_passes_two_at_once() -> None:
     """One line is enough."""
     cells = Cells()

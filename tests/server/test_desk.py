@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from stage import until
 
-from modelarts_magics.clock import SYSTEM_CLOCK
-from modelarts_magics.errors import ForbiddenError
+from modelarts_magics.clock import Clock
+from modelarts_magics.durations import moment_to_ms
+from modelarts_magics.emulator.clock import ManualClock
+from modelarts_magics.errors import ForbiddenError, UnsettledError
 from modelarts_magics.server.desk import Desk, Stale
 from modelarts_magics.server.door import Place
 from modelarts_magics.server.kept import NAME, Kept
-from modelarts_magics.server.requests import change_request
+from modelarts_magics.server.requests import Shift, change_request, saved
+from modelarts_magics.server.threads import Hands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +28,33 @@ if TYPE_CHECKING:
     from modelarts_magics.session import Session
 
 
+async def at_once(call: Callable[[], Any]) -> Any:
+    """Do what would be done in a thread; what that tells the loop comes before its end, as from a thread."""
+    try:
+        return call()
+    finally:
+        await asyncio.sleep(0)
+
+
 @pytest.fixture
-def fresh(environ: dict[str, str], tmp_path: Path, jp_asyncio_loop: Any) -> Iterator[Desk]:
+def told() -> list[dict[str, Any]]:
+    """Return what the pages are told."""
+    return []
+
+
+@pytest.fixture
+def fresh(
+    environ: dict[str, str], tmp_path: Path, jp_asyncio_loop: Any, told: list[dict[str, Any]]
+) -> Iterator[Desk]:
     """Return a desk that has not asked for anything yet."""
-    place = Place({}, environ, SYSTEM_CLOCK)
-    desk = Desk(place, emit=lambda _: None, listeners=list, kept=Kept(tmp_path / NAME))
+    place = Place({}, environ, Clock(sleep=lambda _seconds: None))
+    desk = Desk(
+        place,
+        emit=told.append,
+        listeners=list,
+        kept=Kept(tmp_path / NAME),
+        hands=Hands(run=at_once),
+    )
     yield desk
     jp_asyncio_loop.run_until_complete(desk.monitor.stop())
 
@@ -64,6 +92,60 @@ async def test_an_end_that_only_wobbles_is_not_told_as_changed(
     emulator.set_instance(description="by another")
     base = {name: seen[name] for name in ("description", "auto_stop")}
     assert (await decide(fresh, base)).facts["changed"] == ["description"]
+
+
+@pytest.mark.parametrize("lost", [True, False])
+async def test_what_is_not_known_to_hold_is_asked_for_at_once(
+    lost: object, fresh: Desk, emulator: LocalEmulator
+) -> None:
+    """Whether the answer to a change was lost or the reading after it: the pages need not wait for minutes."""
+    before = (await fresh.instance(refresh=True))["state"]["stops_at_ms"]
+    emulator.fault("500", methods=("GET",), skip=1)
+    later = Shift(timedelta(hours=1), None)
+    if lost:
+        emulator.fault("reset-after", methods=("PUT", "POST", "PATCH"))
+        with pytest.raises(UnsettledError):
+            await fresh.extend(later)
+    else:
+        assert (await fresh.extend(later))["effect"] == "unconfirmed"
+    emulator.clear_faults()
+
+    def moved() -> bool:
+        known = fresh.monitor.view.instance
+        end = known.auto_stop.stops_at if known else None
+        return end is not None and moment_to_ms(end) > before
+
+    await until(moved)
+
+
+async def test_the_present_is_the_clouds(fresh: Desk, emulator: LocalEmulator) -> None:
+    """The pages count by it; this machine's may be wrong."""
+    ahead = datetime.now(timezone.utc) + timedelta(minutes=25)
+    emulator.world.clock = ManualClock(ahead)
+    got = await fresh.instance(refresh=True)
+    assert abs(got["server_now_ms"] - moment_to_ms(ahead)) < 60_000
+
+
+async def test_the_other_pages_are_told_of_what_was_saved_and_read(
+    fresh: Desk, told: list[dict[str, Any]]
+) -> None:
+    """Each by a number of its own, so that none is taken for known."""
+    await fresh.instance()
+    told.clear()
+    await fresh.saved(saved(b'{"stops_at_ms": 1, "saved": ["a.ipynb"]}'))
+    await fresh.acknowledge()
+    assert [each["kind"] for each in told] == ["last-run", "last-run"]
+    assert told[1]["seq"] == told[0]["seq"] + 1
+
+
+async def test_a_change_that_was_made_ends_a_problem(fresh: Desk, emulator: LocalEmulator) -> None:
+    """The cloud is there again; no page shows beside "done" that it is not."""
+    await fresh.instance()
+    emulator.fault("500", methods=("GET",))
+    assert (await fresh.instance(refresh=True))["problem"]
+    emulator.clear_faults()
+    made = await fresh.extend(Shift(timedelta(hours=1), None))
+    assert (made["effect"], made["now"]["problem"]) == ("now", None)
 
 
 async def test_the_capabilities_are_told_also_where_nothing_can_be_changed(

@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any, Callable
 
 import pytest
+from factories import instance, stop_in
 
 from modelarts_magics.errors import InputError
+from modelarts_magics.models import Mode
 from modelarts_magics.server.body import LONGEST_TEXT, MOST_ITEMS, Body
 from modelarts_magics.server.requests import LATEST_MS, LONGEST_S, change_request, saved, shift
 
@@ -66,6 +68,37 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
     assert whole(3.0) == 3
     assert isinstance(whole(3.0), int)
     assert shift(raw(seconds=-3600.0)).by == -HOUR
+
+
+def test_an_end_that_nobody_saw_is_null() -> None:
+    """As where it is not known; then there is nothing to compare."""
+    assert shift(raw(seconds=60, base_stops_at_ms=None)).seen_end is None
+    assert shift(raw(seconds=60)).seen_end is None
+
+
+def test_what_a_page_saw_may_be_nothing() -> None:
+    """It sends back what it was told, and null is how nothing is told; what it leaves out is as it is now."""
+    nothing = dict.fromkeys(("enabled", "mode", "prompt", "duration_s", "stops_at_ms"))
+    wish = {"enabled": True}
+    known = instance(stop_in(HOUR, duration=HOUR, prompt=False), description="known")
+    seen = change_request(raw(auto_stop=wish, base={"auto_stop": nothing})).seen(known)
+    assert seen is not None
+    assert seen.description == "known"
+    stop = seen.auto_stop
+    assert (stop.enabled, stop.mode, stop.prompt) == (False, Mode.TIMING, None)
+    assert (stop.duration, stop.stops_at) == (None, None)
+    same = change_request(raw(auto_stop=wish, base={"auto_stop": {}})).seen(known)
+    assert same == known
+
+
+def test_what_a_page_saw_of_a_length_is_in_whole_seconds() -> None:
+    """Which is no other length; a second less is one."""
+    known = instance(stop_in(HOUR, duration=HOUR + timedelta(milliseconds=400)))
+    for seconds, same in ((3600, True), (3599, False), (3601, True), (3602, False)):
+        base = {"auto_stop": {"duration_s": seconds}}
+        seen = change_request(raw(auto_stop={"enabled": True}, base=base)).seen(known)
+        assert seen is not None
+        assert (seen.auto_stop.duration == known.auto_stop.duration) is same
 
 
 def test_the_longest_and_the_latest_can_be_handled() -> None:

@@ -5,6 +5,7 @@
 
 import { Alarm, type Timers } from './clock';
 import type { Answer, ChangeRequest } from './messages';
+import { differ } from './phase';
 
 /** Clicks are collected until none came for this long. */
 export const COLLECT_MS = 500;
@@ -77,7 +78,6 @@ export class Actions {
   #limit: string | null = null;
   readonly #alarm: Alarm;
   readonly #cancelled = new Map<string, Flight>();
-  #disposed = false;
   #current: Stage = 'ready';
   #said: Note | null = null;
   #sent: Flight | null = null;
@@ -147,9 +147,6 @@ export class Actions {
   /** The outcome of a request. Call {@link update} with the state it brought before this. */
   answer(id: string, answer: Answer): void {
     const cancelled = this.#cancelled.get(id);
-    if (this.#disposed) {
-      return;
-    }
     if (cancelled) {
       this.#cancelled.delete(id);
       this.#answerLate(cancelled, answer);
@@ -160,12 +157,12 @@ export class Actions {
 
   /** The state as now known. A click not yet sent is dropped when it was made on another one. */
   update(facts: Facts): void {
-    const moved = facts.stopsAtMs !== this.#facts.stopsAtMs;
+    const moved = differ(facts.stopsAtMs, this.#facts.stopsAtMs);
     this.#facts = facts;
     const lost = this.#lost(moved);
     if (lost !== null) {
       this.#settle(this.#plain('bad', lost));
-    } else if (moved && this.#current === 'ready' && this.#said?.stopsAtMs !== facts.stopsAtMs) {
+    } else if (moved && this.#said?.stopsAtMs !== facts.stopsAtMs) {
       this.#said = null;
     }
   }
@@ -177,9 +174,7 @@ export class Actions {
 
   /** Send what was clicked and not sent yet, then stop. Calling it twice is fine. */
   dispose(): void {
-    const unsent = !this.#disposed && this.#current === 'collecting';
-    this.#disposed = true;
-    if (unsent) {
+    if (this.#current === 'collecting') {
       this.#flush();
     }
     this.#alarm.clear();
@@ -211,10 +206,10 @@ export class Actions {
   }
 
   #flush(): void {
-    const { stopsAtMs } = this.#facts;
-    const targetMs = this.#targetMs;
-    const seconds = Math.trunc(((targetMs ?? 0) - (stopsAtMs ?? 0)) / 1000);
-    if (stopsAtMs === null || targetMs === null || seconds === 0) {
+    const stopsAtMs = this.#facts.stopsAtMs ?? 0;
+    const targetMs = this.#targetMs ?? stopsAtMs;
+    const seconds = Math.trunc((targetMs - stopsAtMs) / 1000);
+    if (seconds === 0) {
       this.#settle(null);
       return;
     }
@@ -277,7 +272,7 @@ export class Actions {
     }
     const limit = answer.code || flight.limit;
     // Done, but the new stop time has not come: no sentence may name the old one.
-    const unread = effect === 'now' && this.#facts.stopsAtMs === flight.base_stops_at_ms;
+    const unread = effect === 'now' && !differ(this.#facts.stopsAtMs, flight.base_stops_at_ms);
     return [...(limit ? [limit] : []), unread ? 'done' : effect];
   }
 
@@ -304,15 +299,12 @@ export class Actions {
     this.#alarm.clear();
     this.#current = 'ready';
     this.#targetMs = null;
-    this.#limit = null;
     this.#sent = null;
     this.#say(note);
   }
 
   #say(note: Note | null): void {
     this.#said = note;
-    if (!this.#disposed) {
-      this.#options.onChange();
-    }
+    this.#options.onChange();
   }
 }

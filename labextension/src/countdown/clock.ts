@@ -48,10 +48,8 @@ export class Alarm {
 
   /** Do not ring. */
   clear(): void {
-    if (this.pending) {
-      this.#timers.clearTimeout(this.#id ?? 0);
-      this.#id = null;
-    }
+    this.#timers.clearTimeout(this.#id ?? 0);
+    this.#id = null;
   }
 }
 
@@ -160,9 +158,7 @@ export class Ticker {
       return;
     }
     const delayMs = this.#options.evaluate();
-    if (delayMs === null) {
-      this.#alarm.clear();
-    } else {
+    if (delayMs !== null) {
       this.#alarm.set(delayMs, () => {
         this.poke();
       });
@@ -182,24 +178,4 @@ export class Ticker {
     this.#options.onWake?.();
     this.poke();
   };
-}
-
-/** Seconds left at which a listener is told, once per stop time. */
-export const THRESHOLDS_S: readonly number[] = [120, 600, 1800];
-
-/** Notices when the time left falls to a threshold; looking for the first time tells nothing. */
-export class Thresholds {
-  #stopsAtMs: number | null = null;
-  #leastS = 0;
-
-  /** The threshold just crossed (the lowest, when several were slept through), or `null`. */
-  crossed(stopsAtMs: number, remainingS: number): number | null {
-    if (stopsAtMs !== this.#stopsAtMs) {
-      this.#stopsAtMs = stopsAtMs;
-      this.#leastS = remainingS;
-    }
-    const level = THRESHOLDS_S.find((s) => remainingS <= s && this.#leastS > s);
-    this.#leastS = Math.min(this.#leastS, remainingS);
-    return level ?? null;
-  }
 }

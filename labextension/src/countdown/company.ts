@@ -32,7 +32,6 @@ export class Link {
   readonly #options: LinkOptions;
   #company: Company = 'unknown';
   readonly #alarm: Alarm;
-  #disposed = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -75,7 +74,7 @@ export class Link {
 
   /** Somebody showed up or went. */
   meet(company: Company): void {
-    if (company !== this.#company && !this.#disposed) {
+    if (company !== this.#company) {
       this.#company = company;
       this.#options.onChange();
     }
@@ -83,7 +82,6 @@ export class Link {
 
   /** Stop for good. Calling it twice is fine. */
   dispose(): void {
-    this.#disposed = true;
     this.answered();
     this.#options.model.off('comm_live_update', this.#askManager);
   }

@@ -1,7 +1,7 @@
 /** One view of the countdown: model, clock, buttons and elements put together. */
 
 import { Actions, type Facts, type Route } from './actions';
-import { ServerClock, Thresholds, Ticker, type Timers, type Wakeup } from './clock';
+import { ServerClock, Ticker, type Timers, type Wakeup } from './clock';
 import { Link } from './company';
 import {
   type ChangeRequest,
@@ -16,6 +16,7 @@ import {
   text,
 } from './messages';
 import { isCounting, msToNextChange, type PhaseInput, read } from './phase';
+import { Thresholds } from './thresholds';
 import { CountdownView, type Waiting } from './view';
 import { commandDuration, parseDuration, stopsIn, type Words, wordsFor } from './words';
 
@@ -175,11 +176,8 @@ export class CountdownWidget {
 
   #announceThreshold(nowMs: number): void {
     const stopsAtMs = this.#snapshot.state.stops_at_ms;
-    const { phase, remainingS } = read(this.#phaseInput(stopsAtMs), nowMs);
-    if (stopsAtMs === null || remainingS === null || !isCounting(phase)) {
-      return;
-    }
-    if (this.#thresholds.crossed(stopsAtMs, remainingS) !== null) {
+    const { remainingS } = read(this.#phaseInput(stopsAtMs), nowMs);
+    if (stopsAtMs && remainingS && this.#thresholds.crossed(stopsAtMs, remainingS)) {
       this.#view.announce(stopsIn(this.#words, stopsAtMs, remainingS));
     }
   }
@@ -219,8 +217,7 @@ export class CountdownWidget {
   }
 
   readonly #onWake = (): void => {
-    const { company, greeting } = this.#link;
-    if (company !== 'nobody' && !greeting && this.#clock.ageMs > STALE_MS) {
+    if (!this.#link.greeting && this.#clock.ageMs > STALE_MS) {
       this.#link.hello();
     }
   };

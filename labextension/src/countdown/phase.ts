@@ -44,10 +44,18 @@ export const URGENT_S = 10 * 60;
 /** A run may outlive its stop time by this much before the stop time counts as unknown. */
 export const GRACE_MS = 60_000;
 
+/** A stop time that follows from the time left moves by this much from one look to the next. */
+const WOBBLE_MS = 5_000;
+
 const RUNNING: ReadonlySet<string> = new Set(['RUNNING', 'SNAPSHOTTING']);
 const STOPPED = /^(STOPPED|DELETED|[A-Z_]+_FAILED)$/;
 
 const bare = (phase: Phase): Reading => ({ phase, remainingS: null });
+
+/** Whether two stop times are different ones. */
+export function differ(oneMs: number | null, otherMs: number | null): boolean {
+  return Math.abs((oneMs ?? 0) - (otherMs ?? 0)) > WOBBLE_MS;
+}
 
 /** Whether this phase has a number of seconds that goes down. */
 export function isCounting(phase: Phase): phase is CountingPhase {

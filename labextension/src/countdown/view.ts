@@ -280,7 +280,7 @@ export class CountdownView {
   async #copyCommand(): Promise<void> {
     try {
       await navigator.clipboard.writeText(this.#command.textContent ?? '');
-      this.#copy.textContent = `✓ ${this.#copy.textContent ?? ''}`;
+      this.#copy.textContent = String(this.#copy.textContent).replace(/^(✓ )?/, '✓ ');
     } catch {
       // No right to the clipboard: select the line, so that the keys for copying do it.
       getSelection()?.selectAllChildren(this.#command);

@@ -120,7 +120,9 @@ export function reasonText(words: Words, code: string): string {
   return words(find(code) ?? 'is-unknown');
 }
 
-const DURATION = /^([-+]?)(?:([\d.]+)(?:h|小时))?(?:(\d+)(?:m|min|分钟?|$))?(?:(\d+)(?:s|秒))?$/i;
+/** No more digits than a calendar can be told. */
+const DURATION =
+  /^([-+]?)(?:([\d.]{1,7})(?:h|小时))?(?:(\d{1,7})(?:m|min|分钟?|$))?(?:(\d{1,7})(?:s|秒))?$/i;
 
 /**
  * Seconds in `90m`, `2h30m`, `1.5h`, `5400s`, `2 小时 30 分`; negative after a minus; `null` when it is

@@ -102,6 +102,18 @@ describe('clicks', () => {
     expect(actions.note).toMatchObject({ tone: 'bad', codes: ['changed'] });
   });
 
+  it('are not dropped by a stop time that only wobbles, as one does that follows from the time left', () => {
+    click(3600, false);
+    actions.update(facts({ stopsAtMs: STOP + 1000 }));
+    timers.advance(COLLECT_MS);
+    expect(asked).toMatchObject([{ seconds: 3599, base_stops_at_ms: STOP + 1000 }]);
+    actions.update(facts({ stopsAtMs: STOP }));
+    answer('r1');
+    expect(actions.note?.codes).toEqual(['done']);
+    actions.update(facts({ stopsAtMs: STOP + 1000 }));
+    expect(actions.note?.codes).toEqual(['done']);
+  });
+
   it('are dropped with the reason when nothing can be changed any more', () => {
     click(3600, false);
     actions.update(facts({ blocked: 'stopping' }));
@@ -151,9 +163,23 @@ describe('bounds', () => {
     actions.update(facts({ earliestMs: STOP - 10 * MINUTE }));
     click(-3600);
     expect(asked[0]).toMatchObject({ action: 'shorten', seconds: 600 });
+    expect(actions.note?.codes).toEqual(['at-earliest']);
     actions.update(facts({ stopsAtMs: STOP - 10 * MINUTE, earliestMs: STOP - 10 * MINUTE }));
     answer('r1');
+    expect(actions.note?.codes).toEqual(['at-earliest', 'now']);
     expect(actions.blocked(-3600)).toBe('at-earliest');
+  });
+
+  it('say nothing of a click that stays within them, or comes back', () => {
+    actions.update(facts({ earliestMs: STOP - 30 * MINUTE, latestMs: STOP + 90 * MINUTE }));
+    actions.click(7200);
+    expect(actions.note?.codes).toEqual(['at-latest']);
+    click(-1800);
+    expect(actions.note).toBeNull();
+    expect(asked[0]).toMatchObject({ action: 'extend', seconds: 3600 });
+    actions.update(facts({ stopsAtMs: STOP + HOUR }));
+    answer('r1');
+    expect(actions.note?.codes).toEqual(['now']);
   });
 
   it('that the kernel ran into are said as well', () => {
@@ -189,6 +215,14 @@ describe('answers', () => {
       codes: ['no-permission'],
       text: 'Forbidden.',
     });
+  });
+
+  it('for the next start only take later clicks back too', () => {
+    click(3600);
+    actions.click(3600);
+    answer('r1', { effect: 'next-start' });
+    timers.advance(HOUR);
+    expect(asked).toHaveLength(1);
   });
 
   it('that refuse take later clicks back too', () => {
@@ -311,11 +345,26 @@ describe('a click that waits', () => {
     expect(actions.note?.codes).toEqual(['too-late', 'now']);
   });
 
+  it('goes on waiting for who has taken it, whatever becomes of the run', () => {
+    actions.update(facts({ blocked: 'stopping' }));
+    expect(actions.stage).toBe('waiting');
+  });
+
   it('comes to nothing when the kernel goes away', () => {
     actions.update(facts({ blocked: 'no-kernel' }));
     expect(actions.note?.codes).toEqual(['no-kernel']);
     expect(actions.stage).toBe('ready');
   });
+});
+
+it('a click that the page has taken is not lost with the kernel', () => {
+  route = 'page';
+  click(3600);
+  actions.update(facts({ blocked: 'no-kernel' }));
+  expect(actions.stage).toBe('sent');
+  actions.update(facts({ stopsAtMs: STOP + HOUR }));
+  answer('r1');
+  expect(actions.note?.codes).toEqual(['now']);
 });
 
 describe('cancelling', () => {
@@ -329,11 +378,10 @@ describe('the end of a view', () => {
   it('sends a click that was not sent yet, once', () => {
     click(3600, false);
     actions.dispose();
+    expect(asked).toHaveLength(1);
     actions.dispose();
     expect(asked).toHaveLength(1);
     expect(timers.pending).toBe(0);
-    answer('r1');
-    expect(actions.note).toBeNull();
   });
 
   it('leaves no timer', () => {

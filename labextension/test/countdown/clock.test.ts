@@ -1,12 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
-import {
-  browserTimers,
-  browserWakeups,
-  ServerClock,
-  Thresholds,
-  Ticker,
-} from '../../src/countdown/clock';
+import { browserTimers, browserWakeups, ServerClock, Ticker } from '../../src/countdown/clock';
 import { msToNextChange, type PhaseInput, read } from '../../src/countdown/phase';
 import { CountingTarget, FakeTimers, HOUR, MINUTE, NOW } from './fakes';
 
@@ -53,6 +47,14 @@ describe('the server clock', () => {
     clock.sync(NOW);
     expect(clock.now()).toBe(NOW);
     expect(clock.jumped()).toBe(false);
+  });
+
+  it('is right after a message that came before the jump was noticed', () => {
+    clock.sync(NOW);
+    timers.sleep(3 * HOUR);
+    clock.sync(NOW + 3 * HOUR);
+    expect(clock.jumped()).toBe(false);
+    expect(clock.checked).toBe(true);
   });
 
   it('is not shaken by timers that fire late', () => {
@@ -166,47 +168,5 @@ describe('the ticker', () => {
     browserTimers.clearTimeout(browserTimers.setTimeout(() => undefined, 1000));
     expect(Math.abs(browserTimers.now() - Date.now())).toBeLessThan(1000);
     expect(browserTimers.monotonic()).toBeGreaterThan(0);
-  });
-});
-
-describe('the thresholds', () => {
-  const run = (seconds: number[], stops = 1) => {
-    const thresholds = new Thresholds();
-    return seconds.map((s) => thresholds.crossed(stops, s));
-  };
-
-  it('are told once each, when crossed', () => {
-    expect(run([1801, 1800, 1799, 601, 600, 599, 121, 120, 119, 0])).toEqual([
-      null,
-      1800,
-      null,
-      null,
-      600,
-      null,
-      null,
-      120,
-      null,
-      null,
-    ]);
-  });
-
-  it('are not told at the first look', () => {
-    expect(run([500, 499])).toEqual([null, null]);
-  });
-
-  it('are told as the lowest, when several were slept through', () => {
-    expect(run([4000, 100, 99])).toEqual([null, 120, null]);
-  });
-
-  it('are not told again when the clock is set right by a second', () => {
-    expect(run([1801, 1800, 1801, 1800])).toEqual([null, 1800, null, null]);
-  });
-
-  it('are told anew for another stop time', () => {
-    const thresholds = new Thresholds();
-    thresholds.crossed(1, 601);
-    expect(thresholds.crossed(1, 600)).toBe(600);
-    expect(thresholds.crossed(2, 4200)).toBeNull();
-    expect(thresholds.crossed(2, 600)).toBe(600);
   });
 });

@@ -130,6 +130,13 @@ describe('a running instance', () => {
     expect(words(shown, 'figure')).toBe('1 h');
   });
 
+  it('has the seconds aside until the label itself has them', () => {
+    const shown = show(running(10 * MINUTE));
+    expect([words(shown, 'figure'), words(shown, 'seconds')]).toEqual(['10 min', '00 s']);
+    shown.timers.advance(1000);
+    expect([words(shown, 'figure'), words(shown, 'seconds')]).toEqual(['9 min 59 s', '']);
+  });
+
   it('has an empty bar when the clock is before the start', () => {
     const shown = show(running(2 * HOUR, { run_started_at_ms: NOW + HOUR }));
     expect(part(shown, 'fill').style.width).toBe('0.0%');
@@ -141,7 +148,10 @@ describe('a running instance', () => {
 
   it('says when it is a demo', () => {
     expect(words(show(running(HOUR, { demo: true })), 'demo')).toBe('DEMO · local emulator');
-    expect(words(show(running(HOUR)), 'demo')).toBe('');
+    const real = show(running(HOUR));
+    expect(part(real, 'demo').hidden).toBe(true);
+    real.model.set({ state: running(HOUR, { demo: true }) });
+    expect(part(real, 'demo').hidden).toBe(false);
   });
 
   it('is worded in the language that was set, at once', () => {
@@ -183,6 +193,18 @@ describe('an instance with nothing to extend', () => {
     expect(shown.model.requests).toEqual([]);
   });
 
+  it('says why again when it is pressed again', () => {
+    const shown = show(running(HOUR, { enabled: false }));
+    const said = [1, 2, 3].map(() => {
+      press(shown, 'plus');
+      return part(shown, 'status').textContent;
+    });
+    expect(said[1]).not.toBe(said[0]); // An equal text is not read out.
+    expect(said.map((text) => text?.trim())).toEqual(
+      Array(3).fill('Auto-stop is off; there is nothing to extend.'),
+    );
+  });
+
   it('gives the reason for an unknown stop time', () => {
     const shown = show(running(-HOUR, { unknown_reason: 'past-end' }));
     expect(words(shown, 'reason')).toBe('The stop time has passed, but it still runs.');
@@ -199,8 +221,10 @@ describe('an instance with nothing to extend', () => {
 
   it('does not tick', () => {
     const shown = show(running(HOUR, { mode: 'IDLE' }));
-    now(shown);
+    shown.timers.advance(HELLO_MS);
     expect(shown.timers.pending).toBe(0);
+    expect(part(shown, 'unchecked').hidden).toBe(true);
+    expect(part(shown, 'bar').hidden).toBe(true);
   });
 });
 
@@ -212,6 +236,7 @@ describe('for a screen reader', () => {
     expect(button(shown, 'plus').getAttribute('aria-label')).toBe('+1 h: Stop 1 hour later');
     expect(button(shown, 'minus').getAttribute('aria-label')).toBe('−1 h: Stop 1 hour sooner');
     expect(part(shown, 'input').getAttribute('aria-label')).toBe('Extend by');
+    expect(button(shown, 'extend').getAttribute('aria-label')).toBe('Extend');
     expect(part(shown, 'status').getAttribute('role')).toBe('status');
   });
 
@@ -316,6 +341,24 @@ describe('a click', () => {
     expect(field.value).toBe('');
   });
 
+  it('with Enter on a button is that button’s own', () => {
+    const enter = new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true });
+    expect(button(shown, 'plus').dispatchEvent(enter)).toBe(true);
+    expect(words(shown, 'note')).toBe('');
+  });
+
+  it('that waits for the next start is told with what is saved for it now', () => {
+    shown.model.set({ state: running(HOUR, { duration_s: null }) });
+    press(shown, 'plus');
+    shown.timers.advance(COLLECT_MS);
+    const values = { duration_s: 7200, previous_duration_s: 3600 };
+    const id = shown.model.requests[0]?.id;
+    shown.model.says({ ...DONE, type: 'result', id, effect: 'next-start', values });
+    expect(words(shown, 'note')).toContain('Saved for the next start: 2 h (was 1 h).');
+    shown.model.set({ state: running(HOUR, { duration_s: 10_800 }) });
+    expect(words(shown, 'note')).toContain('Saved for the next start: 3 h (was 1 h).');
+  });
+
   it('beyond a bound goes there; bounds that are reckoned from now move on', () => {
     const bounds = { earliest_stop_ms: NOW, latest_stop_ms: NOW + 90 * MINUTE, from_now: true };
     shown.model.set({ state: running(HOUR, { bounds }) });
@@ -328,6 +371,58 @@ describe('a click', () => {
     expect(shown.model.requests[0]?.seconds).toBeLessThanOrEqual(40 * 60);
   });
 
+  it.each([true, false])('bounds stand still unless they are reckoned from now (%s)', (fromNow) => {
+    const bounds = {
+      earliest_stop_ms: NOW + 5 * MINUTE,
+      latest_stop_ms: NOW + 90 * MINUTE,
+      from_now: fromNow,
+    };
+    shown.model.set({ state: running(HOUR, { bounds }) });
+    shown.timers.advance(10 * MINUTE);
+    const asked = (does: string): number => {
+      press(shown, does);
+      shown.timers.advance(COLLECT_MS);
+      const request = shown.model.requests.at(-1);
+      shown.model.says({ ...DONE, ok: false, effect: null, type: 'result', id: request?.id });
+      return Math.round((request?.seconds ?? 0) / 60);
+    };
+    expect([asked('plus'), asked('minus')]).toEqual(fromNow ? [40, 45] : [30, 55]);
+  });
+
+  it('at a bound can only go the other way, which a typed duration can', () => {
+    const bounds = { earliest_stop_ms: NOW, latest_stop_ms: NOW + HOUR, from_now: false };
+    for (const [left, off] of [
+      [HOUR, 'plus'],
+      [0.5 * MINUTE, 'minus'],
+    ] as const) {
+      const disabled = ['plus', 'minus', 'extend'].filter((does) =>
+        button(show(running(left, { bounds })), does).hasAttribute('aria-disabled'),
+      );
+      expect(disabled).toEqual([off]);
+    }
+  });
+
+  it('beyond a bound goes no less far because the clock of the page is behind', () => {
+    const bounds = { earliest_stop_ms: NOW, latest_stop_ms: NOW + 90 * MINUTE, from_now: true };
+    const behind = show(running(HOUR, { bounds }), ({ timers }) => {
+      timers.sleep(-HOUR);
+    });
+    press(behind, 'plus');
+    behind.timers.advance(COLLECT_MS);
+    expect(behind.model.requests).toMatchObject([{ seconds: 1800 }]);
+  });
+
+  it('during a request is shown as soon as that is answered, and sent then', () => {
+    press(shown, 'plus');
+    shown.timers.advance(COLLECT_MS);
+    press(shown, 'plus');
+    shown.model.set({ state: running(2 * HOUR), as_of_ms: NOW + 600 });
+    shown.model.says({ ...DONE, type: 'result', id: shown.model.requests[0]?.id });
+    expect(words(shown, 'figure')).toBe('2 h 59 min');
+    shown.timers.advance(COLLECT_MS);
+    expect(shown.model.requests).toHaveLength(2);
+  });
+
   it('that waits offers a line for the terminal and can be cancelled', () => {
     press(shown, 'plus');
     shown.timers.advance(COLLECT_MS + WAIT_MS);
@@ -336,7 +431,11 @@ describe('a click', () => {
     );
     expect(words(shown, 'command')).toBe('/env/bin/python -m modelarts_magics extend 1h');
     expect(words(shown, 'figure')).toBe('59 min');
-    expect(words(shown, 'status')).toContain('The kernel is busy');
+    expect(words(shown, 'reason')).toBe('');
+    const said = words(shown, 'status');
+    expect(said).toContain('The kernel is busy');
+    shown.timers.advance(1000);
+    expect(words(shown, 'status')).toBe(said);
     press(shown, 'cancel');
     expect(shown.model.sent.at(-1)).toEqual({ type: 'cancel', id: shown.model.requests[0]?.id });
     expect(part(shown, 'waiting').hidden).toBe(true);
@@ -358,6 +457,7 @@ describe('a click', () => {
     press(shown, 'plus');
     shown.timers.advance(COLLECT_MS + WAIT_MS);
     press(shown, 'copy');
+    press(shown, 'copy');
     await settled();
     expect(writeText).toHaveBeenCalledWith('/env/bin/python -m modelarts_magics extend 1h');
     expect(button(shown, 'copy').textContent).toBe('✓ Copy');
@@ -371,6 +471,16 @@ describe('a click', () => {
     await settled();
     expect(String(getSelection())).toBe('/env/bin/python -m modelarts_magics extend 1h');
   });
+});
+
+it('a duration beyond any calendar is not understood, and the countdown goes on', () => {
+  const shown = show(running(HOUR));
+  now(shown);
+  type(shown, '9999999999999h');
+  expect(words(shown, 'note')).toBe('Write 90m or 2h30m.');
+  shown.timers.advance(COLLECT_MS + MINUTE);
+  expect(words(shown, 'figure')).toBe('58 min');
+  expect(shown.model.requests).toEqual([]);
 });
 
 describe("the page's extension", () => {
@@ -402,7 +512,9 @@ describe("the page's extension", () => {
   });
 
   it('is told when a click it took is cancelled', () => {
-    const shown = show(running(HOUR));
+    const shown = show(running(HOUR), ({ model }) => {
+      model.set({ terminal_prefix: 'python -m modelarts_magics' });
+    });
     const cancelled = vi.fn();
     const take = (event: Event): void => {
       event.preventDefault();
@@ -412,6 +524,7 @@ describe("the page's extension", () => {
     press(shown, 'plus');
     shown.timers.advance(COLLECT_MS + WAIT_MS);
     expect(part(shown, 'waiting').textContent).toContain('No answer yet; this click waits.');
+    expect(words(shown, 'command')).toBe('');
     press(shown, 'cancel');
     document.removeEventListener(EVENTS.request, take);
     document.removeEventListener(EVENTS.cancel, cancelled);
@@ -435,6 +548,30 @@ describe("the page's extension", () => {
     expect(words(shown, 'figure')).toBe('4 h');
     root(shown).dispatchEvent(new CustomEvent(EVENTS.state, { detail: null }));
     expect(words(shown, 'figure')).toBe('4 h');
+  });
+
+  it('tells the time with it, where the kernel is too busy to', () => {
+    const shown = show(running(HOUR), ({ timers }) => {
+      timers.sleep(24 * HOUR);
+    });
+    shown.timers.advance(HELLO_MS);
+    const detail = { state: running(HOUR), as_of_ms: NOW + 1, server_now_ms: NOW };
+    root(shown).dispatchEvent(new CustomEvent(EVENTS.state, { detail }));
+    expect(words(shown, 'figure')).toBe('1 h');
+    expect(part(shown, 'unchecked').hidden).toBe(true);
+  });
+
+  it('serves a view also after its kernel went', async () => {
+    const shown = show(running(HOUR));
+    await settled();
+    const detail = { state: running(HOUR), as_of_ms: NOW + 1, server_now_ms: NOW };
+    root(shown).dispatchEvent(new CustomEvent(EVENTS.state, { detail }));
+    for (const live of [true, false]) {
+      shown.model.commLive = live;
+      shown.model.emit('comm_live_update');
+      await settled();
+      expect(words(shown, 'phase')).toBe('running');
+    }
   });
 
   it('brings a view without a kernel to life', async () => {
@@ -502,10 +639,21 @@ describe('the kernel', () => {
       'Stops at 2026-11-23 18:04 +08:00 · as of 2026-11-23 16:52 +08:00',
     );
     expect(words(shown, 'reason')).toBe('No kernel is connected. Run the cell again.');
+    expect(part(shown, 'bar').hidden).toBe(true);
+    expect(root(shown).getAttribute('data-phase')).toBe('frozen');
     expect(button(shown, 'plus').getAttribute('aria-disabled')).toBe('true');
     shown.timers.advance(HOUR);
     expect(words(shown, 'figure')).toBe('1 h 12 min');
+    expect(part(shown, 'unchecked').hidden).toBe(true);
     expect(shown.timers.pending).toBe(0);
+  });
+
+  it('that is not there is why nothing can be done, whatever else is not known', async () => {
+    const shown = show(running(-HOUR, { unknown_reason: 'past-end' }), ({ model }) => {
+      model.commLive = false;
+    });
+    await settled();
+    expect(words(shown, 'reason')).toBe('No kernel is connected. Run the cell again.');
   });
 
   it('that is not there is dated also where there was no stop time', async () => {
@@ -536,6 +684,16 @@ describe('the kernel', () => {
     shown.model.commLive = true;
     shown.model.emit('comm_live_update');
     await settled();
+    expect(words(shown, 'phase')).toBe('running');
+  });
+
+  it('that speaks is there, whatever the manager said', async () => {
+    const shown = show(running(HOUR), ({ model }) => {
+      model.commLive = false;
+    });
+    await settled();
+    expect(words(shown, 'phase')).toBe('not connected');
+    now(shown);
     expect(words(shown, 'phase')).toBe('running');
   });
 
@@ -597,6 +755,24 @@ describe('the end of a view', () => {
     shown.widget.dispose();
     expect(shown.model.requests).toHaveLength(1);
     expect(shown.timers.pending).toBe(0);
+  });
+
+  it('sends nothing any more when an answer comes later', () => {
+    const shown = show(running(HOUR));
+    let respond: (answer: object) => void = () => undefined;
+    const take = (event: Event): void => {
+      event.preventDefault();
+      ({ respond } = (event as CustomEvent<{ respond: typeof respond }>).detail);
+    };
+    document.addEventListener(EVENTS.request, take);
+    press(shown, 'plus');
+    shown.timers.advance(COLLECT_MS);
+    document.removeEventListener(EVENTS.request, take);
+    press(shown, 'plus');
+    shown.widget.dispose();
+    respond({ ...DONE, state: running(2 * HOUR), as_of_ms: NOW + 1 });
+    expect(shown.timers.pending).toBe(0);
+    expect(shown.model.requests).toEqual([]);
   });
 
   it('ignores what comes later', async () => {

@@ -95,6 +95,12 @@ describe('sentences', () => {
     );
   });
 
+  it('do not tell what was saved where only half of it is known', () => {
+    expect(noteText(en, note(['next-start-extend'], { durationS: 7200 }), NOW, 120)).toBe(
+      'This run was NOT extended: it still stops at 18:04 (2 min left).',
+    );
+  });
+
   it('say that there is nothing to extend', () => {
     expect(reasonText(zh, 'off')).toBe('自动停止已关闭，无需延长。');
   });
@@ -176,6 +182,7 @@ describe('a typed duration', () => {
     ['2 小时 30 分', 9000],
     ['90分钟', 5400],
     ['2H', 7200],
+    ['9999999h', 35_999_996_400],
   ])('%s is understood', (typed, seconds) => {
     expect(parseDuration(typed)).toBe(seconds);
   });
@@ -195,6 +202,7 @@ describe('a typed duration', () => {
     '1..5h',
     '-',
     '1e3h',
+    '99999999h',
     '２h',
   ])('%j is not', (typed) => {
     expect(parseDuration(typed)).toBeNull();
