@@ -188,7 +188,7 @@ class Memory:
 
 
 def _same(known: Instance | None, instance: Instance) -> bool:
-    return known is not None and known.same_as(instance)
+    return known is instance or (known is not None and known.same_as(instance))
 
 
 def _near(one: datetime | None, other: datetime | None) -> bool:

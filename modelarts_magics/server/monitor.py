@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from modelarts_magics.server.door import Place
     from modelarts_magics.session import Session
 
-LOOK_S = 1.25
+LOOK_S = 1.5
 """Between two looks at the store, one `stat` each."""
 RECHECK_S = 15.0
 """Between two looks at settings and credentials while they are at fault."""
