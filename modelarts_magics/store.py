@@ -96,8 +96,8 @@ class Store:
             before = self._stamp()
             os.utime(self.path)
             stamp = self._stamp()
-            replaced = before != self._seen  # of two files after it, the second may have its inode
-            if stamp and before and stamp[::2] == before[::2] and not replaced:
+            # Of two files that replaced the one seen, the second may have its inode: only the time tells.
+            if stamp and before and before == self._seen and stamp[::2] == before[::2]:
                 self._seen = stamp
 
     def age(self, now: datetime) -> timedelta | None:

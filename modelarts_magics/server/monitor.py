@@ -226,12 +226,9 @@ class Monitor:
             _LOG.exception("the instance could not be read")
         else:
             self._failures = 0
-            if (
-                self._learned == learned
-            ):  # else what was heard meanwhile is this answer, or a later one
-                self._know(instance=instance, session=session, problem=None)
-            else:
-                self._know(session=session, problem=None)
+            # What was heard meanwhile is this answer, or a later one.
+            news = {"instance": instance} if self._learned == learned else {}
+            self._know(**news, session=session, problem=None)
             self._compare_clocks(session.skew)
 
     def _compare_clocks(self, skew: timedelta) -> None:
