@@ -14,13 +14,13 @@ TYPE_CHECKING = (
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from modelarts_magics.connection import connect
+    from modelarts_magics.domain.models import AutoStop, Change, Effect, Instance, Mode, Status
+    from modelarts_magics.domain.planning import Wish
     from modelarts_magics.errors import ModelArtsError
     from modelarts_magics.kernel.countdown_widget import Countdown
-    from modelarts_magics.kernel.form import InstanceForm
-    from modelarts_magics.models import AutoStop, Change, Effect, Instance, Mode, Status
-    from modelarts_magics.planning import Wish
-    from modelarts_magics.session import Session
+    from modelarts_magics.kernel.form.form import InstanceForm
+    from modelarts_magics.session.connect import connect
+    from modelarts_magics.session.session import Session
 
 __all__ = [
     "AutoStop",
@@ -40,18 +40,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "connect": "connection",
+    "connect": "session.connect",
     "ModelArtsError": "errors",
-    "AutoStop": "models",
-    "Change": "models",
-    "Effect": "models",
-    "Instance": "models",
-    "Mode": "models",
-    "Status": "models",
-    "Wish": "planning",
-    "Session": "session",
+    "AutoStop": "domain.models",
+    "Change": "domain.models",
+    "Effect": "domain.models",
+    "Instance": "domain.models",
+    "Mode": "domain.models",
+    "Status": "domain.models",
+    "Wish": "domain.planning",
+    "Session": "session.session",
     "Countdown": "kernel.countdown_widget",
-    "InstanceForm": "kernel.form",
+    "InstanceForm": "kernel.form.form",
 }
 
 

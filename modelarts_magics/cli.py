@@ -9,21 +9,21 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from modelarts_magics import messages
+from modelarts_magics.commands.dispatch import Context, prepare, run
 from modelarts_magics.commands.parser import parse_arguments
-from modelarts_magics.commands.run import Context, prepare, run
-from modelarts_magics.commands.views import as_text
+from modelarts_magics.commands.render import as_text
 from modelarts_magics.commands.writes import interrupted
-from modelarts_magics.config import Settings
-from modelarts_magics.connection import open_session
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.doctor import Report
+from modelarts_magics.domain.models import Change, Effect
 from modelarts_magics.errors import ModelArtsError, PartialError, UsageError
-from modelarts_magics.models import Change, Effect
+from modelarts_magics.session.connect import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelarts_magics.commands.parser import Request
-    from modelarts_magics.session import Session
+    from modelarts_magics.session.session import Session
 
 IN_EFFECT, FAILED, USAGE, NOT_AS_ASKED = 0, 1, 2, 3
 """Exit status: the last is for what was saved in part or for the next start only, or is not confirmed."""
@@ -111,7 +111,7 @@ def _demo(arguments: Sequence[str]) -> int:
 
 
 def _install_lab(arguments: Sequence[str]) -> int:
-    from modelarts_magics.lab_install import main as install  # noqa: PLC0415 - for who asks
+    from modelarts_magics.commands.install_lab import main as install  # noqa: PLC0415 - for who asks
 
     return install(list(arguments))
 

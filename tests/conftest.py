@@ -13,10 +13,10 @@ from generations import GENERATIONS
 from wheels import Built, build
 
 from modelarts_magics import messages
-from modelarts_magics.clock import Clock
-from modelarts_magics.config import Settings
-from modelarts_magics.connection import open_session
+from modelarts_magics.config.settings import Settings
+from modelarts_magics.domain.clock import Clock
 from modelarts_magics.emulator.local import LocalEmulator
+from modelarts_magics.session.connect import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from generations import Generation
 
-    from modelarts_magics.session import Session
+    from modelarts_magics.session.session import Session
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 """A shell that runs the tests in the background lets them, and what they start, ignore it."""

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from modelarts_magics.models import (
+from modelarts_magics.domain.models import (
     AutoStop,
     AutoStopEdit,
     Capabilities,

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from modelarts_magics.models import CountsFrom, Effect
+from modelarts_magics.domain.models import CountsFrom, Effect
 
 if TYPE_CHECKING:
-    from modelarts_magics.session import Session
+    from modelarts_magics.session.session import Session
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from stage import Page
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelarts_magics.session import Session
+    from modelarts_magics.session.session import Session
 
 
 class Generation(NamedTuple):

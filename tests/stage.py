@@ -12,13 +12,13 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
-from modelarts_magics.clock import Clock
+from modelarts_magics.commands.dispatch import Context, prepare, run
 from modelarts_magics.commands.parser import parse_arguments, parse_line
-from modelarts_magics.commands.run import Context, prepare, run
-from modelarts_magics.config import Settings
-from modelarts_magics.connection import open_session
+from modelarts_magics.config.settings import Settings
+from modelarts_magics.domain.clock import Clock
 from modelarts_magics.emulator.clock import ManualClock
 from modelarts_magics.emulator.local import LocalEmulator
+from modelarts_magics.session.connect import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

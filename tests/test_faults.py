@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 import pytest
 from generations import base, meant
 
-from modelarts_magics.api.exchange import MAX_ANSWER_BYTES
-from modelarts_magics.clock import Clock
+from modelarts_magics.api.request import MAX_ANSWER_BYTES
+from modelarts_magics.domain.clock import Clock
+from modelarts_magics.domain.models import Change, Effect, Instance
+from modelarts_magics.domain.planning import Wish
 from modelarts_magics.emulator.clock import ManualClock
 from modelarts_magics.emulator.faults import KINDS
 from modelarts_magics.errors import ModelArtsError, PartialError
-from modelarts_magics.models import Change, Effect, Instance
-from modelarts_magics.planning import Wish
 
 if TYPE_CHECKING:
     from conftest import Pastime
     from generations import Generation
 
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.session import Session
+    from modelarts_magics.session.session import Session
 
     Connect = Callable[..., Session]
     Put = Callable[..., dict[str, Any]]

@@ -12,10 +12,10 @@ import pytest
 from stage import START, Stage
 
 import modelarts_magics
-from modelarts_magics.commands.sentences import change_lines
+from modelarts_magics.commands.as_text import change_lines
 from modelarts_magics.commands.undo import undo
+from modelarts_magics.domain.models import Change, CountsFrom, Effect
 from modelarts_magics.errors import ModelArtsError, RefusedError, WrongStateError
-from modelarts_magics.models import Change, CountsFrom, Effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,11 +14,11 @@ import pytest
 
 from modelarts_magics.commands.grammar import COMMANDS
 from modelarts_magics.commands.parser import parse_line
-from modelarts_magics.config import ENVIRONMENT, NAMES
-from modelarts_magics.credentials import FILE, KEYS, METADATA, TOKEN
+from modelarts_magics.config.credential_chain import FILE, KEYS, METADATA, TOKEN
+from modelarts_magics.config.settings import ENVIRONMENT, NAMES
+from modelarts_magics.config.settings_file import VARIABLE
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.kernel.magics import ModelArts
-from modelarts_magics.settings_file import VARIABLE
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

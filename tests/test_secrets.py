@@ -12,19 +12,19 @@ import pytest
 from generations import GENERATIONS
 from IPython.core.ultratb import VerboseTB
 
-from modelarts_magics.config import Settings
-from modelarts_magics.connection import open_session
-from modelarts_magics.credentials import AccessKey, Token
+from modelarts_magics.config.credential_chain import AccessKey, Token
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.emulator.faults import KINDS
 from modelarts_magics.emulator.notebooks_wire import JUPYTER_TOKEN
 from modelarts_magics.errors import ConfigurationError, ModelArtsError
+from modelarts_magics.session.connect import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.session import Session
+    from modelarts_magics.session.session import Session
 
 TOKEN = "MARKED-TOKEN-" + "t0k3n" * 800
 SECRET_KEY = "MARKED-SECRET-KEY-5k"

@@ -49,7 +49,7 @@ refused = shell.run_cell("%modelarts describe a/b").error_in_exec
 completed = shell.complete(None, "%modelarts ext", 14)[1]
 run("%unload_ext modelarts_magics")
 import modelarts_magics
-from modelarts_magics.commands.views import as_text
+from modelarts_magics.commands.render import as_text
 
 print()
 print(json.dumps({

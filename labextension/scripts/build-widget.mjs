@@ -28,7 +28,7 @@ export async function buildWidget(folder = path('../../modelarts_magics/static')
   await Promise.all([
     build({
       ...options,
-      entryPoints: [path('../src/countdown/widget.ts')],
+      entryPoints: [path('../src/countdown/anywidget.ts')],
       outfile: `${folder}/countdown.js`,
       format: 'esm',
       target: 'es2022',

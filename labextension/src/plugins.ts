@@ -11,23 +11,23 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
-import { addCommands, addSaveAll } from './commands';
-import { dirtyDocuments } from './documents';
-import { type Field, Frame } from './frame';
-import type { HelperOptions } from './helper';
+import { addCommands, addSaveAll } from './commands/commands';
+import { dirtyDocuments } from './autosave/documents';
+import { type Field, Frame } from './panel/lazy-panel';
+import type { HelperOptions } from './backend/helper-kernel';
 import { icon } from './icon';
-import { Manager } from './manager';
-import { LaterBackend } from './later';
-import { claim, exclusive, page, showClock, visible } from './page';
-import { Pages } from './pages';
-import { Reminders } from './reminders';
-import { RoutesBackend } from './restapi';
-import { Saver } from './saver';
+import { Manager } from './manager/manager';
+import { LaterBackend } from './backend/lazy';
+import { claim, exclusive, page, showClock, visible } from './browser/page';
+import { Pages } from './manager/widget-bridge';
+import { Reminders } from './reminders/reminders';
+import { RoutesBackend } from './backend/rest';
+import { Saver } from './autosave/autosave';
 import { translated } from './schema';
-import { StatusItem } from './status';
-import { say, showReminder } from './toasts';
+import { StatusItem } from './status-item';
+import { say, showReminder } from './reminders/notifications';
 import { COMMANDS, DOMAIN, type IBackend, IManager, type News, PANEL_ID } from './tokens';
-import { readNews, readPreferences } from './validate';
+import { readNews, readPreferences } from './backend/validate';
 
 const ID = 'modelarts-magics-lab';
 /** The service's own name, the same in every language. */
@@ -56,7 +56,7 @@ async function loadHelper(
   { serviceManager }: JupyterFrontEnd,
   more: Pick<HelperOptions, 'tell' | 'without'>,
 ): Promise<IBackend> {
-  const { HelperBackend } = await import('./helper');
+  const { HelperBackend } = await import('./backend/helper-kernel');
   const { timers } = page;
   const storage = window.localStorage;
   return new HelperBackend({ serviceManager, storage, timers, exclusive, ...more });

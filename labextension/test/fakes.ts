@@ -1,8 +1,8 @@
 /** A backend, a manager and what a backend says, in a test's hands. */
 
 import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
-import type { Exclusive } from '../src/exclusive';
-import { Manager } from '../src/manager';
+import type { Exclusive } from '../src/browser/lock';
+import { Manager } from '../src/manager/manager';
 import type { BackendKind, BackendRequest, IBackend, News } from '../src/tokens';
 import { fields, type InstanceState } from '../src/countdown/messages';
 import { FakeTimers, MINUTE, NOW, running } from './countdown/fakes';

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from typing import Any
 
-    from modelarts_magics.clock import Deadline
-    from modelarts_magics.models import Capabilities, Edit, Instance
+    from modelarts_magics.domain.clock import Deadline
+    from modelarts_magics.domain.models import Capabilities, Edit, Instance
 
 
 class Backend(Protocol):

@@ -12,14 +12,14 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from modelarts_magics.config import is_loopback
+from modelarts_magics.config.settings import is_loopback
 from modelarts_magics.errors import BadAnswerError, DeadlineError, ModelArtsError, UnreachableError
 from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelarts_magics.clock import Deadline
+    from modelarts_magics.domain.clock import Deadline
 
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "name"),

@@ -9,12 +9,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from modelarts_magics.api.failures import lacking
-from modelarts_magics.api.wire import Fields, without_secrets
-from modelarts_magics.countdown import GRACE
-from modelarts_magics.durations import moment_from_ms
-from modelarts_magics.errors import BadAnswerError, ForbiddenError
-from modelarts_magics.models import (
+from modelarts_magics.api.error_mapping import lacking
+from modelarts_magics.api.json_reader import Fields, without_secrets
+from modelarts_magics.domain.countdown import GRACE
+from modelarts_magics.domain.durations import moment_from_ms
+from modelarts_magics.domain.models import (
     NOT_STATED,
     AutoStop,
     AutoStopEdit,
@@ -32,12 +31,13 @@ from modelarts_magics.models import (
     Storage,
     Workspace,
 )
+from modelarts_magics.errors import BadAnswerError, ForbiddenError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelarts_magics.api.transport import Transport
-    from modelarts_magics.clock import Deadline
+    from modelarts_magics.api.client import Transport
+    from modelarts_magics.domain.clock import Deadline
 
 CAPABILITIES = Capabilities(
     api="demanager",

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelarts_magics.api.wire import Fields
+from modelarts_magics.api.json_reader import Fields
 
 if TYPE_CHECKING:
-    from modelarts_magics.api.transport import Transport
-    from modelarts_magics.clock import Deadline
+    from modelarts_magics.api.client import Transport
+    from modelarts_magics.domain.clock import Deadline
 
 
 def project_id(transport: Transport, *, region: str, deadline: Deadline) -> str | None:

@@ -10,10 +10,23 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from modelarts_magics.api.failures import lacking
-from modelarts_magics.api.wire import Fields, without_secrets
-from modelarts_magics.countdown import GRACE
-from modelarts_magics.durations import to_ms
+from modelarts_magics.api.error_mapping import lacking
+from modelarts_magics.api.json_reader import Fields, without_secrets
+from modelarts_magics.domain.countdown import GRACE
+from modelarts_magics.domain.durations import to_ms
+from modelarts_magics.domain.models import (
+    NOT_STATED,
+    AutoStop,
+    AutoStopEdit,
+    Capabilities,
+    CountsFrom,
+    Edit,
+    EndUnknown,
+    Instance,
+    Mode,
+    Status,
+    Workspace,
+)
 from modelarts_magics.errors import (
     AuthenticationError,
     BadAnswerError,
@@ -27,25 +40,12 @@ from modelarts_magics.errors import (
     UnreachableError,
     WrongStateError,
 )
-from modelarts_magics.models import (
-    NOT_STATED,
-    AutoStop,
-    AutoStopEdit,
-    Capabilities,
-    CountsFrom,
-    Edit,
-    EndUnknown,
-    Instance,
-    Mode,
-    Status,
-    Workspace,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from modelarts_magics.api.transport import Transport
-    from modelarts_magics.clock import Deadline
+    from modelarts_magics.api.client import Transport
+    from modelarts_magics.domain.clock import Deadline
 
 CAPABILITIES = Capabilities(
     api="notebooks",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from modelarts_magics.commands.grammar import COMMANDS, Command
 from modelarts_magics.commands.parser import command_of
-from modelarts_magics.commands.values import Text
+from modelarts_magics.commands.results import Text
 from modelarts_magics.messages import text
 
 MAGIC = "%modelarts"

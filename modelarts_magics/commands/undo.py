@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelarts_magics.description import MAX_LENGTH, offence
+from modelarts_magics.domain.description import MAX_LENGTH, offence
+from modelarts_magics.domain.models import CountsFrom, Effect, Mode
+from modelarts_magics.domain.planning import SHORTEST_NOTICE
 from modelarts_magics.errors import UNPRINTABLE
 from modelarts_magics.messages import argument, when
-from modelarts_magics.models import CountsFrom, Effect, Mode
-from modelarts_magics.planning import SHORTEST_NOTICE
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from modelarts_magics.models import AutoStop, Capabilities, Change, Instance
+    from modelarts_magics.domain.models import AutoStop, Capabilities, Change, Instance
 
 
 def undo(change: Change) -> str:

@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
-from modelarts_magics import settings_file
-from modelarts_magics.clock import SYSTEM_CLOCK, Clock
-from modelarts_magics.config import ENVIRONMENT, NAMES, Settings
-from modelarts_magics.connection import open_session
-from modelarts_magics.credentials import Chain
+from modelarts_magics.config import settings_file
+from modelarts_magics.config.credential_chain import Chain
+from modelarts_magics.config.settings import ENVIRONMENT, NAMES, Settings
 from modelarts_magics.doctor import machine
 from modelarts_magics.doctor.findings import Finding, Level, columns, padded
+from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
 from modelarts_magics.errors import ConfigurationError, ModelArtsError
 from modelarts_magics.messages import source_name, text
+from modelarts_magics.session.connect import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
-    from modelarts_magics.keys import Found
-    from modelarts_magics.models import AutoStop
-    from modelarts_magics.session import Session
+    from modelarts_magics.config.credentials import Found
+    from modelarts_magics.domain.models import AutoStop
+    from modelarts_magics.session.session import Session
 
 NOTICEABLE_SKEW = timedelta(seconds=30)
 

@@ -10,7 +10,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelarts_magics import settings_file
+from modelarts_magics.config import settings_file
 from modelarts_magics.doctor.findings import Finding, Level
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.messages import text
@@ -18,8 +18,8 @@ from modelarts_magics.messages import text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from modelarts_magics.clock import Clock
-    from modelarts_magics.config import Settings
+    from modelarts_magics.config.settings import Settings
+    from modelarts_magics.domain.clock import Clock
 
 PACKAGES = ("modelarts-magics", "ipython", "ipywidgets", "anywidget", "httpx")
 LAB_PACKAGES = ("jupyterlab", "jupyter_server")

@@ -11,16 +11,16 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
-from modelarts_magics.durations import moment_from_ms, moment_to_ms
+from modelarts_magics.domain.browser_payloads import change_answer, error_answer
+from modelarts_magics.domain.durations import moment_from_ms, moment_to_ms
 from modelarts_magics.errors import ModelArtsError
-from modelarts_magics.payloads import change_answer, error_answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from modelarts_magics.models import Change
-    from modelarts_magics.session import Session
+    from modelarts_magics.domain.models import Change
+    from modelarts_magics.session.session import Session
 
 MOMENT_S = 0.1
 """Long enough for what stands in the queue of an idle kernel, too short to notice."""

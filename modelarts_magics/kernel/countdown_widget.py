@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, Callable
 import anywidget
 import traitlets
 
-from modelarts_magics.countdown import stop_fact
-from modelarts_magics.durations import moment_to_ms
+from modelarts_magics.domain.browser_payloads import page_state
+from modelarts_magics.domain.countdown import stop_fact
+from modelarts_magics.domain.durations import moment_to_ms
 from modelarts_magics.kernel.clicks import Clicks, soon
-from modelarts_magics.kernel.here import current_session
+from modelarts_magics.kernel.current_session import current_session
 from modelarts_magics.kernel.watch import Watch
-from modelarts_magics.payloads import page_state
 
 if TYPE_CHECKING:
-    from modelarts_magics.models import Instance
-    from modelarts_magics.session import Session
+    from modelarts_magics.domain.models import Instance
+    from modelarts_magics.session.session import Session
 
 _STATIC = Path(__file__).parent.parent / "static"
 

@@ -13,16 +13,16 @@ from modelarts_magics.kernel.display import show
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from modelarts_magics.config import Settings
+    from modelarts_magics.config.credentials import Found
+    from modelarts_magics.config.settings import Settings
     from modelarts_magics.kernel.reminder import Reminder
-    from modelarts_magics.keys import Found
-    from modelarts_magics.session import Session
+    from modelarts_magics.session.session import Session
 
 PREFIX = "%modelarts"
 _SHOWN = (
-    ("modelarts_magics.models", "Instance"),
-    ("modelarts_magics.models", "Change"),
-    ("modelarts_magics.commands.values", "Details"),
+    ("modelarts_magics.domain.models", "Instance"),
+    ("modelarts_magics.domain.models", "Change"),
+    ("modelarts_magics.commands.results", "Details"),
     ("modelarts_magics.doctor", "Report"),
 )
 """The types whose looks are registered; by name, so that none of them is imported for it."""
@@ -80,8 +80,8 @@ class ModelArts(Magics):
     @line_cell_magic
     def modelarts(self, line: str, cell: str | None = None) -> object:
         """Run one command; ``%modelarts help`` lists them."""
+        from modelarts_magics.commands.dispatch import Context, prepare, run  # noqa: PLC0415
         from modelarts_magics.commands.parser import parse_line  # noqa: PLC0415 - on first use
-        from modelarts_magics.commands.run import Context, prepare, run  # noqa: PLC0415
 
         prepare(self.settings(), PREFIX)
         request = parse_line(line, cell=cell)
@@ -106,7 +106,7 @@ class ModelArts(Magics):
 
     def settings(self) -> Settings:
         """The settings as they are now: ``%config`` before the environment."""
-        from modelarts_magics.config import Settings  # noqa: PLC0415 - on first use
+        from modelarts_magics.config.settings import Settings  # noqa: PLC0415 - on first use
 
         traits = self.trait_values(config=True)
         del traits["remind"]  # of this kernel's screen, not of the connection
@@ -122,7 +122,7 @@ class ModelArts(Magics):
         return self._session
 
     def _open(self, settings: Settings) -> Session:
-        from modelarts_magics.connection import open_session  # noqa: PLC0415 - on first use
+        from modelarts_magics.session.connect import open_session  # noqa: PLC0415 - on first use
 
         return open_session(settings, entered=self._entered)
 
@@ -150,8 +150,8 @@ class ModelArts(Magics):
 
 def _static_line(widget: object) -> object:
     """A line that stays true beside a widget that a reopened notebook may not show any more."""
-    from modelarts_magics.commands.values import Text  # noqa: PLC0415 - on first use
-    from modelarts_magics.countdown import stop_fact  # noqa: PLC0415
+    from modelarts_magics.commands.results import Text  # noqa: PLC0415 - on first use
+    from modelarts_magics.domain.countdown import stop_fact  # noqa: PLC0415
 
     instance = getattr(widget, "instance", None)
     return None if instance is None else Text(stop_fact(instance))
@@ -164,7 +164,7 @@ def _countdown() -> object:
 
 
 def _form() -> object:
-    from modelarts_magics.kernel.form import InstanceForm  # noqa: PLC0415 - heavy
+    from modelarts_magics.kernel.form.form import InstanceForm  # noqa: PLC0415 - heavy
 
     return InstanceForm()
 
@@ -223,12 +223,12 @@ def _forget(formatter: Any, module: str, name: str) -> None:  # noqa: ANN401 - I
 
 
 def _plain(value: object, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG001 - IPython's signature
-    from modelarts_magics.commands.views import as_text  # noqa: PLC0415 - when something is shown
+    from modelarts_magics.commands.render import as_text  # noqa: PLC0415 - when something is shown
 
     printer.text(as_text(value))
 
 
 def _html(value: object) -> str:
-    from modelarts_magics.commands.views import as_html  # noqa: PLC0415 - when something is shown
+    from modelarts_magics.commands.render import as_html  # noqa: PLC0415 - when something is shown
 
     return as_html(value)

@@ -6,13 +6,13 @@ import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Callable
 
-from modelarts_magics.countdown import countdown
+from modelarts_magics.domain.countdown import countdown
+from modelarts_magics.domain.models import SAME
 from modelarts_magics.messages import text
-from modelarts_magics.models import SAME
 
 if TYPE_CHECKING:
-    from modelarts_magics.models import Instance
-    from modelarts_magics.session import Session
+    from modelarts_magics.domain.models import Instance
+    from modelarts_magics.session.session import Session
 
 LEVELS = tuple(timedelta(minutes=minutes) for minutes in (30, 10, 2))
 """The times left at which a line is due, each once for a stop time."""

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Callable
 
 if TYPE_CHECKING:
-    from modelarts_magics.session import Session
+    from modelarts_magics.session.session import Session
 
 PERIOD_S = 1.0
 """How often the store is looked at while something is shown: one `stat`, 23 ms of CPU a minute."""

@@ -11,13 +11,13 @@ from jupyter_server.utils import url_path_join
 from tornado.ioloop import IOLoop
 from traitlets import Float, Instance, TraitType, Unicode
 
-from modelarts_magics.clock import Clock
-from modelarts_magics.config import DEFAULTS, NAMES
-from modelarts_magics.server.desk import Desk
-from modelarts_magics.server.door import Place
-from modelarts_magics.server.kept import Kept, place
-from modelarts_magics.server.routes import DESK, PREFIX, ROUTES
-from modelarts_magics.server.schedule import Rhythm
+from modelarts_magics.config.settings import DEFAULTS, NAMES
+from modelarts_magics.domain.clock import Clock
+from modelarts_magics.server.handlers import DESK, PREFIX, ROUTES
+from modelarts_magics.server.poll_schedule import Rhythm
+from modelarts_magics.server.run_store import Kept, place
+from modelarts_magics.server.service import Desk
+from modelarts_magics.server.session_provider import Place
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics import messages
-from modelarts_magics.description import FULL_WIDTH, MAX_LENGTH
-from modelarts_magics.durations import moment_to_ms
+from modelarts_magics.domain.browser_payloads import error_answer, page_state
+from modelarts_magics.domain.description import FULL_WIDTH, MAX_LENGTH
+from modelarts_magics.domain.durations import moment_to_ms
 from modelarts_magics.errors import (
     AuthenticationError,
     CloudError,
@@ -25,12 +26,11 @@ from modelarts_magics.errors import (
     UnreachableError,
     UnsettledError,
 )
-from modelarts_magics.payloads import error_answer, page_state
 
 if TYPE_CHECKING:
-    from modelarts_magics.models import AutoStop, Capabilities, Instance
-    from modelarts_magics.server.view import View
-    from modelarts_magics.session import Session
+    from modelarts_magics.domain.models import AutoStop, Capabilities, Instance
+    from modelarts_magics.server.snapshot import View
+    from modelarts_magics.session.session import Session
 
 STALE = ("refuse.changed", "refuse.changed_elsewhere")
 """The refusals of what was decided on something that no longer holds."""

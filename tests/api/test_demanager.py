@@ -24,10 +24,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_magics.api.demanager import CAPABILITIES, Demanager
-from modelarts_magics.clock import Deadline
-from modelarts_magics.durations import moment_to_ms
-from modelarts_magics.errors import BadAnswerError, ForbiddenError
-from modelarts_magics.models import (
+from modelarts_magics.domain.clock import Deadline
+from modelarts_magics.domain.durations import moment_to_ms
+from modelarts_magics.domain.models import (
     AutoStop,
     AutoStopEdit,
     CountsFrom,
@@ -43,6 +42,7 @@ from modelarts_magics.models import (
     Storage,
     Workspace,
 )
+from modelarts_magics.errors import BadAnswerError, ForbiddenError
 
 SECOND = timedelta(seconds=1)
 SEED_EXAMPLE = json.loads((Path(__file__).parent / "seed_example.json").read_text(encoding="utf-8"))

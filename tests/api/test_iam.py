@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from modelarts_magics.api import iam
-from modelarts_magics.api.transport import Transport
-from modelarts_magics.clock import Clock, Deadline
-from modelarts_magics.credentials import AccessKey, Credential, Token
+from modelarts_magics.api.client import Transport
+from modelarts_magics.config.credential_chain import AccessKey, Credential, Token
+from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import (
     AuthenticationError,

@@ -19,11 +19,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stage import Stage
 
+from modelarts_magics.api.client import Transport
 from modelarts_magics.api.notebooks import Notebooks, running_instances
-from modelarts_magics.api.transport import Transport
-from modelarts_magics.clock import Clock, Deadline
-from modelarts_magics.commands.sentences import instance_lines
-from modelarts_magics.credentials import Token
+from modelarts_magics.commands.as_text import instance_lines
+from modelarts_magics.config.credential_chain import Token
+from modelarts_magics.domain.clock import Clock, Deadline
+from modelarts_magics.domain.models import (
+    NOT_STATED,
+    AutoStop,
+    AutoStopEdit,
+    Edit,
+    Effect,
+    EndUnknown,
+    Mode,
+)
+from modelarts_magics.domain.planning import Wish
 from modelarts_magics.errors import (
     AuthenticationError,
     BadAnswerError,
@@ -37,22 +47,12 @@ from modelarts_magics.errors import (
     UnsettledError,
     WrongStateError,
 )
-from modelarts_magics.models import (
-    NOT_STATED,
-    AutoStop,
-    AutoStopEdit,
-    Edit,
-    Effect,
-    EndUnknown,
-    Mode,
-)
-from modelarts_magics.planning import Wish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from modelarts_magics.models import Instance
+    from modelarts_magics.domain.models import Instance
 
 DAYS = timedelta(days=3)
 CREATED = NOW - DAYS

@@ -13,15 +13,15 @@ import httpx
 from measure import Figure, medians, side_by_side
 from server import CHANGING, NAME, PROJECT, STEADY
 
-from modelarts_magics.clock import Deadline
-from modelarts_magics.config import Settings
-from modelarts_magics.connection import open_session
-from modelarts_magics.store import Store
+from modelarts_magics.config.settings import Settings
+from modelarts_magics.domain.clock import Deadline
+from modelarts_magics.session.connect import open_session
+from modelarts_magics.session.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from modelarts_magics.session import Session
+    from modelarts_magics.session.session import Session
 
 TOKEN = {"MODELARTS_AUTH_TOKEN": "bench-token"}
 KEYS = {"HUAWEICLOUD_SDK_AK": "AKBENCH0000000000001", "HUAWEICLOUD_SDK_SK": "sk-of-the-bench"}

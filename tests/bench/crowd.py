@@ -14,7 +14,7 @@ from ui.pages import Cloud, new_context
 from ui.place import NOTEBOOKS
 
 from modelarts_magics.emulator.local import LocalEmulator
-from modelarts_magics.server.schedule import JITTER, Rhythm
+from modelarts_magics.server.poll_schedule import JITTER, Rhythm
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page

@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 
 import modelarts_magics
 from modelarts_magics.emulator.local import LocalEmulator
-from modelarts_magics.server.routes import PREFIX
+from modelarts_magics.server.handlers import PREFIX
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # for what the tests of the pages share
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from modelarts_magics.commands.parser import parse_arguments, parse_line
 from modelarts_magics.commands.undo import undo
-from modelarts_magics.description import FULL_WIDTH
-from modelarts_magics.models import Change, Edit, Effect
+from modelarts_magics.domain.description import FULL_WIDTH
+from modelarts_magics.domain.models import Change, Edit, Effect
 
 if TYPE_CHECKING:
     from stage import Stage

@@ -10,7 +10,7 @@ import pytest
 from factories import NOW
 from pages import NEW, Later, at_once, every_api
 
-from modelarts_magics.durations import moment_to_ms
+from modelarts_magics.domain.durations import moment_to_ms
 from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.kernel.clicks import Clicks, soon
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pages import Generation
 
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.session import Session
+    from modelarts_magics.session.session import Session
 
     Writes = Callable[[], list[dict[str, Any]]]
 

@@ -14,7 +14,7 @@ from ipywidgets import Widget
 from pages import LEASE, NEW, OLD, Later, at_once, every_api, generations, open_widgets
 from stage import EVIL, Page
 
-from modelarts_magics.durations import moment_to_ms
+from modelarts_magics.domain.durations import moment_to_ms
 from modelarts_magics.errors import ForbiddenError
 from modelarts_magics.kernel.countdown_widget import Countdown
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stage import Stage
 
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.session import Session
+    from modelarts_magics.session.session import Session
 
     Connect = Callable[..., Session]
     Make = Callable[..., Countdown]

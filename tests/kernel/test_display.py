@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelarts_magics.models import Change, Instance
+from modelarts_magics.domain.models import Change, Instance
 
 if TYPE_CHECKING:
     from conftest import Notebook

@@ -63,7 +63,7 @@ class Front:
 
     def answer(self, expression: str) -> Any:  # noqa: ANN401 - any value
         """Have an expression evaluated as a page does, silently; return its value."""
-        code = "from modelarts_magics.helper import handle"
+        code = "from modelarts_magics.helper_kernel.requests import handle"
         asked = {"code": code, "silent": True, "user_expressions": {"answer": expression}}
         reply = self._reply(self.client.execute(**asked))["content"]
         return literal_eval(reply["user_expressions"]["answer"]["data"]["text/plain"])

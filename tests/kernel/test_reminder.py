@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from factories import HOUR, MINUTE, NOW, idle, instance, off, stop_in
 
+from modelarts_magics.domain.models import EndUnknown, Instance, Status
 from modelarts_magics.kernel.reminder import Reminder
-from modelarts_magics.models import EndUnknown, Instance, Status
 
 if TYPE_CHECKING:
     from conftest import Notebook

@@ -11,7 +11,7 @@ from modelarts_magics.kernel.watch import PERIOD_S, Watch
 
 if TYPE_CHECKING:
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.session import Session
+    from modelarts_magics.session.session import Session
 
 JOIN_S = 60
 

@@ -12,17 +12,17 @@ from pytest_jupyter.jupyter_server import *  # noqa: F403 - its fixtures, for th
 from stage import surroundings
 from traitlets.config import Config
 
-from modelarts_magics.clock import Clock
-from modelarts_magics.config import Settings
-from modelarts_magics.connection import open_session
+from modelarts_magics.config.settings import Settings
+from modelarts_magics.domain.clock import Clock
+from modelarts_magics.session.connect import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.server.desk import Desk
-    from modelarts_magics.session import Session
+    from modelarts_magics.server.service import Desk
+    from modelarts_magics.session.session import Session
 
 
 class Api(NamedTuple):

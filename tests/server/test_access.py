@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 from jupyter_server.auth import Authorizer
 
-from modelarts_magics.server.routes import ROUTES
+from modelarts_magics.server.handlers import ROUTES
 
 if TYPE_CHECKING:
     from conftest import Ask
     from traitlets.config import Config
 
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.server.desk import Desk
+    from modelarts_magics.server.service import Desk
 
 BODIES: dict[tuple[str, str], Any] = {
     ("instance", "PATCH"): {"description": "by somebody"},

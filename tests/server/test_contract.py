@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from modelarts_magics.server import routes
+from modelarts_magics.server import handlers as routes
 
 if TYPE_CHECKING:
     from schemathesis import Case

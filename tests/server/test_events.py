@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.server.extension import EVENT
-from modelarts_magics.server.monitor import GREETING
+from modelarts_magics.server.poller import GREETING
 
 if TYPE_CHECKING:
     from conftest import Ask
 
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.session import Session
+    from modelarts_magics.session.session import Session
 
 PATH = ("api", "events", "subscribe")
 

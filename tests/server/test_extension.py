@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from stage import until
 
-from modelarts_magics.server.kept import NAME
-from modelarts_magics.server.schedule import Rhythm
+from modelarts_magics.server.poll_schedule import Rhythm
+from modelarts_magics.server.run_store import NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from traitlets.config import Config
 
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.server.desk import Desk
+    from modelarts_magics.server.service import Desk
 
 
 async def test_a_server_that_no_page_opens_looks_by_itself(

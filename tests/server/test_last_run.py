@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from factories import LEASE, MINUTE, NOW, idle, instance, off, stop_in
 
-from modelarts_magics.countdown import GRACE
-from modelarts_magics.durations import moment_to_ms
-from modelarts_magics.models import NOT_STATED, CountsFrom, EndUnknown, Mode, Status
-from modelarts_magics.planning import Circumstances, Wish
-from modelarts_magics.server.kept import (
+from modelarts_magics.domain.countdown import GRACE
+from modelarts_magics.domain.durations import moment_to_ms
+from modelarts_magics.domain.models import NOT_STATED, CountsFrom, EndUnknown, Mode, Status
+from modelarts_magics.domain.planning import Circumstances, Wish
+from modelarts_magics.server.request_models import Saved
+from modelarts_magics.server.run_history import Runs, went_on
+from modelarts_magics.server.run_store import (
     GRACE_MS,
     MOVED_MS,
     NAME,
@@ -24,10 +26,8 @@ from modelarts_magics.server.kept import (
     Kept,
     place,
 )
-from modelarts_magics.server.reports import MOST_PATHS, MOST_TABS
-from modelarts_magics.server.requests import Saved
-from modelarts_magics.server.runs import Runs, went_on
-from modelarts_magics.server.view import View
+from modelarts_magics.server.saved_reports import MOST_PATHS, MOST_TABS
+from modelarts_magics.server.snapshot import View
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
     from conftest import Ask
 
+    from modelarts_magics.domain.models import AutoStop, Instance
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.models import AutoStop, Instance
-    from modelarts_magics.server.desk import Desk
-    from modelarts_magics.session import Session
+    from modelarts_magics.server.service import Desk
+    from modelarts_magics.session.session import Session
 
 SECOND = timedelta(seconds=1)
 END_MS = 1_800_000_000_000

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from factories import HOUR, NOW, idle, instance, off, stop_in
 
-from modelarts_magics.durations import moment_to_ms
+from modelarts_magics.domain.durations import moment_to_ms
+from modelarts_magics.domain.models import NOT_STATED, Mode
 from modelarts_magics.errors import (
     AuthenticationError,
     BadAnswerError,
@@ -26,7 +27,6 @@ from modelarts_magics.errors import (
     UnreachableError,
     UnsettledError,
 )
-from modelarts_magics.models import NOT_STATED, Mode
 from modelarts_magics.server.payloads import (
     KEY_REFUSED,
     READ_ONLY,
@@ -35,11 +35,11 @@ from modelarts_magics.server.payloads import (
     status_of,
     view_payload,
 )
-from modelarts_magics.server.view import View
+from modelarts_magics.server.snapshot import View
 
 if TYPE_CHECKING:
-    from modelarts_magics.models import AutoStop
-    from modelarts_magics.session import Session
+    from modelarts_magics.domain.models import AutoStop
+    from modelarts_magics.session.session import Session
 
 BROKEN = ServerError("cloud.500.0010", status=500, request_id="r-1")
 

@@ -4,7 +4,7 @@ import type { Note, Route } from './actions';
 import { make, setAttributes, setText } from './dom';
 import type { Snapshot } from './messages';
 import { isCounting, type Reading, URGENT_S } from './phase';
-import { durationLabel, label, moment, noteText, reasonText, stamp, type Words } from './words';
+import { durationLabel, label, moment, noteText, reasonText, stamp, type Words } from './format';
 
 /** A click that waits for an answer. */
 export interface Waiting {

@@ -1,8 +1,8 @@
 /** Auto-stop: whether, after how long, and whether to remind. */
 
 import { setAttributes, setText } from '../countdown/dom';
-import { durationLabel, parseDuration, wordsFor } from '../countdown/words';
-import { outcomeText, type Verb } from '../outcomes';
+import { durationLabel, parseDuration, wordsFor } from '../countdown/format';
+import { outcomeText, type Verb } from '../text/outcomes';
 import type { AutoStopEdit, Capabilities, Outcome, Payload } from '../tokens';
 import { Draft } from './draft';
 import { button, part, type Section, type SectionOptions } from './parts';

@@ -1,9 +1,9 @@
 /** The countdown of the panel: the same widget as in a notebook, without a kernel behind it. */
 
 import type { Timers, Wakeup } from '../countdown/clock';
-import { CountdownWidget } from '../countdown/countdown';
+import { CountdownWidget } from '../countdown/controller';
 import type { Model, ToKernel } from '../countdown/messages';
-import { push } from '../pages';
+import { push } from '../manager/widget-bridge';
 import type { Payload } from '../tokens';
 import { part, type Section, type SectionOptions } from './parts';
 

@@ -1,8 +1,8 @@
 /** The description, edited in place. */
 
 import { make, setAttributes, setText } from '../countdown/dom';
-import { fullWidth, lengthOf, MAX_LENGTH, offence, type Offence } from '../description';
-import { outcomeText } from '../outcomes';
+import { fullWidth, lengthOf, MAX_LENGTH, offence, type Offence } from './description-rules';
+import { outcomeText } from '../text/outcomes';
 import type { Payload } from '../tokens';
 import { Draft } from './draft';
 import { button, part, type Section, type SectionOptions } from './parts';

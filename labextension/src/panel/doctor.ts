@@ -1,7 +1,7 @@
 /** The doctor: looks at the set-up when a person asks for it. */
 
 import { make } from '../countdown/dom';
-import { failureText } from '../sentences';
+import { failureText } from '../text/status-text';
 import { BackendError, type Finding } from '../tokens';
 import { part, type Section, type SectionOptions } from './parts';
 

@@ -1,9 +1,9 @@
 /** What a person should know before anything else: what does not work, what was saved, how the last run ended. */
 
 import { make } from '../countdown/dom';
-import { durationLabel, moment, wordsFor } from '../countdown/words';
-import { outcomeText, whyNotSaved } from '../outcomes';
-import { failureText } from '../sentences';
+import { durationLabel, moment, wordsFor } from '../countdown/format';
+import { outcomeText, whyNotSaved } from '../text/outcomes';
+import { failureText } from '../text/status-text';
 import type { LastRun, Payload, SavedReport } from '../tokens';
 import { button, part, type Section, type SectionOptions } from './parts';
 

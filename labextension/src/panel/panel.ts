@@ -7,7 +7,7 @@ import { AutoStopSection } from './autostop';
 import { type CountdownOptions, CountdownSection } from './countdown';
 import { DescriptionSection } from './description';
 import { DoctorSection } from './doctor';
-import { FactsSection, HeadSection } from './facts';
+import { FactsSection, HeadSection } from './details';
 import { NoticesSection } from './notices';
 
 /** How long a sentence for a screen reader stays. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 
 import cases from '../../../tests/contract/countdown.json';
 import { msToNextChange, read } from '../../src/countdown/phase';
-import { label, wordsFor } from '../../src/countdown/words';
+import { label, wordsFor } from '../../src/countdown/format';
 
 describe('the cases shared with Python', () => {
   it('are at least 25 with different names', () => {

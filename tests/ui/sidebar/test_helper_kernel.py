@@ -12,7 +12,7 @@ from ui.place import OUR_SERVER, Place
 from ui.sidebar.tabs import EXTENDED, USUAL, Sidebar, tab
 from wheels import Built, Environment
 
-from modelarts_magics.lab_install import NAMES
+from modelarts_magics.commands.install_lab import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,65 @@
+/** Several backends, of which the first that is there answers. */
+
+import { BackendError, type BackendRequest, type IBackend } from '../tokens';
+
+/** Asks one backend after the other until one is there; then that one. */
+export class Chain {
+  readonly #candidates: readonly (() => IBackend)[];
+  #at = 0;
+  #current: IBackend | null = null;
+  #disposed = false;
+
+  /** @param candidates - makes each, in the order to try */
+  constructor(candidates: readonly (() => IBackend)[]) {
+    this.#candidates = candidates;
+  }
+
+  /** The one that is asked; `null` when none is. */
+  get current(): IBackend | null {
+    return this.#current;
+  }
+
+  /** Stop for good. Calling it twice is fine. */
+  dispose(): void {
+    this.#disposed = true;
+    this.#current?.dispose();
+  }
+
+  /**
+   * Ask the first backend that is there.
+   *
+   * @throws {@link BackendError} `absent` when none is
+   */
+  async call(request: BackendRequest): Promise<unknown> {
+    for (;;) {
+      const asked = (this.#current ??= this.#make());
+      try {
+        return await asked.call(request);
+      } catch (error) {
+        const absent = error instanceof BackendError && error.code === 'absent';
+        if (!absent || !this.#goOnFrom(asked)) {
+          throw error;
+        }
+      }
+    }
+  }
+
+  #make(): IBackend {
+    const make = this.#candidates[this.#at];
+    if (make === undefined || this.#disposed) {
+      throw new BackendError('absent');
+    }
+    return make();
+  }
+
+  /** Turn to the next one, unless another question did so already; after the last, begin anew later. */
+  #goOnFrom(absent: IBackend): boolean {
+    if (absent !== this.#current) {
+      return true;
+    }
+    absent.dispose();
+    this.#current = null;
+    this.#at = (this.#at + 1) % this.#candidates.length;
+    return this.#at > 0;
+  }
+}

@@ -1,0 +1,56 @@
+/** The backend that is our routes in the Jupyter server. */
+
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import { BackendError, type BackendRequest, type IBackend } from '../tokens';
+import { readError } from './validate';
+
+const BASE = 'modelarts-magics/v1';
+
+/** Asks our routes; the connection takes care of token and XSRF. */
+export class RoutesBackend implements IBackend {
+  readonly kind = 'routes';
+  readonly tells = true;
+  readonly #settings: ServerConnection.ISettings;
+
+  constructor(settings: ServerConnection.ISettings) {
+    this.#settings = settings;
+  }
+
+  /** It holds nothing. */
+  dispose(): void {
+    // The connection is Jupyter's.
+  }
+
+  /** Ask a route. */
+  async call({ method, path, body }: BackendRequest): Promise<unknown> {
+    const url = URLExt.join(this.#settings.baseUrl, BASE, path);
+    const response = await this.#send(url, {
+      method,
+      headers: { 'Accept-Language': document.documentElement.lang || 'en' },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const answer = await readJson(response);
+    if (!response.ok) {
+      throw readError(response.status, answer);
+    }
+    return answer;
+  }
+
+  async #send(url: string, init: RequestInit): Promise<Response> {
+    try {
+      return await ServerConnection.makeRequest(url, init, this.#settings);
+    } catch {
+      throw new BackendError('unreachable'); // The browser does not say more than that.
+    }
+  }
+}
+
+/** The JSON of a response; `null` when it is none, as on a proxy's error page. */
+async function readJson(response: Response): Promise<unknown> {
+  try {
+    return (await response.json()) as unknown;
+  } catch {
+    return null;
+  }
+}

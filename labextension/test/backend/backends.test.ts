@@ -1,0 +1,413 @@
+import { ServerConnection, type ServiceManager } from '@jupyterlab/services';
+import { afterEach, describe, expect, it } from 'vitest';
+import { HelperBackend } from '../../src/backend/helper-kernel';
+import { LaterBackend } from '../../src/backend/lazy';
+import { RoutesBackend } from '../../src/backend/rest';
+import { Share, UNUSED_MS } from '../../src/backend/shared-kernel';
+import { FakeTimers } from '../countdown/fakes';
+import { FakeBackend, queue, settle } from '../fakes';
+
+function routes(reply: () => Response | Promise<Response>) {
+  const requests: Request[] = [];
+  const settings = ServerConnection.makeSettings({
+    baseUrl: 'http://server/user/a/',
+    token: '',
+    fetch: (input) => {
+      requests.push(input as Request);
+      return Promise.resolve(reply());
+    },
+  });
+  return { backend: new RoutesBackend(settings), requests };
+}
+
+const json = (body: unknown, status = 200) => new Response(JSON.stringify(body), { status });
+
+describe('our routes', () => {
+  it('are asked below the base of the server, in the language of the page', async () => {
+    const { backend, requests } = routes(() => json({ a: 1 }));
+    document.documentElement.lang = 'zh-CN';
+    expect(await backend.call({ method: 'POST', path: 'extend', body: { seconds: 1 } })).toEqual({
+      a: 1,
+    });
+    document.documentElement.lang = '';
+    const [request] = requests;
+    expect(request?.url).toMatch('http://server/user/a/modelarts-magics/v1/extend');
+    expect(request?.headers.get('Accept-Language')).toBe('zh-CN');
+    expect(await request?.json()).toEqual({ seconds: 1 });
+  });
+
+  it.each([
+    ['absent', () => json({ message: 'Not Found' }, 404)],
+    ['refuse.off', () => json({ code: 'refuse.off', message: 'x' }, 422)],
+    ['failed', () => new Response('<html>', { status: 502 })],
+    ['unreachable', () => Promise.reject(new TypeError('network'))],
+  ])('fail as %s', async (code, reply) => {
+    const { backend } = routes(reply);
+    await expect(backend.call({ method: 'GET', path: 'instance' })).rejects.toMatchObject({ code });
+  });
+});
+
+/** The test's own has no `keepalive`. */
+class OutlivingRequest extends Request {
+  override readonly keepalive: boolean;
+
+  constructor(input: RequestInfo | URL, init?: RequestInit) {
+    super(input, init);
+    this.keepalive = init?.keepalive === true;
+  }
+}
+
+/** Kernels that evaluate by a function of the test. */
+class Kernels {
+  readonly started: string[] = [];
+  readonly ended: string[] = [];
+  readonly running = new Set<string>();
+  readonly stored = new Map<string, string>();
+  evaluate = (_spec: string, expression: string): string =>
+    expression.includes('find_spec') ? 'ModuleSpec(…)' : `'{"status": 200, "body": {"ok": true}}'`;
+  readonly asked: string[] = [];
+  /** The kernel sends something by itself. */
+  says: (message: object) => void = () => undefined;
+  /** Those that somebody else has ended. */
+  readonly gone = new Set<string>();
+
+  readonly #kernel = (id: string, spec: string, gone = this.gone) => ({
+    id,
+    get isDisposed() {
+      return gone.has(id);
+    },
+    dispose: () => undefined,
+    iopubMessage: {
+      connect: (slot: (_: unknown, message: object) => void) => {
+        this.says = (message) => {
+          slot(null, message);
+        };
+      },
+    },
+    requestExecute: ({
+      user_expressions: { answer },
+    }: {
+      user_expressions: { answer: string };
+    }) => {
+      this.asked.push(answer);
+      const data = { 'text/plain': this.evaluate(spec, answer) };
+      const content = { user_expressions: { answer: { status: 'ok', data } } };
+      return { done: Promise.resolve({ content }) };
+    },
+    shutdown: () => {
+      this.#end(id);
+      return Promise.resolve();
+    },
+  });
+
+  #end(id: string): void {
+    this.ended.push(id);
+    this.running.delete(id);
+  }
+
+  readonly #fetch = (input: unknown) => {
+    const { method, url, keepalive } = input as Request;
+    const [, id = ''] = /^http:\/\/server\/user\/a\/api\/kernels\/(.*?)(\?|$)/.exec(url) ?? [];
+    if (method !== 'DELETE' || !keepalive) {
+      throw new Error(`${method} ${url}`);
+    }
+    this.#end(id);
+    return Promise.resolve(new Response(null, { status: 204 }));
+  };
+
+  readonly serviceManager = {
+    serverSettings: ServerConnection.makeSettings({
+      ...{ baseUrl: 'http://server/user/a/', token: '' },
+      ...{ fetch: this.#fetch, Request: OutlivingRequest },
+    }),
+    kernels: {
+      findById: (id: string) => Promise.resolve(this.running.has(id) ? { id } : undefined),
+      connectTo: ({ model }: { model: { id: string } }) => this.#kernel(model.id, 'py'),
+      startNew: ({ name }: { name: string }) => {
+        this.started.push(name);
+        this.running.add(`k-${name}`);
+        return Promise.resolve(this.#kernel(`k-${name}`, name));
+      },
+    },
+    kernelspecs: {
+      ready: Promise.resolve(),
+      specs: {
+        default: 'py',
+        kernelspecs: {
+          ...{ conda: { language: 'python' }, ir: { language: 'R' } },
+          py: { language: 'python' },
+        },
+      },
+    },
+  } as unknown as ServiceManager.IManager;
+
+  readonly storage = {
+    getItem: (name: string) => this.stored.get(name) ?? null,
+    setItem: (name: string, value: string) => this.stored.set(name, value),
+    removeItem: (name: string) => this.stored.delete(name),
+  };
+
+  readonly timers = new FakeTimers();
+  readonly told: unknown[] = [];
+  readonly without = new Set<string>();
+  readonly exclusive = queue();
+
+  make(): HelperBackend {
+    const { serviceManager, storage, timers } = this;
+    const { exclusive, without } = this;
+    const tell = (event: unknown): void => void this.told.push(event);
+    return new HelperBackend({ serviceManager, storage, timers, exclusive, tell, without });
+  }
+}
+
+const GET = { method: 'GET', path: 'instance' } as const;
+
+describe('the helper kernel', () => {
+  const made: HelperBackend[] = [];
+  const make = (kernels: Kernels): HelperBackend => {
+    const backend = kernels.make();
+    made.push(backend);
+    return backend;
+  };
+
+  afterEach(() => {
+    made.splice(0).forEach((each) => {
+      each.dispose();
+    });
+  });
+
+  it('is started at the first question, once', async () => {
+    const kernels = new Kernels();
+    const backend = make(kernels);
+    expect(kernels.started).toEqual([]);
+    expect(await backend.call(GET)).toEqual({ ok: true });
+    await backend.call(GET);
+    expect(kernels.started).toEqual(['py']);
+  });
+
+  it('is one that has the package', async () => {
+    const kernels = new Kernels();
+    const { evaluate } = kernels;
+    kernels.evaluate = (spec, expression) =>
+      spec === 'py' && expression.includes('find_spec') ? 'None' : evaluate(spec, expression);
+    await make(kernels).call(GET);
+    expect(kernels.started).toEqual(['py', 'conda']);
+    expect(kernels.ended).toEqual(['k-py']);
+  });
+
+  it('is absent where no kernel has the package, and is not looked for again and again', async () => {
+    const kernels = new Kernels();
+    const { evaluate } = kernels;
+    kernels.evaluate = () => 'None';
+    for (let turn = 0; turn < 3; turn++) {
+      await expect(make(kernels).call(GET)).rejects.toMatchObject({ code: 'absent' });
+    }
+    expect(kernels.running.size).toBe(0);
+    expect(kernels.started).toEqual(['py', 'conda']);
+    kernels.evaluate = evaluate;
+    expect(await make(kernels).call({ ...GET, path: 'instance?refresh=1' })).toEqual({ ok: true });
+  });
+
+  it('tells what it learns by itself', async () => {
+    const kernels = new Kernels();
+    await make(kernels).call(GET);
+    const event = { boot: 'b', seq: 2, kind: 'instance' };
+    kernels.says({ content: { data: { 'application/vnd.modelarts-magics.news+json': event } } });
+    kernels.says({ content: { data: { 'text/plain': 'x' } } });
+    kernels.says({ content: { execution_state: 'idle' } });
+    expect(kernels.told).toEqual([event]);
+  });
+
+  it('is asked once more where it went meanwhile', async () => {
+    const kernels = new Kernels();
+    const backend = make(kernels);
+    await backend.call(GET);
+    const { evaluate } = kernels;
+    kernels.evaluate = () => {
+      kernels.evaluate = evaluate;
+      kernels.running.clear();
+      throw new Error('Canceled future');
+    };
+    expect(await backend.call(GET)).toEqual({ ok: true });
+    expect(kernels.started).toEqual(['py', 'py']);
+  });
+
+  it('is one for two tabs that ask at the same time', async () => {
+    const kernels = new Kernels();
+    await Promise.all([make(kernels).call(GET), make(kernels).call(GET)]);
+    expect(kernels.started).toEqual(['py']);
+  });
+
+  it('is shared by the tabs, and ended by the last that goes', async () => {
+    const kernels = new Kernels();
+    const [one, other] = [make(kernels), make(kernels)];
+    await one.call(GET);
+    await other.call(GET);
+    expect(kernels.started).toEqual(['py']);
+    one.dispose();
+    one.dispose();
+    await settle();
+    expect(kernels.running.size).toBe(1);
+    expect(await other.call(GET)).toEqual({ ok: true });
+    window.dispatchEvent(new Event('pagehide'));
+    await settle();
+    expect(kernels.running.size).toBe(0);
+    expect(kernels.stored.size).toBe(0);
+    await other.call(GET);
+    expect(kernels.started).toEqual(['py', 'py']);
+  });
+
+  it('is ended when nobody has asked it for a while, and started anew when somebody does', async () => {
+    const kernels = new Kernels();
+    const backend = make(kernels);
+    await backend.call(GET);
+    kernels.timers.advance(UNUSED_MS - 1);
+    await backend.call(GET);
+    kernels.timers.advance(UNUSED_MS - 1);
+    await settle();
+    expect(kernels.running.size).toBe(1);
+    kernels.timers.advance(1);
+    await settle();
+    expect(kernels.running.size).toBe(0);
+    await backend.call(GET);
+    expect(kernels.started).toEqual(['py', 'py']);
+  });
+
+  it('is another one where it has died', async () => {
+    const kernels = new Kernels();
+    const backend = make(kernels);
+    await backend.call(GET);
+    kernels.gone.add('k-py');
+    kernels.running.clear();
+    await backend.call(GET);
+    kernels.gone.clear();
+    expect(kernels.started).toEqual(['py', 'py']);
+  });
+
+  it('is found by what is stored, whatever that is', async () => {
+    const kernels = new Kernels();
+    kernels.stored.set('modelarts-magics:helper:http://server/user/a/', 'k-py');
+    expect(await make(kernels).call(GET)).toEqual({ ok: true });
+  });
+
+  it('is one for each tab where nothing can be stored, and goes with that', async () => {
+    const kernels = new Kernels();
+    kernels.storage.setItem = () => {
+      throw new DOMException('full', 'QuotaExceededError');
+    };
+    const backend = make(kernels);
+    expect(await backend.call(GET)).toEqual({ ok: true });
+    await backend.call(GET);
+    expect(kernels.started).toEqual(['py']);
+    backend.dispose();
+    await settle();
+    expect(kernels.running.size).toBe(0);
+  });
+
+  it('that cannot be asked twice over is said to be out of reach, in no words of its own', async () => {
+    const kernels = new Kernels();
+    const backend = make(kernels);
+    await backend.call(GET);
+    kernels.evaluate = (_, expression) => {
+      if (expression.includes('find_spec')) {
+        return 'x';
+      }
+      throw new Error('Canceled future for execute_request');
+    };
+    await expect(backend.call(GET)).rejects.toMatchObject({ code: 'unreachable', message: '' });
+  });
+
+  it('is asked in ASCII, and answers in it', async () => {
+    const kernels = new Kernels();
+    kernels.evaluate = (_, expression) =>
+      expression.includes('find_spec')
+        ? 'x'
+        : String.raw`'{"status": 200, "body": {"a": "it\'s \\u4e2d \\"q\\""}}'`;
+    const answer = await make(kernels).call({ ...GET, body: { text: '中😀"\'' } });
+    expect(answer).toEqual({ a: 'it\'s 中 "q"' });
+    expect(kernels.asked.at(-1)).toMatch(/^[\x20-\x7e]+$/);
+  });
+
+  it('hands on errors', async () => {
+    const kernels = new Kernels();
+    kernels.evaluate = (_, expression) =>
+      expression.includes('find_spec')
+        ? 'x'
+        : `'{"status": 422, "body": {"code": "refuse.off", "message": "Off."}}'`;
+    await expect(make(kernels).call(GET)).rejects.toMatchObject({
+      code: 'refuse.off',
+      status: 422,
+    });
+  });
+});
+
+describe('the part of a tab in the helper kernel', () => {
+  function tabs() {
+    const { storage, stored } = new Kernels();
+    const timers = new FakeTimers();
+    const make = (server = 'http://server/user/a/') => new Share({ storage, timers, server });
+    return { one: make(), other: make(), make, timers, stored };
+  }
+
+  it('is over for a tab that went without a word', () => {
+    const { one: crashed, other, timers, stored } = tabs();
+    crashed.use('k');
+    timers.advance(UNUSED_MS - 1);
+    other.use('k');
+    expect(other.leave('k')).toBe(false);
+    timers.advance(1);
+    other.use('k');
+    expect(other.leave('k')).toBe(true);
+    expect(stored.size).toBe(0);
+  });
+
+  it('is no part in that of another server at the same origin', () => {
+    const { one, other, make } = tabs();
+    const elsewhere = make('http://server/user/b/');
+    one.use('k');
+    other.use('k');
+    expect(elsewhere.kernel).toBe('');
+    elsewhere.use('l');
+    expect(one.leave('k')).toBe(false);
+    expect(elsewhere.leave('l')).toBe(true);
+    expect(other.kernel).toBe('k');
+  });
+
+  it('leaves alone what other tabs have instead', () => {
+    const { one, other } = tabs();
+    one.use('k');
+    other.use('l');
+    expect(one.leave('k')).toBe(true);
+    expect(other.kernel).toBe('l');
+    expect(other.leave('l')).toBe(true); // nobody was taken along
+    other.use('l');
+    one.use('l');
+    expect(other.leave('l')).toBe(false);
+  });
+});
+
+it('a backend that could not be loaded is out of reach, and loaded the next time', async () => {
+  const backend = new FakeBackend('helper', false);
+  const loads = [() => Promise.reject(new Error('Loading chunk 134 failed.'))];
+  const load = () => loads.pop()?.() ?? Promise.resolve(backend);
+  const later = new LaterBackend('helper', load);
+  const lost = { code: 'unreachable', message: '' };
+  await expect(later.call(GET)).rejects.toMatchObject(lost);
+  await later.call(GET);
+  expect(backend.lines).toEqual(['GET instance']);
+});
+
+it('a backend is loaded when it is needed', async () => {
+  const backend = new FakeBackend('helper', false);
+  let loads = 0;
+  const later = new LaterBackend('helper', () => {
+    loads++;
+    return Promise.resolve(backend);
+  });
+  expect(loads).toBe(0);
+  await later.call(GET);
+  await later.call(GET);
+  later.dispose();
+  await settle();
+  expect([loads, backend.isDisposed]).toEqual([1, true]);
+});

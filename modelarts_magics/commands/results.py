@@ -1,0 +1,61 @@
+"""What a command gives back: values that show themselves well wherever they are shown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Callable
+
+from modelarts_magics import messages
+from modelarts_magics.errors import UNPRINTABLE
+
+if TYPE_CHECKING:
+    import re
+
+    from modelarts_magics.domain.models import Instance
+
+
+_LAYOUT = "\t\n\u2028\u2029"
+"""What parts words and lines, and drives no terminal."""
+
+
+def printable(text: str) -> str:
+    """A text that drives no terminal and can be encoded, whatever the cloud put into a field."""
+    return _without_controls(text, lambda _: "\N{REPLACEMENT CHARACTER}")
+
+
+def _without_controls(text: str, instead: Callable[[str], str]) -> str:
+    def shown(run: re.Match[str]) -> str:
+        return "".join(each if each in _LAYOUT else instead(each) for each in run[0])
+
+    return UNPRINTABLE.sub(shown, text)
+
+
+class Text(str):
+    """A text that shows itself without quotes, and an empty one as a dash."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self) or messages.text("word.none")
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG002 - IPython's hook
+        printer.text(printable(repr(self)))
+
+
+class Json(dict[str, Any]):
+    """A JSON object that shows itself as JSON."""
+
+    def __repr__(self) -> str:
+        written = json.dumps(self, ensure_ascii=False, indent=2)
+        return _without_controls(written, lambda control: f"\\u{ord(control):04x}")
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG002 - IPython's hook
+        printer.text(repr(self))
+
+
+@dataclass(frozen=True)
+class Details:
+    """An instance that shows all of its fields, not only those that matter daily."""
+
+    instance: Instance

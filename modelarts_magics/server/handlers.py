@@ -1,0 +1,205 @@
+"""The verbs under ``/modelarts-magics/v1/``: read the request, ask the desk once, answer.
+
+Each is authenticated and authorised (resource ``modelarts-magics``: GET reads, everything else writes), held
+to Jupyter's XSRF check, and counts as no activity of a person. `openapi.yaml` says what each takes and gives.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+from modelarts_magics import messages
+from modelarts_magics.errors import ModelArtsError
+from modelarts_magics.messages import text
+from modelarts_magics.server import payloads
+from modelarts_magics.server import request_models as requests
+from modelarts_magics.server.service import Stale
+
+if TYPE_CHECKING:
+    from modelarts_magics.server.service import Desk
+
+PREFIX = "modelarts-magics/v1"
+DESK = "modelarts_magics_desk"
+"""The name of the desk among the web application's settings."""
+RETRY_AFTER_S = "60"
+
+
+class Route(APIHandler):
+    """What all verbs share: the desk, JSON, and errors that are told as such."""
+
+    auth_resource = "modelarts-magics"
+    _track_activity = False
+
+    @property
+    def desk(self) -> Desk:
+        """Who does the work."""
+        desk: Desk = self.settings[DESK]
+        return desk
+
+    async def prepare(self) -> None:  # type: ignore[override]  # as Jupyter's own `APIHandler`
+        """Answer in the language of the page."""
+        messages.answer_in(self.request.headers.get("Accept-Language"))
+        await super().prepare()
+
+    def reply(self, payload: dict[str, Any]) -> None:
+        """Answer with JSON that nobody keeps."""
+        self.set_header("Cache-Control", "no-store")
+        self.finish(json.dumps(payload))
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:  # noqa: ANN401 - tornado's
+        """Answer with the status of the error that a verb raised."""
+        error = _raised(kwargs)
+        if isinstance(error, Stale):
+            status_code = 409
+        elif isinstance(error, ModelArtsError):
+            status_code = payloads.status_of(error)
+        super().send_error(status_code, **kwargs)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401 - tornado's
+        """Answer with ``code``, ``message``, ``hint`` and ``request_id``, whatever went wrong."""
+        error = _raised(kwargs)
+        if isinstance(error, Stale):
+            payload = {**payloads.error_payload(error.error), **error.facts}
+        elif isinstance(error, ModelArtsError):
+            payload = payloads.error_payload(error)
+        else:
+            payload = _of_jupyter(status_code, error)
+        if status_code == 405:  # noqa: PLR2004 - which has to say what is allowed
+            self.set_header("Allow", ", ".join(_verbs(self)))
+        if status_code == 503:  # noqa: PLR2004 - not available
+            self.set_header("Retry-After", RETRY_AFTER_S)
+        self.reply(payload)
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:  # noqa: ANN401 - tornado's
+        """Log an error of ours by its code alone; one that nobody foresaw with its traceback."""
+        if isinstance(value, Stale):
+            value = value.error
+        if isinstance(value, ModelArtsError):
+            self.log.info("modelarts-magics: %s: %s", self.request.method, value.code)
+        else:
+            super().log_exception(typ, value, tb)
+
+
+class InstanceRoute(Route):
+    """``instance``: what a page shows, and changes of it."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Everything that a page shows."""
+        refresh = self.get_query_argument("refresh", "0") == "1"
+        self.reply(await self.desk.instance(refresh=refresh))
+
+    @web.authenticated
+    @authorized
+    async def patch(self) -> None:
+        """Set the description, auto-stop, or both."""
+        request = requests.change_request(self.request.body)
+        try:
+            self.reply(await self.desk.change(request))
+        except ModelArtsError as error:
+            if request.field_of(error):
+                error.values.setdefault("field", request.field_of(error))
+            raise
+
+
+class ExtendRoute(Route):
+    """``extend``: the end of this run."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Move it, later or earlier."""
+        self.reply(await self.desk.extend(requests.shift(self.request.body)))
+
+
+class CapabilitiesRoute(Route):
+    """``capabilities``: what the API can do."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Tell it."""
+        self.reply(await self.desk.capabilities())
+
+
+class DoctorRoute(Route):
+    """``doctor``: what is wrong on the server's side."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Look at everything, and ask the cloud once."""
+        self.reply(await self.desk.doctor())
+
+
+class SavedRoute(Route):
+    """``saved``: what was saved before a stop."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Tell how the last run ended."""
+        self.reply(await self.desk.last_run())
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Keep what was saved, and what could not be."""
+        self.reply(await self.desk.saved(requests.saved(self.request.body)))
+
+    @web.authenticated
+    @authorized
+    async def delete(self) -> None:
+        """Forget how the last run ended: it was read."""
+        self.reply(await self.desk.acknowledge())
+
+
+class RemindRoute(Route):
+    """``remind``: whether to remind of the stop."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Turn reminders off or on."""
+        self.reply(await self.desk.remind(muted=requests.muted(self.request.body)))
+
+
+ROUTES: dict[str, type[Route]] = {
+    "instance": InstanceRoute,
+    "extend": ExtendRoute,
+    "capabilities": CapabilitiesRoute,
+    "doctor": DoctorRoute,
+    "saved": SavedRoute,
+    "remind": RemindRoute,
+}
+
+
+def _raised(kwargs: dict[str, Any]) -> BaseException | None:
+    error: BaseException | None = kwargs.get("exc_info", (None, None, None))[1]
+    return error
+
+
+def _of_jupyter(status_code: int, error: BaseException | None) -> dict[str, Any]:
+    """An error that is not the cloud's: Jupyter refused the request, or this package failed."""
+    reason = error.log_message if isinstance(error, web.HTTPError) else None
+    failed = status_code >= 500  # noqa: PLR2004 - the server's own
+    code = "request.failed" if failed else f"http.{status_code}"
+    return {
+        "code": code,
+        "message": text("request.failed") if failed else reason or f"HTTP {status_code}",
+        "hint": text("request.failed.hint") if failed else payloads.page_hint(code),
+        "request_id": "",
+        "field": "",
+        "values": {},
+    }
+
+
+def _verbs(route: Route) -> list[str]:
+    mine = (name for name in route.SUPPORTED_METHODS if name.lower() in vars(type(route)))
+    return [*mine, "OPTIONS"]

@@ -1,0 +1,88 @@
+"""Which instance am I: candidates, each with its source. The API confirms them, not this module.
+
+Source of the places: seen on instances, documented nowhere; so a candidate is never taken on faith.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelarts_magics.config import settings_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_HOST = re.compile(rf"notebook-({_UUID})", re.IGNORECASE | re.ASCII)
+_ANYWHERE = re.compile(rf"(?<![0-9a-f-])((?:DE-)?{_UUID})(?![0-9a-f-])", re.IGNORECASE | re.ASCII)
+_VARIABLES = ("JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_SERVER_NAME", "JUPYTERHUB_USER")
+_NEWEST = 5
+"""How many of the newest running servers' files are looked into."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An id that may be this instance's, and where it was seen."""
+
+    instance_id: str
+    source: str
+
+
+def candidates(environ: Mapping[str, str], *, hostname: str | None = None) -> tuple[Candidate, ...]:
+    """All ids that may be this instance's, each once, the likeliest first.
+
+    Args:
+        environ: The environment.
+        hostname: This machine's name; None to ask for it.
+    """
+    found: dict[str, Candidate] = {}
+    for source, text, pattern in _places(environ, hostname or socket.gethostname()):
+        match = pattern.search(text)
+        if match:
+            instance_id = _normal(match[1])
+            found.setdefault(instance_id, Candidate(instance_id, source))
+    return tuple(found.values())
+
+
+def _places(
+    environ: Mapping[str, str], hostname: str
+) -> Iterator[tuple[str, str, re.Pattern[str]]]:
+    yield "host name", hostname, _HOST
+    if environ.get("HOSTNAME"):
+        yield "HOSTNAME", environ["HOSTNAME"], _HOST
+    for name in _VARIABLES:
+        yield name, environ.get(name, ""), _ANYWHERE
+    for base_url in _base_urls(environ):
+        yield "Jupyter server", base_url, _ANYWHERE
+
+
+def _base_urls(environ: Mapping[str, str]) -> Iterator[str]:
+    """The base URLs of the Jupyter servers of this person, from the files that they leave."""
+    home = settings_file.expanded(environ.get("HOME") or "~")
+    named = environ.get("JUPYTER_RUNTIME_DIR")
+    folder = Path(named) if named else home / ".local" / "share" / "jupyter" / "runtime"
+    files = sorted(folder.glob("jpserver-*.json"), key=_age)[:_NEWEST]
+    for path in files:
+        try:
+            base_url = json.loads(path.read_text(encoding="utf-8")).get("base_url")
+        except (OSError, ValueError, AttributeError, RecursionError):
+            continue
+        if isinstance(base_url, str):
+            yield base_url
+
+
+def _age(path: Path) -> float:
+    try:
+        return -path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _normal(instance_id: str) -> str:
+    prefix = "DE-" if instance_id[:3].upper() == "DE-" else ""
+    return prefix + instance_id[len(prefix) :].lower()

@@ -1,0 +1,283 @@
+"""A session with one instance: read, change, read back.
+
+The one place where settings, credentials and API meet. Every write takes the same way: lock, read,
+decide, send, read back, compare; so it always knows what it changed and what the cloud made of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Callable
+
+from modelarts_magics.domain import description as descriptions
+from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
+from modelarts_magics.domain.durations import parse_duration
+from modelarts_magics.domain.models import SAME, Change, Edit, Effect, Instance
+from modelarts_magics.domain.planning import Circumstances, Plan, Wish, plan, shift
+from modelarts_magics.errors import (
+    InputError,
+    RefusedError,
+)
+from modelarts_magics.messages import Message
+from modelarts_magics.session.updater import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelarts_magics.api.backend import Backend
+    from modelarts_magics.config.settings import Settings
+    from modelarts_magics.domain.models import AutoStopEdit, Capabilities
+    from modelarts_magics.session.cache import Memory
+
+
+def _ignore(_notice: Message) -> None:
+    """Say nothing; for who has nobody to tell."""
+
+
+class Session:
+    """One instance, read and changed through whichever API it has.
+
+    Args:
+        backend: The API, bound to the instance.
+        memory: What is known of the instance between calls and between processes.
+        settings: What it was opened with, and where each came from; None where that does not matter.
+        total_timeout: Seconds that any one call may take, all included.
+        clock: Time, for tests.
+        notice: Told what a person should know before a write is sent.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is one thing a test or a caller replaces
+        self,
+        backend: Backend,
+        *,
+        memory: Memory,
+        settings: Settings | None = None,
+        total_timeout: float = 30.0,
+        clock: Clock = SYSTEM_CLOCK,
+        notice: Callable[[Message], None] = _ignore,
+    ) -> None:
+        self._backend = backend
+        self._memory = memory
+        self.settings = settings
+        self._total = total_timeout
+        self._writer = Writer(backend, memory=memory, total_timeout=total_timeout, clock=clock)
+        self._clock = clock
+        self.notice = notice
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the instance's API can do."""
+        return self._backend.capabilities
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the cloud's clock is ahead of the local one, as its last answer told."""
+        return self._backend.skew
+
+    def refresh(self) -> Instance:
+        """Ask the cloud for the instance.
+
+        Raises:
+            ModelArtsError: The cloud could not be asked; the kinds are in `modelarts_magics.errors`.
+        """
+        return self._writer.read(Deadline(self._total, clock=self._clock))
+
+    def status(self, *, max_age: timedelta) -> Instance:
+        """The instance as known here, asked anew only if nobody on this machine did within `max_age`."""
+        known = self._memory.recall(max_age=max_age)
+        if known is not None:
+            return known
+        with self._alone() as deadline:
+            return self._memory.recall(max_age=max_age) or self._writer.read(deadline)
+
+    def look_around(self) -> bool:
+        """Look, without asking the cloud, whether another process of this machine knows something new."""
+        return self._memory.look_around()
+
+    def last_known(self) -> Instance | None:
+        """The instance as last seen by any process of this machine, without asking; None if never."""
+        return self._memory.recall(max_age=timedelta.max)
+
+    @property
+    def age(self) -> timedelta | None:
+        """How long ago any process of this machine last had the cloud's word; None if none did."""
+        return self._memory.age
+
+    def subscribe(self, listener: Callable[[Instance], None]) -> Callable[[], None]:
+        """Call `listener` with each new state that anybody in this process learns of the instance.
+
+        It is called in whichever thread learned it.
+
+        Returns:
+            What ends the subscription.
+        """
+        return self._memory.subscribe(listener)
+
+    def now(self) -> datetime:
+        """The cloud's time, as far as its answers told; else the local clock's."""
+        return self._clock.now() + self.skew
+
+    def describe(self, text: str, *, full_width: bool = False) -> Change:
+        """Set the description; auto-stop stays as it is.
+
+        Args:
+            text: At most 512 characters, none of ``& < > " ' /``.
+            full_width: Write forbidden characters in their full-width form instead of refusing them.
+
+        Raises:
+            DescriptionError: The text is not allowed; nothing was sent.
+        """
+        checked = descriptions.check(descriptions.full_width(text) if full_width else text)
+        return self._change("describe", lambda _: (Edit(description=checked), None))
+
+    def set_auto_stop(self, wish: Wish) -> Change:
+        """Set auto-stop; the description stays as it is, and so does all that the wish leaves open.
+
+        Raises:
+            DurationError, RefusedError: The wish makes no sense; nothing was sent.
+        """
+        if wish == Wish():
+            raise RefusedError("refuse.nothing")
+        return self.update(auto_stop=wish, action="auto-stop")
+
+    def update(
+        self,
+        *,
+        description: str | None = None,
+        auto_stop: Wish | None = None,
+        action: str = "update",
+        seen: Instance | None = None,
+    ) -> Change:
+        """Set the description and auto-stop in one go; what is None stays as it is.
+
+        Args:
+            description: As for `describe`.
+            auto_stop: As for `set_auto_stop`.
+            action: The word for it in the change.
+            seen: What the person saw; if by now it differs in what shall be set, nothing is sent.
+
+        Raises:
+            DescriptionError, DurationError, RefusedError: Nothing was sent.
+        """
+        if description is not None:
+            descriptions.check(description)
+
+        def decide(before: Instance) -> tuple[Edit, datetime | None]:
+            if seen and _overtaken(seen, before, description, auto_stop):
+                raise RefusedError("refuse.changed_elsewhere")
+            planned = plan(auto_stop, self.circumstances(before)) if auto_stop else None
+            return Edit(description, planned.edit if planned else None), _end(planned)
+
+        return self._change(action, decide)
+
+    def extend(
+        self, by: timedelta | str = timedelta(hours=1), *, seen_end: datetime | None = None
+    ) -> Change:
+        """Let this run end later.
+
+        Args:
+            by: How much later; a timedelta or text as ``"90m"``.
+            seen_end: The end that the person saw; if it is another one by now, nothing is sent.
+
+        Raises:
+            RefusedError: There is no end to move, or it would leave the API's bounds; nothing was sent.
+        """
+        return self._shift("extend", _positive(by), seen_end)
+
+    def shorten(
+        self, by: timedelta | str = timedelta(hours=1), *, seen_end: datetime | None = None
+    ) -> Change:
+        """Let this run end earlier; arguments and errors as for `extend`."""
+        return self._shift("shorten", -_positive(by), seen_end)
+
+    def stop(self) -> Change:
+        """Stop the instance itself; everything on it that is not saved is lost."""
+        with self._alone() as deadline:
+            before = self._writer.read(deadline)
+            if before.status.stopped or before.status.stopping:
+                raise RefusedError("refuse.stopped", status=before.status.value)
+            change = Change(before, None, Effect.UNCONFIRMED, Edit(), self.capabilities, "stop")
+            return self._writer.stop(change, deadline)
+
+    def close(self) -> None:
+        """Close the connections to the cloud."""
+        self._backend.close()
+
+    def _shift(self, action: str, by: timedelta, seen_end: datetime | None) -> Change:
+        def decide(before: Instance) -> tuple[Edit, datetime | None]:
+            end = before.auto_stop.stops_at
+            if seen_end and end and abs(end - seen_end) > SAME:
+                raise RefusedError("refuse.changed", end=end)
+            planned = shift(by, self.circumstances(before))
+            return Edit(auto_stop=planned.edit), planned.stops_at
+
+        return self._change(action, decide)
+
+    def _change(
+        self, action: str, decide: Callable[[Instance], tuple[Edit, datetime | None]]
+    ) -> Change:
+        with self._alone() as deadline:
+            before = self._writer.read(deadline)
+            edit, expected = decide(before)
+            change = Change(
+                before, None, Effect.UNCONFIRMED, edit, self.capabilities, action, expected
+            )
+            self._warn(change)
+            return self._writer.write(change, deadline)
+
+    def _warn(self, change: Change) -> None:
+        """Say before writing what is known of this cloud: that a run does not follow a new duration."""
+        notice = self.expect_wait(change.before, change.edit.auto_stop)
+        if notice:
+            self.notice(notice)
+
+    def expect_wait(self, before: Instance, edit: AutoStopEdit | None) -> Message | None:
+        """That this run will probably not follow the edit, where this cloud was seen to let one wait."""
+        stop = before.auto_stop
+        if edit is None or not self._memory.waits:
+            return None
+        if edit.enabled and stop.stops_at and edit.duration != stop.duration:
+            return Message("notice.next_start", {"end": stop.stops_at})
+        return None
+
+    def circumstances(self, before: Instance) -> Circumstances:
+        """What a plan for the instance depends on."""
+        memory = self._memory
+        return Circumstances(
+            before, self.capabilities, memory.started_at, memory.last_duration, memory.waits
+        )
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[Deadline]:
+        """Exclude the other processes of this machine, for one call's time."""
+        deadline = Deadline(self._total, clock=self._clock)
+        with self._memory.lock(deadline=deadline, clock=self._clock):
+            yield deadline
+
+
+def _end(planned: Plan | None) -> datetime | None:
+    return planned.stops_at if planned else None
+
+
+def _overtaken(seen: Instance, fresh: Instance, description: str | None, wish: Wish | None) -> bool:
+    """Whether somebody else changed what shall be set, since it was seen."""
+    old, new = seen.auto_stop, fresh.auto_stop
+    if description is not None and fresh.description != seen.description:
+        return True
+    if wish is None or (wish.prompt is not None and old.prompt != new.prompt):
+        return wish is not None
+    if wish == Wish(prompt=wish.prompt):
+        return False
+    if (old.enabled, old.mode, old.duration) != (new.enabled, new.mode, new.duration):
+        return True
+    if old.stops_at is None or new.stops_at is None:
+        return old.stops_at is not new.stops_at
+    return abs(old.stops_at - new.stops_at) > SAME
+
+
+def _positive(by: timedelta | str) -> timedelta:
+    duration = parse_duration(by) if isinstance(by, str) else by
+    if duration <= timedelta(0):
+        raise InputError("duration.not_positive", text=str(by))
+    return duration

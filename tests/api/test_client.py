@@ -1,0 +1,646 @@
+"""HTTP: what is repeated and what is not, how long it may take, and which bytes travel."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any, Callable
+
+import httpx
+import pytest
+
+from modelarts_magics.api.client import ATTEMPTS, Transport
+from modelarts_magics.api.request import MAX_ANSWER_BYTES
+from modelarts_magics.config.credential_chain import AccessKey, Token
+from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
+from modelarts_magics.emulator.auth import Call, signature
+from modelarts_magics.emulator.local import LocalEmulator
+from modelarts_magics.errors import (
+    AuthenticationError,
+    BadAnswerError,
+    CloudError,
+    DeadlineError,
+    ForbiddenError,
+    NoCredentialsError,
+    ServerError,
+    ThrottledError,
+    UnreachableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Pastime
+
+    Answer = Callable[[httpx.Request], httpx.Response]
+
+ENDPOINT = "http://127.0.0.1:9"
+TOKEN = Token("FAKE-TOKEN")
+KEYS = AccessKey("FAKEACCESSKEY0001", "FAKE-SECRET-KEY", "FAKE-SECURITY-TOKEN")
+GOOD = httpx.Response(200, json={"id": "x"})
+
+
+class Script:
+    """A cloud that answers as written, the last answer for ever after, and keeps what it was asked."""
+
+    def __init__(self, *answers: Any) -> None:  # noqa: ANN401 - a response, an error, or what makes one
+        self.answers = list(answers)
+        self.asked: list[httpx.Request] = []
+        self.transport = httpx.MockTransport(self._answer)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if callable(answer):
+            answer = answer(request)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def status(number: int, **headers: str) -> Callable[[httpx.Request], httpx.Response]:
+    """An answer that is made anew each time."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda _: httpx.Response(number, headers=named, json={"error_msg": "words"})
+
+
+def body(content: bytes, **headers: str) -> Callable[[httpx.Request], httpx.Response]:
+    """A successful answer with these bytes, as a stream."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return lambda _: httpx.Response(200, headers=named, content=iter([content]))
+
+
+@pytest.fixture
+def client(pastime: Pastime) -> Iterator[Callable[..., Transport]]:
+    """Make transports, and close them afterwards."""
+    made: list[Transport] = []
+
+    def make(
+        http: Any = None,  # noqa: ANN401 - a script or a transport of httpx
+        *,
+        clock: Clock = pastime.clock,
+        credential: Any = TOKEN,  # noqa: ANN401 - either kind
+        endpoint: str = ENDPOINT,
+        project_id: str = "p",
+    ) -> Transport:
+        carrier = http.transport if isinstance(http, Script) else http
+        made.append(
+            Transport(
+                endpoint,
+                project_id=project_id,
+                credential=lambda: credential,
+                clock=clock,
+                http=carrier,
+            )
+        )
+        return made[-1]
+
+    yield make
+    for transport in made:
+        transport.close()
+
+
+@pytest.fixture
+def local() -> Iterator[LocalEmulator]:
+    """An emulator to be asked over real sockets."""
+    with LocalEmulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def real(client: Callable[..., Transport], local: LocalEmulator) -> Callable[..., Transport]:
+    """Make transports to the emulator, on the real clock."""
+
+    def make(**how: Any) -> Transport:  # noqa: ANN401 - as for `client`
+        how.setdefault("credential", Token(local.auth_token))
+        how.setdefault("clock", SYSTEM_CLOCK)
+        return client(endpoint=local.endpoint, project_id=local.project_id, **how)
+
+    return make
+
+
+def path_of(emulator: LocalEmulator) -> str:
+    """The path of the instance."""
+    return f"/v1/{emulator.project_id}/demanager/instances/{emulator.demanager_id}"
+
+
+def get(transport: Transport, *, seconds: float = 30, clock: Clock = SYSTEM_CLOCK) -> Any:  # noqa: ANN401 - JSON
+    """Ask for something and return its data."""
+    return transport.request("GET", "/v1/x", deadline=Deadline(seconds, clock=clock)).data
+
+
+def put(transport: Transport, path: str = "/v1/x", *, seconds: float = 30, **data: Any) -> Any:  # noqa: ANN401 - JSON
+    """Write something."""
+    return transport.request("PUT", path, body=data or {"a": 1}, deadline=Deadline(seconds)).data
+
+
+PASSING = {
+    "429": (status(429), ThrottledError),
+    "500": (status(500), ServerError),
+    "502": (status(502), ServerError),
+    "503": (status(503), ServerError),
+    "reset": (httpx.ReadError("reset"), UnreachableError),
+    "no answer": (httpx.RemoteProtocolError("disconnected"), UnreachableError),
+    "refused": (httpx.ConnectError("Connection refused"), UnreachableError),
+    "connect time-out": (httpx.ConnectTimeout("slow"), DeadlineError),
+    "read time-out": (httpx.ReadTimeout("slow"), DeadlineError),
+    "half a body": (body(b'{"id": '), BadAnswerError),
+    "a page": (body(b"<html>"), BadAnswerError),
+}
+NEVER_ARRIVED = {"429", "refused", "connect time-out"}
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_a_read_is_repeated_with_growing_pauses(
+    name: str, client: Callable[..., Transport], pastime: Pastime
+) -> None:
+    """A passing failure costs a pause, not the answer."""
+    failure, _ = PASSING[name]
+    script = Script(failure, failure, GOOD)
+    assert get(client(script)) == {"id": "x"}
+    assert len(script.asked) == 3
+    assert 0.15 <= pastime.slept[0] <= 0.45
+    assert 0.3 <= pastime.slept[1] <= 0.9
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_a_read_is_not_repeated_for_ever(
+    name: str, client: Callable[..., Transport], pastime: Pastime
+) -> None:
+    """After the last attempt the failure is told, by its kind."""
+    failure, kind = PASSING[name]
+    script = Script(failure)
+    with pytest.raises(kind) as caught:
+        get(client(script))
+    assert len(script.asked) == ATTEMPTS
+    assert len(pastime.slept) == ATTEMPTS - 1
+    assert caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", PASSING)
+def test_a_write_is_repeated_only_if_it_never_arrived(
+    name: str, client: Callable[..., Transport]
+) -> None:
+    """What the cloud may have done is not done again by the transport."""
+    failure, kind = PASSING[name]
+    script = Script(failure, GOOD)
+    if name in NEVER_ARRIVED:
+        assert put(client(script)) == {"id": "x"}
+        assert len(script.asked) == 2
+    else:
+        with pytest.raises(kind) as caught:
+            put(client(script))
+        assert len(script.asked) == 1
+        assert getattr(caught.value, "sent", True)
+
+
+@pytest.mark.parametrize("number", [400, 401, 403, 404, 409, 418])
+def test_a_refusal_is_final(number: int, client: Callable[..., Transport]) -> None:
+    """Asking again does not change a no."""
+    script = Script(status(number))
+    with pytest.raises(CloudError) as caught:
+        get(client(script))
+    assert len(script.asked) == 1
+    assert caught.value.status == number
+
+
+def test_retry_after_in_seconds_is_waited_for(
+    client: Callable[..., Transport], pastime: Pastime
+) -> None:
+    """The cloud says how long; that long it is."""
+    get(client(Script(status(429, Retry_After="7"), GOOD)))
+    assert pastime.slept == [7]
+
+
+@pytest.mark.parametrize("off", [timedelta(0), timedelta(days=3), timedelta(days=-3)])
+def test_retry_after_as_a_date_is_by_the_clouds_clock(
+    off: timedelta, client: Callable[..., Transport], pastime: Pastime
+) -> None:
+    """A local clock that is off does not make the pause days long, nor none."""
+    cloud = datetime.now(timezone.utc) + off
+    later = cloud + timedelta(seconds=9)
+    dates = {"Date": format_datetime(cloud), "Retry_After": format_datetime(later)}
+    get(client(Script(status(503, **dates), GOOD)))
+    assert 6 <= pastime.slept[0] <= 10
+
+
+@pytest.mark.parametrize(
+    "value", ["", "soon", "-5", "1e3", "²", "Mon, 01 Jan 2024 00:00:00 +" + "9" * 30, "99 Foo 99"]
+)
+def test_a_senseless_retry_after_is_ignored(
+    value: str, client: Callable[..., Transport], pastime: Pastime
+) -> None:
+    """Then the own pause holds."""
+    sent = {b"Retry-After": value.encode("latin-1")}
+    script = Script(lambda _: httpx.Response(429, headers=list(sent.items())), GOOD)
+    get(client(script))
+    assert pastime.slept[0] < 1
+
+
+def test_a_pause_beyond_the_deadline_is_not_begun(
+    client: Callable[..., Transport], pastime: Pastime
+) -> None:
+    """Who is told to wait longer than there is time hears so at once."""
+    script = Script(status(429, Retry_After="31"))
+    with pytest.raises(ThrottledError):
+        get(client(script), seconds=30, clock=pastime.clock)
+    assert not pastime.slept
+    assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "times"),
+    [
+        (body(b"<!DOCTYPE html><html>", Content_Type="text/html"), "answer.not_json", ATTEMPTS),
+        (body(b'{"id": "x"'), "answer.not_json", ATTEMPTS),
+        (body(b"\xff\xfe\xfd"), "answer.not_json", ATTEMPTS),
+        (body(b"[" * 100_000), "answer.not_json", ATTEMPTS),
+        (body(b"no gzip", Content_Encoding="gzip"), "answer.not_json", ATTEMPTS),
+        (body(b" " * (MAX_ANSWER_BYTES + 1)), "answer.too_large", 1),
+        (body(gzip.compress(b" " * (1 << 24)), Content_Encoding="gzip"), "answer.too_large", 1),
+        (body(gzip.compress(b"{}"), Content_Encoding="gzip, gzip"), "answer.not_json", ATTEMPTS),
+        (status(302, Location="https://elsewhere.invalid/"), "answer.redirect", 1),
+        (status(307, Location="/v1/y"), "answer.redirect", 1),
+        (status(304), "answer.redirect", 1),
+    ],
+)
+def test_an_answer_that_is_none_is_named_and_not_shown(
+    answer: Answer, code: str, times: int, client: Callable[..., Transport]
+) -> None:
+    """HTML, half a body, a flood, a redirect: an error in one line, never a crash."""
+    script = Script(answer)
+    with pytest.raises(BadAnswerError) as caught:
+        get(client(script))
+    assert caught.value.code == code
+    assert len(script.asked) == times
+    assert "<" not in str(caught.value)
+    assert all("elsewhere" not in str(each.url) for each in script.asked)
+
+
+@pytest.mark.parametrize("content", [b"", b"  \r\n"])
+def test_an_empty_success_has_no_data(content: bytes, client: Callable[..., Transport]) -> None:
+    """A PUT may be answered by nothing at all."""
+    assert put(client(Script(body(content)))) is None
+
+
+def test_a_zipped_answer_is_read(client: Callable[..., Transport]) -> None:
+    """A gateway may pack what it passes on."""
+    packed = gzip.compress(json.dumps({"description": "华为"}).encode())
+    assert get(client(Script(body(packed, Content_Encoding="gzip")))) == {"description": "华为"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["华为云 笔记本", "☕ 🧪 👩‍🔬", "line\nbreak\tand \x7f", "half \ud83d of one", 'a"\\b', ""],
+)
+def test_the_bytes_that_are_signed_are_the_bytes_that_travel(
+    text: str, client: Callable[..., Transport]
+) -> None:
+    """The signature, made again from what arrived by the emulator's own code, is the one sent."""
+    script = Script(GOOD)
+    put(client(script, credential=KEYS), "/v1/p/demanager/instances/DE-1", description=text)
+    (request,) = script.asked
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    call = Call("PUT", request.url.raw_path.decode(), "", headers, request.content)
+    names = headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
+    assert {"host", "x-sdk-date", "x-security-token", "content-type"} <= set(names)
+    assert headers["authorization"].endswith(signature(call, signed=names, sk=KEYS.secret))
+    assert json.loads(request.content) == {"description": text}
+
+
+@pytest.mark.parametrize("auth", ["keys", "temporary"])
+def test_a_server_that_checks_accepts_the_signature(
+    auth: str, real: Callable[..., Transport], local: LocalEmulator
+) -> None:
+    """Over a real socket, with Chinese text and an emoji."""
+    keys = {
+        "keys": AccessKey(local.ak, local.sk),
+        "temporary": AccessKey(local.temporary_ak, local.temporary_sk, local.security_token),
+    }
+    put(real(credential=keys[auth]), path_of(local), description="实验 🧪")
+    assert local.requests[-1]["status"] == 200
+    assert local.requests[-1]["body"] == {"description": "实验 🧪"}
+
+
+@pytest.mark.parametrize("days", [3, -3, 20_000])
+def test_a_clock_off_by_days_is_corrected_once(
+    days: int, real: Callable[..., Transport], local: LocalEmulator, pastime: Pastime
+) -> None:
+    """One refusal, one signature more; the next request is right from the start."""
+    pastime.ahead = -timedelta(days=days)
+    transport = real(credential=AccessKey(local.ak, local.sk), clock=pastime.clock)
+    put(transport, path_of(local), description="d")
+    assert [each["status"] for each in local.requests] == [401, 200]
+    put(transport, path_of(local), description="e")
+    assert [each["status"] for each in local.requests] == [401, 200, 200]
+    assert abs(transport.skew - timedelta(days=days)) < timedelta(seconds=30)
+    assert abs(transport.now() - datetime.now(timezone.utc)) < timedelta(seconds=30)
+
+
+def test_a_refused_key_with_a_right_clock_is_not_tried_again(
+    real: Callable[..., Transport], local: LocalEmulator
+) -> None:
+    """A wrong secret key is no matter of time."""
+    with pytest.raises(ForbiddenError):
+        put(real(credential=AccessKey(local.ak, "WRONG")), path_of(local))
+    assert len(local.requests) == 1
+
+
+def test_a_cloud_that_never_accepts_the_clock_is_asked_twice_at_most(
+    client: Callable[..., Transport],
+) -> None:
+    """Even one whose date jumps about."""
+    script = Script(
+        *(status(401, Date=f"Mon, 0{day} Jan 2024 00:00:00 GMT") for day in range(1, 9))
+    )
+    with pytest.raises(AuthenticationError):
+        get(client(script, credential=KEYS))
+    assert len(script.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        "",
+        "now",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Mon, 01 Jan 2024 00:00:00 +" + "9" * 30,
+        "Mon, 99 Jan 2024 00:00:00 GMT",
+        "Mon, 01 Jan 99999 00:00:00 GMT",
+    ],
+)
+@pytest.mark.parametrize("number", [200, 401])
+def test_a_senseless_date_is_ignored(
+    number: int, date: str, client: Callable[..., Transport]
+) -> None:
+    """It neither crashes nor moves the clock."""
+    transport = client(Script(status(number, Date=date)), credential=KEYS)
+    if number == 200:
+        get(transport)
+    else:
+        with pytest.raises(AuthenticationError):
+            get(transport)
+    assert transport.skew == timedelta(0)
+    transport.now()
+
+
+def test_a_rotated_credential_counts_at_once(pastime: Pastime) -> None:
+    """It is asked for before every request, also before a repeated one."""
+    tokens = iter(["FIRST", "SECOND"])
+    script = Script(status(503), GOOD)
+    transport = Transport(
+        ENDPOINT,
+        project_id="p",
+        credential=lambda: Token(next(tokens)),
+        clock=pastime.clock,
+        http=script.transport,
+    )
+    get(transport)
+    transport.close()
+    assert [each.headers["X-Auth-Token"] for each in script.asked] == ["FIRST", "SECOND"]
+
+
+def test_without_credentials_nothing_is_sent() -> None:
+    """The error comes through as it is."""
+
+    def none() -> Token:
+        raise NoCredentialsError("credentials.none")
+
+    script = Script(GOOD)
+    transport = Transport(ENDPOINT, project_id="p", credential=none, http=script.transport)
+    with pytest.raises(NoCredentialsError):
+        get(transport)
+    assert not script.asked
+
+
+SOON_S, LONG_S = 10.0, 20.0
+"""What is at once even on a machine that does much else, and what is not."""
+
+
+class Hanging(httpx.BaseTransport):
+    """Hangs before the first request is sent, as a name look-up does, until it is released.
+
+    Attributes:
+        begun: It hangs.
+        over: It does no more.
+        clock: By which time passes as soon as it hangs, and not before.
+    """
+
+    def __init__(self, then: httpx.BaseTransport) -> None:
+        self.then = then
+        self.first = True
+        self.begun, self.release, self.over = (threading.Event() for _ in range(3))
+        self.clock = Clock(monotonic=lambda: 1.0 if self.begun.is_set() else 0.0)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer, the first time late."""
+        if not self.first:
+            return self.then.handle_request(request)
+        self.first = False
+        self.begun.set()
+        self.release.wait(LONG_S)
+        try:
+            return self.then.handle_request(request)
+        finally:
+            self.over.set()
+
+    def close(self) -> None:
+        """Close what is behind it."""
+        self.then.close()
+
+
+def soon(call: Callable[[], object], kind: type[BaseException]) -> None:
+    """The call raises, and does so before what it waits for can come."""
+    start = time.monotonic()
+    with pytest.raises(kind):
+        call()
+    assert time.monotonic() - start < SOON_S
+
+
+def test_a_hanging_name_look_up_ends_with_the_deadline(client: Callable[..., Transport]) -> None:
+    """And the next call works, with connections of its own."""
+    hanging = Hanging(Script(GOOD).transport)
+    transport = client(hanging, clock=SYSTEM_CLOCK)
+    soon(lambda: get(transport, seconds=0.2), DeadlineError)
+    assert get(transport) == {"id": "x"}
+    hanging.release.set()
+
+
+def test_a_write_that_hung_is_not_sent_after_it_was_given_up(
+    real: Callable[..., Transport], local: LocalEmulator
+) -> None:
+    """It would come between what others do meanwhile, and put an old description back."""
+    hanging = Hanging(httpx.HTTPTransport(verify=False, trust_env=False))
+    transport = real(http=hanging)
+    deadline = Deadline(0.2, clock=hanging.clock)
+    write = {"body": {"a": 1}, "deadline": deadline}
+    soon(lambda: transport.request("PUT", path_of(local), **write), DeadlineError)
+    hanging.release.set()
+    assert hanging.over.wait(LONG_S)
+    assert not local.requests
+
+
+def test_a_slow_drip_ends_with_the_deadline(
+    real: Callable[..., Transport], local: LocalEmulator
+) -> None:
+    """Every single read is in time, and still the whole is not."""
+    local.fault("drip", arg=0.1, times=1)  # more than a minute for the whole
+    transport = real()
+    deadline = Deadline(0.3)
+    soon(lambda: transport.request("GET", path_of(local), deadline=deadline), DeadlineError)
+    assert transport.request("GET", path_of(local), deadline=Deadline(LONG_S)).data["id"]
+
+
+def test_ctrl_c_ends_a_call_at_once(client: Callable[..., Transport]) -> None:
+    """Also where the thread that makes it cannot be interrupted."""
+    hanging = Hanging(Script(GOOD).transport)
+    transport = client(hanging, clock=SYSTEM_CLOCK)
+
+    def press() -> None:
+        if hanging.begun.wait(LONG_S):  # the call is under way: nothing else is interrupted
+            os.kill(os.getpid(), signal.SIGINT)
+
+    pressing = threading.Thread(target=press)
+    pressing.start()
+    soon(lambda: get(transport), KeyboardInterrupt)
+    pressing.join()
+    assert get(transport) == {"id": "x"}
+    hanging.release.set()
+
+
+def test_several_threads_share_one_client(
+    real: Callable[..., Transport], local: LocalEmulator
+) -> None:
+    """Each gets the answer to its own question."""
+    transport = real()
+    ids = [local.add_instance(name=f"n{number}") for number in range(8)]
+    root = f"/v1/{local.project_id}/demanager/instances/"
+
+    def ask(instance_id: str) -> str:
+        return transport.request("GET", root + instance_id, deadline=Deadline(LONG_S)).data["id"]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, ids * 4)) == ids * 4
+
+
+def test_it_can_be_closed_twice_and_used_again(
+    real: Callable[..., Transport], local: LocalEmulator
+) -> None:
+    """Closing gives the connections back, nothing more."""
+    transport = real()
+    transport.close()
+    for _ in range(2):
+        assert transport.request("GET", path_of(local), deadline=Deadline(LONG_S)).demo
+        transport.close()
+        transport.close()
+
+
+def test_nobody_listens(client: Callable[..., Transport], local: LocalEmulator) -> None:
+    """A refused connection says so; a write did surely not arrive."""
+    local.stop()
+    with pytest.raises(UnreachableError) as caught:
+        put(client(endpoint=local.endpoint))
+    assert not caught.value.sent
+    assert "refused" in caught.value.message
+
+
+ASK = """
+import sys
+from modelarts_magics.api.client import Transport
+from modelarts_magics.domain.clock import Clock, Deadline
+from modelarts_magics.config.credential_chain import Token
+from modelarts_magics.errors import ModelArtsError
+endpoint, project, token, path = sys.argv[1:]
+clock = Clock(sleep=lambda _: None)
+transport = Transport(endpoint, project_id=project, credential=lambda: Token(token), clock=clock)
+try:
+    print(transport.request("GET", path, deadline=Deadline(10)).data["status"])
+except ModelArtsError as error:
+    print(type(error).__name__, error.message)
+transport.close()
+"""
+
+FORK = """
+import os, sys, threading
+from modelarts_magics.api.client import Transport
+from modelarts_magics.domain.clock import Deadline
+from modelarts_magics.config.credential_chain import Token
+endpoint, project, token, path = sys.argv[1:]
+transport = Transport(endpoint, project_id=project, credential=lambda: Token(token))
+ask = lambda: transport.request("GET", path, deadline=Deadline(5)).data["status"]
+ask()
+child = os.fork()
+for _ in range(20):
+    answer = ask()
+if child == 0:
+    os._exit(0 if answer == "RUNNING" else 1)
+status = os.waitpid(child, 0)[1]
+transport.close()
+print(answer, status)
+"""
+
+
+def run(script: str, *arguments: str, **variables: str) -> str:
+    """Run a script in an interpreter of its own and return what it prints."""
+    kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    done = subprocess.run(  # noqa: S603 - a script of ours
+        [sys.executable, "-W", "ignore", "-c", script, *arguments],
+        env={**kept, **variables},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert not done.stderr
+    return done.stdout.strip()
+
+
+def test_no_proxy_stands_between_this_machine_and_itself(local: LocalEmulator) -> None:
+    """Whatever the environment says: a proxy cannot reach our loopback."""
+    dead = "http://127.0.0.1:9"
+    proxies = {"HTTP_PROXY": dead, "http_proxy": dead, "ALL_PROXY": dead, "all_proxy": dead}
+    arguments = (local.endpoint, local.project_id, local.auth_token, path_of(local))
+    assert run(ASK, *arguments, **proxies) == "RUNNING"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("HTTPS_PROXY", "http://127.0.0.1:9", "the proxy 127.0.0.1:9: the connection was refused"),
+        (
+            "HTTPS_PROXY",
+            "u:s3cret@127.0.0.1:9",
+            "the proxy 127.0.0.1:9: the connection was refused",
+        ),
+        ("HTTPS_PROXY", "http://p.invalid:9", "the proxy p.invalid:9: its name cannot be resolved"),
+        ("ALL_PROXY", "socks5://127.0.0.1:9", "the proxy 127.0.0.1:9: this kind of proxy is not"),
+        (
+            "HTTPS_PROXY",
+            "gopher://127.0.0.1:9",
+            "the proxy 127.0.0.1:9: its address cannot be used",
+        ),
+        ("HTTPS_PROXY", "http://[::1", "the proxy [::1: its address cannot be used"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", "nowhere.invalid: its certificate is not accepted"),
+        ("NO_PROXY", "*", "nowhere.invalid: its name cannot be resolved"),
+    ],
+)
+def test_who_cannot_be_reached_is_named(variable: str, value: str, words: str) -> None:
+    """The proxy where it is that, without its password; never in httpx's words."""
+    said = run(ASK, "https://nowhere.invalid", "p", "FAKE", "/v1/p", **{variable: value})
+    assert said.startswith(f"UnreachableError Cannot connect to {words}")
+
+
+def test_a_forked_child_has_connections_of_its_own(local: LocalEmulator) -> None:
+    """Parent and child ask at once, and neither reads the other's answer."""
+    arguments = (local.endpoint, local.project_id, local.auth_token, path_of(local))
+    assert run(FORK, *arguments) == "RUNNING 0"

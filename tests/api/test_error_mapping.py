@@ -1,0 +1,221 @@
+"""A failing HTTP status as an error, for every row of the table of known codes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from factories import JSON, examples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelarts_magics.api.error_mapping import failure
+from modelarts_magics.errors import (
+    AuthenticationError,
+    CloudError,
+    ForbiddenError,
+    NoSuchApiError,
+    NoSuchInstanceError,
+    RejectedValueError,
+    ServerError,
+    ThrottledError,
+    WrongStateError,
+)
+from modelarts_magics.messages import en
+
+ROWS: list[tuple[int, str, type[CloudError], str]] = [
+    (400, "ModelArts.6309", NoSuchInstanceError, "No such instance in this project."),
+    (400, "ModelArts.6404", NoSuchInstanceError, "No such instance in this project."),
+    (400, "ModelArts.6327", WrongStateError, "not running"),
+    (400, "ModelArts.6332", RejectedValueError, "type of a value"),
+    (400, "ModelArts.6335", RejectedValueError, "misses a value"),
+    (400, "ModelArts.6336", RejectedValueError, "refused a value"),
+    (400, "ModelArts.6334", RejectedValueError, "character in the description"),
+    (400, "ModelArts.6346", RejectedValueError, "later than now"),
+    (400, "ModelArts.6347", WrongStateError, "present state"),
+    (400, "ModelArts.6348", RejectedValueError, "misses a duration"),
+    (400, "ModelArts.6349", RejectedValueError, "out of range"),
+    (400, "ModelArts.6357", WrongStateError, "Another operation"),
+    (400, "ModelArts.6400", RejectedValueError, "could not use the request"),
+    (401, "ModelArts.0201", AuthenticationError, "got no token"),
+    (401, "ModelArts.0202", AuthenticationError, "expired"),
+    (401, "ModelArts.0203", AuthenticationError, "not valid"),
+    (401, "ModelArts.6401", AuthenticationError, "not valid"),
+    (401, "APIGW.0301", AuthenticationError, "not accepted"),
+    (401, "APIGW.0307", AuthenticationError, "not valid here"),
+    (403, "ModelArts.0108", ForbiddenError, "not allowed"),
+    (403, "ModelArts.0206", ForbiddenError, "access key"),
+    (403, "ModelArts.0210", ForbiddenError, "project id does not match"),
+    (404, "APIGW.0101", NoSuchApiError, "does not serve this API"),
+    (429, "ModelArts.6101", ThrottledError, "busy"),
+    (429, "APIGW.0308", ThrottledError, "throttles"),
+    (500, "ModelArts.0010", ServerError, "failed inside"),
+    (500, "ModelArts.6102", ServerError, "failed inside"),
+]
+
+
+def body(error_code: object = "ModelArts.9999", **words: object) -> bytes:
+    """An envelope as the cloud sends it."""
+    return json.dumps({"error_code": error_code, **words}).encode()
+
+
+@pytest.mark.parametrize(("status", "error_code", "kind", "words"), ROWS)
+@pytest.mark.parametrize("member", ["error_msg", "error_message"])
+def test_every_known_code_has_its_class_and_words(
+    status: int, error_code: str, kind: type[CloudError], words: str, member: str
+) -> None:
+    """Whichever name the cloud's own words have; they are replaced by ours, with code and request id."""
+    error = failure(status, body(error_code, **{member: "cloud's own"}), request_id="r-1")
+    assert type(error) is kind
+    assert words in error.message
+    assert error.message.endswith(f"({error_code}, request r-1)")
+    assert "cloud's own" not in error.message
+    assert error.hint
+    assert (error.status, error.error_code, error.request_id) == (status, error_code, "r-1")
+
+
+@pytest.mark.parametrize("prefix", ["ModelArts", "APIG", "APIGW"])
+def test_the_gateway_s_codes_count_under_both_its_names(prefix: str) -> None:
+    """The number and the status are the key."""
+    assert type(failure(429, body(f"{prefix}.0308"))) is ThrottledError
+    assert failure(401, body(f"{prefix}.0301")).code == "cloud.401.0301"
+
+
+def test_every_sentence_about_a_code_has_its_row() -> None:
+    """No words were written for a code that is never looked up."""
+    worded = {code for code in en.TEXTS if code.startswith("cloud.") and code.count(".") == 2}
+    worded = {code for code in worded if code.split(".")[1].isdigit()}
+    assert worded == {f"cloud.{status}.{code.split('.')[1]}" for status, code, _, _ in ROWS}
+
+
+@pytest.mark.parametrize(
+    ("status", "error_code", "kind"),
+    [
+        (404, "ModelArts.6309", NoSuchApiError),
+        (500, "ModelArts.6309", ServerError),
+        (403, "ModelArts.0201", ForbiddenError),
+        (400, "ModelArts.0010", RejectedValueError),
+    ],
+)
+def test_a_number_under_another_status_is_another_error(
+    status: int, error_code: str, kind: type[CloudError]
+) -> None:
+    """Numbers recur; the general words of the status are used, with the cloud's own."""
+    error = failure(status, body(error_code, error_msg="its own words"))
+    assert type(error) is kind
+    assert error.code == f"cloud.{kind.__name__}"
+    assert "its own words" in error.message
+
+
+STATUSES = [
+    (400, RejectedValueError),
+    (401, AuthenticationError),
+    (403, ForbiddenError),
+    (404, NoSuchApiError),
+    (405, CloudError),
+    (408, CloudError),
+    (409, WrongStateError),
+    (418, CloudError),
+    (429, ThrottledError),
+    (500, ServerError),
+    (502, ServerError),
+    (503, ServerError),
+    (504, ServerError),
+    (599, ServerError),
+]
+
+
+@pytest.mark.parametrize(("status", "kind"), STATUSES)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"<html><body>s3cret login</body></html>",
+        b"[]",
+        b"null",
+        b'"s3cret"',
+        b"{",
+        b"\xff\xfe",
+        b"[" * 5000,
+        b'{"error_code": 6309}',
+        b'{"error_code": {"s3cret": 1}, "error_msg": ["s3cret"]}',
+        b'{"message": "s3cret"}',
+    ],
+)
+def test_an_answer_without_an_envelope_is_told_by_its_status(
+    status: int, kind: type[CloudError], content: bytes
+) -> None:
+    """HTML, nothing, and JSON of any other shape: never a crash, and nothing of it is shown."""
+    error = failure(status, content)
+    assert type(error) is kind
+    assert error.message.endswith(f"(HTTP {status})")
+    assert "s3cret" not in str(error)
+    assert not error.message.startswith(" ")
+    assert "  " not in error.message
+
+
+@pytest.mark.parametrize(
+    ("envelope", "words"),
+    [
+        ({"error_msg": "one", "error_message": "two"}, "one"),
+        ({"error_msg": "", "error_message": "two"}, "two"),
+        ({"error_msg": None, "error_message": "two"}, "two"),
+        ({"error_msg": "a\r\nb\tc\x1b[31m\u2028d"}, "a b c [31m d"),
+        ({"error_msg": "中文，说明。"}, "中文，说明。"),  # noqa: RUF001 - the cloud writes so
+        ({"error_msg": "{status} {cmd} {0}"}, "{status} {cmd} {0}"),
+        ({"error_msg": "\ud800x"}, "x"),
+        ({"error_msg": "x" * 999}, "x" * 200),
+    ],
+)
+def test_the_cloud_s_words_are_one_short_line(envelope: dict[str, Any], words: str) -> None:
+    """Where ours say less than theirs."""
+    error = failure(400, body(**envelope))
+    assert error.message == f"The cloud refused the request: {words} (ModelArts.9999)"
+
+
+@pytest.mark.parametrize(
+    ("status", "envelope", "request_id"),
+    [
+        (400, {"error_msg": "bad s3cret-token"}, ""),
+        (400, {"error_message": "s3cret-token s3cret-token"}, ""),
+        (401, {"error_msg": "\n s3cret-token\x00"}, ""),
+        (500, {"error_msg": "x" * 190 + "s3cret-token"}, ""),
+        (400, {"error_code": "s3cret-token.6309"}, ""),
+        (400, {"error_code": "X.s3cret-token"}, ""),
+        (400, {"error_msg": "s3cret-token-longer"}, ""),
+        (400, {}, "s3cret-token"),
+    ],
+)
+@pytest.mark.parametrize(
+    "secrets", [("s3cret-token", "s3cret-token-longer"), ("s3cret-token-longer", "s3cret-token")]
+)
+def test_an_echoed_secret_is_masked(
+    status: int, envelope: dict[str, Any], request_id: str, secrets: tuple[str, ...]
+) -> None:
+    """Wherever the cloud repeats it, also where one secret begins another."""
+    error = failure(status, body(**envelope), request_id=request_id, secrets=secrets)
+    everything = f"{error} {error!r} {error.values} {error.args}"
+    assert "s3cret" not in everything
+    assert "longer" not in everything
+
+
+@examples
+@given(
+    st.integers(400, 599),
+    st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()),
+)
+def test_no_failing_answer_crashes(status: int, content: bytes) -> None:
+    """Any status with any content is a CloudError of one line."""
+    error = failure(status, content)
+    assert len(error.message.splitlines()) == 1
+    assert len(error.hint.splitlines()) == 1
+
+
+@examples
+@given(JSON, JSON, st.text(max_size=20))
+def test_no_envelope_crashes(error_code: Any, words: Any, request_id: str) -> None:  # noqa: ANN401
+    """Any JSON in the envelope's places, and any request id, is shown on one line or left out."""
+    error = failure(400, body(error_code, error_msg=words), request_id=request_id)
+    assert len(error.message.splitlines()) == 1
+    assert error.message.encode()

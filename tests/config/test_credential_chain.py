@@ -1,0 +1,279 @@
+"""Where credentials are found, and that they are never shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from modelarts_magics.config.credential_chain import AccessKey, Chain, Found, Token, mask
+from modelarts_magics.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOKEN = {"MODELARTS_AUTH_TOKEN": "env-token-0123456789"}
+KEYS = {"HUAWEICLOUD_SDK_AK": "ENVAK", "HUAWEICLOUD_SDK_SK": "env-secret"}
+
+
+def home(folder: Path, text: str | bytes | None, *, mode: int = 0o600) -> dict[str, str]:
+    """An environment whose home holds this credentials file, or none."""
+    if text is not None:
+        file = folder / ".huaweicloud" / "credentials"
+        file.parent.mkdir()
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        file.chmod(mode)
+    return {"HOME": str(folder)}
+
+
+FILE = "[basic]\nak = FILEAK\nsk = file-secret\n"
+
+
+@pytest.mark.parametrize(
+    ("environ", "text", "credential", "source"),
+    [
+        ({**TOKEN, **KEYS}, FILE, Token("env-token-0123456789"), "MODELARTS_AUTH_TOKEN"),
+        (KEYS, FILE, AccessKey("ENVAK", "env-secret"), "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK"),
+        ({}, FILE, AccessKey("FILEAK", "file-secret"), None),
+        ({"MODELARTS_AUTH_TOKEN": "  "}, FILE, AccessKey("FILEAK", "file-secret"), None),
+        (
+            {**KEYS, "HUAWEICLOUD_SDK_SECURITY_TOKEN": "sts"},
+            None,
+            AccessKey("ENVAK", "env-secret", "sts"),
+            "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK",
+        ),
+        (
+            {**KEYS, "HUAWEICLOUD_SDK_SECURITY_TOKEN": " "},
+            None,
+            AccessKey("ENVAK", "env-secret"),
+            "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK",
+        ),
+        ({"MODELARTS_AUTH_TOKEN": " t0ken\n"}, None, Token("t0ken"), "MODELARTS_AUTH_TOKEN"),
+    ],
+)
+def test_the_first_place_that_has_some_wins(
+    tmp_path: Path,
+    environ: dict[str, str],
+    text: str | None,
+    credential: object,
+    source: str | None,
+) -> None:
+    """Token, then keys of the environment, then the vendor's file; what is empty is not there."""
+    found = Chain({**environ, **home(tmp_path, text)}).find()
+    assert found is not None
+    assert found.credential == credential
+    assert found.source == (source or str(tmp_path / ".huaweicloud" / "credentials"))
+
+
+def test_a_refused_login_gives_way_to_the_other_places(tmp_path: Path) -> None:
+    """It would shadow them for ever; without others it stays, and its refusal is what is said."""
+    entered = Found(Token("entered"), "login")
+    environ = home(tmp_path, None)
+    chain = Chain(environ, entered=entered)
+    assert not chain.renew(Token("entered"))
+    assert chain.current() == Token("entered")
+    environ.update(KEYS)
+    chain.renew(Token("another"))
+    assert chain.current() == Token("entered")
+    assert chain.renew(Token("entered"))
+    assert chain.current() == AccessKey("ENVAK", "env-secret")
+
+
+def test_a_file_that_others_can_read_is_told_once(tmp_path: Path) -> None:
+    """When its key is used, to whoever listens by then."""
+    told: list[str] = []
+    chain = Chain(home(tmp_path, FILE, mode=0o644))
+    chain.current()
+    chain.warn = lambda message: told.append(str(message))
+    chain.current()
+    chain.current()
+    assert len(told) == 1
+    assert "chmod 600" in told[0]
+
+
+def test_nothing_anywhere_is_none(tmp_path: Path) -> None:
+    """No credentials is not an error of the chain."""
+    assert Chain(home(tmp_path, None)).find() is None
+    assert Chain(home(tmp_path, "[other]\nak = A\nsk = S\n")).find() is None
+
+
+def test_the_chain_looks_anew_each_time(tmp_path: Path) -> None:
+    """A variable set later counts, and so does a key that rotated."""
+    environ = home(tmp_path, None)
+    chain = Chain(environ)
+    assert chain.find() is None
+    environ.update(KEYS)
+    assert chain.find() == Found(
+        AccessKey("ENVAK", "env-secret"), "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK"
+    )
+    environ["HUAWEICLOUD_SDK_SK"] = "rotated"
+    found = chain.find()
+    assert found is not None
+    assert found.credential == AccessKey("ENVAK", "rotated")
+
+
+def test_a_file_gives_all_it_has_as_it_is_written(tmp_path: Path) -> None:
+    """A percent sign is itself; security token and project id belong to the key."""
+    text = "[basic]\nak = A%K\nsk = 100%%s=#;K%(ak)s\nsecurity_token = a%b\nproject_id = p1\n"
+    found = Chain(home(tmp_path, text)).find()
+    assert found is not None
+    assert found.credential == AccessKey("A%K", "100%%s=#;K%(ak)s", "a%b")
+    assert found.project_id == "p1"
+
+
+def test_another_file_may_be_named(tmp_path: Path) -> None:
+    """The variable replaces the one in the home folder, which is then not looked at."""
+    other = tmp_path / "other"
+    other.write_text(FILE.replace("FILE", "OTHER"))
+    other.chmod(0o600)
+    environ = {**home(tmp_path, FILE), "HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(other)}
+    found = Chain(environ).find()
+    assert found is not None
+    assert found.credential == AccessKey("OTHERAK", "file-secret")
+    environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(tmp_path / "missing")
+    assert Chain(environ).find() is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "text", "missing"),
+    [
+        ({"HUAWEICLOUD_SDK_AK": "A"}, None, "SK"),
+        ({"HUAWEICLOUD_SDK_SK": "s3cret"}, None, "AK"),
+        ({"HUAWEICLOUD_SDK_AK": "A", "HUAWEICLOUD_SDK_SK": " "}, FILE, "SK"),
+        ({}, "[basic]\nak = A\n", "SK"),
+        ({}, "[basic]\nsk = s3cret\n", "AK"),
+    ],
+)
+def test_half_a_key_is_said_and_not_skipped(
+    tmp_path: Path, environ: dict[str, str], text: str | None, missing: str
+) -> None:
+    """Who set one half meant this place; what is missing is named, what is there is not shown."""
+    with pytest.raises(ConfigurationError) as caught:
+        Chain({**environ, **home(tmp_path, text)}).find()
+    assert caught.value.code == "credentials.half"
+    assert f"has no {missing}" in caught.value.message
+    assert "s3cret" not in f"{caught.value} {caught.value.values}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"ak = A\nsk = s3cret\n",
+        b"[basic]\nak = A\nak = B\nsk = s3cret\n",
+        b"[basic\nsk = s3cret\n",
+        b"[basic]\ns3cret\n",
+        b"\xff\xfe[basic]s3cret",
+        b'{"sk": "s3cret"}',
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named_and_not_quoted(tmp_path: Path, text: bytes) -> None:
+    """The error has the path; nothing of the content, and no cause that would show it."""
+    with pytest.raises(ConfigurationError) as caught:
+        Chain(home(tmp_path, text)).find()
+    error = caught.value
+    assert error.code == "credentials.file"
+    assert str(tmp_path) in error.message
+    assert "s3cret" not in f"{error} {error.values}"
+    assert error.__cause__ is None
+    assert error.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    "secret", ["with space", "line\nbreak", "tab\there", "nul\x00", "geheimnüß", "\ud800", "\x7f"]
+)
+@pytest.mark.parametrize(
+    "variables", [("MODELARTS_AUTH_TOKEN",), ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")]
+)
+def test_what_no_header_can_carry_is_refused_unseen(
+    tmp_path: Path, variables: tuple[str, ...], secret: str
+) -> None:
+    """It would crash the client or split the request; the source is named, the value is not."""
+    environ = {**home(tmp_path, None), **dict.fromkeys(variables, secret)}
+    with pytest.raises(ConfigurationError) as caught:
+        Chain(environ).find()
+    assert caught.value.code == "credentials.characters"
+    assert secret not in f"{caught.value} {caught.value.values}"
+
+
+@pytest.mark.parametrize(
+    ("mode", "warning"),
+    [
+        (0o600, ""),
+        (0o400, ""),
+        (0o640, "credentials.readable"),
+        (0o604, "credentials.readable"),
+        (0o644, "credentials.readable"),
+    ],
+)
+def test_a_file_that_others_can_read_is_warned_about(
+    tmp_path: Path, mode: int, warning: str
+) -> None:
+    """It is used all the same."""
+    found = Chain(home(tmp_path, FILE, mode=mode)).find()
+    assert found is not None
+    assert found.warning == warning
+
+
+SECRETS = ("ak-id-of-a-long-key", "s3cret-key-0123456789", "s3cret-sts-0123456789")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Token(SECRETS[1]),
+        AccessKey(*SECRETS[:2]),
+        AccessKey(*SECRETS),
+        Found(Token(SECRETS[1]), "MODELARTS_AUTH_TOKEN"),
+        Found(AccessKey(*SECRETS), "file", "project"),
+        [Token(SECRETS[1])],
+        {"key": AccessKey(*SECRETS)},
+    ],
+)
+def test_no_way_to_show_a_credential_shows_a_secret(value: object) -> None:
+    """repr, str, format and % are all masked, also inside other values."""
+    for shown in (repr(value), str(value), f"{value}", f"{value!s}", "%s %r" % (value, value)):  # noqa: UP031 - one of the ways
+        assert "s3cret" not in shown
+        assert SECRETS[0] not in shown
+        assert "…" in shown
+
+
+@pytest.mark.parametrize(
+    ("credential", "secrets"),
+    [
+        (Token("t"), ("t",)),
+        (AccessKey("a", "s"), ("s",)),
+        (AccessKey("a", "s", "x"), ("s", "x")),
+    ],
+)
+def test_a_credential_names_what_must_not_be_shown(
+    credential: Token | AccessKey, secrets: tuple[str, ...]
+) -> None:
+    """Never an empty text, which would be found everywhere."""
+    assert credential.secrets == secrets
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("", "…"),
+        ("short", "…"),
+        ("123456789012", "…"),
+        ("1234567890123", "1234…"),
+        ("x" * 99, "xxxx…"),
+    ],
+)
+def test_a_mask_shows_four_characters_of_a_long_value(value: str, shown: str) -> None:
+    """And nothing of a short one, of which four would be much."""
+    assert mask(value) == shown
+
+
+def test_the_places_are_named_in_order(tmp_path: Path) -> None:
+    """For doctor: what is looked at, first to last, without a secret."""
+    names = [link.name for link in Chain({**TOKEN, **KEYS, **home(tmp_path, FILE)}).links()]
+    places = [
+        "MODELARTS_AUTH_TOKEN",
+        "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK",
+        str(tmp_path / ".huaweicloud" / "credentials"),
+    ]
+    assert [name for name in names if name in places] == places
+    assert "s3cret" not in str(names)

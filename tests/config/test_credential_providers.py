@@ -1,0 +1,445 @@
+"""Keys in the vendor's file, in the notebook's own session and in a server's metadata."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+
+from modelarts_magics.config import credential_providers as key_sources
+from modelarts_magics.config.credential_chain import AccessKey, Chain, Found, Token
+from modelarts_magics.emulator.local import LocalEmulator
+from modelarts_magics.errors import ConfigurationError, NoCredentialsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+KEY = AccessKey("NEWAK", "n%w=s3cret;#")
+TEMPORARY = AccessKey("NEWAK", "n%w=s3cret", "sts%(ak)s")
+
+
+# the file
+
+
+@pytest.mark.parametrize("key", [KEY, TEMPORARY])
+def test_a_key_that_is_saved_is_found(tmp_path: Path, key: AccessKey) -> None:
+    """In a file and a folder that nobody else can read; every character is itself."""
+    path = tmp_path / ".huaweicloud" / "credentials"
+    key_sources.save(key, path)
+    found = Chain({"HOME": str(tmp_path)}).find()
+    assert found == Found(key, str(path))
+    assert [each.name for each in path.parent.iterdir()] == ["credentials"]
+    if os.name == "posix":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o600, 0o400])
+def test_what_else_is_in_the_file_stays(tmp_path: Path, mode: int) -> None:
+    """Other keys and sections, with their capitals; and the file is ours alone afterwards."""
+    path = tmp_path / "credentials"
+    path.write_text(
+        "[basic]\nak = OLD\nSK = old-s3cret\nsecurity_token = old-sts\nproject_id = p%1\n"
+        "[global]\nak = GLOBAL\ndomain_id = d\n[Endpoints]\nECS = https://ecs.example.com\n"
+    )
+    path.chmod(mode)
+    key_sources.save(KEY, path)
+    found = key_sources.from_file(path)
+    assert found == Found(KEY, str(path), "p%1")
+    text = path.read_text()
+    assert "old" not in text.lower()
+    assert "[global]\nak = GLOBAL\ndomain_id = d" in text
+    assert "[Endpoints]\nECS = https://ecs.example.com" in text
+
+
+@pytest.mark.parametrize(
+    "text", [b"no ini\n", b"[basic\n", b"\xff\xfe", b"[basic]\nak = 1\nak = 2\n"]
+)
+def test_a_file_that_is_none_is_not_written_over(tmp_path: Path, text: bytes) -> None:
+    """It may hold what somebody needs."""
+    path = tmp_path / "credentials"
+    path.write_bytes(text)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        key_sources.save(KEY, path)
+    assert path.read_bytes() == text
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("blocker", ["a folder in its place", "a file for a folder"])
+def test_what_cannot_be_saved_leaves_nothing_behind(tmp_path: Path, blocker: str) -> None:
+    """Least of all a file with the secret under another name."""
+    path = tmp_path / "place" / "credentials"
+    if blocker.startswith("a file"):
+        path.parent.write_text("")
+    else:
+        (path / "full").mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match="cannot be written") as caught:
+        key_sources.save(KEY, path)
+    assert "s3cret" not in f"{caught.value} {caught.value.values}"
+    left = [each for each in tmp_path.rglob("*") if each.is_file() and each.read_bytes()]
+    assert left == []
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    """A file kept where it survives a stop, and linked from the home, is kept there."""
+    kept = tmp_path / "work" / "credentials"
+    kept.parent.mkdir()
+    kept.write_text("[global]\nx = 1\n")
+    link = tmp_path / "credentials"
+    link.symlink_to(kept)
+    key_sources.save(KEY, link)
+    assert link.is_symlink()
+    assert "[global]\nx = 1" in kept.read_text()
+    assert key_sources.from_file(kept) == Found(KEY, str(kept))
+
+
+# the notebook's own session
+
+SESSION = """
+class Session:
+    access_key = "SDKAK"
+    secret_key = "sdk%s3cret"
+    security_token = "sdk-sts"
+    project_id = "p-sdk"
+    region_name = "cn-north-4"
+"""
+
+LOOK = """
+import json, sys
+from modelarts_magics.config.credential_chain import Chain
+from modelarts_magics.errors import ModelArtsError
+
+class Recorder:
+    asked = []
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "modelarts":
+            self.asked.append(name)
+
+sys.meta_path.insert(0, Recorder())
+try:
+    found = Chain({"HOME": sys.argv[1]}).find()
+    key = found and [found.credential.access, found.credential.secret,
+                     found.credential.security_token]
+    answer = {"key": key, "place": found and [found.source, found.project_id, found.region]}
+except ModelArtsError as error:
+    answer = {"code": error.code, "words": str(error)}
+print(json.dumps({**answer, "imported": Recorder.asked, "loaded": "modelarts" in sys.modules}))
+"""
+
+
+def in_a_process(
+    folder: Path, script: str, package: dict[str, str] | None = None, **variables: str
+) -> Any:  # noqa: ANN401 - any JSON
+    """Run a script where this package `modelarts` is installed; return the JSON that it prints."""
+    place = folder / "site"
+    for name, text in (package or {}).items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    ours = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "HOME", "PYTHON")
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
+    environ = {**inherited, "PYTHONPATH": str(place), "HOME": str(folder), **variables}
+    done = subprocess.run(  # noqa: S603 - fixed words
+        [sys.executable, "-W", "error", "-c", script, str(folder)],
+        env=environ,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def package(session: str) -> dict[str, str]:
+    """A stand-in for the platform's package."""
+    return {"modelarts/__init__.py": "", "modelarts/session.py": session}
+
+
+def test_the_notebooks_own_session_gives_key_project_and_region(tmp_path: Path) -> None:
+    """Without anything being set."""
+    found = in_a_process(tmp_path, LOOK, package(SESSION))
+    assert found["key"] == ["SDKAK", "sdk%s3cret", "sdk-sts"]
+    assert found["place"] == ["modelarts.session.Session()", "p-sdk", "cn-north-4"]
+
+
+def test_it_is_asked_last(tmp_path: Path) -> None:
+    """The vendor's file before it; then the package is not even imported."""
+    key_sources.save(KEY, tmp_path / ".huaweicloud" / "credentials")
+    found = in_a_process(tmp_path, LOOK, package(SESSION))
+    assert found["key"][0] == "NEWAK"
+    assert (found["imported"], found["loaded"]) == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("files", "looked"),
+    [
+        (None, ["modelarts"]),
+        ({"modelarts/data.txt": "a folder of that name"}, ["modelarts", "modelarts.session"]),
+        ({"modelarts/__init__.py": "x = 1"}, ["modelarts", "modelarts.session"]),
+        ({"modelarts.py": "x = 1"}, None),
+    ],
+    ids=["absent", "a folder", "another package", "a module"],
+)
+def test_where_there_is_no_such_session_there_is_no_key(
+    tmp_path: Path, files: dict[str, str] | None, looked: list[str] | None
+) -> None:
+    """Absent, no import is tried; another package of that name is no reason to fail."""
+    found = in_a_process(tmp_path, LOOK, files)
+    assert found["key"] is None
+    if looked is not None:
+        assert list(dict.fromkeys(found["imported"])) == looked
+    assert found["loaded"] is bool(files)
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        SESSION.replace('"SDKAK"', '""').replace('"sdk%s3cret"', "None"),
+        "class Session: pass",
+        "class Session:\n    access_key = secret_key = 5",
+    ],
+    ids=["empty", "without attributes", "numbers"],
+)
+def test_a_session_without_a_key_has_none(tmp_path: Path, session: str) -> None:
+    """The next place is asked, if there is one."""
+    assert in_a_process(tmp_path, LOOK, package(session))["key"] is None
+
+
+@pytest.mark.parametrize(
+    ("session", "code"),
+    [
+        (
+            "class Session:\n    def __init__(self): raise OSError('s3cret')",
+            "credentials.sdk",
+        ),
+        (
+            "class Session:\n    @property\n    def access_key(self): raise RuntimeError('s3cret')",
+            "credentials.sdk",
+        ),
+        ("import nothing_of_that_name", "credentials.sdk"),
+        ("raise ValueError('s3cret')", "credentials.sdk"),
+        ("Session = 's3cret'", "credentials.sdk"),
+        (SESSION.replace('"sdk%s3cret"', '""'), "credentials.half"),
+        (SESSION.replace("sdk-sts", "s3cret sts"), "credentials.characters"),
+    ],
+    ids=["raises", "property", "import", "module", "no class", "half", "characters"],
+)
+def test_a_session_that_fails_is_said_in_one_line(tmp_path: Path, session: str, code: str) -> None:
+    """Whatever it raises: somebody else's words may hold a secret, so none of them is repeated."""
+    found = in_a_process(tmp_path, LOOK, package(session))
+    assert found["code"] == code
+    assert "s3cret" not in found["words"]
+    assert len(found["words"].splitlines()) == 2
+
+
+ROTATING = """
+import json
+made = []
+
+class Session:
+    def __init__(self):
+        keys = json.loads({keys!r})
+        self.access_key, self.secret_key = keys[min(len(made), len(keys) - 1)]
+        self.project_id, self.region_name = "", "cn-north-4"
+        made.append(self)
+"""
+
+ASK = """
+import json, os, sys
+from modelarts_magics import connect
+from modelarts_magics.errors import ModelArtsError
+
+session = None
+try:
+    session = connect(api="notebooks")
+    answer = {"status": [session.refresh().status.value for _ in range(3)]}
+except ModelArtsError as error:
+    answer = {"code": error.code, "words": str(error)}
+finally:
+    if session:
+        session.close()
+from modelarts.session import made
+print(json.dumps({**answer, "made": len(made)}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault", "made", "outcome"),
+    [
+        (["good"], None, 1, "RUNNING"),
+        (["bad", "good"], None, 2, "RUNNING"),
+        (["good", "good"], "401", 2, "cloud.401.0202"),
+        (["other", "good"], "401", 2, "RUNNING"),
+        (["bad", "bad"], None, 2, "cloud.403.0206"),
+        (["bad", "worse"], None, 2, "cloud.403.0206"),
+    ],
+)
+def test_a_key_that_rotated_is_read_once_more(
+    tmp_path: Path, keys: list[str], fault: str | None, made: int, outcome: str
+) -> None:
+    """Read anew when it is refused, not at every request; then what the cloud says is said."""
+    with LocalEmulator(api="notebooks") as emulator:
+        pairs = {
+            "good": (emulator.ak, emulator.sk),
+            "other": (emulator.temporary_ak, emulator.temporary_sk),
+            "bad": ("ROTATEDAWAY", "s3cret-of-old"),
+            "worse": ("NEVERWAS", "s3cret-of-none"),
+        }
+        if fault:
+            emulator.fault(fault, times=1)
+        given = package(ROTATING.format(keys=json.dumps([pairs[name] for name in keys])))
+        target = {
+            name: text
+            for name, text in emulator.environment().items()
+            if name != "MODELARTS_AUTH_TOKEN"
+        }
+        found = in_a_process(
+            tmp_path, ASK, given, **target, MODELARTS_STATE_DIR=str(tmp_path / "state")
+        )
+    assert found.get("code") or set(found["status"]) == {outcome}
+    assert found.get("code", outcome) == outcome
+    assert found["made"] == made
+    assert "s3cret" not in json.dumps(found)
+
+
+# the metadata of a server
+
+GOOD = {"credential": {"access": "METAAK", "secret": "meta-s3cret", "securitytoken": "meta-sts"}}
+
+
+@contextmanager
+def metadata(status: int, body: bytes, *, raw: bytes = b"") -> Iterator[tuple[str, list[str]]]:
+    """Serve this at every path of this machine's loopback; gives the address and what was asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            if raw:
+                self.wfile.write(raw)
+                return
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", asked
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def chain(folder: Path, **variables: str) -> Chain:
+    """A chain in an empty home."""
+    return Chain({"HOME": str(folder), **variables})
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_the_metadata_is_asked_where_it_is_wanted(tmp_path: Path, slash: str) -> None:
+    """Once, until the key is refused."""
+    with metadata(200, json.dumps(GOOD).encode()) as (endpoint, asked):
+        asking = chain(tmp_path, MODELARTS_METADATA=endpoint + slash)
+        for _ in range(2):
+            assert asking.current() == AccessKey("METAAK", "meta-s3cret", "meta-sts")
+        assert asked == ["/openstack/latest/securitykey"]
+        assert not asking.renew(asking.current())
+        assert len(asked) == 2
+
+
+@pytest.mark.parametrize("variables", [{}, {"MODELARTS_METADATA": " "}])
+def test_the_metadata_is_not_asked_unless_it_is_wanted(
+    tmp_path: Path, variables: dict[str, str]
+) -> None:
+    """Elsewhere its address is nobody's, and a request there would hang."""
+    names = [link.name for link in chain(tmp_path, **variables).links()]
+    assert "MODELARTS_METADATA" not in names
+    with pytest.raises(NoCredentialsError):
+        chain(tmp_path, **variables).current()
+
+
+def test_any_other_place_wins_over_the_metadata(tmp_path: Path) -> None:
+    """It is the last of all."""
+    with metadata(200, json.dumps(GOOD).encode()) as (endpoint, asked):
+        found = chain(tmp_path, MODELARTS_METADATA=endpoint, MODELARTS_AUTH_TOKEN="t").find()
+        assert found == Found(Token("t"), "MODELARTS_AUTH_TOKEN")
+        assert asked == []
+    assert [link.name for link in chain(tmp_path, MODELARTS_METADATA="on").links()][-1] == (
+        "MODELARTS_METADATA"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "raw"),
+    [
+        (404, b"{}", b""),
+        (200, b"", b""),
+        (200, b"<html>", b""),
+        (200, b"[]", b""),
+        (200, b'{"credential": null}', b""),
+        (200, b'{"credential": {"access": "A"}}', b""),
+        (200, b"[" * 60_000, b""),
+        (200, b"", b"no http at all\r\n\r\n"),
+        (200, b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
+    ],
+)
+def test_what_is_no_metadata_is_said_so(
+    tmp_path: Path, status: int, body: bytes, raw: bytes
+) -> None:
+    """It was asked for, so it is not passed over in silence."""
+    with metadata(status, body, raw=raw) as (endpoint, _):
+        asking = chain(tmp_path, MODELARTS_METADATA=endpoint)
+        with pytest.raises(ConfigurationError) as caught:
+            asking.find()
+    assert caught.value.code == "credentials.metadata"
+    assert endpoint in caught.value.message
+
+
+# the whole chain
+
+
+def test_the_whole_chain_has_this_order(tmp_path: Path) -> None:
+    """What was entered before all; each place wins over those behind it."""
+    key_sources.save(KEY, tmp_path / ".huaweicloud" / "credentials")
+    environ = {
+        "HOME": str(tmp_path),
+        "MODELARTS_AUTH_TOKEN": "t",
+        "HUAWEICLOUD_SDK_AK": "ENVAK",
+        "HUAWEICLOUD_SDK_SK": "env-s3cret",
+    }
+    entered = Found(AccessKey("TYPED", "typed-s3cret"), "login")
+    found: list[str] = []
+    take: list[Callable[[], object]] = [
+        lambda: environ.pop("MODELARTS_AUTH_TOKEN"),
+        lambda: (environ.pop("HUAWEICLOUD_SDK_AK"), environ.pop("HUAWEICLOUD_SDK_SK")),
+    ]
+    first = Chain(environ, entered=entered).find()
+    assert first == entered
+    for away in [lambda: None, *take]:
+        away()
+        each = Chain(environ).find()
+        assert each is not None
+        found.append(each.source)
+    assert found == [
+        "MODELARTS_AUTH_TOKEN",
+        "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK",
+        str(tmp_path / ".huaweicloud" / "credentials"),
+    ]

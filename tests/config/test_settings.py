@@ -1,0 +1,318 @@
+"""The settings, where they come from, and what they must not be."""
+
+from __future__ import annotations
+
+import pytest
+from factories import (
+    examples,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelarts_magics.config.settings import DEFAULTS, ENVIRONMENT, NAMES, Settings, is_loopback
+from modelarts_magics.errors import ConfigurationError
+
+REGION = "https://modelarts.cn-north-4.myhuaweicloud.com"
+
+
+def settings(**arguments: object) -> Settings:
+    """Settings from arguments alone."""
+    return Settings.gather(arguments, environ={})
+
+
+def refusal(name: str, value: object) -> ConfigurationError:
+    """Why a setting is not taken; its words are one line each."""
+    with pytest.raises(ConfigurationError) as caught:
+        getattr(settings(**{name: value}), name)
+    assert len(caught.value.message.splitlines()) == 1
+    assert len(caught.value.hint.splitlines()) == 1
+    return caught.value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_more_explicit_source_wins_and_is_named(name: str) -> None:
+    """Argument before %config before environment before default, for every setting."""
+    variable = ENVIRONMENT[name][0]
+    environ = {variable: "from-environment"}
+    sources = [
+        ({name: "from-argument"}, {name: "from-config"}, environ, "from-argument", "argument"),
+        ({}, {name: "from-config"}, environ, "from-config", "%config"),
+        ({}, {}, environ, "from-environment", variable),
+        (
+            {},
+            {},
+            {},
+            DEFAULTS.get(name, ""),
+            "default" if name in DEFAULTS else "",
+        ),
+    ]
+    for arguments, traits, variables, value, source in sources:
+        gathered = Settings.gather(arguments, traits=traits, environ=variables)
+        assert (gathered.get(name), gathered.source(name)) == (value, source)
+
+
+@pytest.mark.parametrize("empty", [None, "", "   ", "\n"])
+def test_what_is_empty_is_not_set(empty: str | None) -> None:
+    """An empty value, wherever it stands, lets the next source be asked."""
+    gathered = Settings.gather(
+        {"region": empty}, traits={"region": empty}, environ={"MODELARTS_REGION": "cn-north-4"}
+    )
+    assert gathered.get("region") == "cn-north-4"
+    gathered = Settings.gather({"api": empty}, environ={"MODELARTS_API": empty or ""})
+    assert gathered.source("api") == "default"
+
+
+def test_of_two_variables_the_first_wins() -> None:
+    """The vendor's project id counts only where ours is not set."""
+    both = {"MODELARTS_PROJECT_ID": "ours", "HUAWEICLOUD_SDK_PROJECT_ID": "vendors"}
+    gathered = Settings.gather(environ=both)
+    assert (gathered.project_id, gathered.source("project_id")) == ("ours", "MODELARTS_PROJECT_ID")
+    gathered = Settings.gather(environ={**both, "MODELARTS_PROJECT_ID": " "})
+    assert (gathered.project_id, gathered.source("project_id")) == (
+        "vendors",
+        "HUAWEICLOUD_SDK_PROJECT_ID",
+    )
+
+
+def test_an_argument_that_does_not_exist_is_refused_with_those_that_do() -> None:
+    """A misspelt setting is not ignored."""
+    with pytest.raises(ConfigurationError) as caught:
+        settings(endpint="https://x")
+    assert caught.value.code == "config.unknown"
+    assert "“endpint”" in caught.value.message
+    assert all(name in caught.value.hint for name in NAMES)
+
+
+def test_a_value_of_another_type_is_its_text() -> None:
+    """Traitlets and arguments may be numbers; spaces around a value do not count."""
+    assert settings(read_timeout=2.5).seconds("read_timeout") == 2.5
+    assert settings(region=" CN-North-4 ").endpoint == REGION
+
+
+def test_settings_say_nothing_of_secrets() -> None:
+    """No setting takes a token or a key, from wherever."""
+    secret = {"MODELARTS_AUTH_TOKEN": "s3cret-token", "HUAWEICLOUD_SDK_SK": "s3cret-key"}
+    assert "s3cret" not in repr(Settings.gather(environ=secret))
+
+
+@pytest.mark.parametrize(
+    ("written", "endpoint"),
+    [
+        (REGION, REGION),
+        (f"{REGION}/", REGION),
+        (f"{REGION}///", REGION),
+        ("https://host:8443", "https://host:8443"),
+        ("HTTPS://Host", "https://Host"),
+        ("https://10.0.0.1", "https://10.0.0.1"),
+        ("https://[fd00::1]:8443", "https://[fd00::1]:8443"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://127.9.9.9", "http://127.9.9.9"),
+        ("http://localhost:1", "http://localhost:1"),
+        ("http://LOCALHOST", "http://LOCALHOST"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_an_endpoint_is_scheme_host_and_port(written: str, endpoint: str) -> None:
+    """Plain http is taken for this machine's loopback only."""
+    assert settings(endpoint=written).endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [
+        ("modelarts.cn-north-4.myhuaweicloud.com", "config.endpoint"),
+        ("https://", "config.endpoint"),
+        ("https:///v1", "config.endpoint"),
+        ("https:host", "config.endpoint"),
+        ("ftp://host", "config.endpoint"),
+        ("file:///etc/passwd", "config.endpoint"),
+        ("//host", "config.endpoint"),
+        ("https://[::1", "config.endpoint"),
+        ("https://[nonsense]", "config.endpoint"),
+        ("https://host:port", "config.endpoint"),
+        ("https://host:99999", "config.endpoint"),
+        ("https://host:", "config.endpoint"),
+        ("https://ho st", "config.endpoint"),
+        ("https://ho\x00st", "config.endpoint"),
+        ("https://ho\nst", "config.endpoint"),
+        ("https://ho\\st", "config.endpoint"),
+        ("https://ho%73t", "config.endpoint"),
+        ("https://\ud800", "config.endpoint"),
+        ("https://host/v1", "config.endpoint_extra"),
+        ("https://host?x=1", "config.endpoint_extra"),
+        ("https://host?", "config.endpoint_extra"),
+        ("https://host#", "config.endpoint_extra"),
+        ("https://host/#x", "config.endpoint_extra"),
+        ("https://user:s3cret@host", "config.endpoint_extra"),
+        ("https://s3cret@host", "config.endpoint_extra"),
+        ("https://:@host", "config.endpoint_extra"),
+        ("https://@host", "config.endpoint_extra"),
+        ("http://127.0.0.1@evil.example", "config.endpoint_extra"),
+        ("http://host", "config.endpoint_plain"),
+        ("http://127.0.0.1.evil.example", "config.endpoint_plain"),
+        ("http://localhost.evil.example", "config.endpoint_plain"),
+        ("http://0.0.0.0:80", "config.endpoint_plain"),
+        ("http://10.0.0.1", "config.endpoint_plain"),
+        ("http://[fd00::1]", "config.endpoint_plain"),
+    ],
+)
+def test_any_other_endpoint_is_refused(written: str, code: str) -> None:
+    """No user, path or query, no plain http to elsewhere, nothing that only looks like a host."""
+    assert refusal("endpoint", written).code == code
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "https://user:s3cret@host",
+        "http://user:s3cret@host",
+        "ftp://user:s3cret@host",
+        "user:s3cret@host",
+        "https//user:s3cret@host",
+        "https://user:s3cret@ho st",
+        "ftp://user:pa?s3cret@host",
+        "ftp://user:pa@s3cret@host",
+        "ftp://host?token=s3cret",
+        "ftp://us\ner:s3cret@host",
+    ],
+)
+def test_a_password_in_an_endpoint_is_not_shown(written: str) -> None:
+    """The refusal names the setting, never the credentials in it."""
+    error = refusal("endpoint", written)
+    assert "s3cret" not in f"{error} {error.values}"
+
+
+@examples
+@given(
+    st.text(max_size=20)
+    | st.text(alphabet="htps:/@.[]1a?#%\\ ", max_size=20).map(lambda text: f"https://{text}")
+)
+def test_reading_an_endpoint_never_crashes(written: str) -> None:
+    """Any text is an endpoint to which a path can be joined, or a ConfigurationError."""
+    try:
+        endpoint = settings(endpoint=written).endpoint
+    except ConfigurationError:
+        return
+    scheme, _, netloc = endpoint.partition("://")
+    assert scheme in ("http", "https")
+    assert netloc
+    assert not set("/?#@ \\") & set(netloc)
+    assert scheme == "https" or is_loopback(endpoint)
+
+
+@pytest.mark.parametrize(
+    ("region", "endpoint"),
+    [
+        ("cn-north-4", REGION),
+        ("CN-NORTH-4", REGION),
+        ("ap-southeast-1", "https://modelarts.ap-southeast-1.myhuaweicloud.cn"),
+        ("eu-west-101", "https://modelarts.eu-west-101.myhuaweicloud.com"),
+    ],
+)
+def test_a_region_gives_the_endpoint(region: str, endpoint: str) -> None:
+    """Where no endpoint is set; one that is set wins."""
+    assert settings(region=region).endpoint == endpoint
+    assert settings(region=region, endpoint="https://own").endpoint == "https://own"
+
+
+@pytest.mark.parametrize(
+    "region",
+    ["cn north 4", "cn_north", "evil.example/", "-cn", "cn-", "a@b", "北京", "cn-north-4\x00"],
+)
+def test_what_is_no_region_never_becomes_a_host(region: str) -> None:
+    """A region is letters, digits and hyphens."""
+    with pytest.raises(ConfigurationError) as caught:
+        _ = settings(region=region).endpoint
+    assert caught.value.code == "config.region"
+
+
+def test_a_missing_endpoint_says_what_to_set() -> None:
+    """Neither endpoint nor region: both are named."""
+    with pytest.raises(ConfigurationError) as caught:
+        _ = settings().endpoint
+    assert caught.value.code == "config.missing_endpoint"
+    assert "MODELARTS_ENDPOINT" in caught.value.message
+    assert "MODELARTS_REGION" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["project_id", "instance_id"])
+def test_an_id_that_is_missing_is_named(name: str) -> None:
+    """With the variable to set."""
+    with pytest.raises(ConfigurationError) as caught:
+        getattr(settings(), name)
+    assert caught.value.code == f"config.missing_{name}"
+    assert f"MODELARTS_{name.upper()}" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["project_id", "instance_id"])
+@pytest.mark.parametrize(
+    "value", ["a/b", "..", "a b", "a?b", "a#b", "a%2Fb", "a\nb", "中", "a" * 129, "a\x00", "{id}"]
+)
+def test_what_cannot_be_an_id_never_becomes_a_path(name: str, value: str) -> None:
+    """The value is not shown, only its setting and source: it may be a secret in the wrong place."""
+    error = refusal(name, value)
+    assert error.code == "config.id"
+    assert error.values == {"name": name, "source": "argument"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0123456789abcdef0123456789abcdef",
+        "6fa459ea-ee8a-3ca4-894e-db77e160355e",
+        "DE-1_x",
+        "a" * 128,
+    ],
+)
+def test_an_id_of_either_generation_is_taken(value: str) -> None:
+    """With or without hyphens and prefix."""
+    assert settings(instance_id=value).instance_id == value
+
+
+@pytest.mark.parametrize("value", ["auto", "demanager", "notebooks", "NoteBooks"])
+def test_an_api_generation_is_one_of_three(value: str) -> None:
+    """In capitals or not; auto is the default."""
+    assert settings(api=value).api == value.lower()
+    assert settings().api == "auto"
+
+
+@pytest.mark.parametrize("value", ["v2", "demanger", "auto,notebooks"])
+def test_another_api_generation_is_refused_with_the_choice(value: str) -> None:
+    """All three are named."""
+    assert refusal("api", value).hint == "Choose one of: auto, demanager, notebooks"
+
+
+def test_a_zone_is_a_setting() -> None:
+    """By name; a wrong one is a wrong setting."""
+    assert str(settings(timezone="Asia/Shanghai").zone) == "Asia/Shanghai"
+    with pytest.raises(ConfigurationError) as caught:
+        _ = settings(timezone="+25:00").zone
+    assert caught.value.code == "config.timezone"
+
+
+@pytest.mark.parametrize("name", ["connect_timeout", "read_timeout", "total_timeout"])
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("15", 15.0), ("0.5", 0.5), ("600", 600.0), (7, 7.0), (" 3 ", 3.0)]
+)
+def test_a_time_out_is_a_number_of_seconds(name: str, value: object, seconds: float) -> None:
+    """Up to ten minutes."""
+    assert settings(**{name: value}).seconds(name) == seconds
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "601", "nan", "inf", "-inf", "15s", "1,5", "\uff11s"])
+def test_what_is_no_time_out_is_refused(value: str) -> None:
+    """The setting and what it holds are named."""
+    with pytest.raises(ConfigurationError) as caught:
+        settings(read_timeout=value).seconds("read_timeout")
+    assert caught.value.values == {"name": "read_timeout", "value": value}
+
+
+def test_the_defaults_are_valid() -> None:
+    """With nothing set, what has a default can be used."""
+    plain = settings()
+    assert [plain.seconds(f"{name}_timeout") for name in ("connect", "read", "total")] == [
+        5,
+        15,
+        30,
+    ]
+    assert plain.zone is not None

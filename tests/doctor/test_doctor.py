@@ -1,0 +1,407 @@
+"""The doctor names each problem and what to do about it; it never raises and never shows a secret."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
+
+import pytest
+from stage import EVIL, START, Stage, plain_words
+
+import modelarts_magics
+from modelarts_magics.config.settings import NAMES, Settings
+from modelarts_magics.doctor import Finding, Level, Report, about_end, examine
+from modelarts_magics.doctor.findings import columns, padded
+from modelarts_magics.domain.clock import Clock
+from modelarts_magics.domain.models import NOT_STATED
+from modelarts_magics.messages import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MARK = "S3CR3T"
+"""Part of every secret here; nothing that is shown may hold it."""
+
+
+class Patient:
+    """What the doctor looks at: an emulator, and an environment to spoil.
+
+    Attributes:
+        stage: The emulator.
+        environ: The environment; nothing else is looked at.
+        clock: This machine's clock.
+    """
+
+    def __init__(self, folder: Path, **options: object) -> None:
+        self.stage = Stage(folder, **options)
+        folder.mkdir(exist_ok=True)
+        self.environ = dict(self.stage.environ)
+        self.clock = Clock(now=self.stage.clock.now, sleep=lambda _seconds: None)
+
+    def report(self) -> Report:
+        """Let the doctor look, and hold the report to what all reports promise."""
+        settings = Settings.gather(environ=self.environ)
+        report = examine(settings, environ=self.environ, clock=self.clock)
+        shown = "\n".join(report.lines()) + json.dumps(report.as_json(), ensure_ascii=False)
+        assert MARK not in shown
+        assert self.stage.emulator.auth_token not in shown
+        assert self.stage.emulator.sk not in shown
+        assert all(each.hint for each in report.problems)
+        assert "\n" not in "".join(each.words + each.hint for each in report.findings)
+        assert report.as_json()["problems"] == len(report.problems)
+        return report
+
+    def problem(self, about: str) -> Finding:
+        """Return the one problem of that name."""
+        report = self.report()
+        (found,) = (each for each in report.problems if each.about == about)
+        assert f"✗ {about}" in "\n".join(report.lines())
+        assert report.lines()[0] == f"To mend: {len(report.problems)}"
+        return found
+
+    def finding(self, about: str) -> Finding:
+        """Return the one finding of that name."""
+        (found,) = (each for each in self.report().findings if each.about == about)
+        return found
+
+
+@pytest.fixture
+def make_patient(tmp_path: Path) -> Iterator[Callable[..., Patient]]:
+    """Make patients with options, and close them afterwards."""
+    made: list[Patient] = []
+
+    def make(**options: object) -> Patient:
+        made.append(Patient(tmp_path / str(len(made)), **options))
+        return made[-1]
+
+    with plain_words():
+        yield make
+    for patient in made:
+        patient.stage.close()
+
+
+@pytest.fixture
+def patient(make_patient: Callable[..., Patient]) -> Patient:
+    """Return a patient that is well."""
+    return make_patient()
+
+
+@pytest.mark.parametrize("auth", ["token", "keys", "temporary"])
+def test_who_is_well_has_nothing_to_mend(patient: Patient, auth: str) -> None:
+    """Each setting stands with its source, the credential masked, one request is made."""
+    del patient.environ["MODELARTS_AUTH_TOKEN"]
+    patient.environ.update(patient.stage.emulator.environment(auth=auth))
+    report = patient.report()
+    assert report.problems == ()
+    assert report.lines()[0] == "Nothing to mend"
+    assert patient.finding("endpoint").words.endswith(" (MODELARTS_ENDPOINT)")
+    assert patient.finding("read_timeout").words == "15 (default)"
+    assert patient.finding("cloud").words.startswith(
+        "“demo-notebook” is RUNNING; demanager answered in"
+    )
+    assert patient.finding("time zone").words == "CST, now 2026-11-23 16:00 +08:00"
+    kind = {"token": "Token(…)", "keys": "AccessKey(", "temporary": ", temporary)"}[auth]
+    assert [each for each in report.findings if each.about == "credentials" and kind in each.words]
+    patient.stage.emulator.clear_requests()
+    patient.report()
+    assert [one["method"] for one in patient.stage.emulator.requests] == ["GET"]
+
+
+def test_without_anything_everything_is_named(patient: Patient) -> None:
+    """And nothing is asked."""
+    home = patient.environ["HOME"]
+    patient.environ = {"HOME": home}
+    about = [each.about for each in patient.report().problems]
+    assert about == ["endpoint", "instance_id", "credentials"]
+    assert patient.finding("project_id").words == "not set; would be looked up by region"
+    assert patient.finding("cloud").words.startswith("not asked")
+    assert patient.stage.emulator.requests == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "about"),
+    [
+        ("MODELARTS_ENDPOINT", "nonsense", "endpoint"),
+        ("MODELARTS_ENDPOINT", "http://example.com", "endpoint"),
+        ("MODELARTS_ENDPOINT", f"https://user:{MARK}@example.com", "endpoint"),
+        ("MODELARTS_ENDPOINT", f"https://example.com/?token={MARK}", "endpoint"),
+        ("MODELARTS_PROJECT_ID", f"../{MARK}", "project_id"),
+        ("MODELARTS_INSTANCE_ID", f"a b {MARK}", "instance_id"),
+        ("MODELARTS_API", "soap", "api"),
+        ("MODELARTS_TIMEZONE", "Nowhere/Else", "timezone"),
+        ("MODELARTS_CONNECT_TIMEOUT", "soon", "connect_timeout"),
+        ("MODELARTS_READ_TIMEOUT", "-1", "read_timeout"),
+        ("MODELARTS_TOTAL_TIMEOUT", "nan", "total_timeout"),
+        ("MODELARTS_AUTH_TOKEN", f"{MARK} with a space", "credentials"),
+        ("MODELARTS_STATE_DIR", __file__, "store"),
+        ("MODELARTS_STATE_DIR", f"{__file__}/folder", "store"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_a_problem_of_that_name(
+    patient: Patient, name: str, value: str, about: str
+) -> None:
+    """With the same hint that a command would give."""
+    patient.environ[name] = value
+    assert patient.problem(about)
+
+
+def test_every_setting_has_a_line_when_it_is_set(patient: Patient) -> None:
+    """None is forgotten."""
+    for name in NAMES:
+        patient.environ.setdefault(f"MODELARTS_{name.upper()}", "1")
+    patient.environ["MODELARTS_REGION"] = "cn-north-4"
+    assert {each.about for each in patient.report().findings} >= set(NAMES)
+
+
+def test_a_credential_that_cannot_be_used_hides_the_later_ones(patient: Patient) -> None:
+    """A command stops there, too; so neither “none was found” nor “used” would be true."""
+    patient.environ.update(patient.stage.emulator.environment(auth="keys"))
+    patient.environ["MODELARTS_AUTH_TOKEN"] = "not\tone"
+    assert "cannot be sent" in patient.problem("credentials").words
+    found = [each for each in patient.report().findings if "AccessKey" in each.words]
+    assert [each.level for each in found] == [Level.INFO]
+
+
+def test_half_a_key_is_named(patient: Patient) -> None:
+    """And the half that is there is not shown."""
+    del patient.environ["MODELARTS_AUTH_TOKEN"]
+    patient.environ["HUAWEICLOUD_SDK_SK"] = f"{MARK}{MARK}"
+    assert "has no AK" in "".join(each.words for each in patient.report().problems)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"[basic]\nak = ACCESS\nsk = {MARK}\n",
+        f"[basic]\nak = ACCESS\nsk = {MARK}%(x)s\nsecurity_token = {MARK}\n",
+        f"[basic]\nsk = {MARK}\n",
+        f"sk = {MARK}\n",
+        f"[basic\n{MARK}",
+        f"[basic]\nak = A B\nsk = {MARK} {MARK}\n",
+        f"[basic]\nsk = {MARK}\nsk = {MARK}\n",
+        "\x00\xff",
+        "",
+    ],
+)
+def test_nothing_of_a_credentials_file_is_shown(patient: Patient, content: str) -> None:
+    """Whatever is wrong with it."""
+    del patient.environ["MODELARTS_AUTH_TOKEN"]
+    path = Path(patient.environ["HOME"]) / "credentials"
+    path.write_text(content, encoding="latin-1")
+    path.chmod(0o600)
+    patient.environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(path)
+    assert str(path) in "".join(each.words for each in patient.report().findings)
+
+
+def test_a_credentials_file_that_others_can_read_is_a_problem(patient: Patient) -> None:
+    """Though it is used."""
+    path = Path(patient.environ["HOME"]) / "credentials"
+    path.write_text(f"[basic]\nak = ACCESSKEYID12345\nsk = {MARK}\n")
+    path.chmod(0o644)
+    patient.environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(path)
+    assert "chmod 600" in patient.problem("credentials").hint
+
+
+def test_a_credential_that_an_earlier_one_hides_is_told(patient: Patient) -> None:
+    """It is no problem, but it explains many."""
+    patient.environ.update(patient.stage.emulator.environment(auth="keys"))
+    words = [each.words for each in patient.report().findings if each.about == "credentials"]
+    assert "Token(…) from MODELARTS_AUTH_TOKEN" in words
+    assert [each for each in words if each.endswith("not used: an earlier place wins")]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("MODELARTS_AUTH_TOKEN", f"{MARK}{MARK}", "token"),
+        ("MODELARTS_PROJECT_ID", "0" * 32, "project id does not match"),
+        ("MODELARTS_INSTANCE_ID", "0" * 32, "No such instance"),
+        ("MODELARTS_ENDPOINT", "http://127.0.0.1:9", "Cannot connect"),
+    ],
+)
+def test_what_the_cloud_does_not_accept(
+    patient: Patient, name: str, value: str, words: str
+) -> None:
+    """Its own words for it, and what to check."""
+    patient.environ[name] = value
+    patient.environ["MODELARTS_TOTAL_TIMEOUT"] = "2"
+    assert words in patient.problem("cloud").words
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["401", "403", "404", "429", "500", "html", "redirect", "reset", "bad-json", "empty",
+     "truncated", "wrong-types", "no-content", "oversized"],
+)  # fmt: skip
+def test_a_failing_cloud_is_one_problem(patient: Patient, fault: str) -> None:
+    """And the rest of the report is there all the same."""
+    patient.environ["MODELARTS_TOTAL_TIMEOUT"] = "0.5"
+    patient.stage.emulator.fault(fault)
+    assert patient.problem("cloud")
+    assert patient.finding("store").level is Level.OK
+
+
+@pytest.mark.parametrize(("hours", "word"), [(1, "behind"), (-1, "ahead of")])
+@pytest.mark.parametrize("auth", ["token", "keys"])
+def test_a_clock_that_is_off_is_a_problem(
+    patient: Patient, hours: int, word: str, auth: str
+) -> None:
+    """By how much, in which direction; a signature is accepted in spite of it."""
+    del patient.environ["MODELARTS_AUTH_TOKEN"]
+    patient.environ.update(patient.stage.emulator.environment(auth=auth))
+    here = START - timedelta(hours=hours)
+    patient.clock = Clock(now=lambda: here, sleep=lambda _seconds: None)
+    found = patient.problem("clock")
+    assert found.words == f"1 h {word} the cloud's"
+    assert patient.finding("cloud").level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("zone", "region", "problem"),
+    [
+        ("UTC", "cn-north-4", True),
+        ("+00:00", "cn-east-3", True),
+        ("Asia/Shanghai", "cn-north-4", False),
+        ("UTC", "eu-west-101", False),
+        ("UTC", "ap-southeast-1", False),
+    ],
+)
+def test_utc_in_a_chinese_region_is_a_problem(
+    patient: Patient, zone: str, region: str, problem: bool
+) -> None:
+    """A clock time would be eight hours off."""
+    patient.environ.update(MODELARTS_TIMEZONE=zone, MODELARTS_REGION=region)
+    found = patient.finding("time zone")
+    assert (found.level is Level.PROBLEM) is problem
+    assert ("Asia/Shanghai" in found.hint) is problem
+
+
+@pytest.mark.parametrize(
+    ("faults", "words"),
+    [
+        (["disagreeing-remain"], "more than 60 s apart"),
+        (["no-stop-timestamp", "no-remain-time"], "names no end"),
+    ],
+)
+def test_an_end_that_cannot_be_believed_is_a_problem(
+    patient: Patient, faults: list[str], words: str
+) -> None:
+    """With both of the cloud's statements of it."""
+    for fault in faults:
+        patient.stage.emulator.fault(fault)
+    assert words in patient.problem("auto-stop").words
+
+
+def test_an_end_that_has_passed_is_a_problem(patient: Patient) -> None:
+    """The instance runs all the same."""
+    patient.stage.emulator.set_instance(runs_down=False)
+    patient.stage.emulator.fault("no-remain-time")
+    patient.stage.emulator.advance(timedelta(hours=2))
+    assert "2026-11-23 16:40 +08:00) has passed" in patient.problem("auto-stop").words
+
+
+def test_a_lease_that_has_passed_names_its_end(make_patient: Callable[..., Patient]) -> None:
+    """It has no stop timestamp, but a start and a duration."""
+    patient = make_patient(api="notebooks")
+    patient.stage.emulator.set_instance(runs_down=False)
+    patient.stage.emulator.advance(timedelta(hours=2))
+    assert "2026-11-23 16:40 +08:00) has passed" in patient.problem("auto-stop").words
+
+
+def test_an_auto_stop_that_is_not_stated_is_not_called_on() -> None:
+    """Neither is it called off."""
+    (found,) = about_end(NOT_STATED)
+    assert found.words == "The cloud does not say whether auto-stop is on."
+
+
+def test_a_project_that_nothing_would_find_is_a_problem(patient: Patient) -> None:
+    """Without a region it cannot be looked up."""
+    del patient.environ["MODELARTS_PROJECT_ID"]
+    assert "MODELARTS_PROJECT_ID is not set" in patient.problem("project_id").words
+    del patient.environ["MODELARTS_AUTH_TOKEN"]
+    about = [each.about for each in patient.report().problems]
+    assert about == ["project_id", "credentials"]
+
+
+def test_the_doctor_does_not_send_to_the_doctor(patient: Patient) -> None:
+    """Whose hints do elsewhere; what there is to check stays."""
+    patient.environ["MODELARTS_AUTH_TOKEN"] = "wrong"
+    assert patient.problem("cloud").hint.endswith(": %modelarts doctor")
+    report = patient.report()
+    assert not [line for line in report.lines() if line.endswith("doctor")]
+    hints = [each["hint"] for each in report.as_json()["findings"] if each["about"] == "cloud"]
+    assert hints == [patient.problem("cloud").hint.replace(": %modelarts doctor", "")]
+
+
+def test_labels_and_sources_are_in_the_readers_language(patient: Patient) -> None:
+    """Settings keep their names."""
+    patient.environ["MODELARTS_LANGUAGE"] = "zh_CN"
+    settings = Settings.gather(environ=patient.environ)
+    report = examine(settings, environ=patient.environ, clock=patient.clock)
+    labels = [each["about"] for each in report.as_json()["findings"]]
+    plain = {each for each in labels if each.isascii()}
+    assert plain <= {*NAMES, "Python"}
+    assert text("doctor.setting", value="15", source="默认") in "".join(report.lines())
+    assert {"凭证", "时钟", "服务器部分"} <= set(labels)
+
+
+def test_labels_stand_in_a_column() -> None:
+    """A Chinese character takes two places."""
+    assert columns("凭证 a") == 6
+    assert (padded("凭证", 6), padded("abc", 4)) == ("凭证  ", "abc ")
+
+
+def test_a_state_folder_that_is_not_there_yet_is_no_problem(patient: Patient) -> None:
+    """It is made when it is needed, with all that is above it."""
+    folder = Path(patient.environ["HOME"]) / "a" / "b" / "c"
+    patient.environ["MODELARTS_STATE_DIR"] = str(folder)
+    assert patient.finding("store").level is Level.OK
+
+
+@pytest.mark.parametrize(
+    ("work", "words"),
+    [
+        (None, "depends on this machine"),
+        ("empty", "is not under ~/work"),
+        ("link", "is under ~/work"),
+    ],
+)
+def test_whether_the_installation_survives_a_stop(
+    patient: Patient, work: str | None, words: str
+) -> None:
+    """Only `~/work` does, wherever it leads."""
+    place = Path(patient.environ["HOME"]) / "work"
+    if work == "empty":
+        place.mkdir()
+    elif work == "link":
+        place.symlink_to(Path(modelarts_magics.__file__).parents[1])
+    found = patient.finding("survives a stop")
+    assert words in found.words
+    assert ("%pip install" in found.hint) is (work == "empty")
+
+
+def test_what_is_installed_is_told(patient: Patient) -> None:
+    """With versions, and which Python it is."""
+    assert "httpx 0." in patient.finding("kernel half").words
+    assert "jupyter_server" in patient.finding("server half").words
+    assert "/python" in patient.finding("python").words
+
+
+def test_the_clouds_words_stay_one_line(patient: Patient) -> None:
+    """A name with a line break cannot pose as a finding."""
+    patient.stage.emulator.set_instance(name=f"{EVIL}\n✓ all is well")
+    assert patient.finding("cloud").level is Level.OK
+
+
+def test_a_report_as_json() -> None:
+    """The same findings, by name."""
+    report = Report((Finding("a", Level.OK, "b"), Finding("c", Level.PROBLEM, "d", "e")))
+    assert report.as_json() == {
+        "problems": 1,
+        "findings": [
+            {"about": "a", "level": "ok", "words": "b", "hint": ""},
+            {"about": "c", "level": "problem", "words": "d", "hint": "e"},
+        ],
+    }

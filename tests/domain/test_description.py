@@ -1,0 +1,115 @@
+"""What a description may contain."""
+
+from __future__ import annotations
+
+import pytest
+from factories import examples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelarts_magics.domain.description import FULL_WIDTH, MAX_LENGTH, check, full_width, offence
+from modelarts_magics.errors import DescriptionError
+
+FORBIDDEN = "&<>\"'/"
+FAMILY = "👨‍👩‍👧"
+"""One picture of five code points."""
+MIXED = st.text(alphabet=st.sampled_from(FORBIDDEN + "a中é👍\n "), max_size=40)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "training",
+        "训练 ResNet",
+        "two\nlines\r\nand a\ttab",
+        "it is 50% \u2013 café ☕ 𝄞",
+        "e\u0301",
+        FAMILY,
+        "＆＜＞”’／",  # noqa: RUF001 - the forms that are allowed
+        "`$x` {y} \\ ; ? ! # @",
+        "a" * MAX_LENGTH,
+        "👍" * MAX_LENGTH,
+        "e\u0301" * (MAX_LENGTH // 2),
+    ],
+)
+def test_an_allowed_text_is_returned_as_it_is(text: str) -> None:
+    """Nothing is trimmed, normalised or replaced; 512 counts code points, not UTF-16 units."""
+    assert check(text) == text
+
+
+@pytest.mark.parametrize("character", FORBIDDEN)
+@pytest.mark.parametrize(
+    ("before", "position"), [("", 1), ("ab", 3), ("👍", 2), ("e\u0301中\n", 5)]
+)
+def test_a_forbidden_character_is_named_with_its_position(
+    character: str, before: str, position: int
+) -> None:
+    """The position counts code points from 1, and the message shows an offer that would be taken."""
+    with pytest.raises(DescriptionError) as caught:
+        check(f"{before}{character}tail/")
+    error = caught.value
+    assert error.code == "description.character"
+    assert f"'{character}' at position {position} " in error.message
+    assert check(error.values["offer"]) == error.values["offer"]
+
+
+def test_the_offer_of_the_seed_s_slashes() -> None:
+    """A date with slashes is offered with full-width ones, to be asked for with --replace."""
+    with pytest.raises(DescriptionError) as caught:
+        check("2026/11/23")
+    assert caught.value.message == "'/' at position 5 is not allowed in a description."
+    assert "2026／11／23 (add --replace)" in caught.value.hint  # noqa: RUF001 - the offer
+
+
+@pytest.mark.parametrize("text", ["a" * (MAX_LENGTH + 1), "👍" * (MAX_LENGTH + 1), "/" * 600])
+def test_a_text_that_is_too_long_is_refused_with_its_length(text: str) -> None:
+    """513 code points are one too many, whatever they are."""
+    with pytest.raises(DescriptionError) as caught:
+        check(text)
+    assert caught.value.values == {"length": len(text), "limit": 512}
+    assert str(len(text)) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "position"), [("\ud800", 1), ("ab\udfff", 3), ("a/b\ud83d", 4), ("\udc80/", 1)]
+)
+def test_half_a_character_is_refused_and_no_offer_is_made(text: str, position: int) -> None:
+    """A lone surrogate cannot be sent, and has no replacement that an offer could show."""
+    with pytest.raises(DescriptionError) as caught:
+        check(text)
+    assert caught.value.code == "description.not_text"
+    assert caught.value.values == {"position": position}
+    str(caught.value).encode()
+
+
+@pytest.mark.parametrize("text", ["a/b\nc", "a/\x1b[31m", "a/\u2028b"])
+def test_the_refusal_of_several_lines_is_one_line(text: str) -> None:
+    """The offer of a text with line breaks or control characters still fits on one line."""
+    with pytest.raises(DescriptionError) as caught:
+        check(text)
+    assert len(str(caught.value).splitlines()) == 2
+    assert "\x1b" not in str(caught.value)
+
+
+@examples
+@given(st.text(max_size=MAX_LENGTH) | MIXED)
+def test_full_width_is_always_valid_and_as_long(text: str) -> None:
+    """Any text within the limit can be made valid, and nothing but the six characters changes."""
+    wide = full_width(text)
+    assert check(wide) == wide
+    assert len(wide) == len(text)
+    assert all(new == FULL_WIDTH.get(old, old) for old, new in zip(text, wide))
+
+
+@examples
+@given(MIXED | st.text(alphabet=st.characters(), max_size=20))
+def test_an_offence_is_the_first_one(text: str) -> None:
+    """It names what stands at that place, and nothing before it offends."""
+    found = offence(text)
+    if found is None:
+        assert check(text) == text
+        return
+    position, character = found
+    assert text[position - 1] == character
+    assert offence(text[: position - 1]) is None

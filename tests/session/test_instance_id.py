@@ -1,0 +1,186 @@
+"""Where an instance's id may be seen from inside, and what is no id."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+
+from modelarts_magics.session.instance_id import Candidate, candidates
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ONE = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
+TWO = "16fd2706-8baf-433b-82eb-8c7fada847da"
+OLD = "DE-7e8b6e88-4a5a-11ea-b77f-2e728ce88125"
+NOWHERE = "laptop"
+
+
+@pytest.fixture
+def write_server(tmp_path: Path) -> Callable[..., Path]:
+    """Leave a file as a running Jupyter server does, in a home or in a named folder."""
+
+    def write(content: Any, *, name: str = "jpserver-17.json", folder: str = "") -> Path:  # noqa: ANN401 - any JSON, or bytes
+        place = tmp_path / (folder or ".local/share/jupyter/runtime")
+        place.mkdir(parents=True, exist_ok=True)
+        path = place / name
+        path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+        return path
+
+    return write
+
+
+def seen(
+    folder: Path, variables: dict[str, str] | None = None, hostname: str = NOWHERE
+) -> list[tuple[str, str]]:
+    """The candidates in this home, as (id, source)."""
+    found = candidates({"HOME": str(folder), **(variables or {})}, hostname=hostname)
+    assert all(isinstance(one, Candidate) for one in found)
+    return [(one.instance_id, one.source) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("hostname", "variables", "found"),
+    [
+        (f"notebook-{ONE}", {}, [(ONE, "host name")]),
+        (f"notebook-{ONE.upper()}", {}, [(ONE, "host name")]),
+        (f"NOTEBOOK-{ONE}", {}, [(ONE, "host name")]),
+        (f"notebook-{ONE}.pods.example.com", {}, [(ONE, "host name")]),
+        (NOWHERE, {"HOSTNAME": f"notebook-{ONE}"}, [(ONE, "HOSTNAME")]),
+        (
+            NOWHERE,
+            {"JUPYTERHUB_SERVICE_PREFIX": f"/user/{ONE}/"},
+            [(ONE, "JUPYTERHUB_SERVICE_PREFIX")],
+        ),
+        (
+            NOWHERE,
+            {"JUPYTERHUB_SERVICE_PREFIX": f"/notebook/user/{ONE}"},
+            [(ONE, "JUPYTERHUB_SERVICE_PREFIX")],
+        ),
+        (
+            NOWHERE,
+            {"JUPYTERHUB_SERVICE_PREFIX": f"/{OLD.lower()}/lab"},
+            [(OLD, "JUPYTERHUB_SERVICE_PREFIX")],
+        ),
+        (NOWHERE, {"JUPYTERHUB_SERVER_NAME": ONE}, [(ONE, "JUPYTERHUB_SERVER_NAME")]),
+        (NOWHERE, {"JUPYTERHUB_USER": OLD}, [(OLD, "JUPYTERHUB_USER")]),
+        (NOWHERE, {"JUPYTERHUB_USER": OLD.upper()}, [(OLD, "JUPYTERHUB_USER")]),
+    ],
+)
+def test_each_place_gives_a_candidate_with_its_source(
+    tmp_path: Path, hostname: str, variables: dict[str, str], found: list[tuple[str, str]]
+) -> None:
+    """In small letters whatever the place writes; the old form keeps its DE."""
+    assert seen(tmp_path, variables, hostname) == found
+
+
+@pytest.mark.parametrize(
+    ("hostname", "variables"),
+    [
+        (NOWHERE, {}),
+        ("", {}),
+        (ONE, {}),
+        (f"node-{ONE}", {}),
+        (f"notebook-{ONE[:-1]}", {}),
+        (f"notebook-{ONE.replace('-', '')}", {}),
+        ("notebook-" + "g" * 36, {}),
+        (NOWHERE, {"HOSTNAME": ""}),
+        (NOWHERE, {"HOSTNAME": ONE}),
+        (NOWHERE, {"JUPYTERHUB_SERVICE_PREFIX": "/user/li/"}),
+        (NOWHERE, {"JUPYTERHUB_USER": f"a{ONE}"}),
+        (NOWHERE, {"JUPYTERHUB_USER": f"{ONE}0"}),
+        (NOWHERE, {"JUPYTERHUB_USER": f"{ONE}-0"}),
+        (NOWHERE, {"SOME_OTHER_ID": ONE}),
+    ],
+)
+def test_what_is_no_id_is_no_candidate(
+    tmp_path: Path, hostname: str, variables: dict[str, str]
+) -> None:
+    """A host name counts only in the form that instances have."""
+    assert seen(tmp_path, variables, hostname or NOWHERE) == []
+
+
+def test_the_likeliest_comes_first_and_each_once(
+    tmp_path: Path, write_server: Callable[..., Path]
+) -> None:
+    """The first place that names an id is its source."""
+    write_server({"base_url": f"/{OLD}/"})
+    variables = {
+        "HOSTNAME": f"notebook-{ONE.upper()}",
+        "JUPYTERHUB_SERVICE_PREFIX": f"/{TWO}/",
+        "JUPYTERHUB_USER": OLD.lower(),
+    }
+    assert seen(tmp_path, variables, f"notebook-{ONE}") == [
+        (ONE, "host name"),
+        (TWO, "JUPYTERHUB_SERVICE_PREFIX"),
+        (OLD, "JUPYTERHUB_USER"),
+    ]
+
+
+@pytest.mark.parametrize("base_url", [f"/{ONE}/", f"/notebook/user/{ONE}", f"/x/{ONE.upper()}/lab"])
+@pytest.mark.parametrize("folder", ["", "runtime"])
+def test_the_server_of_this_home_names_it_in_its_base_url(
+    tmp_path: Path, write_server: Callable[..., Path], base_url: str, folder: str
+) -> None:
+    """In the usual folder, or in the one that the environment names instead."""
+    write_server({"base_url": base_url, "token": "t"}, folder=folder)
+    variables = {"JUPYTER_RUNTIME_DIR": str(tmp_path / folder)} if folder else {}
+    assert seen(tmp_path, variables) == [(ONE, "Jupyter server")]
+
+
+def test_a_named_folder_replaces_the_usual_one(
+    tmp_path: Path, write_server: Callable[..., Path]
+) -> None:
+    """As it does for Jupyter itself."""
+    write_server({"base_url": f"/{ONE}/"})
+    assert seen(tmp_path, {"JUPYTER_RUNTIME_DIR": str(tmp_path / "empty")}) == []
+
+
+def test_nothing_but_the_base_url_is_looked_at(
+    tmp_path: Path, write_server: Callable[..., Path]
+) -> None:
+    """Ids elsewhere in the file, or in other files, are somebody else's."""
+    write_server({"base_url": "/", "root_dir": f"/{ONE}", "token": TWO, "url": f"http://h/{ONE}/"})
+    write_server({"base_url": f"/{TWO}/"}, name="kernel-1.json")
+    write_server({"base_url": f"/{TWO}/"}, name="nbserver-1.html")
+    assert seen(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b"null",
+        b"[]",
+        b'"/x/"',
+        json.dumps({"base_url": 7}).encode(),
+        json.dumps({"base_url": None}).encode(),
+        json.dumps({"base_url": [f"/{ONE}/"]}).encode(),
+        b"{}",
+    ],
+)
+def test_garbage_is_passed_over(
+    tmp_path: Path, write_server: Callable[..., Path], garbage: bytes
+) -> None:
+    """The file beside it is still read, and so is a folder that has a server's name."""
+    write_server(garbage, name="jpserver-1.json")
+    (tmp_path / ".local/share/jupyter/runtime/jpserver-2.json").mkdir()
+    write_server({"base_url": f"/{TWO}/"}, name="jpserver-3.json")
+    assert seen(tmp_path) == [(TWO, "Jupyter server")]
+
+
+def test_of_many_servers_the_newest_are_read(
+    tmp_path: Path, write_server: Callable[..., Path]
+) -> None:
+    """A home that has seen hundreds of servers costs five small files."""
+    for number in range(9):
+        path = write_server({"base_url": f"/{ONE[:-1]}{number}/"}, name=f"jpserver-{number}.json")
+        os.utime(path, (1000 + number, 1000 + number))
+    found = [each for each, _ in seen(tmp_path)]
+    assert found == [f"{ONE[:-1]}{number}" for number in (8, 7, 6, 5, 4)]
