@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from modelarts_magics.domain.models import AutoStop, Change, Effect, Instance, Mode, Status
-    from modelarts_magics.domain.planning import Wish
+    from modelarts_magics.domain.planning import AutoStopRequest
     from modelarts_magics.errors import ModelArtsError
     from modelarts_magics.kernel.countdown_widget import Countdown
     from modelarts_magics.kernel.form.form import InstanceForm
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AutoStop",
+    "AutoStopRequest",
     "Change",
     "Countdown",
     "Effect",
@@ -33,13 +34,12 @@ __all__ = [
     "ModelArtsError",
     "Session",
     "Status",
-    "Wish",
     "connect",
     "load_ipython_extension",
     "unload_ipython_extension",
 ]
 
-_HOMES = {
+_EXPORTS = {
     "connect": "session.connect",
     "ModelArtsError": "errors",
     "AutoStop": "domain.models",
@@ -48,7 +48,7 @@ _HOMES = {
     "Instance": "domain.models",
     "Mode": "domain.models",
     "Status": "domain.models",
-    "Wish": "domain.planning",
+    "AutoStopRequest": "domain.planning",
     "Session": "session.session",
     "Countdown": "kernel.countdown_widget",
     "InstanceForm": "kernel.form.form",
@@ -65,7 +65,7 @@ def __getattr__(name: str) -> object:
             PackageNotFoundError
         ):  # a path to the source: a Jupyter server asks, and would not start
             return "0+unknown"
-    home = _HOMES.get(name)
+    home = _EXPORTS.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{home}"), name)

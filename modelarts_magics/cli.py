@@ -9,111 +9,111 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from modelarts_magics import messages
-from modelarts_magics.commands.dispatch import Context, prepare, run
+from modelarts_magics.commands.dispatch import CommandContext, configure_messages, run_command
 from modelarts_magics.commands.parser import parse_arguments
-from modelarts_magics.commands.render import as_text
-from modelarts_magics.commands.writes import interrupted
+from modelarts_magics.commands.render import render_text
+from modelarts_magics.commands.writes import interrupt_message_code
 from modelarts_magics.config.settings import Settings
-from modelarts_magics.doctor import Report
+from modelarts_magics.doctor import DoctorReport
 from modelarts_magics.domain.models import Change, Effect
-from modelarts_magics.errors import ModelArtsError, PartialError, UsageError
+from modelarts_magics.errors import ModelArtsError, PartialUpdateError, UsageError
 from modelarts_magics.session.connect import open_session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelarts_magics.commands.parser import Request
+    from modelarts_magics.commands.parser import CommandRequest
     from modelarts_magics.session.session import Session
 
-IN_EFFECT, FAILED, USAGE, NOT_AS_ASKED = 0, 1, 2, 3
+EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE = 0, 1, 2, 3
 """Exit status: the last is for what was saved in part or for the next start only, or is not confirmed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command of a terminal and return its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    _make_writable(sys.stdout, sys.stderr)
-    if given and given[0] in _PROGRAMS:
-        return _PROGRAMS[given[0]](given[1:])
-    return _command(given, out=sys.stdout, err=sys.stderr)
+    _escape_unencodable(sys.stdout, sys.stderr)
+    if given and given[0] in _SUBCOMMANDS:
+        return _SUBCOMMANDS[given[0]](given[1:])
+    return _run_command(given, out=sys.stdout, err=sys.stderr)
 
 
-def _make_writable(*streams: TextIO) -> None:
+def _escape_unencodable(*streams: TextIO) -> None:
     """Let a terminal or pipe that lacks a character show its code instead of failing."""
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def _command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
+def _run_command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
     prefix = f"{shlex.quote(sys.executable)} -m modelarts_magics"
     opened: list[Session] = []
-    request: Request | None = None
+    request: CommandRequest | None = None
     try:
-        settings = Settings.gather()
-        prepare(settings, prefix)
+        settings = Settings.load()
+        configure_messages(settings, prefix)
 
-        def session() -> Session:
+        def get_session() -> Session:
             opened.append(open_session(settings))
-            opened[-1].notice = lambda notice: print(notice, file=err)
+            opened[-1].on_notice = lambda notice: print(notice, file=err)
             return opened[-1]
 
         request = parse_arguments(arguments)
-        value = run(request, Context(session, lambda: settings, prefix))
+        value = run_command(request, CommandContext(get_session, lambda: settings, prefix))
     except ModelArtsError as error:
         print(error, file=err)
-        return status_of_error(error)
+        return exit_status_of_error(error)
     except KeyboardInterrupt:
-        print(messages.text(interrupted(request)), file=err)
-        return FAILED
+        print(messages.text(interrupt_message_code(request)), file=err)
+        return EXIT_FAILED
     finally:
         for each in opened:
             each.close()
-    _print(as_text(value), out)
-    return _status(value)
+    _print_result(render_text(value), out)
+    return _exit_status(value)
 
 
-def _print(words: str, out: TextIO) -> None:
+def _print_result(output: str, out: TextIO) -> None:
     """Print to a reader that may have seen enough, as ``head`` has after a few lines."""
     try:
-        print(words, file=out, flush=True)
+        print(output, file=out, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # for what is flushed at the end
 
 
-def _status(value: object) -> int:
-    if isinstance(value, Report) and value.problems:
-        return FAILED
+def _exit_status(value: object) -> int:
+    if isinstance(value, DoctorReport) and value.problems:
+        return EXIT_FAILED
     effect = value.effect if isinstance(value, Change) else None
     if isinstance(value, dict) and "effect" in value:
         effect = Effect(value["effect"])
-    return IN_EFFECT if effect in (None, Effect.NOW) else NOT_AS_ASKED
+    return EXIT_OK if effect in (None, Effect.NOW) else EXIT_INCOMPLETE
 
 
-def status_of_error(error: ModelArtsError) -> int:
+def exit_status_of_error(error: ModelArtsError) -> int:
     """The exit status of a command that ended so."""
     if isinstance(error, UsageError):
-        return USAGE
-    open_end = isinstance(error, PartialError) or error.code == "unsettled.unread"
-    return NOT_AS_ASKED if open_end else FAILED
+        return EXIT_USAGE
+    open_end = isinstance(error, PartialUpdateError) or error.code == "unsettled.unread"
+    return EXIT_INCOMPLETE if open_end else EXIT_FAILED
 
 
-def _emulator(arguments: Sequence[str]) -> int:
+def _run_emulator(arguments: Sequence[str]) -> int:
     from modelarts_magics.emulator.__main__ import main as emulate  # noqa: PLC0415 - needs an extra
 
     return emulate(list(arguments))
 
 
-def _demo(arguments: Sequence[str]) -> int:
+def _run_demo(arguments: Sequence[str]) -> int:
     from modelarts_magics.demo import main as demonstrate  # noqa: PLC0415 - needs an extra
 
     return demonstrate(list(arguments))
 
 
-def _install_lab(arguments: Sequence[str]) -> int:
+def _run_install_lab(arguments: Sequence[str]) -> int:
     from modelarts_magics.commands.install_lab import main as install  # noqa: PLC0415 - for who asks
 
     return install(list(arguments))
 
 
-_PROGRAMS = {"emulator": _emulator, "demo": _demo, "install-lab": _install_lab}
+_SUBCOMMANDS = {"emulator": _run_emulator, "demo": _run_demo, "install-lab": _run_install_lab}

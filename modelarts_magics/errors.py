@@ -8,7 +8,7 @@
     ├── ConfigurationError          a setting is missing or wrong; nothing was sent
     │   └── NoCredentialsError      no token and no key was found
     ├── RefusedError                the change makes no sense now; nothing was sent
-    ├── CloudError                  the cloud answered with an error; has its status and code
+    ├── ApiError                  the cloud answered with an error; has its status and code
     │   ├── AuthenticationError     401: the token or the signature was not accepted
     │   ├── ForbiddenError          403: accepted, but not allowed to do this
     │   ├── NoSuchInstanceError     the instance does not exist in this project
@@ -19,10 +19,10 @@
     │   └── ServerError             5xx: the cloud failed
     ├── UnreachableError            no answer: connection, name, TLS, proxy
     │   └── DeadlineError           no complete answer in time
-    ├── BadAnswerError              an answer that cannot be understood
-    ├── StoreError                  the lock of this instance could not be had
-    └── UnsettledError              a write was sent and its outcome is not known
-        └── PartialError            one part of a write holds, another was refused
+    ├── InvalidResponseError              an answer that cannot be understood
+    ├── LockTimeoutError                  the lock of this instance could not be had
+    └── OutcomeUnknownError              a write was sent and its outcome is not known
+        └── PartialUpdateError            one part of a write holds, another was refused
 
 The message and the hint are looked up by `code` when they are shown, so an error can cross to a
 browser as its code and values.
@@ -35,7 +35,7 @@ from typing import Any
 
 from modelarts_magics import messages
 
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+UNPRINTABLE_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 """What would break a line, drive a terminal or could not be written at all."""
 
 
@@ -55,13 +55,15 @@ class ModelArtsError(Exception):
     @property
     def message(self) -> str:
         """What went wrong, in one line."""
-        return _one_line(messages.text(self.code, **self.values))
+        return _to_single_line(messages.text(self.code, **self.values))
 
     @property
     def hint(self) -> str:
         """What to do next, in one line; empty where there is nothing to say."""
         code = f"{self.code}.hint"
-        return _one_line(messages.text(code, **self.values)) if messages.has(code) else ""
+        return (
+            _to_single_line(messages.text(code, **self.values)) if messages.has_text(code) else ""
+        )
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}".rstrip()
@@ -99,7 +101,7 @@ class RefusedError(ModelArtsError):
     """The change makes no sense in the instance's present state; nothing was sent."""
 
 
-class CloudError(ModelArtsError):
+class ApiError(ModelArtsError):
     """The cloud answered with an error.
 
     Attributes:
@@ -133,35 +135,35 @@ class CloudError(ModelArtsError):
         return f"{super().message.rstrip(' :')} ({', '.join(parts)})"
 
 
-class AuthenticationError(CloudError):
+class AuthenticationError(ApiError):
     """401: the token or the signature was not accepted."""
 
 
-class ForbiddenError(CloudError):
+class ForbiddenError(ApiError):
     """403: who asks is known, and not allowed to do this."""
 
 
-class NoSuchInstanceError(CloudError):
+class NoSuchInstanceError(ApiError):
     """The instance does not exist in this project."""
 
 
-class NoSuchApiError(CloudError):
+class NoSuchApiError(ApiError):
     """404: the endpoint does not serve this API."""
 
 
-class WrongStateError(CloudError):
+class WrongStateError(ApiError):
     """Not possible in the instance's present state."""
 
 
-class RejectedValueError(CloudError):
+class RejectedValueError(ApiError):
     """The cloud refused a value."""
 
 
-class ThrottledError(CloudError):
+class ThrottledError(ApiError):
     """429: too many requests."""
 
 
-class ServerError(CloudError):
+class ServerError(ApiError):
     """5xx: the cloud failed; a write may or may not have been applied."""
 
 
@@ -181,15 +183,15 @@ class DeadlineError(UnreachableError):
     """No complete answer in time."""
 
 
-class BadAnswerError(ModelArtsError):
+class InvalidResponseError(ModelArtsError):
     """An answer that cannot be understood; it is named, never shown."""
 
 
-class StoreError(ModelArtsError):
+class LockTimeoutError(ModelArtsError):
     """The lock of this instance could not be had in time."""
 
 
-class UnsettledError(ModelArtsError):
+class OutcomeUnknownError(ModelArtsError):
     """A write was sent and its outcome is not known, or only a part of it holds.
 
     Attributes:
@@ -201,10 +203,10 @@ class UnsettledError(ModelArtsError):
         self.cause = cause
 
 
-def _one_line(sentence: str) -> str:
+def _to_single_line(sentence: str) -> str:
     """A sentence that quotes what somebody entered, as one line that can be shown anywhere."""
-    return UNPRINTABLE.sub(" ", sentence)
+    return UNPRINTABLE_CHARACTERS.sub(" ", sentence)
 
 
-class PartialError(UnsettledError):
+class PartialUpdateError(OutcomeUnknownError):
     """One part of a write holds, another was refused; the message says which."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import hypothesis
 import pytest
-from generations import GENERATIONS
-from wheels import Built, build
+from generations import API_VERSIONS
+from wheels import BuiltPackages, build_packages
 
 from modelarts_magics import messages
 from modelarts_magics.config.settings import Settings
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from generations import Generation
+    from generations import ApiVersion
 
     from modelarts_magics.session.session import Session
 
@@ -46,56 +46,56 @@ def pytest_configure(config: pytest.Config) -> None:
         hypothesis.settings.load_profile("same")
 
 
-class Pastime:
+class InstantSleepClock:
     """Real time, except that a sleep is over at once: it is written down and added to the clock."""
 
     def __init__(self) -> None:
-        self.slept: list[float] = []
-        self.clock = Clock(now=self._now, monotonic=self._monotonic, sleep=self.slept.append)
-        self.ahead = timedelta(0)
+        self.sleeps: list[float] = []
+        self.clock = Clock(now=self._now, monotonic=self._monotonic, sleep=self.sleeps.append)
+        self.offset = timedelta(0)
 
     def _now(self) -> datetime:
-        return datetime.now(timezone.utc) + self.ahead
+        return datetime.now(timezone.utc) + self.offset
 
     def _monotonic(self) -> float:
-        return time.monotonic() + sum(self.slept)
+        return time.monotonic() + sum(self.sleeps)
 
 
 @pytest.fixture(autouse=True)
-def _plain_words() -> Iterator[None]:
+def _english_messages() -> Iterator[None]:
     """Words in English, whatever the locale; what a session chooses is forgotten after each test."""
     messages.use_language("en")
     yield
     messages.use_language(None)
-    messages.use_zone(None)
-    messages.use_command("%modelarts")
+    messages.use_timezone(None)
+    messages.use_command_prefix("%modelarts")
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built_packages(tmp_path_factory: pytest.TempPathFactory) -> BuiltPackages:
     """The source archive, and the wheel from it."""
-    return build(tmp_path_factory.mktemp("dist"))
+    return build_packages(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture
-def pastime() -> Pastime:
+def instant_clock() -> InstantSleepClock:
     """Time in which nobody waits."""
-    return Pastime()
+    return InstantSleepClock()
 
 
-@pytest.fixture(params=GENERATIONS, ids=str)
-def generation(request: pytest.FixtureRequest) -> Generation:
+@pytest.fixture(params=API_VERSIONS, ids=str)
+def api_version(request: pytest.FixtureRequest) -> ApiVersion:
     """Each API in each edition."""
     return request.param
 
 
 @pytest.fixture
-def make_emulator(generation: Generation) -> Iterator[Callable[..., LocalEmulator]]:
+def make_emulator(api_version: ApiVersion) -> Iterator[Callable[..., LocalEmulator]]:
     """Make emulators of the generation with options, and stop them afterwards."""
     made: list[LocalEmulator] = []
 
     def make(**options: Any) -> LocalEmulator:  # noqa: ANN401 - the fields of Options
-        emulator = LocalEmulator(api=generation.api, edition=generation.edition, **options)
+        emulator = LocalEmulator(api=api_version.api, edition=api_version.edition, **options)
         emulator.start()
         made.append(emulator)
         return emulator
@@ -112,8 +112,8 @@ def emulator(make_emulator: Callable[..., LocalEmulator]) -> LocalEmulator:
 
 
 @pytest.fixture
-def connected(
-    emulator: LocalEmulator, tmp_path: Path, pastime: Pastime
+def make_session(
+    emulator: LocalEmulator, tmp_path: Path, instant_clock: InstantSleepClock
 ) -> Iterator[Callable[..., Session]]:
     """Open sessions with the emulator, and close them afterwards.
 
@@ -122,38 +122,38 @@ def connected(
     """
     opened: list[Session] = []
 
-    def connect(
+    def open_one(
         *,
         auth: str = "token",
         state: str = "state",
-        clock: Clock = pastime.clock,
+        clock: Clock = instant_clock.clock,
         environ: dict[str, str] | None = None,
         **rest: Any,  # noqa: ANN401 - settings, and `http`
     ) -> Session:
         http = rest.pop("http", None)
         variables = {**emulator.environment(auth=auth), "HOME": str(tmp_path), **(environ or {})}
-        settings = Settings.gather(
+        settings = Settings.load(
             {"state_dir": str(tmp_path / state), "timezone": "+08:00", **rest}, environ=variables
         )
-        opened.append(open_session(settings, environ=variables, clock=clock, http=http))
+        opened.append(open_session(settings, environ=variables, clock=clock, transport=http))
         return opened[-1]
 
-    yield connect
+    yield open_one
     for session in opened:
         session.close()
 
 
 @pytest.fixture
-def put(emulator: LocalEmulator, generation: Generation) -> Callable[..., dict[str, Any]]:
+def set_instance(emulator: LocalEmulator, api_version: ApiVersion) -> Callable[..., dict[str, Any]]:
     """Return what puts the emulated instance in a state; see `Generation.fields`."""
-    return lambda **state: emulator.set_instance(**generation.fields(**state))
+    return lambda **state: emulator.set_instance(**api_version.emulator_state(**state))
 
 
 @pytest.fixture
-def truth(emulator: LocalEmulator) -> Callable[[], dict[str, Any]]:
+def instance_state(emulator: LocalEmulator) -> Callable[[], dict[str, Any]]:
     """Return what asks the emulator itself about the instance, past all HTTP and faults."""
 
-    def ask() -> dict[str, Any]:
+    def read() -> dict[str, Any]:
         found = next(
             one for one in emulator.state()["instances"] if one["id"] == emulator.instance_id
         )
@@ -161,10 +161,10 @@ def truth(emulator: LocalEmulator) -> Callable[[], dict[str, Any]]:
             found[name] = found[name] and datetime.fromisoformat(found[name])
         return found
 
-    return ask
+    return read
 
 
 @pytest.fixture
-def writes(emulator: LocalEmulator) -> Callable[[], list[dict[str, Any]]]:
+def write_requests(emulator: LocalEmulator) -> Callable[[], list[dict[str, Any]]]:
     """Return what lists the writes that the emulator received."""
     return lambda: [one for one in emulator.requests if one["method"] != "GET"]

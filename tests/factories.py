@@ -14,10 +14,10 @@ from modelarts_magics.domain.models import (
     Capabilities,
     CountsFrom,
     Edit,
-    EndUnknown,
     Instance,
     Mode,
     Status,
+    StopTimeUnknown,
 )
 
 HOUR = timedelta(hours=1)
@@ -25,10 +25,10 @@ MINUTE = timedelta(minutes=1)
 NOW = datetime(2026, 11, 23, 8, 52, 0, tzinfo=timezone.utc)
 """The present of all tests: 16:52 in Shanghai."""
 
-examples = settings(max_examples=100)
+property_settings = settings(max_examples=100)
 """How far a property is searched."""
 
-JSON = st.recursive(
+JSON_VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
@@ -42,74 +42,74 @@ JSON = st.recursive(
 )
 """Any JSON that `json.loads` can give."""
 
-SEED = Capabilities(
+DEMANAGER_CAPABILITIES = Capabilities(
     api="demanager",
     counts_from=CountsFrom.RUN_START,
-    shortest=HOUR,
-    longest=24 * HOUR,
-    off=True,
-    idle=False,
-    prompt=True,
-    kept=True,
+    min_duration=HOUR,
+    max_duration=24 * HOUR,
+    can_disable=True,
+    supports_idle=False,
+    supports_reminder=True,
+    persists_duration=True,
 )
 """An API as the seed's: a duration counts from the start of the run."""
 
-LEASE = Capabilities(
+NOTEBOOKS_CAPABILITIES = Capabilities(
     api="notebooks",
     counts_from=CountsFrom.NOW,
-    shortest=HOUR,
-    longest=72 * HOUR,
-    off=False,
-    idle=True,
-    prompt=False,
-    kept=False,
+    min_duration=HOUR,
+    max_duration=72 * HOUR,
+    can_disable=False,
+    supports_idle=True,
+    supports_reminder=False,
+    persists_duration=False,
 )
 """An API as the current one: a duration counts from now."""
 
 
-def stop_in(left: timedelta | None, **changes: Any) -> AutoStop:  # noqa: ANN401 - any field
+def timed_auto_stop(time_left: timedelta | None, **changes: Any) -> AutoStop:  # noqa: ANN401 - any field
     """An auto-stop that is on and ends so long after NOW; None: at an end that is not known."""
     values: dict[str, Any] = {
         "enabled": True,
         "duration": 2 * HOUR,
         "prompt": True,
-        "stops_at": None if left is None else NOW + left,
-        "end_unknown": EndUnknown.MISSING if left is None else None,
+        "stops_at": None if time_left is None else NOW + time_left,
+        "stop_time_unknown": StopTimeUnknown.MISSING if time_left is None else None,
     }
     return AutoStop(**{**values, **changes})
 
 
-def off(**changes: Any) -> AutoStop:  # noqa: ANN401 - any field
+def disabled_auto_stop(**changes: Any) -> AutoStop:  # noqa: ANN401 - any field
     """An auto-stop that is off, as the cloud says it: with nothing but the wish to be reminded."""
     return AutoStop(**{"enabled": False, "prompt": True, **changes})
 
 
-def instance(auto_stop: AutoStop | None = None, **changes: Any) -> Instance:  # noqa: ANN401
+def make_instance(auto_stop: AutoStop | None = None, **changes: Any) -> Instance:  # noqa: ANN401
     """A running instance that ends an hour after NOW."""
     values: dict[str, Any] = {
         "id": "6fa459ea-ee8a-3ca4-894e-db77e160355e",
         "name": "notebook-instance",
         "description": "training",
         "status": Status.RUNNING,
-        "auto_stop": auto_stop or stop_in(HOUR),
+        "auto_stop": auto_stop or timed_auto_stop(HOUR),
         "api": "demanager",
         "observed_at": NOW,
     }
     return Instance(**{**values, **changes})
 
 
-def edit_to(duration: timedelta | None, **changes: Any) -> Edit:  # noqa: ANN401 - any field
+def auto_stop_edit(duration: timedelta | None, **changes: Any) -> Edit:  # noqa: ANN401 - any field
     """An edit of auto-stop alone: on, by time, reminding."""
     values: dict[str, Any] = {"enabled": True, "duration": duration, "prompt": True}
     return Edit(auto_stop=AutoStopEdit(**{**values, **changes}))
 
 
-def idle() -> AutoStop:
+def idle_auto_stop() -> AutoStop:
     """An auto-stop that waits for low use."""
-    return stop_in(None, mode=Mode.IDLE, end_unknown=None)
+    return timed_auto_stop(None, mode=Mode.IDLE, stop_time_unknown=None)
 
 
-def answer(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+def demanager_response(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
     """An answer of the seed's API in which every field of tables 5 to 12 is there."""
     return {
         "id": "6fa459ea-ee8a-3ca4-894e-db77e160355e",
@@ -140,7 +140,7 @@ def answer(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
         "flavor": "modelarts.vm.cpu.2u",
         "spec": {
             "storage": {"type": "obs", "location": {"path": "obs-bucket/test/"}},
-            "auto_stop": auto_stop(),
+            "auto_stop": auto_stop_json(),
             "annotations": {"d": "spec"},
         },
         "workspace": {"id": "0"},
@@ -148,7 +148,7 @@ def answer(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
     }
 
 
-def auto_stop(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+def auto_stop_json(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
     """Table 11: two hours set, one hour left."""
     return {
         "enable": True,
@@ -160,7 +160,7 @@ def auto_stop(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
     }
 
 
-def with_auto_stop(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
+def response_with_auto_stop(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
     """An answer with another auto-stop."""
-    plain = answer()
-    return {**plain, "spec": {**plain["spec"], "auto_stop": auto_stop(**changes)}}
+    response = demanager_response()
+    return {**response, "spec": {**response["spec"], "auto_stop": auto_stop_json(**changes)}}

@@ -18,67 +18,76 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Generation:
+class ApiVersion:
     """An API as the emulator plays it; a later one is one more entry in `GENERATIONS`.
 
     Attributes:
         api: As the settings name it.
         edition: Of its pages.
-        follows: Whether a run follows a duration that is set while it runs.
-        apart: Whether auto-stop is written by a request of its own: the description does not travel
+        changes_current_run: Whether a run follows a duration that is set while it runs.
+        separate_auto_stop_request: Whether auto-stop is written by a request of its own: the description does not travel
             with it, and one of the two can be refused alone.
     """
 
     api: str
     edition: str
-    follows: bool = True
-    apart: bool = False
+    changes_current_run: bool = True
+    separate_auto_stop_request: bool = False
 
     def __str__(self) -> str:
-        return self.api if self.apart else self.edition
+        return self.api if self.separate_auto_stop_request else self.edition
 
     @property
-    def effect(self) -> Effect:
+    def run_time_effect(self) -> Effect:
         """What becomes of a duration that is set while the instance runs."""
-        return Effect.NOW if self.follows else Effect.NEXT_START
+        return Effect.NOW if self.changes_current_run else Effect.NEXT_START
 
     @property
-    def stop_verb(self) -> str:
+    def auto_stop_method(self) -> str:
         """What a change of auto-stop is sent by; a description always goes by PUT."""
-        return "PATCH" if self.apart else "PUT"
+        return "PATCH" if self.separate_auto_stop_request else "PUT"
 
-    def fields(self, **state: Any) -> dict[str, Any]:  # noqa: ANN401 - any field of the emulator
+    def emulator_state(self, **state: Any) -> dict[str, Any]:  # noqa: ANN401 - any field of the emulator
         """A state of the emulated instance, described as for `demanager`, in this API's own words.
 
         A lease has no run time that is kept, and nothing to remind of: its end is `minutes_left`.
         """
-        stop = state.pop("auto_stop", None)
-        if stop is None:
+        auto_stop = state.pop("auto_stop", None)
+        if auto_stop is None:
             return state
-        if self.apart:
-            return {**state, "lease": {key: stop[key] for key in ("enable",) if key in stop}}
-        return {**state, "auto_stop": stop}
+        if self.separate_auto_stop_request:
+            return {
+                **state,
+                "lease": {key: auto_stop[key] for key in ("enable",) if key in auto_stop},
+            }
+        return {**state, "auto_stop": auto_stop}
 
 
-DEMANAGER = (Generation("demanager", "2019"), Generation("demanager", "2021", follows=False))
-GENERATIONS = (*DEMANAGER, Generation("notebooks", "2019", apart=True))
+DEMANAGER_VERSIONS = (
+    ApiVersion("demanager", "2019"),
+    ApiVersion("demanager", "2021", changes_current_run=False),
+)
+API_VERSIONS = (
+    *DEMANAGER_VERSIONS,
+    ApiVersion("notebooks", "2019", separate_auto_stop_request=True),
+)
 
 
-def base(session: Session, was: dict[str, Any]) -> datetime:
+def duration_origin(session: Session, before: dict[str, Any]) -> datetime:
     """What a duration counts from in a request, by what is true before it."""
     counts_from = session.capabilities.counts_from
-    return session.now() if counts_from is CountsFrom.NOW else was["running_since"]
+    return session.now() if counts_from is CountsFrom.NOW else before["running_since"]
 
 
-def meant(session: Session, now: dict[str, Any]) -> datetime:
+def expected_stop_time(session: Session, after: dict[str, Any]) -> datetime:
     """The end that what is set means for this run, whether the run follows it or not."""
-    if not session.capabilities.kept:
-        return now["stops_at"]
-    return now["running_since"] + timedelta(seconds=now["duration_s"])
+    if not session.capabilities.persists_duration:
+        return after["stops_at"]
+    return after["running_since"] + timedelta(seconds=after["duration_s"])
 
 
-WRITING = ("PUT", "PATCH", "POST")
+WRITE_METHODS = ("PUT", "PATCH", "POST")
 """The methods of all that changes something."""
 
-only_demanager = pytest.mark.parametrize("generation", DEMANAGER, ids=str)
+only_demanager = pytest.mark.parametrize("api_version", DEMANAGER_VERSIONS, ids=str)
 """For a rule of `demanager` itself, in both editions."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import pytest
 from ipywidgets import Widget
-from stage import Page
+from stage import StrictHtmlParser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,34 +14,34 @@ if TYPE_CHECKING:
     from modelarts_magics.session.session import Session
 
 
-class Generation(NamedTuple):
+class ApiVersion(NamedTuple):
     """An API as the emulator plays it."""
 
     api: str
     edition: str
 
 
-OLD, NEW, LEASE = (
-    Generation("demanager", "2019"),
-    Generation("demanager", "2021"),
-    Generation("notebooks", "2021"),
+DEMANAGER_2019, DEMANAGER_2021, NOTEBOOKS_2021 = (
+    ApiVersion("demanager", "2019"),
+    ApiVersion("demanager", "2021"),
+    ApiVersion("notebooks", "2021"),
 )
 
 
-def generations(*which: Generation) -> pytest.MarkDecorator:
+def parametrize_api_version(*versions: ApiVersion) -> pytest.MarkDecorator:
     """Run a test, or all of a module, with each of these."""
-    return pytest.mark.parametrize("generation", which, ids=lambda each: f"{each[0]}-{each[1]}")
+    return pytest.mark.parametrize("api_version", versions, ids=lambda each: f"{each[0]}-{each[1]}")
 
 
-every_api = generations(OLD, NEW, LEASE)
+every_api_version = parametrize_api_version(DEMANAGER_2019, DEMANAGER_2021, NOTEBOOKS_2021)
 
 
-def at_once(job: Callable[[], None]) -> None:
+def run_immediately(job: Callable[[], None]) -> None:
     """Do a job that would be done a moment later."""
     job()
 
 
-class Later:
+class DeferredJobs:
     """Keeps jobs until the test does them, as a busy kernel keeps messages."""
 
     def __init__(self) -> None:
@@ -51,34 +51,34 @@ class Later:
         """Keep a job."""
         self.jobs.append(job)
 
-    def do(self) -> None:
+    def run_all(self) -> None:
         """Do all that was kept, in order."""
         jobs, self.jobs = self.jobs, []
         for job in jobs:
             job()
 
 
-class Meanwhile:
+class SessionWithHooks:
     """A session during whose calls something else happens.
 
     Attributes:
-        before: Done before the call goes on.
-        after: Done when it has its answer.
+        before_update: Done before the call goes on.
+        after_update: Done when it has its answer.
     """
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self.before: Callable[[], object] = lambda: None
-        self.after: Callable[[], object] = lambda: None
+        self.before_update: Callable[[], object] = lambda: None
+        self.after_update: Callable[[], object] = lambda: None
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the session has
         return getattr(self._session, name)
 
-    def update(self, **what: Any) -> Any:  # noqa: ANN401 - as the session's own
+    def update(self, **fields: Any) -> Any:  # noqa: ANN401 - as the session's own
         """Change something, with what happens meanwhile."""
-        self.before()
-        change = self._session.update(**what)
-        self.after()
+        self.before_update()
+        change = self._session.update(**fields)
+        self.after_update()
         return change
 
 
@@ -89,17 +89,17 @@ def widgets_in(widget: Widget) -> Iterator[Any]:
         yield from widgets_in(child)
 
 
-def words(widget: Widget) -> str:
+def visible_text(widget: Widget) -> str:
     """All the text that a form's HTML shows; what is no strict HTML fails."""
-    pages = [
-        Page(each.value)
+    documents = [
+        StrictHtmlParser(each.value)
         for each in widgets_in(widget)
         if type(each).__name__ == "HTML" and each.layout.display != "none"
     ]
-    assert {tag for page in pages for tag in page.tags} <= {"div", "span", "strong", "br"}
-    return "\n".join(page.text for page in pages)
+    assert {tag for page in documents for tag in page.tags} <= {"div", "span", "strong", "br"}
+    return "\n".join(page.text for page in documents)
 
 
-def open_widgets() -> set[str]:
+def open_widget_ids() -> set[str]:
     """Return the ids of all widgets of this process that are not closed."""
     return set(Widget.get_manager_state()["state"])

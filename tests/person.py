@@ -11,32 +11,36 @@ from jupyter_client.manager import KernelManager
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PATIENCE_S = 30
-SETTINGS = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "HOSTNAME", "PYTHON")
+TIMEOUT_S = 30
+SETTING_PREFIXES = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "HOSTNAME", "PYTHON")
 
 
-def without_settings() -> dict[str, str]:
+def environment_without_settings() -> dict[str, str]:
     """Return this process's environment without anything that could be a setting of ours."""
-    return {name: text for name, text in os.environ.items() if not name.startswith(SETTINGS)}
+    return {
+        name: text for name, text in os.environ.items() if not name.startswith(SETTING_PREFIXES)
+    }
 
 
-class Person:
+class KernelSession:
     """Starts a kernel in an environment of its own.
 
     Attributes:
-        asked: The questions, each with whether the answer is shown as it is typed.
-        published: All that the kernel ever published.
+        prompts: The questions, each with whether the answer is shown as it is typed.
+        messages: All that the kernel ever published.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self.asked: list[tuple[str, bool]] = []
-        self.published: list[dict[str, Any]] = []
+        self.prompts: list[tuple[str, bool]] = []
+        self.messages: list[dict[str, Any]] = []
         self._manager = KernelManager(kernel_name="python3")
         ipython = os.path.join(environ["HOME"], ".ipython")  # noqa: PTH118 - a text for a variable
-        self._manager.start_kernel(env={**without_settings(), "IPYTHONDIR": ipython, **environ})
+        self._manager.start_kernel(
+            env={**environment_without_settings(), "IPYTHONDIR": ipython, **environ}
+        )
         self._client = self._manager.client()
         self._client.start_channels()
-        self._client.wait_for_ready(timeout=PATIENCE_S)
+        self._client.wait_for_ready(timeout=TIMEOUT_S)
 
     def run(self, cell: str, *, answers: Sequence[str] | None = None) -> tuple[str, str]:
         """Run a cell and return its status and all that it showed.
@@ -45,32 +49,32 @@ class Person:
             cell: What is typed.
             answers: What is answered to each question; None for a front end that takes no input.
         """
-        shown: list[str] = []
-        left = list(answers or ())
+        outputs: list[str] = []
+        remaining = list(answers or ())
 
-        def see(message: dict[str, Any]) -> None:
-            self.published.append(message)
+        def collect(message: dict[str, Any]) -> None:
+            self.messages.append(message)
             content = message["content"]
-            shown.append(content.get("text") or content.get("data", {}).get("text/plain") or "")
-            shown.append("\n".join(content.get("traceback", ())))
+            outputs.append(content.get("text") or content.get("data", {}).get("text/plain") or "")
+            outputs.append("\n".join(content.get("traceback", ())))
 
-        def answer(message: dict[str, Any]) -> None:
+        def answer_prompt(message: dict[str, Any]) -> None:
             content = message["content"]
-            self.asked.append((content["prompt"], not content["password"]))
-            self._client.input(left.pop(0))
+            self.prompts.append((content["prompt"], not content["password"]))
+            self._client.input(remaining.pop(0))
 
         reply = self._client.execute_interactive(
             cell,
             allow_stdin=answers is not None,
-            output_hook=see,
-            stdin_hook=answer,
-            timeout=PATIENCE_S,
+            output_hook=collect,
+            stdin_hook=answer_prompt,
+            timeout=TIMEOUT_S,
         )
-        return reply["content"]["status"], "\n".join(filter(None, shown))
+        return reply["content"]["status"], "\n".join(filter(None, outputs))
 
-    def everything(self) -> str:
+    def published_text(self) -> str:
         """All that was ever published, as one text."""
-        return json.dumps(self.published, default=str, ensure_ascii=False)
+        return json.dumps(self.messages, default=str, ensure_ascii=False)
 
     def close(self) -> None:
         """End the kernel, in order, so that it writes what it would write."""

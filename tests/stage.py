@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
-from modelarts_magics.commands.dispatch import Context, prepare, run
+from modelarts_magics.commands.dispatch import CommandContext, configure_messages, run_command
 from modelarts_magics.commands.parser import parse_arguments, parse_line
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import Clock
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
 """16:00 in Shanghai; the emulated instance has 40 minutes left of a run of one hour."""
-EVIL = "<img src=x onerror=alert(1)></div><script>alert(2)</script>&amp;"
-OURS = ("MODELARTS_", "HUAWEICLOUD_")
-PATIENCE_S = 10
+HTML_INJECTION = "<img src=x onerror=alert(1)></div><script>alert(2)</script>&amp;"
+SETTING_PREFIXES = ("MODELARTS_", "HUAWEICLOUD_")
+TIMEOUT_S = 10
 
 
-class Stage:
+class EmulatorHarness:
     """An emulator, and the commands run against it as a kernel or a terminal runs them.
 
     Attributes:
@@ -54,35 +54,37 @@ class Stage:
         }
         self.notices: list[str] = []
         self.namespace: dict[str, object] = {}
-        self._time = Clock(now=self.clock.now, sleep=lambda _seconds: None)
-        self._session = open_session(self.settings(), environ=self.environ, clock=self._time)
-        self._session.notice = lambda notice: self.notices.append(str(notice))
+        self._session_clock = Clock(now=self.clock.now, sleep=lambda _seconds: None)
+        self._session = open_session(
+            self.settings(), environ=self.environ, clock=self._session_clock
+        )
+        self._session.on_notice = lambda notice: self.notices.append(str(notice))
 
     def settings(self) -> Settings:
         """Return the settings that point at the emulator."""
-        return Settings.gather(environ=self.environ)
+        return Settings.load(environ=self.environ)
 
-    def magic(self, line: str, cell: str | None = None) -> Any:  # noqa: ANN401 - any command's value
+    def run_magic(self, line: str, cell: str | None = None) -> Any:  # noqa: ANN401 - any command's value
         """Run one command as a kernel does."""
-        prepare(self.settings(), "%modelarts")
-        return run(parse_line(line, cell=cell), self._context("%modelarts"))
+        configure_messages(self.settings(), "%modelarts")
+        return run_command(parse_line(line, cell=cell), self._context("%modelarts"))
 
-    def terminal(self, arguments: Sequence[str]) -> Any:  # noqa: ANN401 - any command's value
+    def run_in_terminal(self, arguments: Sequence[str]) -> Any:  # noqa: ANN401 - any command's value
         """Run one command as a terminal does."""
-        prepare(self.settings(), "python -m modelarts_magics")
-        return run(parse_arguments(arguments), self._context("python -m modelarts_magics"))
+        configure_messages(self.settings(), "python -m modelarts_magics")
+        return run_command(parse_arguments(arguments), self._context("python -m modelarts_magics"))
 
-    def shown(self) -> dict[str, Any]:
+    def instance_state(self) -> dict[str, Any]:
         """Return the instance as the emulator itself sees it."""
-        wanted = self.emulator.instance_id
-        return next(one for one in self.emulator.state()["instances"] if one["id"] == wanted)
+        instance_id = self.emulator.instance_id
+        return next(one for one in self.emulator.state()["instances"] if one["id"] == instance_id)
 
-    def wait_for_a_request(self) -> None:
+    def wait_for_request(self) -> None:
         """Wait until somebody has asked the emulator something."""
-        patience, pause = 500, threading.Event()
-        while not self.emulator.requests and patience:
+        remaining, pause = 500, threading.Event()
+        while not self.emulator.requests and remaining:
             pause.wait(0.02)
-            patience -= 1
+            remaining -= 1
         assert self.emulator.requests
 
     def close(self) -> None:
@@ -90,16 +92,16 @@ class Stage:
         self._session.close()
         self.emulator.stop()
 
-    def _context(self, prefix: str) -> Context:
-        return Context(lambda: self._session, self.settings, prefix, self.namespace)
+    def _context(self, prefix: str) -> CommandContext:
+        return CommandContext(lambda: self._session, self.settings, prefix, self.namespace)
 
 
 @contextmanager
-def surroundings(variables: Mapping[str, str]) -> Iterator[None]:
+def environment_variables(variables: Mapping[str, str]) -> Iterator[None]:
     """Give this process an environment without any settings but these, for a while."""
     before = dict(os.environ)
     for name in before:
-        if name.startswith(OURS):
+        if name.startswith(SETTING_PREFIXES):
             del os.environ[name]
     os.environ.update(variables)
     try:
@@ -110,20 +112,20 @@ def surroundings(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def plain_words() -> Iterator[None]:
+def english_messages() -> Iterator[None]:
     """Word everything in English for Shanghai, and forget it afterwards."""
     messages.use_language("en")
-    messages.use_command("%modelarts")
-    messages.use_zone(None)
+    messages.use_command_prefix("%modelarts")
+    messages.use_timezone(None)
     try:
         yield
     finally:
         messages.use_language(None)
-        messages.use_command("%modelarts")
-        messages.use_zone(None)
+        messages.use_command_prefix("%modelarts")
+        messages.use_timezone(None)
 
 
-class Page(HTMLParser):
+class StrictHtmlParser(HTMLParser):
     """Reads HTML strictly: every element is closed in order, and all that is there is remembered."""
 
     def __init__(self, markup: str) -> None:
@@ -152,9 +154,9 @@ class Page(HTMLParser):
         self.text += data
 
 
-async def until(holds: Callable[[], object]) -> None:
+async def wait_until(condition: Callable[[], object]) -> None:
     """Let everything on the loop run until this holds; fail if it never does."""
-    end = time.monotonic() + PATIENCE_S
-    while not holds():
+    end = time.monotonic() + TIMEOUT_S
+    while not condition():
         assert time.monotonic() < end
         await asyncio.sleep(0)

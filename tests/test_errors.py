@@ -8,22 +8,22 @@ import re
 
 import pytest
 from factories import (
-    examples,
+    property_settings,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_magics import errors
 from modelarts_magics.errors import (
-    CloudError,
+    ApiError,
     DurationError,
+    LockTimeoutError,
     ModelArtsError,
+    OutcomeUnknownError,
     RefusedError,
     RejectedValueError,
     ServerError,
-    StoreError,
     UnreachableError,
-    UnsettledError,
 )
 
 CLASSES = {
@@ -106,9 +106,7 @@ def test_an_error_of_the_cloud_ends_with_its_code(
     status: int, error_code: str, request_id: str, message: str
 ) -> None:
     """The cloud's code, else the HTTP status, and the request id where there is one."""
-    error = CloudError(
-        "cloud.400.6309", status=status, error_code=error_code, request_id=request_id
-    )
+    error = ApiError("cloud.400.6309", status=status, error_code=error_code, request_id=request_id)
     assert error.message == message
     assert (error.status, error.error_code, error.request_id) == (status, error_code, request_id)
 
@@ -126,12 +124,12 @@ def test_an_error_of_the_cloud_without_words_leaves_no_gap() -> None:
 def test_an_unsettled_write_says_what_interrupted_it() -> None:
     """The message of the cause is a part of it, and the cause is at hand."""
     cause = ServerError("cloud.500.0010", status=500, error_code="ModelArts.0010", words="")
-    error = UnsettledError("unsettled.unread", cause=cause)
+    error = OutcomeUnknownError("unsettled.unread", cause=cause)
     assert error.cause is cause
     assert cause.message in error.message
 
 
-@examples
+@property_settings
 @given(st.text(alphabet=st.characters(), max_size=40))
 def test_every_message_is_one_line_that_can_be_shown(entered: str) -> None:
     """Whatever was entered: no line break, no terminal control, nothing that cannot be encoded."""
@@ -154,8 +152,8 @@ def test_what_is_quoted_is_otherwise_left_as_it_is() -> None:
     [
         RefusedError("refuse.no_prompt"),
         DurationError("duration.no_unit", text="90"),
-        StoreError("store.locked", path="/p"),
-        CloudError("cloud.400.6309", status=400, error_code="ModelArts.6309", request_id="r"),
+        LockTimeoutError("store.locked", path="/p"),
+        ApiError("cloud.400.6309", status=400, error_code="ModelArts.6309", request_id="r"),
         UnreachableError("unreachable.timeout", sent=True, host="h"),
     ],
 )

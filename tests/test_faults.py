@@ -8,19 +8,19 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import pytest
-from generations import base, meant
+from generations import duration_origin, expected_stop_time
 
-from modelarts_magics.api.request import MAX_ANSWER_BYTES
+from modelarts_magics.api.request import MAX_RESPONSE_BYTES
 from modelarts_magics.domain.clock import Clock
 from modelarts_magics.domain.models import Change, Effect, Instance
-from modelarts_magics.domain.planning import Wish
+from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.emulator.clock import ManualClock
-from modelarts_magics.emulator.faults import KINDS
-from modelarts_magics.errors import ModelArtsError, PartialError
+from modelarts_magics.emulator.faults import FAULT_KINDS
+from modelarts_magics.errors import ModelArtsError, PartialUpdateError
 
 if TYPE_CHECKING:
-    from conftest import Pastime
-    from generations import Generation
+    from conftest import InstantSleepClock
+    from generations import ApiVersion
 
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session.session import Session
@@ -41,20 +41,24 @@ def emulator(make_emulator: Callable[..., LocalEmulator]) -> LocalEmulator:
 
 
 @pytest.fixture
-def opened(connected: Connect, emulator: LocalEmulator, pastime: Pastime) -> Callable[..., Session]:
+def opened(
+    make_session: Connect, emulator: LocalEmulator, instant_clock: InstantSleepClock
+) -> Callable[..., Session]:
     """Open sessions whose clock is the emulator's, and in which nobody waits."""
-    now, plain = emulator.world.clock.now, pastime.clock
+    now, plain = emulator.account.clock.now, instant_clock.clock
     clock = Clock(now=now, monotonic=plain.monotonic, sleep=plain.sleep)
-    return lambda **how: connected(clock=clock, **how)
+    return lambda **how: make_session(clock=clock, **how)
 
 
 ACTIONS: dict[str, Callable[[Session], Instance | Change]] = {
     "refresh": lambda session: session.refresh(),
     "describe": lambda session: session.describe(NEW),
-    "auto-stop": lambda session: session.set_auto_stop(Wish(duration=4 * HOUR)),
+    "auto-stop": lambda session: session.set_auto_stop(AutoStopRequest(duration=4 * HOUR)),
     "extend": lambda session: session.extend(HOUR),
     "shorten": lambda session: session.shorten(HOUR),
-    "update": lambda session: session.update(description=NEW, auto_stop=Wish(duration=4 * HOUR)),
+    "update": lambda session: session.update(
+        description=NEW, auto_stop=AutoStopRequest(duration=4 * HOUR)
+    ),
     "stop": lambda session: session.stop(),
 }
 
@@ -70,10 +74,10 @@ class Aim(NamedTuple):
 def aim(action: str, session: Session, was: dict[str, Any]) -> Aim:
     """What it is after, from the state before."""
     ends = {
-        "auto-stop": base(session, was) + 4 * HOUR,
+        "auto-stop": duration_origin(session, was) + 4 * HOUR,
         "extend": was["stops_at"] + HOUR,
         "shorten": was["stops_at"] - HOUR,
-        "update": base(session, was) + 4 * HOUR,
+        "update": duration_origin(session, was) + 4 * HOUR,
     }
     return Aim(
         description=NEW if action in ("describe", "update") else OLD,
@@ -99,7 +103,7 @@ QUICK: list[tuple[str, str | None]] = [
     ("truncated", None),
     ("reset-after", None),
     ("applied-500", None),
-    ("oversized", str(MAX_ANSWER_BYTES)),
+    ("oversized", str(MAX_RESPONSE_BYTES)),
     ("ignored", None),
     ("echoed", None),
     ("stale", None),
@@ -129,15 +133,15 @@ EVERYWHERE = ("refresh", "update", "stop")
 """Actions that are struck in every place; the others go one of their ways, with less to write."""
 
 
-def verbs(action: str, generation: Generation) -> tuple[str, ...]:
+def verbs(action: str, generation: ApiVersion) -> tuple[str, ...]:
     """What an action is sent by, in this order."""
     if action in ("describe", "stop"):
         return ("PUT",) if action == "describe" else ("POST",)
-    both = action == "update" and generation.apart
-    return ("PUT", generation.stop_verb) if both else (generation.stop_verb,)
+    both = action == "update" and generation.separate_auto_stop_request
+    return ("PUT", generation.auto_stop_method) if both else (generation.auto_stop_method,)
 
 
-def scenes(action: str, generation: Generation) -> dict[str, dict[str, Any]]:
+def scenes(action: str, generation: ApiVersion) -> dict[str, dict[str, Any]]:
     """Where a fault can strike; one that strikes all reads of a write shows in reading already."""
     reads = {"methods": ("GET",)}
     if action == "refresh":
@@ -184,8 +188,8 @@ def check(
     assert now["description"] in (OLD, aimed.description)
     assert now["status"] in ("RUNNING", aimed.status)
     if now["status"] == "RUNNING":
-        kept = near(meant(session, now), was["stops_at"])
-        assert kept or near(meant(session, now), aimed.end)
+        kept = near(expected_stop_time(session, now), was["stops_at"])
+        assert kept or near(expected_stop_time(session, now), aimed.end)
         assert now["stops_at"] == was["stops_at"] or not kept
     if isinstance(outcome, ModelArtsError):
         check_error(outcome, session, was=was, now=now)
@@ -202,9 +206,9 @@ def check_error(
     """It has words and a way out; and what it says of the instance is so."""
     assert error.message.strip()
     assert error.hint.strip()
-    if isinstance(error, PartialError):
+    if isinstance(error, PartialUpdateError):
         assert now["description"] == NEW
-        assert near(meant(session, now), was["stops_at"])
+        assert near(expected_stop_time(session, now), was["stops_at"])
     elif error.code == "unsettled.not_applied":
         assert f"“{now['description']}”" in error.message
 
@@ -219,21 +223,21 @@ def check_instance(seen: Instance, now: dict[str, Any]) -> None:
     else:
         assert abs(stop.duration - timedelta(seconds=now["duration_s"])) < SECOND
     if seen.running:
-        assert (stop.stops_at is None) is (stop.end_unknown is not None)
+        assert (stop.stops_at is None) is (stop.stop_time_unknown is not None)
     if stop.stops_at is not None:
         assert near(stop.stops_at, now["stops_at"])
 
 
 def check_change(change: Change, session: Session, aimed: Aim, *, now: dict[str, Any]) -> None:
     """An effect that is claimed is there, all of it."""
-    assert (change.after is None) is (change.problem is not None)
+    assert (change.after is None) is (change.read_back_error is not None)
     if change.effect is Effect.UNCONFIRMED:
         return
     assert change.after is not None
     check_instance(change.after, now)
     assert (now["description"], now["status"]) == (aimed.description, aimed.status)
     if aimed.status == "RUNNING":
-        assert near(meant(session, now), aimed.end)
+        assert near(expected_stop_time(session, now), aimed.end)
         followed = near(now["stops_at"], aimed.end)
         assert change.effect is (Effect.NOW if followed else Effect.NEXT_START)
 
@@ -266,20 +270,20 @@ def test_a_fault_is_survived(  # noqa: PLR0913 - two dimensions and five fixture
     case: tuple[str, str | None],
     action: str,
     emulator: LocalEmulator,
-    generation: Generation,
+    api_version: ApiVersion,
     opened: Connect,
-    put: Put,
-    truth: Truth,
+    set_instance: Put,
+    instance_state: Truth,
 ) -> None:
     """In every place where it can strike; and the same session works when it is over."""
     name, arg = case
-    for scene, how in scenes(action, generation).items():
-        prepare(emulator, put)
-        emulator.fault(name, arg=arg, **how)
+    for scene, how in scenes(action, api_version).items():
+        prepare(emulator, set_instance)
+        emulator.add_fault(name, arg=arg, **how)
         session = opened(state=scene)
-        play(action, session, truth)
+        play(action, session, instance_state)
         emulator.clear_faults()
-        check_instance(session.refresh(), truth())
+        check_instance(session.refresh(), instance_state())
         session.close()
 
 
@@ -289,16 +293,16 @@ def test_a_fault_that_takes_time_is_given_up(  # noqa: PLR0913 - two dimensions 
     case: tuple[str, str],
     action: str,
     emulator: LocalEmulator,
-    generation: Generation,
+    api_version: ApiVersion,
     opened: Connect,
-    put: Put,
-    truth: Truth,
+    set_instance: Put,
+    instance_state: Truth,
 ) -> None:
     """Once the time is over that the whole call has, whatever is still to come."""
-    prepare(emulator, put)
-    how = {} if action == "refresh" else {"methods": verbs(action, generation)[-1:], "times": 1}
-    emulator.fault(case[0], arg=case[1], **how)
-    play(action, opened(total_timeout="0.15"), truth)
+    prepare(emulator, set_instance)
+    how = {} if action == "refresh" else {"methods": verbs(action, api_version)[-1:], "times": 1}
+    emulator.add_fault(case[0], arg=case[1], **how)
+    play(action, opened(total_timeout="0.15"), instance_state)
     emulator.clear_faults()
     assert opened().refresh()
 
@@ -308,23 +312,23 @@ def test_without_a_fault_it_works(  # noqa: PLR0913 - one dimension and five fix
     action: str,
     emulator: LocalEmulator,
     opened: Connect,
-    put: Put,
-    truth: Truth,
-    generation: Generation,
+    set_instance: Put,
+    instance_state: Truth,
+    api_version: ApiVersion,
 ) -> None:
     """So that the tests above do not hold because nothing ever succeeds."""
-    prepare(emulator, put)
-    session, was = opened(), truth()
+    prepare(emulator, set_instance)
+    session, was = opened(), instance_state()
     aimed = aim(action, session, was)
-    outcome, now = play(action, session, truth), truth()
+    outcome, now = play(action, session, instance_state), instance_state()
     assert (now["description"], now["status"]) == (aimed.description, aimed.status)
     if aimed.status == "RUNNING":
-        assert near(meant(session, now), aimed.end)
+        assert near(expected_stop_time(session, now), aimed.end)
     if isinstance(outcome, Change):
         of_the_run = aimed.end != was["stops_at"]
-        assert outcome.effect is (generation.effect if of_the_run else Effect.NOW)
+        assert outcome.effect is (api_version.run_time_effect if of_the_run else Effect.NOW)
 
 
 def test_no_fault_is_left_out() -> None:
     """One that is added to the emulator has to be added here."""
-    assert {name for name, _ in [*QUICK, *SLOW]} == set(KINDS)
+    assert {name for name, _ in [*QUICK, *SLOW]} == set(FAULT_KINDS)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from stage import START, Stage
+from stage import START, EmulatorHarness
 
 import modelarts_magics
 from modelarts_magics.commands.as_text import change_lines
-from modelarts_magics.commands.undo import undo
+from modelarts_magics.commands.undo import undo_command
 from modelarts_magics.domain.models import Change, CountsFrom, Effect
 from modelarts_magics.errors import ModelArtsError, RefusedError, WrongStateError
 
@@ -66,13 +66,13 @@ LEASES = [kind for kind in KINDS if kind.lease]
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+def make(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
     """Make a cloud whose instance has run for half an hour of three."""
-    made: list[Stage] = []
+    made: list[EmulatorHarness] = []
 
-    def start(kind: Kind, **more: object) -> Stage:
+    def start(kind: Kind, **more: object) -> EmulatorHarness:
         options = {"minutes_left": 180, "description": "old", **kind.options, **more}
-        made.append(Stage(tmp_path / str(len(made)), **options))
+        made.append(EmulatorHarness(tmp_path / str(len(made)), **options))
         made[-1].emulator.advance(30 * MINUTE)
         return made[-1]
 
@@ -81,13 +81,13 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
         stage.close()
 
 
-def end_of(stage: Stage) -> datetime | None:
+def end_of(stage: EmulatorHarness) -> datetime | None:
     """When the run ends by the emulator itself."""
-    end = stage.shown()["stops_at"]
+    end = stage.instance_state()["stops_at"]
     return None if end is None else datetime.fromisoformat(end)
 
 
-def writes(stage: Stage) -> list[dict[str, Any]]:
+def writes(stage: EmulatorHarness) -> list[dict[str, Any]]:
     """The writes that the emulator received."""
     return [one for one in stage.emulator.requests if one["method"] != "GET"]
 
@@ -107,11 +107,15 @@ LINES = [
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize(("line", "from_start", "from_now"), LINES)
 def test_an_end_is_claimed_only_if_the_run_really_ends_then(
-    make: Callable[..., Stage], kind: Kind, line: str, from_start: datetime, from_now: datetime
+    make: Callable[..., EmulatorHarness],
+    kind: Kind,
+    line: str,
+    from_start: datetime,
+    from_now: datetime,
 ) -> None:
     """Now or at the next start: whichever is said is what the emulator holds."""
     stage = make(kind)
-    change = stage.magic(line)
+    change = stage.run_magic(line)
     expected = from_now if kind.lease else from_start
     assert change.effect is (Effect.NOW if kind.follows else Effect.NEXT_START)
     assert end_of(stage) == (expected if kind.follows else OLD_END)
@@ -121,169 +125,175 @@ def test_an_end_is_claimed_only_if_the_run_really_ends_then(
     assert shown is not None
     assert f"{shown + 8 * HOUR:%Y-%m-%d %H:%M} +08:00" in said
     assert ("NOT" in said) is not kind.follows
-    assert stage.shown()["description"] == "old"
+    assert stage.instance_state()["description"] == "old"
     if not kind.lease:
-        assert stage.shown()["duration_s"] == (expected - START).total_seconds()
+        assert stage.instance_state()["duration_s"] == (expected - START).total_seconds()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("line", [line for line, *_ in LINES])
-def test_the_undo_that_is_offered_undoes(make: Callable[..., Stage], kind: Kind, line: str) -> None:
+def test_the_undo_that_is_offered_undoes(
+    make: Callable[..., EmulatorHarness], kind: Kind, line: str
+) -> None:
     """Typed back as it is shown, it leaves the end that was there before, and the duration kept."""
     stage = make(kind)
     stage.emulator.set_instance(minutes_left=147.25)  # an end that is no whole minute
-    before = stage.shown()
-    change = stage.magic(line)
-    assert stage.shown() != before
-    command = undo(change)
+    before = stage.instance_state()
+    change = stage.run_magic(line)
+    assert stage.instance_state() != before
+    command = undo_command(change)
     assert command
-    assert stage.magic(command).effect is Effect.NOW  # the run ends when what is set says again
-    assert stage.shown() == before
+    assert stage.run_magic(command).effect is Effect.NOW  # the run ends when what is set says again
+    assert stage.instance_state() == before
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_a_description_changes_nothing_else(make: Callable[..., Stage], kind: Kind) -> None:
+def test_a_description_changes_nothing_else(
+    make: Callable[..., EmulatorHarness], kind: Kind
+) -> None:
     """Where it cannot be changed during a run that is said, and it stays."""
     stage = make(kind)
     if kind.describes:
-        change = stage.magic("describe new")
-        assert (change.effect, stage.shown()["description"]) == (Effect.NOW, "new")
-        assert stage.magic(undo(change)).effect is Effect.NOW
+        change = stage.run_magic("describe new")
+        assert (change.effect, stage.instance_state()["description"]) == (Effect.NOW, "new")
+        assert stage.run_magic(undo_command(change)).effect is Effect.NOW
     else:
         with pytest.raises(WrongStateError, match="only while the instance is stopped"):
-            stage.magic("describe new")
-    assert stage.shown()["description"] == "old"
+            stage.run_magic("describe new")
+    assert stage.instance_state()["description"] == "old"
     assert end_of(stage) == OLD_END
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_off_is_off_or_refused(make: Callable[..., Stage], kind: Kind) -> None:
+def test_off_is_off_or_refused(make: Callable[..., EmulatorHarness], kind: Kind) -> None:
     """By what the API documents; "on" brings it back."""
     stage = make(kind)
     if kind.lease:
         with pytest.raises(RefusedError, match="does not document"):
-            stage.magic("auto-stop off")
+            stage.run_magic("auto-stop off")
         assert (writes(stage), end_of(stage)) == ([], OLD_END)
         return
-    change = stage.magic("auto-stop off")
+    change = stage.run_magic("auto-stop off")
     assert change.effect is Effect.NOW
-    assert (stage.shown()["enable"], end_of(stage)) == (False, None)
-    assert stage.magic("auto-stop on").effect is Effect.NOW
-    assert (stage.shown()["enable"], end_of(stage)) == (True, OLD_END)
+    assert (stage.instance_state()["enable"], end_of(stage)) == (False, None)
+    assert stage.run_magic("auto-stop on").effect is Effect.NOW
+    assert (stage.instance_state()["enable"], end_of(stage)) == (True, OLD_END)
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
 def test_off_that_was_tried_is_turned_on_with_the_run_time_last_set(
-    make: Callable[..., Stage], kind: Kind
+    make: Callable[..., EmulatorHarness], kind: Kind
 ) -> None:
     """A lease keeps no duration for later; this package does."""
     stage = make(kind, patch_off="accept")
-    stage.magic("auto-stop 2h")
-    change = stage.magic("auto-stop off --try")
+    stage.run_magic("auto-stop 2h")
+    change = stage.run_magic("auto-stop off --try")
     assert (change.effect, end_of(stage)) == (Effect.NOW, None)
-    stage.magic("auto-stop on")
+    stage.run_magic("auto-stop on")
     assert end_of(stage) == NOW + 2 * HOUR
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_on_where_it_is_on_moves_no_end(make: Callable[..., Stage], kind: Kind) -> None:
+def test_on_where_it_is_on_moves_no_end(make: Callable[..., EmulatorHarness], kind: Kind) -> None:
     """Least of all to an earlier one, by a default that nobody named."""
     stage = make(kind)
     if kind.lease:
         with pytest.raises(RefusedError, match="is on already"):
-            stage.magic("auto-stop on")
+            stage.run_magic("auto-stop on")
         assert writes(stage) == []
     else:
-        stage.magic("auto-stop on")
+        stage.run_magic("auto-stop on")
     assert end_of(stage) == OLD_END
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_idle_is_idle_or_refused(make: Callable[..., Stage], kind: Kind) -> None:
+def test_idle_is_idle_or_refused(make: Callable[..., EmulatorHarness], kind: Kind) -> None:
     """There is no end then, so none is shown, none is moved; a run time ends it."""
     stage = make(kind)
     if not kind.lease:
         with pytest.raises(RefusedError, match="no idle mode"):
-            stage.magic("auto-stop idle")
+            stage.run_magic("auto-stop idle")
         assert (writes(stage), end_of(stage)) == ([], OLD_END)
         return
-    change = stage.magic("auto-stop idle")
+    change = stage.run_magic("auto-stop idle")
     assert (change.effect, change.after.auto_stop.stops_at) == (Effect.NOW, None)
-    assert (stage.shown()["type"], end_of(stage)) == ("IDLE", None)
+    assert (stage.instance_state()["type"], end_of(stage)) == ("IDLE", None)
     assert "CPU at most 5 %" in "\n".join(change_lines(change))
     for line in ("extend", "shorten"):
         with pytest.raises(RefusedError, match="no fixed end"):
-            stage.magic(line)
-    assert undo(stage.magic("auto-stop idle")) == ""
-    back = stage.magic("auto-stop 2h")
-    assert (stage.shown()["type"], end_of(stage)) == ("TIMING", NOW + 2 * HOUR)
-    assert undo(back) == "auto-stop idle"
+            stage.run_magic(line)
+    assert undo_command(stage.run_magic("auto-stop idle")) == ""
+    back = stage.run_magic("auto-stop 2h")
+    assert (stage.instance_state()["type"], end_of(stage)) == ("TIMING", NOW + 2 * HOUR)
+    assert undo_command(back) == "auto-stop idle"
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
-def test_on_after_idle_is_not_the_shortest_run(make: Callable[..., Stage], kind: Kind) -> None:
+def test_on_after_idle_is_not_the_shortest_run(
+    make: Callable[..., EmulatorHarness], kind: Kind
+) -> None:
     """The duration that goes with idle mode is nobody's choice and is not remembered."""
     stage = make(kind)
     for line in ("auto-stop 5h", "auto-stop idle", "auto-stop on"):
-        stage.magic(line)
+        stage.run_magic(line)
     assert end_of(stage) == NOW + 5 * HOUR
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_stop_stops_the_instance(make: Callable[..., Stage], kind: Kind) -> None:
+def test_stop_stops_the_instance(make: Callable[..., EmulatorHarness], kind: Kind) -> None:
     """Once; a second time is refused without a request."""
     stage = make(kind)
-    change = stage.magic("stop --yes")
+    change = stage.run_magic("stop --yes")
     assert change.effect is Effect.NOW
-    assert stage.shown()["status"] == "STOPPING"
+    assert stage.instance_state()["status"] == "STOPPING"
     for _ in range(2):
         with pytest.raises(RefusedError, match="already"):
-            stage.magic("stop --yes")
+            stage.run_magic("stop --yes")
         stage.emulator.advance(MINUTE)
-    assert stage.shown()["status"] == "STOPPED"
+    assert stage.instance_state()["status"] == "STOPPED"
     assert len(writes(stage)) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_a_stop_that_the_cloud_ignores_is_not_confirmed(
-    make: Callable[..., Stage], kind: Kind
+    make: Callable[..., EmulatorHarness], kind: Kind
 ) -> None:
     """It took the request, and the instance runs."""
     stage = make(kind)
-    stage.emulator.fault("echoed", methods=("POST",))
-    change = stage.magic("stop --yes")
+    stage.emulator.add_fault("echoed", methods=("POST",))
+    change = stage.run_magic("stop --yes")
     assert change.effect is Effect.UNCONFIRMED
     assert "NOT confirmed" in "\n".join(change_lines(change))
-    assert stage.shown()["status"] == "RUNNING"
+    assert stage.instance_state()["status"] == "RUNNING"
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("line", ["auto-stop in 2h", "extend", "shorten", "auto-stop at 20:00"])
 def test_no_end_is_set_where_nothing_runs(
-    make: Callable[..., Stage], kind: Kind, line: str
+    make: Callable[..., EmulatorHarness], kind: Kind, line: str
 ) -> None:
     """There is no run that could end then."""
     stage = make(kind)
     stage.emulator.set_instance(status="STOPPED")
     with pytest.raises(RefusedError, match="STOPPED"):
-        stage.magic(line)
+        stage.run_magic(line)
     assert writes(stage) == []
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("line", ["auto-stop 2h", "auto-stop on"])
 def test_a_duration_is_for_the_next_start_or_for_nothing(
-    make: Callable[..., Stage], kind: Kind, line: str
+    make: Callable[..., EmulatorHarness], kind: Kind, line: str
 ) -> None:
     """A lease is of this run alone, so there is nothing to keep it in."""
     stage = make(kind)
     stage.emulator.set_instance(status="STOPPED")
     if kind.lease:
         with pytest.raises(RefusedError, match="only while it runs"):
-            stage.magic(line)
+            stage.run_magic(line)
         assert writes(stage) == []
     else:
-        assert stage.magic(line).effect is Effect.NEXT_START
+        assert stage.run_magic(line).effect is Effect.NEXT_START
 
 
 OUT_OF_BOUNDS = [
@@ -304,17 +314,22 @@ OUT_OF_BOUNDS = [
 @pytest.mark.parametrize("kind", LEASES, ids=str)
 @pytest.mark.parametrize(("minutes", "line", "code", "words"), OUT_OF_BOUNDS)
 def test_a_lease_out_of_bounds_is_refused_with_what_is_possible(  # noqa: PLR0913 - the columns of a table
-    make: Callable[..., Stage], kind: Kind, minutes: float, line: str, code: str, words: str
+    make: Callable[..., EmulatorHarness],
+    kind: Kind,
+    minutes: float,
+    line: str,
+    code: str,
+    words: str,
 ) -> None:
     """One hour from now at least, 72 at most; nothing is sent."""
     stage = make(kind)
     stage.emulator.set_instance(minutes_left=minutes)
-    before = stage.shown()
+    before = stage.instance_state()
     with pytest.raises(ModelArtsError) as caught:
-        stage.magic(line)
+        stage.run_magic(line)
     assert caught.value.code == code
     assert words in caught.value.message
-    assert (writes(stage), stage.shown()) == ([], before)
+    assert (writes(stage), stage.instance_state()) == ([], before)
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
@@ -330,59 +345,61 @@ def test_a_lease_out_of_bounds_is_refused_with_what_is_possible(  # noqa: PLR091
     ],
 )
 def test_the_bounds_themselves_are_taken(
-    make: Callable[..., Stage], kind: Kind, line: str, left: timedelta
+    make: Callable[..., EmulatorHarness], kind: Kind, line: str, left: timedelta
 ) -> None:
     """The shortest and the longest lease, however they are asked for."""
     stage = make(kind)
     stage.emulator.set_instance(minutes_left=90)
-    assert stage.magic(line).effect is Effect.NOW
+    assert stage.run_magic(line).effect is Effect.NOW
     assert end_of(stage) == NOW + left
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
 @pytest.mark.parametrize("left", [30 * MINUTE, HOUR, HOUR + MINUTE])
 def test_no_undo_is_offered_that_the_next_minute_makes_impossible(
-    make: Callable[..., Stage], kind: Kind, left: timedelta
+    make: Callable[..., EmulatorHarness], kind: Kind, left: timedelta
 ) -> None:
     """An end closer than an hour cannot be set again."""
     stage = make(kind)
     stage.emulator.set_instance(minutes_left=left / MINUTE)
-    assert undo(stage.magic("extend 2h")) == ""
+    assert undo_command(stage.run_magic("extend 2h")) == ""
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
 @pytest.mark.parametrize("fault", ["echoed", "ignored"])
 def test_a_renewal_that_the_cloud_forgets_is_not_confirmed(
-    make: Callable[..., Stage], kind: Kind, fault: str
+    make: Callable[..., EmulatorHarness], kind: Kind, fault: str
 ) -> None:
     """Whatever its answer to the renewal was, what is read back counts."""
     stage = make(kind)
-    stage.emulator.fault(fault, methods=("PATCH",))
-    change = stage.magic("extend")
+    stage.emulator.add_fault(fault, methods=("PATCH",))
+    change = stage.run_magic("extend")
     assert change.effect is Effect.UNCONFIRMED
     assert end_of(stage) == OLD_END
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
 def test_an_end_that_is_past_is_not_known_and_not_moved(
-    make: Callable[..., Stage], kind: Kind
+    make: Callable[..., EmulatorHarness], kind: Kind
 ) -> None:
     """The instance runs on beyond its lease: no countdown, and no sum with a false term."""
     stage = make(kind)
-    stage.emulator.set_instance(runs_down=False, minutes_left=-5)
-    stop = stage.magic("status").auto_stop
-    assert (stop.stops_at, stop.end_unknown) == (None, "past")
+    stage.emulator.set_instance(stops_on_time=False, minutes_left=-5)
+    stop = stage.run_magic("status").auto_stop
+    assert (stop.stops_at, stop.stop_time_unknown) == (None, "past")
     with pytest.raises(RefusedError, match="does not say when this run ends"):
-        stage.magic("extend")
+        stage.run_magic("extend")
     assert writes(stage) == []
-    assert stage.magic("auto-stop 2h").effect is Effect.NOW
+    assert stage.run_magic("auto-stop 2h").effect is Effect.NOW
     assert end_of(stage) == NOW + 2 * HOUR
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_what_an_api_can_do_is_said_by_it_alone(make: Callable[..., Stage], kind: Kind) -> None:
+def test_what_an_api_can_do_is_said_by_it_alone(
+    make: Callable[..., EmulatorHarness], kind: Kind
+) -> None:
     """The words of the rest follow from these."""
-    able = make(kind).magic("extend").capabilities
+    able = make(kind).run_magic("extend").capabilities
     assert (able.counts_from is CountsFrom.NOW) is kind.lease
     assert (able.idle, able.off, able.prompt, able.kept) == ((kind.lease,) + 3 * (not kind.lease,))
 
@@ -390,13 +407,13 @@ def test_what_an_api_can_do_is_said_by_it_alone(make: Callable[..., Stage], kind
 @pytest.mark.parametrize("kind", LEASES, ids=str)
 @pytest.mark.parametrize("option", ["--remind", "--no-remind"])
 def test_a_wish_to_be_reminded_is_refused_where_nobody_keeps_it(
-    make: Callable[..., Stage], kind: Kind, option: str
+    make: Callable[..., EmulatorHarness], kind: Kind, option: str
 ) -> None:
     """Also beside a duration, which is then not set either."""
     stage = make(kind)
     for line in (f"auto-stop {option}", f"auto-stop 2h {option}"):
         with pytest.raises(RefusedError, match="wish to be reminded"):
-            stage.magic(line)
+            stage.run_magic(line)
     assert writes(stage) == []
 
 
@@ -450,8 +467,8 @@ def test_nobody_outside_the_apis_decides_by_their_names() -> None:
     assert guilty == {}
 
 
-def test_a_change_names_its_action(make: Callable[..., Stage]) -> None:
+def test_a_change_names_its_action(make: Callable[..., EmulatorHarness]) -> None:
     """Which the words above depend on."""
-    change = make(KINDS[0]).magic("extend")
+    change = make(KINDS[0]).run_magic("extend")
     assert isinstance(change, Change)
     assert change.action == "extend"

@@ -14,9 +14,14 @@ import pytest
 
 from modelarts_magics.commands.grammar import COMMANDS
 from modelarts_magics.commands.parser import parse_line
-from modelarts_magics.config.credential_chain import FILE, KEYS, METADATA, TOKEN
-from modelarts_magics.config.settings import ENVIRONMENT, NAMES
-from modelarts_magics.config.settings_file import VARIABLE
+from modelarts_magics.config.credential_chain import (
+    ACCESS_KEY_VARIABLES,
+    FILE_VARIABLE,
+    METADATA_VARIABLE,
+    TOKEN_VARIABLE,
+)
+from modelarts_magics.config.settings import ENVIRONMENT_VARIABLES, SETTING_NAMES
+from modelarts_magics.config.settings_file import PATH_VARIABLE
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.kernel.magics import ModelArts
 
@@ -56,12 +61,12 @@ def test_every_option_is_in_the_readme(command: str, option: str) -> None:
 @pytest.mark.parametrize(
     "variable",
     [
-        *(variable for variables in ENVIRONMENT.values() for variable in variables),
-        TOKEN,
-        *KEYS,
-        FILE,
-        METADATA,
-        VARIABLE,
+        *(variable for variables in ENVIRONMENT_VARIABLES.values() for variable in variables),
+        TOKEN_VARIABLE,
+        *ACCESS_KEY_VARIABLES,
+        FILE_VARIABLE,
+        METADATA_VARIABLE,
+        PATH_VARIABLE,
     ],
 )
 def test_every_variable_is_in_the_readme(variable: str) -> None:
@@ -89,7 +94,7 @@ def test_every_option_of_install_lab_is_in_the_readme(option: str) -> None:
     assert option in README
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SETTING_NAMES)
 def test_every_setting_can_be_set_in_config(name: str) -> None:
     """A setting of the environment is one of ``%config ModelArts`` too."""
     assert name in ModelArts.class_trait_names(config=True)

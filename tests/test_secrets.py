@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import httpx
 import pytest
-from generations import GENERATIONS
+from generations import API_VERSIONS
 from IPython.core.ultratb import VerboseTB
 
 from modelarts_magics.config.credential_chain import AccessKey, Token
 from modelarts_magics.config.settings import Settings
-from modelarts_magics.emulator.faults import KINDS
+from modelarts_magics.emulator.faults import FAULT_KINDS
 from modelarts_magics.emulator.notebooks_wire import JUPYTER_TOKEN
 from modelarts_magics.errors import ConfigurationError, ModelArtsError
 from modelarts_magics.session.connect import open_session
@@ -45,7 +45,7 @@ ELSEWHERE = {
     "MODELARTS_PROJECT_ID": "p",
     "MODELARTS_INSTANCE_ID": "i",
 }
-every_api = pytest.mark.parametrize("api", sorted({each.api for each in GENERATIONS}))
+every_api = pytest.mark.parametrize("api", sorted({each.api for each in API_VERSIONS}))
 """Where no emulator answers there are no editions."""
 ARGUMENTS = {"drip": "0.05", "delay": "0.5", "late-apply": "0.1", "oversized": str(2 << 20)}
 
@@ -90,16 +90,18 @@ def _all_logs(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.fixture
-def opened(tmp_path: Path, pastime: Any) -> Iterator[Callable[..., Session]]:  # noqa: ANN401 - conftest's
+def opened(tmp_path: Path, instant_clock: Any) -> Iterator[Callable[..., Session]]:  # noqa: ANN401 - conftest's
     """Open sessions by an environment, and close them afterwards."""
     made: list[Session] = []
 
     def make(environ: dict[str, str], *, http: Any = None, **arguments: str) -> Session:  # noqa: ANN401
         variables = {"HOME": str(tmp_path), **environ}
-        settings = Settings.gather(
+        settings = Settings.load(
             {"state_dir": str(tmp_path / "state"), **arguments}, environ=variables
         )
-        made.append(open_session(settings, environ=variables, clock=pastime.clock, http=http))
+        made.append(
+            open_session(settings, environ=variables, clock=instant_clock.clock, transport=http)
+        )
         return made[-1]
 
     yield make
@@ -136,11 +138,11 @@ def test_the_search_would_find_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("generation", "auth"),
-    [*zip(GENERATIONS, ("token", "temporary", "temporary"))],
+    ("api_version", "auth"),
+    [*zip(API_VERSIONS, ("token", "temporary", "temporary"))],
     ids=str,
 )
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", FAULT_KINDS)
 def test_no_fault_brings_one_out(  # noqa: PLR0913 - two dimensions and four fixtures
     name: str,
     auth: str,
@@ -153,7 +155,7 @@ def test_no_fault_brings_one_out(  # noqa: PLR0913 - two dimensions and four fix
     secrets = (emulator.auth_token, emulator.temporary_sk, emulator.security_token, JUPYTER_TOKEN)
     opened(emulator.environment(auth=auth)).refresh()
     session = opened(emulator.environment(auth=auth), total_timeout="0.2")
-    emulator.fault(name, arg=ARGUMENTS.get(name), skip=1)
+    emulator.add_fault(name, arg=ARGUMENTS.get(name), skip=1)
     said = said_by(try_all(session))
     session.close()
     everything = said + logged(caplog) + stored(tmp_path)

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
-from wheels import ROOT, Built, Environment
+from wheels import ROOT, BuiltPackages, VirtualEnvironment
 
 from modelarts_magics.emulator.local import LocalEmulator
 
@@ -92,10 +92,12 @@ INTERPRETERS = _interpreters()
 
 
 @pytest.fixture(scope="module")
-def empty(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+def empty(
+    built_packages: BuiltPackages, tmp_path_factory: pytest.TempPathFactory
+) -> VirtualEnvironment:
     """Install the wheel where nothing else is."""
     folder = tmp_path_factory.mktemp("empty") / "venv"
-    return Environment(folder, built.wheel)
+    return VirtualEnvironment(folder, built_packages.wheel)
 
 
 @pytest.fixture
@@ -105,9 +107,9 @@ def emulator() -> Iterator[LocalEmulator]:
         yield made
 
 
-def test_the_wheel_has_the_package_and_nothing_else(built: Built) -> None:
+def test_the_wheel_has_the_package_and_nothing_else(built_packages: BuiltPackages) -> None:
     """Every module, the marker of types, the built widget, the notebooks, the licence; no test, no cache."""
-    with zipfile.ZipFile(built.wheel) as archive:
+    with zipfile.ZipFile(built_packages.wheel) as archive:
         names = {PurePosixPath(name) for name in archive.namelist()}
     package = ROOT / "modelarts_magics"
     texts = [*package.rglob("*.py"), *(package / "server").rglob("*.yaml"), package / "py.typed"]
@@ -125,9 +127,9 @@ def test_the_wheel_has_the_package_and_nothing_else(built: Built) -> None:
     assert about == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
 
 
-def test_the_wheel_has_the_front_end_and_the_server_config(built: Built) -> None:
+def test_the_wheel_has_the_front_end_and_the_server_config(built_packages: BuiltPackages) -> None:
     """Where Jupyter looks: the labextension with its schema and origin, and what switches the server half on."""
-    with zipfile.ZipFile(built.wheel) as archive:
+    with zipfile.ZipFile(built_packages.wheel) as archive:
         names = {PurePosixPath(name) for name in archive.namelist()}
     data = {str(PurePosixPath(*name.parts[2:])) for name in names if ".data" in name.parts[0]}
     lab = "share/jupyter/labextensions/modelarts-magics-lab"
@@ -137,9 +139,9 @@ def test_the_wheel_has_the_front_end_and_the_server_config(built: Built) -> None
     assert "etc/jupyter/jupyter_server_config.d/modelarts_magics.json" in data
 
 
-def test_the_source_archive_has_what_a_build_and_a_test_need(built: Built) -> None:
+def test_the_source_archive_has_what_a_build_and_a_test_need(built_packages: BuiltPackages) -> None:
     """Sources, tests, notebooks, Makefile and texts; nothing that was installed or made."""
-    with tarfile.open(built.sdist) as archive:
+    with tarfile.open(built_packages.sdist) as archive:
         names = {PurePosixPath(*PurePosixPath(name).parts[1:]) for name in archive.getnames()}
     texts = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile")
     inside = ("modelarts_magics/py.typed", "notebooks/01-quickstart.ipynb", "tests/test_wheel.py")
@@ -149,24 +151,26 @@ def test_the_source_archive_has_what_a_build_and_a_test_need(built: Built) -> No
     assert not parts & {"node_modules", "__pycache__", ".venv", ".cache", ".demo", ".hypothesis"}
 
 
-def test_the_terminal_does_the_main_job(empty: Environment, emulator: LocalEmulator) -> None:
+def test_the_terminal_does_the_main_job(empty: VirtualEnvironment, emulator: LocalEmulator) -> None:
     """See, describe, extend, by both names of the program; the package is the installed one."""
-    assert empty.run(empty.program, emulator=emulator).stdout.startswith("demo-notebook · RUNNING")
-    status, out, err = empty.magics("describe", "from a wheel", emulator=emulator)
+    assert empty.run(empty.executable, emulator=emulator).stdout.startswith(
+        "demo-notebook · RUNNING"
+    )
+    status, out, err = empty.run_cli("describe", "from a wheel", emulator=emulator)
     assert (status, err) == (0, "")
     assert "Description saved: “from a wheel”" in out
-    status, out, err = empty.magics("extend", "30m", "--json", emulator=emulator)
+    status, out, err = empty.run_cli("extend", "30m", "--json", emulator=emulator)
     assert (status, err) == (0, "")
     changed = json.loads(out)
     assert changed["effect"] == "now"
     seen = emulator.state()["instances"][0]
     assert seen["description"] == "from a wheel"
     assert changed["after"]["auto_stop"]["duration_s"] == seen["duration_s"] == 1.5 * 3600
-    assert empty.magics("describe", "a/b", emulator=emulator)[0] == 1
-    assert empty.magics("statsu", emulator=emulator)[0] == 2
+    assert empty.run_cli("describe", "a/b", emulator=emulator)[0] == 1
+    assert empty.run_cli("statsu", emulator=emulator)[0] == 2
 
 
-def test_nothing_of_a_server_comes_with_it(empty: Environment) -> None:
+def test_nothing_of_a_server_comes_with_it(empty: VirtualEnvironment) -> None:
     """The base install stays light: no server, no schema checker, no front end."""
     asked = "import importlib.util as u, sys; print(*(n for n in sys.argv[1:] if u.find_spec(n)))"
     done = empty.run(empty.python, "-c", asked, *NOT_IN_A_KERNEL, "httpx", "IPython", "anywidget")
@@ -174,9 +178,11 @@ def test_nothing_of_a_server_comes_with_it(empty: Environment) -> None:
 
 
 @pytest.mark.parametrize("program", ["emulator", "demo"])
-def test_a_missing_extra_is_one_line_with_what_to_do(empty: Environment, program: str) -> None:
+def test_a_missing_extra_is_one_line_with_what_to_do(
+    empty: VirtualEnvironment, program: str
+) -> None:
     """The line can be copied as it is; the exit status says that it failed."""
-    status, out, err = empty.magics(program)
+    status, out, err = empty.run_cli(program)
     assert (status, out) == (1, "")
     assert len(err.splitlines()) == 1
     assert "pip install 'modelarts-magics[demo]'" in err
@@ -191,10 +197,12 @@ def test_a_python_to_try_is_found(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("minor", INTERPRETERS)
 def test_the_kernel_half_works(
-    built: Built, emulator: LocalEmulator, tmp_path: Path, minor: str
+    built_packages: BuiltPackages, emulator: LocalEmulator, tmp_path: Path, minor: str
 ) -> None:
     """Load, see, describe, extend, a refusal, completion, unload, in plain IPython on each Python."""
-    environment = Environment(tmp_path / "venv", built.wheel, python=INTERPRETERS[minor])
+    environment = VirtualEnvironment(
+        tmp_path / "venv", built_packages.wheel, python=INTERPRETERS[minor]
+    )
     done = environment.run(environment.python, "-c", KERNEL_HALF, emulator=emulator)
     assert done.returncode == 0, done.stdout + done.stderr
     seen = json.loads(done.stdout.splitlines()[-1])
@@ -211,11 +219,11 @@ def test_the_kernel_half_works(
 
 
 def test_jupyter_lists_both_halves_as_fine(
-    built: Built, tmp_path_factory: pytest.TempPathFactory
+    built_packages: BuiltPackages, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """One install without Node, and JupyterLab and its server know the extension."""
     folder = tmp_path_factory.mktemp("lab") / "venv"
-    place = Environment(folder, f"modelarts-magics[lab] @ {built.wheel.as_uri()}")
+    place = VirtualEnvironment(folder, f"modelarts-magics[lab] @ {built_packages.wheel.as_uri()}")
     lab = place.run(place.folder / "bin" / "jupyter", "labextension", "list")
     assert re.search(r"modelarts-magics-lab v\S+ .*enabled.*OK", lab.stdout + lab.stderr)
     server = place.run(place.folder / "bin" / "jupyter", "server", "extension", "list")

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 
 
-class Built(NamedTuple):
+class BuiltPackages(NamedTuple):
     """The two files of a release."""
 
     wheel: Path
     sdist: Path
 
 
-class Environment:
+class VirtualEnvironment:
     """An environment of its own, made from a Python of this machine.
 
     Args:
@@ -34,34 +34,34 @@ class Environment:
         self.folder = folder
         windows = os.name == "nt"
         self.python = folder / ("Scripts/python.exe" if windows else "bin/python")
-        self.program = folder / (
+        self.executable = folder / (
             "Scripts/modelarts-magics.exe" if windows else "bin/modelarts-magics"
         )
-        uv("venv", "--python", python, str(folder))
-        uv("pip", "install", "--python", str(self.python), *map(str, packages))
+        run_uv("venv", "--python", python, str(folder))
+        run_uv("pip", "install", "--python", str(self.python), *map(str, packages))
 
     def run(
         self, *command: str | Path, emulator: LocalEmulator | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run a command far from the source tree, with nothing of this process's environment."""
-        own = {
+        variables = {
             "PATH": os.pathsep.join((str(self.python.parent), os.environ["PATH"])),
             "HOME": str(self.folder),
             "IPYTHONDIR": str(self.folder / "ipython"),
             "PYTHONUTF8": "1",
         }
-        where = emulator.environment() if emulator else {}
+        emulator_variables = emulator.environment() if emulator else {}
         return subprocess.run(  # noqa: S603 - our own program
             [str(word) for word in command],
             capture_output=True,
             encoding="utf-8",
-            env={**own, **where},
+            env={**variables, **emulator_variables},
             cwd=self.folder,
             check=False,
             timeout=60,
         )
 
-    def magics(
+    def run_cli(
         self, *arguments: str, emulator: LocalEmulator | None = None
     ) -> tuple[int, str, str]:
         """Run `python -m modelarts_magics` and return status, output, errors."""
@@ -69,18 +69,18 @@ class Environment:
         return done.returncode, done.stdout, done.stderr
 
 
-def uv(*arguments: str) -> None:
+def run_uv(*arguments: str) -> None:
     """Run `uv`, which installs in seconds."""
     command = [sys.executable, "-m", "uv", "--quiet", "--no-progress", "--no-config", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - fixed words
     assert done.returncode == 0, done.stderr
 
 
-def build(folder: Path) -> Built:
+def build_packages(folder: Path) -> BuiltPackages:
     """Build the source archive into a folder, and the wheel from it, as for a release."""
     words = ["-m", "build", "--installer", "uv", "--outdir", str(folder), str(ROOT)]
     done = subprocess.run(  # noqa: S603 - fixed words
         [sys.executable, *words], capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return Built(next(folder.glob("*.whl")), next(folder.glob("*.tar.gz")))
+    return BuiltPackages(next(folder.glob("*.whl")), next(folder.glob("*.tar.gz")))

@@ -7,10 +7,12 @@ const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 // Properties that never leave the bundle get short names: times with a unit in their name, and
 // these. What a page, a kernel or a table of sentences knows by name must not be among them.
 const INTERNAL = `
-  acceptCustom announce answer answered ask blocked blockedMinus blockedPlus checked codes
-  command company complain crossed dispose evaluate flight frozen greeting hello hours jumped
-  limit meet minutes monotonic newId note onCancel onChange onCustom onWake pending phase poke
-  reading root route snapshot stage sync timers tone update waiting wakeups withdraw words
+  announce beforeWakeup blockedReason cancelRequest codes command delayedRequest detectJump
+  dispose evaluate extendBlockedReason feedback findCrossed format handleResult helloAnswered
+  helloPending hours isDisconnected isSynced minutes monotonic newId onCancel onChange
+  onCustomDuration onStep pending pendingRequest phase phaseResult reachedBound recipient
+  requestState responder root sendHello sendRequest setDurationValidity setResponder
+  shortenBlockedReason showError snapshot sync timers tone update wakeups
 `
   .trim()
   .split(/\s+/);

@@ -3,7 +3,7 @@
 import { LabIcon } from '@jupyterlab/ui-components';
 
 /** The panel's icon. */
-export const icon = new LabIcon({
+export const panelIcon = new LabIcon({
   name: 'modelarts-magics:clock',
   svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24">
   <g class="jp-icon3" fill="#616161">

@@ -11,38 +11,54 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
-import { addCommands, addSaveAll } from './commands/commands';
+import { addCommands, addSaveAllCommand } from './commands/commands';
 import { dirtyDocuments } from './autosave/documents';
-import { type Field, Frame } from './panel/lazy-panel';
-import type { HelperOptions } from './backend/helper-kernel';
-import { icon } from './icon';
+import { type PanelField, LazyPanel } from './panel/lazy-panel';
+import type { HelperKernelOptions } from './backend/helper-kernel';
+import { panelIcon } from './icon';
 import { Manager } from './manager/manager';
-import { LaterBackend } from './backend/lazy';
-import { claim, exclusive, page, showClock, visible } from './browser/page';
-import { Pages } from './manager/widget-bridge';
+import { LazyBackend } from './backend/lazy';
+import {
+  oncePerBrowser,
+  browserLock,
+  pageEnvironment,
+  applyClockFormat,
+  isPageVisible,
+} from './browser/page';
+import { WidgetBridge } from './manager/widget-bridge';
 import { Reminders } from './reminders/reminders';
-import { RoutesBackend } from './backend/rest';
-import { Saver } from './autosave/autosave';
-import { translated } from './schema';
+import { RestBackend } from './backend/rest';
+import { AutoSaver } from './autosave/autosave';
+import { translateSchema } from './schema';
 import { StatusItem } from './status-item';
-import { say, showReminder } from './reminders/notifications';
-import { COMMANDS, DOMAIN, type IBackend, IManager, type News, PANEL_ID } from './tokens';
-import { readNews, readPreferences } from './backend/validate';
+import { notify, showReminder } from './reminders/notifications';
+import {
+  COMMAND_IDS,
+  TRANSLATION_DOMAIN,
+  type IBackend,
+  IManager,
+  type ChangeEvent,
+  PANEL_ID,
+} from './tokens';
+import { readChangeEvent, readPreferences } from './backend/validate';
 
-const ID = 'modelarts-magics-lab';
+const EXTENSION_ID = 'modelarts-magics-lab';
 /** The service's own name, the same in every language. */
-const NAME = 'ModelArts';
-const EVENT = /modelarts-magics\/instance\/v1$/;
+const DISPLAY_NAME = 'ModelArts';
+const EVENT_SCHEMA_PATTERN = /modelarts-magics\/instance\/v1$/;
 
-const load = (translator: ITranslator | null): TranslationBundle =>
-  (translator ?? nullTranslator).load(DOMAIN);
+const loadTranslations = (translator: ITranslator | null): TranslationBundle =>
+  (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
 
 /** Call the listener with each event of ours; answers what ends that. */
-function listenTo({ serviceManager }: JupyterFrontEnd, listener: (news: News) => void): () => void {
+function subscribeToEvents(
+  { serviceManager }: JupyterFrontEnd,
+  listener: (news: ChangeEvent) => void,
+): () => void {
   const { stream } = serviceManager.events;
   const onEvent = (_: unknown, event: { readonly schema_id: string }): void => {
-    if (EVENT.test(event.schema_id)) {
-      listener(readNews(event));
+    if (EVENT_SCHEMA_PATTERN.test(event.schema_id)) {
+      listener(readChangeEvent(event));
     }
   };
   stream.connect(onEvent);
@@ -52,34 +68,40 @@ function listenTo({ serviceManager }: JupyterFrontEnd, listener: (news: News) =>
 }
 
 /** The helper's code is loaded only where the server has no routes of ours. */
-async function loadHelper(
+async function loadHelperKernelBackend(
   { serviceManager }: JupyterFrontEnd,
-  more: Pick<HelperOptions, 'tell' | 'without'>,
+  eventOptions: Pick<HelperKernelOptions, 'onEvent' | 'specsWithoutPackage'>,
 ): Promise<IBackend> {
-  const { HelperBackend } = await import('./backend/helper-kernel');
-  const { timers } = page;
+  const { HelperKernelBackend } = await import('./backend/helper-kernel');
+  const { timers } = pageEnvironment;
   const storage = window.localStorage;
-  return new HelperBackend({ serviceManager, storage, timers, exclusive, ...more });
+  return new HelperKernelBackend({
+    serviceManager,
+    storage,
+    timers,
+    lock: browserLock,
+    ...eventOptions,
+  });
 }
 
-async function followSettings(
+async function watchSettings(
   manager: Manager,
   registry: ISettingRegistry,
   trans: TranslationBundle,
 ): Promise<void> {
-  registry.transform(manager_.id, { fetch: (plugin) => translated(plugin, trans) });
-  const settings = await registry.load(manager_.id);
-  const read = (): void => {
+  registry.transform(managerPlugin.id, { fetch: (plugin) => translateSchema(plugin, trans) });
+  const settings = await registry.load(managerPlugin.id);
+  const applySettings = (): void => {
     const preferences = readPreferences(settings.composite);
-    showClock(preferences);
+    applyClockFormat(preferences);
     manager.preferences = preferences;
   };
-  settings.changed.connect(read);
-  read();
+  settings.changed.connect(applySettings);
+  applySettings();
 }
 
-const manager_: JupyterFrontEndPlugin<IManager> = {
-  id: `${ID}:manager`,
+const managerPlugin: JupyterFrontEndPlugin<IManager> = {
+  id: `${EXTENSION_ID}:manager`,
   description: 'Knows when the instance stops, and tells the others.',
   autoStart: true,
   provides: IManager,
@@ -90,40 +112,40 @@ const manager_: JupyterFrontEndPlugin<IManager> = {
     translator: ITranslator | null,
   ): IManager => {
     const { serviceManager } = app;
-    const trans = load(translator);
-    const heard = new Signal<object, News>({});
-    const helper: Pick<HelperOptions, 'tell' | 'without'> = {
-      tell: (event) => {
-        heard.emit(readNews(event));
+    const trans = loadTranslations(translator);
+    const kernelEvents = new Signal<object, ChangeEvent>({});
+    const eventOptions: Pick<HelperKernelOptions, 'onEvent' | 'specsWithoutPackage'> = {
+      onEvent: (event) => {
+        kernelEvents.emit(readChangeEvent(event));
       },
-      without: new Set(),
+      specsWithoutPackage: new Set(),
     };
     const manager = new Manager({
-      ...page,
-      visible,
+      ...pageEnvironment,
+      isVisible: isPageVisible,
       backends: [
-        () => new RoutesBackend(serviceManager.serverSettings),
-        () => new LaterBackend('helper', () => loadHelper(app, helper)),
+        () => new RestBackend(serviceManager.serverSettings),
+        () => new LazyBackend('helper', () => loadHelperKernelBackend(app, eventOptions)),
       ],
-      listen: (listener) => {
-        heard.connect((_, news) => {
+      subscribe: (listener) => {
+        kernelEvents.connect((_, news) => {
           listener(news);
         });
-        return listenTo(app, listener);
+        return subscribeToEvents(app, listener);
       },
     });
-    new Pages(manager, document, trans);
+    new WidgetBridge(manager, document, trans);
     serviceManager.connectionFailure.connect(() => void manager.refresh());
     // No settings are no reason to do without the rest.
-    const followed = registry && followSettings(manager, registry, trans);
-    void followed?.catch(() => undefined);
+    const watching = registry && watchSettings(manager, registry, trans);
+    void watching?.catch(() => undefined);
     void app.started.then(() => manager.refresh());
     return manager;
   },
 };
 
-const panel: JupyterFrontEndPlugin<void> = {
-  id: `${ID}:panel`,
+const panelPlugin: JupyterFrontEndPlugin<void> = {
+  id: `${EXTENSION_ID}:panel`,
   description: 'The sidebar.',
   autoStart: true,
   requires: [IManager],
@@ -134,33 +156,37 @@ const panel: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null,
     restorer: ILayoutRestorer | null,
   ) => {
-    const trans = load(translator);
-    const widget = new Frame(trans.__('ModelArts instance'), async () => {
+    const trans = loadTranslations(translator);
+    const widget = new LazyPanel(trans.__('ModelArts instance'), async () => {
       const [{ Panel }] = await Promise.all([import('./panel/panel'), import('./panel.css')]);
-      return new Panel({ ...page, manager, trans });
+      return new Panel({ ...pageEnvironment, manager, trans });
     });
-    widget.title.icon = icon;
-    widget.title.caption = NAME;
-    app.shell.add(widget, 'right', { rank: 800, type: NAME });
+    widget.title.icon = panelIcon;
+    widget.title.caption = DISPLAY_NAME;
+    app.shell.add(widget, 'right', { rank: 800, type: DISPLAY_NAME });
     restorer?.add(widget, PANEL_ID);
   },
 };
 
 /** Show the panel, with the focus on one of its fields; say so where it is switched off. */
-function reveal({ shell }: JupyterFrontEnd, trans: TranslationBundle, field: Field | null): void {
+function showPanel(
+  { shell }: JupyterFrontEnd,
+  trans: TranslationBundle,
+  field: PanelField | null,
+): void {
   shell.activateById(PANEL_ID);
   const widgets = [...shell.widgets('right'), ...shell.widgets('left')];
-  const frames = widgets.filter((each) => each instanceof Frame);
-  if (frames.length === 0) {
-    say(trans.__('The ModelArts panel is switched off.'), false);
+  const panels = widgets.filter((each) => each instanceof LazyPanel);
+  if (panels.length === 0) {
+    notify(trans.__('The ModelArts panel is switched off.'), false);
   }
-  for (const frame of frames) {
-    void (field && frame.reveal(field));
+  for (const frame of panels) {
+    void (field && frame.focusField(field));
   }
 }
 
-const commands: JupyterFrontEndPlugin<void> = {
-  id: `${ID}:commands`,
+const commandsPlugin: JupyterFrontEndPlugin<void> = {
+  id: `${EXTENSION_ID}:commands`,
   description: 'The commands, in palette and menu.',
   autoStart: true,
   requires: [IManager],
@@ -171,23 +197,23 @@ const commands: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null,
     palette: ICommandPalette | null,
   ) => {
-    const trans = load(translator);
-    const show = (field: Field | null): void => {
-      reveal(app, trans, field);
+    const trans = loadTranslations(translator);
+    const show = (field: PanelField | null): void => {
+      showPanel(app, trans, field);
     };
-    addCommands({ commands: app.commands, manager, trans, reveal: show, say });
+    addCommands({ commands: app.commands, manager, trans, showPanel: show, notify });
     const listed = ['extend', 'setAutoStop', 'editDescription', 'refresh', 'showPanel'] as const;
     for (const name of listed) {
-      palette?.addItem({ command: COMMANDS[name], category: NAME });
+      palette?.addItem({ command: COMMAND_IDS[name], category: DISPLAY_NAME });
     }
     manager.changed.connect(() => {
-      app.commands.notifyCommandChanged(COMMANDS.extend);
+      app.commands.notifyCommandChanged(COMMAND_IDS.extend);
     });
   },
 };
 
-const status: JupyterFrontEndPlugin<void> = {
-  id: `${ID}:status`,
+const statusItemPlugin: JupyterFrontEndPlugin<void> = {
+  id: `${EXTENSION_ID}:status`,
   description: 'The time left, in the status bar or the top bar.',
   autoStart: true,
   requires: [IManager],
@@ -198,41 +224,41 @@ const status: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null,
     bar: IStatusBar | null,
   ) => {
-    const trans = load(translator);
+    const trans = loadTranslations(translator);
     const onClick = (): void => {
-      reveal(app, trans, null);
+      showPanel(app, trans, null);
     };
-    const item = new StatusItem({ ...page, manager, trans, onClick });
+    const item = new StatusItem({ ...pageEnvironment, manager, trans, onClick });
     item.id = 'modelarts-magics-status';
     if (bar) {
-      bar.registerStatusItem(`${ID}:status`, { item, align: 'left', rank: 90 });
+      bar.registerStatusItem(`${EXTENSION_ID}:status`, { item, align: 'left', rank: 90 });
     } else {
       app.shell.add(item, 'top', { rank: 900 });
     }
   },
 };
 
-const reminders: JupyterFrontEndPlugin<void> = {
-  id: `${ID}:reminders`,
+const remindersPlugin: JupyterFrontEndPlugin<void> = {
+  id: `${EXTENSION_ID}:reminders`,
   description: 'Reminders before the stop.',
   autoStart: true,
   requires: [IManager],
   optional: [ITranslator],
   activate: (app: JupyterFrontEnd, manager: IManager, translator: ITranslator | null) => {
-    const options = { manager, trans: load(translator), commands: app.commands };
+    const options = { manager, trans: loadTranslations(translator), commands: app.commands };
     void app.restored.then(
       () =>
         new Reminders({
-          ...page,
-          ...{ manager, visible, claim },
+          ...pageEnvironment,
+          ...{ manager, isVisible: isPageVisible, oncePerBrowser },
           show: (reminder) => showReminder(options, reminder),
         }),
     );
   },
 };
 
-const saver: JupyterFrontEndPlugin<void> = {
-  id: `${ID}:saver`,
+const autosavePlugin: JupyterFrontEndPlugin<void> = {
+  id: `${EXTENSION_ID}:saver`,
   description: 'Saves documents before the stop.',
   autoStart: true,
   requires: [IManager, IDocumentManager],
@@ -243,14 +269,23 @@ const saver: JupyterFrontEndPlugin<void> = {
     documents: IDocumentManager,
     translator: ITranslator | null,
   ) => {
-    const trans = load(translator);
-    const made = new Saver({
-      ...{ ...page, manager, exclusive },
-      dirty: () => dirtyDocuments(app.shell, documents),
+    const trans = loadTranslations(translator);
+    const autoSaver = new AutoSaver({
+      ...{ ...pageEnvironment, manager, lock: browserLock },
+      dirtyDocuments: () => dirtyDocuments(app.shell, documents),
     });
-    addSaveAll({ commands: app.commands, manager, trans, say }, () => made.saveAll());
+    addSaveAllCommand({ commands: app.commands, manager, trans, notify }, () =>
+      autoSaver.saveAll(),
+    );
   },
 };
 
 /** All plugins. */
-export const plugins = [manager_, panel, commands, status, reminders, saver];
+export const plugins = [
+  managerPlugin,
+  panelPlugin,
+  commandsPlugin,
+  statusItemPlugin,
+  remindersPlugin,
+  autosavePlugin,
+];

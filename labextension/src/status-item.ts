@@ -3,15 +3,22 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 import { Ticker, type Timers, type Wakeup } from './countdown/clock';
-import { make, setAttributes, setText } from './countdown/dom';
+import { createElement, setAttributes, setText } from './countdown/dom';
 import type { InstanceState } from './countdown/messages';
-import { isCounting, type Reading, SOON_S, URGENT_S } from './countdown/phase';
-import { label, moment, stamp, stopsIn, type Words, wordsFor } from './countdown/format';
-import { failureText, readNow } from './text/status-text';
+import { isCounting, type PhaseResult, SOON_S, URGENT_S } from './countdown/phase';
+import {
+  formatPhase,
+  formatTime,
+  formatTimestamp,
+  stopAnnouncement,
+  type Formatter,
+  formatterFor,
+} from './countdown/format';
+import { failureText, currentPhase } from './text/status-text';
 import type { IManager } from './tokens';
 
 /** What a status item is made of. */
-export interface StatusOptions {
+export interface StatusItemOptions {
   readonly manager: IManager;
   readonly trans: TranslationBundle;
   readonly timers: Timers;
@@ -21,16 +28,16 @@ export interface StatusOptions {
 
 /** A button with the time left, its colour and its word. */
 export class StatusItem extends Widget {
-  readonly #options: StatusOptions;
-  readonly #mark = make('span', { class: 'ma-Status-mark', 'aria-hidden': 'true' });
-  readonly #label = make('span', { class: 'ma-Status-label' });
-  readonly #button = make('button', { type: 'button', class: 'ma-Status-button' }, [
-    this.#mark,
+  readonly #options: StatusItemOptions;
+  readonly #indicator = createElement('span', { class: 'ma-Status-mark', 'aria-hidden': 'true' });
+  readonly #label = createElement('span', { class: 'ma-Status-label' });
+  readonly #button = createElement('button', { type: 'button', class: 'ma-Status-button' }, [
+    this.#indicator,
     this.#label,
   ]);
   readonly #ticker: Ticker;
 
-  constructor(options: StatusOptions) {
+  constructor(options: StatusItemOptions) {
     super();
     this.#options = options;
     this.addClass('ma-Status');
@@ -52,7 +59,7 @@ export class StatusItem extends Widget {
   }
 
   #onChanged(): void {
-    this.#ticker.poke();
+    this.#ticker.update();
   }
 
   #evaluate(): number | null {
@@ -60,91 +67,95 @@ export class StatusItem extends Widget {
     const state = manager.payload?.snapshot?.state;
     this.setHidden(!state && manager.failure?.code === 'absent');
     if (!state) {
-      this.#showWhy(this.#why());
+      this.#showUnavailable(this.#unavailableReason());
       return null;
     }
     const nowMs = manager.clock.now();
-    const reading = readNow(state, nowMs);
-    this.#showReading(state, reading, nowMs);
-    return nextLook(state, reading, nowMs);
+    const phaseResult = currentPhase(state, nowMs);
+    this.#showPhase(state, phaseResult, nowMs);
+    return msUntilNextUpdate(state, phaseResult, nowMs);
   }
 
-  #why(): string {
+  #unavailableReason(): string {
     const { manager, trans } = this.#options;
     const { failure, payload } = manager;
     return payload?.problem?.message ?? (failure ? failureText(trans, failure) : '');
   }
 
-  #showWhy(why: string): void {
+  #showUnavailable(reason: string): void {
     const { manager, trans } = this.#options;
     const shown = manager.payload?.readOnly ? trans.__('Set up ModelArts') : trans.__('No answer');
-    this.#show('unknown', why ? shown : '…', why);
+    this.#render('unknown', reason ? shown : '…', reason);
   }
 
-  #showReading(state: InstanceState, reading: Reading, nowMs: number): void {
-    const words = wordsFor('');
+  #showPhase(state: InstanceState, phaseResult: PhaseResult, nowMs: number): void {
+    const format = formatterFor('');
     const name = this.#options.trans.__('ModelArts %1', state.name);
     const { stops_at_ms: stopsAtMs } = state;
-    const asOf = this.#asOf(words, nowMs);
-    const show = (title: string, ...texts: [shown: string, said: string]): void => {
+    const asOf = this.#asOf(format, nowMs);
+    const renderTexts = (title: string, ...texts: [shown: string, said: string]): void => {
       const [shown, said] = texts.map((each) => [each, asOf].filter(Boolean).join(' · '));
-      this.#show(reading.phase, shown ?? '', title, said);
+      this.#render(phaseResult.phase, shown ?? '', title, said);
     };
-    if (stopsAtMs === null || !isCounting(reading.phase)) {
-      const text = label(words, reading);
-      show(name, text, text);
+    if (stopsAtMs === null || !isCounting(phaseResult.phase)) {
+      const text = formatPhase(format, phaseResult);
+      renderTexts(name, text, text);
       return;
     }
-    const minutes = Math.max(0, (reading.remainingS ?? 0) - left(reading));
-    show(
-      `${name} · ${words('stopsAt', { time: stamp(words, stopsAtMs) })}`,
-      this.#countingText(words, { stopsAtMs, reading, nowMs }),
-      stopsIn(words, stopsAtMs, minutes),
+    const minutes = Math.max(0, (phaseResult.remainingS ?? 0) - secondsOverMinute(phaseResult));
+    renderTexts(
+      `${name} · ${format('stopsAt', { time: formatTimestamp(format, stopsAtMs) })}`,
+      this.#timeLeftText(format, { stopsAtMs, reading: phaseResult, nowMs }),
+      stopAnnouncement(format, stopsAtMs, minutes),
     );
   }
 
   /** Since when nobody has checked what is shown; empty while somebody does. */
-  #asOf(words: Words, nowMs: number): string {
+  #asOf(format: Formatter, nowMs: number): string {
     const { payload, failure } = this.#options.manager;
     const old = payload?.readOnly === true || failure !== null;
-    const time = moment(words, payload?.snapshot?.as_of_ms ?? 0, nowMs);
-    return old ? words('asOf', { stamp: time }) : '';
+    const time = formatTime(format, payload?.snapshot?.as_of_ms ?? 0, nowMs);
+    return old ? format('asOf', { stamp: time }) : '';
   }
 
-  #countingText(
-    words: Words,
-    { stopsAtMs, reading, nowMs }: { stopsAtMs: number; reading: Reading; nowMs: number },
+  #timeLeftText(
+    format: Formatter,
+    { stopsAtMs, reading, nowMs }: { stopsAtMs: number; reading: PhaseResult; nowMs: number },
   ): string {
     const { statusShows } = this.#options.manager.preferences;
-    const timeLeft = label(words, reading);
-    const time = words('stopsAt', { time: moment(words, stopsAtMs, nowMs) });
-    const phase = reading.phase === 'calm' ? '' : words(reading.phase as 'soon' | 'urgent');
+    const timeLeft = formatPhase(format, reading);
+    const time = format('stopsAt', { time: formatTime(format, stopsAtMs, nowMs) });
+    const phase = reading.phase === 'calm' ? '' : format(reading.phase as 'soon' | 'urgent');
     const shown = { 'time-left': timeLeft, 'stop-time': time, both: `${timeLeft} · ${time}` };
     return [shown[statusShows], phase].filter(Boolean).join(' · ');
   }
 
-  #show(phase: string, shown: string, title: string, said = shown): void {
+  #render(phase: string, shown: string, title: string, spoken = shown): void {
     setText(this.#label, shown);
     setAttributes(this.node, { 'data-phase': phase });
-    setAttributes(this.#button, { title, 'aria-label': `ModelArts: ${said}` });
+    setAttributes(this.#button, { title, 'aria-label': `ModelArts: ${spoken}` });
   }
 }
 
 /** Seconds over the whole minute: what is said to a screen reader changes once a minute. */
-function left({ remainingS }: Reading): number {
+function secondsOverMinute({ remainingS }: PhaseResult): number {
   return (remainingS ?? 0) % 60;
 }
 
 /** The milliseconds until the text is another one. */
-function nextLook(state: InstanceState, reading: Reading, nowMs: number): number | null {
+function msUntilNextUpdate(
+  state: InstanceState,
+  phaseResult: PhaseResult,
+  nowMs: number,
+): number | null {
   const leftMs = (state.stops_at_ms ?? 0) - nowMs;
-  if (reading.phase === 'stopping') {
+  if (phaseResult.phase === 'stopping') {
     return Math.max(leftMs + 60_001, 1_000);
   }
-  if (!isCounting(reading.phase)) {
+  if (!isCounting(phaseResult.phase)) {
     return null;
   }
-  const step = (reading.remainingS ?? 0) > URGENT_S ? 60_000 : 1_000;
+  const step = (phaseResult.remainingS ?? 0) > URGENT_S ? 60_000 : 1_000;
   const phases = [SOON_S, URGENT_S].map((s) => leftMs - (s + 1) * 1_000 + 1);
   return Math.min((leftMs % step) + 1, leftMs, ...phases.filter((ms) => ms > 0));
 }

@@ -4,7 +4,7 @@ import { Token } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import type { ServerClock } from './countdown/clock';
-import type { Answer, Snapshot } from './countdown/messages';
+import type { ChangeResult, Snapshot } from './countdown/messages';
 
 /** Something that keeps the cloud from being asked, and what to do about it. */
 export interface Problem {
@@ -14,7 +14,7 @@ export interface Problem {
 }
 
 /** What there is to know of an instance besides its auto-stop. */
-export interface InstanceFacts {
+export interface InstanceDetails {
   readonly id: string;
   readonly name: string;
   readonly description: string;
@@ -30,28 +30,28 @@ export interface InstanceFacts {
 export interface Capabilities {
   /** Whether a duration is counted from the start of the run or from the moment of the change. */
   readonly countsFrom: 'start' | 'now';
-  readonly shortestS: number;
-  readonly longestS: number;
+  readonly minDurationS: number;
+  readonly maxDurationS: number;
   /** Whether auto-stop can be turned off. */
-  readonly off: boolean;
+  readonly canDisable: boolean;
   /** Whether a duration is kept for the next start. */
-  readonly kept: boolean;
+  readonly persistsDuration: boolean;
 }
 
 /** A document that was not saved, and why, as a code of the panel's words. */
-export interface NotSaved {
+export interface UnsavedDocument {
   readonly path: string;
   readonly why: string;
 }
 
 /** What became of the dirty documents before a stop. */
-export interface SavedReport {
+export interface SaveReport {
   readonly saved: readonly string[];
-  readonly notSaved: readonly NotSaved[];
+  readonly notSaved: readonly UnsavedDocument[];
 }
 
 /** How the run before this one ended. */
-export interface LastRun extends SavedReport {
+export interface LastRun extends SaveReport {
   readonly endedAtMs: number | null;
   readonly reason: string;
   readonly durationS: number | null;
@@ -63,26 +63,26 @@ export interface Payload {
   readonly snapshot: Snapshot | null;
   readonly serverNowMs: number | null;
   /** Which run of the backend counts `seq`. */
-  readonly boot: string;
+  readonly serverId: string;
   /** Goes up by one with each change the backend learns of; `null` when it does not count. */
-  readonly seq: number | null;
-  readonly instance: InstanceFacts | null;
+  readonly sequence: number | null;
+  readonly instance: InstanceDetails | null;
   readonly capabilities: Capabilities | null;
   /** Reminders are off for this instance. */
-  readonly muted: boolean;
+  readonly remindersMuted: boolean;
   readonly problem: Problem | null;
   /** What is shown was learned by somebody else; nothing can be changed from here. */
   readonly readOnly: boolean;
   readonly lastRun: LastRun | null;
   /** What was saved before the coming stop, over all tabs; `null` when nothing had to be. */
-  readonly thisRun: SavedReport | null;
+  readonly savedThisRun: SaveReport | null;
 }
 
 /** One finding of the doctor. */
 export interface Finding {
-  readonly about: string;
+  readonly label: string;
   readonly level: string;
-  readonly words: string;
+  readonly message: string;
   readonly hint: string;
 }
 
@@ -101,7 +101,7 @@ export type BackendKind = 'routes' | 'helper';
 export interface IBackend {
   readonly kind: BackendKind;
   /** Whether it tells of news by itself; else the manager looks now and then. */
-  readonly tells: boolean;
+  readonly pushesEvents: boolean;
   /**
    * Ask.
    *
@@ -114,7 +114,7 @@ export interface IBackend {
 }
 
 /** What else is known of an error. */
-interface ErrorFacts {
+interface BackendErrorOptions {
   readonly hint?: string;
   readonly status?: number;
   readonly details?: unknown;
@@ -131,7 +131,11 @@ export class BackendError extends Error {
   /** The whole answer, for what is particular to a code. */
   readonly details: unknown;
 
-  constructor(code: string, message = '', { hint = '', status = 0, details }: ErrorFacts = {}) {
+  constructor(
+    code: string,
+    message = '',
+    { hint = '', status = 0, details }: BackendErrorOptions = {},
+  ) {
     super(message);
     this.code = code;
     this.hint = hint;
@@ -147,7 +151,7 @@ export interface AutoStopEdit {
 }
 
 /** A change that a person asks for, with what it was edited from. */
-export interface Edit {
+export interface InstanceEdit {
   readonly description?: string;
   readonly auto_stop?: AutoStopEdit;
   /** What the person saw; without it the change is made whatever holds now. */
@@ -158,16 +162,16 @@ export interface Edit {
 }
 
 /** That something changed: a hint to read again, and nothing more. */
-export interface News {
-  readonly boot: string;
-  readonly seq: number | null;
+export interface ChangeEvent {
+  readonly serverId: string;
+  readonly sequence: number | null;
 }
 
 /** What became of a change. */
 export interface Outcome {
-  readonly answer: Answer;
+  readonly result: ChangeResult;
   /** Somebody else changed the same meanwhile: nothing was written. */
-  readonly stale: boolean;
+  readonly isConflict: boolean;
 }
 
 /** The settings that a person can set. */
@@ -179,18 +183,18 @@ export interface Preferences {
   /** What the status item shows. */
   readonly statusShows: 'time-left' | 'stop-time' | 'both';
   /** Times of day as `18:04`, else as `6:04 pm`. */
-  readonly clock24: boolean;
+  readonly use24HourClock: boolean;
   readonly showDetails: boolean;
   readonly saveBeforeStop: boolean;
   readonly saveMinutes: number;
 }
 
 /** What holds until settings are read, and where there are none. */
-export const DEFAULTS: Preferences = {
+export const DEFAULT_PREFERENCES: Preferences = {
   remindMinutes: [30, 10, 2],
   extensionS: 3600,
   statusShows: 'time-left',
-  clock24: true,
+  use24HourClock: true,
   showDetails: true,
   saveBeforeStop: true,
   saveMinutes: 2,
@@ -209,22 +213,22 @@ export interface IManager extends IDisposable {
   /** The time by the server's clock. */
   readonly clock: ServerClock;
   /** What was saved before the coming stop; `null` when nothing had to be. */
-  readonly saved: SavedReport | null;
+  readonly savedBeforeStop: SaveReport | null;
   preferences: Preferences;
   /** Read again; with `ask`, the cloud is asked too. Never rejects. */
-  refresh(ask?: boolean): Promise<void>;
+  refresh(fromApi?: boolean): Promise<void>;
   /** Move the end of this run by so many seconds, if it still is the one that was seen. Never rejects. */
   extend(seconds: number, baseStopsAtMs: number): Promise<Outcome>;
   /** Change description or auto-stop. Never rejects. */
-  change(edit: Edit): Promise<Outcome>;
+  edit(edit: InstanceEdit): Promise<Outcome>;
   /** Turn the reminders of this instance off or on. Never rejects. */
-  mute(muted: boolean): Promise<Outcome>;
+  muteReminders(muted: boolean): Promise<Outcome>;
   /** Tell all that this tab has saved before a stop, and what it could not. Never rejects. */
-  report(stopsAtMs: number, report: SavedReport, tab: string): Promise<void>;
+  reportSaved(stopsAtMs: number, report: SaveReport, tab: string): Promise<void>;
   /** Forget how the last run ended, since it was read. Never rejects. */
-  acknowledge(): Promise<void>;
+  dismissLastRun(): Promise<void>;
   /** Look at the set-up. Rejects with {@link BackendError}. */
-  examine(): Promise<readonly Finding[]>;
+  runDoctor(): Promise<readonly Finding[]>;
 }
 
 /** The manager, for other extensions too. */
@@ -234,15 +238,15 @@ export const IManager = new Token<IManager>(
 );
 
 /** Stop times less apart than this are the same one, told less exactly. */
-const SAME_STOP_MS = 60_000;
+const STOP_TIME_TOLERANCE_MS = 60_000;
 
 /** Whether two stop times are the same one. */
-export function isSameStop(oneMs: number, otherMs: number): boolean {
-  return Math.abs(oneMs - otherMs) <= SAME_STOP_MS;
+export function isSameStopTime(oneMs: number, otherMs: number): boolean {
+  return Math.abs(oneMs - otherMs) <= STOP_TIME_TOLERANCE_MS;
 }
 
 /** The commands by name. */
-export const COMMANDS = {
+export const COMMAND_IDS = {
   extend: 'modelarts-magics:extend',
   setAutoStop: 'modelarts-magics:set-auto-stop',
   editDescription: 'modelarts-magics:edit-description',
@@ -255,4 +259,4 @@ export const COMMANDS = {
 export const PANEL_ID = 'modelarts-magics-panel';
 
 /** The catalogue of our translations. */
-export const DOMAIN = 'modelarts_magics';
+export const TRANSLATION_DOMAIN = 'modelarts_magics';

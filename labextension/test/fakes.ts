@@ -1,23 +1,23 @@
 /** A backend, a manager and what a backend says, in a test's hands. */
 
 import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
-import type { Exclusive } from '../src/browser/lock';
+import type { BrowserLock } from '../src/browser/lock';
 import { Manager } from '../src/manager/manager';
-import type { BackendKind, BackendRequest, IBackend, News } from '../src/tokens';
-import { fields, type InstanceState } from '../src/countdown/messages';
-import { FakeTimers, MINUTE, NOW, running } from './countdown/fakes';
+import type { BackendKind, BackendRequest, IBackend, ChangeEvent } from '../src/tokens';
+import { asObject, type InstanceState } from '../src/countdown/messages';
+import { FakeTimers, MINUTE, NOW, runningState } from './countdown/fakes';
 
 /** Sentences as they are in the source. */
 export const trans: TranslationBundle = nullTranslator.load('modelarts_magics');
 
 /** What GET instance answers, with a run that stops in `leftMs`. */
-export function wire(
+export function instancePayload(
   leftMs = 72 * MINUTE,
-  more: Record<string, unknown> = {},
+  overrides: Record<string, unknown> = {},
   state: Partial<InstanceState> = {},
 ): Record<string, unknown> {
   return {
-    state: running(leftMs, { id: 'i-1', name: 'train-a', api: 'demanager', ...state }),
+    state: runningState(leftMs, { id: 'i-1', name: 'train-a', api: 'demanager', ...state }),
     ...{ as_of_ms: NOW, server_now_ms: NOW, boot: 'b', seq: 1 },
     instance: {
       ...{ id: 'i-1', name: 'train-a', description: 'one', status: 'RUNNING', flavor: 'gpu.1' },
@@ -30,17 +30,17 @@ export function wire(
     },
     reminders: { muted: false },
     ...{ source: 'server', problem: null, read_only: false, last_run: null },
-    ...more,
+    ...overrides,
   };
 }
 
 /** What a write is answered with. */
-export function done(now = wire()): Record<string, unknown> {
+export function changeResponse(now = instancePayload()): Record<string, unknown> {
   return { ok: true, effect: 'now', code: '', values: {}, text: '', now };
 }
 
 /** Turns as a browser's locks give them: who asks waits for those before. */
-export function queue(): Exclusive {
+export function fakeLock(): BrowserLock {
   const turns = new Map<string, Promise<unknown>>();
   return (name, work) => {
     const turn = (turns.get(name) ?? Promise.resolve()).then(work, work);
@@ -50,7 +50,7 @@ export function queue(): Exclusive {
 }
 
 /** Lets everything happen that only waits for promises. */
-export async function settle(): Promise<void> {
+export async function flushPromises(): Promise<void> {
   for (let turn = 0; turn < 30; turn++) {
     await Promise.resolve();
   }
@@ -58,20 +58,20 @@ export async function settle(): Promise<void> {
 
 /** A backend that answers what it is told to. */
 export class FakeBackend implements IBackend {
-  readonly asked: BackendRequest[] = [];
+  readonly requests: BackendRequest[] = [];
   isDisposed = false;
   /** The answer to each request, or what to throw. */
-  answer: (request: BackendRequest) => unknown = () => wire();
+  respond: (request: BackendRequest) => unknown = () => instancePayload();
 
   constructor(
     readonly kind: BackendKind = 'routes',
-    readonly tells = true,
+    readonly pushesEvents = true,
   ) {}
 
   async call(request: BackendRequest): Promise<unknown> {
-    this.asked.push(request);
+    this.requests.push(request);
     await Promise.resolve();
-    return this.answer(request);
+    return this.respond(request);
   }
 
   dispose(): void {
@@ -79,63 +79,63 @@ export class FakeBackend implements IBackend {
   }
 
   /** Method and path of each request. */
-  get lines(): string[] {
-    return this.asked.map(({ method, path }) => `${method} ${path}`);
+  get requestLines(): string[] {
+    return this.requests.map(({ method, path }) => `${method} ${path}`);
   }
 }
 
 /** A manager with everything that it is made of. */
-export class Bench {
+export class ManagerHarness {
   readonly timers = new FakeTimers();
-  readonly page = new EventTarget();
+  readonly eventTarget = new EventTarget();
   readonly backend = new FakeBackend();
-  visible = true;
-  listening = 0;
-  changes = 0;
+  isVisible = true;
+  listenerCount = 0;
+  changeCount = 0;
   readonly manager: Manager;
-  #listener: (news: News) => void = () => undefined;
+  #listener: (news: ChangeEvent) => void = () => undefined;
 
   constructor(backends: readonly (() => IBackend)[] = []) {
     this.manager = new Manager({
       backends: backends.length ? backends : [() => this.backend],
       timers: this.timers,
-      wakeups: [[this.page, 'wake']],
-      visible: () => this.visible,
-      listen: (listener) => {
-        this.listening++;
+      wakeups: [[this.eventTarget, 'wake']],
+      isVisible: () => this.isVisible,
+      subscribe: (listener) => {
+        this.listenerCount++;
         this.#listener = listener;
-        return () => this.listening--;
+        return () => this.listenerCount--;
       },
     });
-    this.manager.changed.connect(() => this.changes++);
+    this.manager.changed.connect(() => this.changeCount++);
   }
 
   /** An event arrives. */
-  news(seq: number | null, boot = 'b'): void {
-    this.#listener({ boot, seq });
+  sendEvent(seq: number | null, boot = 'b'): void {
+    this.#listener({ serverId: boot, sequence: seq });
   }
 
   /** The page is looked at again. */
-  wake(): void {
-    this.page.dispatchEvent(new Event('wake'));
+  wakeUp(): void {
+    this.eventTarget.dispatchEvent(new Event('wake'));
   }
 
   /** Read what the backend says; its clock goes on. */
-  async read(answer?: unknown): Promise<void> {
+  async refreshWith(answer?: unknown): Promise<void> {
     if (answer !== undefined) {
-      const { server_now_ms: then } = fields(answer);
+      const { server_now_ms: then } = asObject(answer);
       const since = this.timers.now();
-      this.backend.answer = () =>
+      this.backend.respond = () =>
         typeof then === 'number'
-          ? { ...fields(answer), server_now_ms: then + this.timers.now() - since }
+          ? { ...asObject(answer), server_now_ms: then + this.timers.now() - since }
           : answer;
     }
     await this.manager.refresh();
   }
 
   /** Let time pass, and what it sets off. */
-  async pass(ms: number): Promise<void> {
+  async advance(ms: number): Promise<void> {
     this.timers.advance(ms);
-    await settle();
+    await flushPromises();
   }
 }

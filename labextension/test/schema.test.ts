@@ -1,14 +1,14 @@
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { expect, it } from 'vitest';
 import schema from '../schema/manager.json';
-import { translated } from '../src/schema';
+import { translateSchema } from '../src/schema';
 import { trans } from './fakes';
 
 const plugin = { id: 'p', raw: '{}', version: '1', schema } as unknown as ISettingRegistry.IPlugin;
 const upper = { ...trans, __: (words: string) => words.toUpperCase() };
 
 it('the settings are worded in the language of the page, and nothing else of them is changed', () => {
-  const worded = translated(plugin, upper);
+  const worded = translateSchema(plugin, upper);
   expect(worded.schema.description).toBe(schema.description.toUpperCase());
   const { statusShows } = worded.schema.properties ?? {};
   expect(worded.schema.title).toBe('MODELARTS');
@@ -21,5 +21,5 @@ it('the settings are worded in the language of the page, and nothing else of the
   const [before, after] = [plugin, worded].map((each) => JSON.stringify(each).toLowerCase());
   expect(after).toBe(before);
   expect(plugin.schema.title).toBe('ModelArts');
-  expect(translated(plugin, trans)).toEqual(plugin);
+  expect(translateSchema(plugin, trans)).toEqual(plugin);
 });

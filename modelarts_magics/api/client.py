@@ -19,13 +19,13 @@ import httpx
 
 from modelarts_magics.api import signing
 from modelarts_magics.api.connections import Connections, Timeouts
-from modelarts_magics.api.error_mapping import failure
-from modelarts_magics.api.http_thread import Worker
-from modelarts_magics.api.request import Exchange, Reply
+from modelarts_magics.api.error_mapping import error_from_response
+from modelarts_magics.api.http_thread import HttpThread
+from modelarts_magics.api.request import HttpResponse, PendingRequest
 from modelarts_magics.config.credential_chain import AccessKey, Credential, Token
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.errors import (
-    BadAnswerError,
+    InvalidResponseError,
     ModelArtsError,
     ServerError,
     ThrottledError,
@@ -35,16 +35,16 @@ from modelarts_magics.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ATTEMPTS = 4
-FIRST_PAUSE = 0.3
-LARGEST_SKEW = timedelta(minutes=5)
+MAX_ATTEMPTS = 4
+INITIAL_BACKOFF_S = 0.3
+MAX_SIGNING_SKEW = timedelta(minutes=5)
 """A clock further off than this is taken as the reason of a refused signature; the cloud allows 15 min."""
 NEGLIGIBLE_SKEW = timedelta(seconds=2)
 """The ``Date`` header has whole seconds: a smaller difference says nothing about the clock."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiResponse:
     """A successful answer.
 
     Attributes:
@@ -58,12 +58,12 @@ class Answer:
     demo: bool = False
 
 
-def _no_other(_refused: Credential) -> bool:
+def _never_renew(_refused: Credential) -> bool:
     """There is only one credential."""
     return False
 
 
-class Transport:
+class ApiClient:
     """A client of one endpoint; safe to use from several threads, one request at a time each.
 
     Args:
@@ -73,7 +73,7 @@ class Transport:
         renew: Asked once for each refused credential: whether there is another one now.
         timeouts: Connect and read time-outs.
         clock: Time, for tests.
-        http: What carries the requests, for tests; None for the network.
+        transport: What carries the requests, for tests; None for the network.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing a test or a setting replaces
@@ -82,10 +82,10 @@ class Transport:
         *,
         project_id: str,
         credential: Callable[[], Credential],
-        renew: Callable[[Credential], bool] = _no_other,
+        renew: Callable[[Credential], bool] = _never_renew,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         clock: Clock = SYSTEM_CLOCK,
-        http: httpx.BaseTransport | None = None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._host = urlsplit(endpoint).netloc
@@ -94,8 +94,8 @@ class Transport:
         self._renew = renew
         self._timeouts = timeouts
         self._clock = clock
-        self._connections = Connections(endpoint, given=http)
-        self._worker = Worker(self._connections.close)
+        self._connections = Connections(endpoint, transport=transport)
+        self._http_thread = HttpThread(self._connections.close)
         self.skew = timedelta(0)
 
     def request(
@@ -106,45 +106,47 @@ class Transport:
         deadline: Deadline,
         query: Iterable[tuple[str, str]] = (),
         body: dict[str, Any] | None = None,
-    ) -> Answer:
+    ) -> ApiResponse:
         """Send a request, again where that is safe, and return the JSON of the answer.
 
         A GET is repeated after any passing failure; another method only where the cloud surely did
         not act on it: the connection failed, or it was throttled.
 
         Raises:
-            CloudError: The cloud refused, with its own code.
+            ApiError: The cloud refused, with its own code.
             UnreachableError: No answer, or none in time; `sent` says whether it may have arrived.
-            BadAnswerError: The answer is not JSON, too large, or a redirect.
+            InvalidResponseError: The answer is not JSON, too large, or a redirect.
         """
-        content = b"" if body is None else _encoded(body)
+        content = b"" if body is None else _encode_body(body)
         pairs = tuple(query)
-        for attempt in range(1, ATTEMPTS + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 return self._attempt(method, path, pairs, content, deadline)
             except ModelArtsError as error:
-                pause = self._pause(error, attempt, repeatable=method == "GET")
-                if pause is None or attempt == ATTEMPTS or deadline.left <= pause:
+                pause = self._retry_delay(error, attempt, idempotent=method == "GET")
+                if pause is None or attempt == MAX_ATTEMPTS or deadline.time_left_s <= pause:
                     raise
             self._clock.sleep(pause)
         raise AssertionError  # the last attempt returns or raises
 
     def close(self) -> None:
         """Close the connections; the next request opens new ones."""
-        self._worker.stop()
+        self._http_thread.stop()
 
     def now(self) -> datetime:
         """The cloud's time, as far as its answers told; else the local clock's."""
         return self._clock.now() + self.skew
 
-    def _pause(self, error: ModelArtsError, attempt: int, *, repeatable: bool) -> float | None:
+    def _retry_delay(
+        self, error: ModelArtsError, attempt: int, *, idempotent: bool
+    ) -> float | None:
         """Seconds to wait before the next attempt; None if there must be none."""
         refused = isinstance(error, ThrottledError)
         unsent = isinstance(error, UnreachableError) and not error.sent
-        passing = isinstance(error, (ServerError, UnreachableError)) or _garbled(error)
-        if not (refused or unsent or (repeatable and passing)):
+        passing = isinstance(error, (ServerError, UnreachableError)) or _is_invalid_json(error)
+        if not (refused or unsent or (idempotent and passing)):
             return None
-        backoff: float = FIRST_PAUSE * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+        backoff: float = INITIAL_BACKOFF_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
         asked: float | None = error.values.get("retry_after")
         return backoff if asked is None else max(backoff, asked)
 
@@ -155,19 +157,19 @@ class Transport:
         query: tuple[tuple[str, str], ...],
         content: bytes,
         deadline: Deadline,
-    ) -> Answer:
+    ) -> ApiResponse:
         credential = self._credential()
         reply = self._send(method, path, query, content, credential, deadline)
         if reply.status in (401, 403) and isinstance(credential, AccessKey):
             before = self.skew
-            self._learn_skew(reply)
-            if abs(self.skew - before) > LARGEST_SKEW:
+            self._update_skew(reply)
+            if abs(self.skew - before) > MAX_SIGNING_SKEW:
                 reply = self._send(method, path, query, content, credential, deadline)
-        if _refuses_credential(reply) and self._renew(credential):
+        if _is_credential_refused(reply) and self._renew(credential):
             credential = self._credential()
             reply = self._send(method, path, query, content, credential, deadline)
-        self._learn_skew(reply)
-        return self._judge(reply, credential)
+        self._update_skew(reply)
+        return self._check_response(reply, credential)
 
     def _send(  # noqa: PLR0913 - the parts of a request
         self,
@@ -177,26 +179,28 @@ class Transport:
         content: bytes,
         credential: Credential,
         deadline: Deadline,
-    ) -> Reply:
+    ) -> HttpResponse:
         request = httpx.Request(
             method,
-            _url(self._endpoint + path, query),
+            _build_url(self._endpoint + path, query),
             headers=self._headers(method, path, query, content, credential),
             content=content,
-            extensions={"timeout": self._timeouts.within(deadline)},
+            extensions={"timeout": self._timeouts.capped_by(deadline)},
         )
-        exchange = Exchange(request, deadline=deadline)
+        exchange = PendingRequest(request, deadline=deadline)
         try:
-            return self._worker.run(
-                lambda: exchange.run(self._connections.get()), deadline=deadline
+            return self._http_thread.run(
+                lambda: exchange.send(self._connections.transport()), deadline=deadline
             )
         except TimeoutError:
-            exchange.call_off()
-            raise self._connections.late("unreachable.deadline", deadline, sent=True) from None
+            exchange.cancel()
+            raise self._connections.timeout_error(
+                "unreachable.deadline", deadline, sent=True
+            ) from None
         except httpx.HTTPError as error:
-            raise self._connections.failure(error, deadline) from None
+            raise self._connections.to_error(error, deadline) from None
         except BaseException:
-            exchange.call_off()
+            exchange.cancel()
             raise
 
     def _headers(
@@ -224,27 +228,27 @@ class Transport:
                 query=query,
                 headers=headers,
                 body=content,
-                access=credential.access,
-                secret=credential.secret,
+                access=credential.access_key_id,
+                secret=credential.secret_key,
             )
         headers["Accept"] = "application/json"
         headers["User-Agent"] = "modelarts-magics"
         return headers
 
-    def _judge(self, reply: Reply, credential: Credential) -> Answer:
-        if reply.status >= 400:  # noqa: PLR2004 - HTTP's own bound
-            request_id = reply.headers.get("X-Request-Id", "")
-            error = failure(
-                reply.status, reply.content, request_id=request_id, secrets=credential.secrets
+    def _check_response(self, response: HttpResponse, credential: Credential) -> ApiResponse:
+        if response.status >= 400:  # noqa: PLR2004 - HTTP's own bound
+            request_id = response.headers.get("X-Request-Id", "")
+            error = error_from_response(
+                response.status, response.content, request_id=request_id, secrets=credential.secrets
             )
-            error.values.update(host=self._host, retry_after=reply.retry_after(self.now()))
+            error.values.update(host=self._host, retry_after=response.retry_after(self.now()))
             raise error
-        if reply.status >= 300:  # noqa: PLR2004
-            raise BadAnswerError("answer.redirect", host=self._host, status=reply.status)
-        return Answer(reply.json(self._host), self.now(), "X-Emulator" in reply.headers)
+        if response.status >= 300:  # noqa: PLR2004
+            raise InvalidResponseError("answer.redirect", host=self._host, status=response.status)
+        return ApiResponse(response.json(self._host), self.now(), "X-Emulator" in response.headers)
 
-    def _learn_skew(self, reply: Reply) -> None:
-        date = reply.date
+    def _update_skew(self, response: HttpResponse) -> None:
+        date = response.date
         if date is None:
             return
         skew = date + timedelta(milliseconds=500) - self._clock.now()
@@ -255,23 +259,23 @@ class Transport:
 
 
 @lru_cache(maxsize=32)  # a client asks for few, and parsing one takes a tenth of a request
-def _url(text: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
+def _build_url(text: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
     return httpx.URL(text, params=query) if query else httpx.URL(text)
 
 
-def _encoded(body: dict[str, Any]) -> bytes:
+def _encode_body(body: dict[str, Any]) -> bytes:
     try:
         return json.dumps(body, ensure_ascii=False).encode()
     except UnicodeEncodeError:  # half of a character, in a stored description: carried as it came
         return json.dumps(body).encode()
 
 
-def _refuses_credential(reply: Reply) -> bool:
+def _is_credential_refused(response: HttpResponse) -> bool:
     """Whether it is the credential that was refused, as a rotated key is, not what was asked for."""
-    rotated = reply.status == HTTPStatus.FORBIDDEN and b"ModelArts.0206" in reply.content
-    return rotated or reply.status == HTTPStatus.UNAUTHORIZED
+    rotated = response.status == HTTPStatus.FORBIDDEN and b"ModelArts.0206" in response.content
+    return rotated or response.status == HTTPStatus.UNAUTHORIZED
 
 
-def _garbled(error: ModelArtsError) -> bool:
+def _is_invalid_json(error: ModelArtsError) -> bool:
     """Whether the next answer may well be better: a redirect or a flood is meant."""
     return error.code == "answer.not_json"

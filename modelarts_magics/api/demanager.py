@@ -9,69 +9,69 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from modelarts_magics.api.error_mapping import lacking
-from modelarts_magics.api.json_reader import Fields, without_secrets
-from modelarts_magics.domain.countdown import GRACE
-from modelarts_magics.domain.durations import moment_from_ms
+from modelarts_magics.api.error_mapping import missing_permission
+from modelarts_magics.api.json_reader import JsonReader, redact_secrets
+from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
+from modelarts_magics.domain.durations import datetime_from_ms
 from modelarts_magics.domain.models import (
-    NOT_STATED,
+    UNKNOWN_AUTO_STOP,
     AutoStop,
     AutoStopEdit,
     Capabilities,
     CountsFrom,
     DockerParams,
     Edit,
-    EndUnknown,
     Instance,
     NotebookSpec,
     Profile,
     Provision,
     ProvisionSpec,
     Status,
+    StopTimeUnknown,
     Storage,
     Workspace,
 )
-from modelarts_magics.errors import BadAnswerError, ForbiddenError
+from modelarts_magics.errors import ForbiddenError, InvalidResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelarts_magics.api.client import Transport
+    from modelarts_magics.api.client import ApiClient
     from modelarts_magics.domain.clock import Deadline
 
 CAPABILITIES = Capabilities(
     api="demanager",
     counts_from=CountsFrom.RUN_START,
-    shortest=timedelta(seconds=3600),
-    longest=timedelta(seconds=86400),
-    off=True,
-    idle=False,
-    prompt=True,
-    kept=True,
+    min_duration=timedelta(seconds=3600),
+    max_duration=timedelta(seconds=86400),
+    can_disable=True,
+    supports_idle=False,
+    supports_reminder=True,
+    persists_duration=True,
 )
 
 SECOND = timedelta(seconds=1)
-LARGEST_DISAGREEMENT = timedelta(seconds=60)
+MAX_STOP_TIME_DIFFERENCE = timedelta(seconds=60)
 """How far stop_timestamp and remain_time may be apart before neither is believed."""
 
 
-class Demanager:
+class DemanagerBackend:
     """One instance, through the `demanager` API."""
 
     capabilities = CAPABILITIES
 
-    def __init__(self, transport: Transport, *, project_id: str, instance_id: str) -> None:
-        self._transport = transport
+    def __init__(self, client: ApiClient, *, project_id: str, instance_id: str) -> None:
+        self._client = client
         self._path = f"/v1/{quote(project_id)}/demanager/instances/{quote(instance_id)}"
 
     @property
     def skew(self) -> timedelta:
         """How far the cloud's clock is ahead of the local one."""
-        return self._transport.skew
+        return self._client.skew
 
     def read(self, *, deadline: Deadline) -> Instance:
         """Ask the cloud for the instance (GET)."""
-        answer = self._transport.request("GET", self._path, deadline=deadline)
+        answer = self._client.request("GET", self._path, deadline=deadline)
         return self.parse(answer.data, observed_at=answer.observed_at, demo=answer.demo)
 
     def write(self, before: Instance, edit: Edit, *, deadline: Deadline) -> None:
@@ -79,18 +79,18 @@ class Demanager:
 
         Raises:
             ForbiddenError: Reading is allowed and changing is not; nothing changed.
-            CloudError: The cloud refused it or failed; an `UnreachableError` is no answer at all.
+            ApiError: The cloud refused it or failed; an `UnreachableError` is no answer at all.
 
         Source: table 2 (``description`` is mandatory), table 4 (``enable`` is false by default).
         """
         description = before.description if edit.description is None else edit.description
         body: dict[str, Any] = {"description": description}
         if edit.auto_stop is not None:
-            body["spec"] = {"auto_stop": _auto_stop_body(edit.auto_stop)}
+            body["spec"] = {"auto_stop": _encode_auto_stop(edit.auto_stop)}
         try:
-            self._transport.request("PUT", self._path, body=body, deadline=deadline)
+            self._client.request("PUT", self._path, body=body, deadline=deadline)
         except ForbiddenError as error:
-            raise lacking("change", error) from None
+            raise missing_permission("change", error) from None
 
     def stop(self, *, deadline: Deadline) -> None:
         """Stop the instance (POST action).
@@ -98,26 +98,26 @@ class Demanager:
         Raises:
             ForbiddenError: Reading is allowed and stopping is not; nothing changed.
             WrongStateError: It does not run, or another operation is under way.
-            CloudError: The cloud refused it or failed; an `UnreachableError` is no answer at all.
+            ApiError: The cloud refused it or failed; an `UnreachableError` is no answer at all.
 
         Source: the page "managing an instance" of the same API, ``action`` is ``stop``.
         """
         path = f"{self._path}/action"
         try:
-            self._transport.request("POST", path, body={"action": "stop"}, deadline=deadline)
+            self._client.request("POST", path, body={"action": "stop"}, deadline=deadline)
         except ForbiddenError as error:
-            raise lacking("action", error) from None
+            raise missing_permission("action", error) from None
 
     def parse(self, raw: Mapping[str, Any], *, observed_at: datetime, demo: bool) -> Instance:
         """The instance that an answer describes (table 5).
 
         Raises:
-            BadAnswerError: A field has the wrong type or a mandatory one is missing; it is named.
+            InvalidResponseError: A field has the wrong type or a mandatory one is missing; it is named.
         """
-        clean = without_secrets(raw)
-        fields = Fields(clean)
+        clean = redact_secrets(raw)
+        fields = JsonReader(clean)
         status = Status(fields.required_text("status"))
-        profile = fields.nested("profile", _profile)
+        profile = fields.nested("profile", _parse_profile)
         spec = fields.object("spec")
         stop = spec.object("auto_stop") if spec else None
         return Instance(
@@ -125,13 +125,13 @@ class Demanager:
             name=fields.text("name") or "",
             description=fields.text("description") or "",
             status=status,
-            auto_stop=_auto_stop(stop, running=status.running, observed_at=observed_at),
+            auto_stop=_parse_auto_stop(stop, running=status.running, observed_at=observed_at),
             api=CAPABILITIES.api,
             observed_at=observed_at,
-            created_at=_created_at(fields),
+            created_at=_parse_created_at(fields),
             flavor=fields.text("flavor"),
             profile=profile,
-            spec=_spec(spec, profile),
+            spec=_parse_spec(spec, profile),
             workspace=fields.nested("workspace", lambda each: Workspace(each.text("id"))),
             demo=demo,
             raw=clean,
@@ -139,10 +139,10 @@ class Demanager:
 
     def close(self) -> None:
         """Close the connections."""
-        self._transport.close()
+        self._client.close()
 
 
-def _auto_stop_body(edit: AutoStopEdit) -> dict[str, Any]:
+def _encode_auto_stop(edit: AutoStopEdit) -> dict[str, Any]:
     """Table 4, whole: a part left out would be set to the cloud's default."""
     body: dict[str, Any] = {"enable": edit.enabled}
     if edit.duration is not None:
@@ -152,99 +152,101 @@ def _auto_stop_body(edit: AutoStopEdit) -> dict[str, Any]:
     return body
 
 
-def _auto_stop(fields: Fields | None, *, running: bool, observed_at: datetime) -> AutoStop:
+def _parse_auto_stop(
+    reader: JsonReader | None, *, running: bool, observed_at: datetime
+) -> AutoStop:
     """Table 11; where the two statements of the end disagree, it is not known."""
-    if fields is None:
-        return NOT_STATED
-    enabled = bool(fields.boolean("enable"))
-    stamp = fields.moment("stop_timestamp")
-    remain = fields.span("remain_time", unit=SECOND)
+    if reader is None:
+        return UNKNOWN_AUTO_STOP
+    enabled = bool(reader.boolean("enable"))
+    stamp = reader.timestamp("stop_timestamp")
+    remain = reader.duration("remain_time", unit=SECOND)
     ends_at, unknown = None, None
     if enabled and running:
-        ends_at, unknown = _end(stamp, remain, observed_at)
-    prompt = fields.boolean("prompt")
+        ends_at, unknown = _determine_stop_time(stamp, remain, observed_at)
+    prompt = reader.boolean("prompt")
     return AutoStop(
         enabled=enabled,
-        duration=fields.span("duration", unit=SECOND),
+        duration=reader.duration("duration", unit=SECOND),
         prompt=True if prompt is None else prompt,
         stops_at=ends_at,
-        end_unknown=unknown,
+        stop_time_unknown=unknown,
         stop_timestamp=stamp,
         remain_time=remain,
     )
 
 
-def _end(
-    stamp: datetime | None, remain: timedelta | None, now: datetime
-) -> tuple[datetime | None, EndUnknown | None]:
-    by_remain = now + remain if remain is not None else None
-    end = stamp or by_remain
+def _determine_stop_time(
+    stop_timestamp: datetime | None, remain_time: timedelta | None, now: datetime
+) -> tuple[datetime | None, StopTimeUnknown | None]:
+    by_remain = now + remain_time if remain_time is not None else None
+    end = stop_timestamp or by_remain
     if end is None:
-        return None, EndUnknown.MISSING
-    over = remain is not None and remain <= timedelta(0) and end <= now
-    if by_remain and not over and abs(by_remain - end) > LARGEST_DISAGREEMENT:
-        return None, EndUnknown.DISAGREE
-    return (end, None) if end >= now - GRACE else (None, EndUnknown.PAST)
+        return None, StopTimeUnknown.MISSING
+    over = remain_time is not None and remain_time <= timedelta(0) and end <= now
+    if by_remain and not over and abs(by_remain - end) > MAX_STOP_TIME_DIFFERENCE:
+        return None, StopTimeUnknown.INCONSISTENT
+    return (end, None) if end >= now - STOP_GRACE_PERIOD else (None, StopTimeUnknown.PAST)
 
 
-def _created_at(fields: Fields) -> datetime | None:
+def _parse_created_at(reader: JsonReader) -> datetime | None:
     """``creation_timestamp``: a string of 13 digits, milliseconds."""
-    text = fields.text("creation_timestamp")
+    text = reader.text("creation_timestamp")
     if not text:
         return None
     if not (text.isascii() and text.isdigit()):
-        raise BadAnswerError("answer.type", field="creation_timestamp", expected="digits")
-    return fields.convert("creation_timestamp", moment_from_ms, int(text[:20]))
+        raise InvalidResponseError("answer.type", field="creation_timestamp", expected="digits")
+    return reader.convert("creation_timestamp", datetime_from_ms, int(text[:20]))
 
 
-def _profile(fields: Fields) -> Profile:
+def _parse_profile(reader: JsonReader) -> Profile:
     return Profile(
-        id=fields.text("id"),
-        name=fields.text("name"),
-        description=fields.text("description"),
-        de_type=fields.text("de_type"),
-        provision=fields.nested("provision", _provision),
-        labels=fields.open_map("labels"),
+        id=reader.text("id"),
+        name=reader.text("name"),
+        description=reader.text("description"),
+        de_type=reader.text("de_type"),
+        provision=reader.nested("provision", _parse_provision),
+        labels=reader.mapping("labels"),
     )
 
 
-def _provision(fields: Fields) -> Provision:
-    kind = fields.text("type")
-    spec = fields.object("spec")
+def _parse_provision(reader: JsonReader) -> Provision:
+    kind = reader.text("type")
+    spec = reader.object("spec")
     return Provision(
         type=kind,
-        spec=_provision_spec(spec, docker=kind == "Docker") if spec else None,
-        annotations=fields.open_map("annotations"),
+        spec=_parse_provision_spec(spec, docker=kind == "Docker") if spec else None,
+        annotations=reader.mapping("annotations"),
     )
 
 
-def _provision_spec(fields: Fields, *, docker: bool) -> ProvisionSpec:
-    params = fields.object("params") if docker else None
+def _parse_provision_spec(reader: JsonReader, *, docker: bool) -> ProvisionSpec:
+    params = reader.object("params") if docker else None
     return ProvisionSpec(
-        engine=fields.text("engine"),
-        params=_docker_params(params) if params else fields.open_map("params"),
+        engine=reader.text("engine"),
+        params=_parse_docker_params(params) if params else reader.mapping("params"),
     )
 
 
-def _docker_params(fields: Fields) -> DockerParams:
+def _parse_docker_params(reader: JsonReader) -> DockerParams:
     return DockerParams(
-        namespace=fields.text("namespace"),
-        image_name=fields.text("image_name"),
-        image_tag=fields.text("image_tag"),
-        annotations=fields.open_map("annotations"),
+        namespace=reader.text("namespace"),
+        image_name=reader.text("image_name"),
+        image_tag=reader.text("image_tag"),
+        annotations=reader.mapping("annotations"),
     )
 
 
-def _spec(
-    fields: Fields | None, profile: Profile | None
+def _parse_spec(
+    reader: JsonReader | None, profile: Profile | None
 ) -> NotebookSpec | Mapping[str, Any] | None:
     """Table 10 for a Notebook; anything else has no documented shape and stays as it came."""
-    if fields is None:
+    if reader is None:
         return None
     if profile is not None and profile.de_type not in (None, "Notebook"):
-        return fields.data
-    storage = fields.object("storage")
+        return reader.data
+    storage = reader.object("storage")
     return NotebookSpec(
-        storage=Storage(storage.text("type"), storage.open_map("location")) if storage else None,
-        annotations=fields.open_map("annotations"),
+        storage=Storage(storage.text("type"), storage.mapping("location")) if storage else None,
+        annotations=reader.mapping("annotations"),
     )

@@ -11,8 +11,8 @@ import re
 from typing import Any
 
 from modelarts_magics.errors import (
+    ApiError,
     AuthenticationError,
-    CloudError,
     ForbiddenError,
     NoSuchApiError,
     NoSuchInstanceError,
@@ -22,7 +22,7 @@ from modelarts_magics.errors import (
     WrongStateError,
 )
 
-_KNOWN: dict[tuple[int, str], type[CloudError]] = {
+_ERRORS_BY_CODE: dict[tuple[int, str], type[ApiError]] = {
     (400, "6309"): NoSuchInstanceError,
     (400, "6404"): NoSuchInstanceError,
     (400, "6327"): WrongStateError,
@@ -52,7 +52,7 @@ _KNOWN: dict[tuple[int, str], type[CloudError]] = {
     (500, "6102"): ServerError,
 }
 
-_BY_STATUS: dict[int, type[CloudError]] = {
+_ERRORS_BY_STATUS: dict[int, type[ApiError]] = {
     400: RejectedValueError,
     401: AuthenticationError,
     403: ForbiddenError,
@@ -61,14 +61,14 @@ _BY_STATUS: dict[int, type[CloudError]] = {
     429: ThrottledError,
 }
 
-_LONGEST_WORDS = 200
-_ABOUT_THE_KEY = ("0206", "0210")
+_MAX_TEXT_LENGTH = 200
+_CREDENTIAL_ERROR_CODES = ("0206", "0210")
 """The codes of a 403 that are about the credential, not about a right that it lacks."""
 
 
-def failure(
+def error_from_response(
     status: int, content: bytes, *, request_id: str = "", secrets: tuple[str, ...] = ()
-) -> CloudError:
+) -> ApiError:
     """The error that an answer with a failing HTTP status is.
 
     Args:
@@ -77,33 +77,33 @@ def failure(
         request_id: The cloud's id of the request.
         secrets: What must not be shown, should the cloud echo it.
     """
-    envelope = _envelope(content)
-    error_code = _plain(envelope.get("error_code"), secrets)
-    words = _plain(envelope.get("error_msg") or envelope.get("error_message"), secrets)
+    envelope = _parse_envelope(content)
+    error_code = _sanitize(envelope.get("error_code"), secrets)
+    words = _sanitize(envelope.get("error_msg") or envelope.get("error_message"), secrets)
     number = error_code.rpartition(".")[2]
-    request_id = _plain(request_id, secrets)
-    kind = _KNOWN.get((status, number))
+    request_id = _sanitize(request_id, secrets)
+    kind = _ERRORS_BY_CODE.get((status, number))
     if kind:
         code = f"cloud.{status}.{number}"
     else:
-        kind = _BY_STATUS.get(status) or (ServerError if status >= 500 else CloudError)  # noqa: PLR2004
+        kind = _ERRORS_BY_STATUS.get(status) or (ServerError if status >= 500 else ApiError)  # noqa: PLR2004
         code = f"cloud.{kind.__name__}"
     return kind(code, status=status, error_code=error_code, request_id=request_id, words=words)
 
 
-def lacking(part: str, error: ForbiddenError) -> ForbiddenError:
+def missing_permission(operation: str, error: ForbiddenError) -> ForbiddenError:
     """The refusal with the right that is missing, since reading may be allowed all the same.
 
     Args:
-        part: What was refused; there is a sentence ``cloud.forbidden.PART``.
+        operation: What was refused; there is a sentence ``cloud.forbidden.PART``.
         error: The cloud's 403; one that is about the credential stays as it is.
     """
-    if error.code.endswith(_ABOUT_THE_KEY):
+    if error.code.endswith(_CREDENTIAL_ERROR_CODES):
         return error
-    return ForbiddenError(f"cloud.forbidden.{part}", **error.values)
+    return ForbiddenError(f"cloud.forbidden.{operation}", **error.values)
 
 
-def _envelope(content: bytes) -> dict[str, Any]:
+def _parse_envelope(content: bytes) -> dict[str, Any]:
     try:
         data = json.loads(content)
     except (ValueError, RecursionError):
@@ -111,11 +111,11 @@ def _envelope(content: bytes) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _plain(value: object, secrets: tuple[str, ...]) -> str:
+def _sanitize(value: object, secrets: tuple[str, ...]) -> str:
     """One short, printable line without secrets."""
     if not isinstance(value, str):
         return ""
     for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
         value = value.replace(secret, "…")
     line = re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in value))
-    return line.strip()[:_LONGEST_WORDS]
+    return line.strip()[:_MAX_TEXT_LENGTH]

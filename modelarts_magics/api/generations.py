@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from modelarts_magics.api.demanager import Demanager
-from modelarts_magics.api.notebooks import Notebooks
+from modelarts_magics.api.demanager import DemanagerBackend
+from modelarts_magics.api.notebooks import NotebooksBackend
 
-GENERATIONS: dict[str, type[Notebooks | Demanager]] = {
-    "notebooks": Notebooks,
-    "demanager": Demanager,
+BACKENDS: dict[str, type[NotebooksBackend | DemanagerBackend]] = {
+    "notebooks": NotebooksBackend,
+    "demanager": DemanagerBackend,
 }

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TICK = 0.5
+_WAIT_INTERVAL_S = 0.5
 """Seconds between two looks at the deadline; on Windows also at Ctrl-C."""
-_GOODBYE = 1.0
+_SHUTDOWN_TIMEOUT_S = 1.0
 """Seconds that a thread has to close what it has open: nobody wants to wait for a cloud that is silent."""
 
 
@@ -28,41 +28,44 @@ class _Job(Generic[T]):
 
     def __init__(self, call: Callable[[], T]) -> None:
         self.call = call
-        self.outcome: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
-        self.given_up = False
+        self.result: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+        self.abandoned = False
 
     def run(self) -> None:
-        if self.given_up:
+        if self.abandoned:
             return
         try:
-            self.outcome.put((self.call(), None))
+            self.result.put((self.call(), None))
         except BaseException as error:  # noqa: BLE001 - handed to who waits, never lost
-            self.outcome.put((None, error))
+            self.result.put((None, error))
 
 
-_Jobs = SimpleQueue["_Job[Any] | None"]
+_JobQueue = SimpleQueue["_Job[Any] | None"]
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     """Nothing is to be closed."""
 
 
-class Worker:
+class HttpThread:
     """A daemon thread that makes the calls; started on first use and after a call was given up.
 
     Args:
-        finish: Called in the thread when it ends, to close what the calls opened there.
-        goodbye_s: How long `stop` waits for that.
+        on_exit: Called in the thread when it ends, to close what the calls opened there.
+        shutdown_timeout_s: How long `stop` waits for that.
     """
 
     def __init__(
-        self, finish: Callable[[], None] = _nothing, *, goodbye_s: float = _GOODBYE
+        self,
+        on_exit: Callable[[], None] = _do_nothing,
+        *,
+        shutdown_timeout_s: float = _SHUTDOWN_TIMEOUT_S,
     ) -> None:
-        self._finish = finish
-        self._goodbye_s = goodbye_s
+        self._on_exit = on_exit
+        self._shutdown_timeout_s = shutdown_timeout_s
         self._lock = threading.Lock()
-        self._owner = os.getpid()
-        self._jobs: _Jobs | None = None
+        self._owner_pid = os.getpid()
+        self._queue: _JobQueue | None = None
         self._thread: threading.Thread | None = None
 
     def run(self, call: Callable[[], T], *, deadline: Deadline) -> T:
@@ -74,10 +77,10 @@ class Worker:
         job: _Job[T] = _Job(call)
         jobs = self._submit(job)
         try:
-            value, error = _wait(job, deadline)
+            value, error = _wait_for_result(job, deadline)
         except BaseException:
-            job.given_up = True
-            self._leave(jobs)
+            job.abandoned = True
+            self._abandon_thread(jobs)
             raise
         if error is not None:
             raise error
@@ -86,51 +89,53 @@ class Worker:
     def stop(self) -> None:
         """Let the thread end after what it is doing; the next call starts another."""
         thread = self._thread
-        if self._jobs is not None and self._owner == os.getpid():
-            self._leave(self._jobs)
+        if self._queue is not None and self._owner_pid == os.getpid():
+            self._abandon_thread(self._queue)
             if thread is not None:
-                thread.join(self._goodbye_s)
+                thread.join(self._shutdown_timeout_s)
 
-    def _submit(self, job: _Job[Any]) -> _Jobs:
-        if self._owner != os.getpid():  # a fork copies no thread, but perhaps a lock that is held
-            self._lock, self._jobs, self._owner = threading.Lock(), None, os.getpid()
+    def _submit(self, job: _Job[Any]) -> _JobQueue:
+        if (
+            self._owner_pid != os.getpid()
+        ):  # a fork copies no thread, but perhaps a lock that is held
+            self._lock, self._queue, self._owner_pid = threading.Lock(), None, os.getpid()
         with self._lock:
-            if self._jobs is None:
-                self._jobs = SimpleQueue()
+            if self._queue is None:
+                self._queue = SimpleQueue()
                 self._thread = threading.Thread(
-                    target=_serve,
-                    args=(self._jobs, self._finish),
+                    target=_run_jobs,
+                    args=(self._queue, self._on_exit),
                     name="modelarts-http",
                     daemon=True,
                 )
                 self._thread.start()
-            self._jobs.put(job)
-            return self._jobs
+            self._queue.put(job)
+            return self._queue
 
-    def _leave(self, jobs: _Jobs) -> None:
+    def _abandon_thread(self, queue: _JobQueue) -> None:
         """Let the thread of these jobs end, and use a new one from here on."""
         with self._lock:
-            jobs.put(None)
-            if self._jobs is jobs:  # else another caller has left it before
-                self._jobs = None
+            queue.put(None)
+            if self._queue is queue:  # else another caller has left it before
+                self._queue = None
 
 
-def _wait(job: _Job[Any], deadline: Deadline) -> tuple[Any, BaseException | None]:
-    while deadline.left > 0:
+def _wait_for_result(job: _Job[Any], deadline: Deadline) -> tuple[Any, BaseException | None]:
+    while deadline.time_left_s > 0:
         try:
-            return job.outcome.get(timeout=max(0.001, min(_TICK, deadline.left)))
+            return job.result.get(timeout=max(0.001, min(_WAIT_INTERVAL_S, deadline.time_left_s)))
         except Empty:
             continue
     raise TimeoutError
 
 
-def _serve(jobs: _Jobs, finish: Callable[[], None]) -> None:
+def _run_jobs(queue: _JobQueue, on_exit: Callable[[], None]) -> None:
     try:
         while True:
-            job = jobs.get()
+            job = queue.get()
             if job is None:
                 return
             job.run()
             del job
     finally:
-        finish()
+        on_exit()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ALGORITHM = "SDK-HMAC-SHA256"
-_BARE = "-_.~"
+_UNRESERVED = "-_.~"
 
 
 def timestamp(moment: datetime) -> str:
@@ -65,11 +65,13 @@ def authorization(  # noqa: PLR0913 - what a signature covers
 
 
 def _canonical_path(path: str) -> str:
-    segments = (quote(unquote(segment), safe=_BARE) for segment in path.split("/"))
+    segments = (quote(unquote(segment), safe=_UNRESERVED) for segment in path.split("/"))
     joined = "/".join(segments)
     return joined if joined.endswith("/") else f"{joined}/"
 
 
 def _canonical_query(query: Iterable[tuple[str, str]]) -> str:
-    pairs = sorted((quote(name, safe=_BARE), quote(value, safe=_BARE)) for name, value in query)
+    pairs = sorted(
+        (quote(name, safe=_UNRESERVED), quote(value, safe=_UNRESERVED)) for name, value in query
+    )
     return "&".join(f"{name}={value}" for name, value in pairs)

@@ -6,27 +6,27 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from modelarts_magics.commands.undo import undo
-from modelarts_magics.domain.countdown import stop_fact
+from modelarts_magics.commands.undo import undo_command
+from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.domain.models import Effect, Mode
 from modelarts_magics.messages import Message, text
 
 if TYPE_CHECKING:
     from modelarts_magics.domain.models import AutoStop, Change, Instance
 
-PRESSING = timedelta(minutes=5)
-OFF_TARGET = timedelta(seconds=60)
+SHORT_NOTICE = timedelta(minutes=5)
+STOP_TIME_TOLERANCE = timedelta(seconds=60)
 
 
 def instance_lines(instance: Instance) -> list[str]:
     """An instance in a few lines: who, when it stops, what is set, what it is for."""
-    lines = [title(instance), text("line.stop", words=stop_fact(instance))]
+    lines = [title_line(instance), text("line.stop", words=stop_message(instance))]
     lines.append(auto_stop_line(instance.auto_stop))
     lines.append(text("line.description", description=instance.description or text("word.none")))
     return lines
 
 
-def title(instance: Instance) -> str:
+def title_line(instance: Instance) -> str:
     """Name, status and, if it is one, that this is the demo."""
     parts = [instance.name or instance.id, instance.status.value]
     if instance.demo:
@@ -36,7 +36,7 @@ def title(instance: Instance) -> str:
 
 def auto_stop_line(stop: AutoStop) -> str:
     """What is set, beside when it stops."""
-    parts = [_setting(stop)]
+    parts = [_setting_text(stop)]
     if stop.prompt is not None:
         parts.append(text("word.remind" if stop.prompt else "word.no_remind"))
     return " · ".join(parts)
@@ -45,25 +45,30 @@ def auto_stop_line(stop: AutoStop) -> str:
 def change_lines(change: Change) -> list[str]:
     """What a change did, the bad news first, and how to undo it."""
     if change.after is None:
-        return [text("change.unread", problem=change.problem.message if change.problem else "")]
+        return [
+            text(
+                "change.unread",
+                problem=change.read_back_error.message if change.read_back_error else "",
+            )
+        ]
     if change.action == "stop":
         code = "change.now.stop" if change.effect is Effect.NOW else "change.stop.unconfirmed"
         return [text(code, status=change.after.status.value)]
-    lines = [str(message) for message in _messages(change, change.after)]
-    command = undo(change)
+    lines = [str(message) for message in _change_messages(change, change.after)]
+    command = undo_command(change)
     return [*lines, text("change.undo", command=command)] if command else lines
 
 
-def _messages(change: Change, after: Instance) -> list[Message]:
+def _change_messages(change: Change, after: Instance) -> list[Message]:
     messages: list[Message] = []
     if change.edit.auto_stop is not None:
-        messages += _about_auto_stop(change, after)
+        messages += _auto_stop_messages(change, after)
     if change.edit.description is not None:
-        messages.append(_about_description(change, after))
+        messages.append(_description_message(change, after))
     return messages
 
 
-def _about_description(change: Change, after: Instance) -> Message:
+def _description_message(change: Change, after: Instance) -> Message:
     values = {"new": after.description, "old": change.before.description}
     if after.description != change.edit.description:
         return Message("change.description.unconfirmed", values)
@@ -71,24 +76,24 @@ def _about_description(change: Change, after: Instance) -> Message:
     return Message(f"change.description.{kind}", values)
 
 
-def _about_auto_stop(change: Change, after: Instance) -> list[Message]:
+def _auto_stop_messages(change: Change, after: Instance) -> list[Message]:
     if change.effect is Effect.UNCONFIRMED:
-        return [Message("change.unconfirmed", {"words": stop_fact(after)})]
-    lines = [_effect(change, after), *_kept(change, after)]
+        return [Message("change.unconfirmed", {"words": stop_message(after)})]
+    lines = [_effect_message(change, after), *_duration_messages(change, after)]
     if after.auto_stop.prompt != change.before.auto_stop.prompt:
         lines.append(Message("change.remind" if after.auto_stop.prompt else "change.no_remind"))
-    return [*lines, *_warnings(change, after)]
+    return [*lines, *_warning_messages(change, after)]
 
 
-def _effect(change: Change, after: Instance) -> Message:
+def _effect_message(change: Change, after: Instance) -> Message:
     stop, before = after.auto_stop, change.before.auto_stop
     values = {
-        "words": stop_fact(after),
+        "words": stop_message(after),
         "end": stop.stops_at,
         "left": (stop.stops_at or after.observed_at) - after.observed_at,
         "now": after.observed_at,
-        "duration": _set_duration(stop),
-        "old": _set_duration(before),
+        "duration": _duration_text(stop),
+        "old": _duration_text(before),
         "status": after.status.value,
     }
     if change.effect is Effect.NEXT_START:
@@ -100,60 +105,63 @@ def _effect(change: Change, after: Instance) -> Message:
         return Message("change.off", values)
     if stop.mode is Mode.IDLE:
         return Message("change.idle", values)
-    return Message("change.same" if _same(stop, before) else f"change.now.{change.action}", values)
+    return Message(
+        "change.same" if _only_reminder_differs(stop, before) else f"change.now.{change.action}",
+        values,
+    )
 
 
-def _same(stop: AutoStop, before: AutoStop) -> bool:
+def _only_reminder_differs(stop: AutoStop, before: AutoStop) -> bool:
     """Whether nothing but the wish to be reminded differs."""
     return replace(before, prompt=stop.prompt) == stop
 
 
-def _kept(change: Change, after: Instance) -> list[Message]:
+def _duration_messages(change: Change, after: Instance) -> list[Message]:
     """What was before, and whether the new duration outlives this run."""
     stop, before = after.auto_stop, change.before.auto_stop
-    if change.effect is not Effect.NOW or _same(stop, before) or not stop.enabled:
+    if change.effect is not Effect.NOW or _only_reminder_differs(stop, before) or not stop.enabled:
         return []
-    if not change.capabilities.kept:
-        was = Message("change.was", {"words": stop_fact(change.before)})
-        return [*_from_now(change, after), was]
-    values = {"duration": _set_duration(stop), "old": _set_duration(before)}
+    if not change.capabilities.persists_duration:
+        was = Message("change.was", {"words": stop_message(change.before)})
+        return [*_run_time_messages(change, after), was]
+    values = {"duration": _duration_text(stop), "old": _duration_text(before)}
     return [Message("change.kept", values)]
 
 
-def _from_now(change: Change, after: Instance) -> list[Message]:
+def _run_time_messages(change: Change, after: Instance) -> list[Message]:
     """The run time that was taken, where the end is the one that it leads to."""
-    end, expected, edit = after.auto_stop.stops_at, change.expected_stop, change.edit.auto_stop
+    end, expected, edit = after.auto_stop.stops_at, change.expected_stop_time, change.edit.auto_stop
     if edit is None or edit.duration is None or end is None or expected is None:
         return []
-    if abs(end - expected) > OFF_TARGET:
+    if abs(end - expected) > STOP_TIME_TOLERANCE:
         return []
     return [Message("change.set", {"duration": edit.duration})]
 
 
-def _warnings(change: Change, after: Instance) -> list[Message]:
-    end, expected = after.auto_stop.stops_at, change.expected_stop
+def _warning_messages(change: Change, after: Instance) -> list[Message]:
+    end, expected = after.auto_stop.stops_at, change.expected_stop_time
     if change.effect is not Effect.NOW or end is None:
         return []
     lines = []
-    if expected is not None and abs(end - expected) > OFF_TARGET:
+    if expected is not None and abs(end - expected) > STOP_TIME_TOLERANCE:
         lines.append(Message("change.other_end", {"asked": expected, "end": end}))
-    if end - after.observed_at < PRESSING:
+    if end - after.observed_at < SHORT_NOTICE:
         lines.append(Message("change.pressing", {"end": end}))
     return lines
 
 
-def _setting(stop: AutoStop) -> str:
-    if not stop.stated:
+def _setting_text(stop: AutoStop) -> str:
+    if not stop.is_known:
         return text("set.unknown")
     if not stop.enabled:
         return text("set.off")
     if stop.mode is Mode.IDLE:
         return text("set.idle")
-    named = stop.duration is not None and stop.counts_from is None
+    named = stop.duration is not None and stop.duration_start is None
     return text("set.duration", duration=stop.duration) if named else text("set.on")
 
 
-def _set_duration(stop: AutoStop) -> str:
+def _duration_text(stop: AutoStop) -> str:
     if not stop.enabled:
         return text("word.off")
     return text("word.span", duration=stop.duration) if stop.duration else text("word.none")

@@ -11,12 +11,12 @@ class Option:
 
     Attributes:
         name: As typed, with its dashes.
-        value: What it wants behind it, in capitals; "" for none.
+        metavar: What it wants behind it, in capitals; "" for none.
         kernel_only: Whether it makes sense in a kernel only.
     """
 
     name: str
-    value: str = ""
+    metavar: str = ""
     kernel_only: bool = False
 
 
@@ -28,7 +28,7 @@ class Command:
         name: Its word; its sentences are ``help.NAME`` and its examples ``help.NAME.examples``.
         usage: What may follow, as in a manual.
         options: Its switches.
-        words: Words that may follow, for completion.
+        completions: Words that may follow, for completion.
         free_text: Whether what follows the switches is one text, taken as it is.
         kernel_only: Whether it makes sense in a kernel only.
     """
@@ -36,7 +36,7 @@ class Command:
     name: str
     usage: str = ""
     options: tuple[Option, ...] = ()
-    words: tuple[str, ...] = ()
+    completions: tuple[str, ...] = ()
     free_text: bool = False
     kernel_only: bool = False
 
@@ -46,15 +46,15 @@ class Command:
         return f"{self.name} {self.usage}".rstrip()
 
     @property
-    def in_terminal(self) -> Command:
+    def without_kernel_options(self) -> Command:
         """The same without the switches that need a kernel."""
         options = tuple(option for option in self.options if not option.kernel_only)
         usage = self.usage
         for option in set(self.options) - set(options):
-            usage = usage.replace(f" | {option.name} {option.value}", "")
+            usage = usage.replace(f" | {option.name} {option.metavar}", "")
         return replace(self, usage=usage, options=options)
 
-    def option(self, name: str) -> Option | None:
+    def find_option(self, name: str) -> Option | None:
         """The switch of that name, if the command has it."""
         return next((option for option in self.options if option.name == name), None)
 
@@ -81,16 +81,24 @@ AUTO_STOP = Command(
     "auto-stop",
     "[DURATION | in DURATION | at CLOCK | on | off | idle] [--remind | --no-remind] [--try] [--json]",
     (REMIND, NO_REMIND, TRY, JSON),
-    words=("in", "at", "on", "off", "idle", "1h", "2h", "4h", "8h", "24h"),
+    completions=("in", "at", "on", "off", "idle", "1h", "2h", "4h", "8h", "24h"),
 )
-EXTEND = Command("extend", "[DURATION] [--json]", (JSON,), words=("30m", "1h", "2h", "4h"))
-SHORTEN = Command("shorten", "[DURATION] [--json]", (JSON,), words=("30m", "1h", "2h"))
+EXTEND = Command("extend", "[DURATION] [--json]", (JSON,), completions=("30m", "1h", "2h", "4h"))
+SHORTEN = Command("shorten", "[DURATION] [--json]", (JSON,), completions=("30m", "1h", "2h"))
 STOP = Command("stop", "[--yes] [--json]", (YES, JSON))
 LOGIN = Command("login", "[--save]", (SAVE,))
 CONFIGURE = Command(
     "configure",
     "[NAME=VALUE …]",
-    words=("region=", "project_id=", "instance_id=", "api=", "timezone=", "language=", "endpoint="),
+    completions=(
+        "region=",
+        "project_id=",
+        "instance_id=",
+        "api=",
+        "timezone=",
+        "language=",
+        "endpoint=",
+    ),
 )
 COUNTDOWN = Command("countdown", kernel_only=True)
 FORM = Command("form", kernel_only=True)

@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 from modelarts_magics.commands.grammar import COMMANDS, Command
-from modelarts_magics.commands.parser import command_of
-from modelarts_magics.commands.results import Text
+from modelarts_magics.commands.parser import find_command
+from modelarts_magics.commands.results import TextResult
 from modelarts_magics.messages import text
 
-MAGIC = "%modelarts"
+MAGIC_PREFIX = "%modelarts"
 """How a command is typed in a notebook."""
 
 
-def overview(prefix: str) -> Text:
+def help_overview(prefix: str) -> TextResult:
     """All commands with what they do; `prefix` is how one is typed where this is shown."""
     lines = [text("help.title"), ""]
     width = max(map(len, COMMANDS))
     lines += [f"  {prefix} {name:<{width}}  {text(f'help.{name}')}" for name in COMMANDS]
-    if prefix != MAGIC:
+    if prefix != MAGIC_PREFIX:
         lines += ["", text("help.programs", prefix=prefix)]
-    return Text("\n".join([*lines, "", text("help.more", prefix=prefix)]))
+    return TextResult("\n".join([*lines, "", text("help.more", prefix=prefix)]))
 
 
-def of_command(word: str, prefix: str) -> Text:
+def command_help(word: str, prefix: str) -> TextResult:
     """One command: its usage, its switches and examples.
 
     Raises:
         UsageError: There is no such command.
     """
-    command = command_of(word)
+    command = find_command(word)
     name = command.name
-    if prefix != MAGIC:
-        command = command.in_terminal
+    if prefix != MAGIC_PREFIX:
+        command = command.without_kernel_options
     lines = [f"{prefix} {command.synopsis}", "", text(f"help.{name}")]
-    lines += _options(command)
+    lines += _option_lines(command)
     examples = text(f"help.{name}.examples", prefix=prefix)
-    return Text("\n".join([*lines, "", *(f"  {line}" for line in examples.splitlines())]))
+    return TextResult("\n".join([*lines, "", *(f"  {line}" for line in examples.splitlines())]))
 
 
-def _options(command: Command) -> list[str]:
-    rows = [(f"{each.name} {each.value}".rstrip(), each) for each in command.options]
+def _option_lines(command: Command) -> list[str]:
+    rows = [(f"{each.name} {each.metavar}".rstrip(), each) for each in command.options]
     width = max((len(words) for words, _ in rows), default=0)
     described = [
         f"  {words:<{width}}  {text(f'help.option.{each.name[2:]}')}" for words, each in rows

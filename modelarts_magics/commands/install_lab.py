@@ -21,14 +21,14 @@ from modelarts_magics.messages import text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-NAMES = ("modelarts-magics-lab", "anywidget")
+EXTENSION_NAMES = ("modelarts-magics-lab", "anywidget")
 """The extensions to copy, by the folder that each has."""
-WIDGETS = "@jupyter-widgets/jupyterlab-manager"
+WIDGET_MANAGER = "@jupyter-widgets/jupyterlab-manager"
 """What shows widgets at all; only if asked for, since most servers have one that suits them."""
-MARK = ".installed-by-modelarts-magics"
+MARKER_FILE = ".installed-by-modelarts-magics"
 
 
-def data_folder(environ: Mapping[str, str], *, platform: str = sys.platform) -> Path:
+def jupyter_data_folder(environ: Mapping[str, str], *, platform: str = sys.platform) -> Path:
     """The person's own Jupyter data folder.
 
     Source: Jupyter's documentation, "Common directories and file locations".
@@ -43,13 +43,15 @@ def data_folder(environ: Mapping[str, str], *, platform: str = sys.platform) -> 
     return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "jupyter"
 
 
-def install(source: Path, target: Path, *, widgets: bool = False) -> list[str]:
+def install_extensions(
+    source: Path, target: Path, *, include_widget_manager: bool = False
+) -> list[str]:
     """Copy the extensions that `source` has; one that somebody else put into `target` stays.
 
     Args:
         source: A folder of lab extensions, as ``<prefix>/share/jupyter/labextensions``.
         target: Another one.
-        widgets: Also what shows widgets at all.
+        include_widget_manager: Also what shows widgets at all.
 
     Returns:
         What was done, a line for each extension.
@@ -57,39 +59,39 @@ def install(source: Path, target: Path, *, widgets: bool = False) -> list[str]:
     Raises:
         OSError: Something could not be written.
     """
-    names = (*NAMES, WIDGETS) if widgets else NAMES
-    return [_install_one(name, source / name, target / name) for name in names]
+    names = (*EXTENSION_NAMES, WIDGET_MANAGER) if include_widget_manager else EXTENSION_NAMES
+    return [_install_extension(name, source / name, target / name) for name in names]
 
 
-def remove(target: Path) -> list[str]:
+def remove_extensions(target: Path) -> list[str]:
     """Take back what `install` put into `target`, and nothing else.
 
     Returns:
         What was done, a line for each extension.
     """
     lines = []
-    for name in (*NAMES, WIDGETS):
-        ours = (target / name / MARK).is_file()
-        if not ours and name == WIDGETS:
+    for name in (*EXTENSION_NAMES, WIDGET_MANAGER):
+        ours = (target / name / MARKER_FILE).is_file()
+        if not ours and name == WIDGET_MANAGER:
             continue
         if ours:
             shutil.rmtree(target / name)
-            if name == WIDGETS:
+            if name == WIDGET_MANAGER:
                 with contextlib.suppress(OSError):  # others of the same scope are there
                     (target / name).parent.rmdir()
         lines.append(text("lab.removed" if ours else "lab.not_ours", name=name, path=target))
     return lines
 
 
-def _install_one(name: str, source: Path, target: Path) -> str:
+def _install_extension(name: str, source: Path, target: Path) -> str:
     if not (source / "package.json").is_file():
         return text("lab.missing", name=name, path=source)
-    if target.exists() and not (target / MARK).is_file():
+    if target.exists() and not (target / MARKER_FILE).is_file():
         return text("lab.kept", name=name, path=target)
     fresh = target.with_name(f"{target.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     shutil.copytree(source, fresh)
-    (fresh / MARK).touch()
+    (fresh / MARKER_FILE).touch()
     shutil.rmtree(target, ignore_errors=True)
     fresh.replace(target)
     return text("lab.installed", name=name, path=target)
@@ -108,10 +110,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--remove", action="store_true", help=text("lab.help.remove"))
     parser.add_argument("--widgets", action="store_true", help=text("lab.help.widgets"))
     given = parser.parse_args(arguments)
-    target = data_folder(os.environ) / "labextensions"
+    target = jupyter_data_folder(os.environ) / "labextensions"
     source = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
     try:
-        lines = remove(target) if given.remove else install(source, target, widgets=given.widgets)
+        lines = (
+            remove_extensions(target)
+            if given.remove
+            else install_extensions(source, target, include_widget_manager=given.widgets)
+        )
     except OSError as error:
         sys.stderr.write(text("lab.failed", path=error.filename or target) + "\n")
         return 1

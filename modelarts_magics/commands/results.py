@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
-from modelarts_magics.errors import UNPRINTABLE
+from modelarts_magics.errors import UNPRINTABLE_CHARACTERS
 
 if TYPE_CHECKING:
     import re
@@ -15,23 +15,25 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import Instance
 
 
-_LAYOUT = "\t\n\u2028\u2029"
+_ALLOWED_SEPARATORS = "\t\n\u2028\u2029"
 """What parts words and lines, and drives no terminal."""
 
 
-def printable(text: str) -> str:
+def replace_control_characters(text: str) -> str:
     """A text that drives no terminal and can be encoded, whatever the cloud put into a field."""
-    return _without_controls(text, lambda _: "\N{REPLACEMENT CHARACTER}")
+    return _substitute_controls(text, lambda _: "\N{REPLACEMENT CHARACTER}")
 
 
-def _without_controls(text: str, instead: Callable[[str], str]) -> str:
-    def shown(run: re.Match[str]) -> str:
-        return "".join(each if each in _LAYOUT else instead(each) for each in run[0])
+def _substitute_controls(text: str, replacement: Callable[[str], str]) -> str:
+    def substitute(match: re.Match[str]) -> str:
+        return "".join(
+            each if each in _ALLOWED_SEPARATORS else replacement(each) for each in match[0]
+        )
 
-    return UNPRINTABLE.sub(shown, text)
+    return UNPRINTABLE_CHARACTERS.sub(substitute, text)
 
 
-class Text(str):
+class TextResult(str):
     """A text that shows itself without quotes, and an empty one as a dash."""
 
     __slots__ = ()
@@ -40,22 +42,22 @@ class Text(str):
         return str(self) or messages.text("word.none")
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG002 - IPython's hook
-        printer.text(printable(repr(self)))
+        printer.text(replace_control_characters(repr(self)))
 
 
-class Json(dict[str, Any]):
+class JsonResult(dict[str, Any]):
     """A JSON object that shows itself as JSON."""
 
     def __repr__(self) -> str:
         written = json.dumps(self, ensure_ascii=False, indent=2)
-        return _without_controls(written, lambda control: f"\\u{ord(control):04x}")
+        return _substitute_controls(written, lambda control: f"\\u{ord(control):04x}")
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG002 - IPython's hook
         printer.text(repr(self))
 
 
 @dataclass(frozen=True)
-class Details:
+class InstanceDetails:
     """An instance that shows all of its fields, not only those that matter daily."""
 
     instance: Instance

@@ -10,21 +10,21 @@ from importlib import import_module, util
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config import settings_file
-from modelarts_magics.config.credentials import AccessKey, Found, access_key
+from modelarts_magics.config.credentials import AccessKey, FoundCredential, make_access_key
 from modelarts_magics.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-SECTION = "basic"
+PROFILE_SECTION = "basic"
 METADATA_ENDPOINT = "http://169.254.169.254"
 METADATA_PATH = "/openstack/latest/securitykey"
 METADATA_TIMEOUT_S = 2.0
-_ATTRIBUTES = ("access_key", "secret_key", "security_token", "project_id", "region_name")
+_SESSION_ATTRIBUTES = ("access_key", "secret_key", "security_token", "project_id", "region_name")
 
 
-def from_file(path: Path) -> Found | None:
+def load_credentials_file(path: Path) -> FoundCredential | None:
     """The key in the vendor's credentials file; a ``%`` in a value is only a character.
 
     Source: the vendor's SDK, "profile credentials": section ``[basic]``, ``ak sk security_token project_id``.
@@ -34,9 +34,9 @@ def from_file(path: Path) -> Found | None:
     """
     if not path.is_file():
         return None
-    parser = _parse(path)
-    section = parser[SECTION] if parser.has_section(SECTION) else {}
-    key = access_key(
+    parser = _read_ini(path)
+    section = parser[PROFILE_SECTION] if parser.has_section(PROFILE_SECTION) else {}
+    key = make_access_key(
         section.get("ak", ""),
         section.get("sk", ""),
         section.get("security_token", ""),
@@ -44,34 +44,36 @@ def from_file(path: Path) -> Found | None:
     )
     if key is None:
         return None
-    warning = "credentials.readable" if _others_can_read(path) else ""
-    return Found(key, str(path), section.get("project_id", "").strip(), warning=warning)
+    warning = "credentials.readable" if _is_readable_by_others(path) else ""
+    return FoundCredential(key, str(path), section.get("project_id", "").strip(), warning=warning)
 
 
-def save(key: AccessKey, path: Path) -> None:
+def save_access_key(key: AccessKey, path: Path) -> None:
     """Write a key into the vendor's credentials file, mode 0600; what else is in it stays.
 
     Raises:
         ConfigurationError: The file that is there is no such file, or cannot be written.
     """
-    parser = _parse(path, as_written=True) if path.is_file() else _parser(as_written=True)
-    if not parser.has_section(SECTION):
-        parser.add_section(SECTION)
-    values = {"ak": key.access, "sk": key.secret, "security_token": key.security_token}
-    for written in list(parser[SECTION]):
+    parser = (
+        _read_ini(path, preserve_case=True) if path.is_file() else _new_parser(preserve_case=True)
+    )
+    if not parser.has_section(PROFILE_SECTION):
+        parser.add_section(PROFILE_SECTION)
+    values = {"ak": key.access_key_id, "sk": key.secret_key, "security_token": key.security_token}
+    for written in list(parser[PROFILE_SECTION]):
         if written.lower() in values:
-            parser.remove_option(SECTION, written)
+            parser.remove_option(PROFILE_SECTION, written)
     for name, value in values.items():
         if value:
-            parser.set(SECTION, name, value)
+            parser.set(PROFILE_SECTION, name, value)
     try:
         path.resolve().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings_file.replace(path, parser)
+        settings_file.replace_ini(path, parser)
     except OSError:
         raise ConfigurationError("credentials.unwritable", path=str(path)) from None
 
 
-def from_notebook() -> Found | None:
+def load_notebook_session() -> FoundCredential | None:
     """The key that the platform's preinstalled package gives inside one of its notebooks.
 
     Source: seen in public code; ``modelarts.session.Session()`` has the attributes read here.
@@ -87,16 +89,18 @@ def from_notebook() -> Found | None:
         return None
     try:
         session = import_module("modelarts.session").Session()
-        ak, sk, security_token, project, region = (_text(session, name) for name in _ATTRIBUTES)
+        ak, sk, security_token, project, region = (
+            _string_attribute(session, name) for name in _SESSION_ATTRIBUTES
+        )
     except Exception as error:  # noqa: BLE001 - somebody else's code may raise anything
         if isinstance(error, ModuleNotFoundError) and error.name == "modelarts.session":
             return None  # another package, or a mere folder, of that name
         raise ConfigurationError("credentials.sdk", reason=type(error).__name__) from None
-    key = access_key(ak, sk, security_token, source=source)
-    return Found(key, source, project.strip(), region.strip()) if key else None
+    key = make_access_key(ak, sk, security_token, source=source)
+    return FoundCredential(key, source, project.strip(), region.strip()) if key else None
 
 
-def from_metadata(endpoint: str) -> Found | None:
+def load_metadata(endpoint: str) -> FoundCredential | None:
     """The temporary key of the agency that a cloud server runs under.
 
     Source: the ECS page "Obtaining Metadata", ``securitykey``.
@@ -118,19 +122,19 @@ def from_metadata(endpoint: str) -> Found | None:
         if isinstance(error, HTTPError):
             error.close()  # it is the answer, with its connection
         raise ConfigurationError("credentials.metadata", endpoint=endpoint) from None
-    key = access_key(*parts, source=endpoint)
-    return Found(key, endpoint) if key else None
+    key = make_access_key(*parts, source=endpoint)
+    return FoundCredential(key, endpoint) if key else None
 
 
-def _parser(*, as_written: bool) -> configparser.RawConfigParser:
+def _new_parser(*, preserve_case: bool) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser()
-    if as_written:
+    if preserve_case:
         parser.optionxform = str  # type: ignore[assignment,method-assign]  # the documented way to keep capitals
     return parser
 
 
-def _parse(path: Path, *, as_written: bool = False) -> configparser.RawConfigParser:
-    parser = _parser(as_written=as_written)
+def _read_ini(path: Path, *, preserve_case: bool = False) -> configparser.RawConfigParser:
+    parser = _new_parser(preserve_case=preserve_case)
     try:
         parser.read(path, encoding="utf-8")
     except (configparser.Error, OSError, UnicodeDecodeError):
@@ -138,10 +142,10 @@ def _parse(path: Path, *, as_written: bool = False) -> configparser.RawConfigPar
     return parser
 
 
-def _others_can_read(path: Path) -> bool:
+def _is_readable_by_others(path: Path) -> bool:
     return os.name == "posix" and bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
 
 
-def _text(session: object, name: str) -> str:
+def _string_attribute(session: object, name: str) -> str:
     value = getattr(session, name, None)
     return value if isinstance(value, str) else ""

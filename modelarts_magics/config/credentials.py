@@ -27,18 +27,18 @@ class Token:
 class AccessKey:
     """An access key, which signs each request; a temporary one comes with a security token."""
 
-    access: str
-    secret: str
+    access_key_id: str
+    secret_key: str
     security_token: str = ""
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must never be shown; the access key's id is not secret."""
-        return tuple(value for value in (self.secret, self.security_token) if value)
+        return tuple(value for value in (self.secret_key, self.security_token) if value)
 
     def __repr__(self) -> str:
         kind = ", temporary" if self.security_token else ""
-        return f"AccessKey({mask(self.access)}{kind})"
+        return f"AccessKey({mask(self.access_key_id)}{kind})"
 
 
 Credential = Union[Token, AccessKey]
@@ -50,7 +50,7 @@ def mask(value: str) -> str:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundCredential:
     """A credential, where it was found, and what stood beside it.
 
     Attributes:
@@ -68,7 +68,7 @@ class Found:
     warning: str = ""
 
 
-def checked(value: str, source: str) -> str:
+def check_characters(value: str, source: str) -> str:
     """The value, if it can be sent in a header.
 
     Raises:
@@ -79,15 +79,27 @@ def checked(value: str, source: str) -> str:
     return value
 
 
-def access_key(ak: str, sk: str, security_token: str, *, source: str) -> AccessKey | None:
+def make_access_key(
+    access_key_id: str, secret_key: str, security_token: str, *, source: str
+) -> AccessKey | None:
     """The key that a place has; None if it has none. An empty security token counts as absent.
 
     Raises:
         ConfigurationError: Only half of it is there.
     """
-    ak, sk, security_token = ak.strip(), sk.strip(), security_token.strip()
-    if not ak and not sk:
+    access_key_id, secret_key, security_token = (
+        access_key_id.strip(),
+        secret_key.strip(),
+        security_token.strip(),
+    )
+    if not access_key_id and not secret_key:
         return None
-    if not ak or not sk:
-        raise ConfigurationError("credentials.half", missing="SK" if ak else "AK", source=source)
-    return AccessKey(checked(ak, source), checked(sk, source), checked(security_token, source))
+    if not access_key_id or not secret_key:
+        raise ConfigurationError(
+            "credentials.half", missing="SK" if access_key_id else "AK", source=source
+        )
+    return AccessKey(
+        check_characters(access_key_id, source),
+        check_characters(secret_key, source),
+        check_characters(security_token, source),
+    )

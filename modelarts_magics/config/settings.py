@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from modelarts_magics.config import settings_file
-from modelarts_magics.domain.durations import parse_zone
+from modelarts_magics.domain.durations import parse_timezone
 from modelarts_magics.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
-APIS = ("auto", "demanager", "notebooks")
+API_CHOICES = ("auto", "demanager", "notebooks")
 
-ENVIRONMENT = {
+ENVIRONMENT_VARIABLES = {
     "endpoint": ("MODELARTS_ENDPOINT",),
     "region": ("MODELARTS_REGION",),
     "project_id": ("MODELARTS_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"),
@@ -46,12 +46,12 @@ DEFAULTS = {
     "state_dir": "~/.modelarts-magics",
 }
 
-NAMES = tuple(ENVIRONMENT)
+SETTING_NAMES = tuple(ENVIRONMENT_VARIABLES)
 
-_REGION = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
-_NETLOC = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
-_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-_DOMAINS = {"ap-southeast-1": "cn"}
+_REGION_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
+_NETLOC_PATTERN = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
+_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_REGION_TLDS = {"ap-southeast-1": "cn"}
 """Regions whose endpoint does not end in ``.com``. Source: the vendor's region table."""
 
 
@@ -69,14 +69,14 @@ class Settings:
 
     Attributes:
         values: By the names in `NAMES`; a setting that is nowhere set is absent.
-        problem: Why the settings file could not be read; raised by who opens a session.
+        file_error: Why the settings file could not be read; raised by who opens a session.
     """
 
     values: Mapping[str, Setting]
-    problem: ConfigurationError | None = None
+    file_error: ConfigurationError | None = None
 
     @classmethod
-    def gather(
+    def load(
         cls,
         arguments: Mapping[str, object] | None = None,
         *,
@@ -94,20 +94,22 @@ class Settings:
             ConfigurationError: An argument has no such name.
         """
         environ = os.environ if environ is None else environ
-        unknown = set(arguments or ()) - set(NAMES)
+        unknown = set(arguments or ()) - set(SETTING_NAMES)
         if unknown:
-            raise ConfigurationError("config.unknown", name=min(unknown), names=", ".join(NAMES))
+            raise ConfigurationError(
+                "config.unknown", name=min(unknown), names=", ".join(SETTING_NAMES)
+            )
         values = {name: Setting(value, "default") for name, value in DEFAULTS.items()}
-        problem = _put_file(values, environ)
-        for name, variables in ENVIRONMENT.items():
+        problem = _add_file_settings(values, environ)
+        for name, variables in ENVIRONMENT_VARIABLES.items():
             for variable in reversed(variables):
-                _put(values, name, environ.get(variable), variable)
+                _add_setting(values, name, environ.get(variable), variable)
         for source, given in (("%config", traits or {}), ("argument", arguments or {})):
             for name, value in given.items():
-                _put(values, name, value, source)
+                _add_setting(values, name, value, source)
         return cls(values, problem)
 
-    def filled(self, name: str, value: str, source: str) -> Settings:
+    def with_default(self, name: str, value: str, source: str) -> Settings:
         """These settings with one more, unless that is set already or the value is empty."""
         if self.get(name) or not value:
             return self
@@ -132,17 +134,19 @@ class Settings:
         """
         written = self.get("endpoint").rstrip("/")
         if not written:
-            return self._endpoint_of_region()
-        return _safe_endpoint(written, self.source("endpoint"))
+            return self._region_endpoint()
+        return _validate_endpoint(written, self.source("endpoint"))
 
     @property
     def iam_endpoint(self) -> str:
         """Scheme and host of IAM; "" where neither it nor the region is known."""
         written = self.get("iam_endpoint").rstrip("/")
         if written:
-            return _safe_endpoint(written, self.source("iam_endpoint"))
+            return _validate_endpoint(written, self.source("iam_endpoint"))
         region = self.get("region").lower()
-        return f"https://iam.{region}.myhuaweicloud.com" if _REGION.fullmatch(region) else ""
+        return (
+            f"https://iam.{region}.myhuaweicloud.com" if _REGION_PATTERN.fullmatch(region) else ""
+        )
 
     @property
     def project_id(self) -> str:
@@ -151,7 +155,7 @@ class Settings:
         Raises:
             ConfigurationError: It is not set, or cannot be one.
         """
-        return self._id("project_id", "MODELARTS_PROJECT_ID")
+        return self._require_id("project_id", "MODELARTS_PROJECT_ID")
 
     @property
     def instance_id(self) -> str:
@@ -160,22 +164,22 @@ class Settings:
         Raises:
             ConfigurationError: It is not set, or cannot be one.
         """
-        return self._id("instance_id", "MODELARTS_INSTANCE_ID")
+        return self._require_id("instance_id", "MODELARTS_INSTANCE_ID")
 
     @property
     def api(self) -> str:
         """The API generation: ``auto``, ``demanager`` or ``notebooks``."""
         value = self.get("api").lower()
-        if value not in APIS:
-            raise ConfigurationError("config.api", value=value, choices=", ".join(APIS))
+        if value not in API_CHOICES:
+            raise ConfigurationError("config.api", value=value, choices=", ".join(API_CHOICES))
         return value
 
     @property
-    def zone(self) -> tzinfo:
+    def timezone(self) -> tzinfo:
         """The time zone in which clock times are read and written; the system's by default."""
-        return parse_zone(self.get("timezone"))
+        return parse_timezone(self.get("timezone"))
 
-    def seconds(self, name: str) -> float:
+    def timeout_s(self, name: str) -> float:
         """A time-out in seconds, more than 0 and at most 600.
 
         Raises:
@@ -189,47 +193,47 @@ class Settings:
             raise ConfigurationError("config.seconds", name=name, value=self.get(name))
         return value
 
-    def _id(self, name: str, variable: str) -> str:
+    def _require_id(self, name: str, variable: str) -> str:
         value = self.get(name)
         if not value:
             raise ConfigurationError(f"config.missing_{name}", variable=variable)
-        if not _ID.fullmatch(value):
+        if not _ID_PATTERN.fullmatch(value):
             raise ConfigurationError("config.id", name=name, source=self.source(name))
         return value
 
-    def _endpoint_of_region(self) -> str:
+    def _region_endpoint(self) -> str:
         region = self.get("region").lower()
         if not region:
             raise ConfigurationError("config.missing_endpoint")
-        if not _REGION.fullmatch(region):
+        if not _REGION_PATTERN.fullmatch(region):
             raise ConfigurationError("config.region", value=region)
-        return f"https://modelarts.{region}.myhuaweicloud.{_DOMAINS.get(region, 'com')}"
+        return f"https://modelarts.{region}.myhuaweicloud.{_REGION_TLDS.get(region, 'com')}"
 
 
-def _safe_endpoint(written: str, source: str) -> str:
-    host = _host(written)
-    if not re.match(r"https?://", written, re.IGNORECASE) or not host:
-        raise ConfigurationError("config.endpoint", value=_shown(written))
-    parts = urlsplit(written)
-    if "@" in parts.netloc or parts.path or "?" in written or "#" in written:
+def _validate_endpoint(text: str, source: str) -> str:
+    host = _hostname(text)
+    if not re.match(r"https?://", text, re.IGNORECASE) or not host:
+        raise ConfigurationError("config.endpoint", value=_redact_endpoint(text))
+    parts = urlsplit(text)
+    if "@" in parts.netloc or parts.path or "?" in text or "#" in text:
         raise ConfigurationError("config.endpoint_extra", source=source)
-    if parts.scheme == "http" and not is_loopback(written):
+    if parts.scheme == "http" and not is_loopback(text):
         raise ConfigurationError("config.endpoint_plain", host=host)
-    if not _NETLOC.fullmatch(written.partition("://")[2]):  # urlsplit leaves line breaks out
-        raise ConfigurationError("config.endpoint", value=_shown(written))
+    if not _NETLOC_PATTERN.fullmatch(text.partition("://")[2]):  # urlsplit leaves line breaks out
+        raise ConfigurationError("config.endpoint", value=_redact_endpoint(text))
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def is_loopback(endpoint: str) -> bool:
     """Whether the endpoint is on this machine's loopback."""
-    host = _host(endpoint)
+    host = _hostname(endpoint)
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
-def _host(endpoint: str) -> str:
+def _hostname(endpoint: str) -> str:
     try:
         parts = urlsplit(endpoint)
         parts.port  # noqa: B018 - raises where the port is not a number
@@ -238,22 +242,24 @@ def _host(endpoint: str) -> str:
         return ""
 
 
-def _shown(endpoint: str) -> str:
+def _redact_endpoint(endpoint: str) -> str:
     """What may be shown of an endpoint: not the user and password, nor a query."""
     return re.sub(r"(?s).*@", "…@", endpoint).split("?", 1)[0]
 
 
-def _put_file(values: dict[str, Setting], environ: Mapping[str, str]) -> ConfigurationError | None:
+def _add_file_settings(
+    values: dict[str, Setting], environ: Mapping[str, str]
+) -> ConfigurationError | None:
     """Put what the settings file says; what is wrong with it must not keep help and repair away."""
     try:
         kept = settings_file.read(environ)
     except ConfigurationError as error:
         return error.with_traceback(None)
     for name, written in kept.items():
-        _put(values, name, written, str(settings_file.location(environ)))
+        _add_setting(values, name, written, str(settings_file.current_path(environ)))
     return None
 
 
-def _put(values: dict[str, Setting], name: str, value: object, source: str) -> None:
+def _add_setting(values: dict[str, Setting], name: str, value: object, source: str) -> None:
     if value is not None and str(value).strip():
         values[name] = Setting(str(value).strip(), source)

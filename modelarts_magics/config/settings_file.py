@@ -17,39 +17,39 @@ from modelarts_magics.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-VARIABLE = "MODELARTS_CONFIG"
-NAME = ".modelarts-magics.ini"
+PATH_VARIABLE = "MODELARTS_CONFIG"
+FILE_NAME = ".modelarts-magics.ini"
 SECTION = "modelarts"
-KEPT = ("endpoint", "region", "project_id", "instance_id", "api", "timezone", "language")
+STORABLE = ("endpoint", "region", "project_id", "instance_id", "api", "timezone", "language")
 """The settings that the file may hold."""
 
 
-def expanded(written: str) -> Path:
+def expand_user(path: str) -> Path:
     """A path with its ``~`` resolved; one that names nobody stays as it is."""
-    return Path(os.path.expanduser(written))  # noqa: PTH111 - Path's own raises for a stranger's ~
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises for a stranger's ~
 
 
-def location(environ: Mapping[str, str]) -> Path | None:
+def current_path(environ: Mapping[str, str]) -> Path | None:
     """Where the file is, or would be; None where there is no home."""
-    places = _places(environ)
+    places = _candidate_paths(environ)
     return next((path for path in places if path.is_file()), places[0] if places else None)
 
 
-def ignored(environ: Mapping[str, str]) -> tuple[Path, ...]:
+def unused_paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
     """The settings files that are there and not used."""
-    return tuple(path for path in _places(environ) if path.is_file())[1:]
+    return tuple(path for path in _candidate_paths(environ) if path.is_file())[1:]
 
 
-def _places(environ: Mapping[str, str]) -> tuple[Path, ...]:
+def _candidate_paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
     """Where the file may be; the first is where it is written."""
-    named = environ.get(VARIABLE)
+    named = environ.get(PATH_VARIABLE)
     if named:
-        return (expanded(named),)
+        return (expand_user(named),)
     home = environ.get("HOME") or environ.get("USERPROFILE")
     if not home:
         return ()
-    work, beside = Path(home) / "work", Path(home) / NAME
-    return (work / NAME, beside) if work.is_dir() else (beside,)
+    work, beside = Path(home) / "work", Path(home) / FILE_NAME
+    return (work / FILE_NAME, beside) if work.is_dir() else (beside,)
 
 
 def read(environ: Mapping[str, str]) -> dict[str, str]:
@@ -58,7 +58,7 @@ def read(environ: Mapping[str, str]) -> dict[str, str]:
     Raises:
         ConfigurationError: The file cannot be read as one.
     """
-    path = location(environ)
+    path = current_path(environ)
     if path is None or not path.is_file():
         return {}
     parser = configparser.RawConfigParser()
@@ -67,7 +67,7 @@ def read(environ: Mapping[str, str]) -> dict[str, str]:
     except (configparser.Error, OSError, UnicodeDecodeError):
         raise ConfigurationError("config.file", path=str(path)) from None
     section = parser[SECTION] if parser.has_section(SECTION) else {}
-    return {name: section[name] for name in KEPT if section.get(name, "").strip()}
+    return {name: section[name] for name in STORABLE if section.get(name, "").strip()}
 
 
 def write(environ: Mapping[str, str], values: Mapping[str, str]) -> Path:
@@ -76,21 +76,21 @@ def write(environ: Mapping[str, str], values: Mapping[str, str]) -> Path:
     Raises:
         ConfigurationError: There is no home, or the file cannot be written.
     """
-    places = _places(environ)
+    places = _candidate_paths(environ)
     if not places:
-        raise ConfigurationError("config.no_home", variable=VARIABLE)
+        raise ConfigurationError("config.no_home", variable=PATH_VARIABLE)
     path = places[0]
     parser = configparser.RawConfigParser()
-    parser[SECTION] = {name: values[name] for name in KEPT if values.get(name)}
+    parser[SECTION] = {name: values[name] for name in STORABLE if values.get(name)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, parser)
+        replace_ini(path, parser)
     except (OSError, UnicodeError):
         raise ConfigurationError("config.unwritable", path=str(path)) from None
     return path
 
 
-def replace(path: Path, parser: configparser.RawConfigParser) -> None:
+def replace_ini(path: Path, parser: configparser.RawConfigParser) -> None:
     """Put a whole new file, mode 0600, in the place of an old one; a link stays one.
 
     Raises:

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from modelarts_magics import messages
-from modelarts_magics.demo.console import complain, say
+from modelarts_magics.demo.console import print_error, print_lines
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from modelarts_magics.emulator.local import LocalEmulator
 
 MINUTES_LEFT = 40
-NEEDED = ("tornado", "jupyterlab", "ipykernel", "nbclient")
+REQUIRED_PACKAGES = ("tornado", "jupyterlab", "ipykernel", "nbclient")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,15 +37,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 at the end, 1 if something is missing or failed; wrong arguments exit with 2.
     """
     messages.use_language(os.environ.get("MODELARTS_LANGUAGE"))
-    arguments = parser().parse_args(argv)
-    if not all(find_spec(name) for name in NEEDED):
+    arguments = build_parser().parse_args(argv)
+    if not all(find_spec(name) for name in REQUIRED_PACKAGES):
         return _fail(text("demo.missing"))
-    _end_on_signals()
+    _interrupt_on_signals()
     try:
-        with _emulator(arguments) as emulator:
-            return _run(emulator, arguments)
+        with _create_emulator(arguments) as emulator:
+            return _run_demo(emulator, arguments)
     except KeyboardInterrupt:
-        say("", text("demo.ended"))
+        print_lines("", text("demo.ended"))
         return 0
     except BrokenPipeError:  # nobody reads any more, and at its end Python would complain of it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -54,42 +54,42 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(text("demo.failed", reason=error))
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="modelarts-magics demo", description=text("demo.help"))
 
-    def add(name: str, **how: object) -> None:
+    def add_option(name: str, **how: object) -> None:
         words = text("demo.help." + name.strip("-").replace("-", "_"))
         made.add_argument(name, help=words, **how)  # type: ignore[arg-type]
 
-    add("--edition", choices=("2019", "2021"), default="2019")
-    add("--api", choices=("demanager", "notebooks"), default="demanager")
-    add("--time-scale", type=_factor, default=1.0, metavar="FACTOR")
-    add("--port", type=int, default=0)
-    add("--check", action="store_true")
+    add_option("--edition", choices=("2019", "2021"), default="2019")
+    add_option("--api", choices=("demanager", "notebooks"), default="demanager")
+    add_option("--time-scale", type=_positive_number, default=1.0, metavar="FACTOR")
+    add_option("--port", type=int, default=0)
+    add_option("--check", action="store_true")
     return made
 
 
-def _factor(written: str) -> float:
-    value = float(written)
+def _positive_number(value_text: str) -> float:
+    value = float(value_text)
     if value <= 0:
-        raise ValueError(written)
+        raise ValueError(value_text)
     return value
 
 
-def _fail(sentence: str) -> int:
-    complain(sentence)
+def _fail(message: str) -> int:
+    print_error(message)
     return 1
 
 
-def _end_on_signals() -> None:
+def _interrupt_on_signals() -> None:
     """Let a request to end, or the terminal's closing, end the demo as Ctrl-C does."""
     names = ("SIGTERM", "SIGHUP", "SIGBREAK")
     for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
         signal.signal(number, signal.default_int_handler)
 
 
-def _emulator(arguments: argparse.Namespace) -> LocalEmulator:
+def _create_emulator(arguments: argparse.Namespace) -> LocalEmulator:
     from modelarts_magics.emulator.local import LocalEmulator  # noqa: PLC0415 - needs an extra
 
     return LocalEmulator(
@@ -100,12 +100,15 @@ def _emulator(arguments: argparse.Namespace) -> LocalEmulator:
     )
 
 
-def _run(emulator: LocalEmulator, arguments: argparse.Namespace) -> int:
+def _run_demo(emulator: LocalEmulator, arguments: argparse.Namespace) -> int:
     from modelarts_magics.demo import check, lab, place  # noqa: PLC0415 - as needed only
 
     if arguments.check:
-        with place.private_place(emulator.environment()) as private:
-            return check.run(place.notebooks_folder() / place.QUICKSTART, private)
-    with place.work_folder() as work, place.private_place(emulator.environment(), work) as seen:
-        say(text("demo.starting"))
-        return lab.serve(seen, emulator, port=arguments.port, minutes_left=MINUTES_LEFT)
+        with place.temporary_workspace(emulator.environment()) as private:
+            return check.run_notebook(place.example_notebooks_folder() / place.QUICKSTART, private)
+    with (
+        place.notebook_copies() as work,
+        place.temporary_workspace(emulator.environment(), work) as seen,
+    ):
+        print_lines(text("demo.starting"))
+        return lab.run_jupyterlab(seen, emulator, port=arguments.port, minutes_left=MINUTES_LEFT)

@@ -14,28 +14,30 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING
 
-from modelarts_magics.demo.console import complain, say
+from modelarts_magics.demo.console import print_error, print_lines
 from modelarts_magics.demo.place import QUICKSTART
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelarts_magics.demo.place import Place
+    from modelarts_magics.demo.place import DemoWorkspace
     from modelarts_magics.emulator.local import LocalEmulator
 
 HOST = "127.0.0.1"
-START_LIMIT_S, END_LIMIT_S = 90.0, 10.0
-LOOK_EVERY_S, ASK_EVERY_S = 0.5, 0.1
-PERIOD_S = 300.0
+START_TIMEOUT_S, STOP_TIMEOUT_S = 90.0, 10.0
+POLL_INTERVAL_S, START_POLL_INTERVAL_S = 0.5, 0.1
+SERVER_POLL_INTERVAL_S = 300.0
 """How often the server half looks at the cloud, by the emulator's clock."""
 
 
-def serve(place: Place, emulator: LocalEmulator, *, port: int, minutes_left: float) -> int:
+def run_jupyterlab(
+    workspace: DemoWorkspace, emulator: LocalEmulator, *, port: int, minutes_left: float
+) -> int:
     """Run JupyterLab until it ends, or until an interrupt ends it.
 
     Args:
-        place: Where it works.
+        workspace: Where it works.
         emulator: What its kernels talk to.
         port: Where it serves; 0 for any free port.
         minutes_left: What the instance shall have left at the beginning.
@@ -45,29 +47,29 @@ def serve(place: Place, emulator: LocalEmulator, *, port: int, minutes_left: flo
     """
     port = port or _free_port()
     token = secrets.token_hex(16)
-    scale = emulator.world.options.time_scale
-    with _jupyter(place, port=port, token=token, time_scale=scale) as jupyter:
-        if not _answers(jupyter, port=port):
-            reason = place.log.read_text(encoding="utf-8", errors="replace")
-            complain(text("demo.failed", reason=reason))
+    scale = emulator.account.options.time_scale
+    with _jupyterlab_process(workspace, port=port, token=token, time_scale=scale) as jupyter:
+        if not _wait_until_ready(jupyter, port=port):
+            reason = workspace.log_path.read_text(encoding="utf-8", errors="replace")
+            print_error(text("demo.failed", reason=reason))
             return 1
         emulator.set_instance(emulator.instance_id, minutes_left=minutes_left)
         url = f"http://{HOST}:{port}/lab/tree/{QUICKSTART}?token={token}"
-        say(text("demo.ready", url=url, minutes=minutes_left))
-        _watch(jupyter, emulator)
+        print_lines(text("demo.ready", url=url, minutes=minutes_left))
+        _supervise(jupyter, emulator)
     return 0
 
 
 @contextlib.contextmanager
-def _jupyter(
-    place: Place, *, port: int, token: str, time_scale: float
+def _jupyterlab_process(
+    workspace: DemoWorkspace, *, port: int, token: str, time_scale: float
 ) -> Iterator[subprocess.Popen[bytes]]:
     """JupyterLab in a session of its own, so that it hears of Ctrl-C from us only."""
-    with place.log.open("wb") as log:
+    with workspace.log_path.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and words
-            _command(place, port=port, time_scale=time_scale),
-            env={**place.environment, "JUPYTER_TOKEN": token},
-            cwd=place.work,
+            _jupyterlab_command(workspace, port=port, time_scale=time_scale),
+            env={**workspace.environment, "JUPYTER_TOKEN": token},
+            cwd=workspace.work_folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -76,31 +78,31 @@ def _jupyter(
         try:
             yield process
         finally:
-            _end(process)
+            _terminate(process)
 
 
-def _command(place: Place, *, port: int, time_scale: float) -> list[str]:
+def _jupyterlab_command(workspace: DemoWorkspace, *, port: int, time_scale: float) -> list[str]:
     options = [
         "--no-browser",
         f"--ServerApp.ip={HOST}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
-        f"--ServerApp.root_dir={place.work}",
+        f"--ServerApp.root_dir={workspace.work_folder}",
         "--LabApp.extension_manager=readonly",  # the other one asks a package index
-        f"--ModelArtsServer.period={max(1.0, PERIOD_S / time_scale)}",
+        f"--ModelArtsServer.period={max(1.0, SERVER_POLL_INTERVAL_S / time_scale)}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")  # it serves on the loopback only
     return [sys.executable, "-m", "jupyterlab", *options]
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _terminate(process: subprocess.Popen[bytes]) -> None:
     """Let JupyterLab end its kernels and itself; further signals do not disturb it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     process.terminate()
     try:
-        process.wait(END_LIMIT_S)
+        process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -112,44 +114,44 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def _answers(jupyter: subprocess.Popen[bytes], *, port: int) -> bool:
+def _wait_until_ready(jupyter: subprocess.Popen[bytes], *, port: int) -> bool:
     """Wait until JupyterLab answers; False if it ended or took too long."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    end = time.monotonic() + START_LIMIT_S
+    end = time.monotonic() + START_TIMEOUT_S
     while jupyter.poll() is None and time.monotonic() < end:
         with contextlib.suppress(OSError), direct.open(f"http://{HOST}:{port}/api", timeout=5):
             return True
-        time.sleep(ASK_EVERY_S)
+        time.sleep(START_POLL_INTERVAL_S)
     return False
 
 
-def _watch(jupyter: subprocess.Popen[bytes], emulator: LocalEmulator) -> None:
+def _supervise(jupyter: subprocess.Popen[bytes], emulator: LocalEmulator) -> None:
     """Tell of the emulated stop and start the instance again on Enter, until JupyterLab ends."""
     wished = threading.Event()
-    threading.Thread(target=_listen, args=(wished,), daemon=True).start()
+    threading.Thread(target=_watch_enter_key, args=(wished,), daemon=True).start()
     before = "RUNNING"
     while jupyter.poll() is None:
-        status = _status(emulator)
+        status = _instance_status(emulator)
         if status == "STOPPED" != before:
-            say(text("demo.stopped"))
+            print_lines(text("demo.stopped"))
         before = status
-        if wished.wait(LOOK_EVERY_S):
+        if wished.wait(POLL_INTERVAL_S):
             wished.clear()
-            _start_again(emulator)
+            _start_if_stopped(emulator)
 
 
-def _start_again(emulator: LocalEmulator) -> None:
-    if _status(emulator) == "STOPPED":
+def _start_if_stopped(emulator: LocalEmulator) -> None:
+    if _instance_status(emulator) == "STOPPED":
         emulator.set_instance(emulator.instance_id, status="RUNNING")
-        say(text("demo.started"))
+        print_lines(text("demo.started"))
 
 
-def _status(emulator: LocalEmulator) -> str:
+def _instance_status(emulator: LocalEmulator) -> str:
     instances = emulator.state()["instances"]
     return next(str(one["status"]) for one in instances if one["id"] == emulator.instance_id)
 
 
-def _listen(wished: threading.Event) -> None:
+def _watch_enter_key(start_requested: threading.Event) -> None:
     """Set the event at each Enter; not in the background, where reading would halt the process."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         number = sys.stdin.fileno()
@@ -157,4 +159,4 @@ def _listen(wished: threading.Event) -> None:
             return
         # Not `sys.stdin.read`: a thread inside it makes Python abort at the end.
         while os.read(number, 4096):
-            wished.set()
+            start_requested.set()

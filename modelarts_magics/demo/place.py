@@ -17,34 +17,34 @@ if TYPE_CHECKING:
 
 QUICKSTART = "01-quickstart.ipynb"
 WORK_FOLDER = ".demo"
-FOREIGN = ("MODELARTS_", "HUAWEICLOUD_SDK_", "JUPYTER", "JPY_")
+EXCLUDED_PREFIXES = ("MODELARTS_", "HUAWEICLOUD_SDK_", "JUPYTER", "JPY_")
 """What the demo does not take from the environment: it would lead elsewhere than to the emulator."""
-KEPT = ("MODELARTS_TIMEZONE", "MODELARTS_LANGUAGE")
-NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+PASSED_VARIABLES = ("MODELARTS_TIMEZONE", "MODELARTS_LANGUAGE")
+NOTIFICATION_SETTINGS = {"fetchNews": "false", "checkForUpdates": False}
 """JupyterLab shall not ask whether it may fetch news: the question covers the page."""
 
 
 @dataclass(frozen=True)
-class Place:
+class DemoWorkspace:
     """Where a demo works.
 
     Attributes:
-        work: The folder with the notebooks.
-        private: The folder with everything else.
+        work_folder: The folder with the notebooks.
+        private_folder: The folder with everything else.
         environment: The variables of JupyterLab and of the kernels.
     """
 
-    work: Path
-    private: Path
+    work_folder: Path
+    private_folder: Path
     environment: Mapping[str, str]
 
     @property
-    def log(self) -> Path:
+    def log_path(self) -> Path:
         """What JupyterLab has to say."""
-        return self.private / "jupyter.log"
+        return self.private_folder / "jupyter.log"
 
 
-def notebooks_folder() -> Path:
+def example_notebooks_folder() -> Path:
     """Where the example notebooks are: in the installed package, or beside it in a source tree."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "notebooks"
@@ -52,38 +52,46 @@ def notebooks_folder() -> Path:
 
 
 @contextlib.contextmanager
-def private_place(variables: Mapping[str, str], work: Path | None = None) -> Iterator[Place]:
+def temporary_workspace(
+    variables: Mapping[str, str], notebooks: Path | None = None
+) -> Iterator[DemoWorkspace]:
     """A place whose private folder goes at the end.
 
     Args:
         variables: What points to the emulator.
-        work: The folder with the notebooks; the private one if None.
+        notebooks: The folder with the notebooks; the private one if None.
     """
     private = Path(tempfile.mkdtemp(prefix="modelarts-demo-"))
     try:
-        _write_settings(private)
-        yield Place(work or private, private, {**_environment(private), **variables})
+        _write_lab_settings(private)
+        yield DemoWorkspace(
+            notebooks or private, private, {**_build_environment(private), **variables}
+        )
     finally:
         shutil.rmtree(private, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def work_folder() -> Iterator[Path]:
+def notebook_copies() -> Iterator[Path]:
     """``./.demo`` with the notebooks; one that was edited stays there, also for the next demo."""
     work = Path.cwd() / WORK_FOLDER
     work.mkdir(exist_ok=True)
-    originals = sorted(notebooks_folder().glob("*.ipynb"))
+    originals = sorted(example_notebooks_folder().glob("*.ipynb"))
     for original in originals:
         if not (work / original.name).exists():
             shutil.copyfile(original, work / original.name)
     try:
         yield work
     finally:
-        _tidy(work, originals)
+        _remove_unchanged(work, originals)
 
 
-def _environment(private: Path) -> dict[str, str]:
-    kept = {n: v for n, v in os.environ.items() if n in KEPT or not n.startswith(FOREIGN)}
+def _build_environment(private: Path) -> dict[str, str]:
+    kept = {
+        n: v
+        for n, v in os.environ.items()
+        if n in PASSED_VARIABLES or not n.startswith(EXCLUDED_PREFIXES)
+    }
     own = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
@@ -100,25 +108,25 @@ def _environment(private: Path) -> dict[str, str]:
     return {**kept, **folders, "PATH": path, "NODE_DISABLE_COMPILE_CACHE": "1"}
 
 
-def _write_settings(private: Path) -> None:
+def _write_lab_settings(private: Path) -> None:
     folder = private / "settings" / "@jupyterlab" / "apputils-extension"
     folder.mkdir(parents=True)
     settings = folder / "notification.jupyterlab-settings"
-    settings.write_text(json.dumps(NO_NEWS), encoding="utf-8")
+    settings.write_text(json.dumps(NOTIFICATION_SETTINGS), encoding="utf-8")
 
 
-def _tidy(work: Path, originals: Sequence[Path]) -> None:
+def _remove_unchanged(work: Path, originals: Sequence[Path]) -> None:
     """Remove what is as it was delivered, outputs aside."""
     for original in originals:
         copy = work / original.name
-        if copy.exists() and _sources(copy) == _sources(original):
+        if copy.exists() and _cell_sources(copy) == _cell_sources(original):
             copy.unlink()
     shutil.rmtree(work / ".ipynb_checkpoints", ignore_errors=True)
     with contextlib.suppress(OSError):  # something of the person's is in it
         work.rmdir()
 
 
-def _sources(notebook: Path) -> object:
+def _cell_sources(notebook: Path) -> object:
     try:
         cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
         return [(cell["cell_type"], "".join(cell["source"])) for cell in cells]

@@ -6,7 +6,7 @@ import unicodedata
 from dataclasses import dataclass
 from enum import Enum
 
-from modelarts_magics.messages import has, text
+from modelarts_magics.messages import has_text, text
 
 
 class Level(str, Enum):
@@ -21,19 +21,19 @@ class Level(str, Enum):
 class Finding:
     """One thing found out: what about, how it is, and what to do where it is a problem."""
 
-    about: str
+    subject: str
     level: Level
-    words: str
+    message: str
     hint: str = ""
 
     @property
     def label(self) -> str:
         """What it is about, in the reader's language; a setting keeps its name."""
-        code = f"doctor.about.{self.about.replace(' ', '_').replace('-', '_')}"
-        return text(code) if has(code) else self.about
+        code = f"doctor.about.{self.subject.replace(' ', '_').replace('-', '_')}"
+        return text(code) if has_text(code) else self.subject
 
     @property
-    def advice(self) -> str:
+    def short_hint(self) -> str:
         """The hint, without the advice to ask the doctor."""
         again = text("doctor.command")
         return (
@@ -43,11 +43,11 @@ class Finding:
         )
 
 
-def padded(label: str, width: int) -> str:
+def pad_label(label: str, width: int) -> str:
     """The label in a column; a Chinese character takes two places of a terminal."""
-    return label + " " * (width - columns(label))
+    return label + " " * (width - display_width(label))
 
 
-def columns(label: str) -> int:
+def display_width(value: str) -> int:
     """How many places of a terminal a label takes."""
-    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in label)
+    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in value)

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.clock import Clock
 
-PACKAGES = ("modelarts-magics", "ipython", "ipywidgets", "anywidget", "httpx")
-LAB_PACKAGES = ("jupyterlab", "jupyter_server")
+KERNEL_PACKAGES = ("modelarts-magics", "ipython", "ipywidgets", "anywidget", "httpx")
+SERVER_PACKAGES = ("jupyterlab", "jupyter_server")
 
 
-def time_zone(settings: Settings, clock: Clock) -> Iterator[Finding]:
+def time_zone_findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """The zone of clock times; UTC in a Chinese region is hardly meant."""
     try:
-        now = clock.now().astimezone(settings.zone)
+        now = clock.now().astimezone(settings.timezone)
     except ModelArtsError:
         return  # already among the settings
     where = f"{settings.get('region')} {settings.get('endpoint')}"
@@ -40,34 +40,36 @@ def time_zone(settings: Settings, clock: Clock) -> Iterator[Finding]:
     yield Finding("time zone", Level.OK, text("doctor.zone", now=now, name=now.tzname() or ""))
 
 
-def store(settings: Settings) -> Iterator[Finding]:
+def store_findings(settings: Settings) -> Iterator[Finding]:
     """Where the last known state is kept."""
     written = settings.get("state_dir")
-    if _can_hold_files(written):
-        yield Finding("store", Level.OK, str(settings_file.expanded(written)))
+    if _is_writable_folder(written):
+        yield Finding("store", Level.OK, str(settings_file.expand_user(written)))
     else:
         words = text("doctor.store", path=written)
         yield Finding("store", Level.PROBLEM, words, text("doctor.store.hint"))
 
 
-def _can_hold_files(written: str) -> bool:
+def _is_writable_folder(path: str) -> bool:
     """Whether the folder can be written, or made in the nearest one that exists."""
     try:
-        folder = settings_file.expanded(written).absolute()
+        folder = settings_file.expand_user(path).absolute()
         place = next(each for each in (folder, *folder.parents) if each.exists())
     except (OSError, RuntimeError):  # a home that nobody has, a loop of links
         return False
     return place.is_dir() and os.access(place, os.W_OK)
 
 
-def installation() -> Iterator[Finding]:
+def installation_findings() -> Iterator[Finding]:
     """Which halves are installed, with their versions."""
     python = f"{platform.python_version()} · {sys.executable}"
     yield Finding("python", Level.INFO, python)
-    yield Finding("kernel half", Level.OK, _versions(PACKAGES))
+    yield Finding("kernel half", Level.OK, _versions(KERNEL_PACKAGES))
     if util.find_spec("jupyter_server"):
         yield Finding(
-            "server half", Level.INFO, text("doctor.server.here", versions=_versions(LAB_PACKAGES))
+            "server half",
+            Level.INFO,
+            text("doctor.server.here", versions=_versions(SERVER_PACKAGES)),
         )
     else:
         words, hint = text("doctor.server.elsewhere"), text("doctor.server.elsewhere.hint")
@@ -85,10 +87,10 @@ def _version(package: str) -> str:
         return text("doctor.missing")
 
 
-def persistence(environ: Mapping[str, str]) -> Iterator[Finding]:
+def persistence_findings(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Whether the installation survives a stop."""
     here = Path(__file__).resolve().parents[1]
-    work = (settings_file.expanded(environ.get("HOME") or "~") / "work").resolve()
+    work = (settings_file.expand_user(environ.get("HOME") or "~") / "work").resolve()
     if not work.is_dir():
         yield Finding("survives a stop", Level.INFO, text("doctor.survives.unknown", path=here))
     elif work in here.parents:

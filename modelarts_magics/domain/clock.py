@@ -33,12 +33,12 @@ SYSTEM_CLOCK = Clock()
 class Deadline:
     """A point on the monotonic clock by which a whole call must be over."""
 
-    def __init__(self, seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, timeout_s: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._monotonic = clock.monotonic
-        self._end = clock.monotonic() + seconds
-        self.seconds = seconds
+        self._expires_at = clock.monotonic() + timeout_s
+        self.timeout_s = timeout_s
 
     @property
-    def left(self) -> float:
+    def time_left_s(self) -> float:
         """Seconds left; zero or less when it is over."""
-        return self._end - self._monotonic()
+        return self._expires_at - self._monotonic()

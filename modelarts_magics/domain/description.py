@@ -11,24 +11,24 @@ from modelarts_magics.errors import DescriptionError
 MAX_LENGTH = 512
 """The most characters (Unicode code points) a description may have."""
 
-FULL_WIDTH = {"&": "＆", "<": "＜", ">": "＞", '"': "”", "'": "’", "/": "／"}  # noqa: RUF001 - meant
+FULL_WIDTH_FORMS = {"&": "＆", "<": "＜", ">": "＞", '"': "”", "'": "’", "/": "／"}  # noqa: RUF001 - meant
 """The characters that are not allowed, each with the full-width form that is."""
 
 
-def offence(text: str) -> tuple[int, str] | None:
+def find_invalid_character(text: str) -> tuple[int, str] | None:
     """The first character that is not allowed, as (1-based position, character)."""
     for position, character in enumerate(text, start=1):
-        if character in FULL_WIDTH or "\ud800" <= character <= "\udfff":
+        if character in FULL_WIDTH_FORMS or "\ud800" <= character <= "\udfff":
             return position, character
     return None
 
 
-def full_width(text: str) -> str:
+def to_full_width(text: str) -> str:
     """The text with each forbidden character in its full-width form; the length stays."""
-    return text.translate({ord(plain): wide for plain, wide in FULL_WIDTH.items()})
+    return text.translate({ord(plain): wide for plain, wide in FULL_WIDTH_FORMS.items()})
 
 
-def check(text: str) -> str:
+def validate(text: str) -> str:
     """Return the text if the API would take it.
 
     Raises:
@@ -36,11 +36,11 @@ def check(text: str) -> str:
     """
     if len(text) > MAX_LENGTH:
         raise DescriptionError("description.too_long", length=len(text), limit=MAX_LENGTH)
-    found = offence(text)
+    found = find_invalid_character(text)
     if found is None:
         return text
-    offer = full_width(text)
-    half = offence(offer)
+    offer = to_full_width(text)
+    half = find_invalid_character(offer)
     if half:  # what has no full-width form either
         raise DescriptionError("description.not_text", position=half[0])
     position, character = found

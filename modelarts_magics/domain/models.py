@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modelarts_magics.errors import ModelArtsError
 
 
-SAME = timedelta(seconds=5)
+STOP_TIME_TOLERANCE = timedelta(seconds=5)
 """Two statements of one stop time may differ by this much."""
 
 
@@ -91,14 +91,14 @@ class Mode(str, Enum):
     """Low use; there is no fixed end. Only the `notebooks` API has it."""
 
 
-class EndUnknown(str, Enum):
+class StopTimeUnknown(str, Enum):
     """Why the end of a run with auto-stop on is not known."""
 
     MISSING = "missing"
     """The cloud named no end."""
     PAST = "past"
     """The end it named has passed and the instance still runs."""
-    DISAGREE = "disagree"
+    INCONSISTENT = "disagree"
     """It named two ends (stop_timestamp and remain_time) more than 60 s apart."""
 
 
@@ -110,10 +110,10 @@ class AutoStop:
         enabled: Whether auto-stop is on (``enable``).
         mode: What stops the instance.
         duration: The run time that is set (``duration``); None where the cloud gives none.
-        counts_from: What `duration` counts from, where the API says so.
+        duration_start: What `duration` counts from, where the API says so.
         prompt: Whether the console shall remind (``prompt``); None where the API has no such thing.
         stops_at: When this run ends, aware; None if off, idle, not running or not known.
-        end_unknown: Why `stops_at` is not known although it should be.
+        stop_time_unknown: Why `stops_at` is not known although it should be.
         stop_timestamp: The end as the cloud wrote it; None if it did not.
         remain_time: The time left as the cloud wrote it when it was asked; None if it did not.
     """
@@ -121,27 +121,27 @@ class AutoStop:
     enabled: bool
     mode: Mode = Mode.TIMING
     duration: timedelta | None = None
-    counts_from: datetime | None = None
+    duration_start: datetime | None = None
     prompt: bool | None = None
     stops_at: datetime | None = None
-    end_unknown: EndUnknown | None = None
+    stop_time_unknown: StopTimeUnknown | None = None
     stop_timestamp: datetime | None = None
     remain_time: timedelta | None = field(default=None, compare=False)
 
     @property
-    def stated(self) -> bool:
+    def is_known(self) -> bool:
         """Whether the cloud said anything about auto-stop at all."""
-        return self.enabled or self.end_unknown is None
+        return self.enabled or self.stop_time_unknown is None
 
-    def same_as(self, other: AutoStop) -> bool:
+    def equivalent_to(self, other: AutoStop) -> bool:
         """Whether both say the same; an end that follows from the time left moves a little at each look."""
         one, two = self.stops_at, other.stops_at
         if one is None or two is None:
             return self == other
-        return abs(one - two) <= SAME and replace(self, stops_at=two) == other
+        return abs(one - two) <= STOP_TIME_TOLERANCE and replace(self, stops_at=two) == other
 
 
-NOT_STATED = AutoStop(enabled=False, end_unknown=EndUnknown.MISSING)
+UNKNOWN_AUTO_STOP = AutoStop(enabled=False, stop_time_unknown=StopTimeUnknown.MISSING)
 """What holds where the cloud says nothing: "on" and "off" would both be a claim."""
 
 
@@ -253,10 +253,10 @@ class Instance:
         """Whether the instance runs."""
         return self.status.running
 
-    def same_as(self, other: Instance) -> bool:
+    def equivalent_to(self, other: Instance) -> bool:
         """Whether the cloud says the same of both; see `AutoStop.same_as`."""
         return (
-            self.auto_stop.same_as(other.auto_stop)
+            self.auto_stop.equivalent_to(other.auto_stop)
             and replace(self, auto_stop=other.auto_stop) == other
         )
 
@@ -275,22 +275,22 @@ class Capabilities:
     Attributes:
         api: The generation's name.
         counts_from: What a duration in a request counts from.
-        shortest: The shortest duration it takes.
-        longest: The longest duration it takes.
-        off: Whether turning auto-stop off is documented.
-        idle: Whether there is a mode that stops on low use.
-        prompt: Whether it keeps the wish to be reminded.
-        kept: Whether a duration is kept for later starts.
+        min_duration: The shortest duration it takes.
+        max_duration: The longest duration it takes.
+        can_disable: Whether turning auto-stop off is documented.
+        supports_idle: Whether there is a mode that stops on low use.
+        supports_reminder: Whether it keeps the wish to be reminded.
+        persists_duration: Whether a duration is kept for later starts.
     """
 
     api: str
     counts_from: CountsFrom
-    shortest: timedelta
-    longest: timedelta
-    off: bool
-    idle: bool
-    prompt: bool
-    kept: bool
+    min_duration: timedelta
+    max_duration: timedelta
+    can_disable: bool
+    supports_idle: bool
+    supports_reminder: bool
+    persists_duration: bool
 
 
 @dataclass(frozen=True)
@@ -333,8 +333,8 @@ class Change:
         edit: What was sent.
         capabilities: What the API can do, so that the words fit.
         action: The command's word: ``describe``, ``auto-stop``, ``extend``, ``shorten``, ``update``.
-        expected_stop: When this run would end if the change took effect at once; None: not known.
-        problem: Why the instance could not be read back, where `after` is None.
+        expected_stop_time: When this run would end if the change took effect at once; None: not known.
+        read_back_error: Why the instance could not be read back, where `after` is None.
     """
 
     before: Instance
@@ -343,8 +343,8 @@ class Change:
     edit: Edit
     capabilities: Capabilities
     action: str = "update"
-    expected_stop: datetime | None = None
-    problem: ModelArtsError | None = None
+    expected_stop_time: datetime | None = None
+    read_back_error: ModelArtsError | None = None
 
     def __str__(self) -> str:
         return f"{self.action}: {self.effect.value}"

@@ -11,15 +11,15 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from modelarts_magics.emulator.faults import KINDS, Fault, parse
+from modelarts_magics.emulator.faults import FAULT_KINDS, Fault, parse_fault
 from modelarts_magics.emulator.options import CHOICES, Options
 
 if TYPE_CHECKING:
-    from modelarts_magics.emulator.world import World
+    from modelarts_magics.emulator.world import EmulatedAccount
 
 PROGRAM = "modelarts-magics emulator"
-INSTALL = "The emulator needs tornado: pip install 'modelarts-magics[demo]'"
-HELP: dict[str, str] = {
+INSTALL_HINT = "The emulator needs tornado: pip install 'modelarts-magics[demo]'"
+OPTION_HELP: dict[str, str] = {
     "api": "whose instance is printed; both APIs are served",
     "edition": "2019 as first published, 2021 as changed later",
     "id_form": "form of the demanager instance's id",
@@ -31,26 +31,30 @@ HELP: dict[str, str] = {
 }
 
 
-def _fault(text: str) -> Fault:
+def _fault_argument(text: str) -> Fault:
     try:
-        return parse(text)
+        return parse_fault(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
+def build_parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
     """Return the parser; its defaults are those of `Options`, `prog` is how it was called."""
     made = argparse.ArgumentParser(
         prog=prog,
         description="A local ModelArts on 127.0.0.1: both APIs, fake credentials, nothing leaves.",
-        epilog="\n".join(["faults:", *(f"  {name:20}{KINDS[name].summary}" for name in KINDS)]),
+        epilog="\n".join(
+            ["faults:", *(f"  {name:20}{FAULT_KINDS[name].summary}" for name in FAULT_KINDS)]
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     plain = Options()
     made.add_argument("--port", type=int, default=0, help="0 for any free one")
     for name, allowed in CHOICES.items():
         flag = "--" + name.replace("_", "-")
-        made.add_argument(flag, choices=allowed, default=getattr(plain, name), help=HELP[name])
+        made.add_argument(
+            flag, choices=allowed, default=getattr(plain, name), help=OPTION_HELP[name]
+        )
     made.add_argument("--time-scale", type=float, default=plain.time_scale, metavar="FACTOR")
     made.add_argument("--minutes-left", type=float, default=plain.minutes_left, metavar="MINUTES")
     made.add_argument(
@@ -62,15 +66,17 @@ def parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
     made.add_argument("--description", default=plain.description)
     made.add_argument("--instance-id", default=None)
     made.add_argument("--notebook-id", default=None)
-    made.add_argument("--fault", type=_fault, action="append", default=[], metavar="NAME[:ARG]")
+    made.add_argument(
+        "--fault", type=_fault_argument, action="append", default=[], metavar="NAME[:ARG]"
+    )
     made.add_argument("--json", action="store_true", help="one line of JSON instead of exports")
     return made
 
 
-def announcement(world: World, *, port: int, as_json: bool) -> str:
+def connection_info(account: EmulatedAccount, *, port: int, as_json: bool) -> str:
     """Return what tells a person or a program how to reach the emulator."""
-    made_up, api = world.credentials, world.options.api
-    instance_id = world.demanager_id if api == "demanager" else world.notebook_id
+    made_up, api = account.credentials, account.options.api
+    instance_id = account.demanager_id if api == "demanager" else account.notebook_id
     endpoint = f"http://127.0.0.1:{port}"
     login = {"auth_token": made_up.auth_token, "ak": made_up.ak, "sk": made_up.sk}
     if as_json:
@@ -90,7 +96,7 @@ def announcement(world: World, *, port: int, as_json: bool) -> str:
     return "\n".join(lines)
 
 
-async def _run(world: World, *, port: int, as_json: bool) -> None:
+async def _serve_until_signal(account: EmulatedAccount, *, port: int, as_json: bool) -> None:
     from modelarts_magics.emulator.server import serving  # noqa: PLC0415 - tornado is an extra
 
     end = asyncio.Event()
@@ -98,8 +104,8 @@ async def _run(world: World, *, port: int, as_json: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Not the loop's own handlers: Windows has none.
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(end.set))
-    async with serving(world, port=port) as bound:
-        sys.stdout.write(announcement(world, port=bound, as_json=as_json) + "\n")
+    async with serving(account, port=port) as bound:
+        sys.stdout.write(connection_info(account, port=bound, as_json=as_json) + "\n")
         sys.stdout.flush()
         await end.wait()
 
@@ -114,7 +120,7 @@ def main(argv: list[str] | None = None, *, prog: str = PROGRAM) -> int:
     Returns:
         0 after a signal, 1 if the port is taken or tornado is missing, 2 for wrong options.
     """
-    arguments = vars(parser(prog).parse_args(argv))
+    arguments = vars(build_parser(prog).parse_args(argv))
     port, as_json = arguments.pop("port"), arguments.pop("json")
     faults: list[Fault] = arguments.pop("fault")
     try:
@@ -125,20 +131,20 @@ def main(argv: list[str] | None = None, *, prog: str = PROGRAM) -> int:
     try:
         import tornado  # noqa: F401, PLC0415 - tornado is an extra
     except ImportError:
-        sys.stderr.write(INSTALL + "\n")
+        sys.stderr.write(INSTALL_HINT + "\n")
         return 1
-    return _serve(options, faults=faults, port=port, as_json=as_json)
+    return _run_server(options, faults=faults, port=port, as_json=as_json)
 
 
-def _serve(options: Options, *, faults: list[Fault], port: int, as_json: bool) -> int:
+def _run_server(options: Options, *, faults: list[Fault], port: int, as_json: bool) -> int:
     from modelarts_magics.emulator.clock import ScaledClock  # noqa: PLC0415 - as needed only
-    from modelarts_magics.emulator.world import World  # noqa: PLC0415 - as needed only
+    from modelarts_magics.emulator.world import EmulatedAccount  # noqa: PLC0415 - as needed only
 
-    world = World(options, clock=ScaledClock(scale=options.time_scale))
+    world = EmulatedAccount(options, clock=ScaledClock(scale=options.time_scale))
     for fault in faults:
         world.faults.add(fault)
     try:
-        asyncio.run(_run(world, port=port, as_json=as_json))
+        asyncio.run(_serve_until_signal(world, port=port, as_json=as_json))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:

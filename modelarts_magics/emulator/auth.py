@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, unquote_plus
 
 from modelarts_magics.emulator import errors
-from modelarts_magics.emulator.errors import ApiError, Refusal
+from modelarts_magics.emulator.errors import EmulatedApiError, ErrorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 ALGORITHM = "SDK-HMAC-SHA256"
 MAX_SKEW = timedelta(minutes=15)
 
-_AUTHORIZATION = re.compile(
+_AUTHORIZATION_PATTERN = re.compile(
     ALGORITHM + r" Access=([^,\s]+), ?SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})"
 )
 
 
 @dataclass(frozen=True)
-class Call:
+class HttpRequest:
     """One HTTP request as it came over the wire.
 
     Attributes:
@@ -48,7 +48,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Credentials:
+class FakeCredentials:
     """The fake credentials of one emulator; a pair of keys for good, and a temporary pair."""
 
     project_id: str = "facade00facade00facade00facade00"
@@ -60,12 +60,12 @@ class Credentials:
     security_token: str = "FAKE-SECURITY-TOKEN-OF-THE-EMULATOR"  # noqa: S105 - made up as well
 
 
-def _encoded(text: str) -> str:
+def _percent_encode(text: str) -> str:
     return quote(text, safe="~")
 
 
 def _canonical_path(path: str) -> str:
-    encoded = "/".join(_encoded(segment) for segment in unquote(path).split("/"))
+    encoded = "/".join(_percent_encode(segment) for segment in unquote(path).split("/"))
     return encoded if encoded.endswith("/") else encoded + "/"
 
 
@@ -74,28 +74,32 @@ def _canonical_query(query: str) -> str:
     for item in filter(None, query.split("&")):
         name, _, value = item.partition("=")
         pairs.append((unquote_plus(name), unquote_plus(value)))
-    return "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(pairs))
+    return "&".join(
+        f"{_percent_encode(name)}={_percent_encode(value)}" for name, value in sorted(pairs)
+    )
 
 
-def canonical_request(call: Call, *, signed: list[str]) -> str:
+def canonical_request(request: HttpRequest, *, signed_headers: list[str]) -> str:
     """Return the text whose hash is signed.
 
     Source: the vendor's description of SDK-HMAC-SHA256; held to vectors of its own signer.
     """
-    lines = [call.method, _canonical_path(call.path), _canonical_query(call.query)]
-    lines += [f"{name}:{call.headers.get(name, '').strip()}" for name in signed]
-    lines += ["", ";".join(signed), hashlib.sha256(call.body).hexdigest()]
+    lines = [request.method, _canonical_path(request.path), _canonical_query(request.query)]
+    lines += [f"{name}:{request.headers.get(name, '').strip()}" for name in signed_headers]
+    lines += ["", ";".join(signed_headers), hashlib.sha256(request.body).hexdigest()]
     return "\n".join(lines)
 
 
-def signature(call: Call, *, signed: list[str], sk: str) -> str:
+def compute_signature(request: HttpRequest, *, signed_headers: list[str], sk: str) -> str:
     """Return the hex signature that this request must carry."""
-    digest = hashlib.sha256(canonical_request(call, signed=signed).encode()).hexdigest()
-    to_sign = f"{ALGORITHM}\n{call.headers.get('x-sdk-date', '')}\n{digest}"
+    digest = hashlib.sha256(
+        canonical_request(request, signed_headers=signed_headers).encode()
+    ).hexdigest()
+    to_sign = f"{ALGORITHM}\n{request.headers.get('x-sdk-date', '')}\n{digest}"
     return hmac.new(sk.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
 
 
-class Gate:
+class Authenticator:
     """Lets a request through, or refuses it as the gateway does.
 
     Args:
@@ -103,77 +107,87 @@ class Gate:
         token_expires: When the token expires; None for never.
     """
 
-    def __init__(self, credentials: Credentials, *, token_expires: datetime | None = None) -> None:
+    def __init__(
+        self, credentials: FakeCredentials, *, token_expires: datetime | None = None
+    ) -> None:
         self._credentials = credentials
         self._token_expires = token_expires
 
-    def check(self, call: Call, *, now: datetime, illegal: Refusal) -> None:
+    def authenticate(
+        self, request: HttpRequest, *, now: datetime, invalid_token: ErrorSpec
+    ) -> None:
         """Let the request pass if it proves who sent it.
 
         Args:
-            call: The request.
+            request: The request.
             now: The server's time.
-            illegal: What an unknown token gets; each API has its own code.
+            invalid_token: What an unknown token gets; each API has its own code.
 
         Raises:
             ApiError: It does not.
         """
-        authorization = call.headers.get("authorization", "")
+        authorization = request.headers.get("authorization", "")
         if authorization:
-            self._check_signed(call, authorization=authorization, now=now)
+            self._check_signature(request, authorization=authorization, now=now)
         else:
-            token = call.headers.get("x-auth-token", "")
-            self._check_token(token, now=now, illegal=illegal)
+            token = request.headers.get("x-auth-token", "")
+            self._check_token(token, now=now, invalid_token=invalid_token)
 
-    def check_project(self, call: Call, *, project_id: str) -> None:
-        """Raise `ApiError` unless path and header name the project of the credentials."""
-        named = {project_id, call.headers.get("x-project-id") or project_id}
+    def check_project(self, request: HttpRequest, *, project_id: str) -> None:
+        """Raise `EmulatedApiError` unless path and header name the project of the credentials."""
+        named = {project_id, request.headers.get("x-project-id") or project_id}
         if named != {self._credentials.project_id}:
-            raise ApiError(errors.WRONG_PROJECT)
+            raise EmulatedApiError(errors.WRONG_PROJECT)
 
-    def _check_token(self, token: str, *, now: datetime, illegal: Refusal) -> None:
+    def _check_token(self, token: str, *, now: datetime, invalid_token: ErrorSpec) -> None:
         if not token:
-            raise ApiError(errors.NO_TOKEN)
+            raise EmulatedApiError(errors.NO_TOKEN)
         if not hmac.compare_digest(token.encode(), self._credentials.auth_token.encode()):
-            raise ApiError(illegal)
+            raise EmulatedApiError(invalid_token)
         if self._token_expires is not None and now >= self._token_expires:
-            raise ApiError(errors.TOKEN_EXPIRED)
+            raise EmulatedApiError(errors.TOKEN_EXPIRED)
 
-    def _check_signed(self, call: Call, *, authorization: str, now: datetime) -> None:
-        parts = _AUTHORIZATION.fullmatch(authorization)
+    def _check_signature(self, request: HttpRequest, *, authorization: str, now: datetime) -> None:
+        parts = _AUTHORIZATION_PATTERN.fullmatch(authorization)
         if parts is None:
-            raise ApiError(errors.BAD_SIGNATURE_HEADERS, "The header Authorization is malformed.")
+            raise EmulatedApiError(
+                errors.BAD_SIGNATURE_HEADERS, "The header Authorization is malformed."
+            )
         ak, names, sent = parts.groups()
         signed = names.split(";")
-        _check_signed_names(call, signed=signed)
-        _check_skew(call.headers.get("x-sdk-date", ""), now=now)
-        sk = self._secret_of(ak, security_token=call.headers.get("x-security-token", ""))
-        if not hmac.compare_digest(sent, signature(call, signed=signed, sk=sk)):
-            raise ApiError(errors.BAD_KEYS, "The signature does not match.")
+        _check_signed_headers(request, signed_headers=signed)
+        _check_date(request.headers.get("x-sdk-date", ""), now=now)
+        sk = self._secret_key_of(ak, security_token=request.headers.get("x-security-token", ""))
+        if not hmac.compare_digest(sent, compute_signature(request, signed_headers=signed, sk=sk)):
+            raise EmulatedApiError(errors.BAD_KEYS, "The signature does not match.")
 
-    def _secret_of(self, ak: str, *, security_token: str) -> str:
+    def _secret_key_of(self, ak: str, *, security_token: str) -> str:
         known = self._credentials
         if ak == known.ak and not security_token:
             return known.sk
         if ak == known.temporary_ak and security_token == known.security_token:
             return known.temporary_sk
-        raise ApiError(errors.BAD_KEYS, "The access key and the security token are not known.")
+        raise EmulatedApiError(
+            errors.BAD_KEYS, "The access key and the security token are not known."
+        )
 
 
-def _check_signed_names(call: Call, *, signed: list[str]) -> None:
+def _check_signed_headers(request: HttpRequest, *, signed_headers: list[str]) -> None:
     needed = {"host", "x-sdk-date"}
-    if call.headers.get("x-security-token"):
+    if request.headers.get("x-security-token"):
         needed.add("x-security-token")
-    if needed - set(signed) or set(signed) - set(call.headers):
-        raise ApiError(errors.BAD_SIGNATURE_HEADERS, "SignedHeaders lacks, or has, too much.")
-    if signed != sorted(set(signed)):
-        raise ApiError(errors.BAD_SIGNATURE_HEADERS, "SignedHeaders is not sorted.")
+    if needed - set(signed_headers) or set(signed_headers) - set(request.headers):
+        raise EmulatedApiError(
+            errors.BAD_SIGNATURE_HEADERS, "SignedHeaders lacks, or has, too much."
+        )
+    if signed_headers != sorted(set(signed_headers)):
+        raise EmulatedApiError(errors.BAD_SIGNATURE_HEADERS, "SignedHeaders is not sorted.")
 
 
-def _check_skew(sent: str, *, now: datetime) -> None:
+def _check_date(date: str, *, now: datetime) -> None:
     try:
-        moment = datetime.strptime(sent, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
+        moment = datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc)
     except ValueError:
-        raise ApiError(errors.BAD_SIGNATURE_HEADERS, "X-Sdk-Date is malformed.") from None
+        raise EmulatedApiError(errors.BAD_SIGNATURE_HEADERS, "X-Sdk-Date is malformed.") from None
     if abs(now - moment) > MAX_SKEW:
-        raise ApiError(errors.BAD_SIGNATURE_HEADERS, "X-Sdk-Date is too far from now.")
+        raise EmulatedApiError(errors.BAD_SIGNATURE_HEADERS, "X-Sdk-Date is too far from now.")

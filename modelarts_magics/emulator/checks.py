@@ -6,115 +6,126 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from modelarts_magics.emulator.errors import ApiError, Refusal
+from modelarts_magics.emulator.errors import EmulatedApiError, ErrorSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DESCRIPTION_MAX = 512
-FORBIDDEN = "&<>\"'/"
+MAX_DESCRIPTION_LENGTH = 512
+FORBIDDEN_CHARACTERS = "&<>\"'/"
 
 
-def _refuse_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def json_object(body: bytes, *, content_type: str, refusal: Refusal) -> dict[str, Any]:
+def parse_json_object(body: bytes, *, content_type: str, error_spec: ErrorSpec) -> dict[str, Any]:
     """Return the object that a body holds.
 
     Args:
         body: The bytes of the request.
         content_type: Its header; anything but JSON is refused.
-        refusal: What a body that is no object gets.
+        error_spec: What a body that is no object gets.
     """
     if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise ApiError(refusal, "The Content-Type is not application/json.")
+        raise EmulatedApiError(error_spec, "The Content-Type is not application/json.")
     try:
-        value = json.loads(body.decode(), parse_constant=_refuse_constant)
+        value = json.loads(body.decode(), parse_constant=_reject_constant)
     except (ValueError, RecursionError):
-        raise ApiError(refusal, "The body is not JSON.") from None
+        raise EmulatedApiError(error_spec, "The body is not JSON.") from None
     if not isinstance(value, dict):
-        raise ApiError(refusal, "The body is not a JSON object.")
+        raise EmulatedApiError(error_spec, "The body is not a JSON object.")
     return value
 
 
-def only(found: Mapping[str, Any], *, known: tuple[str, ...], refusal: Refusal) -> None:
+def reject_unknown(
+    properties: Mapping[str, Any], *, allowed: tuple[str, ...], error_spec: ErrorSpec
+) -> None:
     """Refuse properties that the page does not list."""
-    unknown = sorted(set(found) - set(known))
+    unknown = sorted(set(properties) - set(allowed))
     if unknown:
-        raise ApiError(refusal, f"Unknown: {', '.join(unknown)}.")
+        raise EmulatedApiError(error_spec, f"Unknown: {', '.join(unknown)}.")
 
 
-def text(value: object, *, name: str, refusal: Refusal) -> str:
+def require_string(value: object, *, name: str, error_spec: ErrorSpec) -> str:
     """Return a string, or refuse."""
     if not isinstance(value, str):
-        raise ApiError(refusal, f"{name} must be a string.")
+        raise EmulatedApiError(error_spec, f"{name} must be a string.")
     return value
 
 
-def boolean(value: object, *, name: str, refusal: Refusal) -> bool:
+def require_boolean(value: object, *, name: str, error_spec: ErrorSpec) -> bool:
     """Return a boolean, or refuse; 0 and 1 are not booleans."""
     if not isinstance(value, bool):
-        raise ApiError(refusal, f"{name} must be a boolean.")
+        raise EmulatedApiError(error_spec, f"{name} must be a boolean.")
     return value
 
 
-def integer(value: object, *, name: str, refusal: Refusal) -> int:
+def require_integer(value: object, *, name: str, error_spec: ErrorSpec) -> int:
     """Return an integer, or refuse; true, 3600.0 and "3600" are not integers."""
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ApiError(refusal, f"{name} must be an integer.")
+        raise EmulatedApiError(error_spec, f"{name} must be an integer.")
     return value
 
 
-def mapping(value: object, *, name: str, refusal: Refusal) -> dict[str, Any]:
+def require_object(value: object, *, name: str, error_spec: ErrorSpec) -> dict[str, Any]:
     """Return an object, or refuse."""
     if not isinstance(value, dict):
-        raise ApiError(refusal, f"{name} must be an object.")
+        raise EmulatedApiError(error_spec, f"{name} must be an object.")
     return value
 
 
-def description(found: object, *, kind: Refusal, value: Refusal, character: Refusal) -> str:
+def require_description(
+    value: object, *, wrong_type: ErrorSpec, wrong_value: ErrorSpec, wrong_character: ErrorSpec
+) -> str:
     """Return a description that obeys the page.
 
     Args:
-        found: The property as sent.
-        kind: The refusal of anything but a string.
+        value: The property as sent.
+        wrong_type: The refusal of anything but a string.
         value: The refusal of a string that is too long, or no text at all.
-        character: The refusal of a forbidden character.
+        wrong_character: The refusal of a forbidden character.
 
     Source: table 2 of the `demanager` page; the `notebooks` pages state the same rule.
     """
-    words = text(found, name="description", refusal=kind)
-    if len(words) > DESCRIPTION_MAX:
-        raise ApiError(value, f"description is longer than {DESCRIPTION_MAX} characters.")
+    words = require_string(value, name="description", error_spec=wrong_type)
+    if len(words) > MAX_DESCRIPTION_LENGTH:
+        raise EmulatedApiError(
+            wrong_value, f"description is longer than {MAX_DESCRIPTION_LENGTH} characters."
+        )
     if any(0xD800 <= ord(letter) < 0xE000 for letter in words):  # noqa: PLR2004 - UTF-16 halves
-        raise ApiError(value, "description is not text.")
-    if any(letter in FORBIDDEN for letter in words):
-        raise ApiError(character)
+        raise EmulatedApiError(wrong_value, "description is not text.")
+    if any(letter in FORBIDDEN_CHARACTERS for letter in words):
+        raise EmulatedApiError(wrong_character)
     return words
 
 
-def query_of(raw: str) -> dict[str, str]:
+def parse_query(raw: str) -> dict[str, str]:
     """Return the query's values; the last one of a repeated name counts."""
     return dict(parse_qsl(raw, keep_blank_values=True))
 
 
-def whole_number(raw: str, *, name: str, refusal: Refusal) -> int:
+def parse_integer(raw: str, *, name: str, error_spec: ErrorSpec) -> int:
     """Return an integer, which may be negative, of the query, or refuse."""
     digits = raw.removeprefix("-")
     if not (digits.isascii() and digits.isdigit()):
-        raise ApiError(refusal, f"{name} must be an integer.")
+        raise EmulatedApiError(error_spec, f"{name} must be an integer.")
     return int(raw)
 
 
-def query_integer(
-    query: Mapping[str, str], name: str, *, default: int, kind: Refusal, value: Refusal
+def parse_query_integer(
+    query: Mapping[str, str],
+    name: str,
+    *,
+    default: int,
+    wrong_type: ErrorSpec,
+    wrong_value: ErrorSpec,
 ) -> int:
     """Return a number of the query that is not negative, or refuse."""
     raw = query.get(name, "")
     if not raw:
         return default
-    number = whole_number(raw, name=name, refusal=kind)
+    number = parse_integer(raw, name=name, error_spec=wrong_type)
     if number < 0:
-        raise ApiError(value, f"{name} must not be negative.")
+        raise EmulatedApiError(wrong_value, f"{name} must not be negative.")
     return number

@@ -21,7 +21,7 @@ def from_ms(timestamp_ms: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=timestamp_ms)
 
 
-class Clock(Protocol):
+class AdjustableClock(Protocol):
     """What the server needs of a clock."""
 
     def now(self) -> datetime:

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.emulator import demanager, demanager_wire, errors, notebooks, notebooks_wire
-from modelarts_magics.emulator.errors import ApiError, Refusal
+from modelarts_magics.emulator.errors import EmulatedApiError, ErrorSpec
 
 if TYPE_CHECKING:
-    from modelarts_magics.emulator.auth import Call
-    from modelarts_magics.emulator.world import AnyInstance, World
+    from modelarts_magics.emulator.auth import HttpRequest
+    from modelarts_magics.emulator.world import AnyInstance, EmulatedAccount
 
 REGIONS = ("cn-north-4", "cn-east-3", "cn-south-1", "ap-southeast-1")
 
 
 @dataclass(frozen=True)
-class Reply:
+class JsonResponse:
     """What the cloud answers.
 
     Attributes:
@@ -31,7 +31,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Route:
+class Operation:
     """One published operation.
 
     Attributes:
@@ -49,147 +49,163 @@ class Route:
     write: Callable[..., None] | None = None
 
 
-def _route(method: str, path: str, **how: Any) -> Route:  # noqa: ANN401 - the fields of `Route`
+def _operation(method: str, path: str, **fields: Any) -> Operation:  # noqa: ANN401 - the fields of `Route`
     pattern = path.replace("{project}", r"(?P<project>[^/]+)").replace("{id}", r"(?P<id>[^/]+)")
-    return Route(method=method, path=re.compile(pattern), **how)
+    return Operation(method=method, path=re.compile(pattern), **fields)
 
 
-def _projects(world: World, call: Call) -> dict[str, Any]:
+def _list_projects(account: EmulatedAccount, request: HttpRequest) -> dict[str, Any]:
     """Return the projects of the account, one for each region, all with the same id.
 
     Source: IAM, "Querying Project Information": a list, empty for an unknown name.
     """
-    wanted = re.search(r"(?:^|&)name=([^&]*)", call.query)
+    wanted = re.search(r"(?:^|&)name=([^&]*)", request.query)
     names = [name for name in REGIONS if wanted is None or wanted.group(1) == name]
-    project = {"id": world.credentials.project_id, "enabled": True, "is_domain": False}
+    project = {"id": account.credentials.project_id, "enabled": True, "is_domain": False}
     return {"projects": [{**project, "name": name} for name in names], "links": {}}
 
 
-_DEV = "/v1/{project}/demanager/instances"
-_NOTE = "/v1/{project}/notebooks"
+_INSTANCES_PATH = "/v1/{project}/demanager/instances"
+_NOTEBOOKS_PATH = "/v1/{project}/notebooks"
 
-ROUTES = (
-    _route("GET", _DEV, api="demanager", show=demanager_wire.listing),
-    _route("GET", _DEV + "/{id}", api="demanager", show=demanager_wire.show),
-    _route(
+OPERATIONS = (
+    _operation("GET", _INSTANCES_PATH, api="demanager", show=demanager_wire.list_response),
+    _operation(
+        "GET", _INSTANCES_PATH + "/{id}", api="demanager", show=demanager_wire.instance_response
+    ),
+    _operation(
         "PUT",
-        _DEV + "/{id}",
+        _INSTANCES_PATH + "/{id}",
         api="demanager",
-        show=demanager_wire.updated,
+        show=demanager_wire.update_response,
         write=demanager.update,
     ),
-    _route(
+    _operation(
         "POST",
-        _DEV + "/{id}/action",
+        _INSTANCES_PATH + "/{id}/action",
         api="demanager",
-        show=demanager_wire.acted,
-        write=demanager.act,
+        show=demanager_wire.action_response,
+        write=demanager.perform_action,
     ),
-    _route("GET", _NOTE, api="notebooks", show=notebooks_wire.listing),
-    _route("GET", _NOTE + "/{id}", api="notebooks", show=notebooks_wire.show),
-    _route(
-        "PUT", _NOTE + "/{id}", api="notebooks", show=notebooks_wire.show, write=notebooks.update
+    _operation("GET", _NOTEBOOKS_PATH, api="notebooks", show=notebooks_wire.list_response),
+    _operation(
+        "GET", _NOTEBOOKS_PATH + "/{id}", api="notebooks", show=notebooks_wire.notebook_response
     ),
-    _route("GET", _NOTE + "/{id}/lease", api="notebooks", show=notebooks_wire.lease),
-    _route(
+    _operation(
+        "PUT",
+        _NOTEBOOKS_PATH + "/{id}",
+        api="notebooks",
+        show=notebooks_wire.notebook_response,
+        write=notebooks.update_notebook,
+    ),
+    _operation(
+        "GET", _NOTEBOOKS_PATH + "/{id}/lease", api="notebooks", show=notebooks_wire.lease_response
+    ),
+    _operation(
         "PATCH",
-        _NOTE + "/{id}/lease",
+        _NOTEBOOKS_PATH + "/{id}/lease",
         api="notebooks",
-        show=notebooks_wire.lease,
-        write=notebooks.renew,
+        show=notebooks_wire.lease_response,
+        write=notebooks.prolong_lease,
     ),
-    _route(
+    _operation(
         "POST",
-        _NOTE + "/{id}/start",
+        _NOTEBOOKS_PATH + "/{id}/start",
         api="notebooks",
-        show=notebooks_wire.show,
-        write=notebooks.start,
+        show=notebooks_wire.notebook_response,
+        write=notebooks.start_notebook,
     ),
-    _route(
+    _operation(
         "POST",
-        _NOTE + "/{id}/stop",
+        _NOTEBOOKS_PATH + "/{id}/stop",
         api="notebooks",
-        show=notebooks_wire.show,
-        write=notebooks.stop,
+        show=notebooks_wire.notebook_response,
+        write=notebooks.stop_notebook,
     ),
-    _route("GET", "/v3/projects", api="iam", show=_projects),
+    _operation("GET", "/v3/projects", api="iam", show=_list_projects),
 )
 
 
-class Cloud:
+class EmulatedApi:
     """Answers requests about one world.
 
     Args:
-        world: What it is about.
+        account: What it is about.
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, account: EmulatedAccount) -> None:
+        self._account = account
 
-    def answer(self, call: Call, *, faults: frozenset[str] = frozenset()) -> Reply:
+    def handle(self, request: HttpRequest, *, faults: frozenset[str] = frozenset()) -> JsonResponse:
         """Return what the cloud answers, refusals included.
 
         Args:
-            call: The request.
+            request: The request.
             faults: Those of the phase "apply" that it meets.
         """
-        with self._world.lock:
+        with self._account.lock:
             try:
-                return Reply(200, self._do(call, faults=faults))
-            except ApiError as error:
-                return self.refuse(error.refusal, message=error.message, path=call.path)
+                return JsonResponse(200, self._handle(request, faults=faults))
+            except EmulatedApiError as error:
+                return self.error_response(error.spec, message=error.message, path=request.path)
 
-    def refuse(self, refusal: Refusal, *, message: str = "", path: str = "") -> Reply:
+    def error_response(
+        self, error_spec: ErrorSpec, *, message: str = "", path: str = ""
+    ) -> JsonResponse:
         """Return the body of an error; its message has another name in later editions."""
-        later = self._world.options.edition == "2021" and "/demanager/" in path
+        later = self._account.options.edition == "2021" and "/demanager/" in path
         name = "error_message" if later else "error_msg"
-        return Reply(refusal.status, {name: message or refusal.message, "error_code": refusal.code})
+        return JsonResponse(
+            error_spec.status, {name: message or error_spec.message, "error_code": error_spec.code}
+        )
 
-    def _do(self, call: Call, *, faults: frozenset[str]) -> Any:  # noqa: ANN401 - any JSON value
-        world = self._world
-        route, groups = _find_route(call)
+    def _handle(self, request: HttpRequest, *, faults: frozenset[str]) -> Any:  # noqa: ANN401 - any JSON value
+        world = self._account
+        route, groups = _find_operation(request)
         illegal = errors.TOKEN_ILLEGAL if route.api == "notebooks" else errors.TOKEN_INVALID
-        world.gate.check(call, now=world.clock.now(), illegal=illegal)
+        world.authenticator.authenticate(request, now=world.clock.now(), invalid_token=illegal)
         if route.api == "iam":
-            return route.show(world, call)
-        world.gate.check_project(call, project_id=groups["project"])
+            return route.show(world, request)
+        world.authenticator.check_project(request, project_id=groups["project"])
         how: dict[str, Any] = {"now": world.clock.now(), "options": world.options}
         if "id" not in groups:
-            return route.show(world.all_of(route.api), call, **how)
+            return route.show(world.list_instances(route.api), request, **how)
         stale = "stale" in faults and route.write is None
-        find = world.find_before if stale else world.find
+        find = world.find_previous if stale else world.find
         instance = find(route.api, groups["id"])
         if instance is None:
-            raise ApiError(errors.NO_INSTANCE if route.api == "demanager" else errors.NO_NOTEBOOK)
+            raise EmulatedApiError(
+                errors.NO_INSTANCE if route.api == "demanager" else errors.NO_NOTEBOOK
+            )
         if route.write is None:
             return route.show(instance, **how)
-        return self._write(route, instance, call, faults=faults, how=how)
+        return self._write(route, instance, request, faults=faults, arguments=how)
 
     def _write(
         self,
-        route: Route,
+        operation: Operation,
         instance: AnyInstance,
-        call: Call,
+        request: HttpRequest,
         *,
         faults: frozenset[str],
-        how: dict[str, Any],
+        arguments: dict[str, Any],
     ) -> Any:  # noqa: ANN401 - any JSON value
-        if route.write is None:
-            raise TypeError(route.method)
+        if operation.write is None:
+            raise TypeError(operation.method)
         before = copy.deepcopy(instance)
-        route.write(instance, call, **how)
-        self._world.remember(before)
-        answer = route.show(instance, **how)
+        operation.write(instance, request, **arguments)
+        self._account.save_previous(before)
+        answer = operation.show(instance, **arguments)
         if "ignored" in faults:
-            answer = route.show(before, **how)
+            answer = operation.show(before, **arguments)
         if faults & {"ignored", "echoed"}:
-            self._world.put_back(route.api, before)
+            self._account.restore(operation.api, before)
         return answer
 
 
-def _find_route(call: Call) -> tuple[Route, dict[str, str]]:
-    for route in ROUTES:
-        found = route.path.fullmatch(call.path)
-        if found is not None and route.method == call.method:
+def _find_operation(request: HttpRequest) -> tuple[Operation, dict[str, str]]:
+    for route in OPERATIONS:
+        found = route.path.fullmatch(request.path)
+        if found is not None and route.method == request.method:
             return route, found.groupdict()
-    raise ApiError(errors.NO_SUCH_API)
+    raise EmulatedApiError(errors.NO_SUCH_API)

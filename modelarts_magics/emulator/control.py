@@ -6,39 +6,41 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.emulator import errors
-from modelarts_magics.emulator.checks import json_object
+from modelarts_magics.emulator.checks import parse_json_object
 from modelarts_magics.emulator.clock import from_ms
-from modelarts_magics.emulator.cloud import Reply
-from modelarts_magics.emulator.demanager import DevInstance
-from modelarts_magics.emulator.errors import ApiError
-from modelarts_magics.emulator.faults import make
+from modelarts_magics.emulator.cloud import JsonResponse
+from modelarts_magics.emulator.demanager import DemanagerInstance
+from modelarts_magics.emulator.errors import EmulatedApiError
+from modelarts_magics.emulator.faults import make_fault
 from modelarts_magics.emulator.http import BaseHandler
-from modelarts_magics.emulator.notebooks import Notebook
+from modelarts_magics.emulator.notebooks import EmulatedNotebook
 
 if TYPE_CHECKING:
-    from modelarts_magics.emulator.world import AnyInstance, World
+    from modelarts_magics.emulator.world import AnyInstance, EmulatedAccount
 
-LOOPBACK = ("127.0.0.1", "localhost")
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
 
 
-def state(world: World) -> dict[str, Any]:
+def emulator_state(account: EmulatedAccount) -> dict[str, Any]:
     """Return everything there is to see, secrets excepted."""
-    with world.lock:
+    with account.lock:
         return {
-            "now": world.clock.now().isoformat(),
-            "api": world.options.api,
-            "edition": world.options.edition,
-            "time_scale": world.options.time_scale,
-            "project_id": world.credentials.project_id,
+            "now": account.clock.now().isoformat(),
+            "api": account.options.api,
+            "edition": account.options.edition,
+            "time_scale": account.options.time_scale,
+            "project_id": account.credentials.project_id,
             "instances": [
-                _seen(api, one) for api in ("demanager", "notebooks") for one in world.all_of(api)
+                _instance_state(api, one)
+                for api in ("demanager", "notebooks")
+                for one in account.list_instances(api)
             ],
-            "faults": world.faults.listed(),
-            "requests": list(world.log),
+            "faults": account.faults.to_json(),
+            "requests": list(account.log),
         }
 
 
-def _seen(api: str, instance: AnyInstance) -> dict[str, Any]:
+def _instance_state(api: str, instance: AnyInstance) -> dict[str, Any]:
     seen: dict[str, Any] = {
         "api": api,
         "id": instance.id,
@@ -47,9 +49,9 @@ def _seen(api: str, instance: AnyInstance) -> dict[str, Any]:
         "status": instance.status,
         "running_since": instance.running_since and instance.running_since.isoformat(),
         "stops_at": instance.stops_at and instance.stops_at.isoformat(),
-        "runs_down": instance.runs_down,
+        "stops_on_time": instance.stops_on_time,
     }
-    if isinstance(instance, DevInstance):
+    if isinstance(instance, DemanagerInstance):
         seen["enable"], seen["prompt"] = instance.enable, instance.prompt
         seen["duration_s"] = instance.duration.total_seconds()
     else:
@@ -60,64 +62,69 @@ def _seen(api: str, instance: AnyInstance) -> dict[str, Any]:
     return seen
 
 
-def set_instance(world: World, *, instance_id: str | None = None, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - checked by name
+def set_instance(
+    account: EmulatedAccount,
+    *,
+    instance_id: str | None = None,
+    **fields: Any,  # noqa: ANN401 - values of any JSON type
+) -> dict[str, Any]:
     """Put fields of an instance as they are given, legal or not, and return what is seen.
 
     Args:
-        world: Whose instance.
+        account: Whose instance.
         instance_id: Which one; the printed one if None.
-        fields: `status`, `name`, `description`, `runs_down`, `minutes_left` (from now; None for
-            no stop), `auto_stop` (`enable`, `duration` in s, `prompt`), `lease` (`create_at` and
+        fields: `status`, `name`, `description`, `stops_on_time`, `minutes_left` (from now; None for
+            no stop), `auto_stop_json` (`enable`, `duration` in s, `prompt`), `lease` (`create_at` and
             `duration` in ms, `enable`, `type`).
 
     Raises:
         ValueError: No such instance or field.
     """
-    with world.lock:
-        api, instance = _pick(world, instance_id)
+    with account.lock:
+        api, instance = _find_instance(account, instance_id)
         unknown = set(fields) - set(_SETTERS) - {"status"}
         if unknown:
             raise ValueError(f"no field {', '.join(sorted(unknown))}")
         for name, setter in _SETTERS.items():
             if name in fields:
-                setter(world, instance, fields[name])
+                setter(account, instance, fields[name])
         if "status" in fields:
-            instance.force(fields["status"], now=world.clock.now())
+            instance.set_status(fields["status"], now=account.clock.now())
             if "minutes_left" in fields:
-                _set_minutes_left(world, instance, fields["minutes_left"])
-        instance.settle(world.clock.now())
-        return _seen(api, instance)
+                _set_minutes_left(account, instance, fields["minutes_left"])
+        instance.advance_to(account.clock.now())
+        return _instance_state(api, instance)
 
 
-def _pick(world: World, instance_id: str | None) -> tuple[str, AnyInstance]:
-    default = world.demanager_id if world.options.api == "demanager" else world.notebook_id
+def _find_instance(account: EmulatedAccount, instance_id: str | None) -> tuple[str, AnyInstance]:
+    default = account.demanager_id if account.options.api == "demanager" else account.notebook_id
     for api in ("demanager", "notebooks"):
-        found = world.find(api, instance_id or default)
+        found = account.find(api, instance_id or default)
         if found is not None:
             return api, found
     raise ValueError(f"no instance {instance_id}")
 
 
-def _set_plain(name: str) -> Callable[[World, AnyInstance, Any], None]:
-    def put(_world: World, instance: AnyInstance, value: Any) -> None:  # noqa: ANN401 - as given
+def _attribute_setter(name: str) -> Callable[[EmulatedAccount, AnyInstance, Any], None]:
+    def set_attribute(_account: EmulatedAccount, instance: AnyInstance, value: Any) -> None:  # noqa: ANN401 - as given
         setattr(instance, name, value)
 
-    return put
+    return set_attribute
 
 
-def _set_auto_stop(_world: World, instance: AnyInstance, value: dict[str, Any]) -> None:
-    if not isinstance(instance, DevInstance):
+def _set_auto_stop(_account: EmulatedAccount, instance: AnyInstance, value: dict[str, Any]) -> None:
+    if not isinstance(instance, DemanagerInstance):
         raise ValueError("auto_stop belongs to demanager")  # noqa: TRY004 - one error for all
     instance.enable = value.get("enable", instance.enable)
     instance.prompt = value.get("prompt", instance.prompt)
     if "duration" in value:
         instance.duration = timedelta(seconds=value["duration"])
     if instance.running_since is not None:
-        instance.run_started(instance.running_since)
+        instance.start_run(instance.running_since)
 
 
-def _set_lease(_world: World, instance: AnyInstance, value: dict[str, Any]) -> None:
-    if not isinstance(instance, Notebook):
+def _set_lease(_account: EmulatedAccount, instance: AnyInstance, value: dict[str, Any]) -> None:
+    if not isinstance(instance, EmulatedNotebook):
         raise ValueError("lease belongs to notebooks")  # noqa: TRY004 - one error for all
     lease = instance.lease
     if "create_at" in value:
@@ -126,17 +133,19 @@ def _set_lease(_world: World, instance: AnyInstance, value: dict[str, Any]) -> N
         lease.duration = timedelta(milliseconds=value["duration"])
     lease.enable = value.get("enable", lease.enable)
     lease.type = value.get("type", lease.type)
-    instance.schedule()
+    instance.update_stop_time()
 
 
-def _set_minutes_left(world: World, instance: AnyInstance, minutes: float | None) -> None:
-    now = world.clock.now()
+def _set_minutes_left(
+    account: EmulatedAccount, instance: AnyInstance, minutes: float | None
+) -> None:
+    now = account.clock.now()
     stops_at = None if minutes is None else now + timedelta(minutes=minutes)
-    if isinstance(instance, Notebook):
+    if isinstance(instance, EmulatedNotebook):
         instance.lease.enable = minutes is not None
         if stops_at is not None:
             instance.lease.duration = stops_at - instance.lease.create_at
-        instance.schedule()
+        instance.update_stop_time()
         return
     instance.enable = minutes is not None
     if instance.status == "RUNNING":
@@ -144,10 +153,10 @@ def _set_minutes_left(world: World, instance: AnyInstance, minutes: float | None
         instance.running_since = now if stops_at is None else stops_at - instance.duration
 
 
-_SETTERS: dict[str, Callable[[World, AnyInstance, Any], None]] = {
-    "runs_down": _set_plain("runs_down"),
-    "name": _set_plain("name"),
-    "description": _set_plain("description"),
+_SETTERS: dict[str, Callable[[EmulatedAccount, AnyInstance, Any], None]] = {
+    "stops_on_time": _attribute_setter("stops_on_time"),
+    "name": _attribute_setter("name"),
+    "description": _attribute_setter("description"),
     "auto_stop": _set_auto_stop,
     "lease": _set_lease,
     "minutes_left": _set_minutes_left,
@@ -159,65 +168,67 @@ class ControlHandler(BaseHandler):
 
     def prepare(self) -> None:
         """Refuse what a foreign web page could send: another host name, or no JSON."""
-        if self.request.host_name not in LOOPBACK or "Origin" in self.request.headers:
-            self.send_json(self.cloud.refuse(errors.NOT_AUTHORISED))
+        if self.request.host_name not in LOOPBACK_HOSTS or "Origin" in self.request.headers:
+            self.send_json(self.api.error_response(errors.NOT_AUTHORISED))
 
     def get(self, name: str) -> None:
         """Return the state, or the faults in force."""
         if name == "state":
-            self.send_json(Reply(200, state(self.world)))
+            self.send_json(JsonResponse(200, emulator_state(self.account)))
         elif name == "faults":
-            self.send_json(Reply(200, {"faults": self.world.faults.listed()}))
+            self.send_json(JsonResponse(200, {"faults": self.account.faults.to_json()}))
         else:
-            self.send_json(self.cloud.refuse(errors.NO_SUCH_API))
+            self.send_json(self.api.error_response(errors.NO_SUCH_API))
 
     def delete(self, name: str) -> None:
         """Clear the faults."""
         if name != "faults":
-            self.send_json(self.cloud.refuse(errors.NO_SUCH_API))
+            self.send_json(self.api.error_response(errors.NO_SUCH_API))
             return
-        with self.world.lock:
-            self.world.faults.clear()
-        self.send_json(Reply(200, {"faults": []}))
+        with self.account.lock:
+            self.account.faults.clear()
+        self.send_json(JsonResponse(200, {"faults": []}))
 
     def post(self, name: str) -> None:
         """Do what the route says, or explain with 400 what is wrong with the request."""
-        if name not in _COMMANDS:
-            self.send_json(self.cloud.refuse(errors.NO_SUCH_API))
+        if name not in _POST_HANDLERS:
+            self.send_json(self.api.error_response(errors.NO_SUCH_API))
             return
         kind = self.request.headers.get("Content-Type", "")
         try:
-            body = json_object(self.request.body, content_type=kind, refusal=errors.BAD_PAYLOAD)
-            with self.world.lock:
-                answer = _COMMANDS[name](self.world, body)
-        except (ValueError, TypeError, AttributeError, ApiError) as error:
-            self.send_json(self.cloud.refuse(errors.BAD_PAYLOAD, message=str(error)))
+            body = parse_json_object(
+                self.request.body, content_type=kind, error_spec=errors.BAD_PAYLOAD
+            )
+            with self.account.lock:
+                answer = _POST_HANDLERS[name](self.account, body)
+        except (ValueError, TypeError, AttributeError, EmulatedApiError) as error:
+            self.send_json(self.api.error_response(errors.BAD_PAYLOAD, message=str(error)))
         else:
-            self.send_json(Reply(200, answer))
+            self.send_json(JsonResponse(200, answer))
 
 
-def _advance(world: World, body: dict[str, Any]) -> dict[str, Any]:
-    world.clock.advance(timedelta(seconds=body.get("seconds", 0)))
-    return {"now": world.clock.now().isoformat()}
+def _advance(account: EmulatedAccount, body: dict[str, Any]) -> dict[str, Any]:
+    account.clock.advance(timedelta(seconds=body.get("seconds", 0)))
+    return {"now": account.clock.now().isoformat()}
 
 
-def _add_fault(world: World, body: dict[str, Any]) -> dict[str, Any]:
-    world.faults.add(make(body.pop("name", ""), **body))
-    return {"faults": world.faults.listed()}
+def _add_fault(account: EmulatedAccount, body: dict[str, Any]) -> dict[str, Any]:
+    account.faults.add(make_fault(body.pop("name", ""), **body))
+    return {"faults": account.faults.to_json()}
 
 
-def _set(world: World, body: dict[str, Any]) -> dict[str, Any]:
-    return set_instance(world, instance_id=body.pop("id", None), **body)
+def _set_instance_fields(account: EmulatedAccount, body: dict[str, Any]) -> dict[str, Any]:
+    return set_instance(account, instance_id=body.pop("id", None), **body)
 
 
-def _add(world: World, body: dict[str, Any]) -> dict[str, Any]:
-    new_id = world.add(body.pop("api", world.options.api), **body)
-    return set_instance(world, instance_id=new_id)
+def _add_instance(account: EmulatedAccount, body: dict[str, Any]) -> dict[str, Any]:
+    new_id = account.add_instance(body.pop("api", account.options.api), **body)
+    return set_instance(account, instance_id=new_id)
 
 
-_COMMANDS: dict[str, Callable[[World, dict[str, Any]], dict[str, Any]]] = {
+_POST_HANDLERS: dict[str, Callable[[EmulatedAccount, dict[str, Any]], dict[str, Any]]] = {
     "advance": _advance,
     "faults": _add_fault,
-    "instance": _set,
-    "instances": _add,
+    "instance": _set_instance_fields,
+    "instances": _add_instance,
 }

@@ -16,32 +16,32 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.emulator import checks, errors
 from modelarts_magics.emulator.clock import to_ms
-from modelarts_magics.emulator.errors import ApiError
-from modelarts_magics.emulator.instance import CHANGING, Instance
+from modelarts_magics.emulator.errors import EmulatedApiError
+from modelarts_magics.emulator.instance import TRANSITIONAL_STATUSES, EmulatedInstance
 
 if TYPE_CHECKING:
-    from modelarts_magics.emulator.auth import Call
+    from modelarts_magics.emulator.auth import HttpRequest
     from modelarts_magics.emulator.options import Options
 
-DURATION_MIN_S = 3600
-DURATION_MAX_S = 86400
+MIN_DURATION_S = 3600
+MAX_DURATION_S = 86400
 
 
 @dataclass
-class DevInstance(Instance):
+class DemanagerInstance(EmulatedInstance):
     """An instance of `demanager`; its auto-stop is a setting kept for every run."""
 
     enable: bool = False
-    duration: timedelta = timedelta(seconds=DURATION_MIN_S)
+    duration: timedelta = timedelta(seconds=MIN_DURATION_S)
     prompt: bool = True
 
-    def run_started(self, at: datetime) -> None:
+    def start_run(self, started_at: datetime) -> None:
         """The kept duration counts from RUNNING."""
-        self.stops_at = at + self.duration if self.enable else None
+        self.stops_at = started_at + self.duration if self.enable else None
 
 
 @dataclass(frozen=True)
-class AutoStop:
+class AutoStopSpec:
     """The auto-stop of a request, checked."""
 
     enable: bool
@@ -49,77 +49,100 @@ class AutoStop:
     prompt: bool
 
 
-def auto_stop_of(spec: object) -> AutoStop | None:
+def parse_auto_stop(spec: object) -> AutoStopSpec | None:
     """Return the auto-stop that a `spec` asks for.
 
     Source: tables 3 and 4; `enable` left out means false, `prompt` left out means true.
     """
-    found = checks.mapping(spec, name="spec", refusal=errors.WRONG_TYPE)
-    checks.only(found, known=("auto_stop",), refusal=errors.WRONG_VALUE)
+    found = checks.require_object(spec, name="spec", error_spec=errors.WRONG_TYPE)
+    checks.reject_unknown(found, allowed=("auto_stop",), error_spec=errors.WRONG_VALUE)
     if "auto_stop" not in found:
         return None
-    wish = checks.mapping(found["auto_stop"], name="auto_stop", refusal=errors.WRONG_TYPE)
-    checks.only(wish, known=("enable", "duration", "prompt"), refusal=errors.WRONG_VALUE)
-    enable = checks.boolean(wish.get("enable", False), name="enable", refusal=errors.WRONG_TYPE)
-    prompt = checks.boolean(wish.get("prompt", True), name="prompt", refusal=errors.WRONG_TYPE)
-    return AutoStop(enable=enable, duration=_duration_of(wish, enable=enable), prompt=prompt)
+    wish = checks.require_object(found["auto_stop"], name="auto_stop", error_spec=errors.WRONG_TYPE)
+    checks.reject_unknown(
+        wish, allowed=("enable", "duration", "prompt"), error_spec=errors.WRONG_VALUE
+    )
+    enable = checks.require_boolean(
+        wish.get("enable", False), name="enable", error_spec=errors.WRONG_TYPE
+    )
+    prompt = checks.require_boolean(
+        wish.get("prompt", True), name="prompt", error_spec=errors.WRONG_TYPE
+    )
+    return AutoStopSpec(enable=enable, duration=_parse_duration(wish, enable=enable), prompt=prompt)
 
 
-def _duration_of(wish: dict[str, Any], *, enable: bool) -> timedelta | None:
-    if "duration" not in wish:
+def _parse_duration(spec: dict[str, Any], *, enable: bool) -> timedelta | None:
+    if "duration" not in spec:
         if enable:
-            raise ApiError(errors.NO_DURATION)
+            raise EmulatedApiError(errors.NO_DURATION)
         return None
-    seconds = checks.integer(wish["duration"], name="duration", refusal=errors.WRONG_TYPE)
-    if not DURATION_MIN_S <= seconds <= DURATION_MAX_S:
-        raise ApiError(errors.DURATION_RANGE)
+    seconds = checks.require_integer(
+        spec["duration"], name="duration", error_spec=errors.WRONG_TYPE
+    )
+    if not MIN_DURATION_S <= seconds <= MAX_DURATION_S:
+        raise EmulatedApiError(errors.DURATION_RANGE)
     return timedelta(seconds=seconds)
 
 
-def update(instance: DevInstance, call: Call, *, now: datetime, options: Options) -> None:
+def update(
+    instance: DemanagerInstance, request: HttpRequest, *, now: datetime, options: Options
+) -> None:
     """Do a PUT: everything is checked before anything is changed.
 
     Source: tables 2 to 4.
     """
-    body = checks.json_object(
-        call.body,
-        content_type=call.headers.get("content-type", ""),
-        refusal=errors.WRONG_VALUE,
+    body = checks.parse_json_object(
+        request.body,
+        content_type=request.headers.get("content-type", ""),
+        error_spec=errors.WRONG_VALUE,
     )
-    checks.only(body, known=("description", "spec"), refusal=errors.WRONG_VALUE)
-    words = _description_of(body, instance=instance, options=options)
-    wish = auto_stop_of(body["spec"]) if "spec" in body else None
+    checks.reject_unknown(body, allowed=("description", "spec"), error_spec=errors.WRONG_VALUE)
+    words = _parse_description(body, instance=instance, options=options)
+    wish = parse_auto_stop(body["spec"]) if "spec" in body else None
     if wish is not None:
-        _apply(instance, wish, now=now, options=options)
+        _apply_auto_stop(instance, wish, now=now, options=options)
     instance.description = words
     instance.updated_at = now
 
 
-def _description_of(body: dict[str, Any], *, instance: DevInstance, options: Options) -> str | None:
+def _parse_description(
+    body: dict[str, Any], *, instance: DemanagerInstance, options: Options
+) -> str | None:
     if "description" not in body:
         if options.edition == "2019":
-            raise ApiError(errors.MISSING, "description is mandatory.")
+            raise EmulatedApiError(errors.MISSING, "description is mandatory.")
         return instance.description
-    return checks.description(
+    return checks.require_description(
         body["description"],
-        kind=errors.WRONG_TYPE,
-        value=errors.WRONG_VALUE,
-        character=errors.BAD_CHARACTER,
+        wrong_type=errors.WRONG_TYPE,
+        wrong_value=errors.WRONG_VALUE,
+        wrong_character=errors.BAD_CHARACTER,
     )
 
 
-def _apply(instance: DevInstance, wish: AutoStop, *, now: datetime, options: Options) -> None:
-    if instance.status in CHANGING:
-        raise ApiError(errors.NOT_IN_THIS_STATUS, f"The status is {instance.status}.")
-    duration = wish.duration if wish.duration is not None else instance.duration
-    instance.stops_at = _stop_of_this_run(
-        instance, enable=wish.enable, duration=duration, now=now, options=options
+def _apply_auto_stop(
+    instance: DemanagerInstance, requested: AutoStopSpec, *, now: datetime, options: Options
+) -> None:
+    if instance.status in TRANSITIONAL_STATUSES:
+        raise EmulatedApiError(errors.NOT_IN_THIS_STATUS, f"The status is {instance.status}.")
+    duration = requested.duration if requested.duration is not None else instance.duration
+    instance.stops_at = _stop_time_of_run(
+        instance, enable=requested.enable, duration=duration, now=now, options=options
     )
-    instance.enable, instance.duration, instance.prompt = wish.enable, duration, wish.prompt
+    instance.enable, instance.duration, instance.prompt = (
+        requested.enable,
+        duration,
+        requested.prompt,
+    )
 
 
-def _stop_of_this_run(
-    instance: DevInstance, *, enable: bool, duration: timedelta, now: datetime, options: Options
+def _stop_time_of_run(
+    instance: DemanagerInstance,
+    *,
+    enable: bool,
+    duration: timedelta,
+    now: datetime,
+    options: Options,
 ) -> datetime | None:
     if instance.running_since is None or not enable:
         return None
@@ -129,29 +152,31 @@ def _stop_of_this_run(
         return instance.stops_at
     stops_at = instance.running_since + duration
     if stops_at <= now:
-        raise ApiError(errors.STOP_IN_PAST)
+        raise EmulatedApiError(errors.STOP_IN_PAST)
     return stops_at
 
 
-def act(instance: DevInstance, call: Call, *, now: datetime, options: Options) -> None:
+def perform_action(
+    instance: DemanagerInstance, request: HttpRequest, *, now: datetime, options: Options
+) -> None:
     """Do a POST on `action`: start, stop or restart; only free resources know the queue."""
     del options  # the same in every edition
-    body = checks.json_object(
-        call.body,
-        content_type=call.headers.get("content-type", ""),
-        refusal=errors.WRONG_VALUE,
+    body = checks.parse_json_object(
+        request.body,
+        content_type=request.headers.get("content-type", ""),
+        error_spec=errors.WRONG_VALUE,
     )
-    checks.only(body, known=("action",), refusal=errors.WRONG_VALUE)
+    checks.reject_unknown(body, allowed=("action",), error_spec=errors.WRONG_VALUE)
     if "action" not in body:
-        raise ApiError(errors.MISSING, "action is mandatory.")
-    action = checks.text(body["action"], name="action", refusal=errors.WRONG_TYPE)
+        raise EmulatedApiError(errors.MISSING, "action is mandatory.")
+    action = checks.require_string(body["action"], name="action", error_spec=errors.WRONG_TYPE)
     if action not in ("start", "stop", "restart"):
-        raise ApiError(errors.WRONG_VALUE, "action is start, stop or restart.")
-    instance.act(action, now=now)
+        raise EmulatedApiError(errors.WRONG_VALUE, "action is start, stop or restart.")
+    instance.perform_action(action, now=now)
 
 
-def auto_stop_json(instance: DevInstance, *, now: datetime) -> dict[str, Any]:
-    """Return `auto_stop` of an answer.
+def auto_stop_json(instance: DemanagerInstance, *, now: datetime) -> dict[str, Any]:
+    """Return `auto_stop_json` of an answer.
 
     Source: table 11; switched off, the seed's example has these two fields only.
     """

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.emulator import checks, errors
 from modelarts_magics.emulator.clock import to_ms
-from modelarts_magics.emulator.demanager import DevInstance, auto_stop_json
-from modelarts_magics.emulator.errors import ApiError
+from modelarts_magics.emulator.demanager import DemanagerInstance, auto_stop_json
+from modelarts_magics.emulator.errors import EmulatedApiError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from modelarts_magics.emulator.auth import Call
+    from modelarts_magics.emulator.auth import HttpRequest
     from modelarts_magics.emulator.options import Options
 
 PROFILE = "ML-1.0.0-python3.6"
@@ -44,7 +44,7 @@ def _profile(edition: str) -> dict[str, Any]:
     }
 
 
-def _spec(instance: DevInstance, *, now: datetime) -> dict[str, Any]:
+def _spec(instance: DemanagerInstance, *, now: datetime) -> dict[str, Any]:
     """Source: tables 10 and 11."""
     url = f"https://127.0.0.1:8080/modelarts/internal/hub/notebook/user/{instance.id}"
     return {
@@ -54,7 +54,9 @@ def _spec(instance: DevInstance, *, now: datetime) -> dict[str, Any]:
     }
 
 
-def show(instance: DevInstance, *, now: datetime, options: Options) -> dict[str, Any]:
+def instance_response(
+    instance: DemanagerInstance, *, now: datetime, options: Options
+) -> dict[str, Any]:
     """Return one instance.
 
     Source: tables 5 and 12; the later edition adds the last four.
@@ -78,29 +80,33 @@ def show(instance: DevInstance, *, now: datetime, options: Options) -> dict[str,
     return wire
 
 
-def updated(instance: DevInstance, *, now: datetime, options: Options) -> dict[str, Any]:
+def update_response(
+    instance: DemanagerInstance, *, now: datetime, options: Options
+) -> dict[str, Any]:
     """Return the answer of a PUT; the 2025 example of the page leaves `spec` out."""
-    wire = show(instance, now=now, options=options)
+    wire = instance_response(instance, now=now, options=options)
     by_edition = options.put_answer == "edition" and options.edition == "2021"
     if by_edition or options.put_answer == "without-spec":
         del wire["spec"]
     return wire
 
 
-def acted(instance: DevInstance, *, now: datetime, options: Options) -> dict[str, Any]:
+def action_response(
+    instance: DemanagerInstance, *, now: datetime, options: Options
+) -> dict[str, Any]:
     """Return the answer of an action."""
     del now, options  # the answer holds nothing else
     return {"current_status": instance.status, "previous_state": instance.previous_status}
 
 
-def listing(
-    instances: Sequence[DevInstance], call: Call, *, now: datetime, options: Options
+def list_response(
+    instances: Sequence[DemanagerInstance], request: HttpRequest, *, now: datetime, options: Options
 ) -> dict[str, Any]:
     """Return the instances that a query selects.
 
     Source: the page "Querying the List": `de_type` is mandatory, `limit` 0 means all.
     """
-    query = checks.query_of(call.query)
+    query = checks.parse_query(request.query)
     _check_query(query)
     found = [one for one in instances if query.get("status") in (None, "", one.status)]
     by_name = query.get("sortby", "name") == "name"
@@ -109,18 +115,22 @@ def listing(
         reverse=query.get("order") == "desc",
     )
     kind, value = errors.WRONG_TYPE, errors.WRONG_VALUE
-    offset = checks.query_integer(query, "offset", default=0, kind=kind, value=value)
-    limit = checks.query_integer(query, "limit", default=0, kind=kind, value=value)
+    offset = checks.parse_query_integer(
+        query, "offset", default=0, wrong_type=kind, wrong_value=value
+    )
+    limit = checks.parse_query_integer(
+        query, "limit", default=0, wrong_type=kind, wrong_value=value
+    )
     page = found[offset : offset + limit] if limit else found[offset:]
     return {
         "total_count": len(found),
-        "instances": [show(one, now=now, options=options) for one in page],
+        "instances": [instance_response(one, now=now, options=options) for one in page],
     }
 
 
 def _check_query(query: dict[str, str]) -> None:
     if "de_type" not in query:
-        raise ApiError(errors.MISSING, "de_type is mandatory.")
+        raise EmulatedApiError(errors.MISSING, "de_type is mandatory.")
     allowed = {
         "de_type": ("Notebook",),
         "provision_type": ("Docker",),
@@ -129,4 +139,4 @@ def _check_query(query: dict[str, str]) -> None:
     }
     for name, values in allowed.items():
         if name in query and query[name] not in values:
-            raise ApiError(errors.WRONG_VALUE, f"{name} is {' or '.join(values)}.")
+            raise EmulatedApiError(errors.WRONG_VALUE, f"{name} is {' or '.join(values)}.")

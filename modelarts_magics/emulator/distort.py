@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     from modelarts_magics.emulator.faults import Fault
 
 
-def _walk(value: object) -> Iterable[dict[str, Any]]:
+def _iterate_objects(value: object) -> Iterable[dict[str, Any]]:
     """Yield every object inside a JSON value."""
     if isinstance(value, dict):
         yield value
         for inner in list(value.values()):
-            yield from _walk(inner)
+            yield from _iterate_objects(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _walk(inner)
+            yield from _iterate_objects(inner)
 
 
-def _swapped(value: object) -> object:
+def _with_wrong_type(value: object) -> object:
     """Return a value of another JSON type that says something similar."""
     if isinstance(value, bool):
         return str(value)
@@ -34,14 +34,14 @@ def _swapped(value: object) -> object:
 
 def _wrong_types(body: object, arg: str) -> None:
     names = {arg} if arg else {"name", "description", "status", "auto_stop", "lease"}
-    for found in list(_walk(body)):
+    for found in list(_iterate_objects(body)):
         for name in names & set(found):
-            found[name] = _swapped(found[name])
+            found[name] = _with_wrong_type(found[name])
 
 
-def _without(*names: str) -> Callable[[object, str], None]:
+def _remove_fields(*names: str) -> Callable[[object, str], None]:
     def remove(body: object, _arg: str) -> None:
-        for found in _walk(body):
+        for found in _iterate_objects(body):
             for name in names:
                 is_time = name != "create_at" or "duration" in found
                 if is_time:
@@ -50,22 +50,22 @@ def _without(*names: str) -> Callable[[object, str], None]:
     return remove
 
 
-def _disagree(body: object, arg: str) -> None:
-    for found in _walk(body):
+def _shift_remain_time(body: object, arg: str) -> None:
+    for found in _iterate_objects(body):
         if isinstance(found.get("remain_time"), int):
             found["remain_time"] += int(float(arg))
 
 
-_DISTORTIONS: dict[str, Callable[[object, str], None]] = {
+_BODY_FAULTS: dict[str, Callable[[object, str], None]] = {
     "wrong-types": _wrong_types,
-    "no-stop-timestamp": _without("stop_timestamp", "create_at"),
-    "no-remain-time": _without("remain_time"),
-    "disagreeing-remain": _disagree,
+    "no-stop-timestamp": _remove_fields("stop_timestamp", "create_at"),
+    "no-remain-time": _remove_fields("remain_time"),
+    "disagreeing-remain": _shift_remain_time,
 }
 
 
-def distort(body: object, *, faults: Iterable[Fault]) -> None:
+def apply_body_faults(body: object, *, faults: Iterable[Fault]) -> None:
     """Change a body in place as the faults say."""
     for fault in faults:
-        if fault.name in _DISTORTIONS:
-            _DISTORTIONS[fault.name](body, fault.arg)
+        if fault.name in _BODY_FAULTS:
+            _BODY_FAULTS[fault.name](body, fault.arg)

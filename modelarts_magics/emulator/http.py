@@ -14,16 +14,16 @@ from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
 from modelarts_magics.emulator import errors
-from modelarts_magics.emulator.auth import Call
-from modelarts_magics.emulator.cloud import Cloud, Reply
-from modelarts_magics.emulator.distort import distort
+from modelarts_magics.emulator.auth import HttpRequest
+from modelarts_magics.emulator.cloud import EmulatedApi, JsonResponse
+from modelarts_magics.emulator.distort import apply_body_faults
 
 if TYPE_CHECKING:
     from modelarts_magics.emulator.faults import Fault
-    from modelarts_magics.emulator.world import World
+    from modelarts_magics.emulator.world import EmulatedAccount
 
-HTML = "<!DOCTYPE html><html><body><h1>Gateway</h1><script>alert(1)</script></body></html>"
-REFUSALS = {
+ERROR_PAGE = "<!DOCTYPE html><html><body><h1>Gateway</h1><script>alert(1)</script></body></html>"
+FAULT_ERRORS = {
     "401": errors.TOKEN_EXPIRED,
     "403": errors.NOT_AUTHORISED,
     "404": errors.NO_SUCH_API,
@@ -38,14 +38,14 @@ REFUSALS = {
 class BaseHandler(RequestHandler):
     """Sends the headers that every answer has, the server's own `Date` among them."""
 
-    def initialize(self, *, world: World) -> None:
+    def initialize(self, *, account: EmulatedAccount) -> None:
         """Take the world from the application."""
-        self.world = world
-        self.cloud = Cloud(world)
+        self.account = account
+        self.api = EmulatedApi(account)
 
     def set_default_headers(self) -> None:
         """Set them also where tornado makes an answer of its own."""
-        world: World = self.application.settings["world"]
+        world: EmulatedAccount = self.application.settings["account"]
         self.request_id = uuid.uuid4().hex
         self.set_header("Server", "emulator")
         self.set_header("Date", format_datetime(world.clock.now(), usegmt=True))
@@ -57,11 +57,11 @@ class BaseHandler(RequestHandler):
     def compute_etag(self) -> None:
         """Send no ETag: the cloud does not."""
 
-    def call(self) -> Call:
+    def http_request(self) -> HttpRequest:
         """Return the request without tornado in it."""
         path, _, query = (self.request.uri or "").partition("?")
         headers = {name.lower(): value for name, value in self.request.headers.items()}
-        return Call(
+        return HttpRequest(
             method=self.request.method or "",
             path=path,
             query=query,
@@ -69,17 +69,17 @@ class BaseHandler(RequestHandler):
             body=self.request.body,
         )
 
-    def send_json(self, reply: Reply) -> None:
+    def send_json(self, response: JsonResponse) -> None:
         """Send a JSON answer."""
-        self.set_status(reply.status)
+        self.set_status(response.status)
         self.set_header("Content-Type", "application/json")
-        body = reply.body
-        if reply.status >= 400 and str(body.get("error_code")).startswith("APIG"):  # noqa: PLR2004
+        body = response.body
+        if response.status >= 400 and str(body.get("error_code")).startswith("APIG"):  # noqa: PLR2004
             body = {**body, "request_id": self.request_id}
-        self.finish(as_bytes(body))
+        self.finish(encode_json(body))
 
 
-def as_bytes(body: object) -> bytes:
+def encode_json(body: object) -> bytes:
     """Return a JSON value as the cloud writes it: UTF-8, nothing escaped needlessly."""
     return json.dumps(body, ensure_ascii=False).encode("utf-8", errors="surrogatepass")
 
@@ -87,87 +87,91 @@ def as_bytes(body: object) -> bytes:
 class ApiHandler(BaseHandler):
     """Answers everything outside the control routes."""
 
-    async def serve(self) -> None:
+    async def handle_request(self) -> None:
         """Answer one request, as the cloud does and as the faults change it."""
-        call = self.call()
-        with self.world.lock:
-            faults = self.world.faults.take(call.method, call.path)
+        call = self.http_request()
+        with self.account.lock:
+            faults = self.account.faults.take_matching(call.method, call.path)
             entry = log_entry(call, faults=faults, request_id=self.request_id)
-            entry["at"] = self.world.clock.now().isoformat()
-            self.world.log.append(entry)
+            entry["at"] = self.account.clock.now().isoformat()
+            self.account.log.append(entry)
         by_phase: dict[str, list[Fault]] = {"instead": [], "apply": [], "body": [], "send": []}
         for fault in faults:
             by_phase[fault.phase].append(fault)
         if by_phase["instead"]:
-            self._send_instead(by_phase["instead"][0], entry=entry)
+            self._send_fault_response(by_phase["instead"][0], entry=entry)
             return
-        await self._serve_really(call, by_phase=by_phase, entry=entry)
+        await self._handle_with_faults(call, by_phase=by_phase, entry=entry)
 
-    get = put = patch = post = delete = head = options = serve
+    get = put = patch = post = delete = head = options = handle_request
 
-    async def _serve_really(
-        self, call: Call, *, by_phase: dict[str, list[Fault]], entry: dict[str, Any]
+    async def _handle_with_faults(
+        self, request: HttpRequest, *, by_phase: dict[str, list[Fault]], entry: dict[str, Any]
     ) -> None:
         for fault in by_phase["apply"]:
             if fault.name == "late-apply":
                 await asyncio.sleep(float(fault.arg))
         names = frozenset(fault.name for fault in by_phase["apply"])
-        reply = self.cloud.answer(call, faults=names)
+        reply = self.api.handle(request, faults=names)
         entry["status"] = reply.status
-        distort(reply.body, faults=by_phase["body"])
+        apply_body_faults(reply.body, faults=by_phase["body"])
         # The clock may have moved while the request waited.
-        self.set_header("Date", format_datetime(self.world.clock.now(), usegmt=True))
+        self.set_header("Date", format_datetime(self.account.clock.now(), usegmt=True))
         for fault in by_phase["body"]:
             if fault.name == "no-date":
                 self.clear_header("Date")
             if fault.name == "delay":
                 await asyncio.sleep(float(fault.arg))
         if by_phase["send"]:
-            await self._send_oddly(by_phase["send"][0], reply=reply)
+            await self._send_with_fault(by_phase["send"][0], response=reply)
         else:
             self.send_json(reply)
 
-    def _send_instead(self, fault: Fault, *, entry: dict[str, Any]) -> None:
+    def _send_fault_response(self, fault: Fault, *, entry: dict[str, Any]) -> None:
         if fault.name == "reset":
-            reset(self)
+            reset_connection(self)
         elif fault.name == "html":
             entry["status"] = int(fault.arg)
             self.set_status(int(fault.arg))
             self.set_header("Content-Type", "text/html; charset=utf-8")
-            self.finish(HTML)
+            self.finish(ERROR_PAGE)
         elif fault.name == "redirect":
             entry["status"] = 302
             self.set_status(302)
             self.set_header("Location", fault.arg)
             self.finish()
         else:
-            self._send_refusal(fault, entry=entry)
+            self._send_fault_error(fault, entry=entry)
 
-    def _send_refusal(self, fault: Fault, *, entry: dict[str, Any]) -> None:
-        refusal = REFUSALS[fault.name]
+    def _send_fault_error(self, fault: Fault, *, entry: dict[str, Any]) -> None:
+        refusal = FAULT_ERRORS[fault.name]
         if fault.name in ("429", "503"):
             if fault.arg:
                 self.set_header("Retry-After", fault.arg)
         else:
             refusal = refusal._replace(code=fault.arg)
         entry["status"] = refusal.status
-        self.send_json(self.cloud.refuse(refusal, path=self.request.path))
+        self.send_json(self.api.error_response(refusal, path=self.request.path))
 
-    async def _send_oddly(self, fault: Fault, *, reply: Reply) -> None:
+    async def _send_with_fault(self, fault: Fault, *, response: JsonResponse) -> None:
         if fault.name == "reset-after":
-            reset(self)
+            reset_connection(self)
         elif fault.name == "truncated":
-            await self._send_raw(as_bytes(reply.body), status=reply.status, half=True)
+            await self._send_raw(encode_json(response.body), status=response.status, half=True)
         elif fault.name == "drip":
-            await self._send_raw(as_bytes(reply.body), status=reply.status, pause=float(fault.arg))
-        elif fault.name == "applied-500" and reply.status == 200:  # noqa: PLR2004 - HTTP OK
-            self.send_json(self.cloud.refuse(REFUSALS["applied-500"], path=self.request.path))
-        elif reply.status == 200:  # noqa: PLR2004 - HTTP OK
-            self._send_odd_body(fault, reply=reply)
+            await self._send_raw(
+                encode_json(response.body), status=response.status, pause=float(fault.arg)
+            )
+        elif fault.name == "applied-500" and response.status == 200:  # noqa: PLR2004 - HTTP OK
+            self.send_json(
+                self.api.error_response(FAULT_ERRORS["applied-500"], path=self.request.path)
+            )
+        elif response.status == 200:  # noqa: PLR2004 - HTTP OK
+            self._send_faulty_body(fault, response=response)
         else:
-            self.send_json(reply)
+            self.send_json(response)
 
-    def _send_odd_body(self, fault: Fault, *, reply: Reply) -> None:
+    def _send_faulty_body(self, fault: Fault, *, response: JsonResponse) -> None:
         if fault.name == "no-content":
             self.set_status(204)
             self.finish()
@@ -176,10 +180,10 @@ class ApiHandler(BaseHandler):
         if fault.name == "empty":
             self.finish()
         elif fault.name == "bad-json":
-            self.finish(as_bytes(reply.body)[:-1] + b",,")
+            self.finish(encode_json(response.body)[:-1] + b",,")
         else:
             padding = "x" * int(float(fault.arg))
-            self.finish(as_bytes({**reply.body, "padding": padding}))
+            self.finish(encode_json({**response.body, "padding": padding}))
 
     async def _send_raw(
         self, body: bytes, *, status: int, half: bool = False, pause: float = 0
@@ -199,38 +203,38 @@ class ApiHandler(BaseHandler):
             if half:
                 await stream.write(body[: len(body) // 2])
             else:
-                await _drip(stream, body, pause=pause)
+                await _write_slowly(stream, body, pause=pause)
         except StreamClosedError:
             pass  # the client gave up, which is what these faults are for
         finally:
             stream.close()
 
 
-async def _drip(stream: Any, body: bytes, *, pause: float) -> None:  # noqa: ANN401 - an IOStream
+async def _write_slowly(stream: Any, body: bytes, *, pause: float) -> None:  # noqa: ANN401 - an IOStream
     for byte in body:
         await stream.write(bytes([byte]))
         await asyncio.sleep(pause)
 
 
-def reset(handler: RequestHandler) -> None:
+def reset_connection(handler: RequestHandler) -> None:
     """End the connection with a TCP reset and no answer."""
     stream: Any = handler.detach()
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     stream.close()
 
 
-def log_entry(call: Call, *, faults: list[Fault], request_id: str) -> dict[str, Any]:
+def log_entry(request: HttpRequest, *, faults: list[Fault], request_id: str) -> dict[str, Any]:
     """Return what the log keeps of a request: no header, so no secret."""
     try:
-        body = json.loads(call.body) if call.body else None
+        body = json.loads(request.body) if request.body else None
     except (ValueError, RecursionError):
-        body = call.body.decode(errors="replace")
-    signed = call.headers.get("authorization", "").startswith("SDK-HMAC-SHA256 ")
-    token = bool(call.headers.get("x-auth-token"))
+        body = request.body.decode(errors="replace")
+    signed = request.headers.get("authorization", "").startswith("SDK-HMAC-SHA256 ")
+    token = bool(request.headers.get("x-auth-token"))
     return {
-        "method": call.method,
-        "path": call.path,
-        "query": call.query,
+        "method": request.method,
+        "path": request.path,
+        "query": request.query,
         "body": body,
         "auth": "signature" if signed else "token" if token else "none",
         "faults": [fault.name for fault in faults],

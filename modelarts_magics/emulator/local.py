@@ -7,11 +7,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.emulator import control
-from modelarts_magics.emulator.clock import Clock, ScaledClock
-from modelarts_magics.emulator.faults import make, parse
+from modelarts_magics.emulator.clock import AdjustableClock, ScaledClock
+from modelarts_magics.emulator.faults import make_fault, parse_fault
 from modelarts_magics.emulator.options import Options
 from modelarts_magics.emulator.server import HOST, serving
-from modelarts_magics.emulator.world import World
+from modelarts_magics.emulator.world import EmulatedAccount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,7 @@ class LocalEmulator:
         options: The fields of `Options`.
 
     Attributes:
-        world: What is served; it outlives a stop.
+        account: What is served; it outlives a stop.
         project_id: The made-up project.
         demanager_id: The id of the instance of the historical API.
         notebook_id: The id of the instance of the current API.
@@ -46,26 +46,26 @@ class LocalEmulator:
         self,
         *,
         port: int = 0,
-        clock: Clock | None = None,
+        clock: AdjustableClock | None = None,
         faults: Iterable[str] = (),
         **options: Any,  # noqa: ANN401 - the fields of Options
     ) -> None:
         chosen = Options(**options)
-        self.world = World(chosen, clock=clock or ScaledClock(scale=chosen.time_scale))
+        self.account = EmulatedAccount(chosen, clock=clock or ScaledClock(scale=chosen.time_scale))
         for text in faults:
-            self.world.faults.add(parse(text))
-        credentials = self.world.credentials
+            self.account.faults.add(parse_fault(text))
+        credentials = self.account.credentials
         self.project_id = credentials.project_id
         self.auth_token = credentials.auth_token
         self.ak, self.sk = credentials.ak, credentials.sk
         self.temporary_ak, self.temporary_sk = credentials.temporary_ak, credentials.temporary_sk
         self.security_token = credentials.security_token
-        self.demanager_id, self.notebook_id = self.world.demanager_id, self.world.notebook_id
+        self.demanager_id, self.notebook_id = self.account.demanager_id, self.account.notebook_id
         self.instance_id = self.demanager_id if chosen.api == "demanager" else self.notebook_id
         self._port = port
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._end: asyncio.Event | None = None
+        self._stop_requested: asyncio.Event | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -97,24 +97,24 @@ class LocalEmulator:
         thread, self._thread = self._thread, None
         if thread is None:
             return
-        if self._loop is not None and self._end is not None:
-            self._loop.call_soon_threadsafe(self._end.set)
+        if self._loop is not None and self._stop_requested is not None:
+            self._loop.call_soon_threadsafe(self._stop_requested.set)
         thread.join()
 
-    def _run(self, ready: threading.Event, failed: list[Exception]) -> None:
+    def _run(self, ready: threading.Event, errors: list[Exception]) -> None:
         try:
             asyncio.run(self._serve(ready))
         except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
-            failed.append(error)
+            errors.append(error)
         finally:
             ready.set()
 
     async def _serve(self, ready: threading.Event) -> None:
-        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
-        async with serving(self.world, port=self._port) as port:
+        self._loop, self._stop_requested = asyncio.get_running_loop(), asyncio.Event()
+        async with serving(self.account, port=self._port) as port:
             self._port = port
             ready.set()
-            await self._end.wait()
+            await self._stop_requested.wait()
 
     def environment(self, *, api: str | None = None, auth: str = "token") -> dict[str, str]:
         """Return the variables that point a client here.
@@ -123,16 +123,16 @@ class LocalEmulator:
             api: Whose instance; the chosen one's if None.
             auth: "token", "keys", or "temporary" for keys with a security token.
         """
-        api = api or self.world.options.api
+        api = api or self.account.options.api
         variables = {
             "MODELARTS_ENDPOINT": self.endpoint,
             "MODELARTS_PROJECT_ID": self.project_id,
             "MODELARTS_INSTANCE_ID": self.demanager_id if api == "demanager" else self.notebook_id,
             "MODELARTS_API": api,
         }
-        return {**variables, **self._login(auth)}
+        return {**variables, **self._credential_variables(auth)}
 
-    def _login(self, auth: str) -> dict[str, str]:
+    def _credential_variables(self, auth: str) -> dict[str, str]:
         if auth == "token":
             return {"MODELARTS_AUTH_TOKEN": self.auth_token}
         if auth == "keys":
@@ -145,10 +145,10 @@ class LocalEmulator:
 
     def advance(self, by: timedelta) -> None:
         """Move the server's clock."""
-        with self.world.lock:
-            self.world.clock.advance(by)
+        with self.account.lock:
+            self.account.clock.advance(by)
 
-    def fault(  # noqa: PLR0913 - each is a filter of its own, by keyword
+    def add_fault(  # noqa: PLR0913 - each is a filter of its own, by keyword
         self,
         name: str,
         *,
@@ -159,35 +159,35 @@ class LocalEmulator:
         skip: int = 0,
     ) -> None:
         """Put a fault in force; see `faults.KINDS` and `faults.Fault`."""
-        made = make(name, arg=arg, times=times, methods=methods, path=path, skip=skip)
-        with self.world.lock:
-            self.world.faults.add(made)
+        made = make_fault(name, arg=arg, times=times, methods=methods, path=path, skip=skip)
+        with self.account.lock:
+            self.account.faults.add(made)
 
     def clear_faults(self) -> None:
         """Take all faults back."""
-        with self.world.lock:
-            self.world.faults.clear()
+        with self.account.lock:
+            self.account.faults.clear()
 
     @property
     def requests(self) -> list[dict[str, Any]]:
         """What the APIs were asked, oldest first; control routes are not among it."""
-        with self.world.lock:
-            return [dict(entry) for entry in self.world.log]
+        with self.account.lock:
+            return [dict(entry) for entry in self.account.log]
 
     def clear_requests(self) -> None:
         """Forget what was asked."""
-        with self.world.lock:
-            self.world.log.clear()
+        with self.account.lock:
+            self.account.log.clear()
 
     def state(self) -> dict[str, Any]:
         """Return what `GET /emulator/state` returns."""
-        return control.state(self.world)
+        return control.emulator_state(self.account)
 
     def set_instance(self, instance_id: str | None = None, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - checked by name
         """Set fields of an instance; see `control.set_instance`."""
-        return control.set_instance(self.world, instance_id=instance_id, **fields)
+        return control.set_instance(self.account, instance_id=instance_id, **fields)
 
     def add_instance(self, api: str | None = None, **how: Any) -> str:  # noqa: ANN401 - the keywords of World.add
         """Make one more RUNNING instance and return its id; see `World.add`."""
-        with self.world.lock:
-            return self.world.add(api or self.world.options.api, **how)
+        with self.account.lock:
+            return self.account.add_instance(api or self.account.options.api, **how)

@@ -15,21 +15,21 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.emulator import checks, errors
-from modelarts_magics.emulator.errors import ApiError
-from modelarts_magics.emulator.instance import Instance
+from modelarts_magics.emulator.errors import EmulatedApiError
+from modelarts_magics.emulator.instance import EmulatedInstance
 
 if TYPE_CHECKING:
-    from modelarts_magics.emulator.auth import Call
+    from modelarts_magics.emulator.auth import HttpRequest
     from modelarts_magics.emulator.options import Options
 
-SPAN_MIN_MS = 3_600_000
-SPAN_MAX_MS = 259_200_000
-DEFAULT_SPAN_MS = SPAN_MIN_MS
-OFF_MS = -1
+MIN_DURATION_MS = 3_600_000
+MAX_DURATION_MS = 259_200_000
+DEFAULT_DURATION_MS = MIN_DURATION_MS
+UNLIMITED_MS = -1
 
 
 @dataclass
-class Lease:
+class EmulatedLease:
     """How long a notebook may run.
 
     Attributes:
@@ -38,7 +38,7 @@ class Lease:
         enable: False where the instance runs without end.
         type: TIMING or IDLE.
         update_at: When it was last renewed.
-        span: What the next run gets from its start.
+        duration: What the next run gets from its start.
     """
 
     create_at: datetime
@@ -46,31 +46,31 @@ class Lease:
     enable: bool
     type: str
     update_at: datetime
-    span: timedelta = timedelta(milliseconds=DEFAULT_SPAN_MS)
+    next_run_duration: timedelta = timedelta(milliseconds=DEFAULT_DURATION_MS)
 
-    def grant(self, span: timedelta, *, now: datetime) -> None:
+    def prolong(self, duration: timedelta, *, now: datetime) -> None:
         """Let it end a span after now."""
-        self.duration = now + span - self.create_at
-        self.span = span
+        self.duration = now + duration - self.create_at
+        self.next_run_duration = duration
         self.update_at = now
 
 
-def _no_lease() -> Lease:
+def _missing_lease() -> EmulatedLease:
     raise TypeError("a notebook needs a lease")
 
 
 @dataclass
-class Notebook(Instance):
+class EmulatedNotebook(EmulatedInstance):
     """An instance of `notebooks`."""
 
-    lease: Lease = field(default_factory=_no_lease)
+    lease: EmulatedLease = field(default_factory=_missing_lease)
 
-    def run_started(self, at: datetime) -> None:
+    def start_run(self, started_at: datetime) -> None:
         """The span of the start counts from RUNNING."""
-        self.lease.grant(self.lease.span, now=at)
-        self.schedule()
+        self.lease.prolong(self.lease.next_run_duration, now=started_at)
+        self.update_stop_time()
 
-    def schedule(self) -> None:
+    def update_stop_time(self) -> None:
         """Take the stop of the current run from the lease."""
         timed = self.lease.enable and self.lease.type == "TIMING"
         running = self.running_since is not None
@@ -78,110 +78,132 @@ class Notebook(Instance):
 
 
 @dataclass(frozen=True)
-class Wish:
+class LeaseRequest:
     """What a renewal or a start asks for; a span of None means without end."""
 
-    span: timedelta | None
+    duration: timedelta | None
     type: str
 
 
-def _wish(duration: object, kind: object, *, off: bool) -> Wish:
-    """Check a duration in ms and a type; `off` says whether -1 is taken."""
-    name = checks.text(kind, name="type", refusal=errors.BAD_PAYLOAD)
+def _parse_lease_request(
+    duration: object, lease_type: object, *, allow_unlimited: bool
+) -> LeaseRequest:
+    """Check a duration in ms and a type; `allow_unlimited` says whether -1 is taken."""
+    name = checks.require_string(lease_type, name="type", error_spec=errors.BAD_PAYLOAD)
     if name not in ("TIMING", "IDLE"):
-        raise ApiError(errors.BAD_PAYLOAD, "type is TIMING or IDLE.")
-    span_ms = checks.integer(duration, name="duration", refusal=errors.BAD_PAYLOAD)
-    if span_ms == OFF_MS and off:
-        return Wish(span=None, type=name)
-    if not SPAN_MIN_MS <= span_ms <= SPAN_MAX_MS:
-        raise ApiError(errors.BAD_PAYLOAD, f"duration is {SPAN_MIN_MS} to {SPAN_MAX_MS} ms.")
-    return Wish(span=timedelta(milliseconds=span_ms), type=name)
+        raise EmulatedApiError(errors.BAD_PAYLOAD, "type is TIMING or IDLE.")
+    span_ms = checks.require_integer(duration, name="duration", error_spec=errors.BAD_PAYLOAD)
+    if span_ms == UNLIMITED_MS and allow_unlimited:
+        return LeaseRequest(duration=None, type=name)
+    if not MIN_DURATION_MS <= span_ms <= MAX_DURATION_MS:
+        raise EmulatedApiError(
+            errors.BAD_PAYLOAD, f"duration is {MIN_DURATION_MS} to {MAX_DURATION_MS} ms."
+        )
+    return LeaseRequest(duration=timedelta(milliseconds=span_ms), type=name)
 
 
-def _query_duration(query: dict[str, str]) -> int:
-    return checks.whole_number(query["duration"], name="duration", refusal=errors.BAD_PAYLOAD)
+def _parse_query_duration(query: dict[str, str]) -> int:
+    return checks.parse_integer(query["duration"], name="duration", error_spec=errors.BAD_PAYLOAD)
 
 
-def _renewal(call: Call, *, off: bool) -> Wish:
-    query = checks.query_of(call.query)
+def _parse_renewal(request: HttpRequest, *, allow_unlimited: bool) -> LeaseRequest:
+    query = checks.parse_query(request.query)
     if "duration" in query:
-        return _wish(_query_duration(query), "TIMING", off=off)
-    if not call.body:
-        return _wish(DEFAULT_SPAN_MS, "TIMING", off=off)
-    body = _json_of(call)
-    checks.only(body, known=("duration", "type"), refusal=errors.BAD_PAYLOAD)
-    return _wish(body.get("duration", DEFAULT_SPAN_MS), body.get("type", "TIMING"), off=off)
-
-
-def _json_of(call: Call) -> dict[str, Any]:
-    return checks.json_object(
-        call.body,
-        content_type=call.headers.get("content-type", ""),
-        refusal=errors.BAD_PAYLOAD,
+        return _parse_lease_request(
+            _parse_query_duration(query), "TIMING", allow_unlimited=allow_unlimited
+        )
+    if not request.body:
+        return _parse_lease_request(DEFAULT_DURATION_MS, "TIMING", allow_unlimited=allow_unlimited)
+    body = _parse_body(request)
+    checks.reject_unknown(body, allowed=("duration", "type"), error_spec=errors.BAD_PAYLOAD)
+    return _parse_lease_request(
+        body.get("duration", DEFAULT_DURATION_MS),
+        body.get("type", "TIMING"),
+        allow_unlimited=allow_unlimited,
     )
 
 
-def renew(notebook: Notebook, call: Call, *, now: datetime, options: Options) -> None:
+def _parse_body(request: HttpRequest) -> dict[str, Any]:
+    return checks.parse_json_object(
+        request.body,
+        content_type=request.headers.get("content-type", ""),
+        error_spec=errors.BAD_PAYLOAD,
+    )
+
+
+def prolong_lease(
+    notebook: EmulatedNotebook, request: HttpRequest, *, now: datetime, options: Options
+) -> None:
     """Do a PATCH on the lease: the duration of the request counts from now.
 
     Source: the page "Prolonging a Notebook Instance"; a duration in the query overrides the body
     and makes the lease a timed one.
     """
-    wish = _renewal(call, off=options.patch_off == "accept")
+    wish = _parse_renewal(request, allow_unlimited=options.patch_off == "accept")
     if notebook.status != "RUNNING":
-        raise ApiError(errors.NOT_RUNNING)
-    _grant(notebook, wish, now=now)
-    notebook.schedule()
+        raise EmulatedApiError(errors.NOT_RUNNING)
+    _apply_lease_request(notebook, wish, now=now)
+    notebook.update_stop_time()
 
 
-def _grant(notebook: Notebook, wish: Wish, *, now: datetime) -> None:
+def _apply_lease_request(
+    notebook: EmulatedNotebook, requested: LeaseRequest, *, now: datetime
+) -> None:
     lease = notebook.lease
-    lease.enable, lease.type = wish.span is not None, wish.type
+    lease.enable, lease.type = requested.duration is not None, requested.type
     lease.update_at = now
-    if wish.span is not None:
-        lease.grant(wish.span, now=now)
+    if requested.duration is not None:
+        lease.prolong(requested.duration, now=now)
 
 
-def update(notebook: Notebook, call: Call, *, now: datetime, options: Options) -> None:
+def update_notebook(
+    notebook: EmulatedNotebook, request: HttpRequest, *, now: datetime, options: Options
+) -> None:
     """Do a PUT: the description, and the name.
 
     Source: the page "Updating a Notebook Instance", which wants the instance stopped; a client
     seen in public does it while it runs, so that is an option.
     """
-    body = _json_of(call)
-    checks.only(body, known=("description", "name"), refusal=errors.BAD_PAYLOAD)
+    body = _parse_body(request)
+    checks.reject_unknown(body, allowed=("description", "name"), error_spec=errors.BAD_PAYLOAD)
     if not body:
-        raise ApiError(errors.BAD_PAYLOAD, "Nothing to update.")
-    words, name = _texts(body, notebook=notebook)
+        raise EmulatedApiError(errors.BAD_PAYLOAD, "Nothing to update.")
+    words, name = _parse_texts(body, notebook=notebook)
     if options.description_put_while_running == "refuse" and notebook.status != "STOPPED":
-        raise ApiError(errors.NOT_IN_THIS_STATUS, f"The status is {notebook.status}.")
+        raise EmulatedApiError(errors.NOT_IN_THIS_STATUS, f"The status is {notebook.status}.")
     notebook.description, notebook.name = words, name
     notebook.updated_at = now
 
 
-def _texts(body: dict[str, Any], *, notebook: Notebook) -> tuple[str | None, str]:
+def _parse_texts(body: dict[str, Any], *, notebook: EmulatedNotebook) -> tuple[str | None, str]:
     words, name = notebook.description, notebook.name
     bad = errors.BAD_PAYLOAD
     if "description" in body:
-        words = checks.description(body["description"], kind=bad, value=bad, character=bad)
+        words = checks.require_description(
+            body["description"], wrong_type=bad, wrong_value=bad, wrong_character=bad
+        )
     if "name" in body:
-        name = checks.text(body["name"], name="name", refusal=bad)
+        name = checks.require_string(body["name"], name="name", error_spec=bad)
         if not name or not all(letter.isalnum() or letter in "-_" for letter in name):
-            raise ApiError(bad, "name has letters, digits, - and _ only.")
+            raise EmulatedApiError(bad, "name has letters, digits, - and _ only.")
     return words, name
 
 
-def start(notebook: Notebook, call: Call, *, now: datetime, options: Options) -> None:
+def start_notebook(
+    notebook: EmulatedNotebook, request: HttpRequest, *, now: datetime, options: Options
+) -> None:
     """Do a POST on `start`, with duration and type of the run in the query."""
     del options  # -1 is public knowledge here, so no option refuses it
-    query = checks.query_of(call.query)
-    duration = _query_duration(query) if "duration" in query else DEFAULT_SPAN_MS
-    wish = _wish(duration, query.get("type", "TIMING"), off=True)
-    notebook.act("start", now=now)
-    _grant(notebook, wish, now=now)
+    query = checks.parse_query(request.query)
+    duration = _parse_query_duration(query) if "duration" in query else DEFAULT_DURATION_MS
+    wish = _parse_lease_request(duration, query.get("type", "TIMING"), allow_unlimited=True)
+    notebook.perform_action("start", now=now)
+    _apply_lease_request(notebook, wish, now=now)
 
 
-def stop(notebook: Notebook, call: Call, *, now: datetime, options: Options) -> None:
+def stop_notebook(
+    notebook: EmulatedNotebook, request: HttpRequest, *, now: datetime, options: Options
+) -> None:
     """Do a POST on `stop`."""
-    del call, options  # nothing in them changes a stop
-    notebook.act("stop", now=now)
+    del request, options  # nothing in them changes a stop
+    notebook.perform_action("stop", now=now)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.emulator import checks, errors
 from modelarts_magics.emulator.clock import to_ms
-from modelarts_magics.emulator.errors import ApiError
+from modelarts_magics.emulator.errors import EmulatedApiError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelarts_magics.emulator.auth import Call
-    from modelarts_magics.emulator.notebooks import Notebook
+    from modelarts_magics.emulator.auth import HttpRequest
+    from modelarts_magics.emulator.notebooks import EmulatedNotebook
     from modelarts_magics.emulator.options import Options
 
 JUPYTER_TOKEN = "FAKE-JUPYTER-TOKEN-OF-THE-LOCAL-EMULATOR"  # noqa: S105 - made up, and says so
-PAGE_SIZE = 10
+DEFAULT_PAGE_SIZE = 10
 
 _IMAGE = {
     "id": "e1a07296-0000-4000-8000-000000000000",
@@ -29,7 +29,9 @@ _IMAGE = {
 }
 
 
-def lease(notebook: Notebook, *, now: datetime, options: Options) -> dict[str, Any]:
+def lease_response(
+    notebook: EmulatedNotebook, *, now: datetime, options: Options
+) -> dict[str, Any]:
     """Return the lease.
 
     Source: the page "Obtaining the Available Duration"; `type` is absent, or in small letters,
@@ -49,7 +51,9 @@ def lease(notebook: Notebook, *, now: datetime, options: Options) -> dict[str, A
     return wire
 
 
-def show(notebook: Notebook, *, now: datetime, options: Options) -> dict[str, Any]:
+def notebook_response(
+    notebook: EmulatedNotebook, *, now: datetime, options: Options
+) -> dict[str, Any]:
     """Return one notebook, with its lease and, as the cloud does, its Jupyter secret.
 
     Source: the page "Querying Details of a Notebook Instance".
@@ -63,7 +67,7 @@ def show(notebook: Notebook, *, now: datetime, options: Options) -> dict[str, An
         "feature": "NOTEBOOK",
         "flavor": "modelarts.vm.cpu.2u",
         "image": dict(_IMAGE),
-        "lease": lease(notebook, now=now, options=options),
+        "lease": lease_response(notebook, now=now, options=options),
         "token": JUPYTER_TOKEN,
         "url": url,
         "endpoints": [{"dev_service": "NOTEBOOK", "service": "NOTEBOOK", "uri": url}],
@@ -78,22 +82,26 @@ def show(notebook: Notebook, *, now: datetime, options: Options) -> dict[str, An
     }
 
 
-def listing(
-    notebooks: Sequence[Notebook], call: Call, *, now: datetime, options: Options
+def list_response(
+    notebooks: Sequence[EmulatedNotebook], request: HttpRequest, *, now: datetime, options: Options
 ) -> dict[str, Any]:
     """Return the page of notebooks that a query selects.
 
     Source: the page "Querying Notebook Instances"; the name is matched in part.
     """
-    query = checks.query_of(call.query)
+    query = checks.parse_query(request.query)
     bad = errors.BAD_PAYLOAD
-    offset = checks.query_integer(query, "offset", default=0, kind=bad, value=bad)
-    size = checks.query_integer(query, "limit", default=PAGE_SIZE, kind=bad, value=bad)
+    offset = checks.parse_query_integer(query, "offset", default=0, wrong_type=bad, wrong_value=bad)
+    size = checks.parse_query_integer(
+        query, "limit", default=DEFAULT_PAGE_SIZE, wrong_type=bad, wrong_value=bad
+    )
     if not size:
-        raise ApiError(bad, "limit is above 0.")
-    found = [one for one in notebooks if _is_wanted(one, query)]
+        raise EmulatedApiError(bad, "limit is above 0.")
+    found = [one for one in notebooks if _matches_query(one, query)]
     found.sort(key=lambda one: one.created_at, reverse=query.get("sort_dir") == "DESC")
-    data = [show(one, now=now, options=options) for one in found[offset : offset + size]]
+    data = [
+        notebook_response(one, now=now, options=options) for one in found[offset : offset + size]
+    ]
     return {
         "current": offset // size,
         "data": data,
@@ -103,7 +111,7 @@ def listing(
     }
 
 
-def _is_wanted(notebook: Notebook, query: dict[str, str]) -> bool:
+def _matches_query(notebook: EmulatedNotebook, query: dict[str, str]) -> bool:
     return (
         query.get("status") in (None, "", notebook.status)
         and query.get("id") in (None, "", notebook.id)

@@ -17,50 +17,50 @@ from modelarts_magics.emulator.http import ApiHandler
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from modelarts_magics.emulator.world import World
+    from modelarts_magics.emulator.world import EmulatedAccount
 
 HOST = "127.0.0.1"
-MAX_BODY = 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 
 
-def _log_nothing(handler: RequestHandler) -> None:
+def _discard_log(handler: RequestHandler) -> None:
     """Keep stderr quiet: the request log of the world says it all."""
     del handler
 
 
-def application(world: World) -> Application:
+def make_application(account: EmulatedAccount) -> Application:
     """Return the application for a world."""
-    take = {"world": world}
+    take = {"account": account}
     return Application(
         [(r"/emulator/([a-z]+)", ControlHandler, take), (r".*", ApiHandler, take)],
-        world=world,
-        log_function=_log_nothing,
+        account=account,
+        log_function=_discard_log,
     )
 
 
 @asynccontextmanager
-async def serving(world: World, *, port: int = 0) -> AsyncIterator[int]:
+async def serving(account: EmulatedAccount, *, port: int = 0) -> AsyncIterator[int]:
     """Serve a world until the block ends.
 
     Args:
-        world: What is served.
+        account: What is served.
         port: Where; 0 for any that is free.
 
     Yields:
         The port.
     """
-    listener = _listener(port)
-    server = HTTPServer(application(world), max_body_size=MAX_BODY)
+    listener = _open_listener(port)
+    server = HTTPServer(make_application(account), max_body_size=MAX_BODY_BYTES)
     server.add_sockets([listener])
     try:
         yield int(listener.getsockname()[1])
     finally:
         server.stop()
         await server.close_all_connections()
-        await _end_others()
+        await _cancel_other_tasks()
 
 
-def _listener(port: int) -> socket.socket:
+def _open_listener(port: int) -> socket.socket:
     """Listen; tornado's own helper leaves a socket open where the port is taken."""
     made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -75,7 +75,7 @@ def _listener(port: int) -> socket.socket:
     return made
 
 
-async def _end_others() -> None:
+async def _cancel_other_tasks() -> None:
     """Cancel the requests that a fault still holds."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:

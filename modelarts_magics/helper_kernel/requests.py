@@ -21,127 +21,139 @@ from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import ModelArtsError, UsageError
 from modelarts_magics.server import payloads
 from modelarts_magics.server import request_models as requests
-from modelarts_magics.server.run_store import Kept, place
-from modelarts_magics.server.service import Desk, Stale
-from modelarts_magics.server.session_provider import Place
+from modelarts_magics.server.run_store import RunStore, default_path
+from modelarts_magics.server.service import ConflictError, InstanceService
+from modelarts_magics.server.session_provider import SessionFactory
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
-    Answer = Coroutine[Any, Any, dict[str, Any]]
+    ResponseCoroutine = Coroutine[Any, Any, dict[str, Any]]
 
 
-def _tell_nobody(_event: dict[str, Any]) -> None:
+def _discard_event(_event: dict[str, Any]) -> None:
     """The page looks by itself."""
 
 
 OK, CONFLICT, NOT_FOUND, FAILED = 200, 409, 404, 500
-_VERBS: Mapping[tuple[str, str], Callable[[Desk, bytes], Answer]] = {
-    ("GET", "instance"): lambda desk, _: desk.instance(),
-    ("GET", "instance?refresh=1"): lambda desk, _: desk.instance(refresh=True),
-    ("PATCH", "instance"): lambda desk, body: desk.change(requests.change_request(body)),
-    ("POST", "extend"): lambda desk, body: desk.extend(requests.shift(body)),
-    ("GET", "capabilities"): lambda desk, _: desk.capabilities(),
-    ("GET", "doctor"): lambda desk, _: desk.doctor(),
-    ("GET", "saved"): lambda desk, _: desk.last_run(),
-    ("POST", "saved"): lambda desk, body: desk.saved(requests.saved(body)),
-    ("DELETE", "saved"): lambda desk, _: desk.acknowledge(),
-    ("POST", "remind"): lambda desk, body: desk.remind(muted=requests.muted(body)),
+_ROUTES: Mapping[tuple[str, str], Callable[[InstanceService, bytes], ResponseCoroutine]] = {
+    ("GET", "instance"): lambda desk, _: desk.get_instance(),
+    ("GET", "instance?refresh=1"): lambda desk, _: desk.get_instance(refresh=True),
+    ("PATCH", "instance"): lambda desk, body: desk.update_instance(
+        requests.parse_update_request(body)
+    ),
+    ("POST", "extend"): lambda desk, body: desk.extend(requests.parse_extend_request(body)),
+    ("GET", "capabilities"): lambda desk, _: desk.get_capabilities(),
+    ("GET", "doctor"): lambda desk, _: desk.run_doctor(),
+    ("GET", "saved"): lambda desk, _: desk.get_runs(),
+    ("POST", "saved"): lambda desk, body: desk.record_saved(requests.parse_save_report(body)),
+    ("DELETE", "saved"): lambda desk, _: desk.acknowledge_last_run(),
+    ("POST", "remind"): lambda desk, body: desk.set_reminders_muted(
+        muted=requests.parse_muted(body)
+    ),
 }
 
 
-class Helper:
+class RequestHandler:
     """A desk on a loop of its own.
 
     Args:
         environ: The environment that settings and credentials come from; None for the process's.
-        tell: Sends an event to the page; called on the loop, in its thread.
+        publish: Sends an event to the page; called on the loop, in its thread.
     """
 
     def __init__(
         self,
         environ: Mapping[str, str] | None = None,
         *,
-        tell: Callable[[dict[str, Any]], None] = _tell_nobody,
+        publish: Callable[[dict[str, Any]], None] = _discard_event,
     ) -> None:
         self._environ = os.environ if environ is None else environ
-        self._tell = tell
+        self._publish = publish
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="modelarts-helper", daemon=True
         )
         self._thread.start()
-        self._desk = self._on_loop(self._open())
+        self._service = self._run_on_loop(self._create_service())
 
-    def answer(self, method: str, path: str, body: object) -> dict[str, Any]:
+    def handle(self, method: str, path: str, body: object) -> dict[str, Any]:
         """Ask the desk, and return ``{"status", "body"}`` as the route would have answered."""
-        verb = _VERBS.get((method, path))
-        if verb is None:
-            return _error(UsageError("usage.command", word=f"{method} {path}"), NOT_FOUND)
+        route = _ROUTES.get((method, path))
+        if route is None:
+            return _error_response(UsageError("usage.command", word=f"{method} {path}"), NOT_FOUND)
         try:
-            told = self._on_loop(_asked(verb, self._desk, json.dumps(body).encode()))
-        except Stale as stale:
-            shown = {**payloads.error_payload(stale.error), **stale.facts}
-            return {"status": CONFLICT, "body": shown}
+            payload = self._run_on_loop(
+                _call_route(route, self._service, json.dumps(body).encode())
+            )
+        except ConflictError as conflict:
+            details = {**payloads.error_payload(conflict.error), **conflict.details}
+            return {"status": CONFLICT, "body": details}
         except ModelArtsError as error:
-            return _error(error, payloads.status_of(error))
-        return {"status": OK, "body": told}
+            return _error_response(error, payloads.http_status(error))
+        return {"status": OK, "body": payload}
 
     def close(self) -> None:
         """End the desk and its loop."""
-        self._on_loop(self._desk.monitor.stop())
+        self._run_on_loop(self._service.monitor.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    def _on_loop(self, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - what the work returns
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+    def _run_on_loop(self, coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - what the work returns
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
-    async def _open(self) -> Desk:
-        written = self._environ.get("MODELARTS_STATE_DIR") or DEFAULTS["state_dir"]
-        where = place(self._environ, written)
-        desk = Desk(
-            Place({}, self._environ, SYSTEM_CLOCK),
-            emit=self._tell,
+    async def _create_service(self) -> InstanceService:
+        state_dir = self._environ.get("MODELARTS_STATE_DIR") or DEFAULTS["state_dir"]
+        run_store_path = default_path(self._environ, state_dir)
+        service = InstanceService(
+            SessionFactory({}, self._environ, SYSTEM_CLOCK),
+            emit=self._publish,
             listeners=lambda: ("the page",),  # whose kernel this is
-            kept=Kept(where),
+            run_store=RunStore(run_store_path),
         )
-        desk.monitor.start()
-        return desk
+        service.poller.start()
+        return service
 
 
-def handle(question: str) -> str:
+def handle_request(request: str) -> str:
     """Answer one question of the page.
 
     Args:
-        question: JSON with ``method``, ``path`` (below ``v1/``), ``body`` and ``language``.
+        request: JSON with ``method``, ``path`` (below ``v1/``), ``body`` and ``language``.
 
     Returns:
         JSON with ``status`` and ``body``, in ASCII, so that a `repr` of it is JSON too.
     """
-    asked = json.loads(question)
-    messages.answer_in(asked.get("language"))
-    return json.dumps(_helper().answer(asked["method"], asked["path"], asked.get("body")))
+    fields = json.loads(request)
+    messages.use_request_language(fields.get("language"))
+    return json.dumps(
+        _request_handler().handle(fields["method"], fields["path"], fields.get("body"))
+    )
 
 
 @lru_cache(maxsize=1)
-def _helper() -> Helper:
-    return Helper(tell=_teller())
+def _request_handler() -> RequestHandler:
+    return RequestHandler(publish=_event_publisher())
 
 
-def _teller() -> Callable[[dict[str, Any]], None]:
+def _event_publisher() -> Callable[[dict[str, Any]], None]:
     """What reaches the page; nothing does where this is no kernel."""
     if "IPython" not in sys.modules:
-        return _tell_nobody
-    from modelarts_magics.helper_kernel.publisher import publish  # noqa: PLC0415 - IPython's, where it is loaded
+        return _discard_event
+    from modelarts_magics.helper_kernel.publisher import publish_event  # noqa: PLC0415 - IPython's, where it is loaded
 
-    return publish
+    return publish_event
 
 
-async def _asked(verb: Callable[[Desk, bytes], Answer], desk: Desk, body: bytes) -> dict[str, Any]:
+async def _call_route(
+    route: Callable[[InstanceService, bytes], ResponseCoroutine],
+    service: InstanceService,
+    body: bytes,
+) -> dict[str, Any]:
     """Begin the verb on the loop: it may refuse its body before there is anything to wait for."""
-    return await verb(desk, body)
+    return await route(service, body)
 
 
-def _error(error: ModelArtsError, status: int) -> dict[str, Any]:
+def _error_response(error: ModelArtsError, status: int) -> dict[str, Any]:
     return {"status": status, "body": payloads.error_payload(error)}

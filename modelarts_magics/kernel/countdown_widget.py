@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, Callable
 import anywidget
 import traitlets
 
-from modelarts_magics.domain.browser_payloads import page_state
-from modelarts_magics.domain.countdown import stop_fact
-from modelarts_magics.domain.durations import moment_to_ms
-from modelarts_magics.kernel.clicks import Clicks, soon
+from modelarts_magics.domain.browser_payloads import countdown_payload
+from modelarts_magics.domain.countdown import stop_message
+from modelarts_magics.domain.durations import datetime_to_ms
+from modelarts_magics.kernel.clicks import CountdownMessageHandler, run_after_delay
 from modelarts_magics.kernel.current_session import current_session
-from modelarts_magics.kernel.watch import Watch
+from modelarts_magics.kernel.watch import StoreWatcher
 
 if TYPE_CHECKING:
     from modelarts_magics.domain.models import Instance
     from modelarts_magics.session.session import Session
 
-_STATIC = Path(__file__).parent.parent / "static"
+_STATIC_FOLDER = Path(__file__).parent.parent / "static"
 
 
 class Countdown(anywidget.AnyWidget):
@@ -42,8 +42,8 @@ class Countdown(anywidget.AnyWidget):
         ModelArtsError: The cloud could not be asked.
     """
 
-    _esm = _STATIC / "countdown.js"
-    _css = _STATIC / "countdown.css"
+    _esm = _STATIC_FOLDER / "countdown.js"
+    _css = _STATIC_FOLDER / "countdown.css"
 
     state = traitlets.Dict().tag(sync=True)
     as_of_ms = traitlets.Int(0).tag(sync=True)
@@ -55,25 +55,27 @@ class Countdown(anywidget.AnyWidget):
         self,
         session: Session | None = None,
         *,
-        schedule: Callable[[Callable[[], None]], None] = soon,
+        schedule: Callable[[Callable[[], None]], None] = run_after_delay,
     ) -> None:
-        self._session = current_session if session is None else lambda: session
+        self._get_session = current_session if session is None else lambda: session
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._watch: Watch | None = None
-        self._opened = opened = self._session()
+        self._watcher: StoreWatcher | None = None
+        self._session = opened = self._get_session()
         self._instance = opened.refresh()  # before there is a widget that nobody would close
         super().__init__()
         self.own_id = self.model_id or ""
         self.terminal_prefix = f"{shlex.quote(sys.executable)} -m modelarts_magics"
         self.language = opened.settings.get("language") if opened.settings else ""
-        self._clicks = Clicks(self._session, now=opened.now, send=self.send, schedule=schedule)
-        self.on_msg(self._receive)
-        self._show(self._instance)
-        self._unsubscribe = opened.subscribe(self._show)
-        self._watch = Watch(
+        self._message_handler = CountdownMessageHandler(
+            self._get_session, now=opened.now, send=self.send, schedule=schedule
+        )
+        self.on_msg(self._on_message)
+        self._update_state(self._instance)
+        self._unsubscribe = opened.subscribe(self._update_state)
+        self._watcher = StoreWatcher(
             lambda: opened
         )  # its thread may look at what is saved, and open nothing
-        self._watch.start()
+        self._watcher.start()
 
     @property
     def instance(self) -> Instance:
@@ -82,27 +84,27 @@ class Countdown(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Remove all views, and listen no more."""
-        if self._watch is not None:
-            self._watch.stop()
+        if self._watcher is not None:
+            self._watcher.stop()
         self._unsubscribe()
         super().close()
 
-    def _show(self, instance: Instance) -> None:
+    def _update_state(self, instance: Instance) -> None:
         self._instance = instance
-        given = self._opened.circumstances(instance)
+        given = self._session.plan_context(instance)
         with self.hold_sync():
-            self.state = page_state(given)
-            self.as_of_ms = moment_to_ms(instance.observed_at)
+            self.state = countdown_payload(given)
+            self.as_of_ms = datetime_to_ms(instance.observed_at)
 
-    def _receive(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        self._clicks.handle(content)
+    def _on_message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        self._message_handler.handle_message(content)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:  # noqa: ANN401 - IPython's hook
         """The widget, and beside it a line that stays true where there are no widgets."""
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if data is not None:
-            line = str(stop_fact(self._instance))
+            line = str(stop_message(self._instance))
             data["text/plain"] = line
             data["text/html"] = f"<p>{escape(line)}</p>"
         return bundle

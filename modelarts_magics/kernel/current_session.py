@@ -18,9 +18,9 @@ def current_session() -> Session:
     """The session for the settings as they are now."""
     shell = get_ipython()
     magics = find_magics(shell) if shell is not None else None
-    return magics.session() if magics is not None else _own_session()
+    return magics.session() if magics is not None else _default_session()
 
 
 @lru_cache(maxsize=1)
-def _own_session() -> Session:
+def _default_session() -> Session:
     return connect()

@@ -8,27 +8,27 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from traitlets import Bool, Float, TraitType, Unicode
 
 from modelarts_magics.kernel.completion import match_command
-from modelarts_magics.kernel.display import show
+from modelarts_magics.kernel.display import show_result
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from modelarts_magics.config.credentials import Found
+    from modelarts_magics.config.credentials import FoundCredential
     from modelarts_magics.config.settings import Settings
     from modelarts_magics.kernel.reminder import Reminder
     from modelarts_magics.session.session import Session
 
-PREFIX = "%modelarts"
-_SHOWN = (
+MAGIC_PREFIX = "%modelarts"
+_RENDERED_TYPES = (
     ("modelarts_magics.domain.models", "Instance"),
     ("modelarts_magics.domain.models", "Change"),
-    ("modelarts_magics.commands.results", "Details"),
-    ("modelarts_magics.doctor", "Report"),
+    ("modelarts_magics.commands.results", "InstanceDetails"),
+    ("modelarts_magics.doctor", "DoctorReport"),
 )
 """The types whose looks are registered; by name, so that none of them is imported for it."""
 
 
-class Interrupted(KeyboardInterrupt):
+class CommandInterrupt(KeyboardInterrupt):
     """An interrupt during a command, as one line instead of a traceback through this package.
 
     Args:
@@ -41,11 +41,11 @@ class Interrupted(KeyboardInterrupt):
         return [text(str(self))]
 
 
-def _setting(help_text: str) -> TraitType[Any, Any]:
+def _text_trait(help_text: str) -> TraitType[Any, Any]:
     return Unicode("", help=help_text).tag(config=True)
 
 
-def _seconds(help_text: str) -> TraitType[Any, Any]:
+def _seconds_trait(help_text: str) -> TraitType[Any, Any]:
     return Float(None, allow_none=True, help=help_text).tag(config=True)
 
 
@@ -53,25 +53,25 @@ def _seconds(help_text: str) -> TraitType[Any, Any]:
 class ModelArts(Magics):
     """See and change the auto-stop and the description of this ModelArts instance."""
 
-    endpoint = _setting("Scheme and host of the API; by default that of the region.")
-    region = _setting("The region, as cn-north-4.")
-    project_id = _setting("The project id.")
-    instance_id = _setting("The instance id.")
-    iam_endpoint = _setting("Scheme and host of IAM; by default that of the region.")
-    api = _setting("The API generation: auto, demanager or notebooks.")
-    timezone = _setting("The zone of clock times, as Asia/Shanghai; by default the system's.")
-    language = _setting("en or zh_CN; by default the locale's.")
-    state_dir = _setting("Where the last known state is kept.")
-    connect_timeout = _seconds("Seconds to wait for a connection; by default 5.")
-    read_timeout = _seconds("Seconds to wait for each piece of an answer; by default 15.")
-    total_timeout = _seconds("Seconds that a command may take; by default 30.")
+    endpoint = _text_trait("Scheme and host of the API; by default that of the region.")
+    region = _text_trait("The region, as cn-north-4.")
+    project_id = _text_trait("The project id.")
+    instance_id = _text_trait("The instance id.")
+    iam_endpoint = _text_trait("Scheme and host of IAM; by default that of the region.")
+    api = _text_trait("The API generation: auto, demanager or notebooks.")
+    timezone = _text_trait("The zone of clock times, as Asia/Shanghai; by default the system's.")
+    language = _text_trait("en or zh_CN; by default the locale's.")
+    state_dir = _text_trait("Where the last known state is kept.")
+    connect_timeout = _seconds_trait("Seconds to wait for a connection; by default 5.")
+    read_timeout = _seconds_trait("Seconds to wait for each piece of an answer; by default 15.")
+    total_timeout = _seconds_trait("Seconds that a command may take; by default 30.")
     remind = Bool(
         False, help="Whether a line after a cell tells when 30, 10 or 2 minutes are left."
     ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell, **options: Any) -> None:  # noqa: ANN401 - traitlets' own
         super().__init__(shell, **options)
-        self._entered: Found | None = None
+        self._interactive_credential: FoundCredential | None = None
         self._session: Session | None = None
         self._session_settings: Settings | None = None
         self._reminder: Reminder | None = None
@@ -80,29 +80,33 @@ class ModelArts(Magics):
     @line_cell_magic
     def modelarts(self, line: str, cell: str | None = None) -> object:
         """Run one command; ``%modelarts help`` lists them."""
-        from modelarts_magics.commands.dispatch import Context, prepare, run  # noqa: PLC0415
+        from modelarts_magics.commands.dispatch import (  # noqa: PLC0415 - on first use
+            CommandContext,
+            configure_messages,
+            run_command,
+        )
         from modelarts_magics.commands.parser import parse_line  # noqa: PLC0415 - on first use
 
-        prepare(self.settings(), PREFIX)
+        configure_messages(self.settings(), MAGIC_PREFIX)
         request = parse_line(line, cell=cell)
-        context = Context(
+        context = CommandContext(
             self.session,
             self.settings,
-            PREFIX,
+            MAGIC_PREFIX,
             self.shell.user_ns,
-            enter=self._enter,
-            entered=lambda: self._entered,
-            widgets={"countdown": _countdown, "form": _form},
+            use_interactive_credential=self._use_interactive_credential,
+            get_interactive_credential=lambda: self._interactive_credential,
+            widget_factories={"countdown": _make_countdown, "form": _make_form},
         )
         try:
-            value = run(request, context)
+            value = run_command(request, context)
         except KeyboardInterrupt:
-            from modelarts_magics.commands.writes import interrupted  # noqa: PLC0415 - when it is needed
+            from modelarts_magics.commands.writes import interrupt_message_code  # noqa: PLC0415 - when it is needed
 
-            raise Interrupted(interrupted(request)) from None
+            raise CommandInterrupt(interrupt_message_code(request)) from None
         silent = line.rstrip().endswith(";") and not request.command.free_text
         beside = _static_line(value) if request.command.kernel_only else None
-        return show(value, silent=silent, beside=beside)
+        return show_result(value, silent=silent, static_text=beside)
 
     def settings(self) -> Settings:
         """The settings as they are now: ``%config`` before the environment."""
@@ -110,25 +114,25 @@ class ModelArts(Magics):
 
         traits = self.trait_values(config=True)
         del traits["remind"]  # of this kernel's screen, not of the connection
-        return Settings.gather(traits=traits)
+        return Settings.load(traits=traits)
 
     def session(self) -> Session:
         """The session for the settings as they are now; the same one as long as they stay."""
         settings = self.settings()
         if self._session is None or settings != self._session_settings:
             self.close()
-            self._session, self._session_settings = self._open(settings), settings
-            self._session.notice = print
+            self._session, self._session_settings = self._open_session(settings), settings
+            self._session.on_notice = print
         return self._session
 
-    def _open(self, settings: Settings) -> Session:
+    def _open_session(self, settings: Settings) -> Session:
         from modelarts_magics.session.connect import open_session  # noqa: PLC0415 - on first use
 
-        return open_session(settings, entered=self._entered)
+        return open_session(settings, interactive=self._interactive_credential)
 
-    def _enter(self, found: Found) -> None:
+    def _use_interactive_credential(self, found: FoundCredential) -> None:
         """Use a credential that was entered, until the kernel ends."""
-        self._entered = found
+        self._interactive_credential = found
         self.close()
 
     def after_cell(self, _result: object = None) -> None:
@@ -150,30 +154,30 @@ class ModelArts(Magics):
 
 def _static_line(widget: object) -> object:
     """A line that stays true beside a widget that a reopened notebook may not show any more."""
-    from modelarts_magics.commands.results import Text  # noqa: PLC0415 - on first use
-    from modelarts_magics.domain.countdown import stop_fact  # noqa: PLC0415
+    from modelarts_magics.commands.results import TextResult  # noqa: PLC0415 - on first use
+    from modelarts_magics.domain.countdown import stop_message  # noqa: PLC0415
 
     instance = getattr(widget, "instance", None)
-    return None if instance is None else Text(stop_fact(instance))
+    return None if instance is None else TextResult(stop_message(instance))
 
 
-def _countdown() -> object:
+def _make_countdown() -> object:
     from modelarts_magics.kernel.countdown_widget import Countdown  # noqa: PLC0415 - heavy
 
     return Countdown()
 
 
-def _form() -> object:
+def _make_form() -> object:
     from modelarts_magics.kernel.form.form import InstanceForm  # noqa: PLC0415 - heavy
 
     return InstanceForm()
 
 
-def documentation() -> str:
+def magic_help() -> str:
     """The help, for ``%modelarts?``."""
-    from modelarts_magics.commands.help import overview  # noqa: PLC0415 - on first use
+    from modelarts_magics.commands.help import help_overview  # noqa: PLC0415 - on first use
 
-    return str(overview(PREFIX))
+    return str(help_overview(MAGIC_PREFIX))
 
 
 def register(shell: InteractiveShell) -> None:
@@ -183,12 +187,12 @@ def register(shell: InteractiveShell) -> None:
     magics = ModelArts(shell=shell, parent=shell)
     shell.register_magics(magics)  # `Magics` has put itself among the shell's configurables
     shell.events.register("post_run_cell", magics.after_cell)
-    ModelArts.modelarts.getdoc = documentation  # IPython asks for it before __doc__
+    ModelArts.modelarts.getdoc = magic_help  # IPython asks for it before __doc__
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(match_command)
-    for module, name in _SHOWN:
-        shell.display_formatter.formatters["text/plain"].for_type_by_name(module, name, _plain)
-        shell.display_formatter.formatters["text/html"].for_type_by_name(module, name, _html)
+    for module, name in _RENDERED_TYPES:
+        shell.display_formatter.formatters["text/plain"].for_type_by_name(module, name, _print_text)
+        shell.display_formatter.formatters["text/html"].for_type_by_name(module, name, _format_html)
 
 
 def unregister(shell: InteractiveShell) -> None:
@@ -204,9 +208,9 @@ def unregister(shell: InteractiveShell) -> None:
     shell.magics_manager.registry.pop("ModelArts", None)
     if shell.Completer is not None and match_command in shell.Completer.custom_matchers:
         shell.Completer.custom_matchers.remove(match_command)
-    for module, name in _SHOWN:
+    for module, name in _RENDERED_TYPES:
         for kind in ("text/plain", "text/html"):
-            _forget(shell.display_formatter.formatters[kind], module, name)
+            _remove_formatter(shell.display_formatter.formatters[kind], module, name)
 
 
 def find_magics(shell: InteractiveShell) -> ModelArts | None:
@@ -215,20 +219,20 @@ def find_magics(shell: InteractiveShell) -> ModelArts | None:
     return found if isinstance(found, ModelArts) else None
 
 
-def _forget(formatter: Any, module: str, name: str) -> None:  # noqa: ANN401 - IPython's formatter
+def _remove_formatter(formatter: Any, module: str, name: str) -> None:  # noqa: ANN401 - IPython's formatter
     formatter.deferred_printers.pop((module, name), None)
     for kind in list(formatter.type_printers):
         if (kind.__module__, kind.__name__) == (module, name):
             formatter.type_printers.pop(kind)
 
 
-def _plain(value: object, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG001 - IPython's signature
-    from modelarts_magics.commands.render import as_text  # noqa: PLC0415 - when something is shown
+def _print_text(value: object, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG001 - IPython's signature
+    from modelarts_magics.commands.render import render_text  # noqa: PLC0415 - when something is shown
 
-    printer.text(as_text(value))
+    printer.text(render_text(value))
 
 
-def _html(value: object) -> str:
-    from modelarts_magics.commands.render import as_html  # noqa: PLC0415 - when something is shown
+def _format_html(value: object) -> str:
+    from modelarts_magics.commands.render import render_html  # noqa: PLC0415 - when something is shown
 
-    return as_html(value)
+    return render_html(value)

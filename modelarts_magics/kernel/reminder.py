@@ -6,15 +6,15 @@ import logging
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Callable
 
-from modelarts_magics.domain.countdown import countdown
-from modelarts_magics.domain.models import SAME
+from modelarts_magics.domain.countdown import instance_countdown
+from modelarts_magics.domain.models import STOP_TIME_TOLERANCE
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
     from modelarts_magics.domain.models import Instance
     from modelarts_magics.session.session import Session
 
-LEVELS = tuple(timedelta(minutes=minutes) for minutes in (30, 10, 2))
+REMINDER_TIMES = tuple(timedelta(minutes=minutes) for minutes in (30, 10, 2))
 """The times left at which a line is due, each once for a stop time."""
 _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
@@ -26,14 +26,14 @@ class Reminder:
     """Says after a cell what the last seen end calls for, and nothing twice.
 
     Args:
-        say: Shows a line.
+        show: Shows a line.
     """
 
-    def __init__(self, *, say: Callable[[str], object] = print) -> None:
-        self._say = say
-        self._end: datetime | None = None
-        self._level = 0
-        self._ignorant = False
+    def __init__(self, *, show: Callable[[str], object] = print) -> None:
+        self._show = show
+        self._stop_time: datetime | None = None
+        self._shown_count = 0
+        self._unknown_reported = False
 
     def after_cell(self, session: Session | None) -> None:
         """Look at what is known; whatever is wrong with it, a cell does not fail for it.
@@ -44,31 +44,31 @@ class Reminder:
         try:
             known = session.last_known() if session else None
             if session is None or known is None:
-                self._admit()
+                self._report_unknown()
             else:
-                self._look(known, session.now())
+                self._remind_if_due(known, session.now())
         except Exception:  # noqa: BLE001 - a reminder may be missing, a cell may not break
             _LOG.debug("no reminder could be given", exc_info=True)
 
-    def _admit(self) -> None:
+    def _report_unknown(self) -> None:
         """Say once that nothing is known, instead of leaving somebody to rely on it."""
-        if not self._ignorant:
-            self._ignorant = True
-            self._say(text("remind.unknown"))
+        if not self._unknown_reported:
+            self._unknown_reported = True
+            self._show(text("remind.unknown"))
 
-    def _look(self, instance: Instance, now: datetime) -> None:
-        end, left = instance.auto_stop.stops_at, countdown(instance, now).remaining
+    def _remind_if_due(self, instance: Instance, now: datetime) -> None:
+        end, left = instance.auto_stop.stops_at, instance_countdown(instance, now).time_left
         if end is None or not left:
             return
-        if self._end is None or abs(end - self._end) > SAME:
-            self._end, self._level = end, 0
-        level = sum(left <= each for each in LEVELS)
-        if level > self._level:
-            self._level = level
-            self._say(text("remind.line", end=end, left=_rounded(left)))
+        if self._stop_time is None or abs(end - self._stop_time) > STOP_TIME_TOLERANCE:
+            self._stop_time, self._shown_count = end, 0
+        level = sum(left <= each for each in REMINDER_TIMES)
+        if level > self._shown_count:
+            self._shown_count = level
+            self._show(text("remind.line", end=end, left=_round_down(left)))
 
 
-def _rounded(left: timedelta) -> timedelta:
+def _round_down(time_left: timedelta) -> timedelta:
     """Whole minutes, as long as there are any: it is no clock that ticks."""
-    unit = _MINUTE if left >= _MINUTE else _SECOND
-    return left // unit * unit
+    unit = _MINUTE if time_left >= _MINUTE else _SECOND
+    return time_left // unit * unit

@@ -6,11 +6,11 @@ from typing import Callable
 
 from IPython.core.getipython import get_ipython
 
-QUIET_S = 0.5
+IDLE_DELAY_S = 0.5
 """How long an idle kernel needs at most to read what came in while a cell ran."""
 
 
-def when_quiet(job: Callable[[], None]) -> None:
+def when_idle(callback: Callable[[], None]) -> None:
     """Do the job once the kernel has read what the pages sent while it was busy.
 
     What a person types waits behind the running cell, so until then the kernel cannot know of it. Where there
@@ -18,6 +18,6 @@ def when_quiet(job: Callable[[], None]) -> None:
     """
     loop = getattr(getattr(get_ipython(), "kernel", None), "io_loop", None)
     if loop is None:
-        job()
+        callback()
     else:
-        loop.add_callback(lambda: loop.call_later(QUIET_S, job))
+        loop.add_callback(lambda: loop.call_later(IDLE_DELAY_S, callback))

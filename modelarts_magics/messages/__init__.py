@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 LANGUAGES = ("en", "zh_CN")
 """The languages that ship; `en` is complete by definition."""
 
-_chosen: str | None = None
-_asked: ContextVar[str | None] = ContextVar("modelarts_language", default=None)
-_zone: tzinfo | None = None
-_command = "%modelarts"
+_process_language: str | None = None
+_request_language: ContextVar[str | None] = ContextVar("modelarts_language", default=None)
+_timezone: tzinfo | None = None
+_command_prefix = "%modelarts"
 
 
 @dataclass(frozen=True)
@@ -51,21 +51,27 @@ def text(code: str, **values: object) -> str:
         KeyError: No catalogue has the code; a mistake in this package, not of the person.
     """
     template = _catalogue().get(code) or en.TEXTS[code]
-    return _FORMATTER.vformat(template, (), {"cmd": _command, "login": _login(), **values})
+    return _FORMATTER.vformat(
+        template, (), {"cmd": _command_prefix, "login": _login_command(), **values}
+    )
 
 
-def _login() -> str:
+def _login_command() -> str:
     """How a key is entered where the reader is: a terminal's command forgets one that it does not save."""
-    return f"{_command} login" if _command.startswith("%") else f"{_command} login --save"
+    return (
+        f"{_command_prefix} login"
+        if _command_prefix.startswith("%")
+        else f"{_command_prefix} login --save"
+    )
 
 
-def source_name(source: str) -> str:
+def source_label(source: str) -> str:
     """The place that a value came from, in words where it is no name that one could type."""
     code = f"source.{source.replace(' ', '_')}"
-    return text(code) if has(code) else source
+    return text(code) if has_text(code) else source
 
 
-def has(code: str) -> bool:
+def has_text(code: str) -> bool:
     """Whether a sentence of that code exists."""
     return code in en.TEXTS
 
@@ -75,11 +81,11 @@ def use_language(tag: str | None) -> None:
 
     An unknown tag falls back to English, so that a setting never takes the words away.
     """
-    global _chosen  # noqa: PLW0603 - one person, one language: a process-wide choice by nature
-    _chosen = None if not tag else _normalise(tag)
+    global _process_language  # noqa: PLW0603 - one person, one language: a process-wide choice by nature
+    _process_language = None if not tag else _match_language(tag)
 
 
-def answer_in(tag: str | None) -> None:
+def use_request_language(tag: str | None) -> None:
     """Choose the language of one question and of all that is done for it, before the process's own.
 
     It holds in the present context (`contextvars`): a task, or a thread that was given a copy.
@@ -87,37 +93,37 @@ def answer_in(tag: str | None) -> None:
     Args:
         tag: As for `use_language`, or a whole ``Accept-Language``; None or "" for the process's own.
     """
-    _asked.set(_normalise(tag) if tag else None)
+    _request_language.set(_match_language(tag) if tag else None)
 
 
 def language() -> str:
     """The language in force: the question's, else the one chosen, else the locale's, else English."""
-    return _asked.get() or _chosen or _from_locale(os.environ)
+    return _request_language.get() or _process_language or _locale_language(os.environ)
 
 
-def use_command(prefix: str) -> None:
+def use_command_prefix(prefix: str) -> None:
     """Choose how a sentence writes a command to type: ``%modelarts`` or a terminal's words."""
-    global _command  # noqa: PLW0603 - as for the language
-    _command = prefix
+    global _command_prefix  # noqa: PLW0603 - as for the language
+    _command_prefix = prefix
 
 
-def use_zone(zone: tzinfo | None) -> None:
+def use_timezone(timezone: tzinfo | None) -> None:
     """Choose the time zone in which all later sentences name a moment; None: as it comes."""
-    global _zone  # noqa: PLW0603 - as for the language
-    _zone = zone
+    global _timezone  # noqa: PLW0603 - as for the language
+    _timezone = timezone
 
 
-def here(moment: datetime) -> datetime:
+def to_local(moment: datetime) -> datetime:
     """The same moment in the zone that sentences use."""
-    return moment.astimezone(_zone) if _zone else moment
+    return moment.astimezone(_timezone) if _timezone else moment
 
 
 def same_day(one: datetime, other: datetime) -> bool:
     """Whether two moments share a date where the reader is."""
-    return here(one).date() == here(other).date()
+    return to_local(one).date() == to_local(other).date()
 
 
-def span(duration: timedelta) -> str:
+def format_duration(duration: timedelta) -> str:
     """An exact duration in words: ``1 h 30 min``, ``24 h``, ``1 h 5 s``."""
     seconds = round(duration.total_seconds())
     parts = (
@@ -131,60 +137,62 @@ def span(duration: timedelta) -> str:
     return " ".join(text(unit, n=number) for number, unit in named)
 
 
-def argument(duration: timedelta) -> str:
+def format_duration_argument(duration: timedelta) -> str:
     """A duration as a command takes it: ``2h30m``."""
     seconds = round(duration.total_seconds())
     parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
     return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
 
 
-def left(remaining: timedelta) -> str:
+def format_time_left(time_left: timedelta) -> str:
     """A time that runs down, as fine as it matters: seconds only in the last ten minutes."""
-    seconds = max(0, int(remaining.total_seconds()))
+    seconds = max(0, int(time_left.total_seconds()))
     fine = seconds if seconds < 600 else seconds - seconds % 60  # noqa: PLR2004 - ten minutes
-    return span(timedelta(seconds=fine))
+    return format_duration(timedelta(seconds=fine))
 
 
-def when(moment: datetime) -> str:
+def format_datetime(moment: datetime) -> str:
     """A point in time that is still true tomorrow: ``2026-11-23 18:04 +08:00``."""
-    local = here(moment)
-    return f"{local:%Y-%m-%d %H:%M} {_offset(local)}"
+    local = to_local(moment)
+    return f"{local:%Y-%m-%d %H:%M} {_format_offset(local)}"
 
 
-def _offset(moment: datetime) -> str:
+def _format_offset(moment: datetime) -> str:
     raw = moment.strftime("%z") or "+0000"
     return f"{raw[:3]}:{raw[3:5]}"
 
 
-def clock(moment: datetime) -> str:
+def format_clock_time(moment: datetime) -> str:
     """The time of day alone, for what ticks: ``18:04``."""
-    return f"{here(moment):%H:%M}"
+    return f"{to_local(moment):%H:%M}"
 
 
-class _Formatter(string.Formatter):
+class _MessageFormatter(string.Formatter):
     """`str.format` that knows spans and moments; ``:left``, ``:arg`` and ``:clock`` choose other forms."""
 
     def format_field(self, value: Any, format_spec: str) -> Any:  # noqa: ANN401 - the base's signature
         if isinstance(value, timedelta):
-            return {"left": left, "arg": argument}.get(format_spec, span)(value)
+            return {"left": format_time_left, "arg": format_duration_argument}.get(
+                format_spec, format_duration
+            )(value)
         if isinstance(value, datetime):
-            return clock(value) if format_spec == "clock" else when(value)
+            return format_clock_time(value) if format_spec == "clock" else format_datetime(value)
         if isinstance(value, Message):
             return str(value)
         return super().format_field(value, format_spec)
 
 
-_FORMATTER = _Formatter()
+_FORMATTER = _MessageFormatter()
 
 
-def _normalise(tag: str) -> str:
+def _match_language(tag: str) -> str:
     return "zh_CN" if tag.lower().startswith("zh") else "en"
 
 
-def _from_locale(environ: Mapping[str, str]) -> str:
+def _locale_language(environ: Mapping[str, str]) -> str:
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if environ.get(name):
-            return _normalise(environ[name])
+            return _match_language(environ[name])
     return "en"
 
 

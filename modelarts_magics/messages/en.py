@@ -467,8 +467,8 @@ TEXTS = {
     "cloud.ThrottledError.hint": "Try again in a minute.",
     "cloud.ServerError": "The cloud failed. {words}",
     "cloud.ServerError.hint": "Try again in a minute.",
-    "cloud.CloudError": "The cloud answered with an unexpected status. {words}",
-    "cloud.CloudError.hint": "Check the endpoint: {cmd} doctor",
+    "cloud.ApiError": "The cloud answered with an unexpected status. {words}",
+    "cloud.ApiError.hint": "Check the endpoint: {cmd} doctor",
     "cloud.stored_description": "The cloud refuses '{character}' at position {position} of the description "
     "that is already stored, which has to travel with every change.",
     "cloud.stored_description.hint": "Nothing changed. Set an allowed one first: {cmd} describe TEXT",

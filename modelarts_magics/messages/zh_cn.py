@@ -440,8 +440,8 @@ TEXTS = {
     "cloud.ThrottledError.hint": "请稍后重试。",
     "cloud.ServerError": "云端出错。{words}",
     "cloud.ServerError.hint": "请稍后重试。",
-    "cloud.CloudError": "云端返回了意外的状态。{words}",
-    "cloud.CloudError.hint": "请检查终端节点：{cmd} doctor",
+    "cloud.ApiError": "云端返回了意外的状态。{words}",
+    "cloud.ApiError.hint": "请检查终端节点：{cmd} doctor",
     "cloud.stored_description": "云端拒绝了已保存描述中第 {position} 个字符“{character}”，"
     "而描述必须随每次修改一同提交。",
     "cloud.stored_description.hint": "没有任何修改。请先设置合规的描述：{cmd} describe TEXT",

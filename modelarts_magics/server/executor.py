@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
 T = TypeVar("T")
-_Jobs = SimpleQueue["Callable[[], None]"]
+_JobQueue = SimpleQueue["Callable[[], None]"]
 
-MOST_IDLE = 2
+MAX_IDLE_THREADS = 2
 """How many threads wait for more work, which is cheaper than starting one for each look at the store."""
-_idle: list[_Jobs] = []
+_idle_queues: list[_JobQueue] = []
 
 
-async def in_thread(call: Callable[[], T]) -> T:
+async def run_in_thread(call: Callable[[], T]) -> T:
     """Make the call in a daemon thread; return what it returns, raise what it raises.
 
     Who stops waiting leaves the call to end by itself, unseen.
@@ -35,7 +35,7 @@ async def in_thread(call: Callable[[], T]) -> T:
     outcome: asyncio.Future[T] = loop.create_future()
     context = contextvars.copy_context()  # the language of who asks
 
-    def settle(value: T | None, error: BaseException | None) -> None:
+    def set_outcome(value: T | None, error: BaseException | None) -> None:
         if outcome.done():  # nobody waits any more
             return
         if error is not None:
@@ -43,50 +43,52 @@ async def in_thread(call: Callable[[], T]) -> T:
         else:
             outcome.set_result(value)  # type: ignore[arg-type]  # what the call returned
 
-    def work() -> None:
+    def job() -> None:
         value, error = None, None
         try:
             value = context.run(call)
         except BaseException as caught:  # noqa: BLE001 - raised where it is waited for
             error = caught
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(settle, value, error)
+            loop.call_soon_threadsafe(set_outcome, value, error)
 
-    _begin(work)
+    _submit(job)
     return await outcome
 
 
-def _begin(work: Callable[[], None]) -> None:
+def _submit(job: Callable[[], None]) -> None:
     try:
-        jobs = _idle.pop()
+        queue = _idle_queues.pop()
     except IndexError:
-        jobs = SimpleQueue()
-        threading.Thread(target=_serve, args=(jobs,), name="modelarts-server", daemon=True).start()
-    jobs.put(work)
+        queue = SimpleQueue()
+        threading.Thread(
+            target=_run_worker, args=(queue,), name="modelarts-server", daemon=True
+        ).start()
+    queue.put(job)
 
 
-def _serve(jobs: _Jobs) -> None:
+def _run_worker(queue: _JobQueue) -> None:
     while True:
-        jobs.get()()
-        if len(_idle) >= MOST_IDLE:
+        queue.get()()
+        if len(_idle_queues) >= MAX_IDLE_THREADS:
             return
-        _idle.append(jobs)
+        _idle_queues.append(queue)
 
 
-def _anything() -> float:
+def _random_jitter() -> float:
     return random.uniform(-1, 1)  # noqa: S311 - a pause, no secret
 
 
 @dataclass(frozen=True)
-class Hands:
+class AsyncRuntime:
     """What the monitor waits and works with; a test gives its own.
 
     Attributes:
         sleep: Waits so many seconds.
-        run: Does blocking work off the loop.
+        run_blocking: Does blocking work off the loop.
         jitter: A number from -1 to 1.
     """
 
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    run: Callable[[Callable[[], Any]], Awaitable[Any]] = in_thread
-    jitter: Callable[[], float] = _anything
+    run_blocking: Callable[[Callable[[], Any]], Awaitable[Any]] = run_in_thread
+    jitter: Callable[[], float] = _random_jitter

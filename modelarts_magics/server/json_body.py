@@ -10,11 +10,11 @@ from modelarts_magics.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-LONGEST_TEXT = 4096
-MOST_ITEMS = 1000
+MAX_TEXT_LENGTH = 4096
+MAX_ITEMS = 1000
 
 
-class Body:
+class JsonBody:
     """One JSON object of a request.
 
     Args:
@@ -34,69 +34,73 @@ class Body:
         extra = sorted(set(data) - set(allowed))
         if extra:
             names = ", ".join(allowed)
-            raise InputError("request.unknown", field=self.path(extra[0]), fields=names)
+            raise InputError("request.unknown", field=self.field_path(extra[0]), fields=names)
 
     def __contains__(self, name: str) -> bool:
         return name in self._data
 
-    def path(self, name: str) -> str:
+    def field_path(self, name: str) -> str:
         """The whole name of a field."""
         return f"{self._prefix}{name}"
 
-    def part(self, name: str, *, allowed: Collection[str]) -> Body | None:
+    def get_object(self, name: str, *, allowed: Collection[str]) -> JsonBody | None:
         """An object inside this one; None if it is absent."""
         if name not in self:
             return None
         if not isinstance(self._data[name], dict):
-            raise self._wrong(name, "an object")
-        return Body(self._data[name], allowed=allowed, prefix=f"{self.path(name)}.")
+            raise self._type_error(name, "an object")
+        return JsonBody(self._data[name], allowed=allowed, prefix=f"{self.field_path(name)}.")
 
-    def text(self, name: str, *, longest: int = LONGEST_TEXT) -> str | None:
+    def get_text(self, name: str, *, max_length: int = MAX_TEXT_LENGTH) -> str | None:
         """A text; None if it is absent."""
         value = self._data.get(name)
         if name in self and not isinstance(value, str):
-            raise self._wrong(name, "a text")
-        if value is not None and len(value) > longest:
-            raise self._beyond(name, 0, longest)
+            raise self._type_error(name, "a text")
+        if value is not None and len(value) > max_length:
+            raise self._range_error(name, 0, max_length)
         return value
 
-    def flag(self, name: str) -> bool | None:
+    def get_bool(self, name: str) -> bool | None:
         """True or false; None if it is absent."""
         value = self._data.get(name)
         if name in self and not isinstance(value, bool):
-            raise self._wrong(name, "true or false")
+            raise self._type_error(name, "true or false")
         return value
 
-    def whole(self, name: str, low: int, high: int, *, null: bool = False) -> int | None:
-        """A whole number from `low` to `high`; None if it is absent, or null where that is allowed."""
+    def get_int(
+        self, name: str, minimum: int, maximum: int, *, nullable: bool = False
+    ) -> int | None:
+        """A whole number from `minimum` to `maximum`; None if it is absent, or null where that is allowed."""
         value = self._data.get(name)
-        if name not in self or (null and value is None):
+        if name not in self or (nullable and value is None):
             return None
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise self._wrong(name, "a whole number")
-        if not low <= value <= high:
-            raise self._beyond(name, low, high)
+            raise self._type_error(name, "a whole number")
+        if not minimum <= value <= maximum:
+            raise self._range_error(name, minimum, maximum)
         return value
 
-    def choice(self, name: str, choices: Collection[str]) -> str | None:
+    def get_choice(self, name: str, choices: Collection[str]) -> str | None:
         """One of some words; None if it is absent."""
-        value = self.text(name)
+        value = self.get_text(name)
         if value is not None and value not in choices:
-            raise InputError("request.choice", field=self.path(name), choices=", ".join(choices))
+            raise InputError(
+                "request.choice", field=self.field_path(name), choices=", ".join(choices)
+            )
         return value
 
-    def items(self, name: str) -> list[Any]:
+    def get_list(self, name: str) -> list[Any]:
         """A list, empty if it is absent; its items are as they came."""
         value = self._data.get(name, [])
         if not isinstance(value, list):
-            raise self._wrong(name, "a list")
-        if len(value) > MOST_ITEMS:
-            raise self._beyond(name, 0, MOST_ITEMS)
+            raise self._type_error(name, "a list")
+        if len(value) > MAX_ITEMS:
+            raise self._range_error(name, 0, MAX_ITEMS)
         return value
 
-    def need(self, *names: str) -> None:
+    def require(self, *names: str) -> None:
         """Insist on fields.
 
         Raises:
@@ -104,20 +108,20 @@ class Body:
         """
         for name in names:
             if name not in self:
-                raise InputError("request.missing", field=self.path(name))
+                raise InputError("request.missing", field=self.field_path(name))
 
-    def nullable(self, name: str) -> bool:
+    def is_null(self, name: str) -> bool:
         """Whether the field is there and null."""
         return name in self and self._data[name] is None
 
-    def _wrong(self, name: str, expected: str) -> InputError:
-        return InputError("request.kind", field=self.path(name), expected=expected)
+    def _type_error(self, name: str, expected: str) -> InputError:
+        return InputError("request.kind", field=self.field_path(name), expected=expected)
 
-    def _beyond(self, name: str, low: int, high: int) -> InputError:
-        return InputError("request.range", field=self.path(name), low=low, high=high)
+    def _range_error(self, name: str, minimum: int, maximum: int) -> InputError:
+        return InputError("request.range", field=self.field_path(name), low=minimum, high=maximum)
 
 
-def read(raw: bytes, *, allowed: Collection[str]) -> Body:
+def parse_json_body(raw: bytes, *, allowed: Collection[str]) -> JsonBody:
     """The body of a request.
 
     Raises:
@@ -129,4 +133,4 @@ def read(raw: bytes, *, allowed: Collection[str]) -> Body:
         data = None
     if not isinstance(data, dict):
         raise InputError("request.json")
-    return Body(data, allowed=allowed)
+    return JsonBody(data, allowed=allowed)

@@ -10,54 +10,54 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics import messages
-from modelarts_magics.domain.browser_payloads import error_answer, page_state
-from modelarts_magics.domain.description import FULL_WIDTH, MAX_LENGTH
-from modelarts_magics.domain.durations import moment_to_ms
+from modelarts_magics.domain.browser_payloads import countdown_payload, error_response
+from modelarts_magics.domain.description import FULL_WIDTH_FORMS, MAX_LENGTH
+from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.errors import (
+    ApiError,
     AuthenticationError,
-    CloudError,
     ConfigurationError,
     DeadlineError,
     InputError,
+    LockTimeoutError,
     ModelArtsError,
+    OutcomeUnknownError,
     RefusedError,
-    StoreError,
     ThrottledError,
     UnreachableError,
-    UnsettledError,
 )
 
 if TYPE_CHECKING:
     from modelarts_magics.domain.models import AutoStop, Capabilities, Instance
-    from modelarts_magics.server.snapshot import View
+    from modelarts_magics.server.snapshot import Snapshot
     from modelarts_magics.session.session import Session
 
-STALE = ("refuse.changed", "refuse.changed_elsewhere")
+CONFLICT_CODES = ("refuse.changed", "refuse.changed_elsewhere")
 """The refusals of what was decided on something that no longer holds."""
-READ_ONLY = "read-only"
+READ_ONLY_REASON = "read-only"
 """The code of why nothing can be changed, where the server may not ask the cloud."""
-KEY_REFUSED = "cloud.403.0206"
+REJECTED_KEY_CODE = "cloud.403.0206"
 """A key that is not accepted, although the status says that it may not."""
-_HINT = "server.hint."
-_STATUSES: tuple[tuple[type[ModelArtsError], int], ...] = (
+_HINT_PREFIX = "server.hint."
+_HTTP_STATUSES: tuple[tuple[type[ModelArtsError], int], ...] = (
     (InputError, 400),
     (RefusedError, 422),
     (ConfigurationError, 503),
     (ThrottledError, 503),
     (DeadlineError, 504),
     (UnreachableError, 503),
-    (StoreError, 503),
+    (LockTimeoutError, 503),
 )
 
 
-def status_of(error: ModelArtsError) -> int:
+def http_status(error: ModelArtsError) -> int:
     """The HTTP status that an error is told with.
 
     Never 401 or 403, which would say that Jupyter itself refuses the page: what the cloud refuses is 502.
     """
-    if error.code in STALE:
+    if error.code in CONFLICT_CODES:
         return 409
-    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 502)
+    return next((status for kind, status in _HTTP_STATUSES if isinstance(error, kind)), 502)
 
 
 def error_payload(error: ModelArtsError, *, field: str = "") -> dict[str, Any]:
@@ -65,52 +65,52 @@ def error_payload(error: ModelArtsError, *, field: str = "") -> dict[str, Any]:
 
     ``answer`` says the same in the words of a click on a countdown. The hint is for who types no command.
     """
-    hint = _hint(error)
-    cause = error.cause if isinstance(error, UnsettledError) else error
+    hint = _error_hint(error)
+    cause = error.cause if isinstance(error, OutcomeUnknownError) else error
     return {
         "code": error.code,
         "message": error.message,
         "hint": hint,
-        "request_id": cause.request_id if isinstance(cause, CloudError) else "",
+        "request_id": cause.request_id if isinstance(cause, ApiError) else "",
         "field": field or str(error.values.get("field", "")),
-        "values": {name: _plain(value) for name, value in error.values.items()},
-        "answer": error_answer(error, hint=hint),
+        "values": {name: _to_json(value) for name, value in error.values.items()},
+        "answer": error_response(error, hint=hint),
     }
 
 
 def page_hint(code: str, **values: Any) -> str:  # noqa: ANN401 - values of any sentence
     """What to do next after an error of this code, where a page has words of its own for it; else ""."""
-    hint = ModelArtsError(f"{_HINT}{code}", **values)
-    return hint.message if messages.has(hint.code) else ""
+    hint = ModelArtsError(f"{_HINT_PREFIX}{code}", **values)
+    return hint.message if messages.has_text(hint.code) else ""
 
 
-def _hint(error: ModelArtsError) -> str:
-    refused = isinstance(error, AuthenticationError) or error.code == KEY_REFUSED
-    return page_hint("refused" if refused else error.code, **error.values) or error.hint
+def _error_hint(error: ModelArtsError) -> str:
+    rejected = isinstance(error, AuthenticationError) or error.code == REJECTED_KEY_CODE
+    return page_hint("refused" if rejected else error.code, **error.values) or error.hint
 
 
-def _state(session: Session, instance: Instance, *, read_only: bool) -> dict[str, Any]:
+def _countdown_state(session: Session, instance: Instance, *, read_only: bool) -> dict[str, Any]:
     """The instance as a countdown wants it; looks into the store."""
-    state = page_state(session.circumstances(instance))
-    return {**state, "can_change": False, "reason": READ_ONLY} if read_only else state
+    state = countdown_payload(session.plan_context(instance))
+    return {**state, "can_change": False, "reason": READ_ONLY_REASON} if read_only else state
 
 
-def view_payload(view: View) -> dict[str, Any]:
+def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
     """What the monitor knows; looks into the store."""
-    session, instance, problem = view.session, view.instance, view.problem
-    shown: dict[str, Any] = {"state": None, "as_of_ms": None, "instance": None}
+    session, instance, problem = snapshot.session, snapshot.instance, snapshot.problem
+    payload: dict[str, Any] = {"state": None, "as_of_ms": None, "instance": None}
     if session is not None and instance is not None:
-        shown = {
-            "state": _state(session, instance, read_only=view.read_only),
-            "as_of_ms": moment_to_ms(instance.observed_at),
+        payload = {
+            "state": _countdown_state(session, instance, read_only=snapshot.read_only),
+            "as_of_ms": datetime_to_ms(instance.observed_at),
             "instance": instance_payload(instance),
         }
     return {
-        **shown,
+        **payload,
         "capabilities": capabilities_payload(session.capabilities) if session else None,
         "source": "server",
         "problem": error_payload(problem) if problem else None,
-        "read_only": view.read_only,
+        "read_only": snapshot.read_only,
     }
 
 
@@ -128,46 +128,46 @@ def instance_payload(instance: Instance) -> dict[str, Any]:
     }
 
 
-def auto_stop_payload(stop: AutoStop) -> dict[str, Any]:
+def auto_stop_payload(auto_stop: AutoStop) -> dict[str, Any]:
     """Auto-stop as it is set; ``enabled`` is null where the cloud says nothing of it."""
     return {
-        "enabled": stop.enabled if stop.stated else None,
-        "mode": stop.mode.value if stop.enabled else None,
-        "duration_s": _plain(stop.duration),
-        "prompt": stop.prompt,
-        "stops_at_ms": _plain(stop.stops_at),
+        "enabled": auto_stop.enabled if auto_stop.is_known else None,
+        "mode": auto_stop.mode.value if auto_stop.enabled else None,
+        "duration_s": _to_json(auto_stop.duration),
+        "prompt": auto_stop.prompt,
+        "stops_at_ms": _to_json(auto_stop.stops_at),
     }
 
 
-def capabilities_payload(able: Capabilities) -> dict[str, Any]:
+def capabilities_payload(capabilities: Capabilities) -> dict[str, Any]:
     """What the instance's API can do, and what a description may be."""
     return {
-        "api": able.api,
-        "counts_from": able.counts_from.value,
-        "shortest_s": _plain(able.shortest),
-        "longest_s": _plain(able.longest),
-        "off": able.off,
-        "idle": able.idle,
-        "prompt": able.prompt,
-        "kept": able.kept,
+        "api": capabilities.api,
+        "counts_from": capabilities.counts_from.value,
+        "shortest_s": _to_json(capabilities.min_duration),
+        "longest_s": _to_json(capabilities.max_duration),
+        "off": capabilities.can_disable,
+        "idle": capabilities.supports_idle,
+        "prompt": capabilities.supports_reminder,
+        "kept": capabilities.persists_duration,
         "description_limit": MAX_LENGTH,
-        "description_forbidden": "".join(FULL_WIDTH),
+        "description_forbidden": "".join(FULL_WIDTH_FORMS),
     }
 
 
-def changed_parts(seen: Instance, now: Instance) -> list[str]:
+def changed_fields(seen: Instance, current: Instance) -> list[str]:
     """Which of description and auto-stop differ."""
-    parts = (
-        ("description", seen.description == now.description),
-        ("auto_stop", seen.auto_stop.same_as(now.auto_stop)),
+    comparisons = (
+        ("description", seen.description == current.description),
+        ("auto_stop", seen.auto_stop.equivalent_to(current.auto_stop)),
     )
-    return [name for name, same in parts if not same]
+    return [name for name, same in comparisons if not same]
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of a sentence
+def _to_json(value: Any) -> Any:  # noqa: ANN401 - any value of a sentence
     """A value as JSON has it: a moment in ms, a length in s, a sentence as text."""
     if isinstance(value, timedelta):
         return round(value.total_seconds())
     if isinstance(value, datetime):
-        return moment_to_ms(value)
+        return datetime_to_ms(value)
     return value if value is None or isinstance(value, (bool, int, float)) else str(value)

@@ -11,38 +11,38 @@ if TYPE_CHECKING:
 
     from modelarts_magics.domain.models import Instance
 
-LAST = timedelta(minutes=10)
+NEAR_STOP_WINDOW = timedelta(minutes=10)
 """Before its end a run is looked at more often for so long."""
-JITTER = 0.1
+JITTER_FRACTION = 0.1
 """The part by which a pause is made longer or shorter, so that many servers do not ask at once."""
-FRESH = 0.8
+MAX_AGE_FRACTION = 0.8
 """The part of a pause within which somebody else's answer does."""
-LONGEST = 6
+MAX_BACKOFF_FACTOR = 6
 """How many pauses long a pause may become while the cloud fails."""
 
 
 @dataclass(frozen=True)
-class Rhythm:
+class PollSchedule:
     """How often to ask.
 
     Attributes:
-        usual: The pause between two requests.
-        near: The pause in the last ten minutes of a run, and while an instance starts or stops.
+        interval: The pause between two requests.
+        interval_near_stop: The pause in the last ten minutes of a run, and while an instance starts or stops.
     """
 
-    usual: timedelta = timedelta(minutes=5)
-    near: timedelta = timedelta(minutes=1)
+    interval: timedelta = timedelta(minutes=5)
+    interval_near_stop: timedelta = timedelta(minutes=1)
 
     @classmethod
-    def every(cls, seconds: float) -> Rhythm:
+    def from_interval(cls, interval_s: float) -> PollSchedule:
         """A rhythm with this usual pause, and a fifth of it in the last ten minutes."""
-        return cls(timedelta(seconds=seconds), timedelta(seconds=seconds / 5))
+        return cls(timedelta(seconds=interval_s), timedelta(seconds=interval_s / 5))
 
-    def fresh(self, instance: Instance | None, *, now: datetime) -> timedelta:
+    def max_age(self, instance: Instance | None, *, now: datetime) -> timedelta:
         """How old an answer may be that another process of this machine had, to do instead of one's own."""
-        return self.pause(instance, now=now) * FRESH
+        return self.next_delay(instance, now=now) * MAX_AGE_FRACTION
 
-    def pause(
+    def next_delay(
         self, instance: Instance | None, *, now: datetime, failures: int = 0, jitter: float = 0.0
     ) -> timedelta:
         """How long to wait from the last answer to the next request.
@@ -53,16 +53,18 @@ class Rhythm:
             failures: How many requests have failed since one succeeded.
             jitter: From -1 to 1; what random gives.
         """
-        base = self.usual if instance is None else self._base(instance, now)
-        grown: timedelta = (
-            base * min(2**failures, LONGEST) if failures < LONGEST else base * LONGEST
+        delay = self.interval if instance is None else self._base_delay(instance, now)
+        backed_off: timedelta = (
+            delay * min(2**failures, MAX_BACKOFF_FACTOR)
+            if failures < MAX_BACKOFF_FACTOR
+            else delay * MAX_BACKOFF_FACTOR
         )
-        return grown * (1 + JITTER * jitter)
+        return backed_off * (1 + JITTER_FRACTION * jitter)
 
-    def _base(self, instance: Instance, now: datetime) -> timedelta:
+    def _base_delay(self, instance: Instance, now: datetime) -> timedelta:
         if not instance.running:
-            return self.usual if instance.status.stopped else self.near
-        end = instance.auto_stop.stops_at
-        if end is None:
-            return self.usual
-        return max(self.near, min(self.usual, end - now - LAST))
+            return self.interval if instance.status.stopped else self.interval_near_stop
+        stop_time = instance.auto_stop.stops_at
+        if stop_time is None:
+            return self.interval
+        return max(self.interval_near_stop, min(self.interval, stop_time - now - NEAR_STOP_WINDOW))

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.domain.durations import moment_from_ms
+from modelarts_magics.domain.durations import datetime_from_ms
 from modelarts_magics.domain.models import Mode
-from modelarts_magics.domain.planning import Wish
+from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.errors import DescriptionError, DurationError, InputError, ModelArtsError
-from modelarts_magics.server.json_body import Body, read
+from modelarts_magics.server.json_body import JsonBody, parse_json_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,147 +18,161 @@ if TYPE_CHECKING:
 
     from modelarts_magics.domain.models import Instance
 
-LONGEST_S = 366 * 24 * 3600
+MAX_DURATION_S = 366 * 24 * 3600
 """No API takes a duration near it."""
-LATEST_MS = 253_000_000_000_000
+MAX_TIMESTAMP_MS = 253_000_000_000_000
 """The year 9987: a moment that can be written in any time zone."""
-LONGEST_TAB = 64
+MAX_TAB_LENGTH = 64
 """How many characters the name of a tab may have."""
-SECOND = timedelta(seconds=1)
-_LENGTHS = ("duration_s", "within_s", "until_ms")
-_MODES = tuple(mode.value for mode in Mode)
+ROUNDING_TOLERANCE = timedelta(seconds=1)
+_DURATION_FIELDS = ("duration_s", "within_s", "until_ms")
+_MODE_VALUES = tuple(mode.value for mode in Mode)
 
 
 @dataclass(frozen=True)
-class ChangeRequest:
+class UpdateRequest:
     """What a PATCH asks for.
 
     Attributes:
         description: The new one; None leaves it.
         auto_stop: What to change of auto-stop; None leaves it.
         base: What the person saw of either, by the names of the models; None if that is not said.
-        length: The field that named a length of time, for an error about it.
+        duration_field: The field that named a length of time, for an error about it.
     """
 
     description: str | None
-    auto_stop: Wish | None
+    auto_stop: AutoStopRequest | None
     base: Mapping[str, Any] | None
-    length: str = ""
+    duration_field: str = ""
 
-    def seen(self, now: Instance) -> Instance | None:
-        """The instance as the person saw it: `now`, but for what the base says; None without a base."""
+    def seen_instance(self, current: Instance) -> Instance | None:
+        """The instance as the person saw it: `current`, but for what the base says; None without a base."""
         if self.base is None:
             return None
-        said, known = dict(self.base["auto_stop"]), now.auto_stop.duration
-        if said.get("duration") and known and abs(said["duration"] - known) < SECOND:
-            said["duration"] = known  # the page has it in whole seconds
+        auto_stop_fields, run_time = dict(self.base["auto_stop"]), current.auto_stop.duration
+        if (
+            auto_stop_fields.get("duration")
+            and run_time
+            and abs(auto_stop_fields["duration"] - run_time) < ROUNDING_TOLERANCE
+        ):
+            auto_stop_fields["duration"] = run_time  # the page has it in whole seconds
         if self.base["description"] is not None:
-            now = replace(now, description=self.base["description"])
-        return replace(now, auto_stop=replace(now.auto_stop, **said))
+            current = replace(current, description=self.base["description"])
+        return replace(current, auto_stop=replace(current.auto_stop, **auto_stop_fields))
 
-    def field_of(self, error: ModelArtsError) -> str:
+    def field_for(self, error: ModelArtsError) -> str:
         """The field that an error is about; "" if it is about none."""
         if isinstance(error, DescriptionError):
             return "description"
-        return self.length if isinstance(error, DurationError) else ""
+        return self.duration_field if isinstance(error, DurationError) else ""
 
 
-def change_request(raw: bytes) -> ChangeRequest:
+def parse_update_request(raw: bytes) -> UpdateRequest:
     """Read the body of a PATCH.
 
     Raises:
         InputError: It is not valid; the field is named.
     """
-    body = read(raw, allowed=("description", "auto_stop", "base"))
-    stop = body.part("auto_stop", allowed=("enabled", *_LENGTHS, "mode", "prompt"))
-    if stop is None:
-        body.need("description")
-    given = [name for name in _LENGTHS if stop is not None and name in stop]
-    return ChangeRequest(
-        description=body.text("description"),
-        auto_stop=_wish(stop, given) if stop is not None else None,
-        base=_base(body.part("base", allowed=("description", "auto_stop"))),
-        length=f"auto_stop.{given[0]}" if given else "",
+    body = parse_json_body(raw, allowed=("description", "auto_stop", "base"))
+    auto_stop = body.get_object(
+        "auto_stop", allowed=("enabled", *_DURATION_FIELDS, "mode", "prompt")
+    )
+    if auto_stop is None:
+        body.require("description")
+    duration_fields = [
+        name for name in _DURATION_FIELDS if auto_stop is not None and name in auto_stop
+    ]
+    return UpdateRequest(
+        description=body.get_text("description"),
+        auto_stop=_parse_auto_stop(auto_stop, duration_fields) if auto_stop is not None else None,
+        base=_parse_base(body.get_object("base", allowed=("description", "auto_stop"))),
+        duration_field=f"auto_stop.{duration_fields[0]}" if duration_fields else "",
     )
 
 
-def _wish(stop: Body, given: list[str]) -> Wish:
-    if len(given) > 1:
-        raise InputError("request.conflict", field=stop.path(given[1]), other=stop.path(given[0]))
-    mode = stop.choice("mode", _MODES)
-    wish = Wish(
-        enabled=stop.flag("enabled"),
-        duration=_span(stop.whole("duration_s", 1, LONGEST_S)),
-        within=_span(stop.whole("within_s", 1, LONGEST_S)),
-        until=_moment(stop.whole("until_ms", 0, LATEST_MS)),
-        prompt=stop.flag("prompt"),
+def _parse_auto_stop(auto_stop: JsonBody, duration_fields: list[str]) -> AutoStopRequest:
+    if len(duration_fields) > 1:
+        raise InputError(
+            "request.conflict",
+            field=auto_stop.field_path(duration_fields[1]),
+            other=auto_stop.field_path(duration_fields[0]),
+        )
+    mode = auto_stop.get_choice("mode", _MODE_VALUES)
+    request = AutoStopRequest(
+        enabled=auto_stop.get_bool("enabled"),
+        duration=_to_timedelta(auto_stop.get_int("duration_s", 1, MAX_DURATION_S)),
+        time_left=_to_timedelta(auto_stop.get_int("within_s", 1, MAX_DURATION_S)),
+        stop_time=_to_datetime(auto_stop.get_int("until_ms", 0, MAX_TIMESTAMP_MS)),
+        prompt=auto_stop.get_bool("prompt"),
         mode=Mode(mode) if mode else None,
     )
-    if wish == Wish():
-        raise InputError("request.missing", field=stop.path("enabled"))
-    return wish
+    if request == AutoStopRequest():
+        raise InputError("request.missing", field=auto_stop.field_path("enabled"))
+    return request
 
 
-def _base(body: Body | None) -> dict[str, Any] | None:
+def _parse_base(body: JsonBody | None) -> dict[str, Any] | None:
     """The base as fields of the models; what it does not say is absent."""
     if body is None:
         return None
-    names = {field: field for field in ("enabled", "mode", "prompt")}
-    names.update(duration_s="duration", stops_at_ms="stops_at")
-    stop = body.part("auto_stop", allowed=tuple(names))
-    said: dict[str, Any] = {}
-    if stop is not None:
-        lengths = stop.whole("duration_s", 0, LONGEST_S, null=True)
-        end = stop.whole("stops_at_ms", 0, LATEST_MS, null=True)
+    field_names = {field: field for field in ("enabled", "mode", "prompt")}
+    field_names.update(duration_s="duration", stops_at_ms="stops_at")
+    auto_stop = body.get_object("auto_stop", allowed=tuple(field_names))
+    auto_stop_fields: dict[str, Any] = {}
+    if auto_stop is not None:
+        duration_s = auto_stop.get_int("duration_s", 0, MAX_DURATION_S, nullable=True)
+        stops_at_ms = auto_stop.get_int("stops_at_ms", 0, MAX_TIMESTAMP_MS, nullable=True)
         values = {
-            "enabled": False if stop.nullable("enabled") else stop.flag("enabled"),
-            "mode": Mode.TIMING if stop.nullable("mode") else _mode(stop),
-            "prompt": None if stop.nullable("prompt") else stop.flag("prompt"),
-            "duration_s": _span(lengths),
-            "stops_at_ms": _moment(end),
+            "enabled": False if auto_stop.is_null("enabled") else auto_stop.get_bool("enabled"),
+            "mode": Mode.TIMING if auto_stop.is_null("mode") else _parse_mode(auto_stop),
+            "prompt": None if auto_stop.is_null("prompt") else auto_stop.get_bool("prompt"),
+            "duration_s": _to_timedelta(duration_s),
+            "stops_at_ms": _to_datetime(stops_at_ms),
         }
-        said = {names[name]: value for name, value in values.items() if name in stop}
-    return {"description": body.text("description"), "auto_stop": said}
+        auto_stop_fields = {
+            field_names[name]: value for name, value in values.items() if name in auto_stop
+        }
+    return {"description": body.get_text("description"), "auto_stop": auto_stop_fields}
 
 
-def _mode(stop: Body) -> Mode | None:
-    word = stop.choice("mode", _MODES)
-    return Mode(word) if word else None
+def _parse_mode(auto_stop: JsonBody) -> Mode | None:
+    value = auto_stop.get_choice("mode", _MODE_VALUES)
+    return Mode(value) if value else None
 
 
-def _span(seconds: int | None) -> timedelta | None:
+def _to_timedelta(seconds: int | None) -> timedelta | None:
     return None if seconds is None else timedelta(seconds=seconds)
 
 
-def _moment(milliseconds: int | None) -> datetime | None:
-    return None if milliseconds is None else moment_from_ms(milliseconds)
+def _to_datetime(milliseconds: int | None) -> datetime | None:
+    return None if milliseconds is None else datetime_from_ms(milliseconds)
 
 
 @dataclass(frozen=True)
-class Shift:
+class ExtendRequest:
     """What an extend asks for: by how much, and from which end."""
 
-    by: timedelta
-    seen_end: datetime | None
+    delta: timedelta
+    seen_stop_time: datetime | None
 
 
-def shift(raw: bytes) -> Shift:
+def parse_extend_request(raw: bytes) -> ExtendRequest:
     """Read the body of an extend.
 
     Raises:
         InputError: It is not valid; the field is named.
     """
-    body = read(raw, allowed=("seconds", "base_stops_at_ms"))
-    body.need("seconds")
-    seconds = body.whole("seconds", -LONGEST_S, LONGEST_S) or 0
-    end = body.whole("base_stops_at_ms", 0, LATEST_MS, null=True)
+    body = parse_json_body(raw, allowed=("seconds", "base_stops_at_ms"))
+    body.require("seconds")
+    seconds = body.get_int("seconds", -MAX_DURATION_S, MAX_DURATION_S) or 0
+    base_stops_at_ms = body.get_int("base_stops_at_ms", 0, MAX_TIMESTAMP_MS, nullable=True)
     if seconds == 0:
         raise InputError("duration.not_positive", field="seconds", text="0")
-    return Shift(timedelta(seconds=seconds), _moment(end))
+    return ExtendRequest(timedelta(seconds=seconds), _to_datetime(base_stops_at_ms))
 
 
 @dataclass(frozen=True)
-class Saved:
+class SaveReport:
     """What a tab saved before a stop, and what it could not; "" is a tab that does not name itself."""
 
     stops_at_ms: int
@@ -167,38 +181,43 @@ class Saved:
     tab: str = ""
 
 
-def saved(raw: bytes) -> Saved:
+def parse_save_report(raw: bytes) -> SaveReport:
     """Read the body of what was saved.
 
     Raises:
         InputError: It is not valid; the field is named.
     """
-    body = read(raw, allowed=("stops_at_ms", "saved", "not_saved", "tab"))
-    body.need("stops_at_ms")
-    stops_at_ms = body.whole("stops_at_ms", 0, LATEST_MS) or 0
-    paths = [_path(value, f"saved.{n}") for n, value in enumerate(body.items("saved"))]
-    failed = [_failed(value, f"not_saved.{n}") for n, value in enumerate(body.items("not_saved"))]
-    return Saved(stops_at_ms, paths, failed, body.text("tab", longest=LONGEST_TAB) or "")
+    body = parse_json_body(raw, allowed=("stops_at_ms", "saved", "not_saved", "tab"))
+    body.require("stops_at_ms")
+    stops_at_ms = body.get_int("stops_at_ms", 0, MAX_TIMESTAMP_MS) or 0
+    paths = [_parse_path(value, f"saved.{n}") for n, value in enumerate(body.get_list("saved"))]
+    not_saved = [
+        _parse_not_saved(value, f"not_saved.{n}")
+        for n, value in enumerate(body.get_list("not_saved"))
+    ]
+    return SaveReport(
+        stops_at_ms, paths, not_saved, body.get_text("tab", max_length=MAX_TAB_LENGTH) or ""
+    )
 
 
-def _path(value: object, field: str) -> str:
-    return Body({field: value}, allowed=(field,)).text(field) or ""
+def _parse_path(value: object, field: str) -> str:
+    return JsonBody({field: value}, allowed=(field,)).get_text(field) or ""
 
 
-def _failed(value: object, field: str) -> dict[str, str]:
+def _parse_not_saved(value: object, field: str) -> dict[str, str]:
     if not isinstance(value, dict):
         raise InputError("request.kind", field=field, expected="an object")
-    body = Body(value, allowed=("path", "why"), prefix=f"{field}.")
-    body.need("path", "why")
-    return {name: body.text(name) or "" for name in ("path", "why")}
+    body = JsonBody(value, allowed=("path", "why"), prefix=f"{field}.")
+    body.require("path", "why")
+    return {name: body.get_text(name) or "" for name in ("path", "why")}
 
 
-def muted(raw: bytes) -> bool:
+def parse_muted(raw: bytes) -> bool:
     """Read the body that turns reminders off or on.
 
     Raises:
         InputError: It is not valid; the field is named.
     """
-    body = read(raw, allowed=("muted",))
-    body.need("muted")
-    return body.flag("muted") is True
+    body = parse_json_body(raw, allowed=("muted",))
+    body.require("muted")
+    return body.get_bool("muted") is True

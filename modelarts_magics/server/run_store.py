@@ -14,31 +14,31 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.config.settings_file import expanded
-from modelarts_magics.domain.countdown import GRACE
+from modelarts_magics.config.settings_file import expand_user
+from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
 from modelarts_magics.server import saved_reports as reports
-from modelarts_magics.session.store import stamp_at
+from modelarts_magics.session.store import file_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-VERSION = 1
-NAME = ".modelarts-magics-run.json"
-TO_THE_END_MS = 150_000
+FILE_VERSION = 1
+FILE_NAME = ".modelarts-magics-run.json"
+AUTO_STOP_WINDOW_MS = 150_000
 """Seen alive so shortly before its stop time, a run is taken to have ended by auto-stop."""
-MOVED_MS = 60_000
+SAME_RUN_TOLERANCE_MS = 60_000
 """A stop time that is further away is another one: the run went on."""
-GRACE_MS = round(GRACE.total_seconds() * 1000)
+STOP_GRACE_PERIOD_MS = round(STOP_GRACE_PERIOD.total_seconds() * 1000)
 """Seen alive so long after its stop time, a run did not end by it."""
 
 
-def place(environ: Mapping[str, str], state_dir: str) -> Path:
+def default_path(environ: Mapping[str, str], state_dir: str) -> Path:
     """Where the file is, or would be."""
     work = Path(environ.get("HOME") or Path.home()) / "work"
-    return (work if work.is_dir() else expanded(state_dir)) / NAME
+    return (work if work.is_dir() else expand_user(state_dir)) / FILE_NAME
 
 
-class Kept:
+class RunStore:
     """The file's content, by instance; used from threads.
 
     Args:
@@ -47,7 +47,7 @@ class Kept:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._guard = threading.RLock()
+        self._lock = threading.RLock()
         self._data: dict[str, Any] = {}
         self._stamp: tuple[int, int, int] | None = None
 
@@ -61,15 +61,17 @@ class Kept:
         Returns:
             ``ended_at_ms``, ``reason`` ("auto-stop" or "unknown"), ``duration_s``, ``saved``, ``not_saved``.
         """
-        run = self._run(instance_id)
+        run = self._get_run(instance_id)
         if not run or run["stops_at_ms"] >= started_ms:
             return None
-        to_the_end = -GRACE_MS <= run["stops_at_ms"] - run["seen_ms"] <= TO_THE_END_MS
+        auto_stopped = (
+            -STOP_GRACE_PERIOD_MS <= run["stops_at_ms"] - run["seen_ms"] <= AUTO_STOP_WINDOW_MS
+        )
         return {
-            "ended_at_ms": run["stops_at_ms"] if to_the_end else run["seen_ms"],
-            "reason": "auto-stop" if to_the_end else "unknown",
+            "ended_at_ms": run["stops_at_ms"] if auto_stopped else run["seen_ms"],
+            "reason": "auto-stop" if auto_stopped else "unknown",
             "duration_s": run.get("duration_s"),
-            **reports.together(run),
+            **reports.merge_reports(run),
         }
 
     def this_run(self, instance_id: str, *, stops_at_ms: int) -> dict[str, Any] | None:
@@ -78,21 +80,21 @@ class Kept:
         Returns:
             ``stops_at_ms``, ``saved``, ``not_saved``.
         """
-        run = self._run(instance_id, stops_at_ms)
+        run = self._get_run(instance_id, stops_at_ms)
         if not run:
             return None
-        return {"stops_at_ms": run["stops_at_ms"], **reports.together(run)}
+        return {"stops_at_ms": run["stops_at_ms"], **reports.merge_reports(run)}
 
-    def note(
+    def record_alive(
         self, instance_id: str, *, stops_at_ms: int, duration_s: int | None, seen_ms: int
     ) -> None:
         """Keep that the run was alive at a moment, and when it is to stop."""
-        with self._guard:
-            run = self._run(instance_id, stops_at_ms)
+        with self._lock:
+            run = self._get_run(instance_id, stops_at_ms)
             run.update(stops_at_ms=stops_at_ms, seen_ms=seen_ms, duration_s=duration_s)
-            self._put(instance_id, "run", run)
+            self._set_field(instance_id, "run", run)
 
-    def add(  # noqa: PLR0913 - the fields of the record
+    def record_saved(  # noqa: PLR0913 - the fields of the record
         self,
         instance_id: str,
         *,
@@ -104,80 +106,91 @@ class Kept:
         tab: str = "",
     ) -> None:
         """Keep what a tab saved before a stop and what it could not, instead of what it said before."""
-        with self._guard:
-            run = self._run(instance_id, stops_at_ms)
+        with self._lock:
+            run = self._get_run(instance_id, stops_at_ms)
             run.update(stops_at_ms=stops_at_ms, seen_ms=seen_ms, duration_s=duration_s)
-            said = reports.put(run, tab, saved=saved, not_saved=not_saved)
-            self._put(instance_id, "run", said)
+            updated = reports.add_report(run, tab, saved=saved, not_saved=not_saved)
+            self._set_field(instance_id, "run", updated)
 
-    def stop_of(self, instance_id: str) -> int | None:
+    def recorded_stop_ms(self, instance_id: str) -> int | None:
         """When the run that is kept was to stop; None if none is."""
-        return self._run(instance_id).get("stops_at_ms")
+        return self._get_run(instance_id).get("stops_at_ms")
 
-    def forget(self, instance_id: str, *, stops_at_ms: int | None = None) -> None:
+    def delete_run(self, instance_id: str, *, stops_at_ms: int | None = None) -> None:
         """Forget the run that was to stop then, or whichever is kept: it went on, or its end was read."""
-        with self._guard:
-            if self._run(instance_id, stops_at_ms):
-                self._put(instance_id, "run", None)
+        with self._lock:
+            if self._get_run(instance_id, stops_at_ms):
+                self._set_field(instance_id, "run", None)
 
-    def muted(self, instance_id: str) -> bool:
+    def is_muted(self, instance_id: str) -> bool:
         """Whether reminders are off."""
-        return self._entry(instance_id).get("muted") is True
+        return self._get_entry(instance_id).get("muted") is True
 
-    def mute(self, instance_id: str, *, muted: bool) -> None:
+    def set_muted(self, instance_id: str, *, muted: bool) -> None:
         """Turn reminders off or on."""
-        with self._guard:
-            self._put(instance_id, "muted", True if muted else None)
+        with self._lock:
+            self._set_field(instance_id, "muted", True if muted else None)
 
-    def _run(self, instance_id: str, stops_at_ms: int | None = None) -> dict[str, Any]:
+    def _get_run(self, instance_id: str, stops_at_ms: int | None = None) -> dict[str, Any]:
         """The run as kept, and only the one that is to stop then if that is said; empty if there is none."""
-        run = self._entry(instance_id).get("run")
+        run = self._get_entry(instance_id).get("run")
         if not isinstance(run, dict):
             return {}
-        end, seen = run.get("stops_at_ms"), run.get("seen_ms")
-        if not isinstance(end, int) or not isinstance(seen, int) or not reports.readable(run):
+        stop_time_ms, seen = run.get("stops_at_ms"), run.get("seen_ms")
+        if (
+            not isinstance(stop_time_ms, int)
+            or not isinstance(seen, int)
+            or not reports.reports_are_valid(run)
+        ):
             return {}
-        return dict(run) if stops_at_ms is None or abs(end - stops_at_ms) <= MOVED_MS else {}
+        return (
+            dict(run)
+            if stops_at_ms is None or abs(stop_time_ms - stops_at_ms) <= SAME_RUN_TOLERANCE_MS
+            else {}
+        )
 
-    def _entry(self, instance_id: str) -> dict[str, Any]:
-        with self._guard:  # what is read must not come after what is written meanwhile
-            stamp = stamp_at(self._path)
+    def _get_entry(self, instance_id: str) -> dict[str, Any]:
+        with self._lock:  # what is read must not come after what is written meanwhile
+            stamp = file_fingerprint(self._path)
             if stamp is not None and stamp != self._stamp:
-                self._data, self._stamp = _read(self._path), stamp
+                self._data, self._stamp = _read_file(self._path), stamp
             entry = self._data.get(instance_id)
             return entry if isinstance(entry, dict) else {}
 
-    def _put(self, instance_id: str, name: str, value: object) -> None:
-        entry = {**self._entry(instance_id), name: value}
+    def _set_field(self, instance_id: str, name: str, value: object) -> None:
+        entry = {**self._get_entry(instance_id), name: value}
         if value is None:
             del entry[name]
-        if entry == self._entry(instance_id):
+        if entry == self._get_entry(instance_id):
             return
         self._data = {**self._data, instance_id: entry}
         with contextlib.suppress(OSError):
-            self._save(self._data)
+            self._write(self._data)
 
-    def _save(self, data: Mapping[str, Any]) -> None:
-        draft = self._path.with_suffix(f".{os.urandom(6).hex()}")
+    def _write(self, data: Mapping[str, Any]) -> None:
+        temporary = self._path.with_suffix(f".{os.urandom(6).hex()}")
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            text = json.dumps({"version": VERSION, "instances": data})
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:  # noqa: PTH123 - a descriptor
+            text = json.dumps({"version": FILE_VERSION, "instances": data})
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(fd, "w") as handle:
                 handle.write(text)
-            stamp = stamp_at(draft)  # afterwards it might be another process's
-            draft.replace(self._path)
+            stamp = file_fingerprint(temporary)  # afterwards it might be another process's
+            temporary.replace(self._path)
             self._stamp = stamp
         except BaseException:
-            draft.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    known = (
-        data.get("instances") if isinstance(data, dict) and data.get("version") == VERSION else None
+    instances = (
+        data.get("instances")
+        if isinstance(data, dict) and data.get("version") == FILE_VERSION
+        else None
     )
-    return known if isinstance(known, dict) else {}
+    return instances if isinstance(instances, dict) else {}

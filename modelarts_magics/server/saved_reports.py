@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
     Report = Mapping[str, Any]
 
-MOST_TABS = 50
+MAX_TABS = 50
 """How many tabs are remembered; the one that reported longest ago is dropped first."""
-MOST_PATHS = 1000
+MAX_PATHS = 1000
 """How many paths are told; no report has more, which `Body.items` sees to."""
-_LISTS = ("saved", "not_saved")
-_KEYS = ("path", "why")
+_LIST_FIELDS = ("saved", "not_saved")
+_NOT_SAVED_FIELDS = ("path", "why")
 
 
-def put(
+def add_report(
     run: Mapping[str, Any],
     tab: str,
     *,
@@ -32,48 +32,53 @@ def put(
         saved: The paths of what it saved.
         not_saved: ``path`` and ``why`` of what it could not.
     """
-    others = {name: report for name, report in _reports(run).items() if name != tab}
-    mine = {"saved": list(saved), "not_saved": list(not_saved)}
-    newest = list({**others, tab: mine}.items())[-MOST_TABS:]
-    return {**{k: v for k, v in run.items() if k not in _LISTS}, "tabs": dict(newest)}
+    others = {name: report for name, report in _reports_by_tab(run).items() if name != tab}
+    new_report = {"saved": list(saved), "not_saved": list(not_saved)}
+    newest = list({**others, tab: new_report}.items())[-MAX_TABS:]
+    return {**{k: v for k, v in run.items() if k not in _LIST_FIELDS}, "tabs": dict(newest)}
 
 
-def together(run: Mapping[str, Any]) -> dict[str, Any]:
+def merge_reports(run: Mapping[str, Any]) -> dict[str, Any]:
     """All that was ``saved`` and ``not_saved``, each path once, and once for each reason that it was not.
 
     A path may be in both: what one tab saved, another could not, whose copy was another one.
     """
-    reports = _reports(run).values()
+    reports = _reports_by_tab(run).values()
     saved = dict.fromkeys(path for each in reports for path in each["saved"])
-    failed = {(v["path"], v["why"]): dict(v) for each in reports for v in each["not_saved"]}
-    return {"saved": list(saved)[:MOST_PATHS], "not_saved": list(failed.values())[:MOST_PATHS]}
+    not_saved = {(v["path"], v["why"]): dict(v) for each in reports for v in each["not_saved"]}
+    return {"saved": list(saved)[:MAX_PATHS], "not_saved": list(not_saved.values())[:MAX_PATHS]}
 
 
-def readable(run: Mapping[str, Any]) -> bool:
+def reports_are_valid(run: Mapping[str, Any]) -> bool:
     """Whether the reports in a run are what `put` writes; a file may hold anything."""
     tabs = run.get("tabs", {})
-    return isinstance(tabs, dict) and all(map(_is_report, [_nameless(run), *tabs.values()]))
+    return isinstance(tabs, dict) and all(
+        map(_is_valid_report, [_untagged_report(run), *tabs.values()])
+    )
 
 
-def _is_report(report: object) -> bool:
+def _is_valid_report(report: object) -> bool:
     if not isinstance(report, dict):
         return False
-    saved, failed = (report.get(name) for name in _LISTS)
-    if not isinstance(saved, list) or not isinstance(failed, list):
+    saved, not_saved = (report.get(name) for name in _LIST_FIELDS)
+    if not isinstance(saved, list) or not isinstance(not_saved, list):
         return False
-    texts = [*saved, *(each.get(k) for each in failed if isinstance(each, dict) for k in _KEYS)]
-    return len(texts) == len(saved) + len(_KEYS) * len(failed) and all(
+    texts = [
+        *saved,
+        *(each.get(k) for each in not_saved if isinstance(each, dict) for k in _NOT_SAVED_FIELDS),
+    ]
+    return len(texts) == len(saved) + len(_NOT_SAVED_FIELDS) * len(not_saved) and all(
         isinstance(each, str) for each in texts
     )
 
 
-def _reports(run: Mapping[str, Any]) -> Mapping[str, Report]:
+def _reports_by_tab(run: Mapping[str, Any]) -> Mapping[str, Report]:
     """By tab."""
-    nameless = _nameless(run)
-    before = {"": nameless} if any(nameless.values()) else {}
-    return {**before, **run.get("tabs", {})}
+    untagged = _untagged_report(run)
+    earlier = {"": untagged} if any(untagged.values()) else {}
+    return {**earlier, **run.get("tabs", {})}
 
 
-def _nameless(run: Mapping[str, Any]) -> Report:
+def _untagged_report(run: Mapping[str, Any]) -> Report:
     """The lists of no tab, which were written before tabs were told apart."""
-    return {name: run.get(name, []) for name in _LISTS}
+    return {name: run.get(name, []) for name in _LIST_FIELDS}

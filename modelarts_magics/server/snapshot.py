@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import Instance
     from modelarts_magics.session.session import Session
 
-HOPELESS = (ConfigurationError, AuthenticationError, ForbiddenError)
+PERMANENT_ERRORS = (ConfigurationError, AuthenticationError, ForbiddenError)
 """What asking again does not mend."""
 
 
 @dataclass(frozen=True)
-class View:
+class Snapshot:
     """What is known at one moment.
 
     Attributes:
@@ -37,9 +37,9 @@ class View:
     @property
     def read_only(self) -> bool:
         """Whether nothing can be changed through this server until settings or credentials change."""
-        return isinstance(self.problem, HOPELESS)
+        return isinstance(self.problem, PERMANENT_ERRORS)
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nothing is known yet, not even a problem."""
         return self.instance is None and self.problem is None

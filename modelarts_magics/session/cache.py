@@ -7,10 +7,17 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
-from modelarts_magics.domain.countdown import GRACE
-from modelarts_magics.domain.effects import ON_TIME
-from modelarts_magics.domain.models import SAME, Change, CountsFrom, Effect, Instance, Mode
-from modelarts_magics.errors import BadAnswerError
+from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
+from modelarts_magics.domain.effects import EXPECTED_STOP_TOLERANCE
+from modelarts_magics.domain.models import (
+    STOP_TIME_TOLERANCE,
+    Change,
+    CountsFrom,
+    Effect,
+    Instance,
+    Mode,
+)
+from modelarts_magics.errors import InvalidResponseError
 from modelarts_magics.session import news
 
 if TYPE_CHECKING:
@@ -19,10 +26,10 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import Capabilities
     from modelarts_magics.session.store import Store
 
-Parse = Callable[..., Instance]
+ParseInstance = Callable[..., Instance]
 
 
-class Memory:
+class InstanceCache:
     """The store's content in the words of the models.
 
     Args:
@@ -33,51 +40,60 @@ class Memory:
     """
 
     def __init__(
-        self, store: Store, *, parse: Parse, capabilities: Capabilities, clock: Clock = SYSTEM_CLOCK
+        self,
+        store: Store,
+        *,
+        parse: ParseInstance,
+        capabilities: Capabilities,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._store = store
         self._parse = parse
-        self._able = capabilities
+        self._capabilities = capabilities
         self._clock = clock
         self._key = str(store.path)
-        self._guard = threading.RLock()
-        self._known: Instance | None = None
-        self._known_from: dict[str, Any] | None = None
-        self._told: Instance | None = None
+        self._thread_lock = threading.RLock()
+        self._instance: Instance | None = None
+        self._instance_data: dict[str, Any] | None = None
+        self._published: Instance | None = None
 
-    def recall(self, *, max_age: timedelta) -> Instance | None:
+    def get(self, *, max_age: timedelta) -> Instance | None:
         """The instance as last seen by any process, if that is at most `max_age` ago."""
         age = self._store.age(self._clock.now())
         if (
             age is None or abs(age) > max_age
         ):  # a shared disk's clock may be ahead of this machine's
             return None
-        return self._snapshot()
+        return self._load_instance()
 
-    def remember(self, instance: Instance) -> None:
+    def put(self, instance: Instance) -> None:
         """Keep what the cloud just said, and tell who listens; writes only if it says something new."""
-        with self._guard:
-            known = self._snapshot()
-            if _same(known, instance):
+        with self._thread_lock:
+            known = self._load_instance()
+            if _is_equivalent(known, instance):
                 self._store.touch()
             else:
-                self._keep(known, instance)
-            if _same(self._told, instance):
+                self._save_instance(known, instance)
+            if _is_equivalent(self._published, instance):
                 return
-            self._told = instance
+            self._published = instance
         news.publish(self._key, instance)
 
-    def look_around(self) -> bool:
+    def check_for_updates(self) -> bool:
         """Tell who listens what another process has saved since this one last looked.
 
         Returns:
             Whether there was anything.
         """
-        with self._guard:
-            told, instance = self._told, self._snapshot()
-            if instance is None or _same(told, instance) or _same(self._told, instance):
+        with self._thread_lock:
+            told, instance = self._published, self._load_instance()
+            if (
+                instance is None
+                or _is_equivalent(told, instance)
+                or _is_equivalent(self._published, instance)
+            ):
                 return False
-            self._told = instance
+            self._published = instance
         news.publish(self._key, instance)
         return True
 
@@ -85,9 +101,9 @@ class Memory:
         """Call `listener` with each new state that any session of this process learns."""
         return news.subscribe(self._key, listener)
 
-    def _keep(self, known: Instance | None, instance: Instance) -> None:
+    def _save_instance(self, previous: Instance | None, instance: Instance) -> None:
         data = dict(self._store.load())
-        started_at, ends_at = self._run(known, instance)
+        started_at, ends_at = self._run_bounds(previous, instance)
         duration = instance.auto_stop.duration
         data.update(
             raw=dict(instance.raw),
@@ -97,26 +113,31 @@ class Memory:
             started_at=started_at.isoformat() if started_at else None,
             run_ends_at=ends_at.isoformat() if ends_at else None,
         )
-        if duration is not None and self._able.kept:
+        if duration is not None and self._capabilities.persists_duration:
             data["last_duration_s"] = duration.total_seconds()
         self._save(data, instance)
 
-    def learn(self, change: Change) -> None:
+    def record_effect(self, change: Change) -> None:
         """Keep whether a run of this cloud follows a new duration, once a change has shown it."""
         if change.after is None or change.effect is Effect.UNCONFIRMED:
             return
         seen: dict[str, Any] = {}
         edit = change.edit.auto_stop
-        if not self._able.kept and edit and edit.duration and edit.mode is Mode.TIMING:
+        if (
+            not self._capabilities.persists_duration
+            and edit
+            and edit.duration
+            and edit.mode is Mode.TIMING
+        ):
             seen["last_duration_s"] = edit.duration.total_seconds()
-        if _telling(change):
+        if _is_conclusive(change):
             seen["applies"] = change.effect.value
         if seen:
-            with self._guard:  # the snapshot may be a later one by now
-                self._save({**self._store.load(), **seen}, self._snapshot())
+            with self._thread_lock:  # the snapshot may be a later one by now
+                self._save({**self._store.load(), **seen}, self._load_instance())
 
     @property
-    def waits(self) -> bool | None:
+    def defers_duration(self) -> bool | None:
         """Whether this cloud was seen to let a new duration wait for the next start; None: not seen."""
         seen = {Effect.NEXT_START.value: True, Effect.NOW.value: False}
         return seen.get(str(self._store.load().get("applies")))
@@ -129,7 +150,7 @@ class Memory:
     @property
     def started_at(self) -> datetime | None:
         """When this run started, as far as that is known."""
-        return _moment(self._store.load().get("started_at"))
+        return _parse_datetime(self._store.load().get("started_at"))
 
     @property
     def last_duration(self) -> timedelta | None:
@@ -145,29 +166,29 @@ class Memory:
 
     def _save(self, data: dict[str, Any], instance: Instance | None) -> None:
         self._store.save(data)
-        self._known, self._known_from = instance, self._store.load()
+        self._instance, self._instance_data = instance, self._store.load()
 
-    def _snapshot(self) -> Instance | None:
-        with self._guard:
+    def _load_instance(self) -> Instance | None:
+        with self._thread_lock:
             data = self._store.load()
-            if data is not self._known_from:
-                self._known, self._known_from = self._read(data), data
-            self._told = self._told or self._known
-            return self._known
+            if data is not self._instance_data:
+                self._instance, self._instance_data = self._parse_instance(data), data
+            self._published = self._published or self._instance
+            return self._instance
 
-    def _read(self, data: dict[str, Any]) -> Instance | None:
-        observed_at = _moment(data.get("observed_at"))
-        if observed_at is None or data.get("api") != self._able.api:
+    def _parse_instance(self, data: dict[str, Any]) -> Instance | None:
+        observed_at = _parse_datetime(data.get("observed_at"))
+        if observed_at is None or data.get("api") != self._capabilities.api:
             return None
         try:
             return self._parse(
                 data.get("raw"), observed_at=observed_at, demo=data.get("demo") is True
             )
-        except BadAnswerError:
+        except InvalidResponseError:
             return None
 
-    def _run(
-        self, known: Instance | None, instance: Instance
+    def _run_bounds(
+        self, previous: Instance | None, instance: Instance
     ) -> tuple[datetime | None, datetime | None]:
         """Start and end of the present run, as far as they are known.
 
@@ -175,36 +196,40 @@ class Memory:
         start hides it. An end that moved is that of another run, or of this one by a new duration;
         the start follows from it either way.
         """
-        if not instance.running or self._able.counts_from is CountsFrom.NOW:
+        if not instance.running or self._capabilities.counts_from is CountsFrom.NOW:
             return None, None
         stop = instance.auto_stop
-        start, end = self.started_at, _moment(self._store.load().get("run_ends_at"))
-        if known and start and (stop.stops_at is None or _near(end, stop.stops_at)):
+        start, end = self.started_at, _parse_datetime(self._store.load().get("run_ends_at"))
+        if previous and start and (stop.stops_at is None or _is_close(end, stop.stops_at)):
             return start, end
         if stop.stops_at is None or stop.duration is None:
             return None, stop.stops_at
         start = stop.stops_at - stop.duration
-        return (start if start <= instance.observed_at + GRACE else None), stop.stops_at
+        return (start if start <= instance.observed_at + STOP_GRACE_PERIOD else None), stop.stops_at
 
 
-def _same(known: Instance | None, instance: Instance) -> bool:
-    return known is instance or (known is not None and known.same_as(instance))
+def _is_equivalent(previous: Instance | None, instance: Instance) -> bool:
+    return previous is instance or (previous is not None and previous.equivalent_to(instance))
 
 
-def _near(one: datetime | None, other: datetime | None) -> bool:
-    return one is not None and other is not None and abs(one - other) <= SAME
+def _is_close(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and abs(one - other) <= STOP_TIME_TOLERANCE
 
 
-def _telling(change: Change) -> bool:
+def _is_conclusive(change: Change) -> bool:
     """Whether the change shows what this cloud does: the run had an end, and was to get another."""
     edit, before, after = change.edit.auto_stop, change.before, change.after
     if edit is None or not edit.enabled or after is None or not (before.running and after.running):
         return False
-    old_end, expected = before.auto_stop.stops_at, change.expected_stop
-    return old_end is not None and expected is not None and abs(expected - old_end) > ON_TIME
+    old_end, expected = before.auto_stop.stops_at, change.expected_stop_time
+    return (
+        old_end is not None
+        and expected is not None
+        and abs(expected - old_end) > EXPECTED_STOP_TOLERANCE
+    )
 
 
-def _moment(text: object) -> datetime | None:
+def _parse_datetime(text: object) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)  # type: ignore[arg-type]  # a TypeError is an answer too
     except (TypeError, ValueError):

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelarts_magics.api import iam
-from modelarts_magics.api.client import Transport
+from modelarts_magics.api.client import ApiClient
 from modelarts_magics.api.connections import Timeouts
-from modelarts_magics.api.demanager import Demanager
-from modelarts_magics.api.generations import GENERATIONS
-from modelarts_magics.api.notebooks import running_instances
+from modelarts_magics.api.demanager import DemanagerBackend
+from modelarts_magics.api.generations import BACKENDS
+from modelarts_magics.api.notebooks import list_running_instances
 from modelarts_magics.config import settings_file
-from modelarts_magics.config.settings import ENVIRONMENT
+from modelarts_magics.config.settings import ENVIRONMENT_VARIABLES
 from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.errors import (
     ConfigurationError,
@@ -25,8 +25,8 @@ from modelarts_magics.errors import (
     NoSuchApiError,
     NoSuchInstanceError,
 )
-from modelarts_magics.messages import source_name, text
-from modelarts_magics.session.instance_id import Candidate, candidates
+from modelarts_magics.messages import source_label, text
+from modelarts_magics.session.instance_id import Candidate, find_candidates
 from modelarts_magics.session.store import Store
 
 if TYPE_CHECKING:
@@ -35,43 +35,43 @@ if TYPE_CHECKING:
     import httpx
 
     from modelarts_magics.api.backend import Backend
-    from modelarts_magics.config.credential_chain import Chain
+    from modelarts_magics.config.credential_chain import CredentialChain
     from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import Instance
 
-_LISTS = {"auto": running_instances, "notebooks": running_instances}
+_INSTANCE_LISTS = {"auto": list_running_instances, "notebooks": list_running_instances}
 """What lists the running instances of an API that is set; an id of another one would be of no use."""
-_ABSENT = (NoSuchInstanceError, NoSuchApiError)
+_NOT_FOUND_ERRORS = (NoSuchInstanceError, NoSuchApiError)
 
 
-class _Presumed(Demanager):
+class _PresumedDemanagerBackend(DemanagerBackend):
     """The historical API, presumed of an instance that the current one does not know.
 
     Args:
-        unknown: What the current one said; it holds where the historical one is retired.
+        not_found: What the current one said; it holds where the historical one is retired.
     """
 
     def __init__(
         self,
-        transport: Transport,
+        client: ApiClient,
         *,
         project_id: str,
         instance_id: str,
-        unknown: NoSuchInstanceError,
+        not_found: NoSuchInstanceError,
     ) -> None:
-        super().__init__(transport, project_id=project_id, instance_id=instance_id)
-        self._unknown = unknown
+        super().__init__(client, project_id=project_id, instance_id=instance_id)
+        self._not_found = not_found
 
     def read(self, *, deadline: Deadline) -> Instance:
         """Ask the cloud for the instance."""
         try:
             return super().read(deadline=deadline)
         except NoSuchApiError:
-            raise self._unknown.with_traceback(None) from None
+            raise self._not_found.with_traceback(None) from None
 
 
 @dataclass(frozen=True)
-class Resolved:
+class ResolvedInstance:
     """Everything that a session needs.
 
     Attributes:
@@ -93,7 +93,7 @@ class Discovery:
         chain: The credentials.
         environ: The environment, for candidates.
         clock: Time, for tests.
-        http: What carries the requests, for tests.
+        transport: What carries the requests, for tests.
         hostname: This machine's name; None to ask for it.
     """
 
@@ -101,20 +101,20 @@ class Discovery:
         self,
         settings: Settings,
         *,
-        chain: Chain,
+        chain: CredentialChain,
         environ: Mapping[str, str],
         clock: Clock,
-        http: httpx.BaseTransport | None = None,
+        transport: httpx.BaseTransport | None = None,
         hostname: str | None = None,
     ) -> None:
         self._settings = settings
         self._chain = chain
         self._environ = environ
         self._clock = clock
-        self._http = http
+        self._transport = transport
         self._hostname = hostname
 
-    def resolve(self) -> Resolved:
+    def resolve(self) -> ResolvedInstance:
         """Find what is not set; asks the cloud only for what cannot be known otherwise.
 
         Raises:
@@ -122,15 +122,15 @@ class Discovery:
             ModelArtsError: The cloud could not be asked.
         """
         self._fill_from_credentials()
-        self._check_for_several(looked_up=bool(self._settings.get("region")))
+        self._check_missing_settings(can_find_project=bool(self._settings.get("region")))
         self._fill_project()
-        self._check_for_several(looked_up=False)
-        transport = self._transport(self._settings.endpoint, self._settings.project_id)
+        self._check_missing_settings(can_find_project=False)
+        transport = self._make_client(self._settings.endpoint, self._settings.project_id)
         try:
             if not self._settings.get("instance_id"):
-                return self._confirmed(transport)
+                return self._resolve_candidate(transport)
             instance_id = self._settings.instance_id
-            return self._resolved(instance_id, self._bound(transport, instance_id))
+            return self._make_result(instance_id, self._select_backend(transport, instance_id))
         except BaseException:
             transport.close()
             raise
@@ -144,77 +144,83 @@ class Discovery:
         found = self._chain.find()
         if found is not None:
             source = found.source
-            self._settings = self._settings.filled("region", found.region, source)
-            self._settings = self._settings.filled("project_id", found.project_id, source)
+            self._settings = self._settings.with_default("region", found.region, source)
+            self._settings = self._settings.with_default("project_id", found.project_id, source)
 
-    def _check_for_several(self, *, looked_up: bool) -> None:
+    def _check_missing_settings(self, *, can_find_project: bool) -> None:
         """Name all that is missing at once; one thing alone has a sentence of its own.
 
         Args:
-            looked_up: Whether a project that is not set can still be found.
+            can_find_project: Whether a project that is not set can still be found.
 
         Raises:
             ConfigurationError: At least two things are missing.
         """
         missing: list[str] = []
         if not self._settings.get("endpoint") and not self._settings.get("region"):
-            missing.append(ENVIRONMENT["region"][0])
-        project = not self._settings.get("project_id") and not looked_up
-        instance = not self._settings.get("instance_id") and not self._candidates()
+            missing.append(ENVIRONMENT_VARIABLES["region"][0])
+        project = not self._settings.get("project_id") and not can_find_project
+        instance = not self._settings.get("instance_id") and not self._find_candidates()
         if (missing or project or instance) and self._chain.find() is None:
             missing.append(text("config.missing_several.credentials"))
         if project:
-            missing.append(ENVIRONMENT["project_id"][0])
+            missing.append(ENVIRONMENT_VARIABLES["project_id"][0])
         if instance:
-            missing.append(ENVIRONMENT["instance_id"][0])
+            missing.append(ENVIRONMENT_VARIABLES["instance_id"][0])
         if len(missing) > 1:  # with all else there, the instances that run can be listed
             raise ConfigurationError("config.missing_several", names=", ".join(missing))
 
-    def _candidates(self) -> tuple[Candidate, ...]:
-        return candidates(self._environ, hostname=self._hostname)
+    def _find_candidates(self) -> tuple[Candidate, ...]:
+        return find_candidates(self._environ, hostname=self._hostname)
 
     def _fill_project(self) -> None:
         """One look-up by region, where there is a key and no project."""
         region, endpoint = self._settings.get("region").lower(), self._settings.iam_endpoint
         if self._settings.get("project_id") or not region or not endpoint:
             return
-        transport = self._transport(endpoint, "")
+        transport = self._make_client(endpoint, "")
         try:
-            found = iam.project_id(transport, region=region, deadline=self._deadline())
+            found = iam.find_project_id(transport, region=region, deadline=self._make_deadline())
         except ForbiddenError:  # then only the person knows it, which the error for want of it says
             return
         finally:
             transport.close()
-        self._settings = self._settings.filled("project_id", found or "", f"IAM, {region}")
+        self._settings = self._settings.with_default("project_id", found or "", f"IAM, {region}")
 
-    def _confirmed(self, transport: Transport) -> Resolved:
+    def _resolve_candidate(self, client: ApiClient) -> ResolvedInstance:
         """The one candidate that the API knows as a running instance."""
-        given = self._candidates()
-        running = [each for each in (self._ask(transport, one) for one in given) if each]
+        given = self._find_candidates()
+        running = [each for each in (self._read_candidate(client, one) for one in given) if each]
         if len(running) != 1:
-            raise self._undecided(transport, given, [instance for _, instance in running])
+            raise self._selection_error(client, given, [instance for _, instance in running])
         candidate, instance = running[0]
         source = candidate.source
-        self._settings = self._settings.filled("instance_id", candidate.instance_id, source)
-        backend = self._backend(transport, candidate.instance_id, instance.api)
-        return self._resolved(candidate.instance_id, backend)
+        self._settings = self._settings.with_default("instance_id", candidate.instance_id, source)
+        backend = self._make_backend(client, candidate.instance_id, instance.api)
+        return self._make_result(candidate.instance_id, backend)
 
-    def _ask(self, transport: Transport, candidate: Candidate) -> tuple[Candidate, Instance] | None:
+    def _read_candidate(
+        self, client: ApiClient, candidate: Candidate
+    ) -> tuple[Candidate, Instance] | None:
         instance_id = candidate.instance_id
         try:
-            instance = self._bound(transport, instance_id).read(deadline=self._deadline())
-        except _ABSENT:
+            instance = self._select_backend(client, instance_id).read(
+                deadline=self._make_deadline()
+            )
+        except _NOT_FOUND_ERRORS:
             return None
         return (candidate, instance) if instance.id == instance_id and instance.running else None
 
-    def _undecided(
-        self, transport: Transport, given: tuple[Candidate, ...], running: list[Instance]
+    def _selection_error(
+        self, client: ApiClient, candidates: tuple[Candidate, ...], running: list[Instance]
     ) -> ConfigurationError:
         if running:
             choice = ", ".join(f"{each.name} ({each.id})" for each in running)
             return ConfigurationError("config.several_instances", choice=choice)
-        choice = self._all_running(transport)
-        tried = ", ".join(f"{each.instance_id} ({source_name(each.source)})" for each in given)
+        choice = self._list_running(client)
+        tried = ", ".join(
+            f"{each.instance_id} ({source_label(each.source)})" for each in candidates
+        )
         if choice and tried:
             return ConfigurationError("config.others_run", tried=tried, choice=choice)
         if choice:
@@ -223,14 +229,14 @@ class Discovery:
             return ConfigurationError("config.no_candidate", tried=tried)
         return ConfigurationError("config.missing_instance_id", variable="MODELARTS_INSTANCE_ID")
 
-    def _all_running(self, transport: Transport) -> str:
+    def _list_running(self, client: ApiClient) -> str:
         """The project's running instances to choose from; "" where they cannot be listed."""
-        project_id, deadline = self._settings.project_id, self._deadline()
-        listed = _LISTS.get(self._settings.api)
+        project_id, deadline = self._settings.project_id, self._make_deadline()
+        listed = _INSTANCE_LISTS.get(self._settings.api)
         if listed is None:
             return ""
         try:
-            found = list(listed(transport, project_id=project_id, deadline=deadline))
+            found = list(listed(client, project_id=project_id, deadline=deadline))
         except ModelArtsError:
             return ""
         return ", ".join(f"{name} ({instance_id})" for name, instance_id in found)
@@ -241,49 +247,51 @@ class Discovery:
             return self._settings.api
         if instance_id.startswith("DE-"):
             return "demanager"
-        remembered = self._store(instance_id).load().get("api")
-        return str(remembered) if remembered in GENERATIONS else ""
+        remembered = self._make_store(instance_id).load().get("api")
+        return str(remembered) if remembered in BACKENDS else ""
 
-    def _bound(self, transport: Transport, instance_id: str) -> Backend:
+    def _select_backend(self, client: ApiClient, instance_id: str) -> Backend:
         """The API of the instance: one that is known, else what one probe tells."""
         api = self._known_api(instance_id)
-        backend = self._backend(transport, instance_id, api or "notebooks")
+        backend = self._make_backend(client, instance_id, api or "notebooks")
         if api:
             return backend
         try:
-            backend.read(deadline=self._deadline())
+            backend.read(deadline=self._make_deadline())
         except NoSuchInstanceError as error:
             project_id = self._settings.project_id
-            return _Presumed(
-                transport, project_id=project_id, instance_id=instance_id, unknown=error
+            return _PresumedDemanagerBackend(
+                client, project_id=project_id, instance_id=instance_id, not_found=error
             )
         except NoSuchApiError:
-            return self._backend(transport, instance_id, "demanager")
+            return self._make_backend(client, instance_id, "demanager")
         return backend
 
-    def _resolved(self, instance_id: str, backend: Backend) -> Resolved:
-        return Resolved(self._settings, backend, self._store(instance_id))
+    def _make_result(self, instance_id: str, backend: Backend) -> ResolvedInstance:
+        return ResolvedInstance(self._settings, backend, self._make_store(instance_id))
 
-    def _backend(self, transport: Transport, instance_id: str, api: str) -> Backend:
-        kind = GENERATIONS[api]
-        return kind(transport, project_id=self._settings.project_id, instance_id=instance_id)
+    def _make_backend(self, client: ApiClient, instance_id: str, api: str) -> Backend:
+        kind = BACKENDS[api]
+        return kind(client, project_id=self._settings.project_id, instance_id=instance_id)
 
-    def _store(self, instance_id: str) -> Store:
-        folder = settings_file.expanded(self._settings.get("state_dir"))
+    def _make_store(self, instance_id: str) -> Store:
+        folder = settings_file.expand_user(self._settings.get("state_dir"))
         key = (self._settings.endpoint, self._settings.project_id, instance_id)
         return Store(folder, key=key)
 
-    def _transport(self, endpoint: str, project_id: str) -> Transport:
-        connect, read = (self._settings.seconds(f"{name}_timeout") for name in ("connect", "read"))
-        return Transport(
+    def _make_client(self, endpoint: str, project_id: str) -> ApiClient:
+        connect, read = (
+            self._settings.timeout_s(f"{name}_timeout") for name in ("connect", "read")
+        )
+        return ApiClient(
             endpoint,
             project_id=project_id,
             credential=self._chain.current,
             renew=self._chain.renew,
             timeouts=Timeouts(connect, read),
             clock=self._clock,
-            http=self._http,
+            transport=self._transport,
         )
 
-    def _deadline(self) -> Deadline:
-        return Deadline(self._settings.seconds("total_timeout"), clock=self._clock)
+    def _make_deadline(self) -> Deadline:
+        return Deadline(self._settings.timeout_s("total_timeout"), clock=self._clock)

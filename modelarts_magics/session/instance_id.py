@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_HOST = re.compile(rf"notebook-({_UUID})", re.IGNORECASE | re.ASCII)
-_ANYWHERE = re.compile(rf"(?<![0-9a-f-])((?:DE-)?{_UUID})(?![0-9a-f-])", re.IGNORECASE | re.ASCII)
+_HOSTNAME_PATTERN = re.compile(rf"notebook-({_UUID})", re.IGNORECASE | re.ASCII)
+_ID_PATTERN = re.compile(rf"(?<![0-9a-f-])((?:DE-)?{_UUID})(?![0-9a-f-])", re.IGNORECASE | re.ASCII)
 _VARIABLES = ("JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_SERVER_NAME", "JUPYTERHUB_USER")
-_NEWEST = 5
+_MAX_SERVER_FILES = 5
 """How many of the newest running servers' files are looked into."""
 
 
@@ -33,7 +33,9 @@ class Candidate:
     source: str
 
 
-def candidates(environ: Mapping[str, str], *, hostname: str | None = None) -> tuple[Candidate, ...]:
+def find_candidates(
+    environ: Mapping[str, str], *, hostname: str | None = None
+) -> tuple[Candidate, ...]:
     """All ids that may be this instance's, each once, the likeliest first.
 
     Args:
@@ -41,32 +43,32 @@ def candidates(environ: Mapping[str, str], *, hostname: str | None = None) -> tu
         hostname: This machine's name; None to ask for it.
     """
     found: dict[str, Candidate] = {}
-    for source, text, pattern in _places(environ, hostname or socket.gethostname()):
+    for source, text, pattern in _candidate_sources(environ, hostname or socket.gethostname()):
         match = pattern.search(text)
         if match:
-            instance_id = _normal(match[1])
+            instance_id = _normalize_id(match[1])
             found.setdefault(instance_id, Candidate(instance_id, source))
     return tuple(found.values())
 
 
-def _places(
+def _candidate_sources(
     environ: Mapping[str, str], hostname: str
 ) -> Iterator[tuple[str, str, re.Pattern[str]]]:
-    yield "host name", hostname, _HOST
+    yield "host name", hostname, _HOSTNAME_PATTERN
     if environ.get("HOSTNAME"):
-        yield "HOSTNAME", environ["HOSTNAME"], _HOST
+        yield "HOSTNAME", environ["HOSTNAME"], _HOSTNAME_PATTERN
     for name in _VARIABLES:
-        yield name, environ.get(name, ""), _ANYWHERE
+        yield name, environ.get(name, ""), _ID_PATTERN
     for base_url in _base_urls(environ):
-        yield "Jupyter server", base_url, _ANYWHERE
+        yield "Jupyter server", base_url, _ID_PATTERN
 
 
 def _base_urls(environ: Mapping[str, str]) -> Iterator[str]:
     """The base URLs of the Jupyter servers of this person, from the files that they leave."""
-    home = settings_file.expanded(environ.get("HOME") or "~")
+    home = settings_file.expand_user(environ.get("HOME") or "~")
     named = environ.get("JUPYTER_RUNTIME_DIR")
     folder = Path(named) if named else home / ".local" / "share" / "jupyter" / "runtime"
-    files = sorted(folder.glob("jpserver-*.json"), key=_age)[:_NEWEST]
+    files = sorted(folder.glob("jpserver-*.json"), key=_newest_first)[:_MAX_SERVER_FILES]
     for path in files:
         try:
             base_url = json.loads(path.read_text(encoding="utf-8")).get("base_url")
@@ -76,13 +78,13 @@ def _base_urls(environ: Mapping[str, str]) -> Iterator[str]:
             yield base_url
 
 
-def _age(path: Path) -> float:
+def _newest_first(path: Path) -> float:
     try:
         return -path.stat().st_mtime
     except OSError:
         return 0.0
 
 
-def _normal(instance_id: str) -> str:
+def _normalize_id(instance_id: str) -> str:
     prefix = "DE-" if instance_id[:3].upper() == "DE-" else ""
     return prefix + instance_id[len(prefix) :].lower()

@@ -13,7 +13,7 @@ Listener = Callable[["Instance"], None]
 
 _LOG = logging.getLogger(__name__)
 _listeners: dict[str, dict[int, Listener]] = {}
-_numbers = itertools.count()
+_subscription_ids = itertools.count()
 
 
 def subscribe(key: str, listener: Listener) -> Callable[[], None]:
@@ -24,7 +24,7 @@ def subscribe(key: str, listener: Listener) -> Callable[[], None]:
     Returns:
         What ends the subscription; calling it twice is fine.
     """
-    number = next(_numbers)
+    number = next(_subscription_ids)
     _listeners.setdefault(key, {})[number] = listener
 
     def unsubscribe() -> None:

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 from typing import IO, TYPE_CHECKING, Any
 
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
-from modelarts_magics.errors import StoreError
+from modelarts_magics.errors import LockTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
     from modelarts_magics.domain.clock import Clock, Deadline
 
-VERSION = 1
-_NAMES = f"{'[0-9a-f]' * 16}.json"
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-_POLL = 0.02
+FORMAT_VERSION = 1
+_FILE_PATTERN = f"{'[0-9a-f]' * 16}.json"
+_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_LOCK_RETRY_S = 0.02
 """Seconds between two tries for the lock: `flock` can wait, but neither time out nor be interrupted."""
 
 
@@ -44,15 +44,18 @@ class Store:
         digest = hashlib.sha256("\n".join(key).encode()).hexdigest()[:16]
         self.path = folder / f"{digest}.json"
         self._lock_path = folder / f"{digest}.lock"
-        self._seen: tuple[int, int, int] | None = None
+        self._loaded_fingerprint: tuple[int, int, int] | None = None
         self._data: dict[str, Any] = {}
         self._unsaved_since: datetime | None = None
 
     @classmethod
-    def newest(cls, folder: Path) -> Store | None:
+    def latest(cls, folder: Path) -> Store | None:
         """The store that was confirmed last, for who cannot say what it is about; None if there is none."""
         files = [
-            (stamp[1], path) for path in folder.glob(_NAMES) for stamp in (stamp_at(path),) if stamp
+            (stamp[1], path)
+            for path in folder.glob(_FILE_PATTERN)
+            for stamp in (file_fingerprint(path),)
+            if stamp
         ]
         if not files:
             return None
@@ -63,12 +66,12 @@ class Store:
 
     def load(self) -> dict[str, Any]:
         """What was last saved; empty if nothing was, or it cannot be read."""
-        stamp = self._stamp()
-        if stamp != self._seen:
-            data = {} if stamp is None else _read(self.path)
+        stamp = self._fingerprint()
+        if stamp != self._loaded_fingerprint:
+            data = {} if stamp is None else _read_file(self.path)
             if data != self._data:  # the same object as long as it says the same
                 self._data = data
-            self._seen, self._unsaved_since = stamp, None
+            self._loaded_fingerprint, self._unsaved_since = stamp, None
         return self._data
 
     def save(self, data: dict[str, Any]) -> bool:
@@ -81,9 +84,12 @@ class Store:
         if data == self.load() and self._unsaved_since is None:
             return True
         try:
-            self._seen, self._unsaved_since = self._replace({"version": VERSION, **data}), None
+            self._loaded_fingerprint, self._unsaved_since = (
+                self._replace_file({"version": FORMAT_VERSION, **data}),
+                None,
+            )
         except OSError:
-            self._seen, self._unsaved_since = self._stamp(), SYSTEM_CLOCK.now()
+            self._loaded_fingerprint, self._unsaved_since = self._fingerprint(), SYSTEM_CLOCK.now()
         self._data = data
         return self._unsaved_since is None
 
@@ -93,17 +99,22 @@ class Store:
             self._unsaved_since = SYSTEM_CLOCK.now()
             return
         with contextlib.suppress(OSError):
-            before = self._stamp()
+            before = self._fingerprint()
             os.utime(self.path)
-            stamp = self._stamp()
+            stamp = self._fingerprint()
             # Of two files that replaced the one seen, the second may have its inode: only the time tells.
-            if stamp and before and before == self._seen and stamp[::2] == before[::2]:
-                self._seen = stamp
+            if (
+                stamp
+                and before
+                and before == self._loaded_fingerprint
+                and stamp[::2] == before[::2]
+            ):
+                self._loaded_fingerprint = stamp
 
     def age(self, now: datetime) -> timedelta | None:
         """How long ago what is saved was last confirmed; None if nothing is saved."""
-        stamp = self._stamp()
-        if stamp == self._seen and self._unsaved_since is not None:
+        stamp = self._fingerprint()
+        if stamp == self._loaded_fingerprint and self._unsaved_since is not None:
             return now - self._unsaved_since
         return None if stamp is None else now - datetime.fromtimestamp(stamp[1] / 1e9, timezone.utc)
 
@@ -112,7 +123,7 @@ class Store:
         """Exclude the other processes (and threads) that work on this instance.
 
         Raises:
-            StoreError: Somebody else held the lock until the deadline.
+            LockTimeoutError: Somebody else held the lock until the deadline.
         """
         try:
             self._lock_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -122,60 +133,60 @@ class Store:
             return
         with handle:
             while not _try_lock(handle):
-                if deadline.left <= 0:
-                    raise StoreError("store.locked", path=str(self._lock_path))
-                clock.sleep(_POLL)
+                if deadline.time_left_s <= 0:
+                    raise LockTimeoutError("store.locked", path=str(self._lock_path))
+                clock.sleep(_LOCK_RETRY_S)
             try:
                 yield
             finally:
                 _unlock(handle)
 
-    def _replace(self, data: dict[str, Any]) -> tuple[int, int, int]:
+    def _replace_file(self, data: dict[str, Any]) -> tuple[int, int, int]:
         text = json.dumps(data).encode()  # as ASCII, which can name half of a character too
         draft = self.path.with_suffix(f".{os.urandom(6).hex()}")
         try:
-            stamp = self._write(draft, text)
+            stamp = self._write_temporary(draft, text)
             draft.replace(self.path)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
         return stamp
 
-    def _write(self, draft: Path, text: bytes) -> tuple[int, int, int]:
+    def _write_temporary(self, temporary: Path, text: bytes) -> tuple[int, int, int]:
         try:
-            descriptor = os.open(draft, _NEW, mode=0o600)
+            descriptor = os.open(temporary, _CREATE_FLAGS, mode=0o600)
         except FileNotFoundError:  # the first time
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(draft, _NEW, mode=0o600)
+            descriptor = os.open(temporary, _CREATE_FLAGS, mode=0o600)
         try:
             if os.write(descriptor, text) != len(text):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return _stamp_of(os.fstat(descriptor))
+            return _stat_fingerprint(os.fstat(descriptor))
         finally:
             os.close(descriptor)
 
-    def _stamp(self) -> tuple[int, int, int] | None:
-        return stamp_at(self.path)
+    def _fingerprint(self) -> tuple[int, int, int] | None:
+        return file_fingerprint(self.path)
 
 
-def stamp_at(path: Path) -> tuple[int, int, int] | None:
+def file_fingerprint(path: Path) -> tuple[int, int, int] | None:
     """What tells one version of a file from another that took its place; None if there is none."""
     try:
-        return _stamp_of(path.stat())
+        return _stat_fingerprint(path.stat())
     except OSError:
         return None
 
 
-def _stamp_of(stat: os.stat_result) -> tuple[int, int, int]:
+def _stat_fingerprint(stat: os.stat_result) -> tuple[int, int, int]:
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    if not isinstance(data, dict) or data.pop("version", None) != VERSION:
+    if not isinstance(data, dict) or data.pop("version", None) != FORMAT_VERSION:
         return {}
     return data
 

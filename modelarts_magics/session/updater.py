@@ -14,51 +14,51 @@ from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from modelarts_magics.domain import description as descriptions
 from modelarts_magics.domain.clock import Clock, Deadline
-from modelarts_magics.domain.countdown import stop_fact
-from modelarts_magics.domain.effects import effect_of
+from modelarts_magics.domain.countdown import stop_message
+from modelarts_magics.domain.effects import determine_effect
 from modelarts_magics.domain.models import Change, Effect
 from modelarts_magics.errors import (
-    BadAnswerError,
+    InvalidResponseError,
     ModelArtsError,
-    PartialError,
+    OutcomeUnknownError,
+    PartialUpdateError,
     RejectedValueError,
     ServerError,
     UnreachableError,
-    UnsettledError,
 )
 
 if TYPE_CHECKING:
     from modelarts_magics.api.backend import Backend
     from modelarts_magics.domain.models import Instance
-    from modelarts_magics.session.cache import Memory
+    from modelarts_magics.session.cache import InstanceCache
 
 T = TypeVar("T")
 
-WRITE_SHARE = 0.6
+WRITE_TIMEOUT_SHARE = 0.6
 """The part of the total time-out that a write may use, so that some is left to read back."""
-SECOND_LOOK = 1.0
+READ_BACK_DELAY_S = 1.0
 """Seconds to wait before looking again, where the cloud does not show a change yet."""
 
 
-class Writer:
+class Updater:
     """Reads and writes one instance, and remembers what the cloud said.
 
     Args:
         backend: The API, bound to the instance.
-        memory: What is known of the instance.
-        total_timeout: Seconds that a write and its read-back may take together.
+        cache: What is known of the instance.
+        total_timeout_s: Seconds that a write and its read-back may take together.
         clock: Time, for tests.
     """
 
     def __init__(
-        self, backend: Backend, *, memory: Memory, total_timeout: float, clock: Clock
+        self, backend: Backend, *, cache: InstanceCache, total_timeout_s: float, clock: Clock
     ) -> None:
         self._backend = backend
-        self._memory = memory
-        self._total = total_timeout
+        self._cache = cache
+        self._total_timeout_s = total_timeout_s
         self._clock = clock
-        self._turns = count()
-        self._guard = threading.Lock()
+        self._sequence = count()
+        self._lock = threading.Lock()
         self._latest: tuple[int, Instance | None] = (-1, None)
 
     def read(self, deadline: Deadline) -> Instance:
@@ -67,85 +67,94 @@ class Writer:
         What was asked for before another question and answered after it may be what held before a change: the
         other answer counts.
         """
-        turn = next(self._turns)
-        instance = _without_frames(lambda: self._backend.read(deadline=deadline))
-        with self._guard:
+        turn = next(self._sequence)
+        instance = _strip_traceback(lambda: self._backend.read(deadline=deadline))
+        with self._lock:
             last_turn, last = self._latest
             if last is not None and turn < last_turn:
                 return last
             self._latest = turn, instance
-        self._memory.remember(instance)
+        self._cache.put(instance)
         return instance
 
     def write(self, change: Change, deadline: Deadline) -> Change:
         """Send the edit and find out what became of it; what failed and does not show, once more."""
-        settled, failed = self._try(change, deadline)
+        settled, failed = self._attempt(change, deadline)
         if failed and settled.effect is Effect.UNCONFIRMED:
-            self._pause(failed, deadline)
+            self._wait_retry_after(failed, deadline)
             try:
-                settled, failed = self._try(change, deadline, again=True)
-            except UnsettledError:
+                settled, failed = self._attempt(change, deadline, is_retry=True)
+            except OutcomeUnknownError:
                 raise
             except ModelArtsError as error:
                 failed = error
         if failed and settled.effect is Effect.UNCONFIRMED:
-            raise UnsettledError("unsettled.not_applied", cause=failed, **_facts(settled)) from None
-        self._memory.learn(settled)
+            raise OutcomeUnknownError(
+                "unsettled.not_applied", cause=failed, **_current_values(settled)
+            ) from None
+        self._cache.record_effect(settled)
         return settled
 
     def stop(self, change: Change, deadline: Deadline) -> Change:
         """Stop the instance, asked for once, and find out whether it does."""
-        failed = self._ask(lambda share: self._backend.stop(deadline=share), deadline)
+        failed = self._call_for_write(lambda share: self._backend.stop(deadline=share), deadline)
         try:
             after = self.read(deadline)
         except ModelArtsError as error:
             if failed:
-                raise UnsettledError("unsettled.unread", cause=failed) from None
-            return replace(change, problem=error)
+                raise OutcomeUnknownError("unsettled.unread", cause=failed) from None
+            return replace(change, read_back_error=error)
         if after.status.stopping or after.status.stopped:
             return replace(change, after=after, effect=Effect.NOW)
         if failed:
-            raise UnsettledError("unsettled.not_stopped", cause=failed, status=after.status.value)
+            raise OutcomeUnknownError(
+                "unsettled.not_stopped", cause=failed, status=after.status.value
+            )
         return replace(change, after=after)
 
-    def _pause(self, failed: ModelArtsError, deadline: Deadline) -> None:
+    def _wait_retry_after(self, error: ModelArtsError, deadline: Deadline) -> None:
         """Wait as long as the cloud asked for, if there is that much time."""
-        asked = failed.values.get("retry_after")
-        if asked and asked < deadline.left:
+        asked = error.values.get("retry_after")
+        if asked and asked < deadline.time_left_s:
             self._clock.sleep(asked)
 
-    def _try(
-        self, change: Change, deadline: Deadline, *, again: bool = False
+    def _attempt(
+        self, change: Change, deadline: Deadline, *, is_retry: bool = False
     ) -> tuple[Change, ModelArtsError | None]:
         """Send and read back; return what then shows, and the failure that left the outcome open."""
         failed = self._send(change, deadline)
         try:
-            return self._read_back(change, deadline, patient=again or failed is None), failed
+            return self._read_back(change, deadline, repeat=is_retry or failed is None), failed
         except ModelArtsError as error:
             if failed:
-                raise UnsettledError("unsettled.unread", cause=failed) from None
-            return replace(change, problem=error), None
+                raise OutcomeUnknownError("unsettled.unread", cause=failed) from None
+            return replace(change, read_back_error=error), None
 
     def _send(self, change: Change, deadline: Deadline) -> ModelArtsError | None:
         """Send the edit; return the failure that leaves the outcome open, raise one that does not."""
         backend = self._backend
         try:
-            return self._ask(
+            return self._call_for_write(
                 lambda share: backend.write(change.before, change.edit, deadline=share), deadline
             )
         except RejectedValueError as error:
-            raise _about_stored_description(error, change) from None
-        except PartialError:
+            raise _explain_stored_description(error, change) from None
+        except PartialUpdateError:
             with contextlib.suppress(ModelArtsError):
                 self.read(deadline)  # so that the part that was saved is known here
             raise
 
-    def _ask(self, write: Callable[[Deadline], None], deadline: Deadline) -> ModelArtsError | None:
+    def _call_for_write(
+        self, call: Callable[[Deadline], None], deadline: Deadline
+    ) -> ModelArtsError | None:
         """Write; return the failure that leaves the outcome open, raise one that does not."""
-        share = Deadline(max(0.1, min(deadline.left, self._total * WRITE_SHARE)), clock=self._clock)
+        share = Deadline(
+            max(0.1, min(deadline.time_left_s, self._total_timeout_s * WRITE_TIMEOUT_SHARE)),
+            clock=self._clock,
+        )
         try:
-            _without_frames(lambda: write(share))
-        except (ServerError, BadAnswerError) as error:
+            _strip_traceback(lambda: call(share))
+        except (ServerError, InvalidResponseError) as error:
             return error
         except UnreachableError as error:
             if error.sent:
@@ -153,25 +162,29 @@ class Writer:
             raise
         return None
 
-    def _read_back(self, change: Change, deadline: Deadline, *, patient: bool) -> Change:
-        settled = self._compare(change, self.read(deadline))
-        if settled.effect is Effect.UNCONFIRMED and patient and deadline.left > SECOND_LOOK:
-            self._clock.sleep(SECOND_LOOK)
-            settled = self._compare(change, self.read(deadline))
+    def _read_back(self, change: Change, deadline: Deadline, *, repeat: bool) -> Change:
+        settled = self._with_effect(change, self.read(deadline))
+        if (
+            settled.effect is Effect.UNCONFIRMED
+            and repeat
+            and deadline.time_left_s > READ_BACK_DELAY_S
+        ):
+            self._clock.sleep(READ_BACK_DELAY_S)
+            settled = self._with_effect(change, self.read(deadline))
         return settled
 
-    def _compare(self, change: Change, after: Instance) -> Change:
-        effect = effect_of(
+    def _with_effect(self, change: Change, after: Instance) -> Change:
+        effect = determine_effect(
             change.before,
             after,
             change.edit,
-            expected=change.expected_stop,
+            expected=change.expected_stop_time,
             capabilities=self._backend.capabilities,
         )
         return replace(change, after=after, effect=effect)
 
 
-def _without_frames(call: Callable[[], T]) -> T:
+def _strip_traceback(call: Callable[[], T]) -> T:
     """Make the call; an error forgets its frames, whose variables hold credentials and raw answers."""
     try:
         return call()
@@ -179,14 +192,14 @@ def _without_frames(call: Callable[[], T]) -> T:
         raise error.with_traceback(None) from None
 
 
-def _facts(change: Change) -> dict[str, Any]:
+def _current_values(change: Change) -> dict[str, Any]:
     after = change.after or change.before
-    return {"description": after.description, "stop": stop_fact(after)}
+    return {"description": after.description, "stop": stop_message(after)}
 
 
-def _about_stored_description(error: RejectedValueError, change: Change) -> ModelArtsError:
+def _explain_stored_description(error: RejectedValueError, change: Change) -> ModelArtsError:
     """A refused character in a description that nobody entered now is about the stored one."""
-    found = descriptions.offence(change.before.description)
+    found = descriptions.find_invalid_character(change.before.description)
     if not error.code.endswith(".6334") or change.edit.description is not None or found is None:
         return error
     position, character = found

@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any, Callable
 import httpx
 import pytest
 
-from modelarts_magics.api.client import ATTEMPTS, Transport
-from modelarts_magics.api.request import MAX_ANSWER_BYTES
+from modelarts_magics.api.client import MAX_ATTEMPTS, ApiClient
+from modelarts_magics.api.request import MAX_RESPONSE_BYTES
 from modelarts_magics.config.credential_chain import AccessKey, Token
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
-from modelarts_magics.emulator.auth import Call, signature
+from modelarts_magics.emulator.auth import HttpRequest, compute_signature
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import (
+    ApiError,
     AuthenticationError,
-    BadAnswerError,
-    CloudError,
     DeadlineError,
     ForbiddenError,
+    InvalidResponseError,
     NoCredentialsError,
     ServerError,
     ThrottledError,
@@ -39,7 +39,7 @@ from modelarts_magics.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import Pastime
+    from conftest import InstantSleepClock
 
     Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -80,26 +80,26 @@ def body(content: bytes, **headers: str) -> Callable[[httpx.Request], httpx.Resp
 
 
 @pytest.fixture
-def client(pastime: Pastime) -> Iterator[Callable[..., Transport]]:
+def client(instant_clock: InstantSleepClock) -> Iterator[Callable[..., ApiClient]]:
     """Make transports, and close them afterwards."""
-    made: list[Transport] = []
+    made: list[ApiClient] = []
 
     def make(
         http: Any = None,  # noqa: ANN401 - a script or a transport of httpx
         *,
-        clock: Clock = pastime.clock,
+        clock: Clock = instant_clock.clock,
         credential: Any = TOKEN,  # noqa: ANN401 - either kind
         endpoint: str = ENDPOINT,
         project_id: str = "p",
-    ) -> Transport:
+    ) -> ApiClient:
         carrier = http.transport if isinstance(http, Script) else http
         made.append(
-            Transport(
+            ApiClient(
                 endpoint,
                 project_id=project_id,
                 credential=lambda: credential,
                 clock=clock,
-                http=carrier,
+                transport=carrier,
             )
         )
         return made[-1]
@@ -117,10 +117,10 @@ def local() -> Iterator[LocalEmulator]:
 
 
 @pytest.fixture
-def real(client: Callable[..., Transport], local: LocalEmulator) -> Callable[..., Transport]:
+def real(client: Callable[..., ApiClient], local: LocalEmulator) -> Callable[..., ApiClient]:
     """Make transports to the emulator, on the real clock."""
 
-    def make(**how: Any) -> Transport:  # noqa: ANN401 - as for `client`
+    def make(**how: Any) -> ApiClient:  # noqa: ANN401 - as for `client`
         how.setdefault("credential", Token(local.auth_token))
         how.setdefault("clock", SYSTEM_CLOCK)
         return client(endpoint=local.endpoint, project_id=local.project_id, **how)
@@ -133,12 +133,12 @@ def path_of(emulator: LocalEmulator) -> str:
     return f"/v1/{emulator.project_id}/demanager/instances/{emulator.demanager_id}"
 
 
-def get(transport: Transport, *, seconds: float = 30, clock: Clock = SYSTEM_CLOCK) -> Any:  # noqa: ANN401 - JSON
+def get(transport: ApiClient, *, seconds: float = 30, clock: Clock = SYSTEM_CLOCK) -> Any:  # noqa: ANN401 - JSON
     """Ask for something and return its data."""
     return transport.request("GET", "/v1/x", deadline=Deadline(seconds, clock=clock)).data
 
 
-def put(transport: Transport, path: str = "/v1/x", *, seconds: float = 30, **data: Any) -> Any:  # noqa: ANN401 - JSON
+def put(transport: ApiClient, path: str = "/v1/x", *, seconds: float = 30, **data: Any) -> Any:  # noqa: ANN401 - JSON
     """Write something."""
     return transport.request("PUT", path, body=data or {"a": 1}, deadline=Deadline(seconds)).data
 
@@ -153,43 +153,43 @@ PASSING = {
     "refused": (httpx.ConnectError("Connection refused"), UnreachableError),
     "connect time-out": (httpx.ConnectTimeout("slow"), DeadlineError),
     "read time-out": (httpx.ReadTimeout("slow"), DeadlineError),
-    "half a body": (body(b'{"id": '), BadAnswerError),
-    "a page": (body(b"<html>"), BadAnswerError),
+    "half a body": (body(b'{"id": '), InvalidResponseError),
+    "a page": (body(b"<html>"), InvalidResponseError),
 }
 NEVER_ARRIVED = {"429", "refused", "connect time-out"}
 
 
 @pytest.mark.parametrize("name", PASSING)
 def test_a_read_is_repeated_with_growing_pauses(
-    name: str, client: Callable[..., Transport], pastime: Pastime
+    name: str, client: Callable[..., ApiClient], instant_clock: InstantSleepClock
 ) -> None:
     """A passing failure costs a pause, not the answer."""
     failure, _ = PASSING[name]
     script = Script(failure, failure, GOOD)
     assert get(client(script)) == {"id": "x"}
     assert len(script.asked) == 3
-    assert 0.15 <= pastime.slept[0] <= 0.45
-    assert 0.3 <= pastime.slept[1] <= 0.9
+    assert 0.15 <= instant_clock.sleeps[0] <= 0.45
+    assert 0.3 <= instant_clock.sleeps[1] <= 0.9
 
 
 @pytest.mark.parametrize("name", PASSING)
 def test_a_read_is_not_repeated_for_ever(
-    name: str, client: Callable[..., Transport], pastime: Pastime
+    name: str, client: Callable[..., ApiClient], instant_clock: InstantSleepClock
 ) -> None:
     """After the last attempt the failure is told, by its kind."""
     failure, kind = PASSING[name]
     script = Script(failure)
     with pytest.raises(kind) as caught:
         get(client(script))
-    assert len(script.asked) == ATTEMPTS
-    assert len(pastime.slept) == ATTEMPTS - 1
+    assert len(script.asked) == MAX_ATTEMPTS
+    assert len(instant_clock.sleeps) == MAX_ATTEMPTS - 1
     assert caught.value.message
     assert caught.value.hint
 
 
 @pytest.mark.parametrize("name", PASSING)
 def test_a_write_is_repeated_only_if_it_never_arrived(
-    name: str, client: Callable[..., Transport]
+    name: str, client: Callable[..., ApiClient]
 ) -> None:
     """What the cloud may have done is not done again by the transport."""
     failure, kind = PASSING[name]
@@ -205,81 +205,85 @@ def test_a_write_is_repeated_only_if_it_never_arrived(
 
 
 @pytest.mark.parametrize("number", [400, 401, 403, 404, 409, 418])
-def test_a_refusal_is_final(number: int, client: Callable[..., Transport]) -> None:
+def test_a_refusal_is_final(number: int, client: Callable[..., ApiClient]) -> None:
     """Asking again does not change a no."""
     script = Script(status(number))
-    with pytest.raises(CloudError) as caught:
+    with pytest.raises(ApiError) as caught:
         get(client(script))
     assert len(script.asked) == 1
     assert caught.value.status == number
 
 
 def test_retry_after_in_seconds_is_waited_for(
-    client: Callable[..., Transport], pastime: Pastime
+    client: Callable[..., ApiClient], instant_clock: InstantSleepClock
 ) -> None:
     """The cloud says how long; that long it is."""
     get(client(Script(status(429, Retry_After="7"), GOOD)))
-    assert pastime.slept == [7]
+    assert instant_clock.sleeps == [7]
 
 
 @pytest.mark.parametrize("off", [timedelta(0), timedelta(days=3), timedelta(days=-3)])
 def test_retry_after_as_a_date_is_by_the_clouds_clock(
-    off: timedelta, client: Callable[..., Transport], pastime: Pastime
+    off: timedelta, client: Callable[..., ApiClient], instant_clock: InstantSleepClock
 ) -> None:
     """A local clock that is off does not make the pause days long, nor none."""
     cloud = datetime.now(timezone.utc) + off
     later = cloud + timedelta(seconds=9)
     dates = {"Date": format_datetime(cloud), "Retry_After": format_datetime(later)}
     get(client(Script(status(503, **dates), GOOD)))
-    assert 6 <= pastime.slept[0] <= 10
+    assert 6 <= instant_clock.sleeps[0] <= 10
 
 
 @pytest.mark.parametrize(
     "value", ["", "soon", "-5", "1e3", "²", "Mon, 01 Jan 2024 00:00:00 +" + "9" * 30, "99 Foo 99"]
 )
 def test_a_senseless_retry_after_is_ignored(
-    value: str, client: Callable[..., Transport], pastime: Pastime
+    value: str, client: Callable[..., ApiClient], instant_clock: InstantSleepClock
 ) -> None:
     """Then the own pause holds."""
     sent = {b"Retry-After": value.encode("latin-1")}
     script = Script(lambda _: httpx.Response(429, headers=list(sent.items())), GOOD)
     get(client(script))
-    assert pastime.slept[0] < 1
+    assert instant_clock.sleeps[0] < 1
 
 
 def test_a_pause_beyond_the_deadline_is_not_begun(
-    client: Callable[..., Transport], pastime: Pastime
+    client: Callable[..., ApiClient], instant_clock: InstantSleepClock
 ) -> None:
     """Who is told to wait longer than there is time hears so at once."""
     script = Script(status(429, Retry_After="31"))
     with pytest.raises(ThrottledError):
-        get(client(script), seconds=30, clock=pastime.clock)
-    assert not pastime.slept
+        get(client(script), seconds=30, clock=instant_clock.clock)
+    assert not instant_clock.sleeps
     assert len(script.asked) == 1
 
 
 @pytest.mark.parametrize(
     ("answer", "code", "times"),
     [
-        (body(b"<!DOCTYPE html><html>", Content_Type="text/html"), "answer.not_json", ATTEMPTS),
-        (body(b'{"id": "x"'), "answer.not_json", ATTEMPTS),
-        (body(b"\xff\xfe\xfd"), "answer.not_json", ATTEMPTS),
-        (body(b"[" * 100_000), "answer.not_json", ATTEMPTS),
-        (body(b"no gzip", Content_Encoding="gzip"), "answer.not_json", ATTEMPTS),
-        (body(b" " * (MAX_ANSWER_BYTES + 1)), "answer.too_large", 1),
+        (body(b"<!DOCTYPE html><html>", Content_Type="text/html"), "answer.not_json", MAX_ATTEMPTS),
+        (body(b'{"id": "x"'), "answer.not_json", MAX_ATTEMPTS),
+        (body(b"\xff\xfe\xfd"), "answer.not_json", MAX_ATTEMPTS),
+        (body(b"[" * 100_000), "answer.not_json", MAX_ATTEMPTS),
+        (body(b"no gzip", Content_Encoding="gzip"), "answer.not_json", MAX_ATTEMPTS),
+        (body(b" " * (MAX_RESPONSE_BYTES + 1)), "answer.too_large", 1),
         (body(gzip.compress(b" " * (1 << 24)), Content_Encoding="gzip"), "answer.too_large", 1),
-        (body(gzip.compress(b"{}"), Content_Encoding="gzip, gzip"), "answer.not_json", ATTEMPTS),
+        (
+            body(gzip.compress(b"{}"), Content_Encoding="gzip, gzip"),
+            "answer.not_json",
+            MAX_ATTEMPTS,
+        ),
         (status(302, Location="https://elsewhere.invalid/"), "answer.redirect", 1),
         (status(307, Location="/v1/y"), "answer.redirect", 1),
         (status(304), "answer.redirect", 1),
     ],
 )
 def test_an_answer_that_is_none_is_named_and_not_shown(
-    answer: Answer, code: str, times: int, client: Callable[..., Transport]
+    answer: Answer, code: str, times: int, client: Callable[..., ApiClient]
 ) -> None:
     """HTML, half a body, a flood, a redirect: an error in one line, never a crash."""
     script = Script(answer)
-    with pytest.raises(BadAnswerError) as caught:
+    with pytest.raises(InvalidResponseError) as caught:
         get(client(script))
     assert caught.value.code == code
     assert len(script.asked) == times
@@ -288,12 +292,12 @@ def test_an_answer_that_is_none_is_named_and_not_shown(
 
 
 @pytest.mark.parametrize("content", [b"", b"  \r\n"])
-def test_an_empty_success_has_no_data(content: bytes, client: Callable[..., Transport]) -> None:
+def test_an_empty_success_has_no_data(content: bytes, client: Callable[..., ApiClient]) -> None:
     """A PUT may be answered by nothing at all."""
     assert put(client(Script(body(content)))) is None
 
 
-def test_a_zipped_answer_is_read(client: Callable[..., Transport]) -> None:
+def test_a_zipped_answer_is_read(client: Callable[..., ApiClient]) -> None:
     """A gateway may pack what it passes on."""
     packed = gzip.compress(json.dumps({"description": "华为"}).encode())
     assert get(client(Script(body(packed, Content_Encoding="gzip")))) == {"description": "华为"}
@@ -304,23 +308,25 @@ def test_a_zipped_answer_is_read(client: Callable[..., Transport]) -> None:
     ["华为云 笔记本", "☕ 🧪 👩‍🔬", "line\nbreak\tand \x7f", "half \ud83d of one", 'a"\\b', ""],
 )
 def test_the_bytes_that_are_signed_are_the_bytes_that_travel(
-    text: str, client: Callable[..., Transport]
+    text: str, client: Callable[..., ApiClient]
 ) -> None:
     """The signature, made again from what arrived by the emulator's own code, is the one sent."""
     script = Script(GOOD)
     put(client(script, credential=KEYS), "/v1/p/demanager/instances/DE-1", description=text)
     (request,) = script.asked
     headers = {name.lower(): value for name, value in request.headers.items()}
-    call = Call("PUT", request.url.raw_path.decode(), "", headers, request.content)
+    call = HttpRequest("PUT", request.url.raw_path.decode(), "", headers, request.content)
     names = headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
     assert {"host", "x-sdk-date", "x-security-token", "content-type"} <= set(names)
-    assert headers["authorization"].endswith(signature(call, signed=names, sk=KEYS.secret))
+    assert headers["authorization"].endswith(
+        compute_signature(call, signed_headers=names, sk=KEYS.secret_key)
+    )
     assert json.loads(request.content) == {"description": text}
 
 
 @pytest.mark.parametrize("auth", ["keys", "temporary"])
 def test_a_server_that_checks_accepts_the_signature(
-    auth: str, real: Callable[..., Transport], local: LocalEmulator
+    auth: str, real: Callable[..., ApiClient], local: LocalEmulator
 ) -> None:
     """Over a real socket, with Chinese text and an emoji."""
     keys = {
@@ -334,11 +340,14 @@ def test_a_server_that_checks_accepts_the_signature(
 
 @pytest.mark.parametrize("days", [3, -3, 20_000])
 def test_a_clock_off_by_days_is_corrected_once(
-    days: int, real: Callable[..., Transport], local: LocalEmulator, pastime: Pastime
+    days: int,
+    real: Callable[..., ApiClient],
+    local: LocalEmulator,
+    instant_clock: InstantSleepClock,
 ) -> None:
     """One refusal, one signature more; the next request is right from the start."""
-    pastime.ahead = -timedelta(days=days)
-    transport = real(credential=AccessKey(local.ak, local.sk), clock=pastime.clock)
+    instant_clock.offset = -timedelta(days=days)
+    transport = real(credential=AccessKey(local.ak, local.sk), clock=instant_clock.clock)
     put(transport, path_of(local), description="d")
     assert [each["status"] for each in local.requests] == [401, 200]
     put(transport, path_of(local), description="e")
@@ -348,7 +357,7 @@ def test_a_clock_off_by_days_is_corrected_once(
 
 
 def test_a_refused_key_with_a_right_clock_is_not_tried_again(
-    real: Callable[..., Transport], local: LocalEmulator
+    real: Callable[..., ApiClient], local: LocalEmulator
 ) -> None:
     """A wrong secret key is no matter of time."""
     with pytest.raises(ForbiddenError):
@@ -357,7 +366,7 @@ def test_a_refused_key_with_a_right_clock_is_not_tried_again(
 
 
 def test_a_cloud_that_never_accepts_the_clock_is_asked_twice_at_most(
-    client: Callable[..., Transport],
+    client: Callable[..., ApiClient],
 ) -> None:
     """Even one whose date jumps about."""
     script = Script(
@@ -381,7 +390,7 @@ def test_a_cloud_that_never_accepts_the_clock_is_asked_twice_at_most(
 )
 @pytest.mark.parametrize("number", [200, 401])
 def test_a_senseless_date_is_ignored(
-    number: int, date: str, client: Callable[..., Transport]
+    number: int, date: str, client: Callable[..., ApiClient]
 ) -> None:
     """It neither crashes nor moves the clock."""
     transport = client(Script(status(number, Date=date)), credential=KEYS)
@@ -394,16 +403,16 @@ def test_a_senseless_date_is_ignored(
     transport.now()
 
 
-def test_a_rotated_credential_counts_at_once(pastime: Pastime) -> None:
+def test_a_rotated_credential_counts_at_once(instant_clock: InstantSleepClock) -> None:
     """It is asked for before every request, also before a repeated one."""
     tokens = iter(["FIRST", "SECOND"])
     script = Script(status(503), GOOD)
-    transport = Transport(
+    transport = ApiClient(
         ENDPOINT,
         project_id="p",
         credential=lambda: Token(next(tokens)),
-        clock=pastime.clock,
-        http=script.transport,
+        clock=instant_clock.clock,
+        transport=script.transport,
     )
     get(transport)
     transport.close()
@@ -417,7 +426,7 @@ def test_without_credentials_nothing_is_sent() -> None:
         raise NoCredentialsError("credentials.none")
 
     script = Script(GOOD)
-    transport = Transport(ENDPOINT, project_id="p", credential=none, http=script.transport)
+    transport = ApiClient(ENDPOINT, project_id="p", credential=none, transport=script.transport)
     with pytest.raises(NoCredentialsError):
         get(transport)
     assert not script.asked
@@ -467,7 +476,7 @@ def soon(call: Callable[[], object], kind: type[BaseException]) -> None:
     assert time.monotonic() - start < SOON_S
 
 
-def test_a_hanging_name_look_up_ends_with_the_deadline(client: Callable[..., Transport]) -> None:
+def test_a_hanging_name_look_up_ends_with_the_deadline(client: Callable[..., ApiClient]) -> None:
     """And the next call works, with connections of its own."""
     hanging = Hanging(Script(GOOD).transport)
     transport = client(hanging, clock=SYSTEM_CLOCK)
@@ -477,7 +486,7 @@ def test_a_hanging_name_look_up_ends_with_the_deadline(client: Callable[..., Tra
 
 
 def test_a_write_that_hung_is_not_sent_after_it_was_given_up(
-    real: Callable[..., Transport], local: LocalEmulator
+    real: Callable[..., ApiClient], local: LocalEmulator
 ) -> None:
     """It would come between what others do meanwhile, and put an old description back."""
     hanging = Hanging(httpx.HTTPTransport(verify=False, trust_env=False))
@@ -491,17 +500,17 @@ def test_a_write_that_hung_is_not_sent_after_it_was_given_up(
 
 
 def test_a_slow_drip_ends_with_the_deadline(
-    real: Callable[..., Transport], local: LocalEmulator
+    real: Callable[..., ApiClient], local: LocalEmulator
 ) -> None:
     """Every single read is in time, and still the whole is not."""
-    local.fault("drip", arg=0.1, times=1)  # more than a minute for the whole
+    local.add_fault("drip", arg=0.1, times=1)  # more than a minute for the whole
     transport = real()
     deadline = Deadline(0.3)
     soon(lambda: transport.request("GET", path_of(local), deadline=deadline), DeadlineError)
     assert transport.request("GET", path_of(local), deadline=Deadline(LONG_S)).data["id"]
 
 
-def test_ctrl_c_ends_a_call_at_once(client: Callable[..., Transport]) -> None:
+def test_ctrl_c_ends_a_call_at_once(client: Callable[..., ApiClient]) -> None:
     """Also where the thread that makes it cannot be interrupted."""
     hanging = Hanging(Script(GOOD).transport)
     transport = client(hanging, clock=SYSTEM_CLOCK)
@@ -519,7 +528,7 @@ def test_ctrl_c_ends_a_call_at_once(client: Callable[..., Transport]) -> None:
 
 
 def test_several_threads_share_one_client(
-    real: Callable[..., Transport], local: LocalEmulator
+    real: Callable[..., ApiClient], local: LocalEmulator
 ) -> None:
     """Each gets the answer to its own question."""
     transport = real()
@@ -534,7 +543,7 @@ def test_several_threads_share_one_client(
 
 
 def test_it_can_be_closed_twice_and_used_again(
-    real: Callable[..., Transport], local: LocalEmulator
+    real: Callable[..., ApiClient], local: LocalEmulator
 ) -> None:
     """Closing gives the connections back, nothing more."""
     transport = real()
@@ -545,7 +554,7 @@ def test_it_can_be_closed_twice_and_used_again(
         transport.close()
 
 
-def test_nobody_listens(client: Callable[..., Transport], local: LocalEmulator) -> None:
+def test_nobody_listens(client: Callable[..., ApiClient], local: LocalEmulator) -> None:
     """A refused connection says so; a write did surely not arrive."""
     local.stop()
     with pytest.raises(UnreachableError) as caught:
@@ -556,13 +565,13 @@ def test_nobody_listens(client: Callable[..., Transport], local: LocalEmulator) 
 
 ASK = """
 import sys
-from modelarts_magics.api.client import Transport
+from modelarts_magics.api.client import ApiClient
 from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.config.credential_chain import Token
 from modelarts_magics.errors import ModelArtsError
 endpoint, project, token, path = sys.argv[1:]
 clock = Clock(sleep=lambda _: None)
-transport = Transport(endpoint, project_id=project, credential=lambda: Token(token), clock=clock)
+transport = ApiClient(endpoint, project_id=project, credential=lambda: Token(token), clock=clock)
 try:
     print(transport.request("GET", path, deadline=Deadline(10)).data["status"])
 except ModelArtsError as error:
@@ -572,11 +581,11 @@ transport.close()
 
 FORK = """
 import os, sys, threading
-from modelarts_magics.api.client import Transport
+from modelarts_magics.api.client import ApiClient
 from modelarts_magics.domain.clock import Deadline
 from modelarts_magics.config.credential_chain import Token
 endpoint, project, token, path = sys.argv[1:]
-transport = Transport(endpoint, project_id=project, credential=lambda: Token(token))
+transport = ApiClient(endpoint, project_id=project, credential=lambda: Token(token))
 ask = lambda: transport.request("GET", path, deadline=Deadline(5)).data["status"]
 ask()
 child = os.fork()

@@ -6,14 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from factories import JSON, examples
+from factories import JSON_VALUES, property_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_magics.api.error_mapping import failure
+from modelarts_magics.api.error_mapping import error_from_response
 from modelarts_magics.errors import (
+    ApiError,
     AuthenticationError,
-    CloudError,
     ForbiddenError,
     NoSuchApiError,
     NoSuchInstanceError,
@@ -24,7 +24,7 @@ from modelarts_magics.errors import (
 )
 from modelarts_magics.messages import en
 
-ROWS: list[tuple[int, str, type[CloudError], str]] = [
+ROWS: list[tuple[int, str, type[ApiError], str]] = [
     (400, "ModelArts.6309", NoSuchInstanceError, "No such instance in this project."),
     (400, "ModelArts.6404", NoSuchInstanceError, "No such instance in this project."),
     (400, "ModelArts.6327", WrongStateError, "not running"),
@@ -63,10 +63,12 @@ def body(error_code: object = "ModelArts.9999", **words: object) -> bytes:
 @pytest.mark.parametrize(("status", "error_code", "kind", "words"), ROWS)
 @pytest.mark.parametrize("member", ["error_msg", "error_message"])
 def test_every_known_code_has_its_class_and_words(
-    status: int, error_code: str, kind: type[CloudError], words: str, member: str
+    status: int, error_code: str, kind: type[ApiError], words: str, member: str
 ) -> None:
     """Whichever name the cloud's own words have; they are replaced by ours, with code and request id."""
-    error = failure(status, body(error_code, **{member: "cloud's own"}), request_id="r-1")
+    error = error_from_response(
+        status, body(error_code, **{member: "cloud's own"}), request_id="r-1"
+    )
     assert type(error) is kind
     assert words in error.message
     assert error.message.endswith(f"({error_code}, request r-1)")
@@ -78,8 +80,8 @@ def test_every_known_code_has_its_class_and_words(
 @pytest.mark.parametrize("prefix", ["ModelArts", "APIG", "APIGW"])
 def test_the_gateway_s_codes_count_under_both_its_names(prefix: str) -> None:
     """The number and the status are the key."""
-    assert type(failure(429, body(f"{prefix}.0308"))) is ThrottledError
-    assert failure(401, body(f"{prefix}.0301")).code == "cloud.401.0301"
+    assert type(error_from_response(429, body(f"{prefix}.0308"))) is ThrottledError
+    assert error_from_response(401, body(f"{prefix}.0301")).code == "cloud.401.0301"
 
 
 def test_every_sentence_about_a_code_has_its_row() -> None:
@@ -99,10 +101,10 @@ def test_every_sentence_about_a_code_has_its_row() -> None:
     ],
 )
 def test_a_number_under_another_status_is_another_error(
-    status: int, error_code: str, kind: type[CloudError]
+    status: int, error_code: str, kind: type[ApiError]
 ) -> None:
     """Numbers recur; the general words of the status are used, with the cloud's own."""
-    error = failure(status, body(error_code, error_msg="its own words"))
+    error = error_from_response(status, body(error_code, error_msg="its own words"))
     assert type(error) is kind
     assert error.code == f"cloud.{kind.__name__}"
     assert "its own words" in error.message
@@ -113,10 +115,10 @@ STATUSES = [
     (401, AuthenticationError),
     (403, ForbiddenError),
     (404, NoSuchApiError),
-    (405, CloudError),
-    (408, CloudError),
+    (405, ApiError),
+    (408, ApiError),
     (409, WrongStateError),
-    (418, CloudError),
+    (418, ApiError),
     (429, ThrottledError),
     (500, ServerError),
     (502, ServerError),
@@ -144,10 +146,10 @@ STATUSES = [
     ],
 )
 def test_an_answer_without_an_envelope_is_told_by_its_status(
-    status: int, kind: type[CloudError], content: bytes
+    status: int, kind: type[ApiError], content: bytes
 ) -> None:
     """HTML, nothing, and JSON of any other shape: never a crash, and nothing of it is shown."""
-    error = failure(status, content)
+    error = error_from_response(status, content)
     assert type(error) is kind
     assert error.message.endswith(f"(HTTP {status})")
     assert "s3cret" not in str(error)
@@ -170,7 +172,7 @@ def test_an_answer_without_an_envelope_is_told_by_its_status(
 )
 def test_the_cloud_s_words_are_one_short_line(envelope: dict[str, Any], words: str) -> None:
     """Where ours say less than theirs."""
-    error = failure(400, body(**envelope))
+    error = error_from_response(400, body(**envelope))
     assert error.message == f"The cloud refused the request: {words} (ModelArts.9999)"
 
 
@@ -194,28 +196,28 @@ def test_an_echoed_secret_is_masked(
     status: int, envelope: dict[str, Any], request_id: str, secrets: tuple[str, ...]
 ) -> None:
     """Wherever the cloud repeats it, also where one secret begins another."""
-    error = failure(status, body(**envelope), request_id=request_id, secrets=secrets)
+    error = error_from_response(status, body(**envelope), request_id=request_id, secrets=secrets)
     everything = f"{error} {error!r} {error.values} {error.args}"
     assert "s3cret" not in everything
     assert "longer" not in everything
 
 
-@examples
+@property_settings
 @given(
     st.integers(400, 599),
-    st.binary(max_size=40) | JSON.map(lambda value: json.dumps(value).encode()),
+    st.binary(max_size=40) | JSON_VALUES.map(lambda value: json.dumps(value).encode()),
 )
 def test_no_failing_answer_crashes(status: int, content: bytes) -> None:
-    """Any status with any content is a CloudError of one line."""
-    error = failure(status, content)
+    """Any status with any content is a ApiError of one line."""
+    error = error_from_response(status, content)
     assert len(error.message.splitlines()) == 1
     assert len(error.hint.splitlines()) == 1
 
 
-@examples
-@given(JSON, JSON, st.text(max_size=20))
+@property_settings
+@given(JSON_VALUES, JSON_VALUES, st.text(max_size=20))
 def test_no_envelope_crashes(error_code: Any, words: Any, request_id: str) -> None:  # noqa: ANN401
     """Any JSON in the envelope's places, and any request id, is shown on one line or left out."""
-    error = failure(400, body(error_code, error_msg=words), request_id=request_id)
+    error = error_from_response(400, body(error_code, error_msg=words), request_id=request_id)
     assert len(error.message.splitlines()) == 1
     assert error.message.encode()

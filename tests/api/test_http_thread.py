@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from modelarts_magics.api.http_thread import Worker
+from modelarts_magics.api.http_thread import HttpThread
 from modelarts_magics.domain.clock import Clock, Deadline
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ class Patience:
 
 
 @pytest.fixture
-def worker() -> Iterator[Worker]:
+def worker() -> Iterator[HttpThread]:
     """A worker, stopped afterwards."""
-    made = Worker()
+    made = HttpThread()
     yield made
     made.stop()
 
 
-def test_it_returns_what_the_call_returns(worker: Worker) -> None:
+def test_it_returns_what_the_call_returns(worker: HttpThread) -> None:
     """From a thread that is not the caller's, and the same one each time."""
     threads = {worker.run(threading.get_ident, deadline=Deadline(PATIENCE_S)) for _ in range(3)}
     assert len(threads) == 1
@@ -49,7 +49,7 @@ def test_it_returns_what_the_call_returns(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), SystemExit(3)])
-def test_it_raises_what_the_call_raises(worker: Worker, error: BaseException) -> None:
+def test_it_raises_what_the_call_raises(worker: HttpThread, error: BaseException) -> None:
     """And goes on working."""
 
     def fail() -> None:
@@ -60,7 +60,7 @@ def test_it_raises_what_the_call_raises(worker: Worker, error: BaseException) ->
     assert worker.run(lambda: 1, deadline=Deadline(PATIENCE_S)) == 1
 
 
-def test_a_call_that_hangs_is_left_behind(worker: Worker) -> None:
+def test_a_call_that_hangs_is_left_behind(worker: HttpThread) -> None:
     """The next one has a thread of its own."""
     end = threading.Event()
     with pytest.raises(TimeoutError):
@@ -70,15 +70,15 @@ def test_a_call_that_hangs_is_left_behind(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_a_deadline_that_has_passed_is_over_at_once(worker: Worker, seconds: float) -> None:
+def test_a_deadline_that_has_passed_is_over_at_once(worker: HttpThread, seconds: float) -> None:
     """Nobody waits for what cannot be in time."""
     with pytest.raises(TimeoutError):
         worker.run(lambda: 1, deadline=Deadline(seconds))
 
 
-def wait_for_the_queue(worker: Worker) -> None:
+def wait_for_the_queue(worker: HttpThread) -> None:
     """Wait until a call stands behind the one that is being made."""
-    jobs, pause = worker._jobs, threading.Event()
+    jobs, pause = worker._queue, threading.Event()
     assert jobs is not None
     for _ in range(round(PATIENCE_S / TICK_S)):
         if not jobs.empty():
@@ -87,7 +87,7 @@ def wait_for_the_queue(worker: Worker) -> None:
     raise AssertionError("nobody came")
 
 
-def test_a_call_given_up_in_the_queue_is_never_made(worker: Worker) -> None:
+def test_a_call_given_up_in_the_queue_is_never_made(worker: HttpThread) -> None:
     """Two callers, the first hangs, both give up: the second's call must not happen afterwards."""
     end, begun, patience = threading.Event(), threading.Event(), Patience()
     made: list[str] = []
@@ -116,7 +116,7 @@ def test_a_call_given_up_in_the_queue_is_never_made(worker: Worker) -> None:
     assert not made
 
 
-def test_one_call_given_up_does_not_stop_the_others_new_thread(worker: Worker) -> None:
+def test_one_call_given_up_does_not_stop_the_others_new_thread(worker: HttpThread) -> None:
     """A late quitter leaves its own thread, not the one that somebody else began to use."""
     end, begun = threading.Event(), threading.Event()
     short, long = Patience(), Patience()
@@ -146,7 +146,7 @@ def test_one_call_given_up_does_not_stop_the_others_new_thread(worker: Worker) -
 def test_each_thread_closes_what_it_opened() -> None:
     """When it is stopped, and also when it was left behind, once it is free."""
     closed: list[int] = []
-    worker = Worker(lambda: closed.append(threading.get_ident()), goodbye_s=PATIENCE_S)
+    worker = HttpThread(lambda: closed.append(threading.get_ident()), shutdown_timeout_s=PATIENCE_S)
     used = worker.run(threading.get_ident, deadline=Deadline(PATIENCE_S))
     end, patience = threading.Event(), Patience()
 
@@ -167,7 +167,7 @@ def test_each_thread_closes_what_it_opened() -> None:
     assert closed == [used, other]
 
 
-def test_stopping_what_never_ran_or_has_stopped_is_nothing(worker: Worker) -> None:
+def test_stopping_what_never_ran_or_has_stopped_is_nothing(worker: HttpThread) -> None:
     """As often as one likes."""
     worker.stop()
     worker.run(lambda: 1, deadline=Deadline(PATIENCE_S))
@@ -176,7 +176,7 @@ def test_stopping_what_never_ran_or_has_stopped_is_nothing(worker: Worker) -> No
     assert worker.run(lambda: 1, deadline=Deadline(PATIENCE_S)) == 1
 
 
-def test_many_callers_at_once(worker: Worker) -> None:
+def test_many_callers_at_once(worker: HttpThread) -> None:
     """One call at a time, each outcome to its own caller."""
     inside: list[int] = []
 

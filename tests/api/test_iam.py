@@ -8,14 +8,14 @@ import httpx
 import pytest
 
 from modelarts_magics.api import iam
-from modelarts_magics.api.client import Transport
+from modelarts_magics.api.client import ApiClient
 from modelarts_magics.config.credential_chain import AccessKey, Credential, Token
 from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import (
     AuthenticationError,
-    BadAnswerError,
     ForbiddenError,
+    InvalidResponseError,
     ModelArtsError,
     UnreachableError,
 )
@@ -45,15 +45,15 @@ def ask(
             raise answer
         return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
 
-    transport = Transport(
+    transport = ApiClient(
         "https://iam.example.com",
         project_id="",
         credential=lambda: Token("t"),
         clock=Clock(sleep=lambda _: None),
-        http=httpx.MockTransport(respond),
+        transport=httpx.MockTransport(respond),
     )
     try:
-        return iam.project_id(transport, region=region, deadline=Deadline(5)), sent
+        return iam.find_project_id(transport, region=region, deadline=Deadline(5)), sent
     finally:
         transport.close()
 
@@ -67,8 +67,8 @@ def test_the_project_of_a_region_is_found(
     key: Credential = Token(emulator.auth_token)
     if with_key:
         key = AccessKey(emulator.ak, emulator.sk)
-    transport = Transport(emulator.endpoint, project_id="", credential=lambda: key)
-    found = iam.project_id(transport, region=region, deadline=Deadline(5))
+    transport = ApiClient(emulator.endpoint, project_id="", credential=lambda: key)
+    found = iam.find_project_id(transport, region=region, deadline=Deadline(5))
     transport.close()
     assert found == (None if region == "cn-unknown-9" else emulator.project_id)
 
@@ -102,12 +102,12 @@ def test_only_the_project_that_bears_the_regions_name_counts(
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        ([], BadAnswerError),
-        ({"projects": {}}, BadAnswerError),
-        ({"projects": ["cn-north-4"]}, BadAnswerError),
-        ({"projects": [{"name": "cn-north-4"}]}, BadAnswerError),
-        ({"projects": [{"name": "cn-north-4", "id": 5}]}, BadAnswerError),
-        (httpx.Response(204), BadAnswerError),
+        ([], InvalidResponseError),
+        ({"projects": {}}, InvalidResponseError),
+        ({"projects": ["cn-north-4"]}, InvalidResponseError),
+        ({"projects": [{"name": "cn-north-4"}]}, InvalidResponseError),
+        ({"projects": [{"name": "cn-north-4", "id": 5}]}, InvalidResponseError),
+        (httpx.Response(204), InvalidResponseError),
         (httpx.Response(401, json={}), AuthenticationError),
         (httpx.Response(403, json={}), ForbiddenError),
         (httpx.ConnectError("refused"), UnreachableError),

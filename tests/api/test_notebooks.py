@@ -10,41 +10,41 @@ import httpx
 import pytest
 from factories import (
     HOUR,
-    JSON,
+    JSON_VALUES,
     MINUTE,
     NOW,
-    examples,
+    property_settings,
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from stage import Stage
+from stage import EmulatorHarness
 
-from modelarts_magics.api.client import Transport
-from modelarts_magics.api.notebooks import Notebooks, running_instances
+from modelarts_magics.api.client import ApiClient
+from modelarts_magics.api.notebooks import NotebooksBackend, list_running_instances
 from modelarts_magics.commands.as_text import instance_lines
 from modelarts_magics.config.credential_chain import Token
 from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.domain.models import (
-    NOT_STATED,
+    UNKNOWN_AUTO_STOP,
     AutoStop,
     AutoStopEdit,
     Edit,
     Effect,
-    EndUnknown,
     Mode,
+    StopTimeUnknown,
 )
-from modelarts_magics.domain.planning import Wish
+from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.errors import (
     AuthenticationError,
-    BadAnswerError,
     ForbiddenError,
+    InvalidResponseError,
     ModelArtsError,
-    PartialError,
+    OutcomeUnknownError,
+    PartialUpdateError,
     RejectedValueError,
     ServerError,
     ThrottledError,
     UnreachableError,
-    UnsettledError,
     WrongStateError,
 )
 
@@ -102,14 +102,14 @@ class Cloud:
         self.answers = {"GET": httpx.Response(200, json=notebook()), **answers}
         self.asked: list[tuple[str, str, str, Any]] = []
         self.slept: list[float] = []
-        self.transport = Transport(
+        self.transport = ApiClient(
             "http://127.0.0.1:9",
             project_id="p",
             credential=lambda: Token("FAKE-TOKEN"),
             clock=Clock(now=lambda: NOW, sleep=self.slept.append),
-            http=httpx.MockTransport(self._answer),
+            transport=httpx.MockTransport(self._answer),
         )
-        self.notebook = Notebooks(self.transport, project_id="p", instance_id=ID)
+        self.notebook = NotebooksBackend(self.transport, project_id="p", instance_id=ID)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content) if request.content else None
@@ -159,12 +159,12 @@ def make_cloud() -> Iterator[Callable[..., Cloud]]:
 
 
 @pytest.fixture
-def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+def make_stage(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
     """Make emulators of this API with options, and close them afterwards."""
-    made: list[Stage] = []
+    made: list[EmulatorHarness] = []
 
-    def make(**options: object) -> Stage:
-        made.append(Stage(tmp_path / str(len(made)), api="notebooks", **options))
+    def make(**options: object) -> EmulatorHarness:
+        made.append(EmulatorHarness(tmp_path / str(len(made)), api="notebooks", **options))
         return made[-1]
 
     yield make
@@ -174,26 +174,26 @@ def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
 
 def parse(raw: Any) -> Instance:  # noqa: ANN401 - any JSON
     """Read an answer as given at NOW."""
-    backend: Any = Notebooks(None, project_id="p", instance_id=ID)  # type: ignore[arg-type]
+    backend: Any = NotebooksBackend(None, project_id="p", instance_id=ID)  # type: ignore[arg-type]
     return backend.parse(raw, observed_at=NOW, demo=False)
 
 
 TIMED = AutoStop(
-    enabled=True, duration=DAYS + 40 * MINUTE, counts_from=CREATED, stops_at=NOW + 40 * MINUTE
+    enabled=True, duration=DAYS + 40 * MINUTE, duration_start=CREATED, stops_at=NOW + 40 * MINUTE
 )
 OFF = AutoStop(enabled=False)
-UNKNOWN = AutoStop(enabled=True, end_unknown=EndUnknown.MISSING)
+UNKNOWN = AutoStop(enabled=True, stop_time_unknown=StopTimeUnknown.MISSING)
 """On, by something that has no end which we know."""
 
 
-def timed(left: timedelta | None, unknown: EndUnknown | None = None) -> AutoStop:
+def timed(left: timedelta | None, unknown: StopTimeUnknown | None = None) -> AutoStop:
     """A timed lease; `left` is also what remains if the end is known."""
     return AutoStop(
         enabled=True,
         duration=None if left is None else DAYS + left,
-        counts_from=CREATED,
+        duration_start=CREATED,
         stops_at=None if unknown or left is None else NOW + left,
-        end_unknown=unknown,
+        stop_time_unknown=unknown,
     )
 
 
@@ -217,18 +217,20 @@ def timed(left: timedelta | None, unknown: EndUnknown | None = None) -> AutoStop
             UNKNOWN,
             id="no create_at",
         ),
-        pytest.param(lease(duration=None), timed(None, EndUnknown.MISSING), id="no duration"),
+        pytest.param(lease(duration=None), timed(None, StopTimeUnknown.MISSING), id="no duration"),
         pytest.param(
             lease(duration=(DAYS - 61 * SECOND) // MS),
-            timed(-61 * SECOND, EndUnknown.PAST),
+            timed(-61 * SECOND, StopTimeUnknown.PAST),
             id="past",
         ),
         pytest.param(
             lease(duration=(DAYS - 59 * SECOND) // MS), timed(-59 * SECOND), id="just past"
         ),
-        pytest.param({}, NOT_STATED, id="an empty lease"),
-        pytest.param({"create_at": ms(CREATED)}, NOT_STATED, id="a lease without any setting"),
-        pytest.param(None, NOT_STATED, id="no lease at all"),
+        pytest.param({}, UNKNOWN_AUTO_STOP, id="an empty lease"),
+        pytest.param(
+            {"create_at": ms(CREATED)}, UNKNOWN_AUTO_STOP, id="a lease without any setting"
+        ),
+        pytest.param(None, UNKNOWN_AUTO_STOP, id="no lease at all"),
         pytest.param(lease(remark={"new": 1}), TIMED, id="a field not known yet"),
     ],
 )
@@ -246,7 +248,7 @@ def test_a_lease_says_when_the_run_ends_or_that_it_is_not_known(
 def test_what_does_not_run_has_no_end(status: str, wire: dict[str, Any] | None) -> None:
     """Neither a countdown nor a complaint about one that is missing."""
     stop = parse(notebook(status=status, lease=wire)).auto_stop
-    assert (stop.stops_at, stop.end_unknown) == (None, None)
+    assert (stop.stops_at, stop.stop_time_unknown) == (None, None)
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "STOPPED", "STARTING"])
@@ -256,7 +258,7 @@ def test_a_lease_that_is_not_there_is_neither_on_nor_off(
 ) -> None:
     """Whether it runs or not; the words say so."""
     found = parse(notebook(status=status, lease=wire))
-    assert not found.auto_stop.stated
+    assert not found.auto_stop.is_known
     assert "Auto-stop not stated" in instance_lines(found)
 
 
@@ -268,7 +270,11 @@ def test_without_its_beginning_a_lease_is_no_run_time() -> None:
 def test_a_negative_duration_other_than_the_word_for_off_is_no_off() -> None:
     """The run ends, nobody knows when."""
     stop = parse(notebook(lease=lease(duration=-2))).auto_stop
-    assert (stop.enabled, stop.stops_at, stop.end_unknown) == (True, None, EndUnknown.PAST)
+    assert (stop.enabled, stop.stops_at, stop.stop_time_unknown) == (
+        True,
+        None,
+        StopTimeUnknown.PAST,
+    )
 
 
 def test_an_instance_is_read_whole() -> None:
@@ -319,7 +325,7 @@ def test_what_cannot_be_is_an_error_that_names_the_field(
     change: dict[str, Any], field: str
 ) -> None:
     """A huge number, a wrong type, a mandatory field that is missing."""
-    with pytest.raises(BadAnswerError) as caught:
+    with pytest.raises(InvalidResponseError) as caught:
         parse(notebook(**change))
     assert caught.value.values["field"] == field
     assert f"“{field}”" in caught.value.message
@@ -329,15 +335,15 @@ FIELDS = ("id", "name", "description", "status", "lease", "create_at", "flavor",
 LEASE_FIELDS = ("create_at", "duration", "enable", "type", "update_at")
 
 
-@examples
+@property_settings
 @given(
     st.one_of(
-        JSON,
-        st.dictionaries(st.sampled_from(FIELDS), JSON),
+        JSON_VALUES,
+        st.dictionaries(st.sampled_from(FIELDS), JSON_VALUES),
         st.builds(
             lambda one, other: notebook(lease={**lease(), **one}, **other),
-            st.dictionaries(st.sampled_from(LEASE_FIELDS), JSON | st.integers()),
-            st.dictionaries(st.sampled_from(FIELDS[:4]), JSON, max_size=1),
+            st.dictionaries(st.sampled_from(LEASE_FIELDS), JSON_VALUES | st.integers()),
+            st.dictionaries(st.sampled_from(FIELDS[:4]), JSON_VALUES, max_size=1),
         ),
     )
 )
@@ -345,7 +351,7 @@ def test_any_json_is_an_instance_or_an_answer_that_is_said_to_be_bad(raw: object
     """No other error, whatever the cloud sends."""
     try:
         found = parse(raw)
-    except BadAnswerError:
+    except InvalidResponseError:
         return
     assert found.id
     assert found.auto_stop.stops_at is None or found.running
@@ -405,7 +411,7 @@ def test_a_lease_that_cannot_be_had_hides_not_the_instance(
 ) -> None:
     """It is shown with an end that is not known; a right to see the lease may well be missing."""
     found = make_cloud(GET=httpx.Response(200, json=notebook(lease=None)), GET_lease=answer).read()
-    assert found.auto_stop == NOT_STATED
+    assert found.auto_stop == UNKNOWN_AUTO_STOP
 
 
 @pytest.mark.parametrize(
@@ -415,7 +421,7 @@ def test_a_lease_that_cannot_be_had_hides_not_the_instance(
         (refusal(429, "6101"), ThrottledError),
         (refusal(500, "0010"), ServerError),
         (httpx.ConnectError("refused"), UnreachableError),
-        (httpx.Response(200, json=[]), BadAnswerError),
+        (httpx.Response(200, json=[]), InvalidResponseError),
     ],
     ids=["401", "429", "500", "unreachable", "bad"],
 )
@@ -435,7 +441,7 @@ def test_an_answer_without_an_instance_is_bad(
     make_cloud: Callable[..., Cloud], answer: httpx.Response
 ) -> None:
     """A 204 or an empty body where the instance should be."""
-    with pytest.raises(BadAnswerError):
+    with pytest.raises(InvalidResponseError):
         make_cloud(GET=answer).read()
 
 
@@ -605,7 +611,7 @@ def test_a_description_that_was_saved_is_said_when_the_lease_was_not(
 ) -> None:
     """What holds, what does not, and why; the lease surely stayed."""
     cloud = make_cloud(PATCH=answer)
-    with pytest.raises(PartialError) as caught:
+    with pytest.raises(PartialUpdateError) as caught:
         cloud.write(cloud.read(), description="new", auto_stop=TWO_HOURS)
     assert caught.value.message.startswith("The description was saved; auto-stop was not changed. ")
     assert words in caught.value.message
@@ -617,7 +623,7 @@ def test_a_description_that_was_saved_is_said_when_the_lease_was_not(
     [
         (refusal(500, "0010"), ServerError),
         (httpx.ReadTimeout("slow"), UnreachableError),
-        (httpx.Response(200, content=b"<html>"), BadAnswerError),
+        (httpx.Response(200, content=b"<html>"), InvalidResponseError),
     ],
     ids=["500", "no answer", "garbled"],
 )
@@ -673,7 +679,7 @@ def test_the_running_instances_of_a_project_are_listed(
 ) -> None:
     """By name and id, in one request that asks for running ones only."""
     cloud = make_cloud(GET=httpx.Response(200, json={"data": rows, "total": len(rows)}))
-    listed = running_instances(cloud.transport, project_id="p", deadline=Deadline(5))
+    listed = list_running_instances(cloud.transport, project_id="p", deadline=Deadline(5))
     assert list(listed) == found
     assert cloud.sent == ["GET /v1/p/notebooks?limit=50&status=RUNNING"]
 
@@ -681,13 +687,13 @@ def test_the_running_instances_of_a_project_are_listed(
 # against the emulator: what it holds afterwards is the truth
 
 
-def left(stage: Stage) -> timedelta | None:
+def left(stage: EmulatorHarness) -> timedelta | None:
     """What the run has left by the emulator itself."""
-    end = stage.shown()["stops_at"]
+    end = stage.instance_state()["stops_at"]
     return None if end is None else datetime.fromisoformat(end) - stage.clock.now()
 
 
-def writes(stage: Stage) -> list[str]:
+def writes(stage: EmulatorHarness) -> list[str]:
     """The writes that the emulator received, by method."""
     return [one["method"] for one in stage.emulator.requests if one["method"] != "GET"]
 
@@ -696,16 +702,16 @@ def writes(stage: Stage) -> list[str]:
     ("change", "sent", "description", "run"),
     [
         ({"description": "new"}, ["PUT"], "new", 40 * MINUTE),
-        ({"auto_stop": Wish(duration=2 * HOUR)}, ["PATCH"], "old", 2 * HOUR),
+        ({"auto_stop": AutoStopRequest(duration=2 * HOUR)}, ["PATCH"], "old", 2 * HOUR),
         (
-            {"description": "new", "auto_stop": Wish(duration=3 * HOUR)},
+            {"description": "new", "auto_stop": AutoStopRequest(duration=3 * HOUR)},
             ["PUT", "PATCH"],
             "new",
             3 * HOUR,
         ),
         ({"description": "old"}, [], "old", 40 * MINUTE),
         (
-            {"description": "old", "auto_stop": Wish(duration=2 * HOUR)},
+            {"description": "old", "auto_stop": AutoStopRequest(duration=2 * HOUR)},
             ["PATCH"],
             "old",
             2 * HOUR,
@@ -713,70 +719,70 @@ def writes(stage: Stage) -> list[str]:
     ],
 )
 def test_one_part_never_touches_the_other(
-    make_stage: Callable[..., Stage],
+    make_harness: Callable[..., EmulatorHarness],
     change: dict[str, Any],
     sent: list[str],
     description: str,
     run: timedelta,
 ) -> None:
     """And "now" is said only because the emulator's own state agrees."""
-    stage = make_stage(description="old")
+    stage = make_harness(description="old")
     done = stage._session.update(**change)
     assert done.effect is Effect.NOW
     assert writes(stage) == sent
-    assert (stage.shown()["description"], left(stage)) == (description, run)
+    assert (stage.instance_state()["description"], left(stage)) == (description, run)
 
 
 @pytest.mark.parametrize("times", [1, None])
 def test_partial_success_is_what_the_cloud_then_holds(
-    make_stage: Callable[..., Stage], times: int | None
+    make_harness: Callable[..., EmulatorHarness], times: int | None
 ) -> None:
     """The new description with the old end, said in as many words, sent once."""
-    stage = make_stage(description="old")
-    stage.emulator.fault("403", methods=("PATCH",), times=times)
+    stage = make_harness(description="old")
+    stage.emulator.add_fault("403", methods=("PATCH",), times=times)
     with pytest.raises(
-        PartialError, match=r"The description was saved; auto-stop was not changed\."
+        PartialUpdateError, match=r"The description was saved; auto-stop was not changed\."
     ):
-        stage._session.update(description="new", auto_stop=Wish(duration=2 * HOUR))
-    assert (stage.shown()["description"], left(stage)) == ("new", 40 * MINUTE)
+        stage._session.update(description="new", auto_stop=AutoStopRequest(duration=2 * HOUR))
+    assert (stage.instance_state()["description"], left(stage)) == ("new", 40 * MINUTE)
     assert writes(stage) == ["PUT", "PATCH"]
 
 
 def test_a_lease_that_fails_after_the_description_is_tried_again_and_then_told(
-    make_stage: Callable[..., Stage],
+    make_harness: Callable[..., EmulatorHarness],
 ) -> None:
     """The facts are in the message: the new description, the old end."""
-    stage = make_stage(description="old")
-    stage.emulator.fault("500", methods=("PATCH",))
-    with pytest.raises(UnsettledError) as caught:
-        stage._session.update(description="new", auto_stop=Wish(duration=2 * HOUR))
+    stage = make_harness(description="old")
+    stage.emulator.add_fault("500", methods=("PATCH",))
+    with pytest.raises(OutcomeUnknownError) as caught:
+        stage._session.update(description="new", auto_stop=AutoStopRequest(duration=2 * HOUR))
     assert "“new”" in caught.value.message
     assert "40 min left" in caught.value.message
-    assert (stage.shown()["description"], left(stage)) == ("new", 40 * MINUTE)
+    assert (stage.instance_state()["description"], left(stage)) == ("new", 40 * MINUTE)
 
 
 def test_a_description_refused_while_running_is_said_plainly(
-    make_stage: Callable[..., Stage],
+    make_harness: Callable[..., EmulatorHarness],
 ) -> None:
     """With what can be done, and nothing changed; stopped, it is taken."""
-    stage = make_stage(description="old", description_put_while_running="refuse")
+    stage = make_harness(description="old", description_put_while_running="refuse")
     with pytest.raises(WrongStateError, match="only while the instance is stopped") as caught:
-        stage.magic("describe new")
+        stage.run_magic("describe new")
     assert "Stop the instance first" in caught.value.hint
-    assert stage.shown()["description"] == "old"
+    assert stage.instance_state()["description"] == "old"
     stage.emulator.set_instance(status="STOPPED")
-    assert stage.magic("describe new").effect is Effect.NOW
-    assert stage.shown()["description"] == "new"
+    assert stage.run_magic("describe new").effect is Effect.NOW
+    assert stage.instance_state()["description"] == "new"
 
 
 @pytest.mark.parametrize("patch_off", ["accept", "refuse"])
 def test_off_is_not_tried_unless_asked_for(
-    make_stage: Callable[..., Stage], patch_off: str
+    make_harness: Callable[..., EmulatorHarness], patch_off: str
 ) -> None:
     """What the API does not document is refused with the alternatives, whatever it would do."""
-    stage = make_stage(patch_off=patch_off)
+    stage = make_harness(patch_off=patch_off)
     with pytest.raises(ModelArtsError) as caught:
-        stage.magic("auto-stop off")
+        stage.run_magic("auto-stop off")
     assert caught.value.code == "refuse.no_off"
     assert "auto-stop 72h" in caught.value.hint
     assert "auto-stop off --try" in caught.value.hint
@@ -784,22 +790,22 @@ def test_off_is_not_tried_unless_asked_for(
 
 
 def test_off_that_was_tried_and_taken_is_confirmed_by_reading_back(
-    make_stage: Callable[..., Stage],
+    make_harness: Callable[..., EmulatorHarness],
 ) -> None:
     """Said to be off because the cloud says so."""
-    stage = make_stage(patch_off="accept")
-    change = stage.magic("auto-stop off --try")
+    stage = make_harness(patch_off="accept")
+    change = stage.run_magic("auto-stop off --try")
     assert (change.effect, change.after.auto_stop) == (Effect.NOW, OFF)
-    assert (stage.shown()["enable"], left(stage)) == (False, None)
+    assert (stage.instance_state()["enable"], left(stage)) == (False, None)
 
 
 def test_off_that_was_tried_and_refused_says_what_else_there_is(
-    make_stage: Callable[..., Stage],
+    make_harness: Callable[..., EmulatorHarness],
 ) -> None:
     """The lease is as before; the longest run and idle mode are named."""
-    stage = make_stage(patch_off="refuse")
+    stage = make_harness(patch_off="refuse")
     with pytest.raises(RejectedValueError, match="does not let auto-stop be turned off") as caught:
-        stage.magic("auto-stop off --try")
+        stage.run_magic("auto-stop off --try")
     assert "auto-stop 72h" in caught.value.hint
     assert "auto-stop idle" in caught.value.hint
     assert writes(stage) == ["PATCH"]
@@ -807,11 +813,11 @@ def test_off_that_was_tried_and_refused_says_what_else_there_is(
 
 
 def test_off_that_was_taken_and_not_done_is_not_confirmed(
-    make_stage: Callable[..., Stage],
+    make_harness: Callable[..., EmulatorHarness],
 ) -> None:
     """An answer that shows the change is no proof: what is read back counts."""
-    stage = make_stage(patch_off="accept")
-    stage.emulator.fault("echoed", methods=("PATCH",))
-    change = stage.magic("auto-stop off --try")
+    stage = make_harness(patch_off="accept")
+    stage.emulator.add_fault("echoed", methods=("PATCH",))
+    change = stage.run_magic("auto-stop off --try")
     assert change.effect is Effect.UNCONFIRMED
     assert left(stage) == 40 * MINUTE

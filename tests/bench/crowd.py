@@ -7,91 +7,101 @@ from datetime import timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from labs import OURS, Lab, serving, settle
+from labs import MODELARTS, LabServer, run_server, wait_until_idle
 from measure import Figure
 from playwright.sync_api import expect
-from ui.pages import Cloud, new_context
+from ui.pages import InstanceControl, new_context
 from ui.place import NOTEBOOKS
 
 from modelarts_magics.emulator.local import LocalEmulator
-from modelarts_magics.server.poll_schedule import JITTER, Rhythm
+from modelarts_magics.server.poll_schedule import JITTER_FRACTION, PollSchedule
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
-PERIOD_S = 5.0
+POLL_INTERVAL_S = 5.0
 """The server's period, so that an hour of the usual rhythm passes in a minute."""
-CALLS = round(timedelta(hours=1) / Rhythm().usual)
+CALLS_PER_HOUR = round(timedelta(hours=1) / PollSchedule().interval)
 """How many calls an hour has."""
-HOUR_S = CALLS * PERIOD_S
+SIMULATED_HOUR_S = CALLS_PER_HOUR * POLL_INTERVAL_S
 TABS = 10
-WIDGETS = (7, 7, 6)
+WIDGETS_PER_KERNEL = (7, 7, 6)
 """How many each of three kernels shows."""
-CROWD = f"{TABS} tabs, {len(WIDGETS)} kernels, {sum(WIDGETS)} widgets"
+LOAD = f"{TABS} tabs, {len(WIDGETS_PER_KERNEL)} kernels, {sum(WIDGETS_PER_KERNEL)} widgets"
 
 
 def figures(browser: Browser) -> list[Figure]:
     """Measure the calls of an hour with one tab, and with many of everything."""
     with LocalEmulator() as emulator, new_context(browser) as context:
-        Cloud(emulator).reset()
-        with serving(OURS, emulator, f"--ModelArtsServer.period={PERIOD_S}") as lab:
-            tab = lab.tab(context)
-            settle(tab)
-            one = _hourly(emulator, tab.page)
-            asked = OURS.asked(tab.wire)
+        InstanceControl(emulator).reset()
+        with run_server(MODELARTS, emulator, f"--ModelArtsServer.period={POLL_INTERVAL_S}") as lab:
+            tab = lab.open_page(context)
+            wait_until_idle(tab)
+            one = _calls_per_hour(emulator, tab.page)
+            asked = MODELARTS.count_requests(tab.network)
             begun = perf_counter()
-            _crowd(lab, context)
-            hours = (perf_counter() - begun) / HOUR_S
-            opening = _calls(emulator)
-            many = _hourly(emulator, tab.page)
+            _open_many(lab, context)
+            hours = (perf_counter() - begun) / SIMULATED_HOUR_S
+            opening = _count_calls(emulator)
+            under_load = _calls_per_hour(emulator, tab.page)
     return [
-        Figure(f"idle tab, requests during {CALLS} calls", asked, most=0, unit="requests"),
-        Figure(f"cloud calls an hour, {CROWD}", many, one, "1 tab", None, 1 + JITTER, "calls"),
+        Figure(
+            f"idle tab, requests during {CALLS_PER_HOUR} calls", asked, maximum=0, unit="requests"
+        ),
+        Figure(
+            f"cloud calls an hour, {LOAD}",
+            under_load,
+            one,
+            "1 tab",
+            None,
+            1 + JITTER_FRACTION,
+            "calls",
+        ),
         Figure("  calls while these opened", opening, round(one * hours), "1 tab", unit="calls"),
     ]
 
 
-def _crowd(lab: Lab, context: BrowserContext) -> None:
+def _open_many(lab: LabServer, context: BrowserContext) -> None:
     """Open all tabs but the first, and show all widgets."""
-    for number, widgets in enumerate(WIDGETS):
+    for number, widgets in enumerate(WIDGETS_PER_KERNEL):
         name = f"crowd-{number}.ipynb"
-        _write(lab, name, widgets)
-        notebook = lab.notebook(context.new_page(), name).run(*range(widgets + 1))
+        _write_notebook(lab, name, widgets)
+        notebook = lab.open_notebook(context.new_page(), name).run_cells(*range(widgets + 1))
         expect(notebook.page.locator(".jp-Notebook .ma-Countdown")).to_have_count(widgets)
-    for number in range(TABS - len(WIDGETS) - 1):
-        lab.tab(context, f"crowd-tab-{number}")
+    for number in range(TABS - len(WIDGETS_PER_KERNEL) - 1):
+        lab.open_page(context, f"crowd-tab-{number}")
 
 
-def _write(lab: Lab, name: str, widgets: int) -> None:
+def _write_notebook(lab: LabServer, name: str, widgets: int) -> None:
     """Put a notebook into the work folder that loads the extension and shows so many countdowns."""
     notebook = json.loads((NOTEBOOKS / "countdown.ipynb").read_text(encoding="utf-8"))
     load, show = notebook["cells"][:2]
     shows = [{**show, "id": f"show-{number}"} for number in range(widgets)]
     text = json.dumps({**notebook, "cells": [load, *shows]})
-    (lab.place.work / name).write_text(text, encoding="utf-8")
+    (lab.process.work_folder / name).write_text(text, encoding="utf-8")
 
 
-def _hourly(emulator: LocalEmulator, page: Page) -> float:
+def _calls_per_hour(emulator: LocalEmulator, page: Page) -> float:
     """Return the calls an hour: those of one hour, by the time that they take."""
-    _await_calls(emulator, page, 1)
+    _wait_for_calls(emulator, page, 1)
     begun = perf_counter()
-    _await_calls(emulator, page, CALLS)
-    calls = CALLS * HOUR_S / (perf_counter() - begun)
+    _wait_for_calls(emulator, page, CALLS_PER_HOUR)
+    calls = CALLS_PER_HOUR * SIMULATED_HOUR_S / (perf_counter() - begun)
     return round(calls, 1)
 
 
-def _await_calls(emulator: LocalEmulator, page: Page, number: int) -> None:
+def _wait_for_calls(emulator: LocalEmulator, page: Page, number: int) -> None:
     """Wait for so many calls from now on."""
     emulator.clear_requests()
-    end = perf_counter() + 2 * HOUR_S
-    while _calls(emulator) < number:
-        if perf_counter() > end:
+    deadline = perf_counter() + 2 * SIMULATED_HOUR_S
+    while _count_calls(emulator) < number:
+        if perf_counter() > deadline:
             raise RuntimeError("the cloud is not asked any more")
         page.wait_for_timeout(20)
     emulator.clear_requests()
 
 
-def _calls(emulator: LocalEmulator) -> int:
+def _count_calls(emulator: LocalEmulator) -> int:
     """How often the instance was asked for."""
-    asked = [each["path"] for each in emulator.requests if each["method"] == "GET"]
-    return sum(path.endswith(emulator.instance_id) for path in asked)
+    paths = [each["path"] for each in emulator.requests if each["method"] == "GET"]
+    return sum(path.endswith(emulator.instance_id) for path in paths)

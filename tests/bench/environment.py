@@ -12,8 +12,8 @@ from importlib.metadata import distribution, requires
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / ".cache" / "bench"
-ALTERNATIVES = (
+CACHE_FOLDER = ROOT / ".cache" / "bench"
+BENCH_REQUIREMENTS = (
     "ipykernel>=6",  # a kernel to load the extension into
     "jupyter_client>=8",  # starts it
     "jupyterlab>=4.2,<5",  # the page that the countdown is shown in
@@ -22,36 +22,36 @@ ALTERNATIVES = (
     "huaweicloudsdkmodelarts==3.1.219",  # the vendor's client, the yardstick; nothing else needs it
     "huaweicloudsdkcore==3.1.219",
 )
-ASIDE = ("jupyter-resource-usage>=1.1,<2",)
+SEPARATE_REQUIREMENTS = ("jupyter-resource-usage>=1.1,<2",)
 """What would be on in every server of the environment: in a folder that only one of them looks into."""
 _PROXIES = re.compile(r".*_proxy", re.IGNORECASE)
-_FOREIGN = ("MODELARTS_", "HUAWEICLOUD_SDK_", "PYTHON", "JUPYTER_", "IPYTHON")
+_EXCLUDED_PREFIXES = ("MODELARTS_", "HUAWEICLOUD_SDK_", "PYTHON", "JUPYTER_", "IPYTHON")
 
 
-def prepared() -> Path:
+def prepare_environment() -> Path:
     """Return the environment's interpreter, after making the environment if it is not there yet.
 
     It is made anew when a requirement changes; a half made one is not taken for whole.
     """
-    wanted = [*_own_requirements(), *ALTERNATIVES]
-    text = "\n".join([sys.version, *wanted, *ASIDE])
-    folder = FOLDER / hashlib.sha256(text.encode()).hexdigest()[:12]
+    requirements = [*_package_requirements(), *BENCH_REQUIREMENTS]
+    text = "\n".join([sys.version, *requirements, *SEPARATE_REQUIREMENTS])
+    folder = CACHE_FOLDER / hashlib.sha256(text.encode()).hexdigest()[:12]
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "made").exists():
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        (FOLDER / ".gitignore").write_text("*\n")
+        CACHE_FOLDER.mkdir(parents=True, exist_ok=True)
+        (CACHE_FOLDER / ".gitignore").write_text("*\n")
         sys.stderr.write("setting up an environment for the figures, once\n")
         venv.EnvBuilder(with_pip=True, clear=True).create(folder)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *wanted], check=True)  # noqa: S603 - our own list
+        subprocess.run([*pip, *requirements], check=True)  # noqa: S603 - our own list
         target = ["--no-deps", "--target", str(folder / "aside")]
-        subprocess.run([*pip, *target, *ASIDE], check=True)  # noqa: S603 - our own list
-        _put_on_path(python)
+        subprocess.run([*pip, *target, *SEPARATE_REQUIREMENTS], check=True)  # noqa: S603 - our own list
+        _link_package(python)
         (folder / "made").touch()
     return python
 
 
-def aside(prefix: Path) -> dict[str, str]:
+def separate_variables(prefix: Path) -> dict[str, str]:
     """Return what makes a server of the environment look into the folder of `ASIDE`.
 
     Args:
@@ -65,12 +65,12 @@ def aside(prefix: Path) -> dict[str, str]:
     }
 
 
-def isolated(home: Path) -> dict[str, str]:
+def isolated_variables(home: Path) -> dict[str, str]:
     """Return an environment that leads to no configuration, credential or proxy of this machine."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.upper().startswith(_FOREIGN) and not _PROXIES.fullmatch(name)
+        if not name.upper().startswith(_EXCLUDED_PREFIXES) and not _PROXIES.fullmatch(name)
     }
     return {
         **kept,
@@ -80,12 +80,12 @@ def isolated(home: Path) -> dict[str, str]:
     }
 
 
-def _own_requirements() -> list[str]:
+def _package_requirements() -> list[str]:
     """What the base install needs, as its metadata says; the extras are no part of a user's kernel."""
     return sorted(each for each in requires("modelarts_magics") or () if "extra ==" not in each)
 
 
-def _put_on_path(python: Path) -> None:
+def _link_package(python: Path) -> None:
     """Let the environment import the package from the source tree, without building its front end.
 
     Its metadata goes with it: a Jupyter server asks each extension for its version.

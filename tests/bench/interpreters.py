@@ -7,18 +7,18 @@ import sys
 from typing import TYPE_CHECKING, Callable
 
 from calls import KEYS
-from measure import Figure, medians, side_by_side
-from server import PROJECT, STEADY
+from measure import Figure, medians, time_interleaved
+from server import PROJECT_ID, UNCHANGING_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 IMPORT_ROUNDS = 40
 STATUS_ROUNDS = 9
-LIBRARY = (
+LIBRARY_CODE = (
     "import modelarts_magics as m; i = m.connect().refresh(); print(i.status.value, i.auto_stop)"
 )
-VENDOR = """
+VENDOR_CODE = """
 import sys
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkmodelarts.v1 import ModelArtsClient, ShowNotebookRequest
@@ -32,47 +32,51 @@ print(shown.status, shown.lease)
 
 def figures(endpoint: str, environ: Mapping[str, str]) -> list[Figure]:
     """Return what a fresh interpreter takes to import this package, and to print a status."""
-    return [*_imports(environ), *_statuses(endpoint, environ)]
+    return [*_measure_imports(environ), *_measure_status(endpoint, environ)]
 
 
-def variables(endpoint: str) -> dict[str, str]:
+def session_variables(endpoint: str) -> dict[str, str]:
     """Return what leads this package to the server, with keys, as the vendor's client uses them."""
     return {
         "MODELARTS_ENDPOINT": endpoint,
-        "MODELARTS_PROJECT_ID": PROJECT,
-        "MODELARTS_INSTANCE_ID": STEADY,
+        "MODELARTS_PROJECT_ID": PROJECT_ID,
+        "MODELARTS_INSTANCE_ID": UNCHANGING_ID,
         "MODELARTS_API": "demanager",
         **KEYS,
     }
 
 
-def _imports(environ: Mapping[str, str]) -> list[Figure]:
+def _measure_imports(environ: Mapping[str, str]) -> list[Figure]:
     calls = {
-        "bare": _python(environ, "-c", "pass"),
-        "ours": _python(environ, "-c", "import modelarts_magics"),
+        "bare": _python_call(environ, "-c", "pass"),
+        "ours": _python_call(environ, "-c", "import modelarts_magics"),
     }
-    times = side_by_side(calls, rounds=IMPORT_ROUNDS)
+    times = time_interleaved(calls, rounds=IMPORT_ROUNDS)
     pairs = zip(times["ours"], times["bare"])
     added = medians({"added": [ours - bare for ours, bare in pairs]})["added"]
     bare = medians(times)["bare"]
-    return [Figure("import modelarts_magics, added", added, bare, "bare interpreter", most=0.010)]
+    return [
+        Figure("import modelarts_magics, added", added, bare, "bare interpreter", maximum=0.010)
+    ]
 
 
-def _statuses(endpoint: str, environ: Mapping[str, str]) -> list[Figure]:
-    led = {**environ, **variables(endpoint)}
+def _measure_status(endpoint: str, environ: Mapping[str, str]) -> list[Figure]:
+    session_environ = {**environ, **session_variables(endpoint)}
     calls = {
-        "terminal": _python(led, "-m", "modelarts_magics", "status"),
-        "library": _python(led, "-c", LIBRARY),
-        "vendor": _python(led, "-c", VENDOR, endpoint, *KEYS.values(), PROJECT, STEADY),
+        "terminal": _python_call(session_environ, "-m", "modelarts_magics", "status"),
+        "library": _python_call(session_environ, "-c", LIBRARY_CODE),
+        "vendor": _python_call(
+            session_environ, "-c", VENDOR_CODE, endpoint, *KEYS.values(), PROJECT_ID, UNCHANGING_ID
+        ),
     }
-    taken = medians(side_by_side(calls, rounds=STATUS_ROUNDS))
+    taken = medians(time_interleaved(calls, rounds=STATUS_ROUNDS))
     return [
         Figure(f"printed status, {name}", taken[name], taken["vendor"], "vendor's SDK", None, 0.5)
         for name in ("terminal", "library")
     ]
 
 
-def _python(environ: Mapping[str, str], *arguments: str) -> Callable[[], object]:
+def _python_call(environ: Mapping[str, str], *arguments: str) -> Callable[[], object]:
     def run() -> object:
         return subprocess.run(  # noqa: S603 - our own interpreter
             [sys.executable, *arguments], env=environ, check=True, stdout=subprocess.PIPE

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 ROUNDS = 5
 TIMEOUT_S = 60
 EXTENSIONS = ("minimal_extension", "autoreload", "modelarts_magics")
-LOAD = """
+LOAD_CODE = """
 from time import perf_counter as _clock
 _begun = _clock()
 get_ipython().run_line_magic("load_ext", {extension!r})
 _taken = _clock() - _begun
 """
-FIRST = """
+FIRST_COMMAND_CODE = """
 _begun = _clock()
 _shown = get_ipython().display_formatter.format(get_ipython().run_line_magic("modelarts", ""))
 _taken = _clock() - _begun
 """
-LEAST = """
+BASELINE_CODE = """
 _begun = _clock()
 import os, httpx
 _shown = httpx.Client(verify=False).get(os.environ["MODELARTS_ENDPOINT"] + "/demanager/").json()
@@ -47,23 +47,29 @@ def figures(environ: Mapping[str, str]) -> list[Figure]:
         environ: The kernels' environment, which leads the magics to the server.
     """
     loads: dict[str, list[float]] = {extension: [] for extension in EXTENSIONS}
-    firsts: list[float] = []
-    least: list[float] = []
+    first_commands: list[float] = []
+    baselines: list[float] = []
     for turn in range(ROUNDS):
         shift = turn % len(EXTENSIONS)
         for extension in EXTENSIONS[shift:] + EXTENSIONS[:shift]:
             with _kernel(environ) as client:
-                loads[extension].append(_timed(client, LOAD.format(extension=extension)))
+                loads[extension].append(_run_timed(client, LOAD_CODE.format(extension=extension)))
                 if extension == "minimal_extension":
-                    least.append(_timed(client, LEAST))
+                    baselines.append(_run_timed(client, BASELINE_CODE))
                 if extension == "modelarts_magics":
-                    firsts.append(_timed(client, FIRST))
+                    first_commands.append(_run_timed(client, FIRST_COMMAND_CODE))
     taken = {extension: median(times) for extension, times in loads.items()}
     ours = taken["modelarts_magics"]
     return [
-        Figure("%load_ext", ours, taken["minimal_extension"], "minimal extension", most=0.010),
+        Figure("%load_ext", ours, taken["minimal_extension"], "minimal extension", maximum=0.010),
         Figure("%load_ext", ours, taken["autoreload"], "autoreload"),
-        Figure("first %modelarts", median(firsts), median(least), "import httpx + GET", most=0.120),
+        Figure(
+            "first %modelarts",
+            median(first_commands),
+            median(baselines),
+            "import httpx + GET",
+            maximum=0.120,
+        ),
     ]
 
 
@@ -81,11 +87,11 @@ def _kernel(environ: Mapping[str, str]) -> Iterator[Any]:
         manager.shutdown_kernel(now=True)
 
 
-def _timed(client: Any, code: str) -> float:  # noqa: ANN401 - the client is not typed
+def _run_timed(client: Any, code: str) -> float:  # noqa: ANN401 - the client is not typed
     """Run code in the kernel and return the seconds that it left in ``_taken``."""
-    asked = client.execute(code, user_expressions={"taken": "_taken"})
+    message_id = client.execute(code, user_expressions={"taken": "_taken"})
     reply = client.get_shell_msg(timeout=TIMEOUT_S)
-    while reply["parent_header"].get("msg_id") != asked:
+    while reply["parent_header"].get("msg_id") != message_id:
         reply = client.get_shell_msg(timeout=TIMEOUT_S)
     content = reply["content"]
     if content["status"] != "ok":

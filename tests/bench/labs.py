@@ -12,27 +12,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
-from environment import aside
+from environment import separate_variables
 from playwright.sync_api import expect
 
 import modelarts_magics
 from modelarts_magics.emulator.local import LocalEmulator
-from modelarts_magics.server.handlers import PREFIX
+from modelarts_magics.server.handlers import URL_PREFIX
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # for what the tests of the pages share
 
-from ui.pages import PATIENCE_MS, Cloud, Front, OpenNotebook, Wire, new_context
-from ui.place import OUR_PAGES, Place
+from ui.pages import TIMEOUT_MS, FrontEnd, InstanceControl, NetworkLog, NotebookPage, new_context
+from ui.place import LAB_EXTENSION, JupyterServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-ASIDE = aside(Path(sys.prefix))
+RESOURCE_USAGE_VARIABLES = separate_variables(Path(sys.prefix))
 SETTLE_MS = 3_000
 """Long enough for what a page still does once it shows everything."""
-WATCH = """(() => {
+TIMING_JS = """(() => {
   const seen = (window.bench = {});
   let splash = false;
   const observer = new MutationObserver(() => {
@@ -48,7 +48,7 @@ WATCH = """(() => {
   observer.observe(document, { childList: true, characterData: true, subtree: true });
 })()"""
 """Note when JupyterLab's splash is gone, and when the time left is there, both since the page was asked for."""
-READY = "() => window.bench?.ready"
+READY_JS = "() => window.bench?.ready"
 
 
 @dataclass(frozen=True)
@@ -58,36 +58,41 @@ class Extension:
     Attributes:
         name: The name of what it brings to the page.
         files: The folder of that.
-        asks: What the addresses of its requests have in common.
-        item: Selects what it shows in the status bar.
+        request_path: What the addresses of its requests have in common.
+        selector: Selects what it shows in the status bar.
         text: What that says once it works.
     """
 
     name: str
     files: Path
-    asks: str
-    item: str
+    request_path: str
+    selector: str
     text: re.Pattern[str]
 
-    def shown(self, page: Page) -> Locator:
+    def visible_item(self, page: Page) -> Locator:
         """What it shows in the status bar once it works."""
-        return page.locator(self.item, has_text=self.text)
+        return page.locator(self.selector, has_text=self.text)
 
-    def asked(self, wire: Wire) -> int:
+    def count_requests(self, network: NetworkLog) -> int:
         """How many requests a page has sent for it."""
-        return sum(self.asks in each for each in wire.requests)
+        return sum(self.request_path in each for each in network.requests)
 
 
-OURS = Extension(
-    OUR_PAGES,
+MODELARTS = Extension(
+    LAB_EXTENSION,
     Path(modelarts_magics.__file__).parent / "labextension",
-    f"/{PREFIX}/",
+    f"/{URL_PREFIX}/",
     ".ma-Status-button",
     re.compile("[0-9]"),
 )
-THEIRS = Extension(
+RESOURCE_USAGE = Extension(
     "@jupyter-server/resource-usage",
-    Path(ASIDE["JUPYTER_PATH"], "labextensions", "@jupyter-server", "resource-usage"),
+    Path(
+        RESOURCE_USAGE_VARIABLES["JUPYTER_PATH"],
+        "labextensions",
+        "@jupyter-server",
+        "resource-usage",
+    ),
     "/api/metrics/v1",
     ".jp-StatusBar-Item",
     re.compile("^Mem: +[0-9]"),
@@ -95,16 +100,16 @@ THEIRS = Extension(
 
 
 @dataclass(frozen=True)
-class Lab:
+class LabServer:
     """One running server.
 
     Attributes:
-        place: Where it works.
+        process: Where it works.
         pid: Its process.
         extension: What is added to it.
     """
 
-    place: Place
+    process: JupyterServerProcess
     pid: int
     extension: Extension | None = None
 
@@ -114,67 +119,69 @@ class Lab:
         times = psutil.Process(self.pid).cpu_times()
         return float(times.user + times.system)
 
-    def tab(self, context: BrowserContext, workspace: str = "default") -> Tab:
+    def open_page(self, context: BrowserContext, workspace: str = "default") -> LabPage:
         """Open a page in which nothing is open, and wait for what the extension shows."""
-        tab = Tab(context.new_page(), self)
-        address = f"{self.place.url}/lab/workspaces/{workspace}?token={self.place.token}"
-        tab.page.goto(address, wait_until="commit")
-        return tab.ready()
+        page = LabPage(context.new_page(), self)
+        address = f"{self.process.url}/lab/workspaces/{workspace}?token={self.process.token}"
+        page.page.goto(address, wait_until="commit")
+        return page.wait_until_ready()
 
-    def notebook(self, page: Page, name: str = "") -> OpenNotebook:
+    def open_notebook(self, page: Page, name: str = "") -> NotebookPage:
         """Open a notebook in a page, and wait for its kernel and for what the extension shows."""
-        name = name or self.place.copy("countdown.ipynb")
-        notebook = OpenNotebook(page, self.place, Front.LAB, name).ready()
-        self.shown(page)
+        name = name or self.process.copy_notebook("countdown.ipynb")
+        notebook = NotebookPage(page, self.process, FrontEnd.LAB, name).wait_until_ready()
+        self.wait_until_shown(page)
         return notebook
 
-    def shown(self, page: Page) -> None:
+    def wait_until_shown(self, page: Page) -> None:
         """Wait for what the extension shows."""
         if self.extension:
-            expect(self.extension.shown(page)).to_be_visible(timeout=PATIENCE_MS)
+            expect(self.extension.visible_item(page)).to_be_visible(timeout=TIMEOUT_MS)
 
 
 @dataclass
-class Tab:
+class LabPage:
     """A page with JupyterLab.
 
     Attributes:
         page: The page.
-        lab: Who serves it.
-        wire: What it asks.
+        server: Who serves it.
+        network: What it asks.
     """
 
     page: Page
-    lab: Lab
+    server: LabServer
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(PATIENCE_MS)
-        self.page.add_init_script(WATCH)
-        self.wire = Wire(self.page)
+        self.page.set_default_timeout(TIMEOUT_MS)
+        self.page.add_init_script(TIMING_JS)
+        self.network = NetworkLog(self.page)
 
-    def ready(self) -> Tab:
+    def wait_until_ready(self) -> LabPage:
         """Wait for JupyterLab, and for what the extension shows."""
-        self.page.wait_for_function(READY)
-        self.lab.shown(self.page)
+        self.page.wait_for_function(READY_JS)
+        self.server.wait_until_shown(self.page)
         return self
 
-    def times(self) -> dict[str, float]:
+    def load_times(self) -> dict[str, float]:
         """Milliseconds from the request of the page to JupyterLab (`ready`) and to the time left (`figure`)."""
         times: dict[str, float] = self.page.evaluate("bench")
         return times
 
 
-def settle(*tabs: Tab) -> None:
+def wait_until_idle(*pages: LabPage) -> None:
     """Wait until pages have done what they do at their start, and forget that."""
-    tabs[0].page.wait_for_timeout(SETTLE_MS)
-    for tab in tabs:
-        if tab.lab.extension and not tab.lab.extension.asked(tab.wire):
+    pages[0].page.wait_for_timeout(SETTLE_MS)
+    for tab in pages:
+        if tab.server.extension and not tab.server.extension.count_requests(tab.network):
             raise RuntimeError("its requests are not recognised: none could be counted")
-        tab.wire.clear()
+        tab.network.clear()
 
 
 @contextmanager
-def serving(extension: Extension | None, emulator: LocalEmulator, *options: str) -> Iterator[Lab]:
+def run_server(
+    extension: Extension | None, emulator: LocalEmulator, *options: str
+) -> Iterator[LabServer]:
     """Run a server with at most one extension.
 
     Args:
@@ -182,22 +189,27 @@ def serving(extension: Extension | None, emulator: LocalEmulator, *options: str)
         emulator: The cloud.
         options: More of the server's command line.
     """
-    beside = ASIDE if extension is THEIRS else {}
+    extra_variables = RESOURCE_USAGE_VARIABLES if extension is RESOURCE_USAGE else {}
     with tempfile.TemporaryDirectory() as folder:
-        variables = {**emulator.environment(), **beside}
-        place = Place(Path(folder), variables, sidebar=extension is OURS)
-        if extension is OURS:
-            shutil.copytree(OURS.files, Path(folder, "data", "labextensions", OURS.name))
-        with place.serving(*options) as pid:
-            yield Lab(place, pid, extension)
+        variables = {**emulator.environment(), **extra_variables}
+        process = JupyterServerProcess(
+            Path(folder), variables, with_extensions=extension is MODELARTS
+        )
+        if extension is MODELARTS:
+            shutil.copytree(MODELARTS.files, Path(folder, "data", "labextensions", MODELARTS.name))
+        with process.running(*options) as pid:
+            yield LabServer(process, pid, extension)
 
 
 @contextmanager
-def side_by_side(browser: Browser) -> Iterator[dict[Extension | None, Tab]]:
+def open_all(browser: Browser) -> Iterator[dict[Extension | None, LabPage]]:
     """Give a fresh page of each server, by the extension that it has."""
     with ExitStack() as stack:
         emulator = stack.enter_context(LocalEmulator())
-        Cloud(emulator).reset()
-        labs = [stack.enter_context(serving(each, emulator)) for each in (None, OURS, THEIRS)]
-        contexts = [stack.enter_context(new_context(browser)) for _ in labs]
-        yield {lab.extension: lab.tab(context) for lab, context in zip(labs, contexts)}
+        InstanceControl(emulator).reset()
+        servers = [
+            stack.enter_context(run_server(each, emulator))
+            for each in (None, MODELARTS, RESOURCE_USAGE)
+        ]
+        contexts = [stack.enter_context(new_context(browser)) for _ in servers]
+        yield {lab.extension: lab.open_page(context) for lab, context in zip(servers, contexts)}

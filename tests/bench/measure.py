@@ -23,18 +23,18 @@ class Figure:
         name: What was timed.
         ours: What this package takes, in seconds or `unit`.
         other: What the alternative takes; None where there is none.
-        against: What the alternative is.
-        most: What `ours` may be at most.
-        most_ratio: What `ours` may be at most, as a multiple of `other`.
+        alternative: What the alternative is.
+        maximum: What `ours` may be at most.
+        max_ratio: What `ours` may be at most, as a multiple of `other`.
         unit: What is counted, where that is not seconds.
     """
 
     name: str
     ours: float
     other: float | None = None
-    against: str = ""
-    most: float | None = None
-    most_ratio: float | None = None
+    alternative: str = ""
+    maximum: float | None = None
+    max_ratio: float | None = None
     unit: str = ""
 
     @property
@@ -45,14 +45,14 @@ class Figure:
     @property
     def verdict(self) -> str:
         """Return ``ok``, ``MISSED``, or "" where nothing is demanded."""
-        if self.most is None and self.most_ratio is None:
+        if self.maximum is None and self.max_ratio is None:
             return ""
-        slow = self.most is not None and self.ours > self.most
-        slower = self.most_ratio is not None and (self.ratio or 0.0) > self.most_ratio
+        slow = self.maximum is not None and self.ours > self.maximum
+        slower = self.max_ratio is not None and (self.ratio or 0.0) > self.max_ratio
         return "MISSED" if slow or slower else "ok"
 
 
-def side_by_side(calls: Mapping[str, Callable[[], object]], *, rounds: int) -> Times:
+def time_interleaved(calls: Mapping[str, Callable[[], object]], *, rounds: int) -> Times:
     """Time each call once a round, so that what disturbs the machine disturbs them alike.
 
     The order turns by one each round: none always follows the same other.
@@ -79,21 +79,25 @@ def medians(times: Times) -> dict[str, float]:
 def table(figures: Sequence[Figure]) -> str:
     """Return the figures as text, in columns."""
     rows = [("figure", "ours", "alternative", "ratio", "target", "")]
-    rows += [_row(figure) for figure in figures]
+    rows += [_table_row(figure) for figure in figures]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
     )
 
 
-def _row(figure: Figure) -> tuple[str, str, str, str, str, str]:
-    other = "" if figure.other is None else f"{_shown(figure.other, figure.unit)} {figure.against}"
+def _table_row(figure: Figure) -> tuple[str, str, str, str, str, str]:
+    other = (
+        ""
+        if figure.other is None
+        else f"{_formatted(figure.other, figure.unit)} {figure.alternative}"
+    )
     ratio = "" if figure.ratio is None else f"{figure.ratio:.2f} x"
-    targets = [] if figure.most is None else [f"<= {_shown(figure.most, figure.unit)}"]
-    targets += [] if figure.most_ratio is None else [f"<= {figure.most_ratio:g} x"]
+    targets = [] if figure.maximum is None else [f"<= {_formatted(figure.maximum, figure.unit)}"]
+    targets += [] if figure.max_ratio is None else [f"<= {figure.max_ratio:g} x"]
     return (
         figure.name,
-        _shown(figure.ours, figure.unit),
+        _formatted(figure.ours, figure.unit),
         other,
         ratio,
         ", ".join(targets),
@@ -101,9 +105,9 @@ def _row(figure: Figure) -> tuple[str, str, str, str, str, str]:
     )
 
 
-def _shown(seconds: float, unit: str) -> str:
+def _formatted(value: float, unit: str) -> str:
     if unit:
-        return f"{seconds:g} {unit}"
-    if seconds < 1e-3:
-        return f"{seconds * 1e6:.0f} us"
-    return f"{seconds * 1e3:.3g} ms" if seconds < 1 else f"{seconds:.2f} s"
+        return f"{value:g} {unit}"
+    if value < 1e-3:
+        return f"{value * 1e6:.0f} us"
+    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.2f} s"

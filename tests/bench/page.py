@@ -19,9 +19,9 @@ from modelarts_magics.emulator.local import LocalEmulator
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # for what the tests of the pages share
 
-from ui.browser import launch
-from ui.pages import Cloud, Front, OpenNotebook, new_context
-from ui.place import Place
+from ui.browser import launch_browser
+from ui.pages import FrontEnd, InstanceControl, NotebookPage, new_context
+from ui.place import JupyterServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 MINUTE_MS = 60_000
 ROUNDS = 11
 MODULE = Path(modelarts_magics.__file__).parent / "static" / "countdown.js"
-MOST_BYTES = 8192
-MOST_TO_PAINT_S = 0.5
+MAX_BYTES = 8192
+MAX_TO_PAINT_S = 0.5
 CHANGES = 10
-MOST_LATE_S = 2.0
-IS_LONG = """wanted =>
+MAX_DELAY_S = 2.0
+OVER_AN_HOUR_JS = """wanted =>
   document.querySelector('.ma-Countdown-timer').textContent.includes(' h ') === wanted"""
-TO_PAINT = """async index => {
+TIME_TO_PAINT_JS = """async index => {
   const { content } = jupyterapp.shell.currentWidget;
   content.activeCellIndex = index;
   await jupyterapp.commands.execute('notebook:clear-all-cell-outputs');
@@ -58,50 +58,52 @@ TO_PAINT = """async index => {
 
 def figures() -> list[Figure]:
     """Measure the open countdown, its first paint, and its module."""
-    with _notebook() as (notebook, place):
-        times = [notebook.page.evaluate(TO_PAINT, 1) / 1000 for _ in range(ROUNDS)]
-        messages, requests = _minute(notebook)
-        latest = max(_late(notebook, place, longer=not each % 2) for each in range(CHANGES))
+    with _open_notebook() as (notebook, place):
+        times = [notebook.page.evaluate(TIME_TO_PAINT_JS, 1) / 1000 for _ in range(ROUNDS)]
+        messages, requests = _count_messages(notebook)
+        latest = max(_change_delay(notebook, place, longer=not each % 2) for each in range(CHANGES))
     size = len(gzip.compress(MODULE.read_bytes(), 9))
     paint = median(times[1:])
     return [
-        Figure("open countdown, kernel messages a minute", messages, most=0, unit="messages"),
-        Figure("open countdown, requests a minute", requests, most=0, unit="requests"),
-        Figure(f"a terminal's change to it, latest of {CHANGES}", latest, most=MOST_LATE_S),
-        Figure("%modelarts countdown to first paint", paint, most=MOST_TO_PAINT_S),
-        Figure("countdown's ES module, gzipped", size, most=MOST_BYTES, unit="bytes"),
+        Figure("open countdown, kernel messages a minute", messages, maximum=0, unit="messages"),
+        Figure("open countdown, requests a minute", requests, maximum=0, unit="requests"),
+        Figure(f"a terminal's change to it, latest of {CHANGES}", latest, maximum=MAX_DELAY_S),
+        Figure("%modelarts countdown to first paint", paint, maximum=MAX_TO_PAINT_S),
+        Figure("countdown's ES module, gzipped", size, maximum=MAX_BYTES, unit="bytes"),
     ]
 
 
-def _minute(notebook: OpenNotebook) -> tuple[int, int]:
+def _count_messages(notebook: NotebookPage) -> tuple[int, int]:
     """Count what passes in a minute in which the countdown ticks."""
-    before = notebook.countdown.seconds()
+    before = notebook.countdown.seconds_left()
     notebook.page.wait_for_timeout(2000)  # what the last cell had to say has arrived
-    notebook.wire.clear()
+    notebook.network.clear()
     notebook.page.wait_for_timeout(MINUTE_MS)
-    if before - notebook.countdown.seconds() < MINUTE_MS / 1000:
+    if before - notebook.countdown.seconds_left() < MINUTE_MS / 1000:
         raise RuntimeError("the countdown stood still")
-    return len(notebook.wire.frames), len(notebook.wire.foreign)
+    return len(notebook.network.frames), len(notebook.network.unexpected_requests)
 
 
-def _late(notebook: OpenNotebook, place: Place, *, longer: bool) -> float:
+def _change_delay(notebook: NotebookPage, server: JupyterServerProcess, *, longer: bool) -> float:
     """How long after a command in a terminal the countdown shows what it changed."""
-    place.terminal("extend" if longer else "shorten", "1h")
+    server.run_cli("extend" if longer else "shorten", "1h")
     done = monotonic()
-    notebook.page.wait_for_function(IS_LONG, arg=longer)
+    notebook.page.wait_for_function(OVER_AN_HOUR_JS, arg=longer)
     return monotonic() - done
 
 
 @contextmanager
-def _notebook() -> Iterator[tuple[OpenNotebook, Place]]:
+def _open_notebook() -> Iterator[tuple[NotebookPage, JupyterServerProcess]]:
     """A notebook with the extension loaded, in JupyterLab."""
     with tempfile.TemporaryDirectory() as folder, LocalEmulator() as emulator:
-        place = Place(Path(folder), emulator.environment())
-        Cloud(emulator).reset()
-        with place.serving(), sync_playwright() as playwright:
-            browser = launch(playwright)
+        server = JupyterServerProcess(Path(folder), emulator.environment())
+        InstanceControl(emulator).reset()
+        with server.running(), sync_playwright() as playwright:
+            browser = launch_browser(playwright)
             page = new_context(browser).new_page()
-            notebook = OpenNotebook(page, place, Front.LAB, place.copy("countdown.ipynb"))
-            yield notebook.ready().run(0), place
+            notebook = NotebookPage(
+                page, server, FrontEnd.LAB, server.copy_notebook("countdown.ipynb")
+            )
+            yield notebook.wait_until_ready().run_cells(0), server
             notebook.shut_down()
             browser.close()

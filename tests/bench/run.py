@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from calls import Desk
+    from calls import ClientFactory
     from measure import Figure
 
-INSIDE = "--inside"
+IN_ENVIRONMENT_FLAG = "--inside"
 """Said by the first part to the second."""
-MEMORY = Path("/dev/shm")  # noqa: S108 - folders in it get random names
+MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - folders in it get random names
 """Linux's file system in memory; elsewhere, or where it is not writable, the disk has to do."""
 GROUPS = ("interpreters", "kernels", "calls", "signing", "page", "sidebar")
 
@@ -33,15 +33,19 @@ def main(arguments: Sequence[str]) -> int:
     """Measure and return the exit status: 1 where a target is missed."""
     options = _options(arguments)
     if not options.inside:
-        return _start_inside(arguments)
-    with _folder() as disk, _folder(MEMORY) as memory, _server() as endpoint:
+        return _restart_in_environment(arguments)
+    with (
+        _temporary_folder() as disk,
+        _temporary_folder(MEMORY_FOLDER) as memory,
+        _run_server() as endpoint,
+    ):
         import calls  # noqa: PLC0415 - only inside can it be imported
 
-        desk = calls.Desk(endpoint, memory=memory, disk=disk)
+        clients = calls.ClientFactory(endpoint, memory_folder=memory, disk_folder=disk)
         if options.profile:
-            calls.profile(desk)
+            calls.profile(clients)
             return 0
-        return _measure(options.group or GROUPS, endpoint, desk)
+        return _measure(options.group or GROUPS, endpoint, clients)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -50,35 +54,37 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--profile", action="store_true", help="show where a refresh spends its time"
     )
-    parser.add_argument(INSIDE, action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument(IN_ENVIRONMENT_FLAG, action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     for group in set(options.group) - set(GROUPS):
         parser.error(f"no group {group!r}: choose from {', '.join(GROUPS)}")
     return options
 
 
-def _start_inside(arguments: Sequence[str]) -> int:
-    from environment import isolated, prepared  # noqa: PLC0415 - not needed inside
+def _restart_in_environment(arguments: Sequence[str]) -> int:
+    from environment import isolated_variables, prepare_environment  # noqa: PLC0415 - not needed inside
 
-    python = str(prepared())
-    with _folder() as home:
+    python = str(prepare_environment())
+    with _temporary_folder() as home:
         return subprocess.run(  # noqa: S603 - our own program
-            [python, __file__, INSIDE, *arguments], env=isolated(home), check=False
+            [python, __file__, IN_ENVIRONMENT_FLAG, *arguments],
+            env=isolated_variables(home),
+            check=False,
         ).returncode
 
 
-def _measure(groups: Sequence[str], endpoint: str, desk: Desk) -> int:
+def _measure(groups: Sequence[str], endpoint: str, clients: ClientFactory) -> int:
     from measure import table  # noqa: PLC0415 - after the choice of environment
 
     begun = perf_counter()
-    figures = [figure for group in groups for figure in _figures(group, endpoint, desk)]
+    figures = [figure for group in groups for figure in _figures(group, endpoint, clients)]
     missed = sum(figure.verdict == "MISSED" for figure in figures)
     seconds = perf_counter() - begun
     sys.stdout.write(f"{table(figures)}\n\nmedians of one run, {seconds:.0f} s; missed: {missed}\n")
     return 1 if missed else 0
 
 
-def _figures(group: str, endpoint: str, desk: Desk) -> list[Figure]:
+def _figures(group: str, endpoint: str, clients: ClientFactory) -> list[Figure]:
     sys.stderr.write(f"measuring: {group}\n")
     import calls  # noqa: PLC0415 - only inside can it be imported
     import interpreters  # noqa: PLC0415
@@ -91,18 +97,18 @@ def _figures(group: str, endpoint: str, desk: Desk) -> list[Figure]:
     if group == "interpreters":
         return interpreters.figures(endpoint, environ)
     if group == "kernels":
-        return kernels.figures({**environ, **interpreters.variables(endpoint)})
+        return kernels.figures({**environ, **interpreters.session_variables(endpoint)})
     if group == "calls":
-        return calls.figures(desk)
+        return calls.figures(clients)
     if group == "page":
         return page.figures()
     if group == "sidebar":
-        return sidebar.figures({**environ, **interpreters.variables(endpoint)})
+        return sidebar.figures({**environ, **interpreters.session_variables(endpoint)})
     return signatures.figures()
 
 
 @contextmanager
-def _folder(parent: Path | None = None) -> Iterator[Path]:
+def _temporary_folder(parent: Path | None = None) -> Iterator[Path]:
     """Give an empty folder, in the one that is named if that is there."""
     place = parent if parent and os.access(parent, os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=place) as folder:
@@ -110,7 +116,7 @@ def _folder(parent: Path | None = None) -> Iterator[Path]:
 
 
 @contextmanager
-def _server() -> Iterator[str]:
+def _run_server() -> Iterator[str]:
     """Serve in a process of its own, and give the endpoint."""
     program = Path(__file__).with_name("server.py")
     with subprocess.Popen(  # noqa: S603 - our own program

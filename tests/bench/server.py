@@ -15,23 +15,23 @@ from email.utils import formatdate
 from typing import Any
 
 HOST = "127.0.0.1"
-STEADY = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
-CHANGING = "changing"
-NAME = "bench-instance"
-PROJECT = "0123456789abcdef0123456789abcdef"
+UNCHANGING_ID = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
+CHANGING_ID = "changing"
+INSTANCE_NAME = "bench-instance"
+PROJECT_ID = "0123456789abcdef0123456789abcdef"
 _RUN_S = 3600
-_BEGUN = int(time.time())
+_STARTED = int(time.time())
 
 
 def demanager(number: int) -> dict[str, Any]:
     """Return an instance as the `demanager` API describes it, with auto-stop on."""
-    left = _BEGUN + _RUN_S - int(time.time())
+    left = _STARTED + _RUN_S - int(time.time())
     return {
-        "id": STEADY,
-        "name": NAME,
+        "id": UNCHANGING_ID,
+        "name": INSTANCE_NAME,
         "description": f"training run {number:09d}",
         "status": "RUNNING",
-        "creation_timestamp": f"{_BEGUN * 1000 - 86_400_000}",
+        "creation_timestamp": f"{_STARTED * 1000 - 86_400_000}",
         "profile": {
             "id": "Multi-Engine 1.0 (Python3)",
             "name": "multi-engine",
@@ -59,10 +59,10 @@ def demanager(number: int) -> dict[str, Any]:
                 "enable": True,
                 "duration": _RUN_S,
                 "prompt": True,
-                "stop_timestamp": (_BEGUN + _RUN_S) * 1000,
+                "stop_timestamp": (_STARTED + _RUN_S) * 1000,
                 "remain_time": left,
             },
-            "annotations": {"url": f"https://notebook.example.com/user/{STEADY}"},
+            "annotations": {"url": f"https://notebook.example.com/user/{UNCHANGING_ID}"},
         },
         "workspace": {"id": "0"},
     }
@@ -70,10 +70,10 @@ def demanager(number: int) -> dict[str, Any]:
 
 def notebooks(number: int) -> dict[str, Any]:
     """Return an instance as the `notebooks` API describes it, with a lease that runs."""
-    begun_ms = _BEGUN * 1000
+    begun_ms = _STARTED * 1000
     return {
-        "id": STEADY,
-        "name": NAME,
+        "id": UNCHANGING_ID,
+        "name": INSTANCE_NAME,
         "description": f"training run {number:09d}",
         "status": "RUNNING",
         "actions": ["SSH"],
@@ -113,35 +113,35 @@ def notebooks(number: int) -> dict[str, Any]:
     }
 
 
-_ANSWERS = {b"demanager": demanager, b"notebooks": notebooks}
+_INSTANCES = {b"demanager": demanager, b"notebooks": notebooks}
 
 
-class Answers:
+class CannedResponses:
     """The bytes to send; what stays the same is made once a second, with the date that it carries."""
 
     def __init__(self) -> None:
         self._second = 0
-        self._kept: dict[bytes, bytes] = {}
+        self._cache: dict[bytes, bytes] = {}
         self._date = b""
         self._number = 0
 
-    def of(self, path: bytes) -> bytes:
+    def get(self, path: bytes) -> bytes:
         """Return the whole answer to a GET."""
         now = int(time.time())
         if now != self._second:
             self._second, self._date = now, formatdate(now, usegmt=True).encode()
-            self._kept.clear()
-        if path.endswith(CHANGING.encode()):
+            self._cache.clear()
+        if path.endswith(CHANGING_ID.encode()):
             self._number += 1
-            return self._made(path)
-        if path not in self._kept:
-            self._kept[path] = self._made(path)
-        return self._kept[path]
+            return self._build(path)
+        if path not in self._cache:
+            self._cache[path] = self._build(path)
+        return self._cache[path]
 
-    def _made(self, path: bytes) -> bytes:
-        api = next((api for api in _ANSWERS if b"/" + api + b"/" in path), b"demanager")
-        number = self._number if path.endswith(CHANGING.encode()) else 0
-        body = json.dumps(_ANSWERS[api](number)).encode()
+    def _build(self, path: bytes) -> bytes:
+        api = next((api for api in _INSTANCES if b"/" + api + b"/" in path), b"demanager")
+        number = self._number if path.endswith(CHANGING_ID.encode()) else 0
+        body = json.dumps(_INSTANCES[api](number)).encode()
         head = (
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id: bench\r\n"
             b"Date: %b\r\nContent-Length: %d\r\n\r\n"
@@ -149,11 +149,11 @@ class Answers:
         return head % (self._date, len(body)) + body
 
 
-class Connection(asyncio.Protocol):
+class HttpConnection(asyncio.Protocol):
     """One kept connection; a request here has no body."""
 
-    def __init__(self, answers: Answers) -> None:
-        self._answers = answers
+    def __init__(self, responses: CannedResponses) -> None:
+        self._responses = responses
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -166,14 +166,14 @@ class Connection(asyncio.Protocol):
         while b"\r\n\r\n" in self._buffer:
             request, self._buffer = self._buffer.split(b"\r\n\r\n", 1)
             path = request.split(b" ", 2)[1].split(b"?", 1)[0]
-            self._transport.write(self._answers.of(path))
+            self._transport.write(self._responses.get(path))
 
 
 async def serve() -> None:
     """Serve until standard input ends."""
     loop = asyncio.get_running_loop()
-    answers = Answers()
-    server = await loop.create_server(lambda: Connection(answers), HOST, 0)
+    responses = CannedResponses()
+    server = await loop.create_server(lambda: HttpConnection(responses), HOST, 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await loop.run_in_executor(None, sys.stdin.read)

@@ -7,29 +7,29 @@ from datetime import datetime, timezone
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
-from measure import Figure, medians, side_by_side
-from server import PROJECT, STEADY
+from measure import Figure, medians, time_interleaved
+from server import PROJECT_ID, UNCHANGING_ID
 
 from modelarts_magics.api import signing
 
 ROUNDS = 5000
 ACCESS, SECRET = "AKBENCH0000000000001", "sk-of-the-bench"
 HOST = "modelarts.cn-north-4.myhuaweicloud.com"
-PATH = f"/v1/{PROJECT}/demanager/instances/{STEADY}"
+PATH = f"/v1/{PROJECT_ID}/demanager/instances/{UNCHANGING_ID}"
 BODY = b'{"description": "bench", "spec": {"auto_stop": {"enable": true, "duration": 3600}}}'
-MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
+TIMESTAMP = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 
 def headers() -> dict[str, str]:
     """Return what is signed, besides the host."""
     return {
         "Content-Type": "application/json",
-        "X-Project-Id": PROJECT,
-        "X-Sdk-Date": signing.timestamp(MOMENT),
+        "X-Project-Id": PROJECT_ID,
+        "X-Sdk-Date": signing.timestamp(TIMESTAMP),
     }
 
 
-def ours() -> str:
+def sign() -> str:
     """Sign with this package."""
     return signing.authorization(
         method="PUT",
@@ -44,9 +44,9 @@ def ours() -> str:
 
 def figures() -> list[Figure]:
     """Return what a signature takes, after both agreed about it."""
-    signer = Signer(BasicCredentials(ACCESS, SECRET, PROJECT))
+    signer = Signer(BasicCredentials(ACCESS, SECRET, PROJECT_ID))
 
-    def vendors() -> str:
+    def sign_with_vendor() -> str:
         request = SdkRequest(
             method="PUT",
             schema="https",
@@ -59,8 +59,8 @@ def figures() -> list[Figure]:
         signed: str = signer.sign(request).header_params["Authorization"]
         return signed
 
-    if ours() != vendors():
+    if sign() != sign_with_vendor():
         raise RuntimeError("the two signatures differ: nothing is compared")
-    taken = medians(side_by_side({"ours": ours, "vendor": vendors}, rounds=ROUNDS))
+    taken = medians(time_interleaved({"ours": sign, "vendor": sign_with_vendor}, rounds=ROUNDS))
     name, other = "signing a request", "the vendor's signer"
-    return [Figure(name, taken["ours"], taken["vendor"], other, most_ratio=1.0)]
+    return [Figure(name, taken["ours"], taken["vendor"], other, max_ratio=1.0)]

@@ -18,50 +18,52 @@ if TYPE_CHECKING:
 MINUTE_S = 60.0
 
 
-class Watching(ModelArtsServer):
+class MeasuredServer(ModelArtsServer):
     """The extension as it is on a server with a page open that has nothing to hear.
 
     Attributes:
-        looked: That it has asked which page listens, which it does before each look at the store.
+        store_checked: That it has asked which page listens, which it does before each look at the store.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.looked = asyncio.Event()
+        self.store_checked = asyncio.Event()
 
     def _emit(self, event: dict[str, Any]) -> None:
         """There is no socket to send it to."""
 
     def _listeners(self) -> tuple[str]:
-        self.looked.set()
+        self.store_checked.set()
         return ("a page",)
 
 
-async def desk() -> float:
+async def measure_server() -> float:
     """Use what the extension makes: a minute of watching, and one question to the cloud in it."""
-    server = Watching()
-    made = server._make_desk()
-    await made.instance()
-    await server.looked.wait()
-    server.looked.clear()
-    known = made.monitor.view.instance
-    used = await _minute(made.monitor.ask())
-    if made.monitor.view.instance is known or not server.looked.is_set():
+    server = MeasuredServer()
+    service = server._create_service()
+    await service.get_instance()
+    await server.store_checked.wait()
+    server.store_checked.clear()
+    before = service.poller.snapshot.instance
+    used = await _cpu_per_minute(service.poller.refresh())
+    if service.poller.snapshot.instance is before or not server.store_checked.is_set():
         raise RuntimeError("nothing was watched")
-    await made.monitor.stop()
+    await service.poller.stop()
     return used
 
 
-async def idle() -> float:
+async def measure_event_loop() -> float:
     """Wait."""
-    return await _minute()
+    return await _cpu_per_minute()
 
 
-async def _minute(*jobs: Awaitable[object]) -> float:
+async def _cpu_per_minute(*jobs: Awaitable[object]) -> float:
     begun = process_time()
     await asyncio.gather(asyncio.sleep(MINUTE_S), *jobs)
     return process_time() - begun
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{asyncio.run({'desk': desk, 'idle': idle}[sys.argv[1]]())}\n")
+    sys.stdout.write(
+        f"{asyncio.run({'desk': measure_server, 'idle': measure_event_loop}[sys.argv[1]]())}\n"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from stage import Stage, plain_words
+from stage import EmulatorHarness, english_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(autouse=True)
-def _words() -> Iterator[None]:
-    with plain_words():
+def _english_messages() -> Iterator[None]:
+    with english_messages():
         yield
 
 
 @pytest.fixture
-def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+def make_harness(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
     """Make stages with options, and close them afterwards."""
-    made: list[Stage] = []
+    made: list[EmulatorHarness] = []
 
-    def make(**options: object) -> Stage:
-        made.append(Stage(tmp_path / str(len(made)), **options))
+    def make(**options: object) -> EmulatorHarness:
+        made.append(EmulatorHarness(tmp_path / str(len(made)), **options))
         return made[-1]
 
     yield make
@@ -33,6 +33,6 @@ def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
 
 
 @pytest.fixture
-def stage(make_stage: Callable[..., Stage]) -> Stage:
+def harness(make_harness: Callable[..., EmulatorHarness]) -> EmulatorHarness:
     """Return a stage of the seed's edition."""
-    return make_stage()
+    return make_harness()

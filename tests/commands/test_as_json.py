@@ -7,23 +7,23 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from factories import instance
+from factories import make_instance
 
 from modelarts_magics.commands.as_json import instance_json
-from modelarts_magics.domain.models import NOT_STATED
+from modelarts_magics.domain.models import UNKNOWN_AUTO_STOP
 
 if TYPE_CHECKING:
-    from stage import Stage
+    from stage import EmulatorHarness
 
 KEYS = ["id", "name", "description", "status", "api", "auto_stop", "observed_at"]
 
 
-def test_a_status_has_exactly_this_shape(stage: Stage) -> None:
+def test_a_status_has_exactly_this_shape(harness: EmulatorHarness) -> None:
     """Each name, in this order, and each value."""
-    shown = stage.magic("status --json")
+    shown = harness.run_magic("status --json")
     assert list(shown) == KEYS
     assert json.loads(repr(shown)) == {
-        "id": stage.emulator.instance_id,
+        "id": harness.emulator.instance_id,
         "name": "demo-notebook",
         "description": "Demo instance of the local emulator",
         "status": "RUNNING",
@@ -40,10 +40,10 @@ def test_a_status_has_exactly_this_shape(stage: Stage) -> None:
     }
 
 
-def test_what_is_not_known_is_null(stage: Stage) -> None:
+def test_what_is_not_known_is_null(harness: EmulatorHarness) -> None:
     """Off: no mode, no end, and no duration, since the cloud tells none then."""
-    stage.magic("auto-stop off")
-    assert stage.magic("status --json")["auto_stop"] == {
+    harness.run_magic("auto-stop off")
+    assert harness.run_magic("status --json")["auto_stop"] == {
         "enabled": False,
         "mode": None,
         "duration_s": None,
@@ -56,25 +56,27 @@ def test_what_is_not_known_is_null(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("fault", "unknown"), [("disagreeing-remain", "disagree"), ("no-stop-timestamp", "missing")]
 )
-def test_an_end_that_cannot_be_believed_is_null(stage: Stage, fault: str, unknown: str) -> None:
+def test_an_end_that_cannot_be_believed_is_null(
+    harness: EmulatorHarness, fault: str, unknown: str
+) -> None:
     """Never a countdown to a wrong moment; `--all` says why."""
-    stage.emulator.fault(fault)
+    harness.emulator.add_fault(fault)
     if unknown == "missing":
-        stage.emulator.fault("no-remain-time")
-    shown = stage.magic("status --all --json")
+        harness.emulator.add_fault("no-remain-time")
+    shown = harness.run_magic("status --all --json")
     assert (shown["auto_stop"]["stops_at"], shown["auto_stop"]["remaining_s"]) == (None, None)
-    assert shown["end_unknown"] == unknown
+    assert shown["stop_time_unknown"] == unknown
 
 
 def test_what_the_cloud_did_not_say_is_neither_on_nor_off() -> None:
     """Null, also beside fields that are known."""
-    shown = instance_json(instance(NOT_STATED))["auto_stop"]
+    shown = instance_json(make_instance(UNKNOWN_AUTO_STOP))["auto_stop"]
     assert (shown["enabled"], shown["mode"], shown["stops_at"]) == (None, None, None)
 
 
-def test_a_lease_is_no_run_time(make_stage: Callable[..., Stage]) -> None:
+def test_a_lease_is_no_run_time(make_harness: Callable[..., EmulatorHarness]) -> None:
     """Its duration counts from a moment days ago; `--all` has both, as the cloud wrote them."""
-    shown = make_stage(api="notebooks").magic("status --all --json")
+    shown = make_harness(api="notebooks").run_magic("status --all --json")
     assert shown["auto_stop"]["duration_s"] is None
     assert shown["auto_stop"]["remaining_s"] == 2400
     lease = shown["lease"]
@@ -90,13 +92,13 @@ def test_a_lease_is_no_run_time(make_stage: Callable[..., Stage]) -> None:
 )
 def test_what_is_odd_in_a_lease_is_null(odd: dict[str, object]) -> None:
     """The countdown did not need it, so it hides nothing."""
-    lease = instance_json(instance(raw={"lease": odd}), everything=True)["lease"]
+    lease = instance_json(make_instance(raw={"lease": odd}), all_fields=True)["lease"]
     assert lease == {"create_at": None, "duration_s": None, "update_at": None}
 
 
-def test_all_has_every_field_of_the_seed(stage: Stage) -> None:
+def test_all_has_every_field_of_the_seed(harness: EmulatorHarness) -> None:
     """Tables 5 to 12: profile, provision, Docker parameters, storage, workspace and flavor."""
-    shown = stage.magic("status --all --json")
+    shown = harness.run_magic("status --all --json")
     assert shown["creation_timestamp"] == "2026-11-20T16:00:00+08:00"
     assert shown["flavor"] == "modelarts.vm.cpu.2u"
     assert shown["workspace"] == {"id": "0"}
@@ -124,17 +126,17 @@ def test_all_has_every_field_of_the_seed(stage: Stage) -> None:
     }
     assert shown["stop_timestamp"] == "2026-11-23T16:40:00+08:00"
     assert shown["remain_time_s"] == 2400
-    assert shown["end_unknown"] is None
+    assert shown["stop_time_unknown"] is None
     assert shown["demo"] is True
     assert set(shown) - set(KEYS) == {
         *("creation_timestamp", "flavor", "workspace", "spec", "profile"),
-        *("stop_timestamp", "remain_time_s", "end_unknown", "demo"),
+        *("stop_timestamp", "remain_time_s", "stop_time_unknown", "demo"),
     }
 
 
-def test_a_write_has_before_after_and_effect(stage: Stage) -> None:
+def test_a_write_has_before_after_and_effect(harness: EmulatorHarness) -> None:
     """Both of the shape of a status."""
-    shown = stage.magic("extend 1h --json")
+    shown = harness.run_magic("extend 1h --json")
     assert list(shown) == ["before", "after", "effect"]
     assert shown["effect"] == "now"
     assert list(shown["before"]) == list(shown["after"]) == KEYS
@@ -143,23 +145,23 @@ def test_a_write_has_before_after_and_effect(stage: Stage) -> None:
     assert json.loads(repr(shown)) == shown
 
 
-def test_a_write_that_waits_says_so(make_stage: Callable[..., Stage]) -> None:
+def test_a_write_that_waits_says_so(make_harness: Callable[..., EmulatorHarness]) -> None:
     """In the word of the effect."""
-    assert make_stage(edition="2021").magic("extend --json")["effect"] == "next-start"
+    assert make_harness(edition="2021").run_magic("extend --json")["effect"] == "next-start"
 
 
-def test_a_write_that_cannot_be_read_back_has_no_after(stage: Stage) -> None:
+def test_a_write_that_cannot_be_read_back_has_no_after(harness: EmulatorHarness) -> None:
     """Null, and unconfirmed."""
-    stage.emulator.fault("404", methods=["GET"], skip=1)
-    shown = stage.magic("describe --json new")
+    harness.emulator.add_fault("404", methods=["GET"], skip=1)
+    shown = harness.run_magic("describe --json new")
     assert (shown["after"], shown["effect"]) == (None, "unconfirmed")
 
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "UTC", "America/St_Johns", "+05:45"])
-def test_every_time_has_an_offset(stage: Stage, zone: str) -> None:
+def test_every_time_has_an_offset(harness: EmulatorHarness, zone: str) -> None:
     """In the zone that is set, so that it can be read aloud, and compared."""
-    stage.environ["MODELARTS_TIMEZONE"] = zone
-    shown = stage.magic("status --all --json")
+    harness.environ["MODELARTS_TIMEZONE"] = zone
+    shown = harness.run_magic("status --all --json")
     times = [moment for moment in _strings(shown) if moment[:5] == "2026-"]
     assert len(times) == 4
     moments = [datetime.fromisoformat(each) for each in times]
@@ -167,11 +169,11 @@ def test_every_time_has_an_offset(stage: Stage, zone: str) -> None:
     assert max(moments) - min(moments) == timedelta(days=3, minutes=40)
 
 
-def test_whatever_the_cloud_says_is_one_json_document(stage: Stage) -> None:
+def test_whatever_the_cloud_says_is_one_json_document(harness: EmulatorHarness) -> None:
     """Line separators, control characters and halves of characters included."""
     odd = 'a\u2028b\x85c\x1b[31md\ud800e"f\\g\x7fh'
-    stage.emulator.set_instance(description=odd)
-    written = repr(stage.magic("status --json"))
+    harness.emulator.set_instance(description=odd)
+    written = repr(harness.run_magic("status --json"))
     assert json.loads(written)["description"] == odd
     assert "\x1b" not in written
     written.encode()

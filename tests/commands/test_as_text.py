@@ -6,19 +6,35 @@ import re
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from factories import HOUR, LEASE, MINUTE, SEED, edit_to, idle, instance, off, stop_in
-from stage import Page
+from factories import (
+    DEMANAGER_CAPABILITIES,
+    HOUR,
+    MINUTE,
+    NOTEBOOKS_CAPABILITIES,
+    auto_stop_edit,
+    disabled_auto_stop,
+    idle_auto_stop,
+    make_instance,
+    timed_auto_stop,
+)
+from stage import StrictHtmlParser
 
 from modelarts_magics.commands.as_text import auto_stop_line, change_lines, instance_lines
-from modelarts_magics.commands.render import as_html, as_text
-from modelarts_magics.domain.models import NOT_STATED, Change, Effect, EndUnknown, Status
+from modelarts_magics.commands.render import render_html, render_text
+from modelarts_magics.domain.models import (
+    UNKNOWN_AUTO_STOP,
+    Change,
+    Effect,
+    Status,
+    StopTimeUnknown,
+)
 from modelarts_magics.errors import RefusedError
-from modelarts_magics.messages import use_zone
+from modelarts_magics.messages import use_timezone
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from stage import Stage
+    from stage import EmulatorHarness
 
     from modelarts_magics.domain.models import Instance
 
@@ -27,10 +43,10 @@ RELATIVE = re.compile(r"\bin \d+ (?:h|min|s)\b|from now|ago\b|today|tomorrow|yes
 
 
 @pytest.mark.parametrize("line", ["", "status --all", "auto-stop", "extend", "auto-stop off"])
-def test_nothing_that_stands_still_is_relative(stage: Stage, line: str) -> None:
+def test_nothing_that_stands_still_is_relative(harness: EmulatorHarness, line: str) -> None:
     """An end has its date and offset; what is left says as of when."""
-    value = stage.magic(line)
-    for shown in (as_text(value), Page(as_html(value)).text):
+    value = harness.run_magic(line)
+    for shown in (render_text(value), StrictHtmlParser(render_html(value)).text):
         assert not RELATIVE.search(shown)
         assert shown.count(" left") == len(
             re.findall(r" left as of (?:" + MOMENT + r"|\d\d:\d\d)", shown)
@@ -39,9 +55,9 @@ def test_nothing_that_stands_still_is_relative(stage: Stage, line: str) -> None:
             assert re.search(f"Stops {MOMENT} ·", shown)
 
 
-def test_an_instance_in_four_lines(stage: Stage) -> None:
+def test_an_instance_in_four_lines(harness: EmulatorHarness) -> None:
     """Who, when it stops, what is set, what it is for."""
-    assert instance_lines(stage.magic("")) == [
+    assert instance_lines(harness.run_magic("")) == [
         "demo-notebook · RUNNING · DEMO · local emulator",
         "Stops 2026-11-23 16:40 +08:00 · 40 min left as of 16:00",
         "Auto-stop on, 1 h a run · reminder on",
@@ -49,17 +65,17 @@ def test_an_instance_in_four_lines(stage: Stage) -> None:
     ]
 
 
-def test_an_end_on_another_day_says_both_dates(stage: Stage) -> None:
+def test_an_end_on_another_day_says_both_dates(harness: EmulatorHarness) -> None:
     """So that nobody has to guess which 02:00 it is."""
-    assert instance_lines(stage.magic("auto-stop at 02:00").after)[1] == (
+    assert instance_lines(harness.run_magic("auto-stop at 02:00").after)[1] == (
         "Stops 2026-11-24 02:00 +08:00 · 10 h left as of 2026-11-23 16:00 +08:00"
     )
 
 
-def test_another_zone_gives_another_wall_clock(stage: Stage) -> None:
+def test_another_zone_gives_another_wall_clock(harness: EmulatorHarness) -> None:
     """And the offset tells which."""
-    stage.environ["MODELARTS_TIMEZONE"] = "America/St_Johns"
-    assert instance_lines(stage.magic(""))[1] == (
+    harness.environ["MODELARTS_TIMEZONE"] = "America/St_Johns"
+    assert instance_lines(harness.run_magic(""))[1] == (
         "Stops 2026-11-23 05:10 -03:30 · 40 min left as of 04:30"
     )
 
@@ -67,14 +83,26 @@ def test_another_zone_gives_another_wall_clock(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("shown", "words"),
     [
-        (instance(off()), "Does not stop by itself"),
-        (instance(idle()), "no fixed end"),
-        (instance(stop_in(None)), "End unknown"),
-        (instance(stop_in(None, end_unknown=EndUnknown.DISAGREE)), "disagree"),
-        (instance(stop_in(None, end_unknown=EndUnknown.PAST)), "still runs"),
-        (instance(stop_in(None), status=Status.STOPPED), "No run to stop: the instance is STOPPED"),
-        (instance(stop_in(None), status=Status.STARTING), "End not known yet"),
-        (instance(off(), status=Status("BRAND_NEW")), "Does not stop by itself"),
+        (make_instance(disabled_auto_stop()), "Does not stop by itself"),
+        (make_instance(idle_auto_stop()), "no fixed end"),
+        (make_instance(timed_auto_stop(None)), "End unknown"),
+        (
+            make_instance(timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.INCONSISTENT)),
+            "disagree",
+        ),
+        (
+            make_instance(timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST)),
+            "still runs",
+        ),
+        (
+            make_instance(timed_auto_stop(None), status=Status.STOPPED),
+            "No run to stop: the instance is STOPPED",
+        ),
+        (make_instance(timed_auto_stop(None), status=Status.STARTING), "End not known yet"),
+        (
+            make_instance(disabled_auto_stop(), status=Status("BRAND_NEW")),
+            "Does not stop by itself",
+        ),
     ],
 )
 def test_without_an_end_nothing_counts_down(shown: Instance, words: str) -> None:
@@ -87,12 +115,12 @@ def test_without_an_end_nothing_counts_down(shown: Instance, words: str) -> None
 @pytest.mark.parametrize("status", [Status("BRAND_NEW"), Status.FROZEN])
 def test_an_unknown_status_is_shown_as_the_cloud_wrote_it(status: Status) -> None:
     """A later edition may have more of them."""
-    assert instance_lines(instance(status=status))[0] == f"notebook-instance · {status.value}"
+    assert instance_lines(make_instance(status=status))[0] == f"notebook-instance · {status.value}"
 
 
 def test_an_instance_without_a_name_has_its_id() -> None:
     """And one without a description a dash."""
-    lines = instance_lines(instance(name="", description=""))
+    lines = instance_lines(make_instance(name="", description=""))
     assert lines[0].startswith("6fa459ea-")
     assert lines[-1] == "Description: —"
 
@@ -100,12 +128,12 @@ def test_an_instance_without_a_name_has_its_id() -> None:
 @pytest.mark.parametrize(
     ("stop", "words"),
     [
-        (stop_in(HOUR), "Auto-stop on, 2 h a run · reminder on"),
-        (stop_in(HOUR, prompt=False), "Auto-stop on, 2 h a run · reminder off"),
-        (stop_in(HOUR, prompt=None, duration=None), "Auto-stop on"),
-        (off(), "Auto-stop off · reminder on"),
-        (idle(), "Auto-stop on, on low use · reminder on"),
-        (NOT_STATED, "Auto-stop not stated"),
+        (timed_auto_stop(HOUR), "Auto-stop on, 2 h a run · reminder on"),
+        (timed_auto_stop(HOUR, prompt=False), "Auto-stop on, 2 h a run · reminder off"),
+        (timed_auto_stop(HOUR, prompt=None, duration=None), "Auto-stop on"),
+        (disabled_auto_stop(), "Auto-stop off · reminder on"),
+        (idle_auto_stop(), "Auto-stop on, on low use · reminder on"),
+        (UNKNOWN_AUTO_STOP, "Auto-stop not stated"),
     ],
 )
 def test_what_is_set(stop: object, words: str) -> None:
@@ -113,9 +141,11 @@ def test_what_is_set(stop: object, words: str) -> None:
     assert auto_stop_line(stop) == words
 
 
-def test_an_extension_tells_the_new_end_the_old_value_and_the_way_back(stage: Stage) -> None:
+def test_an_extension_tells_the_new_end_the_old_value_and_the_way_back(
+    harness: EmulatorHarness,
+) -> None:
     """And that it is kept."""
-    assert change_lines(stage.magic("extend 1h")) == [
+    assert change_lines(harness.run_magic("extend 1h")) == [
         "Extended. Stops 2026-11-23 17:40 +08:00 · 1 h 40 min left as of 16:00.",
         "Set: 2 h a run (was 1 h), also kept for later starts.",
         "Undo: %modelarts auto-stop 1h",
@@ -123,11 +153,11 @@ def test_an_extension_tells_the_new_end_the_old_value_and_the_way_back(stage: St
 
 
 def test_an_extension_that_does_not_hold_now_never_looks_like_one(
-    make_stage: Callable[..., Stage],
+    make_harness: Callable[..., EmulatorHarness],
 ) -> None:
     """The bad news is the first thing said."""
-    stage = make_stage(edition="2021", minutes_left=2)
-    first, undo = change_lines(stage.magic("extend 1h"))
+    stage = make_harness(edition="2021", minutes_left=2)
+    first, undo = change_lines(stage.run_magic("extend 1h"))
     assert first == (
         "This run was NOT extended: it still stops 2026-11-23 16:02 +08:00 "
         "(2 min left as of 2026-11-23 16:00 +08:00). Saved for the next start: 2 h (was 1 h)."
@@ -142,31 +172,33 @@ def test_an_extension_that_does_not_hold_now_never_looks_like_one(
         ("auto-stop in 6h", "This run does NOT follow: it still stops 2026-11-23 21:00 +08:00"),
     ],
 )
-def test_nor_does_any_other_change(make_stage: Callable[..., Stage], line: str, first: str) -> None:
+def test_nor_does_any_other_change(
+    make_harness: Callable[..., EmulatorHarness], line: str, first: str
+) -> None:
     """Whichever way it was asked for."""
-    stage = make_stage(edition="2021", minutes_left=300)
-    assert change_lines(stage.magic(line))[0].startswith(first)
+    stage = make_harness(edition="2021", minutes_left=300)
+    assert change_lines(stage.run_magic(line))[0].startswith(first)
 
 
-def test_off_says_what_that_costs(stage: Stage) -> None:
+def test_off_says_what_that_costs(harness: EmulatorHarness) -> None:
     """Nobody stops the instance any more."""
-    first, *_, last = change_lines(stage.magic("auto-stop off"))
+    first, *_, last = change_lines(harness.run_magic("auto-stop off"))
     assert "billed until you stop it" in first
     assert last == "Undo: %modelarts auto-stop 1h"
 
 
-def test_reminding_alone_speaks_of_nothing_else(stage: Stage) -> None:
+def test_reminding_alone_speaks_of_nothing_else(harness: EmulatorHarness) -> None:
     """No “was 1 h” where 1 h it stays."""
-    assert change_lines(stage.magic("auto-stop --no-remind")) == [
+    assert change_lines(harness.run_magic("auto-stop --no-remind")) == [
         "As before. Stops 2026-11-23 16:40 +08:00 · 40 min left as of 16:00.",
         "The console no longer reminds.",
         "Undo: %modelarts auto-stop --remind",
     ]
 
 
-def test_the_same_again_is_as_before(stage: Stage) -> None:
+def test_the_same_again_is_as_before(harness: EmulatorHarness) -> None:
     """No success is claimed for nothing."""
-    (only,) = change_lines(stage.magic("auto-stop 1h"))
+    (only,) = change_lines(harness.run_magic("auto-stop 1h"))
     assert only.startswith("As before. Stops 2026-11-23 16:40 +08:00")
 
 
@@ -175,67 +207,79 @@ def test_the_same_again_is_as_before(stage: Stage) -> None:
     [("auto-stop 2h", "2 h"), ("auto-stop in 90m", "1 h 30 min"), ("extend 1h", "1 h 40 min")],
 )
 def test_a_run_time_that_is_not_kept_is_named_all_the_same(
-    make_stage: Callable[..., Stage], line: str, taken: str
+    make_harness: Callable[..., EmulatorHarness], line: str, taken: str
 ) -> None:
     """Between the new end and the old one."""
-    _, set_, before, *_ = change_lines(make_stage(api="notebooks").magic(line))
+    _, set_, before, *_ = change_lines(make_harness(api="notebooks").run_magic(line))
     assert set_ == f"Set: {taken} from now."
     assert before.startswith("Before: Stops 2026-11-23 16:40")
 
 
-def test_on_tells_which_run_time_it_took(make_stage: Callable[..., Stage]) -> None:
+def test_on_tells_which_run_time_it_took(make_harness: Callable[..., EmulatorHarness]) -> None:
     """Where none is kept, nothing else would."""
-    stage = make_stage(api="notebooks", auto_stop=False)
-    assert "Set: 1 h from now." in change_lines(stage.magic("auto-stop on"))
+    stage = make_harness(api="notebooks", auto_stop=False)
+    assert "Set: 1 h from now." in change_lines(stage.run_magic("auto-stop on"))
 
 
 def test_a_run_time_is_not_named_where_the_cloud_set_another_end() -> None:
     """No message claims more than the cloud's own answer."""
-    before = instance()
-    after = instance(stop_in(3 * HOUR))
+    before = make_instance()
+    after = make_instance(timed_auto_stop(3 * HOUR))
     asked = before.observed_at + 4 * HOUR
-    change = Change(before, after, Effect.NOW, edit_to(4 * HOUR), LEASE, "auto-stop", asked)
+    change = Change(
+        before,
+        after,
+        Effect.NOW,
+        auto_stop_edit(4 * HOUR),
+        NOTEBOOKS_CAPABILITIES,
+        "auto-stop",
+        asked,
+    )
     assert not [line for line in change_lines(change) if line.startswith("Set:")]
 
 
-def test_what_cannot_be_done_names_what_can(make_stage: Callable[..., Stage]) -> None:
+def test_what_cannot_be_done_names_what_can(make_harness: Callable[..., EmulatorHarness]) -> None:
     """The two ways beside off, and the local ways to be reminded."""
-    stage = make_stage(api="notebooks")
+    stage = make_harness(api="notebooks")
     with pytest.raises(RefusedError) as off_:
-        stage.magic("auto-stop off")
+        stage.run_magic("auto-stop off")
     assert "%modelarts auto-stop 72h" in off_.value.hint
     assert "%modelarts auto-stop idle" in off_.value.hint
     with pytest.raises(RefusedError) as remind:
-        stage.magic("auto-stop --remind")
+        stage.run_magic("auto-stop --remind")
     assert "%config ModelArts.remind = True" in remind.value.hint
     assert "sidebar" in remind.value.hint
 
 
-def test_a_description_shows_old_and_new(stage: Stage) -> None:
+def test_a_description_shows_old_and_new(harness: EmulatorHarness) -> None:
     """So that it can be undone by hand, too."""
-    assert change_lines(stage.magic("describe new {cmd} {0}")) == [
+    assert change_lines(harness.run_magic("describe new {cmd} {0}")) == [
         "Description saved: “new {cmd} {0}” (was “Demo instance of the local emulator”).",
         "Undo: %modelarts describe 'Demo instance of the local emulator'",
     ]
-    (only,) = change_lines(stage.magic("describe new {cmd} {0}"))
+    (only,) = change_lines(harness.run_magic("describe new {cmd} {0}"))
     assert only == "Description as before: “new {cmd} {0}”."
 
 
 @pytest.mark.parametrize("line", ["describe new", "auto-stop 3h", "extend", "auto-stop off"])
-def test_an_answer_that_ignores_the_change_is_no_success(stage: Stage, line: str) -> None:
+def test_an_answer_that_ignores_the_change_is_no_success(
+    harness: EmulatorHarness, line: str
+) -> None:
     """Whatever the status of the answer was."""
-    stage.emulator.fault("ignored")
-    change = stage.magic(line)
+    harness.emulator.add_fault("ignored")
+    change = harness.run_magic(line)
     first, *rest = change_lines(change)
     assert first.startswith("NOT confirmed: the cloud took the request")
     assert not [each for each in rest if each.startswith("Undo")]
 
 
 @pytest.mark.parametrize("line", ["describe new", "auto-stop 3h", "extend", "auto-stop off"])
-def test_a_change_that_cannot_be_read_back_is_no_success(stage: Stage, line: str) -> None:
+def test_a_change_that_cannot_be_read_back_is_no_success(
+    harness: EmulatorHarness, line: str
+) -> None:
     """It says that it was sent, and why nothing more is known."""
-    stage.emulator.fault("403", methods=["GET"], skip=1)
-    (only,) = change_lines(stage.magic(line))
+    harness.emulator.add_fault("403", methods=["GET"], skip=1)
+    (only,) = change_lines(harness.run_magic(line))
     assert only.startswith("Sent, but NOT confirmed")
     assert "You are not allowed" in only
 
@@ -255,14 +299,14 @@ def test_what_a_person_should_know_of_the_new_end(
     end: timedelta, expected: timedelta, word: str
 ) -> None:
     """That it is another one than asked for, or that it is near."""
-    use_zone(_shanghai())
-    before, after = instance(), instance(stop_in(end, duration=4 * HOUR))
+    use_timezone(_shanghai())
+    before, after = make_instance(), make_instance(timed_auto_stop(end, duration=4 * HOUR))
     change = Change(
         before,
         after,
         Effect.NOW,
-        edit_to(4 * HOUR),
-        SEED,
+        auto_stop_edit(4 * HOUR),
+        DEMANAGER_CAPABILITIES,
         "auto-stop",
         before.observed_at + expected,
     )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 
-from modelarts_magics.commands.results import Details, Json, Text
-from modelarts_magics.doctor import Report
+from modelarts_magics.commands.results import InstanceDetails, JsonResult, TextResult
+from modelarts_magics.doctor import DoctorReport
 from modelarts_magics.domain.models import Change, Effect, Instance
 from modelarts_magics.errors import (
     ConfigurationError,
@@ -20,7 +20,7 @@ from modelarts_magics.errors import (
 )
 
 if TYPE_CHECKING:
-    from stage import Stage
+    from stage import EmulatorHarness
 
 
 @pytest.mark.parametrize(
@@ -28,36 +28,38 @@ if TYPE_CHECKING:
     [
         ("", Instance),
         ("status", Instance),
-        ("status --all", Details),
-        ("status --json", Json),
-        ("describe", Text),
-        ("describe --json", Json),
+        ("status --all", InstanceDetails),
+        ("status --json", JsonResult),
+        ("describe", TextResult),
+        ("describe --json", JsonResult),
         ("describe a new one", Change),
-        ("describe --clear --json", Json),
+        ("describe --clear --json", JsonResult),
         ("auto-stop", Instance),
-        ("auto-stop --json", Json),
+        ("auto-stop --json", JsonResult),
         ("auto-stop 2h", Change),
-        ("auto-stop 2h --json", Json),
+        ("auto-stop 2h --json", JsonResult),
         ("auto-stop off", Change),
         ("extend", Change),
-        ("extend 30m --json", Json),
-        ("extend 2h --json", Json),
-        ("doctor", Report),
-        ("doctor --json", Json),
-        ("help", Text),
-        ("help extend", Text),
-        ("extend -h", Text),
+        ("extend 30m --json", JsonResult),
+        ("extend 2h --json", JsonResult),
+        ("doctor", DoctorReport),
+        ("doctor --json", JsonResult),
+        ("help", TextResult),
+        ("help extend", TextResult),
+        ("extend -h", TextResult),
     ],
 )
-def test_each_returns_a_value(stage: Stage, line: str, kind: type) -> None:
+def test_each_returns_a_value(harness: EmulatorHarness, line: str, kind: type) -> None:
     """Of the kind that its name says."""
-    assert type(stage.magic(line)) is kind
+    assert type(harness.run_magic(line)) is kind
 
 
-def test_a_description_is_set_shown_and_emptied(stage: Stage) -> None:
+def test_a_description_is_set_shown_and_emptied(harness: EmulatorHarness) -> None:
     """Whichever of the three ways it is given; auto-stop stays as it is."""
-    auto_stop = {name: stage.shown()[name] for name in ("stops_at", "duration_s", "prompt")}
-    stage.namespace["note"] = "  from\na variable  "
+    auto_stop = {
+        name: harness.instance_state()[name] for name in ("stops_at", "duration_s", "prompt")
+    }
+    harness.namespace["note"] = "  from\na variable  "
     for line, cell, wanted in (
         ("describe 训练 {x} $HOME; 🤖", None, "训练 {x} $HOME; 🤖"),
         ("describe --replace it's 3/5 & <b>", None, "it’s 3／5 ＆ ＜b＞"),  # noqa: RUF001 - meant
@@ -65,11 +67,11 @@ def test_a_description_is_set_shown_and_emptied(stage: Stage) -> None:
         ("describe --from note", None, "  from\na variable  "),
         ("describe --clear", None, ""),
     ):
-        change = stage.magic(line, cell)
+        change = harness.run_magic(line, cell)
         assert change.effect is Effect.NOW
-        assert stage.shown()["description"] == wanted == change.after.description
-        assert stage.magic("describe") == wanted
-    assert {name: stage.shown()[name] for name in auto_stop} == auto_stop
+        assert harness.instance_state()["description"] == wanted == change.after.description
+        assert harness.run_magic("describe") == wanted
+    assert {name: harness.instance_state()[name] for name in auto_stop} == auto_stop
 
 
 @pytest.mark.parametrize(
@@ -86,38 +88,38 @@ def test_a_description_is_set_shown_and_emptied(stage: Stage) -> None:
         ("extend 90m", 130, 150),
     ],
 )
-def test_an_end_is_set(stage: Stage, line: str, ends_in: int, duration: int) -> None:
+def test_an_end_is_set(harness: EmulatorHarness, line: str, ends_in: int, duration: int) -> None:
     """The run began 20 minutes ago, at 15:40 in Shanghai, which is where clock times are read."""
-    change = stage.magic(line)
+    change = harness.run_magic(line)
     assert change.effect is Effect.NOW
     left = change.after.auto_stop.stops_at - change.after.observed_at
     assert abs(left - timedelta(minutes=ends_in)) < timedelta(seconds=2)
-    assert stage.shown()["duration_s"] == duration * 60
-    assert stage.shown()["description"] == "Demo instance of the local emulator"
+    assert harness.instance_state()["duration_s"] == duration * 60
+    assert harness.instance_state()["description"] == "Demo instance of the local emulator"
 
 
-def test_shorten_is_extend_the_other_way(stage: Stage) -> None:
+def test_shorten_is_extend_the_other_way(harness: EmulatorHarness) -> None:
     """By an hour, if nothing else is said."""
-    stage.magic("extend 3h")
-    assert stage.magic("shorten").after.auto_stop.duration == timedelta(hours=3)
-    assert stage.magic("shorten 30m").after.auto_stop.duration == timedelta(minutes=150)
+    harness.run_magic("extend 3h")
+    assert harness.run_magic("shorten").after.auto_stop.duration == timedelta(hours=3)
+    assert harness.run_magic("shorten 30m").after.auto_stop.duration == timedelta(minutes=150)
 
 
-def test_reminding_alone_leaves_the_rest(stage: Stage) -> None:
+def test_reminding_alone_leaves_the_rest(harness: EmulatorHarness) -> None:
     """Off and on again."""
-    before = stage.shown()
-    assert stage.magic("auto-stop --no-remind").effect is Effect.NOW
-    assert stage.shown()["prompt"] is False
-    assert stage.magic("auto-stop --remind").effect is Effect.NOW
-    assert stage.shown() == before
+    before = harness.instance_state()
+    assert harness.run_magic("auto-stop --no-remind").effect is Effect.NOW
+    assert harness.instance_state()["prompt"] is False
+    assert harness.run_magic("auto-stop --remind").effect is Effect.NOW
+    assert harness.instance_state() == before
 
 
-def test_on_takes_the_last_known_duration(stage: Stage) -> None:
+def test_on_takes_the_last_known_duration(harness: EmulatorHarness) -> None:
     """Also after it was off for a while."""
-    stage.magic("auto-stop 3h")
-    stage.magic("auto-stop off")
-    assert stage.shown()["enable"] is False
-    assert stage.magic("auto-stop on").after.auto_stop.duration == timedelta(hours=3)
+    harness.run_magic("auto-stop 3h")
+    harness.run_magic("auto-stop off")
+    assert harness.instance_state()["enable"] is False
+    assert harness.run_magic("auto-stop on").after.auto_stop.duration == timedelta(hours=3)
 
 
 @pytest.mark.parametrize(
@@ -158,16 +160,16 @@ def test_on_takes_the_last_known_duration(stage: Stage) -> None:
     ],
 )
 def test_bad_input_never_reaches_the_cloud(
-    stage: Stage, line: str, kind: type[InputError], code: str
+    harness: EmulatorHarness, line: str, kind: type[InputError], code: str
 ) -> None:
     """Not even as a read; the error names what is off and what to do."""
-    stage.namespace["number"] = 3
+    harness.namespace["number"] = 3
     with pytest.raises(InputError) as caught:
-        stage.magic(line)
+        harness.run_magic(line)
     assert (type(caught.value), caught.value.code) == (kind, code)
     assert caught.value.hint
     assert str(caught.value).count("\n") == 1
-    assert stage.emulator.requests == []
+    assert harness.emulator.requests == []
 
 
 @pytest.mark.parametrize(
@@ -186,92 +188,94 @@ def test_bad_input_never_reaches_the_cloud(
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(
-    stage: Stage, line: str, kind: type[Exception]
+    harness: EmulatorHarness, line: str, kind: type[Exception]
 ) -> None:
     """After one look at the instance."""
-    before = stage.shown()
+    before = harness.instance_state()
     with pytest.raises(kind) as caught:
-        stage.magic(line)
+        harness.run_magic(line)
     assert caught.value.hint
-    assert [one["method"] for one in stage.emulator.requests] == ["GET"]
-    assert stage.shown() == before
+    assert [one["method"] for one in harness.emulator.requests] == ["GET"]
+    assert harness.instance_state() == before
 
 
 @pytest.mark.parametrize("line", ["extend", "shorten", "extend 2h"])
-def test_an_unlimited_instance_never_gets_an_end_by_accident(stage: Stage, line: str) -> None:
+def test_an_unlimited_instance_never_gets_an_end_by_accident(
+    harness: EmulatorHarness, line: str
+) -> None:
     """Auto-stop is off: there is nothing to move."""
-    stage.magic("auto-stop off")
-    stage.emulator.clear_requests()
+    harness.run_magic("auto-stop off")
+    harness.emulator.clear_requests()
     with pytest.raises(RefusedError) as caught:
-        stage.magic(line)
+        harness.run_magic(line)
     assert caught.value.code == "refuse.off"
-    assert [one["method"] for one in stage.emulator.requests] == ["GET"]
-    assert stage.shown()["enable"] is False
+    assert [one["method"] for one in harness.emulator.requests] == ["GET"]
+    assert harness.instance_state()["enable"] is False
 
 
 @pytest.mark.parametrize("line", ["help", "help status", "status -h", "describe -h"])
-def test_help_asks_no_cloud(stage: Stage, line: str) -> None:
+def test_help_asks_no_cloud(harness: EmulatorHarness, line: str) -> None:
     """And needs no settings."""
-    stage.environ.clear()
-    assert stage.magic(line)
-    assert stage.emulator.requests == []
+    harness.environ.clear()
+    assert harness.run_magic(line)
+    assert harness.emulator.requests == []
 
 
 @pytest.mark.parametrize("name", ["help", "doctor"])
-def test_help_and_doctor_work_with_a_zone_that_is_none(stage: Stage, name: str) -> None:
+def test_help_and_doctor_work_with_a_zone_that_is_none(harness: EmulatorHarness, name: str) -> None:
     """It is doctor who says what is wrong with it."""
-    stage.environ["MODELARTS_TIMEZONE"] = "Nowhere/Else"
-    assert stage.magic(name)
+    harness.environ["MODELARTS_TIMEZONE"] = "Nowhere/Else"
+    assert harness.run_magic(name)
 
 
-def test_a_zone_that_is_none_is_told_by_who_reads_a_clock_time(stage: Stage) -> None:
+def test_a_zone_that_is_none_is_told_by_who_reads_a_clock_time(harness: EmulatorHarness) -> None:
     """With what to set."""
-    stage.environ["MODELARTS_TIMEZONE"] = "Nowhere/Else"
+    harness.environ["MODELARTS_TIMEZONE"] = "Nowhere/Else"
     with pytest.raises(ConfigurationError) as caught:
-        stage.magic("auto-stop at 18:00")
+        harness.run_magic("auto-stop at 18:00")
     assert "MODELARTS_TIMEZONE" in caught.value.hint
 
 
-def test_the_terminal_does_the_same(stage: Stage) -> None:
+def test_the_terminal_does_the_same(harness: EmulatorHarness) -> None:
     """With a shell's words."""
-    assert stage.terminal(["describe", "two", "words"]).after.description == "two words"
-    assert stage.terminal(["auto-stop", "at", "tomorrow", "09:00"]).effect is Effect.NOW
-    assert stage.terminal(["status", "--json"])["description"] == "two words"
+    assert harness.run_in_terminal(["describe", "two", "words"]).after.description == "two words"
+    assert harness.run_in_terminal(["auto-stop", "at", "tomorrow", "09:00"]).effect is Effect.NOW
+    assert harness.run_in_terminal(["status", "--json"])["description"] == "two words"
 
 
 @pytest.mark.parametrize("given", ["", "  "])
 def test_a_variable_that_is_not_set_does_not_empty_the_description(
-    stage: Stage, given: str
+    harness: EmulatorHarness, given: str
 ) -> None:
     """A shell makes an empty word of it; to empty is an option of its own."""
     with pytest.raises(UsageError) as caught:
-        stage.terminal(["describe", given])
+        harness.run_in_terminal(["describe", given])
     assert "describe --clear" in caught.value.hint
-    assert stage.emulator.requests == []
+    assert harness.emulator.requests == []
 
 
-def test_a_terminal_has_no_variables_of_python(stage: Stage) -> None:
+def test_a_terminal_has_no_variables_of_python(harness: EmulatorHarness) -> None:
     """So it neither takes nor offers them, also not where something else is off."""
     with pytest.raises(UsageError) as caught:
-        stage.terminal(["describe", "--from", "note"])
+        harness.run_in_terminal(["describe", "--from", "note"])
     assert "needs a notebook" in caught.value.message
     with pytest.raises(UsageError) as typo:
-        stage.terminal(["describe", "--form", "note"])
-    helped = stage.terminal(["help", "describe"])
+        harness.run_in_terminal(["describe", "--form", "note"])
+    helped = harness.run_in_terminal(["help", "describe"])
     for shown in (caught.value.hint, str(typo.value), helped):
         assert "--from" not in shown
     assert "--clear" in helped
-    assert "--from PYTHON_NAME" in stage.magic("help describe")
+    assert "--from PYTHON_NAME" in harness.run_magic("help describe")
 
 
 def test_it_is_said_before_writing_that_this_cloud_makes_a_run_wait(
-    make_stage: Callable[..., Stage],
+    make_harness: Callable[..., EmulatorHarness],
 ) -> None:
     """Once it has been seen to."""
-    stage = make_stage(edition="2021")
-    assert stage.magic("extend 1h").effect is Effect.NEXT_START
+    stage = make_harness(edition="2021")
+    assert stage.run_magic("extend 1h").effect is Effect.NEXT_START
     assert stage.notices == []
-    stage.magic("auto-stop 3h")
+    stage.run_magic("auto-stop 3h")
     (notice,) = stage.notices
     assert notice.startswith("This cloud has let a new duration wait for the next start before")
     assert notice.endswith("will probably still stop at 2026-11-23 16:40 +08:00.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelarts_magics.commands.grammar import COMMANDS
-from modelarts_magics.commands.help import of_command, overview
+from modelarts_magics.commands.help import command_help, help_overview
 from modelarts_magics.commands.parser import parse_arguments, parse_line
 from modelarts_magics.errors import UsageError
 from modelarts_magics.messages import text
@@ -15,7 +15,7 @@ PREFIX = "%modelarts"
 
 def test_the_overview_has_a_line_for_each_command() -> None:
     """With the words to type."""
-    lines = overview(PREFIX).splitlines()
+    lines = help_overview(PREFIX).splitlines()
     for name in COMMANDS:
         assert [line for line in lines if line.startswith(f"  {PREFIX} {name} ")], name
 
@@ -24,7 +24,7 @@ def test_the_overview_has_a_line_for_each_command() -> None:
 def test_a_command_shows_its_usage_its_options_and_examples(name: str) -> None:
     """Each option with a sentence of its own."""
     command = COMMANDS[name]
-    shown = of_command(name, PREFIX)
+    shown = command_help(name, PREFIX)
     assert shown.splitlines()[0] == f"{PREFIX} {name} {command.usage}".rstrip()
     for option in command.options:
         assert f"  {option.name}" in shown
@@ -41,7 +41,7 @@ def test_every_example_is_one_that_the_parser_takes(name: str) -> None:
 
 def test_help_speaks_as_where_it_is_shown() -> None:
     """A terminal's help has a terminal's commands."""
-    shown = overview("python -m modelarts_magics") + of_command("describe", "python -m x")
+    shown = help_overview("python -m modelarts_magics") + command_help("describe", "python -m x")
     assert "%modelarts" not in shown
 
 
@@ -51,5 +51,5 @@ def test_help_speaks_as_where_it_is_shown() -> None:
 def test_help_about_nothing(word: str, hint: str) -> None:
     """Names the nearest command, as a mistyped one does."""
     with pytest.raises(UsageError) as caught:
-        of_command(word, PREFIX)
+        command_help(word, PREFIX)
     assert hint in caught.value.hint

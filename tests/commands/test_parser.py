@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from factories import examples
+from factories import property_settings
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from modelarts_magics.commands.grammar import COMMANDS, DESCRIBE, HELP, STATUS
-from modelarts_magics.commands.parser import Request, parse_arguments, parse_line
+from modelarts_magics.commands.parser import CommandRequest, parse_arguments, parse_line
 from modelarts_magics.errors import UsageError
 
 NAMES = list(COMMANDS)
@@ -19,7 +19,7 @@ SPACES = [" ", "   ", "\t", " \t ", "\n", "\u3000", "\xa0", "\u2003", "\x0b"]
 @pytest.mark.parametrize("line", ["", " ", "\t", "\u3000", ";", "  ;", "status", " status ; "])
 def test_nothing_is_status(line: str) -> None:
     """A bare `%modelarts` shows the instance."""
-    assert parse_line(line) == Request(STATUS)
+    assert parse_line(line) == CommandRequest(STATUS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,9 +61,9 @@ def test_each_name_is_its_command(name: str) -> None:
 )
 def test_a_text_arrives_as_typed(text: str) -> None:
     """Also where shells and IPython would read something into it."""
-    assert parse_line(f"describe {text}") == Request(DESCRIBE, text=text)
-    assert parse_line(f"describe -- {text}") == Request(DESCRIBE, text=text)
-    assert parse_line(f"  describe   {text}  ") == Request(DESCRIBE, text=text)
+    assert parse_line(f"describe {text}") == CommandRequest(DESCRIBE, text=text)
+    assert parse_line(f"describe -- {text}") == CommandRequest(DESCRIBE, text=text)
+    assert parse_line(f"  describe   {text}  ") == CommandRequest(DESCRIBE, text=text)
 
 
 @pytest.mark.parametrize(
@@ -100,11 +100,11 @@ def test_exactly_one_pair_of_quotes_is_taken_off_and_two_dashes_end_the_options(
 @pytest.mark.parametrize("space", SPACES)
 def test_any_white_space_parts_words(space: str) -> None:
     """A tab, a line break, and the wide space that a Chinese keyboard gives."""
-    assert parse_line(f"describe{space}--replace{space}a b") == Request(
+    assert parse_line(f"describe{space}--replace{space}a b") == CommandRequest(
         DESCRIBE, {"--replace": ""}, text="a b"
     )
-    assert parse_line(f"auto-stop{space}in{space}2h{space}--remind").words == ("in", "2h")
-    assert parse_line(f"{space}status{space}--json{space}").has("--json")
+    assert parse_line(f"auto-stop{space}in{space}2h{space}--remind").arguments == ("in", "2h")
+    assert parse_line(f"{space}status{space}--json{space}").has_option("--json")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_any_white_space_parts_words(space: str) -> None:
 )
 def test_options_stand_before_the_text(line: str, options: dict[str, str], text: str) -> None:
     """Each with its value; a `;` that asks for silence belongs to neither."""
-    assert parse_line(line) == Request(DESCRIBE, options, text=text)
+    assert parse_line(line) == CommandRequest(DESCRIBE, options, text=text)
 
 
 @pytest.mark.parametrize(
@@ -139,15 +139,15 @@ def test_options_stand_before_the_text(line: str, options: dict[str, str], text:
 )
 def test_words_lose_the_semicolon_only(line: str, words: tuple[str, ...]) -> None:
     """The last one."""
-    assert parse_line(line).words == words
+    assert parse_line(line).arguments == words
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 @pytest.mark.parametrize("name", NAMES)
 def test_help_is_ours_to_give(name: str, flag: str) -> None:
     """Behind every command, and behind other options too."""
-    wanted = Request(HELP, words=(name,))
-    json = " --json" if COMMANDS[name].option("--json") else ""
+    wanted = CommandRequest(HELP, arguments=(name,))
+    json = " --json" if COMMANDS[name].find_option("--json") else ""
     assert parse_line(f"{name}{json} {flag}") == wanted
     assert parse_arguments([name, *json.split(), flag]) == wanted
 
@@ -155,7 +155,7 @@ def test_help_is_ours_to_give(name: str, flag: str) -> None:
 @pytest.mark.parametrize("flag", ["-h", "--help", "-h;"])
 def test_help_without_a_command(flag: str) -> None:
     """All of it."""
-    assert parse_line(flag) == Request(HELP)
+    assert parse_line(flag) == CommandRequest(HELP)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_cell_is_a_description_as_it_stands() -> None:
     """Indentation, quotes and empty lines included; only the last line break is the cell's own."""
     body = '  "one"\n\n--clear\n\ttwo  \n'
     assert parse_line("describe", cell=body).text == body[:-1]
-    assert parse_line("describe --replace", cell="a/b\n") == Request(
+    assert parse_line("describe --replace", cell="a/b\n") == CommandRequest(
         DESCRIBE, {"--replace": ""}, text="a/b"
     )
 
@@ -224,20 +224,23 @@ def test_help_in_a_cell_is_help() -> None:
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
-        ([], Request(STATUS)),
-        (["describe"], Request(DESCRIBE)),
-        (["describe", "two", "words"], Request(DESCRIBE, text="two words")),
-        (["describe", "'kept'"], Request(DESCRIBE, text="'kept'")),
-        (["describe", ' "kept" '], Request(DESCRIBE, text=' "kept" ')),
-        (["describe", "semi;"], Request(DESCRIBE, text="semi;")),
-        (["describe", ""], Request(DESCRIBE, text="")),
-        (["describe", "--", "-x"], Request(DESCRIBE, text="-x")),
-        (["describe", "--replace", "--", "--"], Request(DESCRIBE, {"--replace": ""}, text="--")),
-        (["describe", "a", "--clear"], Request(DESCRIBE, text="a --clear")),
-        (["describe", "--clear"], Request(DESCRIBE, {"--clear": ""})),
+        ([], CommandRequest(STATUS)),
+        (["describe"], CommandRequest(DESCRIBE)),
+        (["describe", "two", "words"], CommandRequest(DESCRIBE, text="two words")),
+        (["describe", "'kept'"], CommandRequest(DESCRIBE, text="'kept'")),
+        (["describe", ' "kept" '], CommandRequest(DESCRIBE, text=' "kept" ')),
+        (["describe", "semi;"], CommandRequest(DESCRIBE, text="semi;")),
+        (["describe", ""], CommandRequest(DESCRIBE, text="")),
+        (["describe", "--", "-x"], CommandRequest(DESCRIBE, text="-x")),
+        (
+            ["describe", "--replace", "--", "--"],
+            CommandRequest(DESCRIBE, {"--replace": ""}, text="--"),
+        ),
+        (["describe", "a", "--clear"], CommandRequest(DESCRIBE, text="a --clear")),
+        (["describe", "--clear"], CommandRequest(DESCRIBE, {"--clear": ""})),
     ],
 )
-def test_a_terminals_arguments(arguments: list[str], wanted: Request) -> None:
+def test_a_terminals_arguments(arguments: list[str], wanted: CommandRequest) -> None:
     """The shell has taken its quotes already, so no more are taken."""
     assert parse_arguments(arguments) == wanted
 
@@ -266,7 +269,7 @@ LINES = st.one_of(
 )
 
 
-@examples
+@property_settings
 @given(LINES, st.none() | st.text(max_size=20))
 def test_a_line_is_understood_or_its_usage_is_wrong(line: str, cell: str | None) -> None:
     """Nothing else is ever raised, whatever is typed."""
@@ -277,7 +280,7 @@ def test_a_line_is_understood_or_its_usage_is_wrong(line: str, cell: str | None)
     assert known
 
 
-@examples
+@property_settings
 @given(st.lists(st.sampled_from([*NAMES, "--json", "--from", "--", "-h"]) | st.text(max_size=6)))
 def test_arguments_are_understood_or_their_usage_is_wrong(arguments: list[str]) -> None:
     """As in a kernel."""
@@ -288,7 +291,7 @@ def test_arguments_are_understood_or_their_usage_is_wrong(arguments: list[str]) 
     assert known
 
 
-@examples
+@property_settings
 @given(st.sampled_from(FREE), st.text(min_size=1, max_size=80))
 @example("describe", "a  b\t c")
 @example("describe", "\\")
@@ -299,14 +302,14 @@ def test_a_text_without_leading_dash_or_quotes_round_trips(name: str, text: str)
     assert parse_line(f"{name} {text}").text == text
 
 
-@examples
+@property_settings
 @given(st.sampled_from("'\""), st.text(max_size=80))
 def test_a_quoted_text_round_trips_whatever_it_is(quote: str, text: str) -> None:
     """The enclosing pair goes, the rest stays."""
     assert parse_line(f"describe {quote}{text}{quote}").text == text
 
 
-@examples
+@property_settings
 @given(st.text(max_size=80))
 def test_a_terminals_text_round_trips_behind_two_dashes(text: str) -> None:
     """Whatever it is."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 from IPython.core.error import StdinNotImplementedError
-from person import Person, without_settings
-from stage import Stage, surroundings
+from person import KernelSession, environment_without_settings
+from stage import EmulatorHarness, environment_variables
 
-from modelarts_magics.commands.dispatch import Context, run
+from modelarts_magics.commands.dispatch import CommandContext, run_command
 from modelarts_magics.commands.parser import parse_line
-from modelarts_magics.config.credential_chain import AccessKey, Found, Token
+from modelarts_magics.config.credential_chain import AccessKey, FoundCredential, Token
 from modelarts_magics.config.settings import Settings
-from modelarts_magics.doctor import examine
+from modelarts_magics.doctor import run_checks
 from modelarts_magics.domain.models import Effect
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import (
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 AK, SK, STS, TOKEN = "TYPEDACCESSKEY0001", "typed%s3cret", "typed-sts-s3cret", "typed-t0ken-s3cret"
 
 
-class Asked:
+class ScriptedPrompts:
     """Somebody who answers what is asked, in order, and what `login` was given to keep."""
 
     def __init__(self, *answers: str | Exception, remembers: bool = True) -> None:
         self.questions: list[str] = []
-        self.kept: list[Found] = []
+        self.kept: list[FoundCredential] = []
         self._answers = list(answers)
         self._remembers = remembers
 
@@ -55,14 +55,14 @@ class Asked:
     def run(self, line: str, **context: Any) -> Any:  # noqa: ANN401 - any command's value
         """Run a command that asks this person."""
         how: dict[str, Any] = {
-            "session": _no_session,
-            "settings": Settings.gather,
+            "get_session": _no_session,
+            "get_settings": Settings.load,
             "prefix": "%modelarts",
             "ask": self.answer,
             "ask_secret": self.answer,
-            "enter": self.kept.append if self._remembers else None,
+            "use_interactive_credential": self.kept.append if self._remembers else None,
         }
-        return run(parse_line(line), Context(**{**how, **context}))
+        return run_command(parse_line(line), CommandContext(**{**how, **context}))
 
 
 def _no_session() -> Any:  # noqa: ANN401 - never returns
@@ -72,7 +72,7 @@ def _no_session() -> Any:  # noqa: ANN401 - never returns
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
     """A home in which nothing is set."""
-    with surroundings({"HOME": str(tmp_path)}):
+    with environment_variables({"HOME": str(tmp_path)}):
         yield tmp_path
 
 
@@ -93,9 +93,9 @@ def test_a_credential_that_is_entered_is_kept_in_memory(
     home: Path, answers: tuple[str, ...], credential: object
 ) -> None:
     """And nowhere else: nothing of it is shown, no file is written."""
-    asked = Asked(*answers)
+    asked = ScriptedPrompts(*answers)
     said = asked.run("login")
-    assert asked.kept == [Found(credential, "login")]
+    assert asked.kept == [FoundCredential(credential, "login")]
     assert len(asked.questions) == len(answers)
     assert "s3cret" not in f"{said!r}{said}"
     assert list(home.iterdir()) == []
@@ -103,18 +103,18 @@ def test_a_credential_that_is_entered_is_kept_in_memory(
 
 def test_a_key_can_be_saved_for_later_kernels(home: Path) -> None:
     """In the vendor's file, ours alone; this kernel uses it too, whatever else is set."""
-    asked = Asked(AK, SK, STS)
+    asked = ScriptedPrompts(AK, SK, STS)
     said = asked.run("login --save")
     path = home / ".huaweicloud" / "credentials"
     assert str(path) in said
-    assert asked.kept == [Found(AccessKey(AK, SK, STS), "login")]
+    assert asked.kept == [FoundCredential(AccessKey(AK, SK, STS), "login")]
     if os.name == "posix":
         assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_terminal_saves_a_key(home: Path) -> None:
     """It remembers nothing else."""
-    asked = Asked(AK, SK, "", remembers=False)
+    asked = ScriptedPrompts(AK, SK, "", remembers=False)
     asked.run("login --save")
     assert (home / ".huaweicloud" / "credentials").is_file()
 
@@ -138,7 +138,7 @@ def test_what_is_no_credential_is_refused(
     home: Path, line: str, answers: tuple[str, ...], code: str, questions: int
 ) -> None:
     """Nothing is kept or written, and nothing that was typed is repeated."""
-    asked = Asked(*answers)
+    asked = ScriptedPrompts(*answers)
     with pytest.raises(ModelArtsError) as caught:
         asked.run(line)
     assert caught.value.code == code
@@ -150,7 +150,7 @@ def test_what_is_no_credential_is_refused(
 @pytest.mark.usefixtures("home")
 def test_a_terminal_that_would_forget_it_asks_for_nothing() -> None:
     """The person learns so before typing a secret."""
-    asked = Asked(remembers=False)
+    asked = ScriptedPrompts(remembers=False)
     with pytest.raises(RefusedError, match="forgets") as caught:
         asked.run("login")
     assert "login --save" in caught.value.hint
@@ -160,18 +160,18 @@ def test_a_terminal_that_would_forget_it_asks_for_nothing() -> None:
 def test_what_was_entered_wins_and_is_shown_masked(tmp_path: Path) -> None:
     """The token of the environment is wrong; the key that was typed is right."""
     with LocalEmulator(api="notebooks") as emulator:
-        entered = Found(AccessKey(emulator.ak, emulator.sk), "login")
+        entered = FoundCredential(AccessKey(emulator.ak, emulator.sk), "login")
         environ = {
             **emulator.environment(),
             "MODELARTS_AUTH_TOKEN": "wrong",
             "HOME": str(tmp_path),
             "MODELARTS_STATE_DIR": str(tmp_path / "state"),
         }
-        settings = Settings.gather(environ=environ)
-        session = open_session(settings, environ=environ, entered=entered)
+        settings = Settings.load(environ=environ)
+        session = open_session(settings, environ=environ, interactive=entered)
         assert session.refresh().id == emulator.notebook_id
         session.close()
-        report = examine(settings, environ=environ, entered=entered)
+        report = run_checks(settings, environ=environ, interactive=entered)
         assert {one["auth"] for one in emulator.requests} == {"signature"}
         lines = "\n".join(report.lines())
         assert "AccessKey(FAKE…) from login" in lines
@@ -189,51 +189,55 @@ def cloud() -> Iterator[LocalEmulator]:
 
 
 @pytest.fixture(scope="module")
-def person(cloud: LocalEmulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Person]:
+def person(
+    emulator: LocalEmulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KernelSession]:
     """Somebody whose kernel knows the instance and has no credentials."""
     home = tmp_path_factory.mktemp("home")
-    environ = {**cloud.environment(), "HOME": str(home)}
+    environ = {**emulator.environment(), "HOME": str(home)}
     del environ["MODELARTS_AUTH_TOKEN"]
-    someone = Person(environ)
+    someone = KernelSession(environ)
     someone.run("%load_ext modelarts_magics")
     yield someone
     someone.close()
 
 
-def test_a_front_end_without_input_is_told_what_else_there_is(person: Person) -> None:
+def test_a_front_end_without_input_is_told_what_else_there_is(
+    kernel_session: KernelSession,
+) -> None:
     """As one line and a hint, not as a traceback through this package."""
-    status, shown = person.run("%modelarts login")
+    status, shown = kernel_session.run("%modelarts login")
     assert status == "error"
     assert len(shown.splitlines()) == 2
     assert "login --save" in shown
 
 
 def test_a_secret_that_is_typed_leaves_no_trace_in_a_kernel(
-    cloud: LocalEmulator, person: Person
+    emulator: LocalEmulator, kernel_session: KernelSession
 ) -> None:
     """Not in what is published, nor in In, Out, the history or its file; and it works."""
-    assert person.run("%modelarts")[0] == "error"
-    status, shown = person.run("%modelarts login", answers=[cloud.ak, cloud.sk, ""])
+    assert kernel_session.run("%modelarts")[0] == "error"
+    status, shown = kernel_session.run("%modelarts login", answers=[emulator.ak, emulator.sk, ""])
     assert status == "ok", shown
-    assert person.asked[-3:] == [
+    assert kernel_session.prompts[-3:] == [
         ("Access key id (AK), or empty to enter a token: ", False),
         ("Secret access key (SK): ", False),
         ("Security token (empty if the key is permanent): ", False),
     ]
-    assert "demo-notebook" in person.run("%modelarts")[1]
-    assert "from login" in person.run("%modelarts doctor")[1]
-    person.run("In, Out, _, __, ___, _i, _ii, dict(globals())")
-    person.run("%history -n")
-    person.run("list(get_ipython().history_manager.get_range(output=True))")
-    status, shown = person.run(
+    assert "demo-notebook" in kernel_session.run("%modelarts")[1]
+    assert "from login" in kernel_session.run("%modelarts doctor")[1]
+    kernel_session.run("In, Out, _, __, ___, _i, _ii, dict(globals())")
+    kernel_session.run("%history -n")
+    kernel_session.run("list(get_ipython().history_manager.get_range(output=True))")
+    status, shown = kernel_session.run(
         "h = get_ipython().history_manager\nh.writeout_cache()\n"
         "import pathlib\nlen(pathlib.Path(h.hist_file).read_bytes()), "
-        f"b'{cloud.sk[:9]}' + b'{cloud.sk[9:]}' in pathlib.Path(h.hist_file).read_bytes()"
+        f"b'{emulator.sk[:9]}' + b'{emulator.sk[9:]}' in pathlib.Path(h.hist_file).read_bytes()"
     )
     assert status == "ok", shown
     assert shown.endswith("False)")
-    assert cloud.sk not in person.everything()
-    assert cloud.ak not in person.everything()
+    assert emulator.sk not in kernel_session.published_text()
+    assert emulator.ak not in kernel_session.published_text()
 
 
 SHELL = """
@@ -256,7 +260,7 @@ def test_a_secret_that_is_typed_leaves_no_trace_in_a_shell(tmp_path: Path) -> No
     done = subprocess.run(  # noqa: S603 - fixed words
         [sys.executable, "-c", SHELL],
         input=f"{AK}\n{SK}\n\n",
-        env={**without_settings(), "HOME": str(tmp_path), "IPYTHONDIR": str(tmp_path)},
+        env={**environment_without_settings(), "HOME": str(tmp_path), "IPYTHONDIR": str(tmp_path)},
         start_new_session=True,  # without a terminal, what is piped is read
         capture_output=True,
         text=True,
@@ -275,14 +279,14 @@ def test_a_secret_that_is_typed_leaves_no_trace_in_a_shell(tmp_path: Path) -> No
 @pytest.mark.usefixtures("home")
 def test_what_is_configured_is_kept_and_shown() -> None:
     """One after the other; an empty value takes one away."""
-    asked = Asked()
+    asked = ScriptedPrompts()
     assert "Nothing is kept yet" in asked.run("configure")
     asked.run("configure region=cn-north-4 timezone=Asia/Shanghai")
     said = asked.run("configure instance_id=i-1 timezone=").splitlines()
     assert said[0].startswith("Written to ")
     assert said[1:] == ["  region = cn-north-4", "  instance_id = i-1"]
     assert asked.run("configure").splitlines()[1:] == said[1:]
-    assert Settings.gather().get("region") == "cn-north-4"
+    assert Settings.load().get("region") == "cn-north-4"
 
 
 @pytest.mark.parametrize("work", [True, False])
@@ -290,18 +294,18 @@ def test_it_is_written_where_it_survives_a_stop(home: Path, *, work: bool) -> No
     """In ~/work where there is one; a later process finds it."""
     if work:
         (home / "work").mkdir()
-    said = Asked().run("configure api=notebooks")
+    said = ScriptedPrompts().run("configure api=notebooks")
     path = (home / "work" if work else home) / ".modelarts-magics.ini"
     assert f"Written to {path}:" in said
-    assert Settings.gather().source("api") == str(path)
+    assert Settings.load().source("api") == str(path)
 
 
 def test_another_file_can_be_named(tmp_path: Path) -> None:
     """By a variable, which every later process needs too."""
     path = tmp_path / "deep" / "ours.ini"
-    with surroundings({"HOME": str(tmp_path), "MODELARTS_CONFIG": str(path)}):
-        assert str(path) in Asked().run("configure language=zh_CN")
-        assert Settings.gather().get("language") == "zh_CN"
+    with environment_variables({"HOME": str(tmp_path), "MODELARTS_CONFIG": str(path)}):
+        assert str(path) in ScriptedPrompts().run("configure language=zh_CN")
+        assert Settings.load().get("language") == "zh_CN"
     assert path.is_file()
 
 
@@ -312,7 +316,7 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
 def test_a_secret_is_not_kept_and_not_repeated(home: Path, word: str) -> None:
     """The hint says where it belongs."""
     with pytest.raises(UsageError) as caught:
-        Asked().run(f"configure region=cn-north-4 {word}")
+        ScriptedPrompts().run(f"configure region=cn-north-4 {word}")
     assert "login" in caught.value.hint
     assert "s3cret" not in f"{caught.value}{caught.value.values}"
     assert list(home.iterdir()) == []
@@ -340,18 +344,18 @@ def test_a_value_that_could_not_be_used_is_not_written(
 ) -> None:
     """Nor are the good ones beside it."""
     with pytest.raises(error) as caught:
-        Asked().run(f"configure instance_id=i-1 {word}")
+        ScriptedPrompts().run(f"configure instance_id=i-1 {word}")
     assert len(str(caught.value).splitlines()) == 2
     assert list(home.iterdir()) == []
 
 
-def test_a_kernel_follows_a_new_setting_at_once(stage: Stage) -> None:
+def test_a_kernel_follows_a_new_setting_at_once(harness: EmulatorHarness) -> None:
     """What the environment sets still wins."""
-    with surroundings({"HOME": stage.environ["HOME"]}):
-        Asked().run("configure instance_id=elsewhere timezone=UTC")
-        assert Settings.gather().get("instance_id") == "elsewhere"
-    both = Settings.gather(environ=stage.environ)
-    assert both.get("instance_id") == stage.emulator.instance_id
+    with environment_variables({"HOME": harness.environ["HOME"]}):
+        ScriptedPrompts().run("configure instance_id=elsewhere timezone=UTC")
+        assert Settings.load().get("instance_id") == "elsewhere"
+    both = Settings.load(environ=harness.environ)
+    assert both.get("instance_id") == harness.emulator.instance_id
     assert both.source("timezone") == "MODELARTS_TIMEZONE"
 
 
@@ -359,21 +363,23 @@ def test_a_kernel_follows_a_new_setting_at_once(stage: Stage) -> None:
 
 
 @pytest.fixture
-def stop(make_stage: Callable[..., Stage]) -> Callable[..., tuple[Any, Asked, Stage]]:
+def stop(
+    make_harness: Callable[..., EmulatorHarness],
+) -> Callable[..., tuple[Any, ScriptedPrompts, EmulatorHarness]]:
     """Return what runs `stop` against an emulator, with somebody who answers."""
 
     def attempt(
         answer: str | Exception,
         line: str = "stop",
         **how: Any,  # noqa: ANN401 - variables, or a status
-    ) -> tuple[Any, Asked, Stage]:
-        stage = make_stage(api="notebooks")
+    ) -> tuple[Any, ScriptedPrompts, EmulatorHarness]:
+        stage = make_harness(api="notebooks")
         if "status" in how:
             stage.emulator.set_instance(status=how["status"])
-        asked = Asked(answer)
+        asked = ScriptedPrompts(answer)
         try:
             value = asked.run(
-                line, session=lambda: stage._session, namespace=how.get("variables", {})
+                line, get_session=lambda: stage._session, namespace=how.get("variables", {})
             )
         except ModelArtsError as error:
             value = error
@@ -382,17 +388,19 @@ def stop(make_stage: Callable[..., Stage]) -> Callable[..., tuple[Any, Asked, St
     return attempt
 
 
-def posts(stage: Stage) -> int:
+def posts(stage: EmulatorHarness) -> int:
     """How many writes the emulator received."""
     return len([one for one in stage.emulator.requests if one["method"] != "GET"])
 
 
 @pytest.mark.parametrize("answer", ["y", "yes", "YES", " Yes \n", "是"])
-def test_yes_stops_the_instance(stop: Callable[..., tuple[Any, Asked, Stage]], answer: str) -> None:
+def test_yes_stops_the_instance(
+    stop: Callable[..., tuple[Any, ScriptedPrompts, EmulatorHarness]], answer: str
+) -> None:
     """After one question that names it and says what ends."""
     change, asked, stage = stop(answer)
     assert change.effect is Effect.NOW
-    assert stage.shown()["status"] == "STOPPING"
+    assert stage.instance_state()["status"] == "STOPPING"
     (question,) = asked.questions
     assert question.startswith("Stop demo-notebook now? Otherwise: Stops 2026-11-23")
     assert "kernel" in question
@@ -405,18 +413,22 @@ def test_yes_stops_the_instance(stop: Callable[..., tuple[Any, Asked, Stage]], a
     ids=str,
 )
 def test_anything_else_sends_nothing(
-    stop: Callable[..., tuple[Any, Asked, Stage]], answer: str | Exception
+    stop: Callable[..., tuple[Any, ScriptedPrompts, EmulatorHarness]], answer: str | Exception
 ) -> None:
     """Nor does a front end in which nobody can answer; the hint says how to go without."""
     error, asked, stage = stop(answer)
     assert isinstance(error, RefusedError)
     assert (error.code, error.message) == ("stop.declined", "Not stopped.")
     assert "stop --yes" in error.hint
-    assert (len(asked.questions), posts(stage), stage.shown()["status"]) == (1, 0, "RUNNING")
+    assert (len(asked.questions), posts(stage), stage.instance_state()["status"]) == (
+        1,
+        0,
+        "RUNNING",
+    )
 
 
 def test_who_says_yes_in_the_line_is_not_asked(
-    stop: Callable[..., tuple[Any, Asked, Stage]],
+    stop: Callable[..., tuple[Any, ScriptedPrompts, EmulatorHarness]],
 ) -> None:
     """For a script."""
     change, asked, stage = stop("no", "stop --yes")
@@ -426,7 +438,7 @@ def test_who_says_yes_in_the_line_is_not_asked(
 @pytest.mark.parametrize("line", ["stop", "stop --yes"])
 @pytest.mark.parametrize("status", ["STOPPED", "STOPPING"])
 def test_what_is_stopped_already_is_not_asked_about(
-    stop: Callable[..., tuple[Any, Asked, Stage]], line: str, status: str
+    stop: Callable[..., tuple[Any, ScriptedPrompts, EmulatorHarness]], line: str, status: str
 ) -> None:
     """There is nothing to decide."""
     error, asked, stage = stop("yes", line, status=status)
@@ -448,7 +460,9 @@ def test_what_is_stopped_already_is_not_asked_about(
     ],
 )
 def test_the_question_names_what_ends_with_the_kernel(
-    stop: Callable[..., tuple[Any, Asked, Stage]], variables: dict[str, object], words: str
+    stop: Callable[..., tuple[Any, ScriptedPrompts, EmulatorHarness]],
+    variables: dict[str, object],
+    words: str,
 ) -> None:
     """As far as a kernel knows it: the person's own variables."""
     _, asked, _ = stop("no", variables=variables)
@@ -458,12 +472,12 @@ def test_the_question_names_what_ends_with_the_kernel(
 
 
 def test_a_stop_that_is_not_allowed_names_the_right(
-    make_stage: Callable[..., Stage],
+    make_harness: Callable[..., EmulatorHarness],
 ) -> None:
     """After the question: nobody knows it before."""
-    stage = make_stage(api="notebooks")
-    stage.emulator.fault("403", methods=("POST",))
-    asked = Asked("yes")
+    stage = make_harness(api="notebooks")
+    stage.emulator.add_fault("403", methods=("POST",))
+    asked = ScriptedPrompts("yes")
     with pytest.raises(ModelArtsError, match="ask for modelarts:notebook:stop"):
-        asked.run("stop", session=lambda: stage._session)
-    assert stage.shown()["status"] == "RUNNING"
+        asked.run("stop", get_session=lambda: stage._session)
+    assert stage.instance_state()["status"] == "RUNNING"

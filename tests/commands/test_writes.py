@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from modelarts_magics.commands.parser import parse_line
-from modelarts_magics.commands.writes import interrupted, may_write
+from modelarts_magics.commands.writes import interrupt_message_code, may_write
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,9 @@ def test_only_what_writes_is_said_to(line: str, writes: bool) -> None:
     """An interrupted look sent no change."""
     request = parse_line(line)
     assert may_write(request) is writes
-    assert interrupted(request).endswith(".write") is writes
+    assert interrupt_message_code(request).endswith(".write") is writes
 
 
 def test_what_was_not_read_yet_sent_nothing() -> None:
     """An interrupt may come before the words are known."""
-    assert interrupted(None) == "cli.interrupted"
+    assert interrupt_message_code(None) == "cli.interrupted"

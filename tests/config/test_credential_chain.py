@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelarts_magics.config.credential_chain import AccessKey, Chain, Found, Token, mask
+from modelarts_magics.config.credential_chain import (
+    AccessKey,
+    CredentialChain,
+    FoundCredential,
+    Token,
+    mask,
+)
 from modelarts_magics.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -59,7 +65,7 @@ def test_the_first_place_that_has_some_wins(
     source: str | None,
 ) -> None:
     """Token, then keys of the environment, then the vendor's file; what is empty is not there."""
-    found = Chain({**environ, **home(tmp_path, text)}).find()
+    found = CredentialChain({**environ, **home(tmp_path, text)}).find()
     assert found is not None
     assert found.credential == credential
     assert found.source == (source or str(tmp_path / ".huaweicloud" / "credentials"))
@@ -67,9 +73,9 @@ def test_the_first_place_that_has_some_wins(
 
 def test_a_refused_login_gives_way_to_the_other_places(tmp_path: Path) -> None:
     """It would shadow them for ever; without others it stays, and its refusal is what is said."""
-    entered = Found(Token("entered"), "login")
+    entered = FoundCredential(Token("entered"), "login")
     environ = home(tmp_path, None)
-    chain = Chain(environ, entered=entered)
+    chain = CredentialChain(environ, interactive=entered)
     assert not chain.renew(Token("entered"))
     assert chain.current() == Token("entered")
     environ.update(KEYS)
@@ -82,9 +88,9 @@ def test_a_refused_login_gives_way_to_the_other_places(tmp_path: Path) -> None:
 def test_a_file_that_others_can_read_is_told_once(tmp_path: Path) -> None:
     """When its key is used, to whoever listens by then."""
     told: list[str] = []
-    chain = Chain(home(tmp_path, FILE, mode=0o644))
+    chain = CredentialChain(home(tmp_path, FILE, mode=0o644))
     chain.current()
-    chain.warn = lambda message: told.append(str(message))
+    chain.on_warning = lambda message: told.append(str(message))
     chain.current()
     chain.current()
     assert len(told) == 1
@@ -93,17 +99,17 @@ def test_a_file_that_others_can_read_is_told_once(tmp_path: Path) -> None:
 
 def test_nothing_anywhere_is_none(tmp_path: Path) -> None:
     """No credentials is not an error of the chain."""
-    assert Chain(home(tmp_path, None)).find() is None
-    assert Chain(home(tmp_path, "[other]\nak = A\nsk = S\n")).find() is None
+    assert CredentialChain(home(tmp_path, None)).find() is None
+    assert CredentialChain(home(tmp_path, "[other]\nak = A\nsk = S\n")).find() is None
 
 
 def test_the_chain_looks_anew_each_time(tmp_path: Path) -> None:
     """A variable set later counts, and so does a key that rotated."""
     environ = home(tmp_path, None)
-    chain = Chain(environ)
+    chain = CredentialChain(environ)
     assert chain.find() is None
     environ.update(KEYS)
-    assert chain.find() == Found(
+    assert chain.find() == FoundCredential(
         AccessKey("ENVAK", "env-secret"), "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK"
     )
     environ["HUAWEICLOUD_SDK_SK"] = "rotated"
@@ -115,7 +121,7 @@ def test_the_chain_looks_anew_each_time(tmp_path: Path) -> None:
 def test_a_file_gives_all_it_has_as_it_is_written(tmp_path: Path) -> None:
     """A percent sign is itself; security token and project id belong to the key."""
     text = "[basic]\nak = A%K\nsk = 100%%s=#;K%(ak)s\nsecurity_token = a%b\nproject_id = p1\n"
-    found = Chain(home(tmp_path, text)).find()
+    found = CredentialChain(home(tmp_path, text)).find()
     assert found is not None
     assert found.credential == AccessKey("A%K", "100%%s=#;K%(ak)s", "a%b")
     assert found.project_id == "p1"
@@ -127,11 +133,11 @@ def test_another_file_may_be_named(tmp_path: Path) -> None:
     other.write_text(FILE.replace("FILE", "OTHER"))
     other.chmod(0o600)
     environ = {**home(tmp_path, FILE), "HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(other)}
-    found = Chain(environ).find()
+    found = CredentialChain(environ).find()
     assert found is not None
     assert found.credential == AccessKey("OTHERAK", "file-secret")
     environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(tmp_path / "missing")
-    assert Chain(environ).find() is None
+    assert CredentialChain(environ).find() is None
 
 
 @pytest.mark.parametrize(
@@ -149,7 +155,7 @@ def test_half_a_key_is_said_and_not_skipped(
 ) -> None:
     """Who set one half meant this place; what is missing is named, what is there is not shown."""
     with pytest.raises(ConfigurationError) as caught:
-        Chain({**environ, **home(tmp_path, text)}).find()
+        CredentialChain({**environ, **home(tmp_path, text)}).find()
     assert caught.value.code == "credentials.half"
     assert f"has no {missing}" in caught.value.message
     assert "s3cret" not in f"{caught.value} {caught.value.values}"
@@ -169,7 +175,7 @@ def test_half_a_key_is_said_and_not_skipped(
 def test_a_file_that_cannot_be_read_is_named_and_not_quoted(tmp_path: Path, text: bytes) -> None:
     """The error has the path; nothing of the content, and no cause that would show it."""
     with pytest.raises(ConfigurationError) as caught:
-        Chain(home(tmp_path, text)).find()
+        CredentialChain(home(tmp_path, text)).find()
     error = caught.value
     assert error.code == "credentials.file"
     assert str(tmp_path) in error.message
@@ -190,7 +196,7 @@ def test_what_no_header_can_carry_is_refused_unseen(
     """It would crash the client or split the request; the source is named, the value is not."""
     environ = {**home(tmp_path, None), **dict.fromkeys(variables, secret)}
     with pytest.raises(ConfigurationError) as caught:
-        Chain(environ).find()
+        CredentialChain(environ).find()
     assert caught.value.code == "credentials.characters"
     assert secret not in f"{caught.value} {caught.value.values}"
 
@@ -209,7 +215,7 @@ def test_a_file_that_others_can_read_is_warned_about(
     tmp_path: Path, mode: int, warning: str
 ) -> None:
     """It is used all the same."""
-    found = Chain(home(tmp_path, FILE, mode=mode)).find()
+    found = CredentialChain(home(tmp_path, FILE, mode=mode)).find()
     assert found is not None
     assert found.warning == warning
 
@@ -223,8 +229,8 @@ SECRETS = ("ak-id-of-a-long-key", "s3cret-key-0123456789", "s3cret-sts-012345678
         Token(SECRETS[1]),
         AccessKey(*SECRETS[:2]),
         AccessKey(*SECRETS),
-        Found(Token(SECRETS[1]), "MODELARTS_AUTH_TOKEN"),
-        Found(AccessKey(*SECRETS), "file", "project"),
+        FoundCredential(Token(SECRETS[1]), "MODELARTS_AUTH_TOKEN"),
+        FoundCredential(AccessKey(*SECRETS), "file", "project"),
         [Token(SECRETS[1])],
         {"key": AccessKey(*SECRETS)},
     ],
@@ -269,7 +275,9 @@ def test_a_mask_shows_four_characters_of_a_long_value(value: str, shown: str) ->
 
 def test_the_places_are_named_in_order(tmp_path: Path) -> None:
     """For doctor: what is looked at, first to last, without a secret."""
-    names = [link.name for link in Chain({**TOKEN, **KEYS, **home(tmp_path, FILE)}).links()]
+    names = [
+        link.name for link in CredentialChain({**TOKEN, **KEYS, **home(tmp_path, FILE)}).providers()
+    ]
     places = [
         "MODELARTS_AUTH_TOKEN",
         "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK",

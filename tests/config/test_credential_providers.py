@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 
 from modelarts_magics.config import credential_providers as key_sources
-from modelarts_magics.config.credential_chain import AccessKey, Chain, Found, Token
+from modelarts_magics.config.credential_chain import (
+    AccessKey,
+    CredentialChain,
+    FoundCredential,
+    Token,
+)
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import ConfigurationError, NoCredentialsError
 
@@ -34,9 +39,9 @@ TEMPORARY = AccessKey("NEWAK", "n%w=s3cret", "sts%(ak)s")
 def test_a_key_that_is_saved_is_found(tmp_path: Path, key: AccessKey) -> None:
     """In a file and a folder that nobody else can read; every character is itself."""
     path = tmp_path / ".huaweicloud" / "credentials"
-    key_sources.save(key, path)
-    found = Chain({"HOME": str(tmp_path)}).find()
-    assert found == Found(key, str(path))
+    key_sources.save_access_key(key, path)
+    found = CredentialChain({"HOME": str(tmp_path)}).find()
+    assert found == FoundCredential(key, str(path))
     assert [each.name for each in path.parent.iterdir()] == ["credentials"]
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -52,9 +57,9 @@ def test_what_else_is_in_the_file_stays(tmp_path: Path, mode: int) -> None:
         "[global]\nak = GLOBAL\ndomain_id = d\n[Endpoints]\nECS = https://ecs.example.com\n"
     )
     path.chmod(mode)
-    key_sources.save(KEY, path)
-    found = key_sources.from_file(path)
-    assert found == Found(KEY, str(path), "p%1")
+    key_sources.save_access_key(KEY, path)
+    found = key_sources.load_credentials_file(path)
+    assert found == FoundCredential(KEY, str(path), "p%1")
     text = path.read_text()
     assert "old" not in text.lower()
     assert "[global]\nak = GLOBAL\ndomain_id = d" in text
@@ -69,7 +74,7 @@ def test_a_file_that_is_none_is_not_written_over(tmp_path: Path, text: bytes) ->
     path = tmp_path / "credentials"
     path.write_bytes(text)
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        key_sources.save(KEY, path)
+        key_sources.save_access_key(KEY, path)
     assert path.read_bytes() == text
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -83,7 +88,7 @@ def test_what_cannot_be_saved_leaves_nothing_behind(tmp_path: Path, blocker: str
     else:
         (path / "full").mkdir(parents=True)
     with pytest.raises(ConfigurationError, match="cannot be written") as caught:
-        key_sources.save(KEY, path)
+        key_sources.save_access_key(KEY, path)
     assert "s3cret" not in f"{caught.value} {caught.value.values}"
     left = [each for each in tmp_path.rglob("*") if each.is_file() and each.read_bytes()]
     assert left == []
@@ -96,10 +101,10 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     kept.write_text("[global]\nx = 1\n")
     link = tmp_path / "credentials"
     link.symlink_to(kept)
-    key_sources.save(KEY, link)
+    key_sources.save_access_key(KEY, link)
     assert link.is_symlink()
     assert "[global]\nx = 1" in kept.read_text()
-    assert key_sources.from_file(kept) == Found(KEY, str(kept))
+    assert key_sources.load_credentials_file(kept) == FoundCredential(KEY, str(kept))
 
 
 # the notebook's own session
@@ -115,7 +120,7 @@ class Session:
 
 LOOK = """
 import json, sys
-from modelarts_magics.config.credential_chain import Chain
+from modelarts_magics.config.credential_chain import CredentialChain
 from modelarts_magics.errors import ModelArtsError
 
 class Recorder:
@@ -127,7 +132,7 @@ class Recorder:
 
 sys.meta_path.insert(0, Recorder())
 try:
-    found = Chain({"HOME": sys.argv[1]}).find()
+    found = CredentialChain({"HOME": sys.argv[1]}).find()
     key = found and [found.credential.access, found.credential.secret,
                      found.credential.security_token]
     answer = {"key": key, "place": found and [found.source, found.project_id, found.region]}
@@ -175,7 +180,7 @@ def test_the_notebooks_own_session_gives_key_project_and_region(tmp_path: Path) 
 
 def test_it_is_asked_last(tmp_path: Path) -> None:
     """The vendor's file before it; then the package is not even imported."""
-    key_sources.save(KEY, tmp_path / ".huaweicloud" / "credentials")
+    key_sources.save_access_key(KEY, tmp_path / ".huaweicloud" / "credentials")
     found = in_a_process(tmp_path, LOOK, package(SESSION))
     assert found["key"][0] == "NEWAK"
     assert (found["imported"], found["loaded"]) == ([], False)
@@ -297,7 +302,7 @@ def test_a_key_that_rotated_is_read_once_more(
             "worse": ("NEVERWAS", "s3cret-of-none"),
         }
         if fault:
-            emulator.fault(fault, times=1)
+            emulator.add_fault(fault, times=1)
         given = package(ROTATING.format(keys=json.dumps([pairs[name] for name in keys])))
         target = {
             name: text
@@ -348,9 +353,9 @@ def metadata(status: int, body: bytes, *, raw: bytes = b"") -> Iterator[tuple[st
         server.server_close()
 
 
-def chain(folder: Path, **variables: str) -> Chain:
+def chain(folder: Path, **variables: str) -> CredentialChain:
     """A chain in an empty home."""
-    return Chain({"HOME": str(folder), **variables})
+    return CredentialChain({"HOME": str(folder), **variables})
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
@@ -370,7 +375,7 @@ def test_the_metadata_is_not_asked_unless_it_is_wanted(
     tmp_path: Path, variables: dict[str, str]
 ) -> None:
     """Elsewhere its address is nobody's, and a request there would hang."""
-    names = [link.name for link in chain(tmp_path, **variables).links()]
+    names = [link.name for link in chain(tmp_path, **variables).providers()]
     assert "MODELARTS_METADATA" not in names
     with pytest.raises(NoCredentialsError):
         chain(tmp_path, **variables).current()
@@ -380,9 +385,9 @@ def test_any_other_place_wins_over_the_metadata(tmp_path: Path) -> None:
     """It is the last of all."""
     with metadata(200, json.dumps(GOOD).encode()) as (endpoint, asked):
         found = chain(tmp_path, MODELARTS_METADATA=endpoint, MODELARTS_AUTH_TOKEN="t").find()
-        assert found == Found(Token("t"), "MODELARTS_AUTH_TOKEN")
+        assert found == FoundCredential(Token("t"), "MODELARTS_AUTH_TOKEN")
         assert asked == []
-    assert [link.name for link in chain(tmp_path, MODELARTS_METADATA="on").links()][-1] == (
+    assert [link.name for link in chain(tmp_path, MODELARTS_METADATA="on").providers()][-1] == (
         "MODELARTS_METADATA"
     )
 
@@ -418,24 +423,24 @@ def test_what_is_no_metadata_is_said_so(
 
 def test_the_whole_chain_has_this_order(tmp_path: Path) -> None:
     """What was entered before all; each place wins over those behind it."""
-    key_sources.save(KEY, tmp_path / ".huaweicloud" / "credentials")
+    key_sources.save_access_key(KEY, tmp_path / ".huaweicloud" / "credentials")
     environ = {
         "HOME": str(tmp_path),
         "MODELARTS_AUTH_TOKEN": "t",
         "HUAWEICLOUD_SDK_AK": "ENVAK",
         "HUAWEICLOUD_SDK_SK": "env-s3cret",
     }
-    entered = Found(AccessKey("TYPED", "typed-s3cret"), "login")
+    entered = FoundCredential(AccessKey("TYPED", "typed-s3cret"), "login")
     found: list[str] = []
     take: list[Callable[[], object]] = [
         lambda: environ.pop("MODELARTS_AUTH_TOKEN"),
         lambda: (environ.pop("HUAWEICLOUD_SDK_AK"), environ.pop("HUAWEICLOUD_SDK_SK")),
     ]
-    first = Chain(environ, entered=entered).find()
+    first = CredentialChain(environ, interactive=entered).find()
     assert first == entered
     for away in [lambda: None, *take]:
         away()
-        each = Chain(environ).find()
+        each = CredentialChain(environ).find()
         assert each is not None
         found.append(each.source)
     assert found == [

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import pytest
 from factories import (
-    examples,
+    property_settings,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_magics.config.settings import DEFAULTS, ENVIRONMENT, NAMES, Settings, is_loopback
+from modelarts_magics.config.settings import (
+    DEFAULTS,
+    ENVIRONMENT_VARIABLES,
+    SETTING_NAMES,
+    Settings,
+    is_loopback,
+)
 from modelarts_magics.errors import ConfigurationError
 
 REGION = "https://modelarts.cn-north-4.myhuaweicloud.com"
@@ -17,7 +23,7 @@ REGION = "https://modelarts.cn-north-4.myhuaweicloud.com"
 
 def settings(**arguments: object) -> Settings:
     """Settings from arguments alone."""
-    return Settings.gather(arguments, environ={})
+    return Settings.load(arguments, environ={})
 
 
 def refusal(name: str, value: object) -> ConfigurationError:
@@ -29,10 +35,10 @@ def refusal(name: str, value: object) -> ConfigurationError:
     return caught.value
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SETTING_NAMES)
 def test_the_more_explicit_source_wins_and_is_named(name: str) -> None:
     """Argument before %config before environment before default, for every setting."""
-    variable = ENVIRONMENT[name][0]
+    variable = ENVIRONMENT_VARIABLES[name][0]
     environ = {variable: "from-environment"}
     sources = [
         ({name: "from-argument"}, {name: "from-config"}, environ, "from-argument", "argument"),
@@ -47,27 +53,27 @@ def test_the_more_explicit_source_wins_and_is_named(name: str) -> None:
         ),
     ]
     for arguments, traits, variables, value, source in sources:
-        gathered = Settings.gather(arguments, traits=traits, environ=variables)
+        gathered = Settings.load(arguments, traits=traits, environ=variables)
         assert (gathered.get(name), gathered.source(name)) == (value, source)
 
 
 @pytest.mark.parametrize("empty", [None, "", "   ", "\n"])
 def test_what_is_empty_is_not_set(empty: str | None) -> None:
     """An empty value, wherever it stands, lets the next source be asked."""
-    gathered = Settings.gather(
+    gathered = Settings.load(
         {"region": empty}, traits={"region": empty}, environ={"MODELARTS_REGION": "cn-north-4"}
     )
     assert gathered.get("region") == "cn-north-4"
-    gathered = Settings.gather({"api": empty}, environ={"MODELARTS_API": empty or ""})
+    gathered = Settings.load({"api": empty}, environ={"MODELARTS_API": empty or ""})
     assert gathered.source("api") == "default"
 
 
 def test_of_two_variables_the_first_wins() -> None:
     """The vendor's project id counts only where ours is not set."""
     both = {"MODELARTS_PROJECT_ID": "ours", "HUAWEICLOUD_SDK_PROJECT_ID": "vendors"}
-    gathered = Settings.gather(environ=both)
+    gathered = Settings.load(environ=both)
     assert (gathered.project_id, gathered.source("project_id")) == ("ours", "MODELARTS_PROJECT_ID")
-    gathered = Settings.gather(environ={**both, "MODELARTS_PROJECT_ID": " "})
+    gathered = Settings.load(environ={**both, "MODELARTS_PROJECT_ID": " "})
     assert (gathered.project_id, gathered.source("project_id")) == (
         "vendors",
         "HUAWEICLOUD_SDK_PROJECT_ID",
@@ -80,19 +86,19 @@ def test_an_argument_that_does_not_exist_is_refused_with_those_that_do() -> None
         settings(endpint="https://x")
     assert caught.value.code == "config.unknown"
     assert "“endpint”" in caught.value.message
-    assert all(name in caught.value.hint for name in NAMES)
+    assert all(name in caught.value.hint for name in SETTING_NAMES)
 
 
 def test_a_value_of_another_type_is_its_text() -> None:
     """Traitlets and arguments may be numbers; spaces around a value do not count."""
-    assert settings(read_timeout=2.5).seconds("read_timeout") == 2.5
+    assert settings(read_timeout=2.5).timeout_s("read_timeout") == 2.5
     assert settings(region=" CN-North-4 ").endpoint == REGION
 
 
 def test_settings_say_nothing_of_secrets() -> None:
     """No setting takes a token or a key, from wherever."""
     secret = {"MODELARTS_AUTH_TOKEN": "s3cret-token", "HUAWEICLOUD_SDK_SK": "s3cret-key"}
-    assert "s3cret" not in repr(Settings.gather(environ=secret))
+    assert "s3cret" not in repr(Settings.load(environ=secret))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +188,7 @@ def test_a_password_in_an_endpoint_is_not_shown(written: str) -> None:
     assert "s3cret" not in f"{error} {error.values}"
 
 
-@examples
+@property_settings
 @given(
     st.text(max_size=20)
     | st.text(alphabet="htps:/@.[]1a?#%\\ ", max_size=20).map(lambda text: f"https://{text}")
@@ -284,9 +290,9 @@ def test_another_api_generation_is_refused_with_the_choice(value: str) -> None:
 
 def test_a_zone_is_a_setting() -> None:
     """By name; a wrong one is a wrong setting."""
-    assert str(settings(timezone="Asia/Shanghai").zone) == "Asia/Shanghai"
+    assert str(settings(timezone="Asia/Shanghai").timezone) == "Asia/Shanghai"
     with pytest.raises(ConfigurationError) as caught:
-        _ = settings(timezone="+25:00").zone
+        _ = settings(timezone="+25:00").timezone
     assert caught.value.code == "config.timezone"
 
 
@@ -296,23 +302,23 @@ def test_a_zone_is_a_setting() -> None:
 )
 def test_a_time_out_is_a_number_of_seconds(name: str, value: object, seconds: float) -> None:
     """Up to ten minutes."""
-    assert settings(**{name: value}).seconds(name) == seconds
+    assert settings(**{name: value}).timeout_s(name) == seconds
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "601", "nan", "inf", "-inf", "15s", "1,5", "\uff11s"])
 def test_what_is_no_time_out_is_refused(value: str) -> None:
     """The setting and what it holds are named."""
     with pytest.raises(ConfigurationError) as caught:
-        settings(read_timeout=value).seconds("read_timeout")
+        settings(read_timeout=value).timeout_s("read_timeout")
     assert caught.value.values == {"name": "read_timeout", "value": value}
 
 
 def test_the_defaults_are_valid() -> None:
     """With nothing set, what has a default can be used."""
     plain = settings()
-    assert [plain.seconds(f"{name}_timeout") for name in ("connect", "read", "total")] == [
+    assert [plain.timeout_s(f"{name}_timeout") for name in ("connect", "read", "total")] == [
         5,
         15,
         30,
     ]
-    assert plain.zone is not None
+    assert plain.timezone is not None

@@ -8,7 +8,7 @@ import pytest
 
 from modelarts_magics.config import settings_file
 from modelarts_magics.config.settings import Settings
-from modelarts_magics.doctor import Level, examine
+from modelarts_magics.doctor import Level, run_checks
 from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.session.connect import open_session
 
@@ -31,12 +31,12 @@ VALUES = {
 def test_it_is_where_it_survives_a_stop(tmp_path: Path, variable: str) -> None:
     """In ~/work if there is one, else at home."""
     environ = {variable: str(tmp_path)}
-    assert settings_file.location(environ) == tmp_path / ".modelarts-magics.ini"
+    assert settings_file.current_path(environ) == tmp_path / ".modelarts-magics.ini"
     (tmp_path / "work").write_text("a file of that name is no folder")
-    assert settings_file.location(environ) == tmp_path / ".modelarts-magics.ini"
+    assert settings_file.current_path(environ) == tmp_path / ".modelarts-magics.ini"
     (tmp_path / "work").unlink()
     (tmp_path / "work").mkdir()
-    assert settings_file.location(environ) == tmp_path / "work" / ".modelarts-magics.ini"
+    assert settings_file.current_path(environ) == tmp_path / "work" / ".modelarts-magics.ini"
 
 
 def test_another_place_can_be_named(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_another_place_can_be_named(tmp_path: Path) -> None:
 
 def test_without_a_home_nothing_is_read_and_writing_says_so() -> None:
     """A kernel may have no home at all."""
-    assert settings_file.location({}) is None
+    assert settings_file.current_path({}) is None
     assert settings_file.read({}) == {}
     with pytest.raises(ConfigurationError, match="no home") as caught:
         settings_file.write({}, VALUES)
@@ -88,14 +88,14 @@ def test_a_file_that_is_none_is_named(tmp_path: Path, text: bytes) -> None:
     path = tmp_path / ".modelarts-magics.ini"
     path.write_bytes(text)
     environ = {"HOME": str(tmp_path), "MODELARTS_REGION": "cn-north-4"}
-    settings = Settings.gather(environ=environ)
+    settings = Settings.load(environ=environ)
     assert settings.get("region") == "cn-north-4"
     with pytest.raises(ConfigurationError) as caught:
         open_session(settings, environ=environ)
     assert caught.value.code == "config.file"
     assert str(path) in caught.value.message
-    (found,) = (e for e in examine(settings, environ=environ).problems if e.about == ABOUT)
-    assert (found.words, found.hint) == (caught.value.message, caught.value.hint)
+    (found,) = (e for e in run_checks(settings, environ=environ).problems if e.subject == ABOUT)
+    assert (found.message, found.hint) == (caught.value.message, caught.value.hint)
 
 
 @pytest.mark.parametrize("text", ["", "[other]\nregion = x\n", "[modelarts]\nregion =  \n"])
@@ -112,19 +112,19 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         settings_file.write({"MODELARTS_CONFIG": str(tmp_path / "file" / "x.ini")}, VALUES)
 
 
-@pytest.mark.parametrize("name", settings_file.KEPT)
+@pytest.mark.parametrize("name", settings_file.STORABLE)
 def test_the_file_yields_to_the_environment_and_wins_over_the_default(
     tmp_path: Path, name: str
 ) -> None:
     """Each value knows which file it came from."""
     environ = {"HOME": str(tmp_path)}
     path = settings_file.write(environ, VALUES)
-    kept = Settings.gather(environ=environ)
+    kept = Settings.load(environ=environ)
     assert (kept.get(name), kept.source(name)) == (VALUES[name], str(path))
     variable = f"MODELARTS_{name.upper()}"
-    other = Settings.gather(environ={**environ, variable: "other"})
+    other = Settings.load(environ={**environ, variable: "other"})
     assert (other.get(name), other.source(name)) == ("other", variable)
-    given = Settings.gather({name: "given"}, environ={**environ, variable: "other"})
+    given = Settings.load({name: "given"}, environ={**environ, variable: "other"})
     assert (given.get(name), given.source(name)) == ("given", "argument")
 
 
@@ -137,21 +137,23 @@ def test_doctor_shows_which_file_won(tmp_path: Path) -> None:
         environ, {"instance_id": "i1", "project_id": "p1", "region": "cn-north-4"}
     )
     assert path != beside
-    report = examine(Settings.gather(environ=environ), environ=environ)
-    found = {each.about: each.words for each in report.findings if each.level is Level.OK}
+    report = run_checks(Settings.load(environ=environ), environ=environ)
+    found = {each.subject: each.message for each in report.findings if each.level is Level.OK}
     assert found["instance_id"] == f"i1 ({path})"
     assert found["region"] == "cn-east-3 (MODELARTS_REGION)"
-    files = [each for each in report.findings if each.about == ABOUT]
-    assert [each.words for each in files] == [str(path), f"{beside} is not used: {path} counts"]
+    files = [each for each in report.findings if each.subject == ABOUT]
+    assert [each.message for each in files] == [str(path), f"{beside} is not used: {path} counts"]
     assert [each.level for each in files] == [Level.OK, Level.INFO]
 
 
 def test_doctor_tells_where_a_file_would_be(tmp_path: Path) -> None:
     """Where there is none yet."""
     environ = {"HOME": str(tmp_path)}
-    report = examine(Settings.gather(environ=environ), environ=environ)
-    (found,) = (each for each in report.findings if each.about == ABOUT)
-    assert found.words == f"none; %modelarts configure would write {tmp_path}/.modelarts-magics.ini"
+    report = run_checks(Settings.load(environ=environ), environ=environ)
+    (found,) = (each for each in report.findings if each.subject == ABOUT)
+    assert (
+        found.message == f"none; %modelarts configure would write {tmp_path}/.modelarts-magics.ini"
+    )
 
 
 def test_one_beside_a_work_folder_counts_until_there_is_one_in_it(tmp_path: Path) -> None:
@@ -159,7 +161,7 @@ def test_one_beside_a_work_folder_counts_until_there_is_one_in_it(tmp_path: Path
     environ = {"HOME": str(tmp_path)}
     beside = settings_file.write(environ, VALUES)
     (tmp_path / "work").mkdir()
-    assert settings_file.location(environ) == beside
+    assert settings_file.current_path(environ) == beside
     assert settings_file.read(environ) == VALUES
     path = settings_file.write(environ, {"region": "cn-east-3"})
     assert path == tmp_path / "work" / ".modelarts-magics.ini"

@@ -19,7 +19,7 @@ import pytest
 
 from modelarts_magics import demo
 from modelarts_magics.demo import check
-from modelarts_magics.demo.place import QUICKSTART, notebooks_folder, private_place
+from modelarts_magics.demo.place import QUICKSTART, example_notebooks_folder, temporary_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ PATIENCE_S = 60
 DEMO = [sys.executable, "-m", "modelarts_magics", "demo"]
 
 
-class Demo:
+class DemoProcess:
     """A running demo, with a home of its own to see that nothing is left in it."""
 
     def __init__(self, folder: Path, *options: str) -> None:
@@ -103,12 +103,12 @@ class Demo:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
+def start(tmp_path: Path) -> Iterator[Callable[..., DemoProcess]]:
     """Return what starts a demo in an empty folder."""
-    made: list[Demo] = []
+    made: list[DemoProcess] = []
 
-    def run(*options: str) -> Demo:
-        made.append(Demo(tmp_path, *options))
+    def run(*options: str) -> DemoProcess:
+        made.append(DemoProcess(tmp_path, *options))
         return made[-1]
 
     yield run
@@ -116,7 +116,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Demo]]:
         one.close()
 
 
-def test_it_opens_one_address_and_leaves_nothing_behind(start: Callable[..., Demo]) -> None:
+def test_it_opens_one_address_and_leaves_nothing_behind(start: Callable[..., DemoProcess]) -> None:
     """The address shows the quickstart; Ctrl-C ends the server and its kernels and clears up."""
     running = start()
     address = urlsplit(running.wait_for("http").strip())
@@ -139,7 +139,7 @@ def test_it_opens_one_address_and_leaves_nothing_behind(start: Callable[..., Dem
     assert not (running.home / ".modelarts-magics").exists()
 
 
-def test_the_instance_can_be_started_again(start: Callable[..., Demo]) -> None:
+def test_the_instance_can_be_started_again(start: Callable[..., DemoProcess]) -> None:
     """The emulated stop is told; Enter starts a new run; an edited notebook survives the demo."""
     running = start("--edition", "2021", "--time-scale", "1200")
     running.wait_for("http")
@@ -195,8 +195,8 @@ def test_check_fails_where_a_cell_surprises(
     cell = nbformat.v4.new_code_cell(source, metadata={"tags": tags})
     path = tmp_path / "one.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
-    with private_place({}) as place:
-        assert check.run(path, place) == status
+    with temporary_workspace({}) as place:
+        assert check.run_notebook(path, place) == status
     shown = capsys.readouterr().out
     assert shown.startswith(f"{'✗' if status else '✓'} [1] {source}\n")
     assert ("ZeroDivisionError" in shown) is ("/" in source)
@@ -207,7 +207,7 @@ def test_what_is_missing_is_said_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without its extra the demo says how to get it."""
-    monkeypatch.setattr(demo, "NEEDED", ("no_such_module_at_all",))
+    monkeypatch.setattr(demo, "REQUIRED_PACKAGES", ("no_such_module_at_all",))
     assert demo.main(["--check"]) == 1
     assert capsys.readouterr().err.splitlines() == [
         "The demo needs JupyterLab: pip install 'modelarts-magics[demo]'"
@@ -229,4 +229,4 @@ def test_wrong_arguments_are_refused(
 
 def test_the_notebooks_are_there() -> None:
     """Installed or in a source tree, the quickstart is found."""
-    assert (notebooks_folder() / QUICKSTART).is_file()
+    assert (example_notebooks_folder() / QUICKSTART).is_file()

@@ -8,14 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from stage import EVIL, START, Stage, plain_words
+from stage import HTML_INJECTION, START, EmulatorHarness, english_messages
 
 import modelarts_magics
-from modelarts_magics.config.settings import NAMES, Settings
-from modelarts_magics.doctor import Finding, Level, Report, about_end, examine
-from modelarts_magics.doctor.findings import columns, padded
+from modelarts_magics.config.settings import SETTING_NAMES, Settings
+from modelarts_magics.doctor import (
+    DoctorReport,
+    Finding,
+    Level,
+    run_checks,
+    unknown_stop_time_findings,
+)
+from modelarts_magics.doctor.findings import display_width, pad_label
 from modelarts_magics.domain.clock import Clock
-from modelarts_magics.domain.models import NOT_STATED
+from modelarts_magics.domain.models import UNKNOWN_AUTO_STOP
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
@@ -25,7 +31,7 @@ MARK = "S3CR3T"
 """Part of every secret here; nothing that is shown may hold it."""
 
 
-class Patient:
+class DoctorHarness:
     """What the doctor looks at: an emulator, and an environment to spoil.
 
     Attributes:
@@ -35,88 +41,90 @@ class Patient:
     """
 
     def __init__(self, folder: Path, **options: object) -> None:
-        self.stage = Stage(folder, **options)
+        self.stage = EmulatorHarness(folder, **options)
         folder.mkdir(exist_ok=True)
         self.environ = dict(self.stage.environ)
         self.clock = Clock(now=self.stage.clock.now, sleep=lambda _seconds: None)
 
-    def report(self) -> Report:
+    def report(self) -> DoctorReport:
         """Let the doctor look, and hold the report to what all reports promise."""
-        settings = Settings.gather(environ=self.environ)
-        report = examine(settings, environ=self.environ, clock=self.clock)
-        shown = "\n".join(report.lines()) + json.dumps(report.as_json(), ensure_ascii=False)
+        settings = Settings.load(environ=self.environ)
+        report = run_checks(settings, environ=self.environ, clock=self.clock)
+        shown = "\n".join(report.lines()) + json.dumps(report.to_json(), ensure_ascii=False)
         assert MARK not in shown
         assert self.stage.emulator.auth_token not in shown
         assert self.stage.emulator.sk not in shown
         assert all(each.hint for each in report.problems)
-        assert "\n" not in "".join(each.words + each.hint for each in report.findings)
-        assert report.as_json()["problems"] == len(report.problems)
+        assert "\n" not in "".join(each.message + each.hint for each in report.findings)
+        assert report.to_json()["problems"] == len(report.problems)
         return report
 
     def problem(self, about: str) -> Finding:
         """Return the one problem of that name."""
         report = self.report()
-        (found,) = (each for each in report.problems if each.about == about)
+        (found,) = (each for each in report.problems if each.subject == about)
         assert f"✗ {about}" in "\n".join(report.lines())
         assert report.lines()[0] == f"To mend: {len(report.problems)}"
         return found
 
     def finding(self, about: str) -> Finding:
         """Return the one finding of that name."""
-        (found,) = (each for each in self.report().findings if each.about == about)
+        (found,) = (each for each in self.report().findings if each.subject == about)
         return found
 
 
 @pytest.fixture
-def make_patient(tmp_path: Path) -> Iterator[Callable[..., Patient]]:
+def make_patient(tmp_path: Path) -> Iterator[Callable[..., DoctorHarness]]:
     """Make patients with options, and close them afterwards."""
-    made: list[Patient] = []
+    made: list[DoctorHarness] = []
 
-    def make(**options: object) -> Patient:
-        made.append(Patient(tmp_path / str(len(made)), **options))
+    def make(**options: object) -> DoctorHarness:
+        made.append(DoctorHarness(tmp_path / str(len(made)), **options))
         return made[-1]
 
-    with plain_words():
+    with english_messages():
         yield make
     for patient in made:
         patient.stage.close()
 
 
 @pytest.fixture
-def patient(make_patient: Callable[..., Patient]) -> Patient:
+def patient(make_patient: Callable[..., DoctorHarness]) -> DoctorHarness:
     """Return a patient that is well."""
     return make_patient()
 
 
 @pytest.mark.parametrize("auth", ["token", "keys", "temporary"])
-def test_who_is_well_has_nothing_to_mend(patient: Patient, auth: str) -> None:
+def test_who_is_well_has_nothing_to_mend(patient: DoctorHarness, auth: str) -> None:
     """Each setting stands with its source, the credential masked, one request is made."""
     del patient.environ["MODELARTS_AUTH_TOKEN"]
     patient.environ.update(patient.stage.emulator.environment(auth=auth))
     report = patient.report()
     assert report.problems == ()
     assert report.lines()[0] == "Nothing to mend"
-    assert patient.finding("endpoint").words.endswith(" (MODELARTS_ENDPOINT)")
-    assert patient.finding("read_timeout").words == "15 (default)"
-    assert patient.finding("cloud").words.startswith(
+    assert patient.finding("endpoint").message.endswith(" (MODELARTS_ENDPOINT)")
+    assert patient.finding("read_timeout").message == "15 (default)"
+    assert patient.finding("cloud").message.startswith(
         "“demo-notebook” is RUNNING; demanager answered in"
     )
-    assert patient.finding("time zone").words == "CST, now 2026-11-23 16:00 +08:00"
+    assert patient.finding("time zone").message == "CST, now 2026-11-23 16:00 +08:00"
     kind = {"token": "Token(…)", "keys": "AccessKey(", "temporary": ", temporary)"}[auth]
-    assert [each for each in report.findings if each.about == "credentials" and kind in each.words]
+    assert [
+        each for each in report.findings if each.subject == "credentials" and kind in each.message
+    ]
     patient.stage.emulator.clear_requests()
     patient.report()
     assert [one["method"] for one in patient.stage.emulator.requests] == ["GET"]
 
 
-def test_without_anything_everything_is_named(patient: Patient) -> None:
+def test_without_anything_everything_is_named(patient: DoctorHarness) -> None:
     """And nothing is asked."""
     home = patient.environ["HOME"]
     patient.environ = {"HOME": home}
-    about = [each.about for each in patient.report().problems]
+    about = [each.subject for each in patient.report().problems]
     assert about == ["endpoint", "instance_id", "credentials"]
-    assert patient.finding("project_id").words == "not set; would be looked up by region"
-    assert patient.finding("cloud").words.startswith("not asked")
+    assert patient.finding("project_id").message == "not set; would be looked up by region"
+    assert patient.finding("cloud").message.startswith("not asked")
     assert patient.stage.emulator.requests == []
 
 
@@ -140,35 +148,35 @@ def test_without_anything_everything_is_named(patient: Patient) -> None:
     ],
 )
 def test_a_setting_that_cannot_be_used_is_a_problem_of_that_name(
-    patient: Patient, name: str, value: str, about: str
+    patient: DoctorHarness, name: str, value: str, about: str
 ) -> None:
     """With the same hint that a command would give."""
     patient.environ[name] = value
     assert patient.problem(about)
 
 
-def test_every_setting_has_a_line_when_it_is_set(patient: Patient) -> None:
+def test_every_setting_has_a_line_when_it_is_set(patient: DoctorHarness) -> None:
     """None is forgotten."""
-    for name in NAMES:
+    for name in SETTING_NAMES:
         patient.environ.setdefault(f"MODELARTS_{name.upper()}", "1")
     patient.environ["MODELARTS_REGION"] = "cn-north-4"
-    assert {each.about for each in patient.report().findings} >= set(NAMES)
+    assert {each.subject for each in patient.report().findings} >= set(SETTING_NAMES)
 
 
-def test_a_credential_that_cannot_be_used_hides_the_later_ones(patient: Patient) -> None:
+def test_a_credential_that_cannot_be_used_hides_the_later_ones(patient: DoctorHarness) -> None:
     """A command stops there, too; so neither “none was found” nor “used” would be true."""
     patient.environ.update(patient.stage.emulator.environment(auth="keys"))
     patient.environ["MODELARTS_AUTH_TOKEN"] = "not\tone"
-    assert "cannot be sent" in patient.problem("credentials").words
-    found = [each for each in patient.report().findings if "AccessKey" in each.words]
+    assert "cannot be sent" in patient.problem("credentials").message
+    found = [each for each in patient.report().findings if "AccessKey" in each.message]
     assert [each.level for each in found] == [Level.INFO]
 
 
-def test_half_a_key_is_named(patient: Patient) -> None:
+def test_half_a_key_is_named(patient: DoctorHarness) -> None:
     """And the half that is there is not shown."""
     del patient.environ["MODELARTS_AUTH_TOKEN"]
     patient.environ["HUAWEICLOUD_SDK_SK"] = f"{MARK}{MARK}"
-    assert "has no AK" in "".join(each.words for each in patient.report().problems)
+    assert "has no AK" in "".join(each.message for each in patient.report().problems)
 
 
 @pytest.mark.parametrize(
@@ -185,17 +193,17 @@ def test_half_a_key_is_named(patient: Patient) -> None:
         "",
     ],
 )
-def test_nothing_of_a_credentials_file_is_shown(patient: Patient, content: str) -> None:
+def test_nothing_of_a_credentials_file_is_shown(patient: DoctorHarness, content: str) -> None:
     """Whatever is wrong with it."""
     del patient.environ["MODELARTS_AUTH_TOKEN"]
     path = Path(patient.environ["HOME"]) / "credentials"
     path.write_text(content, encoding="latin-1")
     path.chmod(0o600)
     patient.environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(path)
-    assert str(path) in "".join(each.words for each in patient.report().findings)
+    assert str(path) in "".join(each.message for each in patient.report().findings)
 
 
-def test_a_credentials_file_that_others_can_read_is_a_problem(patient: Patient) -> None:
+def test_a_credentials_file_that_others_can_read_is_a_problem(patient: DoctorHarness) -> None:
     """Though it is used."""
     path = Path(patient.environ["HOME"]) / "credentials"
     path.write_text(f"[basic]\nak = ACCESSKEYID12345\nsk = {MARK}\n")
@@ -204,10 +212,10 @@ def test_a_credentials_file_that_others_can_read_is_a_problem(patient: Patient) 
     assert "chmod 600" in patient.problem("credentials").hint
 
 
-def test_a_credential_that_an_earlier_one_hides_is_told(patient: Patient) -> None:
+def test_a_credential_that_an_earlier_one_hides_is_told(patient: DoctorHarness) -> None:
     """It is no problem, but it explains many."""
     patient.environ.update(patient.stage.emulator.environment(auth="keys"))
-    words = [each.words for each in patient.report().findings if each.about == "credentials"]
+    words = [each.message for each in patient.report().findings if each.subject == "credentials"]
     assert "Token(…) from MODELARTS_AUTH_TOKEN" in words
     assert [each for each in words if each.endswith("not used: an earlier place wins")]
 
@@ -222,12 +230,12 @@ def test_a_credential_that_an_earlier_one_hides_is_told(patient: Patient) -> Non
     ],
 )
 def test_what_the_cloud_does_not_accept(
-    patient: Patient, name: str, value: str, words: str
+    patient: DoctorHarness, name: str, value: str, words: str
 ) -> None:
     """Its own words for it, and what to check."""
     patient.environ[name] = value
     patient.environ["MODELARTS_TOTAL_TIMEOUT"] = "2"
-    assert words in patient.problem("cloud").words
+    assert words in patient.problem("cloud").message
 
 
 @pytest.mark.parametrize(
@@ -235,10 +243,10 @@ def test_what_the_cloud_does_not_accept(
     ["401", "403", "404", "429", "500", "html", "redirect", "reset", "bad-json", "empty",
      "truncated", "wrong-types", "no-content", "oversized"],
 )  # fmt: skip
-def test_a_failing_cloud_is_one_problem(patient: Patient, fault: str) -> None:
+def test_a_failing_cloud_is_one_problem(patient: DoctorHarness, fault: str) -> None:
     """And the rest of the report is there all the same."""
     patient.environ["MODELARTS_TOTAL_TIMEOUT"] = "0.5"
-    patient.stage.emulator.fault(fault)
+    patient.stage.emulator.add_fault(fault)
     assert patient.problem("cloud")
     assert patient.finding("store").level is Level.OK
 
@@ -246,7 +254,7 @@ def test_a_failing_cloud_is_one_problem(patient: Patient, fault: str) -> None:
 @pytest.mark.parametrize(("hours", "word"), [(1, "behind"), (-1, "ahead of")])
 @pytest.mark.parametrize("auth", ["token", "keys"])
 def test_a_clock_that_is_off_is_a_problem(
-    patient: Patient, hours: int, word: str, auth: str
+    patient: DoctorHarness, hours: int, word: str, auth: str
 ) -> None:
     """By how much, in which direction; a signature is accepted in spite of it."""
     del patient.environ["MODELARTS_AUTH_TOKEN"]
@@ -254,7 +262,7 @@ def test_a_clock_that_is_off_is_a_problem(
     here = START - timedelta(hours=hours)
     patient.clock = Clock(now=lambda: here, sleep=lambda _seconds: None)
     found = patient.problem("clock")
-    assert found.words == f"1 h {word} the cloud's"
+    assert found.message == f"1 h {word} the cloud's"
     assert patient.finding("cloud").level is Level.OK
 
 
@@ -269,7 +277,7 @@ def test_a_clock_that_is_off_is_a_problem(
     ],
 )
 def test_utc_in_a_chinese_region_is_a_problem(
-    patient: Patient, zone: str, region: str, problem: bool
+    patient: DoctorHarness, zone: str, region: str, problem: bool
 ) -> None:
     """A clock time would be eight hours off."""
     patient.environ.update(MODELARTS_TIMEZONE=zone, MODELARTS_REGION=region)
@@ -286,74 +294,74 @@ def test_utc_in_a_chinese_region_is_a_problem(
     ],
 )
 def test_an_end_that_cannot_be_believed_is_a_problem(
-    patient: Patient, faults: list[str], words: str
+    patient: DoctorHarness, faults: list[str], words: str
 ) -> None:
     """With both of the cloud's statements of it."""
     for fault in faults:
-        patient.stage.emulator.fault(fault)
-    assert words in patient.problem("auto-stop").words
+        patient.stage.emulator.add_fault(fault)
+    assert words in patient.problem("auto-stop").message
 
 
-def test_an_end_that_has_passed_is_a_problem(patient: Patient) -> None:
+def test_an_end_that_has_passed_is_a_problem(patient: DoctorHarness) -> None:
     """The instance runs all the same."""
-    patient.stage.emulator.set_instance(runs_down=False)
-    patient.stage.emulator.fault("no-remain-time")
+    patient.stage.emulator.set_instance(stops_on_time=False)
+    patient.stage.emulator.add_fault("no-remain-time")
     patient.stage.emulator.advance(timedelta(hours=2))
-    assert "2026-11-23 16:40 +08:00) has passed" in patient.problem("auto-stop").words
+    assert "2026-11-23 16:40 +08:00) has passed" in patient.problem("auto-stop").message
 
 
-def test_a_lease_that_has_passed_names_its_end(make_patient: Callable[..., Patient]) -> None:
+def test_a_lease_that_has_passed_names_its_end(make_patient: Callable[..., DoctorHarness]) -> None:
     """It has no stop timestamp, but a start and a duration."""
     patient = make_patient(api="notebooks")
-    patient.stage.emulator.set_instance(runs_down=False)
+    patient.stage.emulator.set_instance(stops_on_time=False)
     patient.stage.emulator.advance(timedelta(hours=2))
-    assert "2026-11-23 16:40 +08:00) has passed" in patient.problem("auto-stop").words
+    assert "2026-11-23 16:40 +08:00) has passed" in patient.problem("auto-stop").message
 
 
 def test_an_auto_stop_that_is_not_stated_is_not_called_on() -> None:
     """Neither is it called off."""
-    (found,) = about_end(NOT_STATED)
-    assert found.words == "The cloud does not say whether auto-stop is on."
+    (found,) = unknown_stop_time_findings(UNKNOWN_AUTO_STOP)
+    assert found.message == "The cloud does not say whether auto-stop is on."
 
 
-def test_a_project_that_nothing_would_find_is_a_problem(patient: Patient) -> None:
+def test_a_project_that_nothing_would_find_is_a_problem(patient: DoctorHarness) -> None:
     """Without a region it cannot be looked up."""
     del patient.environ["MODELARTS_PROJECT_ID"]
-    assert "MODELARTS_PROJECT_ID is not set" in patient.problem("project_id").words
+    assert "MODELARTS_PROJECT_ID is not set" in patient.problem("project_id").message
     del patient.environ["MODELARTS_AUTH_TOKEN"]
-    about = [each.about for each in patient.report().problems]
+    about = [each.subject for each in patient.report().problems]
     assert about == ["project_id", "credentials"]
 
 
-def test_the_doctor_does_not_send_to_the_doctor(patient: Patient) -> None:
+def test_the_doctor_does_not_send_to_the_doctor(patient: DoctorHarness) -> None:
     """Whose hints do elsewhere; what there is to check stays."""
     patient.environ["MODELARTS_AUTH_TOKEN"] = "wrong"
     assert patient.problem("cloud").hint.endswith(": %modelarts doctor")
     report = patient.report()
     assert not [line for line in report.lines() if line.endswith("doctor")]
-    hints = [each["hint"] for each in report.as_json()["findings"] if each["about"] == "cloud"]
+    hints = [each["hint"] for each in report.to_json()["findings"] if each["about"] == "cloud"]
     assert hints == [patient.problem("cloud").hint.replace(": %modelarts doctor", "")]
 
 
-def test_labels_and_sources_are_in_the_readers_language(patient: Patient) -> None:
+def test_labels_and_sources_are_in_the_readers_language(patient: DoctorHarness) -> None:
     """Settings keep their names."""
     patient.environ["MODELARTS_LANGUAGE"] = "zh_CN"
-    settings = Settings.gather(environ=patient.environ)
-    report = examine(settings, environ=patient.environ, clock=patient.clock)
-    labels = [each["about"] for each in report.as_json()["findings"]]
+    settings = Settings.load(environ=patient.environ)
+    report = run_checks(settings, environ=patient.environ, clock=patient.clock)
+    labels = [each["about"] for each in report.to_json()["findings"]]
     plain = {each for each in labels if each.isascii()}
-    assert plain <= {*NAMES, "Python"}
+    assert plain <= {*SETTING_NAMES, "Python"}
     assert text("doctor.setting", value="15", source="默认") in "".join(report.lines())
     assert {"凭证", "时钟", "服务器部分"} <= set(labels)
 
 
 def test_labels_stand_in_a_column() -> None:
     """A Chinese character takes two places."""
-    assert columns("凭证 a") == 6
-    assert (padded("凭证", 6), padded("abc", 4)) == ("凭证  ", "abc ")
+    assert display_width("凭证 a") == 6
+    assert (pad_label("凭证", 6), pad_label("abc", 4)) == ("凭证  ", "abc ")
 
 
-def test_a_state_folder_that_is_not_there_yet_is_no_problem(patient: Patient) -> None:
+def test_a_state_folder_that_is_not_there_yet_is_no_problem(patient: DoctorHarness) -> None:
     """It is made when it is needed, with all that is above it."""
     folder = Path(patient.environ["HOME"]) / "a" / "b" / "c"
     patient.environ["MODELARTS_STATE_DIR"] = str(folder)
@@ -369,7 +377,7 @@ def test_a_state_folder_that_is_not_there_yet_is_no_problem(patient: Patient) ->
     ],
 )
 def test_whether_the_installation_survives_a_stop(
-    patient: Patient, work: str | None, words: str
+    patient: DoctorHarness, work: str | None, words: str
 ) -> None:
     """Only `~/work` does, wherever it leads."""
     place = Path(patient.environ["HOME"]) / "work"
@@ -378,27 +386,27 @@ def test_whether_the_installation_survives_a_stop(
     elif work == "link":
         place.symlink_to(Path(modelarts_magics.__file__).parents[1])
     found = patient.finding("survives a stop")
-    assert words in found.words
+    assert words in found.message
     assert ("%pip install" in found.hint) is (work == "empty")
 
 
-def test_what_is_installed_is_told(patient: Patient) -> None:
+def test_what_is_installed_is_told(patient: DoctorHarness) -> None:
     """With versions, and which Python it is."""
-    assert "httpx 0." in patient.finding("kernel half").words
-    assert "jupyter_server" in patient.finding("server half").words
-    assert "/python" in patient.finding("python").words
+    assert "httpx 0." in patient.finding("kernel half").message
+    assert "jupyter_server" in patient.finding("server half").message
+    assert "/python" in patient.finding("python").message
 
 
-def test_the_clouds_words_stay_one_line(patient: Patient) -> None:
+def test_the_clouds_words_stay_one_line(patient: DoctorHarness) -> None:
     """A name with a line break cannot pose as a finding."""
-    patient.stage.emulator.set_instance(name=f"{EVIL}\n✓ all is well")
+    patient.stage.emulator.set_instance(name=f"{HTML_INJECTION}\n✓ all is well")
     assert patient.finding("cloud").level is Level.OK
 
 
 def test_a_report_as_json() -> None:
     """The same findings, by name."""
-    report = Report((Finding("a", Level.OK, "b"), Finding("c", Level.PROBLEM, "d", "e")))
-    assert report.as_json() == {
+    report = DoctorReport((Finding("a", Level.OK, "b"), Finding("c", Level.PROBLEM, "d", "e")))
+    assert report.to_json() == {
         "problems": 1,
         "findings": [
             {"about": "a", "level": "ok", "words": "b", "hint": ""},

@@ -9,17 +9,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import HOUR, LEASE, NOW, SEED, edit_to, idle, instance, off, stop_in
+from factories import (
+    DEMANAGER_CAPABILITIES,
+    HOUR,
+    NOTEBOOKS_CAPABILITIES,
+    NOW,
+    auto_stop_edit,
+    disabled_auto_stop,
+    idle_auto_stop,
+    make_instance,
+    timed_auto_stop,
+)
 
-from modelarts_magics.domain.browser_payloads import change_answer, error_answer, page_state
-from modelarts_magics.domain.durations import moment_to_ms
-from modelarts_magics.domain.models import Change, Effect, EndUnknown, Status
-from modelarts_magics.domain.planning import SHORTEST_NOTICE, Circumstances
+from modelarts_magics.domain.browser_payloads import (
+    change_response,
+    countdown_payload,
+    error_response,
+)
+from modelarts_magics.domain.durations import datetime_to_ms
+from modelarts_magics.domain.models import Change, Effect, Status, StopTimeUnknown
+from modelarts_magics.domain.planning import MIN_TIME_LEFT, PlanContext
 from modelarts_magics.errors import ForbiddenError, RefusedError, UnreachableError
 
 MESSAGES_TS = Path(__file__).parents[2] / "labextension/src/countdown/messages.ts"
-SENTENCES_TS = MESSAGES_TS.with_name("sentences.ts")
-NOW_MS = moment_to_ms(NOW)
+SENTENCES_TS = MESSAGES_TS.with_name("strings.ts")
+NOW_MS = datetime_to_ms(NOW)
 
 
 def fields_of(interface: str) -> set[str]:
@@ -31,22 +45,22 @@ def fields_of(interface: str) -> set[str]:
     return set(re.findall(r"readonly (\w+)", found[1]))
 
 
-def state(given: Circumstances) -> dict[str, Any]:
+def state(given: PlanContext) -> dict[str, Any]:
     """The state, after a journey as JSON."""
-    return json.loads(json.dumps(page_state(given)))
+    return json.loads(json.dumps(countdown_payload(given)))
 
 
 def test_both_sides_name_the_same_fields() -> None:
     """Every one, of the state and of its bounds; whose it is a page may do without."""
-    full = state(Circumstances(instance(), SEED, NOW - HOUR))
-    assert full["id"] == instance().id
+    full = state(PlanContext(make_instance(), DEMANAGER_CAPABILITIES, NOW - HOUR))
+    assert full["id"] == make_instance().id
     assert set(full) == fields_of("InstanceState")
     assert set(full["bounds"]) == fields_of("Bounds")
 
 
 def test_a_run_that_ends() -> None:
     """Moments in milliseconds, lengths in seconds."""
-    full = state(Circumstances(instance(), SEED, NOW - HOUR))
+    full = state(PlanContext(make_instance(), DEMANAGER_CAPABILITIES, NOW - HOUR))
     assert full["stops_at_ms"] == NOW_MS + 3_600_000
     assert full["run_started_at_ms"] == NOW_MS - 3_600_000
     assert full["duration_s"] == 7200
@@ -56,8 +70,8 @@ def test_a_run_that_ends() -> None:
 
 def test_bounds_from_the_start_of_the_run() -> None:
     """They stand still: at least the shortest run, and not under the person's hands."""
-    limits = state(Circumstances(instance(), SEED, NOW - HOUR))["bounds"]
-    notice = round(SHORTEST_NOTICE.total_seconds() * 1000)
+    limits = state(PlanContext(make_instance(), DEMANAGER_CAPABILITIES, NOW - HOUR))["bounds"]
+    notice = round(MIN_TIME_LEFT.total_seconds() * 1000)
     assert limits["earliest_stop_ms"] == NOW_MS + notice
     assert limits["latest_stop_ms"] == NOW_MS + 23 * 3_600_000
     assert limits["from_now"] is False
@@ -65,7 +79,7 @@ def test_bounds_from_the_start_of_the_run() -> None:
 
 def test_bounds_from_now() -> None:
     """They move on with the clock, and the page is told so."""
-    limits = state(Circumstances(instance(), LEASE))["bounds"]
+    limits = state(PlanContext(make_instance(), NOTEBOOKS_CAPABILITIES))["bounds"]
     assert limits["earliest_stop_ms"] == NOW_MS + 3_600_000
     assert limits["latest_stop_ms"] == NOW_MS + 72 * 3_600_000
     assert limits["from_now"] is True
@@ -73,8 +87,8 @@ def test_bounds_from_now() -> None:
 
 def test_a_lease_counts_from_its_own_start() -> None:
     """Its length is not what a request would say, so it is not given as one."""
-    lease = stop_in(HOUR, counts_from=NOW - HOUR)
-    full = state(Circumstances(instance(lease), LEASE))
+    lease = timed_auto_stop(HOUR, duration_start=NOW - HOUR)
+    full = state(PlanContext(make_instance(lease), NOTEBOOKS_CAPABILITIES))
     assert full["run_started_at_ms"] == NOW_MS - 3_600_000
     assert full["duration_s"] is None
 
@@ -82,34 +96,45 @@ def test_a_lease_counts_from_its_own_start() -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        (instance(off()), {"enabled": False, "mode": None, "stops_at_ms": None}),
-        (instance(idle()), {"enabled": True, "mode": "IDLE", "stops_at_ms": None}),
         (
-            instance(stop_in(None, end_unknown=EndUnknown.PAST)),
+            make_instance(disabled_auto_stop()),
+            {"enabled": False, "mode": None, "stops_at_ms": None},
+        ),
+        (make_instance(idle_auto_stop()), {"enabled": True, "mode": "IDLE", "stops_at_ms": None}),
+        (
+            make_instance(timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST)),
             {"stops_at_ms": None, "unknown_reason": "past-end"},
         ),
-        (instance(stop_in(None)), {"stops_at_ms": None, "unknown_reason": ""}),
-        (instance(off(), status=Status.STOPPED), {"status": "STOPPED", "bounds": None}),
-        (instance(status=Status("LATER_WORD")), {"status": "LATER_WORD"}),
+        (make_instance(timed_auto_stop(None)), {"stops_at_ms": None, "unknown_reason": ""}),
+        (
+            make_instance(disabled_auto_stop(), status=Status.STOPPED),
+            {"status": "STOPPED", "bounds": None},
+        ),
+        (make_instance(status=Status("LATER_WORD")), {"status": "LATER_WORD"}),
     ],
 )
 def test_states_without_an_end(given: Any, expected: dict[str, Any]) -> None:  # noqa: ANN401
     """None of them invents one."""
-    full = state(Circumstances(given, SEED))
+    full = state(PlanContext(given, DEMANAGER_CAPABILITIES))
     assert {name: full[name] for name in expected} == expected
 
 
 def test_no_bounds_without_a_start() -> None:
     """What cannot be computed is not there."""
-    assert state(Circumstances(instance(), SEED))["bounds"] is None
+    assert state(PlanContext(make_instance(), DEMANAGER_CAPABILITIES))["bounds"] is None
 
 
 @pytest.mark.parametrize("effect", Effect)
 def test_a_change_is_its_effect(effect: Effect) -> None:
     """With both durations, for the words."""
-    before, after = instance(), instance(replace(stop_in(HOUR), duration=3 * HOUR))
-    change = Change(before, after, effect, edit_to(3 * HOUR), SEED, "extend")
-    answer = change_answer(change)
+    before, after = (
+        make_instance(),
+        make_instance(replace(timed_auto_stop(HOUR), duration=3 * HOUR)),
+    )
+    change = Change(
+        before, after, effect, auto_stop_edit(3 * HOUR), DEMANAGER_CAPABILITIES, "extend"
+    )
+    answer = change_response(change)
     assert (answer["ok"], answer["effect"]) == (True, effect.value)
     assert answer["values"] == {"duration_s": 10800, "previous_duration_s": 7200}
     json.dumps(answer)
@@ -117,8 +142,15 @@ def test_a_change_is_its_effect(effect: Effect) -> None:
 
 def test_a_change_that_could_not_be_read_back() -> None:
     """It has no new duration to tell."""
-    change = Change(instance(), None, Effect.UNCONFIRMED, edit_to(HOUR), SEED, "extend")
-    answer = change_answer(change)
+    change = Change(
+        make_instance(),
+        None,
+        Effect.UNCONFIRMED,
+        auto_stop_edit(HOUR),
+        DEMANAGER_CAPABILITIES,
+        "extend",
+    )
+    answer = change_response(change)
     assert answer["effect"] == "unconfirmed"
     assert answer["values"]["duration_s"] is None
 
@@ -135,7 +167,7 @@ def test_a_change_that_could_not_be_read_back() -> None:
 )
 def test_a_refusal_has_a_code_that_the_page_words(error: Any, code: str) -> None:  # noqa: ANN401
     """In its own language."""
-    answer = error_answer(error)
+    answer = error_response(error)
     assert (answer["ok"], answer["effect"], answer["code"]) == (False, None, code)
     words = SENTENCES_TS.read_text(encoding="utf-8")
     assert re.search(rf"^  '?{code}'?: \[", words, re.MULTILINE)
@@ -143,8 +175,8 @@ def test_a_refusal_has_a_code_that_the_page_words(error: Any, code: str) -> None
 
 def test_any_other_error_brings_its_own_words() -> None:
     """The message and what to do next."""
-    answer = error_answer(UnreachableError("unreachable.timeout", host="h"))
+    answer = error_response(UnreachableError("unreachable.timeout", host="h"))
     assert answer["code"] == "unreachable.timeout"
     assert answer["text"].startswith("h did not answer in time. Try again")
     late = RefusedError("refuse.end_past", end=NOW)
-    assert "is past" in error_answer(late)["text"]
+    assert "is past" in error_response(late)["text"]

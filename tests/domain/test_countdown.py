@@ -12,18 +12,23 @@ from factories import (
     HOUR,
     MINUTE,
     NOW,
-    examples,
-    idle,
-    instance,
-    off,
-    stop_in,
+    disabled_auto_stop,
+    idle_auto_stop,
+    make_instance,
+    property_settings,
+    timed_auto_stop,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_magics.domain.countdown import Phase, count, countdown, stop_fact
-from modelarts_magics.domain.durations import moment_from_ms
-from modelarts_magics.domain.models import AutoStop, EndUnknown, Instance, Mode, Status
+from modelarts_magics.domain.countdown import (
+    Phase,
+    compute_countdown,
+    instance_countdown,
+    stop_message,
+)
+from modelarts_magics.domain.durations import datetime_from_ms
+from modelarts_magics.domain.models import AutoStop, Instance, Mode, Status, StopTimeUnknown
 
 CASES = json.loads(
     (Path(__file__).parents[1] / "contract" / "countdown.json").read_text(encoding="utf-8")
@@ -33,14 +38,14 @@ CASES = json.loads(
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_the_contract_holds(case: dict[str, Any]) -> None:
     """Phase, seconds left and English words are those that the browser shows too."""
-    ends, now = case["stops_at_ms"], moment_from_ms(case["now_ms"])
+    ends, now = case["stops_at_ms"], datetime_from_ms(case["now_ms"])
     stop = AutoStop(
         enabled=case["enabled"],
         mode=Mode(case["mode"] or "TIMING"),
-        stops_at=None if ends is None else moment_from_ms(ends),
+        stops_at=None if ends is None else datetime_from_ms(ends),
     )
-    result = count(Status(case["status"]), stop, now)
-    left = None if result.remaining is None else result.remaining.total_seconds()
+    result = compute_countdown(Status(case["status"]), stop, now)
+    left = None if result.time_left is None else result.time_left.total_seconds()
     expected = case["expect"]
     assert (result.phase.value, left) == (expected["phase"], expected["remaining_s"])
     assert result.label == expected["label_en"]
@@ -51,7 +56,7 @@ def test_the_contract_has_every_phase() -> None:
     assert {case["expect"]["phase"] for case in CASES} == {phase.value for phase in Phase}
 
 
-@examples
+@property_settings
 @given(
     st.sampled_from(list(Status)) | st.builds(Status, st.text(min_size=1, max_size=5)),
     st.booleans(),
@@ -63,57 +68,60 @@ def test_no_false_countdown(
 ) -> None:
     """Time left is shown only for a running instance with a fixed end ahead, and is never negative."""
     stop = AutoStop(enabled=enabled, mode=mode, stops_at=None if left is None else NOW + left)
-    result = count(status, stop, NOW)
+    result = compute_countdown(status, stop, NOW)
     if result.phase in (Phase.CALM, Phase.SOON, Phase.URGENT):
         assert status.running
         assert enabled
         assert mode is Mode.TIMING
         assert left is not None
-        assert result.remaining is not None
-        assert timedelta(0) <= left - result.remaining < timedelta(seconds=1)
+        assert result.time_left is not None
+        assert timedelta(0) <= left - result.time_left < timedelta(seconds=1)
     else:
-        assert not result.remaining
+        assert not result.time_left
 
 
 def test_the_countdown_of_an_instance_is_that_of_its_status_and_auto_stop() -> None:
     """Both ways to ask give one answer."""
-    some = instance(stop_in(40 * MINUTE))
-    assert countdown(some, NOW) == count(some.status, some.auto_stop, NOW)
-    assert countdown(some, NOW).remaining == 40 * MINUTE
+    some = make_instance(timed_auto_stop(40 * MINUTE))
+    assert instance_countdown(some, NOW) == compute_countdown(some.status, some.auto_stop, NOW)
+    assert instance_countdown(some, NOW).time_left == 40 * MINUTE
 
 
 @pytest.mark.parametrize(
     ("some", "code"),
     [
-        (instance(stop_in(HOUR)), "stop.at"),
-        (instance(stop_in(20 * HOUR)), "stop.at_other_day"),
-        (instance(off()), "stop.off"),
-        (instance(idle()), "stop.idle"),
-        (instance(stop_in(None)), "stop.missing"),
-        (instance(stop_in(None, end_unknown=EndUnknown.PAST)), "stop.past"),
-        (instance(stop_in(None, end_unknown=EndUnknown.DISAGREE)), "stop.disagree"),
-        (instance(stop_in(None, end_unknown=None)), "stop.missing"),
-        (instance(status=Status.STOPPED), "stop.ended"),
-        (instance(status=Status.STOPPING), "stop.ended"),
-        (instance(status=Status.STARTING), "stop.not_running"),
-        (instance(off(), status=Status.STOPPED), "stop.ended"),
-        (instance(idle(), status=Status.STARTING), "stop.not_running"),
+        (make_instance(timed_auto_stop(HOUR)), "stop.at"),
+        (make_instance(timed_auto_stop(20 * HOUR)), "stop.at_other_day"),
+        (make_instance(disabled_auto_stop()), "stop.off"),
+        (make_instance(idle_auto_stop()), "stop.idle"),
+        (make_instance(timed_auto_stop(None)), "stop.missing"),
+        (make_instance(timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST)), "stop.past"),
+        (
+            make_instance(timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.INCONSISTENT)),
+            "stop.disagree",
+        ),
+        (make_instance(timed_auto_stop(None, stop_time_unknown=None)), "stop.missing"),
+        (make_instance(status=Status.STOPPED), "stop.ended"),
+        (make_instance(status=Status.STOPPING), "stop.ended"),
+        (make_instance(status=Status.STARTING), "stop.not_running"),
+        (make_instance(disabled_auto_stop(), status=Status.STOPPED), "stop.ended"),
+        (make_instance(idle_auto_stop(), status=Status.STARTING), "stop.not_running"),
     ],
 )
 def test_the_lasting_words_name_what_is_the_case(some: Instance, code: str) -> None:
     """What is written down says the end, or why there is none; and it can be worded."""
-    fact = stop_fact(some)
+    fact = stop_message(some)
     assert fact.code == code
     assert len(str(fact).splitlines()) == 1
 
 
 def test_the_lasting_words_hold_date_offset_and_when_that_was() -> None:
     """They are still true tomorrow: the end with its date, the time left with its moment."""
-    assert str(stop_fact(instance(stop_in(72 * MINUTE)))) == (
+    assert str(stop_message(make_instance(timed_auto_stop(72 * MINUTE)))) == (
         "Stops 2026-11-23 10:04 +00:00 · 1 h 12 min left as of 08:52"
     )
 
 
 def test_an_end_just_past_has_no_negative_time_left() -> None:
     """Within the minute of grace the words say that nothing is left."""
-    assert "0 s left" in str(stop_fact(instance(stop_in(-timedelta(seconds=30)))))
+    assert "0 s left" in str(stop_message(make_instance(timed_auto_stop(-timedelta(seconds=30)))))

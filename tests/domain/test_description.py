@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from factories import examples
+from factories import property_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_magics.domain.description import FULL_WIDTH, MAX_LENGTH, check, full_width, offence
+from modelarts_magics.domain.description import (
+    FULL_WIDTH_FORMS,
+    MAX_LENGTH,
+    find_invalid_character,
+    to_full_width,
+    validate,
+)
 from modelarts_magics.errors import DescriptionError
 
 FORBIDDEN = "&<>\"'/"
@@ -35,7 +41,7 @@ MIXED = st.text(alphabet=st.sampled_from(FORBIDDEN + "a中é👍\n "), max_size=
 )
 def test_an_allowed_text_is_returned_as_it_is(text: str) -> None:
     """Nothing is trimmed, normalised or replaced; 512 counts code points, not UTF-16 units."""
-    assert check(text) == text
+    assert validate(text) == text
 
 
 @pytest.mark.parametrize("character", FORBIDDEN)
@@ -47,17 +53,17 @@ def test_a_forbidden_character_is_named_with_its_position(
 ) -> None:
     """The position counts code points from 1, and the message shows an offer that would be taken."""
     with pytest.raises(DescriptionError) as caught:
-        check(f"{before}{character}tail/")
+        validate(f"{before}{character}tail/")
     error = caught.value
     assert error.code == "description.character"
     assert f"'{character}' at position {position} " in error.message
-    assert check(error.values["offer"]) == error.values["offer"]
+    assert validate(error.values["offer"]) == error.values["offer"]
 
 
 def test_the_offer_of_the_seed_s_slashes() -> None:
     """A date with slashes is offered with full-width ones, to be asked for with --replace."""
     with pytest.raises(DescriptionError) as caught:
-        check("2026/11/23")
+        validate("2026/11/23")
     assert caught.value.message == "'/' at position 5 is not allowed in a description."
     assert "2026／11／23 (add --replace)" in caught.value.hint  # noqa: RUF001 - the offer
 
@@ -66,7 +72,7 @@ def test_the_offer_of_the_seed_s_slashes() -> None:
 def test_a_text_that_is_too_long_is_refused_with_its_length(text: str) -> None:
     """513 code points are one too many, whatever they are."""
     with pytest.raises(DescriptionError) as caught:
-        check(text)
+        validate(text)
     assert caught.value.values == {"length": len(text), "limit": 512}
     assert str(len(text)) in caught.value.message
 
@@ -77,7 +83,7 @@ def test_a_text_that_is_too_long_is_refused_with_its_length(text: str) -> None:
 def test_half_a_character_is_refused_and_no_offer_is_made(text: str, position: int) -> None:
     """A lone surrogate cannot be sent, and has no replacement that an offer could show."""
     with pytest.raises(DescriptionError) as caught:
-        check(text)
+        validate(text)
     assert caught.value.code == "description.not_text"
     assert caught.value.values == {"position": position}
     str(caught.value).encode()
@@ -87,29 +93,29 @@ def test_half_a_character_is_refused_and_no_offer_is_made(text: str, position: i
 def test_the_refusal_of_several_lines_is_one_line(text: str) -> None:
     """The offer of a text with line breaks or control characters still fits on one line."""
     with pytest.raises(DescriptionError) as caught:
-        check(text)
+        validate(text)
     assert len(str(caught.value).splitlines()) == 2
     assert "\x1b" not in str(caught.value)
 
 
-@examples
+@property_settings
 @given(st.text(max_size=MAX_LENGTH) | MIXED)
 def test_full_width_is_always_valid_and_as_long(text: str) -> None:
     """Any text within the limit can be made valid, and nothing but the six characters changes."""
-    wide = full_width(text)
-    assert check(wide) == wide
+    wide = to_full_width(text)
+    assert validate(wide) == wide
     assert len(wide) == len(text)
-    assert all(new == FULL_WIDTH.get(old, old) for old, new in zip(text, wide))
+    assert all(new == FULL_WIDTH_FORMS.get(old, old) for old, new in zip(text, wide))
 
 
-@examples
+@property_settings
 @given(MIXED | st.text(alphabet=st.characters(), max_size=20))
 def test_an_offence_is_the_first_one(text: str) -> None:
     """It names what stands at that place, and nothing before it offends."""
-    found = offence(text)
+    found = find_invalid_character(text)
     if found is None:
-        assert check(text) == text
+        assert validate(text) == text
         return
     position, character = found
     assert text[position - 1] == character
-    assert offence(text[: position - 1]) is None
+    assert find_invalid_character(text[: position - 1]) is None

@@ -6,20 +6,20 @@ from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from factories import HOUR, NOW, examples
+from factories import HOUR, NOW, property_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_magics import messages
 from modelarts_magics.domain.durations import (
     UTC,
-    from_ms,
-    moment_from_ms,
-    moment_to_ms,
-    parse_clock,
+    datetime_from_ms,
+    datetime_to_ms,
+    duration_from_ms,
+    duration_to_ms,
+    parse_clock_time,
     parse_duration,
-    parse_zone,
-    to_ms,
+    parse_timezone,
 )
 from modelarts_magics.errors import ConfigurationError, DurationError
 
@@ -99,15 +99,15 @@ def test_what_is_no_duration_is_refused_for_its_own_reason(text: str, code: str)
     assert caught.value.code == code
 
 
-@examples
+@property_settings
 @given(st.integers(1, 10**9 - 1))
 def test_a_duration_written_as_an_argument_reads_back(seconds: int) -> None:
     """What a message offers to type means the same when it is typed."""
     duration = timedelta(seconds=seconds)
-    assert parse_duration(messages.argument(duration)) == duration
+    assert parse_duration(messages.format_duration_argument(duration)) == duration
 
 
-@examples
+@property_settings
 @given(st.text() | ALMOST)
 def test_reading_a_duration_never_crashes(text: str) -> None:
     """Any text is a positive duration of whole seconds, or a DurationError of one line."""
@@ -151,7 +151,7 @@ def test_reading_a_duration_never_crashes(text: str) -> None:
 )
 def test_a_clock_time_is_the_moment_that_is_meant(text: str, expected: str) -> None:
     """At 16:52 in Shanghai: bare times are the next ones, days and offsets count as written."""
-    moment = parse_clock(text, now=NOW, zone=SHANGHAI)
+    moment = parse_clock_time(text, now=NOW, zone=SHANGHAI)
     assert moment.isoformat() == expected
 
 
@@ -186,12 +186,12 @@ def test_a_clock_time_is_the_moment_that_is_meant(text: str, expected: str) -> N
 def test_what_is_no_clock_time_is_refused(text: str) -> None:
     """Impossible hours, days, offsets and years are an error, never a crash or a guess."""
     with pytest.raises(DurationError) as caught:
-        parse_clock(text, now=NOW, zone=SHANGHAI)
+        parse_clock_time(text, now=NOW, zone=SHANGHAI)
     assert caught.value.code == "clock.unreadable"
     assert caught.value.values["text"] == text.strip()
 
 
-@examples
+@property_settings
 @given(
     st.text() | ALMOST,
     st.sampled_from([*ZONES, UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))]),
@@ -199,7 +199,7 @@ def test_what_is_no_clock_time_is_refused(text: str) -> None:
 def test_reading_a_clock_time_never_crashes(text: str, zone: ZoneInfo) -> None:
     """Any text is a moment that can be shown in any zone, or a DurationError of one line."""
     try:
-        moment = parse_clock(text, now=NOW, zone=zone)
+        moment = parse_clock_time(text, now=NOW, zone=zone)
     except DurationError as error:
         assert len(error.message.splitlines()) == 1  # noqa: PT017 - or no error
     else:
@@ -207,7 +207,7 @@ def test_reading_a_clock_time_never_crashes(text: str, zone: ZoneInfo) -> None:
             assert moment.astimezone(each) == moment
 
 
-@examples
+@property_settings
 @given(
     st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     st.integers(0, 23),
@@ -219,7 +219,7 @@ def test_a_bare_clock_time_is_the_next_one(
 ) -> None:
     """It lies ahead, by at most a day and what the clocks are put back, and shows what was written."""
     try:
-        moment = parse_clock(f"{hour:02}:{minute:02}", now=now, zone=zone)
+        moment = parse_clock_time(f"{hour:02}:{minute:02}", now=now, zone=zone)
     except DurationError as error:
         assert error.code == "clock.skipped"  # noqa: PT017 - the rare other way out of the property
         return
@@ -251,7 +251,7 @@ def test_a_time_that_a_day_has_twice_is_the_first_still_to_come(
     now: str, text: str, expected: str
 ) -> None:
     """On the day on which Berlin puts its clocks back; all moments in UTC."""
-    moment = parse_clock(text, now=FALL_BACK + _hours(now), zone=BERLIN)
+    moment = parse_clock_time(text, now=FALL_BACK + _hours(now), zone=BERLIN)
     assert moment.astimezone(UTC) == FALL_BACK + _hours(expected)
 
 
@@ -269,7 +269,7 @@ def test_a_time_that_a_day_has_twice_is_the_first_still_to_come(
 def test_a_time_that_no_clock_shows_is_refused(now: str, text: str) -> None:
     """On the day on which Berlin puts its clocks on, 02:30 does not exist and is not shifted silently."""
     with pytest.raises(DurationError) as caught:
-        parse_clock(text, now=SPRING_FORWARD + _hours(now), zone=BERLIN)
+        parse_clock_time(text, now=SPRING_FORWARD + _hours(now), zone=BERLIN)
     assert caught.value.code == "clock.skipped"
     assert "Berlin" in caught.value.message
 
@@ -277,7 +277,7 @@ def test_a_time_that_no_clock_shows_is_refused(now: str, text: str) -> None:
 @pytest.mark.parametrize("now", ["01:10", "05:00"])
 def test_a_skipped_time_that_the_day_has_passed_means_tomorrow(now: str) -> None:
     """After the clocks were put on, 02:30 is the one of the next day."""
-    moment = parse_clock("02:30", now=SPRING_FORWARD + _hours(now), zone=BERLIN)
+    moment = parse_clock_time("02:30", now=SPRING_FORWARD + _hours(now), zone=BERLIN)
     assert moment.isoformat() == "2026-03-30T02:30:00+02:00"
 
 
@@ -289,14 +289,14 @@ def _hours(written: str) -> timedelta:
 
 def test_a_written_offset_decides_the_day() -> None:
     """23:30 at -10:00 is today's there, although it is tomorrow in Shanghai already."""
-    moment = parse_clock("23:30-10:00", now=NOW, zone=SHANGHAI)
+    moment = parse_clock_time("23:30-10:00", now=NOW, zone=SHANGHAI)
     assert moment.isoformat() == "2026-11-22T23:30:00-10:00"
 
 
 def test_the_zone_of_now_does_not_matter() -> None:
     """The same present in another zone gives the same moment."""
     elsewhere = NOW.astimezone(NEW_YORK)
-    assert parse_clock("18:00", now=elsewhere, zone=SHANGHAI) == parse_clock(
+    assert parse_clock_time("18:00", now=elsewhere, zone=SHANGHAI) == parse_clock_time(
         "18:00", now=NOW, zone=SHANGHAI
     )
 
@@ -307,7 +307,7 @@ def test_the_zone_of_now_does_not_matter() -> None:
 )
 def test_a_zone_is_a_name_or_an_offset(name: str, offset_h: float) -> None:
     """Both kinds give the offset they stand for."""
-    assert NOW.astimezone(parse_zone(name)).utcoffset() == timedelta(hours=offset_h)
+    assert NOW.astimezone(parse_timezone(name)).utcoffset() == timedelta(hours=offset_h)
 
 
 @pytest.mark.parametrize(
@@ -329,17 +329,17 @@ def test_a_zone_is_a_name_or_an_offset(name: str, offset_h: float) -> None:
 def test_what_is_no_zone_is_a_wrong_setting(name: str) -> None:
     """It is a ConfigurationError of one line, whatever was written."""
     with pytest.raises(ConfigurationError) as caught:
-        parse_zone(name)
+        parse_timezone(name)
     assert caught.value.code == "config.timezone"
     assert len(caught.value.message.splitlines()) == 1
 
 
-@examples
+@property_settings
 @given(st.text(max_size=12))
 def test_reading_a_zone_never_crashes(name: str) -> None:
     """Any text is a zone or a ConfigurationError."""
     try:
-        zone = parse_zone(name)
+        zone = parse_timezone(name)
     except ConfigurationError:
         return
     assert NOW.astimezone(zone) == NOW
@@ -347,14 +347,14 @@ def test_reading_a_zone_never_crashes(name: str) -> None:
 
 def test_no_zone_is_the_system_s() -> None:
     """Without a setting there is still a zone to read clock times in."""
-    assert NOW.astimezone(parse_zone("")).utcoffset() is not None
+    assert NOW.astimezone(parse_timezone("")).utcoffset() is not None
 
 
-@examples
+@property_settings
 @given(st.integers(0, 253_000_000_000_000))
 def test_a_timestamp_survives_the_way_in_and_out(milliseconds: int) -> None:
     """Milliseconds to a moment and back are the same milliseconds."""
-    assert moment_to_ms(moment_from_ms(milliseconds)) == milliseconds
+    assert datetime_to_ms(datetime_from_ms(milliseconds)) == milliseconds
 
 
 @pytest.mark.parametrize(
@@ -363,11 +363,11 @@ def test_a_timestamp_survives_the_way_in_and_out(milliseconds: int) -> None:
 def test_a_timestamp_that_no_zone_can_show_is_a_value_error(milliseconds: int) -> None:
     """The year 9999, which some write for never, has no date in Shanghai; nor have larger numbers."""
     with pytest.raises(ValueError, match=r".*"):
-        moment_from_ms(milliseconds)
+        datetime_from_ms(milliseconds)
 
 
-@examples
+@property_settings
 @given(st.integers(-(10**12), 10**12))
 def test_a_duration_survives_milliseconds(milliseconds: int) -> None:
     """Milliseconds to a duration and back are the same milliseconds."""
-    assert to_ms(from_ms(milliseconds)) == milliseconds
+    assert duration_to_ms(duration_from_ms(milliseconds)) == milliseconds

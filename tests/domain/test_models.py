@@ -8,7 +8,15 @@ from dataclasses import FrozenInstanceError, fields, replace
 from datetime import timedelta
 
 import pytest
-from factories import HOUR, NOW, SEED, edit_to, examples, instance, stop_in
+from factories import (
+    DEMANAGER_CAPABILITIES,
+    HOUR,
+    NOW,
+    auto_stop_edit,
+    make_instance,
+    property_settings,
+    timed_auto_stop,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,7 +76,7 @@ def test_every_documented_status_is_known(word: str) -> None:
     assert Status(word).name == word
 
 
-@examples
+@property_settings
 @given(st.text().filter(lambda word: word not in Status.__members__))
 def test_an_unknown_status_keeps_its_word_and_claims_nothing(word: str) -> None:
     """It is named UNKNOWN, equals itself and its word alone, and survives copying."""
@@ -85,7 +93,7 @@ def test_an_unknown_status_keeps_its_word_and_claims_nothing(word: str) -> None:
 
 def test_instances_are_equal_when_the_cloud_says_the_same() -> None:
     """When it was asked, what was left then and the raw answer do not count; all else does."""
-    some = instance(stop_in(HOUR, remain_time=HOUR))
+    some = make_instance(timed_auto_stop(HOUR, remain_time=HOUR))
     later = replace(
         some,
         observed_at=NOW + HOUR,
@@ -95,11 +103,11 @@ def test_instances_are_equal_when_the_cloud_says_the_same() -> None:
     assert some == later
     assert some != replace(some, description="another")
     assert some != replace(some, status=Status.STOPPED)
-    assert some != replace(some, auto_stop=stop_in(2 * HOUR))
+    assert some != replace(some, auto_stop=timed_auto_stop(2 * HOUR))
     assert some != replace(some, demo=True)
 
 
-@pytest.mark.parametrize("value", [instance(), stop_in(HOUR)])
+@pytest.mark.parametrize("value", [make_instance(), timed_auto_stop(HOUR)])
 def test_values_are_frozen(value: Instance | AutoStop) -> None:
     """No field of what the cloud said can be changed afterwards."""
     for field in fields(value):
@@ -109,39 +117,43 @@ def test_values_are_frozen(value: Instance | AutoStop) -> None:
 
 def test_the_raw_answer_is_not_in_the_repr() -> None:
     """A repr is short enough to read, whatever the cloud added."""
-    assert "surprise" not in repr(instance(raw={"surprise": 1}))
+    assert "surprise" not in repr(make_instance(raw={"surprise": 1}))
 
 
 def test_a_printed_value_is_one_short_line() -> None:
     """What `print` and a log show; all of it is in the repr."""
-    some = instance()
+    some = make_instance()
     assert str(some) == f"{some}" == "notebook-instance: RUNNING"
-    assert str(instance(name="")) == "6fa459ea-ee8a-3ca4-894e-db77e160355e: RUNNING"
-    change = Change(some, None, Effect.NEXT_START, edit_to(HOUR), SEED, "extend")
+    assert str(make_instance(name="")) == "6fa459ea-ee8a-3ca4-894e-db77e160355e: RUNNING"
+    change = Change(
+        some, None, Effect.NEXT_START, auto_stop_edit(HOUR), DEMANAGER_CAPABILITIES, "extend"
+    )
     assert str(change) == "extend: next-start"
 
 
 @pytest.mark.parametrize(("by_s", "same"), [(0, True), (5, True), (-5, True), (5.1, False)])
 def test_an_end_that_moves_by_a_few_seconds_is_the_same(by_s: float, same: object) -> None:
     """It follows from the time left, in whole seconds, and from when that was asked."""
-    stop = stop_in(HOUR)
+    stop = timed_auto_stop(HOUR)
     moved = replace(stop, stops_at=NOW + HOUR + timedelta(seconds=by_s))
-    assert stop.same_as(moved) is same
-    assert instance(stop).same_as(instance(moved)) is same
+    assert stop.equivalent_to(moved) is same
+    assert make_instance(stop).equivalent_to(make_instance(moved)) is same
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        replace(stop_in(HOUR), duration=9 * HOUR),
-        replace(stop_in(HOUR), prompt=False),
-        replace(stop_in(HOUR), stop_timestamp=NOW),
-        stop_in(None),
+        replace(timed_auto_stop(HOUR), duration=9 * HOUR),
+        replace(timed_auto_stop(HOUR), prompt=False),
+        replace(timed_auto_stop(HOUR), stop_timestamp=NOW),
+        timed_auto_stop(None),
     ],
 )
 def test_what_else_differs_is_not_the_same(other: AutoStop) -> None:
     """Above all not an end that the cloud wrote, nor one that is not known."""
-    assert not stop_in(HOUR).same_as(other)
-    assert not other.same_as(stop_in(HOUR))
-    assert not instance(stop_in(HOUR)).same_as(instance(other))
-    assert not instance(stop_in(HOUR)).same_as(replace(instance(stop_in(HOUR)), description="x"))
+    assert not timed_auto_stop(HOUR).equivalent_to(other)
+    assert not other.equivalent_to(timed_auto_stop(HOUR))
+    assert not make_instance(timed_auto_stop(HOUR)).equivalent_to(make_instance(other))
+    assert not make_instance(timed_auto_stop(HOUR)).equivalent_to(
+        replace(make_instance(timed_auto_stop(HOUR)), description="x")
+    )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import httpx
 import pytest
 
-from modelarts_magics.emulator.auth import ALGORITHM, Call, signature
+from modelarts_magics.emulator.auth import ALGORITHM, HttpRequest, compute_signature
 from modelarts_magics.emulator.clock import ManualClock
 from modelarts_magics.emulator.local import LocalEmulator
 
@@ -26,7 +26,7 @@ START = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
 ROOT = Path(__file__).parents[2]
 
 
-class Lab:
+class EmulatorClient:
     """An emulator and a client that has its token."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the fields of Options
@@ -39,60 +39,60 @@ class Lab:
         )
         self.token = {"X-Auth-Token": self.emulator.auth_token}
         project = f"/v1/{self.emulator.project_id}"
-        self.dev_list = f"{project}/demanager/instances"
-        self.dev = f"{self.dev_list}/{self.emulator.demanager_id}"
-        self.note_list = f"{project}/notebooks"
-        self.note = f"{self.note_list}/{self.emulator.notebook_id}"
+        self.instances_path = f"{project}/demanager/instances"
+        self.instance_path = f"{self.instances_path}/{self.emulator.demanager_id}"
+        self.notebooks_path = f"{project}/notebooks"
+        self.notebook_path = f"{self.notebooks_path}/{self.emulator.notebook_id}"
 
-    def ask(self, method: str, path: str, **how: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
         """Send one request with the token."""
-        headers = {**self.token, **how.pop("headers", {})}
-        return self.http.request(method, path, headers=headers, **how)
+        headers = {**self.token, **options.pop("headers", {})}
+        return self.http.request(method, path, headers=headers, **options)
 
     def auto_stop(self) -> dict[str, Any]:
-        """Return `auto_stop` as a GET shows it."""
-        return self.ask("GET", self.dev).json()["spec"]["auto_stop"]
+        """Return `auto_stop_json` as a GET shows it."""
+        return self.request("GET", self.instance_path).json()["spec"]["auto_stop"]
 
-    def put(self, **auto_stop: object) -> httpx.Response:
+    def put_auto_stop(self, **auto_stop: object) -> httpx.Response:
         """Change the auto-stop of the demanager instance."""
-        return self.ask(
-            "PUT", self.dev, json={"description": "d", "spec": {"auto_stop": auto_stop}}
+        return self.request(
+            "PUT", self.instance_path, json={"description": "d", "spec": {"auto_stop": auto_stop}}
         )
 
     def lease(self) -> dict[str, Any]:
         """Return the lease as its GET shows it."""
-        return self.ask("GET", self.note + "/lease").json()
+        return self.request("GET", self.notebook_path + "/lease").json()
 
-    def left(self) -> timedelta:
+    def lease_time_left(self) -> timedelta:
         """Return what the lease says is left."""
         found = self.lease()
         end = timedelta(milliseconds=found["create_at"] + found["duration"])
         return end - (self.clock.now() - datetime(1970, 1, 1, tzinfo=timezone.utc))
 
-    def pass_time(self, **span: float) -> None:
+    def advance(self, **duration: float) -> None:
         """Move the server's clock."""
-        self.emulator.advance(timedelta(**span))
+        self.emulator.advance(timedelta(**duration))
 
-    def signed(
+    def signed_request(
         self,
         method: str,
         path: str,
         *,
         body: bytes = b"",
-        **how: Any,  # noqa: ANN401 - named in the docstring
+        **options: Any,  # noqa: ANN401 - named in the docstring
     ) -> httpx.Response:
         """Send a signed request; `at`, `keys`, `headers` and `signed` (the names) may be wrong."""
-        at: datetime = how.get("at", self.clock.now())
-        headers = {"Host": self.http.base_url.netloc.decode(), **how.get("headers", {})}
+        at: datetime = options.get("at", self.clock.now())
+        headers = {"Host": self.http.base_url.netloc.decode(), **options.get("headers", {})}
         headers["X-Sdk-Date"] = at.strftime("%Y%m%dT%H%M%SZ")
         if body:
             headers["Content-Type"] = "application/json"
         lower = {name.lower(): value for name, value in headers.items()}
-        names = how.get("signed", sorted(lower))
+        names = options.get("signed", sorted(lower))
         url, _, query = path.partition("?")
-        call = Call(method=method, path=url, query=query, headers=lower, body=body)
-        ak, sk = how.get("keys", (self.emulator.ak, self.emulator.sk))
-        hexed = signature(call, signed=names, sk=sk)
+        call = HttpRequest(method=method, path=url, query=query, headers=lower, body=body)
+        ak, sk = options.get("keys", (self.emulator.ak, self.emulator.sk))
+        hexed = compute_signature(call, signed_headers=names, sk=sk)
         headers["Authorization"] = (
             f"{ALGORITHM} Access={ak}, SignedHeaders={';'.join(names)}, Signature={hexed}"
         )
@@ -105,12 +105,12 @@ class Lab:
 
 
 @pytest.fixture
-def make_lab() -> Iterator[Callable[..., Lab]]:
+def make_client() -> Iterator[Callable[..., EmulatorClient]]:
     """Make labs with options, and close them afterwards."""
-    made: list[Lab] = []
+    made: list[EmulatorClient] = []
 
-    def make(**options: object) -> Lab:
-        made.append(Lab(**options))
+    def make(**options: object) -> EmulatorClient:
+        made.append(EmulatorClient(**options))
         return made[-1]
 
     yield make
@@ -119,13 +119,13 @@ def make_lab() -> Iterator[Callable[..., Lab]]:
 
 
 @pytest.fixture
-def lab(make_lab: Callable[..., Lab]) -> Lab:
+def client(make_client: Callable[..., EmulatorClient]) -> EmulatorClient:
     """Return a lab with the default options."""
-    return make_lab()
+    return make_client()
 
 
 @pytest.fixture
-def error_of() -> Callable[[httpx.Response], tuple[int, str]]:
+def status_and_code() -> Callable[[httpx.Response], tuple[int, str]]:
     """Return what reads status and number of a refusal: (400, "6336"), (404, "APIGW.0101")."""
 
     def read(response: httpx.Response) -> tuple[int, str]:
@@ -135,26 +135,26 @@ def error_of() -> Callable[[httpx.Response], tuple[int, str]]:
     return read
 
 
-def _python_of(folder: Path) -> Path:
+def _interpreter(folder: Path) -> Path:
     return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def _build(folder: Path, *, pins: list[str]) -> None:
+def _create_environment(folder: Path, *, pins: list[str]) -> None:
     """Make an environment beside its place and move it there, so that it is whole or absent."""
-    draft = folder.with_name(f"{folder.name}.{os.getpid()}")
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}")
     subprocess.run(  # noqa: S603 - fixed words
-        [sys.executable, "-m", "venv", "--without-pip", str(draft)], check=True
+        [sys.executable, "-m", "venv", "--without-pip", str(temporary)], check=True
     )
-    install = ["-m", "pip", "--python", str(_python_of(draft)), "install", "--quiet", *pins]
+    install = ["-m", "pip", "--python", str(_interpreter(temporary)), "install", "--quiet", *pins]
     subprocess.run([sys.executable, *install], check=True)  # noqa: S603 - fixed words
     try:
-        draft.rename(folder)
+        temporary.rename(folder)
     except OSError:  # another run was faster
-        shutil.rmtree(draft)
+        shutil.rmtree(temporary)
 
 
 @pytest.fixture(scope="session")
-def run_foreign() -> Callable[..., dict[str, Any]]:
+def run_external_client() -> Callable[..., dict[str, Any]]:
     """Return what runs a client of somebody else, in an environment made once, and reads its JSON."""
 
     def run(script: str, *arguments: str, pins: list[str]) -> dict[str, Any]:
@@ -163,8 +163,8 @@ def run_foreign() -> Callable[..., dict[str, Any]]:
         (cache / ".gitignore").write_text("*\n")
         folder = cache / "-".join(pins).replace("==", "-")
         if not folder.exists():
-            _build(folder, pins=pins)
-        command = [str(_python_of(folder)), str(Path(__file__).parent / script), *arguments]
+            _create_environment(folder, pins=pins)
+        command = [str(_interpreter(folder)), str(Path(__file__).parent / script), *arguments]
         environment = {"PATH": os.environ.get("PATH", ""), "NO_PROXY": "127.0.0.1"}
         done = subprocess.run(  # noqa: S603 - a script of ours
             command, capture_output=True, text=True, check=False, env=environment, timeout=60

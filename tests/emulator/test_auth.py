@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from modelarts_magics.emulator.auth import Call, canonical_request, signature
+from modelarts_magics.emulator.auth import HttpRequest, canonical_request, compute_signature
 
 if TYPE_CHECKING:
     import httpx
-    from conftest import Lab
+    from conftest import EmulatorClient
 
     ErrorOf = Callable[[httpx.Response], tuple[int, str]]
 
@@ -29,11 +29,13 @@ def test_our_verifier_computes_what_the_vendors_signer_wrote(vector: dict[str, A
     url = urlsplit(vector["url"])
     headers = {name.lower(): value for name, value in vector["headers"].items()}
     body = vector["body"].encode()
-    call = Call(method=vector["method"], path=url.path, query=url.query, headers=headers, body=body)
+    call = HttpRequest(
+        method=vector["method"], path=url.path, query=url.query, headers=headers, body=body
+    )
     signed = vector["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
-    assert canonical_request(call, signed=signed) == vector["canonical_request"]
+    assert canonical_request(call, signed_headers=signed) == vector["canonical_request"]
     assert vector["authorization"].endswith(
-        "Signature=" + signature(call, signed=signed, sk=vector["sk"])
+        "Signature=" + compute_signature(call, signed_headers=signed, sk=vector["sk"])
     )
 
 
@@ -42,47 +44,49 @@ def test_our_verifier_computes_what_the_vendors_signer_wrote(vector: dict[str, A
     [(None, (401, "0201")), ("", (401, "0201")), ("another", (401, "0203"))],
 )
 def test_a_token_that_is_absent_or_unknown_is_refused(
-    lab: Lab, error_of: ErrorOf, token: str | None, expected: tuple[int, str]
+    client: EmulatorClient, status_and_code: ErrorOf, token: str | None, expected: tuple[int, str]
 ) -> None:
     """The two cases have codes of their own."""
     headers = {} if token is None else {"X-Auth-Token": token}
-    assert error_of(lab.http.get(lab.dev, headers=headers)) == expected
+    assert status_and_code(client.http.get(client.dev, headers=headers)) == expected
 
 
-def test_an_unknown_token_has_another_code_at_notebooks(lab: Lab, error_of: ErrorOf) -> None:
+def test_an_unknown_token_has_another_code_at_notebooks(
+    client: EmulatorClient, status_and_code: ErrorOf
+) -> None:
     """6401 there, 0203 at demanager."""
-    answer = lab.http.get(lab.note, headers={"X-Auth-Token": "another"})
-    assert error_of(answer) == (401, "6401")
+    answer = client.http.get(client.note, headers={"X-Auth-Token": "another"})
+    assert status_and_code(answer) == (401, "6401")
 
 
 def test_a_token_expires_by_the_servers_clock(
-    make_lab: Callable[..., Lab], error_of: ErrorOf
+    make_client: Callable[..., EmulatorClient], status_and_code: ErrorOf
 ) -> None:
     """It is good until its hour and refused as expired from then on."""
-    lab = make_lab(token_hours=24)
-    lab.emulator.set_instance(runs_down=False)
+    lab = make_client(token_hours=24)
+    lab.emulator.set_instance(stops_on_time=False)
     lab.pass_time(hours=23, minutes=59)
     assert lab.ask("GET", lab.dev).status_code == 200
     lab.pass_time(minutes=1)
-    assert error_of(lab.ask("GET", lab.dev)) == (401, "0202")
+    assert status_and_code(lab.ask("GET", lab.dev)) == (401, "0202")
 
 
 @pytest.mark.parametrize("path", ["dev", "note", "dev_list", "note_list"])
-def test_a_signed_read_is_let_in(lab: Lab, path: str) -> None:
+def test_a_signed_read_is_let_in(client: EmulatorClient, path: str) -> None:
     """Keys are as good as the token, with a query too."""
     query = "?de_type=Notebook&limit=5" if path.endswith("list") else ""
-    assert lab.signed("GET", getattr(lab, path) + query).status_code == 200
+    assert client.signed("GET", getattr(client, path) + query).status_code == 200
 
 
-def test_a_signed_write_covers_its_body(lab: Lab, error_of: ErrorOf) -> None:
+def test_a_signed_write_covers_its_body(client: EmulatorClient, status_and_code: ErrorOf) -> None:
     """The body that was hashed is let in; another one under the same signature is not."""
     body = json.dumps({"description": "签名"}, ensure_ascii=False).encode()
-    answer = lab.signed("PUT", lab.dev, body=body)
+    answer = client.signed("PUT", client.dev, body=body)
     assert answer.json()["description"] == "签名"
     stolen = dict(answer.request.headers)
     stolen["content-length"] = str(len(body))
-    other = lab.http.put(lab.dev, headers=stolen, content=body[:-3] + b'X"}')
-    assert error_of(other) == (403, "0206")
+    other = client.http.put(client.dev, headers=stolen, content=body[:-3] + b'X"}')
+    assert status_and_code(other) == (403, "0206")
 
 
 @pytest.mark.parametrize(
@@ -99,32 +103,36 @@ def test_a_signed_write_covers_its_body(lab: Lab, error_of: ErrorOf) -> None:
     ],
 )
 def test_a_wrong_signature_is_refused(
-    lab: Lab, error_of: ErrorOf, how: dict[str, Any], expected: tuple[int, str]
+    client: EmulatorClient, status_and_code: ErrorOf, how: dict[str, Any], expected: tuple[int, str]
 ) -> None:
     """Bad keys are a 403, a malformed set of headers a 401 of the gateway."""
-    assert error_of(lab.signed("GET", lab.dev, **how)) == expected
+    assert status_and_code(client.signed("GET", client.dev, **how)) == expected
 
 
-def test_a_malformed_authorization_is_refused(lab: Lab, error_of: ErrorOf) -> None:
+def test_a_malformed_authorization_is_refused(
+    client: EmulatorClient, status_and_code: ErrorOf
+) -> None:
     """Even beside a good token: the gateway looks at the signature first."""
-    answer = lab.ask("GET", lab.dev, headers={"Authorization": "SDK-HMAC-SHA256 nonsense"})
-    assert error_of(answer) == (401, "APIGW.0301")
+    answer = client.ask("GET", client.dev, headers={"Authorization": "SDK-HMAC-SHA256 nonsense"})
+    assert status_and_code(answer) == (401, "APIGW.0301")
     assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(14, 200), (-14, 200), (16, 401), (-16, 401)])
 def test_a_clock_more_than_fifteen_minutes_off_is_refused(
-    lab: Lab, minutes: int, status: int
+    client: EmulatorClient, minutes: int, status: int
 ) -> None:
     """In both directions; the refusal's Date tells the time that would have been right."""
-    at = lab.clock.now() + timedelta(minutes=minutes)
-    answer = lab.signed("GET", lab.dev, at=at)
+    at = client.clock.now() + timedelta(minutes=minutes)
+    answer = client.signed("GET", client.dev, at=at)
     assert answer.status_code == status
     assert answer.headers["Date"] == "Mon, 23 Nov 2026 08:00:00 GMT"
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "20261123"])
-def test_a_malformed_signing_date_is_refused(lab: Lab, error_of: ErrorOf, date: str) -> None:
+def test_a_malformed_signing_date_is_refused(
+    client: EmulatorClient, status_and_code: ErrorOf, date: str
+) -> None:
     """It is no crash."""
     zeros = "0" * 64
     headers = {
@@ -133,23 +141,27 @@ def test_a_malformed_signing_date_is_refused(lab: Lab, error_of: ErrorOf, date: 
             f"SDK-HMAC-SHA256 Access=A, SignedHeaders=host;x-sdk-date, Signature={zeros}"
         ),
     }
-    assert error_of(lab.http.get(lab.dev, headers=headers)) == (401, "APIGW.0301")
+    assert status_and_code(client.http.get(client.dev, headers=headers)) == (401, "APIGW.0301")
 
 
-def test_temporary_keys_need_their_security_token(lab: Lab, error_of: ErrorOf) -> None:
+def test_temporary_keys_need_their_security_token(
+    client: EmulatorClient, status_and_code: ErrorOf
+) -> None:
     """With it they are let in, without it or unsigned they are not."""
-    keys = (lab.emulator.temporary_ak, lab.emulator.temporary_sk)
-    token = {"X-Security-Token": lab.emulator.security_token}
-    assert lab.signed("GET", lab.dev, keys=keys, headers=token).status_code == 200
-    assert error_of(lab.signed("GET", lab.dev, keys=keys)) == (403, "0206")
-    unsigned = lab.signed("GET", lab.dev, keys=keys, headers=token, signed=["host", "x-sdk-date"])
-    assert error_of(unsigned) == (401, "APIGW.0301")
+    keys = (client.emulator.temporary_ak, client.emulator.temporary_sk)
+    token = {"X-Security-Token": client.emulator.security_token}
+    assert client.signed("GET", client.dev, keys=keys, headers=token).status_code == 200
+    assert status_and_code(client.signed("GET", client.dev, keys=keys)) == (403, "0206")
+    unsigned = client.signed(
+        "GET", client.dev, keys=keys, headers=token, signed=["host", "x-sdk-date"]
+    )
+    assert status_and_code(unsigned) == (401, "APIGW.0301")
 
 
-def test_another_project_is_refused(lab: Lab, error_of: ErrorOf) -> None:
+def test_another_project_is_refused(client: EmulatorClient, status_and_code: ErrorOf) -> None:
     """The project of the path has to be the token's."""
-    path = lab.dev.replace(lab.emulator.project_id, "0" * 32)
-    assert error_of(lab.ask("GET", path)) == (403, "0210")
+    path = client.dev.replace(client.emulator.project_id, "0" * 32)
+    assert status_and_code(client.ask("GET", path)) == (403, "0210")
 
 
 @pytest.mark.parametrize(
@@ -165,15 +177,19 @@ def test_another_project_is_refused(lab: Lab, error_of: ErrorOf) -> None:
     ],
 )
 def test_an_unknown_api_is_a_404_of_the_gateway(
-    lab: Lab, error_of: ErrorOf, method: str, suffix: str
+    client: EmulatorClient, status_and_code: ErrorOf, method: str, suffix: str
 ) -> None:
     """Before any look at the credentials."""
-    assert error_of(lab.http.request(method, lab.dev + suffix)) == (404, "APIGW.0101")
+    assert status_and_code(client.http.request(method, client.dev + suffix)) == (404, "APIGW.0101")
 
 
-def test_every_answer_says_who_it_is_and_when(lab: Lab) -> None:
+def test_every_answer_says_who_it_is_and_when(client: EmulatorClient) -> None:
     """Good or bad: a request id, the badge, the server's date, JSON, and no ETag."""
-    for answer in (lab.ask("GET", lab.dev), lab.http.get(lab.dev), lab.http.get("/nowhere")):
+    for answer in (
+        client.ask("GET", client.dev),
+        client.http.get(client.dev),
+        client.http.get("/nowhere"),
+    ):
         assert len(answer.headers["X-Request-Id"]) == 32
         assert answer.headers["X-Emulator"] == "modelarts-magics"
         assert answer.headers["Date"] == "Mon, 23 Nov 2026 08:00:00 GMT"
@@ -183,12 +199,12 @@ def test_every_answer_says_who_it_is_and_when(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(("query", "count"), [("", 4), ("?name=cn-north-4", 1), ("?name=x", 0)])
-def test_iam_finds_the_project_by_region(lab: Lab, query: str, count: int) -> None:
+def test_iam_finds_the_project_by_region(client: EmulatorClient, query: str, count: int) -> None:
     """With token or keys; never without."""
     for answer in (
-        lab.ask("GET", "/v3/projects" + query),
-        lab.signed("GET", "/v3/projects" + query),
+        client.ask("GET", "/v3/projects" + query),
+        client.signed("GET", "/v3/projects" + query),
     ):
         ids = [project["id"] for project in answer.json()["projects"]]
-        assert ids == [lab.emulator.project_id] * count
-    assert lab.http.get("/v3/projects").status_code == 401
+        assert ids == [client.emulator.project_id] * count
+    assert client.http.get("/v3/projects").status_code == 401

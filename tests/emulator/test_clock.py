@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
-from factories import examples
+from factories import property_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +17,7 @@ from modelarts_magics.emulator.local import LocalEmulator
 START = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
 
 
-@examples
+@property_settings
 @given(st.integers(min_value=0, max_value=4_102_444_800_000))
 def test_a_timestamp_survives_the_way_through_a_moment(timestamp_ms: int) -> None:
     """To the ms."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from modelarts_magics.emulator.__main__ import HELP, main, parser
-from modelarts_magics.emulator.faults import KINDS
+from modelarts_magics.emulator.__main__ import OPTION_HELP, build_parser, main
+from modelarts_magics.emulator.faults import FAULT_KINDS
 from modelarts_magics.emulator.options import CHOICES, Options
 
 if TYPE_CHECKING:
@@ -154,10 +154,10 @@ def test_a_wrong_option_is_status_2(argument: str, capsys: pytest.CaptureFixture
 
 def test_the_help_names_every_choice_and_every_fault() -> None:
     """And the defaults are those of `Options`."""
-    made = parser()
+    made = build_parser()
     text = made.format_help()
-    assert set(HELP) == set(CHOICES)
-    assert not [name for name in KINDS if name not in text]
+    assert set(OPTION_HELP) == set(CHOICES)
+    assert not [name for name in FAULT_KINDS if name not in text]
     arguments = vars(made.parse_args([]))
     for name in ("port", "json", "fault"):
         del arguments[name]

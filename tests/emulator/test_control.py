@@ -11,22 +11,22 @@ import pytest
 from modelarts_magics.emulator.local import LocalEmulator
 
 if TYPE_CHECKING:
-    from conftest import Lab
+    from conftest import EmulatorClient
 
 
-def control(lab: Lab, route: str, /, **body: object) -> dict[str, Any]:
+def control(lab: EmulatorClient, route: str, /, **body: object) -> dict[str, Any]:
     """Use a control route; it needs no credentials."""
     answer = lab.http.post(f"/emulator/{route}", json=body)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
-def test_the_state_shows_both_instances_and_the_log(lab: Lab) -> None:
+def test_the_state_shows_both_instances_and_the_log(client: EmulatorClient) -> None:
     """What was asked, how it was answered, and by which sort of credentials."""
-    lab.ask("PUT", lab.dev, json={"description": "new"})
-    lab.signed("GET", lab.note + "/lease?x=1")
-    lab.http.get(lab.dev)
-    state = lab.http.get("/emulator/state").json()
+    client.ask("PUT", client.dev, json={"description": "new"})
+    client.signed("GET", client.note + "/lease?x=1")
+    client.http.get(client.dev)
+    state = client.http.get("/emulator/state").json()
     assert [one["api"] for one in state["instances"]] == ["demanager", "notebooks"]
     assert state["instances"][0]["description"] == "new"
     assert state["now"] == "2026-11-23T08:00:00+00:00"
@@ -34,76 +34,83 @@ def test_the_state_shows_both_instances_and_the_log(lab: Lab) -> None:
     assert seen == [("PUT", "token", 200), ("GET", "signature", 200), ("GET", "none", 401)]
     assert state["requests"][0]["body"] == {"description": "new"}
     assert state["requests"][1]["query"] == "x=1"
-    assert state == lab.emulator.state()
+    assert state == client.emulator.state()
 
 
-def test_no_secret_is_in_the_state(lab: Lab) -> None:
+def test_no_secret_is_in_the_state(client: EmulatorClient) -> None:
     """Neither those of the emulator nor those that were sent."""
     marked = "MARKED-SECRET"
-    lab.http.get(lab.dev, headers={"X-Auth-Token": marked})
-    lab.http.get(lab.dev, headers={"Authorization": marked, "X-Security-Token": marked})
-    lab.ask("GET", lab.note)
-    text = lab.http.get("/emulator/state").text
-    secrets = (lab.emulator.auth_token, lab.emulator.sk, lab.emulator.security_token, marked)
+    client.http.get(client.dev, headers={"X-Auth-Token": marked})
+    client.http.get(client.dev, headers={"Authorization": marked, "X-Security-Token": marked})
+    client.ask("GET", client.note)
+    text = client.http.get("/emulator/state").text
+    secrets = (
+        client.emulator.auth_token,
+        client.emulator.sk,
+        client.emulator.security_token,
+        marked,
+    )
     assert not [secret for secret in secrets if secret in text]
     assert "FAKE-JUPYTER-TOKEN" not in text
 
 
-def test_the_clock_can_be_moved(lab: Lab) -> None:
+def test_the_clock_can_be_moved(client: EmulatorClient) -> None:
     """Everything follows: the Date, the status, what is left."""
-    assert control(lab, "advance", seconds=2400)["now"] == "2026-11-23T08:40:00+00:00"
-    answer = lab.ask("GET", lab.dev)
+    assert control(client, "advance", seconds=2400)["now"] == "2026-11-23T08:40:00+00:00"
+    answer = client.ask("GET", client.dev)
     assert answer.headers["Date"] == "Mon, 23 Nov 2026 08:40:00 GMT"
     assert answer.json()["status"] == "STOPPING"
 
 
-def test_an_instance_can_be_set_even_to_what_is_illegal(lab: Lab) -> None:
+def test_an_instance_can_be_set_even_to_what_is_illegal(client: EmulatorClient) -> None:
     """A description that the API would refuse, an auto-stop, a status of later editions."""
-    control(lab, "instance", description="a/b & <c>", status="CREATE_FAILED")
-    shown = lab.ask("GET", lab.dev).json()
+    control(client, "instance", description="a/b & <c>", status="CREATE_FAILED")
+    shown = client.ask("GET", client.dev).json()
     assert (shown["description"], shown["status"]) == ("a/b & <c>", "CREATE_FAILED")
-    control(lab, "instance", description=None)
-    assert lab.ask("GET", lab.dev).json()["description"] is None
-    control(lab, "instance", status="RUNNING", auto_stop={"enable": True, "duration": 7200})
-    assert lab.auto_stop()["remain_time"] == 7200
-    control(lab, "instance", minutes_left=3)
-    assert lab.auto_stop()["remain_time"] == 180
-    control(lab, "instance", minutes_left=None)
-    assert lab.auto_stop()["enable"] is False
+    control(client, "instance", description=None)
+    assert client.ask("GET", client.dev).json()["description"] is None
+    control(client, "instance", status="RUNNING", auto_stop={"enable": True, "duration": 7200})
+    assert client.auto_stop()["remain_time"] == 7200
+    control(client, "instance", minutes_left=3)
+    assert client.auto_stop()["remain_time"] == 180
+    control(client, "instance", minutes_left=None)
+    assert client.auto_stop()["enable"] is False
 
 
-def test_a_lease_can_be_set(lab: Lab) -> None:
+def test_a_lease_can_be_set(client: EmulatorClient) -> None:
     """By its fields, or by what is left."""
-    note = lab.emulator.notebook_id
-    control(lab, "instance", id=note, minutes_left=5)
-    assert lab.left() == timedelta(minutes=5)
-    control(lab, "instance", id=note, lease={"create_at": 5, "duration": 6, "type": "IDLE"})
-    found = lab.lease()
+    note = client.emulator.notebook_id
+    control(client, "instance", id=note, minutes_left=5)
+    assert client.left() == timedelta(minutes=5)
+    control(client, "instance", id=note, lease={"create_at": 5, "duration": 6, "type": "IDLE"})
+    found = client.lease()
     assert (found["create_at"], found["duration"], found["type"]) == (5, 6, "IDLE")
 
 
-def test_more_instances_can_be_made(lab: Lab) -> None:
+def test_more_instances_can_be_made(client: EmulatorClient) -> None:
     """Of either API."""
-    made = control(lab, "instances", api="notebooks", name="second", minutes_left=90)
-    assert lab.ask("GET", f"{lab.note_list}/{made['id']}").json()["name"] == "second"
-    assert lab.ask("GET", lab.note_list).json()["total"] == 2
+    made = control(client, "instances", api="notebooks", name="second", minutes_left=90)
+    assert client.ask("GET", f"{client.note_list}/{made['id']}").json()["name"] == "second"
+    assert client.ask("GET", client.note_list).json()["total"] == 2
 
 
-def test_faults_are_set_listed_and_cleared(lab: Lab) -> None:
+def test_faults_are_set_listed_and_cleared(client: EmulatorClient) -> None:
     """With the same filters as from Python."""
-    listed = control(lab, "faults", name="429", arg="3", times=2, methods=["GET"], path="demanager")
+    listed = control(
+        client, "faults", name="429", arg="3", times=2, methods=["GET"], path="demanager"
+    )
     assert listed["faults"][0]["methods"] == ["GET"]
-    assert lab.ask("GET", lab.dev).headers["Retry-After"] == "3"
-    assert lab.http.get("/emulator/faults").json()["faults"][0]["times"] == 1
-    assert lab.http.delete("/emulator/faults").json() == {"faults": []}
-    assert lab.ask("GET", lab.dev).status_code == 200
+    assert client.ask("GET", client.dev).headers["Retry-After"] == "3"
+    assert client.http.get("/emulator/faults").json()["faults"][0]["times"] == 1
+    assert client.http.delete("/emulator/faults").json() == {"faults": []}
+    assert client.ask("GET", client.dev).status_code == 200
 
 
-def test_faults_do_not_touch_the_control_routes(lab: Lab) -> None:
+def test_faults_do_not_touch_the_control_routes(client: EmulatorClient) -> None:
     """Else they could not be taken back; the log leaves them out too."""
-    lab.emulator.fault("500")
-    assert lab.http.get("/emulator/state").status_code == 200
-    assert lab.emulator.requests == []
+    client.emulator.fault("500")
+    assert client.http.get("/emulator/state").status_code == 200
+    assert client.emulator.requests == []
 
 
 @pytest.mark.parametrize(
@@ -119,34 +126,38 @@ def test_faults_do_not_touch_the_control_routes(lab: Lab) -> None:
         ("instances", {"size": 1}),
     ],
 )
-def test_a_wrong_command_says_what_is_wrong(lab: Lab, name: str, body: dict[str, Any]) -> None:
+def test_a_wrong_command_says_what_is_wrong(
+    client: EmulatorClient, name: str, body: dict[str, Any]
+) -> None:
     """With 400 and a sentence."""
-    answer = lab.http.post(f"/emulator/{name}", json=body)
+    answer = client.http.post(f"/emulator/{name}", json=body)
     assert answer.status_code == 400
     assert answer.json()["error_msg"]
 
 
-def test_unknown_control_routes_are_a_404(lab: Lab) -> None:
+def test_unknown_control_routes_are_a_404(client: EmulatorClient) -> None:
     """For every verb."""
     for method in ("GET", "POST", "DELETE"):
-        assert lab.http.request(method, "/emulator/nothing").status_code == 404
+        assert client.http.request(method, "/emulator/nothing").status_code == 404
 
 
 @pytest.mark.parametrize("header", [{"Host": "evil.test"}, {"Origin": "http://evil.test"}])
-def test_a_web_page_cannot_use_the_control_routes(lab: Lab, header: dict[str, str]) -> None:
+def test_a_web_page_cannot_use_the_control_routes(
+    client: EmulatorClient, header: dict[str, str]
+) -> None:
     """By another name for 127.0.0.1, or from another origin."""
-    answer = lab.http.post("/emulator/advance", json={"seconds": 3600}, headers=header)
+    answer = client.http.post("/emulator/advance", json={"seconds": 3600}, headers=header)
     assert answer.status_code == 403
-    assert lab.emulator.state()["now"] == "2026-11-23T08:00:00+00:00"
+    assert client.emulator.state()["now"] == "2026-11-23T08:00:00+00:00"
 
 
 @pytest.mark.parametrize("api", ["demanager", "notebooks"])
 @pytest.mark.parametrize("auth", ["token", "keys", "temporary"])
 def test_the_environment_points_a_client_here(
-    make_lab: Callable[..., Lab], api: str, auth: str
+    make_client: Callable[..., EmulatorClient], api: str, auth: str
 ) -> None:
     """One sort of credentials at a time."""
-    emulator = make_lab(api=api).emulator
+    emulator = make_client(api=api).emulator
     found = emulator.environment(auth=auth)
     assert found["MODELARTS_ENDPOINT"] == emulator.endpoint
     assert found["MODELARTS_INSTANCE_ID"] == emulator.instance_id
@@ -156,44 +167,44 @@ def test_the_environment_points_a_client_here(
     assert ("HUAWEICLOUD_SDK_SECURITY_TOKEN" in found) is (auth == "temporary")
 
 
-def test_it_goes_down_and_comes_up_on_the_same_port(lab: Lab) -> None:
+def test_it_goes_down_and_comes_up_on_the_same_port(client: EmulatorClient) -> None:
     """With everything it knew."""
-    lab.ask("PUT", lab.dev, json={"description": "kept"})
-    endpoint = lab.emulator.endpoint
-    lab.emulator.stop()
+    client.ask("PUT", client.dev, json={"description": "kept"})
+    endpoint = client.emulator.endpoint
+    client.emulator.stop()
     with pytest.raises(httpx.TransportError):
-        lab.ask("GET", lab.dev)
-    lab.emulator.start()
-    assert lab.emulator.endpoint == endpoint
-    assert lab.ask("GET", lab.dev).json()["description"] == "kept"
+        client.ask("GET", client.dev)
+    client.emulator.start()
+    assert client.emulator.endpoint == endpoint
+    assert client.ask("GET", client.dev).json()["description"] == "kept"
 
 
-def test_starting_and_stopping_twice_is_no_error(lab: Lab) -> None:
+def test_starting_and_stopping_twice_is_no_error(client: EmulatorClient) -> None:
     """Nor is stopping what never ran."""
-    lab.emulator.start()
-    lab.emulator.stop()
-    lab.emulator.stop()
+    client.emulator.start()
+    client.emulator.stop()
+    client.emulator.stop()
     LocalEmulator().stop()
 
 
-def test_a_port_that_is_taken_is_an_error_in_the_caller(lab: Lab) -> None:
+def test_a_port_that_is_taken_is_an_error_in_the_caller(client: EmulatorClient) -> None:
     """Not a dead thread."""
-    port = int(lab.emulator.endpoint.rpartition(":")[2])
+    port = int(client.emulator.endpoint.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"):
         LocalEmulator(port=port).start()
 
 
-def test_a_fault_may_be_there_from_the_start(make_lab: Callable[..., Lab]) -> None:
+def test_a_fault_may_be_there_from_the_start(make_client: Callable[..., EmulatorClient]) -> None:
     """Written as on the command line."""
-    lab = make_lab(faults=["503:4"])
+    lab = make_client(faults=["503:4"])
     assert lab.ask("GET", lab.dev).headers["Retry-After"] == "4"
 
 
-def test_requests_can_be_forgotten(lab: Lab) -> None:
+def test_requests_can_be_forgotten(client: EmulatorClient) -> None:
     """So that a test counts its own."""
-    lab.ask("GET", lab.dev)
-    lab.emulator.clear_requests()
-    assert lab.emulator.requests == []
+    client.ask("GET", client.dev)
+    client.emulator.clear_requests()
+    assert client.emulator.requests == []
 
 
 @pytest.mark.parametrize(

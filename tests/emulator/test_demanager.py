@@ -7,32 +7,32 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from factories import examples
+from factories import property_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from modelarts_magics.emulator import checks, errors
 from modelarts_magics.emulator.clock import to_ms
-from modelarts_magics.emulator.errors import ApiError
+from modelarts_magics.emulator.errors import EmulatedApiError
 
 if TYPE_CHECKING:
     import httpx
-    from conftest import Lab
+    from conftest import EmulatorClient
 
     ErrorOf = Callable[[httpx.Response], tuple[int, str]]
-    MakeLab = Callable[..., Lab]
+    MakeLab = Callable[..., EmulatorClient]
 
 EDITIONS = pytest.mark.parametrize("edition", ["2019", "2021"])
 
 
-def test_an_instance_has_every_field_of_the_tables(lab: Lab) -> None:
+def test_an_instance_has_every_field_of_the_tables(client: EmulatorClient) -> None:
     """Tables 5 to 12, with the types of the published example."""
-    shown = lab.ask("GET", lab.dev).json()
+    shown = client.ask("GET", client.dev).json()
     assert set(shown) == {
         *("id", "name", "description", "status", "creation_timestamp"),
         *("profile", "flavor", "spec", "workspace"),
     }
-    assert shown["creation_timestamp"] == str(to_ms(lab.clock.now() - timedelta(days=3)))
+    assert shown["creation_timestamp"] == str(to_ms(client.clock.now() - timedelta(days=3)))
     assert set(shown["profile"]) == {
         *("id", "name", "description", "de_type", "provision", "labels"),
     }
@@ -45,10 +45,10 @@ def test_an_instance_has_every_field_of_the_tables(lab: Lab) -> None:
     assert shown["workspace"] == {"id": "0"}
 
 
-def test_it_starts_with_forty_minutes_left(lab: Lab) -> None:
+def test_it_starts_with_forty_minutes_left(client: EmulatorClient) -> None:
     """Of one hour, with the stop as a number of ms."""
-    stop = to_ms(lab.clock.now() + timedelta(minutes=40))
-    assert lab.auto_stop() == {
+    stop = to_ms(client.clock.now() + timedelta(minutes=40))
+    assert client.auto_stop() == {
         "enable": True,
         "duration": 3600,
         "prompt": True,
@@ -57,19 +57,19 @@ def test_it_starts_with_forty_minutes_left(lab: Lab) -> None:
     }
 
 
-def test_switched_off_only_two_fields_are_left(lab: Lab) -> None:
+def test_switched_off_only_two_fields_are_left(client: EmulatorClient) -> None:
     """As in the published example."""
-    assert lab.put(enable=False).json()["spec"]["auto_stop"] == {"enable": False, "prompt": True}
-    lab.pass_time(days=2)
-    assert lab.ask("GET", lab.dev).json()["status"] == "RUNNING"
+    assert client.put(enable=False).json()["spec"]["auto_stop"] == {"enable": False, "prompt": True}
+    client.pass_time(days=2)
+    assert client.ask("GET", client.dev).json()["status"] == "RUNNING"
 
 
-def test_enable_left_out_means_off_and_prompt_left_out_means_true(lab: Lab) -> None:
+def test_enable_left_out_means_off_and_prompt_left_out_means_true(client: EmulatorClient) -> None:
     """A client that forgets `enable` switches auto-stop off."""
-    lab.put(enable=True, duration=3600, prompt=False)
-    assert lab.auto_stop()["prompt"] is False
-    lab.put(duration=3600)
-    assert lab.auto_stop() == {"enable": False, "prompt": True}
+    client.put(enable=True, duration=3600, prompt=False)
+    assert client.auto_stop()["prompt"] is False
+    client.put(duration=3600)
+    assert client.auto_stop() == {"enable": False, "prompt": True}
 
 
 REFUSED_BODIES: list[tuple[Any, str]] = [
@@ -116,12 +116,12 @@ REFUSED_AUTO_STOPS: list[tuple[dict[str, Any], str]] = [
     ],
 )
 def test_a_wrong_put_is_refused_and_changes_nothing(
-    make_lab: MakeLab, error_of: ErrorOf, edition: str, body: object, code: str
+    make_client: MakeLab, status_and_code: ErrorOf, edition: str, body: object, code: str
 ) -> None:
     """Each rule with its code; the instance is as before."""
-    lab = make_lab(edition=edition)
+    lab = make_client(edition=edition)
     before = lab.ask("GET", lab.dev).json()
-    assert error_of(lab.ask("PUT", lab.dev, json=body)) == (400, code)
+    assert status_and_code(lab.ask("PUT", lab.dev, json=body)) == (400, code)
     assert lab.ask("GET", lab.dev).json() == before
 
 
@@ -140,35 +140,35 @@ def test_a_wrong_put_is_refused_and_changes_nothing(
     ],
 )
 def test_a_body_that_is_no_json_object_is_refused(
-    lab: Lab, error_of: ErrorOf, content: bytes, kind: str
+    client: EmulatorClient, status_and_code: ErrorOf, content: bytes, kind: str
 ) -> None:
     """Never a crash of the server."""
-    answer = lab.ask("PUT", lab.dev, content=content, headers={"Content-Type": kind})
-    assert error_of(answer) == (400, "6336")
+    answer = client.ask("PUT", client.dev, content=content, headers={"Content-Type": kind})
+    assert status_and_code(answer) == (400, "6336")
 
 
 @pytest.mark.parametrize("words", ["", "x" * 512, "\U0001f600" * 512, "训练\nResNet `$` \\"])
-def test_a_legal_description_is_stored_as_it_is(lab: Lab, words: str) -> None:
+def test_a_legal_description_is_stored_as_it_is(client: EmulatorClient, words: str) -> None:
     """512 code points, not bytes and not UTF-16 units; the auto-stop stays."""
-    before = lab.auto_stop()
-    assert lab.ask("PUT", lab.dev, json={"description": words}).json()["description"] == words
-    assert lab.ask("GET", lab.dev).json()["description"] == words
-    assert lab.auto_stop() == before
+    before = client.auto_stop()
+    assert client.ask("PUT", client.dev, json={"description": words}).json()["description"] == words
+    assert client.ask("GET", client.dev).json()["description"] == words
+    assert client.auto_stop() == before
 
 
-@examples
+@property_settings
 @given(st.text(max_size=600))
 def test_the_rule_for_a_description_is_the_published_one(words: str) -> None:
     """At most 512 code points, none of six characters, and nothing else."""
     legal = len(words) <= 512 and not set(words) & set("&<>\"'/")
     try:
-        kept = checks.description(
+        kept = checks.require_description(
             words,
-            kind=errors.WRONG_TYPE,
-            value=errors.WRONG_VALUE,
-            character=errors.BAD_CHARACTER,
+            wrong_type=errors.WRONG_TYPE,
+            wrong_value=errors.WRONG_VALUE,
+            wrong_character=errors.BAD_CHARACTER,
         )
-    except ApiError:
+    except EmulatedApiError:
         assert not legal
     else:
         assert legal
@@ -196,10 +196,14 @@ JSON_VALUES = st.recursive(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(body=JSON_VALUES)
-def test_no_json_at_all_makes_the_server_fail(lab: Lab, body: object) -> None:
+def test_no_json_at_all_makes_the_server_fail(client: EmulatorClient, body: object) -> None:
     """Every body is either done or refused with a code."""
-    for method, path in (("PUT", lab.dev), ("PUT", lab.note), ("PATCH", lab.note + "/lease")):
-        answer = lab.ask(
+    for method, path in (
+        ("PUT", client.dev),
+        ("PUT", client.note),
+        ("PATCH", client.note + "/lease"),
+    ):
+        answer = client.ask(
             method,
             path,
             content=json.dumps(body).encode(),
@@ -211,16 +215,18 @@ def test_no_json_at_all_makes_the_server_fail(lab: Lab, body: object) -> None:
         )
 
 
-def test_the_description_is_mandatory_in_2019(lab: Lab, error_of: ErrorOf) -> None:
+def test_the_description_is_mandatory_in_2019(
+    client: EmulatorClient, status_and_code: ErrorOf
+) -> None:
     """Even for a change of auto-stop alone."""
     body = {"spec": {"auto_stop": {"enable": False}}}
-    assert error_of(lab.ask("PUT", lab.dev, json=body)) == (400, "6335")
-    assert lab.auto_stop()["enable"] is True
+    assert status_and_code(client.ask("PUT", client.dev, json=body)) == (400, "6335")
+    assert client.auto_stop()["enable"] is True
 
 
-def test_the_description_is_optional_in_2021(make_lab: MakeLab) -> None:
+def test_the_description_is_optional_in_2021(make_client: MakeLab) -> None:
     """Left out, it stays."""
-    lab = make_lab(edition="2021", description="kept")
+    lab = make_client(edition="2021", description="kept")
     body = {"spec": {"auto_stop": {"enable": False}}}
     answer = lab.ask("PUT", lab.dev, json=body).json()
     assert answer["description"] == "kept"
@@ -238,36 +244,38 @@ def test_the_description_is_optional_in_2021(make_lab: MakeLab) -> None:
     ],
 )
 def test_the_answer_of_a_put_may_lack_the_spec(
-    make_lab: MakeLab,
+    make_client: MakeLab,
     edition: str,
     put_answer: str,
     has_spec: bool,
 ) -> None:
     """By edition, or by option."""
-    lab = make_lab(edition=edition, put_answer=put_answer)
+    lab = make_client(edition=edition, put_answer=put_answer)
     assert ("spec" in lab.put(enable=False).json()) is has_spec
 
 
-def test_in_2019_a_changed_duration_moves_the_stop_of_this_run(lab: Lab) -> None:
+def test_in_2019_a_changed_duration_moves_the_stop_of_this_run(client: EmulatorClient) -> None:
     """It counts from the start of the run, 20 min ago."""
-    lab.put(enable=True, duration=7200)
-    assert lab.auto_stop()["remain_time"] == 7200 - 1200
+    client.put(enable=True, duration=7200)
+    assert client.auto_stop()["remain_time"] == 7200 - 1200
 
 
-def test_in_2019_a_stop_in_the_past_is_refused(make_lab: MakeLab, error_of: ErrorOf) -> None:
+def test_in_2019_a_stop_in_the_past_is_refused(
+    make_client: MakeLab, status_and_code: ErrorOf
+) -> None:
     """And the auto-stop stays what it was."""
-    lab = make_lab(minutes_left=100)
+    lab = make_client(minutes_left=100)
     lab.pass_time(minutes=40)
     before = lab.auto_stop()
-    assert error_of(lab.put(enable=True, duration=3600)) == (400, "6346")
+    assert status_and_code(lab.put(enable=True, duration=3600)) == (400, "6346")
     assert lab.auto_stop() == before
     assert lab.put(enable=True, duration=3601).status_code == 200
     assert lab.auto_stop()["remain_time"] == 1
 
 
-def test_in_2021_a_changed_duration_waits_for_the_next_start(make_lab: MakeLab) -> None:
+def test_in_2021_a_changed_duration_waits_for_the_next_start(make_client: MakeLab) -> None:
     """This run stops as it would have; the next one has the new duration."""
-    lab = make_lab(edition="2021")
+    lab = make_client(edition="2021")
     before = lab.auto_stop()
     lab.put(enable=True, duration=7200)
     assert lab.auto_stop() == {**before, "duration": 7200}
@@ -280,12 +288,12 @@ def test_in_2021_a_changed_duration_waits_for_the_next_start(make_lab: MakeLab) 
 
 @pytest.mark.parametrize(("when", "has_stop"), [("now", True), ("next-start", False)])
 def test_in_2021_enabling_during_a_run_is_a_choice(
-    make_lab: MakeLab,
+    make_client: MakeLab,
     when: str,
     has_stop: bool,
 ) -> None:
     """The pages do not say; both readings can be played."""
-    lab = make_lab(edition="2021", auto_stop=False, enable_while_running=when)
+    lab = make_client(edition="2021", auto_stop=False, enable_while_running=when)
     assert lab.auto_stop() == {"enable": False, "prompt": True}
     lab.put(enable=True, duration=7200)
     found = lab.auto_stop()
@@ -294,48 +302,48 @@ def test_in_2021_enabling_during_a_run_is_a_choice(
     assert ("remain_time" in found) is has_stop
 
 
-def test_the_instance_runs_down_and_stops(lab: Lab) -> None:
+def test_the_instance_runs_down_and_stops(client: EmulatorClient) -> None:
     """RUNNING, STOPPING, STOPPED, each at its time; STOPPED has no stop."""
     seen = []
     for seconds in (2399, 1, 4, 1):
-        lab.pass_time(seconds=seconds)
-        seen.append(lab.ask("GET", lab.dev).json()["status"])
+        client.pass_time(seconds=seconds)
+        seen.append(client.ask("GET", client.dev).json()["status"])
     assert seen == ["RUNNING", "STOPPING", "STOPPING", "STOPPED"]
-    assert lab.auto_stop() == {"enable": True, "duration": 3600, "prompt": True}
+    assert client.auto_stop() == {"enable": True, "duration": 3600, "prompt": True}
 
 
-def test_a_long_silence_is_caught_up_in_order(lab: Lab) -> None:
+def test_a_long_silence_is_caught_up_in_order(client: EmulatorClient) -> None:
     """One read a day later finds the instance stopped, not stopping."""
-    lab.pass_time(days=1)
-    assert lab.ask("GET", lab.dev).json()["status"] == "STOPPED"
+    client.pass_time(days=1)
+    assert client.ask("GET", client.dev).json()["status"] == "STOPPED"
 
 
-def act(lab: Lab, action: object) -> httpx.Response:
+def act(lab: EmulatorClient, action: object) -> httpx.Response:
     """Ask for an action."""
     return lab.ask("POST", lab.dev + "/action", json={"action": action})
 
 
-def test_the_kept_duration_counts_from_running_at_every_start(lab: Lab) -> None:
+def test_the_kept_duration_counts_from_running_at_every_start(client: EmulatorClient) -> None:
     """Not from the start request, and not from the creation."""
-    assert act(lab, "stop").json() == {
+    assert act(client, "stop").json() == {
         "current_status": "STOPPING",
         "previous_state": "RUNNING",
     }
-    lab.pass_time(seconds=5)
-    assert act(lab, "start").json() == {
+    client.pass_time(seconds=5)
+    assert act(client, "start").json() == {
         "current_status": "STARTING",
         "previous_state": "STOPPED",
     }
-    assert "stop_timestamp" not in lab.auto_stop()
-    lab.pass_time(seconds=15)
-    assert lab.auto_stop()["remain_time"] == 3600 - 10
+    assert "stop_timestamp" not in client.auto_stop()
+    client.pass_time(seconds=15)
+    assert client.auto_stop()["remain_time"] == 3600 - 10
 
 
-def test_a_restart_begins_a_new_run(lab: Lab) -> None:
+def test_a_restart_begins_a_new_run(client: EmulatorClient) -> None:
     """Through RESTARTING."""
-    assert act(lab, "restart").json()["current_status"] == "RESTARTING"
-    lab.pass_time(seconds=5)
-    assert lab.auto_stop()["remain_time"] == 3600
+    assert act(client, "restart").json()["current_status"] == "RESTARTING"
+    client.pass_time(seconds=5)
+    assert client.auto_stop()["remain_time"] == 3600
 
 
 @pytest.mark.parametrize(
@@ -354,41 +362,45 @@ def test_a_restart_begins_a_new_run(lab: Lab) -> None:
     ],
 )
 def test_an_action_that_does_not_fit_is_refused(
-    lab: Lab, error_of: ErrorOf, status: str, action: object, code: str
+    client: EmulatorClient, status_and_code: ErrorOf, status: str, action: object, code: str
 ) -> None:
     """Each with its code, and the status stays."""
-    lab.emulator.set_instance(status=status)
-    assert error_of(act(lab, action)) == (400, code)
-    assert lab.ask("GET", lab.dev).json()["status"] == status
+    client.emulator.set_instance(status=status)
+    assert status_and_code(act(client, action)) == (400, code)
+    assert client.ask("GET", client.dev).json()["status"] == status
 
 
-def test_an_action_needs_its_word_and_nothing_else(lab: Lab, error_of: ErrorOf) -> None:
+def test_an_action_needs_its_word_and_nothing_else(
+    client: EmulatorClient, status_and_code: ErrorOf
+) -> None:
     """6335 without, 6336 with more."""
-    path = lab.dev + "/action"
-    assert error_of(lab.ask("POST", path, json={})) == (400, "6335")
+    path = client.dev + "/action"
+    assert status_and_code(client.ask("POST", path, json={})) == (400, "6335")
     body = {"action": "stop", "force": True}
-    assert error_of(lab.ask("POST", path, json=body)) == (400, "6336")
+    assert status_and_code(client.ask("POST", path, json=body)) == (400, "6336")
 
 
 @pytest.mark.parametrize("status", ["STARTING", "STOPPING", "RESTARTING"])
-def test_auto_stop_cannot_be_changed_in_between(lab: Lab, error_of: ErrorOf, status: str) -> None:
+def test_auto_stop_cannot_be_changed_in_between(
+    client: EmulatorClient, status_and_code: ErrorOf, status: str
+) -> None:
     """The description can."""
-    lab.emulator.set_instance(status=status)
-    assert error_of(lab.put(enable=True, duration=7200)) == (400, "6347")
-    assert lab.ask("PUT", lab.dev, json={"description": "new"}).status_code == 200
+    client.emulator.set_instance(status=status)
+    assert status_and_code(client.put(enable=True, duration=7200)) == (400, "6347")
+    assert client.ask("PUT", client.dev, json={"description": "new"}).status_code == 200
 
 
-def test_a_stopped_instance_keeps_its_auto_stop_for_the_next_run(lab: Lab) -> None:
+def test_a_stopped_instance_keeps_its_auto_stop_for_the_next_run(client: EmulatorClient) -> None:
     """No 6346 there: nothing runs."""
-    lab.emulator.set_instance(status="STOPPED")
-    assert lab.put(enable=True, duration=7200).status_code == 200
-    assert lab.auto_stop() == {"enable": True, "duration": 7200, "prompt": True}
+    client.emulator.set_instance(status="STOPPED")
+    assert client.put(enable=True, duration=7200).status_code == 200
+    assert client.auto_stop() == {"enable": True, "duration": 7200, "prompt": True}
 
 
 @pytest.mark.parametrize(("edition", "name"), [("2019", "error_msg"), ("2021", "error_message")])
-def test_an_unknown_instance_is_a_400(make_lab: MakeLab, edition: str, name: str) -> None:
+def test_an_unknown_instance_is_a_400(make_client: MakeLab, edition: str, name: str) -> None:
     """Not a 404; the sentence has another name in the later edition."""
-    lab = make_lab(edition=edition)
+    lab = make_client(edition=edition)
     for method, suffix in (("GET", ""), ("PUT", ""), ("POST", "/action")):
         answer = lab.ask(method, f"{lab.dev_list}/{lab.emulator.notebook_id}{suffix}", json={})
         assert answer.status_code == 400
@@ -398,16 +410,16 @@ def test_an_unknown_instance_is_a_400(make_lab: MakeLab, edition: str, name: str
         }
 
 
-def test_the_list_is_filtered_sorted_and_paged(lab: Lab) -> None:
+def test_the_list_is_filtered_sorted_and_paged(client: EmulatorClient) -> None:
     """As the page says; the total counts what the filter finds, not the page."""
-    second = lab.emulator.add_instance(name="another")
-    lab.emulator.set_instance(second, status="STOPPED")
+    second = client.emulator.add_instance(name="another")
+    client.emulator.set_instance(second, status="STOPPED")
 
     def ids(query: str) -> tuple[int, list[str]]:
-        found = lab.ask("GET", f"{lab.dev_list}?de_type=Notebook{query}").json()
+        found = client.ask("GET", f"{client.dev_list}?de_type=Notebook{query}").json()
         return found["total_count"], [one["id"] for one in found["instances"]]
 
-    first = lab.emulator.demanager_id
+    first = client.emulator.demanager_id
     assert ids("") == (2, [second, first])
     assert ids("&order=desc") == (2, [first, second])
     assert ids("&status=RUNNING") == (1, [first])
@@ -428,22 +440,24 @@ def test_the_list_is_filtered_sorted_and_paged(lab: Lab) -> None:
         ("de_type=Notebook&provision_type=K8S", "6336"),
     ],
 )
-def test_a_wrong_list_query_is_refused(lab: Lab, error_of: ErrorOf, query: str, code: str) -> None:
+def test_a_wrong_list_query_is_refused(
+    client: EmulatorClient, status_and_code: ErrorOf, query: str, code: str
+) -> None:
     """Each with its code."""
-    assert error_of(lab.ask("GET", f"{lab.dev_list}?{query}")) == (400, code)
+    assert status_and_code(client.ask("GET", f"{client.dev_list}?{query}")) == (400, code)
 
 
-def test_the_id_may_have_the_later_form(make_lab: MakeLab) -> None:
+def test_the_id_may_have_the_later_form(make_client: MakeLab) -> None:
     """`DE-` and a uuid; or the one that was asked for."""
-    lab = make_lab(id_form="de")
+    lab = make_client(id_form="de")
     assert lab.emulator.instance_id.startswith("DE-")
     assert lab.ask("GET", lab.dev).json()["id"] == lab.emulator.instance_id
-    assert make_lab(instance_id="mine").emulator.instance_id == "mine"
+    assert make_client(instance_id="mine").emulator.instance_id == "mine"
 
 
-def test_2021_adds_fields(make_lab: MakeLab) -> None:
+def test_2021_adds_fields(make_client: MakeLab) -> None:
     """What a client of the first edition has to ignore."""
-    shown = make_lab(edition="2021")
+    shown = make_client(edition="2021")
     assert {"latest_update_timestamp", "flavor_details", "user"} <= set(
         shown.ask("GET", shown.dev).json()
     )

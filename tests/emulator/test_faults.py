@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Callable
 import httpx
 import pytest
 
-from modelarts_magics.emulator.faults import KINDS, make, parse
+from modelarts_magics.emulator.faults import FAULT_KINDS, make_fault, parse_fault
 
 if TYPE_CHECKING:
-    from conftest import Lab
+    from conftest import EmulatorClient
 
     ErrorOf = Callable[[httpx.Response], tuple[int, str]]
 
@@ -23,7 +23,7 @@ CHANGE = {
 }
 
 
-def put(lab: Lab) -> httpx.Response:
+def put(lab: EmulatorClient) -> httpx.Response:
     """Ask for a change of everything that can change."""
     return lab.ask("PUT", lab.dev, json=CHANGE)
 
@@ -38,7 +38,7 @@ def until(condition: Callable[[], object]) -> None:
     raise AssertionError("it did not come to pass")
 
 
-def stored(lab: Lab) -> str:
+def stored(lab: EmulatorClient) -> str:
     """Return the description that the cloud really holds."""
     return str(lab.emulator.state()["instances"][0]["description"])
 
@@ -66,50 +66,50 @@ def stored(lab: Lab) -> str:
     ],
 )
 def test_a_refusal_instead_of_the_answer(  # noqa: PLR0913 - columns of the table
-    lab: Lab,
-    error_of: ErrorOf,
+    client: EmulatorClient,
+    status_and_code: ErrorOf,
     name: str,
     arg: object,
     expected: tuple[int, str],
     retry_after: str | None,
 ) -> None:
     """With its code, and nothing done."""
-    lab.emulator.fault(name, arg=arg)
-    answer = put(lab)
-    assert error_of(answer) == expected
+    client.emulator.fault(name, arg=arg)
+    answer = put(client)
+    assert status_and_code(answer) == expected
     assert answer.headers.get("Retry-After") == retry_after
     assert answer.headers["Date"] == "Mon, 23 Nov 2026 08:00:00 GMT"
-    assert stored(lab) != "changed"
+    assert stored(client) != "changed"
 
 
 @pytest.mark.parametrize(("arg", "status"), [(None, 200), (502, 502)])
-def test_an_html_page(lab: Lab, arg: object, status: int) -> None:
+def test_an_html_page(client: EmulatorClient, arg: object, status: int) -> None:
     """With a status that may be good."""
-    lab.emulator.fault("html", arg=arg)
-    answer = put(lab)
+    client.emulator.fault("html", arg=arg)
+    answer = put(client)
     assert answer.status_code == status
     assert answer.headers["Content-Type"].startswith("text/html")
     assert answer.text.startswith("<!DOCTYPE html>")
-    assert stored(lab) != "changed"
+    assert stored(client) != "changed"
 
 
 @pytest.mark.parametrize(
     ("arg", "where"), [(None, "/elsewhere"), ("http://x.test/", "http://x.test/")]
 )
-def test_a_redirect(lab: Lab, arg: object, where: str) -> None:
+def test_a_redirect(client: EmulatorClient, arg: object, where: str) -> None:
     """With a place to go to."""
-    lab.emulator.fault("redirect", arg=arg)
-    answer = put(lab)
+    client.emulator.fault("redirect", arg=arg)
+    answer = put(client)
     assert (answer.status_code, answer.headers["Location"]) == (302, where)
-    assert stored(lab) != "changed"
+    assert stored(client) != "changed"
 
 
 @pytest.mark.parametrize(("name", "expected"), [("reset", "old"), ("reset-after", "changed")])
 def test_a_reset_before_or_after_it_was_done(
-    make_lab: Callable[..., Lab], name: str, expected: str
+    make_client: Callable[..., EmulatorClient], name: str, expected: str
 ) -> None:
     """The client sees the same in both cases; the cloud does not."""
-    lab = make_lab(description="old")
+    lab = make_client(description="old")
     lab.emulator.fault(name, times=1)
     with pytest.raises(httpx.ReadError):
         put(lab)
@@ -117,22 +117,24 @@ def test_a_reset_before_or_after_it_was_done(
     assert lab.ask("GET", lab.dev).status_code == 200
 
 
-def test_a_truncated_body(lab: Lab) -> None:
+def test_a_truncated_body(client: EmulatorClient) -> None:
     """Less than Content-Length says; the change is done."""
-    lab.emulator.fault("truncated", times=1)
+    client.emulator.fault("truncated", times=1)
     with pytest.raises(httpx.RemoteProtocolError, match="complete message body"):
-        put(lab)
-    assert stored(lab) == "changed"
+        put(client)
+    assert stored(client) == "changed"
 
 
 @pytest.mark.parametrize(
     ("name", "arg"), [("bad-json", None), ("empty", None), ("no-content", None), ("oversized", 3e5)]
 )
-def test_an_odd_body_of_a_change_that_is_done(lab: Lab, name: str, arg: object) -> None:
+def test_an_odd_body_of_a_change_that_is_done(
+    client: EmulatorClient, name: str, arg: object
+) -> None:
     """Syntax, nothing, 204, or too much."""
-    lab.emulator.fault(name, arg=arg, times=1)
-    answer = put(lab)
-    assert stored(lab) == "changed"
+    client.emulator.fault(name, arg=arg, times=1)
+    answer = put(client)
+    assert stored(client) == "changed"
     assert answer.status_code == (204 if name == "no-content" else 200)
     if name in ("empty", "no-content"):
         assert answer.content == b""
@@ -144,19 +146,19 @@ def test_an_odd_body_of_a_change_that_is_done(lab: Lab, name: str, arg: object) 
             answer.json()
 
 
-def test_a_change_that_is_done_and_denied(lab: Lab, error_of: ErrorOf) -> None:
+def test_a_change_that_is_done_and_denied(client: EmulatorClient, status_and_code: ErrorOf) -> None:
     """500, and yet."""
-    lab.emulator.fault("applied-500", times=1)
-    assert error_of(put(lab)) == (500, "0010")
-    assert stored(lab) == "changed"
+    client.emulator.fault("applied-500", times=1)
+    assert status_and_code(put(client)) == (500, "0010")
+    assert stored(client) == "changed"
 
 
 @pytest.mark.parametrize(("name", "shown"), [("ignored", "old"), ("echoed", "changed")])
 def test_a_change_that_is_confirmed_and_not_done(
-    make_lab: Callable[..., Lab], name: str, shown: str
+    make_client: Callable[..., EmulatorClient], name: str, shown: str
 ) -> None:
     """Openly, or with an answer that claims it."""
-    lab = make_lab(description="old")
+    lab = make_client(description="old")
     before = lab.auto_stop()
     lab.emulator.fault(name, methods=["PUT"])
     answer = put(lab)
@@ -165,80 +167,83 @@ def test_a_change_that_is_confirmed_and_not_done(
     assert lab.auto_stop() == before
 
 
-def test_an_ignored_renewal(lab: Lab) -> None:
+def test_an_ignored_renewal(client: EmulatorClient) -> None:
     """The other API has it too."""
-    before = lab.lease()
-    lab.emulator.fault("echoed", methods=["PATCH"])
-    answer = lab.ask("PATCH", lab.note + "/lease", json={"duration": 7_200_000}).json()
+    before = client.lease()
+    client.emulator.fault("echoed", methods=["PATCH"])
+    answer = client.ask("PATCH", client.note + "/lease", json={"duration": 7_200_000}).json()
     assert answer["duration"] != before["duration"]
-    assert lab.lease() == before
+    assert client.lease() == before
 
 
 def test_an_illegal_change_is_refused_even_when_changes_are_ignored(
-    lab: Lab, error_of: ErrorOf
+    client: EmulatorClient, status_and_code: ErrorOf
 ) -> None:
     """A fault makes nothing softer."""
-    lab.emulator.fault("echoed")
-    assert error_of(lab.ask("PUT", lab.dev, json={"description": "a/b"})) == (400, "6334")
+    client.emulator.fault("echoed")
+    assert status_and_code(client.ask("PUT", client.dev, json={"description": "a/b"})) == (
+        400,
+        "6334",
+    )
 
 
-def test_a_stale_read(make_lab: Callable[..., Lab]) -> None:
+def test_a_stale_read(make_client: Callable[..., EmulatorClient]) -> None:
     """Shows the instance before its last write, and the truth after that."""
-    lab = make_lab(description="old")
+    lab = make_client(description="old")
     assert put(lab).json()["description"] == "changed"
     lab.emulator.fault("stale", times=1, methods=["GET"])
     assert lab.ask("GET", lab.dev).json()["description"] == "old"
     assert lab.ask("GET", lab.dev).json()["description"] == "changed"
 
 
-def test_a_stale_read_without_a_write_is_the_truth(lab: Lab) -> None:
+def test_a_stale_read_without_a_write_is_the_truth(client: EmulatorClient) -> None:
     """A refused write leaves nothing behind either."""
-    lab.ask("PUT", lab.dev, json={"description": "a/b"})
-    lab.emulator.fault("stale")
-    assert lab.ask("GET", lab.dev).json()["description"] == stored(lab)
+    client.ask("PUT", client.dev, json={"description": "a/b"})
+    client.emulator.fault("stale")
+    assert client.ask("GET", client.dev).json()["description"] == stored(client)
 
 
-def test_wrong_types(lab: Lab) -> None:
+def test_wrong_types(client: EmulatorClient) -> None:
     """Of several fields, or of the one that is named."""
-    lab.emulator.fault("wrong-types", times=1)
-    shown = lab.ask("GET", lab.dev).json()
+    client.emulator.fault("wrong-types", times=1)
+    shown = client.ask("GET", client.dev).json()
     assert not isinstance(shown["status"], str)
     assert not isinstance(shown["spec"]["auto_stop"], dict)
-    lab.emulator.fault("wrong-types", arg="stop_timestamp", times=1)
-    shown = lab.ask("GET", lab.dev).json()
+    client.emulator.fault("wrong-types", arg="stop_timestamp", times=1)
+    shown = client.ask("GET", client.dev).json()
     assert isinstance(shown["status"], str)
     assert isinstance(shown["spec"]["auto_stop"]["stop_timestamp"], list)
-    lab.emulator.fault("wrong-types", arg="enable", times=1)
-    assert lab.lease()["enable"] == "True"
+    client.emulator.fault("wrong-types", arg="enable", times=1)
+    assert client.lease()["enable"] == "True"
 
 
-def test_the_end_may_be_missing_or_contradictory(lab: Lab) -> None:
+def test_the_end_may_be_missing_or_contradictory(client: EmulatorClient) -> None:
     """The fields that a countdown is made of."""
-    good = lab.auto_stop()
-    lab.emulator.fault("no-stop-timestamp", times=1)
-    assert lab.auto_stop() == {key: good[key] for key in good if key != "stop_timestamp"}
-    lab.emulator.fault("no-remain-time", times=1)
-    assert lab.auto_stop() == {key: good[key] for key in good if key != "remain_time"}
-    lab.emulator.fault("disagreeing-remain", arg=-90, times=1)
-    assert lab.auto_stop() == {**good, "remain_time": good["remain_time"] - 90}
-    lab.emulator.fault("no-stop-timestamp", times=1)
-    assert "create_at" not in lab.lease()
-    assert lab.auto_stop() == good
+    good = client.auto_stop()
+    client.emulator.fault("no-stop-timestamp", times=1)
+    assert client.auto_stop() == {key: good[key] for key in good if key != "stop_timestamp"}
+    client.emulator.fault("no-remain-time", times=1)
+    assert client.auto_stop() == {key: good[key] for key in good if key != "remain_time"}
+    client.emulator.fault("disagreeing-remain", arg=-90, times=1)
+    assert client.auto_stop() == {**good, "remain_time": good["remain_time"] - 90}
+    client.emulator.fault("no-stop-timestamp", times=1)
+    assert "create_at" not in client.lease()
+    assert client.auto_stop() == good
 
 
-def test_no_date(lab: Lab) -> None:
+def test_no_date(client: EmulatorClient) -> None:
     """Then a client has no clock but its own."""
-    lab.emulator.fault("no-date", times=1)
-    assert "Date" not in lab.ask("GET", lab.dev).headers
-    assert "Date" in lab.ask("GET", lab.dev).headers
+    client.emulator.fault("no-date", times=1)
+    assert "Date" not in client.ask("GET", client.dev).headers
+    assert "Date" in client.ask("GET", client.dev).headers
 
 
 @pytest.mark.parametrize(("name", "done"), [("delay", "changed"), ("late-apply", "old")])
 def test_a_delay_after_or_before_it_is_done(
-    make_lab: Callable[..., Lab], name: str, done: str
+    make_client: Callable[..., EmulatorClient], name: str, done: str
 ) -> None:
     """A client that gives up cannot tell which."""
-    lab = make_lab(description="old")
+    lab = make_client(description="old")
     lab.emulator.fault(name, arg=60)
     with pytest.raises(httpx.ReadTimeout):
         lab.ask("PUT", lab.dev, json=CHANGE, timeout=httpx.Timeout(30, read=0.1))
@@ -247,101 +252,105 @@ def test_a_delay_after_or_before_it_is_done(
     assert (lab.emulator.requests[0]["status"] is None) is (done == "old")
 
 
-def test_a_delay_really_delays(lab: Lab) -> None:
+def test_a_delay_really_delays(client: EmulatorClient) -> None:
     """And then answers."""
-    lab.emulator.fault("delay", arg=0.1)
+    client.emulator.fault("delay", arg=0.1)
     begun = time.perf_counter()
-    assert lab.ask("GET", lab.dev).status_code == 200
+    assert client.ask("GET", client.dev).status_code == 200
     assert time.perf_counter() - begun >= 0.1
 
 
-def test_a_drip_comes_byte_by_byte(lab: Lab) -> None:
+def test_a_drip_comes_byte_by_byte(client: EmulatorClient) -> None:
     """No single read takes long; the whole does, and is whole."""
-    lab.emulator.fault("drip", arg=0, times=1)
-    whole = lab.ask("GET", lab.dev)
+    client.emulator.fault("drip", arg=0, times=1)
+    whole = client.ask("GET", client.dev)
     assert len(whole.content) == int(whole.headers["Content-Length"])
-    lab.emulator.fault("drip", arg=60)
-    with lab.http.stream("GET", lab.dev, headers=lab.token) as answer:
+    client.emulator.fault("drip", arg=60)
+    with client.http.stream("GET", client.dev, headers=client.token) as answer:
         assert next(answer.iter_raw()) == whole.content[:1]
 
 
-def test_a_stop_ends_requests_that_a_fault_holds(lab: Lab) -> None:
+def test_a_stop_ends_requests_that_a_fault_holds(client: EmulatorClient) -> None:
     """At once, not after the minute."""
-    lab.emulator.fault("delay", arg=60)
+    client.emulator.fault("delay", arg=60)
     with pytest.raises(httpx.ReadTimeout):
-        lab.ask("GET", lab.dev, timeout=httpx.Timeout(30, read=0.1))
-    until(lambda: lab.emulator.requests)
+        client.ask("GET", client.dev, timeout=httpx.Timeout(30, read=0.1))
+    until(lambda: client.emulator.requests)
     begun = time.perf_counter()
-    lab.emulator.stop()
+    client.emulator.stop()
     assert time.perf_counter() - begun < 30
 
 
-def statuses(lab: Lab, *requests: tuple[str, str]) -> list[int]:
+def statuses(lab: EmulatorClient, *requests: tuple[str, str]) -> list[int]:
     """Send requests and return what came back."""
     return [lab.ask(method, path).status_code for method, path in requests]
 
 
-def test_a_fault_counts_and_skips_the_requests_it_meets(lab: Lab) -> None:
+def test_a_fault_counts_and_skips_the_requests_it_meets(client: EmulatorClient) -> None:
     """The first passes, two are hit, then it is gone."""
-    lab.emulator.fault("500", times=2, skip=1, methods=["get"])
-    get, put_ = ("GET", lab.dev), ("PUT", lab.dev)
-    assert statuses(lab, get, put_, get, put_, get, get) == [200, 400, 500, 400, 500, 200]
+    client.emulator.fault("500", times=2, skip=1, methods=["get"])
+    get, put_ = ("GET", client.dev), ("PUT", client.dev)
+    assert statuses(client, get, put_, get, put_, get, get) == [200, 400, 500, 400, 500, 200]
 
 
-def test_a_fault_may_meet_some_paths_only(lab: Lab) -> None:
+def test_a_fault_may_meet_some_paths_only(client: EmulatorClient) -> None:
     """The lease and not the notebook."""
-    lab.emulator.fault("403", path="/lease")
-    assert statuses(lab, ("GET", lab.note), ("GET", lab.note + "/lease")) == [200, 403]
+    client.emulator.fault("403", path="/lease")
+    assert statuses(client, ("GET", client.note), ("GET", client.note + "/lease")) == [200, 403]
 
 
-def test_of_two_answers_the_first_counts(lab: Lab) -> None:
+def test_of_two_answers_the_first_counts(client: EmulatorClient) -> None:
     """The second waits for its turn."""
-    lab.emulator.fault("429", times=1)
-    lab.emulator.fault("500", times=1)
-    get = ("GET", lab.dev)
-    assert statuses(lab, get, get, get) == [429, 500, 200]
+    client.emulator.fault("429", times=1)
+    client.emulator.fault("500", times=1)
+    get = ("GET", client.dev)
+    assert statuses(client, get, get, get) == [429, 500, 200]
 
 
-def test_clearing_ends_them_all(lab: Lab) -> None:
+def test_clearing_ends_them_all(client: EmulatorClient) -> None:
     """The cloud is well again."""
-    lab.emulator.fault("500")
-    lab.emulator.fault("delay", arg=60)
-    lab.emulator.clear_faults()
-    assert lab.ask("GET", lab.dev).status_code == 200
+    client.emulator.fault("500")
+    client.emulator.fault("delay", arg=60)
+    client.emulator.clear_faults()
+    assert client.ask("GET", client.dev).status_code == 200
 
 
 def test_a_refusal_stays_a_refusal_under_every_fault_that_does_it(
-    lab: Lab, error_of: ErrorOf
+    client: EmulatorClient, status_and_code: ErrorOf
 ) -> None:
     """An unknown instance is not found, whatever happens to good answers."""
     for name in ("bad-json", "empty", "no-content", "applied-500", "oversized", "ignored", "stale"):
-        lab.emulator.fault(name, times=1)
-        assert error_of(lab.ask("GET", lab.dev_list + "/unknown")) == (400, "6309"), name
+        client.emulator.fault(name, times=1)
+        assert status_and_code(client.ask("GET", client.dev_list + "/unknown")) == (400, "6309"), (
+            name
+        )
 
 
-@pytest.mark.parametrize("name", sorted(KINDS))
-def test_every_fault_is_logged_and_leaves_the_server_alive(lab: Lab, name: str) -> None:
+@pytest.mark.parametrize("name", sorted(FAULT_KINDS))
+def test_every_fault_is_logged_and_leaves_the_server_alive(
+    client: EmulatorClient, name: str
+) -> None:
     """Whatever the client makes of it, the next request is answered."""
     small = {"delay": 0.01, "late-apply": 0.01, "drip": 0, "oversized": 1000}
-    lab.emulator.fault(name, arg=small.get(name), times=1)
+    client.emulator.fault(name, arg=small.get(name), times=1)
     try:
-        put(lab)
+        put(client)
     except httpx.TransportError:
         assert name in ("reset", "reset-after", "truncated")
-    assert lab.emulator.requests[-1]["faults"] == [name]
-    assert lab.ask("GET", lab.dev).status_code == 200
+    assert client.emulator.requests[-1]["faults"] == [name]
+    assert client.ask("GET", client.dev).status_code == 200
 
 
 @pytest.mark.parametrize("text", ["nonsense", "drip:slow", "delay:x", "html:x"])
 def test_an_unknown_fault_or_argument_is_an_error(text: str) -> None:
     """When it is set, not when it should act."""
     with pytest.raises(ValueError, match=re.compile("no fault|float|int")):
-        parse(text)
+        parse_fault(text)
 
 
 def test_the_command_lines_form_has_an_argument() -> None:
     """`NAME[:ARG]`; a colon may be in it."""
-    fault: Any = parse("redirect:http://x.test/")
+    fault: Any = parse_fault("redirect:http://x.test/")
     assert (fault.name, fault.arg) == ("redirect", "http://x.test/")
-    assert parse("429").arg == ""
-    assert make("drip").arg == "0.5"
+    assert parse_fault("429").arg == ""
+    assert make_fault("drip").arg == "0.5"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Lab
+    from conftest import EmulatorClient
 
     RunForeign = Callable[..., dict[str, Any]]
 
@@ -19,14 +19,17 @@ HOUR_MS = 3_600_000
 
 @pytest.mark.parametrize(("edition", "remaining_s"), [("2019", 7200 - 1200), ("2021", 2400)])
 def test_the_t_cloud_sdk_works(
-    make_lab: Callable[..., Lab], run_foreign: RunForeign, edition: str, remaining_s: int
+    make_client: Callable[..., EmulatorClient],
+    run_external_client: RunForeign,
+    edition: str,
+    remaining_s: int,
 ) -> None:
     """List, page, get, update, a refusal, stop; it understands what it gets."""
-    lab = make_lab(edition=edition)
+    lab = make_client(edition=edition)
     emulator = lab.emulator
     second = emulator.add_instance("demanager", name="another")
     place = (emulator.endpoint, emulator.project_id, emulator.auth_token, emulator.instance_id)
-    report = run_foreign("foreign_otc.py", *place, pins=OTC)
+    report = run_external_client("foreign_otc.py", *place, pins=OTC)
     assert report["listed"] == [second, emulator.instance_id]
     assert report["paged"] == [second]
     assert report["got"]["id"] == emulator.instance_id
@@ -43,12 +46,12 @@ def test_the_t_cloud_sdk_works(
 
 @pytest.mark.parametrize("temporary", [False, True])
 def test_the_vendors_sdk_works(
-    make_lab: Callable[..., Lab],
-    run_foreign: RunForeign,
+    make_client: Callable[..., EmulatorClient],
+    run_external_client: RunForeign,
     temporary: bool,
 ) -> None:
     """Show, lease, renew, update, list, stop; every request signed by it and checked by us."""
-    lab = make_lab(api="notebooks")
+    lab = make_client(api="notebooks")
     emulator = lab.emulator
     keys = (emulator.ak, emulator.sk, "")
     if temporary:
@@ -58,7 +61,7 @@ def test_the_vendors_sdk_works(
     emulator.set_instance(status="RUNNING", minutes_left=40)
     before = lab.lease()
     place = (emulator.endpoint, emulator.project_id, *keys, emulator.notebook_id)
-    report = run_foreign("foreign_huawei.py", *place, pins=HUAWEI)
+    report = run_external_client("foreign_huawei.py", *place, pins=HUAWEI)
     assert report["shown"] == [emulator.notebook_id, "RUNNING", "TIMING", "EFS"]
     assert report["lease"] == before
     passed_ms = int(lab.clock.now().timestamp() * 1000) - before["create_at"]

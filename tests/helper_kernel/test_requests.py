@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from modelarts_magics.emulator.local import LocalEmulator
-from modelarts_magics.helper_kernel.requests import Helper
+from modelarts_magics.helper_kernel.requests import RequestHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PATIENCE_S = 30
+TIMEOUT_S = 30
 APIS = ("demanager", "notebooks")
 
 
@@ -36,21 +36,23 @@ def environ(emulator: LocalEmulator, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def helper(environ: dict[str, str]) -> Iterator[Helper]:
+def request_handler(environ: dict[str, str]) -> Iterator[RequestHandler]:
     """A helper that is ended afterwards."""
-    made = Helper(environ)
+    made = RequestHandler(environ)
     yield made
     made.close()
 
 
-def _instance(emulator: LocalEmulator) -> dict[str, Any]:
+def _instance_state(emulator: LocalEmulator) -> dict[str, Any]:
     every: list[dict[str, Any]] = emulator.state()["instances"]
     return next(one for one in every if one["id"] == emulator.instance_id)
 
 
-def test_it_tells_what_the_route_tells(helper: Helper, emulator: LocalEmulator) -> None:
+def test_it_tells_what_the_route_tells(
+    request_handler: RequestHandler, emulator: LocalEmulator
+) -> None:
     """The instance, its state for the countdown, and no problem."""
-    told = helper.answer("GET", "instance?refresh=1", None)
+    told = request_handler.handle("GET", "instance?refresh=1", None)
     assert told["status"] == 200
     assert told["body"]["instance"]["id"] == emulator.instance_id
     assert told["body"]["state"]["stops_at_ms"] > told["body"]["server_now_ms"]
@@ -60,36 +62,36 @@ def test_it_tells_what_the_route_tells(helper: Helper, emulator: LocalEmulator) 
 def test_it_tells_of_what_another_process_changes(environ: dict[str, str]) -> None:
     """By itself, and what kind of thing it is; the number is the one that the page reads with."""
     told: SimpleQueue[dict[str, Any]] = SimpleQueue()
-    helper = Helper(environ, tell=told.put)
-    known = helper.answer("GET", "instance?refresh=1", None)["body"]
+    helper = RequestHandler(environ, publish=told.put)
+    known = helper.handle("GET", "instance?refresh=1", None)["body"]
     command = [sys.executable, "-m", "modelarts_magics", "extend", "1h"]
     subprocess.run(command, env=environ, capture_output=True, check=True)  # noqa: S603 - our own program
-    event = told.get(timeout=PATIENCE_S)
+    event = told.get(timeout=TIMEOUT_S)
     while event["seq"] <= known["seq"]:
-        event = told.get(timeout=PATIENCE_S)
+        event = told.get(timeout=TIMEOUT_S)
     assert event == {"boot": known["boot"], "seq": known["seq"] + 1, "kind": "instance"}
-    now = helper.answer("GET", "instance", None)["body"]
+    now = helper.handle("GET", "instance", None)["body"]
     assert now["seq"] >= event["seq"]
     assert now["state"]["stops_at_ms"] > known["state"]["stops_at_ms"]
     helper.close()
 
 
-def test_it_extends_and_describes(helper: Helper, emulator: LocalEmulator) -> None:
+def test_it_extends_and_describes(request_handler: RequestHandler, emulator: LocalEmulator) -> None:
     """The cloud has what the page asked for."""
-    seen = helper.answer("GET", "instance?refresh=1", None)["body"]["state"]["stops_at_ms"]
-    extended = helper.answer("POST", "extend", {"seconds": 3600, "base_stops_at_ms": seen})
+    seen = request_handler.handle("GET", "instance?refresh=1", None)["body"]["state"]["stops_at_ms"]
+    extended = request_handler.handle("POST", "extend", {"seconds": 3600, "base_stops_at_ms": seen})
     assert extended["body"]["effect"] == "now"
     moved = extended["body"]["now"]["state"]["stops_at_ms"] - seen
     assert moved == pytest.approx(3_600_000, abs=30_000)  # a lease counts from when it is asked for
-    assert helper.answer("PATCH", "instance", {"description": "训练"})["status"] == 200
-    assert _instance(emulator)["description"] == "训练"
+    assert request_handler.handle("PATCH", "instance", {"description": "训练"})["status"] == 200
+    assert _instance_state(emulator)["description"] == "训练"
 
 
 def test_what_was_decided_on_something_else_is_a_conflict(
-    helper: Helper, emulator: LocalEmulator
+    request_handler: RequestHandler, emulator: LocalEmulator
 ) -> None:
     """Nothing is sent, and what holds now comes along."""
-    stale = helper.answer("POST", "extend", {"seconds": 3600, "base_stops_at_ms": 1})
+    stale = request_handler.handle("POST", "extend", {"seconds": 3600, "base_stops_at_ms": 1})
     assert stale["status"] == 409
     assert stale["body"]["now"]["instance"]["id"] == emulator.instance_id
     assert all(entry["method"] == "GET" for entry in emulator.requests)
@@ -104,10 +106,15 @@ def test_what_was_decided_on_something_else_is_a_conflict(
     ],
 )
 def test_what_cannot_be_is_told_as_the_route_would(  # noqa: PLR0913 - a row of the table
-    helper: Helper, method: str, path: str, body: object, status: int, code: str | None
+    request_handler: RequestHandler,
+    method: str,
+    path: str,
+    body: object,
+    status: int,
+    code: str | None,
 ) -> None:
     """With the status and the error of the route."""
-    told = helper.answer(method, path, body)
+    told = request_handler.handle(method, path, body)
     assert told["status"] == status
     assert code in (None, told["body"]["code"])
     assert told["body"]["message"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from stage import Stage, plain_words, surroundings
+from stage import EmulatorHarness, english_messages, environment_variables
 from traitlets.config import Config
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult
 
 
-class Notebook:
+class NotebookShell:
     """Runs cells and remembers what they showed.
 
     Attributes:
@@ -30,11 +30,11 @@ class Notebook:
 
     def run(self, cell: str) -> str:
         """Run a cell that has to succeed, and return all that it showed."""
-        result, shown = self.attempt(cell)
+        result, shown = self.run_allowing_errors(cell)
         assert result.success, shown
         return shown
 
-    def attempt(self, cell: str) -> tuple[ExecutionResult, str]:
+    def run_allowing_errors(self, cell: str) -> tuple[ExecutionResult, str]:
         """Run a cell, and return what became of it and all that it showed."""
         self._capsys.readouterr()
         result = self.shell.run_cell(cell, store_history=True)
@@ -42,11 +42,11 @@ class Notebook:
         assert err == ""
         return result, out
 
-    def value(self, name: str) -> object:
+    def variable(self, name: str) -> object:
         """Return a variable of the person."""
         return self.shell.user_ns[name]
 
-    def rich(self, value: object) -> dict[str, str]:
+    def mimebundle(self, value: object) -> dict[str, str]:
         """Return a value in every form in which IPython would show it."""
         return self.shell.display_formatter.format(value)[0]
 
@@ -70,8 +70,8 @@ def ipython(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShe
 
 
 @pytest.fixture(autouse=True)
-def _words() -> Iterator[None]:
-    with plain_words():
+def _english_messages() -> Iterator[None]:
+    with english_messages():
         yield
 
 
@@ -79,8 +79,8 @@ def _words() -> Iterator[None]:
 def make_notebook(
     ipython: InteractiveShell,
     capsys: pytest.CaptureFixture[str],
-    make_stage: Callable[..., Stage],
-) -> Iterator[Callable[..., tuple[Notebook, Stage]]]:
+    make_harness: Callable[..., EmulatorHarness],
+) -> Iterator[Callable[..., tuple[NotebookShell, EmulatorHarness]]]:
     """Make a notebook, with the extension loaded, at an emulator with options."""
     for name in set(ipython.user_ns) - set(ipython.user_ns_hidden):
         del ipython.user_ns[name]
@@ -89,11 +89,11 @@ def make_notebook(
     capsys.readouterr()
     entered = []
 
-    def make(**options: object) -> tuple[Notebook, Stage]:
-        stage = make_stage(**options)
-        entered.append(surroundings(stage.environ))
+    def make(**options: object) -> tuple[NotebookShell, EmulatorHarness]:
+        stage = make_harness(**options)
+        entered.append(environment_variables(stage.environ))
         entered[-1].__enter__()
-        notebook = Notebook(ipython, capsys)
+        notebook = NotebookShell(ipython, capsys)
         assert notebook.run("%load_ext modelarts_magics") == ""
         return notebook, stage
 
@@ -104,12 +104,14 @@ def make_notebook(
 
 
 @pytest.fixture
-def make_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stage]]:
+def make_harness(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., EmulatorHarness]]:
     """Make stages with options, and close them afterwards."""
-    made: list[Stage] = []
+    made: list[EmulatorHarness] = []
 
-    def make(**options: object) -> Stage:
-        made.append(Stage(tmp_path_factory.mktemp("stage"), **options))
+    def make(**options: object) -> EmulatorHarness:
+        made.append(EmulatorHarness(tmp_path_factory.mktemp("stage"), **options))
         return made[-1]
 
     yield make
@@ -118,18 +120,20 @@ def make_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
 
 
 @pytest.fixture
-def bench(make_notebook: Callable[..., tuple[Notebook, Stage]]) -> tuple[Notebook, Stage]:
+def notebook_and_harness(
+    make_notebook: Callable[..., tuple[NotebookShell, EmulatorHarness]],
+) -> tuple[NotebookShell, EmulatorHarness]:
     """Return a notebook at an emulator of the seed's edition."""
     return make_notebook()
 
 
 @pytest.fixture
-def notebook(bench: tuple[Notebook, Stage]) -> Notebook:
+def notebook(notebook_and_harness: tuple[NotebookShell, EmulatorHarness]) -> NotebookShell:
     """Return a notebook at the emulator `stage`."""
-    return bench[0]
+    return notebook_and_harness[0]
 
 
 @pytest.fixture
-def stage(bench: tuple[Notebook, Stage]) -> Stage:
+def harness(notebook_and_harness: tuple[NotebookShell, EmulatorHarness]) -> EmulatorHarness:
     """Return the emulator of `notebook`."""
-    return bench[1]
+    return notebook_and_harness[1]

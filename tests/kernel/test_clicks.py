@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 from factories import NOW
-from pages import NEW, Later, at_once, every_api
+from pages import DEMANAGER_2021, DeferredJobs, every_api_version, run_immediately
 
-from modelarts_magics.domain.durations import moment_to_ms
+from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.errors import ConfigurationError
-from modelarts_magics.kernel.clicks import Clicks, soon
+from modelarts_magics.kernel.clicks import CountdownMessageHandler, run_after_delay
 
 if TYPE_CHECKING:
-    from pages import Generation
+    from pages import ApiVersion
 
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session.session import Session
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 JOIN_S = 60
 
 
-class Pages:
+class FakePages:
     """The pages' side: what they were sent."""
 
-    def __init__(self, session: Session, schedule: Callable[..., None] = at_once) -> None:
+    def __init__(self, session: Session, schedule: Callable[..., None] = run_immediately) -> None:
         self.heard: list[dict[str, Any]] = []
         self.session = session
-        self.clicks = Clicks(
+        self.clicks = CountdownMessageHandler(
             lambda: session, now=session.now, send=self.heard.append, schedule=schedule
         )
         self.end = session.refresh().auto_stop.stops_at
 
     def click(self, number: str = "1", **changes: Any) -> None:  # noqa: ANN401 - any field
         """Ask for 80 minutes more."""
-        base = moment_to_ms(self.end) if self.end else 0
+        base = datetime_to_ms(self.end) if self.end else 0
         message = {
             "type": "request",
             "id": number,
@@ -46,28 +46,28 @@ class Pages:
             "seconds": 4800,
             "base_stops_at_ms": base,
         }
-        self.clicks.handle({**message, **changes})
+        self.clicks.handle_message({**message, **changes})
 
 
 @pytest.fixture
-def session(connected: Callable[..., Session]) -> Session:
+def session(make_session: Callable[..., Session]) -> Session:
     """A session on an instance that stops in 40 minutes."""
-    return connected()
+    return make_session()
 
 
 @pytest.fixture
-def pages(session: Session) -> Pages:
+def pages(session: Session) -> FakePages:
     """Pages whose clicks are done at once."""
-    return Pages(session)
+    return FakePages(session)
 
 
-@every_api
-def test_a_fresh_page_is_told_the_time(pages: Pages, session: Session) -> None:
+@every_api_version
+def test_a_fresh_page_is_told_the_time(pages: FakePages, session: Session) -> None:
     """The cloud's, by which it sets its own."""
-    before = moment_to_ms(session.now())
-    pages.clicks.handle({"type": "hello"})
+    before = datetime_to_ms(session.now())
+    pages.clicks.handle_message({"type": "hello"})
     assert pages.heard[0]["type"] == "now"
-    assert before <= pages.heard[0]["server_now_ms"] <= moment_to_ms(session.now())
+    assert before <= pages.heard[0]["server_now_ms"] <= datetime_to_ms(session.now())
 
 
 def test_the_time_is_told_whatever_is_wrong_with_the_settings_by_now() -> None:
@@ -77,25 +77,29 @@ def test_the_time_is_told_whatever_is_wrong_with_the_settings_by_now() -> None:
     def session() -> Session:
         raise ConfigurationError("config.api", value="x", choices="auto")
 
-    clicks = Clicks(session, now=lambda: NOW, send=heard.append, schedule=at_once)
-    clicks.handle({"type": "hello"})
-    clicks.handle({"type": "request", "id": "1"})
-    assert heard[0] == {"type": "now", "server_now_ms": moment_to_ms(NOW)}
+    clicks = CountdownMessageHandler(
+        session, now=lambda: NOW, send=heard.append, schedule=run_immediately
+    )
+    clicks.handle_message({"type": "hello"})
+    clicks.handle_message({"type": "request", "id": "1"})
+    assert heard[0] == {"type": "now", "server_now_ms": datetime_to_ms(NOW)}
     assert (heard[1]["ok"], heard[1]["code"]) == (False, "config.api")
 
 
-@every_api
-def test_a_click_is_answered(pages: Pages, writes: Writes, generation: Generation) -> None:
+@every_api_version
+def test_a_click_is_answered(
+    pages: FakePages, write_requests: Writes, api_version: ApiVersion
+) -> None:
     """By what became of it, under its number."""
     pages.click("7")
     (answer,) = pages.heard
     assert (answer["type"], answer["id"], answer["ok"]) == ("result", "7", True)
-    assert answer["effect"] == ("next-start" if generation is NEW else "now")
-    assert len(writes()) == 1
+    assert answer["effect"] == ("next-start" if api_version is DEMANAGER_2021 else "now")
+    assert len(write_requests()) == 1
 
 
-@every_api
-def test_shorter_too(pages: Pages, generation: Generation) -> None:
+@every_api_version
+def test_shorter_too(pages: FakePages, api_version: ApiVersion) -> None:
     """After longer, back again; where a new end waits for the next start, what is saved for that."""
     pages.click()
     longer = pages.session.refresh().auto_stop
@@ -103,62 +107,64 @@ def test_shorter_too(pages: Pages, generation: Generation) -> None:
     pages.click(action="shorten", seconds=600)
     shorter = pages.session.refresh().auto_stop
     before, after = (longer.stops_at, shorter.stops_at)
-    if generation is NEW:
+    if api_version is DEMANAGER_2021:
         before, after = (longer.duration, shorter.duration)
     assert pages.heard[-1]["ok"] is True
     assert abs(before - after - timedelta(minutes=10)) < timedelta(seconds=5)
 
 
-@every_api
-def test_cancelled_before_it_was_done(session: Session, writes: Writes) -> None:
+@every_api_version
+def test_cancelled_before_it_was_done(session: Session, write_requests: Writes) -> None:
     """It is answered once, as cancelled, and the cloud is not asked."""
-    queue = Later()
-    pages = Pages(session, queue)
+    queue = DeferredJobs()
+    pages = FakePages(session, queue)
     pages.click()
-    pages.clicks.handle({"type": "cancel", "id": "1"})
-    queue.do()
+    pages.clicks.handle_message({"type": "cancel", "id": "1"})
+    queue.run_all()
     (answer,) = pages.heard
     assert (answer["type"], answer["id"]) == ("result", "1")
     assert (answer["ok"], answer["code"]) == (False, "cancelled")
-    assert writes() == []
+    assert write_requests() == []
 
 
-@every_api
-def test_cancelled_too_late(pages: Pages, writes: Writes) -> None:
+@every_api_version
+def test_cancelled_too_late(pages: FakePages, write_requests: Writes) -> None:
     """It was done; the answer stands."""
     pages.click()
-    pages.clicks.handle({"type": "cancel", "id": "1"})
+    pages.clicks.handle_message({"type": "cancel", "id": "1"})
     assert [each["ok"] for each in pages.heard] == [True]
-    assert len(writes()) == 1
+    assert len(write_requests()) == 1
 
 
-@every_api
-def test_an_end_that_moved_meanwhile_drops_the_click(pages: Pages, writes: Writes) -> None:
+@every_api_version
+def test_an_end_that_moved_meanwhile_drops_the_click(
+    pages: FakePages, write_requests: Writes
+) -> None:
     """The person saw another one."""
-    pages.click(base_stops_at_ms=moment_to_ms(pages.end) - 600_000)
+    pages.click(base_stops_at_ms=datetime_to_ms(pages.end) - 600_000)
     assert pages.heard[0]["code"] == "changed"
-    assert writes() == []
+    assert write_requests() == []
 
 
-@every_api
+@every_api_version
 @pytest.mark.parametrize(
     ("fault", "code"), [("403", "no-permission"), ("reset", "unreachable.broken")]
 )
 def test_a_failure_names_its_reason(
-    pages: Pages, emulator: LocalEmulator, fault: str, code: str
+    pages: FakePages, emulator: LocalEmulator, fault: str, code: str
 ) -> None:
     """As a code that the page words itself, and as a sentence where it has none."""
-    emulator.fault(fault)
+    emulator.add_fault(fault)
     pages.click()
     assert pages.heard[0]["ok"] is False
     assert pages.heard[0]["code"] == code
     assert pages.heard[0]["text"]
 
 
-@every_api
+@every_api_version
 @pytest.mark.parametrize("broken", [{"seconds": "many"}, {"base_stops_at_ms": None}])
 def test_what_nobody_foresaw_is_answered_and_logged(
-    pages: Pages, broken: dict[str, Any], caplog: pytest.LogCaptureFixture
+    pages: FakePages, broken: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A click is never left without an answer."""
     pages.click(**broken)
@@ -175,7 +181,7 @@ def test_a_later_moment_is_another_thread() -> None:
         threads.append(threading.current_thread())
         done.set()
 
-    soon(job)
+    run_after_delay(job)
     assert done.wait(JOIN_S)
     assert threads != [threading.current_thread()]
     assert threads[0].daemon

@@ -10,14 +10,14 @@ from IPython.core.completer import provisionalcompleter
 from modelarts_magics.commands.grammar import COMMANDS
 
 if TYPE_CHECKING:
-    from conftest import Notebook
-    from stage import Stage
+    from conftest import NotebookShell
+    from stage import EmulatorHarness
 
 NAMES = set(COMMANDS)
 OPTIONS = {name: {each.name for each in command.options} for name, command in COMMANDS.items()}
 
 
-def offered(notebook: Notebook, text: str) -> set[str]:
+def offered(notebook: NotebookShell, text: str) -> set[str]:
     """Return what IPython offers at the end of a text."""
     with provisionalcompleter():
         return {each.text for each in notebook.shell.Completer.completions(text, len(text))}
@@ -45,10 +45,13 @@ def offered(notebook: Notebook, text: str) -> set[str]:
     ],
 )
 def test_what_may_follow_is_offered(
-    bench: tuple[Notebook, Stage], prefix: str, typed: str, wanted: set[str]
+    notebook_and_harness: tuple[NotebookShell, EmulatorHarness],
+    prefix: str,
+    typed: str,
+    wanted: set[str],
 ) -> None:
     """Nothing else, and nobody is asked for it."""
-    notebook, stage = bench
+    notebook, stage = notebook_and_harness
     assert offered(notebook, f"{prefix}%modelarts{typed}") == wanted
     assert stage.emulator.requests == []
 
@@ -56,21 +59,21 @@ def test_what_may_follow_is_offered(
 @pytest.mark.parametrize(
     ("typed", "wanted"), [("des", {"describe"}), ("describe --c", {"--clear"})]
 )
-def test_a_cells_first_line_too(notebook: Notebook, typed: str, wanted: set[str]) -> None:
+def test_a_cells_first_line_too(notebook: NotebookShell, typed: str, wanted: set[str]) -> None:
     """With two percent signs."""
     assert offered(notebook, f"%%modelarts {typed}") == wanted
 
 
 @pytest.mark.parametrize("typed", ["auto-stop 2h o", "help extend ", "xyz", "xyz --", "help help "])
 def test_where_nothing_of_ours_may_follow_nothing_is_offered(
-    notebook: Notebook, typed: str
+    notebook: NotebookShell, typed: str
 ) -> None:
     """Of ours."""
     ours = NAMES.union(*OPTIONS.values()) - {"help"}  # which Python has, too
     assert not offered(notebook, f"%modelarts {typed}") & ours
 
 
-def test_an_old_front_end_gets_the_same(notebook: Notebook) -> None:
+def test_an_old_front_end_gets_the_same(notebook: NotebookShell) -> None:
     """By IPython's first way of asking."""
     line = "x = %modelarts sta"
     with pytest.warns(PendingDeprecationWarning):
@@ -93,19 +96,19 @@ def test_an_old_front_end_gets_the_same(notebook: Notebook) -> None:
         ("print('%modelarts', modelarts_th", "modelarts_thing"),
     ],
 )
-def test_other_completions_are_unharmed(notebook: Notebook, text: str, wanted: str) -> None:
+def test_other_completions_are_unharmed(notebook: NotebookShell, text: str, wanted: str) -> None:
     """Before, beside and below ours."""
     notebook.shell.user_ns["modelarts_thing"] = 1
     assert wanted in offered(notebook, text)
 
 
 @pytest.mark.parametrize("text", ["a text --", "-- --", "--clear nonsense --"])
-def test_a_text_is_not_ours_to_complete(notebook: Notebook, text: str) -> None:
+def test_a_text_is_not_ours_to_complete(notebook: NotebookShell, text: str) -> None:
     """Options stand only before it."""
     assert not offered(notebook, f"%modelarts describe {text}") & OPTIONS["describe"]
 
 
-def test_nothing_is_offered_without_the_extension(notebook: Notebook) -> None:
+def test_nothing_is_offered_without_the_extension(notebook: NotebookShell) -> None:
     """After it was unloaded."""
     notebook.run("%unload_ext modelarts_magics")
     assert not offered(notebook, "%modelarts st") & NAMES

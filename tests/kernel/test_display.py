@@ -9,8 +9,8 @@ import pytest
 from modelarts_magics.domain.models import Change, Instance
 
 if TYPE_CHECKING:
-    from conftest import Notebook
-    from stage import Stage
+    from conftest import NotebookShell
+    from stage import EmulatorHarness
 
 SEEN = "Stops 2026-11-23 16:40 +08:00"
 
@@ -63,12 +63,12 @@ SEEN = "Stops 2026-11-23 16:40 +08:00"
         ("import asyncio\nawait asyncio.sleep(0)\n%modelarts status\nx = 1", 1),
     ],
 )
-def test_shown_as_often_as_it_is_run(notebook: Notebook, cell: str, times: int) -> None:
+def test_shown_as_often_as_it_is_run(notebook: NotebookShell, cell: str, times: int) -> None:
     """No more, and no less."""
     assert notebook.run(cell).count(SEEN) == times
 
 
-def test_a_function_of_an_earlier_cell_shows_too(notebook: Notebook) -> None:
+def test_a_function_of_an_earlier_cell_shows_too(notebook: NotebookShell) -> None:
     """A change in a helper is a change."""
     notebook.run("def f():\n    %modelarts extend 1h")
     assert notebook.run("f()\n'last'").count("Extended.") == 1
@@ -76,7 +76,7 @@ def test_a_function_of_an_earlier_cell_shows_too(notebook: Notebook) -> None:
 
 
 def test_a_cell_that_is_not_kept_in_the_history_shows_too(
-    notebook: Notebook, capsys: pytest.CaptureFixture[str]
+    notebook: NotebookShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As those that a front end runs by itself."""
     notebook.shell.run_cell("%modelarts status\nx = 1", store_history=False)
@@ -85,7 +85,7 @@ def test_a_cell_that_is_not_kept_in_the_history_shows_too(
 
 @pytest.mark.parametrize(("mode", "times"), [("all", 2), ("last_expr", 2), ("last", 2)])
 def test_nor_does_the_interactivity_that_a_person_chose_double_it(
-    notebook: Notebook, mode: str, times: int
+    notebook: NotebookShell, mode: str, times: int
 ) -> None:
     """IPython shows some values by itself, by this setting."""
     before = notebook.shell.ast_node_interactivity
@@ -96,7 +96,7 @@ def test_nor_does_the_interactivity_that_a_person_chose_double_it(
         notebook.shell.ast_node_interactivity = before
 
 
-def test_an_assigned_value_is_the_instance_also_with_a_semicolon(notebook: Notebook) -> None:
+def test_an_assigned_value_is_the_instance_also_with_a_semicolon(notebook: NotebookShell) -> None:
     """Silence is about the screen, not about the value."""
     notebook.run("a = %modelarts status\nb = %modelarts status;\nc = %modelarts extend;")
     assert isinstance(notebook.value("a"), Instance)
@@ -106,24 +106,26 @@ def test_an_assigned_value_is_the_instance_also_with_a_semicolon(notebook: Noteb
 
 @pytest.mark.parametrize("line", ["extend 1h;", "auto-stop 2h;", "auto-stop off;", "status --all;"])
 def test_a_semicolon_silences_but_does_not_prevent(
-    notebook: Notebook, stage: Stage, line: str
+    notebook: NotebookShell, harness: EmulatorHarness, line: str
 ) -> None:
     """The command is run all the same."""
-    before = stage.shown()
+    before = harness.instance_state()
     assert notebook.run(f"%modelarts {line}") == ""
-    assert (stage.shown() != before) is ("status" not in line)
+    assert (harness.instance_state() != before) is ("status" not in line)
 
 
 @pytest.mark.parametrize("line", ["describe a; b;", "describe new;", "describe --clear;"])
-def test_a_description_is_never_silent(notebook: Notebook, stage: Stage, line: str) -> None:
+def test_a_description_is_never_silent(
+    notebook: NotebookShell, harness: EmulatorHarness, line: str
+) -> None:
     """A `;` at its end is its own."""
     assert notebook.run(f"%modelarts {line}").count("Description saved") == 1
     assert notebook.run(f"%modelarts {line}\nx = 1").count("Description as before") == 1
     wanted = "" if "--clear" in line else line.removeprefix("describe ")
-    assert stage.shown()["description"] == wanted
+    assert harness.instance_state()["description"] == wanted
 
 
-def test_a_silenced_error_is_still_an_error(notebook: Notebook) -> None:
+def test_a_silenced_error_is_still_an_error(notebook: NotebookShell) -> None:
     """A `;` is about what went well."""
     result, shown = notebook.attempt("%modelarts auto-stop 90;")
     assert not result.success

@@ -8,15 +8,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from stage import EVIL, Page
+from stage import HTML_INJECTION, StrictHtmlParser
 
 from modelarts_magics import load_ipython_extension, unload_ipython_extension
 from modelarts_magics.kernel.completion import match_command
-from modelarts_magics.kernel.magics import Interrupted, ModelArts
+from modelarts_magics.kernel.magics import CommandInterrupt, ModelArts
 
 if TYPE_CHECKING:
-    from conftest import Notebook
-    from stage import Stage
+    from conftest import NotebookShell
+    from stage import EmulatorHarness
 
 
 @pytest.mark.parametrize(
@@ -35,19 +35,21 @@ if TYPE_CHECKING:
         "(unbalanced [",
     ],
 )
-def test_a_description_arrives_as_typed(notebook: Notebook, stage: Stage, text: str) -> None:
+def test_a_description_arrives_as_typed(
+    notebook: NotebookShell, harness: EmulatorHarness, text: str
+) -> None:
     """Nothing of it is a variable, a command or a comment, in one line or in a cell."""
     notebook.run("x = 'expanded'")
     notebook.run(f"%modelarts describe {text}")
-    assert stage.shown()["description"] == text
+    assert harness.instance_state()["description"] == text
     notebook.run("%modelarts describe --clear")
     notebook.run(f"%%modelarts describe\n{text}\n  {text}")
-    assert stage.shown()["description"] == f"{text}\n  {text}"
+    assert harness.instance_state()["description"] == f"{text}\n  {text}"
 
 
 @pytest.mark.parametrize("text", ["it's", 'say "hi"', "a/b", "<b>", "R&D"])
 def test_what_the_api_forbids_is_judged_as_typed(
-    notebook: Notebook, stage: Stage, text: str
+    notebook: NotebookShell, harness: EmulatorHarness, text: str
 ) -> None:
     """Its position is the one that the person sees; nothing is sent."""
     result, shown = notebook.attempt(f"%modelarts describe {text}")
@@ -55,16 +57,16 @@ def test_what_the_api_forbids_is_judged_as_typed(
     assert f"at position {position} " in shown
     assert "add --replace" in shown
     assert not result.success
-    assert stage.emulator.requests == []
+    assert harness.emulator.requests == []
 
 
 def test_ipython_takes_a_question_mark_at_the_end_for_itself(
-    notebook: Notebook, stage: Stage
+    notebook: NotebookShell, harness: EmulatorHarness
 ) -> None:
     """Its help for the last word is shown and nothing is set: the magic never sees the line."""
     shown = notebook.run("%modelarts describe what?")
     assert "`what` not found" in shown
-    assert stage.emulator.requests == []
+    assert harness.emulator.requests == []
 
 
 @pytest.mark.parametrize(
@@ -77,22 +79,22 @@ def test_ipython_takes_a_question_mark_at_the_end_for_itself(
     ],
 )
 def test_quoting_or_a_cell_gets_a_question_mark_through(
-    notebook: Notebook, stage: Stage, cell: str
+    notebook: NotebookShell, harness: EmulatorHarness, cell: str
 ) -> None:
     """And its undo is quoted for the same reason."""
     notebook.run(cell)
-    assert stage.shown()["description"] == "what?"
+    assert harness.instance_state()["description"] == "what?"
     shown = notebook.run("%modelarts describe new")
     undo = next(line for line in shown.splitlines() if line.startswith("Undo: "))
     notebook.run(undo.removeprefix("Undo: "))
-    assert stage.shown()["description"] == "what?"
+    assert harness.instance_state()["description"] == "what?"
 
 
-def test_a_text_from_a_variable(notebook: Notebook, stage: Stage) -> None:
+def test_a_text_from_a_variable(notebook: NotebookShell, harness: EmulatorHarness) -> None:
     """Of the person's, whatever it holds."""
     notebook.run("note = 'two\\n\"lines\"'.replace('\"', '')")
     notebook.run("%modelarts describe --from note")
-    assert stage.shown()["description"] == "two\nlines"
+    assert harness.instance_state()["description"] == "two\nlines"
     result, shown = notebook.attempt("%modelarts describe --from nobody")
     assert "There is no text in a variable named nobody." in shown
     assert not result.success
@@ -101,20 +103,30 @@ def test_a_text_from_a_variable(notebook: Notebook, stage: Stage) -> None:
 @pytest.mark.parametrize(
     "line", ["", "status --all", "describe new", "extend", "auto-stop off", "doctor", "auto-stop"]
 )
-def test_each_has_text_and_html(notebook: Notebook, stage: Stage, line: str) -> None:
+def test_each_has_text_and_html(
+    notebook: NotebookShell, harness: EmulatorHarness, line: str
+) -> None:
     """Both with everything of the cloud's escaped."""
-    stage.emulator.set_instance(name=EVIL)
+    harness.emulator.set_instance(name=HTML_INJECTION)
     notebook.run(f"value = %modelarts {line}")
     rich = notebook.rich(notebook.value("value"))
     assert set(rich) == {"text/plain", "text/html"}
-    assert Page(rich["text/html"]).tags <= {"div", "strong", "br", "table", "tr", "th", "td"}
+    assert StrictHtmlParser(rich["text/html"]).tags <= {
+        "div",
+        "strong",
+        "br",
+        "table",
+        "tr",
+        "th",
+        "td",
+    }
     assert not rich["text/plain"].startswith(("Instance(", "Change(", "Report(", "Details("))
 
 
 @pytest.mark.parametrize(
     "line", ["status --json", "extend --json", "help", "describe", "doctor --json"]
 )
-def test_texts_and_json_are_shown_as_they_are(notebook: Notebook, line: str) -> None:
+def test_texts_and_json_are_shown_as_they_are(notebook: NotebookShell, line: str) -> None:
     """Without quotes, in plain text."""
     notebook.run(f"value = %modelarts {line}")
     value = notebook.value("value")
@@ -136,7 +148,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("line", ERRORS)
-def test_an_error_is_one_line_and_one_hint(notebook: Notebook, line: str) -> None:
+def test_an_error_is_one_line_and_one_hint(notebook: NotebookShell, line: str) -> None:
     """No traceback, no second cell, and the cell has failed."""
     result, shown = notebook.attempt(f"%modelarts {line}\nafter = True")
     assert len(shown.strip().splitlines()) == 2
@@ -154,16 +166,16 @@ FAULTS = [
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_failing_cloud_is_one_line_and_one_hint(
-    notebook: Notebook, stage: Stage, fault: str
+    notebook: NotebookShell, harness: EmulatorHarness, fault: str
 ) -> None:
     """Never a page of HTML, never the token, never a request to type a secret into a cell."""
-    stage.emulator.fault(fault)
+    harness.emulator.add_fault(fault)
     notebook.run("%config ModelArts.total_timeout = 0.5")
     result, shown = notebook.attempt("%modelarts")
     assert not result.success
     assert len(shown.strip().splitlines()) == 2
     assert "Traceback" not in shown
-    assert stage.emulator.auth_token not in shown
+    assert harness.emulator.auth_token not in shown
     assert "<" not in shown
     assert "paste" not in shown.lower()
 
@@ -177,7 +189,7 @@ def test_a_failing_cloud_is_one_line_and_one_hint(
     ],
 )
 def test_a_missing_setting_is_named(
-    notebook: Notebook, stage: Stage, missing: str, words: str
+    notebook: NotebookShell, harness: EmulatorHarness, missing: str, words: str
 ) -> None:
     """With what to set, before anything is sent; no hint has a place for a secret."""
     del os.environ[missing]
@@ -187,10 +199,10 @@ def test_a_missing_setting_is_named(
     assert len(shown.strip().splitlines()) == 2
     assert "%env" not in shown
     assert not re.search(r"(TOKEN|AK|SK) *=", shown)
-    assert stage.emulator.requests == []
+    assert harness.emulator.requests == []
 
 
-def test_an_interrupt_is_one_line(notebook: Notebook) -> None:
+def test_an_interrupt_is_one_line(notebook: NotebookShell) -> None:
     """The cell has failed, by an error that is still a KeyboardInterrupt."""
 
     class Impatient(str):
@@ -204,25 +216,25 @@ def test_an_interrupt_is_one_line(notebook: Notebook) -> None:
 
     notebook.shell.user_ns["note"] = Impatient("x")
     result, shown = notebook.attempt("%modelarts describe --replace --from note")
-    assert isinstance(result.error_in_exec, Interrupted)
+    assert isinstance(result.error_in_exec, CommandInterrupt)
     assert isinstance(result.error_in_exec, KeyboardInterrupt)
     assert shown.strip() == "Interrupted. A change may have been sent: %modelarts status"
 
 
 def test_a_variable_set_after_loading_counts(
-    make_stage: Callable[..., Stage], notebook: Notebook
+    make_harness: Callable[..., EmulatorHarness], notebook: NotebookShell
 ) -> None:
     """At the next command."""
-    other = make_stage(name="the other")
+    other = make_harness(name="the other")
     notebook.run("a = %modelarts")
     os.environ.update(other.environ)
     notebook.run("b = %modelarts")
     assert [notebook.value(name).name for name in "ab"] == ["demo-notebook", "the other"]
 
 
-def test_config_counts_and_wins(notebook: Notebook, stage: Stage) -> None:
+def test_config_counts_and_wins(notebook: NotebookShell, harness: EmulatorHarness) -> None:
     """Over the environment, also where it says what is the default anyway."""
-    other = stage.emulator.add_instance(name="second")
+    other = harness.emulator.add_instance(name="second")
     notebook.run(f"%config ModelArts.instance_id = '{other}'")
     assert "second · RUNNING" in notebook.run("%modelarts")
     os.environ["MODELARTS_CONNECT_TIMEOUT"] = "nonsense"
@@ -236,7 +248,7 @@ def test_config_counts_and_wins(notebook: Notebook, stage: Stage) -> None:
     assert "demo-notebook · RUNNING" in notebook.run("%modelarts")
 
 
-def test_config_lists_what_can_be_set(notebook: Notebook) -> None:
+def test_config_lists_what_can_be_set(notebook: NotebookShell) -> None:
     """Each setting with a sentence; nothing secret is among them."""
     assert "ModelArts" in notebook.run("%config")
     listed = notebook.run("%config ModelArts")
@@ -248,16 +260,16 @@ def test_config_lists_what_can_be_set(notebook: Notebook) -> None:
         assert not {"token", "secret", "ak", "sk", "password"} & set(name.split("_"))
 
 
-def test_a_configuration_file_counts(notebook: Notebook, stage: Stage) -> None:
+def test_a_configuration_file_counts(notebook: NotebookShell, harness: EmulatorHarness) -> None:
     """As `ipython_config.py` sets it before the extension is loaded."""
-    other = stage.emulator.add_instance(name="from the file")
+    other = harness.emulator.add_instance(name="from the file")
     notebook.run("%unload_ext modelarts_magics")
     notebook.shell.config.ModelArts.instance_id = other
     notebook.run("%load_ext modelarts_magics")
     assert "from the file · RUNNING" in notebook.run("%modelarts")
 
 
-def test_the_session_is_kept_while_the_settings_stay(notebook: Notebook) -> None:
+def test_the_session_is_kept_while_the_settings_stay(notebook: NotebookShell) -> None:
     """And replaced, the old one closed, when they change."""
     magics = notebook.shell.magics_manager.registry["ModelArts"]
     first = magics.session()
@@ -267,7 +279,7 @@ def test_the_session_is_kept_while_the_settings_stay(notebook: Notebook) -> None
     assert magics.session() is not first
 
 
-def test_the_zone_and_the_language_of_the_moment_count(notebook: Notebook) -> None:
+def test_the_zone_and_the_language_of_the_moment_count(notebook: NotebookShell) -> None:
     """Also for a command that asks no cloud."""
     assert "16:40 +08:00" in notebook.run("%modelarts")
     notebook.run("%config ModelArts.timezone = 'UTC'")
@@ -281,7 +293,7 @@ def test_the_zone_and_the_language_of_the_moment_count(notebook: Notebook) -> No
 
 
 def test_a_notice_is_shown_before_the_write(
-    make_notebook: Callable[..., tuple[Notebook, Stage]],
+    make_notebook: Callable[..., tuple[NotebookShell, EmulatorHarness]],
 ) -> None:
     """Above the change that it is about."""
     notebook, _ = make_notebook(edition="2021")
@@ -291,12 +303,12 @@ def test_a_notice_is_shown_before_the_write(
 
 
 @pytest.mark.parametrize("question", ["%modelarts?", "?%modelarts", "%%modelarts?"])
-def test_a_question_mark_shows_the_help(notebook: Notebook, question: str) -> None:
+def test_a_question_mark_shows_the_help(notebook: NotebookShell, question: str) -> None:
     """The same as `%modelarts help`, and no signature of ours."""
     assert "%modelarts auto-stop  show or set auto-stop" in notebook.run(question)
 
 
-def test_loading_is_silent_and_once(notebook: Notebook) -> None:
+def test_loading_is_silent_and_once(notebook: NotebookShell) -> None:
     """However often it is done."""
     shell = notebook.shell
     before = snapshot(shell)
@@ -307,7 +319,7 @@ def test_loading_is_silent_and_once(notebook: Notebook) -> None:
     assert sum(isinstance(each, ModelArts) for each in shell.configurables) == 1
 
 
-def test_unloading_leaves_nothing_behind(notebook: Notebook) -> None:
+def test_unloading_leaves_nothing_behind(notebook: NotebookShell) -> None:
     """Not after use either; and twice is as good as once."""
     shell = notebook.shell
     notebook.run("%unload_ext modelarts_magics")
@@ -323,7 +335,7 @@ def test_unloading_leaves_nothing_behind(notebook: Notebook) -> None:
     assert shell.find_line_magic("modelarts") is shell.find_cell_magic("modelarts") is None
 
 
-def test_reloading_works(notebook: Notebook) -> None:
+def test_reloading_works(notebook: NotebookShell) -> None:
     """With what was set still set, and still to be set."""
     notebook.run("%config ModelArts.timezone = 'UTC'")
     assert notebook.run("%reload_ext modelarts_magics") == ""
@@ -333,7 +345,7 @@ def test_reloading_works(notebook: Notebook) -> None:
     assert "17:40 +09:00" in notebook.run("%modelarts")
 
 
-def test_a_status_is_a_value_to_work_with(notebook: Notebook) -> None:
+def test_a_status_is_a_value_to_work_with(notebook: NotebookShell) -> None:
     """Typed, and with nothing to parse."""
     notebook.run("s = %modelarts status\nleft = s.auto_stop.stops_at - s.observed_at")
     assert abs(notebook.value("left") - timedelta(minutes=40)) < timedelta(seconds=2)

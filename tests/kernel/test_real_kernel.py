@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from jupyter_client.manager import KernelManager
-from stage import OURS, Page, Stage
+from stage import SETTING_PREFIXES, EmulatorHarness, StrictHtmlParser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,11 +22,15 @@ PATIENCE_S = 30
 NEWS = "application/vnd.modelarts-magics.news+json"
 
 
-class Front:
+class KernelClient:
     """A front end that runs cells and collects what the kernel sends about them."""
 
-    def __init__(self, stage: Stage) -> None:
-        plain = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    def __init__(self, stage: EmulatorHarness) -> None:
+        plain = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(SETTING_PREFIXES)
+        }
         self.stage = stage
         self.manager = KernelManager(kernel_name="python3")
         self.manager.start_kernel(
@@ -38,9 +42,9 @@ class Front:
 
     def run(self, cell: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Run a cell; return the kernel's reply and what it published."""
-        return self.finish(self.client.execute(cell))
+        return self.wait_for_reply(self.client.execute(cell))
 
-    def finish(self, request: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def wait_for_reply(self, request: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Wait for the end of a cell; return the kernel's reply and what it published."""
         published = []
         while True:
@@ -61,14 +65,14 @@ class Front:
             if reply["parent_header"].get("msg_id") == request:
                 return reply
 
-    def answer(self, expression: str) -> Any:  # noqa: ANN401 - any value
+    def evaluate(self, expression: str) -> Any:  # noqa: ANN401 - any value
         """Have an expression evaluated as a page does, silently; return its value."""
         code = "from modelarts_magics.helper_kernel.requests import handle"
         asked = {"code": code, "silent": True, "user_expressions": {"answer": expression}}
         reply = self._reply(self.client.execute(**asked))["content"]
         return literal_eval(reply["user_expressions"]["answer"]["data"]["text/plain"])
 
-    def news(self, *, seconds: float) -> Iterator[dict[str, Any]]:
+    def events(self, *, seconds: float) -> Iterator[dict[str, Any]]:
         """Give each message with news that the kernel sends by itself within a time."""
         end = time.monotonic() + seconds
         while True:
@@ -84,10 +88,10 @@ class Front:
 
 
 @pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelClient]:
     """Return a front end whose kernel has the extension loaded."""
-    stage = Stage(tmp_path_factory.mktemp("kernel"))
-    front = Front(stage)
+    stage = EmulatorHarness(tmp_path_factory.mktemp("kernel"))
+    front = KernelClient(stage)
     reply, published = front.run("%load_ext modelarts_magics")
     assert (reply["status"], published) == ("ok", [])
     yield front
@@ -96,79 +100,81 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[Front]:
+def page(tmp_path: Path) -> Iterator[KernelClient]:
     """Return a front end whose kernel is there to help a page: no magic is loaded, no cell is run."""
-    stage = Stage(tmp_path)
-    front = Front(stage)
+    stage = EmulatorHarness(tmp_path)
+    front = KernelClient(stage)
     yield front
     front.close()
     stage.close()
 
 
 @pytest.mark.parametrize("line", ["", "status --all", "extend 1h", "describe new", "doctor"])
-def test_a_value_comes_in_html_and_in_text(front: Front, line: str) -> None:
+def test_a_value_comes_in_html_and_in_text(front_end: KernelClient, line: str) -> None:
     """As the result of the cell."""
-    reply, (result,) = front.run(f"%modelarts {line}")
+    reply, (result,) = front_end.run(f"%modelarts {line}")
     assert (reply["status"], result["msg_type"]) == ("ok", "execute_result")
     data = result["content"]["data"]
     assert set(data) == {"text/plain", "text/html"}
-    assert Page(data["text/html"]).text
-    assert front.stage.emulator.auth_token not in str(data)
+    assert StrictHtmlParser(data["text/html"]).text
+    assert front_end.stage.emulator.auth_token not in str(data)
 
 
-def test_a_command_in_the_middle_is_shown_where_it_stands(front: Front) -> None:
+def test_a_command_in_the_middle_is_shown_where_it_stands(front_end: KernelClient) -> None:
     """Before what comes after it."""
-    _, published = front.run("%modelarts\nprint('after')")
+    _, published = front_end.run("%modelarts\nprint('after')")
     assert [one["msg_type"] for one in published] == ["display_data", "stream"]
     assert "text/html" in published[0]["content"]["data"]
 
 
 @pytest.mark.parametrize("line", ["nonsense", "auto-stop 90", "describe a/b", "extend 48h"])
-def test_an_error_is_an_error_without_a_traceback(front: Front, line: str) -> None:
+def test_an_error_is_an_error_without_a_traceback(front_end: KernelClient, line: str) -> None:
     """What runs after it in "run all" is not run, and what is shown is one line and one hint."""
-    reply, (error,) = front.run(f"%modelarts {line}")
+    reply, (error,) = front_end.run(f"%modelarts {line}")
     assert reply["status"] == "error"
     assert error["msg_type"] == "error"
     assert len(error["content"]["traceback"]) == 2
     assert error["content"]["traceback"] == error["content"]["evalue"].splitlines()
 
 
-def test_a_semicolon_is_silence(front: Front) -> None:
+def test_a_semicolon_is_silence(front_end: KernelClient) -> None:
     """No result at all."""
-    reply, published = front.run("%modelarts status;")
+    reply, published = front_end.run("%modelarts status;")
     assert (reply["status"], published) == ("ok", [])
 
 
-def test_an_interrupt_ends_a_command_at_once(front: Front) -> None:
+def test_an_interrupt_ends_a_command_at_once(front_end: KernelClient) -> None:
     """While the cloud takes its time; one line, and the kernel goes on."""
-    front.stage.emulator.clear_requests()
-    front.stage.emulator.fault("delay", arg=20, times=1)
-    request = front.client.execute("%modelarts")
-    front.stage.wait_for_a_request()
-    front.manager.interrupt_kernel()
-    reply, (error,) = front.finish(request)
+    front_end.stage.emulator.clear_requests()
+    front_end.stage.emulator.add_fault("delay", arg=20, times=1)
+    request = front_end.client.execute("%modelarts")
+    front_end.stage.wait_for_request()
+    front_end.manager.interrupt_kernel()
+    reply, (error,) = front_end.wait_for_reply(request)
     assert reply["status"] == "error"
     assert error["content"]["traceback"] == ["Interrupted."]
-    reply, _ = front.run("%modelarts")
+    reply, _ = front_end.run("%modelarts")
     assert reply["status"] == "ok"
 
 
-def test_the_help_is_found_by_an_inspection(front: Front) -> None:
+def test_the_help_is_found_by_an_inspection(front_end: KernelClient) -> None:
     """As Shift-Tab asks for it."""
-    front.client.inspect("%modelarts", 10)
-    data = front.client.get_shell_msg(timeout=PATIENCE_S)["content"]["data"]
+    front_end.client.inspect("%modelarts", 10)
+    data = front_end.client.get_shell_msg(timeout=PATIENCE_S)["content"]["data"]
     assert "%modelarts auto-stop  show or set auto-stop" in data["text/plain"]
 
 
-def test_a_page_is_told_by_its_kernel_of_what_another_process_changed(page: Front) -> None:
+def test_a_page_is_told_by_its_kernel_of_what_another_process_changed(page: KernelClient) -> None:
     """Without a request, and as a message that nothing renders."""
     question = json.dumps({"method": "GET", "path": "instance?refresh=1", "language": "en"})
-    known = json.loads(page.answer(f"handle({question!r})"))["body"]
+    known = json.loads(page.evaluate(f"handle({question!r})"))["body"]
     command = [sys.executable, "-m", "modelarts_magics", "extend", "1h"]
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+    plain = {
+        name: value for name, value in os.environ.items() if not name.startswith(SETTING_PREFIXES)
+    }
     environ = {**plain, **page.stage.environ}
     subprocess.run(command, env=environ, capture_output=True, check=True)  # noqa: S603 - our own program
-    told = page.news(seconds=PATIENCE_S)
+    told = page.events(seconds=PATIENCE_S)
     message = next(one for one in told if one["content"]["data"][NEWS]["seq"] > known["seq"])
     event = {"boot": known["boot"], "seq": known["seq"] + 1, "kind": "instance"}
     assert message["msg_type"] == "display_data"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from modelarts_magics.kernel.scheduling import when_quiet
+from modelarts_magics.kernel.scheduling import when_idle
 
 
 def test_without_a_kernel_nobody_is_waited_for() -> None:
     """Nobody types there; a script sees at once what its own change made of a form."""
     done: list[int] = []
-    when_quiet(lambda: done.append(1))
+    when_idle(lambda: done.append(1))
     assert done == [1]

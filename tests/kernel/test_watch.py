@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Callable
 
-from pages import every_api
+from pages import every_api_version
 
-from modelarts_magics.kernel.watch import PERIOD_S, Watch
+from modelarts_magics.kernel.watch import POLL_PERIOD_S, StoreWatcher
 
 if TYPE_CHECKING:
     from modelarts_magics.emulator.local import LocalEmulator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 JOIN_S = 60
 
 
-class Rounds:
+class CountedWaits:
     """Waits for nothing, so many times."""
 
     def __init__(self, count: int) -> None:
@@ -30,23 +30,23 @@ class Rounds:
         return self.left < 0
 
 
-@every_api
+@every_api_version
 def test_it_notices_what_another_process_saved(
-    connected: Callable[..., Session], emulator: LocalEmulator
+    make_session: Callable[..., Session], emulator: LocalEmulator
 ) -> None:
     """Within a second, without a request."""
-    session, other = connected(), connected()
+    session, other = make_session(), make_session()
     session.refresh()
     heard: list[str] = []
     forget = session.subscribe(lambda instance: heard.append(instance.description))
-    other._memory._key = "another process"  # its news stay its own
+    other._cache._key = "another process"  # its news stay its own
     other.describe("from afar")
     emulator.clear_requests()
-    rounds = Rounds(3)
-    Watch(lambda: session, wait=rounds).run()
+    rounds = CountedWaits(3)
+    StoreWatcher(lambda: session, wait=rounds).run()
     assert heard == ["from afar"]
     assert emulator.requests == []
-    assert rounds.asked == [PERIOD_S] * 4
+    assert rounds.asked == [POLL_PERIOD_S] * 4
     forget()
 
 
@@ -58,7 +58,7 @@ def test_a_look_that_fails_does_not_end_it() -> None:
         looks.append(1)
         raise OSError("the disk is away")
 
-    Watch(session, wait=Rounds(3)).run()
+    StoreWatcher(session, wait=CountedWaits(3)).run()
     assert len(looks) == 3
 
 
@@ -72,7 +72,7 @@ def test_it_ends_when_told() -> None:
         return end.wait(JOIN_S)
 
     before = watching()
-    watch = Watch(lambda: None, wait=wait)  # type: ignore[arg-type,return-value]  # never asked
+    watch = StoreWatcher(lambda: None, wait=wait)  # type: ignore[arg-type,return-value]  # never asked
     watch.start()
     watch.start()
     assert running.wait(JOIN_S)
@@ -92,7 +92,7 @@ def watching() -> set[threading.Thread]:
 
 def test_stopping_wakes_it() -> None:
     """Nobody waits for the rest of a period, however long that is."""
-    watch = Watch(lambda: None, period_s=100 * JOIN_S)  # type: ignore[arg-type,return-value]  # never asked
+    watch = StoreWatcher(lambda: None, period_s=100 * JOIN_S)  # type: ignore[arg-type,return-value]  # never asked
     before = watching()
     watch.start()
     threads = watching() - before

@@ -14,7 +14,7 @@ from factories import (
     HOUR,
     MINUTE,
     NOW,
-    examples,
+    property_settings,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,8 +38,8 @@ BLOCKS = ("help.", "demo.")
 NOT_CODES = re.compile(r".*\.(?:py|json|yaml|md|ipynb|toml|cfg)")
 GIVEN_ANYWHERE = {"cmd", "login", "prefix"}
 ALWAYS = {
-    **dict.fromkeys(("status", "error_code", "request_id"), "CloudError"),
-    "cause": "UnsettledError",
+    **dict.fromkeys(("status", "error_code", "request_id"), "ApiError"),
+    "cause": "OutcomeUnknownError",
 }
 """What a class of error gives to its sentence by itself."""
 
@@ -153,7 +153,10 @@ def test_a_duration_is_exact_in_words_and_as_an_argument(
     duration: timedelta, words: str, argument: str
 ) -> None:
     """Days are hours, zero parts are left out, and nothing is rounded away but fractions."""
-    assert (messages.span(duration), messages.argument(duration)) == (words, argument)
+    assert (messages.format_duration(duration), messages.format_duration_argument(duration)) == (
+        words,
+        argument,
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,22 +173,22 @@ def test_a_duration_is_exact_in_words_and_as_an_argument(
 )
 def test_a_time_left_is_as_fine_as_it_matters(remaining: timedelta, words: str) -> None:
     """Seconds only in the last ten minutes, rounded down, and never below zero."""
-    assert messages.left(remaining) == words
+    assert messages.format_time_left(remaining) == words
 
 
-@examples
+@property_settings
 @given(st.timedeltas(timedelta(days=-1), timedelta(days=9)))
 def test_a_time_left_is_never_more_than_there_is(remaining: timedelta) -> None:
     """Who plans by the words is not late."""
-    shown = re.findall(r"(\d+) (h|min|s)", messages.left(remaining))
+    shown = re.findall(r"(\d+) (h|min|s)", messages.format_time_left(remaining))
     seconds = sum(int(n) * {"h": 3600, "min": 60, "s": 1}[unit] for n, unit in shown)
     assert seconds <= max(0.0, remaining.total_seconds())
 
 
 def test_a_moment_is_named_with_date_and_offset() -> None:
     """So that it is still true tomorrow and elsewhere."""
-    assert messages.when(NOW) == "2026-11-23 08:52 +00:00"
-    assert messages.clock(NOW) == "08:52"
+    assert messages.format_datetime(NOW) == "2026-11-23 08:52 +00:00"
+    assert messages.format_clock_time(NOW) == "08:52"
 
 
 @pytest.mark.parametrize(
@@ -198,31 +201,31 @@ def test_a_moment_is_named_with_date_and_offset() -> None:
 )
 def test_a_chosen_zone_holds_for_every_moment(offset: timedelta, when: str, clock: str) -> None:
     """In sentences and alone."""
-    messages.use_zone(timezone(offset))
-    assert (messages.when(NOW), messages.clock(NOW)) == (when, clock)
+    messages.use_timezone(timezone(offset))
+    assert (messages.format_datetime(NOW), messages.format_clock_time(NOW)) == (when, clock)
     assert messages.text("refuse.end_past", end=NOW) == f"{when} is past."
-    messages.use_zone(None)
-    assert messages.when(NOW) == "2026-11-23 08:52 +00:00"
+    messages.use_timezone(None)
+    assert messages.format_datetime(NOW) == "2026-11-23 08:52 +00:00"
 
 
 def test_the_day_is_the_reader_s() -> None:
     """Two moments of one UTC day may be two days where the reader is."""
     assert messages.same_day(NOW, NOW + 10 * HOUR)
-    messages.use_zone(timezone(8 * HOUR))
+    messages.use_timezone(timezone(8 * HOUR))
     assert not messages.same_day(NOW, NOW + 10 * HOUR)
 
 
 def test_a_command_is_written_as_the_reader_types_it() -> None:
     """In a notebook the magic, in a terminal what was chosen there."""
     assert messages.text("refuse.off.hint") == "Turn it on: %modelarts auto-stop on"
-    messages.use_command("/usr/bin/python3 -m modelarts_magics")
+    messages.use_command_prefix("/usr/bin/python3 -m modelarts_magics")
     assert messages.text("refuse.off.hint").endswith("-m modelarts_magics auto-stop on")
 
 
 def test_a_terminal_is_told_to_save_what_it_would_forget() -> None:
     """Wherever a hint says how to enter a key."""
     assert messages.text("login.nothing.hint") == "Try again: %modelarts login"
-    messages.use_command("python -m modelarts_magics")
+    messages.use_command_prefix("python -m modelarts_magics")
     for code in ("login.nothing.hint", "credentials.none.hint", "cloud.401.0202.hint"):
         assert "python -m modelarts_magics login --save" in messages.text(code)
 
@@ -244,7 +247,7 @@ def test_values_are_shown_and_never_interpreted() -> None:
 def test_a_message_is_worded_when_it_is_shown() -> None:
     """Also inside another sentence, in the zone that is then in force."""
     inner = Message("refuse.end_past", {"end": NOW})
-    messages.use_zone(timezone(8 * HOUR))
+    messages.use_timezone(timezone(8 * HOUR))
     assert str(inner) == "2026-11-23 16:52 +08:00 is past."
     assert str(Message("unreachable.connect", {"host": "h", "reason": Message("reason.name")})) == (
         "Cannot connect to h: its name cannot be resolved."
@@ -301,7 +304,7 @@ def test_chinese_has_many_tags(tag: str) -> None:
 
 def test_a_sentence_that_does_not_exist_is_a_mistake_of_ours() -> None:
     """It is a KeyError, and `has` tells beforehand."""
-    assert messages.has("refuse.off")
-    assert not messages.has("refuse.no-such-thing")
+    assert messages.has_text("refuse.off")
+    assert not messages.has_text("refuse.no-such-thing")
     with pytest.raises(KeyError):
         messages.text("refuse.no-such-thing")

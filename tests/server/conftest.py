@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import pytest
 from pytest_jupyter.jupyter_server import *  # noqa: F403 - its fixtures, for these tests only
-from stage import surroundings
+from stage import environment_variables
 from traitlets.config import Config
 
 from modelarts_magics.config.settings import Settings
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.server.service import Desk
+    from modelarts_magics.server.service import InstanceService
     from modelarts_magics.session.session import Session
 
 
-class Api(NamedTuple):
+class ApiVersion(NamedTuple):
     """An API as the emulator plays it."""
 
     api: str
     edition: str
 
 
-APIS = (Api("demanager", "2019"), Api("notebooks", "2021"))
-V1 = ("modelarts-magics", "v1")
+API_VERSIONS = (ApiVersion("demanager", "2019"), ApiVersion("notebooks", "2021"))
+URL_PARTS = ("modelarts-magics", "v1")
 
 
 @dataclass(frozen=True)
-class Reply:
+class Response:
     """What a route answered."""
 
     status: int
@@ -45,11 +45,11 @@ class Reply:
     headers: dict[str, str]
 
 
-Ask = Callable[..., Any]
+SendRequest = Callable[..., Any]
 
 
-@pytest.fixture(params=APIS, ids=lambda each: each.api)
-def generation(request: pytest.FixtureRequest) -> Api:
+@pytest.fixture(params=API_VERSIONS, ids=lambda each: each.api)
+def api_version(request: pytest.FixtureRequest) -> ApiVersion:
     """Return each API; the editions of the older one are told apart elsewhere."""
     return request.param
 
@@ -67,19 +67,19 @@ def environ(emulator: LocalEmulator, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def surrounded(environ: dict[str, str], jp_environ: None) -> Iterator[None]:  # noqa: ARG001 - first Jupyter's
+def server_environment(environ: dict[str, str], jp_environ: None) -> Iterator[None]:  # noqa: ARG001 - first Jupyter's
     """Put this process into that environment, with a home of its own."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("MODELARTS_", "HUAWEI"))
     }
-    with surroundings({**kept, **environ}):
+    with environment_variables({**kept, **environ}):
         yield
 
 
 @pytest.fixture
-def jp_server_config(surrounded: None) -> Config:  # noqa: ARG001 - the server reads it
+def jp_server_config(server_environment: None) -> Config:  # noqa: ARG001 - the server reads it
     """Return the configuration of a server that has our extension."""
     return Config(
         {
@@ -90,26 +90,28 @@ def jp_server_config(surrounded: None) -> Config:  # noqa: ARG001 - the server r
 
 
 @pytest.fixture
-def ask(jp_fetch: Callable[..., Any]) -> Ask:
+def send_request(jp_fetch: Callable[..., Any]) -> SendRequest:
     """Return what sends a request to one of our routes and gives the reply, whatever its status."""
 
-    async def send(route: str, method: str = "GET", body: Any = None, **options: Any) -> Reply:
+    async def send(route: str, method: str = "GET", body: Any = None, **options: Any) -> Response:
         if method in ("POST", "PATCH") or body is not None:
             options["body"] = body if isinstance(body, (str, bytes)) else json.dumps(body)
-        given = await jp_fetch(*V1, route, method=method, raise_error=False, **options)
-        return Reply(given.code, json.loads(given.body), dict(given.headers))
+        response = await jp_fetch(*URL_PARTS, route, method=method, raise_error=False, **options)
+        return Response(response.code, json.loads(response.body), dict(response.headers))
 
     return send
 
 
 @pytest.fixture
-def desk(jp_serverapp: Any) -> Desk:
+def service(jp_serverapp: Any) -> InstanceService:
     """Return the desk of the running server."""
     return jp_serverapp.web_app.settings["modelarts_magics_desk"]
 
 
 @pytest.fixture
-def kernel(surrounded: None, environ: dict[str, str], tmp_path: Path) -> Iterator[Session]:  # noqa: ARG001
+def other_session(
+    server_environment: None, environ: dict[str, str], tmp_path: Path
+) -> Iterator[Session]:
     """Return a session as another process has it: it shares nothing but the store.
 
     News of one process go by the store's path, so another path to the same folder keeps them apart.
@@ -117,6 +119,6 @@ def kernel(surrounded: None, environ: dict[str, str], tmp_path: Path) -> Iterato
     (tmp_path / "by another path").symlink_to(tmp_path)
     path = {"MODELARTS_STATE_DIR": str(tmp_path / "by another path" / "state")}
     variables = {**environ, **path}
-    session = open_session(Settings.gather(environ=variables), environ=variables)
+    session = open_session(Settings.load(environ=variables), environ=variables)
     yield session
     session.close()

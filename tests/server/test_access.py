@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 from jupyter_server.auth import Authorizer
 
-from modelarts_magics.server.handlers import ROUTES
+from modelarts_magics.server.handlers import HANDLERS
 
 if TYPE_CHECKING:
-    from conftest import Ask
+    from conftest import SendRequest
     from traitlets.config import Config
 
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.server.service import Desk
+    from modelarts_magics.server.service import InstanceService
 
 BODIES: dict[tuple[str, str], Any] = {
     ("instance", "PATCH"): {"description": "by somebody"},
@@ -25,7 +25,7 @@ BODIES: dict[tuple[str, str], Any] = {
 }
 VERBS = sorted(
     (name, verb)
-    for name, route in ROUTES.items()
+    for name, route in HANDLERS.items()
     for verb in ("GET", "POST", "PATCH", "DELETE")
     if verb.lower() in vars(route)
 )
@@ -42,10 +42,10 @@ class Readers(Authorizer):
 
 @pytest.mark.parametrize(("route", "verb"), VERBS)
 async def test_a_stranger_gets_nothing(
-    route: str, verb: str, ask: Ask, emulator: LocalEmulator
+    route: str, verb: str, send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
     """Neither an answer nor a request to the cloud."""
-    got = await ask(route, verb, BODIES.get((route, verb)), headers=dict(NOBODY))
+    got = await send_request(route, verb, BODIES.get((route, verb)), headers=dict(NOBODY))
     assert got.status == 403
     assert got.body["code"] == "http.403"
     assert got.body["hint"] == "Reload the page and log in to Jupyter again."
@@ -64,16 +64,19 @@ class TestReaders:
 
     @pytest.mark.parametrize(("route", "verb"), VERBS)
     async def test_every_verb_is_authorised(
-        self, route: str, verb: str, ask: Ask, emulator: LocalEmulator
+        self, route: str, verb: str, send_request: SendRequest, emulator: LocalEmulator
     ) -> None:
         """Reading is one right, changing another."""
-        got = await ask(route, verb, BODIES.get((route, verb)))
+        got = await send_request(route, verb, BODIES.get((route, verb)))
         assert got.status == (200 if verb == "GET" else 403)
         assert not [one for one in emulator.requests if one["method"] != "GET"]
 
 
 async def test_a_page_of_another_site_cannot_write(
-    jp_fetch: Callable[..., Any], ask: Ask, emulator: LocalEmulator, jp_serverapp: Any
+    jp_fetch: Callable[..., Any],
+    send_request: SendRequest,
+    emulator: LocalEmulator,
+    jp_serverapp: Any,
 ) -> None:
     """A cookie alone is not enough for a write; with the token of the page it is."""
 
@@ -84,8 +87,8 @@ async def test_a_page_of_another_site_cannot_write(
     token = jp_serverapp.identity_provider.token
     cookies = await visit("login", params={"token": token}, headers=dict(NOBODY))
     cookie = {**NOBODY, "Cookie": "; ".join(f"{k}={v}" for k, v in cookies.items())}
-    assert (await ask("instance", headers=dict(cookie))).status == 200
-    got = await ask("extend", "POST", {"seconds": 3600}, headers=dict(cookie))
+    assert (await send_request("instance", headers=dict(cookie))).status == 200
+    got = await send_request("extend", "POST", {"seconds": 3600}, headers=dict(cookie))
     assert got.status == 403
     assert got.body["code"] == "http.403"
     assert "_xsrf" in got.body["message"]
@@ -93,26 +96,28 @@ async def test_a_page_of_another_site_cannot_write(
     assert not [one for one in emulator.requests if one["method"] != "GET"]
     xsrf = (await visit("nowhere", headers=dict(cookie)))["_xsrf"]
     same_site = {**cookie, "Cookie": f"{cookie['Cookie']}; _xsrf={xsrf}", "X-XSRFToken": xsrf}
-    assert (await ask("extend", "POST", {"seconds": 3600}, headers=same_site)).status == 200
+    assert (
+        await send_request("extend", "POST", {"seconds": 3600}, headers=same_site)
+    ).status == 200
 
 
-async def test_no_request_of_ours_is_activity(ask: Ask, jp_serverapp: Any) -> None:
+async def test_no_request_of_ours_is_activity(send_request: SendRequest, jp_serverapp: Any) -> None:
     """A server that is looked at only may be culled."""
     before = jp_serverapp.web_app.last_activity()
     for route, verb in VERBS:
-        await ask(route, verb, BODIES.get((route, verb)))
+        await send_request(route, verb, BODIES.get((route, verb)))
     assert jp_serverapp.web_app.last_activity() == before
 
 
-async def test_a_verb_that_there_is_not_says_which_there_are(ask: Ask) -> None:
+async def test_a_verb_that_there_is_not_says_which_there_are(send_request: SendRequest) -> None:
     """405, with `Allow`."""
-    got = await ask("extend", "GET")
+    got = await send_request("extend", "GET")
     assert (got.status, got.headers["Allow"]) == (405, "POST, OPTIONS")
 
 
 async def test_no_secret_leaves_the_server(  # noqa: PLR0913 - all the places where one could be
-    ask: Ask,
-    desk: Desk,
+    send_request: SendRequest,
+    service: InstanceService,
     emulator: LocalEmulator,
     environ: dict[str, str],
     jp_serverapp: Any,
@@ -130,12 +135,15 @@ async def test_no_secret_leaves_the_server(  # noqa: PLR0913 - all the places wh
     for fault in ("", "401", "403", "500", "html", "reset", "bad-json"):
         emulator.clear_faults()
         if fault:
-            emulator.fault(fault, methods=("GET", "PUT", "PATCH", "POST"))
+            emulator.add_fault(fault, methods=("GET", "PUT", "PATCH", "POST"))
         said.extend(
-            [(await ask(route, verb, BODIES.get((route, verb)))).body for route, verb in VERBS]
+            [
+                (await send_request(route, verb, BODIES.get((route, verb)))).body
+                for route, verb in VERBS
+            ]
         )
-        said.append((await ask("instance", params={"refresh": "1"})).body)
-    await desk.monitor.stop()
+        said.append((await send_request("instance", params={"refresh": "1"})).body)
+    await service.poller.stop()
     shown = repr(said) + repr(events) + caplog.text
     assert events
     assert environ["MODELARTS_AUTH_TOKEN"] not in shown

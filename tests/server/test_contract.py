@@ -28,8 +28,8 @@ def test_every_verb_is_in_the_file_and_no_other() -> None:
     """By path and method."""
     written = {(path, verb) for path, item in SPECIFICATION["paths"].items() for verb in item}
     served = {
-        (f"/{routes.PREFIX}/{name}", verb)
-        for name, route in routes.ROUTES.items()
+        (f"/{routes.URL_PREFIX}/{name}", verb)
+        for name, route in routes.HANDLERS.items()
         for verb in ("get", "post", "put", "patch", "delete")
         if verb in vars(route)
     }

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Callable
 
-from modelarts_magics.server.extension import EVENT
-from modelarts_magics.server.poller import GREETING
+from modelarts_magics.server.extension import EVENT_SCHEMA_ID
+from modelarts_magics.server.poller import HELLO
 
 if TYPE_CHECKING:
-    from conftest import Ask
+    from conftest import SendRequest
 
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session.session import Session
@@ -21,39 +21,42 @@ async def next_event(socket: Any) -> dict[str, Any]:
     """Return the next event of ours that tells of a change."""
     while True:
         event = json.loads(await socket.read_message())
-        if event["schema_id"] == EVENT and event["kind"] != GREETING:
+        if event["schema_id"] == EVENT_SCHEMA_ID and event["kind"] != HELLO:
             return event
 
 
 async def test_a_page_that_was_cut_off_learns_how_far_the_others_are(
-    jp_ws_fetch: Callable[..., Any], ask: Ask
+    jp_ws_fetch: Callable[..., Any], send_request: SendRequest
 ) -> None:
     """Once its socket is open again, by the number of the last event; one that missed nothing reads nothing."""
-    known = (await ask("instance")).body
+    known = (await send_request("instance")).body
     page = await jp_ws_fetch(*PATH)
     greeting = json.loads(await page.read_message())
-    while greeting["schema_id"] != EVENT:
+    while greeting["schema_id"] != EVENT_SCHEMA_ID:
         greeting = json.loads(await page.read_message())
-    assert greeting["kind"] == GREETING
+    assert greeting["kind"] == HELLO
     assert (greeting["boot"], greeting["seq"]) == (known["boot"], known["seq"])
     page.close()
 
 
 async def test_a_change_by_a_magic_reaches_every_open_page(
-    jp_ws_fetch: Callable[..., Any], ask: Ask, kernel: Session, emulator: LocalEmulator
+    jp_ws_fetch: Callable[..., Any],
+    send_request: SendRequest,
+    other_session: Session,
+    emulator: LocalEmulator,
 ) -> None:
     """As a hint with a growing number; the page then reads what holds."""
     emulator.set_instance(status="STOPPED")  # known to all before, so that there is one change
-    known = (await ask("instance", params={"refresh": "1"})).body
+    known = (await send_request("instance", params={"refresh": "1"})).body
     pages = [await jp_ws_fetch(*PATH) for _ in range(3)]
-    kernel.describe("by a magic")
+    other_session.describe("by a magic")
     for page in pages:
         event = await next_event(page)
         assert {"boot", "seq", "kind"} <= set(event)
         assert (event["boot"], event["kind"]) == (known["boot"], "instance")
         assert event["seq"] == known["seq"] + 1
         assert "by a magic" not in repr(event)
-    now = (await ask("instance")).body
+    now = (await send_request("instance")).body
     assert now["instance"]["description"] == "by a magic"
     assert now["seq"] == known["seq"] + 1
     for page in pages:
@@ -61,15 +64,15 @@ async def test_a_change_by_a_magic_reaches_every_open_page(
 
 
 async def test_a_change_by_one_page_reaches_the_others(
-    jp_ws_fetch: Callable[..., Any], ask: Ask, kernel: Session
+    jp_ws_fetch: Callable[..., Any], send_request: SendRequest, other_session: Session
 ) -> None:
     """And a kernel, through the store."""
-    known = (await ask("instance")).body
+    known = (await send_request("instance")).body
     page = await jp_ws_fetch(*PATH)
-    got = await ask("extend", "POST", {"seconds": 3600})
+    got = await send_request("extend", "POST", {"seconds": 3600})
     event = await next_event(page)
     assert event["seq"] == known["seq"] + 1
-    seen = kernel.last_known()
+    seen = other_session.last_known()
     assert seen is not None
     assert seen.auto_stop.stops_at is not None
     moved_ms = got.body["now"]["state"]["stops_at_ms"]
@@ -78,29 +81,29 @@ async def test_a_change_by_one_page_reaches_the_others(
 
 
 async def test_the_store_is_watched_while_a_page_listens(
-    jp_ws_fetch: Callable[..., Any], ask: Ask, jp_serverapp: Any
+    jp_ws_fetch: Callable[..., Any], send_request: SendRequest, jp_serverapp: Any
 ) -> None:
     """And no longer once the last has gone."""
     extension = jp_serverapp.extension_manager.extension_points["modelarts_magics"].app
-    await ask("instance")
+    await send_request("instance")
     assert not extension._listeners()
     page = await jp_ws_fetch(*PATH)
-    await ask("instance")
+    await send_request("instance")
     assert extension._listeners()
     page.close()
     while extension._listeners():
-        await ask("capabilities")
+        await send_request("capabilities")
 
 
 async def test_muting_and_saving_are_told_too(
-    jp_ws_fetch: Callable[..., Any], ask: Ask, kernel: Session
+    jp_ws_fetch: Callable[..., Any], send_request: SendRequest, other_session: Session
 ) -> None:
     """Each by its kind."""
-    known = (await ask("instance")).body
+    known = (await send_request("instance")).body
     page = await jp_ws_fetch(*PATH)
-    await ask("saved", "POST", {"stops_at_ms": known["state"]["stops_at_ms"]})
+    await send_request("saved", "POST", {"stops_at_ms": known["state"]["stops_at_ms"]})
     assert (await next_event(page))["kind"] == "last-run"
-    await ask("remind", "POST", {"muted": True})
-    expected = "instance" if kernel.capabilities.prompt else "reminders"
+    await send_request("remind", "POST", {"muted": True})
+    expected = "instance" if other_session.capabilities.supports_reminder else "reminders"
     assert (await next_event(page))["kind"] == expected
     page.close()

@@ -7,19 +7,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from stage import until
+from stage import wait_until
 
-from modelarts_magics.server.poll_schedule import Rhythm
-from modelarts_magics.server.run_store import NAME
+from modelarts_magics.server.poll_schedule import PollSchedule
+from modelarts_magics.server.run_store import FILE_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Ask
+    from conftest import SendRequest
     from traitlets.config import Config
 
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.server.service import Desk
+    from modelarts_magics.server.service import InstanceService
 
 
 async def test_a_server_that_no_page_opens_looks_by_itself(
@@ -27,17 +27,19 @@ async def test_a_server_that_no_page_opens_looks_by_itself(
     emulator: LocalEmulator,
 ) -> None:
     """So that the first page after a stop is told how the run ended."""
-    await until(lambda: emulator.requests)
+    await wait_until(lambda: emulator.requests)
 
 
-async def test_a_server_that_ends_leaves_nothing_at_work(jp_serverapp: Any, ask: Ask) -> None:
+async def test_a_server_that_ends_leaves_nothing_at_work(
+    jp_serverapp: Any, send_request: SendRequest
+) -> None:
     """Neither who asks the cloud nor who looks at the store."""
 
     def at_work() -> list[str]:
         names = [str(task.get_coro()) for task in asyncio.all_tasks()]
         return [name for name in names if "Monitor." in name]
 
-    await ask("instance")
+    await send_request("instance")
     assert at_work()
     await jp_serverapp.extension_manager.stop_all_extensions()
     assert at_work() == []
@@ -64,13 +66,17 @@ class TestSettings:
         return jp_server_config
 
     async def test_they_are_what_it_goes_by(
-        self, ask: Ask, desk: Desk, emulator: LocalEmulator, tmp_path: Path
+        self,
+        send_request: SendRequest,
+        service: InstanceService,
+        emulator: LocalEmulator,
+        tmp_path: Path,
     ) -> None:
         """Which instance, where its state is kept, and how often the cloud is asked."""
-        got = (await ask("instance")).body
+        got = (await send_request("instance")).body
         assert got["instance"]["id"] == emulator.instance_id
-        await ask("saved", "POST", {"stops_at_ms": 1, "saved": ["a.ipynb"]})
+        await send_request("saved", "POST", {"stops_at_ms": 1, "saved": ["a.ipynb"]})
         folder = tmp_path / "of the server"
-        assert (folder / NAME).exists()
+        assert (folder / FILE_NAME).exists()
         assert len(list(folder.iterdir())) > 1  # what is known of the instance is there, too
-        assert desk.monitor._rhythm == Rhythm(timedelta(minutes=1), timedelta(seconds=12))
+        assert service.poller._schedule == PollSchedule(timedelta(minutes=1), timedelta(seconds=12))

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
-from modelarts_magics.domain.planning import Wish
+from modelarts_magics.domain.planning import AutoStopRequest
 
 if TYPE_CHECKING:
-    from conftest import Ask
+    from conftest import SendRequest
 
     from modelarts_magics.emulator.local import LocalEmulator
-    from modelarts_magics.server.service import Desk
+    from modelarts_magics.server.service import InstanceService
     from modelarts_magics.session.session import Session
 
 HOUR = timedelta(hours=1)
@@ -31,18 +31,18 @@ def changes(emulator: LocalEmulator) -> list[dict[str, Any]]:
 
 
 async def test_a_page_gets_everything_it_shows(
-    ask: Ask, emulator: LocalEmulator, truth: Callable[[], dict[str, Any]]
+    send_request: SendRequest, emulator: LocalEmulator, instance_state: Callable[[], dict[str, Any]]
 ) -> None:
     """Also the first page of a server, which waits for the first answer."""
-    got = await ask("instance")
+    got = await send_request("instance")
     assert got.status == 200
     assert got.body["problem"] is None
     assert got.body["read_only"] is False
     assert got.body["instance"]["id"] == emulator.instance_id
     assert got.body["state"]["id"] == emulator.instance_id
-    assert got.body["instance"]["description"] == truth()["description"]
+    assert got.body["instance"]["description"] == instance_state()["description"]
     assert got.body["instance"]["demo"] is True
-    end_ms = truth()["stops_at"].timestamp() * 1000
+    end_ms = instance_state()["stops_at"].timestamp() * 1000
     assert abs(got.body["state"]["stops_at_ms"] - end_ms) < SECOND_MS
     assert got.body["state"]["stops_at_ms"] == got.body["instance"]["auto_stop"]["stops_at_ms"]
     assert got.body["state"]["can_change"] is True
@@ -51,30 +51,32 @@ async def test_a_page_gets_everything_it_shows(
     assert got.headers["Cache-Control"] == "no-store"
 
 
-async def test_extending_moves_the_end_and_says_so(ask: Ask) -> None:
+async def test_extending_moves_the_end_and_says_so(send_request: SendRequest) -> None:
     """With everything that holds now, so that a page need not ask again."""
-    seen = (await ask("instance")).body["state"]["stops_at_ms"]
-    got = await ask("extend", "POST", {"seconds": 3600, "base_stops_at_ms": seen})
+    seen = (await send_request("instance")).body["state"]["stops_at_ms"]
+    got = await send_request("extend", "POST", {"seconds": 3600, "base_stops_at_ms": seen})
     assert got.status == 200
     assert (got.body["ok"], got.body["effect"]) == (True, "now")
     now = got.body["now"]
     moved = now["state"]["stops_at_ms"] - seen
     late_ms = 30 * SECOND_MS  # for the way there: a lease counts from when it is asked for
     assert abs(moved - 3600 * SECOND_MS) < late_ms
-    after = (await ask("instance")).body
+    after = (await send_request("instance")).body
     assert after["state"]["stops_at_ms"] == now["state"]["stops_at_ms"]
     assert after["instance"] == now["instance"]
     assert after["seq"] == now["seq"]
 
 
-async def test_an_end_is_moved_earlier_too(ask: Ask, kernel: Session) -> None:
+async def test_an_end_is_moved_earlier_too(
+    send_request: SendRequest, other_session: Session
+) -> None:
     """By a negative number of seconds."""
-    kernel.set_auto_stop(Wish(duration=3 * HOUR))
-    before = (await ask("instance", params=REFRESH)).body["state"]["duration_s"]
-    end = kernel.refresh().auto_stop.stops_at
-    got = await ask("extend", "POST", {"seconds": -1800})
+    other_session.set_auto_stop(AutoStopRequest(duration=3 * HOUR))
+    before = (await send_request("instance", params=REFRESH)).body["state"]["duration_s"]
+    end = other_session.refresh().auto_stop.stops_at
+    got = await send_request("extend", "POST", {"seconds": -1800})
     assert got.status == 200
-    after = kernel.refresh().auto_stop.stops_at
+    after = other_session.refresh().auto_stop.stops_at
     assert before is None or got.body["values"]["duration_s"] == before - 1800
     assert end is not None
     assert after is not None
@@ -82,75 +84,81 @@ async def test_an_end_is_moved_earlier_too(ask: Ask, kernel: Session) -> None:
 
 
 async def test_an_end_that_moved_meanwhile_is_not_moved_again(
-    ask: Ask, emulator: LocalEmulator
+    send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
     """409, with what holds now; nothing is sent."""
-    seen = (await ask("instance")).body["state"]["stops_at_ms"]
-    got = await ask("extend", "POST", {"seconds": 3600, "base_stops_at_ms": seen - 600 * SECOND_MS})
+    seen = (await send_request("instance")).body["state"]["stops_at_ms"]
+    got = await send_request(
+        "extend", "POST", {"seconds": 3600, "base_stops_at_ms": seen - 600 * SECOND_MS}
+    )
     assert (got.status, got.body["code"]) == (409, "refuse.changed")
     assert got.body["answer"]["code"] == "changed"
     assert got.body["now"]["state"]["stops_at_ms"] == seen
     assert changes(emulator) == []
 
 
-async def test_a_description_is_set_and_auto_stop_stays(ask: Ask, emulator: LocalEmulator) -> None:
+async def test_a_description_is_set_and_auto_stop_stays(
+    send_request: SendRequest, emulator: LocalEmulator
+) -> None:
     """Also the wish to be reminded."""
-    before = (await ask("instance")).body
+    before = (await send_request("instance")).body
     emulator.set_instance(status="STOPPED")  # the current API changes a description only then
     text = "新的 description ☕"
     base = {"description": before["instance"]["description"]}
-    got = await ask("instance", "PATCH", {"description": text, "base": base})
+    got = await send_request("instance", "PATCH", {"description": text, "base": base})
     assert (got.status, got.body["effect"]) == (200, "now")
-    after = (await ask("instance")).body["instance"]
+    after = (await send_request("instance")).body["instance"]
     assert after["description"] == text
     assert after["auto_stop"]["prompt"] == before["instance"]["auto_stop"]["prompt"]
 
 
 @pytest.mark.parametrize("field", ["duration_s", "within_s", "until_ms"])
-async def test_auto_stop_is_set_in_three_ways(field: str, ask: Ask) -> None:
+async def test_auto_stop_is_set_in_three_ways(field: str, send_request: SendRequest) -> None:
     """As a run time, from now, or to a moment; the description stays."""
-    before = (await ask("instance")).body
+    before = (await send_request("instance")).body
     value = {
         "duration_s": 7200,
         "within_s": 7200,
         "until_ms": before["server_now_ms"] + 7200 * SECOND_MS,
     }[field]
-    got = await ask("instance", "PATCH", {"auto_stop": {"enabled": True, field: value}})
+    got = await send_request("instance", "PATCH", {"auto_stop": {"enabled": True, field: value}})
     assert (got.status, got.body["effect"]) == (200, "now")
-    after = (await ask("instance")).body["instance"]
+    after = (await send_request("instance")).body["instance"]
     assert after["description"] == before["instance"]["description"]
     assert after["auto_stop"]["stops_at_ms"] > before["instance"]["auto_stop"]["stops_at_ms"]
 
 
-async def test_the_next_change_can_be_made_from_what_the_last_one_answered(ask: Ask) -> None:
+async def test_the_next_change_can_be_made_from_what_the_last_one_answered(
+    send_request: SendRequest,
+) -> None:
     """A second click need not wait for a reading in between."""
-    instance = (await ask("instance")).body["instance"]
+    instance = (await send_request("instance")).body["instance"]
     for hours in (3, 5, 4):
         body = {
             "auto_stop": {"enabled": True, "within_s": 3600 * hours},
             "base": {"auto_stop": instance["auto_stop"], "description": instance["description"]},
         }
-        got = await ask("instance", "PATCH", body)
+        got = await send_request("instance", "PATCH", body)
         assert got.status == 200
         instance = got.body["now"]["instance"]
 
 
 async def test_what_was_edited_from_something_stale_is_refused(
-    ask: Ask, kernel: Session, emulator: LocalEmulator
+    send_request: SendRequest, other_session: Session, emulator: LocalEmulator
 ) -> None:
     """409, with which part changed and what holds now; nothing is sent."""
-    before = (await ask("instance")).body["instance"]
-    kernel.set_auto_stop(Wish(within=3 * HOUR))
+    before = (await send_request("instance")).body["instance"]
+    other_session.set_auto_stop(AutoStopRequest(time_left=3 * HOUR))
     emulator.clear_requests()
     base = {"auto_stop": before["auto_stop"], "description": before["description"]}
-    got = await ask("instance", "PATCH", {"auto_stop": {"within_s": 7200}, "base": base})
+    got = await send_request("instance", "PATCH", {"auto_stop": {"within_s": 7200}, "base": base})
     assert (got.status, got.body["code"]) == (409, "refuse.changed_elsewhere")
     assert got.body["changed"] == ["auto_stop"]
     assert got.body["now"]["instance"]["auto_stop"] != before["auto_stop"]
     assert changes(emulator) == []
     again = {"auto_stop": {"within_s": 7200}, "base": got.body["now"]["instance"]}
     again["base"] = {name: again["base"][name] for name in ("auto_stop", "description")}
-    assert (await ask("instance", "PATCH", again)).status == 200
+    assert (await send_request("instance", "PATCH", again)).status == 200
 
 
 BAD: list[tuple[str, str, object, str]] = [
@@ -199,20 +207,22 @@ BAD: list[tuple[str, str, object, str]] = [
 
 @pytest.mark.parametrize(("route", "verb", "body", "field"), BAD, ids=lambda value: str(value)[:40])
 async def test_what_is_wrong_in_a_request_is_named(  # noqa: PLR0913 - the four, and two that look
-    route: str, verb: str, body: Any, field: str, ask: Ask, emulator: LocalEmulator
+    route: str, verb: str, body: Any, field: str, send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
     """400 with the field, a sentence and what to do; nothing is written."""
-    got = await ask(route, verb, body)
+    got = await send_request(route, verb, body)
     assert (got.status, got.body["field"]) == (400, field)
     assert got.body["message"]
     assert got.body["hint"]
     assert changes(emulator) == []
 
 
-async def test_what_the_state_does_not_allow_is_422(ask: Ask, emulator: LocalEmulator) -> None:
+async def test_what_the_state_does_not_allow_is_422(
+    send_request: SendRequest, emulator: LocalEmulator
+) -> None:
     """With the code and its words for a countdown."""
     emulator.set_instance(status="STOPPED")
-    got = await ask("extend", "POST", {"seconds": 3600})
+    got = await send_request("extend", "POST", {"seconds": 3600})
     assert got.status == 422
     assert got.body["code"] in ("refuse.not_running", "refuse.lease_not_running")
     assert got.body["answer"]["ok"] is False
@@ -224,12 +234,12 @@ async def test_what_the_state_does_not_allow_is_422(ask: Ask, emulator: LocalEmu
     [("401", 502), ("403", 502), ("429", 503), ("500", 502), ("html", 502), ("reset", 503)],
 )
 async def test_a_cloud_that_fails_is_told_from_jupyter(
-    fault: str, status: int, ask: Ask, emulator: LocalEmulator
+    fault: str, status: int, send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
     """Never 401 or 403, with a code, a hint, and the cloud's request id where it gave one."""
-    await ask("instance")
-    emulator.fault(fault, methods=("GET",))
-    got = await ask("extend", "POST", {"seconds": 3600})
+    await send_request("instance")
+    emulator.add_fault(fault, methods=("GET",))
+    got = await send_request("extend", "POST", {"seconds": 3600})
     assert got.status == status
     assert got.body["hint"]
     assert got.body["answer"]["text"].startswith(got.body["message"])
@@ -238,122 +248,132 @@ async def test_a_cloud_that_fails_is_told_from_jupyter(
 
 @pytest.mark.parametrize(("fault", "says"), [("401", True), ("403", False)])
 async def test_refused_credentials_are_the_servers_own(
-    fault: str, says: object, ask: Ask, emulator: LocalEmulator
+    fault: str, says: object, send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
     """The hint says so: a login in a kernel would lead nowhere; a right that is missing is another thing."""
-    await ask("instance")
-    emulator.fault(fault, methods=("GET",))
-    shown = (await ask("instance", params=REFRESH)).body["problem"]
+    await send_request("instance")
+    emulator.add_fault(fault, methods=("GET",))
+    shown = (await send_request("instance", params=REFRESH)).body["problem"]
     assert ("does not reach" in shown["hint"]) is says
     assert ("login --save" in shown["hint"]) is says
     assert shown["answer"]["text"].endswith(shown["hint"])
 
 
-async def test_a_hint_names_no_option_of_a_command(ask: Ask) -> None:
+async def test_a_hint_names_no_option_of_a_command(send_request: SendRequest) -> None:
     """Where a page cannot follow it."""
-    got = await ask("instance", "PATCH", {"description": "a/b"})
+    got = await send_request("instance", "PATCH", {"description": "a/b"})
     assert got.body["hint"] == "Would be accepted: a\uff0fb"
     assert "--" not in got.body["answer"]["text"]
 
 
-async def test_a_cloud_that_goes_and_comes_back(ask: Ask, emulator: LocalEmulator) -> None:
+async def test_a_cloud_that_goes_and_comes_back(
+    send_request: SendRequest, emulator: LocalEmulator
+) -> None:
     """A page keeps what it knew, with the problem beside it; a retry clears it."""
-    known = (await ask("instance")).body
+    known = (await send_request("instance")).body
     emulator.stop()
-    down = (await ask("instance", params=REFRESH)).body
+    down = (await send_request("instance", params=REFRESH)).body
     assert down["state"] == known["state"]
     assert down["as_of_ms"] == known["as_of_ms"]
     assert down["problem"]["code"].startswith("unreachable.")
     assert down["problem"]["hint"]
     assert down["read_only"] is False
     assert down["seq"] == known["seq"] + 1
-    got = await ask("extend", "POST", {"seconds": 3600})
+    got = await send_request("extend", "POST", {"seconds": 3600})
     assert (got.status, got.headers["Retry-After"]) == (503, "60")
     emulator.start()
-    up = (await ask("instance", params=REFRESH)).body
+    up = (await send_request("instance", params=REFRESH)).body
     assert up["problem"] is None
     assert up["seq"] == down["seq"] + 1
 
 
-async def test_the_capabilities_are_those_of_the_api(ask: Ask, kernel: Session) -> None:
+async def test_the_capabilities_are_those_of_the_api(
+    send_request: SendRequest, other_session: Session
+) -> None:
     """With the rules for a description, so that a page need not know them."""
-    got = await ask("capabilities")
+    got = await send_request("capabilities")
     assert got.status == 200
-    able = kernel.capabilities
+    able = other_session.capabilities
     assert (got.body["api"], got.body["prompt"], got.body["off"]) == (
         able.api,
-        able.prompt,
-        able.off,
+        able.supports_reminder,
+        able.can_disable,
     )
-    assert got.body["longest_s"] == able.longest.total_seconds()
+    assert got.body["longest_s"] == able.max_duration.total_seconds()
     assert got.body["description_forbidden"] == "&<>\"'/"
 
 
-async def test_the_doctor_looks_from_the_servers_side(ask: Ask, emulator: LocalEmulator) -> None:
+async def test_the_doctor_looks_from_the_servers_side(
+    send_request: SendRequest, emulator: LocalEmulator
+) -> None:
     """And says what is wrong there."""
-    got = await ask("doctor")
+    got = await send_request("doctor")
     assert got.status == 200
     assert {each["level"] for each in got.body["findings"]} <= {"ok", "info", "problem"}
     before = got.body["problems"]
-    emulator.fault("403", methods=("GET",))
-    assert (await ask("doctor")).body["problems"] == before + 1
+    emulator.add_fault("403", methods=("GET",))
+    assert (await send_request("doctor")).body["problems"] == before + 1
 
 
-async def test_reminders_are_turned_off_and_on(ask: Ask, kernel: Session) -> None:
+async def test_reminders_are_turned_off_and_on(
+    send_request: SendRequest, other_session: Session
+) -> None:
     """In the cloud where the API keeps it; else here, and it outlives the server."""
-    assert (await ask("instance")).body["reminders"] == {"muted": False}
-    off = await ask("remind", "POST", {"muted": True})
+    assert (await send_request("instance")).body["reminders"] == {"muted": False}
+    off = await send_request("remind", "POST", {"muted": True})
     assert (off.status, off.body["now"]["reminders"]) == (200, {"muted": True})
-    assert (await ask("instance", params=REFRESH)).body["reminders"] == {"muted": True}
-    if kernel.capabilities.prompt:
-        assert kernel.refresh().auto_stop.prompt is False
-    on = await ask("remind", "POST", {"muted": False})
+    assert (await send_request("instance", params=REFRESH)).body["reminders"] == {"muted": True}
+    if other_session.capabilities.supports_reminder:
+        assert other_session.refresh().auto_stop.prompt is False
+    on = await send_request("remind", "POST", {"muted": False})
     assert (on.body["effect"], on.body["now"]["reminders"]) == ("now", {"muted": False})
 
 
 async def test_what_was_foreseen_is_logged_by_its_code_alone(
-    ask: Ask, caplog: pytest.LogCaptureFixture
+    send_request: SendRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A mistake of a request, and what was decided on something stale; neither is one of this package."""
-    await ask("extend", "POST", {"seconds": 0})
-    await ask("extend", "POST", {"seconds": 60, "base_stops_at_ms": 1})
+    await send_request("extend", "POST", {"seconds": 0})
+    await send_request("extend", "POST", {"seconds": 60, "base_stops_at_ms": 1})
     for code in ("duration.not_positive", "refuse.changed"):
         assert f"modelarts-magics: POST: {code}\n" in caplog.text
     assert "Traceback" not in caplog.text
 
 
 async def test_a_mistake_of_ours_is_told_as_such(
-    ask: Ask, desk: Desk, caplog: pytest.LogCaptureFixture
+    send_request: SendRequest, service: InstanceService, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is logged with where it happened, and the page is told no more than that it did."""
-    del desk._kept
-    got = await ask("saved", "DELETE")
+    del service._run_store
+    got = await send_request("saved", "DELETE")
     assert (got.status, got.body["code"], got.body["field"]) == (500, "request.failed", "")
     assert "a mistake in modelarts-magics" in got.body["message"]
     assert "_kept" not in json.dumps(got.body)
     assert "Traceback" in caplog.text
 
 
-async def test_no_error_hides_its_values(ask: Ask) -> None:
+async def test_no_error_hides_its_values(send_request: SendRequest) -> None:
     """Moments are in ms and lengths in s, so that a page can word them itself."""
-    got = await ask("instance", "PATCH", {"auto_stop": {"duration_s": 60}})
+    got = await send_request("instance", "PATCH", {"auto_stop": {"duration_s": 60}})
     assert got.body["code"] == "duration.bounds"
     assert got.body["values"]["duration"] == 60
     assert got.body["values"]["shortest"] == 3600
     assert json.dumps(got.body)
 
 
-async def test_words_are_in_the_language_of_the_page(ask: Ask) -> None:
+async def test_words_are_in_the_language_of_the_page(send_request: SendRequest) -> None:
     """Of each, also when two ask at the same time; whatever the server itself speaks."""
     tags = ("zh-CN,zh;q=0.9,en;q=0.8", "en-GB,zh;q=0.5")
     doctors = await asyncio.gather(
-        *(ask("doctor", headers={"Accept-Language": tag}) for tag in tags)
+        *(send_request("doctor", headers={"Accept-Language": tag}) for tag in tags)
     )
     assert [bool(HAN.search(json.dumps(one.body, ensure_ascii=False))) for one in doctors] == [
         True,
         False,
     ]
-    refused = await ask("extend", "POST", {"seconds": 0}, headers={"Accept-Language": "zh-CN"})
+    refused = await send_request(
+        "extend", "POST", {"seconds": 0}, headers={"Accept-Language": "zh-CN"}
+    )
     assert HAN.search(refused.body["message"])
-    plain = await ask("extend", "POST", {"seconds": 0}, headers={"Accept-Language": ""})
+    plain = await send_request("extend", "POST", {"seconds": 0}, headers={"Accept-Language": ""})
     assert not HAN.search(plain.body["message"])

@@ -7,35 +7,35 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from factories import HOUR, NOW, idle, instance, off, stop_in
+from factories import HOUR, NOW, disabled_auto_stop, idle_auto_stop, make_instance, timed_auto_stop
 
-from modelarts_magics.domain.durations import moment_to_ms
-from modelarts_magics.domain.models import NOT_STATED, Mode
+from modelarts_magics.domain.durations import datetime_to_ms
+from modelarts_magics.domain.models import UNKNOWN_AUTO_STOP, Mode
 from modelarts_magics.errors import (
     AuthenticationError,
-    BadAnswerError,
     ConfigurationError,
     DeadlineError,
     DescriptionError,
     ForbiddenError,
+    InvalidResponseError,
+    LockTimeoutError,
     ModelArtsError,
     NoCredentialsError,
+    OutcomeUnknownError,
     RefusedError,
     ServerError,
-    StoreError,
     ThrottledError,
     UnreachableError,
-    UnsettledError,
 )
 from modelarts_magics.server.payloads import (
-    KEY_REFUSED,
-    READ_ONLY,
+    READ_ONLY_REASON,
+    REJECTED_KEY_CODE,
     auto_stop_payload,
     error_payload,
-    status_of,
-    view_payload,
+    http_status,
+    snapshot_payload,
 )
-from modelarts_magics.server.snapshot import View
+from modelarts_magics.server.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from modelarts_magics.domain.models import AutoStop
@@ -54,23 +54,23 @@ BROKEN = ServerError("cloud.500.0010", status=500, request_id="r-1")
         (AuthenticationError("cloud.401.0201", status=401), 502),
         (ForbiddenError("cloud.403.0108", status=403), 502),
         (BROKEN, 502),
-        (BadAnswerError("answer.type"), 502),
-        (UnsettledError("unsettled.unread", cause=BROKEN), 502),
+        (InvalidResponseError("answer.type"), 502),
+        (OutcomeUnknownError("unsettled.unread", cause=BROKEN), 502),
         (ConfigurationError("config.api"), 503),
         (NoCredentialsError("credentials.none"), 503),
         (ThrottledError("cloud.429.0308", status=429), 503),
         (UnreachableError("unreachable.broken"), 503),
-        (StoreError("store.locked"), 503),
+        (LockTimeoutError("store.locked"), 503),
         (DeadlineError("unreachable.deadline"), 504),
     ],
     ids=lambda value: getattr(value, "code", value),
 )
 def test_the_status_says_whose_fault_it_is(error: ModelArtsError, status: int) -> None:
     """The request's, the moment's, the cloud's, or nobody's for long; never that the page may not ask."""
-    assert status_of(error) == status
+    assert http_status(error) == status
 
 
-@pytest.mark.parametrize("error", [BROKEN, UnsettledError("unsettled.unread", cause=BROKEN)])
+@pytest.mark.parametrize("error", [BROKEN, OutcomeUnknownError("unsettled.unread", cause=BROKEN)])
 def test_the_clouds_own_number_is_told_for_its_support(error: ModelArtsError) -> None:
     """Also where that is the error behind another one."""
     assert error_payload(error)["request_id"] == "r-1"
@@ -78,7 +78,7 @@ def test_the_clouds_own_number_is_told_for_its_support(error: ModelArtsError) ->
 
 def test_a_key_that_is_refused_is_the_servers_own_whatever_the_status() -> None:
     """The cloud says 403 of it."""
-    refused = error_payload(ForbiddenError(KEY_REFUSED, status=403))
+    refused = error_payload(ForbiddenError(REJECTED_KEY_CODE, status=403))
     assert "login --save" in refused["hint"]
     assert "login --save" not in error_payload(ForbiddenError("cloud.403.0108", status=403))["hint"]
 
@@ -89,16 +89,16 @@ def test_lengths_are_whole_seconds_and_moments_milliseconds() -> None:
     told = error_payload(RefusedError("refuse.off", verb="", **values))["values"]
     assert told["duration"] == 2
     assert isinstance(told["duration"], int)
-    assert (told["end"], told["n"]) == (moment_to_ms(NOW), 2)
+    assert (told["end"], told["n"]) == (datetime_to_ms(NOW), 2)
 
 
 @pytest.mark.parametrize(
     ("stop", "enabled", "mode"),
     [
-        (stop_in(HOUR), True, "TIMING"),
-        (idle(), True, "IDLE"),
-        (off(), False, None),
-        (NOT_STATED, None, None),
+        (timed_auto_stop(HOUR), True, "TIMING"),
+        (idle_auto_stop(), True, "IDLE"),
+        (disabled_auto_stop(), False, None),
+        (UNKNOWN_AUTO_STOP, None, None),
     ],
 )
 def test_what_the_cloud_does_not_state_is_null(
@@ -109,11 +109,11 @@ def test_what_the_cloud_does_not_state_is_null(
     assert (told["enabled"], told["mode"]) == (enabled, mode)
 
 
-def test_who_may_not_ask_the_cloud_changes_nothing(kernel: Session) -> None:
+def test_who_may_not_ask_the_cloud_changes_nothing(other_session: Session) -> None:
     """A countdown in the page says why; where the cloud fails for a while, it may be tried."""
-    view = View(instance=instance(), session=kernel)
-    assert view_payload(view)["state"]["can_change"] is True
-    assert view_payload(replace(view, problem=BROKEN))["state"]["can_change"] is True
-    shut = view_payload(replace(view, problem=NoCredentialsError("credentials.none")))
+    view = Snapshot(instance=make_instance(), session=other_session)
+    assert snapshot_payload(view)["state"]["can_change"] is True
+    assert snapshot_payload(replace(view, problem=BROKEN))["state"]["can_change"] is True
+    shut = snapshot_payload(replace(view, problem=NoCredentialsError("credentials.none")))
     assert shut["read_only"] is True
-    assert (shut["state"]["can_change"], shut["state"]["reason"]) == (False, READ_ONLY)
+    assert (shut["state"]["can_change"], shut["state"]["reason"]) == (False, READ_ONLY_REASON)

@@ -7,25 +7,25 @@ from datetime import timedelta
 from typing import Any, Callable
 
 import pytest
-from factories import instance, stop_in
+from factories import make_instance, timed_auto_stop
 
 from modelarts_magics.domain.models import Mode
 from modelarts_magics.errors import InputError
-from modelarts_magics.server.json_body import LONGEST_TEXT, MOST_ITEMS, Body
+from modelarts_magics.server.json_body import MAX_ITEMS, MAX_TEXT_LENGTH, JsonBody
 from modelarts_magics.server.request_models import (
-    LATEST_MS,
-    LONGEST_S,
-    change_request,
-    saved,
-    shift,
+    MAX_DURATION_S,
+    MAX_TIMESTAMP_MS,
+    parse_extend_request,
+    parse_save_report,
+    parse_update_request,
 )
 
 HOUR = timedelta(hours=1)
 
 
-def body(value: object) -> Body:
+def body(value: object) -> JsonBody:
     """Return a body with one field, `it`."""
-    return Body({"it": value}, allowed=("it",))
+    return JsonBody({"it": value}, allowed=("it",))
 
 
 def raw(**fields: Any) -> bytes:
@@ -35,7 +35,7 @@ def raw(**fields: Any) -> bytes:
 
 def whole(value: object) -> int | None:
     """Return a whole number from 1 to 10."""
-    return body(value).whole("it", 1, 10)
+    return body(value).get_int("it", 1, 10)
 
 
 @pytest.mark.parametrize(
@@ -46,15 +46,15 @@ def whole(value: object) -> int | None:
         (whole, 2, True, "request.kind"),
         (whole, 2, None, "request.kind"),
         (
-            lambda it: body(it).text("it"),
-            "x" * LONGEST_TEXT,
-            "x" * (LONGEST_TEXT + 1),
+            lambda it: body(it).get_text("it"),
+            "x" * MAX_TEXT_LENGTH,
+            "x" * (MAX_TEXT_LENGTH + 1),
             "request.range",
         ),
         (
-            lambda it: body(it).items("it"),
-            [0] * MOST_ITEMS,
-            [0] * (MOST_ITEMS + 1),
+            lambda it: body(it).get_list("it"),
+            [0] * MAX_ITEMS,
+            [0] * (MAX_ITEMS + 1),
             "request.range",
         ),
     ],
@@ -73,45 +73,52 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
     """As some languages write all of theirs."""
     assert whole(3.0) == 3
     assert isinstance(whole(3.0), int)
-    assert shift(raw(seconds=-3600.0)).by == -HOUR
+    assert parse_extend_request(raw(seconds=-3600.0)).delta == -HOUR
 
 
 def test_an_end_that_nobody_saw_is_null() -> None:
     """As where it is not known; then there is nothing to compare."""
-    assert shift(raw(seconds=60, base_stops_at_ms=None)).seen_end is None
-    assert shift(raw(seconds=60)).seen_end is None
+    assert parse_extend_request(raw(seconds=60, base_stops_at_ms=None)).seen_stop_time is None
+    assert parse_extend_request(raw(seconds=60)).seen_stop_time is None
 
 
 def test_what_a_page_saw_may_be_nothing() -> None:
     """It sends back what it was told, and null is how nothing is told; what it leaves out is as it is now."""
     nothing = dict.fromkeys(("enabled", "mode", "prompt", "duration_s", "stops_at_ms"))
     wish = {"enabled": True}
-    known = instance(stop_in(HOUR, duration=HOUR, prompt=False), description="known")
-    seen = change_request(raw(auto_stop=wish, base={"auto_stop": nothing})).seen(known)
+    known = make_instance(timed_auto_stop(HOUR, duration=HOUR, prompt=False), description="known")
+    seen = parse_update_request(raw(auto_stop=wish, base={"auto_stop": nothing})).seen_instance(
+        known
+    )
     assert seen is not None
     assert seen.description == "known"
     stop = seen.auto_stop
     assert (stop.enabled, stop.mode, stop.prompt) == (False, Mode.TIMING, None)
     assert (stop.duration, stop.stops_at) == (None, None)
-    same = change_request(raw(auto_stop=wish, base={"auto_stop": {}})).seen(known)
+    same = parse_update_request(raw(auto_stop=wish, base={"auto_stop": {}})).seen_instance(known)
     assert same == known
 
 
 def test_what_a_page_saw_of_a_length_is_in_whole_seconds() -> None:
     """Which is no other length; a second less is one."""
-    known = instance(stop_in(HOUR, duration=HOUR + timedelta(milliseconds=400)))
+    known = make_instance(timed_auto_stop(HOUR, duration=HOUR + timedelta(milliseconds=400)))
     for seconds, same in ((3600, True), (3599, False), (3601, True), (3602, False)):
         base = {"auto_stop": {"duration_s": seconds}}
-        seen = change_request(raw(auto_stop={"enabled": True}, base=base)).seen(known)
+        seen = parse_update_request(raw(auto_stop={"enabled": True}, base=base)).seen_instance(
+            known
+        )
         assert seen is not None
         assert (seen.auto_stop.duration == known.auto_stop.duration) is same
 
 
 def test_the_longest_and_the_latest_can_be_handled() -> None:
     """Nothing that is let in overflows later."""
-    assert shift(raw(seconds=-LONGEST_S, base_stops_at_ms=LATEST_MS)).by == -366 * 24 * HOUR
-    assert saved(raw(stops_at_ms=LATEST_MS)).stops_at_ms == LATEST_MS
-    request = change_request(raw(auto_stop={"until_ms": LATEST_MS}))
+    assert (
+        parse_extend_request(raw(seconds=-MAX_DURATION_S, base_stops_at_ms=MAX_TIMESTAMP_MS)).delta
+        == -366 * 24 * HOUR
+    )
+    assert parse_save_report(raw(stops_at_ms=MAX_TIMESTAMP_MS)).stops_at_ms == MAX_TIMESTAMP_MS
+    request = parse_update_request(raw(auto_stop={"until_ms": MAX_TIMESTAMP_MS}))
     assert request.auto_stop is not None
-    assert request.auto_stop.until is not None
-    assert request.auto_stop.until.year == 9987
+    assert request.auto_stop.stop_time is not None
+    assert request.auto_stop.stop_time.year == 9987

@@ -9,47 +9,49 @@ import pytest
 
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import ConfigurationError
-from modelarts_magics.server.session_provider import Door, Place
+from modelarts_magics.server.session_provider import SessionFactory, SessionProvider
 
 if TYPE_CHECKING:
-    from modelarts_magics.config.credential_chain import Chain
+    from modelarts_magics.config.credential_chain import CredentialChain
     from modelarts_magics.session.session import Session
 
 LONG_S = 20.0
 
 
-class Slow(Place):
+class BlockingSessionFactory(SessionFactory):
     """A place where a session opens only when the test lets it, as with a cloud that does not answer."""
 
-    begun = threading.Event()
-    goes_on = threading.Event()
+    opening_started = threading.Event()
+    may_open = threading.Event()
 
-    def open(self, chain: Chain) -> Session:
+    def open(self, chain: CredentialChain) -> Session:
         """Open a session, in a while."""
-        self.begun.set()
-        assert self.goes_on.wait(LONG_S)
+        self.opening_started.set()
+        assert self.may_open.wait(LONG_S)
         return super().open(chain)
 
 
 @pytest.fixture
-def slow(environ: dict[str, str]) -> Slow:
+def blocking_factory(environ: dict[str, str]) -> BlockingSessionFactory:
     """Return such a place."""
-    Slow.begun.clear()
-    Slow.goes_on.clear()
-    return Slow({}, environ, SYSTEM_CLOCK)
+    BlockingSessionFactory.opening_started.clear()
+    BlockingSessionFactory.may_open.clear()
+    return BlockingSessionFactory({}, environ, SYSTEM_CLOCK)
 
 
-def test_closing_does_not_wait_for_a_session_that_is_being_opened(slow: Slow) -> None:
+def test_closing_does_not_wait_for_a_session_that_is_being_opened(
+    blocking_factory: BlockingSessionFactory,
+) -> None:
     """Else a silent cloud would keep a server from ending; the session is closed as soon as it is there."""
-    door = Door(slow, hear=lambda _instance: None)
-    opening = threading.Thread(target=door.session)
+    door = SessionProvider(blocking_factory, on_change=lambda _instance: None)
+    opening = threading.Thread(target=door.get_session)
     opening.start()
-    assert slow.begun.wait(LONG_S)
+    assert blocking_factory.opening_started.wait(LONG_S)
     closing = threading.Thread(target=door.close)
     closing.start()
     closing.join(LONG_S / 4)
     waits = closing.is_alive()
-    slow.goes_on.set()
+    blocking_factory.may_open.set()
     for each in (opening, closing):
         each.join(LONG_S)
     assert not waits
@@ -59,8 +61,10 @@ def test_closing_does_not_wait_for_a_session_that_is_being_opened(slow: Slow) ->
 def test_a_credential_that_no_session_could_use_is_tried_once(environ: dict[str, str]) -> None:
     """It is not what is at fault, where no session can be opened for want of a setting."""
     del environ["MODELARTS_PROJECT_ID"], environ["MODELARTS_INSTANCE_ID"]
-    door = Door(Place({}, environ, SYSTEM_CLOCK), hear=lambda _instance: None)
+    door = SessionProvider(
+        SessionFactory({}, environ, SYSTEM_CLOCK), on_change=lambda _instance: None
+    )
     for renewed in (True, False):
         with pytest.raises(ConfigurationError):
-            door.session()
-        assert door.renewed() is renewed
+            door.get_session()
+        assert door.has_new_credential() is renewed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 
 from modelarts_magics import messages
-from modelarts_magics.config.credential_chain import Found, Token
+from modelarts_magics.config.credential_chain import FoundCredential, Token
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
 from modelarts_magics.errors import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from conftest import Pastime
+    from conftest import InstantSleepClock
 
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session.session import Session
@@ -52,7 +52,7 @@ def opened() -> Iterator[Open]:
     made: list[Session] = []
 
     def make(environ: dict[str, str], clock: Clock = SYSTEM_CLOCK, **arguments: str) -> Session:
-        settings = Settings.gather(arguments, environ=environ)
+        settings = Settings.load(arguments, environ=environ)
         made.append(open_session(settings, environ=environ, clock=clock))
         return made[-1]
 
@@ -168,15 +168,18 @@ def test_language_and_zone_are_set(opened: Open, variables: dict[str, str]) -> N
     """For every sentence from there on."""
     opened(variables, language="en", timezone="+08:00")
     assert messages.language() == "en"
-    assert messages._zone is not None
-    assert messages._zone.utcoffset(None) is not None
+    assert messages._timezone is not None
+    assert messages._timezone.utcoffset(None) is not None
 
 
 def test_a_cloud_that_comes_back_is_reached(
-    opened: Open, variables: dict[str, str], emulator: LocalEmulator, pastime: Pastime
+    opened: Open,
+    variables: dict[str, str],
+    emulator: LocalEmulator,
+    instant_clock: InstantSleepClock,
 ) -> None:
     """The same session, after the connection was lost."""
-    session = opened(variables, clock=pastime.clock)
+    session = opened(variables, clock=instant_clock.clock)
     session.refresh()
     emulator.stop()
     with pytest.raises(UnreachableError):
@@ -189,9 +192,9 @@ def test_a_refused_login_does_not_shadow_the_environment(
     variables: dict[str, str], emulator: LocalEmulator
 ) -> None:
     """What is entered wins until the cloud refuses it."""
-    entered = Found(Token("expired"), "login")
-    settings = Settings.gather(environ=variables)
-    session = open_session(settings, environ=variables, entered=entered)
+    entered = FoundCredential(Token("expired"), "login")
+    settings = Settings.load(environ=variables)
+    session = open_session(settings, environ=variables, interactive=entered)
     assert session.refresh().id == emulator.instance_id
     session.close()
 
@@ -205,9 +208,9 @@ def test_a_credentials_file_that_others_can_read_is_said_at_the_first_use(
     path.chmod(0o644)
     del variables["MODELARTS_AUTH_TOKEN"]
     environ = {**variables, "HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(path)}
-    session = open_session(Settings.gather(environ=environ), environ=environ)
+    session = open_session(Settings.load(environ=environ), environ=environ)
     told: list[str] = []
-    session.notice = lambda notice: told.append(str(notice))
+    session.on_notice = lambda notice: told.append(str(notice))
     session.refresh()
     session.refresh()
     session.close()
@@ -240,5 +243,5 @@ def test_connect_takes_the_process_environment(
 def test_an_unknown_argument_is_refused(variables: dict[str, str]) -> None:
     """A slip of the pen is not taken for a default."""
     with pytest.raises(ModelArtsError) as caught:
-        Settings.gather({"projekt_id": "x"}, environ=variables)
+        Settings.load({"projekt_id": "x"}, environ=variables)
     assert "projekt_id" in caught.value.message

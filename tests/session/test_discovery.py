@@ -62,7 +62,7 @@ class Finder:
         environ = {**self.environ, **variables}
         self._opened.append(
             open_session(
-                Settings.gather(environ=environ),
+                Settings.load(environ=environ),
                 environ=environ,
                 clock=IMPATIENT,
                 hostname=hostname,
@@ -174,7 +174,7 @@ def test_a_wrong_id_is_no_instance_in_the_end(finder: Finder) -> None:
 
 def test_a_wrong_id_is_no_instance_where_only_the_current_api_is_served(finder: Finder) -> None:
     """That the historical one is retired there is not what is wrong."""
-    finder.emulator.fault("404", path="/demanager")
+    finder.emulator.add_fault("404", path="/demanager")
     session = finder.open(MODELARTS_INSTANCE_ID=ONE.replace("6", "7"))
     for _ in range(2):
         with pytest.raises(NoSuchInstanceError, match="No such instance"):
@@ -189,7 +189,7 @@ def test_a_probe_that_fails_is_no_answer(
     finder: Finder, fault: str, error: type[ModelArtsError]
 ) -> None:
     """It is not taken for the other generation, and nothing wrong is remembered."""
-    finder.emulator.fault(fault, methods=("GET",), path="/notebooks/")
+    finder.emulator.add_fault(fault, methods=("GET",), path="/notebooks/")
     with pytest.raises(error):
         finder.open(MODELARTS_INSTANCE_ID=ONE, MODELARTS_TOTAL_TIMEOUT="2")
     assert not any(word.startswith("demanager") for word in finder.asked)
@@ -211,7 +211,7 @@ def test_where_only_one_generation_is_served_it_is_found(
     """A retired path is no instance either."""
     finder = make_finder(instance_id=TWO, notebook_id=ONE)
     retired = {"demanager": "/notebooks", "notebooks": "/demanager"}[api]
-    finder.emulator.fault("404", path=retired)
+    finder.emulator.add_fault("404", path=retired)
     instance_id = {"demanager": TWO, "notebooks": ONE}[api]
     assert finder.open(MODELARTS_INSTANCE_ID=instance_id).refresh().api == api
 
@@ -272,9 +272,9 @@ def test_an_answer_about_another_instance_confirms_nothing(tmp_path: Path) -> No
     http = httpx.MockTransport(lambda _: httpx.Response(200, json=other))
     with pytest.raises(ConfigurationError) as caught:
         open_session(
-            Settings.gather(environ=environ),
+            Settings.load(environ=environ),
             environ=environ,
-            http=http,
+            transport=http,
             hostname=f"notebook-{ONE}",
         )
     assert caught.value.code == "config.no_candidate"
@@ -327,7 +327,7 @@ def test_where_nothing_runs_what_was_tried_is_said(finder: Finder) -> None:
 @pytest.mark.parametrize("fault", ["403", "404", "500"])
 def test_where_nothing_can_be_listed_the_setting_is_asked_for(finder: Finder, fault: str) -> None:
     """A missing right to list is no reason to fail with its name."""
-    finder.emulator.fault(fault, path="/notebooks")
+    finder.emulator.add_fault(fault, path="/notebooks")
     error = finder.refusal(MODELARTS_TOTAL_TIMEOUT="1")
     assert error.code == "config.missing_instance_id"
     assert "MODELARTS_INSTANCE_ID" in error.message
@@ -340,7 +340,7 @@ def test_a_candidate_that_may_not_be_read_is_said(
     finder: Finder, fault: str, error: type[ModelArtsError]
 ) -> None:
     """Refused credentials are not a missing instance."""
-    finder.emulator.fault(fault, path="/notebooks/")
+    finder.emulator.add_fault(fault, path="/notebooks/")
     with pytest.raises(error):
         finder.open(hostname=f"notebook-{ONE}")
 
@@ -393,9 +393,9 @@ def look(tmp_path: Path) -> Iterator[Callable[..., Session]]:
             **SET,
             **variables,
         }
-        settings = Settings.gather(environ=environ)
+        settings = Settings.load(environ=environ)
         opened.append(
-            open_session(settings, environ=environ, http=clouds.transport, hostname=NOWHERE)
+            open_session(settings, environ=environ, transport=clouds.transport, hostname=NOWHERE)
         )
         return opened[-1]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
-from modelarts_magics.session.instance_id import Candidate, candidates
+from modelarts_magics.session.instance_id import Candidate, find_candidates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def seen(
     folder: Path, variables: dict[str, str] | None = None, hostname: str = NOWHERE
 ) -> list[tuple[str, str]]:
     """The candidates in this home, as (id, source)."""
-    found = candidates({"HOME": str(folder), **(variables or {})}, hostname=hostname)
+    found = find_candidates({"HOME": str(folder), **(variables or {})}, hostname=hostname)
     assert all(isinstance(one, Candidate) for one in found)
     return [(one.instance_id, one.source) for one in found]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from factories import instance
+from factories import make_instance
 
 from modelarts_magics.session import news
 
@@ -22,7 +22,7 @@ def test_who_listens_hears() -> None:
         news.subscribe("a", lambda each: heard.append(("second", each))),
         news.subscribe("b", lambda each: heard.append(("other", each))),
     ]
-    told = instance()
+    told = make_instance()
     news.publish("a", told)
     assert heard == [("first", told), ("second", told)]
     for end in ends:
@@ -36,7 +36,7 @@ def test_who_ended_it_hears_no_more() -> None:
     second = news.subscribe("a", lambda _: heard.append("second"))
     first()
     first()
-    news.publish("a", instance())
+    news.publish("a", make_instance())
     assert heard == ["second"]
     second()
 
@@ -51,8 +51,8 @@ def test_a_listener_may_end_its_own_while_it_hears() -> None:
 
     end = news.subscribe("a", once)
     last = news.subscribe("a", lambda _: heard.append("last"))
-    news.publish("a", instance())
-    news.publish("a", instance())
+    news.publish("a", make_instance())
+    news.publish("a", make_instance())
     assert heard == ["once", "last", "last"]
     last()
 
@@ -65,7 +65,7 @@ def test_one_that_fails_hinders_nobody(caplog: pytest.LogCaptureFixture) -> None
         raise ZeroDivisionError
 
     ends = [news.subscribe("a", broken), news.subscribe("a", lambda _: heard.append("second"))]
-    news.publish("a", instance())
+    news.publish("a", make_instance())
     assert heard == ["second"]
     assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError]
     for end in ends:
@@ -74,4 +74,4 @@ def test_one_that_fails_hinders_nobody(caplog: pytest.LogCaptureFixture) -> None
 
 def test_nobody_listens() -> None:
     """Nothing happens."""
-    news.publish("nobody", instance())
+    news.publish("nobody", make_instance())

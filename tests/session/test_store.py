@@ -12,19 +12,19 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from factories import examples
+from factories import property_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Deadline
-from modelarts_magics.errors import StoreError
+from modelarts_magics.errors import LockTimeoutError
 from modelarts_magics.session import store as stores
-from modelarts_magics.session.store import VERSION, Store
+from modelarts_magics.session.store import FORMAT_VERSION, Store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Pastime
+    from conftest import InstantSleepClock
 
 KEY = ("https://modelarts.example", "project", "instance")
 SOON = timedelta(seconds=30)
@@ -68,7 +68,7 @@ def test_what_is_saved_is_found_by_another_process(store: Store) -> None:
     assert other(store).load() == {"a": [1, {"b": "华为 ☕"}]}
 
 
-@examples
+@property_settings
 @given(
     data=st.dictionaries(
         st.text(max_size=5).filter(lambda key: key != "version"),
@@ -173,9 +173,9 @@ def test_a_touch_does_not_hide_what_another_process_wrote(store: Store, times: i
         b"\xff\xfe\x00",
         b"[" * 100_000,
         b'{"a": 1}',
-        json.dumps({"version": VERSION - 1, "a": 1}).encode(),
-        json.dumps({"version": VERSION + 1, "a": 1}).encode(),
-        json.dumps({"version": str(VERSION), "a": 1}).encode(),
+        json.dumps({"version": FORMAT_VERSION - 1, "a": 1}).encode(),
+        json.dumps({"version": FORMAT_VERSION + 1, "a": 1}).encode(),
+        json.dumps({"version": str(FORMAT_VERSION), "a": 1}).encode(),
     ],
 )
 def test_a_foreign_file_is_as_none(store: Store, content: bytes) -> None:
@@ -234,13 +234,15 @@ def test_the_age_is_that_of_what_another_process_saved(overtaken: Store) -> None
     assert age_of(overtaken) > timedelta(minutes=59)
 
 
-def test_the_lock_excludes_and_times_out(store: Store, pastime: Pastime) -> None:
+def test_the_lock_excludes_and_times_out(store: Store, instant_clock: InstantSleepClock) -> None:
     """Who waits in vain hears which lock it was."""
-    waiting = other(store).lock(deadline=Deadline(2, clock=pastime.clock), clock=pastime.clock)
+    waiting = other(store).lock(
+        deadline=Deadline(2, clock=instant_clock.clock), clock=instant_clock.clock
+    )
     held = store.lock(deadline=Deadline(5), clock=SYSTEM_CLOCK)
-    with held, pytest.raises(StoreError) as caught, waiting:
+    with held, pytest.raises(LockTimeoutError) as caught, waiting:
         pass
-    assert sum(pastime.slept) >= 1.9
+    assert sum(instant_clock.sleeps) >= 1.9
     assert ".lock" in caught.value.hint
     with other(store).lock(deadline=Deadline(0.1), clock=SYSTEM_CLOCK):
         pass

@@ -8,22 +8,27 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from factories import SEED, instance
+from factories import DEMANAGER_CAPABILITIES, make_instance
 
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.domain.models import Change, Edit, Effect
-from modelarts_magics.domain.planning import Wish
+from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.emulator.local import LocalEmulator
-from modelarts_magics.errors import DeadlineError, PartialError, ServerError, UnsettledError
+from modelarts_magics.errors import (
+    DeadlineError,
+    OutcomeUnknownError,
+    PartialUpdateError,
+    ServerError,
+)
 from modelarts_magics.session.connect import open_session
-from modelarts_magics.session.updater import SECOND_LOOK, WRITE_SHARE, Writer
+from modelarts_magics.session.updater import READ_BACK_DELAY_S, WRITE_TIMEOUT_SHARE, Updater
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from conftest import Pastime
+    from conftest import InstantSleepClock
 
     from modelarts_magics.domain.models import Instance
     from modelarts_magics.errors import ModelArtsError
@@ -34,58 +39,58 @@ HOUR = timedelta(hours=1)
 
 @pytest.mark.parametrize("fault", ["applied-500", "reset-after"])
 def test_a_stop_whose_answer_was_lost_is_settled_by_reading_back(
-    emulator: LocalEmulator, connected: Callable[..., Session], fault: str
+    emulator: LocalEmulator, make_session: Callable[..., Session], fault: str
 ) -> None:
     """It happened, so it is told as such."""
-    emulator.fault(fault, times=1, methods=("POST",))
-    change = connected().stop()
+    emulator.add_fault(fault, times=1, methods=("POST",))
+    change = make_session().stop()
     assert change.effect is Effect.NOW
     assert change.after is not None
     assert change.after.status.stopping
 
 
 def test_a_stop_that_failed_says_what_holds(
-    emulator: LocalEmulator, connected: Callable[..., Session]
+    emulator: LocalEmulator, make_session: Callable[..., Session]
 ) -> None:
     """The instance still runs, and the error says so."""
-    emulator.fault("500", methods=("POST",))
-    with pytest.raises(UnsettledError, match="the instance is RUNNING") as caught:
-        connected().stop()
+    emulator.add_fault("500", methods=("POST",))
+    with pytest.raises(OutcomeUnknownError, match="the instance is RUNNING") as caught:
+        make_session().stop()
     assert caught.value.code == "unsettled.not_stopped"
 
 
 def test_the_second_try_waits_as_long_as_the_cloud_asked_for(
-    emulator: LocalEmulator, connected: Callable[..., Session], pastime: Pastime
+    emulator: LocalEmulator, make_session: Callable[..., Session], instant_clock: InstantSleepClock
 ) -> None:
     """Retry-After counts for a write that may have been applied, too."""
-    emulator.fault("503", arg="3", times=1, methods=("PUT",))
-    assert connected().describe("later").effect is Effect.NOW
-    assert 3 in pastime.slept
+    emulator.add_fault("503", arg="3", times=1, methods=("PUT",))
+    assert make_session().describe("later").effect is Effect.NOW
+    assert 3 in instant_clock.sleeps
 
 
 def test_the_second_try_does_not_wait_longer_than_there_is_time(
-    emulator: LocalEmulator, connected: Callable[..., Session], pastime: Pastime
+    emulator: LocalEmulator, make_session: Callable[..., Session], instant_clock: InstantSleepClock
 ) -> None:
     """It is made at once, and may do."""
-    emulator.fault("503", arg="60", times=1, methods=("PUT",))
-    assert connected().describe("at once").effect is Effect.NOW
-    assert 60 not in pastime.slept
+    emulator.add_fault("503", arg="60", times=1, methods=("PUT",))
+    assert make_session().describe("at once").effect is Effect.NOW
+    assert 60 not in instant_clock.sleeps
 
 
 def test_what_holds_after_half_a_write_is_remembered(
-    emulator: LocalEmulator, connected: Callable[..., Session]
+    emulator: LocalEmulator, make_session: Callable[..., Session]
 ) -> None:
     """Where description and lease are two requests, the saved one is known to all processes."""
-    session = connected()
-    if session.capabilities.kept:  # one request carries both: there is no half
-        emulator.fault("403", methods=("PUT",))
+    session = make_session()
+    if session.capabilities.persists_duration:  # one request carries both: there is no half
+        emulator.add_fault("403", methods=("PUT",))
     else:
-        emulator.fault("403", methods=("PATCH",))
-    wish = Wish(within=2 * HOUR)
+        emulator.add_fault("403", methods=("PATCH",))
+    wish = AutoStopRequest(time_left=2 * HOUR)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - which one is the point below
         session.update(description="half", auto_stop=wish)
     known: Any = session.last_known()
-    assert (known.description == "half") is isinstance(caught.value, PartialError)
+    assert (known.description == "half") is isinstance(caught.value, PartialUpdateError)
 
 
 class Cloud:
@@ -101,7 +106,7 @@ class Cloud:
         left: How much time there was for each reading.
     """
 
-    capabilities = SEED
+    capabilities = DEMANAGER_CAPABILITIES
 
     def __init__(
         self, known: Instance, *, takes: float | None = 0, fails: ModelArtsError | None = None
@@ -113,23 +118,25 @@ class Cloud:
         self.clock = Clock(monotonic=lambda: self._passed, sleep=self._sleep)
         memory: Any = SimpleNamespace(remember=lambda _: None, learn=lambda _: None)
         backend: Any = self
-        self._writer = Writer(backend, memory=memory, total_timeout=30, clock=self.clock)
+        self._writer = Updater(backend, cache=memory, total_timeout_s=30, clock=self.clock)
 
     def read(self, *, deadline: Deadline) -> Instance:
         """Say what is known."""
-        self.left.append(deadline.left)
+        self.left.append(deadline.time_left_s)
         return self._known
 
     def write(self, *_: object, deadline: Deadline) -> None:
         """Spend time, and fail or not."""
-        self._passed += deadline.left if self._takes is None else self._takes
+        self._passed += deadline.time_left_s if self._takes is None else self._takes
         if self._fails is not None:
             raise self._fails
 
     def describe(self, text: str, *, seconds: float = 30) -> Change:
         """Change the description within so much time."""
         edit = Edit(description=text)
-        change = Change(instance(), None, Effect.UNCONFIRMED, edit, SEED, "describe")
+        change = Change(
+            make_instance(), None, Effect.UNCONFIRMED, edit, DEMANAGER_CAPABILITIES, "describe"
+        )
         return self._writer.write(change, Deadline(seconds, clock=self.clock))
 
     def _sleep(self, seconds: float) -> None:
@@ -140,27 +147,27 @@ class Cloud:
 def test_a_write_leaves_time_to_read_back() -> None:
     """Also one that nobody answers: it may hold."""
     silent = DeadlineError("unreachable.timeout", sent=True, host="cloud", seconds="18")
-    cloud = Cloud(instance(description="new"), takes=None, fails=silent)
+    cloud = Cloud(make_instance(description="new"), takes=None, fails=silent)
     assert cloud.describe("new").effect is Effect.NOW
-    assert cloud.left == [pytest.approx(30 * (1 - WRITE_SHARE))]
+    assert cloud.left == [pytest.approx(30 * (1 - WRITE_TIMEOUT_SHARE))]
 
 
 def test_without_time_there_is_no_second_look() -> None:
     """It would only fail, and what the first one showed would be lost."""
-    late = Cloud(instance(), takes=1.5)
+    late = Cloud(make_instance(), takes=1.5)
     assert late.describe("new", seconds=2).effect is Effect.UNCONFIRMED
     assert (late.slept, len(late.left)) == ([], 1)
-    in_time = Cloud(instance(), takes=0.5)
+    in_time = Cloud(make_instance(), takes=0.5)
     assert in_time.describe("new", seconds=2).effect is Effect.UNCONFIRMED
-    assert (in_time.slept, len(in_time.left)) == ([SECOND_LOOK], 2)
+    assert (in_time.slept, len(in_time.left)) == ([READ_BACK_DELAY_S], 2)
 
 
 def test_a_write_that_never_shows_says_what_was_read_back() -> None:
     """Somebody else may have changed it meanwhile."""
     cloud = Cloud(
-        instance(description="by another"), fails=ServerError("cloud.500.0010", status=500)
+        make_instance(description="by another"), fails=ServerError("cloud.500.0010", status=500)
     )
-    with pytest.raises(UnsettledError) as caught:
+    with pytest.raises(OutcomeUnknownError) as caught:
         cloud.describe("new")
     assert caught.value.values["description"] == "by another"
 
@@ -178,7 +185,7 @@ class Slow:
         self.memory: list[Instance] = []
         memory = SimpleNamespace(remember=self.memory.append)
         backend: Any = self
-        self.writer = Writer(backend, memory=memory, total_timeout=30, clock=SYSTEM_CLOCK)  # type: ignore[arg-type]
+        self.writer = Updater(backend, cache=memory, total_timeout_s=30, clock=SYSTEM_CLOCK)  # type: ignore[arg-type]
 
     def read(self, *, deadline: Deadline) -> Instance:
         """Answer; the first time another question comes in between."""
@@ -190,10 +197,10 @@ class Slow:
 
 
 def test_an_answer_that_was_overtaken_by_a_later_question_counts_no_more(
-    connected: Callable[..., Session],
+    make_session: Callable[..., Session],
 ) -> None:
     """It may tell what held before a change that was made meanwhile."""
-    before = connected().refresh()
+    before = make_session().refresh()
     after = replace(before, description="changed meanwhile")
     slow = Slow(after, before)
     assert slow.writer.read(Deadline(30, clock=SYSTEM_CLOCK)) is after
@@ -206,15 +213,15 @@ def late(tmp_path: Path) -> Iterator[Session]:
     with LocalEmulator(edition="2021", minutes_left=120) as emulator:
         emulator.set_instance(auto_stop={"duration": 14400}, minutes_left=120)
         variables = {**emulator.environment(), "MODELARTS_STATE_DIR": str(tmp_path)}
-        session = open_session(Settings.gather(environ=variables), environ=variables)
-        assert session.set_auto_stop(Wish(duration=5 * HOUR)).effect is Effect.NEXT_START
+        session = open_session(Settings.load(environ=variables), environ=variables)
+        assert session.set_auto_stop(AutoStopRequest(duration=5 * HOUR)).effect is Effect.NEXT_START
         yield session
         session.close()
 
 
 def test_a_cloud_that_waits_takes_what_this_run_could_not_follow(late: Session) -> None:
     """A run time shorter than this run is already can be saved for the next start."""
-    change = late.set_auto_stop(Wish(duration=HOUR))
+    change = late.set_auto_stop(AutoStopRequest(duration=HOUR))
     assert change.effect is Effect.NEXT_START
     assert change.after is not None
     assert change.after.auto_stop.duration == HOUR

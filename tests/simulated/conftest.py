@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from person import Person
+from person import KernelSession
 
 from modelarts_magics.emulator.local import LocalEmulator
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 INSTANCE_ID = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
 REGION = "cn-north-4"
-SDK = """
+SDK_SOURCE = """
 import os
 
 class Session:
@@ -31,7 +31,7 @@ class Session:
 """
 
 
-class Place:
+class SimulatedInstance:
     """An instance from inside: a home whose work folder lasts, a host name, a preinstalled package.
 
     Attributes:
@@ -48,7 +48,7 @@ class Place:
         package = home / "site" / "modelarts"
         package.mkdir(parents=True)
         (package / "__init__.py").write_text("")
-        session = SDK.format(
+        session = SDK_SOURCE.format(
             ak=self.emulator.temporary_ak,
             sk=self.emulator.temporary_sk,
             token=self.emulator.security_token,
@@ -70,31 +70,31 @@ class Place:
         """What must be seen nowhere."""
         return self.emulator.temporary_sk, self.emulator.security_token
 
-    def sessions(self) -> int:
+    def sdk_session_count(self) -> int:
         """How often the preinstalled package was asked for a session."""
         path = self.home / "sessions"
         return len(path.read_text()) if path.exists() else 0
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def simulated_instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedInstance]:
     """An instance on which somebody has said, in an earlier kernel, where the cloud is.
 
     The endpoint follows from the region on a real one; no test can have that.
     """
-    made = Place(tmp_path_factory.mktemp("home"))
-    earlier = Person(made.environ)
-    earlier.run("%load_ext modelarts_magics")
-    status, shown = earlier.run(f"%modelarts configure endpoint={made.emulator.endpoint}")
-    earlier.close()
+    made = SimulatedInstance(tmp_path_factory.mktemp("home"))
+    first_session = KernelSession(made.environ)
+    first_session.run("%load_ext modelarts_magics")
+    status, shown = first_session.run(f"%modelarts configure endpoint={made.emulator.endpoint}")
+    first_session.close()
     assert status == "ok", shown
     yield made
     made.emulator.stop()
 
 
 @pytest.fixture(scope="module")
-def person(place: Place) -> Iterator[Person]:
+def kernel_session(simulated_instance: SimulatedInstance) -> Iterator[KernelSession]:
     """Somebody with a new kernel on that instance."""
-    someone = Person(place.environ)
+    someone = KernelSession(simulated_instance.environ)
     yield someone
     someone.close()

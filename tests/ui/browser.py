@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-PLACES = (
+EXECUTABLE_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+EXECUTABLE_PATHS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/snap/bin/chromium",
     "/opt/google/chrome/chrome",
 )
 """Where a browser may be that is not on the path."""
-ARGUMENTS = (
+LAUNCH_ARGUMENTS = (
     "--no-sandbox",  # tests run as root in containers, where there is none
     "--disable-gpu",
     "--disable-quic",
@@ -36,13 +36,13 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PACKAGES = ("chromium", "fonts-wqy-microhei", "fonts-noto-color-emoji")
+APT_PACKAGES = ("chromium", "fonts-wqy-microhei", "fonts-noto-color-emoji")
 """The browser, and what Chinese and a few signs are drawn with."""
-APT = f"apt-get install -y --no-install-recommends {' '.join(PACKAGES)}"
-OWN = (sys.executable, "-m", "playwright", "install", "chromium")
-ADVICE = f"""No Chromium was found. One of these installs it:
-  {APT}
-  {" ".join(OWN)}
+APT_INSTALL = f"apt-get install -y --no-install-recommends {' '.join(APT_PACKAGES)}"
+PLAYWRIGHT_INSTALL = (sys.executable, "-m", "playwright", "install", "chromium")
+INSTALL_HINT = f"""No Chromium was found. One of these installs it:
+  {APT_INSTALL}
+  {" ".join(PLAYWRIGHT_INSTALL)}
 """
 
 
@@ -50,33 +50,35 @@ class NoBrowserError(Exception):
     """There is no browser; the message says how to get one."""
 
     def __init__(self) -> None:
-        super().__init__(ADVICE)
+        super().__init__(INSTALL_HINT)
 
 
-def find(playwright: Playwright) -> Path:
+def find_browser(playwright: Playwright) -> Path:
     """Return the machine's own browser, else the one that Playwright has installed.
 
     Raises:
         NoBrowserError: There is neither.
     """
-    own = Path(playwright.chromium.executable_path)
-    on_path = (shutil.which(name) for name in NAMES)
-    for place in (*on_path, *PLACES, own):
-        if place and Path(place).exists():
-            return Path(place)
+    playwright_path = Path(playwright.chromium.executable_path)
+    on_path = (shutil.which(name) for name in EXECUTABLE_NAMES)
+    for path in (*on_path, *EXECUTABLE_PATHS, playwright_path):
+        if path and Path(path).exists():
+            return Path(path)
     raise NoBrowserError
 
 
-def launch(playwright: Playwright) -> Browser:
+def launch_browser(playwright: Playwright) -> Browser:
     """Start the browser, without a window."""
-    return playwright.chromium.launch(executable_path=find(playwright), args=list(ARGUMENTS))
+    return playwright.chromium.launch(
+        executable_path=find_browser(playwright), args=list(LAUNCH_ARGUMENTS)
+    )
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """Whether there is a browser."""
     with sync_playwright() as playwright:
         try:
-            find(playwright)
+            find_browser(playwright)
         except NoBrowserError:
             return False
     return True
@@ -84,29 +86,29 @@ def installed() -> bool:
 
 def main() -> int:
     """Install a browser where there is none, and return the exit status."""
-    if installed():
+    if is_installed():
         return 0
     sys.stderr.write("Installing a browser for the tests …\n")
-    for install in (_from_debian, _from_playwright):
-        if install() and installed():
+    for install in (_install_with_apt, _install_with_playwright):
+        if install() and is_installed():
             return 0
-    sys.stderr.write(ADVICE)
+    sys.stderr.write(INSTALL_HINT)
     return 1
 
 
-def _from_debian() -> bool:
+def _install_with_apt() -> bool:
     """Whether the system's packages could be installed; only a superuser may."""
     if not shutil.which("apt-get") or os.geteuid() != 0:
         return False
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    return _succeeds(("apt-get", "update"), quiet) and _succeeds(APT.split(), quiet)
+    return _run_succeeds(("apt-get", "update"), quiet) and _run_succeeds(APT_INSTALL.split(), quiet)
 
 
-def _from_playwright() -> bool:
-    return _succeeds(OWN, dict(os.environ))
+def _install_with_playwright() -> bool:
+    return _run_succeeds(PLAYWRIGHT_INSTALL, dict(os.environ))
 
 
-def _succeeds(command: Sequence[str], environ: dict[str, str]) -> bool:
+def _run_succeeds(command: Sequence[str], environ: dict[str, str]) -> bool:
     done = subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 - the lines above
     return done.returncode == 0
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Error, expect, sync_playwright
-from ui.browser import launch
-from ui.pages import PATIENCE_MS, Cloud, Front, OpenNotebook, new_context
-from ui.place import Place, free_port
+from ui.browser import launch_browser
+from ui.pages import TIMEOUT_MS, FrontEnd, InstanceControl, NotebookPage, new_context
+from ui.place import JupyterServerProcess, free_port
 
 from modelarts_magics.emulator.local import LocalEmulator
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
 SCREENSHOTS = Path(__file__).with_name("screenshots")
-CLEAN = "from ipywidgets import Widget; Widget.close_all()"
-WIDE = {"width": 1200, "height": 860}
+CLOSE_WIDGETS_CODE = "from ipywidgets import Widget; Widget.close_all()"
+VIEWPORT = {"width": 1200, "height": 860}
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that names a front end, or a shared page, in JupyterLab and in Notebook 7."""
     if "front" in metafunc.fixturenames and not metafunc.definition.get_closest_marker("only"):
-        metafunc.parametrize("front", list(Front), ids=lambda front: front.name.lower())
+        metafunc.parametrize("front_end", list(FrontEnd), ids=lambda front: front.name.lower())
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -44,10 +44,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def front(request: pytest.FixtureRequest) -> Front:
+def front_end(request: pytest.FixtureRequest) -> FrontEnd:
     """The front end of a test that runs in one only."""
     marker = request.node.get_closest_marker("only")
-    return marker.args[0] if marker else Front.LAB
+    return marker.args[0] if marker else FrontEnd.LAB
 
 
 @pytest.fixture(scope="session")
@@ -58,135 +58,145 @@ def emulator() -> Iterator[LocalEmulator]:
 
 
 @pytest.fixture(scope="session")
-def place(emulator: LocalEmulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def jupyter_server(
+    emulator: LocalEmulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[JupyterServerProcess]:
     """A Jupyter server whose kernels know the emulator."""
-    place = Place(tmp_path_factory.mktemp("jupyter"), emulator.environment())
-    with place.serving():
-        yield place
+    server = JupyterServerProcess(tmp_path_factory.mktemp("jupyter"), emulator.environment())
+    with server.running():
+        yield server
 
 
 @pytest.fixture(scope="session")
-def cloud(emulator: LocalEmulator) -> Cloud:
+def instance_control(emulator: LocalEmulator) -> InstanceControl:
     """The emulated instance."""
-    return Cloud(emulator)
+    return InstanceControl(emulator)
 
 
 @pytest.fixture(autouse=True)
-def _fresh(place: Place, cloud: Cloud) -> None:
+def _reset(jupyter_server: JupyterServerProcess, instance_control: InstanceControl) -> None:
     """Default settings, and 40 minutes left of a run of one hour."""
-    place.reset()
-    cloud.reset()
+    jupyter_server.reset()
+    instance_control.reset()
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium."""
     with sync_playwright() as playwright:
-        browser = launch(playwright)
+        browser = launch_browser(playwright)
         yield browser
         browser.close()
 
 
 @pytest.fixture
-def open_notebook(place: Place, browser: Browser) -> Iterator[Callable[..., OpenNotebook]]:
+def open_notebook(
+    jupyter_server: JupyterServerProcess, browser: Browser
+) -> Iterator[Callable[..., NotebookPage]]:
     """Open a page of its own; its kernel and profile are gone after the test."""
-    opened: list[OpenNotebook] = []
+    opened: list[NotebookPage] = []
 
     def open_one(
-        name: str, *, front: Front = Front.LAB, script: str = "", **options: object
-    ) -> OpenNotebook:
+        name: str, *, front: FrontEnd = FrontEnd.LAB, script: str = "", **options: object
+    ) -> NotebookPage:
         context = new_context(browser, **options)
         if script:
             context.add_init_script(script)
-        path = name if (place.work / name).exists() else place.copy(name)
-        opened.append(OpenNotebook(context.new_page(), place, front, path))
+        path = (
+            name
+            if (jupyter_server.work_folder / name).exists()
+            else jupyter_server.copy_notebook(name)
+        )
+        opened.append(NotebookPage(context.new_page(), jupyter_server, front, path))
         return opened[-1]
 
     yield open_one
     for notebook in opened:
-        close(notebook)
+        close_page(notebook)
 
 
 @pytest.fixture(scope="session")
-def desks(place: Place, browser: Browser) -> Iterator[Desks]:
+def shared_pages(jupyter_server: JupyterServerProcess, browser: Browser) -> Iterator[SharedPages]:
     """The shared pages, opened when they are first needed."""
-    desks = Desks(place, browser)
-    yield desks
-    desks.close()
+    pages = SharedPages(jupyter_server, browser)
+    yield pages
+    pages.close()
 
 
 @pytest.fixture
-def desk(desks: Desks, front: Front) -> OpenNotebook:
+def notebook_page(shared_pages: SharedPages, front_end: FrontEnd) -> NotebookPage:
     """A shared page with `countdown.ipynb`, the extension loaded and nothing shown."""
-    return desks.clean(front, "countdown.ipynb")
+    return shared_pages.get_clean(front_end, "countdown.ipynb")
 
 
 @pytest.fixture
-def form_desk(desks: Desks, front: Front) -> OpenNotebook:
+def form_page(shared_pages: SharedPages, front_end: FrontEnd) -> NotebookPage:
     """A shared page with `form.ipynb`, the extension loaded and nothing shown."""
-    return desks.clean(front, "form.ipynb")
+    return shared_pages.get_clean(front_end, "form.ipynb")
 
 
 @pytest.fixture
-def shoot(front: Front) -> Callable[[Page | Locator, str], None]:
+def take_screenshot(front_end: FrontEnd) -> Callable[[Page | Locator, str], None]:
     """Take a picture, to be looked at by a person."""
 
     def shoot(what: Page | Locator, name: str) -> None:
         SCREENSHOTS.mkdir(exist_ok=True)
         what.screenshot(
-            path=SCREENSHOTS / f"{name}-{front.name.lower()}.png", animations="disabled"
+            path=SCREENSHOTS / f"{name}-{front_end.name.lower()}.png", animations="disabled"
         )
 
     return shoot
 
 
-class Desks:
+class SharedPages:
     """Pages that several tests use, one after the other.
 
     Args:
-        place: The server.
+        server: The server.
         browser: What shows them.
     """
 
-    def __init__(self, place: Place, browser: Browser) -> None:
-        self._place, self._browser = place, browser
-        self._open: dict[tuple[Front, str], OpenNotebook] = {}
+    def __init__(self, server: JupyterServerProcess, browser: Browser) -> None:
+        self._server, self._browser = server, browser
+        self._open: dict[tuple[FrontEnd, str], NotebookPage] = {}
 
-    def clean(self, front: Front, notebook: str) -> OpenNotebook:
+    def get_clean(self, front: FrontEnd, notebook: str) -> NotebookPage:
         """Return a page without widgets and outputs; a new one where the old one is beyond help."""
         key = (front, notebook)
         if key in self._open:
             try:
-                return tidy(self._open[key])
+                return reset_page(self._open[key])
             except (Error, AssertionError):
-                close(self._open.pop(key))
+                close_page(self._open.pop(key))
         page = new_context(self._browser).new_page()
-        self._open[key] = OpenNotebook(page, self._place, front, self._place.copy(notebook))
-        return self._open[key].ready().run(0)
+        self._open[key] = NotebookPage(
+            page, self._server, front, self._server.copy_notebook(notebook)
+        )
+        return self._open[key].wait_until_ready().run_cells(0)
 
     def close(self) -> None:
         """Close all pages."""
         for notebook in self._open.values():
-            close(notebook)
+            close_page(notebook)
 
 
-def tidy(notebook: OpenNotebook) -> OpenNotebook:
+def reset_page(notebook: NotebookPage) -> NotebookPage:
     """Take back what a test has left in a page."""
     page = notebook.page
-    page.set_viewport_size(WIDE)
+    page.set_viewport_size(VIEWPORT)
     page.emulate_media(reduced_motion="no-preference")
     running = page.locator(".jp-InputPrompt", has_text="[*]:")
     if running.count():
         notebook.interrupt()
         expect(running).to_have_count(0)
-    assert notebook.execute(CLEAN) == "ok"
-    notebook.own_thread_for_widgets(on=True)
+    assert notebook.execute(CLOSE_WIDGETS_CODE) == "ok"
+    notebook.set_widget_subshells(enabled=True)
     page.evaluate("jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
     expect(page.locator(".ma-Countdown")).to_have_count(0)
     return notebook
 
 
-def close(notebook: OpenNotebook) -> None:
+def close_page(notebook: NotebookPage) -> None:
     """Close a page, with its kernel and its profile."""
     try:
         notebook.shut_down()

@@ -27,30 +27,30 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 PORTS = range(11_000, 32_000)
 """Below those that a system hands out, and without any that a browser shuns."""
-START_LIMIT_S, END_LIMIT_S = 90.0, 15.0
-FOREIGN = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "JPY_", "PYTHON")
+START_TIMEOUT_S, STOP_TIMEOUT_S = 90.0, 15.0
+EXCLUDED_PREFIXES = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "JPY_", "PYTHON")
 """What leads elsewhere than to the emulator, or to this machine's own set-up."""
 NOTEBOOKS = Path(__file__).with_name("notebooks")
-OUR_PAGES, OUR_SERVER = "modelarts-magics-lab", "modelarts_magics"
+LAB_EXTENSION, SERVER_EXTENSION = "modelarts-magics-lab", "modelarts_magics"
 """Our extensions of the page and of the server, by the names that switch them off."""
-NEWS = "@jupyterlab/apputils-extension:notification"
-NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
+NOTIFICATION_PLUGIN = "@jupyterlab/apputils-extension:notification"
+NEWS_DISABLED = {"fetchNews": "false", "checkForUpdates": False}
 """JupyterLab shall not ask whether it may fetch news: the question covers the page."""
 
 
-class Place:
+class JupyterServerProcess:
     """Where one server works.
 
     Args:
         folder: An empty one.
         variables: What points at the emulator.
-        sidebar: Whether page and server have our extensions; else kernels are all that is ours, as
+        with_extensions: Whether page and server have our extensions; else kernels are all that is ours, as
             in most environments that the package is put into.
         python: The interpreter of the server's environment; this one by default.
-        base: The path that stands before all others, as on the platform; by default there is none.
+        base_path: The path that stands before all others, as on the platform; by default there is none.
 
     Attributes:
-        work: The folder that the pages show.
+        work_folder: The folder that the pages show.
         environ: The variables of the server, its kernels and terminals.
         token: What lets a page in.
     """
@@ -60,31 +60,35 @@ class Place:
         folder: Path,
         variables: Mapping[str, str],
         *,
-        sidebar: bool = False,
+        with_extensions: bool = False,
         python: Path | str = sys.executable,
-        base: str = "",
+        base_path: str = "",
     ) -> None:
-        self.folder, self.work = folder, folder / "work"
-        self.work.mkdir()
-        self._sidebar = sidebar
+        self.folder, self.work_folder = folder, folder / "work"
+        self.work_folder.mkdir()
+        self._with_extensions = with_extensions
         self._python = str(python)
-        self._base = base
+        self._base_path = base_path
         self.token = secrets.token_hex(16)
         self.port = free_port()
-        self._numbers = count(1)
-        kept = {name: text for name, text in os.environ.items() if not name.startswith(FOREIGN)}
-        own = ("config", "data", "runtime", "settings", "workspaces", "ipython", "state", "home")
-        places = {name: str(folder / name) for name in own}
+        self._counter = count(1)
+        kept = {
+            name: text
+            for name, text in os.environ.items()
+            if not name.startswith(EXCLUDED_PREFIXES)
+        }
+        names = ("config", "data", "runtime", "settings", "workspaces", "ipython", "state", "home")
+        folders = {name: str(folder / name) for name in names}
         self.environ = {
             **kept,
-            "HOME": places["home"],
-            "JUPYTER_CONFIG_DIR": places["config"],
-            "JUPYTER_DATA_DIR": places["data"],
-            "JUPYTER_RUNTIME_DIR": places["runtime"],
-            "JUPYTERLAB_SETTINGS_DIR": places["settings"],
-            "JUPYTERLAB_WORKSPACES_DIR": places["workspaces"],
-            "IPYTHONDIR": places["ipython"],
-            "MODELARTS_STATE_DIR": places["state"],
+            "HOME": folders["home"],
+            "JUPYTER_CONFIG_DIR": folders["config"],
+            "JUPYTER_DATA_DIR": folders["data"],
+            "JUPYTER_RUNTIME_DIR": folders["runtime"],
+            "JUPYTERLAB_SETTINGS_DIR": folders["settings"],
+            "JUPYTERLAB_WORKSPACES_DIR": folders["workspaces"],
+            "IPYTHONDIR": folders["ipython"],
+            "MODELARTS_STATE_DIR": folders["state"],
             "LANG": "C.UTF-8",  # the kernel words in English, the page by itself
             "TZ": "Asia/Shanghai",
             "JUPYTER_TOKEN": self.token,
@@ -95,33 +99,36 @@ class Place:
     @property
     def url(self) -> str:
         """Where it answers."""
-        return f"http://{HOST}:{self.port}{self._base}"
+        return f"http://{HOST}:{self.port}{self._base_path}"
 
-    def copy(self, notebook: str) -> str:
+    def copy_notebook(self, notebook: str) -> str:
         """Put a notebook into the work folder, under a name that nothing else has, and return that."""
-        name = f"{Path(notebook).stem}-{next(self._numbers)}.ipynb"
-        shutil.copyfile(NOTEBOOKS / notebook, self.work / name)
+        name = f"{Path(notebook).stem}-{next(self._counter)}.ipynb"
+        shutil.copyfile(NOTEBOOKS / notebook, self.work_folder / name)
         return name
 
     def reset(self) -> None:
         """Make all settings the default ones, but for the news."""
         for name in ("settings", "config", "workspaces"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        self.set(NEWS, NO_NEWS)
-        extensions = {"ServerApp": {"jpserver_extensions": {OUR_SERVER: self._sidebar}}}
+        self.write_settings(NOTIFICATION_PLUGIN, NEWS_DISABLED)
+        extensions = {
+            "ServerApp": {"jpserver_extensions": {SERVER_EXTENSION: self._with_extensions}}
+        }
         self._write("config/jupyter_server_config.json", extensions)
-        self.disable()
+        self.disable_extensions()
 
-    def set(self, plugin: str, settings: Mapping[str, object]) -> None:
+    def write_settings(self, plugin: str, settings: Mapping[str, object]) -> None:
         """Write a plug-in's settings, as the settings editor does; the next page reads them."""
         package, _, name = plugin.partition(":")
         self._write(f"settings/{package}/{name}.jupyterlab-settings", settings)
 
-    def disable(self, *extensions: str) -> None:
+    def disable_extensions(self, *extensions: str) -> None:
         """Switch off extensions of the page, as an administrator does; the next page is without them."""
-        off = extensions if self._sidebar else (OUR_PAGES, *extensions)
+        disabled = extensions if self._with_extensions else (LAB_EXTENSION, *extensions)
         self._write(
-            "config/labconfig/page_config.json", {"disabledExtensions": dict.fromkeys(off, True)}
+            "config/labconfig/page_config.json",
+            {"disabledExtensions": dict.fromkeys(disabled, True)},
         )
 
     def _write(self, name: str, content: Mapping[str, object]) -> None:
@@ -129,23 +136,23 @@ class Place:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content), encoding="utf-8")
 
-    def ask(self) -> None:
+    def refresh_instance(self) -> None:
         """Let our extension of the server ask the cloud, so that no page begins with what was known before."""
         self._get("modelarts-magics/v1/instance?refresh=1")
 
-    def kernels(self) -> set[str]:
+    def kernel_ids(self) -> set[str]:
         """The ids of the kernels that run."""
         return {kernel["id"] for kernel in self._get("api/kernels")}
 
     def _get(self, path: str) -> Any:  # noqa: ANN401 - whatever the server answers
         header = {"Authorization": f"token {self.token}"}
         answer = httpx.get(
-            f"{self.url}/{path}", headers=header, trust_env=False, timeout=START_LIMIT_S
+            f"{self.url}/{path}", headers=header, trust_env=False, timeout=START_TIMEOUT_S
         )
         return answer.raise_for_status().json()
 
     @contextlib.contextmanager
-    def serving(self, *options: str) -> Iterator[int]:
+    def running(self, *options: str) -> Iterator[int]:
         """Run the server, in a session of its own, and end it by its id, which is given.
 
         Args:
@@ -156,24 +163,24 @@ class Place:
             process = subprocess.Popen(  # noqa: S603 - our own interpreter and words
                 [*self._command(), *options],
                 env=self.environ,
-                cwd=self.work,
+                cwd=self.work_folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
             try:
-                self._wait(process)
+                self._wait_until_ready(process)
                 yield process.pid
             finally:
-                _end(process)
+                _stop_process(process)
 
-    def terminal(self, *arguments: str, python: Path | str = sys.executable) -> str:
+    def run_cli(self, *arguments: str, python: Path | str = sys.executable) -> str:
         """Run our command as a person does in a terminal of this server, and return what it says."""
         done = subprocess.run(  # noqa: S603 - our own interpreter
             [str(python), "-m", "modelarts_magics", *arguments],
             env=self.environ,
-            cwd=self.work,
+            cwd=self.work_folder,
             capture_output=True,
             text=True,
             check=True,
@@ -189,17 +196,17 @@ class Place:
             "--allow-root",
             f"--ServerApp.ip={HOST}",
             f"--ServerApp.port={self.port}",
-            f"--ServerApp.base_url={self._base}/",
+            f"--ServerApp.base_url={self._base_path}/",
             "--ServerApp.port_retries=0",
-            f"--ServerApp.root_dir={self.work}",
+            f"--ServerApp.root_dir={self.work_folder}",
             "--LabApp.extension_manager=readonly",  # the other one asks a package index
             "--LabApp.expose_app_in_browser=True",
             "--JupyterNotebookApp.expose_app_in_browser=True",
         ]
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        end = time.monotonic() + START_LIMIT_S
-        while process.poll() is None and time.monotonic() < end:
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(httpx.TransportError):
                 httpx.get(f"{self.url}/api", trust_env=False)
                 return
@@ -218,10 +225,10 @@ def free_port() -> int:
     raise OSError("no port is free")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _stop_process(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(END_LIMIT_S)
+        process.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from ui.pages import Front
+from ui.pages import FrontEnd
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
-    from ui.pages import Cloud, OpenNotebook
-    from ui.place import Place
+    from ui.pages import InstanceControl, NotebookPage
+    from ui.place import JupyterServerProcess
 
 OURS = ".jp-OutputArea-output"
 THEMES = "@jupyterlab/apputils-extension:themes"
@@ -50,135 +50,141 @@ def complaints(page: Page) -> list[str]:
     ]
 
 
-def test_axe_has_no_complaint(desk: OpenNotebook, form_desk: OpenNotebook, cloud: Cloud) -> None:
+def test_axe_has_no_complaint(
+    notebook_page: NotebookPage, form_page: NotebookPage, instance_control: InstanceControl
+) -> None:
     """Light: the form, and a countdown whose change was refused."""
-    form_desk.run(1)
-    form_desk.output(1).get_by_role("textbox", name="Description").fill("a/b")
-    expect(form_desk.output(1)).to_contain_text("is not allowed")
-    assert complaints(form_desk.page) == []
-    desk.run(1)
-    cloud.emulator.fault("403", methods=("PUT",))
-    desk.countdown.button("plus").click()
-    expect(desk.countdown.part("note")).to_have_attribute("data-tone", "bad")
-    assert complaints(desk.page) == []
+    form_page.run_cells(1)
+    form_page.output(1).get_by_role("textbox", name="Description").fill("a/b")
+    expect(form_page.output(1)).to_contain_text("is not allowed")
+    assert complaints(form_page.page) == []
+    notebook_page.run_cells(1)
+    instance_control.emulator.add_fault("403", methods=("PUT",))
+    notebook_page.countdown.button("plus").click()
+    expect(notebook_page.countdown.element("note")).to_have_attribute("data-tone", "bad")
+    assert complaints(notebook_page.page) == []
 
 
 @pytest.mark.parametrize("minutes_left", [8, 25], ids=["urgent", "soon"])
-@pytest.mark.only(Front.LAB)
+@pytest.mark.only(FrontEnd.LAB)
 def test_a_near_end_is_a_word_and_a_colour(
-    desk: OpenNotebook,
-    cloud: Cloud,
+    notebook_page: NotebookPage,
+    instance_control: InstanceControl,
     minutes_left: int,
-    shoot: Callable[[Locator, str], None],
+    take_screenshot: Callable[[Locator, str], None],
 ) -> None:
     """Never a colour alone."""
-    cloud.emulator.set_instance(minutes_left=minutes_left)
-    desk.run(1)
+    instance_control.emulator.set_instance(minutes_left=minutes_left)
+    notebook_page.run_cells(1)
     word = {8: "stops very soon", 25: "stops soon"}[minutes_left]
-    expect(desk.countdown.part("phase")).to_have_text(word)
-    cloud.agrees(desk.countdown)
-    assert complaints(desk.page) == []
-    shoot(desk.output(1), word.replace(" ", "-"))
+    expect(notebook_page.countdown.element("phase")).to_have_text(word)
+    instance_control.wait_until_shown_in(notebook_page.countdown)
+    assert complaints(notebook_page.page) == []
+    take_screenshot(notebook_page.output(1), word.replace(" ", "-"))
 
 
-@pytest.mark.only(Front.LAB)
+@pytest.mark.only(FrontEnd.LAB)
 def test_dark(
-    open_notebook: Callable[..., OpenNotebook],
-    place: Place,
-    cloud: Cloud,
-    shoot: Callable[[Locator, str], None],
+    open_notebook: Callable[..., NotebookPage],
+    jupyter_server: JupyterServerProcess,
+    instance_control: InstanceControl,
+    take_screenshot: Callable[[Locator, str], None],
 ) -> None:
     """The colours are the theme's, and axe can read them."""
-    place.set(THEMES, {"theme": "JupyterLab Dark"})
-    notebook = open_notebook("form.ipynb").ready().run(0, 1)
-    cloud.agrees(notebook.countdown)
+    jupyter_server.write_settings(THEMES, {"theme": "JupyterLab Dark"})
+    notebook = open_notebook("form.ipynb").wait_until_ready().run_cells(0, 1)
+    instance_control.wait_until_shown_in(notebook.countdown)
     expect(notebook.page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
     notebook.output(1).get_by_role("textbox", name="Description").fill("a/b")
     expect(notebook.output(1)).to_contain_text("is not allowed")
     assert complaints(notebook.page) == []
-    shoot(notebook.output(1), "dark")
-    cloud.emulator.fault("403", methods=("PUT",))
+    take_screenshot(notebook.output(1), "dark")
+    instance_control.emulator.add_fault("403", methods=("PUT",))
     notebook.countdown.button("plus").click()
-    expect(notebook.countdown.part("note")).to_have_attribute("data-tone", "bad")
+    expect(notebook.countdown.element("note")).to_have_attribute("data-tone", "bad")
     assert complaints(notebook.page) == []
-    shoot(notebook.countdown.root, "dark-denied")
+    take_screenshot(notebook.countdown.root, "dark-denied")
 
 
-@pytest.mark.only(Front.LAB)
+@pytest.mark.only(FrontEnd.LAB)
 def test_chinese(
-    open_notebook: Callable[..., OpenNotebook],
-    place: Place,
-    cloud: Cloud,
-    shoot: Callable[[Locator, str], None],
+    open_notebook: Callable[..., NotebookPage],
+    jupyter_server: JupyterServerProcess,
+    instance_control: InstanceControl,
+    take_screenshot: Callable[[Locator, str], None],
 ) -> None:
     """The countdown speaks as the page does, without any setting; the form as the kernel is told."""
-    place.set(TRANSLATION, {"locale": "zh_CN"})
-    notebook = open_notebook("form.ipynb").ready().run(0, 1)
-    expect(notebook.countdown.part("phase")).to_have_text("运行中")
+    jupyter_server.write_settings(TRANSLATION, {"locale": "zh_CN"})
+    notebook = open_notebook("form.ipynb").wait_until_ready().run_cells(0, 1)
+    expect(notebook.countdown.element("phase")).to_have_text("运行中")
     assert notebook.execute("%config ModelArts.language = 'zh_CN'") == "ok"
-    notebook.run(1)
+    notebook.run_cells(1)
     expect(notebook.output(1).get_by_role("textbox", name="描述")).to_be_visible()
-    expect(notebook.countdown.part("figure")).to_contain_text(re.compile(r"(3\d|40) 分"))
-    expect(notebook.countdown.part("stop")).to_contain_text("停止")
+    expect(notebook.countdown.element("figure")).to_contain_text(re.compile(r"(3\d|40) 分"))
+    expect(notebook.countdown.element("stop")).to_contain_text("停止")
     expect(notebook.countdown.root).to_have_attribute("lang", "zh-CN")
-    shoot(notebook.output(1), "chinese")
+    take_screenshot(notebook.output(1), "chinese")
     notebook.countdown.button("plus").click()
-    expect(notebook.countdown.part("note")).to_contain_text("现将于")
+    expect(notebook.countdown.element("note")).to_contain_text("现将于")
     assert complaints(notebook.page) == []
-    shoot(notebook.countdown.root, "chinese-extended")
-    assert len(cloud.writes) == 1
+    take_screenshot(notebook.countdown.root, "chinese-extended")
+    assert len(instance_control.write_requests) == 1
 
 
-@pytest.mark.only(Front.NOTEBOOK)
+@pytest.mark.only(FrontEnd.NOTEBOOK)
 def test_two_hundred_pixels_are_enough(
-    desk: OpenNotebook, cloud: Cloud, shoot: Callable[[Locator, str], None]
+    notebook_page: NotebookPage,
+    instance_control: InstanceControl,
+    take_screenshot: Callable[[Locator, str], None],
 ) -> None:
     """Nothing is cut off, nothing scrolls sideways."""
-    desk.page.set_viewport_size(NARROW)
-    desk.run(1)
-    cloud.agrees(desk.countdown)
-    fits = desk.page.evaluate(FITS)
+    notebook_page.page.set_viewport_size(NARROW)
+    notebook_page.run_cells(1)
+    instance_control.wait_until_shown_in(notebook_page.countdown)
+    fits = notebook_page.page.evaluate(FITS)
     assert 150 < fits["width"] < 230
     assert not fits["scrolls"]
     assert not fits["out"]
-    shoot(desk.countdown.root, "narrow")
-    desk.countdown.button("plus").click()
-    expect(desk.countdown.part("note")).to_contain_text("Now stops at")
-    shoot(desk.countdown.root, "narrow-extended")
+    take_screenshot(notebook_page.countdown.root, "narrow")
+    notebook_page.countdown.button("plus").click()
+    expect(notebook_page.countdown.element("note")).to_contain_text("Now stops at")
+    take_screenshot(notebook_page.countdown.root, "narrow-extended")
 
 
-def test_keys_are_enough(desk: OpenNotebook, cloud: Cloud) -> None:
+def test_keys_are_enough(notebook_page: NotebookPage, instance_control: InstanceControl) -> None:
     """Tab leads from the cell to the button, Enter presses it, and the focus stays there."""
-    desk.run(1)
-    cloud.agrees(desk.countdown)
-    desk.page.evaluate(FOCUS_CELL, 1)
+    notebook_page.run_cells(1)
+    instance_control.wait_until_shown_in(notebook_page.countdown)
+    notebook_page.page.evaluate(FOCUS_CELL, 1)
     for _ in range(MANY_TABS):
-        if desk.page.evaluate(FOCUSED) == "plus":
+        if notebook_page.page.evaluate(FOCUSED) == "plus":
             break
-        desk.page.keyboard.press("Tab")
-    assert desk.page.evaluate(FOCUSED) == "plus"
-    outline = desk.countdown.button("plus").evaluate("one => getComputedStyle(one).outlineStyle")
+        notebook_page.page.keyboard.press("Tab")
+    assert notebook_page.page.evaluate(FOCUSED) == "plus"
+    outline = notebook_page.countdown.button("plus").evaluate(
+        "one => getComputedStyle(one).outlineStyle"
+    )
     assert outline == "solid"
-    desk.page.keyboard.press("Enter")
-    expect(desk.countdown.part("note")).to_contain_text("Now stops at")
-    assert desk.page.evaluate(FOCUSED) == "plus"
-    assert len(cloud.writes) == 1
+    notebook_page.page.keyboard.press("Enter")
+    expect(notebook_page.countdown.element("note")).to_contain_text("Now stops at")
+    assert notebook_page.page.evaluate(FOCUSED) == "plus"
+    assert len(instance_control.write_requests) == 1
 
 
-@pytest.mark.only(Front.LAB)
-def test_reduced_motion(desk: OpenNotebook) -> None:
+@pytest.mark.only(FrontEnd.LAB)
+def test_reduced_motion(notebook_page: NotebookPage) -> None:
     """The bar moves without sliding."""
-    desk.run(1)
+    notebook_page.run_cells(1)
     duration = "one => getComputedStyle(one).transitionDuration"
-    fill = desk.countdown.part("fill")
+    fill = notebook_page.countdown.element("fill")
     assert fill.evaluate(duration) == "0.3s"
-    desk.page.emulate_media(reduced_motion="reduce")
+    notebook_page.page.emulate_media(reduced_motion="reduce")
     assert fill.evaluate(duration) == "0s"
 
 
-def test_a_screen_reader_is_left_in_peace(desk: OpenNotebook) -> None:
+def test_a_screen_reader_is_left_in_peace(notebook_page: NotebookPage) -> None:
     """The time is a timer that is not read out each second; what matters goes to a polite region."""
-    desk.run(1)
-    timer = desk.countdown.root.get_by_role("timer", name="Time left")
+    notebook_page.run_cells(1)
+    timer = notebook_page.countdown.root.get_by_role("timer", name="Time left")
     expect(timer).to_have_attribute("aria-live", "off")
-    expect(desk.countdown.root.get_by_role("status")).to_have_text("")
+    expect(notebook_page.countdown.root.get_by_role("status")).to_have_text("")

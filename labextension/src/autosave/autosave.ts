@@ -2,13 +2,13 @@
 
 import { UUID } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
-import { Alarm, type Timers, type Wakeup } from '../countdown/clock';
-import type { Exclusive } from '../browser/lock';
-import { counting } from '../text/status-text';
-import { type IManager, isSameStop, type SavedReport } from '../tokens';
+import { RestartableTimer, type Timers, type Wakeup } from '../countdown/clock';
+import type { BrowserLock } from '../browser/lock';
+import { timeLeft } from '../text/status-text';
+import { type IManager, isSameStopTime, type SaveReport } from '../tokens';
 
 /** Why a document cannot be saved without asking a person. */
-export type Obstacle = 'changed-on-disk' | 'never-named' | 'no-folder' | 'read-only';
+export type SaveBlocker = 'changed-on-disk' | 'never-named' | 'no-folder' | 'read-only';
 
 /** A document with changes that are not saved. */
 export interface DirtyDocument {
@@ -16,47 +16,47 @@ export interface DirtyDocument {
   readonly key: object;
   readonly path: string;
   /** Why it must not be saved now; `null` when nothing is in the way. */
-  obstacle(): Promise<Obstacle | null>;
+  findBlocker(): Promise<SaveBlocker | null>;
   /** Save it. */
   save(): Promise<void>;
 }
 
 /** How long one document may take. */
-export const LIMIT_MS = 10_000;
+export const SAVE_TIMEOUT_MS = 10_000;
 /** What has been changed since is saved once more this long before the stop. */
-export const LAST_MS = 20_000;
+export const FINAL_SAVE_MS = 20_000;
 
 /** What a saver is made of. */
-export interface SaverOptions {
+export interface AutoSaverOptions {
   readonly manager: IManager;
   readonly timers: Timers;
   readonly wakeups: readonly Wakeup[];
-  readonly exclusive: Exclusive;
+  readonly lock: BrowserLock;
   /** The documents of this tab that are dirty now. */
-  readonly dirty: () => readonly DirtyDocument[];
+  readonly dirtyDocuments: () => readonly DirtyDocument[];
 }
 
 /** What became of a document: `null` when it was saved, else why it was not. */
-type Fate = { readonly path: string; readonly why: string | null };
+type SaveResult = { readonly path: string; readonly why: string | null };
 
 /** Saves before each stop, and once more what was changed since. */
-export class Saver implements IDisposable {
-  readonly #options: SaverOptions;
-  readonly #alarm: Alarm;
-  readonly #tab = UUID.uuid4();
-  readonly #fates = new Map<object, Fate>();
+export class AutoSaver implements IDisposable {
+  readonly #options: AutoSaverOptions;
+  readonly #timer: RestartableTimer;
+  readonly #tabId = UUID.uuid4();
+  readonly #results = new Map<object, SaveResult>();
   #stopsAtMs = -Infinity;
-  #passes = 0;
+  #passesDone = 0;
   #disposed = false;
 
-  constructor(options: SaverOptions) {
+  constructor(options: AutoSaverOptions) {
     this.#options = options;
-    this.#alarm = new Alarm(options.timers);
-    options.manager.changed.connect(this.#look, this);
+    this.#timer = new RestartableTimer(options.timers);
+    options.manager.changed.connect(this.#check, this);
     for (const [target, type] of options.wakeups) {
-      target.addEventListener(type, this.#onWake);
+      target.addEventListener(type, this.#onWakeup);
     }
-    this.#look();
+    this.#check();
   }
 
   /** Whether it is disposed of. */
@@ -67,97 +67,97 @@ export class Saver implements IDisposable {
   /** Stop for good. Calling it twice is fine. */
   dispose(): void {
     this.#disposed = true;
-    this.#alarm.clear();
-    this.#options.manager.changed.disconnect(this.#look, this);
+    this.#timer.clear();
+    this.#options.manager.changed.disconnect(this.#check, this);
     for (const [target, type] of this.#options.wakeups) {
-      target.removeEventListener(type, this.#onWake);
+      target.removeEventListener(type, this.#onWakeup);
     }
   }
 
   /** Save everything that is dirty in this tab now, whenever the stop is. */
-  async saveAll(): Promise<SavedReport> {
-    const fates = new Map<object, Fate>();
-    await this.#save(fates);
-    return reportOf(fates);
+  async saveAll(): Promise<SaveReport> {
+    const results = new Map<object, SaveResult>();
+    await this.#save(results);
+    return toSaveReport(results);
   }
 
-  readonly #onWake = (): void => {
-    this.#look();
+  readonly #onWakeup = (): void => {
+    this.#check();
   };
 
-  #look(): void {
+  #check(): void {
     const { saveBeforeStop, saveMinutes } = this.#options.manager.preferences;
-    const run = counting(this.#options.manager);
+    const run = timeLeft(this.#options.manager);
     if (run === null || !saveBeforeStop) {
       return;
     }
-    this.#begin(run.stopsAtMs);
-    const passes = [saveMinutes * 60_000, LAST_MS];
-    const due = passes.filter((ms) => run.leftMs <= ms).length;
+    this.#resetForNewStop(run.stopsAtMs);
+    const passes = [saveMinutes * 60_000, FINAL_SAVE_MS];
+    const due = passes.filter((ms) => run.remainingMs <= ms).length;
     const next = passes[due];
     if (next !== undefined) {
-      this.#alarm.set(run.leftMs - next, this.#onWake);
+      this.#timer.set(run.remainingMs - next, this.#onWakeup);
     }
-    if (due > this.#passes) {
-      this.#passes = due;
-      void this.#beforeStop(run.stopsAtMs);
+    if (due > this.#passesDone) {
+      this.#passesDone = due;
+      void this.#saveBeforeStop(run.stopsAtMs);
     }
   }
 
   /** Another stop than before: everything begins anew. */
-  #begin(stopsAtMs: number): void {
-    if (!isSameStop(stopsAtMs, this.#stopsAtMs)) {
+  #resetForNewStop(stopsAtMs: number): void {
+    if (!isSameStopTime(stopsAtMs, this.#stopsAtMs)) {
       this.#stopsAtMs = stopsAtMs;
-      this.#passes = 0;
-      this.#fates.clear();
+      this.#passesDone = 0;
+      this.#results.clear();
     }
   }
 
-  async #beforeStop(stopsAtMs: number): Promise<void> {
-    if (await this.#save(this.#fates)) {
-      await this.#options.manager.report(stopsAtMs, reportOf(this.#fates), this.#tab);
+  async #saveBeforeStop(stopsAtMs: number): Promise<void> {
+    if (await this.#save(this.#results)) {
+      await this.#options.manager.reportSaved(stopsAtMs, toSaveReport(this.#results), this.#tabId);
     }
   }
 
   /** Save what is dirty; answers whether there was anything. */
-  async #save(fates: Map<object, Fate>): Promise<boolean> {
-    const documents = this.#options.dirty();
+  async #save(results: Map<object, SaveResult>): Promise<boolean> {
+    const documents = this.#options.dirtyDocuments();
     for (const each of documents) {
       // Of two with one path, the later one notices that the file has changed.
-      const save = (): Promise<string | null> => this.#saveOne(each);
-      const why = await this.#options.exclusive(`save:${each.path}`, save);
-      fates.set(each.key, { path: each.path, why });
+      const save = (): Promise<string | null> => this.#saveDocument(each);
+      const why = await this.#options.lock(`save:${each.path}`, save);
+      results.set(each.key, { path: each.path, why });
     }
     return documents.length > 0;
   }
 
   /** Save a document; answers why it was not. */
-  async #saveOne(document: DirtyDocument): Promise<string | null> {
-    const limit = new Alarm(this.#options.timers);
-    const late = new Promise<string>((resolve) => {
-      limit.set(LIMIT_MS, () => {
+  async #saveDocument(document: DirtyDocument): Promise<string | null> {
+    const timer = new RestartableTimer(this.#options.timers);
+    const timeout = new Promise<string>((resolve) => {
+      timer.set(SAVE_TIMEOUT_MS, () => {
         resolve('timed-out');
       });
     });
     const work = async (): Promise<string | null> => {
-      const obstacle = await document.obstacle();
-      if (obstacle === null && limit.pending) {
+      const blocker = await document.findBlocker();
+      if (blocker === null && timer.pending) {
         await document.save();
       }
-      return obstacle;
+      return blocker;
     };
     try {
-      return await Promise.race([work(), late]);
+      return await Promise.race([work(), timeout]);
     } catch {
       return 'failed';
     } finally {
-      limit.clear();
+      timer.clear();
     }
   }
 }
 
-function reportOf(fates: ReadonlyMap<object, Fate>): SavedReport {
-  const all = [...fates.values()];
+function toSaveReport(results: ReadonlyMap<object, SaveResult>): SaveReport {
+  const all = [...results.values()];
   const saved = all.filter(({ why }) => why === null).map(({ path }) => path);
   const notSaved = all.flatMap(({ path, why }) => (why === null ? [] : [{ path, why }]));
   return { saved: [...new Set(saved)], notSaved };

@@ -4,19 +4,19 @@ import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
 import type { Contents } from '@jupyterlab/services';
-import type { DirtyDocument, Obstacle } from './autosave';
+import type { DirtyDocument, SaveBlocker } from './autosave';
 
-type Context = NonNullable<ReturnType<IDocumentManager['contextForWidget']>>;
+type DocumentContext = NonNullable<ReturnType<IDocumentManager['contextForWidget']>>;
 
 /** A file system's idea of when it was written may be off by this much. */
-const MARGIN_MS = 500;
+const TIMESTAMP_TOLERANCE_MS = 500;
 
 /** The documents that are dirty now, each once, however many views it has. */
 export function dirtyDocuments(
   shell: JupyterFrontEnd.IShell,
   documents: IDocumentManager,
 ): readonly DirtyDocument[] {
-  const contexts = new Set<Context>();
+  const contexts = new Set<DocumentContext>();
   for (const widget of shell.widgets('main')) {
     const context = documents.contextForWidget(widget);
     if (context?.model.dirty) {
@@ -26,54 +26,60 @@ export function dirtyDocuments(
   return [...contexts].map((context) => ({
     key: context,
     path: context.path,
-    obstacle: () => obstacle(context, documents.services.contents),
+    findBlocker: () => findBlocker(context, documents.services.contents),
     save: () => context.save(),
   }));
 }
 
 /** Saving would ask a person something, and so wait for ever, in these cases. */
-async function obstacle(context: Context, contents: Contents.IManager): Promise<Obstacle | null> {
-  const known = context.contentsModel;
-  if (!known) {
+async function findBlocker(
+  context: DocumentContext,
+  contents: Contents.IManager,
+): Promise<SaveBlocker | null> {
+  const saved = context.contentsModel;
+  if (!saved) {
     return 'never-named';
   }
-  if (!known.writable) {
+  if (!saved.writable) {
     return 'read-only';
   }
   try {
     const onDisk = await contents.get(context.path, { content: false, hash: true });
-    return differs(known, onDisk) ? 'changed-on-disk' : null;
+    return hasChangedOnDisk(saved, onDisk) ? 'changed-on-disk' : null;
   } catch (error) {
-    if (isAbsent(error)) {
-      return lacksFolder(context.path, contents);
+    if (isNotFound(error)) {
+      return findMissingFolder(context.path, contents);
     }
     throw error;
   }
 }
 
 /** Gone from the disk: saving writes it anew and asks nothing, as long as there is a place for it. */
-async function lacksFolder(path: string, contents: Contents.IManager): Promise<Obstacle | null> {
+async function findMissingFolder(
+  path: string,
+  contents: Contents.IManager,
+): Promise<SaveBlocker | null> {
   try {
     await contents.get(PathExt.dirname(path), { content: false });
     return null;
   } catch (error) {
-    if (isAbsent(error)) {
+    if (isNotFound(error)) {
       return 'no-folder';
     }
     throw error;
   }
 }
 
-function isAbsent(error: unknown): boolean {
+function isNotFound(error: unknown): boolean {
   return (error as { response?: Response }).response?.status === 404;
 }
 
-type Stamped = Pick<Contents.IModel, 'hash' | 'last_modified'>;
+type FileVersion = Pick<Contents.IModel, 'hash' | 'last_modified'>;
 
-function differs(known: Stamped, onDisk: Stamped): boolean {
-  if (known.hash && onDisk.hash) {
-    return known.hash !== onDisk.hash;
+function hasChangedOnDisk(saved: FileVersion, onDisk: FileVersion): boolean {
+  if (saved.hash && onDisk.hash) {
+    return saved.hash !== onDisk.hash;
   }
-  const since = Date.parse(onDisk.last_modified) - Date.parse(known.last_modified);
-  return since > MARGIN_MS;
+  const laterByMs = Date.parse(onDisk.last_modified) - Date.parse(saved.last_modified);
+  return laterByMs > TIMESTAMP_TOLERANCE_MS;
 }

@@ -3,9 +3,9 @@
 import { BackendError, type BackendRequest, type IBackend } from '../tokens';
 
 /** Asks one backend after the other until one is there; then that one. */
-export class Chain {
+export class FallbackBackend {
   readonly #candidates: readonly (() => IBackend)[];
-  #at = 0;
+  #index = 0;
   #current: IBackend | null = null;
   #disposed = false;
 
@@ -32,20 +32,20 @@ export class Chain {
    */
   async call(request: BackendRequest): Promise<unknown> {
     for (;;) {
-      const asked = (this.#current ??= this.#make());
+      const backend = (this.#current ??= this.#createBackend());
       try {
-        return await asked.call(request);
+        return await backend.call(request);
       } catch (error) {
         const absent = error instanceof BackendError && error.code === 'absent';
-        if (!absent || !this.#goOnFrom(asked)) {
+        if (!absent || !this.#advanceFrom(backend)) {
           throw error;
         }
       }
     }
   }
 
-  #make(): IBackend {
-    const make = this.#candidates[this.#at];
+  #createBackend(): IBackend {
+    const make = this.#candidates[this.#index];
     if (make === undefined || this.#disposed) {
       throw new BackendError('absent');
     }
@@ -53,13 +53,13 @@ export class Chain {
   }
 
   /** Turn to the next one, unless another question did so already; after the last, begin anew later. */
-  #goOnFrom(absent: IBackend): boolean {
-    if (absent !== this.#current) {
+  #advanceFrom(failed: IBackend): boolean {
+    if (failed !== this.#current) {
       return true;
     }
-    absent.dispose();
+    failed.dispose();
     this.#current = null;
-    this.#at = (this.#at + 1) % this.#candidates.length;
-    return this.#at > 0;
+    this.#index = (this.#index + 1) % this.#candidates.length;
+    return this.#index > 0;
   }
 }

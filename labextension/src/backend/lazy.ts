@@ -3,8 +3,8 @@
 import { BackendError, type BackendKind, type BackendRequest, type IBackend } from '../tokens';
 
 /** Stands for a backend until it is needed. */
-export class LaterBackend implements IBackend {
-  readonly tells = false;
+export class LazyBackend implements IBackend {
+  readonly pushesEvents = false;
   readonly #load: () => Promise<IBackend>;
   #loaded: Promise<IBackend> | null = null;
 

@@ -5,16 +5,16 @@ import { ServerConnection } from '@jupyterlab/services';
 import { BackendError, type BackendRequest, type IBackend } from '../tokens';
 import { readError } from './validate';
 
-const BASE = 'modelarts-magics/v1';
+const BASE_PATH = 'modelarts-magics/v1';
 
 /** Asks our routes; the connection takes care of token and XSRF. */
-export class RoutesBackend implements IBackend {
+export class RestBackend implements IBackend {
   readonly kind = 'routes';
-  readonly tells = true;
-  readonly #settings: ServerConnection.ISettings;
+  readonly pushesEvents = true;
+  readonly #serverSettings: ServerConnection.ISettings;
 
   constructor(settings: ServerConnection.ISettings) {
-    this.#settings = settings;
+    this.#serverSettings = settings;
   }
 
   /** It holds nothing. */
@@ -24,22 +24,22 @@ export class RoutesBackend implements IBackend {
 
   /** Ask a route. */
   async call({ method, path, body }: BackendRequest): Promise<unknown> {
-    const url = URLExt.join(this.#settings.baseUrl, BASE, path);
+    const url = URLExt.join(this.#serverSettings.baseUrl, BASE_PATH, path);
     const response = await this.#send(url, {
       method,
       headers: { 'Accept-Language': document.documentElement.lang || 'en' },
       ...(body && { body: JSON.stringify(body) }),
     });
-    const answer = await readJson(response);
+    const content = await readJson(response);
     if (!response.ok) {
-      throw readError(response.status, answer);
+      throw readError(response.status, content);
     }
-    return answer;
+    return content;
   }
 
   async #send(url: string, init: RequestInit): Promise<Response> {
     try {
-      return await ServerConnection.makeRequest(url, init, this.#settings);
+      return await ServerConnection.makeRequest(url, init, this.#serverSettings);
     } catch {
       throw new BackendError('unreachable'); // The browser does not say more than that.
     }

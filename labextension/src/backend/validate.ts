@@ -1,89 +1,110 @@
 /** From unknown JSON to values: what is missing or of the wrong kind becomes "not known", never a guess. */
 
-import { fields, number, readAnswer, readSnapshot, text, type Answer } from '../countdown/messages';
+import {
+  asObject,
+  asNumber,
+  readChangeResult,
+  readSnapshot,
+  asString,
+  type ChangeResult,
+} from '../countdown/messages';
 import {
   BackendError,
-  DEFAULTS,
+  DEFAULT_PREFERENCES,
   type Capabilities,
   type Finding,
-  type InstanceFacts,
+  type InstanceDetails,
   type LastRun,
-  type News,
-  type NotSaved,
+  type ChangeEvent,
+  type UnsavedDocument,
   type Payload,
   type Preferences,
   type Problem,
-  type SavedReport,
+  type SaveReport,
 } from '../tokens';
 
-const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-const isText = (value: unknown): value is string => typeof value === 'string';
+const asArray = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const isString = (value: unknown): value is string => typeof value === 'string';
 
 /** The problem that is named, if one is. */
 export function readProblem(value: unknown): Problem | null {
-  const { code, message, hint } = fields(value);
-  return isText(code) || isText(message)
-    ? { code: text(code), message: text(message), hint: text(hint) }
+  const { code, message, hint } = asObject(value);
+  return isString(code) || isString(message)
+    ? { code: asString(code), message: asString(message), hint: asString(hint) }
     : null;
 }
 
-function readInstance(value: unknown): InstanceFacts | null {
-  const { id, name, description, status, flavor, api, demo } = fields(value);
-  return isText(id)
+function readInstance(value: unknown): InstanceDetails | null {
+  const { id, name, description, status, flavor, api, demo } = asObject(value);
+  return isString(id)
     ? {
-        ...{ id, name: text(name), description: text(description), status: text(status) },
-        ...{ flavor: text(flavor), api: text(api), demo: demo === true },
-        autoStop: fields(fields(value).auto_stop),
+        ...{
+          id,
+          name: asString(name),
+          description: asString(description),
+          status: asString(status),
+        },
+        ...{ flavor: asString(flavor), api: asString(api), demo: demo === true },
+        autoStop: asObject(asObject(value).auto_stop),
       }
     : null;
 }
 
 function readCapabilities(value: unknown): Capabilities | null {
-  const able = fields(value);
-  const shortestS = number(able.shortest_s);
-  const longestS = number(able.longest_s);
+  const raw = asObject(value);
+  const shortestS = asNumber(raw.shortest_s);
+  const longestS = asNumber(raw.longest_s);
   if (shortestS === null || longestS === null) {
     return null;
   }
   return {
-    ...{ shortestS, longestS, off: able.off === true, kept: able.kept === true },
-    countsFrom: able.counts_from === 'now' ? 'now' : 'start',
+    ...{
+      minDurationS: shortestS,
+      maxDurationS: longestS,
+      canDisable: raw.off === true,
+      persistsDuration: raw.kept === true,
+    },
+    countsFrom: raw.counts_from === 'now' ? 'now' : 'start',
   };
 }
 
-const readNotSaved = (value: unknown): NotSaved => {
-  const { path, why } = fields(value);
-  return { path: text(path), why: text(why) };
+const readUnsavedDocument = (value: unknown): UnsavedDocument => {
+  const { path, why } = asObject(value);
+  return { path: asString(path), why: asString(why) };
 };
 
 /** What an event says. */
-export function readNews(value: unknown): News {
-  const { boot, seq } = fields(value);
-  return { boot: text(boot), seq: number(seq) };
+export function readChangeEvent(value: unknown): ChangeEvent {
+  const { boot, seq } = asObject(value);
+  return { serverId: asString(boot), sequence: asNumber(seq) };
 }
 
 /** What was saved and what was not. */
-function readSaved(value: unknown): SavedReport {
-  const { saved, not_saved: notSaved } = fields(value);
+function readSaveReport(value: unknown): SaveReport {
+  const { saved, not_saved: notSaved } = asObject(value);
   return {
-    saved: list(saved).filter(isText),
-    notSaved: list(notSaved).map(readNotSaved),
+    saved: asArray(saved).filter(isString),
+    notSaved: asArray(notSaved).map(readUnsavedDocument),
   };
 }
 
 function readLastRun(value: unknown): LastRun | null {
-  const { ended_at_ms: endedAtMs, reason, duration_s: durationS } = fields(value);
+  const { ended_at_ms: endedAtMs, reason, duration_s: durationS } = asObject(value);
   return typeof value === 'object' && value !== null
     ? {
-        ...{ endedAtMs: number(endedAtMs), reason: text(reason), durationS: number(durationS) },
-        ...readSaved(value),
+        ...{
+          endedAtMs: asNumber(endedAtMs),
+          reason: asString(reason),
+          durationS: asNumber(durationS),
+        },
+        ...readSaveReport(value),
       }
     : null;
 }
 
 /** What was saved before the coming stop; `null` when nothing is said of any document. */
-export function readThisRun(value: unknown): SavedReport | null {
-  const report = readSaved(value);
+export function readSavedThisRun(value: unknown): SaveReport | null {
+  const report = readSaveReport(value);
   return report.saved.length + report.notSaved.length > 0 ? report : null;
 }
 
@@ -96,42 +117,42 @@ export function readPayload(value: unknown): Payload {
   if (typeof value !== 'object' || value === null) {
     throw new BackendError('bad-answer');
   }
-  const { seq, server_now_ms: nowMs, reminders, ...rest } = fields(value);
+  const { seq, server_now_ms: nowMs, reminders, ...rest } = asObject(value);
   return {
     snapshot: readSnapshot(value),
-    serverNowMs: number(nowMs),
-    boot: text(rest.boot),
-    seq: number(seq),
+    serverNowMs: asNumber(nowMs),
+    serverId: asString(rest.boot),
+    sequence: asNumber(seq),
     instance: readInstance(rest.instance),
     capabilities: readCapabilities(rest.capabilities),
-    muted: fields(reminders).muted === true,
+    remindersMuted: asObject(reminders).muted === true,
     problem: readProblem(rest.problem),
     readOnly: rest.read_only === true,
     lastRun: readLastRun(rest.last_run),
-    thisRun: readThisRun(rest.this_run),
+    savedThisRun: readSavedThisRun(rest.this_run),
   };
 }
 
 /** What became of a change that was carried out. */
-export function readChange(value: unknown): Answer {
-  return { ...readAnswer(value), ok: true };
+export function readSuccess(value: unknown): ChangeResult {
+  return { ...readChangeResult(value), ok: true };
 }
 
 /** A refusal's code in the words of the countdown. */
-function pageCode(code: string): string {
-  const bare = code.replace(/^refuse\./, '');
-  return bare === 'unknown_end' ? 'past-end' : bare;
+function toCountdownCode(code: string): string {
+  const bareCode = code.replace(/^refuse\./, '');
+  return bareCode === 'unknown_end' ? 'past-end' : bareCode;
 }
 
 /** Why a change was not carried out. */
-export function readRefusal(error: BackendError): Answer {
-  const { answer } = fields(error.details);
+export function readRefusal(error: BackendError): ChangeResult {
+  const { answer } = asObject(error.details);
   if (typeof answer === 'object' && answer !== null) {
-    return { ...readAnswer(answer), ok: false };
+    return { ...readChangeResult(answer), ok: false };
   }
-  const code = error.status === 403 ? 'no-permission' : pageCode(error.code);
-  const said = [error.message, error.hint].filter(Boolean).join(' ');
-  return { ok: false, effect: null, code, values: {}, text: said };
+  const code = error.status === 403 ? 'no-permission' : toCountdownCode(error.code);
+  const message = [error.message, error.hint].filter(Boolean).join(' ');
+  return { ok: false, effect: null, code, values: {}, text: message };
 }
 
 /** The error that a backend's answer is; its own words when it has some. */
@@ -145,31 +166,37 @@ export function readError(status: number, body: unknown): BackendError {
 
 /** What the doctor found. */
 export function readFindings(value: unknown): readonly Finding[] {
-  return list(fields(value).findings).map((each) => {
-    const { about, level, words, hint } = fields(each);
-    return { about: text(about), level: text(level), words: text(words), hint: text(hint) };
+  return asArray(asObject(value).findings).map((each) => {
+    const { about, level, words, hint } = asObject(each);
+    return {
+      label: asString(about),
+      level: asString(level),
+      message: asString(words),
+      hint: asString(hint),
+    };
   });
 }
 
-const inRange = (value: unknown, least: number, most: number, otherwise: number): number =>
-  typeof value === 'number' && value >= least && value <= most ? value : otherwise;
+const numberInRange = (value: unknown, min: number, max: number, fallback: number): number =>
+  typeof value === 'number' && value >= min && value <= max ? value : fallback;
 
 /** The settings; what is not one is as it is by default. */
 export function readPreferences(value: unknown): Preferences {
-  const set = fields(value);
-  const minutes = list(set.remindMinutes).filter(
+  const raw = asObject(value);
+  const minutes = asArray(raw.remindMinutes).filter(
     (each): each is number => typeof each === 'number' && each > 0,
   );
-  const shows = (['time-left', 'stop-time', 'both'] as const).find(
-    (each) => each === set.statusShows,
+  const statusShows = (['time-left', 'stop-time', 'both'] as const).find(
+    (each) => each === raw.statusShows,
   );
   return {
-    remindMinutes: Array.isArray(set.remindMinutes) ? minutes : DEFAULTS.remindMinutes,
-    extensionS: inRange(set.extensionMinutes, 1, 4320, DEFAULTS.extensionS / 60) * 60,
-    statusShows: shows ?? DEFAULTS.statusShows,
-    clock24: set.clock24 !== false,
-    showDetails: set.showDetails !== false,
-    saveBeforeStop: set.saveBeforeStop !== false,
-    saveMinutes: inRange(set.saveMinutes, 1, 60, DEFAULTS.saveMinutes),
+    remindMinutes: Array.isArray(raw.remindMinutes) ? minutes : DEFAULT_PREFERENCES.remindMinutes,
+    extensionS:
+      numberInRange(raw.extensionMinutes, 1, 4320, DEFAULT_PREFERENCES.extensionS / 60) * 60,
+    statusShows: statusShows ?? DEFAULT_PREFERENCES.statusShows,
+    use24HourClock: raw.clock24 !== false,
+    showDetails: raw.showDetails !== false,
+    saveBeforeStop: raw.saveBeforeStop !== false,
+    saveMinutes: numberInRange(raw.saveMinutes, 1, 60, DEFAULT_PREFERENCES.saveMinutes),
   };
 }

@@ -3,72 +3,72 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { IDisposable } from '@lumino/disposable';
-import { durationLabel, parseDuration, wordsFor } from '../countdown/format';
+import { formatDuration, parseDuration, formatterFor } from '../countdown/format';
 import { failureText } from '../text/status-text';
-import { BackendError, COMMANDS, type IManager, type SavedReport } from '../tokens';
+import { BackendError, COMMAND_IDS, type IManager, type SaveReport } from '../tokens';
 
-type Add = (id: string, command: CommandRegistry.ICommandOptions) => void;
+type AddCommand = (id: string, command: CommandRegistry.ICommandOptions) => void;
 type Arguments = Readonly<Record<string, unknown>>;
 
 /** What the commands are made of. */
-export interface CommandsOptions {
+export interface CommandOptions {
   readonly commands: CommandRegistry;
   readonly manager: IManager;
   readonly trans: TranslationBundle;
   /** Show the panel, with the focus on one of its fields. */
-  readonly reveal: (field: 'description' | 'auto-stop' | null) => void;
+  readonly showPanel: (field: 'description' | 'auto-stop' | null) => void;
   /** Say what became of it. */
-  readonly say: (text: string, good: boolean) => void;
+  readonly notify: (text: string, good: boolean) => void;
 }
 
 /** What is needed to change something and say what became of it. */
-export type Speaker = Pick<CommandsOptions, 'manager' | 'trans' | 'say'>;
+export type CommandContext = Pick<CommandOptions, 'manager' | 'trans' | 'notify'>;
 
-const DURATION = {
+const DURATION_ARGUMENT = {
   type: 'string',
   description: 'Such as 90m or 2h30m.',
 } as const;
 
-type Properties = Readonly<Record<string, { type: string; description: string }>>;
+type ArgumentProperties = Readonly<Record<string, { type: string; description: string }>>;
 
-const schema = (properties: Properties): CommandRegistry.Description => ({
+const argumentSchema = (properties: ArgumentProperties): CommandRegistry.Description => ({
   args: { type: 'object', additionalProperties: false, properties },
 });
 
 /** Add all commands; disposing of the answer removes them. */
-export function addCommands(options: CommandsOptions): Pick<IDisposable, 'dispose'> {
+export function addCommands(options: CommandOptions): Pick<IDisposable, 'dispose'> {
   const { commands, manager, trans } = options;
-  const all: IDisposable[] = [];
-  const known = (): boolean => !!manager.payload?.instance;
-  const add: Add = (id, command) => {
-    all.push(commands.addCommand(id, command));
+  const disposables: IDisposable[] = [];
+  const hasInstance = (): boolean => !!manager.payload?.instance;
+  const add: AddCommand = (id, command) => {
+    disposables.push(commands.addCommand(id, command));
   };
-  add(COMMANDS.extend, {
+  add(COMMAND_IDS.extend, {
     label: (args) => extendLabel(options, args),
     caption: trans.__('Move the end of this run'),
-    isEnabled: known,
-    execute: async (args) => (await acts(options))?.extend(options, args),
-    describedBy: schema({ duration: DURATION }),
+    isEnabled: hasInstance,
+    execute: async (args) => (await loadHandlers(options))?.extend(options, args),
+    describedBy: argumentSchema({ duration: DURATION_ARGUMENT }),
   });
-  add(COMMANDS.setAutoStop, {
+  add(COMMAND_IDS.setAutoStop, {
     label: trans.__('Set Auto-Stop…'),
-    isEnabled: known,
-    execute: async (args) => (await acts(options))?.setAutoStop(options, args),
-    describedBy: schema({
-      duration: DURATION,
+    isEnabled: hasInstance,
+    execute: async (args) => (await loadHandlers(options))?.setAutoStop(options, args),
+    describedBy: argumentSchema({
+      duration: DURATION_ARGUMENT,
       enabled: { type: 'boolean', description: 'Whether it stops by itself.' },
     }),
   });
-  add(COMMANDS.editDescription, {
+  add(COMMAND_IDS.editDescription, {
     label: trans.__('Edit Description…'),
-    isEnabled: known,
-    execute: async (args) => (await acts(options))?.editDescription(options, args),
-    describedBy: schema({ description: { type: 'string', description: 'The new one.' } }),
+    isEnabled: hasInstance,
+    execute: async (args) => (await loadHandlers(options))?.editDescription(options, args),
+    describedBy: argumentSchema({ description: { type: 'string', description: 'The new one.' } }),
   });
-  addPlain(options, add);
+  addSimpleCommands(options, add);
   return {
     dispose: () => {
-      all.forEach((each) => {
+      disposables.forEach((each) => {
         each.dispose();
       });
     },
@@ -76,61 +76,64 @@ export function addCommands(options: CommandsOptions): Pick<IDisposable, 'dispos
 }
 
 /** The commands that take nothing. */
-function addPlain({ manager, trans, reveal }: CommandsOptions, add: Add): void {
-  add(COMMANDS.refresh, {
+function addSimpleCommands({ manager, trans, showPanel }: CommandOptions, add: AddCommand): void {
+  add(COMMAND_IDS.refresh, {
     label: trans.__('Ask the Cloud Again'),
     execute: () => manager.refresh(true),
-    describedBy: schema({}),
+    describedBy: argumentSchema({}),
   });
-  add(COMMANDS.showPanel, {
+  add(COMMAND_IDS.showPanel, {
     label: trans.__('Show the ModelArts Panel'),
     execute: () => {
-      reveal(null);
+      showPanel(null);
     },
-    describedBy: schema({}),
+    describedBy: argumentSchema({}),
   });
 }
 
 /** Add the command that saves what can be saved without a question; disposing of the answer removes it. */
-export function addSaveAll(
-  options: Pick<CommandsOptions, 'commands'> & Speaker,
-  save: () => Promise<SavedReport>,
+export function addSaveAllCommand(
+  options: Pick<CommandOptions, 'commands'> & CommandContext,
+  save: () => Promise<SaveReport>,
 ): IDisposable {
   const { commands, trans } = options;
-  return commands.addCommand(COMMANDS.saveAll, {
+  return commands.addCommand(COMMAND_IDS.saveAll, {
     label: trans.__('Save All, Asking Nothing'),
     caption: trans.__('Leaves out what could not be saved without a question'),
     execute: async () => {
       const report = await save();
-      (await acts(options))?.tellSaved(options, report);
+      (await loadHandlers(options))?.notifySaved(options, report);
     },
-    describedBy: schema({}),
+    describedBy: argumentSchema({}),
   });
 }
 
 /** What the commands do is loaded at the first use, since it asks the server anyway. */
-function acts({ trans, say }: Speaker): Promise<typeof import('./handlers') | null> {
+function loadHandlers({
+  trans,
+  notify,
+}: CommandContext): Promise<typeof import('./handlers') | null> {
   return import('./handlers').catch(() => {
-    say(failureText(trans, new BackendError('unreachable')), false);
+    notify(failureText(trans, new BackendError('unreachable')), false);
     return null;
   });
 }
 
 /** Extend the run by what the settings say, and say what became of it. */
-export async function extendAsUsual(options: Speaker): Promise<void> {
-  await (await acts(options))?.extend(options, {});
+export async function runExtend(options: CommandContext): Promise<void> {
+  await (await loadHandlers(options))?.extend(options, {});
 }
 
 /** Remind no more of the stop of this instance. */
-export async function remindNoMore(options: Speaker): Promise<void> {
-  await (await acts(options))?.mute(options);
+export async function runMuteReminders(options: CommandContext): Promise<void> {
+  await (await loadHandlers(options))?.muteReminders(options);
 }
 
-function extendLabel(options: CommandsOptions, args: Arguments): string {
-  const asked = typeof args.duration === 'string' ? parseDuration(args.duration) : null;
-  const seconds = asked ?? options.manager.preferences.extensionS;
-  const span = durationLabel(wordsFor(''), Math.abs(seconds));
+function extendLabel(options: CommandOptions, args: Arguments): string {
+  const requestedS = typeof args.duration === 'string' ? parseDuration(args.duration) : null;
+  const seconds = requestedS ?? options.manager.preferences.extensionS;
+  const duration = formatDuration(formatterFor(''), Math.abs(seconds));
   return seconds < 0
-    ? options.trans.__('Shorten by %1', span)
-    : options.trans.__('Extend by %1', span);
+    ? options.trans.__('Shorten by %1', duration)
+    : options.trans.__('Extend by %1', duration);
 }

@@ -3,34 +3,34 @@
  * before it is known and taken back when it is refused, and a click that has to wait says so.
  */
 
-import { Alarm, type Timers } from './clock';
-import type { Answer, ChangeRequest } from './messages';
-import { differ } from './phase';
+import { RestartableTimer, type Timers } from './clock';
+import type { ChangeResult, ChangeRequest } from './messages';
+import { stopTimesDiffer } from './phase';
 
 /** Clicks are collected until none came for this long. */
-export const COLLECT_MS = 500;
+export const CLICK_COLLECTION_MS = 500;
 /** A request unanswered for this long counts as waiting. */
-export const WAIT_MS = 1_000;
+export const SLOW_REQUEST_MS = 1_000;
 /** So near to a bound that a change would not be worth a request. */
-const AT_BOUND_MS = 60_000;
+const BOUND_MARGIN_MS = 60_000;
 
 /** Who took a request: the page's extension or the kernel. */
-export type Route = 'page' | 'kernel';
+export type Recipient = 'page' | 'kernel';
 
 /** Where a click is. */
-export type Stage = 'ready' | 'collecting' | 'sent' | 'waiting';
+export type RequestState = 'ready' | 'collecting' | 'sent' | 'waiting';
 
 /** What the buttons act on, as now known. */
-export interface Facts {
+export interface ActionInputs {
   readonly stopsAtMs: number | null;
   /** A code of sentences.ts that says why nothing can be changed, else `null`. */
-  readonly blocked: string | null;
+  readonly blockedReason: string | null;
   readonly earliestMs: number | null;
   readonly latestMs: number | null;
 }
 
 /** A sentence under the buttons, before it is worded. */
-export interface Note {
+export interface Feedback {
   readonly tone: 'info' | 'good' | 'bad';
   readonly codes: readonly string[];
   /** The stop time that the sentence speaks of. */
@@ -42,11 +42,11 @@ export interface Note {
 }
 
 /** A request on its way. */
-export interface Flight extends ChangeRequest {
-  readonly route: Route;
+export interface PendingRequest extends ChangeRequest {
+  readonly recipient: Recipient;
   readonly targetMs: number;
   /** The bound that the clicks ran into, as a code of sentences.ts. */
-  readonly limit: string | null;
+  readonly reachedBound: string | null;
 }
 
 /** What {@link Actions} is made of. */
@@ -54,166 +54,176 @@ export interface ActionsOptions {
   readonly timers: Timers;
   readonly newId: () => string;
   /** Send a request; answers who took it, `null` when nobody can. */
-  readonly ask: (request: ChangeRequest) => Route | null;
+  readonly sendRequest: (request: ChangeRequest) => Recipient | null;
   /** Tell whoever took it that the person does not want it any more. */
-  readonly withdraw: (id: string, route: Route) => void;
+  readonly cancelRequest: (id: string, route: Recipient) => void;
   readonly onChange: () => void;
 }
 
-type Effect = NonNullable<Answer['effect']>;
+type ChangeEffect = NonNullable<ChangeResult['effect']>;
 
-const TONES: Record<Effect, Note['tone']> = {
+const TONE_BY_EFFECT: Record<ChangeEffect, Feedback['tone']> = {
   now: 'good',
   'next-start': 'bad',
   unconfirmed: 'info',
 };
 
-const NO_FACTS: Facts = { stopsAtMs: null, blocked: 'unknown', earliestMs: null, latestMs: null };
+const NO_INPUTS: ActionInputs = {
+  stopsAtMs: null,
+  blockedReason: 'unknown',
+  earliestMs: null,
+  latestMs: null,
+};
 
 /** The state machine behind **+1 h**, **−1 h** and the custom duration. */
 export class Actions {
   readonly #options: ActionsOptions;
-  #facts: Facts = NO_FACTS;
+  #inputs: ActionInputs = NO_INPUTS;
   #targetMs: number | null = null;
-  #limit: string | null = null;
-  readonly #alarm: Alarm;
-  readonly #cancelled = new Map<string, Flight>();
-  #current: Stage = 'ready';
-  #said: Note | null = null;
-  #sent: Flight | null = null;
+  #reachedBound: string | null = null;
+  readonly #timer: RestartableTimer;
+  readonly #cancelled = new Map<string, PendingRequest>();
+  #requestState: RequestState = 'ready';
+  #feedback: Feedback | null = null;
+  #pendingRequest: PendingRequest | null = null;
 
   constructor(options: ActionsOptions) {
     this.#options = options;
-    this.#alarm = new Alarm(options.timers);
+    this.#timer = new RestartableTimer(options.timers);
   }
 
   /** Where the last click is. */
-  get stage(): Stage {
-    return this.#current;
+  get requestState(): RequestState {
+    return this.#requestState;
   }
 
   /** What there is to say about the last click. */
-  get note(): Note | null {
-    return this.#said;
+  get feedback(): Feedback | null {
+    return this.#feedback;
   }
 
   /** The request on its way, if any. */
-  get flight(): Flight | null {
-    return this.#sent;
+  get pendingRequest(): PendingRequest | null {
+    return this.#pendingRequest;
   }
 
   /** The stop time to show: the one asked for, until it is refused or has to wait. */
   get shownStopMs(): number | null {
-    return this.#current === 'waiting'
-      ? this.#facts.stopsAtMs
-      : (this.#targetMs ?? this.#facts.stopsAtMs);
+    return this.#requestState === 'waiting'
+      ? this.#inputs.stopsAtMs
+      : (this.#targetMs ?? this.#inputs.stopsAtMs);
   }
 
   /** Why a change in this direction cannot be asked for now, as a code of sentences.ts, else `null`. */
-  blocked(seconds: number): string | null {
-    const { blocked, stopsAtMs } = this.#facts;
-    if (blocked !== null || stopsAtMs === null) {
-      return blocked ?? 'unknown';
+  blockedReason(seconds: number): string | null {
+    const { blockedReason, stopsAtMs } = this.#inputs;
+    if (blockedReason !== null || stopsAtMs === null) {
+      return blockedReason ?? 'unknown';
     }
-    return this.#current === 'waiting' ? 'click-waits' : this.#atBound(seconds, stopsAtMs);
+    return this.#requestState === 'waiting'
+      ? 'click-waits'
+      : this.#boundReached(seconds, stopsAtMs);
   }
 
   /** One click, by so many seconds (negative: sooner). */
   click(seconds: number): void {
-    const reason = this.blocked(seconds);
+    const reason = this.blockedReason(seconds);
     if (reason !== null) {
-      this.#say(this.#plain('info', reason));
+      this.#setFeedback(this.#feedbackFor('info', reason));
       return;
     }
-    const from = this.#targetMs ?? this.#facts.stopsAtMs ?? 0;
-    this.#targetMs = this.#clamp(from + seconds * 1000);
-    this.#said = this.#limit === null ? null : this.#plain('info', this.#limit);
-    if (this.#sent === null) {
-      this.#collect();
+    const from = this.#targetMs ?? this.#inputs.stopsAtMs ?? 0;
+    this.#targetMs = this.#clampToBounds(from + seconds * 1000);
+    this.#feedback =
+      this.#reachedBound === null ? null : this.#feedbackFor('info', this.#reachedBound);
+    if (this.#pendingRequest === null) {
+      this.#startCollecting();
     }
     this.#options.onChange();
   }
 
   /** Take back the request under way, as far as that can be known. */
   cancel(): void {
-    const flight = this.#sent;
-    if (flight !== null) {
-      this.#cancelled.set(flight.id, flight);
-      this.#settle(this.#plain('info', 'cancel-sent'));
-      this.#options.withdraw(flight.id, flight.route);
+    const request = this.#pendingRequest;
+    if (request !== null) {
+      this.#cancelled.set(request.id, request);
+      this.#finish(this.#feedbackFor('info', 'cancel-sent'));
+      this.#options.cancelRequest(request.id, request.recipient);
     }
   }
 
   /** The outcome of a request. Call {@link update} with the state it brought before this. */
-  answer(id: string, answer: Answer): void {
+  handleResult(id: string, result: ChangeResult): void {
     const cancelled = this.#cancelled.get(id);
     if (cancelled) {
       this.#cancelled.delete(id);
-      this.#answerLate(cancelled, answer);
-    } else if (this.#sent?.id === id) {
-      this.#answerFlight(this.#sent, answer);
+      this.#handleLateResult(cancelled, result);
+    } else if (this.#pendingRequest?.id === id) {
+      this.#handlePendingResult(this.#pendingRequest, result);
     }
   }
 
   /** The state as now known. A click not yet sent is dropped when it was made on another one. */
-  update(facts: Facts): void {
-    const moved = differ(facts.stopsAtMs, this.#facts.stopsAtMs);
-    this.#facts = facts;
-    const lost = this.#lost(moved);
-    if (lost !== null) {
-      this.#settle(this.#plain('bad', lost));
-    } else if (moved && this.#said?.stopsAtMs !== facts.stopsAtMs) {
-      this.#said = null;
+  update(inputs: ActionInputs): void {
+    const stopTimeMoved = stopTimesDiffer(inputs.stopsAtMs, this.#inputs.stopsAtMs);
+    this.#inputs = inputs;
+    const dropReason = this.#dropReason(stopTimeMoved);
+    if (dropReason !== null) {
+      this.#finish(this.#feedbackFor('bad', dropReason));
+    } else if (stopTimeMoved && this.#feedback?.stopsAtMs !== inputs.stopsAtMs) {
+      this.#feedback = null;
     }
   }
 
   /** Say something that is not about a request, such as a duration that cannot be read. */
-  complain(code: string): void {
-    this.#say(this.#plain('bad', code));
+  showError(code: string): void {
+    this.#setFeedback(this.#feedbackFor('bad', code));
   }
 
   /** Send what was clicked and not sent yet, then stop. Calling it twice is fine. */
   dispose(): void {
-    if (this.#current === 'collecting') {
-      this.#flush();
+    if (this.#requestState === 'collecting') {
+      this.#sendCollected();
     }
-    this.#alarm.clear();
+    this.#timer.clear();
   }
 
-  #atBound(seconds: number, stopsAtMs: number): string | null {
-    const { earliestMs, latestMs } = this.#facts;
+  #boundReached(seconds: number, stopsAtMs: number): string | null {
+    const { earliestMs, latestMs } = this.#inputs;
     const fromMs = this.#targetMs ?? stopsAtMs;
     if (seconds > 0) {
-      return fromMs > (latestMs ?? Infinity) - AT_BOUND_MS ? 'at-latest' : null;
+      return fromMs > (latestMs ?? Infinity) - BOUND_MARGIN_MS ? 'at-latest' : null;
     }
-    return fromMs < (earliestMs ?? -Infinity) + AT_BOUND_MS ? 'at-earliest' : null;
+    return fromMs < (earliestMs ?? -Infinity) + BOUND_MARGIN_MS ? 'at-earliest' : null;
   }
 
   /** Why the click under way came to nothing, `null` while it did not. */
-  #lost(moved: boolean): string | null {
-    const { blocked } = this.#facts;
-    if (this.#current === 'collecting') {
-      return blocked ?? (moved ? 'changed' : null);
+  #dropReason(moved: boolean): string | null {
+    const { blockedReason } = this.#inputs;
+    if (this.#requestState === 'collecting') {
+      return blockedReason ?? (moved ? 'changed' : null);
     }
-    return blocked === 'no-kernel' && this.#sent?.route === 'kernel' ? blocked : null;
+    return blockedReason === 'no-kernel' && this.#pendingRequest?.recipient === 'kernel'
+      ? blockedReason
+      : null;
   }
 
-  #collect(): void {
-    this.#current = 'collecting';
-    this.#alarm.set(COLLECT_MS, () => {
-      this.#flush();
+  #startCollecting(): void {
+    this.#requestState = 'collecting';
+    this.#timer.set(CLICK_COLLECTION_MS, () => {
+      this.#sendCollected();
     });
   }
 
-  #flush(): void {
-    const stopsAtMs = this.#facts.stopsAtMs ?? 0;
+  #sendCollected(): void {
+    const stopsAtMs = this.#inputs.stopsAtMs ?? 0;
     const targetMs = this.#targetMs ?? stopsAtMs;
     const seconds = Math.trunc((targetMs - stopsAtMs) / 1000);
     if (seconds === 0) {
-      this.#settle(null);
+      this.#finish(null);
       return;
     }
-    this.#send(targetMs, {
+    this.#sendNow(targetMs, {
       id: this.#options.newId(),
       action: seconds > 0 ? 'extend' : 'shorten',
       seconds: Math.abs(seconds),
@@ -221,90 +231,98 @@ export class Actions {
     });
   }
 
-  #send(targetMs: number, request: ChangeRequest): void {
-    this.#current = 'sent';
+  #sendNow(targetMs: number, request: ChangeRequest): void {
+    this.#requestState = 'sent';
     // Set before asking: a page may answer within the call.
-    this.#sent = { ...request, targetMs, route: 'page', limit: this.#limit };
-    this.#alarm.set(WAIT_MS, () => {
-      this.#current = 'waiting';
+    this.#pendingRequest = {
+      ...request,
+      targetMs,
+      recipient: 'page',
+      reachedBound: this.#reachedBound,
+    };
+    this.#timer.set(SLOW_REQUEST_MS, () => {
+      this.#requestState = 'waiting';
       this.#options.onChange();
     });
-    const route = this.#options.ask(request);
-    if (route === null) {
-      this.#settle(this.#plain('bad', 'no-kernel'));
-    } else if (this.flight !== null) {
+    const recipient = this.#options.sendRequest(request);
+    if (recipient === null) {
+      this.#finish(this.#feedbackFor('bad', 'no-kernel'));
+    } else if (this.pendingRequest !== null) {
       // Otherwise it was answered within the call.
-      this.#sent = { ...this.flight, route };
+      this.#pendingRequest = { ...this.pendingRequest, recipient };
     }
   }
 
-  #answerFlight(flight: Flight, answer: Answer): void {
-    const queuedMs = (this.#targetMs ?? flight.targetMs) - flight.targetMs;
-    const { stopsAtMs } = this.#facts;
-    this.#settle(this.#outcome(flight, answer));
-    if (answer.ok && answer.effect === 'now' && queuedMs !== 0 && stopsAtMs !== null) {
-      this.#targetMs = this.#clamp(stopsAtMs + queuedMs);
-      this.#collect();
+  #handlePendingResult(request: PendingRequest, result: ChangeResult): void {
+    const unsentMs = (this.#targetMs ?? request.targetMs) - request.targetMs;
+    const { stopsAtMs } = this.#inputs;
+    this.#finish(this.#resultFeedback(request, result));
+    if (result.ok && result.effect === 'now' && unsentMs !== 0 && stopsAtMs !== null) {
+      this.#targetMs = this.#clampToBounds(stopsAtMs + unsentMs);
+      this.#startCollecting();
       this.#options.onChange();
     }
   }
 
-  #answerLate(flight: Flight, answer: Answer): void {
-    const note = this.#outcome(flight, answer);
-    this.#say(answer.ok ? { ...note, codes: ['too-late', ...note.codes] } : note);
+  #handleLateResult(request: PendingRequest, result: ChangeResult): void {
+    const feedback = this.#resultFeedback(request, result);
+    this.#setFeedback(
+      result.ok ? { ...feedback, codes: ['too-late', ...feedback.codes] } : feedback,
+    );
   }
 
-  #outcome(flight: Flight, answer: Answer): Note {
-    const effect = answer.ok ? answer.effect : null;
+  #resultFeedback(request: PendingRequest, result: ChangeResult): Feedback {
+    const effect = result.ok ? result.effect : null;
     return {
-      ...this.#plain(effect === null ? 'bad' : TONES[effect]),
+      ...this.#feedbackFor(effect === null ? 'bad' : TONE_BY_EFFECT[effect]),
       codes:
-        effect === null ? [answer.code || 'failed'] : this.#effectCodes(flight, answer, effect),
-      durationS: answer.values.duration_s ?? null,
-      previousDurationS: answer.values.previous_duration_s ?? null,
-      text: answer.text,
+        effect === null ? [result.code || 'failed'] : this.#effectCodes(request, result, effect),
+      durationS: result.values.duration_s ?? null,
+      previousDurationS: result.values.previous_duration_s ?? null,
+      text: result.text,
     };
   }
 
-  #effectCodes(flight: Flight, answer: Answer, effect: Effect): string[] {
+  #effectCodes(request: PendingRequest, result: ChangeResult, effect: ChangeEffect): string[] {
     if (effect === 'next-start') {
-      return [`next-start-${flight.action}`];
+      return [`next-start-${request.action}`];
     }
-    const limit = answer.code || flight.limit;
+    const bound = result.code || request.reachedBound;
     // Done, but the new stop time has not come: no sentence may name the old one.
-    const unread = effect === 'now' && !differ(this.#facts.stopsAtMs, flight.base_stops_at_ms);
-    return [...(limit ? [limit] : []), unread ? 'done' : effect];
+    const stopTimeUnchanged =
+      effect === 'now' && !stopTimesDiffer(this.#inputs.stopsAtMs, request.base_stops_at_ms);
+    return [...(bound ? [bound] : []), stopTimeUnchanged ? 'done' : effect];
   }
 
-  #plain(tone: Note['tone'], ...codes: string[]): Note {
-    const { stopsAtMs } = this.#facts;
+  #feedbackFor(tone: Feedback['tone'], ...codes: string[]): Feedback {
+    const { stopsAtMs } = this.#inputs;
     return { tone, codes, stopsAtMs, durationS: null, previousDurationS: null, text: '' };
   }
 
-  #clamp(targetMs: number): number {
-    const { earliestMs, latestMs } = this.#facts;
-    this.#limit = null;
+  #clampToBounds(targetMs: number): number {
+    const { earliestMs, latestMs } = this.#inputs;
+    this.#reachedBound = null;
     if (latestMs !== null && targetMs > latestMs) {
-      this.#limit = 'at-latest';
+      this.#reachedBound = 'at-latest';
       return latestMs;
     }
     if (earliestMs !== null && targetMs < earliestMs) {
-      this.#limit = 'at-earliest';
+      this.#reachedBound = 'at-earliest';
       return earliestMs;
     }
     return targetMs;
   }
 
-  #settle(note: Note | null): void {
-    this.#alarm.clear();
-    this.#current = 'ready';
+  #finish(feedback: Feedback | null): void {
+    this.#timer.clear();
+    this.#requestState = 'ready';
     this.#targetMs = null;
-    this.#sent = null;
-    this.#say(note);
+    this.#pendingRequest = null;
+    this.#setFeedback(feedback);
   }
 
-  #say(note: Note | null): void {
-    this.#said = note;
+  #setFeedback(feedback: Feedback | null): void {
+    this.#feedback = feedback;
     this.#options.onChange();
   }
 }

@@ -1,11 +1,11 @@
 /** The countdown as an anywidget: one model in the kernel, any number of views in pages. */
 
 import { browserTimers, browserWakeups } from './clock';
-import { CountdownWidget, type RenderContext } from './controller';
+import { CountdownController, type RenderContext } from './controller';
 
 /** What anywidget calls for each view; answers the clean-up. */
 function render(context: RenderContext): () => void {
-  const widget = new CountdownWidget(context, {
+  const widget = new CountdownController(context, {
     timers: browserTimers,
     wakeups: browserWakeups(),
     newId: () => String(Math.random()),

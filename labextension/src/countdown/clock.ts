@@ -24,7 +24,7 @@ export const browserTimers: Timers = {
 };
 
 /** One timer that can be set anew, so that there is never a second one. */
-export class Alarm {
+export class RestartableTimer {
   readonly #timers: Timers;
   #id: number | null = null;
 
@@ -38,11 +38,11 @@ export class Alarm {
   }
 
   /** Ring in so many milliseconds, and not at the time set before. */
-  set(delayMs: number, ring: () => void): void {
+  set(delayMs: number, callback: () => void): void {
     this.clear();
     this.#id = this.#timers.setTimeout(() => {
       this.#id = null;
-      ring();
+      callback();
     }, delayMs);
   }
 
@@ -54,7 +54,7 @@ export class Alarm {
 }
 
 /** Wall clock and monotonic clock apart by more than this: the machine slept or its clock was set. */
-const JUMP_MS = 5_000;
+const CLOCK_JUMP_MS = 5_000;
 
 /**
  * The server's clock as this page can know it: the local clock plus an offset taken when a fresh
@@ -63,22 +63,22 @@ const JUMP_MS = 5_000;
 export class ServerClock {
   readonly #timers: Timers;
   #offsetMs = 0;
-  #drift: number;
-  #syncedAt: number | null = null;
+  #driftMs: number;
+  #syncedAtMs: number | null = null;
 
   constructor(timers: Timers) {
     this.#timers = timers;
-    this.#drift = this.#measureDrift();
+    this.#driftMs = this.#measureDriftMs();
   }
 
   /** Whether the offset comes from a fresh message and nothing shook the local clock since. */
-  get checked(): boolean {
-    return this.#syncedAt !== null;
+  get isSynced(): boolean {
+    return this.#syncedAtMs !== null;
   }
 
   /** Milliseconds since the offset was taken; `Infinity` when there is none to rely on. */
   get ageMs(): number {
-    return this.#syncedAt === null ? Infinity : this.#timers.monotonic() - this.#syncedAt;
+    return this.#syncedAtMs === null ? Infinity : this.#timers.monotonic() - this.#syncedAtMs;
   }
 
   /** The server's time now, in milliseconds since 1970. */
@@ -89,25 +89,25 @@ export class ServerClock {
   /** Take the offset from a message that has just arrived. */
   sync(serverNowMs: number): void {
     this.#offsetMs = Math.round(serverNowMs - this.#timers.now());
-    this.#drift = this.#measureDrift();
-    this.#syncedAt = this.#timers.monotonic();
+    this.#driftMs = this.#measureDriftMs();
+    this.#syncedAtMs = this.#timers.monotonic();
   }
 
   /**
    * Whether the local clock jumped since the last look. After a jump the offset is kept (a machine
    * that slept keeps its offset) but no longer counts as checked (one whose clock was set does not).
    */
-  jumped(): boolean {
-    const drift = this.#measureDrift();
-    if (Math.abs(drift - this.#drift) <= JUMP_MS) {
+  detectJump(): boolean {
+    const drift = this.#measureDriftMs();
+    if (Math.abs(drift - this.#driftMs) <= CLOCK_JUMP_MS) {
       return false;
     }
-    this.#drift = drift;
-    this.#syncedAt = null;
+    this.#driftMs = drift;
+    this.#syncedAtMs = null;
     return true;
   }
 
-  #measureDrift(): number {
+  #measureDriftMs(): number {
     return this.#timers.now() - this.#timers.monotonic();
   }
 }
@@ -132,7 +132,7 @@ export interface TickerOptions {
   readonly evaluate: () => number | null;
   readonly wakeups: readonly Wakeup[];
   /** Called before the evaluation that a wake-up event causes. */
-  readonly onWake?: () => void;
+  readonly beforeWakeup?: () => void;
 }
 
 /**
@@ -141,26 +141,26 @@ export interface TickerOptions {
  */
 export class Ticker {
   readonly #options: TickerOptions;
-  readonly #alarm: Alarm;
+  readonly #timer: RestartableTimer;
   #disposed = false;
 
   constructor(options: TickerOptions) {
     this.#options = options;
-    this.#alarm = new Alarm(options.timers);
+    this.#timer = new RestartableTimer(options.timers);
     for (const [target, type] of options.wakeups) {
-      target.addEventListener(type, this.#wake);
+      target.addEventListener(type, this.#onWakeup);
     }
   }
 
   /** Evaluate now and schedule what follows. */
-  poke(): void {
+  update(): void {
     if (this.#disposed) {
       return;
     }
     const delayMs = this.#options.evaluate();
     if (delayMs !== null) {
-      this.#alarm.set(delayMs, () => {
-        this.poke();
+      this.#timer.set(delayMs, () => {
+        this.update();
       });
     }
   }
@@ -168,14 +168,14 @@ export class Ticker {
   /** Stop for good. Calling it twice is fine. */
   dispose(): void {
     this.#disposed = true;
-    this.#alarm.clear();
+    this.#timer.clear();
     for (const [target, type] of this.#options.wakeups) {
-      target.removeEventListener(type, this.#wake);
+      target.removeEventListener(type, this.#onWakeup);
     }
   }
 
-  readonly #wake = (): void => {
-    this.#options.onWake?.();
-    this.poke();
+  readonly #onWakeup = (): void => {
+    this.#options.beforeWakeup?.();
+    this.update();
   };
 }

@@ -1,27 +1,33 @@
 /** One view of the countdown: model, clock, buttons and elements put together. */
 
-import { Actions, type Facts, type Route } from './actions';
+import { Actions, type ActionInputs, type Recipient } from './actions';
 import { ServerClock, Ticker, type Timers, type Wakeup } from './clock';
-import { Link } from './kernel-link';
+import { KernelLink } from './kernel-link';
 import {
   type ChangeRequest,
-  EVENTS,
-  fields,
-  type Model,
-  number,
-  readAnswer,
+  PAGE_EVENTS,
+  asObject,
+  type WidgetModel,
+  asNumber,
+  readChangeResult,
   readSnapshot,
   readState,
   type Snapshot,
-  text,
+  asString,
 } from './messages';
-import { isCounting, msToNextChange, type PhaseInput, read } from './phase';
-import { Thresholds } from './thresholds';
-import { CountdownView, type Waiting } from './view';
-import { commandDuration, parseDuration, stopsIn, type Words, wordsFor } from './format';
+import { isCounting, msUntilNextPhaseUpdate, type PhaseInput, evaluatePhase } from './phase';
+import { AnnouncementThresholds } from './thresholds';
+import { CountdownView, type DelayedRequest } from './view';
+import {
+  formatDurationArgument,
+  parseDuration,
+  stopAnnouncement,
+  type Formatter,
+  formatterFor,
+} from './format';
 
 /** What a test replaces. */
-export interface Surroundings {
+export interface Dependencies {
   readonly timers: Timers;
   readonly wakeups: readonly Wakeup[];
   readonly newId: () => string;
@@ -29,39 +35,39 @@ export interface Surroundings {
 
 /** What anywidget calls `render` with. */
 export interface RenderContext {
-  readonly model: Model;
+  readonly model: WidgetModel;
   readonly el: HTMLElement;
 }
 
 /** An offset older than this is taken anew when the page wakes up. */
-const STALE_MS = 3_600_000;
+const CLOCK_OFFSET_MAX_AGE_MS = 3_600_000;
 
-const TRAITS = ['state', 'as_of_ms', 'language', 'terminal_prefix'];
+const OBSERVED_TRAITS = ['state', 'as_of_ms', 'language', 'terminal_prefix'];
 
 /** One view of the countdown. */
-export class CountdownWidget {
-  readonly #model: Model;
+export class CountdownController {
+  readonly #model: WidgetModel;
   readonly #clock: ServerClock;
   readonly #view: CountdownView;
   readonly #actions: Actions;
-  readonly #link: Link;
+  readonly #kernelLink: KernelLink;
   readonly #ticker: Ticker;
-  readonly #thresholds = new Thresholds();
+  readonly #thresholds = new AnnouncementThresholds();
   #snapshot: Snapshot = { state: readState(null), as_of_ms: 0 };
-  #words: Words = wordsFor('');
+  #format: Formatter = formatterFor('');
   #disposed = false;
 
-  constructor({ model, el }: RenderContext, { timers, wakeups, newId }: Surroundings) {
-    const poke = (): void => {
-      this.#ticker.poke();
+  constructor({ model, el }: RenderContext, { timers, wakeups, newId }: Dependencies) {
+    const update = (): void => {
+      this.#ticker.update();
     };
     this.#model = model;
     this.#clock = new ServerClock(timers);
     this.#view = new CountdownView(el, {
-      onChange: (seconds) => {
+      onStep: (seconds) => {
         this.#actions.click(seconds);
       },
-      onCustom: this.#onCustom,
+      onCustomDuration: this.#onCustomDuration,
       onCancel: () => {
         this.#actions.cancel();
       },
@@ -69,14 +75,14 @@ export class CountdownWidget {
     this.#actions = new Actions({
       timers,
       newId,
-      ask: this.#ask,
-      withdraw: this.#withdraw,
-      onChange: poke,
+      sendRequest: this.#sendRequest,
+      cancelRequest: this.#cancelRequest,
+      onChange: update,
     });
-    this.#link = new Link({ model, timers, onChange: poke });
+    this.#kernelLink = new KernelLink({ model, timers, onChange: update });
     const evaluate = (): number | null => this.#evaluate();
-    this.#ticker = new Ticker({ timers, wakeups, evaluate, onWake: this.#onWake });
-    this.#listen();
+    this.#ticker = new Ticker({ timers, wakeups, evaluate, beforeWakeup: this.#beforeWakeup });
+    this.#subscribe();
   }
 
   /** Stop, send a click that was not sent yet, remove everything. Calling it twice is fine. */
@@ -84,65 +90,68 @@ export class CountdownWidget {
     this.#actions.dispose();
     this.#disposed = true;
     this.#ticker.dispose();
-    this.#link.dispose();
-    for (const trait of TRAITS) {
-      this.#model.off(`change:${trait}`, this.#onTrait);
+    this.#kernelLink.dispose();
+    for (const trait of OBSERVED_TRAITS) {
+      this.#model.off(`change:${trait}`, this.#onTraitChange);
     }
-    this.#model.off('msg:custom', this.#onMessage);
-    this.#view.root.removeEventListener(EVENTS.state, this.#onPushed);
+    this.#model.off('msg:custom', this.#onKernelMessage);
+    this.#view.root.removeEventListener(PAGE_EVENTS.state, this.#onStateEvent);
     this.#view.dispose();
   };
 
-  #listen(): void {
-    for (const trait of TRAITS) {
-      this.#model.on(`change:${trait}`, this.#onTrait);
+  #subscribe(): void {
+    for (const trait of OBSERVED_TRAITS) {
+      this.#model.on(`change:${trait}`, this.#onTraitChange);
     }
-    this.#model.on('msg:custom', this.#onMessage);
-    this.#view.root.addEventListener(EVENTS.state, this.#onPushed);
-    this.#link.hello();
-    this.#onTrait();
+    this.#model.on('msg:custom', this.#onKernelMessage);
+    this.#view.root.addEventListener(PAGE_EVENTS.state, this.#onStateEvent);
+    this.#kernelLink.sendHello();
+    this.#onTraitChange();
   }
 
   #evaluate(): number | null {
-    if (this.#clock.jumped()) {
-      this.#link.hello();
+    if (this.#clock.detectJump()) {
+      this.#kernelLink.sendHello();
     }
-    const frozen = this.#link.company === 'nobody';
-    const nowMs = frozen ? this.#snapshot.as_of_ms : this.#clock.now();
-    this.#actions.update(this.#facts(nowMs));
+    const isDisconnected = this.#kernelLink.responder === 'nobody';
+    const nowMs = isDisconnected ? this.#snapshot.as_of_ms : this.#clock.now();
+    this.#actions.update(this.#actionInputs(nowMs));
     const input = this.#phaseInput(this.#actions.shownStopMs);
-    this.#show(input, nowMs, frozen);
-    if (frozen) {
+    this.#render(input, nowMs, isDisconnected);
+    if (isDisconnected) {
       return null;
     }
     this.#announceThreshold(nowMs);
-    return msToNextChange(input, nowMs);
+    return msUntilNextPhaseUpdate(input, nowMs);
   }
 
-  #show(input: PhaseInput, nowMs: number, frozen: boolean): void {
+  #render(input: PhaseInput, nowMs: number, isDisconnected: boolean): void {
     this.#view.update({
-      words: this.#words,
+      format: this.#format,
       snapshot: this.#snapshot,
       stopsAtMs: input.stopsAtMs,
       nowMs,
-      reading: read(input, nowMs),
-      frozen,
-      checked: this.#clock.checked || this.#link.greeting,
-      blockedPlus: this.#actions.blocked(1),
-      blockedMinus: this.#actions.blocked(-1),
-      note: this.#actions.note,
-      waiting: this.#waiting(),
+      phaseResult: evaluatePhase(input, nowMs),
+      isDisconnected,
+      isSynced: this.#clock.isSynced || this.#kernelLink.helloPending,
+      extendBlockedReason: this.#actions.blockedReason(1),
+      shortenBlockedReason: this.#actions.blockedReason(-1),
+      feedback: this.#actions.feedback,
+      delayedRequest: this.#delayedRequest(),
     });
   }
 
-  #waiting(): Waiting | null {
-    const { flight, stage } = this.#actions;
-    if (flight === null || stage !== 'waiting') {
+  #delayedRequest(): DelayedRequest | null {
+    const { pendingRequest, requestState } = this.#actions;
+    if (pendingRequest === null || requestState !== 'waiting') {
       return null;
     }
-    const { route, action, seconds } = flight;
-    const prefix = route === 'kernel' && text(this.#model.get('terminal_prefix'));
-    return { route, command: prefix ? `${prefix} ${action} ${commandDuration(seconds)}` : '' };
+    const { recipient, action, seconds } = pendingRequest;
+    const prefix = recipient === 'kernel' && asString(this.#model.get('terminal_prefix'));
+    return {
+      recipient,
+      command: prefix ? `${prefix} ${action} ${formatDurationArgument(seconds)}` : '',
+    };
   }
 
   #phaseInput(stopsAtMs: number | null): PhaseInput {
@@ -150,22 +159,22 @@ export class CountdownWidget {
     return { status, enabled, mode, stopsAtMs };
   }
 
-  #facts(nowMs: number): Facts {
+  #actionInputs(nowMs: number): ActionInputs {
     const { state, as_of_ms: asOfMs } = this.#snapshot;
     const { bounds } = state;
-    const sinceMs = bounds?.from_now ? Math.max(nowMs - asOfMs, 0) : 0;
+    const elapsedMs = bounds?.from_now ? Math.max(nowMs - asOfMs, 0) : 0;
     return {
       stopsAtMs: state.stops_at_ms,
-      blocked: this.#blocked(nowMs),
-      earliestMs: bounds && bounds.earliest_stop_ms + sinceMs,
-      latestMs: bounds && bounds.latest_stop_ms + sinceMs,
+      blockedReason: this.#blockedReason(nowMs),
+      earliestMs: bounds && bounds.earliest_stop_ms + elapsedMs,
+      latestMs: bounds && bounds.latest_stop_ms + elapsedMs,
     };
   }
 
-  #blocked(nowMs: number): string | null {
+  #blockedReason(nowMs: number): string | null {
     const { state } = this.#snapshot;
-    const { phase } = read(this.#phaseInput(state.stops_at_ms), nowMs);
-    if (this.#link.company === 'nobody') {
+    const { phase } = evaluatePhase(this.#phaseInput(state.stops_at_ms), nowMs);
+    if (this.#kernelLink.responder === 'nobody') {
       return 'no-kernel';
     }
     if (!isCounting(phase)) {
@@ -176,105 +185,105 @@ export class CountdownWidget {
 
   #announceThreshold(nowMs: number): void {
     const stopsAtMs = this.#snapshot.state.stops_at_ms;
-    const { remainingS } = read(this.#phaseInput(stopsAtMs), nowMs);
-    if (stopsAtMs && remainingS && this.#thresholds.crossed(stopsAtMs, remainingS)) {
-      this.#view.announce(stopsIn(this.#words, stopsAtMs, remainingS));
+    const { remainingS } = evaluatePhase(this.#phaseInput(stopsAtMs), nowMs);
+    if (stopsAtMs && remainingS && this.#thresholds.findCrossed(stopsAtMs, remainingS)) {
+      this.#view.announce(stopAnnouncement(this.#format, stopsAtMs, remainingS));
     }
   }
 
-  readonly #onCustom = (typed: string): void => {
-    const seconds = parseDuration(typed);
-    this.#view.acceptCustom(seconds !== null);
+  readonly #onCustomDuration = (input: string): void => {
+    const seconds = parseDuration(input);
+    this.#view.setDurationValidity(seconds !== null);
     if (seconds === null) {
-      this.#actions.complain('bad-duration');
+      this.#actions.showError('bad-duration');
     } else {
       this.#actions.click(seconds);
     }
   };
 
-  readonly #ask = (request: ChangeRequest): Route | null => {
+  readonly #sendRequest = (request: ChangeRequest): Recipient | null => {
     const respond = (answer: unknown): void => {
-      this.#onAnswer(request.id, answer);
+      this.#onResult(request.id, answer);
     };
-    if (this.#dispatch(EVENTS.request, { ...request, respond })) {
+    if (this.#dispatchToPage(PAGE_EVENTS.request, { ...request, respond })) {
       return 'page';
     }
-    return this.#link.send({ type: 'request', ...request }) ? 'kernel' : null;
+    return this.#kernelLink.send({ type: 'request', ...request }) ? 'kernel' : null;
   };
 
-  readonly #withdraw = (id: string, route: Route): void => {
-    if (route === 'page') {
-      this.#dispatch(EVENTS.cancel, { id });
+  readonly #cancelRequest = (id: string, recipient: Recipient): void => {
+    if (recipient === 'page') {
+      this.#dispatchToPage(PAGE_EVENTS.cancel, { id });
     } else {
-      this.#link.send({ type: 'cancel', id });
+      this.#kernelLink.send({ type: 'cancel', id });
     }
   };
 
   /** Dispatch an event to the page; answers whether somebody took it. */
-  #dispatch(type: string, detail: object): boolean {
+  #dispatchToPage(type: string, detail: object): boolean {
     const event = new CustomEvent(type, { detail, bubbles: true, cancelable: true });
     return !this.#view.root.dispatchEvent(event);
   }
 
-  readonly #onWake = (): void => {
-    if (!this.#link.greeting && this.#clock.ageMs > STALE_MS) {
-      this.#link.hello();
+  readonly #beforeWakeup = (): void => {
+    if (!this.#kernelLink.helloPending && this.#clock.ageMs > CLOCK_OFFSET_MAX_AGE_MS) {
+      this.#kernelLink.sendHello();
     }
   };
 
-  #apply(snapshot: Snapshot): void {
+  #applySnapshot(snapshot: Snapshot): void {
     if (snapshot.as_of_ms >= this.#snapshot.as_of_ms) {
       this.#snapshot = snapshot;
     }
   }
 
-  #heard(raw: unknown): void {
-    const serverNowMs = number(fields(raw).server_now_ms);
+  #syncClock(raw: unknown): void {
+    const serverNowMs = asNumber(asObject(raw).server_now_ms);
     if (serverNowMs !== null) {
       this.#clock.sync(serverNowMs);
-      this.#link.answered();
+      this.#kernelLink.helloAnswered();
     }
   }
 
-  #onAnswer(id: string, raw: unknown): void {
+  #onResult(id: string, raw: unknown): void {
     if (this.#disposed) {
       return;
     }
     const snapshot = readSnapshot(raw);
-    this.#heard(raw);
+    this.#syncClock(raw);
     if (snapshot !== null) {
-      this.#apply(snapshot);
+      this.#applySnapshot(snapshot);
     }
-    this.#ticker.poke();
-    this.#actions.answer(id, readAnswer(raw));
+    this.#ticker.update();
+    this.#actions.handleResult(id, readChangeResult(raw));
   }
 
-  readonly #onTrait = (): void => {
-    this.#words = wordsFor(text(this.#model.get('language')));
+  readonly #onTraitChange = (): void => {
+    this.#format = formatterFor(asString(this.#model.get('language')));
     const state = readState(this.#model.get('state'));
-    this.#apply({ state, as_of_ms: number(this.#model.get('as_of_ms')) ?? 0 });
-    this.#ticker.poke();
+    this.#applySnapshot({ state, as_of_ms: asNumber(this.#model.get('as_of_ms')) ?? 0 });
+    this.#ticker.update();
   };
 
-  readonly #onMessage = (raw: unknown): void => {
-    const { type, id } = fields(raw);
-    this.#link.meet('kernel');
+  readonly #onKernelMessage = (raw: unknown): void => {
+    const { type, id } = asObject(raw);
+    this.#kernelLink.setResponder('kernel');
     if (type === 'result') {
-      this.#onAnswer(text(id), raw);
+      this.#onResult(asString(id), raw);
     } else {
-      this.#heard(raw);
-      this.#ticker.poke();
+      this.#syncClock(raw);
+      this.#ticker.update();
     }
   };
 
-  readonly #onPushed = (event: Event): void => {
+  readonly #onStateEvent = (event: Event): void => {
     const detail: unknown = (event as CustomEvent<unknown>).detail;
     const snapshot = readSnapshot(detail);
     if (snapshot !== null) {
-      this.#heard(detail);
-      this.#apply(snapshot);
-      this.#link.meet('page');
-      this.#ticker.poke();
+      this.#syncClock(detail);
+      this.#applySnapshot(snapshot);
+      this.#kernelLink.setResponder('page');
+      this.#ticker.update();
     }
   };
 }

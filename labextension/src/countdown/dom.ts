@@ -1,7 +1,7 @@
 /** The few things that are done to elements. */
 
 /** Make an element with attributes and children. */
-export function make<K extends keyof HTMLElementTagNameMap>(
+export function createElement<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Readonly<Record<string, string>> = {},
   children: readonly (Node | string)[] = [],

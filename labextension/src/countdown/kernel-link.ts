@@ -10,99 +10,99 @@
  * - otherwise an unanswered hello means a busy kernel: the countdown goes on, marked as unchecked.
  */
 
-import { Alarm, type Timers } from './clock';
-import { fields, type Model, text, type ToKernel } from './messages';
+import { RestartableTimer, type Timers } from './clock';
+import { asObject, type WidgetModel, asString, type MessageToKernel } from './messages';
 
 /** Nobody means: what is shown is old, and no button can do anything. */
-export type Company = 'unknown' | 'kernel' | 'page' | 'nobody';
+export type Responder = 'unknown' | 'kernel' | 'page' | 'nobody';
 
 /** A hello unanswered for this long: the kernel is busy or gone. */
-export const HELLO_MS = 1_000;
+export const HELLO_TIMEOUT_MS = 1_000;
 
-/** What {@link Link} is made of. */
-export interface LinkOptions {
-  readonly model: Model;
+/** What {@link KernelLink} is made of. */
+export interface KernelLinkOptions {
+  readonly model: WidgetModel;
   readonly timers: Timers;
   /** Called when `company` or `greeting` changed. */
   readonly onChange: () => void;
 }
 
 /** The wire to the kernel, and what is known of its other end. */
-export class Link {
-  readonly #options: LinkOptions;
-  #company: Company = 'unknown';
-  readonly #alarm: Alarm;
+export class KernelLink {
+  readonly #options: KernelLinkOptions;
+  #responder: Responder = 'unknown';
+  readonly #helloTimer: RestartableTimer;
 
-  constructor(options: LinkOptions) {
+  constructor(options: KernelLinkOptions) {
     this.#options = options;
-    this.#alarm = new Alarm(options.timers);
-    options.model.on('comm_live_update', this.#askManager);
+    this.#helloTimer = new RestartableTimer(options.timers);
+    options.model.on('comm_live_update', this.#checkComm);
   }
 
   /** Who is there, as far as is known. */
-  get company(): Company {
-    return this.#company;
+  get responder(): Responder {
+    return this.#responder;
   }
 
   /** A hello was just sent and may still be answered. */
-  get greeting(): boolean {
-    return this.#alarm.pending;
+  get helloPending(): boolean {
+    return this.#helloTimer.pending;
   }
 
   /** Send a message; answers whether it could be sent. */
-  send(message: ToKernel): boolean {
+  send(message: MessageToKernel): boolean {
     try {
       this.#options.model.send(message);
       return true;
     } catch {
-      this.meet('nobody');
+      this.setResponder('nobody');
       return false;
     }
   }
 
   /** Ask the kernel for its time, and the widget manager for the kernel. */
-  hello(): void {
-    this.#alarm.set(HELLO_MS, this.#options.onChange);
+  sendHello(): void {
+    this.#helloTimer.set(HELLO_TIMEOUT_MS, this.#options.onChange);
     this.send({ type: 'hello' });
-    this.#askManager();
+    this.#checkComm();
   }
 
   /** The hello was answered: nothing to wait for. */
-  answered(): void {
-    this.#alarm.clear();
+  helloAnswered(): void {
+    this.#helloTimer.clear();
   }
 
   /** Somebody showed up or went. */
-  meet(company: Company): void {
-    if (company !== this.#company) {
-      this.#company = company;
+  setResponder(responder: Responder): void {
+    if (responder !== this.#responder) {
+      this.#responder = responder;
       this.#options.onChange();
     }
   }
 
   /** Stop for good. Calling it twice is fine. */
   dispose(): void {
-    this.answered();
-    this.#options.model.off('comm_live_update', this.#askManager);
+    this.helloAnswered();
+    this.#options.model.off('comm_live_update', this.#checkComm);
   }
 
-  readonly #askManager = (): void => {
+  readonly #checkComm = (): void => {
     const { model } = this.#options;
-    const ownId = text(model.get('own_id'));
-    const found = ownId ? model.widget_manager?.get_model?.(ownId) : undefined;
-    void found?.then(
+    const ownId = asString(model.get('own_id'));
+    const widgetModel = ownId ? model.widget_manager?.get_model?.(ownId) : undefined;
+    void widgetModel?.then(
       (raw) => {
-        this.#commIs(fields(raw).comm_live);
+        this.#onCommLive(asObject(raw).comm_live);
       },
       () => undefined,
     );
   };
 
-  #commIs(live: unknown): void {
-    if (live === false && this.#company !== 'page') {
-      this.meet('nobody');
-    } else if (live === true && this.#company === 'nobody') {
-      this.meet('unknown');
+  #onCommLive(live: unknown): void {
+    if (live === false && this.#responder !== 'page') {
+      this.setResponder('nobody');
+    } else if (live === true && this.#responder === 'nobody') {
+      this.setResponder('unknown');
     }
   }
 }

@@ -13,7 +13,7 @@
  *   `""`: no command is offered.
  * - `language`: `"en"`, `"zh"` (or any tag that begins so); `""`: the page's own.
  *
- * Custom messages: {@link FromKernel} and {@link ToKernel}. Events on the page: {@link EVENTS}.
+ * Custom messages: {@link MessageFromKernel} and {@link MessageToKernel}. Events on the page: {@link PAGE_EVENTS}.
  */
 
 /** The earliest and latest stop that a change of this run may ask for. */
@@ -66,15 +66,15 @@ export interface ChangeRequest {
 
 /**
  * The outcome of a {@link ChangeRequest}. The kernel sets the traits to the new state first and
- * sends this after it; {@link News} is for a page that answers, or a kernel that sends both in one.
+ * sends this after it; {@link StateUpdate} is for a page that answers, or a kernel that sends both in one.
  */
-export interface Answer {
+export interface ChangeResult {
   readonly ok: boolean;
   /** What the cloud's own answer shows; `null` when nothing was changed. */
   readonly effect: 'now' | 'next-start' | 'unconfirmed' | null;
   /** A code of sentences.ts: why it was refused, or which bound it ran into (`at-latest`, `at-earliest`); else `""`. */
   readonly code: string;
-  readonly values: AnswerValues;
+  readonly values: ResultValues;
   /** The same in the kernel's words, shown when the page has no words for `code`. */
   readonly text: string;
 }
@@ -83,69 +83,69 @@ export interface Answer {
  * What may come beside an answer: the state read back after the write and when that was (both or
  * none), and the server's time now.
  */
-export interface News extends Partial<Snapshot> {
+export interface StateUpdate extends Partial<Snapshot> {
   readonly server_now_ms?: number;
 }
 
-/** Numbers for the sentence of an {@link Answer}. */
-export interface AnswerValues {
+/** Numbers for the sentence of an {@link ChangeResult}. */
+export interface ResultValues {
   /** The duration saved for the next start, and the one it replaces. */
   readonly duration_s?: number | null;
   readonly previous_duration_s?: number | null;
 }
 
 /** Page → kernel. */
-export type ToKernel =
+export type MessageToKernel =
   | { readonly type: 'hello' }
   | ({ readonly type: 'request' } & ChangeRequest)
   | { readonly type: 'cancel'; readonly id: string };
 
 /** Kernel → page. `now` answers `hello`; neither is ever part of the synced state. */
-export type FromKernel =
+export type MessageFromKernel =
   | { readonly type: 'now'; readonly server_now_ms: number }
-  | ({ readonly type: 'result'; readonly id: string } & Answer & News);
+  | ({ readonly type: 'result'; readonly id: string } & ChangeResult & StateUpdate);
 
 /**
  * Events on the countdown's element (`.ma-Countdown`, whose `data-instance` is the instance's id), for
  * a page that has our extension:
  * - `request` (bubbles, cancelable): `detail` is a {@link ChangeRequest} with `respond(answer)`,
- *   where `answer` is {@link Answer} & {@link News}. Who calls `preventDefault()` answers; otherwise the kernel is asked.
+ *   where `answer` is {@link ChangeResult} & {@link StateUpdate}. Who calls `preventDefault()` answers; otherwise the kernel is asked.
  * - `cancel` (bubbles): `detail` is `{id}` of a request that the page had taken.
  * - `state` (dispatched *at* the element): `detail` is `{state, as_of_ms, server_now_ms?}`.
  */
-export const EVENTS = {
+export const PAGE_EVENTS = {
   request: 'modelarts-magics:request',
   cancel: 'modelarts-magics:cancel',
   state: 'modelarts-magics:state',
 } as const;
 
 /** The part of anywidget's model that is used. */
-export interface Model {
+export interface WidgetModel {
   get(name: string): unknown;
-  send(message: ToKernel): void;
+  send(message: MessageToKernel): void;
   on(name: string, callback: (value: unknown) => void): void;
   off(name: string, callback: (value: unknown) => void): void;
   readonly widget_manager?: { get_model?(id: string): Promise<unknown> | undefined };
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+type JsonObject = Readonly<Record<string, unknown>>;
 
 /** The value as an object with unknown fields; anything else is an empty one. */
-export function fields(value: unknown): Fields {
-  return typeof value === 'object' && value !== null ? (value as Fields) : {};
+export function asObject(value: unknown): JsonObject {
+  return typeof value === 'object' && value !== null ? (value as JsonObject) : {};
 }
 
 /** The value as a number, else `null`. */
-export function number(value: unknown): number | null {
+export function asNumber(value: unknown): number | null {
   return typeof value === 'number' ? value : null;
 }
 
 /** The value as a text, else an empty one. */
-export function text(value: unknown): string {
+export function asString(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-const NO_STATE: InstanceState = {
+const EMPTY_STATE: InstanceState = {
   id: '',
   stops_at_ms: null,
   status: '',
@@ -162,7 +162,7 @@ const NO_STATE: InstanceState = {
   reason: '',
 };
 
-const NO_ANSWER: Answer = {
+const NO_RESULT: ChangeResult = {
   ok: false,
   effect: null,
   code: '',
@@ -172,16 +172,16 @@ const NO_ANSWER: Answer = {
 
 /** A state from the wire. Both ends are one package; a field that an older one lacks is absent. */
 export function readState(value: unknown): InstanceState {
-  return { ...NO_STATE, ...fields(value) };
+  return { ...EMPTY_STATE, ...asObject(value) };
 }
 
 /** Read `{state, as_of_ms}`; `null` when there is no state in it. */
 export function readSnapshot(value: unknown): Snapshot | null {
-  const { state, as_of_ms: asOfMs } = fields(value);
+  const { state, as_of_ms: asOfMs } = asObject(value);
   return state && typeof asOfMs === 'number' ? { state: readState(state), as_of_ms: asOfMs } : null;
 }
 
 /** Read the outcome of a request from a kernel's message or a page's response. */
-export function readAnswer(value: unknown): Answer {
-  return { ...NO_ANSWER, ...fields(value) };
+export function readChangeResult(value: unknown): ChangeResult {
+  return { ...NO_RESULT, ...asObject(value) };
 }

@@ -23,14 +23,14 @@ export interface PhaseInput {
 }
 
 /** What the rules say. */
-export interface Reading {
+export interface PhaseResult {
   readonly phase: Phase;
   /** Whole seconds left: a number while counting, 0 while stopping, else `null`. */
   readonly remainingS: number | null;
 }
 
 /** A duration cut into the units that are shown. */
-export interface DurationParts {
+export interface DurationUnits {
   readonly hours: number;
   readonly minutes: number;
   /** `null` from ten minutes on, where only minutes are shown. */
@@ -45,16 +45,16 @@ export const URGENT_S = 10 * 60;
 export const GRACE_MS = 60_000;
 
 /** A stop time that follows from the time left moves by this much from one look to the next. */
-const WOBBLE_MS = 5_000;
+const STOP_TIME_JITTER_MS = 5_000;
 
-const RUNNING: ReadonlySet<string> = new Set(['RUNNING', 'SNAPSHOTTING']);
-const STOPPED = /^(STOPPED|DELETED|[A-Z_]+_FAILED)$/;
+const RUNNING_STATUSES: ReadonlySet<string> = new Set(['RUNNING', 'SNAPSHOTTING']);
+const STOPPED_STATUS_PATTERN = /^(STOPPED|DELETED|[A-Z_]+_FAILED)$/;
 
-const bare = (phase: Phase): Reading => ({ phase, remainingS: null });
+const withoutTimeLeft = (phase: Phase): PhaseResult => ({ phase, remainingS: null });
 
 /** Whether two stop times are different ones. */
-export function differ(oneMs: number | null, otherMs: number | null): boolean {
-  return Math.abs((oneMs ?? 0) - (otherMs ?? 0)) > WOBBLE_MS;
+export function stopTimesDiffer(oneMs: number | null, otherMs: number | null): boolean {
+  return Math.abs((oneMs ?? 0) - (otherMs ?? 0)) > STOP_TIME_JITTER_MS;
 }
 
 /** Whether this phase has a number of seconds that goes down. */
@@ -68,44 +68,44 @@ export function isCounting(phase: Phase): phase is CountingPhase {
  * @param input - the instance's auto-stop as last known
  * @param nowMs - the time by the server's clock
  */
-export function read(input: PhaseInput, nowMs: number): Reading {
+export function evaluatePhase(input: PhaseInput, nowMs: number): PhaseResult {
   if (input.status === 'STOPPING') {
     return { phase: 'stopping', remainingS: 0 };
   }
-  if (STOPPED.test(input.status)) {
-    return bare('stopped');
+  if (STOPPED_STATUS_PATTERN.test(input.status)) {
+    return withoutTimeLeft('stopped');
   }
   if (input.enabled === false) {
-    return bare('off');
+    return withoutTimeLeft('off');
   }
-  if (!RUNNING.has(input.status) || input.enabled === null) {
-    return bare('unknown');
+  if (!RUNNING_STATUSES.has(input.status) || input.enabled === null) {
+    return withoutTimeLeft('unknown');
   }
-  return input.mode === 'IDLE' ? bare('idle') : count(input.stopsAtMs, nowMs);
+  return input.mode === 'IDLE' ? withoutTimeLeft('idle') : countingResult(input.stopsAtMs, nowMs);
 }
 
-function count(stopsAtMs: number | null, nowMs: number): Reading {
+function countingResult(stopsAtMs: number | null, nowMs: number): PhaseResult {
   if (stopsAtMs === null) {
-    return bare('unknown');
+    return withoutTimeLeft('unknown');
   }
   const leftMs = stopsAtMs - nowMs;
   if (leftMs <= 0) {
-    return leftMs >= -GRACE_MS ? { phase: 'stopping', remainingS: 0 } : bare('unknown');
+    return leftMs >= -GRACE_MS ? { phase: 'stopping', remainingS: 0 } : withoutTimeLeft('unknown');
   }
   const remainingS = Math.floor(leftMs / 1000);
-  return { phase: nearness(remainingS), remainingS };
+  return { phase: countingPhase(remainingS), remainingS };
 }
 
-function nearness(remainingS: number): Phase {
+function countingPhase(remainingS: number): Phase {
   if (remainingS <= URGENT_S) {
     return 'urgent';
   }
   return remainingS <= SOON_S ? 'soon' : 'calm';
 }
 
-/** Milliseconds until {@link read} can say something else, or `null` when only news can change it. */
-export function msToNextChange(input: PhaseInput, nowMs: number): number | null {
-  const { phase } = read(input, nowMs);
+/** Milliseconds until {@link evaluatePhase} can say something else, or `null` when only news can change it. */
+export function msUntilNextPhaseUpdate(input: PhaseInput, nowMs: number): number | null {
+  const { phase } = evaluatePhase(input, nowMs);
   const leftMs = (input.stopsAtMs ?? 0) - nowMs;
   if (isCounting(phase)) {
     return Math.min((leftMs % 1000) + 1, leftMs);
@@ -115,7 +115,7 @@ export function msToNextChange(input: PhaseInput, nowMs: number): number | null 
 }
 
 /** Cut whole seconds into hours, minutes and, below ten minutes, seconds. */
-export function durationParts(totalS: number): DurationParts {
+export function splitDuration(totalS: number): DurationUnits {
   const minutes = Math.floor(totalS / 60);
   return {
     hours: Math.floor(minutes / 60),

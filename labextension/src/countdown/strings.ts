@@ -1,10 +1,10 @@
 /** Every sentence of the countdown by code, in English and Simplified Chinese. */
 
 /** One sentence in both languages; `{places}` are filled in. */
-type Pair = readonly [en: string, zh: string];
+type Translation = readonly [en: string, zh: string];
 
 /** Names and figures of the surface. */
-const SURFACE = {
+const LABELS = {
   locale: ['en-GB', 'zh-CN'],
   h: ['{n} h', '{n} 小时'],
   min: ['{n} min', '{n} 分'],
@@ -42,10 +42,10 @@ const SURFACE = {
   cancel: ['Cancel', '取消'],
   terminal: [' To do it now, in a terminal:', '立即执行请在终端运行：'],
   slow: ['No answer yet; this click waits.', '尚无响应，本次点击在等待。'],
-} as const satisfies Record<string, Pair>;
+} as const satisfies Record<string, Translation>;
 
 /** What is said about a click, or why there can be none. These codes come over the wire too. */
-export const NOTES = {
+export const FEEDBACK = {
   'click-waits': ['The kernel is busy; this click waits.', '内核正忙，本次点击在等待。'],
   now: ['Now stops at {stop}.', '现将于 {stop} 停止。'],
   done: ['Done.', '已完成。'],
@@ -75,10 +75,10 @@ export const NOTES = {
   'too-late': ['Too late to cancel.', '来不及取消。'],
   'bad-duration': ['Write 90m or 2h30m.', '请写 90m 或 2h30m。'],
   failed: ['It did not work.', '操作未成功。'],
-} as const satisfies Record<string, Pair>;
+} as const satisfies Record<string, Translation>;
 
 /** Both tables in one. */
-export const SENTENCES = { ...SURFACE, ...NOTES };
+export const STRINGS = { ...LABELS, ...FEEDBACK };
 
 /** A code that has words. */
-export type Code = keyof typeof SENTENCES;
+export type StringKey = keyof typeof STRINGS;

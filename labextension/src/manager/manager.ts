@@ -1,30 +1,30 @@
 /** Knows the instance: asks a backend, hears of news, says when something changed. */
 
 import { type ISignal, Signal } from '@lumino/signaling';
-import { Chain } from '../backend/fallback';
-import { Alarm, ServerClock, type Timers, type Wakeup } from '../countdown/clock';
+import { FallbackBackend } from '../backend/fallback';
+import { RestartableTimer, ServerClock, type Timers, type Wakeup } from '../countdown/clock';
 import {
   BackendError,
-  DEFAULTS,
+  DEFAULT_PREFERENCES,
   type BackendKind,
   type BackendRequest,
-  type Edit,
+  type InstanceEdit,
   type Finding,
   type IBackend,
   type IManager,
-  type News,
+  type ChangeEvent,
   type Outcome,
   type Payload,
   type Preferences,
-  isSameStop,
-  type SavedReport,
+  isSameStopTime,
+  type SaveReport,
 } from '../tokens';
-import { fields } from '../countdown/messages';
-import { Pace } from './refresh-timer';
-import { readChange, readFindings, readPayload, readRefusal } from '../backend/validate';
+import { asObject } from '../countdown/messages';
+import { RefreshTimer } from './refresh-timer';
+import { readSuccess, readFindings, readPayload, readRefusal } from '../backend/validate';
 
 /** News come in bursts; they are answered by one reading this much later. */
-const SETTLE_MS = 30;
+const DEBOUNCE_MS = 30;
 
 /** What a manager is made of. */
 export interface ManagerOptions {
@@ -34,9 +34,9 @@ export interface ManagerOptions {
   /** After these events of the page, news may have been missed. */
   readonly wakeups: readonly Wakeup[];
   /** Whether somebody can see the page. */
-  readonly visible: () => boolean;
+  readonly isVisible: () => boolean;
   /** Calls the listener with each event; answers what ends that. */
-  readonly listen: (listener: (news: News) => void) => () => void;
+  readonly subscribe: (listener: (news: ChangeEvent) => void) => () => void;
 }
 
 /** The manager. All of its timers, streams and events come from its options. */
@@ -44,29 +44,29 @@ export class Manager implements IManager {
   readonly clock: ServerClock;
   readonly #options: ManagerOptions;
   readonly #changed = new Signal<IManager, void>(this);
-  readonly #settle: Alarm;
-  readonly #pace: Pace;
-  readonly #unlisten: () => void;
-  readonly #chain: Chain;
+  readonly #debounceTimer: RestartableTimer;
+  readonly #refreshTimer: RefreshTimer;
+  readonly #unsubscribe: () => void;
+  readonly #backend: FallbackBackend;
   #payload: Payload | null = null;
   #failure: BackendError | null = null;
-  #saved: SavedReport | null = null;
-  #preferences = DEFAULTS;
-  #reading: Promise<void> | null = null;
-  #readAt = -Infinity;
-  #writing = 0;
-  #missed = false;
+  #savedBeforeStop: SaveReport | null = null;
+  #preferences = DEFAULT_PREFERENCES;
+  #pendingRefresh: Promise<void> | null = null;
+  #lastReadAtMs = -Infinity;
+  #pendingWrites = 0;
+  #refreshNeeded = false;
   #disposed = false;
 
   constructor(options: ManagerOptions) {
     this.#options = options;
-    this.#chain = new Chain(options.backends);
+    this.#backend = new FallbackBackend(options.backends);
     this.clock = new ServerClock(options.timers);
-    this.#settle = new Alarm(options.timers);
-    this.#pace = new Pace({ ...options, read: () => void this.refresh() });
-    this.#unlisten = options.listen(this.#onNews);
+    this.#debounceTimer = new RestartableTimer(options.timers);
+    this.#refreshTimer = new RefreshTimer({ ...options, refresh: () => void this.refresh() });
+    this.#unsubscribe = options.subscribe(this.#onChangeEvent);
     for (const [target, type] of options.wakeups) {
-      target.addEventListener(type, this.#onWake);
+      target.addEventListener(type, this.#onWakeup);
     }
   }
 
@@ -83,11 +83,11 @@ export class Manager implements IManager {
   }
 
   get backend(): BackendKind | null {
-    return this.#payload && (this.#chain.current?.kind ?? null);
+    return this.#payload && (this.#backend.current?.kind ?? null);
   }
 
-  get saved(): SavedReport | null {
-    return this.#payload?.thisRun ?? this.#saved;
+  get savedBeforeStop(): SaveReport | null {
+    return this.#payload?.savedThisRun ?? this.#savedBeforeStop;
   }
 
   get preferences(): Preferences {
@@ -96,7 +96,7 @@ export class Manager implements IManager {
 
   set preferences(preferences: Preferences) {
     this.#preferences = preferences;
-    this.#tell();
+    this.#emitChanged();
   }
 
   get isDisposed(): boolean {
@@ -109,25 +109,25 @@ export class Manager implements IManager {
       return;
     }
     this.#disposed = true;
-    this.#settle.clear();
-    this.#pace.stop();
-    this.#unlisten();
+    this.#debounceTimer.clear();
+    this.#refreshTimer.stop();
+    this.#unsubscribe();
     for (const [target, type] of this.#options.wakeups) {
-      target.removeEventListener(type, this.#onWake);
+      target.removeEventListener(type, this.#onWakeup);
     }
-    this.#chain.dispose();
+    this.#backend.dispose();
     Signal.clearData(this);
   }
 
-  async refresh(ask = false): Promise<void> {
-    if (ask) {
-      await this.#reading;
+  async refresh(fromApi = false): Promise<void> {
+    if (fromApi) {
+      await this.#pendingRefresh;
     }
-    this.#reading ??= this.#read(ask).finally(() => {
-      this.#reading = null;
-      this.#catchUp();
+    this.#pendingRefresh ??= this.#read(fromApi).finally(() => {
+      this.#pendingRefresh = null;
+      this.#refreshIfNeeded();
     });
-    await this.#reading;
+    await this.#pendingRefresh;
   }
 
   extend(seconds: number, baseStopsAtMs: number): Promise<Outcome> {
@@ -135,146 +135,146 @@ export class Manager implements IManager {
     return this.#write({ method: 'POST', path: 'extend', body });
   }
 
-  change(edit: Edit): Promise<Outcome> {
+  edit(edit: InstanceEdit): Promise<Outcome> {
     return this.#write({ method: 'PATCH', path: 'instance', body: edit });
   }
 
-  mute(muted: boolean): Promise<Outcome> {
+  muteReminders(muted: boolean): Promise<Outcome> {
     return this.#write({ method: 'POST', path: 'remind', body: { muted } });
   }
 
-  async report(stopsAtMs: number, report: SavedReport, tab: string): Promise<void> {
-    this.#saved = report;
-    this.#tell();
+  async reportSaved(stopsAtMs: number, report: SaveReport, tab: string): Promise<void> {
+    this.#savedBeforeStop = report;
+    this.#emitChanged();
     const body = { stops_at_ms: stopsAtMs, saved: report.saved, not_saved: report.notSaved, tab };
-    await this.#readAfter({ method: 'POST', path: 'saved', body });
+    await this.#sendThenRefresh({ method: 'POST', path: 'saved', body });
   }
 
-  async acknowledge(): Promise<void> {
-    await this.#readAfter({ method: 'DELETE', path: 'saved' });
+  async dismissLastRun(): Promise<void> {
+    await this.#sendThenRefresh({ method: 'DELETE', path: 'saved' });
   }
 
-  async examine(): Promise<readonly Finding[]> {
-    return readFindings(await this.#chain.call({ method: 'GET', path: 'doctor' }));
+  async runDoctor(): Promise<readonly Finding[]> {
+    return readFindings(await this.#backend.call({ method: 'GET', path: 'doctor' }));
   }
 
   /** Ask for something, and read what there is then; where nobody keeps it, what this tab knows stays. */
-  async #readAfter(request: BackendRequest): Promise<void> {
-    await this.#chain.call(request).catch(() => null);
+  async #sendThenRefresh(request: BackendRequest): Promise<void> {
+    await this.#backend.call(request).catch(() => null);
     await this.refresh();
   }
 
-  async #read(ask: boolean): Promise<void> {
-    this.#missed = false;
-    this.#readAt = this.#options.timers.monotonic();
+  async #read(fromApi: boolean): Promise<void> {
+    this.#refreshNeeded = false;
+    this.#lastReadAtMs = this.#options.timers.monotonic();
     try {
-      const path = ask ? 'instance?refresh=1' : 'instance';
-      this.#take(readPayload(await this.#chain.call({ method: 'GET', path })));
+      const path = fromApi ? 'instance?refresh=1' : 'instance';
+      this.#applyPayload(readPayload(await this.#backend.call({ method: 'GET', path })));
     } catch (error) {
-      this.#fail(asFailure(error));
+      this.#setFailure(toBackendError(error));
     }
   }
 
   async #write(request: BackendRequest): Promise<Outcome> {
-    this.#writing++;
+    this.#pendingWrites++;
     try {
-      const answer = await this.#chain.call(request);
-      this.#takeNow(answer);
-      return { answer: readChange(answer), stale: false };
+      const answer = await this.#backend.call(request);
+      this.#applyStateAfterWrite(answer);
+      return { result: readSuccess(answer), isConflict: false };
     } catch (error) {
-      const failure = asFailure(error);
-      this.#takeNow(failure.details);
-      return { answer: readRefusal(failure), stale: failure.status === 409 };
+      const failure = toBackendError(error);
+      this.#applyStateAfterWrite(failure.details);
+      return { result: readRefusal(failure), isConflict: failure.status === 409 };
     } finally {
-      this.#writing--;
-      this.#catchUp();
+      this.#pendingWrites--;
+      this.#refreshIfNeeded();
     }
   }
 
   /** A write is answered with all that holds now; where it fails on its way, that is read. */
-  #takeNow(answer: unknown): void {
-    const { now } = fields(answer);
+  #applyStateAfterWrite(response: unknown): void {
+    const { now } = asObject(response);
     if (now) {
-      this.#take(readPayload(now));
+      this.#applyPayload(readPayload(now));
     } else {
-      this.#missed = true;
+      this.#refreshNeeded = true;
     }
   }
 
-  #take(payload: Payload): void {
+  #applyPayload(payload: Payload): void {
     if (this.#disposed) {
       return;
     }
     this.#failure = null;
-    this.#pace.succeeded(this.#chain.current?.tells !== false);
-    if (this.#older(payload)) {
+    this.#refreshTimer.scheduleNext(this.#backend.current?.pushesEvents !== false);
+    if (this.#isOutdated(payload)) {
       return;
     }
-    if (!isSameStop(stopOf(this.#payload), stopOf(payload))) {
-      this.#saved = null;
+    if (!isSameStopTime(stopTimeOf(this.#payload), stopTimeOf(payload))) {
+      this.#savedBeforeStop = null;
     }
     this.#payload = payload;
     if (payload.serverNowMs !== null) {
       this.clock.sync(payload.serverNowMs);
     }
-    this.#tell();
+    this.#emitChanged();
   }
 
   /** Whether an answer was overtaken by another one, and brings what held before that. */
-  #older({ snapshot, seq, boot }: Payload): boolean {
-    const known = this.#payload;
-    if (snapshot === null || !known?.snapshot || seq === null || known.seq === null) {
+  #isOutdated({ snapshot, sequence, serverId }: Payload): boolean {
+    const current = this.#payload;
+    if (snapshot === null || !current?.snapshot || sequence === null || current.sequence === null) {
       return false;
     }
-    const before = snapshot.as_of_ms < known.snapshot.as_of_ms && seq <= known.seq;
-    return before && boot === known.boot;
+    const isOlder = snapshot.as_of_ms < current.snapshot.as_of_ms && sequence <= current.sequence;
+    return isOlder && serverId === current.serverId;
   }
 
-  #fail(failure: BackendError): void {
+  #setFailure(failure: BackendError): void {
     if (this.#disposed) {
       return;
     }
     this.#failure = failure;
     if (failure.code === 'absent') {
-      this.#pace.stop(); // Nobody is to be had, until a person changes that.
+      this.#refreshTimer.stop(); // Nobody is to be had, until a person changes that.
     } else {
-      this.#pace.failed();
+      this.#refreshTimer.scheduleRetry();
     }
-    this.#tell();
+    this.#emitChanged();
   }
 
   /** Read what an event told of while something was under way. */
-  #catchUp(): void {
-    if (this.#missed && this.#writing === 0 && !this.#disposed) {
-      this.#settle.set(SETTLE_MS, () => void this.refresh());
+  #refreshIfNeeded(): void {
+    if (this.#refreshNeeded && this.#pendingWrites === 0 && !this.#disposed) {
+      this.#debounceTimer.set(DEBOUNCE_MS, () => void this.refresh());
     }
   }
 
-  readonly #onNews = ({ boot, seq }: News): void => {
-    const known = this.#payload;
-    if (seq === null || boot !== known?.boot || seq !== known.seq) {
-      this.#missed = true;
-      this.#catchUp();
+  readonly #onChangeEvent = ({ serverId, sequence }: ChangeEvent): void => {
+    const current = this.#payload;
+    if (sequence === null || serverId !== current?.serverId || sequence !== current.sequence) {
+      this.#refreshNeeded = true;
+      this.#refreshIfNeeded();
     }
   };
 
-  readonly #onWake = (): void => {
-    const recent = this.#options.timers.monotonic() - this.#readAt < 1_000;
-    if (this.#options.visible() && !recent) {
+  readonly #onWakeup = (): void => {
+    const recent = this.#options.timers.monotonic() - this.#lastReadAtMs < 1_000;
+    if (this.#options.isVisible() && !recent) {
       void this.refresh();
     }
   };
 
-  #tell(): void {
+  #emitChanged(): void {
     if (!this.#disposed) {
       this.#changed.emit();
     }
   }
 }
 
-const stopOf = (payload: Payload | null): number => payload?.snapshot?.state.stops_at_ms ?? 0;
+const stopTimeOf = (payload: Payload | null): number => payload?.snapshot?.state.stops_at_ms ?? 0;
 
-function asFailure(error: unknown): BackendError {
+function toBackendError(error: unknown): BackendError {
   return error instanceof BackendError
     ? error
     : new BackendError('failed', error instanceof Error ? error.message : '');

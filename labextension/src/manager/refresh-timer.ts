@@ -1,57 +1,57 @@
 /** When to read again without being told to: ever later after failures, now and then where nobody tells of news. */
 
-import { Alarm, type Timers } from '../countdown/clock';
+import { RestartableTimer, type Timers } from '../countdown/clock';
 
 /** After a failure: the first and the longest pause. */
-const FIRST_RETRY_MS = 3_000;
-const LONGEST_RETRY_MS = 300_000;
+const MIN_RETRY_MS = 3_000;
+const MAX_RETRY_MS = 300_000;
 /** How often to look where nobody tells of news. */
-const LOOK_MS = 30_000;
+const POLL_INTERVAL_MS = 30_000;
 
 /** What a pace is made of. */
-export interface PaceOptions {
+export interface RefreshTimerOptions {
   readonly timers: Timers;
   /** Whether somebody can see the page. */
-  readonly visible: () => boolean;
-  readonly read: () => void;
+  readonly isVisible: () => boolean;
+  readonly refresh: () => void;
 }
 
 /** Sets off the next reading. */
-export class Pace {
-  readonly #options: PaceOptions;
-  readonly #alarm: Alarm;
-  #retryMs = FIRST_RETRY_MS;
+export class RefreshTimer {
+  readonly #options: RefreshTimerOptions;
+  readonly #timer: RestartableTimer;
+  #retryDelayMs = MIN_RETRY_MS;
 
-  constructor(options: PaceOptions) {
+  constructor(options: RefreshTimerOptions) {
     this.#options = options;
-    this.#alarm = new Alarm(options.timers);
+    this.#timer = new RestartableTimer(options.timers);
   }
 
   /** A reading has failed: try again, later than the last time. */
-  failed(): void {
-    this.#alarm.set(this.#retryMs, this.#options.read);
-    this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS);
+  scheduleRetry(): void {
+    this.#timer.set(this.#retryDelayMs, this.#options.refresh);
+    this.#retryDelayMs = Math.min(this.#retryDelayMs * 2, MAX_RETRY_MS);
   }
 
   /** A reading has succeeded; `tells`: who answered says when there is something new. */
-  succeeded(tells: boolean): void {
-    this.#retryMs = FIRST_RETRY_MS;
-    if (tells) {
-      this.#alarm.clear();
+  scheduleNext(pushesEvents: boolean): void {
+    this.#retryDelayMs = MIN_RETRY_MS;
+    if (pushesEvents) {
+      this.#timer.clear();
     } else {
-      this.#alarm.set(LOOK_MS, this.#look);
+      this.#timer.set(POLL_INTERVAL_MS, this.#poll);
     }
   }
 
   /** Set off nothing more. */
   stop(): void {
-    this.#alarm.clear();
+    this.#timer.clear();
   }
 
   /** Where nobody sees the page, becoming visible sets it off anew. */
-  readonly #look = (): void => {
-    if (this.#options.visible()) {
-      this.#options.read();
+  readonly #poll = (): void => {
+    if (this.#options.isVisible()) {
+      this.#options.refresh();
     }
   };
 }

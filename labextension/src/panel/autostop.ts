@@ -1,263 +1,285 @@
 /** Auto-stop: whether, after how long, and whether to remind. */
 
 import { setAttributes, setText } from '../countdown/dom';
-import { durationLabel, parseDuration, wordsFor } from '../countdown/format';
-import { outcomeText, type Verb } from '../text/outcomes';
+import { formatDuration, parseDuration, formatterFor } from '../countdown/format';
+import { outcomeText, type ChangeKind } from '../text/outcomes';
 import type { AutoStopEdit, Capabilities, Outcome, Payload } from '../tokens';
-import { Draft } from './draft';
-import { button, part, type Section, type SectionOptions } from './parts';
+import { EditBuffer } from './draft';
+import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './parts';
 
 /** The same in every language. */
-const EXAMPLE = '2h30m';
+const DURATION_EXAMPLE = '2h30m';
 
 /** Shows auto-stop, and lets a person set it. */
-export class AutoStopSection implements Section {
+export class AutoStopSection implements PanelSection {
   readonly node: HTMLElement;
-  readonly #options: SectionOptions;
-  readonly #enabled = toggle();
-  readonly #remind = toggle();
-  readonly #duration = part('input', 'input', [], {
+  readonly #options: PanelSectionOptions;
+  readonly #enabledSwitch = createSwitch();
+  readonly #remindersSwitch = createSwitch();
+  readonly #durationInput = panelElement('input', 'input', [], {
     ...{ type: 'text', 'data-lm-suppress-shortcuts': 'true' },
     'aria-describedby': 'ma-auto-stop-hint ma-auto-stop-said',
   });
-  readonly #durationText = part('span', 'label');
-  readonly #hint = part('p', 'hint', [], { id: 'ma-auto-stop-hint' });
-  readonly #said = part('p', 'said', [], { id: 'ma-auto-stop-said' });
-  readonly #foreign = part('p', 'foreign');
+  readonly #durationLabel = panelElement('span', 'label');
+  readonly #hint = panelElement('p', 'hint', [], { id: 'ma-auto-stop-hint' });
+  readonly #message = panelElement('p', 'said', [], { id: 'ma-auto-stop-said' });
+  readonly #conflictText = panelElement('p', 'foreign');
   readonly #conflict: HTMLElement;
-  readonly #save: HTMLButtonElement;
+  readonly #saveButton: HTMLButtonElement;
   readonly #buttons: HTMLElement;
-  readonly #draft = new Draft();
+  readonly #editBuffer = new EditBuffer();
   #payload: Payload | null = null;
-  #bad = false;
-  #busy = false;
+  #isError = false;
+  #isSaving = false;
   /** What held when something was said of it. */
-  #saidOf = '';
+  #messageBasis = '';
 
-  constructor(options: SectionOptions) {
+  constructor(options: PanelSectionOptions) {
     this.#options = options;
     const { trans } = options;
-    this.#save = button(trans.__('Save'), () => void this.#onSave(), 'ma-mod-accept');
-    this.#buttons = part('div', 'row', [this.#save, button(trans.__('Cancel'), this.#onCancel)]);
-    this.#conflict = part('div', 'conflict', [
-      this.#foreign,
-      part('div', 'row', [
-        button(trans.__('Keep mine'), this.#onKeep),
-        button(trans.__('Take that one'), this.#onCancel),
+    this.#saveButton = panelButton(trans.__('Save'), () => void this.#onSave(), 'ma-mod-accept');
+    this.#buttons = panelElement('div', 'row', [
+      this.#saveButton,
+      panelButton(trans.__('Cancel'), this.#onCancel),
+    ]);
+    this.#conflict = panelElement('div', 'conflict', [
+      this.#conflictText,
+      panelElement('div', 'row', [
+        panelButton(trans.__('Keep mine'), this.#onKeepMine),
+        panelButton(trans.__('Take that one'), this.#onCancel),
       ]),
     ]);
-    this.node = part('section', 'section', [
-      part('h3', 'heading', [trans.__('Auto-stop')]),
-      part('label', 'switch', [this.#enabled, trans.__('Stop by itself')]),
-      part('label', 'field', [this.#durationText, this.#duration]),
+    this.node = panelElement('section', 'section', [
+      panelElement('h3', 'heading', [trans.__('Auto-stop')]),
+      panelElement('label', 'switch', [this.#enabledSwitch, trans.__('Stop by itself')]),
+      panelElement('label', 'field', [this.#durationLabel, this.#durationInput]),
       this.#hint,
       this.#conflict,
-      this.#said,
+      this.#message,
       this.#buttons,
-      part('label', 'switch', [this.#remind, trans.__('Remind me before it stops')]),
+      panelElement('label', 'switch', [
+        this.#remindersSwitch,
+        trans.__('Remind me before it stops'),
+      ]),
     ]);
-    this.#duration.placeholder = EXAMPLE;
-    this.#enabled.addEventListener('change', () => void this.#onEnabled());
-    this.#remind.addEventListener('change', () => void this.#onRemind());
-    this.#duration.addEventListener('input', this.#onInput);
-    this.#duration.addEventListener('keydown', this.#onKey);
+    this.#durationInput.placeholder = DURATION_EXAMPLE;
+    this.#enabledSwitch.addEventListener('change', () => void this.#onEnabled());
+    this.#remindersSwitch.addEventListener('change', () => void this.#onRemind());
+    this.#durationInput.addEventListener('input', this.#onInput);
+    this.#durationInput.addEventListener('keydown', this.#onKeyDown);
     this.#render();
   }
 
   /** Put the focus on the duration. */
   focus(): void {
-    this.#duration.focus();
-    this.#duration.select();
+    this.#durationInput.focus();
+    this.#durationInput.select();
   }
 
   update(payload: Payload | null): void {
     const state = payload?.snapshot?.state;
     this.#payload = payload;
     this.node.hidden = !state;
-    this.#draft.learn(durationText(state?.duration_s ?? null));
-    if (!this.#draft.open) {
-      this.#duration.value = this.#draft.truth;
+    this.#editBuffer.setCurrent(durationInputText(state?.duration_s ?? null));
+    if (!this.#editBuffer.isEditing) {
+      this.#durationInput.value = this.#editBuffer.current;
     }
-    if (!this.#busy && this.#saidOf !== JSON.stringify(baseOf(payload))) {
-      this.#said.textContent = ''; // Overtaken.
+    if (!this.#isSaving && this.#messageBasis !== JSON.stringify(autoStopAsShown(payload))) {
+      this.#message.textContent = ''; // Overtaken.
     }
     this.#render();
   }
 
   readonly #onInput = (): void => {
-    if (!this.#draft.open) {
-      this.#draft.begin();
+    if (!this.#editBuffer.isEditing) {
+      this.#editBuffer.startEditing();
     }
-    this.#say('', false);
+    this.#showMessage('', false);
   };
 
-  readonly #onKey = (event: KeyboardEvent): void => {
+  readonly #onKeyDown = (event: KeyboardEvent): void => {
     if (event.isComposing) {
       return; // Such a key ends the composing of a character, no more.
     }
     if (event.key === 'Escape') {
       this.#onCancel();
-    } else if (event.key === 'Enter' && this.#draft.open) {
+    } else if (event.key === 'Enter' && this.#editBuffer.isEditing) {
       void this.#onSave();
     }
   };
 
   readonly #onCancel = (): void => {
-    this.#draft.end();
+    this.#editBuffer.stopEditing();
     this.update(this.#payload);
-    this.#say('', false);
-    this.#duration.focus();
+    this.#showMessage('', false);
+    this.#durationInput.focus();
   };
 
-  readonly #onKeep = (): void => {
-    this.#draft.begin();
+  readonly #onKeepMine = (): void => {
+    this.#editBuffer.startEditing();
     this.#render();
-    this.#duration.focus();
+    this.#durationInput.focus();
   };
 
   async #onSave(): Promise<void> {
-    const seconds = parseDuration(this.#duration.value);
-    const wrong = this.#complaint(seconds);
-    if (wrong || seconds === null || this.#draft.foreign !== null) {
-      this.#say(wrong, true);
+    const seconds = parseDuration(this.#durationInput.value);
+    const error = this.#validationError(seconds);
+    if (error || seconds === null || this.#editBuffer.conflicting !== null) {
+      this.#showMessage(error, true);
       return;
     }
-    if (await this.#change({ duration_s: seconds, enabled: true })) {
-      this.#draft.end();
+    if (await this.#saveAutoStop({ duration_s: seconds, enabled: true })) {
+      this.#editBuffer.stopEditing();
       this.update(this.#payload);
     }
   }
 
   async #onEnabled(): Promise<void> {
-    await this.#change({ enabled: this.#enabled.checked });
+    await this.#saveAutoStop({ enabled: this.#enabledSwitch.checked });
   }
 
   async #onRemind(): Promise<void> {
     const { manager } = this.#options;
-    await this.#carryOut(() => manager.mute(!this.#remind.checked), 'save');
+    await this.#save(() => manager.muteReminders(!this.#remindersSwitch.checked), 'save');
   }
 
-  #change(autoStop: AutoStopEdit): Promise<boolean> {
+  #saveAutoStop(autoStop: AutoStopEdit): Promise<boolean> {
     // All but the duration being typed shows what holds, and of another one a person decides before.
-    const edit = { auto_stop: autoStop, base: { auto_stop: baseOf(this.#payload) } };
-    return this.#carryOut(() => this.#options.manager.change(edit), 'set');
+    const edit = { auto_stop: autoStop, base: { auto_stop: autoStopAsShown(this.#payload) } };
+    return this.#save(() => this.#options.manager.edit(edit), 'set');
   }
 
-  async #carryOut(work: () => Promise<Outcome>, verb: Verb): Promise<boolean> {
-    if (this.#busy) {
+  async #save(request: () => Promise<Outcome>, kind: ChangeKind): Promise<boolean> {
+    if (this.#isSaving) {
       return false;
     }
-    this.#busy = true;
-    this.#say(this.#options.trans.__('Saving…'), false);
-    const outcome = await work();
-    this.#busy = false;
-    this.#tell(outcome, verb);
-    return outcome.answer.ok;
+    this.#isSaving = true;
+    this.#showMessage(this.#options.trans.__('Saving…'), false);
+    const outcome = await request();
+    this.#isSaving = false;
+    this.#showOutcome(outcome, kind);
+    return outcome.result.ok;
   }
 
-  #tell(outcome: Outcome, verb: Verb): void {
+  #showOutcome(outcome: Outcome, kind: ChangeKind): void {
     const { trans, manager } = this.#options;
-    const words = outcomeText(trans, { outcome, verb, manager });
-    this.#say(words, !outcome.answer.ok);
-    this.#options.announce(words);
+    const text = outcomeText(trans, { outcome, kind, manager });
+    this.#showMessage(text, !outcome.result.ok);
+    this.#options.announce(text);
   }
 
-  #say(words: string, bad: boolean): void {
-    this.#bad = bad;
-    this.#saidOf = JSON.stringify(baseOf(this.#payload));
-    setText(this.#said, words);
+  #showMessage(text: string, isError: boolean): void {
+    this.#isError = isError;
+    this.#messageBasis = JSON.stringify(autoStopAsShown(this.#payload));
+    setText(this.#message, text);
     this.#render();
   }
 
-  #complaint(seconds: number | null): string {
+  #validationError(seconds: number | null): string {
     const { trans } = this.#options;
-    const able = this.#payload?.capabilities;
+    const capabilities = this.#payload?.capabilities;
     if (seconds === null || seconds <= 0) {
       return trans.__('Write 90m or 2h30m.');
     }
-    return able && (seconds < able.shortestS || seconds > able.longestS)
-      ? trans.__('It has to be %1.', range(this.#options, able))
+    return capabilities &&
+      (seconds < capabilities.minDurationS || seconds > capabilities.maxDurationS)
+      ? trans.__('It has to be %1.', boundsText(this.#options, capabilities))
       : '';
   }
 
   #render(): void {
-    const able = this.#payload?.capabilities ?? null;
-    const { open } = this.#draft;
-    this.#renderSwitches(able);
+    const capabilities = this.#payload?.capabilities ?? null;
+    const { isEditing } = this.#editBuffer;
+    this.#renderSwitches(capabilities);
     this.#renderConflict();
-    setText(this.#durationText, this.#durationLabel(able));
-    setText(this.#hint, [this.#idle(), this.#bounds(able)].filter(Boolean).join(' '));
-    this.#buttons.hidden = !open;
-    setAttributes(this.#said, { 'data-tone': this.#bad ? 'bad' : 'good' });
-    setAttributes(this.#duration, { 'aria-invalid': this.#bad && open ? 'true' : null });
+    setText(this.#durationLabel, this.#durationLabelText(capabilities));
+    setText(
+      this.#hint,
+      [this.#idleHint(), this.#boundsHint(capabilities)].filter(Boolean).join(' '),
+    );
+    this.#buttons.hidden = !isEditing;
+    setAttributes(this.#message, { 'data-tone': this.#isError ? 'bad' : 'good' });
+    setAttributes(this.#durationInput, {
+      'aria-invalid': this.#isError && isEditing ? 'true' : null,
+    });
   }
 
-  #renderSwitches(able: Capabilities | null): void {
+  #renderSwitches(capabilities: Capabilities | null): void {
     const readOnly = this.#payload?.readOnly !== false;
-    if (!this.#busy) {
-      this.#renderTruth();
+    if (!this.#isSaving) {
+      this.#renderCheckedStates();
     }
-    this.#enabled.disabled = readOnly || this.#busy || this.#stuck(able);
-    this.#remind.disabled = readOnly || this.#busy;
-    this.#duration.disabled = readOnly;
-    this.#duration.readOnly = this.#busy; // It is overwritten when that is done.
+    this.#enabledSwitch.disabled = readOnly || this.#isSaving || this.#cannotDisable(capabilities);
+    this.#remindersSwitch.disabled = readOnly || this.#isSaving;
+    this.#durationInput.disabled = readOnly;
+    this.#durationInput.readOnly = this.#isSaving; // It is overwritten when that is done.
   }
 
-  #renderTruth(): void {
-    this.#enabled.checked = this.#payload?.snapshot?.state.enabled === true;
-    this.#remind.checked = this.#payload?.muted === false;
+  #renderCheckedStates(): void {
+    this.#enabledSwitch.checked = this.#payload?.snapshot?.state.enabled === true;
+    this.#remindersSwitch.checked = this.#payload?.remindersMuted === false;
   }
 
   /** On, and the API has no way to turn it off. */
-  #stuck(able: Capabilities | null): boolean {
-    return this.#enabled.checked && able?.off === false;
+  #cannotDisable(capabilities: Capabilities | null): boolean {
+    return this.#enabledSwitch.checked && capabilities?.canDisable === false;
   }
 
   #renderConflict(): void {
     const { trans } = this.#options;
-    const { foreign } = this.#draft;
-    this.#conflict.hidden = foreign === null;
-    setText(this.#foreign, trans.__('Changed meanwhile to: %1', foreign || trans.__('nothing')));
-    this.#save.disabled = foreign !== null || this.#busy;
+    const { conflicting } = this.#editBuffer;
+    this.#conflict.hidden = conflicting === null;
+    setText(
+      this.#conflictText,
+      trans.__('Changed meanwhile to: %1', conflicting || trans.__('nothing')),
+    );
+    this.#saveButton.disabled = conflicting !== null || this.#isSaving;
   }
 
-  #idle(): string {
+  #idleHint(): string {
     const state = this.#payload?.snapshot?.state;
     const idle = state?.enabled === true && state.mode === 'IDLE';
     return idle ? this.#options.trans.__('It now stops when idle.') : '';
   }
 
-  #durationLabel(able: Capabilities | null): string {
+  #durationLabelText(capabilities: Capabilities | null): string {
     const { trans } = this.#options;
-    return able?.countsFrom === 'now' ? trans.__('Stop in (from now)') : trans.__('Stop after');
+    return capabilities?.countsFrom === 'now'
+      ? trans.__('Stop in (from now)')
+      : trans.__('Stop after');
   }
 
-  #bounds(able: Capabilities | null): string {
+  #boundsHint(capabilities: Capabilities | null): string {
     const { trans } = this.#options;
-    if (able === null) {
+    if (capabilities === null) {
       return '';
     }
-    const off = able.off ? '' : trans.__('This API cannot turn it off.');
-    return [trans.__('Possible: %1.', range(this.#options, able)), off].filter(Boolean).join(' ');
+    const off = capabilities.canDisable ? '' : trans.__('This API cannot turn it off.');
+    return [trans.__('Possible: %1.', boundsText(this.#options, capabilities)), off]
+      .filter(Boolean)
+      .join(' ');
   }
 }
 
 /** Auto-stop as it was shown, for the server to notice that somebody changed it. */
-const baseOf = (payload: Payload | null): Readonly<Record<string, unknown>> =>
+const autoStopAsShown = (payload: Payload | null): Readonly<Record<string, unknown>> =>
   payload?.instance?.autoStop ?? {};
 
-function toggle(): HTMLInputElement {
-  return part('input', 'toggle', [], { type: 'checkbox', role: 'switch' });
+function createSwitch(): HTMLInputElement {
+  return panelElement('input', 'toggle', [], { type: 'checkbox', role: 'switch' });
 }
 
-function range({ trans }: SectionOptions, { shortestS, longestS }: Capabilities): string {
-  const words = wordsFor('');
-  const span = (seconds: number): string => durationLabel(words, seconds);
-  return trans.__('%1 to %2', span(shortestS), span(longestS));
+function boundsText(
+  { trans }: PanelSectionOptions,
+  { minDurationS, maxDurationS }: Capabilities,
+): string {
+  const format = formatterFor('');
+  const formatSpan = (seconds: number): string => formatDuration(format, seconds);
+  return trans.__('%1 to %2', formatSpan(minDurationS), formatSpan(maxDurationS));
 }
 
 /** Seconds as a person would type them: `2h30m`. */
-export function durationText(seconds: number | null): string {
+export function durationInputText(seconds: number | null): string {
   if (seconds === null) {
     return '';
   }

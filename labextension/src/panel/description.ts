@@ -1,92 +1,104 @@
 /** The description, edited in place. */
 
-import { make, setAttributes, setText } from '../countdown/dom';
-import { fullWidth, lengthOf, MAX_LENGTH, offence, type Offence } from './description-rules';
+import { createElement, setAttributes, setText } from '../countdown/dom';
+import {
+  toFullWidth,
+  codePointCount,
+  MAX_DESCRIPTION_LENGTH,
+  findDescriptionProblem,
+  type DescriptionProblem,
+} from './description-rules';
 import { outcomeText } from '../text/outcomes';
 import type { Payload } from '../tokens';
-import { Draft } from './draft';
-import { button, part, type Section, type SectionOptions } from './parts';
+import { EditBuffer } from './draft';
+import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './parts';
 
 /** Shows the description, and lets a person write another one. */
-export class DescriptionSection implements Section {
+export class DescriptionSection implements PanelSection {
   readonly node: HTMLElement;
-  readonly #options: SectionOptions;
-  readonly #draft = new Draft();
-  readonly #shown = part('p', 'description');
-  readonly #edit: HTMLButtonElement;
-  readonly #area = part('textarea', 'input', [], {
+  readonly #options: PanelSectionOptions;
+  readonly #editBuffer = new EditBuffer();
+  readonly #text = panelElement('p', 'description');
+  readonly #editButton: HTMLButtonElement;
+  readonly #textArea = panelElement('textarea', 'input', [], {
     rows: '4',
     'data-lm-suppress-shortcuts': 'true',
   });
-  readonly #counter = part('span', 'counter');
-  readonly #wrong = part('p', 'wrong', [], { id: 'ma-description-wrong', 'aria-live': 'polite' });
-  readonly #widen: HTMLButtonElement;
-  readonly #save: HTMLButtonElement;
-  readonly #foreign = part('p', 'foreign');
+  readonly #counter = panelElement('span', 'counter');
+  readonly #errorElement = panelElement('p', 'wrong', [], {
+    id: 'ma-description-wrong',
+    'aria-live': 'polite',
+  });
+  readonly #fullWidthButton: HTMLButtonElement;
+  readonly #saveButton: HTMLButtonElement;
+  readonly #conflictText = panelElement('p', 'foreign');
   readonly #conflict: HTMLElement;
   readonly #form: HTMLElement;
-  #problem = '';
-  #busy = false;
-  #changeable = false;
+  #saveError = '';
+  #isSaving = false;
+  #canEdit = false;
 
-  constructor(options: SectionOptions) {
+  constructor(options: PanelSectionOptions) {
     this.#options = options;
     const { trans } = options;
-    const heading = part('h3', 'heading', [trans.__('Description')]);
-    this.#edit = button(trans.__('Edit'), () => {
-      this.open();
+    const heading = panelElement('h3', 'heading', [trans.__('Description')]);
+    this.#editButton = panelButton(trans.__('Edit'), () => {
+      this.startEditing();
     });
-    this.#widen = button(trans.__('Use full-width characters'), this.#onWiden);
-    this.#save = button(trans.__('Save'), () => void this.#onSave(), 'ma-mod-accept');
-    const cancel = button(trans.__('Cancel'), this.#onCancel);
-    this.#conflict = part('div', 'conflict', [
-      this.#foreign,
-      part('div', 'row', [
-        button(trans.__('Keep mine'), this.#onKeep),
-        button(trans.__('Take that one'), this.#onCancel),
+    this.#fullWidthButton = panelButton(
+      trans.__('Use full-width characters'),
+      this.#onUseFullWidth,
+    );
+    this.#saveButton = panelButton(trans.__('Save'), () => void this.#onSave(), 'ma-mod-accept');
+    const cancel = panelButton(trans.__('Cancel'), this.#onCancel);
+    this.#conflict = panelElement('div', 'conflict', [
+      this.#conflictText,
+      panelElement('div', 'row', [
+        panelButton(trans.__('Keep mine'), this.#onKeepMine),
+        panelButton(trans.__('Take that one'), this.#onCancel),
       ]),
     ]);
-    this.#form = part('div', 'form', [
-      this.#area,
+    this.#form = panelElement('div', 'form', [
+      this.#textArea,
       this.#counter,
-      this.#wrong,
-      this.#widen,
+      this.#errorElement,
+      this.#fullWidthButton,
       this.#conflict,
-      part('div', 'row', [this.#save, cancel]),
+      panelElement('div', 'row', [this.#saveButton, cancel]),
     ]);
-    const head = part('div', 'head', [heading, this.#edit]);
-    this.node = part('section', 'section', [head, this.#shown, this.#form]);
-    setAttributes(this.#area, { 'aria-label': trans.__('Description') });
-    setAttributes(this.#edit, { 'aria-label': trans.__('Edit the description') });
-    this.#area.addEventListener('input', this.#onInput);
-    this.#area.addEventListener('keydown', this.#onKey);
+    const head = panelElement('div', 'head', [heading, this.#editButton]);
+    this.node = panelElement('section', 'section', [head, this.#text, this.#form]);
+    setAttributes(this.#textArea, { 'aria-label': trans.__('Description') });
+    setAttributes(this.#editButton, { 'aria-label': trans.__('Edit the description') });
+    this.#textArea.addEventListener('input', this.#onInput);
+    this.#textArea.addEventListener('keydown', this.#onKeyDown);
     this.#render();
   }
 
   /** Begin to edit. */
-  open(): void {
-    if (!this.#draft.open && this.#changeable) {
-      this.#draft.begin();
-      this.#area.value = this.#draft.truth;
-      this.#problem = '';
+  startEditing(): void {
+    if (!this.#editBuffer.isEditing && this.#canEdit) {
+      this.#editBuffer.startEditing();
+      this.#textArea.value = this.#editBuffer.current;
+      this.#saveError = '';
       this.#render();
     }
-    this.#area.focus();
+    this.#textArea.focus();
   }
 
   update(payload: Payload | null): void {
     this.node.hidden = !payload?.instance;
-    this.#changeable = payload?.readOnly === false;
-    this.#draft.learn(payload?.instance?.description ?? '');
+    this.#canEdit = payload?.readOnly === false;
+    this.#editBuffer.setCurrent(payload?.instance?.description ?? '');
     this.#render();
   }
 
   readonly #onInput = (): void => {
-    this.#problem = '';
+    this.#saveError = '';
     this.#render();
   };
 
-  readonly #onKey = (event: KeyboardEvent): void => {
+  readonly #onKeyDown = (event: KeyboardEvent): void => {
     if (event.isComposing) {
       return; // Such a key ends the composing of a character, no more.
     }
@@ -98,41 +110,45 @@ export class DescriptionSection implements Section {
   };
 
   readonly #onCancel = (): void => {
-    this.#draft.end();
+    this.#editBuffer.stopEditing();
     this.#render();
-    this.#edit.focus();
+    this.#editButton.focus();
   };
 
-  readonly #onKeep = (): void => {
-    this.#draft.begin();
+  readonly #onKeepMine = (): void => {
+    this.#editBuffer.startEditing();
     this.#render();
-    this.#area.focus();
+    this.#textArea.focus();
   };
 
-  readonly #onWiden = (): void => {
-    this.#area.value = fullWidth(this.#area.value);
+  readonly #onUseFullWidth = (): void => {
+    this.#textArea.value = toFullWidth(this.#textArea.value);
     this.#onInput();
-    this.#area.focus();
+    this.#textArea.focus();
   };
 
   async #onSave(): Promise<void> {
     const { manager, trans, announce } = this.#options;
-    const description = this.#area.value;
-    if (this.#busy || offence(description) !== null || this.#draft.foreign !== null) {
+    const description = this.#textArea.value;
+    if (
+      this.#isSaving ||
+      findDescriptionProblem(description) !== null ||
+      this.#editBuffer.conflicting !== null
+    ) {
       return;
     }
-    this.#busy = true;
+    this.#isSaving = true;
     this.#render();
-    const outcome = await manager.change({
+    const outcome = await manager.edit({
       description,
-      base: { description: this.#draft.truth },
+      base: { description: this.#editBuffer.current },
     });
-    this.#busy = false;
-    const said = outcomeText(trans, { outcome, verb: 'save', manager });
-    this.#problem = outcome.answer.ok || outcome.stale ? '' : said;
-    announce(said);
-    if (outcome.answer.ok) {
-      this.#draft.learn(description);
+    this.#isSaving = false;
+    const text = outcomeText(trans, { outcome, kind: 'save', manager });
+    this.#saveError = outcome.result.ok || outcome.isConflict ? '' : text;
+    announce(text);
+    if (outcome.result.ok) {
+      this.#editBuffer.setCurrent(description);
       this.#onCancel();
     } else {
       this.#render();
@@ -141,45 +157,50 @@ export class DescriptionSection implements Section {
 
   #render(): void {
     const { trans } = this.#options;
-    const { open, truth } = this.#draft;
-    const found = open ? offence(this.#area.value) : null;
-    this.#form.hidden = !open;
-    this.#shown.hidden = open;
-    this.#edit.hidden = open || !this.#changeable;
-    this.#shown.textContent = truth || trans.__('None yet.');
-    this.#shown.classList.toggle('ma-mod-empty', !truth);
-    this.#renderWrong(found);
+    const { isEditing, current } = this.#editBuffer;
+    const problem = isEditing ? findDescriptionProblem(this.#textArea.value) : null;
+    this.#form.hidden = !isEditing;
+    this.#text.hidden = isEditing;
+    this.#editButton.hidden = isEditing || !this.#canEdit;
+    this.#text.textContent = current || trans.__('None yet.');
+    this.#text.classList.toggle('ma-mod-empty', !current);
+    this.#renderError(problem);
     this.#renderConflict();
-    this.#area.readOnly = this.#busy; // It goes when that is done.
-    this.#save.disabled = found !== null || this.#draft.foreign !== null || this.#busy;
+    this.#textArea.readOnly = this.#isSaving; // It goes when that is done.
+    this.#saveButton.disabled =
+      problem !== null || this.#editBuffer.conflicting !== null || this.#isSaving;
   }
 
-  #renderWrong(found: Offence | null): void {
-    const wrong = found ? this.#wordsFor(found) : this.#problem;
-    setText(this.#counter, `${lengthOf(this.#area.value)} / ${MAX_LENGTH}`);
-    setText(this.#wrong, wrong);
-    this.#widen.hidden = found?.kind !== 'character';
-    setAttributes(this.#area, {
-      'aria-invalid': found ? 'true' : null,
-      'aria-describedby': wrong ? 'ma-description-wrong' : null,
+  #renderError(problem: DescriptionProblem | null): void {
+    const error = problem ? this.#problemText(problem) : this.#saveError;
+    setText(this.#counter, `${codePointCount(this.#textArea.value)} / ${MAX_DESCRIPTION_LENGTH}`);
+    setText(this.#errorElement, error);
+    this.#fullWidthButton.hidden = problem?.kind !== 'character';
+    setAttributes(this.#textArea, {
+      'aria-invalid': problem ? 'true' : null,
+      'aria-describedby': error ? 'ma-description-wrong' : null,
     });
   }
 
   #renderConflict(): void {
     const { trans } = this.#options;
-    const { foreign } = this.#draft;
-    this.#conflict.hidden = foreign === null;
-    const words = make('strong', {}, [trans.__('Changed meanwhile to:')]);
-    this.#foreign.replaceChildren(words, ` ${foreign || trans.__('nothing')}`);
+    const { conflicting } = this.#editBuffer;
+    this.#conflict.hidden = conflicting === null;
+    const words = createElement('strong', {}, [trans.__('Changed meanwhile to:')]);
+    this.#conflictText.replaceChildren(words, ` ${conflicting || trans.__('nothing')}`);
   }
 
-  #wordsFor(found: Offence): string {
+  #problemText(problem: DescriptionProblem): string {
     const { trans } = this.#options;
-    if (found.kind === 'too-long') {
-      return trans.__('%1 characters; at most %2 are allowed.', found.length, MAX_LENGTH);
+    if (problem.kind === 'too-long') {
+      return trans.__(
+        '%1 characters; at most %2 are allowed.',
+        problem.length,
+        MAX_DESCRIPTION_LENGTH,
+      );
     }
-    return found.kind === 'character'
-      ? trans.__('“%1” at position %2 is not allowed.', found.character, found.position)
-      : trans.__('What is at position %1 is no character.', found.position);
+    return problem.kind === 'character'
+      ? trans.__('“%1” at position %2 is not allowed.', problem.character, problem.position)
+      : trans.__('What is at position %1 is no character.', problem.position);
   }
 }

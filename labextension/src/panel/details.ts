@@ -1,32 +1,32 @@
 /** Name, status and the other facts of the instance. */
 
 import { setText } from '../countdown/dom';
-import { stamp, wordsFor } from '../countdown/format';
+import { formatTimestamp, formatterFor } from '../countdown/format';
 import type { Payload } from '../tokens';
-import { part, type Section, type SectionOptions } from './parts';
+import { panelElement, type PanelSection, type PanelSectionOptions } from './parts';
 
 /** The head of the panel: whose countdown it is. */
-export class HeadSection implements Section {
+export class HeaderSection implements PanelSection {
   readonly node: HTMLElement;
-  readonly #trans: SectionOptions['trans'];
-  readonly #name = part('h2', 'name');
-  readonly #demo = part('span', 'demo');
-  readonly #asOf = part('p', 'asOf');
+  readonly #trans: PanelSectionOptions['trans'];
+  readonly #name = panelElement('h2', 'name');
+  readonly #demo = panelElement('span', 'demo');
+  readonly #asOf = panelElement('p', 'asOf');
 
-  constructor({ trans, manager }: SectionOptions) {
+  constructor({ trans, manager }: PanelSectionOptions) {
     this.#trans = trans;
-    const ask = part('button', 'refresh', ['↻'], {
+    const refreshButton = panelElement('button', 'refresh', ['↻'], {
       ...{ type: 'button', title: trans.__('Ask the cloud again') },
       'aria-label': trans.__('Ask the cloud again'),
     });
-    ask.addEventListener('click', () => {
-      ask.disabled = true;
+    refreshButton.addEventListener('click', () => {
+      refreshButton.disabled = true;
       void manager.refresh(true).finally(() => {
-        ask.disabled = false;
+        refreshButton.disabled = false;
       });
     });
-    const head = part('div', 'head', [this.#name, ask]);
-    this.node = part('div', 'top', [head, this.#demo, this.#asOf]);
+    const head = panelElement('div', 'head', [this.#name, refreshButton]);
+    this.node = panelElement('div', 'top', [head, this.#demo, this.#asOf]);
   }
 
   update(payload: Payload | null): void {
@@ -37,21 +37,23 @@ export class HeadSection implements Section {
     const old = readOnly && snapshot;
     setText(
       this.#asOf,
-      old ? trans.__('As of %1, read-only.', stamp(wordsFor(''), snapshot.as_of_ms)) : '',
+      old
+        ? trans.__('As of %1, read-only.', formatTimestamp(formatterFor(''), snapshot.as_of_ms))
+        : '',
     );
   }
 }
 
 /** What else is known, as a list. */
-export class FactsSection implements Section {
+export class DetailsSection implements PanelSection {
   readonly node: HTMLElement;
-  readonly #options: SectionOptions;
-  readonly #list = part('dl', 'facts');
+  readonly #options: PanelSectionOptions;
+  readonly #list = panelElement('dl', 'facts');
 
-  constructor(options: SectionOptions) {
+  constructor(options: PanelSectionOptions) {
     this.#options = options;
-    this.node = part('section', 'section', [
-      part('h3', 'heading', [options.trans.__('Instance')]),
+    this.node = panelElement('section', 'section', [
+      panelElement('h3', 'heading', [options.trans.__('Instance')]),
       this.#list,
     ]);
   }
@@ -59,19 +61,19 @@ export class FactsSection implements Section {
   update(payload: Payload | null): void {
     const { manager } = this.#options;
     this.node.hidden = !payload?.instance || !manager.preferences.showDetails;
-    const facts = this.#facts(payload).filter(([, value]) => value);
+    const rows = this.#detailRows(payload).filter(([, value]) => value);
     this.#list.replaceChildren(
-      ...facts.flatMap(([name, value]) => [
-        part('dt', 'term', [name]),
-        part('dd', 'value', [value]),
+      ...rows.flatMap(([name, value]) => [
+        panelElement('dt', 'term', [name]),
+        panelElement('dd', 'value', [value]),
       ]),
     );
   }
 
-  #facts(payload: Payload | null): [string, string][] {
+  #detailRows(payload: Payload | null): [string, string][] {
     const { trans, manager } = this.#options;
     const { status = '', flavor = '', id = '', api = '' } = payload?.instance ?? {};
-    const served = {
+    const backendNames = {
       routes: trans.__('the Jupyter server'),
       helper: trans.__('a helper kernel'),
     };
@@ -80,7 +82,7 @@ export class FactsSection implements Section {
       [trans.__('Flavor'), flavor],
       [trans.__('ID'), id],
       [trans.__('API'), api],
-      [trans.__('Asked by'), manager.backend ? served[manager.backend] : ''],
+      [trans.__('Asked by'), manager.backend ? backendNames[manager.backend] : ''],
     ];
   }
 }

@@ -1,25 +1,25 @@
 /** The doctor: looks at the set-up when a person asks for it. */
 
-import { make } from '../countdown/dom';
+import { createElement } from '../countdown/dom';
 import { failureText } from '../text/status-text';
 import { BackendError, type Finding } from '../tokens';
-import { part, type Section, type SectionOptions } from './parts';
+import { panelElement, type PanelSection, type PanelSectionOptions } from './parts';
 
 /** Folded away until it is opened; looks anew at each opening. */
-export class DoctorSection implements Section {
-  readonly node = part('details', 'section');
-  readonly #options: SectionOptions;
-  readonly #found = part('div', 'findings', [], { 'aria-live': 'polite' });
+export class DoctorSection implements PanelSection {
+  readonly node = panelElement('details', 'section');
+  readonly #options: PanelSectionOptions;
+  readonly #results = panelElement('div', 'findings', [], { 'aria-live': 'polite' });
 
-  constructor(options: SectionOptions) {
+  constructor(options: PanelSectionOptions) {
     this.#options = options;
     this.node.append(
-      part('summary', 'heading', [options.trans.__('Check the set-up')]),
-      this.#found,
+      panelElement('summary', 'heading', [options.trans.__('Check the set-up')]),
+      this.#results,
     );
     this.node.addEventListener('toggle', () => {
       if (this.node.open) {
-        void this.#examine();
+        void this.#runDoctor();
       }
     });
   }
@@ -28,36 +28,41 @@ export class DoctorSection implements Section {
     this.node.hidden = this.#options.manager.backend === null;
   }
 
-  async #examine(): Promise<void> {
+  async #runDoctor(): Promise<void> {
     const { manager, trans } = this.#options;
-    this.#found.replaceChildren(trans.__('Looking…'));
+    this.#results.replaceChildren(trans.__('Looking…'));
     try {
-      const findings = await manager.examine();
-      const wrong = findings.filter(({ level }) => level === 'problem');
-      const fine = findings.filter(({ level }) => level !== 'problem');
-      const verdict = wrong.length
-        ? trans._n('%1 problem', '%1 problems', wrong.length, wrong.length)
+      const findings = await manager.runDoctor();
+      const problems = findings.filter(({ level }) => level === 'problem');
+      const others = findings.filter(({ level }) => level !== 'problem');
+      const verdict = problems.length
+        ? trans._n('%1 problem', '%1 problems', problems.length, problems.length)
         : trans.__('No problem found.');
-      this.#found.replaceChildren(
-        make('p', {}, [verdict]),
-        make(
+      this.#results.replaceChildren(
+        createElement('p', {}, [verdict]),
+        createElement(
           'ul',
           {},
-          [...wrong, ...fine].map((each) => this.#line(each)),
+          [...problems, ...others].map((each) => this.#findingElement(each)),
         ),
       );
     } catch (error) {
       const failure = error instanceof BackendError ? error : new BackendError('failed');
-      this.#found.replaceChildren(failureText(trans, failure));
+      this.#results.replaceChildren(failureText(trans, failure));
     }
   }
 
-  #line({ about, level, words, hint }: Finding): HTMLElement {
+  #findingElement({ label, level, message, hint }: Finding): HTMLElement {
     const mark = { ok: '✓', problem: '✗' }[level] ?? '·';
-    const sign = make('span', { 'aria-hidden': 'true' }, [`${mark} `]);
-    const line = [sign, make('strong', {}, [about]), ` ${words}`];
-    return part('li', 'finding', hint ? [...line, part('p', 'hint', [hint])] : line, {
-      'data-level': level,
-    });
+    const sign = createElement('span', { 'aria-hidden': 'true' }, [`${mark} `]);
+    const line = [sign, createElement('strong', {}, [label]), ` ${message}`];
+    return panelElement(
+      'li',
+      'finding',
+      hint ? [...line, panelElement('p', 'hint', [hint])] : line,
+      {
+        'data-level': level,
+      },
+    );
   }
 }

@@ -1,37 +1,37 @@
 /** A text that is being edited while the truth may change. */
 
 /** What a person made of a text, what it was made from, and what holds now. */
-export class Draft {
-  #truth = '';
-  #base: string | null = null;
+export class EditBuffer {
+  #current = '';
+  #original: string | null = null;
 
   /** Whether a person is editing. */
-  get open(): boolean {
-    return this.#base !== null;
+  get isEditing(): boolean {
+    return this.#original !== null;
   }
 
   /** What holds now. */
-  get truth(): string {
-    return this.#truth;
+  get current(): string {
+    return this.#current;
   }
 
   /** What somebody else made of it since the editing began; `null` when nobody did. */
-  get foreign(): string | null {
-    return this.#base !== null && this.#base !== this.#truth ? this.#truth : null;
+  get conflicting(): string | null {
+    return this.#original !== null && this.#original !== this.#current ? this.#current : null;
   }
 
   /** The truth as now known; what is being typed is another matter. */
-  learn(truth: string): void {
-    this.#truth = truth;
+  setCurrent(current: string): void {
+    this.#current = current;
   }
 
   /** Begin to edit, from what holds now; once more while editing: what holds now was seen. */
-  begin(): void {
-    this.#base = this.#truth;
+  startEditing(): void {
+    this.#original = this.#current;
   }
 
   /** Edit no more. */
-  end(): void {
-    this.#base = null;
+  stopEditing(): void {
+    this.#original = null;
   }
 }

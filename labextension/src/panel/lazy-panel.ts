@@ -6,11 +6,11 @@ import type { Panel } from './panel';
 import { PANEL_ID } from '../tokens';
 
 /** A field of the panel. */
-export type Field = 'description' | 'auto-stop';
+export type PanelField = 'description' | 'auto-stop';
 
 /** Shows the panel; loads its code when it is first seen. */
-export class Frame extends Widget {
-  readonly #load: () => Promise<Panel>;
+export class LazyPanel extends Widget {
+  readonly #createPanel: () => Promise<Panel>;
   #panel: Promise<Panel> | null = null;
 
   /**
@@ -19,15 +19,15 @@ export class Frame extends Widget {
    */
   constructor(label: string, load: () => Promise<Panel>) {
     super();
-    this.#load = load;
+    this.#createPanel = load;
     this.id = PANEL_ID;
     this.addClass('ma-Panel');
     setAttributes(this.node, { role: 'region', 'aria-label': label });
   }
 
   /** Put the focus on a field. */
-  async reveal(field: Field): Promise<void> {
-    (await this.#open()).reveal(field);
+  async focusField(field: PanelField): Promise<void> {
+    (await this.#loadPanel()).focusField(field);
   }
 
   /** Take the panel away. Calling it twice is fine. */
@@ -41,17 +41,17 @@ export class Frame extends Widget {
   }
 
   protected override onBeforeShow(): void {
-    void this.#open();
+    void this.#loadPanel();
   }
 
   protected override onAfterAttach(): void {
     if (this.isVisible) {
-      void this.#open();
+      void this.#loadPanel();
     }
   }
 
-  #open(): Promise<Panel> {
-    this.#panel ??= this.#load().then((panel) => {
+  #loadPanel(): Promise<Panel> {
+    this.#panel ??= this.#createPanel().then((panel) => {
       if (this.isDisposed) {
         panel.dispose();
       } else {

@@ -1,50 +1,50 @@
 /** The sidebar: what is known of the instance, and everything that can be changed. */
 
 import type { IDisposable } from '@lumino/disposable';
-import { Alarm } from '../countdown/clock';
-import { part, type Section } from './parts';
+import { RestartableTimer } from '../countdown/clock';
+import { panelElement, type PanelSection } from './parts';
 import { AutoStopSection } from './autostop';
-import { type CountdownOptions, CountdownSection } from './countdown';
+import { type CountdownSectionOptions, CountdownSection } from './countdown';
 import { DescriptionSection } from './description';
 import { DoctorSection } from './doctor';
-import { FactsSection, HeadSection } from './details';
+import { DetailsSection, HeaderSection } from './details';
 import { NoticesSection } from './notices';
 
 /** How long a sentence for a screen reader stays. */
-const HUSH_MS = 10_000;
+const ANNOUNCE_MS = 10_000;
 
 /** What a panel is made of. */
-export type PanelOptions = Omit<CountdownOptions, 'announce'>;
+export type PanelOptions = Omit<CountdownSectionOptions, 'announce'>;
 
 /** The panel's content; its frame in the shell loads it when it is first seen. */
 export class Panel implements IDisposable {
-  readonly node = part('div', 'content');
+  readonly node = panelElement('div', 'content');
   readonly #options: PanelOptions;
   readonly #countdown: CountdownSection;
   readonly #autoStop: AutoStopSection;
   readonly #description: DescriptionSection;
-  readonly #sections: readonly Section[];
-  readonly #hush: Alarm;
+  readonly #sections: readonly PanelSection[];
+  readonly #announcementTimer: RestartableTimer;
   #disposed = false;
-  readonly #status = part('div', 'status', [], { role: 'status' });
+  readonly #liveRegion = panelElement('div', 'status', [], { role: 'status' });
 
   constructor(options: PanelOptions) {
     this.#options = options;
-    this.#hush = new Alarm(options.timers);
+    this.#announcementTimer = new RestartableTimer(options.timers);
     const all = { ...options, announce: this.#announce };
     this.#countdown = new CountdownSection(all);
     this.#autoStop = new AutoStopSection(all);
     this.#description = new DescriptionSection(all);
     this.#sections = [
-      new HeadSection(all),
+      new HeaderSection(all),
       new NoticesSection(all),
       this.#countdown,
       this.#autoStop,
       this.#description,
-      new FactsSection(all),
+      new DetailsSection(all),
       new DoctorSection(all),
     ];
-    this.node.append(...this.#sections.map(({ node }) => node), this.#status);
+    this.node.append(...this.#sections.map(({ node }) => node), this.#liveRegion);
     options.manager.changed.connect(this.#update, this);
     this.#update();
   }
@@ -55,9 +55,9 @@ export class Panel implements IDisposable {
   }
 
   /** Put the focus on a field. */
-  reveal(field: 'description' | 'auto-stop'): void {
+  focusField(field: 'description' | 'auto-stop'): void {
     if (field === 'description') {
-      this.#description.open();
+      this.#description.startEditing();
     } else {
       this.#autoStop.focus();
     }
@@ -68,7 +68,7 @@ export class Panel implements IDisposable {
     this.#disposed = true;
     this.#options.manager.changed.disconnect(this.#update, this);
     this.#countdown.dispose();
-    this.#hush.clear();
+    this.#announcementTimer.clear();
     this.node.remove();
   }
 
@@ -79,10 +79,10 @@ export class Panel implements IDisposable {
   }
 
   readonly #announce = (text: string): void => {
-    this.#status.textContent = this.#status.textContent === text ? `${text}\u00a0` : text;
+    this.#liveRegion.textContent = this.#liveRegion.textContent === text ? `${text}\u00a0` : text;
     // Once said it is over: who comes by later would take it for what holds.
-    this.#hush.set(HUSH_MS, () => {
-      this.#status.textContent = '';
+    this.#announcementTimer.set(ANNOUNCE_MS, () => {
+      this.#liveRegion.textContent = '';
     });
   };
 }

@@ -1,11 +1,11 @@
 /** What the sections of the panel share. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { make } from '../countdown/dom';
+import { createElement } from '../countdown/dom';
 import type { IManager, Payload } from '../tokens';
 
 /** What a section is made of. */
-export interface SectionOptions {
+export interface PanelSectionOptions {
   readonly manager: IManager;
   readonly trans: TranslationBundle;
   /** Say this to a screen reader, once and politely. */
@@ -13,25 +13,29 @@ export interface SectionOptions {
 }
 
 /** A part of the panel. */
-export interface Section {
+export interface PanelSection {
   readonly node: HTMLElement;
   /** Show what is known; what a person is typing stays. */
   update(payload: Payload | null): void;
 }
 
 /** A button that does something. */
-export function button(text: string, onClick: () => void, kind = ''): HTMLButtonElement {
-  const made = make('button', { type: 'button', class: `ma-Panel-button ${kind}`.trim() }, [text]);
-  made.addEventListener('click', onClick);
-  return made;
+export function panelButton(text: string, onClick: () => void, modifier = ''): HTMLButtonElement {
+  const element = createElement(
+    'button',
+    { type: 'button', class: `ma-Panel-button ${modifier}`.trim() },
+    [text],
+  );
+  element.addEventListener('click', onClick);
+  return element;
 }
 
 /** An element of a class of the panel. */
-export function part<K extends keyof HTMLElementTagNameMap>(
+export function panelElement<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   name: string,
   children: readonly (Node | string)[] = [],
   attributes: Readonly<Record<string, string>> = {},
 ): HTMLElementTagNameMap[K] {
-  return make(tag, { class: `ma-Panel-${name}`, ...attributes }, children);
+  return createElement(tag, { class: `ma-Panel-${name}`, ...attributes }, children);
 }

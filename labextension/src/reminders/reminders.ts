@@ -1,15 +1,15 @@
 /** Reminders before the stop: once for each stop time and level, over all tabs together. */
 
 import type { IDisposable } from '@lumino/disposable';
-import { Alarm, type Timers, type Wakeup } from '../countdown/clock';
-import type { Claim } from '../browser/once-per-browser';
-import { counting } from '../text/status-text';
-import { type IManager, isSameStop } from '../tokens';
+import { RestartableTimer, type Timers, type Wakeup } from '../countdown/clock';
+import type { OncePerBrowser } from '../browser/once-per-browser';
+import { timeLeft } from '../text/status-text';
+import { type IManager, isSameStopTime } from '../tokens';
 
 /** A tab that nobody sees lets one that somebody sees go first. */
-const HIDDEN_MS = 2_000;
+const HIDDEN_TAB_DELAY_MS = 2_000;
 /** How long a server that does not answer may hold up a reminder. */
-const SURE_MS = 2_000;
+const REFRESH_TIMEOUT_MS = 2_000;
 
 /** What is shown. */
 export interface Reminder {
@@ -22,38 +22,38 @@ export interface RemindersOptions {
   readonly manager: IManager;
   readonly timers: Timers;
   readonly wakeups: readonly Wakeup[];
-  readonly visible: () => boolean;
-  readonly claim: Claim;
+  readonly isVisible: () => boolean;
+  readonly oncePerBrowser: OncePerBrowser;
   /** Show a reminder; answers what takes it away again. */
   readonly show: (reminder: Reminder) => () => void;
 }
 
 /** The moment of a reminder, as now known. */
-interface Due extends Reminder {
-  readonly level: number | null;
+interface DueReminder extends Reminder {
+  readonly levelMinutes: number | null;
   /** Until the next level, or the stop itself. */
-  readonly nextMs: number;
+  readonly nextCheckMs: number;
 }
 
 /** Shows a reminder when its time has come. */
 export class Reminders implements IDisposable {
   readonly #options: RemindersOptions;
-  readonly #alarm: Alarm;
-  readonly #hidden: Alarm;
-  #seen = { key: '', stopsAtMs: -Infinity };
-  #takeAway: (() => void) | null = null;
-  #shownFor = -Infinity;
+  readonly #timer: RestartableTimer;
+  readonly #hiddenTabTimer: RestartableTimer;
+  #lastReminded = { key: '', stopsAtMs: -Infinity };
+  #dismiss: (() => void) | null = null;
+  #shownStopsAtMs = -Infinity;
   #disposed = false;
 
   constructor(options: RemindersOptions) {
     this.#options = options;
-    this.#alarm = new Alarm(options.timers);
-    this.#hidden = new Alarm(options.timers);
-    options.manager.changed.connect(this.#look, this);
+    this.#timer = new RestartableTimer(options.timers);
+    this.#hiddenTabTimer = new RestartableTimer(options.timers);
+    options.manager.changed.connect(this.#check, this);
     for (const [target, type] of options.wakeups) {
-      target.addEventListener(type, this.#onWake);
+      target.addEventListener(type, this.#onWakeup);
     }
-    this.#look();
+    this.#check();
   }
 
   /** Whether it is disposed of. */
@@ -64,95 +64,100 @@ export class Reminders implements IDisposable {
   /** Stop for good, and take away what is shown. Calling it twice is fine. */
   dispose(): void {
     this.#disposed = true;
-    this.#alarm.clear();
-    this.#hidden.clear();
-    this.#clear();
-    this.#options.manager.changed.disconnect(this.#look, this);
+    this.#timer.clear();
+    this.#hiddenTabTimer.clear();
+    this.#dismissShown();
+    this.#options.manager.changed.disconnect(this.#check, this);
     for (const [target, type] of this.#options.wakeups) {
-      target.removeEventListener(type, this.#onWake);
+      target.removeEventListener(type, this.#onWakeup);
     }
   }
 
-  readonly #onWake = (): void => {
-    this.#look();
+  readonly #onWakeup = (): void => {
+    this.#check();
   };
 
-  #look(): void {
-    const due = this.#due();
-    if (due === null || !isSameStop(due.stopsAtMs, this.#shownFor)) {
-      this.#clear();
+  #check(): void {
+    const due = this.#findDue();
+    if (due === null || !isSameStopTime(due.stopsAtMs, this.#shownStopsAtMs)) {
+      this.#dismissShown();
     }
     if (due === null) {
       return;
     }
-    this.#alarm.set(due.nextMs, this.#onWake);
-    if (due.level !== null) {
-      this.#come(due, due.level);
+    this.#timer.set(due.nextCheckMs, this.#onWakeup);
+    if (due.levelMinutes !== null) {
+      this.#remind(due, due.levelMinutes);
     }
   }
 
-  #due(): Due | null {
+  #findDue(): DueReminder | null {
     const { payload, preferences } = this.#options.manager;
-    const run = counting(this.#options.manager);
-    if (run === null || payload?.muted !== false) {
+    const run = timeLeft(this.#options.manager);
+    if (run === null || payload?.remindersMuted !== false) {
       return null;
     }
-    const { leftMs, stopsAtMs, remainingS } = run;
-    const passed = preferences.remindMinutes.filter((minutes) => leftMs <= minutes * 60_000);
-    const coming = preferences.remindMinutes.filter((minutes) => leftMs > minutes * 60_000);
+    const { remainingMs, stopsAtMs, remainingS } = run;
+    const passedLevels = preferences.remindMinutes.filter(
+      (minutes) => remainingMs <= minutes * 60_000,
+    );
+    const comingLevels = preferences.remindMinutes.filter(
+      (minutes) => remainingMs > minutes * 60_000,
+    );
     return {
       ...{ stopsAtMs, remainingS },
-      level: passed.length > 0 ? Math.min(...passed) : null,
-      nextMs: nextLook(leftMs, coming),
+      levelMinutes: passedLevels.length > 0 ? Math.min(...passedLevels) : null,
+      nextCheckMs: msUntilNextCheck(remainingMs, comingLevels),
     };
   }
 
-  #come(due: Due, level: number): void {
-    const key = `${this.#options.manager.payload?.instance?.id ?? ''}:${level}`;
+  #remind(due: DueReminder, levelMinutes: number): void {
+    const key = `${this.#options.manager.payload?.instance?.id ?? ''}:${levelMinutes}`;
     const { stopsAtMs } = due;
-    const seen = key === this.#seen.key && isSameStop(stopsAtMs, this.#seen.stopsAtMs);
-    if (seen || this.#hidden.pending) {
+    const alreadyReminded =
+      key === this.#lastReminded.key && isSameStopTime(stopsAtMs, this.#lastReminded.stopsAtMs);
+    if (alreadyReminded || this.#hiddenTabTimer.pending) {
       return;
     }
     const show = (): void => {
-      this.#seen = { key, stopsAtMs };
+      this.#lastReminded = { key, stopsAtMs };
       void this.#show(key, stopsAtMs);
     };
-    if (this.#options.visible()) {
+    if (this.#options.isVisible()) {
       show();
     } else {
-      this.#hidden.set(HIDDEN_MS, show);
+      this.#hiddenTabTimer.set(HIDDEN_TAB_DELAY_MS, show);
     }
   }
 
   async #show(key: string, stopsAtMs: number): Promise<void> {
-    if (!(await this.#options.claim(`remind:${key}`, stopsAtMs))) {
+    if (!(await this.#options.oncePerBrowser(`remind:${key}`, stopsAtMs))) {
       return;
     }
-    await this.#makeSure();
-    const due = this.#due();
-    if (due !== null && isSameStop(due.stopsAtMs, stopsAtMs) && !this.#disposed) {
-      this.#clear();
-      this.#takeAway = this.#options.show(due);
-      this.#shownFor = stopsAtMs;
+    await this.#refreshBeforeShowing();
+    const due = this.#findDue();
+    if (due !== null && isSameStopTime(due.stopsAtMs, stopsAtMs) && !this.#disposed) {
+      this.#dismissShown();
+      this.#dismiss = this.#options.show(due);
+      this.#shownStopsAtMs = stopsAtMs;
     }
   }
 
   /** Read once more: a tab that nobody saw for a while may have missed an extension. */
-  async #makeSure(): Promise<void> {
-    const late = new Promise<void>((resolve) => {
-      this.#options.timers.setTimeout(resolve, SURE_MS);
+  async #refreshBeforeShowing(): Promise<void> {
+    const timeout = new Promise<void>((resolve) => {
+      this.#options.timers.setTimeout(resolve, REFRESH_TIMEOUT_MS);
     });
-    await Promise.race([this.#options.manager.refresh(), late]);
+    await Promise.race([this.#options.manager.refresh(), timeout]);
   }
 
-  #clear(): void {
-    this.#takeAway?.();
-    this.#takeAway = null;
+  #dismissShown(): void {
+    this.#dismiss?.();
+    this.#dismiss = null;
   }
 }
 
 /** When to look again: at the next level, at the stop itself. */
-function nextLook(leftMs: number, comingMinutes: readonly number[]): number {
+function msUntilNextCheck(leftMs: number, comingMinutes: readonly number[]): number {
   return leftMs - Math.max(0, ...comingMinutes) * 60_000;
 }

@@ -1,58 +1,63 @@
 /** What became of a change or of the documents, in a sentence; in the words of the countdown where it has some. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Note } from '../countdown/actions';
-import type { Answer } from '../countdown/messages';
-import { moment, noteText, wordsFor } from '../countdown/format';
-import { counting, lostText, readNow } from './status-text';
-import type { IManager, NotSaved, Outcome, SavedReport } from '../tokens';
+import type { Feedback } from '../countdown/actions';
+import type { ChangeResult } from '../countdown/messages';
+import { formatTime, feedbackText, formatterFor } from '../countdown/format';
+import { timeLeft, noResponseText, currentPhase } from './status-text';
+import type { IManager, UnsavedDocument, Outcome, SaveReport } from '../tokens';
 
 /** What a change was about: moving the end of this run, setting auto-stop, or anything else. */
-export type Verb = 'extend' | 'shorten' | 'set' | 'save';
+export type ChangeKind = 'extend' | 'shorten' | 'set' | 'save';
 
 /** A list this long may be cut off; then the number stands before it. */
-const FEW = 3;
+const MAX_UNCOUNTED = 3;
 
 /** What became of a change, in a sentence that claims no more than the cloud's own answer. */
 export function outcomeText(
   trans: TranslationBundle,
-  { outcome, verb, manager }: { outcome: Outcome; verb: Verb; manager: IManager },
+  { outcome, kind, manager }: { outcome: Outcome; kind: ChangeKind; manager: IManager },
 ): string {
-  const { answer } = outcome;
-  if (answer.code === 'unreachable') {
-    return lostText(trans);
+  const { result } = outcome;
+  if (result.code === 'unreachable') {
+    return noResponseText(trans);
   }
-  if (answer.ok && verb === 'set') {
-    return keptText(trans, answer.effect, manager);
+  if (result.ok && kind === 'set') {
+    return settingSavedText(trans, result.effect, manager);
   }
-  return answer.ok && verb === 'save'
-    ? keptText(trans, answer.effect, null)
-    : movedText(outcome, verb, manager);
+  return result.ok && kind === 'save'
+    ? settingSavedText(trans, result.effect, null)
+    : changeText(outcome, kind, manager);
 }
 
 /** What became of moving the end of the run, or why anything was refused. */
-function movedText({ answer }: Outcome, verb: Verb, manager: IManager): string {
+function changeText({ result }: Outcome, kind: ChangeKind, manager: IManager): string {
   const state = manager.payload?.snapshot?.state;
   const nowMs = manager.clock.now();
-  const left = state ? readNow(state, nowMs).remainingS : null;
-  return noteText(wordsFor(''), noteOf(answer, verb, state?.stops_at_ms ?? null), nowMs, left);
+  const remainingS = state ? currentPhase(state, nowMs).remainingS : null;
+  return feedbackText(
+    formatterFor(''),
+    toFeedback(result, kind, state?.stops_at_ms ?? null),
+    nowMs,
+    remainingS,
+  );
 }
 
-function noteOf(answer: Answer, verb: Verb, stopsAtMs: number | null): Note {
-  const { code, text, values, effect } = answer;
+function toFeedback(result: ChangeResult, kind: ChangeKind, stopsAtMs: number | null): Feedback {
+  const { code, text, values, effect } = result;
   return {
     ...{ tone: 'info', text, stopsAtMs },
-    codes: answer.ok
-      ? [code, effect === 'next-start' ? `${effect}-${verb}` : (effect ?? 'done')]
+    codes: result.ok
+      ? [code, effect === 'next-start' ? `${effect}-${kind}` : (effect ?? 'done')]
       : [code],
     durationS: values.duration_s ?? null,
     previousDurationS: values.previous_duration_s ?? null,
   };
 }
 
-function keptText(
+function settingSavedText(
   trans: TranslationBundle,
-  effect: Outcome['answer']['effect'],
+  effect: Outcome['result']['effect'],
   manager: IManager | null,
 ): string {
   if (effect === 'next-start') {
@@ -60,21 +65,21 @@ function keptText(
   }
   return effect === 'unconfirmed'
     ? trans.__('Sent, but not confirmed by the cloud.')
-    : [trans.__('Saved.'), manager ? endText(manager) : ''].filter(Boolean).join(' ');
+    : [trans.__('Saved.'), manager ? stopTimeText(manager) : ''].filter(Boolean).join(' ');
 }
 
 /** When the run ends now. */
-function endText(manager: IManager): string {
-  const run = counting(manager);
-  const words = wordsFor('');
+function stopTimeText(manager: IManager): string {
+  const run = timeLeft(manager);
+  const format = formatterFor('');
   return run === null
     ? ''
-    : words('now', { stop: moment(words, run.stopsAtMs, manager.clock.now()) });
+    : format('now', { stop: formatTime(format, run.stopsAtMs, manager.clock.now()) });
 }
 
 /** Why a document was not saved. */
-export function whyNotSaved(trans: TranslationBundle, { why }: NotSaved): string {
-  const words: Readonly<Record<string, string>> = {
+export function notSavedReason(trans: TranslationBundle, { why }: UnsavedDocument): string {
+  const texts: Readonly<Record<string, string>> = {
     'changed-on-disk': trans.__('changed on disk'),
     'never-named': trans.__('has no file yet'),
     'no-folder': trans.__('its folder is gone'),
@@ -82,15 +87,15 @@ export function whyNotSaved(trans: TranslationBundle, { why }: NotSaved): string
     'timed-out': trans.__('took too long'),
     failed: trans.__('could not be written'),
   };
-  return words[why] ?? why;
+  return texts[why] ?? why;
 }
 
 /** What was saved and what was not, in one line. */
-export function savedText(trans: TranslationBundle, { saved, notSaved }: SavedReport): string {
+export function saveReportText(trans: TranslationBundle, { saved, notSaved }: SaveReport): string {
   if (notSaved.length > 0) {
-    const paths = notSaved.map((each) => `${each.path} (${whyNotSaved(trans, each)})`);
+    const paths = notSaved.map((each) => `${each.path} (${notSavedReason(trans, each)})`);
     const list = paths.join(', ');
-    return paths.length > FEW
+    return paths.length > MAX_UNCOUNTED
       ? trans.__('Not saved: %1 documents: %2', paths.length, list)
       : trans.__('Not saved: %1', list);
   }

@@ -1,32 +1,37 @@
 import { describe, expect, it } from 'vitest';
-import { makeExclusive } from '../../src/browser/lock';
-import { type DirtyDocument, LAST_MS, LIMIT_MS, Saver } from '../../src/autosave/autosave';
+import { createBrowserLock } from '../../src/browser/lock';
+import {
+  type DirtyDocument,
+  FINAL_SAVE_MS,
+  SAVE_TIMEOUT_MS,
+  AutoSaver,
+} from '../../src/autosave/autosave';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { Bench, queue, settle, wire } from '../fakes';
+import { ManagerHarness, fakeLock, flushPromises, instancePayload } from '../fakes';
 
 const never = new Promise<never>(() => undefined);
 
-class Tab {
+class SaverTab {
   readonly saves: string[] = [];
   documents: DirtyDocument[] = [];
-  readonly saver: Saver;
+  readonly saver: AutoSaver;
 
   constructor(
-    exclusive = queue(),
-    readonly bench = new Bench(),
+    exclusive = fakeLock(),
+    readonly harness = new ManagerHarness(),
   ) {
-    const { manager, timers, page } = this.bench;
-    this.saver = new Saver({
-      ...{ manager, timers, exclusive },
-      wakeups: [[page, 'wake']],
-      dirty: () => [...this.documents],
+    const { manager, timers, eventTarget } = this.harness;
+    this.saver = new AutoSaver({
+      ...{ manager, timers, lock: exclusive },
+      wakeups: [[eventTarget, 'wake']],
+      dirtyDocuments: () => [...this.documents],
     });
   }
 
-  add(path: string, more: Partial<DirtyDocument> = {}): this {
+  addDocument(path: string, more: Partial<DirtyDocument> = {}): this {
     const document: DirtyDocument = {
       ...{ key: {}, path },
-      obstacle: () => Promise.resolve(null),
+      findBlocker: () => Promise.resolve(null),
       save: () => {
         this.saves.push(path);
         this.documents = this.documents.filter((each) => each !== document);
@@ -39,73 +44,73 @@ class Tab {
   }
 
   /** What was last told. */
-  get reported(): unknown {
-    return this.bench.backend.asked.filter(({ path }) => path === 'saved').at(-1)?.body;
+  get lastReport(): unknown {
+    return this.harness.backend.requests.filter(({ path }) => path === 'saved').at(-1)?.body;
   }
 }
 
 describe('before the stop', () => {
   it('every dirty document is saved', async () => {
-    const tab = new Tab().add('a.ipynb').add('b.py');
-    await tab.bench.read(wire(HOUR));
-    await tab.bench.pass(57 * MINUTE);
+    const tab = new SaverTab().addDocument('a.ipynb').addDocument('b.py');
+    await tab.harness.refreshWith(instancePayload(HOUR));
+    await tab.harness.advance(57 * MINUTE);
     expect(tab.saves).toEqual([]);
-    await tab.bench.pass(MINUTE);
+    await tab.harness.advance(MINUTE);
     expect(tab.saves).toEqual(['a.ipynb', 'b.py']);
-    expect(tab.reported).toEqual({
+    expect(tab.lastReport).toEqual({
       ...{ stops_at_ms: NOW + HOUR, saved: ['a.ipynb', 'b.py'], not_saved: [] },
       tab: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
     });
-    await tab.bench.pass(MINUTE);
+    await tab.harness.advance(MINUTE);
     expect(tab.saves).toHaveLength(2);
   });
 
   it('what is changed after that is saved in the last moment, and told with the rest', async () => {
-    const tab = new Tab().add('a').add('slow', { save: () => never });
-    await tab.bench.read(wire(HOUR));
-    await tab.bench.pass(58 * MINUTE);
-    await tab.bench.pass(LIMIT_MS);
+    const tab = new SaverTab().addDocument('a').addDocument('slow', { save: () => never });
+    await tab.harness.refreshWith(instancePayload(HOUR));
+    await tab.harness.advance(58 * MINUTE);
+    await tab.harness.advance(SAVE_TIMEOUT_MS);
     tab.documents = [];
-    tab.add('a').add('late');
-    await tab.bench.pass(2 * MINUTE - LIMIT_MS - LAST_MS);
+    tab.addDocument('a').addDocument('late');
+    await tab.harness.advance(2 * MINUTE - SAVE_TIMEOUT_MS - FINAL_SAVE_MS);
     expect(tab.saves).toEqual(['a', 'a', 'late']);
-    expect(tab.reported).toMatchObject({
+    expect(tab.lastReport).toMatchObject({
       saved: ['a', 'late'],
       not_saved: [{ path: 'slow', why: 'timed-out' }],
     });
-    await tab.bench.pass(LAST_MS);
+    await tab.harness.advance(FINAL_SAVE_MS);
     expect(tab.saves).toHaveLength(3);
   });
 
   it('is now, for a page that is opened late or was asleep', async () => {
-    const tab = new Tab().add('a');
-    await tab.bench.read(wire(30_000));
-    await settle();
+    const tab = new SaverTab().addDocument('a');
+    await tab.harness.refreshWith(instancePayload(30_000));
+    await flushPromises();
     expect(tab.saves).toEqual(['a']);
-    const asleep = new Tab().add('b');
-    await asleep.bench.read(wire(HOUR));
-    asleep.bench.timers.sleep(59 * MINUTE);
-    asleep.bench.wake();
-    await settle();
+    const asleep = new SaverTab().addDocument('b');
+    await asleep.harness.refreshWith(instancePayload(HOUR));
+    asleep.harness.timers.sleep(59 * MINUTE);
+    asleep.harness.wakeUp();
+    await flushPromises();
     expect(asleep.saves).toEqual(['b']);
-    const late = new Tab(queue(), new Bench());
-    await late.bench.read(wire(HOUR));
-    const another = new Tab(queue(), late.bench);
-    expect(late.bench.timers.pending).toBe(2);
+    const late = new SaverTab(fakeLock(), new ManagerHarness());
+    await late.harness.refreshWith(instancePayload(HOUR));
+    const another = new SaverTab(fakeLock(), late.harness);
+    expect(late.harness.timers.pendingCount).toBe(2);
     another.saver.dispose();
   });
 
   it('none that cannot be saved hinders the others', async () => {
-    const tab = new Tab()
-      .add('slow', { save: () => never })
-      .add('disk', { obstacle: () => Promise.resolve('changed-on-disk') })
-      .add('bad', { save: () => Promise.reject(new Error('disk full')) })
-      .add('good');
-    await tab.bench.read(wire(MINUTE));
-    await settle();
-    await tab.bench.pass(LIMIT_MS);
+    const tab = new SaverTab()
+      .addDocument('slow', { save: () => never })
+      .addDocument('disk', { findBlocker: () => Promise.resolve('changed-on-disk') })
+      .addDocument('bad', { save: () => Promise.reject(new Error('disk full')) })
+      .addDocument('good');
+    await tab.harness.refreshWith(instancePayload(MINUTE));
+    await flushPromises();
+    await tab.harness.advance(SAVE_TIMEOUT_MS);
     expect(tab.saves).toEqual(['good']);
-    expect(tab.reported).toMatchObject({
+    expect(tab.lastReport).toMatchObject({
       saved: ['good'],
       not_saved: [
         { path: 'slow', why: 'timed-out' },
@@ -117,66 +122,72 @@ describe('before the stop', () => {
 
   it('a document that was too slow to look at is not saved later', async () => {
     let look: (value: null) => void = () => undefined;
-    const tab = new Tab();
-    tab.add('late', { obstacle: () => new Promise((resolve) => (look = resolve)) });
-    await tab.bench.read(wire(MINUTE));
-    await settle();
-    await tab.bench.pass(LIMIT_MS);
+    const tab = new SaverTab();
+    tab.addDocument('late', { findBlocker: () => new Promise((resolve) => (look = resolve)) });
+    await tab.harness.refreshWith(instancePayload(MINUTE));
+    await flushPromises();
+    await tab.harness.advance(SAVE_TIMEOUT_MS);
     look(null);
-    await settle();
+    await flushPromises();
     expect(tab.saves).toEqual([]);
   });
 
   it('of two copies of one file the later is told as not saved, in two tabs or in one', async () => {
     let disk = 'before';
-    const locks = queue();
-    const copy = (tab: Tab, text: string): Tab =>
-      tab.add('a', {
-        obstacle: () => Promise.resolve(disk === 'before' ? null : 'changed-on-disk'),
+    const locks = fakeLock();
+    const copy = (tab: SaverTab, text: string): SaverTab =>
+      tab.addDocument('a', {
+        findBlocker: () => Promise.resolve(disk === 'before' ? null : 'changed-on-disk'),
         save: async () => {
-          await settle();
+          await flushPromises();
           disk = text;
         },
       });
-    const tabs = [copy(new Tab(locks), 'one'), copy(copy(new Tab(locks), 'two'), 'three')];
-    await Promise.all(tabs.map((tab) => tab.bench.read(wire(MINUTE))));
+    const tabs = [
+      copy(new SaverTab(locks), 'one'),
+      copy(copy(new SaverTab(locks), 'two'), 'three'),
+    ];
+    await Promise.all(tabs.map((tab) => tab.harness.refreshWith(instancePayload(MINUTE))));
     for (let turn = 0; turn < 4; turn++) {
-      await settle();
+      await flushPromises();
     }
     const left = [{ path: 'a', why: 'changed-on-disk' }];
     expect(disk).toBe('one');
-    expect(tabs.map((tab) => tab.reported)).toMatchObject([
+    expect(tabs.map((tab) => tab.lastReport)).toMatchObject([
       { saved: ['a'], not_saved: [] },
       { saved: [], not_saved: [...left, ...left] },
     ]);
   });
 
   it('it is done anew for a stop that was moved', async () => {
-    const tab = new Tab().add('a').add('b');
-    await tab.bench.read(wire(MINUTE));
-    await settle();
-    tab.add('a');
-    await tab.bench.read(wire(HOUR));
-    await tab.bench.pass(58 * MINUTE);
+    const tab = new SaverTab().addDocument('a').addDocument('b');
+    await tab.harness.refreshWith(instancePayload(MINUTE));
+    await flushPromises();
+    tab.addDocument('a');
+    await tab.harness.refreshWith(instancePayload(HOUR));
+    await tab.harness.advance(58 * MINUTE);
     expect(tab.saves).toEqual(['a', 'b', 'a']);
-    expect(tab.reported).toMatchObject({ saved: ['a'] });
+    expect(tab.lastReport).toMatchObject({ saved: ['a'] });
   });
 
   it('it is not done again for the same stop, told less exactly', async () => {
-    const tab = new Tab().add('a');
-    await tab.bench.read(wire(MINUTE));
-    await settle();
-    tab.add('a');
-    await tab.bench.read(wire(MINUTE + 900));
-    await settle();
+    const tab = new SaverTab().addDocument('a');
+    await tab.harness.refreshWith(instancePayload(MINUTE));
+    await flushPromises();
+    tab.addDocument('a');
+    await tab.harness.refreshWith(instancePayload(MINUTE + 900));
+    await flushPromises();
     expect(tab.saves).toEqual(['a']);
   });
 
   it('nobody waits for another tab that saves something else', async () => {
-    const locks = queue();
-    const tabs = [new Tab(locks).add('slow', { save: () => never }), new Tab(locks).add('b')];
-    await Promise.all(tabs.map((tab) => tab.bench.read(wire(MINUTE))));
-    await settle();
+    const locks = fakeLock();
+    const tabs = [
+      new SaverTab(locks).addDocument('slow', { save: () => never }),
+      new SaverTab(locks).addDocument('b'),
+    ];
+    await Promise.all(tabs.map((tab) => tab.harness.refreshWith(instancePayload(MINUTE))));
+    await flushPromises();
     expect(tabs[1]?.saves).toEqual(['b']);
   });
 
@@ -184,42 +195,44 @@ describe('before the stop', () => {
     ['it is not wanted', { saveBeforeStop: false }, {}],
     ['nothing stops', {}, { enabled: false }],
   ])('nothing is saved when %s', async (_, preferences, state) => {
-    const tab = new Tab().add('a');
-    tab.bench.manager.preferences = { ...tab.bench.manager.preferences, ...preferences };
-    await tab.bench.read(wire(MINUTE, {}, state));
-    await settle();
+    const tab = new SaverTab().addDocument('a');
+    tab.harness.manager.preferences = { ...tab.harness.manager.preferences, ...preferences };
+    await tab.harness.refreshWith(instancePayload(MINUTE, {}, state));
+    await flushPromises();
     expect(tab.saves).toEqual([]);
   });
 
   it('nothing is reported when nothing was dirty', async () => {
-    const tab = new Tab();
-    await tab.bench.read(wire(MINUTE));
-    await settle();
-    expect(tab.reported).toBeUndefined();
+    const tab = new SaverTab();
+    await tab.harness.refreshWith(instancePayload(MINUTE));
+    await flushPromises();
+    expect(tab.lastReport).toBeUndefined();
   });
 });
 
 it('saves all when a person wants it', async () => {
-  const tab = new Tab().add('a').add('b', { obstacle: () => Promise.resolve('never-named') });
-  await tab.bench.read(wire(HOUR));
+  const tab = new SaverTab()
+    .addDocument('a')
+    .addDocument('b', { findBlocker: () => Promise.resolve('never-named') });
+  await tab.harness.refreshWith(instancePayload(HOUR));
   expect(await tab.saver.saveAll()).toEqual({
     ...{ saved: ['a'], notSaved: [{ path: 'b', why: 'never-named' }] },
   });
   tab.documents = [];
-  tab.add('c');
-  await tab.bench.pass(58 * MINUTE);
-  expect(tab.reported).toMatchObject({ saved: ['c'], not_saved: [] }); // the stop's own
+  tab.addDocument('c');
+  await tab.harness.advance(58 * MINUTE);
+  expect(tab.lastReport).toMatchObject({ saved: ['c'], not_saved: [] }); // the stop's own
 });
 
 it('stops for good, twice if need be', async () => {
-  const tab = new Tab().add('a');
-  await tab.bench.read(wire(HOUR));
+  const tab = new SaverTab().addDocument('a');
+  await tab.harness.refreshWith(instancePayload(HOUR));
   tab.saver.dispose();
   tab.saver.dispose();
-  tab.bench.wake();
-  await tab.bench.read();
-  expect(tab.bench.timers.pending).toBe(0);
-  await tab.bench.pass(HOUR);
+  tab.harness.wakeUp();
+  await tab.harness.refreshWith();
+  expect(tab.harness.timers.pendingCount).toBe(0);
+  await tab.harness.advance(HOUR);
   expect(tab.saver.isDisposed).toBe(true);
   expect(tab.saves).toEqual([]);
 });
@@ -233,20 +246,20 @@ describe('a turn', () => {
         return work();
       },
     } as unknown as LockManager;
-    expect(await makeExclusive(locks)('a', () => Promise.resolve(1))).toBe(1);
+    expect(await createBrowserLock(locks)('a', () => Promise.resolve(1))).toBe(1);
     expect(asked).toEqual(['modelarts-magics:a']);
-    expect(await makeExclusive(undefined)('a', () => Promise.resolve(2))).toBe(2);
+    expect(await createBrowserLock(undefined)('a', () => Promise.resolve(2))).toBe(2);
   });
 
   it('is taken where locks are denied, and fails as the work does', async () => {
     const denied = { request: () => Promise.reject(new DOMException('no', 'SecurityError')) };
-    const exclusive = makeExclusive(denied);
+    const exclusive = createBrowserLock(denied);
     expect(await exclusive('a', () => Promise.resolve(1))).toBe(1);
     let works = 0;
     const fail = (): Promise<never> => Promise.reject(new Error(`try ${++works}`));
-    await expect(makeExclusive(undefined)('a', fail)).rejects.toThrow('try 1');
+    await expect(createBrowserLock(undefined)('a', fail)).rejects.toThrow('try 1');
     const locks = { request: (_: string, work: () => unknown) => work() };
-    const one = makeExclusive(locks as unknown as LockManager);
+    const one = createBrowserLock(locks as unknown as LockManager);
     await expect(one('a', fail)).rejects.toThrow('try 2');
   });
 });

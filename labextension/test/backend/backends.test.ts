@@ -1,13 +1,13 @@
 import { ServerConnection, type ServiceManager } from '@jupyterlab/services';
 import { afterEach, describe, expect, it } from 'vitest';
-import { HelperBackend } from '../../src/backend/helper-kernel';
-import { LaterBackend } from '../../src/backend/lazy';
-import { RoutesBackend } from '../../src/backend/rest';
-import { Share, UNUSED_MS } from '../../src/backend/shared-kernel';
+import { HelperKernelBackend } from '../../src/backend/helper-kernel';
+import { LazyBackend } from '../../src/backend/lazy';
+import { RestBackend } from '../../src/backend/rest';
+import { SharedKernel, KERNEL_IDLE_TIMEOUT_MS } from '../../src/backend/shared-kernel';
 import { FakeTimers } from '../countdown/fakes';
-import { FakeBackend, queue, settle } from '../fakes';
+import { FakeBackend, fakeLock, flushPromises } from '../fakes';
 
-function routes(reply: () => Response | Promise<Response>) {
+function restBackend(reply: () => Response | Promise<Response>) {
   const requests: Request[] = [];
   const settings = ServerConnection.makeSettings({
     baseUrl: 'http://server/user/a/',
@@ -17,14 +17,15 @@ function routes(reply: () => Response | Promise<Response>) {
       return Promise.resolve(reply());
     },
   });
-  return { backend: new RoutesBackend(settings), requests };
+  return { backend: new RestBackend(settings), requests };
 }
 
-const json = (body: unknown, status = 200) => new Response(JSON.stringify(body), { status });
+const jsonResponse = (body: unknown, status = 200) =>
+  new Response(JSON.stringify(body), { status });
 
 describe('our routes', () => {
   it('are asked below the base of the server, in the language of the page', async () => {
-    const { backend, requests } = routes(() => json({ a: 1 }));
+    const { backend, requests } = restBackend(() => jsonResponse({ a: 1 }));
     document.documentElement.lang = 'zh-CN';
     expect(await backend.call({ method: 'POST', path: 'extend', body: { seconds: 1 } })).toEqual({
       a: 1,
@@ -37,18 +38,18 @@ describe('our routes', () => {
   });
 
   it.each([
-    ['absent', () => json({ message: 'Not Found' }, 404)],
-    ['refuse.off', () => json({ code: 'refuse.off', message: 'x' }, 422)],
+    ['absent', () => jsonResponse({ message: 'Not Found' }, 404)],
+    ['refuse.off', () => jsonResponse({ code: 'refuse.off', message: 'x' }, 422)],
     ['failed', () => new Response('<html>', { status: 502 })],
     ['unreachable', () => Promise.reject(new TypeError('network'))],
   ])('fail as %s', async (code, reply) => {
-    const { backend } = routes(reply);
+    const { backend } = restBackend(reply);
     await expect(backend.call({ method: 'GET', path: 'instance' })).rejects.toMatchObject({ code });
   });
 });
 
 /** The test's own has no `keepalive`. */
-class OutlivingRequest extends Request {
+class KeepaliveRequest extends Request {
   override readonly keepalive: boolean;
 
   constructor(input: RequestInfo | URL, init?: RequestInit) {
@@ -58,20 +59,20 @@ class OutlivingRequest extends Request {
 }
 
 /** Kernels that evaluate by a function of the test. */
-class Kernels {
-  readonly started: string[] = [];
-  readonly ended: string[] = [];
+class FakeKernels {
+  readonly startedSpecs: string[] = [];
+  readonly endedKernels: string[] = [];
   readonly running = new Set<string>();
   readonly stored = new Map<string, string>();
   evaluate = (_spec: string, expression: string): string =>
     expression.includes('find_spec') ? 'ModuleSpec(…)' : `'{"status": 200, "body": {"ok": true}}'`;
-  readonly asked: string[] = [];
+  readonly expressions: string[] = [];
   /** The kernel sends something by itself. */
-  says: (message: object) => void = () => undefined;
+  sendMessage: (message: object) => void = () => undefined;
   /** Those that somebody else has ended. */
-  readonly gone = new Set<string>();
+  readonly endedElsewhere = new Set<string>();
 
-  readonly #kernel = (id: string, spec: string, gone = this.gone) => ({
+  readonly #kernel = (id: string, spec: string, gone = this.endedElsewhere) => ({
     id,
     get isDisposed() {
       return gone.has(id);
@@ -79,7 +80,7 @@ class Kernels {
     dispose: () => undefined,
     iopubMessage: {
       connect: (slot: (_: unknown, message: object) => void) => {
-        this.says = (message) => {
+        this.sendMessage = (message) => {
           slot(null, message);
         };
       },
@@ -89,7 +90,7 @@ class Kernels {
     }: {
       user_expressions: { answer: string };
     }) => {
-      this.asked.push(answer);
+      this.expressions.push(answer);
       const data = { 'text/plain': this.evaluate(spec, answer) };
       const content = { user_expressions: { answer: { status: 'ok', data } } };
       return { done: Promise.resolve({ content }) };
@@ -101,7 +102,7 @@ class Kernels {
   });
 
   #end(id: string): void {
-    this.ended.push(id);
+    this.endedKernels.push(id);
     this.running.delete(id);
   }
 
@@ -118,13 +119,13 @@ class Kernels {
   readonly serviceManager = {
     serverSettings: ServerConnection.makeSettings({
       ...{ baseUrl: 'http://server/user/a/', token: '' },
-      ...{ fetch: this.#fetch, Request: OutlivingRequest },
+      ...{ fetch: this.#fetch, Request: KeepaliveRequest },
     }),
     kernels: {
       findById: (id: string) => Promise.resolve(this.running.has(id) ? { id } : undefined),
       connectTo: ({ model }: { model: { id: string } }) => this.#kernel(model.id, 'py'),
       startNew: ({ name }: { name: string }) => {
-        this.started.push(name);
+        this.startedSpecs.push(name);
         this.running.add(`k-${name}`);
         return Promise.resolve(this.#kernel(`k-${name}`, name));
       },
@@ -148,24 +149,31 @@ class Kernels {
   };
 
   readonly timers = new FakeTimers();
-  readonly told: unknown[] = [];
+  readonly events: unknown[] = [];
   readonly without = new Set<string>();
-  readonly exclusive = queue();
+  readonly exclusive = fakeLock();
 
-  make(): HelperBackend {
+  createBackend(): HelperKernelBackend {
     const { serviceManager, storage, timers } = this;
     const { exclusive, without } = this;
-    const tell = (event: unknown): void => void this.told.push(event);
-    return new HelperBackend({ serviceManager, storage, timers, exclusive, tell, without });
+    const tell = (event: unknown): void => void this.events.push(event);
+    return new HelperKernelBackend({
+      serviceManager,
+      storage,
+      timers,
+      lock: exclusive,
+      onEvent: tell,
+      specsWithoutPackage: without,
+    });
   }
 }
 
 const GET = { method: 'GET', path: 'instance' } as const;
 
 describe('the helper kernel', () => {
-  const made: HelperBackend[] = [];
-  const make = (kernels: Kernels): HelperBackend => {
-    const backend = kernels.make();
+  const made: HelperKernelBackend[] = [];
+  const make = (kernels: FakeKernels): HelperKernelBackend => {
+    const backend = kernels.createBackend();
     made.push(backend);
     return backend;
   };
@@ -177,49 +185,51 @@ describe('the helper kernel', () => {
   });
 
   it('is started at the first question, once', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     const backend = make(kernels);
-    expect(kernels.started).toEqual([]);
+    expect(kernels.startedSpecs).toEqual([]);
     expect(await backend.call(GET)).toEqual({ ok: true });
     await backend.call(GET);
-    expect(kernels.started).toEqual(['py']);
+    expect(kernels.startedSpecs).toEqual(['py']);
   });
 
   it('is one that has the package', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     const { evaluate } = kernels;
     kernels.evaluate = (spec, expression) =>
       spec === 'py' && expression.includes('find_spec') ? 'None' : evaluate(spec, expression);
     await make(kernels).call(GET);
-    expect(kernels.started).toEqual(['py', 'conda']);
-    expect(kernels.ended).toEqual(['k-py']);
+    expect(kernels.startedSpecs).toEqual(['py', 'conda']);
+    expect(kernels.endedKernels).toEqual(['k-py']);
   });
 
   it('is absent where no kernel has the package, and is not looked for again and again', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     const { evaluate } = kernels;
     kernels.evaluate = () => 'None';
     for (let turn = 0; turn < 3; turn++) {
       await expect(make(kernels).call(GET)).rejects.toMatchObject({ code: 'absent' });
     }
     expect(kernels.running.size).toBe(0);
-    expect(kernels.started).toEqual(['py', 'conda']);
+    expect(kernels.startedSpecs).toEqual(['py', 'conda']);
     kernels.evaluate = evaluate;
     expect(await make(kernels).call({ ...GET, path: 'instance?refresh=1' })).toEqual({ ok: true });
   });
 
   it('tells what it learns by itself', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     await make(kernels).call(GET);
     const event = { boot: 'b', seq: 2, kind: 'instance' };
-    kernels.says({ content: { data: { 'application/vnd.modelarts-magics.news+json': event } } });
-    kernels.says({ content: { data: { 'text/plain': 'x' } } });
-    kernels.says({ content: { execution_state: 'idle' } });
-    expect(kernels.told).toEqual([event]);
+    kernels.sendMessage({
+      content: { data: { 'application/vnd.modelarts-magics.news+json': event } },
+    });
+    kernels.sendMessage({ content: { data: { 'text/plain': 'x' } } });
+    kernels.sendMessage({ content: { execution_state: 'idle' } });
+    expect(kernels.events).toEqual([event]);
   });
 
   it('is asked once more where it went meanwhile', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     const backend = make(kernels);
     await backend.call(GET);
     const { evaluate } = kernels;
@@ -229,83 +239,83 @@ describe('the helper kernel', () => {
       throw new Error('Canceled future');
     };
     expect(await backend.call(GET)).toEqual({ ok: true });
-    expect(kernels.started).toEqual(['py', 'py']);
+    expect(kernels.startedSpecs).toEqual(['py', 'py']);
   });
 
   it('is one for two tabs that ask at the same time', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     await Promise.all([make(kernels).call(GET), make(kernels).call(GET)]);
-    expect(kernels.started).toEqual(['py']);
+    expect(kernels.startedSpecs).toEqual(['py']);
   });
 
   it('is shared by the tabs, and ended by the last that goes', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     const [one, other] = [make(kernels), make(kernels)];
     await one.call(GET);
     await other.call(GET);
-    expect(kernels.started).toEqual(['py']);
+    expect(kernels.startedSpecs).toEqual(['py']);
     one.dispose();
     one.dispose();
-    await settle();
+    await flushPromises();
     expect(kernels.running.size).toBe(1);
     expect(await other.call(GET)).toEqual({ ok: true });
     window.dispatchEvent(new Event('pagehide'));
-    await settle();
+    await flushPromises();
     expect(kernels.running.size).toBe(0);
     expect(kernels.stored.size).toBe(0);
     await other.call(GET);
-    expect(kernels.started).toEqual(['py', 'py']);
+    expect(kernels.startedSpecs).toEqual(['py', 'py']);
   });
 
   it('is ended when nobody has asked it for a while, and started anew when somebody does', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     const backend = make(kernels);
     await backend.call(GET);
-    kernels.timers.advance(UNUSED_MS - 1);
+    kernels.timers.advance(KERNEL_IDLE_TIMEOUT_MS - 1);
     await backend.call(GET);
-    kernels.timers.advance(UNUSED_MS - 1);
-    await settle();
+    kernels.timers.advance(KERNEL_IDLE_TIMEOUT_MS - 1);
+    await flushPromises();
     expect(kernels.running.size).toBe(1);
     kernels.timers.advance(1);
-    await settle();
+    await flushPromises();
     expect(kernels.running.size).toBe(0);
     await backend.call(GET);
-    expect(kernels.started).toEqual(['py', 'py']);
+    expect(kernels.startedSpecs).toEqual(['py', 'py']);
   });
 
   it('is another one where it has died', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     const backend = make(kernels);
     await backend.call(GET);
-    kernels.gone.add('k-py');
+    kernels.endedElsewhere.add('k-py');
     kernels.running.clear();
     await backend.call(GET);
-    kernels.gone.clear();
-    expect(kernels.started).toEqual(['py', 'py']);
+    kernels.endedElsewhere.clear();
+    expect(kernels.startedSpecs).toEqual(['py', 'py']);
   });
 
   it('is found by what is stored, whatever that is', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     kernels.stored.set('modelarts-magics:helper:http://server/user/a/', 'k-py');
     expect(await make(kernels).call(GET)).toEqual({ ok: true });
   });
 
   it('is one for each tab where nothing can be stored, and goes with that', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     kernels.storage.setItem = () => {
       throw new DOMException('full', 'QuotaExceededError');
     };
     const backend = make(kernels);
     expect(await backend.call(GET)).toEqual({ ok: true });
     await backend.call(GET);
-    expect(kernels.started).toEqual(['py']);
+    expect(kernels.startedSpecs).toEqual(['py']);
     backend.dispose();
-    await settle();
+    await flushPromises();
     expect(kernels.running.size).toBe(0);
   });
 
   it('that cannot be asked twice over is said to be out of reach, in no words of its own', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     const backend = make(kernels);
     await backend.call(GET);
     kernels.evaluate = (_, expression) => {
@@ -318,18 +328,18 @@ describe('the helper kernel', () => {
   });
 
   it('is asked in ASCII, and answers in it', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     kernels.evaluate = (_, expression) =>
       expression.includes('find_spec')
         ? 'x'
         : String.raw`'{"status": 200, "body": {"a": "it\'s \\u4e2d \\"q\\""}}'`;
     const answer = await make(kernels).call({ ...GET, body: { text: '中😀"\'' } });
     expect(answer).toEqual({ a: 'it\'s 中 "q"' });
-    expect(kernels.asked.at(-1)).toMatch(/^[\x20-\x7e]+$/);
+    expect(kernels.expressions.at(-1)).toMatch(/^[\x20-\x7e]+$/);
   });
 
   it('hands on errors', async () => {
-    const kernels = new Kernels();
+    const kernels = new FakeKernels();
     kernels.evaluate = (_, expression) =>
       expression.includes('find_spec')
         ? 'x'
@@ -343,46 +353,47 @@ describe('the helper kernel', () => {
 
 describe('the part of a tab in the helper kernel', () => {
   function tabs() {
-    const { storage, stored } = new Kernels();
+    const { storage, stored } = new FakeKernels();
     const timers = new FakeTimers();
-    const make = (server = 'http://server/user/a/') => new Share({ storage, timers, server });
+    const make = (server = 'http://server/user/a/') =>
+      new SharedKernel({ storage, timers, serverUrl: server });
     return { one: make(), other: make(), make, timers, stored };
   }
 
   it('is over for a tab that went without a word', () => {
     const { one: crashed, other, timers, stored } = tabs();
-    crashed.use('k');
-    timers.advance(UNUSED_MS - 1);
-    other.use('k');
-    expect(other.leave('k')).toBe(false);
+    crashed.markUsed('k');
+    timers.advance(KERNEL_IDLE_TIMEOUT_MS - 1);
+    other.markUsed('k');
+    expect(other.release('k')).toBe(false);
     timers.advance(1);
-    other.use('k');
-    expect(other.leave('k')).toBe(true);
+    other.markUsed('k');
+    expect(other.release('k')).toBe(true);
     expect(stored.size).toBe(0);
   });
 
   it('is no part in that of another server at the same origin', () => {
     const { one, other, make } = tabs();
     const elsewhere = make('http://server/user/b/');
-    one.use('k');
-    other.use('k');
-    expect(elsewhere.kernel).toBe('');
-    elsewhere.use('l');
-    expect(one.leave('k')).toBe(false);
-    expect(elsewhere.leave('l')).toBe(true);
-    expect(other.kernel).toBe('k');
+    one.markUsed('k');
+    other.markUsed('k');
+    expect(elsewhere.kernelId).toBe('');
+    elsewhere.markUsed('l');
+    expect(one.release('k')).toBe(false);
+    expect(elsewhere.release('l')).toBe(true);
+    expect(other.kernelId).toBe('k');
   });
 
   it('leaves alone what other tabs have instead', () => {
     const { one, other } = tabs();
-    one.use('k');
-    other.use('l');
-    expect(one.leave('k')).toBe(true);
-    expect(other.kernel).toBe('l');
-    expect(other.leave('l')).toBe(true); // nobody was taken along
-    other.use('l');
-    one.use('l');
-    expect(other.leave('l')).toBe(false);
+    one.markUsed('k');
+    other.markUsed('l');
+    expect(one.release('k')).toBe(true);
+    expect(other.kernelId).toBe('l');
+    expect(other.release('l')).toBe(true); // nobody was taken along
+    other.markUsed('l');
+    one.markUsed('l');
+    expect(other.release('l')).toBe(false);
   });
 });
 
@@ -390,17 +401,17 @@ it('a backend that could not be loaded is out of reach, and loaded the next time
   const backend = new FakeBackend('helper', false);
   const loads = [() => Promise.reject(new Error('Loading chunk 134 failed.'))];
   const load = () => loads.pop()?.() ?? Promise.resolve(backend);
-  const later = new LaterBackend('helper', load);
+  const later = new LazyBackend('helper', load);
   const lost = { code: 'unreachable', message: '' };
   await expect(later.call(GET)).rejects.toMatchObject(lost);
   await later.call(GET);
-  expect(backend.lines).toEqual(['GET instance']);
+  expect(backend.requestLines).toEqual(['GET instance']);
 });
 
 it('a backend is loaded when it is needed', async () => {
   const backend = new FakeBackend('helper', false);
   let loads = 0;
-  const later = new LaterBackend('helper', () => {
+  const later = new LazyBackend('helper', () => {
     loads++;
     return Promise.resolve(backend);
   });
@@ -408,6 +419,6 @@ it('a backend is loaded when it is needed', async () => {
   await later.call(GET);
   await later.call(GET);
   later.dispose();
-  await settle();
+  await flushPromises();
   expect([loads, backend.isDisposed]).toEqual([1, true]);
 });

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { fullWidth, lengthOf, offence } from '../../src/panel/description-rules';
-import { BackendError, DEFAULTS } from '../../src/tokens';
+import {
+  toFullWidth,
+  codePointCount,
+  findDescriptionProblem,
+} from '../../src/panel/description-rules';
+import { BackendError, DEFAULT_PREFERENCES } from '../../src/tokens';
 import {
   readError,
   readFindings,
@@ -9,21 +13,23 @@ import {
   readProblem,
   readRefusal,
 } from '../../src/backend/validate';
-import { wire } from '../fakes';
+import { instancePayload } from '../fakes';
 
 describe('a payload', () => {
   it('is read field by field', () => {
     const run = { ended_at_ms: 5, reason: 'auto-stop', duration_s: 3600, saved: ['a'] };
     const problem = { code: 'c', message: 'm', hint: 'h' };
     const more = { problem, read_only: true, last_run: run, reminders: { muted: true } };
-    const payload = readPayload(wire(0, more));
+    const payload = readPayload(instancePayload(0, more));
     expect(payload).toMatchObject({
-      ...{ readOnly: true, muted: true, seq: 1, boot: 'b' },
+      ...{ readOnly: true, remindersMuted: true, sequence: 1, serverId: 'b' },
       problem,
     });
     expect(payload.lastRun).toMatchObject({ durationS: 3600, saved: ['a'], notSaved: [] });
-    expect(readPayload(wire(0, { capabilities: { shortest_s: 1 } })).capabilities).toBeNull();
-    expect(payload.capabilities).toMatchObject({ countsFrom: 'start', longestS: 86_400 });
+    expect(
+      readPayload(instancePayload(0, { capabilities: { shortest_s: 1 } })).capabilities,
+    ).toBeNull();
+    expect(payload.capabilities).toMatchObject({ countsFrom: 'start', maxDurationS: 86_400 });
   });
 
   it.each([null, undefined, 'text', 7])('%s is none', (value) => {
@@ -32,22 +38,28 @@ describe('a payload', () => {
 
   it('with nothing in it says that nothing is known', () => {
     expect(readPayload({})).toEqual({
-      ...{ snapshot: null, serverNowMs: null, seq: null, boot: '', instance: null },
-      ...{ capabilities: null, muted: false, problem: null, readOnly: false, lastRun: null },
-      thisRun: null,
+      ...{ snapshot: null, serverNowMs: null, sequence: null, serverId: '', instance: null },
+      ...{
+        capabilities: null,
+        remindersMuted: false,
+        problem: null,
+        readOnly: false,
+        lastRun: null,
+      },
+      savedThisRun: null,
     });
   });
 
   it('with nonsense in it is not believed', () => {
     const nonsense = { state: 3, instance: [], capabilities: 'x', last_run: 4, seq: 'one' };
     expect(readPayload(nonsense)).toMatchObject({
-      ...{ snapshot: null, instance: null, capabilities: null, lastRun: null, seq: null },
+      ...{ snapshot: null, instance: null, capabilities: null, lastRun: null, sequence: null },
     });
-    expect(readPayload(wire(0, { last_run: { saved: [1, 'a'], not_saved: 'x' } })).lastRun).toEqual(
-      {
-        ...{ endedAtMs: null, reason: '', durationS: null, saved: ['a'], notSaved: [] },
-      },
-    );
+    expect(
+      readPayload(instancePayload(0, { last_run: { saved: [1, 'a'], not_saved: 'x' } })).lastRun,
+    ).toEqual({
+      ...{ endedAtMs: null, reason: '', durationS: null, saved: ['a'], notSaved: [] },
+    });
   });
 });
 
@@ -69,22 +81,22 @@ describe('errors', () => {
 
 it('reads findings, whatever they are', () => {
   expect(readFindings({ findings: [{ about: 'a' }] })).toEqual([
-    { about: 'a', level: '', words: '', hint: '' },
+    { label: 'a', level: '', message: '', hint: '' },
   ]);
   expect(readFindings(null)).toEqual([]);
 });
 
 describe('preferences', () => {
   it('are the defaults where there are none', () => {
-    expect(readPreferences(undefined)).toEqual(DEFAULTS);
+    expect(readPreferences(undefined)).toEqual(DEFAULT_PREFERENCES);
   });
 
   it('are what is set, where that makes sense', () => {
     const set = { remindMinutes: [5, -1, 'x'], extensionMinutes: 90, statusShows: 'both' };
     const no = { saveBeforeStop: false, clock24: false };
     expect(readPreferences({ ...set, ...no, saveMinutes: 0 })).toEqual({
-      ...{ ...DEFAULTS, remindMinutes: [5], extensionS: 5400, statusShows: 'both' },
-      ...no,
+      ...{ ...DEFAULT_PREFERENCES, remindMinutes: [5], extensionS: 5400, statusShows: 'both' },
+      ...{ saveBeforeStop: false, use24HourClock: false },
     });
     expect(readPreferences({ remindMinutes: [] }).remindMinutes).toEqual([]);
   });
@@ -96,24 +108,28 @@ describe('preferences', () => {
     { saveMinutes: 61 },
     { statusShows: 'nothing' },
   ])('%o is none', (set) => {
-    expect(readPreferences(set)).toEqual(DEFAULTS);
+    expect(readPreferences(set)).toEqual(DEFAULT_PREFERENCES);
   });
 });
 
 describe('a description', () => {
   it.each(['&', '<', '>', '"', "'", '/'])('must not have %s in it', (character) => {
-    expect(offence(`a😀${character}`)).toEqual({ kind: 'character', position: 3, character });
-    expect(offence(fullWidth(`a${character}`))).toBeNull();
+    expect(findDescriptionProblem(`a😀${character}`)).toEqual({
+      kind: 'character',
+      position: 3,
+      character,
+    });
+    expect(findDescriptionProblem(toFullWidth(`a${character}`))).toBeNull();
   });
 
   it('has at most 512 code points', () => {
-    expect(offence('😀'.repeat(512))).toBeNull();
-    expect(offence('😀'.repeat(513))).toEqual({ kind: 'too-long', length: 513 });
-    expect(lengthOf('😀a')).toBe(2);
+    expect(findDescriptionProblem('😀'.repeat(512))).toBeNull();
+    expect(findDescriptionProblem('😀'.repeat(513))).toEqual({ kind: 'too-long', length: 513 });
+    expect(codePointCount('😀a')).toBe(2);
   });
 
   it('is text', () => {
-    expect(offence('a\ud800')).toEqual({ kind: 'not-text', position: 2 });
-    expect(offence('')).toBeNull();
+    expect(findDescriptionProblem('a\ud800')).toEqual({ kind: 'not-text', position: 2 });
+    expect(findDescriptionProblem('')).toBeNull();
   });
 });

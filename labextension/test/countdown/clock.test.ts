@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { browserTimers, browserWakeups, ServerClock, Ticker } from '../../src/countdown/clock';
-import { msToNextChange, type PhaseInput, read } from '../../src/countdown/phase';
-import { CountingTarget, FakeTimers, HOUR, MINUTE, NOW } from './fakes';
+import { msUntilNextPhaseUpdate, type PhaseInput, evaluatePhase } from '../../src/countdown/phase';
+import { ListenerCountingTarget, FakeTimers, HOUR, MINUTE, NOW } from './fakes';
 
 const DAY = 24 * HOUR;
 
@@ -17,7 +17,7 @@ describe('the server clock', () => {
 
   it('is the local clock, unchecked, until a fresh message arrives', () => {
     expect(clock.now()).toBe(NOW);
-    expect(clock.checked).toBe(false);
+    expect(clock.isSynced).toBe(false);
     expect(clock.ageMs).toBe(Infinity);
   });
 
@@ -27,47 +27,47 @@ describe('the server clock', () => {
       clock.sync(NOW + off);
       timers.advance(DAY);
       expect(clock.now()).toBe(NOW + off + DAY);
-      expect(clock.checked).toBe(true);
+      expect(clock.isSynced).toBe(true);
     },
   );
 
   it('keeps its offset through a sleep but no longer counts as checked', () => {
     clock.sync(NOW + 5000);
     timers.sleep(3 * HOUR);
-    expect(clock.jumped()).toBe(true);
-    expect(clock.jumped()).toBe(false);
-    expect(clock.checked).toBe(false);
+    expect(clock.detectJump()).toBe(true);
+    expect(clock.detectJump()).toBe(false);
+    expect(clock.isSynced).toBe(false);
     expect(clock.now()).toBe(NOW + 3 * HOUR + 5000);
   });
 
   it('notices a local clock that was set back, and is right after the next message', () => {
     clock.sync(NOW);
     timers.sleep(-DAY);
-    expect(clock.jumped()).toBe(true);
+    expect(clock.detectJump()).toBe(true);
     clock.sync(NOW);
     expect(clock.now()).toBe(NOW);
-    expect(clock.jumped()).toBe(false);
+    expect(clock.detectJump()).toBe(false);
   });
 
   it('is right after a message that came before the jump was noticed', () => {
     clock.sync(NOW);
     timers.sleep(3 * HOUR);
     clock.sync(NOW + 3 * HOUR);
-    expect(clock.jumped()).toBe(false);
-    expect(clock.checked).toBe(true);
+    expect(clock.detectJump()).toBe(false);
+    expect(clock.isSynced).toBe(true);
   });
 
   it('is not shaken by timers that fire late', () => {
     clock.sync(NOW);
     timers.advance(10 * MINUTE);
-    expect(clock.jumped()).toBe(false);
+    expect(clock.detectJump()).toBe(false);
   });
 });
 
 describe('the ticker', () => {
   const setUp = (leftMs: number) => {
     const timers = new FakeTimers();
-    const page = new CountingTarget();
+    const page = new ListenerCountingTarget();
     const input: PhaseInput = {
       status: 'RUNNING',
       enabled: true,
@@ -76,27 +76,27 @@ describe('the ticker', () => {
     };
     const shown: (number | null)[] = [];
     const evaluate = vi.fn(() => {
-      shown.push(read(input, timers.now()).remainingS);
-      return msToNextChange(input, timers.now());
+      shown.push(evaluatePhase(input, timers.now()).remainingS);
+      return msUntilNextPhaseUpdate(input, timers.now());
     });
     const wakeups = ['visibilitychange', 'pageshow', 'focus', 'online'].map(
       (t) => [page, t] as const,
     );
     const onWake = vi.fn();
-    const ticker = new Ticker({ timers, wakeups, evaluate, onWake });
+    const ticker = new Ticker({ timers, wakeups, evaluate, beforeWakeup: onWake });
     return { timers, page, evaluate, shown, onWake, ticker };
   };
 
   it('shows every second once, on the second of the stop time', () => {
     const { timers, shown, ticker } = setUp(5300);
-    ticker.poke();
+    ticker.update();
     timers.advance(5299);
     expect(shown).toEqual([5, 4, 3, 2, 1, 0]);
   });
 
   it('is exact a day later', () => {
     const { timers, shown, ticker, evaluate } = setUp(DAY + 90_000);
-    ticker.poke();
+    ticker.update();
     timers.advance(DAY);
     expect(shown.at(-1)).toBe(90);
     expect(evaluate.mock.calls.length).toBeLessThanOrEqual(86_402);
@@ -104,7 +104,7 @@ describe('the ticker', () => {
 
   it('is right at once after a sleep, when the page wakes up', () => {
     const { timers, shown, ticker, page, onWake } = setUp(5 * HOUR);
-    ticker.poke();
+    ticker.update();
     timers.sleep(4 * HOUR);
     expect(shown.at(-1)).toBe(5 * 3600);
     page.dispatchEvent(new Event('visibilitychange'));
@@ -114,7 +114,7 @@ describe('the ticker', () => {
 
   it('is right at the next tick after a sleep that no event told of', () => {
     const { timers, shown, ticker } = setUp(5 * HOUR);
-    ticker.poke();
+    ticker.update();
     timers.sleep(4 * HOUR);
     timers.advance(1);
     expect(shown.at(-1)).toBe(3599);
@@ -122,13 +122,13 @@ describe('the ticker', () => {
 
   it('counts nothing: timers a minute late still show the right time', () => {
     const { timers, shown, ticker } = setUp(HOUR);
-    timers.lateMs = MINUTE;
-    ticker.poke();
+    timers.delayMs = MINUTE;
+    ticker.update();
     timers.advance(30 * MINUTE);
     const behindS = (shown.at(-1) ?? 0) - 1800;
     expect(behindS).toBeLessThanOrEqual(60);
     expect(shown.length).toBeLessThan(35);
-    ticker.poke();
+    ticker.update();
     expect(shown.at(-1)).toBe(1800);
   });
 
@@ -140,21 +140,21 @@ describe('the ticker', () => {
 
   it('keeps one timer, however often it is poked', () => {
     const { timers, ticker } = setUp(HOUR);
-    ticker.poke();
-    ticker.poke();
-    ticker.poke();
-    expect(timers.pending).toBe(1);
+    ticker.update();
+    ticker.update();
+    ticker.update();
+    expect(timers.pendingCount).toBe(1);
   });
 
   it('leaves no timer and no listener behind, and may be disposed of twice', () => {
     const { timers, page, ticker, evaluate } = setUp(HOUR);
-    ticker.poke();
-    expect(page.listeners).toBe(4);
+    ticker.update();
+    expect(page.listenerCount).toBe(4);
     ticker.dispose();
     ticker.dispose();
-    ticker.poke();
+    ticker.update();
     page.dispatchEvent(new Event('focus'));
-    expect(timers.pending).toBe(0);
+    expect(timers.pendingCount).toBe(0);
     expect(evaluate).toHaveBeenCalledOnce();
   });
 

@@ -1,7 +1,7 @@
 /** A clock, a page and a kernel that do what a test tells them. */
 
 import type { Timers } from '../../src/countdown/clock';
-import type { InstanceState, Model, ToKernel } from '../../src/countdown/messages';
+import type { InstanceState, WidgetModel, MessageToKernel } from '../../src/countdown/messages';
 import { readState } from '../../src/countdown/messages';
 
 /** 2026-11-23 16:52 in the zone of the tests, +08:00. */
@@ -12,11 +12,11 @@ export const HOUR = 60 * MINUTE;
 /** Timers under a clock that only a test moves. */
 export class FakeTimers implements Timers {
   /** How late every timer fires, as in a throttled tab. */
-  lateMs = 0;
+  delayMs = 0;
   private wallMs: number;
-  private passedMs = 0;
+  private elapsedMs = 0;
   private nextId = 1;
-  private readonly queue = new Map<number, { at: number; callback: () => void }>();
+  private readonly callbacks = new Map<number, { at: number; callback: () => void }>();
 
   constructor(wallMs = NOW) {
     this.wallMs = wallMs;
@@ -27,37 +27,37 @@ export class FakeTimers implements Timers {
   }
 
   monotonic(): number {
-    return this.passedMs;
+    return this.elapsedMs;
   }
 
   setTimeout(callback: () => void, delayMs: number): number {
     const id = this.nextId++;
-    this.queue.set(id, { at: this.passedMs + delayMs + this.lateMs, callback });
+    this.callbacks.set(id, { at: this.elapsedMs + delayMs + this.delayMs, callback });
     return id;
   }
 
   clearTimeout(id: number): void {
-    this.queue.delete(id);
+    this.callbacks.delete(id);
   }
 
   /** How many timers wait. */
-  get pending(): number {
-    return this.queue.size;
+  get pendingCount(): number {
+    return this.callbacks.size;
   }
 
   /** Let time pass, firing what is due in its order. */
   advance(ms: number): void {
-    const end = this.passedMs + ms;
+    const end = this.elapsedMs + ms;
     for (;;) {
-      const [id, next] = [...this.queue].sort((a, b) => a[1].at - b[1].at)[0] ?? [];
+      const [id, next] = [...this.callbacks].sort((a, b) => a[1].at - b[1].at)[0] ?? [];
       if (id === undefined || next === undefined || next.at > end) {
         break;
       }
-      this.queue.delete(id);
-      this.pass(Math.max(next.at - this.passedMs, 0));
+      this.callbacks.delete(id);
+      this.moveClocks(Math.max(next.at - this.elapsedMs, 0));
       next.callback();
     }
-    this.pass(end - this.passedMs);
+    this.moveClocks(end - this.elapsedMs);
   }
 
   /** Let time pass on the wall only, as a machine does that sleeps; nothing fires. */
@@ -65,36 +65,36 @@ export class FakeTimers implements Timers {
     this.wallMs += ms;
   }
 
-  private pass(ms: number): void {
-    this.passedMs += ms;
+  private moveClocks(ms: number): void {
+    this.elapsedMs += ms;
     this.wallMs += ms;
   }
 }
 
 /** An event target that knows how many types are listened to. */
-export class CountingTarget extends EventTarget {
-  private readonly present = new Set<string>();
+export class ListenerCountingTarget extends EventTarget {
+  private readonly eventTypes = new Set<string>();
 
-  get listeners(): number {
-    return this.present.size;
+  get listenerCount(): number {
+    return this.eventTypes.size;
   }
 
   override addEventListener(...args: Parameters<EventTarget['addEventListener']>): void {
-    this.present.add(args[0]);
+    this.eventTypes.add(args[0]);
     super.addEventListener(...args);
   }
 
   override removeEventListener(...args: Parameters<EventTarget['removeEventListener']>): void {
-    this.present.delete(args[0]);
+    this.eventTypes.delete(args[0]);
     super.removeEventListener(...args);
   }
 }
 
 /** A model as anywidget gives it, with the kernel's side in the test's hands. */
-export class FakeModel implements Model {
-  readonly sent: ToKernel[] = [];
+export class FakeModel implements WidgetModel {
+  readonly sent: MessageToKernel[] = [];
   /** Set to make `send` throw, as a closed comm does. */
-  closed = false;
+  isClosed = false;
   commLive: boolean | null = null;
   private readonly traits: Record<string, unknown>;
   private readonly handlers: [string, (value: unknown) => void][] = [];
@@ -110,7 +110,7 @@ export class FakeModel implements Model {
         : Promise.resolve({ comm_live: this.commLive }),
   };
 
-  get listeners(): number {
+  get listenerCount(): number {
     return this.handlers.length;
   }
 
@@ -118,8 +118,8 @@ export class FakeModel implements Model {
     return this.traits[name];
   }
 
-  send(message: ToKernel): void {
-    if (this.closed) {
+  send(message: MessageToKernel): void {
+    if (this.isClosed) {
       throw new Error('Cannot send');
     }
     this.sent.push(message);
@@ -143,7 +143,7 @@ export class FakeModel implements Model {
   }
 
   /** The kernel sets traits. */
-  set(traits: Record<string, unknown>): void {
+  setTraits(traits: Record<string, unknown>): void {
     Object.assign(this.traits, traits);
     for (const name of Object.keys(traits)) {
       this.emit(`change:${name}`);
@@ -151,18 +151,21 @@ export class FakeModel implements Model {
   }
 
   /** The kernel sends a custom message. */
-  says(message: object): void {
+  receiveMessage(message: object): void {
     this.emit('msg:custom', message);
   }
 
   /** The requests among the messages. */
-  get requests(): Extract<ToKernel, { type: 'request' }>[] {
+  get requests(): Extract<MessageToKernel, { type: 'request' }>[] {
     return this.sent.filter((message) => message.type === 'request');
   }
 }
 
 /** A running instance that stops in `leftMs`. */
-export function running(leftMs: number, more: Partial<InstanceState> = {}): InstanceState {
+export function runningState(
+  leftMs: number,
+  overrides: Partial<InstanceState> = {},
+): InstanceState {
   return {
     ...readState(null),
     status: 'RUNNING',
@@ -172,9 +175,9 @@ export function running(leftMs: number, more: Partial<InstanceState> = {}): Inst
     run_started_at_ms: NOW - HOUR,
     duration_s: 7200,
     can_change: true,
-    ...more,
+    ...overrides,
   };
 }
 
 /** The answer to a request that the cloud carried out. */
-export const DONE = { ok: true, effect: 'now', code: '', values: {}, text: '' } as const;
+export const SUCCESS = { ok: true, effect: 'now', code: '', values: {}, text: '' } as const;

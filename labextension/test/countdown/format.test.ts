@@ -1,25 +1,25 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
-import type { Note } from '../../src/countdown/actions';
-import { NOTES, SENTENCES, type Code } from '../../src/countdown/strings';
+import type { Feedback } from '../../src/countdown/actions';
+import { FEEDBACK, STRINGS, type StringKey } from '../../src/countdown/strings';
 import {
-  clockTime,
-  commandDuration,
-  durationLabel,
-  moment,
-  noteText,
+  formatClockTime,
+  formatDurationArgument,
+  formatDuration,
+  formatTime,
+  feedbackText,
   parseDuration,
   reasonText,
-  stamp,
-  stopsIn,
-  wordsFor,
+  formatTimestamp,
+  stopAnnouncement,
+  formatterFor,
 } from '../../src/countdown/format';
 import { HOUR, MINUTE, NOW } from './fakes';
 
-const en = wordsFor('en');
-const zh = wordsFor('zh-CN');
+const en = formatterFor('en');
+const zh = formatterFor('zh-CN');
 const STOP = NOW + 72 * MINUTE;
-const note = (codes: string[], more: Partial<Note> = {}): Note => ({
+const note = (codes: string[], more: Partial<Feedback> = {}): Feedback => ({
   tone: 'info',
   codes,
   stopsAtMs: STOP,
@@ -32,7 +32,7 @@ const note = (codes: string[], more: Partial<Note> = {}): Note => ({
 describe('every code', () => {
   const places = (sentence: string) => [...sentence.matchAll(/\{\w+\}/g)].map(String).sort();
 
-  it.each(Object.entries(SENTENCES))(
+  it.each(Object.entries(STRINGS))(
     '%s is written in both languages',
     (code, [english, chinese]) => {
       expect(english).not.toBe('');
@@ -45,11 +45,11 @@ describe('every code', () => {
     },
   );
 
-  it.each(Object.keys(NOTES))('%s leaves no place unfilled', (code) => {
+  it.each(Object.keys(FEEDBACK))('%s leaves no place unfilled', (code) => {
     for (const words of [en, zh]) {
       const saved = { durationS: 7200, previousDurationS: 3600 };
-      expect(noteText(words, note([code], saved), NOW, 120)).not.toMatch(/[{}]|undefined|NaN/);
-      expect(words(code as Code)).not.toMatch(/[{}]|undefined/);
+      expect(feedbackText(words, note([code], saved), NOW, 120)).not.toMatch(/[{}]|undefined|NaN/);
+      expect(words(code as StringKey)).not.toMatch(/[{}]|undefined/);
     }
   });
 });
@@ -61,42 +61,42 @@ describe('the language', () => {
   });
 
   it.each(['zh', 'zh-CN', 'zh_CN', 'ZH-hans'])('%s is Chinese', (tag) => {
-    expect(wordsFor(tag)('locale')).toBe('zh-CN');
+    expect(formatterFor(tag)('locale')).toBe('zh-CN');
   });
 
   it.each(['en', 'de-DE', 'x'])('%s is English', (tag) => {
-    expect(wordsFor(tag)('locale')).toBe('en-GB');
+    expect(formatterFor(tag)('locale')).toBe('en-GB');
   });
 
   it("is the page's, when none is set", () => {
     document.documentElement.lang = 'zh-CN';
-    expect(wordsFor('')('locale')).toBe('zh-CN');
+    expect(formatterFor('')('locale')).toBe('zh-CN');
   });
 
   it("is the browser's, when the page has none", () => {
     vi.spyOn(navigator, 'language', 'get').mockReturnValue('zh-SG');
-    expect(wordsFor('')('locale')).toBe('zh-CN');
+    expect(formatterFor('')('locale')).toBe('zh-CN');
   });
 });
 
 describe('sentences', () => {
   it('announce the time and what is left', () => {
-    expect(stopsIn(en, STOP, 4320)).toBe('Stops at 18:04, in 1 h 12 min.');
-    expect(stopsIn(zh, STOP, 4320)).toBe('将于 18:04 停止，剩 1 小时 12 分。');
+    expect(stopAnnouncement(en, STOP, 4320)).toBe('Stops at 18:04, in 1 h 12 min.');
+    expect(stopAnnouncement(zh, STOP, 4320)).toBe('将于 18:04 停止，剩 1 小时 12 分。');
   });
 
   it('begin with the bad news when this run was not extended', () => {
     const saved = note(['next-start-extend'], { durationS: 7200, previousDurationS: 3600 });
-    expect(noteText(en, saved, NOW, 120)).toBe(
+    expect(feedbackText(en, saved, NOW, 120)).toBe(
       'This run was NOT extended: it still stops at 18:04 (2 min left). Saved for the next start: 2 h (was 1 h).',
     );
-    expect(noteText(zh, saved, NOW, 120)).toBe(
+    expect(feedbackText(zh, saved, NOW, 120)).toBe(
       '本次运行未能延长：仍将于 18:04 停止（剩 2 分钟）。已保存，下次启动时生效：2 小时（原为 1 小时）。',
     );
   });
 
   it('do not tell what was saved where only half of it is known', () => {
-    expect(noteText(en, note(['next-start-extend'], { durationS: 7200 }), NOW, 120)).toBe(
+    expect(feedbackText(en, note(['next-start-extend'], { durationS: 7200 }), NOW, 120)).toBe(
       'This run was NOT extended: it still stops at 18:04 (2 min left).',
     );
   });
@@ -106,25 +106,25 @@ describe('sentences', () => {
   });
 
   it('follow each other', () => {
-    expect(noteText(en, note(['at-latest', 'now']), NOW, null)).toBe(
+    expect(feedbackText(en, note(['at-latest', 'now']), NOW, null)).toBe(
       'That is the latest stop possible. Now stops at 18:04.',
     );
-    expect(noteText(zh, note(['at-latest', 'now']), NOW, null)).toBe(
+    expect(feedbackText(zh, note(['at-latest', 'now']), NOW, null)).toBe(
       '已是最晚停止时间。现将于 18:04 停止。',
     );
   });
 
   it("are the kernel's own where a code has no words", () => {
-    expect(noteText(en, note(['teapot'], { text: 'I am a teapot.' }), NOW, null)).toBe(
+    expect(feedbackText(en, note(['teapot'], { text: 'I am a teapot.' }), NOW, null)).toBe(
       'I am a teapot.',
     );
-    expect(noteText(en, note(['failed'], { text: 'It broke.' }), NOW, null)).toBe('It broke.');
-    expect(noteText(en, note(['teapot']), NOW, null)).toBe(en('failed'));
+    expect(feedbackText(en, note(['failed'], { text: 'It broke.' }), NOW, null)).toBe('It broke.');
+    expect(feedbackText(en, note(['teapot']), NOW, null)).toBe(en('failed'));
     expect(reasonText(en, 'teapot')).toBe(en('is-unknown'));
     for (const code of ['toString', 'plus', 'left', 's']) {
-      expect(noteText(en, note([code], { text: 'Own.' }), NOW, null)).toBe('Own.');
+      expect(feedbackText(en, note([code], { text: 'Own.' }), NOW, null)).toBe('Own.');
     }
-    expect(noteText(en, note(['stopping']), NOW, null)).toBe('Stopping');
+    expect(feedbackText(en, note(['stopping']), NOW, null)).toBe('Stopping');
   });
 });
 
@@ -141,27 +141,27 @@ describe('times', () => {
     [zones[3], '18:04', '2026-11-23 18:04 +08:00'],
   ])('are local in %s', (zone, time, dated) => {
     process.env.TZ = zone;
-    expect(clockTime(en, STOP)).toBe(time);
-    expect(stamp(en, STOP)).toBe(dated);
+    expect(formatClockTime(en, STOP)).toBe(time);
+    expect(formatTimestamp(en, STOP)).toBe(dated);
   });
 
   it('are on a clock of twelve hours where the page asks for it', () => {
     document.documentElement.dataset.maClock = '12';
-    expect([clockTime(en, STOP), clockTime(zh, STOP)]).toEqual(['6:04 pm', '下午6:04']);
-    expect(stamp(en, STOP)).toBe('2026-11-23 6:04 pm +08:00');
-    expect(moment(en, NOW + 16 * HOUR, NOW)).toBe('8:52 am on 24 Nov');
+    expect([formatClockTime(en, STOP), formatClockTime(zh, STOP)]).toEqual(['6:04 pm', '下午6:04']);
+    expect(formatTimestamp(en, STOP)).toBe('2026-11-23 6:04 pm +08:00');
+    expect(formatTime(en, NOW + 16 * HOUR, NOW)).toBe('8:52 am on 24 Nov');
     document.documentElement.dataset.maClock = '';
   });
 
   it('have a date when they are not today', () => {
-    expect(moment(en, NOW + 16 * HOUR, NOW)).toBe('08:52 on 24 Nov');
-    expect(moment(zh, NOW + 16 * HOUR, NOW)).toBe('11月24日 08:52');
-    expect(moment(en, STOP, NOW)).toBe('18:04');
+    expect(formatTime(en, NOW + 16 * HOUR, NOW)).toBe('08:52 on 24 Nov');
+    expect(formatTime(zh, NOW + 16 * HOUR, NOW)).toBe('11月24日 08:52');
+    expect(formatTime(en, STOP, NOW)).toBe('18:04');
   });
 
   it('are short as durations', () => {
-    expect(durationLabel(en, 4320)).toBe('1 h 12 min');
-    expect(durationLabel(zh, 570)).toBe('9 分 30 秒');
+    expect(formatDuration(en, 4320)).toBe('1 h 12 min');
+    expect(formatDuration(zh, 570)).toBe('9 分 30 秒');
   });
 });
 
@@ -209,7 +209,7 @@ describe('a typed duration', () => {
   });
 
   it('is written for a terminal', () => {
-    expect([3600, 7200, 5400, 1800, 3661].map(commandDuration)).toEqual([
+    expect([3600, 7200, 5400, 1800, 3661].map(formatDurationArgument)).toEqual([
       '1h',
       '2h',
       '90m',

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
-import { Thresholds } from '../../src/countdown/thresholds';
+import { AnnouncementThresholds } from '../../src/countdown/thresholds';
 import { HOUR, NOW } from './fakes';
 
 describe('the thresholds', () => {
   const run = (seconds: number[], stops = NOW) => {
-    const thresholds = new Thresholds();
-    return seconds.map((s) => thresholds.crossed(stops, s));
+    const thresholds = new AnnouncementThresholds();
+    return seconds.map((s) => thresholds.findCrossed(stops, s));
   };
 
   it('are told once each, when crossed', () => {
@@ -37,18 +37,18 @@ describe('the thresholds', () => {
   });
 
   it('are neither missed nor told again when the stop time only wobbles', () => {
-    const thresholds = new Thresholds();
-    expect(thresholds.crossed(60_000, 1801)).toBeNull();
-    expect(thresholds.crossed(59_000, 1800)).toBe(1800);
-    expect(thresholds.crossed(61_000, 1801)).toBeNull();
-    expect(thresholds.crossed(61_000, 1800)).toBeNull();
+    const thresholds = new AnnouncementThresholds();
+    expect(thresholds.findCrossed(60_000, 1801)).toBeNull();
+    expect(thresholds.findCrossed(59_000, 1800)).toBe(1800);
+    expect(thresholds.findCrossed(61_000, 1801)).toBeNull();
+    expect(thresholds.findCrossed(61_000, 1800)).toBeNull();
   });
 
   it('are told anew for another stop time', () => {
-    const thresholds = new Thresholds();
-    thresholds.crossed(NOW, 601);
-    expect(thresholds.crossed(NOW, 600)).toBe(600);
-    expect(thresholds.crossed(NOW + HOUR, 4200)).toBeNull();
-    expect(thresholds.crossed(NOW + HOUR, 600)).toBe(600);
+    const thresholds = new AnnouncementThresholds();
+    thresholds.findCrossed(NOW, 601);
+    expect(thresholds.findCrossed(NOW, 600)).toBe(600);
+    expect(thresholds.findCrossed(NOW + HOUR, 4200)).toBeNull();
+    expect(thresholds.findCrossed(NOW + HOUR, 600)).toBe(600);
   });
 });

@@ -1,135 +1,144 @@
 import { describe, expect, it } from 'vitest';
 import { BackendError } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { Bench, FakeBackend, done, settle, wire } from '../fakes';
+import {
+  ManagerHarness,
+  FakeBackend,
+  changeResponse,
+  flushPromises,
+  instancePayload,
+} from '../fakes';
 
 describe('reading', () => {
   it('knows what the backend says, and the time by its clock', async () => {
-    const bench = new Bench();
-    await bench.read(wire(72 * MINUTE, { server_now_ms: NOW + 5_000 }));
-    expect(bench.manager.payload?.instance?.name).toBe('train-a');
-    expect(bench.manager.clock.now()).toBe(NOW + 5_000);
-    expect(bench.manager.backend).toBe('routes');
-    expect(bench.changes).toBe(1);
+    const harness = new ManagerHarness();
+    await harness.refreshWith(instancePayload(72 * MINUTE, { server_now_ms: NOW + 5_000 }));
+    expect(harness.manager.payload?.instance?.name).toBe('train-a');
+    expect(harness.manager.clock.now()).toBe(NOW + 5_000);
+    expect(harness.manager.backend).toBe('routes');
+    expect(harness.changeCount).toBe(1);
   });
 
   it('does not poll where news are told', async () => {
-    const bench = new Bench();
-    await bench.read();
-    await bench.pass(HOUR);
-    expect(bench.backend.asked).toHaveLength(1);
-    expect(bench.timers.pending).toBe(0);
+    const harness = new ManagerHarness();
+    await harness.refreshWith();
+    await harness.advance(HOUR);
+    expect(harness.backend.requests).toHaveLength(1);
+    expect(harness.timers.pendingCount).toBe(0);
   });
 
   it('makes one request of readings at the same time', async () => {
-    const bench = new Bench();
-    await Promise.all([bench.manager.refresh(), bench.manager.refresh()]);
-    expect(bench.backend.lines).toEqual(['GET instance']);
+    const harness = new ManagerHarness();
+    await Promise.all([harness.manager.refresh(), harness.manager.refresh()]);
+    expect(harness.backend.requestLines).toEqual(['GET instance']);
   });
 
   it('has the cloud asked when a person wants it, also after a reading that does not', async () => {
-    const bench = new Bench();
-    await bench.manager.refresh(true);
-    expect(bench.backend.lines).toEqual(['GET instance?refresh=1']);
-    await Promise.all([bench.manager.refresh(), bench.manager.refresh(true)]);
-    expect(bench.backend.lines.slice(1)).toEqual(['GET instance', 'GET instance?refresh=1']);
+    const harness = new ManagerHarness();
+    await harness.manager.refresh(true);
+    expect(harness.backend.requestLines).toEqual(['GET instance?refresh=1']);
+    await Promise.all([harness.manager.refresh(), harness.manager.refresh(true)]);
+    expect(harness.backend.requestLines.slice(1)).toEqual([
+      'GET instance',
+      'GET instance?refresh=1',
+    ]);
   });
 
   it('goes on where somebody else set it off, and begins with short pauses again', async () => {
-    const bench = new Bench();
+    const harness = new ManagerHarness();
     const lost = () => {
       throw new BackendError('unreachable');
     };
-    bench.backend.answer = lost;
-    await bench.read();
-    expect(bench.manager.backend).toBeNull();
-    await bench.pass(3_000);
-    bench.backend.answer = () => wire();
-    await bench.manager.refresh();
-    expect(bench.timers.pending).toBe(0);
-    bench.backend.answer = lost;
-    await bench.read();
-    await bench.pass(3_000);
-    expect(bench.backend.asked).toHaveLength(5);
+    harness.backend.respond = lost;
+    await harness.refreshWith();
+    expect(harness.manager.backend).toBeNull();
+    await harness.advance(3_000);
+    harness.backend.respond = () => instancePayload();
+    await harness.manager.refresh();
+    expect(harness.timers.pendingCount).toBe(0);
+    harness.backend.respond = lost;
+    await harness.refreshWith();
+    await harness.advance(3_000);
+    expect(harness.backend.requests).toHaveLength(5);
   });
 
   it('is tried every five minutes at the least', async () => {
-    const bench = new Bench();
-    bench.backend.answer = () => {
+    const harness = new ManagerHarness();
+    harness.backend.respond = () => {
       throw new BackendError('unreachable');
     };
-    await bench.read();
+    await harness.refreshWith();
     for (let minute = 0; minute < 60; minute++) {
-      await bench.pass(MINUTE);
+      await harness.advance(MINUTE);
     }
-    const before = bench.backend.asked.length;
+    const before = harness.backend.requests.length;
     for (let minute = 0; minute < 60; minute++) {
-      await bench.pass(MINUTE);
+      await harness.advance(MINUTE);
     }
-    expect(bench.backend.asked.length - before).toBe(12);
+    expect(harness.backend.requests.length - before).toBe(12);
   });
 
   it('keeps what it knew when a reading fails, and tries again ever later', async () => {
-    const bench = new Bench();
-    await bench.read();
-    bench.backend.answer = () => {
+    const harness = new ManagerHarness();
+    await harness.refreshWith();
+    harness.backend.respond = () => {
       throw new BackendError('unreachable');
     };
-    await bench.read();
-    expect(bench.manager.failure?.code).toBe('unreachable');
-    expect(bench.manager.payload?.instance?.id).toBe('i-1');
-    await bench.pass(3_000);
-    await bench.pass(5_000);
-    expect(bench.backend.asked).toHaveLength(3);
-    await bench.pass(1_000);
-    expect(bench.backend.asked).toHaveLength(4);
-    bench.backend.answer = () => wire();
-    await bench.pass(12_000);
-    expect(bench.manager.failure).toBeNull();
-    expect(bench.timers.pending).toBe(0);
+    await harness.refreshWith();
+    expect(harness.manager.failure?.code).toBe('unreachable');
+    expect(harness.manager.payload?.instance?.id).toBe('i-1');
+    await harness.advance(3_000);
+    await harness.advance(5_000);
+    expect(harness.backend.requests).toHaveLength(3);
+    await harness.advance(1_000);
+    expect(harness.backend.requests).toHaveLength(4);
+    harness.backend.respond = () => instancePayload();
+    await harness.advance(12_000);
+    expect(harness.manager.failure).toBeNull();
+    expect(harness.timers.pendingCount).toBe(0);
   });
 
   it('takes an answer that is no object for a failure', async () => {
-    const bench = new Bench();
-    await bench.read('<html>');
-    expect(bench.manager.failure?.code).toBe('bad-answer');
+    const harness = new ManagerHarness();
+    await harness.refreshWith('<html>');
+    expect(harness.manager.failure?.code).toBe('bad-answer');
   });
 
   it('drops a reading that is older than what it knows', async () => {
-    const bench = new Bench();
-    await bench.read(wire(2 * HOUR, { seq: 3, as_of_ms: NOW + 1_000 }));
-    await bench.read(wire(HOUR, { seq: 2 }));
-    expect(bench.manager.payload?.seq).toBe(3);
-    await bench.read(wire(HOUR, { seq: 4 })); // its clock was set back
-    expect(bench.manager.payload?.seq).toBe(4);
+    const harness = new ManagerHarness();
+    await harness.refreshWith(instancePayload(2 * HOUR, { seq: 3, as_of_ms: NOW + 1_000 }));
+    await harness.refreshWith(instancePayload(HOUR, { seq: 2 }));
+    expect(harness.manager.payload?.sequence).toBe(3);
+    await harness.refreshWith(instancePayload(HOUR, { seq: 4 })); // its clock was set back
+    expect(harness.manager.payload?.sequence).toBe(4);
   });
 
   it('believes a server that counts anew', async () => {
-    const bench = new Bench();
-    await bench.read(wire(2 * HOUR, { seq: 30 }));
-    await bench.read(wire(HOUR, { seq: 1, boot: 'c', as_of_ms: NOW - 1 })); // nor by the same clock
-    expect(bench.manager.payload?.boot).toBe('c');
+    const harness = new ManagerHarness();
+    await harness.refreshWith(instancePayload(2 * HOUR, { seq: 30 }));
+    await harness.refreshWith(instancePayload(HOUR, { seq: 1, boot: 'c', as_of_ms: NOW - 1 })); // nor by the same clock
+    expect(harness.manager.payload?.serverId).toBe('c');
   });
 });
 
 describe('news', () => {
   it('are read, many at once by one request', async () => {
-    const bench = new Bench();
-    await bench.read();
-    bench.news(2);
-    bench.news(3);
-    await bench.pass(30);
-    expect(bench.backend.asked).toHaveLength(2);
-    await bench.pass(HOUR);
-    expect(bench.backend.asked).toHaveLength(2);
+    const harness = new ManagerHarness();
+    await harness.refreshWith();
+    harness.sendEvent(2);
+    harness.sendEvent(3);
+    await harness.advance(30);
+    expect(harness.backend.requests).toHaveLength(2);
+    await harness.advance(HOUR);
+    expect(harness.backend.requests).toHaveLength(2);
   });
 
   it('that are known already are not read again', async () => {
-    const bench = new Bench();
-    await bench.read();
-    bench.news(1);
-    await bench.pass(1_000);
-    expect(bench.backend.asked).toHaveLength(1);
+    const harness = new ManagerHarness();
+    await harness.refreshWith();
+    harness.sendEvent(1);
+    await harness.advance(1_000);
+    expect(harness.backend.requests).toHaveLength(1);
   });
 
   it.each([
@@ -137,183 +146,191 @@ describe('news', () => {
     ['a server started anew', 1, 1, 'c'],
     ['an event without a number', null, null, 'b'],
   ])('%s is a reason to read', async (_, known, seq, boot) => {
-    const bench = new Bench();
-    await bench.read(wire(HOUR, { seq: known }));
-    bench.news(seq, boot);
-    await bench.pass(30);
-    expect(bench.backend.asked).toHaveLength(2);
+    const harness = new ManagerHarness();
+    await harness.refreshWith(instancePayload(HOUR, { seq: known }));
+    harness.sendEvent(seq, boot);
+    await harness.advance(30);
+    expect(harness.backend.requests).toHaveLength(2);
   });
 
   it('repeated as a greeting are read by who missed them, and by nobody else', async () => {
-    const bench = new Bench();
-    await bench.read();
-    bench.news(1);
-    await bench.pass(1_000);
-    expect(bench.backend.asked).toHaveLength(1);
-    bench.news(2);
-    await bench.pass(1_000);
-    expect(bench.backend.asked).toHaveLength(2);
+    const harness = new ManagerHarness();
+    await harness.refreshWith();
+    harness.sendEvent(1);
+    await harness.advance(1_000);
+    expect(harness.backend.requests).toHaveLength(1);
+    harness.sendEvent(2);
+    await harness.advance(1_000);
+    expect(harness.backend.requests).toHaveLength(2);
   });
 
   it('that come during a reading are read after it', async () => {
-    const bench = new Bench();
-    const reading = bench.manager.refresh();
-    bench.news(2);
+    const harness = new ManagerHarness();
+    const reading = harness.manager.refresh();
+    harness.sendEvent(2);
     await reading;
-    await bench.pass(30);
-    expect(bench.backend.asked).toHaveLength(2);
+    await harness.advance(30);
+    expect(harness.backend.requests).toHaveLength(2);
   });
 
   it('of what was saved are read with the rest', async () => {
-    const bench = new Bench();
-    await bench.read();
-    expect(bench.manager.saved).toBeNull();
-    bench.backend.answer = () =>
-      wire(HOUR, { seq: 2, this_run: { saved: ['a.ipynb'], not_saved: [] } });
-    bench.news(2);
-    await bench.pass(30);
-    expect(bench.manager.saved?.saved).toEqual(['a.ipynb']);
+    const harness = new ManagerHarness();
+    await harness.refreshWith();
+    expect(harness.manager.savedBeforeStop).toBeNull();
+    harness.backend.respond = () =>
+      instancePayload(HOUR, { seq: 2, this_run: { saved: ['a.ipynb'], not_saved: [] } });
+    harness.sendEvent(2);
+    await harness.advance(30);
+    expect(harness.manager.savedBeforeStop?.saved).toEqual(['a.ipynb']);
   });
 
   it('may have been missed by a page that was hidden', async () => {
-    const bench = new Bench();
-    await bench.read();
-    await bench.pass(2_000);
-    bench.visible = false;
-    bench.wake();
-    expect(bench.backend.asked).toHaveLength(1);
-    bench.visible = true;
-    bench.wake();
-    bench.wake();
-    await settle();
-    expect(bench.backend.asked).toHaveLength(2);
-    await bench.pass(999);
-    bench.wake();
-    expect(bench.backend.asked).toHaveLength(2);
-    await bench.pass(1);
-    bench.wake();
-    expect(bench.backend.asked).toHaveLength(3);
+    const harness = new ManagerHarness();
+    await harness.refreshWith();
+    await harness.advance(2_000);
+    harness.isVisible = false;
+    harness.wakeUp();
+    expect(harness.backend.requests).toHaveLength(1);
+    harness.isVisible = true;
+    harness.wakeUp();
+    harness.wakeUp();
+    await flushPromises();
+    expect(harness.backend.requests).toHaveLength(2);
+    await harness.advance(999);
+    harness.wakeUp();
+    expect(harness.backend.requests).toHaveLength(2);
+    await harness.advance(1);
+    harness.wakeUp();
+    expect(harness.backend.requests).toHaveLength(3);
   });
 });
 
 describe('changes', () => {
   it('show at once what holds now, without another reading', async () => {
-    const bench = new Bench();
-    await bench.read();
+    const harness = new ManagerHarness();
+    await harness.refreshWith();
     const auto_stop = { enabled: false };
     const instance = { id: 'i-1', auto_stop };
-    const later = wire(2 * HOUR, { seq: 2, as_of_ms: NOW + 1, server_now_ms: NOW + 1, instance });
-    bench.backend.answer = () => done(later);
-    const outcome = await bench.manager.extend(3600, NOW + 72 * MINUTE);
-    expect(outcome.answer.effect).toBe('now');
-    expect(bench.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 2 * HOUR);
-    expect(bench.manager.payload?.instance?.autoStop).toEqual(auto_stop);
-    expect(bench.manager.clock.now()).toBe(NOW + 1);
-    expect(bench.backend.asked[1]).toEqual({
+    const later = instancePayload(2 * HOUR, {
+      seq: 2,
+      as_of_ms: NOW + 1,
+      server_now_ms: NOW + 1,
+      instance,
+    });
+    harness.backend.respond = () => changeResponse(later);
+    const outcome = await harness.manager.extend(3600, NOW + 72 * MINUTE);
+    expect(outcome.result.effect).toBe('now');
+    expect(harness.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 2 * HOUR);
+    expect(harness.manager.payload?.instance?.autoStop).toEqual(auto_stop);
+    expect(harness.manager.clock.now()).toBe(NOW + 1);
+    expect(harness.backend.requests[1]).toEqual({
       ...{ method: 'POST', path: 'extend' },
       body: { seconds: 3600, base_stops_at_ms: NOW + 72 * MINUTE },
     });
-    bench.news(2);
-    await bench.pass(1_000);
-    expect(bench.backend.lines).toHaveLength(2);
+    harness.sendEvent(2);
+    await harness.advance(1_000);
+    expect(harness.backend.requestLines).toHaveLength(2);
   });
 
   it('under way are not read beside', async () => {
-    const bench = new Bench();
-    await bench.read();
+    const harness = new ManagerHarness();
+    await harness.refreshWith();
     let release: (value: unknown) => void = () => undefined;
-    bench.backend.answer = () => new Promise((resolve) => (release = resolve));
-    const change = bench.manager.change({ description: 'mine' });
-    await settle();
-    bench.news(2);
-    await bench.pass(1_000);
-    expect(bench.backend.lines).toEqual(['GET instance', 'PATCH instance']);
-    release(done());
+    harness.backend.respond = () => new Promise((resolve) => (release = resolve));
+    const change = harness.manager.edit({ description: 'mine' });
+    await flushPromises();
+    harness.sendEvent(2);
+    await harness.advance(1_000);
+    expect(harness.backend.requestLines).toEqual(['GET instance', 'PATCH instance']);
+    release(changeResponse());
     await change;
-    await bench.pass(30);
-    expect(bench.backend.lines[2]).toBe('GET instance');
+    await harness.advance(30);
+    expect(harness.backend.requestLines[2]).toBe('GET instance');
   });
 
   it('whose answer was overtaken do not bring back what held before', async () => {
-    const bench = new Bench();
-    await bench.read(wire(2 * HOUR, { as_of_ms: NOW + 2 }));
-    bench.backend.answer = () => done(wire(HOUR, { as_of_ms: NOW + 1 }));
-    await bench.manager.extend(3600, NOW);
-    expect(bench.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 2 * HOUR);
+    const harness = new ManagerHarness();
+    await harness.refreshWith(instancePayload(2 * HOUR, { as_of_ms: NOW + 2 }));
+    harness.backend.respond = () => changeResponse(instancePayload(HOUR, { as_of_ms: NOW + 1 }));
+    await harness.manager.extend(3600, NOW);
+    expect(harness.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 2 * HOUR);
   });
 
   it('that came too late bring what holds now', async () => {
-    const bench = new Bench();
-    await bench.read();
-    bench.backend.answer = () => {
-      const now = wire(HOUR, { seq: 5, instance: { id: 'i-1', description: 'theirs' } });
+    const harness = new ManagerHarness();
+    await harness.refreshWith();
+    harness.backend.respond = () => {
+      const now = instancePayload(HOUR, { seq: 5, instance: { id: 'i-1', description: 'theirs' } });
       throw new BackendError('refuse.changed', 'It changed.', { status: 409, details: { now } });
     };
-    const outcome = await bench.manager.change({ description: 'mine', base: {} });
-    expect(outcome).toMatchObject({ stale: true, answer: { ok: false, code: 'changed' } });
-    expect(bench.manager.payload?.instance?.description).toBe('theirs');
+    const outcome = await harness.manager.edit({ description: 'mine', base: {} });
+    expect(outcome).toMatchObject({ isConflict: true, result: { ok: false, code: 'changed' } });
+    expect(harness.manager.payload?.instance?.description).toBe('theirs');
   });
 
   it('without an answer may have been made: what holds is read, as soon as that can be', async () => {
-    const bench = new Bench();
-    await bench.read();
+    const harness = new ManagerHarness();
+    await harness.refreshWith();
     const lost = () => {
       throw new BackendError('unreachable');
     };
-    bench.backend.answer = lost;
-    const { answer } = await bench.manager.extend(3600, NOW + 72 * MINUTE);
-    expect(answer).toMatchObject({ ok: false, code: 'unreachable' });
-    await bench.pass(30);
-    expect(bench.manager.failure?.code).toBe('unreachable');
-    bench.backend.answer = () => wire(132 * MINUTE, { seq: 2 });
-    await bench.pass(3_000);
-    expect(bench.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 132 * MINUTE);
+    harness.backend.respond = lost;
+    const { result } = await harness.manager.extend(3600, NOW + 72 * MINUTE);
+    expect(result).toMatchObject({ ok: false, code: 'unreachable' });
+    await harness.advance(30);
+    expect(harness.manager.failure?.code).toBe('unreachable');
+    harness.backend.respond = () => instancePayload(132 * MINUTE, { seq: 2 });
+    await harness.advance(3_000);
+    expect(harness.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 132 * MINUTE);
   });
 
   it('that are refused say why in the words of a countdown', async () => {
-    const bench = new Bench();
-    bench.backend.answer = () => {
+    const harness = new ManagerHarness();
+    harness.backend.respond = () => {
       const answer = { code: 'at-latest', values: { duration_s: 1 }, text: 'It is too late.' };
       throw new BackendError('refuse.off', 'It is off.', { status: 422, details: { answer } });
     };
-    const { answer } = await bench.manager.extend(3600, NOW);
-    expect(answer).toEqual({
+    const { result } = await harness.manager.extend(3600, NOW);
+    expect(result).toEqual({
       ...{ ok: false, effect: null, code: 'at-latest' },
       ...{ values: { duration_s: 1 }, text: 'It is too late.' },
     });
   });
 
   it('mute and acknowledge by their own routes', async () => {
-    const bench = new Bench();
-    bench.backend.answer = () => done(wire(HOUR, { reminders: { muted: true } }));
-    await bench.manager.mute(true);
-    expect(bench.manager.payload?.muted).toBe(true);
-    await bench.manager.acknowledge();
-    expect(bench.backend.lines).toEqual(['POST remind', 'DELETE saved', 'GET instance']);
+    const harness = new ManagerHarness();
+    harness.backend.respond = () =>
+      changeResponse(instancePayload(HOUR, { reminders: { muted: true } }));
+    await harness.manager.muteReminders(true);
+    expect(harness.manager.payload?.remindersMuted).toBe(true);
+    await harness.manager.dismissLastRun();
+    expect(harness.backend.requestLines).toEqual(['POST remind', 'DELETE saved', 'GET instance']);
   });
 
   it('keep what this tab saved where nobody else keeps it', async () => {
-    const bench = new Bench();
-    await bench.read();
-    bench.backend.answer = () => {
+    const harness = new ManagerHarness();
+    await harness.refreshWith();
+    harness.backend.respond = () => {
       throw new BackendError('unreachable');
     };
     const notSaved = [{ path: 'b', why: 'failed' }];
-    const before = bench.changes;
-    const reporting = bench.manager.report(NOW, { saved: ['a'], notSaved }, 'tab');
-    expect(bench.changes).toBe(before + 1);
+    const before = harness.changeCount;
+    const reporting = harness.manager.reportSaved(NOW, { saved: ['a'], notSaved }, 'tab');
+    expect(harness.changeCount).toBe(before + 1);
     await reporting;
-    expect(bench.manager.saved?.notSaved).toHaveLength(1);
-    expect(bench.backend.asked[1]?.body).toEqual({
+    expect(harness.manager.savedBeforeStop?.notSaved).toHaveLength(1);
+    expect(harness.backend.requests[1]?.body).toEqual({
       ...{ stops_at_ms: NOW, saved: ['a'] },
       ...{ not_saved: notSaved, tab: 'tab' },
     });
-    await bench.read(wire(72 * MINUTE, { this_run: { saved: ['a', 'theirs'] } }));
-    expect(bench.manager.saved?.saved).toEqual(['a', 'theirs']);
-    await bench.read(wire(72 * MINUTE));
-    expect(bench.manager.saved?.saved).toEqual(['a']);
-    await bench.read(wire(2 * HOUR, { seq: 2 })); // another stop
-    expect(bench.manager.saved).toBeNull();
+    await harness.refreshWith(
+      instancePayload(72 * MINUTE, { this_run: { saved: ['a', 'theirs'] } }),
+    );
+    expect(harness.manager.savedBeforeStop?.saved).toEqual(['a', 'theirs']);
+    await harness.refreshWith(instancePayload(72 * MINUTE));
+    expect(harness.manager.savedBeforeStop?.saved).toEqual(['a']);
+    await harness.refreshWith(instancePayload(2 * HOUR, { seq: 2 })); // another stop
+    expect(harness.manager.savedBeforeStop).toBeNull();
   });
 });
 
@@ -324,82 +341,86 @@ describe('backends', () => {
 
   it('are tried in their order, and the one that is there is kept', async () => {
     const [routes, helper] = [new FakeBackend(), new FakeBackend('helper', false)];
-    routes.answer = absent;
-    const bench = new Bench([() => routes, () => helper]);
-    await bench.manager.refresh();
-    expect(bench.manager.backend).toBe('helper');
+    routes.respond = absent;
+    const harness = new ManagerHarness([() => routes, () => helper]);
+    await harness.manager.refresh();
+    expect(harness.manager.backend).toBe('helper');
     expect(routes.isDisposed).toBe(true);
-    await bench.manager.extend(60, NOW);
-    expect(routes.asked).toHaveLength(1);
+    await harness.manager.extend(60, NOW);
+    expect(routes.requests).toHaveLength(1);
   });
 
   it('that do not tell of news are looked at while somebody sees the page', async () => {
     const helper = new FakeBackend('helper', false);
-    const bench = new Bench([() => helper]);
-    await bench.manager.refresh();
-    await bench.pass(30_000);
-    expect(helper.asked).toHaveLength(2);
-    bench.visible = false;
-    await bench.pass(120_000);
-    expect(helper.asked).toHaveLength(2);
-    bench.visible = true;
-    bench.wake();
-    await settle();
-    await bench.pass(30_000);
-    expect(helper.asked).toHaveLength(4);
+    const harness = new ManagerHarness([() => helper]);
+    await harness.manager.refresh();
+    await harness.advance(30_000);
+    expect(helper.requests).toHaveLength(2);
+    harness.isVisible = false;
+    await harness.advance(120_000);
+    expect(helper.requests).toHaveLength(2);
+    harness.isVisible = true;
+    harness.wakeUp();
+    await flushPromises();
+    await harness.advance(30_000);
+    expect(helper.requests).toHaveLength(4);
   });
 
   it('of which none is there are not tried again by themselves, but when somebody looks', async () => {
     const [routes, helper] = [new FakeBackend(), new FakeBackend('helper', false)];
-    routes.answer = absent;
-    helper.answer = absent;
-    const bench = new Bench([() => routes, () => helper]);
-    await bench.manager.refresh();
-    expect(bench.manager.failure?.code).toBe('absent');
-    expect(bench.manager.backend).toBeNull();
-    routes.answer = () => wire();
-    await bench.pass(HOUR);
-    expect(bench.manager.backend).toBeNull();
-    bench.wake();
-    await settle();
-    expect(bench.manager.backend).toBe('routes');
+    routes.respond = absent;
+    helper.respond = absent;
+    const harness = new ManagerHarness([() => routes, () => helper]);
+    await harness.manager.refresh();
+    expect(harness.manager.failure?.code).toBe('absent');
+    expect(harness.manager.backend).toBeNull();
+    routes.respond = () => instancePayload();
+    await harness.advance(HOUR);
+    expect(harness.manager.backend).toBeNull();
+    harness.wakeUp();
+    await flushPromises();
+    expect(harness.manager.backend).toBe('routes');
   });
 });
 
 it('asks the doctor', async () => {
-  const bench = new Bench();
+  const harness = new ManagerHarness();
   const finding = { about: 'cloud', level: 'ok', words: 'fine', hint: '' };
-  bench.backend.answer = () => ({ problems: 0, findings: [finding] });
-  expect(await bench.manager.examine()).toEqual([finding]);
+  harness.backend.respond = () => ({ problems: 0, findings: [finding] });
+  expect(await harness.manager.runDoctor()).toEqual([
+    { label: 'cloud', level: 'ok', message: 'fine', hint: '' },
+  ]);
 });
 
 it('does not try again once it is disposed of', async () => {
-  const bench = new Bench();
-  bench.backend.answer = () => {
+  const harness = new ManagerHarness();
+  harness.backend.respond = () => {
     throw new BackendError('unreachable');
   };
-  await bench.read();
-  const reading = bench.manager.refresh();
-  bench.manager.dispose();
+  await harness.refreshWith();
+  const reading = harness.manager.refresh();
+  harness.manager.dispose();
   await reading;
-  expect(bench.timers.pending).toBe(0);
+  expect(harness.timers.pendingCount).toBe(0);
 });
 
 it('stops for good, twice if need be', async () => {
-  const bench = new Bench();
+  const harness = new ManagerHarness();
   let release: (value: unknown) => void = () => undefined;
-  bench.backend.answer = () => new Promise((resolve) => (release = resolve));
-  const reading = bench.manager.refresh();
-  await settle();
-  bench.manager.dispose();
-  bench.manager.dispose();
-  release(wire());
+  harness.backend.respond = () => new Promise((resolve) => (release = resolve));
+  const reading = harness.manager.refresh();
+  await flushPromises();
+  harness.manager.dispose();
+  harness.manager.dispose();
+  release(instancePayload());
   await reading;
-  bench.wake();
-  bench.news(9);
-  await bench.pass(HOUR);
-  expect(bench.manager.payload).toBeNull();
-  expect(bench.manager.isDisposed).toBe(true);
-  expect(bench.backend.asked).toHaveLength(1);
-  expect([bench.changes, bench.listening, bench.timers.pending]).toEqual([0, 0, 0]);
+  harness.wakeUp();
+  harness.sendEvent(9);
+  await harness.advance(HOUR);
+  expect(harness.manager.payload).toBeNull();
+  expect(harness.manager.isDisposed).toBe(true);
+  expect(harness.backend.requests).toHaveLength(1);
+  expect([harness.changeCount, harness.listenerCount, harness.timers.pendingCount]).toEqual([
+    0, 0, 0,
+  ]);
 });

@@ -1,17 +1,17 @@
 import { Widget } from '@lumino/widgets';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Frame } from '../../src/panel/lazy-panel';
+import { LazyPanel } from '../../src/panel/lazy-panel';
 import type { Panel } from '../../src/panel/panel';
-import { settle } from '../fakes';
+import { flushPromises } from '../fakes';
 
 /** A panel that only says what is done to it. */
-class Stub {
+class FakePanel {
   readonly node = document.createElement('div');
-  readonly revealed: string[] = [];
+  readonly focusedFields: string[] = [];
   disposals = 0;
 
-  reveal(field: string): void {
-    this.revealed.push(field);
+  focusField(field: string): void {
+    this.focusedFields.push(field);
   }
 
   dispose(): void {
@@ -19,70 +19,70 @@ class Stub {
   }
 }
 
-function makeFrame(loads: (() => Promise<unknown>)[]) {
+function createLazyPanel(loads: (() => Promise<unknown>)[]) {
   const asked: number[] = [];
-  const frame = new Frame('ModelArts instance', () => {
+  const frame = new LazyPanel('ModelArts instance', () => {
     asked.push(asked.length);
     return (
       loads[asked.length - 1] ?? (() => Promise.reject(new Error('once too often')))
     )() as Promise<Panel>;
   });
-  made.push(frame);
+  panels.push(frame);
   return { frame, asked };
 }
 
-const made: Frame[] = [];
+const panels: LazyPanel[] = [];
 
 afterEach(() => {
-  made.splice(0).forEach((each) => {
+  panels.splice(0).forEach((each) => {
     each.dispose();
   });
 });
 
 describe('the place of the panel', () => {
   it('is empty until somebody looks at it, and filled once', async () => {
-    const stub = new Stub();
-    const { frame, asked } = makeFrame([() => Promise.resolve(stub)]);
+    const stub = new FakePanel();
+    const { frame, asked } = createLazyPanel([() => Promise.resolve(stub)]);
     frame.hide();
     Widget.attach(frame, document.body);
     expect(asked).toEqual([]);
     frame.show();
-    await settle();
+    await flushPromises();
     frame.hide();
     frame.show();
-    await frame.reveal('description');
+    await frame.focusField('description');
     expect(asked).toHaveLength(1);
     expect(frame.node.contains(stub.node)).toBe(true);
-    expect(stub.revealed).toEqual(['description']);
+    expect(stub.focusedFields).toEqual(['description']);
   });
 
   it('that is open from the start is filled at once', async () => {
-    const stub = new Stub();
-    const { frame } = makeFrame([() => Promise.resolve(stub)]);
+    const stub = new FakePanel();
+    const { frame } = createLazyPanel([() => Promise.resolve(stub)]);
     Widget.attach(frame, document.body);
-    await settle();
+    await flushPromises();
     expect(frame.node.contains(stub.node)).toBe(true);
   });
 
   it('is filled the next time where the server was away', async () => {
-    const stub = new Stub();
+    const stub = new FakePanel();
     const away = () => Promise.reject(new Error('Loading chunk 746 failed.'));
-    const { frame } = makeFrame([away, () => Promise.resolve(stub)]);
+    const { frame } = createLazyPanel([away, () => Promise.resolve(stub)]);
     Widget.attach(frame, document.body);
-    await settle();
+    await flushPromises();
     frame.hide();
     frame.show();
-    await settle();
+    await flushPromises();
     expect(frame.node.contains(stub.node)).toBe(true);
   });
 
   it('takes the panel with it, also one that comes later', async () => {
-    const stub = new Stub();
-    const { frame } = makeFrame([() => Promise.resolve(stub)]);
+    const stub = new FakePanel();
+    const { frame } = createLazyPanel([() => Promise.resolve(stub)]);
     Widget.attach(frame, document.body);
     frame.dispose();
     frame.dispose();
-    await settle();
+    await flushPromises();
     expect(stub.disposals).toBeGreaterThan(0);
     expect(document.body.contains(stub.node)).toBe(false);
   });

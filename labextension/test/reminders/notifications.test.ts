@@ -1,12 +1,12 @@
 import { CommandRegistry } from '@lumino/commands';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { addSaveAll } from '../../src/commands/commands';
-import { say, showReminder } from '../../src/reminders/notifications';
-import { BackendError, COMMANDS } from '../../src/tokens';
+import { addSaveAllCommand } from '../../src/commands/commands';
+import { notify, showReminder } from '../../src/reminders/notifications';
+import { BackendError, COMMAND_IDS } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { Bench, done, settle, trans, wire } from '../fakes';
+import { ManagerHarness, changeResponse, flushPromises, trans, instancePayload } from '../fakes';
 
-interface Shown {
+interface ShownNotification {
   readonly text: string;
   readonly kind: string;
   readonly autoClose: unknown;
@@ -14,7 +14,7 @@ interface Shown {
 }
 
 const { shown, dismissed } = vi.hoisted(() => ({
-  shown: [] as Shown[],
+  shown: [] as ShownNotification[],
   dismissed: [] as string[],
 }));
 
@@ -22,9 +22,9 @@ vi.mock('@jupyterlab/apputils', () => {
   const emit = (
     text: string,
     kind: string,
-    options: Pick<Shown, 'autoClose' | 'actions'>,
+    options: Pick<ShownNotification, 'autoClose' | 'actions'>,
   ): string => `toast-${shown.push({ text, kind, ...options })}`;
-  const warning = (text: string, options: Shown) => emit(text, 'warning', options);
+  const warning = (text: string, options: ShownNotification) => emit(text, 'warning', options);
   return { Notification: { emit, warning, dismiss: (id: string) => dismissed.push(id) } };
 });
 
@@ -33,27 +33,27 @@ beforeEach(() => {
   dismissed.length = 0;
 });
 
-async function remind(leftMs = 30 * MINUTE - 10_000, name = 'train-a') {
-  const bench = new Bench();
-  await bench.read(wire(leftMs, { instance: { id: 'i-1', name } }));
+async function createReminder(leftMs = 30 * MINUTE - 10_000, name = 'train-a') {
+  const harness = new ManagerHarness();
+  await harness.refreshWith(instancePayload(leftMs, { instance: { id: 'i-1', name } }));
   const commands = new CommandRegistry();
-  const options = { manager: bench.manager, trans, commands };
+  const options = { manager: harness.manager, trans, commands };
   const show = () =>
     showReminder(options, { stopsAtMs: NOW + leftMs, remainingS: Math.floor(leftMs / 1000) });
   const press = async (label: string) => {
     shown[0]?.actions.find((each) => each.label === label)?.callback();
     await vi.waitFor(() => {
-      expect(bench.backend.asked.length + shown.length).toBeGreaterThan(2);
+      expect(harness.backend.requests.length + shown.length).toBeGreaterThan(2);
     });
-    await settle();
+    await flushPromises();
   };
-  return { bench, commands, show, press };
+  return { harness, commands, show, press };
 }
 
 describe('what is said', () => {
   it('stays longer where it is bad, and is cut where Jupyter would', () => {
-    say('Done.', true);
-    say('x'.repeat(141), false);
+    notify('Done.', true);
+    notify('x'.repeat(141), false);
     expect(shown).toMatchObject([
       { text: 'Done.', kind: 'success', autoClose: 5_000 },
       { text: `${'x'.repeat(139)}…`, kind: 'warning', autoClose: 15_000 },
@@ -63,7 +63,7 @@ describe('what is said', () => {
 
 describe('a reminder', () => {
   it('stays until it is taken away, and says what stays true', async () => {
-    const { show } = await remind();
+    const { show } = await createReminder();
     const takeAway = show();
     expect(shown).toMatchObject([
       { text: '“train-a” stops at 17:21 (30 min left at 16:52).', autoClose: false },
@@ -77,28 +77,29 @@ describe('a reminder', () => {
   });
 
   it.each(['', 'x'.repeat(41)])('does without a name such as %j', async (name) => {
-    const { show } = await remind(20_000, name);
+    const { show } = await createReminder(20_000, name);
     show();
     expect(shown[0]?.text).toBe('Stops at 16:52, in 1 min.');
   });
 
   it('extends, and says what became of it', async () => {
-    const { bench, show, press } = await remind();
+    const { harness, show, press } = await createReminder();
     show();
-    bench.backend.answer = () => done(wire(90 * MINUTE, { seq: 2 }));
+    harness.backend.respond = () => changeResponse(instancePayload(90 * MINUTE, { seq: 2 }));
     await press('Extend 1 h');
-    expect(bench.backend.asked[1]).toMatchObject({ path: 'extend', body: { seconds: 3600 } });
+    expect(harness.backend.requests[1]).toMatchObject({ path: 'extend', body: { seconds: 3600 } });
     expect(shown[1]).toMatchObject({ text: 'Now stops at 18:22.', kind: 'success' });
   });
 
   it('comes no more where nobody wants it, and says only that this failed', async () => {
-    const { bench, show, press } = await remind();
+    const { harness, show, press } = await createReminder();
     show();
-    bench.backend.answer = () => done(wire(HOUR, { seq: 2, reminders: { muted: true } }));
+    harness.backend.respond = () =>
+      changeResponse(instancePayload(HOUR, { seq: 2, reminders: { muted: true } }));
     await press('Don’t remind again');
-    expect(bench.backend.asked[1]).toMatchObject({ path: 'remind', body: { muted: true } });
+    expect(harness.backend.requests[1]).toMatchObject({ path: 'remind', body: { muted: true } });
     expect(shown).toHaveLength(1);
-    bench.backend.answer = () => {
+    harness.backend.respond = () => {
       throw new BackendError('unreachable');
     };
     await press('Don’t remind again');
@@ -107,20 +108,20 @@ describe('a reminder', () => {
   });
 
   it('offers to save where that can be done, which says what was and what was not', async () => {
-    const { bench, commands, show, press } = await remind();
-    const { manager } = bench;
+    const { harness, commands, show, press } = await createReminder();
+    const { manager } = harness;
     const reports = [
       { saved: [], notSaved: [] },
       { saved: ['a'], notSaved: ['b', 'c', 'd', 'e'].map((path) => ({ path, why: 'read-only' })) },
       { saved: ['a', 'b'], notSaved: [] },
     ];
-    addSaveAll({ commands, manager, trans, say }, () =>
+    addSaveAllCommand({ commands, manager, trans, notify }, () =>
       Promise.resolve(reports.pop() ?? { saved: [], notSaved: [] }),
     );
     show();
     await press('Save all');
-    await commands.execute(COMMANDS.saveAll);
-    await commands.execute(COMMANDS.saveAll);
+    await commands.execute(COMMAND_IDS.saveAll);
+    await commands.execute(COMMAND_IDS.saveAll);
     expect(shown.slice(1).map(({ kind, text }) => [kind, text])).toEqual([
       ['success', 'Saved: a, b'],
       [

@@ -15,27 +15,27 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import ipywidgets  # type: ignore[import-untyped]
 
-from modelarts_magics.domain.description import full_width
-from modelarts_magics.domain.models import SAME, Effect
+from modelarts_magics.domain.description import to_full_width
+from modelarts_magics.domain.models import STOP_TIME_TOLERANCE, Effect
 from modelarts_magics.errors import ModelArtsError, RefusedError
-from modelarts_magics.kernel.clicks import soon
+from modelarts_magics.kernel.clicks import run_after_delay
 from modelarts_magics.kernel.countdown_widget import Countdown
 from modelarts_magics.kernel.current_session import current_session
 from modelarts_magics.kernel.form import draft
-from modelarts_magics.kernel.form.state import Ground
-from modelarts_magics.kernel.form.view import View, fallback
-from modelarts_magics.kernel.form.widgets import Widgets, close_all, form_layout
-from modelarts_magics.kernel.scheduling import when_quiet
+from modelarts_magics.kernel.form.state import FormState
+from modelarts_magics.kernel.form.view import FormView, static_mimebundle
+from modelarts_magics.kernel.form.widgets import FormWidgets, close_tree, form_layout
+from modelarts_magics.kernel.scheduling import when_idle
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modelarts_magics.domain.models import Change, Instance
-    from modelarts_magics.domain.planning import Circumstances
+    from modelarts_magics.domain.planning import PlanContext
     from modelarts_magics.session.session import Session
 
-Later = Callable[[Callable[[], None]], None]
+Scheduler = Callable[[Callable[[], None]], None]
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class InstanceForm(ipywidgets.VBox):
     Args:
         session: What to show and change; by default the session of the magics, or of the settings.
         schedule: Does a clicked job a moment later; for tests, at once.
-        follow: Does what news bring when no page has anything unsaid; for tests, at once.
+        schedule_idle: Does what news bring when no page has anything unsaid; for tests, at once.
 
     Attributes:
         description: The text (``.value``).
@@ -63,32 +63,38 @@ class InstanceForm(ipywidgets.VBox):
     """
 
     def __init__(
-        self, session: Session | None = None, *, schedule: Later = soon, follow: Later = when_quiet
+        self,
+        session: Session | None = None,
+        *,
+        schedule: Scheduler = run_after_delay,
+        schedule_idle: Scheduler = when_idle,
     ) -> None:
-        self._open = current_session if session is None else lambda: session
-        self._schedule, self._follow = schedule, follow
+        self._get_session = current_session if session is None else lambda: session
+        self._schedule, self._schedule_idle = schedule, schedule_idle
         self._lock = threading.RLock()
-        self._busy = self._filling = False
-        self._queued: set[object] = set()
-        self._news: Instance | None = None
-        self._opened = opened = self._open()
+        self._busy = self._writing_fields = False
+        self._scheduled_actions: set[object] = set()
+        self._pending_update: Instance | None = None
+        self._session = opened = self._get_session()
         self.countdown = Countdown(session, schedule=schedule)
         instance = self.countdown.instance
-        self._ground = Ground(instance, draft.fields_of(self._given(instance)))
-        self._widgets = Widgets(opened.capabilities, lock=self._lock)
-        self._view = View(self._widgets)
+        self._form_state = FormState(
+            instance, draft.fields_from_context(self._plan_context(instance))
+        )
+        self._widgets = FormWidgets(opened.capabilities, lock=self._lock)
+        self._view = FormView(self._widgets)
         super().__init__(self._widgets.rows(self.countdown), layout=form_layout())
         self.description, self.auto_stop = self._widgets.description, self._widgets.auto_stop
         self.mode, self.duration = self._widgets.mode, self._widgets.duration
         self.remind = self._widgets.remind
-        self._fill(self._ground.base)
-        self._connect()
-        self._unsubscribe = opened.subscribe(self._learn)
+        self._write_fields(self._form_state.base)
+        self._connect_handlers()
+        self._unsubscribe = opened.subscribe(self._on_instance_update)
 
     @property
     def instance(self) -> Instance:
         """The instance as last heard of."""
-        return self._ground.instance
+        return self._form_state.instance
 
     def apply(self) -> Change:
         """Send all that was changed, in one request.
@@ -102,16 +108,16 @@ class InstanceForm(ipywidgets.VBox):
                 meanwhile; nothing was sent.
             ModelArtsError: The cloud could not be asked, or refused.
         """
-        with self._reporting():
-            self._catch_up()
-            sent, wanted, seen = self._begin()
+        with self._showing_errors():
+            self._apply_pending_update()
+            sent, wanted, seen = self._prepare_changes()
             try:
-                change = self._open().update(
+                change = self._get_session().update(
                     description=wanted.description, auto_stop=wanted.auto_stop, seen=seen
                 )
             finally:
                 self._busy = False
-            self._settle(change, sent)
+            self._show_change(change, sent)
             return change
 
     def reload(self) -> Instance:
@@ -120,181 +126,189 @@ class InstanceForm(ipywidgets.VBox):
         Raises:
             ModelArtsError: The cloud could not be asked; the entries stay.
         """
-        with self._reporting():
-            entered = self._wait_for_cloud()
+        with self._showing_errors():
+            entered = self._mark_busy()
             try:
-                instance = self._open().refresh()
+                instance = self._get_session().refresh()
             finally:
                 self._busy = False
             with self._lock:
-                self._load(instance, entered)
-                self._view.say("good", [text("form.loaded")])
+                self._load_instance(instance, entered)
+                self._view.show_outcome("good", [text("form.loaded")])
             return instance
 
     def keep_mine(self) -> None:
         """Where somebody else changed the same, keep what is entered here; nothing is sent yet."""
         with self._lock:
-            self._ground.accept()
-            self._render()
+            self._form_state.rebase()
+            self._update_view()
 
     def take_theirs(self) -> None:
         """Where somebody else changed the same, show that instead of what is entered here."""
         with self._lock:
-            self._fill(self._ground.taken(self._entered()))
+            self._write_fields(self._form_state.take_theirs(self._read_fields()))
 
     def use_full_width(self) -> None:
         """Write what a description may not contain in its full-width form."""
-        self.description.value = full_width(self.description.value)
+        self.description.value = to_full_width(self.description.value)
 
     def close(self) -> None:
         """Remove all views, and listen no more."""
         if hasattr(self, "_unsubscribe"):
             self._unsubscribe()
             for child in self.children:
-                close_all(child)
+                close_tree(child)
             self.layout.close()
         super().close()
 
-    def _connect(self) -> None:
+    def _connect_handlers(self) -> None:
         parts = self._widgets
         for field in (self.description, self.auto_stop, self.mode, self.duration, self.remind):
-            field.observe(lambda _change: self._quietly(self._edited), names="value")
-        parts.apply.on_click(lambda _: self._clicked(self.apply))
-        parts.reload.on_click(lambda _: self._clicked(self.reload))
-        parts.keep_mine.on_click(lambda _: self._quietly(self.keep_mine))
-        parts.take_theirs.on_click(lambda _: self._quietly(self.take_theirs))
-        parts.full_width.on_click(lambda _: self._quietly(self.use_full_width))
-        for button in parts.presets.values():
-            button.on_click(self._choose)
+            field.observe(
+                lambda _change: self._run_suppressing_errors(self._on_edit), names="value"
+            )
+        parts.apply_button.on_click(lambda _: self._schedule_action(self.apply))
+        parts.reload_button.on_click(lambda _: self._schedule_action(self.reload))
+        parts.keep_mine_button.on_click(lambda _: self._run_suppressing_errors(self.keep_mine))
+        parts.take_theirs_button.on_click(lambda _: self._run_suppressing_errors(self.take_theirs))
+        parts.full_width_button.on_click(
+            lambda _: self._run_suppressing_errors(self.use_full_width)
+        )
+        for button in parts.preset_buttons.values():
+            button.on_click(self._apply_preset)
 
-    def _choose(self, button: ipywidgets.Button) -> None:
-        written = {each: text for text, each in self._widgets.presets.items()}
+    def _apply_preset(self, button: ipywidgets.Button) -> None:
+        written = {each: text for text, each in self._widgets.preset_buttons.items()}
         self.duration.value = written[button]
 
-    def _quietly(self, job: Callable[[], None]) -> None:
+    def _run_suppressing_errors(self, action: Callable[[], None]) -> None:
         """Do what nobody waits for; what fails is shown and logged."""
-        with contextlib.suppress(Exception), self._reporting():
-            job()
+        with contextlib.suppress(Exception), self._showing_errors():
+            action()
 
-    def _clicked(self, job: Callable[[], object]) -> None:
+    def _schedule_action(self, action: Callable[[], object]) -> None:
         """Do what asks the cloud beside the pages' messages; of the clicks until then only the first counts."""
 
-        def quietly() -> None:
-            self._queued.discard(job)
+        def run_action() -> None:
+            self._scheduled_actions.discard(action)
             with contextlib.suppress(Exception):  # it is shown and logged already
-                job()
+                action()
 
-        if not self._busy and job not in self._queued:
-            self._queued.add(job)
-            self._schedule(quietly)
+        if not self._busy and action not in self._scheduled_actions:
+            self._scheduled_actions.add(action)
+            self._schedule(run_action)
 
     @contextlib.contextmanager
-    def _reporting(self) -> Iterator[None]:
+    def _showing_errors(self) -> Iterator[None]:
         """Show what fails; raise it all the same, for whoever called."""
         try:
             yield
         except ModelArtsError as error:
             _LOG.info("the form: %s", error.message)
-            self._failed(error)
+            self._show_error(error)
             raise
         except Exception as error:
             _LOG.exception("the form failed")
-            self._failed(error)
+            self._show_error(error)
             raise
 
-    def _failed(self, error: Exception) -> None:
+    def _show_error(self, error: Exception) -> None:
         with self._lock:
-            self._view.say_error(error)
+            self._view.show_error(error)
             with contextlib.suppress(Exception):  # that something failed is shown already
-                self._catch_up()
-                self._render()
+                self._apply_pending_update()
+                self._update_view()
 
-    def _begin(self) -> tuple[draft.Fields, draft.Wanted, Instance]:
+    def _prepare_changes(self) -> tuple[draft.FormFields, draft.FormChanges, Instance]:
         """What to send, on the ground of what; from here on the form waits for the cloud."""
         with self._lock:
-            if self._ground.conflicts:
+            if self._form_state.conflicts:
                 raise RefusedError("refuse.changed_elsewhere")
-            wanted = draft.wanted(self._ground.base, self._entered())
-            if wanted == draft.Wanted():
+            wanted = draft.changes_to_send(self._form_state.base, self._read_fields())
+            if wanted == draft.FormChanges():
                 raise RefusedError("form.nothing")
-            return self._wait_for_cloud(), wanted, self._ground.seen
+            return self._mark_busy(), wanted, self._form_state.base_instance
 
-    def _wait_for_cloud(self) -> draft.Fields:
+    def _mark_busy(self) -> draft.FormFields:
         with self._lock:
             if self._busy:
                 raise RefusedError("form.busy")
             self._busy = True
-            self._view.say("wait", [text("form.asking")])
-            self._render()
-            return self._entered()
+            self._view.show_outcome("wait", [text("form.asking")])
+            self._update_view()
+            return self._read_fields()
 
-    def _settle(self, change: Change, sent: draft.Fields) -> None:
+    def _show_change(self, change: Change, sent: draft.FormFields) -> None:
         """Show what became of it; what was typed meanwhile stays."""
         with self._lock:
             if change.after is not None:
                 held = change.effect is not Effect.UNCONFIRMED
-                self._load(change.after, sent if held else None)
-            self._view.say_change(change)
-            self._catch_up()
-            self._render()
+                self._load_instance(change.after, sent if held else None)
+            self._view.show_change(change)
+            self._apply_pending_update()
+            self._update_view()
 
-    def _load(self, instance: Instance, done: draft.Fields | None) -> None:
-        """Show an instance; what was typed since `done` stays, and without it all that was typed."""
-        self._hear(instance)
-        self._fill(self._ground.settled(self._entered(), done))
+    def _load_instance(self, instance: Instance, sent: draft.FormFields | None) -> None:
+        """Show an instance; what was typed since `sent` stays, and without it all that was typed."""
+        self._set_instance(instance)
+        self._write_fields(self._form_state.reload(self._read_fields(), sent))
 
-    def _learn(self, instance: Instance) -> None:
+    def _on_instance_update(self, instance: Instance) -> None:
         """Note what somebody in this process heard of the instance."""
         with self._lock:
-            if instance.observed_at < self.instance.observed_at - SAME:  # overtaken by a later look
+            if (
+                instance.observed_at < self.instance.observed_at - STOP_TIME_TOLERANCE
+            ):  # overtaken by a later look
                 return
-            self._news = instance
-        self._follow(lambda: self._quietly(self._catch_up))
+            self._pending_update = instance
+        self._schedule_idle(lambda: self._run_suppressing_errors(self._apply_pending_update))
 
-    def _catch_up(self) -> None:
+    def _apply_pending_update(self) -> None:
         """Show the news, where nothing was entered; never while the form itself changes the instance."""
         with self._lock:
-            instance = self._news
+            instance = self._pending_update
             if self._busy or instance is None:
                 return
-            self._news = None
-            self._hear(instance)
-            self._fill(self._ground.followed(self._entered()))
+            self._pending_update = None
+            self._set_instance(instance)
+            self._write_fields(self._form_state.merge_latest(self._read_fields()))
 
-    def _hear(self, instance: Instance) -> None:
-        self._ground.hear(instance, draft.fields_of(self._given(instance)))
+    def _set_instance(self, instance: Instance) -> None:
+        self._form_state.set_latest(
+            instance, draft.fields_from_context(self._plan_context(instance))
+        )
 
-    def _entered(self) -> draft.Fields:
-        return self._view.read(self._ground.base)
+    def _read_fields(self) -> draft.FormFields:
+        return self._view.read_fields(self._form_state.base)
 
-    def _fill(self, fields: draft.Fields) -> None:
-        self._filling = True
+    def _write_fields(self, fields: draft.FormFields) -> None:
+        self._writing_fields = True
         try:
-            self._view.write(fields)
+            self._view.write_fields(fields)
         finally:
-            self._filling = False
-        self._render()
+            self._writing_fields = False
+        self._update_view()
 
-    def _edited(self) -> None:
+    def _on_edit(self) -> None:
         with self._lock:
-            if not self._filling:
-                self._render()
+            if not self._writing_fields:
+                self._update_view()
 
-    def _render(self) -> None:
+    def _update_view(self) -> None:
         """Show what follows from the entries: what they mean, and what can be done."""
-        ground, mine = self._ground, self._entered()
-        given, waits = self._given(self.instance), self._opened.expect_wait
-        self._view.show_entries(ground.base, mine, given, waits=waits, busy=self._busy)
+        ground, mine = self._form_state, self._read_fields()
+        given, waits = self._plan_context(self.instance), self._session.deferral_notice
+        self._view.show_entries(ground.base, mine, given, expect_wait=waits, busy=self._busy)
         self._view.show_conflicts(ground.conflicts, mine, self.instance)
 
-    def _given(self, instance: Instance) -> Circumstances:
+    def _plan_context(self, instance: Instance) -> PlanContext:
         """What a change would depend on if it were made now."""
-        now = self._opened.now()
-        return self._opened.circumstances(replace(instance, observed_at=now))
+        now = self._session.now()
+        return self._session.plan_context(replace(instance, observed_at=now))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:  # noqa: ANN401 - IPython's hook
         """The widget, and beside it the instance in words where there are no widgets."""
         data = super()._repr_mimebundle_(**options)
         if data is not None:
-            data.update(fallback(self.instance))
+            data.update(static_mimebundle(self.instance))
         return data

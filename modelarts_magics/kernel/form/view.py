@@ -5,33 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.commands.as_text import auto_stop_line, change_lines, instance_lines
-from modelarts_magics.domain.countdown import stop_fact
-from modelarts_magics.domain.description import MAX_LENGTH, full_width, offence
+from modelarts_magics.domain.countdown import stop_message
+from modelarts_magics.domain.description import MAX_LENGTH, find_invalid_character, to_full_width
 from modelarts_magics.domain.models import Effect, Mode
-from modelarts_magics.domain.planning import Wish, plan
-from modelarts_magics.errors import DescriptionError, ModelArtsError, UnsettledError
+from modelarts_magics.domain.planning import AutoStopRequest, plan_auto_stop
+from modelarts_magics.errors import DescriptionError, ModelArtsError, OutcomeUnknownError
 from modelarts_magics.kernel.form import draft
-from modelarts_magics.kernel.form.widgets import note, remark, show
+from modelarts_magics.kernel.form.widgets import note_html, outcome_html, set_visible
 from modelarts_magics.messages import Message, text
 
 if TYPE_CHECKING:
     from modelarts_magics.domain.models import AutoStopEdit, Change, Instance
-    from modelarts_magics.domain.planning import Circumstances
-    from modelarts_magics.kernel.form.widgets import Widgets
+    from modelarts_magics.domain.planning import PlanContext
+    from modelarts_magics.kernel.form.widgets import FormWidgets
 
-ExpectWait = Callable[["Instance", "AutoStopEdit | None"], "Message | None"]
+PredictDelay = Callable[["Instance", "AutoStopEdit | None"], "Message | None"]
 
 
-class View:
+class FormView:
     """Shows a form's state in its widgets; holds none itself."""
 
-    def __init__(self, widgets: Widgets) -> None:
+    def __init__(self, widgets: FormWidgets) -> None:
         self._widgets = widgets
 
-    def read(self, base: draft.Fields) -> draft.Fields:
+    def read_fields(self, base: draft.FormFields) -> draft.FormFields:
         """What was entered, on the ground of what was loaded."""
         parts = self._widgets
-        return draft.Fields(
+        return draft.FormFields(
             description=parts.description.value,
             enabled=parts.auto_stop.value,
             mode=Mode(parts.mode.value),
@@ -40,7 +40,7 @@ class View:
             stops_at=base.stops_at,
         )
 
-    def write(self, fields: draft.Fields) -> None:
+    def write_fields(self, fields: draft.FormFields) -> None:
         """Put into the fields what is not in them already."""
         parts = self._widgets
         wanted = (
@@ -54,114 +54,122 @@ class View:
             if widget.value != value:
                 widget.value = value
 
-    def say(self, tone: str, lines: list[str]) -> None:
+    def show_outcome(self, tone: str, lines: list[str]) -> None:
         """Show an outcome."""
-        self._widgets.result.value = note(lines, tone)
+        self._widgets.result.value = outcome_html(lines, tone)
 
-    def say_change(self, change: Change) -> None:
+    def show_change(self, change: Change) -> None:
         """Show what became of a change."""
-        self.say("good" if change.effect is Effect.NOW else "warn", change_lines(change))
+        self.show_outcome("good" if change.effect is Effect.NOW else "warn", change_lines(change))
 
-    def say_error(self, error: Exception) -> None:
+    def show_error(self, error: Exception) -> None:
         """Show what failed; a write whose outcome is open has not failed for sure."""
         if isinstance(error, ModelArtsError):
             lines = [line for line in (error.message, error.hint) if line]
         else:
             lines = [text("form.failed", reason=repr(error))]
-        self.say("warn" if isinstance(error, UnsettledError) else "bad", lines)
+        self.show_outcome("warn" if isinstance(error, OutcomeUnknownError) else "bad", lines)
 
     def show_entries(
         self,
-        base: draft.Fields,
-        mine: draft.Fields,
-        given: Circumstances,
+        base: draft.FormFields,
+        mine: draft.FormFields,
+        context: PlanContext,
         *,
-        waits: ExpectWait,
+        expect_wait: PredictDelay,
         busy: bool,
     ) -> None:
         """Show what the entries mean, and offer what can be done with them."""
         parts = self._widgets
         self._show_description(mine.description)
-        self._show_auto_stop(base, mine, given)
+        self._show_auto_stop(base, mine, context)
         possible = not busy
         try:
-            wish = draft.wished(base, mine)
-            parts.preview.value = remark("" if wish == Wish() else _would(wish, given, waits))
-            possible = possible and draft.wanted(base, mine) != draft.Wanted()
+            wish = draft.requested_auto_stop(base, mine)
+            parts.preview.value = note_html(
+                "" if wish == AutoStopRequest() else _preview_text(wish, context, expect_wait)
+            )
+            possible = possible and draft.changes_to_send(base, mine) != draft.FormChanges()
         except DescriptionError:  # it stands beside its own field
             possible = False
         except ModelArtsError as error:
-            parts.preview.value = remark(error.message, wrong=True) + remark(error.hint)
+            parts.preview.value = note_html(error.message, is_error=True) + note_html(error.hint)
             possible = False
-        parts.apply.disabled, parts.reload.disabled = not possible, busy
+        parts.apply_button.disabled, parts.reload_button.disabled = not possible, busy
 
-    def show_conflicts(self, conflicts: tuple[str, ...], mine: draft.Fields, now: Instance) -> None:
+    def show_conflicts(
+        self, conflicts: tuple[str, ...], mine: draft.FormFields, instance: Instance
+    ) -> None:
         """Show what somebody else changed that was entered here too, and offer both."""
         parts = self._widgets
-        show(parts.choice, bool(conflicts))
-        show(parts.conflict, bool(conflicts))
+        set_visible(parts.conflict_buttons, bool(conflicts))
+        set_visible(parts.conflict, bool(conflicts))
         if conflicts:
-            lines = [_conflict(part, mine, now) for part in conflicts]
-            parts.conflict.value = note([text("form.conflict"), *lines], "warn")
-            parts.apply.disabled = True
+            lines = [_conflict_line(part, mine, instance) for part in conflicts]
+            parts.conflict.value = outcome_html([text("form.conflict"), *lines], "warn")
+            parts.apply_button.disabled = True
 
-    def _show_description(self, entered: str) -> None:
+    def _show_description(self, value: str) -> None:
         parts = self._widgets
-        over, found = len(entered) - MAX_LENGTH, offence(entered)
+        over, found = len(value) - MAX_LENGTH, find_invalid_character(value)
         code = "form.count.over" if over > 0 else "form.count"
-        line = text(code, length=len(entered), limit=MAX_LENGTH, over=over)
-        shown = remark(line, wrong=over > 0)
+        line = text(code, length=len(value), limit=MAX_LENGTH, over=over)
+        shown = note_html(line, is_error=over > 0)
         if found:
-            shown += remark(_about(*found), wrong=True)
-        parts.count.value = shown
-        show(parts.full_width, full_width(entered) != entered)
+            shown += note_html(_character_error(*found), is_error=True)
+        parts.character_count.value = shown
+        set_visible(parts.full_width_button, to_full_width(value) != value)
 
-    def _show_auto_stop(self, base: draft.Fields, mine: draft.Fields, given: Circumstances) -> None:
-        parts, able = self._widgets, given.capabilities
-        fixed = base.enabled and mine.enabled and not able.off
+    def _show_auto_stop(
+        self, base: draft.FormFields, mine: draft.FormFields, context: PlanContext
+    ) -> None:
+        parts, able = self._widgets, context.capabilities
+        fixed = base.enabled and mine.enabled and not able.can_disable
         parts.auto_stop.disabled = fixed
-        parts.no_off.value = remark(text("form.no_off")) if fixed else ""
+        parts.cannot_disable_note.value = note_html(text("form.no_off")) if fixed else ""
         parts.mode.disabled = not mine.enabled
         timed = mine.enabled and mine.mode is Mode.TIMING
-        for each in (parts.duration, *parts.presets.values()):
+        for each in (parts.duration, *parts.preset_buttons.values()):
             each.disabled = not timed
 
 
-def fallback(instance: Instance) -> dict[str, Any]:
+def static_mimebundle(instance: Instance) -> dict[str, Any]:
     """The instance in words, where there are no widgets."""
     lines = [*instance_lines(instance), text("form.elsewhere")]
     return {
         "text/plain": "\n".join(lines),
-        "text/html": "".join(remark(line) for line in lines),
+        "text/html": "".join(note_html(line) for line in lines),
     }
 
 
-def _would(wish: Wish, given: Circumstances, waits: ExpectWait) -> str:
-    planned = plan(wish, given)
-    return str(waits(given.instance, planned.edit) or draft.preview(wish, given, planned))
+def _preview_text(request: AutoStopRequest, context: PlanContext, expect_wait: PredictDelay) -> str:
+    planned = plan_auto_stop(request, context)
+    return str(
+        expect_wait(context.instance, planned.edit) or draft.preview(request, context, planned)
+    )
 
 
-def _about(position: int, character: str) -> str:
-    if full_width(character) == character:
+def _character_error(position: int, character: str) -> str:
+    if to_full_width(character) == character:
         return text("form.not_text", position=position)
     return text("form.offence", character=character, position=position)
 
 
-def _conflict(part: str, mine: draft.Fields, now: Instance) -> str:
+def _conflict_line(part: str, mine: draft.FormFields, instance: Instance) -> str:
     if part == "description":
-        return text("form.conflict.description", theirs=now.description, mine=mine.description)
+        return text("form.conflict.description", theirs=instance.description, mine=mine.description)
     if part == "remind":
-        words = (_on(bool(now.auto_stop.prompt)), _on(mine.remind))
+        words = (_on_off_text(bool(instance.auto_stop.prompt)), _on_off_text(mine.remind))
         return text("form.conflict.remind", theirs=words[0], mine=words[1])
-    theirs = f"{auto_stop_line(now.auto_stop)} · {stop_fact(now)}"
-    return text("form.conflict.auto_stop", theirs=theirs, mine=_entered(mine))
+    theirs = f"{auto_stop_line(instance.auto_stop)} · {stop_message(instance)}"
+    return text("form.conflict.auto_stop", theirs=theirs, mine=_auto_stop_entry(mine))
 
 
-def _on(on: bool) -> str:
-    return text("form.word.on" if on else "word.off")
+def _on_off_text(enabled: bool) -> str:
+    return text("form.word.on" if enabled else "word.off")
 
 
-def _entered(mine: draft.Fields) -> str:
+def _auto_stop_entry(mine: draft.FormFields) -> str:
     if not mine.enabled:
         return text("set.off")
     return text("set.idle") if mine.mode is Mode.IDLE else mine.duration or text("set.on")

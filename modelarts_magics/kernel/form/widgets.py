@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets  # type: ignore[import-untyped]
 
-from modelarts_magics.commands.results import printable
+from modelarts_magics.commands.results import replace_control_characters
 from modelarts_magics.domain.models import Mode
-from modelarts_magics.kernel.form.draft import presets, written
+from modelarts_magics.kernel.form.draft import format_field_duration, preset_durations
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
@@ -30,48 +30,50 @@ _TONES = {
     "bad": ("✗", "var(--jp-error-color1, #c62828)"),
     "wait": ("…", "var(--jp-border-color1, #8888)"),
 }
-_FONT = "font-family: var(--jp-ui-font-family, system-ui, sans-serif); line-height: 1.5"
-_WIDTH = "40em"
-_APART = "2px 2em 2px 2px"
-_LABEL = {"description_width": "7em"}
-_ALL = "calc(100% - 4px)"
+_FONT_STYLE = "font-family: var(--jp-ui-font-family, system-ui, sans-serif); line-height: 1.5"
+_MAX_WIDTH = "40em"
+_CHECKBOX_MARGIN = "2px 2em 2px 2px"
+_LABEL_STYLE = {"description_width": "7em"}
+_FULL_WIDTH = "calc(100% - 4px)"
 """The page's style leaves 2 px around each widget."""
-_INDENT = "0 0 0 calc(7em + 10px)"
+_FIELD_INDENT = "0 0 0 calc(7em + 10px)"
 """Where the fields begin, behind their labels."""
 
 
-def note(lines: Sequence[str], tone: str) -> str:
+def outcome_html(lines: Sequence[str], tone: str) -> str:
     """Lines of an outcome, announced by a screen reader; the first is the one that matters."""
     icon, colour = _TONES[tone]
     role = "alert" if tone == "bad" else "status"
-    first, *rest = [_line(line) for line in lines]
+    first, *rest = [_html_line(line) for line in lines]
     word = f'<span aria-hidden="true">{icon}</span> {escape(text(f"form.tone.{tone}"))}'
     body = "".join(f"<div>{line}</div>" for line in rest)
     return (
-        f'<div role="{role}" style="{_FONT}; padding: 2px 0 2px 10px; overflow-wrap: anywhere;'
+        f'<div role="{role}" style="{_FONT_STYLE}; padding: 2px 0 2px 10px; overflow-wrap: anywhere;'
         f' border-left: 3px solid {colour}"><div><strong>{word}</strong> · {first}</div>{body}</div>'
     )
 
 
-def remark(line: str, *, wrong: bool = False) -> str:
+def note_html(line: str, *, is_error: bool = False) -> str:
     """A line beside a field; one about a mistake has an icon and is announced."""
     if not line:
         return ""
-    icon = '<span aria-hidden="true">⚠</span> ' if wrong else ""
-    role = ' role="status"' if wrong else ""
-    return f'<div{role} style="{_FONT}; overflow-wrap: anywhere">{icon}{_line(line)}</div>'
+    icon = '<span aria-hidden="true">⚠</span> ' if is_error else ""
+    role = ' role="status"' if is_error else ""
+    return (
+        f'<div{role} style="{_FONT_STYLE}; overflow-wrap: anywhere">{icon}{_html_line(line)}</div>'
+    )
 
 
-def show(widget: Any, visible: bool) -> None:  # noqa: ANN401 - any widget
+def set_visible(widget: Any, visible: bool) -> None:  # noqa: ANN401 - any widget
     """Show a widget, or leave no place for it."""
     widget.layout.display = None if visible else "none"
 
 
-def _line(line: str) -> str:
-    return escape(printable(line)).replace("\n", "<br>")
+def _html_line(line: str) -> str:
+    return escape(replace_control_characters(line)).replace("\n", "<br>")
 
 
-class _Guarded:
+class _LockedWidget:
     """A field into which nobody writes while the form decides what becomes of it."""
 
     lock: AbstractContextManager[object] = contextlib.nullcontext()
@@ -86,103 +88,113 @@ class _Guarded:
             super().set_state(sync_data)  # type: ignore[misc]  # ipywidgets has no types
 
 
-class _Textarea(_Guarded, ipywidgets.Textarea):
+class _LockedTextarea(_LockedWidget, ipywidgets.Textarea):
     pass
 
 
-class _Text(_Guarded, ipywidgets.Text):
+class _LockedText(_LockedWidget, ipywidgets.Text):
     pass
 
 
-class _Checkbox(_Guarded, ipywidgets.Checkbox):
+class _LockedCheckbox(_LockedWidget, ipywidgets.Checkbox):
     pass
 
 
-class _Dropdown(_Guarded, ipywidgets.Dropdown):
+class _LockedDropdown(_LockedWidget, ipywidgets.Dropdown):
     pass
 
 
-class Widgets:
+class FormWidgets:
     """All widgets of one form, by what they are for.
 
     Args:
-        able: What the API can do; what it cannot is not offered.
+        capabilities: What the API can do; what it cannot is not offered.
         lock: Held by the form while it decides what becomes of the entries.
     """
 
-    def __init__(self, able: Capabilities, *, lock: AbstractContextManager[object]) -> None:
-        self.description = _described(
-            _Textarea, "description", rows=3, layout=_layout(width=_ALL, margin="10px 2px 2px")
+    def __init__(self, capabilities: Capabilities, *, lock: AbstractContextManager[object]) -> None:
+        self.description = _labelled(
+            _LockedTextarea,
+            "description",
+            rows=3,
+            layout=_layout(width=_FULL_WIDTH, margin="10px 2px 2px"),
         )
-        self.count = _html(margin=_INDENT)
-        self.full_width = _button("full_width", margin=_INDENT)
-        self.auto_stop = _described(
-            _Checkbox, "auto_stop", layout=_layout(width="auto", margin=_APART)
+        self.character_count = _html(margin=_FIELD_INDENT)
+        self.full_width_button = _button("full_width", margin=_FIELD_INDENT)
+        self.auto_stop = _labelled(
+            _LockedCheckbox, "auto_stop", layout=_layout(width="auto", margin=_CHECKBOX_MARGIN)
         )
         self.auto_stop.indent = False
-        self.no_off = _html()
-        self.mode = _described(_Dropdown, "mode", tip=False, layout=_layout(width="20em"))
+        self.cannot_disable_note = _html()
+        self.mode = _labelled(
+            _LockedDropdown, "mode", with_tooltip=False, layout=_layout(width="20em")
+        )
         self.mode.options = [(text(f"form.mode.{each.value}"), each.value) for each in Mode]
-        self.duration = self._duration(able)
-        self.presets = {written(each): _preset(each) for each in presets(able)}
-        self.remind = _described(_Checkbox, "remind", layout=_layout(width="auto", margin=_APART))
+        self.duration = self._duration_field(capabilities)
+        self.preset_buttons = {
+            format_field_duration(each): _preset_button(each)
+            for each in preset_durations(capabilities)
+        }
+        self.remind = _labelled(
+            _LockedCheckbox, "remind", layout=_layout(width="auto", margin=_CHECKBOX_MARGIN)
+        )
         self.remind.indent = False
         self.preview = _html()
         self.conflict = _html()
-        self.keep_mine = _button("keep_mine")
-        self.take_theirs = _button("take_theirs")
-        self.apply = _button("apply", style="primary")
-        self.reload = _button("reload")
+        self.keep_mine_button = _button("keep_mine")
+        self.take_theirs_button = _button("take_theirs")
+        self.apply_button = _button("apply", style="primary")
+        self.reload_button = _button("reload")
         self.result = _html()
-        self.choice = _row(self.keep_mine, self.take_theirs)
+        self.conflict_buttons = _row(self.keep_mine_button, self.take_theirs_button)
         for field in (self.description, self.auto_stop, self.mode, self.duration, self.remind):
             field.lock = lock
-        show(self.mode, able.idle)
-        show(self.remind, able.prompt)
+        set_visible(self.mode, capabilities.supports_idle)
+        set_visible(self.remind, capabilities.supports_reminder)
 
     def rows(self, countdown: Any) -> list[Any]:  # noqa: ANN401 - a widget
         """The widgets in the order in which they stand and are reached by Tab."""
         return [
             countdown,
             self.description,
-            self.count,
-            self.full_width,
+            self.character_count,
+            self.full_width_button,
             _row(self.auto_stop, self.remind),
-            self.no_off,
+            self.cannot_disable_note,
             _row(self.mode, self.duration),
-            _row(*self.presets.values(), margin=_INDENT),
+            _row(*self.preset_buttons.values(), margin=_FIELD_INDENT),
             self.preview,
             self.conflict,
-            self.choice,
-            _row(self.apply, self.reload),
+            self.conflict_buttons,
+            _row(self.apply_button, self.reload_button),
             self.result,
         ]
 
     @staticmethod
-    def _duration(able: Capabilities) -> Any:  # noqa: ANN401 - ipywidgets has no types
-        kind = able.counts_from.value
-        return _Text(
+    def _duration_field(capabilities: Capabilities) -> Any:  # noqa: ANN401 - ipywidgets has no types
+        kind = capabilities.counts_from.value
+        return _LockedText(
             description=text(f"form.duration.{kind}"),
             tooltip=text(f"form.duration.tip.{kind}"),
-            placeholder="" if able.kept else text("form.duration.empty"),
-            style=_LABEL,
+            placeholder="" if capabilities.persists_duration else text("form.duration.empty"),
+            style=_LABEL_STYLE,
             layout=_layout(width="16em"),
         )
 
 
-def close_all(widget: Any) -> None:  # noqa: ANN401 - any widget
+def close_tree(widget: Any) -> None:  # noqa: ANN401 - any widget
     """Close a widget and all that stands in it."""
     for child in getattr(widget, "children", ()):
-        close_all(child)
+        close_tree(child)
     for part in (widget.layout, getattr(widget, "style", None)):
         if isinstance(part, ipywidgets.Widget):
             part.close()
     widget.close()
 
 
-def _described(kind: Any, name: str, *, tip: bool = True, **options: Any) -> Any:  # noqa: ANN401
-    tooltip = text(f"form.{name}.tip") if tip else None
-    style = {} if kind is _Checkbox else {"style": _LABEL}
+def _labelled(kind: Any, name: str, *, with_tooltip: bool = True, **options: Any) -> Any:  # noqa: ANN401
+    tooltip = text(f"form.{name}.tip") if with_tooltip else None
+    style = {} if kind is _LockedCheckbox else {"style": _LABEL_STYLE}
     return kind(description=text(f"form.{name}"), tooltip=tooltip, **style, **options)
 
 
@@ -195,7 +207,7 @@ def _button(name: str, *, style: str = "", margin: str | None = None) -> Any:  #
     )
 
 
-def _preset(duration: timedelta) -> Any:  # noqa: ANN401 - ipywidgets has no types
+def _preset_button(duration: timedelta) -> Any:  # noqa: ANN401 - ipywidgets has no types
     label = text("form.preset", duration=duration)
     return ipywidgets.Button(description=label, layout=_layout(width="auto"))
 
@@ -216,4 +228,4 @@ def _layout(**options: str | None) -> Any:  # noqa: ANN401 - ipywidgets has no t
 
 def form_layout() -> Any:  # noqa: ANN401 - ipywidgets has no types
     """The form's own: as wide as is good to read, and no wider than the page."""
-    return ipywidgets.Layout(width="100%", max_width=_WIDTH)
+    return ipywidgets.Layout(width="100%", max_width=_MAX_WIDTH)

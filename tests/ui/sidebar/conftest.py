@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Error, expect
-from ui.pages import Cloud, Front, new_context
-from ui.place import Place
-from ui.sidebar.tabs import USUAL, Sidebar, tab
+from ui.pages import FrontEnd, InstanceControl, new_context
+from ui.place import JupyterServerProcess
+from ui.sidebar.tabs import DEFAULT_TIME_LEFT, SidebarPage, open_sidebar_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,17 +20,21 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def place(emulator: LocalEmulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def jupyter_server(
+    emulator: LocalEmulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[JupyterServerProcess]:
     """A Jupyter server with our extensions."""
-    place = Place(tmp_path_factory.mktemp("sidebar"), emulator.environment(), sidebar=True)
-    with place.serving():
-        yield place
+    server = JupyterServerProcess(
+        tmp_path_factory.mktemp("sidebar"), emulator.environment(), with_extensions=True
+    )
+    with server.running():
+        yield server
 
 
 @pytest.fixture(autouse=True)
-def _known(place: Place, _fresh: None) -> None:
+def _refresh_server(jupyter_server: JupyterServerProcess, _reset: None) -> None:
     """The server has heard that the instance is as it was at the start."""
-    place.ask()
+    jupyter_server.refresh_instance()
 
 
 @pytest.fixture
@@ -41,39 +45,47 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture(scope="session")
-def pages(browser: Browser) -> Iterator[dict[Front, Sidebar]]:  # noqa: ARG001 - it ends after them
+def sidebar_pages(browser: Browser) -> Iterator[dict[FrontEnd, SidebarPage]]:  # noqa: ARG001 - it ends after them
     """One page of each front end that the tests share, opened when it is first needed."""
-    pages: dict[Front, Sidebar] = {}
-    yield pages
-    for side in pages.values():
+    opened: dict[FrontEnd, SidebarPage] = {}
+    yield opened
+    for side in opened.values():
         side.page.context.close()
 
 
 @pytest.fixture
-def side(
-    pages: dict[Front, Sidebar], place: Place, browser: Browser, front: Front, cloud: Cloud
-) -> Sidebar:
+def sidebar(
+    sidebar_pages: dict[FrontEnd, SidebarPage],
+    jupyter_server: JupyterServerProcess,
+    browser: Browser,
+    front_end: FrontEnd,
+    instance_control: InstanceControl,
+) -> SidebarPage:
     """A shared page with the panel open, nothing shown by the notebook and the instance as it was."""
-    if front in pages:
+    if front_end in sidebar_pages:
         try:
-            return tidy(pages[front], cloud)
+            return reset_sidebar(sidebar_pages[front_end], instance_control)
         except (Error, AssertionError):
-            pages.pop(front).page.context.close()
-            cloud.reset()
-            place.ask()
-    pages[front] = tab(new_context(browser), place, front).open()
-    pages[front].notebook.run(0)
-    return tidy(pages[front], cloud)
+            sidebar_pages.pop(front_end).page.context.close()
+            instance_control.reset()
+            jupyter_server.refresh_instance()
+    sidebar_pages[front_end] = open_sidebar_page(
+        new_context(browser), jupyter_server, front_end
+    ).open_panel()
+    sidebar_pages[front_end].notebook.run_cells(0)
+    return reset_sidebar(sidebar_pages[front_end], instance_control)
 
 
-def tidy(side: Sidebar, cloud: Cloud) -> Sidebar:
+def reset_sidebar(sidebar: SidebarPage, instance_control: InstanceControl) -> SidebarPage:
     """Take back what a test has left in a page, and wait until it knows the stop of this one."""
-    if side.running.count():
-        side.interrupt()
-    side.run("apputils:dismiss-notification")
-    side.run("notebook:clear-all-cell-outputs")
-    expect(side.page.locator(".jp-Notebook .ma-Countdown")).to_have_count(0)
-    cloud.agrees(side.open().countdown)
-    expect(side.status).to_contain_text(USUAL)
-    expect(side.page.locator(".Toastify__toast")).to_have_count(0)  # also the one that just fades
-    return side
+    if sidebar.running_prompt.count():
+        sidebar.interrupt()
+    sidebar.run_command("apputils:dismiss-notification")
+    sidebar.run_command("notebook:clear-all-cell-outputs")
+    expect(sidebar.page.locator(".jp-Notebook .ma-Countdown")).to_have_count(0)
+    instance_control.wait_until_shown_in(sidebar.open_panel().countdown)
+    expect(sidebar.status_item).to_contain_text(DEFAULT_TIME_LEFT)
+    expect(sidebar.page.locator(".Toastify__toast")).to_have_count(
+        0
+    )  # also the one that just fades
+    return sidebar

@@ -6,88 +6,94 @@ import re
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
-from ui.pages import Countdown, Front, OpenNotebook
+from ui.pages import CountdownView, FrontEnd, NotebookPage
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator
-    from ui.pages import Cloud
-    from ui.place import Place
+    from ui.pages import InstanceControl
+    from ui.place import JupyterServerProcess
 
-USUAL = re.compile(r"^(3\d|40) min")
-EXTENDED = re.compile(r"^1 h (3\d|40) min")
+DEFAULT_TIME_LEFT = re.compile(r"^(3\d|40) min")
+EXTENDED_TIME_LEFT = re.compile(r"^1 h (3\d|40) min")
 """What a test may see of 40 minutes, and of one hour more: it may take some of them."""
-RUN = "async ([command, given]) => { await jupyterapp.commands.execute(command, given); }"
-DIRTY = "() => jupyterapp.shell.currentWidget.context.model.dirty"
-APPEND = """async () => {
+RUN_COMMAND_JS = (
+    "async ([command, given]) => { await jupyterapp.commands.execute(command, given); }"
+)
+IS_DIRTY_JS = "() => jupyterapp.shell.currentWidget.context.model.dirty"
+APPEND_CELL_JS = """async () => {
   const { content } = jupyterapp.shell.currentWidget;
   content.activeCellIndex = content.widgets.length - 1;
   await jupyterapp.commands.execute('notebook:insert-cell-below');
 }"""
-RUNNING = "[*]:"
+RUNNING_PROMPT = "[*]:"
 
 
-class Sidebar:
+class SidebarPage:
     """What our extension shows in a page.
 
     Attributes:
         panel: The sidebar.
-        status: The item with the time left.
+        status_item: The item with the time left.
         countdown: The one in the panel.
         toasts: The reminders.
     """
 
-    def __init__(self, notebook: OpenNotebook) -> None:
+    def __init__(self, notebook: NotebookPage) -> None:
         self.notebook, self.page = notebook, notebook.page
         self.panel = self.page.locator("#modelarts-magics-panel")
         self.notices = self.panel.locator(".ma-Panel-notices")
-        self.status = self.page.locator(".ma-Status-button")
-        self.countdown = Countdown(self.panel.locator(".ma-Countdown"))
+        self.status_item = self.page.locator(".ma-Status-button")
+        self.countdown = CountdownView(self.panel.locator(".ma-Countdown"))
         self.toasts = self.page.locator(".Toastify__toast", has_text="left at")
-        self.running = self.page.locator(".jp-InputPrompt", has_text=RUNNING)
+        self.running_prompt = self.page.locator(".jp-InputPrompt", has_text=RUNNING_PROMPT)
 
-    def run(self, command: str, **given: object) -> None:
+    def run_command(self, command: str, **arguments: object) -> None:
         """Run a command of the page."""
-        self.page.evaluate(RUN, [command, given])
+        self.page.evaluate(RUN_COMMAND_JS, [command, arguments])
 
-    def open(self) -> Sidebar:
+    def open_panel(self) -> SidebarPage:
         """Show the panel, and wait until it knows the instance."""
-        self.run("modelarts-magics:show-panel")
-        expect(self.countdown.part("timer")).to_be_visible()
+        self.run_command("modelarts-magics:show-panel")
+        expect(self.countdown.element("timer")).to_be_visible()
         return self
 
-    def ask(self) -> Sidebar:
+    def refresh(self) -> SidebarPage:
         """Ask the cloud now, as a person does by the button."""
-        self.run("modelarts-magics:refresh")
+        self.run_command("modelarts-magics:refresh")
         return self
 
     def button(self, name: str) -> Locator:
         """A button of the panel."""
         return self.panel.get_by_role("button", name=name, exact=True)
 
-    def fact(self, name: str) -> Locator:
+    def detail(self, name: str) -> Locator:
         """What the panel says of the instance."""
         return self.panel.locator(".ma-Panel-facts dt", has_text=name).locator("+ dd")
 
-    def be_reminded(self, cloud: Cloud) -> None:
+    def trigger_reminder(self, instance_control: InstanceControl) -> None:
         """Let the stop come near, and see the reminder."""
-        cloud.come_near()
-        self.ask()
+        instance_control.approach_stop()
+        self.refresh()
         expect(self.toasts).to_have_count(1)
 
     def make_dirty(self) -> None:
         """Add a cell to the notebook without saving it."""
-        self.page.evaluate(APPEND)
-        assert self.page.evaluate(DIRTY)
+        self.page.evaluate(APPEND_CELL_JS)
+        assert self.page.evaluate(IS_DIRTY_JS)
 
     def interrupt(self) -> None:
         """End the running cell, and wait for that."""
         self.notebook.interrupt()
-        expect(self.running).to_have_count(0)
+        expect(self.running_prompt).to_have_count(0)
 
 
-def tab(
-    context: BrowserContext, place: Place, front: Front = Front.LAB, *, name: str = ""
-) -> Sidebar:
+def open_sidebar_page(
+    context: BrowserContext,
+    server: JupyterServerProcess,
+    front_end: FrontEnd = FrontEnd.LAB,
+    *,
+    name: str = "",
+) -> SidebarPage:
     """Open a notebook in one more tab; a fresh one if none is named."""
-    name = name or place.copy("countdown.ipynb")
-    return Sidebar(OpenNotebook(context.new_page(), place, front, name).ready())
+    name = name or server.copy_notebook("countdown.ipynb")
+    return SidebarPage(NotebookPage(context.new_page(), server, front_end, name).wait_until_ready())

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from ui.pages import Countdown, Front
-from ui.place import Place
-from ui.sidebar.tabs import EXTENDED, USUAL, tab
+from ui.pages import CountdownView, FrontEnd
+from ui.place import JupyterServerProcess
+from ui.sidebar.tabs import DEFAULT_TIME_LEFT, EXTENDED_TIME_LEFT, open_sidebar_page
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import BrowserContext, WebSocketRoute
-    from ui.pages import Cloud
-    from ui.sidebar.tabs import Sidebar
+    from ui.pages import InstanceControl
+    from ui.sidebar.tabs import SidebarPage
 
     from modelarts_magics.emulator.local import LocalEmulator
 
@@ -24,37 +24,42 @@ SILENT = "The Jupyter server does not answer."
 TOKEN = "MODELARTS_AUTH_TOKEN"
 
 
-def test_the_cloud(side: Sidebar, cloud: Cloud) -> None:
+def test_the_cloud(sidebar: SidebarPage, instance_control: InstanceControl) -> None:
     """The panel says so, goes on counting, and asks again when it is told to."""
-    notice = side.panel.locator('.ma-Panel-notice[data-tone="bad"]')
-    cloud.emulator.stop()
+    notice = sidebar.panel.locator('.ma-Panel-notice[data-tone="bad"]')
+    instance_control.emulator.stop()
     try:
-        side.ask()
+        sidebar.refresh()
         expect(notice).to_be_visible()
-        expect(side.countdown.part("timer")).to_be_visible()
+        expect(sidebar.countdown.element("timer")).to_be_visible()
     finally:
-        cloud.emulator.start()
-    cloud.emulator.set_instance(minutes_left=100)
-    side.button("Try again").click()
+        instance_control.emulator.start()
+    instance_control.emulator.set_instance(minutes_left=100)
+    sidebar.button("Try again").click()
     expect(notice).to_have_count(0)
-    expect(side.status).to_contain_text(EXTENDED)
-    cloud.agrees(side.countdown)
+    expect(sidebar.status_item).to_contain_text(EXTENDED_TIME_LEFT)
+    instance_control.wait_until_shown_in(sidebar.countdown)
 
 
-@pytest.mark.only(Front.LAB)
+@pytest.mark.only(FrontEnd.LAB)
 def test_the_server(
-    emulator: LocalEmulator, context: BrowserContext, cloud: Cloud, tmp_path: Path
+    emulator: LocalEmulator,
+    context: BrowserContext,
+    instance_control: InstanceControl,
+    tmp_path: Path,
 ) -> None:
     """The panel says so, and recovers; all of it under a path, as on the platform."""
-    place = Place(tmp_path, emulator.environment(), sidebar=True, base="/notebook/some-id")
-    with place.serving():
-        side = tab(context, place).open()
-    side.ask()
+    place = JupyterServerProcess(
+        tmp_path, emulator.environment(), with_extensions=True, base_path="/notebook/some-id"
+    )
+    with place.running():
+        side = open_sidebar_page(context, place).open_panel()
+    side.refresh()
     expect(side.panel).to_contain_text(SILENT)
-    with place.serving():
-        side.ask()  # it does so by itself, too, perhaps already
+    with place.running():
+        side.refresh()  # it does so by itself, too, perhaps already
         expect(side.panel).not_to_contain_text(SILENT)
-        cloud.agrees(side.countdown)
+        instance_control.wait_until_shown_in(side.countdown)
 
 
 class Cut:
@@ -85,41 +90,49 @@ class Cut:
 
 
 def test_the_event_socket(
-    side: Sidebar, context: BrowserContext, place: Place, cloud: Cloud, front: Front
+    sidebar: SidebarPage,
+    context: BrowserContext,
+    jupyter_server: JupyterServerProcess,
+    instance_control: InstanceControl,
+    front_end: FrontEnd,
 ) -> None:
     """What was missed is read once there is a socket again, although Jupyter tells nobody of that."""
     wire = Cut(context)
-    apart = tab(context, place, front).open()
-    cloud.agrees(apart.countdown)
+    apart = open_sidebar_page(context, jupyter_server, front_end).open_panel()
+    instance_control.wait_until_shown_in(apart.countdown)
     wire.cut()
-    place.terminal("extend", "1h")
-    expect(side.status).to_contain_text(EXTENDED)  # who has a socket hears of it
-    expect(apart.status).to_contain_text(USUAL)
+    jupyter_server.run_cli("extend", "1h")
+    expect(sidebar.status_item).to_contain_text(EXTENDED_TIME_LEFT)  # who has a socket hears of it
+    expect(apart.status_item).to_contain_text(DEFAULT_TIME_LEFT)
     wire.mend()
-    expect(apart.status).to_contain_text(EXTENDED)
-    cloud.agrees(apart.countdown)
+    expect(apart.status_item).to_contain_text(EXTENDED_TIME_LEFT)
+    instance_control.wait_until_shown_in(apart.countdown)
 
 
 def test_the_token(
-    emulator: LocalEmulator, context: BrowserContext, cloud: Cloud, tmp_path: Path, front: Front
+    emulator: LocalEmulator,
+    context: BrowserContext,
+    instance_control: InstanceControl,
+    tmp_path: Path,
+    front_end: FrontEnd,
 ) -> None:
     """A server without one says what to do; once a kernel has one, what that learned is shown, as of then."""
     variables = emulator.environment()
     token = variables.pop(TOKEN)
-    place = Place(tmp_path, variables, sidebar=True)
-    with place.serving():
-        side = tab(context, place, front)
-        expect(side.status).to_have_text("Set up ModelArts")
-        side.status.click()
+    place = JupyterServerProcess(tmp_path, variables, with_extensions=True)
+    with place.running():
+        side = open_sidebar_page(context, place, front_end)
+        expect(side.status_item).to_have_text("Set up ModelArts")
+        side.status_item.click()
         expect(side.notices).to_contain_text("no credentials")
         assert side.notebook.execute(f"import os; os.environ[{TOKEN!r}] = {token!r}") == "ok"
-        side.notebook.run(0, 1)
+        side.notebook.run_cells(0, 1)
         expect(side.panel.locator(".ma-Panel-asOf")).to_contain_text("read-only")
-        cloud.agrees(side.countdown)
+        instance_control.wait_until_shown_in(side.countdown)
         expect(side.countdown.button("plus")).to_be_hidden()
         expect(side.button("Edit the description")).to_be_hidden()
-        widget = Countdown(side.page.locator(".jp-Notebook .ma-Countdown"))
+        widget = CountdownView(side.page.locator(".jp-Notebook .ma-Countdown"))
         expect(widget.button("plus")).not_to_have_attribute("aria-disabled", "true")
-        side.notebook.run(3)
-        expect(side.status).to_contain_text(EXTENDED)
+        side.notebook.run_cells(3)
+        expect(side.status_item).to_contain_text(EXTENDED_TIME_LEFT)
         assert token not in side.page.content()

@@ -7,46 +7,46 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from ui.sidebar.tabs import EXTENDED
+from ui.sidebar.tabs import EXTENDED_TIME_LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ui.pages import Cloud
-    from ui.sidebar.tabs import Sidebar
+    from ui.pages import InstanceControl
+    from ui.sidebar.tabs import SidebarPage
 
 
 @pytest.fixture
-def busy(side: Sidebar) -> Iterator[Sidebar]:
+def busy(sidebar: SidebarPage) -> Iterator[SidebarPage]:
     """A page with a cell that runs, still when the test is done."""
-    side.notebook.begin(2)
-    yield side
-    expect(side.running).to_have_count(1)
-    side.interrupt()
+    sidebar.notebook.start_cell(2)
+    yield sidebar
+    expect(sidebar.running_prompt).to_have_count(1)
+    sidebar.interrupt()
 
 
-def holds(side: Sidebar, cloud: Cloud) -> None:
+def holds(side: SidebarPage, cloud: InstanceControl) -> None:
     """By one request, and everything shows it."""
-    expect(side.status).to_contain_text(EXTENDED)
-    cloud.agrees(side.countdown)
-    assert len(cloud.writes) == 1
+    expect(side.status_item).to_contain_text(EXTENDED_TIME_LEFT)
+    cloud.wait_until_shown_in(side.countdown)
+    assert len(cloud.write_requests) == 1
 
 
-def test_by_the_panel(busy: Sidebar, cloud: Cloud) -> None:
+def test_by_the_panel(busy: SidebarPage, instance_control: InstanceControl) -> None:
     """One click, and the answer below it."""
     busy.countdown.button("plus").click()
-    expect(busy.countdown.part("note")).to_contain_text("Now stops at")
-    holds(busy, cloud)
+    expect(busy.countdown.element("note")).to_contain_text("Now stops at")
+    holds(busy, instance_control)
 
 
-def test_by_the_status_item(busy: Sidebar, cloud: Cloud) -> None:
+def test_by_the_status_item(busy: SidebarPage, instance_control: InstanceControl) -> None:
     """In its menu; a plain click opens the panel."""
-    busy.status.click(button="right")
+    busy.status_item.click(button="right")
     busy.page.get_by_role("menuitem", name="Extend by 1 h").click()
-    holds(busy, cloud)
+    holds(busy, instance_control)
 
 
-def test_by_the_palette(busy: Sidebar, cloud: Cloud) -> None:
+def test_by_the_palette(busy: SidebarPage, instance_control: InstanceControl) -> None:
     """Without the mouse; what became of it is said."""
     busy.page.keyboard.press("Control+Shift+C")
     busy.page.locator(".lm-CommandPalette-input").fill("extend by 1 h")
@@ -54,21 +54,21 @@ def test_by_the_palette(busy: Sidebar, cloud: Cloud) -> None:
     expect(item).to_have_count(1)
     busy.page.keyboard.press("Enter")
     expect(busy.page.locator(".Toastify__toast")).to_contain_text("Now stops at")
-    holds(busy, cloud)
+    holds(busy, instance_control)
 
 
-def test_by_the_menu(busy: Sidebar, cloud: Cloud) -> None:
+def test_by_the_menu(busy: SidebarPage, instance_control: InstanceControl) -> None:
     """Of the page's menu bar."""
     busy.page.get_by_role("menuitem", name="ModelArts").click()
     busy.page.get_by_role("menuitem", name="Extend by 1 h").click()
-    holds(busy, cloud)
+    holds(busy, instance_control)
 
 
-def test_by_a_reminder(busy: Sidebar, cloud: Cloud) -> None:
+def test_by_a_reminder(busy: SidebarPage, instance_control: InstanceControl) -> None:
     """Which then goes."""
-    busy.be_reminded(cloud)
+    busy.trigger_reminder(instance_control)
     busy.toasts.get_by_role("button", name="Extend 1 h").click()
-    expect(busy.status).to_contain_text(re.compile(r"^1 h \d+ min"))
+    expect(busy.status_item).to_contain_text(re.compile(r"^1 h \d+ min"))
     expect(busy.toasts).to_have_count(0)
-    cloud.agrees(busy.countdown)
-    assert len(cloud.writes) == 1
+    instance_control.wait_until_shown_in(busy.countdown)
+    assert len(instance_control.write_requests) == 1

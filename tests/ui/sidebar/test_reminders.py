@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from ui.pages import Front, until
-from ui.place import NEWS, NO_NEWS
-from ui.sidebar.tabs import DIRTY, tab
+from ui.pages import FrontEnd, wait_until
+from ui.place import NEWS_DISABLED, NOTIFICATION_PLUGIN
+from ui.sidebar.tabs import IS_DIRTY_JS, open_sidebar_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
-    from ui.pages import Cloud
-    from ui.place import Place
-    from ui.sidebar.tabs import Sidebar
+    from ui.pages import InstanceControl
+    from ui.place import JupyterServerProcess
+    from ui.sidebar.tabs import SidebarPage
 
 DECIDED = """async () => {
   const { held, pending } = await navigator.locks.query();
@@ -27,64 +27,71 @@ DECIDED = """async () => {
 
 
 @pytest.fixture
-def reminded(side: Sidebar, cloud: Cloud) -> Sidebar:
+def reminded(sidebar: SidebarPage, instance_control: InstanceControl) -> SidebarPage:
     """A page that shows a reminder."""
-    side.be_reminded(cloud)
-    return side
+    sidebar.trigger_reminder(instance_control)
+    return sidebar
 
 
-@pytest.mark.only(Front.LAB)
-def test_two_tabs_remind_once(place: Place, context: BrowserContext, cloud: Cloud) -> None:
+@pytest.mark.only(FrontEnd.LAB)
+def test_two_tabs_remind_once(
+    jupyter_server: JupyterServerProcess, context: BrowserContext, instance_control: InstanceControl
+) -> None:
     """And what the reminder offers works for both."""
-    tabs = [tab(context, place), tab(context, place)]
-    cloud.come_near()
-    tabs[0].ask()
+    tabs = [open_sidebar_page(context, jupyter_server), open_sidebar_page(context, jupyter_server)]
+    instance_control.approach_stop()
+    tabs[0].refresh()
     for each in tabs:
         expect(each.page.locator(".ma-Status")).to_have_attribute("data-phase", "soon")
-    until(tabs[0].page, lambda: tabs[0].page.evaluate(DECIDED))
-    until(tabs[0].page, lambda: any(each.toasts.count() for each in tabs))
+    wait_until(tabs[0].page, lambda: tabs[0].page.evaluate(DECIDED))
+    wait_until(tabs[0].page, lambda: any(each.toasts.count() for each in tabs))
     (shown,) = [each for each in tabs for _ in each.toasts.all()]
     shown.toasts.get_by_role("button", name="Extend 1 h").click()
     for each in tabs:
-        expect(each.status).to_contain_text(re.compile(r"^1 h \d+ min"))
+        expect(each.status_item).to_contain_text(re.compile(r"^1 h \d+ min"))
     expect(shown.toasts).to_have_count(0)
-    cloud.agrees(shown.open().countdown)
-    assert len(cloud.writes) == 1
+    instance_control.wait_until_shown_in(shown.open_panel().countdown)
+    assert len(instance_control.write_requests) == 1
 
 
-def test_dont_remind_again(reminded: Sidebar, cloud: Cloud) -> None:
+def test_dont_remind_again(reminded: SidebarPage, instance_control: InstanceControl) -> None:
     """The cloud keeps the wish, the panel says so, and how to take it back."""
     reminded.toasts.get_by_role("button", name=re.compile("^Don.t remind again$")).click()
     expect(reminded.notices).to_contain_text("Reminders are off for this instance.")
     expect(reminded.toasts).to_have_count(0)
-    assert cloud.instance["prompt"] is False
-    assert cloud.instance["duration_s"] == 3600
+    assert instance_control.instance["prompt"] is False
+    assert instance_control.instance["duration_s"] == 3600
     switch = reminded.panel.get_by_role("switch", name="Remind me before it stops")
     expect(switch).not_to_be_checked()
     reminded.button("Turn on").click()
     expect(switch).to_be_checked()
     expect(reminded.notices).not_to_contain_text("Reminders are off")
-    assert cloud.instance["prompt"] is True
+    assert instance_control.instance["prompt"] is True
 
 
-def test_save_all(reminded: Sidebar) -> None:
+def test_save_all(reminded: SidebarPage) -> None:
     """Everything that can be saved without a question is, at once."""
     reminded.make_dirty()
     reminded.toasts.get_by_role("button", name="Save all").click()
     said = reminded.page.locator(".Toastify__toast", has_text="Saved:")
     expect(said).to_contain_text(reminded.notebook.name)
-    assert not reminded.page.evaluate(DIRTY)
+    assert not reminded.page.evaluate(IS_DIRTY_JS)
 
 
-def test_do_not_disturb(place: Place, context: BrowserContext, cloud: Cloud, front: Front) -> None:
+def test_do_not_disturb(
+    jupyter_server: JupyterServerProcess,
+    context: BrowserContext,
+    instance_control: InstanceControl,
+    front_end: FrontEnd,
+) -> None:
     """Nothing pops up; the status item says it all the same, and the reminder is among the notifications."""
-    place.set(NEWS, {**NO_NEWS, "doNotDisturbMode": True})
-    side = tab(context, place, front)
-    cloud.come_near()
-    side.ask()
+    jupyter_server.write_settings(NOTIFICATION_PLUGIN, {**NEWS_DISABLED, "doNotDisturbMode": True})
+    side = open_sidebar_page(context, jupyter_server, front_end)
+    instance_control.approach_stop()
+    side.refresh()
     expect(side.page.locator(".ma-Status")).to_have_attribute("data-phase", "soon")
-    expect(side.status).to_contain_text("stops soon")
-    until(side.page, lambda: side.page.evaluate(DECIDED))
+    expect(side.status_item).to_contain_text("stops soon")
+    wait_until(side.page, lambda: side.page.evaluate(DECIDED))
     expect(side.toasts).to_have_count(0)
-    side.run("apputils:display-notifications")  # which would take away what has popped up
+    side.run_command("apputils:display-notifications")  # which would take away what has popped up
     expect(side.page.locator(".jp-Notification-List-Item", has_text="left at")).to_have_count(1)

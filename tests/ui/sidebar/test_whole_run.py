@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from ui.pages import Cloud, Front
-from ui.place import Place
-from ui.sidebar.tabs import DIRTY, tab
+from ui.pages import FrontEnd, InstanceControl
+from ui.place import JupyterServerProcess
+from ui.sidebar.tabs import IS_DIRTY_JS, open_sidebar_page
 
 from modelarts_magics.emulator.local import LocalEmulator
 
@@ -23,27 +23,27 @@ LONG = 24 * 60
 """Minutes, of which many pass until the page is there."""
 
 
-@pytest.mark.only(Front.LAB)
+@pytest.mark.only(FrontEnd.LAB)
 def test_reminded_saved_and_stopped(context: BrowserContext, tmp_path: Path) -> None:
     """Calm, a reminder, a nearer one, everything saved, stopped; and started again it counts anew."""
     with LocalEmulator(time_scale=SCALE, minutes_left=LONG) as emulator:
-        place = Place(tmp_path, emulator.environment(), sidebar=True)
-        cloud = Cloud(emulator)
-        with place.serving(f"--ModelArtsServer.period={PERIOD_S}"):
-            side = tab(context, place).open()
+        place = JupyterServerProcess(tmp_path, emulator.environment(), with_extensions=True)
+        cloud = InstanceControl(emulator)
+        with place.running(f"--ModelArtsServer.period={PERIOD_S}"):
+            side = open_sidebar_page(context, place).open_panel()
             side.make_dirty()
             phase = side.page.locator(".ma-Status")
             emulator.set_instance(minutes_left=50)
-            side.ask()
+            side.refresh()
             expect(phase).to_have_attribute("data-phase", "calm")
             expect(side.toasts).to_have_count(0)
             expect(phase).to_have_attribute("data-phase", "soon")
             expect(side.toasts).to_have_count(1)
             expect(phase).to_have_attribute("data-phase", "urgent")
-            expect(side.status).to_contain_text("stops very soon")
+            expect(side.status_item).to_contain_text("stops very soon")
             expect(side.notices).to_contain_text(f"Saved: {side.notebook.name}")
-            assert not side.page.evaluate(DIRTY)
-            expect(side.status).to_have_text("Stopped")
+            assert not side.page.evaluate(IS_DIRTY_JS)
+            expect(side.status_item).to_have_text("Stopped")
             assert cloud.instance["status"] == "STOPPED"
             expect(side.toasts).to_have_count(0)
             emulator.set_instance(status="RUNNING", minutes_left=50)
