@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import hypothesis
 import pytest
-from generations import API_VERSIONS
-from wheels import BuiltPackages, build_packages
+from api_versions import API_VERSIONS
+from wheel_builds import BuiltPackages, build_packages
 
 from modelarts_magics import messages
 from modelarts_magics.config.settings import Settings
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from generations import ApiVersion
+    from api_versions import ApiVersion
 
     from modelarts_magics.session.session import Session
 

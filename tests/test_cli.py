@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from stage import SETTING_PREFIXES, EmulatorHarness, english_messages, environment_variables
+from emulator_harness import (
+    SETTING_PREFIXES,
+    EmulatorHarness,
+    english_messages,
+    environment_variables,
+)
 
 from modelarts_magics.cli import exit_status_of_error, main
 from modelarts_magics.errors import (

@@ -8,7 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import pytest
-from generations import duration_origin, expected_stop_time
+from api_versions import duration_origin, expected_stop_time
 
 from modelarts_magics.api.request import MAX_RESPONSE_BYTES
 from modelarts_magics.domain.clock import Clock
@@ -19,8 +19,8 @@ from modelarts_magics.emulator.faults import FAULT_KINDS
 from modelarts_magics.errors import ModelArtsError, PartialUpdateError
 
 if TYPE_CHECKING:
+    from api_versions import ApiVersion
     from conftest import InstantSleepClock
-    from generations import ApiVersion
 
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session.session import Session

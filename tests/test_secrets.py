@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import httpx
 import pytest
-from generations import API_VERSIONS
+from api_versions import API_VERSIONS
 from IPython.core.ultratb import VerboseTB
 
 from modelarts_magics.config.credential_chain import AccessKey, Token
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.emulator.faults import FAULT_KINDS
-from modelarts_magics.emulator.notebooks_wire import JUPYTER_TOKEN
+from modelarts_magics.emulator.notebooks_responses import JUPYTER_TOKEN
 from modelarts_magics.errors import ConfigurationError, ModelArtsError
 from modelarts_magics.session.connect import open_session
 

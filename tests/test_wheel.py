@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
-from wheels import ROOT, BuiltPackages, VirtualEnvironment
+from wheel_builds import ROOT, BuiltPackages, VirtualEnvironment
 
 from modelarts_magics.emulator.local import LocalEmulator
 

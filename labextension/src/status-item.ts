@@ -3,7 +3,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 import { Ticker, type Timers, type Wakeup } from './countdown/clock';
-import { createElement, setAttributes, setText } from './countdown/dom';
+import { createElement, setAttributes, setText } from './countdown/elements';
 import type { InstanceState } from './countdown/messages';
 import { isCounting, type PhaseResult, SOON_S, URGENT_S } from './countdown/phase';
 import {

@@ -101,14 +101,16 @@ def _create_emulator(arguments: argparse.Namespace) -> LocalEmulator:
 
 
 def _run_demo(emulator: LocalEmulator, arguments: argparse.Namespace) -> int:
-    from modelarts_magics.demo import check, lab, place  # noqa: PLC0415 - as needed only
+    from modelarts_magics.demo import check, lab, workspace  # noqa: PLC0415 - as needed only
 
     if arguments.check:
-        with place.temporary_workspace(emulator.environment()) as private:
-            return check.run_notebook(place.example_notebooks_folder() / place.QUICKSTART, private)
+        with workspace.temporary_workspace(emulator.environment()) as private:
+            return check.run_notebook(
+                workspace.example_notebooks_folder() / workspace.QUICKSTART, private
+            )
     with (
-        place.notebook_copies() as work,
-        place.temporary_workspace(emulator.environment(), work) as seen,
+        workspace.notebook_copies() as work,
+        workspace.temporary_workspace(emulator.environment(), work) as seen,
     ):
         print_lines(text("demo.starting"))
         return lab.run_jupyterlab(seen, emulator, port=arguments.port, minutes_left=MINUTES_LEFT)

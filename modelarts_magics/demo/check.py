@@ -17,7 +17,7 @@ from modelarts_magics.messages import text
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from modelarts_magics.demo.place import DemoWorkspace
+    from modelarts_magics.demo.workspace import DemoWorkspace
 
 CELL_TIMEOUT_S = 120
 _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")

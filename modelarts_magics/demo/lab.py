@@ -15,13 +15,13 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 from modelarts_magics.demo.console import print_error, print_lines
-from modelarts_magics.demo.place import QUICKSTART
+from modelarts_magics.demo.workspace import QUICKSTART
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelarts_magics.demo.place import DemoWorkspace
+    from modelarts_magics.demo.workspace import DemoWorkspace
     from modelarts_magics.emulator.local import LocalEmulator
 
 HOST = "127.0.0.1"

@@ -15,7 +15,7 @@ from modelarts_magics.emulator.faults import FAULT_KINDS, Fault, parse_fault
 from modelarts_magics.emulator.options import CHOICES, Options
 
 if TYPE_CHECKING:
-    from modelarts_magics.emulator.world import EmulatedAccount
+    from modelarts_magics.emulator.account import EmulatedAccount
 
 PROGRAM = "modelarts-magics emulator"
 INSTALL_HINT = "The emulator needs tornado: pip install 'modelarts-magics[demo]'"
@@ -137,8 +137,8 @@ def main(argv: list[str] | None = None, *, prog: str = PROGRAM) -> int:
 
 
 def _run_server(options: Options, *, faults: list[Fault], port: int, as_json: bool) -> int:
+    from modelarts_magics.emulator.account import EmulatedAccount  # noqa: PLC0415 - as needed only
     from modelarts_magics.emulator.clock import ScaledClock  # noqa: PLC0415 - as needed only
-    from modelarts_magics.emulator.world import EmulatedAccount  # noqa: PLC0415 - as needed only
 
     world = EmulatedAccount(options, clock=ScaledClock(scale=options.time_scale))
     for fault in faults:

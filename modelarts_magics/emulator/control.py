@@ -6,17 +6,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.emulator import errors
-from modelarts_magics.emulator.checks import parse_json_object
+from modelarts_magics.emulator.api import JsonResponse
 from modelarts_magics.emulator.clock import from_ms
-from modelarts_magics.emulator.cloud import JsonResponse
 from modelarts_magics.emulator.demanager import DemanagerInstance
 from modelarts_magics.emulator.errors import EmulatedApiError
 from modelarts_magics.emulator.faults import make_fault
 from modelarts_magics.emulator.http import BaseHandler
 from modelarts_magics.emulator.notebooks import EmulatedNotebook
+from modelarts_magics.emulator.validation import parse_json_object
 
 if TYPE_CHECKING:
-    from modelarts_magics.emulator.world import AnyInstance, EmulatedAccount
+    from modelarts_magics.emulator.account import AnyInstance, EmulatedAccount
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.emulator import checks, errors
+from modelarts_magics.emulator import errors, validation
 from modelarts_magics.emulator.clock import to_ms
 from modelarts_magics.emulator.errors import EmulatedApiError
 from modelarts_magics.emulator.instance import TRANSITIONAL_STATUSES, EmulatedInstance
@@ -54,18 +54,20 @@ def parse_auto_stop(spec: object) -> AutoStopSpec | None:
 
     Source: tables 3 and 4; `enable` left out means false, `prompt` left out means true.
     """
-    found = checks.require_object(spec, name="spec", error_spec=errors.WRONG_TYPE)
-    checks.reject_unknown(found, allowed=("auto_stop",), error_spec=errors.WRONG_VALUE)
+    found = validation.require_object(spec, name="spec", error_spec=errors.WRONG_TYPE)
+    validation.reject_unknown(found, allowed=("auto_stop",), error_spec=errors.WRONG_VALUE)
     if "auto_stop" not in found:
         return None
-    wish = checks.require_object(found["auto_stop"], name="auto_stop", error_spec=errors.WRONG_TYPE)
-    checks.reject_unknown(
+    wish = validation.require_object(
+        found["auto_stop"], name="auto_stop", error_spec=errors.WRONG_TYPE
+    )
+    validation.reject_unknown(
         wish, allowed=("enable", "duration", "prompt"), error_spec=errors.WRONG_VALUE
     )
-    enable = checks.require_boolean(
+    enable = validation.require_boolean(
         wish.get("enable", False), name="enable", error_spec=errors.WRONG_TYPE
     )
-    prompt = checks.require_boolean(
+    prompt = validation.require_boolean(
         wish.get("prompt", True), name="prompt", error_spec=errors.WRONG_TYPE
     )
     return AutoStopSpec(enable=enable, duration=_parse_duration(wish, enable=enable), prompt=prompt)
@@ -76,7 +78,7 @@ def _parse_duration(spec: dict[str, Any], *, enable: bool) -> timedelta | None:
         if enable:
             raise EmulatedApiError(errors.NO_DURATION)
         return None
-    seconds = checks.require_integer(
+    seconds = validation.require_integer(
         spec["duration"], name="duration", error_spec=errors.WRONG_TYPE
     )
     if not MIN_DURATION_S <= seconds <= MAX_DURATION_S:
@@ -91,12 +93,12 @@ def update(
 
     Source: tables 2 to 4.
     """
-    body = checks.parse_json_object(
+    body = validation.parse_json_object(
         request.body,
         content_type=request.headers.get("content-type", ""),
         error_spec=errors.WRONG_VALUE,
     )
-    checks.reject_unknown(body, allowed=("description", "spec"), error_spec=errors.WRONG_VALUE)
+    validation.reject_unknown(body, allowed=("description", "spec"), error_spec=errors.WRONG_VALUE)
     words = _parse_description(body, instance=instance, options=options)
     wish = parse_auto_stop(body["spec"]) if "spec" in body else None
     if wish is not None:
@@ -112,7 +114,7 @@ def _parse_description(
         if options.edition == "2019":
             raise EmulatedApiError(errors.MISSING, "description is mandatory.")
         return instance.description
-    return checks.require_description(
+    return validation.require_description(
         body["description"],
         wrong_type=errors.WRONG_TYPE,
         wrong_value=errors.WRONG_VALUE,
@@ -161,15 +163,15 @@ def perform_action(
 ) -> None:
     """Do a POST on `action`: start, stop or restart; only free resources know the queue."""
     del options  # the same in every edition
-    body = checks.parse_json_object(
+    body = validation.parse_json_object(
         request.body,
         content_type=request.headers.get("content-type", ""),
         error_spec=errors.WRONG_VALUE,
     )
-    checks.reject_unknown(body, allowed=("action",), error_spec=errors.WRONG_VALUE)
+    validation.reject_unknown(body, allowed=("action",), error_spec=errors.WRONG_VALUE)
     if "action" not in body:
         raise EmulatedApiError(errors.MISSING, "action is mandatory.")
-    action = checks.require_string(body["action"], name="action", error_spec=errors.WRONG_TYPE)
+    action = validation.require_string(body["action"], name="action", error_spec=errors.WRONG_TYPE)
     if action not in ("start", "stop", "restart"):
         raise EmulatedApiError(errors.WRONG_VALUE, "action is start, stop or restart.")
     instance.perform_action(action, now=now)

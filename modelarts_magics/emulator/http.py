@@ -14,13 +14,13 @@ from tornado.iostream import StreamClosedError
 from tornado.web import RequestHandler
 
 from modelarts_magics.emulator import errors
+from modelarts_magics.emulator.api import EmulatedApi, JsonResponse
 from modelarts_magics.emulator.auth import HttpRequest
-from modelarts_magics.emulator.cloud import EmulatedApi, JsonResponse
-from modelarts_magics.emulator.distort import apply_body_faults
+from modelarts_magics.emulator.body_faults import apply_body_faults
 
 if TYPE_CHECKING:
+    from modelarts_magics.emulator.account import EmulatedAccount
     from modelarts_magics.emulator.faults import Fault
-    from modelarts_magics.emulator.world import EmulatedAccount
 
 ERROR_PAGE = "<!DOCTYPE html><html><body><h1>Gateway</h1><script>alert(1)</script></body></html>"
 FAULT_ERRORS = {

@@ -7,11 +7,11 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.emulator import control
+from modelarts_magics.emulator.account import EmulatedAccount
 from modelarts_magics.emulator.clock import AdjustableClock, ScaledClock
 from modelarts_magics.emulator.faults import make_fault, parse_fault
 from modelarts_magics.emulator.options import Options
 from modelarts_magics.emulator.server import HOST, serving
-from modelarts_magics.emulator.world import EmulatedAccount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.emulator import checks, errors
+from modelarts_magics.emulator import errors, validation
 from modelarts_magics.emulator.errors import EmulatedApiError
 from modelarts_magics.emulator.instance import EmulatedInstance
 
@@ -89,10 +89,10 @@ def _parse_lease_request(
     duration: object, lease_type: object, *, allow_unlimited: bool
 ) -> LeaseRequest:
     """Check a duration in ms and a type; `allow_unlimited` says whether -1 is taken."""
-    name = checks.require_string(lease_type, name="type", error_spec=errors.BAD_PAYLOAD)
+    name = validation.require_string(lease_type, name="type", error_spec=errors.BAD_PAYLOAD)
     if name not in ("TIMING", "IDLE"):
         raise EmulatedApiError(errors.BAD_PAYLOAD, "type is TIMING or IDLE.")
-    span_ms = checks.require_integer(duration, name="duration", error_spec=errors.BAD_PAYLOAD)
+    span_ms = validation.require_integer(duration, name="duration", error_spec=errors.BAD_PAYLOAD)
     if span_ms == UNLIMITED_MS and allow_unlimited:
         return LeaseRequest(duration=None, type=name)
     if not MIN_DURATION_MS <= span_ms <= MAX_DURATION_MS:
@@ -103,11 +103,13 @@ def _parse_lease_request(
 
 
 def _parse_query_duration(query: dict[str, str]) -> int:
-    return checks.parse_integer(query["duration"], name="duration", error_spec=errors.BAD_PAYLOAD)
+    return validation.parse_integer(
+        query["duration"], name="duration", error_spec=errors.BAD_PAYLOAD
+    )
 
 
 def _parse_renewal(request: HttpRequest, *, allow_unlimited: bool) -> LeaseRequest:
-    query = checks.parse_query(request.query)
+    query = validation.parse_query(request.query)
     if "duration" in query:
         return _parse_lease_request(
             _parse_query_duration(query), "TIMING", allow_unlimited=allow_unlimited
@@ -115,7 +117,7 @@ def _parse_renewal(request: HttpRequest, *, allow_unlimited: bool) -> LeaseReque
     if not request.body:
         return _parse_lease_request(DEFAULT_DURATION_MS, "TIMING", allow_unlimited=allow_unlimited)
     body = _parse_body(request)
-    checks.reject_unknown(body, allowed=("duration", "type"), error_spec=errors.BAD_PAYLOAD)
+    validation.reject_unknown(body, allowed=("duration", "type"), error_spec=errors.BAD_PAYLOAD)
     return _parse_lease_request(
         body.get("duration", DEFAULT_DURATION_MS),
         body.get("type", "TIMING"),
@@ -124,7 +126,7 @@ def _parse_renewal(request: HttpRequest, *, allow_unlimited: bool) -> LeaseReque
 
 
 def _parse_body(request: HttpRequest) -> dict[str, Any]:
-    return checks.parse_json_object(
+    return validation.parse_json_object(
         request.body,
         content_type=request.headers.get("content-type", ""),
         error_spec=errors.BAD_PAYLOAD,
@@ -165,7 +167,7 @@ def update_notebook(
     seen in public does it while it runs, so that is an option.
     """
     body = _parse_body(request)
-    checks.reject_unknown(body, allowed=("description", "name"), error_spec=errors.BAD_PAYLOAD)
+    validation.reject_unknown(body, allowed=("description", "name"), error_spec=errors.BAD_PAYLOAD)
     if not body:
         raise EmulatedApiError(errors.BAD_PAYLOAD, "Nothing to update.")
     words, name = _parse_texts(body, notebook=notebook)
@@ -179,11 +181,11 @@ def _parse_texts(body: dict[str, Any], *, notebook: EmulatedNotebook) -> tuple[s
     words, name = notebook.description, notebook.name
     bad = errors.BAD_PAYLOAD
     if "description" in body:
-        words = checks.require_description(
+        words = validation.require_description(
             body["description"], wrong_type=bad, wrong_value=bad, wrong_character=bad
         )
     if "name" in body:
-        name = checks.require_string(body["name"], name="name", error_spec=bad)
+        name = validation.require_string(body["name"], name="name", error_spec=bad)
         if not name or not all(letter.isalnum() or letter in "-_" for letter in name):
             raise EmulatedApiError(bad, "name has letters, digits, - and _ only.")
     return words, name
@@ -194,7 +196,7 @@ def start_notebook(
 ) -> None:
     """Do a POST on `start`, with duration and type of the run in the query."""
     del options  # -1 is public knowledge here, so no option refuses it
-    query = checks.parse_query(request.query)
+    query = validation.parse_query(request.query)
     duration = _parse_query_duration(query) if "duration" in query else DEFAULT_DURATION_MS
     wish = _parse_lease_request(duration, query.get("type", "TIMING"), allow_unlimited=True)
     notebook.perform_action("start", now=now)

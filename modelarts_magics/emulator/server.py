@@ -17,7 +17,7 @@ from modelarts_magics.emulator.http import ApiHandler
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from modelarts_magics.emulator.world import EmulatedAccount
+    from modelarts_magics.emulator.account import EmulatedAccount
 
 HOST = "127.0.0.1"
 MAX_BODY_BYTES = 1024 * 1024

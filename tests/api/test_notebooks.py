@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import httpx
 import pytest
+from emulator_harness import EmulatorHarness
 from factories import (
     HOUR,
     JSON_VALUES,
@@ -17,7 +18,6 @@ from factories import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from stage import EmulatorHarness
 
 from modelarts_magics.api.client import ApiClient
 from modelarts_magics.api.notebooks import NotebooksBackend, list_running_instances

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Callable
 
-from calls import KEYS
+from canned_api import PROJECT_ID, UNCHANGING_ID
 from measure import Figure, medians, time_interleaved
-from server import PROJECT_ID, UNCHANGING_ID
+from refresh_calls import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from calls import ClientFactory
     from measure import Figure
+    from refresh_calls import ClientFactory
 
 IN_ENVIRONMENT_FLAG = "--inside"
 """Said by the first part to the second."""
@@ -39,11 +39,11 @@ def main(arguments: Sequence[str]) -> int:
         _temporary_folder(MEMORY_FOLDER) as memory,
         _run_server() as endpoint,
     ):
-        import calls  # noqa: PLC0415 - only inside can it be imported
+        import refresh_calls  # noqa: PLC0415 - only inside can it be imported
 
-        clients = calls.ClientFactory(endpoint, memory_folder=memory, disk_folder=disk)
+        clients = refresh_calls.ClientFactory(endpoint, memory_folder=memory, disk_folder=disk)
         if options.profile:
-            calls.profile(clients)
+            refresh_calls.profile(clients)
             return 0
         return _measure(options.group or GROUPS, endpoint, clients)
 
@@ -86,11 +86,11 @@ def _measure(groups: Sequence[str], endpoint: str, clients: ClientFactory) -> in
 
 def _figures(group: str, endpoint: str, clients: ClientFactory) -> list[Figure]:
     sys.stderr.write(f"measuring: {group}\n")
-    import calls  # noqa: PLC0415 - only inside can it be imported
+    import countdown_page  # noqa: PLC0415
     import interpreters  # noqa: PLC0415
     import kernels  # noqa: PLC0415
-    import page  # noqa: PLC0415
-    import sidebar  # noqa: PLC0415
+    import lab_page  # noqa: PLC0415
+    import refresh_calls  # noqa: PLC0415 - only inside can it be imported
     import signatures  # noqa: PLC0415
 
     environ = dict(os.environ)
@@ -99,11 +99,11 @@ def _figures(group: str, endpoint: str, clients: ClientFactory) -> list[Figure]:
     if group == "kernels":
         return kernels.figures({**environ, **interpreters.session_variables(endpoint)})
     if group == "calls":
-        return calls.figures(clients)
+        return refresh_calls.figures(clients)
     if group == "page":
-        return page.figures()
+        return countdown_page.figures()
     if group == "sidebar":
-        return sidebar.figures({**environ, **interpreters.session_variables(endpoint)})
+        return lab_page.figures({**environ, **interpreters.session_variables(endpoint)})
     return signatures.figures()
 
 
@@ -118,7 +118,7 @@ def _temporary_folder(parent: Path | None = None) -> Iterator[Path]:
 @contextmanager
 def _run_server() -> Iterator[str]:
     """Serve in a process of its own, and give the endpoint."""
-    program = Path(__file__).with_name("server.py")
+    program = Path(__file__).with_name("canned_api.py")
     with subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:

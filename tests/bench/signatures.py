@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+from canned_api import PROJECT_ID, UNCHANGING_ID
 from huaweicloudsdkcore.auth.credentials import BasicCredentials
 from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 from measure import Figure, medians, time_interleaved
-from server import PROJECT_ID, UNCHANGING_ID
 
 from modelarts_magics.api import signing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from stage import EmulatorHarness, english_messages
+from emulator_harness import EmulatorHarness, english_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

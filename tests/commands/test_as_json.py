@@ -13,7 +13,7 @@ from modelarts_magics.commands.as_json import instance_json
 from modelarts_magics.domain.models import UNKNOWN_AUTO_STOP
 
 if TYPE_CHECKING:
-    from stage import EmulatorHarness
+    from emulator_harness import EmulatorHarness
 
 KEYS = ["id", "name", "description", "status", "api", "auto_stop", "observed_at"]
 

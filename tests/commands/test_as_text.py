@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Callable
 
 import pytest
+from emulator_harness import StrictHtmlParser
 from factories import (
     DEMANAGER_CAPABILITIES,
     HOUR,
@@ -17,7 +18,6 @@ from factories import (
     make_instance,
     timed_auto_stop,
 )
-from stage import StrictHtmlParser
 
 from modelarts_magics.commands.as_text import auto_stop_line, change_lines, instance_lines
 from modelarts_magics.commands.render import render_html, render_text
@@ -34,7 +34,7 @@ from modelarts_magics.messages import use_timezone
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from stage import EmulatorHarness
+    from emulator_harness import EmulatorHarness
 
     from modelarts_magics.domain.models import Instance
 

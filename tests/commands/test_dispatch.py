@@ -20,7 +20,7 @@ from modelarts_magics.errors import (
 )
 
 if TYPE_CHECKING:
-    from stage import EmulatorHarness
+    from emulator_harness import EmulatorHarness
 
 
 @pytest.mark.parametrize(

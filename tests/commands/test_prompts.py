@@ -9,9 +9,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from emulator_harness import EmulatorHarness, environment_variables
 from IPython.core.error import StdinNotImplementedError
-from person import KernelSession, environment_without_settings
-from stage import EmulatorHarness, environment_variables
+from kernel_session import KernelSession, environment_without_settings
 
 from modelarts_magics.commands.dispatch import CommandContext, run_command
 from modelarts_magics.commands.parser import parse_line

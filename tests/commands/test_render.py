@@ -6,14 +6,14 @@ import re
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from stage import HTML_INJECTION, StrictHtmlParser
+from emulator_harness import HTML_INJECTION, StrictHtmlParser
 
 from modelarts_magics.commands.render import render_html, render_text
 from modelarts_magics.commands.results import InstanceDetails, JsonResult, TextResult
 from modelarts_magics.doctor import DoctorReport, Finding, Level
 
 if TYPE_CHECKING:
-    from stage import EmulatorHarness
+    from emulator_harness import EmulatorHarness
 
 LINES = ["", "status --all", "auto-stop", "describe new", "extend", "auto-stop off", "doctor"]
 PLAIN = ["status --json", "describe", "help", "help describe", "extend --json", "doctor --json"]

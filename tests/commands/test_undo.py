@@ -17,7 +17,7 @@ from modelarts_magics.domain.description import FULL_WIDTH_FORMS
 from modelarts_magics.domain.models import Change, Edit, Effect
 
 if TYPE_CHECKING:
-    from stage import EmulatorHarness
+    from emulator_harness import EmulatorHarness
 
 EDITIONS = ["2019", "2021"]
 

@@ -19,7 +19,11 @@ import pytest
 
 from modelarts_magics import demo
 from modelarts_magics.demo import check
-from modelarts_magics.demo.place import QUICKSTART, example_notebooks_folder, temporary_workspace
+from modelarts_magics.demo.workspace import (
+    QUICKSTART,
+    example_notebooks_folder,
+    temporary_workspace,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

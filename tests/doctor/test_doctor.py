@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from stage import HTML_INJECTION, START, EmulatorHarness, english_messages
+from emulator_harness import HTML_INJECTION, START, EmulatorHarness, english_messages
 
 import modelarts_magics
 from modelarts_magics.config.settings import SETTING_NAMES, Settings

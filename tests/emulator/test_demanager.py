@@ -11,7 +11,7 @@ from factories import property_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from modelarts_magics.emulator import checks, errors
+from modelarts_magics.emulator import errors, validation
 from modelarts_magics.emulator.clock import to_ms
 from modelarts_magics.emulator.errors import EmulatedApiError
 
@@ -162,7 +162,7 @@ def test_the_rule_for_a_description_is_the_published_one(words: str) -> None:
     """At most 512 code points, none of six characters, and nothing else."""
     legal = len(words) <= 512 and not set(words) & set("&<>\"'/")
     try:
-        kept = checks.require_description(
+        kept = validation.require_description(
             words,
             wrong_type=errors.WRONG_TYPE,
             wrong_value=errors.WRONG_VALUE,

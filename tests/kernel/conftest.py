@@ -7,8 +7,8 @@ import sys
 from typing import TYPE_CHECKING, Callable
 
 import pytest
+from emulator_harness import EmulatorHarness, english_messages, environment_variables
 from IPython.core.interactiveshell import InteractiveShell
-from stage import EmulatorHarness, english_messages, environment_variables
 from traitlets.config import Config
 
 if TYPE_CHECKING:

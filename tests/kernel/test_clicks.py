@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 from factories import NOW
-from pages import DEMANAGER_2021, DeferredJobs, every_api_version, run_immediately
+from widget_helpers import DEMANAGER_2021, DeferredJobs, every_api_version, run_immediately
 
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.kernel.clicks import CountdownMessageHandler, run_after_delay
 
 if TYPE_CHECKING:
-    from pages import ApiVersion
+    from widget_helpers import ApiVersion
 
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session.session import Session

@@ -11,7 +11,7 @@ from modelarts_magics.commands.grammar import COMMANDS
 
 if TYPE_CHECKING:
     from conftest import NotebookShell
-    from stage import EmulatorHarness
+    from emulator_harness import EmulatorHarness
 
 NAMES = set(COMMANDS)
 OPTIONS = {name: {each.name for each in command.options} for name, command in COMMANDS.items()}

@@ -10,8 +10,9 @@ import threading
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from emulator_harness import HTML_INJECTION, StrictHtmlParser
 from ipywidgets import Widget
-from pages import (
+from widget_helpers import (
     DEMANAGER_2019,
     DEMANAGER_2021,
     NOTEBOOKS_2021,
@@ -21,7 +22,6 @@ from pages import (
     parametrize_api_version,
     run_immediately,
 )
-from stage import HTML_INJECTION, StrictHtmlParser
 
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.errors import ForbiddenError
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conftest import NotebookShell
-    from pages import ApiVersion
-    from stage import EmulatorHarness
+    from emulator_harness import EmulatorHarness
+    from widget_helpers import ApiVersion
 
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session.session import Session

@@ -10,7 +10,7 @@ from modelarts_magics.domain.models import Change, Instance
 
 if TYPE_CHECKING:
     from conftest import NotebookShell
-    from stage import EmulatorHarness
+    from emulator_harness import EmulatorHarness
 
 SEEN = "Stops 2026-11-23 16:40 +08:00"
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from stage import HTML_INJECTION, StrictHtmlParser
+from emulator_harness import HTML_INJECTION, StrictHtmlParser
 
 from modelarts_magics import load_ipython_extension, unload_ipython_extension
 from modelarts_magics.kernel.completion import match_command
@@ -16,7 +16,7 @@ from modelarts_magics.kernel.magics import CommandInterrupt, ModelArts
 
 if TYPE_CHECKING:
     from conftest import NotebookShell
-    from stage import EmulatorHarness
+    from emulator_harness import EmulatorHarness
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from ast import literal_eval
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from emulator_harness import SETTING_PREFIXES, EmulatorHarness, StrictHtmlParser
 from jupyter_client.manager import KernelManager
-from stage import SETTING_PREFIXES, EmulatorHarness, StrictHtmlParser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

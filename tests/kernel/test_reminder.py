@@ -21,7 +21,7 @@ from modelarts_magics.kernel.reminder import Reminder
 
 if TYPE_CHECKING:
     from conftest import NotebookShell
-    from stage import EmulatorHarness
+    from emulator_harness import EmulatorHarness
 
 
 class FakeSession:

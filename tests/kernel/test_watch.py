@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Callable
 
-from pages import every_api_version
+from widget_helpers import every_api_version
 
 from modelarts_magics.kernel.watch import POLL_PERIOD_S, StoreWatcher
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import pytest
+from emulator_harness import environment_variables
 from pytest_jupyter.jupyter_server import *  # noqa: F403 - its fixtures, for these tests only
-from stage import environment_variables
 from traitlets.config import Config
 
 from modelarts_magics.config.settings import Settings
@@ -110,7 +110,9 @@ def service(jp_serverapp: Any) -> InstanceService:
 
 @pytest.fixture
 def other_session(
-    server_environment: None, environ: dict[str, str], tmp_path: Path
+    server_environment: None,  # noqa: ARG001 - the variables are set first
+    environ: dict[str, str],
+    tmp_path: Path,
 ) -> Iterator[Session]:
     """Return a session as another process has it: it shares nothing but the store.
 

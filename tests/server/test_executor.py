@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import pytest
-from stage import TIMEOUT_S, wait_until
+from emulator_harness import TIMEOUT_S, wait_until
 
 from modelarts_magics.server import executor as threads
 from modelarts_magics.server.executor import run_in_thread

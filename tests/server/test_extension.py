@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from stage import wait_until
+from emulator_harness import wait_until
 
 from modelarts_magics.server.poll_schedule import PollSchedule
 from modelarts_magics.server.run_store import FILE_NAME

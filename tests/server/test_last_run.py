@@ -315,7 +315,7 @@ def test_a_server_that_starts_later_does_not_tell_of_a_run_that_went_on(
     )
 
 
-@pytest.mark.parametrize("reason", ["PAST", "DISAGREE"])
+@pytest.mark.parametrize("reason", ["PAST", "INCONSISTENT"])
 def test_an_end_that_is_not_known_for_a_moment_forgets_nothing(
     reason: str, instance_before_stop: InstanceBeforeStop
 ) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from stage import wait_until
+from emulator_harness import wait_until
 
 from modelarts_magics.domain.clock import Clock
 from modelarts_magics.domain.durations import datetime_to_ms

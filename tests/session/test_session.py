@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from generations import WRITE_METHODS, duration_origin, expected_stop_time, only_demanager
+from api_versions import WRITE_METHODS, duration_origin, expected_stop_time, only_demanager
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -39,8 +39,8 @@ from modelarts_magics.session.updater import READ_BACK_DELAY_S
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from api_versions import ApiVersion
     from conftest import InstantSleepClock
-    from generations import ApiVersion
 
     from modelarts_magics.domain.models import Capabilities
     from modelarts_magics.emulator.local import LocalEmulator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from person import KernelSession
+from kernel_session import KernelSession
 
 from modelarts_magics.emulator.local import LocalEmulator
 

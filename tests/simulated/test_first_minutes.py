@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from person import KernelSession, environment_without_settings
+from kernel_session import KernelSession, environment_without_settings
 
 if TYPE_CHECKING:
     from conftest import SimulatedInstance

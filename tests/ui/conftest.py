@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Error, expect, sync_playwright
 from ui.browser import launch_browser
-from ui.pages import TIMEOUT_MS, FrontEnd, InstanceControl, NotebookPage, new_context
-from ui.place import JupyterServerProcess, free_port
+from ui.jupyter_server_process import JupyterServerProcess, free_port
+from ui.notebook_page import TIMEOUT_MS, FrontEnd, InstanceControl, NotebookPage, new_context
 
 from modelarts_magics.emulator.local import LocalEmulator
 
@@ -34,7 +34,7 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test that names a front end, or a shared page, in JupyterLab and in Notebook 7."""
-    if "front" in metafunc.fixturenames and not metafunc.definition.get_closest_marker("only"):
+    if "front_end" in metafunc.fixturenames and not metafunc.definition.get_closest_marker("only"):
         metafunc.parametrize("front_end", list(FrontEnd), ids=lambda front: front.name.lower())
 
 

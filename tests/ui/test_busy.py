@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 from playwright.sync_api import expect
-from ui.pages import FrontEnd
+from ui.notebook_page import FrontEnd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Locator
-    from ui.pages import InstanceControl, NotebookPage
-    from ui.place import JupyterServerProcess
+    from ui.jupyter_server_process import JupyterServerProcess
+    from ui.notebook_page import InstanceControl, NotebookPage
 
 HOUR = timedelta(hours=1)
 COMMAND = f"{sys.executable} -m modelarts_magics extend 1h"

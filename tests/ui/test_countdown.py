@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 from playwright.sync_api import expect
-from ui.pages import FrontEnd, preview, wait_until
+from ui.notebook_page import FrontEnd, preview, wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
-    from ui.pages import InstanceControl, NotebookPage
-    from ui.place import JupyterServerProcess
+    from ui.jupyter_server_process import JupyterServerProcess
+    from ui.notebook_page import InstanceControl, NotebookPage
 
 TICKS = 10
 HOUR = timedelta(hours=1)

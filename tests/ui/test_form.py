@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
-    from ui.pages import InstanceControl, NotebookPage
+    from ui.notebook_page import InstanceControl, NotebookPage
 
 FORM, DESCRIBE = 1, 2
 BEFORE = "Demo instance of the local emulator"

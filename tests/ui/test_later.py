@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 from playwright.sync_api import expect
-from ui.pages import FrontEnd
+from ui.notebook_page import FrontEnd
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
-    from ui.pages import InstanceControl, NotebookPage
-    from ui.place import JupyterServerProcess
+    from ui.jupyter_server_process import JupyterServerProcess
+    from ui.notebook_page import InstanceControl, NotebookPage
 
 MANAGER = "@jupyter-widgets/jupyterlab-manager:plugin"
 DATED = "left as of"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from ui.pages import FrontEnd
+from ui.notebook_page import FrontEnd
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
-    from ui.pages import InstanceControl, NotebookPage
-    from ui.place import JupyterServerProcess
+    from ui.jupyter_server_process import JupyterServerProcess
+    from ui.notebook_page import InstanceControl, NotebookPage
 
 OURS = ".jp-OutputArea-output"
 THEMES = "@jupyterlab/apputils-extension:themes"

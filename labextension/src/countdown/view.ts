@@ -1,7 +1,7 @@
 /** The countdown as elements. It shows what it is given, tells what was pressed, decides nothing. */
 
 import type { Feedback, Recipient } from './actions';
-import { createElement, setAttributes, setText } from './dom';
+import { createElement, setAttributes, setText } from './elements';
 import type { Snapshot } from './messages';
 import { isCounting, type PhaseResult, URGENT_S } from './phase';
 import {

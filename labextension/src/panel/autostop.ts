@@ -1,11 +1,11 @@
 /** Auto-stop: whether, after how long, and whether to remind. */
 
-import { setAttributes, setText } from '../countdown/dom';
+import { setAttributes, setText } from '../countdown/elements';
 import { formatDuration, parseDuration, formatterFor } from '../countdown/format';
 import { outcomeText, type ChangeKind } from '../text/outcomes';
 import type { AutoStopEdit, Capabilities, Outcome, Payload } from '../tokens';
-import { EditBuffer } from './draft';
-import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './parts';
+import { EditBuffer } from './edit-buffer';
+import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
 /** The same in every language. */
 const DURATION_EXAMPLE = '2h30m';

@@ -5,7 +5,7 @@ import { CountdownController } from '../countdown/controller';
 import type { WidgetModel, MessageToKernel } from '../countdown/messages';
 import { pushState } from '../manager/widget-bridge';
 import type { Payload } from '../tokens';
-import { panelElement, type PanelSection, type PanelSectionOptions } from './parts';
+import { panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
 /** What the countdown needs besides. */
 export interface CountdownSectionOptions extends PanelSectionOptions {

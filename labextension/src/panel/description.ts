@@ -1,6 +1,6 @@
 /** The description, edited in place. */
 
-import { createElement, setAttributes, setText } from '../countdown/dom';
+import { createElement, setAttributes, setText } from '../countdown/elements';
 import {
   toFullWidth,
   codePointCount,
@@ -10,8 +10,8 @@ import {
 } from './description-rules';
 import { outcomeText } from '../text/outcomes';
 import type { Payload } from '../tokens';
-import { EditBuffer } from './draft';
-import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './parts';
+import { EditBuffer } from './edit-buffer';
+import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
 /** Shows the description, and lets a person write another one. */
 export class DescriptionSection implements PanelSection {

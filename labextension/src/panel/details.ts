@@ -1,9 +1,9 @@
 /** Name, status and the other facts of the instance. */
 
-import { setText } from '../countdown/dom';
+import { setText } from '../countdown/elements';
 import { formatTimestamp, formatterFor } from '../countdown/format';
 import type { Payload } from '../tokens';
-import { panelElement, type PanelSection, type PanelSectionOptions } from './parts';
+import { panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
 /** The head of the panel: whose countdown it is. */
 export class HeaderSection implements PanelSection {

@@ -1,9 +1,9 @@
 /** The doctor: looks at the set-up when a person asks for it. */
 
-import { createElement } from '../countdown/dom';
+import { createElement } from '../countdown/elements';
 import { failureText } from '../text/status-text';
 import { BackendError, type Finding } from '../tokens';
-import { panelElement, type PanelSection, type PanelSectionOptions } from './parts';
+import { panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
 /** Folded away until it is opened; looks anew at each opening. */
 export class DoctorSection implements PanelSection {

@@ -1,7 +1,7 @@
 /** The panel's place in the shell: empty and cheap until somebody looks at it. */
 
 import { Widget } from '@lumino/widgets';
-import { setAttributes } from '../countdown/dom';
+import { setAttributes } from '../countdown/elements';
 import type { Panel } from './panel';
 import { PANEL_ID } from '../tokens';
 

@@ -1,11 +1,11 @@
 /** What a person should know before anything else: what does not work, what was saved, how the last run ended. */
 
-import { createElement } from '../countdown/dom';
+import { createElement } from '../countdown/elements';
 import { formatDuration, formatTime, formatterFor } from '../countdown/format';
 import { outcomeText, notSavedReason } from '../text/outcomes';
 import { failureText } from '../text/status-text';
 import type { LastRun, Payload, SaveReport } from '../tokens';
-import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './parts';
+import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
 /** Shows the notices that there are. */
 export class NoticesSection implements PanelSection {

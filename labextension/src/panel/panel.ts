@@ -2,7 +2,7 @@
 
 import type { IDisposable } from '@lumino/disposable';
 import { RestartableTimer } from '../countdown/clock';
-import { panelElement, type PanelSection } from './parts';
+import { panelElement, type PanelSection } from './section';
 import { AutoStopSection } from './autostop';
 import { type CountdownSectionOptions, CountdownSection } from './countdown';
 import { DescriptionSection } from './description';

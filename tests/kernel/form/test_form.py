@@ -9,7 +9,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from pages import (
+from emulator_harness import HTML_INJECTION
+from widget_helpers import (
     DEMANAGER_2019,
     DEMANAGER_2021,
     NOTEBOOKS_2021,
@@ -22,7 +23,6 @@ from pages import (
     visible_text,
     widgets_in,
 )
-from stage import HTML_INJECTION
 
 from modelarts_magics.domain.description import FULL_WIDTH_FORMS
 from modelarts_magics.domain.models import Effect
@@ -40,7 +40,7 @@ from modelarts_magics.messages import format_datetime
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pages import ApiVersion
+    from widget_helpers import ApiVersion
 
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session.session import Session

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Error, expect
-from ui.pages import FrontEnd, InstanceControl, new_context
-from ui.place import JupyterServerProcess
-from ui.sidebar.tabs import DEFAULT_TIME_LEFT, SidebarPage, open_sidebar_page
+from ui.jupyter_server_process import JupyterServerProcess
+from ui.notebook_page import FrontEnd, InstanceControl, new_context
+from ui.sidebar.sidebar_page import DEFAULT_TIME_LEFT, SidebarPage, open_sidebar_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

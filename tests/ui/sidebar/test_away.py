@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from ui.pages import CountdownView, FrontEnd
-from ui.place import JupyterServerProcess
-from ui.sidebar.tabs import DEFAULT_TIME_LEFT, EXTENDED_TIME_LEFT, open_sidebar_page
+from ui.jupyter_server_process import JupyterServerProcess
+from ui.notebook_page import CountdownView, FrontEnd
+from ui.sidebar.sidebar_page import DEFAULT_TIME_LEFT, EXTENDED_TIME_LEFT, open_sidebar_page
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import BrowserContext, WebSocketRoute
-    from ui.pages import InstanceControl
-    from ui.sidebar.tabs import SidebarPage
+    from ui.notebook_page import InstanceControl
+    from ui.sidebar.sidebar_page import SidebarPage
 
     from modelarts_magics.emulator.local import LocalEmulator
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from ui.sidebar.tabs import EXTENDED_TIME_LEFT
+from ui.sidebar.sidebar_page import EXTENDED_TIME_LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ui.pages import InstanceControl
-    from ui.sidebar.tabs import SidebarPage
+    from ui.notebook_page import InstanceControl
+    from ui.sidebar.sidebar_page import SidebarPage
 
 
 @pytest.fixture

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from ui.pages import CountdownView, FrontEnd, wait_until
-from ui.place import SERVER_EXTENSION, JupyterServerProcess
-from ui.sidebar.tabs import DEFAULT_TIME_LEFT, EXTENDED_TIME_LEFT, SidebarPage, open_sidebar_page
-from wheels import BuiltPackages, VirtualEnvironment
+from ui.jupyter_server_process import SERVER_EXTENSION, JupyterServerProcess
+from ui.notebook_page import CountdownView, FrontEnd, wait_until
+from ui.sidebar.sidebar_page import (
+    DEFAULT_TIME_LEFT,
+    EXTENDED_TIME_LEFT,
+    SidebarPage,
+    open_sidebar_page,
+)
+from wheel_builds import BuiltPackages, VirtualEnvironment
 
 from modelarts_magics.commands.install_lab import EXTENSION_NAMES
 
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import BrowserContext
-    from ui.pages import InstanceControl
+    from ui.notebook_page import InstanceControl
 
     from modelarts_magics.emulator.local import LocalEmulator
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
-from ui.pages import CountdownView, FrontEnd
-from ui.sidebar.tabs import open_sidebar_page
+from ui.notebook_page import CountdownView, FrontEnd
+from ui.sidebar.sidebar_page import open_sidebar_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator
-    from ui.pages import InstanceControl
-    from ui.place import JupyterServerProcess
-    from ui.sidebar.tabs import SidebarPage
+    from ui.jupyter_server_process import JupyterServerProcess
+    from ui.notebook_page import InstanceControl
+    from ui.sidebar.sidebar_page import SidebarPage
 
 MANAGER = "modelarts-magics-lab:manager"
 THEMES = "@jupyterlab/apputils-extension:themes"

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from ui.pages import CountdownView, FrontEnd
-from ui.sidebar.tabs import DEFAULT_TIME_LEFT, EXTENDED_TIME_LEFT, open_sidebar_page
+from ui.notebook_page import CountdownView, FrontEnd
+from ui.sidebar.sidebar_page import DEFAULT_TIME_LEFT, EXTENDED_TIME_LEFT, open_sidebar_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
-    from ui.pages import InstanceControl
-    from ui.place import JupyterServerProcess
-    from ui.sidebar.tabs import SidebarPage
+    from ui.jupyter_server_process import JupyterServerProcess
+    from ui.notebook_page import InstanceControl
+    from ui.sidebar.sidebar_page import SidebarPage
 
 
 def test_the_panel_and_the_status_item_show_the_instance(

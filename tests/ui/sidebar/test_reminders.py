@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from ui.pages import FrontEnd, wait_until
-from ui.place import NEWS_DISABLED, NOTIFICATION_PLUGIN
-from ui.sidebar.tabs import IS_DIRTY_JS, open_sidebar_page
+from ui.jupyter_server_process import NEWS_DISABLED, NOTIFICATION_PLUGIN
+from ui.notebook_page import FrontEnd, wait_until
+from ui.sidebar.sidebar_page import IS_DIRTY_JS, open_sidebar_page
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
-    from ui.pages import InstanceControl
-    from ui.place import JupyterServerProcess
-    from ui.sidebar.tabs import SidebarPage
+    from ui.jupyter_server_process import JupyterServerProcess
+    from ui.notebook_page import InstanceControl
+    from ui.sidebar.sidebar_page import SidebarPage
 
 DECIDED = """async () => {
   const { held, pending } = await navigator.locks.query();

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from ui.pages import FrontEnd, InstanceControl
-from ui.place import JupyterServerProcess
-from ui.sidebar.tabs import IS_DIRTY_JS, open_sidebar_page
+from ui.jupyter_server_process import JupyterServerProcess
+from ui.notebook_page import FrontEnd, InstanceControl
+from ui.sidebar.sidebar_page import IS_DIRTY_JS, open_sidebar_page
 
 from modelarts_magics.emulator.clock import ManualClock
 from modelarts_magics.emulator.local import LocalEmulator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from playwright.sync_api import BrowserContext
-    from ui.sidebar.tabs import SidebarPage
+    from ui.sidebar.sidebar_page import SidebarPage
 
 NEW = "() => jupyterapp.commands.execute('docmanager:new-untitled', {type: 'notebook'}).then(m => m.path)"
 EDITS = """path => {

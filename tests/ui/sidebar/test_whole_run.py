@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from ui.pages import FrontEnd, InstanceControl
-from ui.place import JupyterServerProcess
-from ui.sidebar.tabs import IS_DIRTY_JS, open_sidebar_page
+from ui.jupyter_server_process import JupyterServerProcess
+from ui.notebook_page import FrontEnd, InstanceControl
+from ui.sidebar.sidebar_page import IS_DIRTY_JS, open_sidebar_page
 
 from modelarts_magics.emulator.local import LocalEmulator
 

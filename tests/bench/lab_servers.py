@@ -21,8 +21,15 @@ from modelarts_magics.server.handlers import URL_PREFIX
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # for what the tests of the pages share
 
-from ui.pages import TIMEOUT_MS, FrontEnd, InstanceControl, NetworkLog, NotebookPage, new_context
-from ui.place import LAB_EXTENSION, JupyterServerProcess
+from ui.jupyter_server_process import LAB_EXTENSION, JupyterServerProcess
+from ui.notebook_page import (
+    TIMEOUT_MS,
+    FrontEnd,
+    InstanceControl,
+    NetworkLog,
+    NotebookPage,
+    new_context,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

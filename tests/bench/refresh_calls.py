@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Callable
 
 import httpx
+from canned_api import CHANGING_ID, INSTANCE_NAME, PROJECT_ID, UNCHANGING_ID
 from measure import Figure, medians, time_interleaved
-from server import CHANGING_ID, INSTANCE_NAME, PROJECT_ID, UNCHANGING_ID
 
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import Deadline

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, WebSocket
-    from ui.place import JupyterServerProcess
+    from ui.jupyter_server_process import JupyterServerProcess
 
     from modelarts_magics.emulator.local import LocalEmulator
 

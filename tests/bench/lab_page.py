@@ -11,12 +11,19 @@ from statistics import median
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-import crowd
-from labs import MODELARTS, RESOURCE_USAGE, SETTLE_MS, Extension, LabPage, open_all, wait_until_idle
+from lab_servers import (
+    MODELARTS,
+    RESOURCE_USAGE,
+    SETTLE_MS,
+    Extension,
+    LabPage,
+    open_all,
+    wait_until_idle,
+)
 from measure import Figure
 from playwright.sync_api import sync_playwright
+from server_cpu import MINUTE_S
 from ui.browser import launch_browser
-from watching import MINUTE_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,7 +68,7 @@ def figures(environ: Mapping[str, str]) -> list[Figure]:
             first = [*_measure_sizes(tabs), *_measure_reloads(tabs)]
             minute = _measure_idle_minute(tabs, cpu_s)
             delay = _measure_change_delay(tabs[MODELARTS])
-        return [*minute, delay, *crowd.figures(browser), *first]
+        return [*minute, delay, *many_clients.figures(browser), *first]
 
 
 def _measure_sizes(pages: Pages) -> list[Figure]:
@@ -181,7 +188,7 @@ def _server_extension_cpu(environ: Mapping[str, str]) -> float:
 
 def _start_cpu_process(mode: str, environ: Mapping[str, str]) -> subprocess.Popen[str]:
     """Begin a minute of the server half alone, or of nothing."""
-    program = Path(__file__).with_name("watching.py")
+    program = Path(__file__).with_name("server_cpu.py")
     return subprocess.Popen(  # noqa: S603 - our own program
         [sys.executable, str(program), mode], env=environ, stdout=subprocess.PIPE, text=True
     )

@@ -1,7 +1,7 @@
 /** What the sections of the panel share. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { createElement } from '../countdown/dom';
+import { createElement } from '../countdown/elements';
 import type { IManager, Payload } from '../tokens';
 
 /** What a section is made of. */

@@ -29,7 +29,7 @@ def test_the_t_cloud_sdk_works(
     emulator = lab.emulator
     second = emulator.add_instance("demanager", name="another")
     place = (emulator.endpoint, emulator.project_id, emulator.auth_token, emulator.instance_id)
-    report = run_external_client("foreign_otc.py", *place, pins=OTC)
+    report = run_external_client("client_otc.py", *place, pins=OTC)
     assert report["listed"] == [second, emulator.instance_id]
     assert report["paged"] == [second]
     assert report["got"]["id"] == emulator.instance_id
@@ -61,7 +61,7 @@ def test_the_vendors_sdk_works(
     emulator.set_instance(status="RUNNING", minutes_left=40)
     before = lab.lease()
     place = (emulator.endpoint, emulator.project_id, *keys, emulator.notebook_id)
-    report = run_external_client("foreign_huawei.py", *place, pins=HUAWEI)
+    report = run_external_client("client_huawei.py", *place, pins=HUAWEI)
     assert report["shown"] == [emulator.notebook_id, "RUNNING", "TIMING", "EFS"]
     assert report["lease"] == before
     passed_ms = int(lab.clock.now().timestamp() * 1000) - before["create_at"]

@@ -7,11 +7,11 @@ from datetime import timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from labs import MODELARTS, LabServer, run_server, wait_until_idle
+from lab_servers import MODELARTS, LabServer, run_server, wait_until_idle
 from measure import Figure
 from playwright.sync_api import expect
-from ui.pages import InstanceControl, new_context
-from ui.place import NOTEBOOKS
+from ui.jupyter_server_process import NOTEBOOKS
+from ui.notebook_page import InstanceControl, new_context
 
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.server.poll_schedule import JITTER_FRACTION, PollSchedule

@@ -25,8 +25,8 @@ class ApiVersion:
         api: As the settings name it.
         edition: Of its pages.
         changes_current_run: Whether a run follows a duration that is set while it runs.
-        separate_auto_stop_request: Whether auto-stop is written by a request of its own: the description does not travel
-            with it, and one of the two can be refused alone.
+        separate_auto_stop_request: Whether auto-stop is written by a request of its own, without the description;
+            one of the two can then be refused alone.
     """
 
     api: str

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from stage import START, EmulatorHarness
+from emulator_harness import START, EmulatorHarness
 
 import modelarts_magics
 from modelarts_magics.commands.as_text import change_lines

@@ -83,7 +83,7 @@ def require_description(
     Args:
         value: The property as sent.
         wrong_type: The refusal of anything but a string.
-        value: The refusal of a string that is too long, or no text at all.
+        wrong_value: The refusal of a string that is too long, or no text at all.
         wrong_character: The refusal of a forbidden character.
 
     Source: table 2 of the `demanager` page; the `notebooks` pages state the same rule.

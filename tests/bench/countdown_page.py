@@ -20,8 +20,8 @@ from modelarts_magics.emulator.local import LocalEmulator
 sys.path.append(str(Path(__file__).resolve().parents[1]))  # for what the tests of the pages share
 
 from ui.browser import launch_browser
-from ui.pages import FrontEnd, InstanceControl, NotebookPage, new_context
-from ui.place import JupyterServerProcess
+from ui.jupyter_server_process import JupyterServerProcess
+from ui.notebook_page import FrontEnd, InstanceControl, NotebookPage, new_context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,9 @@ TIME_TO_PAINT_JS = """async index => {
 def figures() -> list[Figure]:
     """Measure the open countdown, its first paint, and its module."""
     with _open_notebook() as (notebook, place):
-        times = [notebook.page.evaluate(TIME_TO_PAINT_JS, 1) / 1000 for _ in range(ROUNDS)]
+        times = [
+            notebook.countdown_page.evaluate(TIME_TO_PAINT_JS, 1) / 1000 for _ in range(ROUNDS)
+        ]
         messages, requests = _count_messages(notebook)
         latest = max(_change_delay(notebook, place, longer=not each % 2) for each in range(CHANGES))
     size = len(gzip.compress(MODULE.read_bytes(), 9))
@@ -76,9 +78,9 @@ def figures() -> list[Figure]:
 def _count_messages(notebook: NotebookPage) -> tuple[int, int]:
     """Count what passes in a minute in which the countdown ticks."""
     before = notebook.countdown.seconds_left()
-    notebook.page.wait_for_timeout(2000)  # what the last cell had to say has arrived
+    notebook.countdown_page.wait_for_timeout(2000)  # what the last cell had to say has arrived
     notebook.network.clear()
-    notebook.page.wait_for_timeout(MINUTE_MS)
+    notebook.countdown_page.wait_for_timeout(MINUTE_MS)
     if before - notebook.countdown.seconds_left() < MINUTE_MS / 1000:
         raise RuntimeError("the countdown stood still")
     return len(notebook.network.frames), len(notebook.network.unexpected_requests)
@@ -88,7 +90,7 @@ def _change_delay(notebook: NotebookPage, server: JupyterServerProcess, *, longe
     """How long after a command in a terminal the countdown shows what it changed."""
     server.run_cli("extend" if longer else "shorten", "1h")
     done = monotonic()
-    notebook.page.wait_for_function(OVER_AN_HOUR_JS, arg=longer)
+    notebook.countdown_page.wait_for_function(OVER_AN_HOUR_JS, arg=longer)
     return monotonic() - done
 
 

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import expect
-from ui.pages import CountdownView, FrontEnd, NotebookPage
+from ui.notebook_page import CountdownView, FrontEnd, NotebookPage
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator
-    from ui.pages import InstanceControl
-    from ui.place import JupyterServerProcess
+    from ui.jupyter_server_process import JupyterServerProcess
+    from ui.notebook_page import InstanceControl
 
 DEFAULT_TIME_LEFT = re.compile(r"^(3\d|40) min")
 EXTENDED_TIME_LEFT = re.compile(r"^1 h (3\d|40) min")

@@ -7,12 +7,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
-from modelarts_magics.emulator import demanager, demanager_wire, errors, notebooks, notebooks_wire
+from modelarts_magics.emulator import (
+    demanager,
+    demanager_responses,
+    errors,
+    notebooks,
+    notebooks_responses,
+)
 from modelarts_magics.emulator.errors import EmulatedApiError, ErrorSpec
 
 if TYPE_CHECKING:
+    from modelarts_magics.emulator.account import AnyInstance, EmulatedAccount
     from modelarts_magics.emulator.auth import HttpRequest
-    from modelarts_magics.emulator.world import AnyInstance, EmulatedAccount
 
 REGIONS = ("cn-north-4", "cn-east-3", "cn-south-1", "ap-southeast-1")
 
@@ -69,57 +75,66 @@ _INSTANCES_PATH = "/v1/{project}/demanager/instances"
 _NOTEBOOKS_PATH = "/v1/{project}/notebooks"
 
 OPERATIONS = (
-    _operation("GET", _INSTANCES_PATH, api="demanager", show=demanager_wire.list_response),
+    _operation("GET", _INSTANCES_PATH, api="demanager", show=demanager_responses.list_response),
     _operation(
-        "GET", _INSTANCES_PATH + "/{id}", api="demanager", show=demanager_wire.instance_response
+        "GET",
+        _INSTANCES_PATH + "/{id}",
+        api="demanager",
+        show=demanager_responses.instance_response,
     ),
     _operation(
         "PUT",
         _INSTANCES_PATH + "/{id}",
         api="demanager",
-        show=demanager_wire.update_response,
+        show=demanager_responses.update_response,
         write=demanager.update,
     ),
     _operation(
         "POST",
         _INSTANCES_PATH + "/{id}/action",
         api="demanager",
-        show=demanager_wire.action_response,
+        show=demanager_responses.action_response,
         write=demanager.perform_action,
     ),
-    _operation("GET", _NOTEBOOKS_PATH, api="notebooks", show=notebooks_wire.list_response),
+    _operation("GET", _NOTEBOOKS_PATH, api="notebooks", show=notebooks_responses.list_response),
     _operation(
-        "GET", _NOTEBOOKS_PATH + "/{id}", api="notebooks", show=notebooks_wire.notebook_response
+        "GET",
+        _NOTEBOOKS_PATH + "/{id}",
+        api="notebooks",
+        show=notebooks_responses.notebook_response,
     ),
     _operation(
         "PUT",
         _NOTEBOOKS_PATH + "/{id}",
         api="notebooks",
-        show=notebooks_wire.notebook_response,
+        show=notebooks_responses.notebook_response,
         write=notebooks.update_notebook,
     ),
     _operation(
-        "GET", _NOTEBOOKS_PATH + "/{id}/lease", api="notebooks", show=notebooks_wire.lease_response
+        "GET",
+        _NOTEBOOKS_PATH + "/{id}/lease",
+        api="notebooks",
+        show=notebooks_responses.lease_response,
     ),
     _operation(
         "PATCH",
         _NOTEBOOKS_PATH + "/{id}/lease",
         api="notebooks",
-        show=notebooks_wire.lease_response,
+        show=notebooks_responses.lease_response,
         write=notebooks.prolong_lease,
     ),
     _operation(
         "POST",
         _NOTEBOOKS_PATH + "/{id}/start",
         api="notebooks",
-        show=notebooks_wire.notebook_response,
+        show=notebooks_responses.notebook_response,
         write=notebooks.start_notebook,
     ),
     _operation(
         "POST",
         _NOTEBOOKS_PATH + "/{id}/stop",
         api="notebooks",
-        show=notebooks_wire.notebook_response,
+        show=notebooks_responses.notebook_response,
         write=notebooks.stop_notebook,
     ),
     _operation("GET", "/v3/projects", api="iam", show=_list_projects),

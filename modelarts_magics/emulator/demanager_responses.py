@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.emulator import checks, errors
+from modelarts_magics.emulator import errors, validation
 from modelarts_magics.emulator.clock import to_ms
 from modelarts_magics.emulator.demanager import DemanagerInstance, auto_stop_json
 from modelarts_magics.emulator.errors import EmulatedApiError
@@ -106,7 +106,7 @@ def list_response(
 
     Source: the page "Querying the List": `de_type` is mandatory, `limit` 0 means all.
     """
-    query = checks.parse_query(request.query)
+    query = validation.parse_query(request.query)
     _check_query(query)
     found = [one for one in instances if query.get("status") in (None, "", one.status)]
     by_name = query.get("sortby", "name") == "name"
@@ -115,10 +115,10 @@ def list_response(
         reverse=query.get("order") == "desc",
     )
     kind, value = errors.WRONG_TYPE, errors.WRONG_VALUE
-    offset = checks.parse_query_integer(
+    offset = validation.parse_query_integer(
         query, "offset", default=0, wrong_type=kind, wrong_value=value
     )
-    limit = checks.parse_query_integer(
+    limit = validation.parse_query_integer(
         query, "limit", default=0, wrong_type=kind, wrong_value=value
     )
     page = found[offset : offset + limit] if limit else found[offset:]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import pytest
+from emulator_harness import StrictHtmlParser
 from ipywidgets import Widget
-from stage import StrictHtmlParser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.emulator import checks, errors
+from modelarts_magics.emulator import errors, validation
 from modelarts_magics.emulator.clock import to_ms
 from modelarts_magics.emulator.errors import EmulatedApiError
 
@@ -89,10 +89,12 @@ def list_response(
 
     Source: the page "Querying Notebook Instances"; the name is matched in part.
     """
-    query = checks.parse_query(request.query)
+    query = validation.parse_query(request.query)
     bad = errors.BAD_PAYLOAD
-    offset = checks.parse_query_integer(query, "offset", default=0, wrong_type=bad, wrong_value=bad)
-    size = checks.parse_query_integer(
+    offset = validation.parse_query_integer(
+        query, "offset", default=0, wrong_type=bad, wrong_value=bad
+    )
+    size = validation.parse_query_integer(
         query, "limit", default=DEFAULT_PAGE_SIZE, wrong_type=bad, wrong_value=bad
     )
     if not size:
