@@ -339,7 +339,7 @@ def test_the_doctor_does_not_send_to_the_doctor(patient: DoctorHarness) -> None:
     assert patient.problem("cloud").hint.endswith(": %modelarts doctor")
     report = patient.report()
     assert not [line for line in report.lines() if line.endswith("doctor")]
-    hints = [each["hint"] for each in report.to_json()["findings"] if each["about"] == "cloud"]
+    hints = [each["hint"] for each in report.to_json()["findings"] if each["label"] == "cloud"]
     assert hints == [patient.problem("cloud").hint.replace(": %modelarts doctor", "")]
 
 
@@ -348,7 +348,7 @@ def test_labels_and_sources_are_in_the_readers_language(patient: DoctorHarness) 
     patient.environ["MODELARTS_LANGUAGE"] = "zh_CN"
     settings = Settings.load(environ=patient.environ)
     report = run_checks(settings, environ=patient.environ, clock=patient.clock)
-    labels = [each["about"] for each in report.to_json()["findings"]]
+    labels = [each["label"] for each in report.to_json()["findings"]]
     plain = {each for each in labels if each.isascii()}
     assert plain <= {*SETTING_NAMES, "Python"}
     assert text("doctor.setting", value="15", source="默认") in "".join(report.lines())
@@ -409,7 +409,7 @@ def test_a_report_as_json() -> None:
     assert report.to_json() == {
         "problems": 1,
         "findings": [
-            {"about": "a", "level": "ok", "words": "b", "hint": ""},
-            {"about": "c", "level": "problem", "words": "d", "hint": "e"},
+            {"label": "a", "level": "ok", "message": "b", "hint": ""},
+            {"label": "c", "level": "problem", "message": "d", "hint": "e"},
         ],
     }
