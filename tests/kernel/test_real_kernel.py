@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIMEOUT_S = 30
-EVENT_MIME_TYPE = "application/vnd.modelarts-magics.news+json"
+EVENT_MIME_TYPE = "application/vnd.modelarts-magics.event+json"
 
 
 class KernelClient:
@@ -180,6 +180,6 @@ def test_helper_kernel_publishes_changes_by_other_processes(
     message = next(
         one for one in events if one["content"]["data"][EVENT_MIME_TYPE]["seq"] > known["seq"]
     )
-    event = {"boot": known["boot"], "seq": known["seq"] + 1, "kind": "instance"}
+    event = {"server_id": known["server_id"], "seq": known["seq"] + 1, "kind": "instance"}
     assert message["msg_type"] == "display_data"
     assert message["content"] == {"data": {EVENT_MIME_TYPE: event}, "metadata": {}, "transient": {}}
