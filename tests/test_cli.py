@@ -94,7 +94,7 @@ def started(
         ("2019", "describe two words", 0, "“two words”"),
         ("2019", "describe", 0, "Demo instance of the local emulator"),
         ("2019", "auto-stop off", 0, "Auto-stop is off"),
-        ("2019", "doctor", 1, "To mend: 1"),
+        ("2019", "doctor", 1, "Problems found: 1"),
         ("2019", "help", 0, f"{SELF} extend "),
         ("2019", "-h", 0, "See and change"),
         ("2019", "extend --help", 0, f"{SELF} extend [DURATION]"),

@@ -578,7 +578,7 @@ def test_a_right_that_is_missing_says_what_still_works() -> None:
         api.stop(deadline=Deadline(1))
     for error in (put.value, post.value):
         assert error.request_id == "r-1"
-        assert error.hint.startswith("Nothing changed.")
+        assert error.hint.startswith("Nothing was changed.")
 
 
 @pytest.mark.parametrize("number", ["0206", "0210"])

@@ -25,8 +25,8 @@ from modelarts_magics.errors import (
 from modelarts_magics.messages import en
 
 ROWS: list[tuple[int, str, type[ApiError], str]] = [
-    (400, "ModelArts.6309", NoSuchInstanceError, "No such instance in this project."),
-    (400, "ModelArts.6404", NoSuchInstanceError, "No such instance in this project."),
+    (400, "ModelArts.6309", NoSuchInstanceError, "Instance not found in this project."),
+    (400, "ModelArts.6404", NoSuchInstanceError, "Instance not found in this project."),
     (400, "ModelArts.6327", WrongStateError, "not running"),
     (400, "ModelArts.6332", RejectedValueError, "type of a value"),
     (400, "ModelArts.6335", RejectedValueError, "misses a value"),

@@ -259,12 +259,12 @@ def test_a_lease_that_is_not_there_is_neither_on_nor_off(
     """Whether it runs or not; the words say so."""
     found = parse(notebook(status=status, lease=wire))
     assert not found.auto_stop.is_known
-    assert "Auto-stop not stated" in instance_lines(found)
+    assert "Auto-stop: not reported" in instance_lines(found)
 
 
 def test_without_its_beginning_a_lease_is_no_run_time() -> None:
     """72 h 46 min since nobody knows when is not "72 h 46 min a run"."""
-    assert "Auto-stop on" in instance_lines(parse(notebook(lease=lease(create_at=None))))
+    assert "Auto-stop: on" in instance_lines(parse(notebook(lease=lease(create_at=None))))
 
 
 def test_a_negative_duration_other_than_the_word_for_off_is_no_off() -> None:
@@ -613,7 +613,9 @@ def test_a_description_that_was_saved_is_said_when_the_lease_was_not(
     cloud = make_cloud(PATCH=answer)
     with pytest.raises(PartialUpdateError) as caught:
         cloud.write(cloud.read(), description="new", auto_stop=TWO_HOURS)
-    assert caught.value.message.startswith("The description was saved; auto-stop was not changed. ")
+    assert caught.value.message.startswith(
+        "The description was saved, but auto-stop was not changed. "
+    )
     assert words in caught.value.message
     assert cloud.sent[0] == f"PUT {PATH}"
 

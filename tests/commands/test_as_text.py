@@ -59,8 +59,8 @@ def test_an_instance_in_four_lines(harness: EmulatorHarness) -> None:
     """Who, when it stops, what is set, what it is for."""
     assert instance_lines(harness.run_magic("")) == [
         "demo-notebook · RUNNING · DEMO · local emulator",
-        "Stops 2026-11-23 16:40 +08:00 · 40 min left as of 16:00",
-        "Auto-stop on, 1 h a run · reminder on",
+        "Stops at 2026-11-23 16:40 +08:00 · 40 min left (as of 16:00)",
+        "Auto-stop: on, run time 1 h · reminder on",
         "Description: Demo instance of the local emulator",
     ]
 
@@ -68,7 +68,7 @@ def test_an_instance_in_four_lines(harness: EmulatorHarness) -> None:
 def test_an_end_on_another_day_says_both_dates(harness: EmulatorHarness) -> None:
     """So that nobody has to guess which 02:00 it is."""
     assert instance_lines(harness.run_magic("auto-stop at 02:00").after)[1] == (
-        "Stops 2026-11-24 02:00 +08:00 · 10 h left as of 2026-11-23 16:00 +08:00"
+        "Stops at 2026-11-24 02:00 +08:00 · 10 h left (as of 2026-11-23 16:00 +08:00)"
     )
 
 
@@ -76,7 +76,7 @@ def test_another_zone_gives_another_wall_clock(harness: EmulatorHarness) -> None
     """And the offset tells which."""
     harness.environ["MODELARTS_TIMEZONE"] = "America/St_Johns"
     assert instance_lines(harness.run_magic(""))[1] == (
-        "Stops 2026-11-23 05:10 -03:30 · 40 min left as of 04:30"
+        "Stops at 2026-11-23 05:10 -03:30 · 40 min left (as of 04:30)"
     )
 
 
@@ -96,7 +96,7 @@ def test_another_zone_gives_another_wall_clock(harness: EmulatorHarness) -> None
         ),
         (
             make_instance(timed_auto_stop(None), status=Status.STOPPED),
-            "No run to stop: the instance is STOPPED",
+            "The instance is not running (STOPPED)",
         ),
         (make_instance(timed_auto_stop(None), status=Status.STARTING), "End not known yet"),
         (
@@ -128,12 +128,12 @@ def test_an_instance_without_a_name_has_its_id() -> None:
 @pytest.mark.parametrize(
     ("stop", "words"),
     [
-        (timed_auto_stop(HOUR), "Auto-stop on, 2 h a run · reminder on"),
-        (timed_auto_stop(HOUR, prompt=False), "Auto-stop on, 2 h a run · reminder off"),
-        (timed_auto_stop(HOUR, prompt=None, duration=None), "Auto-stop on"),
+        (timed_auto_stop(HOUR), "Auto-stop: on, run time 2 h · reminder on"),
+        (timed_auto_stop(HOUR, prompt=False), "Auto-stop: on, run time 2 h · reminder off"),
+        (timed_auto_stop(HOUR, prompt=None, duration=None), "Auto-stop: on"),
         (disabled_auto_stop(), "Auto-stop off · reminder on"),
-        (idle_auto_stop(), "Auto-stop on, on low use · reminder on"),
-        (UNKNOWN_AUTO_STOP, "Auto-stop not stated"),
+        (idle_auto_stop(), "Auto-stop: on, when idle · reminder on"),
+        (UNKNOWN_AUTO_STOP, "Auto-stop: not reported"),
     ],
 )
 def test_what_is_set(stop: object, words: str) -> None:
@@ -146,8 +146,8 @@ def test_an_extension_tells_the_new_end_the_old_value_and_the_way_back(
 ) -> None:
     """And that it is kept."""
     assert change_lines(harness.run_magic("extend 1h")) == [
-        "Extended. Stops 2026-11-23 17:40 +08:00 · 1 h 40 min left as of 16:00.",
-        "Set: 2 h a run (was 1 h), also kept for later starts.",
+        "Extended. Stops at 2026-11-23 17:40 +08:00 · 1 h 40 min left (as of 16:00).",
+        "Run time set to 2 h (was 1 h); also applies to later starts.",
         "Undo: %modelarts auto-stop 1h",
     ]
 
@@ -159,8 +159,7 @@ def test_an_extension_that_does_not_hold_now_never_looks_like_one(
     stage = make_harness(edition="2021", minutes_left=2)
     first, undo = change_lines(stage.run_magic("extend 1h"))
     assert first == (
-        "This run was NOT extended: it still stops 2026-11-23 16:02 +08:00 "
-        "(2 min left as of 2026-11-23 16:00 +08:00). Saved for the next start: 2 h (was 1 h)."
+        "This run was NOT extended: it still stops at 2026-11-23 16:02 +08:00 (2 min left as of 2026-11-23 16:00 +08:00). Saved for the next start: 2 h (was 1 h)."
     )
     assert undo == "Undo: %modelarts auto-stop 1h"
 
@@ -190,8 +189,8 @@ def test_off_says_what_that_costs(harness: EmulatorHarness) -> None:
 def test_reminding_alone_speaks_of_nothing_else(harness: EmulatorHarness) -> None:
     """No “was 1 h” where 1 h it stays."""
     assert change_lines(harness.run_magic("auto-stop --no-remind")) == [
-        "As before. Stops 2026-11-23 16:40 +08:00 · 40 min left as of 16:00.",
-        "The console no longer reminds.",
+        "Stop time unchanged. Stops at 2026-11-23 16:40 +08:00 · 40 min left (as of 16:00).",
+        "Console reminder turned off.",
         "Undo: %modelarts auto-stop --remind",
     ]
 
@@ -218,7 +217,7 @@ def test_a_run_time_that_is_not_kept_is_named_all_the_same(
 def test_on_tells_which_run_time_it_took(make_harness: Callable[..., EmulatorHarness]) -> None:
     """Where none is kept, nothing else would."""
     stage = make_harness(api="notebooks", auto_stop=False)
-    assert "Set: 1 h from now." in change_lines(stage.run_magic("auto-stop on"))
+    assert "Runs for 1 h from now." in change_lines(stage.run_magic("auto-stop on"))
 
 
 def test_a_run_time_is_not_named_where_the_cloud_set_another_end() -> None:
@@ -258,7 +257,7 @@ def test_a_description_shows_old_and_new(harness: EmulatorHarness) -> None:
         "Undo: %modelarts describe 'Demo instance of the local emulator'",
     ]
     (only,) = change_lines(harness.run_magic("describe new {cmd} {0}"))
-    assert only == "Description as before: “new {cmd} {0}”."
+    assert only == "Description unchanged: “new {cmd} {0}”."
 
 
 @pytest.mark.parametrize("line", ["describe new", "auto-stop 3h", "extend", "auto-stop off"])
@@ -290,9 +289,13 @@ def test_a_change_that_cannot_be_read_back_is_no_success(
         (
             3 * HOUR,
             4 * HOUR,
-            "Asked for 2026-11-23 20:52 +08:00; the cloud set 2026-11-23 19:52 +08:00.",
+            "You asked for 2026-11-23 20:52 +08:00; ModelArts set 2026-11-23 19:52 +08:00.",
         ),
-        (4 * MINUTE, 4 * MINUTE, "Save your work: 2026-11-23 16:56 +08:00 is near."),
+        (
+            4 * MINUTE,
+            4 * MINUTE,
+            "Save your work: the instance stops soon, at 2026-11-23 16:56 +08:00.",
+        ),
     ],
 )
 def test_what_a_person_should_know_of_the_new_end(

@@ -220,9 +220,9 @@ def test_a_secret_that_is_typed_leaves_no_trace_in_a_kernel(
     status, shown = kernel_session.run("%modelarts login", answers=[emulator.ak, emulator.sk, ""])
     assert status == "ok", shown
     assert kernel_session.prompts[-3:] == [
-        ("Access key id (AK), or empty to enter a token: ", False),
+        ("Access key ID (AK); leave empty to enter a token: ", False),
         ("Secret access key (SK): ", False),
-        ("Security token (empty if the key is permanent): ", False),
+        ("Security token (leave empty for a permanent key): ", False),
     ]
     assert "demo-notebook" in kernel_session.run("%modelarts")[1]
     assert "from login" in kernel_session.run("%modelarts doctor")[1]
@@ -418,7 +418,7 @@ def test_anything_else_sends_nothing(
     """Nor does a front end in which nobody can answer; the hint says how to go without."""
     error, asked, stage = stop(answer)
     assert isinstance(error, RefusedError)
-    assert (error.code, error.message) == ("stop.declined", "Not stopped.")
+    assert (error.code, error.message) == ("stop.declined", "Instance not stopped.")
     assert "stop --yes" in error.hint
     assert (len(asked.questions), posts(stage), stage.instance_state()["status"]) == (
         1,
@@ -452,10 +452,10 @@ def test_what_is_stopped_already_is_not_asked_about(
     [
         ({}, ""),
         ({"_x": 1, "In": [], "Out": {}, "get_ipython": 1, "exit": 1, "os": os}, ""),
-        ({"model": 1, "os": os, "frame": None}, "Variables of this kernel: model, frame. "),
+        ({"model": 1, "os": os, "frame": None}, "Variables in this kernel: model, frame. "),
         (
             {f"v{number}": number for number in range(7)},
-            "Variables of this kernel: v0, v1, v2, v3, v4 and 2 more. ",
+            "Variables in this kernel: v0, v1, v2, v3, v4 and 2 more. ",
         ),
     ],
 )

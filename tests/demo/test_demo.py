@@ -133,7 +133,7 @@ def test_it_opens_one_address_and_leaves_nothing_behind(start: Callable[..., Dem
     running.get("/api/kernels", method="POST")
     assert running.end(signal.SIGINT) == []
     assert running.process.returncode == 0
-    assert running.lines[-1] == "The demo has ended; nothing of it runs any more.\n"
+    assert running.lines[-1] == "Demo ended; all its processes have been stopped.\n"
     with socket.socket() as probe:
         assert probe.connect_ex((str(address.hostname), int(address.port or 0))) != 0
     assert not (running.folder / ".demo").exists()
@@ -149,7 +149,7 @@ def test_the_instance_can_be_started_again(start: Callable[..., DemoProcess]) ->
     running.wait_for("http")
     running.wait_for("The instance has stopped")
     running.press_enter()
-    running.wait_for("The instance runs again.")
+    running.wait_for("The instance is running again.")
     notebook = running.folder / ".demo" / QUICKSTART
     notebook.write_text(notebook.read_text(encoding="utf-8").replace("ResNet", "VGG"), "utf-8")
     assert running.end(signal.SIGTERM) == []

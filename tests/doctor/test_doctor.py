@@ -101,7 +101,7 @@ def test_who_is_well_has_nothing_to_mend(patient: DoctorHarness, auth: str) -> N
     patient.environ.update(patient.stage.emulator.environment(auth=auth))
     report = patient.report()
     assert report.problems == ()
-    assert report.lines()[0] == "Nothing to mend"
+    assert report.lines()[0] == "No problems found"
     assert patient.finding("endpoint").message.endswith(" (MODELARTS_ENDPOINT)")
     assert patient.finding("read_timeout").message == "15 (default)"
     assert patient.finding("cloud").message.startswith(
@@ -123,7 +123,7 @@ def test_without_anything_everything_is_named(patient: DoctorHarness) -> None:
     patient.environ = {"HOME": home}
     about = [each.subject for each in patient.report().problems]
     assert about == ["endpoint", "instance_id", "credentials"]
-    assert patient.finding("project_id").message == "not set; would be looked up by region"
+    assert patient.finding("project_id").message == "not set; will be looked up by region"
     assert patient.finding("cloud").message.startswith("not asked")
     assert patient.stage.emulator.requests == []
 
@@ -321,7 +321,7 @@ def test_a_lease_that_has_passed_names_its_end(make_patient: Callable[..., Docto
 def test_an_auto_stop_that_is_not_stated_is_not_called_on() -> None:
     """Neither is it called off."""
     (found,) = unknown_stop_time_findings(UNKNOWN_AUTO_STOP)
-    assert found.message == "The cloud does not say whether auto-stop is on."
+    assert found.message == "ModelArts did not report whether auto-stop is on."
 
 
 def test_a_project_that_nothing_would_find_is_a_problem(patient: DoctorHarness) -> None:
@@ -352,7 +352,7 @@ def test_labels_and_sources_are_in_the_readers_language(patient: DoctorHarness) 
     plain = {each for each in labels if each.isascii()}
     assert plain <= {*SETTING_NAMES, "Python"}
     assert text("doctor.setting", value="15", source="默认") in "".join(report.lines())
-    assert {"凭证", "时钟", "服务器部分"} <= set(labels)
+    assert {"凭证", "时钟", "服务器侧"} <= set(labels)
 
 
 def test_labels_stand_in_a_column() -> None:
@@ -385,15 +385,15 @@ def test_whether_the_installation_survives_a_stop(
         place.mkdir()
     elif work == "link":
         place.symlink_to(Path(modelarts_magics.__file__).parents[1])
-    found = patient.finding("survives a stop")
+    found = patient.finding("kept after stop")
     assert words in found.message
     assert ("%pip install" in found.hint) is (work == "empty")
 
 
 def test_what_is_installed_is_told(patient: DoctorHarness) -> None:
     """With versions, and which Python it is."""
-    assert "httpx 0." in patient.finding("kernel half").message
-    assert "jupyter_server" in patient.finding("server half").message
+    assert "httpx 0." in patient.finding("kernel side").message
+    assert "jupyter_server" in patient.finding("server side").message
     assert "/python" in patient.finding("python").message
 
 

@@ -161,8 +161,11 @@ def test_too_soon_offers_the_same_from_now() -> None:
     error = refusal(
         AutoStopRequest(duration=2 * HOUR), circumstances(started_at=NOW - 2 * HOUR + 4 * MINUTE)
     )
-    assert error.message == "2 h from the start of this run is 2026-11-23 08:56 +00:00, in 4 min."
-    assert error.hint.startswith("For 2 h from now: %modelarts auto-stop in 2h")
+    assert (
+        error.message
+        == "2 h from the start of this run is 2026-11-23 08:56 +00:00: only 4 min left."
+    )
+    assert error.hint.startswith("To run for 2 h from now: %modelarts auto-stop in 2h")
 
 
 @pytest.mark.parametrize(("waits", "doubtful"), [(None, True), (False, False)])

@@ -96,7 +96,7 @@ def test_a_text_from_a_variable(notebook: NotebookShell, harness: EmulatorHarnes
     notebook.run("%modelarts describe --from note")
     assert harness.instance_state()["description"] == "two\nlines"
     result, shown = notebook.attempt("%modelarts describe --from nobody")
-    assert "There is no text in a variable named nobody." in shown
+    assert "Variable nobody does not contain text." in shown
     assert not result.success
 
 
@@ -185,7 +185,7 @@ def test_a_failing_cloud_is_one_line_and_one_hint(
     [
         ("MODELARTS_ENDPOINT", "MODELARTS_ENDPOINT"),
         ("MODELARTS_PROJECT_ID", "MODELARTS_PROJECT_ID"),
-        ("MODELARTS_AUTH_TOKEN", "No credentials were found."),
+        ("MODELARTS_AUTH_TOKEN", "No credentials found."),
     ],
 )
 def test_a_missing_setting_is_named(
@@ -218,7 +218,10 @@ def test_an_interrupt_is_one_line(notebook: NotebookShell) -> None:
     result, shown = notebook.attempt("%modelarts describe --replace --from note")
     assert isinstance(result.error_in_exec, CommandInterrupt)
     assert isinstance(result.error_in_exec, KeyboardInterrupt)
-    assert shown.strip() == "Interrupted. A change may have been sent: %modelarts status"
+    assert (
+        shown.strip()
+        == "Interrupted. The change may already have been sent; check with: %modelarts status"
+    )
 
 
 def test_a_variable_set_after_loading_counts(

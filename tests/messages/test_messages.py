@@ -217,7 +217,7 @@ def test_the_day_is_the_reader_s() -> None:
 
 def test_a_command_is_written_as_the_reader_types_it() -> None:
     """In a notebook the magic, in a terminal what was chosen there."""
-    assert messages.text("refuse.off.hint") == "Turn it on: %modelarts auto-stop on"
+    assert messages.text("refuse.off.hint") == "To turn it on: %modelarts auto-stop on"
     messages.use_command_prefix("/usr/bin/python3 -m modelarts_magics")
     assert messages.text("refuse.off.hint").endswith("-m modelarts_magics auto-stop on")
 
@@ -248,9 +248,9 @@ def test_a_message_is_worded_when_it_is_shown() -> None:
     """Also inside another sentence, in the zone that is then in force."""
     inner = Message("refuse.end_past", {"end": NOW})
     messages.use_timezone(timezone(8 * HOUR))
-    assert str(inner) == "2026-11-23 16:52 +08:00 is past."
+    assert str(inner) == "2026-11-23 16:52 +08:00 is in the past."
     assert str(Message("unreachable.connect", {"host": "h", "reason": Message("reason.name")})) == (
-        "Cannot connect to h: its name cannot be resolved."
+        "Cannot connect to h: host name not resolved."
     )
 
 

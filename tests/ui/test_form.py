@@ -84,7 +84,9 @@ def test_what_is_typed_is_never_overwritten(
     form.description.fill("Mine")
     expect(form.apply).to_be_enabled()
     form_page.run_cells(DESCRIBE)
-    expect(form.output).to_contain_text("Changed elsewhere meanwhile; nothing was overwritten.")
+    expect(form.output).to_contain_text(
+        "The instance was changed elsewhere. Nothing was overwritten."
+    )
     expect(form.output).to_contain_text(
         f"The description is now “{ELSEWHERE}”; here stands “Mine”."
     )

@@ -242,14 +242,14 @@ def test_a_stored_description_that_could_not_be_entered_hinders_nobody(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("soon", "“soon” is not a duration."),
-        ("90", "“90” is not a duration."),
-        ("1:75", "“1:75” is not a duration."),
-        ("0:00", "“0:00” is not a usable duration."),
+        ("soon", "“soon” is not a valid duration."),
+        ("90", "“90” is not a valid duration."),
+        ("1:75", "“1:75” is not a valid duration."),
+        ("0:00", "The duration must be greater than zero: “0:00”."),
         ("0.0001h", "“0.0001h” is not a whole number of seconds."),
         ("0:59", "59 min is outside what this API takes: 1 h to "),
         ("72:01", "72 h 1 min is outside what this API takes: 1 h to "),
-        ("<b>", "“<b>” is not a duration."),
+        ("<b>", "“<b>” is not a valid duration."),
     ],
 )
 def test_a_duration_that_cannot_be_is_explained(
@@ -396,7 +396,7 @@ def test_a_stopped_instance(
         assert "its lease can be set only while it runs" in visible_text(form)
         assert button(form, "Apply").disabled
     else:
-        assert "Would hold from the next start: 2 h a run" in visible_text(form)
+        assert "Takes effect at the next start: run time 2 h" in visible_text(form)
         assert form.apply().effect is Effect.NEXT_START
         assert instance_state()["duration_s"] == 7200
 
@@ -437,7 +437,7 @@ def test_what_is_being_typed_is_never_replaced(
     other.describe("theirs")
     sent = len(write_requests())
     assert form.description.value == "mine"
-    assert "The description is now “theirs”; here stands “mine”." in visible_text(form)
+    assert "Current description: “theirs”. Yours: “mine”." in visible_text(form)
     assert offered(form)
     assert button(form, "Apply").disabled
     with pytest.raises(RefusedError):
@@ -463,7 +463,7 @@ def test_take_theirs(form: InstanceForm, other: Session, instance_state: Truth) 
     form.description.value = "mine"
     form.duration.value = "3h"
     other.describe("theirs")
-    button(form, "Take theirs").click()
+    button(form, "Use current").click()
     assert (form.description.value, form.duration.value) == ("theirs", "3h")
     assert not offered(form)
     form.apply()
@@ -736,7 +736,7 @@ def test_reload_asks_again_and_drops_what_was_not_applied(
     button(form, "Reload").click()
     assert form.description.value == "theirs"
     assert form.duration.value != "4h"
-    assert "Loaded anew." in visible_text(form)
+    assert "Reloaded." in visible_text(form)
     assert button(form, "Apply").disabled
     assert form.reload().description == instance_state()["description"]
 
@@ -749,7 +749,7 @@ def test_a_reload_that_fails_drops_nothing(form: InstanceForm, emulator: LocalEm
     with pytest.raises(ForbiddenError):
         form.reload()
     assert form.description.value == "a draft"
-    assert "You are not allowed to do this." in visible_text(form)
+    assert "Permission denied." in visible_text(form)
     assert not button(form, "Reload").disabled
 
 
@@ -824,7 +824,7 @@ def test_what_nobody_foresaw_is_shown_logged_and_raised(
 
     slow.before_update = fail
     button(form, "Apply").click()
-    assert "It did not work: ZeroDivisionError('<i>unforeseen</i>')" in visible_text(form)
+    assert "Failed: ZeroDivisionError('<i>unforeseen</i>')" in visible_text(form)
     assert [each.levelno for each in caplog.records] == [logging.ERROR]
     with pytest.raises(ZeroDivisionError):
         form.apply()
