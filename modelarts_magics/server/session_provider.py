@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable, cast
 
-from modelarts_magics.api.generations import BACKENDS
+from modelarts_magics.api.backend import BACKENDS
 from modelarts_magics.config import settings_file
 from modelarts_magics.config.credential_chain import (
     ACCESS_KEY_VARIABLES,

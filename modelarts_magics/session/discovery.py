@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelarts_magics.api import iam
+from modelarts_magics.api.backend import BACKENDS, Backend
 from modelarts_magics.api.client import ApiClient
 from modelarts_magics.api.connections import Timeouts
 from modelarts_magics.api.demanager import DemanagerBackend
-from modelarts_magics.api.generations import BACKENDS
 from modelarts_magics.api.notebooks import list_running_instances
 from modelarts_magics.config import settings_file
 from modelarts_magics.config.settings import ENVIRONMENT_VARIABLES
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from modelarts_magics.api.backend import Backend
     from modelarts_magics.config.credential_chain import CredentialChain
     from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import Instance

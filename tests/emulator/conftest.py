@@ -114,13 +114,13 @@ def make_client() -> Iterator[Callable[..., EmulatorClient]]:
         return made[-1]
 
     yield make
-    for lab in made:
-        lab.close()
+    for client in made:
+        client.close()
 
 
 @pytest.fixture
 def client(make_client: Callable[..., EmulatorClient]) -> EmulatorClient:
-    """Return a lab with the default options."""
+    """Return a client with the default options."""
     return make_client()
 
 
@@ -158,7 +158,7 @@ def run_external_client() -> Callable[..., dict[str, Any]]:
     """Return what runs a client of somebody else, in an environment made once, and reads its JSON."""
 
     def run(script: str, *arguments: str, pins: list[str]) -> dict[str, Any]:
-        cache = ROOT / ".cache" / "foreign"
+        cache = ROOT / ".cache" / "external"
         cache.mkdir(parents=True, exist_ok=True)
         (cache / ".gitignore").write_text("*\n")
         folder = cache / "-".join(pins).replace("==", "-")

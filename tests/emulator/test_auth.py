@@ -48,14 +48,14 @@ def test_a_token_that_is_absent_or_unknown_is_refused(
 ) -> None:
     """The two cases have codes of their own."""
     headers = {} if token is None else {"X-Auth-Token": token}
-    assert status_and_code(client.http.get(client.dev, headers=headers)) == expected
+    assert status_and_code(client.http.get(client.instance_path, headers=headers)) == expected
 
 
 def test_an_unknown_token_has_another_code_at_notebooks(
     client: EmulatorClient, status_and_code: ErrorOf
 ) -> None:
     """6401 there, 0203 at demanager."""
-    answer = client.http.get(client.note, headers={"X-Auth-Token": "another"})
+    answer = client.http.get(client.notebook_path, headers={"X-Auth-Token": "another"})
     assert status_and_code(answer) == (401, "6401")
 
 
@@ -63,29 +63,31 @@ def test_a_token_expires_by_the_servers_clock(
     make_client: Callable[..., EmulatorClient], status_and_code: ErrorOf
 ) -> None:
     """It is good until its hour and refused as expired from then on."""
-    lab = make_client(token_hours=24)
-    lab.emulator.set_instance(stops_on_time=False)
-    lab.pass_time(hours=23, minutes=59)
-    assert lab.ask("GET", lab.dev).status_code == 200
-    lab.pass_time(minutes=1)
-    assert status_and_code(lab.ask("GET", lab.dev)) == (401, "0202")
+    client = make_client(token_hours=24)
+    client.emulator.set_instance(stops_on_time=False)
+    client.advance(hours=23, minutes=59)
+    assert client.request("GET", client.instance_path).status_code == 200
+    client.advance(minutes=1)
+    assert status_and_code(client.request("GET", client.instance_path)) == (401, "0202")
 
 
-@pytest.mark.parametrize("path", ["dev", "note", "dev_list", "note_list"])
+@pytest.mark.parametrize(
+    "path", ["instance_path", "notebook_path", "instances_path", "notebooks_path"]
+)
 def test_a_signed_read_is_let_in(client: EmulatorClient, path: str) -> None:
     """Keys are as good as the token, with a query too."""
-    query = "?de_type=Notebook&limit=5" if path.endswith("list") else ""
-    assert client.signed("GET", getattr(client, path) + query).status_code == 200
+    query = "?de_type=Notebook&limit=5" if path in ("instances_path", "notebooks_path") else ""
+    assert client.signed_request("GET", getattr(client, path) + query).status_code == 200
 
 
 def test_a_signed_write_covers_its_body(client: EmulatorClient, status_and_code: ErrorOf) -> None:
     """The body that was hashed is let in; another one under the same signature is not."""
     body = json.dumps({"description": "签名"}, ensure_ascii=False).encode()
-    answer = client.signed("PUT", client.dev, body=body)
+    answer = client.signed_request("PUT", client.instance_path, body=body)
     assert answer.json()["description"] == "签名"
     stolen = dict(answer.request.headers)
     stolen["content-length"] = str(len(body))
-    other = client.http.put(client.dev, headers=stolen, content=body[:-3] + b'X"}')
+    other = client.http.put(client.instance_path, headers=stolen, content=body[:-3] + b'X"}')
     assert status_and_code(other) == (403, "0206")
 
 
@@ -106,14 +108,16 @@ def test_a_wrong_signature_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, how: dict[str, Any], expected: tuple[int, str]
 ) -> None:
     """Bad keys are a 403, a malformed set of headers a 401 of the gateway."""
-    assert status_and_code(client.signed("GET", client.dev, **how)) == expected
+    assert status_and_code(client.signed_request("GET", client.instance_path, **how)) == expected
 
 
 def test_a_malformed_authorization_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf
 ) -> None:
     """Even beside a good token: the gateway looks at the signature first."""
-    answer = client.ask("GET", client.dev, headers={"Authorization": "SDK-HMAC-SHA256 nonsense"})
+    answer = client.request(
+        "GET", client.instance_path, headers={"Authorization": "SDK-HMAC-SHA256 nonsense"}
+    )
     assert status_and_code(answer) == (401, "APIGW.0301")
     assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
 
@@ -124,7 +128,7 @@ def test_a_clock_more_than_fifteen_minutes_off_is_refused(
 ) -> None:
     """In both directions; the refusal's Date tells the time that would have been right."""
     at = client.clock.now() + timedelta(minutes=minutes)
-    answer = client.signed("GET", client.dev, at=at)
+    answer = client.signed_request("GET", client.instance_path, at=at)
     assert answer.status_code == status
     assert answer.headers["Date"] == "Mon, 23 Nov 2026 08:00:00 GMT"
 
@@ -141,7 +145,10 @@ def test_a_malformed_signing_date_is_refused(
             f"SDK-HMAC-SHA256 Access=A, SignedHeaders=host;x-sdk-date, Signature={zeros}"
         ),
     }
-    assert status_and_code(client.http.get(client.dev, headers=headers)) == (401, "APIGW.0301")
+    assert status_and_code(client.http.get(client.instance_path, headers=headers)) == (
+        401,
+        "APIGW.0301",
+    )
 
 
 def test_temporary_keys_need_their_security_token(
@@ -150,18 +157,24 @@ def test_temporary_keys_need_their_security_token(
     """With it they are let in, without it or unsigned they are not."""
     keys = (client.emulator.temporary_ak, client.emulator.temporary_sk)
     token = {"X-Security-Token": client.emulator.security_token}
-    assert client.signed("GET", client.dev, keys=keys, headers=token).status_code == 200
-    assert status_and_code(client.signed("GET", client.dev, keys=keys)) == (403, "0206")
-    unsigned = client.signed(
-        "GET", client.dev, keys=keys, headers=token, signed=["host", "x-sdk-date"]
+    assert (
+        client.signed_request("GET", client.instance_path, keys=keys, headers=token).status_code
+        == 200
+    )
+    assert status_and_code(client.signed_request("GET", client.instance_path, keys=keys)) == (
+        403,
+        "0206",
+    )
+    unsigned = client.signed_request(
+        "GET", client.instance_path, keys=keys, headers=token, signed=["host", "x-sdk-date"]
     )
     assert status_and_code(unsigned) == (401, "APIGW.0301")
 
 
 def test_another_project_is_refused(client: EmulatorClient, status_and_code: ErrorOf) -> None:
     """The project of the path has to be the token's."""
-    path = client.dev.replace(client.emulator.project_id, "0" * 32)
-    assert status_and_code(client.ask("GET", path)) == (403, "0210")
+    path = client.instance_path.replace(client.emulator.project_id, "0" * 32)
+    assert status_and_code(client.request("GET", path)) == (403, "0210")
 
 
 @pytest.mark.parametrize(
@@ -180,14 +193,17 @@ def test_an_unknown_api_is_a_404_of_the_gateway(
     client: EmulatorClient, status_and_code: ErrorOf, method: str, suffix: str
 ) -> None:
     """Before any look at the credentials."""
-    assert status_and_code(client.http.request(method, client.dev + suffix)) == (404, "APIGW.0101")
+    assert status_and_code(client.http.request(method, client.instance_path + suffix)) == (
+        404,
+        "APIGW.0101",
+    )
 
 
 def test_every_answer_says_who_it_is_and_when(client: EmulatorClient) -> None:
     """Good or bad: a request id, the badge, the server's date, JSON, and no ETag."""
     for answer in (
-        client.ask("GET", client.dev),
-        client.http.get(client.dev),
+        client.request("GET", client.instance_path),
+        client.http.get(client.instance_path),
         client.http.get("/nowhere"),
     ):
         assert len(answer.headers["X-Request-Id"]) == 32
@@ -202,8 +218,8 @@ def test_every_answer_says_who_it_is_and_when(client: EmulatorClient) -> None:
 def test_iam_finds_the_project_by_region(client: EmulatorClient, query: str, count: int) -> None:
     """With token or keys; never without."""
     for answer in (
-        client.ask("GET", "/v3/projects" + query),
-        client.signed("GET", "/v3/projects" + query),
+        client.request("GET", "/v3/projects" + query),
+        client.signed_request("GET", "/v3/projects" + query),
     ):
         ids = [project["id"] for project in answer.json()["projects"]]
         assert ids == [client.emulator.project_id] * count

@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from conftest import EmulatorClient
 
 
-def control(lab: EmulatorClient, route: str, /, **body: object) -> dict[str, Any]:
+def control(client: EmulatorClient, route: str, /, **body: object) -> dict[str, Any]:
     """Use a control route; it needs no credentials."""
-    answer = lab.http.post(f"/emulator/{route}", json=body)
+    answer = client.http.post(f"/emulator/{route}", json=body)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
 def test_the_state_shows_both_instances_and_the_log(client: EmulatorClient) -> None:
     """What was asked, how it was answered, and by which sort of credentials."""
-    client.ask("PUT", client.dev, json={"description": "new"})
-    client.signed("GET", client.note + "/lease?x=1")
-    client.http.get(client.dev)
+    client.request("PUT", client.instance_path, json={"description": "new"})
+    client.signed_request("GET", client.notebook_path + "/lease?x=1")
+    client.http.get(client.instance_path)
     state = client.http.get("/emulator/state").json()
     assert [one["api"] for one in state["instances"]] == ["demanager", "notebooks"]
     assert state["instances"][0]["description"] == "new"
@@ -40,9 +40,11 @@ def test_the_state_shows_both_instances_and_the_log(client: EmulatorClient) -> N
 def test_no_secret_is_in_the_state(client: EmulatorClient) -> None:
     """Neither those of the emulator nor those that were sent."""
     marked = "MARKED-SECRET"
-    client.http.get(client.dev, headers={"X-Auth-Token": marked})
-    client.http.get(client.dev, headers={"Authorization": marked, "X-Security-Token": marked})
-    client.ask("GET", client.note)
+    client.http.get(client.instance_path, headers={"X-Auth-Token": marked})
+    client.http.get(
+        client.instance_path, headers={"Authorization": marked, "X-Security-Token": marked}
+    )
+    client.request("GET", client.notebook_path)
     text = client.http.get("/emulator/state").text
     secrets = (
         client.emulator.auth_token,
@@ -57,7 +59,7 @@ def test_no_secret_is_in_the_state(client: EmulatorClient) -> None:
 def test_the_clock_can_be_moved(client: EmulatorClient) -> None:
     """Everything follows: the Date, the status, what is left."""
     assert control(client, "advance", seconds=2400)["now"] == "2026-11-23T08:40:00+00:00"
-    answer = client.ask("GET", client.dev)
+    answer = client.request("GET", client.instance_path)
     assert answer.headers["Date"] == "Mon, 23 Nov 2026 08:40:00 GMT"
     assert answer.json()["status"] == "STOPPING"
 
@@ -65,10 +67,10 @@ def test_the_clock_can_be_moved(client: EmulatorClient) -> None:
 def test_an_instance_can_be_set_even_to_what_is_illegal(client: EmulatorClient) -> None:
     """A description that the API would refuse, an auto-stop, a status of later editions."""
     control(client, "instance", description="a/b & <c>", status="CREATE_FAILED")
-    shown = client.ask("GET", client.dev).json()
+    shown = client.request("GET", client.instance_path).json()
     assert (shown["description"], shown["status"]) == ("a/b & <c>", "CREATE_FAILED")
     control(client, "instance", description=None)
-    assert client.ask("GET", client.dev).json()["description"] is None
+    assert client.request("GET", client.instance_path).json()["description"] is None
     control(client, "instance", status="RUNNING", auto_stop={"enable": True, "duration": 7200})
     assert client.auto_stop()["remain_time"] == 7200
     control(client, "instance", minutes_left=3)
@@ -81,7 +83,7 @@ def test_a_lease_can_be_set(client: EmulatorClient) -> None:
     """By its fields, or by what is left."""
     note = client.emulator.notebook_id
     control(client, "instance", id=note, minutes_left=5)
-    assert client.left() == timedelta(minutes=5)
+    assert client.lease_time_left() == timedelta(minutes=5)
     control(client, "instance", id=note, lease={"create_at": 5, "duration": 6, "type": "IDLE"})
     found = client.lease()
     assert (found["create_at"], found["duration"], found["type"]) == (5, 6, "IDLE")
@@ -90,8 +92,8 @@ def test_a_lease_can_be_set(client: EmulatorClient) -> None:
 def test_more_instances_can_be_made(client: EmulatorClient) -> None:
     """Of either API."""
     made = control(client, "instances", api="notebooks", name="second", minutes_left=90)
-    assert client.ask("GET", f"{client.note_list}/{made['id']}").json()["name"] == "second"
-    assert client.ask("GET", client.note_list).json()["total"] == 2
+    assert client.request("GET", f"{client.notebooks_path}/{made['id']}").json()["name"] == "second"
+    assert client.request("GET", client.notebooks_path).json()["total"] == 2
 
 
 def test_faults_are_set_listed_and_cleared(client: EmulatorClient) -> None:
@@ -100,15 +102,15 @@ def test_faults_are_set_listed_and_cleared(client: EmulatorClient) -> None:
         client, "faults", name="429", arg="3", times=2, methods=["GET"], path="demanager"
     )
     assert listed["faults"][0]["methods"] == ["GET"]
-    assert client.ask("GET", client.dev).headers["Retry-After"] == "3"
+    assert client.request("GET", client.instance_path).headers["Retry-After"] == "3"
     assert client.http.get("/emulator/faults").json()["faults"][0]["times"] == 1
     assert client.http.delete("/emulator/faults").json() == {"faults": []}
-    assert client.ask("GET", client.dev).status_code == 200
+    assert client.request("GET", client.instance_path).status_code == 200
 
 
 def test_faults_do_not_touch_the_control_routes(client: EmulatorClient) -> None:
     """Else they could not be taken back; the log leaves them out too."""
-    client.emulator.fault("500")
+    client.emulator.add_fault("500")
     assert client.http.get("/emulator/state").status_code == 200
     assert client.emulator.requests == []
 
@@ -169,14 +171,14 @@ def test_the_environment_points_a_client_here(
 
 def test_it_goes_down_and_comes_up_on_the_same_port(client: EmulatorClient) -> None:
     """With everything it knew."""
-    client.ask("PUT", client.dev, json={"description": "kept"})
+    client.request("PUT", client.instance_path, json={"description": "kept"})
     endpoint = client.emulator.endpoint
     client.emulator.stop()
     with pytest.raises(httpx.TransportError):
-        client.ask("GET", client.dev)
+        client.request("GET", client.instance_path)
     client.emulator.start()
     assert client.emulator.endpoint == endpoint
-    assert client.ask("GET", client.dev).json()["description"] == "kept"
+    assert client.request("GET", client.instance_path).json()["description"] == "kept"
 
 
 def test_starting_and_stopping_twice_is_no_error(client: EmulatorClient) -> None:
@@ -196,13 +198,13 @@ def test_a_port_that_is_taken_is_an_error_in_the_caller(client: EmulatorClient) 
 
 def test_a_fault_may_be_there_from_the_start(make_client: Callable[..., EmulatorClient]) -> None:
     """Written as on the command line."""
-    lab = make_client(faults=["503:4"])
-    assert lab.ask("GET", lab.dev).headers["Retry-After"] == "4"
+    client = make_client(faults=["503:4"])
+    assert client.request("GET", client.instance_path).headers["Retry-After"] == "4"
 
 
 def test_requests_can_be_forgotten(client: EmulatorClient) -> None:
     """So that a test counts its own."""
-    client.ask("GET", client.dev)
+    client.request("GET", client.instance_path)
     client.emulator.clear_requests()
     assert client.emulator.requests == []
 

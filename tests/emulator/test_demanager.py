@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from conftest import EmulatorClient
 
     ErrorOf = Callable[[httpx.Response], tuple[int, str]]
-    MakeLab = Callable[..., EmulatorClient]
+    MakeClient = Callable[..., EmulatorClient]
 
 EDITIONS = pytest.mark.parametrize("edition", ["2019", "2021"])
 
 
 def test_an_instance_has_every_field_of_the_tables(client: EmulatorClient) -> None:
     """Tables 5 to 12, with the types of the published example."""
-    shown = client.ask("GET", client.dev).json()
+    shown = client.request("GET", client.instance_path).json()
     assert set(shown) == {
         *("id", "name", "description", "status", "creation_timestamp"),
         *("profile", "flavor", "spec", "workspace"),
@@ -59,16 +59,19 @@ def test_it_starts_with_forty_minutes_left(client: EmulatorClient) -> None:
 
 def test_switched_off_only_two_fields_are_left(client: EmulatorClient) -> None:
     """As in the published example."""
-    assert client.put(enable=False).json()["spec"]["auto_stop"] == {"enable": False, "prompt": True}
-    client.pass_time(days=2)
-    assert client.ask("GET", client.dev).json()["status"] == "RUNNING"
+    assert client.put_auto_stop(enable=False).json()["spec"]["auto_stop"] == {
+        "enable": False,
+        "prompt": True,
+    }
+    client.advance(days=2)
+    assert client.request("GET", client.instance_path).json()["status"] == "RUNNING"
 
 
 def test_enable_left_out_means_off_and_prompt_left_out_means_true(client: EmulatorClient) -> None:
     """A client that forgets `enable` switches auto-stop off."""
-    client.put(enable=True, duration=3600, prompt=False)
+    client.put_auto_stop(enable=True, duration=3600, prompt=False)
     assert client.auto_stop()["prompt"] is False
-    client.put(duration=3600)
+    client.put_auto_stop(duration=3600)
     assert client.auto_stop() == {"enable": False, "prompt": True}
 
 
@@ -116,13 +119,13 @@ REFUSED_AUTO_STOPS: list[tuple[dict[str, Any], str]] = [
     ],
 )
 def test_a_wrong_put_is_refused_and_changes_nothing(
-    make_client: MakeLab, status_and_code: ErrorOf, edition: str, body: object, code: str
+    make_client: MakeClient, status_and_code: ErrorOf, edition: str, body: object, code: str
 ) -> None:
     """Each rule with its code; the instance is as before."""
-    lab = make_client(edition=edition)
-    before = lab.ask("GET", lab.dev).json()
-    assert status_and_code(lab.ask("PUT", lab.dev, json=body)) == (400, code)
-    assert lab.ask("GET", lab.dev).json() == before
+    client = make_client(edition=edition)
+    before = client.request("GET", client.instance_path).json()
+    assert status_and_code(client.request("PUT", client.instance_path, json=body)) == (400, code)
+    assert client.request("GET", client.instance_path).json() == before
 
 
 @pytest.mark.parametrize(
@@ -143,7 +146,9 @@ def test_a_body_that_is_no_json_object_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, content: bytes, kind: str
 ) -> None:
     """Never a crash of the server."""
-    answer = client.ask("PUT", client.dev, content=content, headers={"Content-Type": kind})
+    answer = client.request(
+        "PUT", client.instance_path, content=content, headers={"Content-Type": kind}
+    )
     assert status_and_code(answer) == (400, "6336")
 
 
@@ -151,8 +156,13 @@ def test_a_body_that_is_no_json_object_is_refused(
 def test_a_legal_description_is_stored_as_it_is(client: EmulatorClient, words: str) -> None:
     """512 code points, not bytes and not UTF-16 units; the auto-stop stays."""
     before = client.auto_stop()
-    assert client.ask("PUT", client.dev, json={"description": words}).json()["description"] == words
-    assert client.ask("GET", client.dev).json()["description"] == words
+    assert (
+        client.request("PUT", client.instance_path, json={"description": words}).json()[
+            "description"
+        ]
+        == words
+    )
+    assert client.request("GET", client.instance_path).json()["description"] == words
     assert client.auto_stop() == before
 
 
@@ -199,11 +209,11 @@ JSON_VALUES = st.recursive(
 def test_no_json_at_all_makes_the_server_fail(client: EmulatorClient, body: object) -> None:
     """Every body is either done or refused with a code."""
     for method, path in (
-        ("PUT", client.dev),
-        ("PUT", client.note),
-        ("PATCH", client.note + "/lease"),
+        ("PUT", client.instance_path),
+        ("PUT", client.notebook_path),
+        ("PATCH", client.notebook_path + "/lease"),
     ):
-        answer = client.ask(
+        answer = client.request(
             method,
             path,
             content=json.dumps(body).encode(),
@@ -220,18 +230,18 @@ def test_the_description_is_mandatory_in_2019(
 ) -> None:
     """Even for a change of auto-stop alone."""
     body = {"spec": {"auto_stop": {"enable": False}}}
-    assert status_and_code(client.ask("PUT", client.dev, json=body)) == (400, "6335")
+    assert status_and_code(client.request("PUT", client.instance_path, json=body)) == (400, "6335")
     assert client.auto_stop()["enable"] is True
 
 
-def test_the_description_is_optional_in_2021(make_client: MakeLab) -> None:
+def test_the_description_is_optional_in_2021(make_client: MakeClient) -> None:
     """Left out, it stays."""
-    lab = make_client(edition="2021", description="kept")
+    client = make_client(edition="2021", description="kept")
     body = {"spec": {"auto_stop": {"enable": False}}}
-    answer = lab.ask("PUT", lab.dev, json=body).json()
+    answer = client.request("PUT", client.instance_path, json=body).json()
     assert answer["description"] == "kept"
     assert "spec" not in answer
-    assert lab.auto_stop()["enable"] is False
+    assert client.auto_stop()["enable"] is False
 
 
 @pytest.mark.parametrize(
@@ -244,59 +254,59 @@ def test_the_description_is_optional_in_2021(make_client: MakeLab) -> None:
     ],
 )
 def test_the_answer_of_a_put_may_lack_the_spec(
-    make_client: MakeLab,
+    make_client: MakeClient,
     edition: str,
     put_answer: str,
     has_spec: bool,
 ) -> None:
     """By edition, or by option."""
-    lab = make_client(edition=edition, put_answer=put_answer)
-    assert ("spec" in lab.put(enable=False).json()) is has_spec
+    client = make_client(edition=edition, put_answer=put_answer)
+    assert ("spec" in client.put_auto_stop(enable=False).json()) is has_spec
 
 
 def test_in_2019_a_changed_duration_moves_the_stop_of_this_run(client: EmulatorClient) -> None:
     """It counts from the start of the run, 20 min ago."""
-    client.put(enable=True, duration=7200)
+    client.put_auto_stop(enable=True, duration=7200)
     assert client.auto_stop()["remain_time"] == 7200 - 1200
 
 
 def test_in_2019_a_stop_in_the_past_is_refused(
-    make_client: MakeLab, status_and_code: ErrorOf
+    make_client: MakeClient, status_and_code: ErrorOf
 ) -> None:
     """And the auto-stop stays what it was."""
-    lab = make_client(minutes_left=100)
-    lab.pass_time(minutes=40)
-    before = lab.auto_stop()
-    assert status_and_code(lab.put(enable=True, duration=3600)) == (400, "6346")
-    assert lab.auto_stop() == before
-    assert lab.put(enable=True, duration=3601).status_code == 200
-    assert lab.auto_stop()["remain_time"] == 1
+    client = make_client(minutes_left=100)
+    client.advance(minutes=40)
+    before = client.auto_stop()
+    assert status_and_code(client.put_auto_stop(enable=True, duration=3600)) == (400, "6346")
+    assert client.auto_stop() == before
+    assert client.put_auto_stop(enable=True, duration=3601).status_code == 200
+    assert client.auto_stop()["remain_time"] == 1
 
 
-def test_in_2021_a_changed_duration_waits_for_the_next_start(make_client: MakeLab) -> None:
+def test_in_2021_a_changed_duration_waits_for_the_next_start(make_client: MakeClient) -> None:
     """This run stops as it would have; the next one has the new duration."""
-    lab = make_client(edition="2021")
-    before = lab.auto_stop()
-    lab.put(enable=True, duration=7200)
-    assert lab.auto_stop() == {**before, "duration": 7200}
-    lab.pass_time(minutes=41)
-    assert lab.ask("GET", lab.dev).json()["status"] == "STOPPED"
-    lab.ask("POST", lab.dev + "/action", json={"action": "start"})
-    lab.pass_time(seconds=5)
-    assert lab.auto_stop()["remain_time"] == 7200
+    client = make_client(edition="2021")
+    before = client.auto_stop()
+    client.put_auto_stop(enable=True, duration=7200)
+    assert client.auto_stop() == {**before, "duration": 7200}
+    client.advance(minutes=41)
+    assert client.request("GET", client.instance_path).json()["status"] == "STOPPED"
+    client.request("POST", client.instance_path + "/action", json={"action": "start"})
+    client.advance(seconds=5)
+    assert client.auto_stop()["remain_time"] == 7200
 
 
 @pytest.mark.parametrize(("when", "has_stop"), [("now", True), ("next-start", False)])
 def test_in_2021_enabling_during_a_run_is_a_choice(
-    make_client: MakeLab,
+    make_client: MakeClient,
     when: str,
     has_stop: bool,
 ) -> None:
     """The pages do not say; both readings can be played."""
-    lab = make_client(edition="2021", auto_stop=False, enable_while_running=when)
-    assert lab.auto_stop() == {"enable": False, "prompt": True}
-    lab.put(enable=True, duration=7200)
-    found = lab.auto_stop()
+    client = make_client(edition="2021", auto_stop=False, enable_while_running=when)
+    assert client.auto_stop() == {"enable": False, "prompt": True}
+    client.put_auto_stop(enable=True, duration=7200)
+    found = client.auto_stop()
     assert found["enable"] is True
     assert ("stop_timestamp" in found) is has_stop
     assert ("remain_time" in found) is has_stop
@@ -306,21 +316,21 @@ def test_the_instance_runs_down_and_stops(client: EmulatorClient) -> None:
     """RUNNING, STOPPING, STOPPED, each at its time; STOPPED has no stop."""
     seen = []
     for seconds in (2399, 1, 4, 1):
-        client.pass_time(seconds=seconds)
-        seen.append(client.ask("GET", client.dev).json()["status"])
+        client.advance(seconds=seconds)
+        seen.append(client.request("GET", client.instance_path).json()["status"])
     assert seen == ["RUNNING", "STOPPING", "STOPPING", "STOPPED"]
     assert client.auto_stop() == {"enable": True, "duration": 3600, "prompt": True}
 
 
 def test_a_long_silence_is_caught_up_in_order(client: EmulatorClient) -> None:
     """One read a day later finds the instance stopped, not stopping."""
-    client.pass_time(days=1)
-    assert client.ask("GET", client.dev).json()["status"] == "STOPPED"
+    client.advance(days=1)
+    assert client.request("GET", client.instance_path).json()["status"] == "STOPPED"
 
 
-def act(lab: EmulatorClient, action: object) -> httpx.Response:
+def act(client: EmulatorClient, action: object) -> httpx.Response:
     """Ask for an action."""
-    return lab.ask("POST", lab.dev + "/action", json={"action": action})
+    return client.request("POST", client.instance_path + "/action", json={"action": action})
 
 
 def test_the_kept_duration_counts_from_running_at_every_start(client: EmulatorClient) -> None:
@@ -329,20 +339,20 @@ def test_the_kept_duration_counts_from_running_at_every_start(client: EmulatorCl
         "current_status": "STOPPING",
         "previous_state": "RUNNING",
     }
-    client.pass_time(seconds=5)
+    client.advance(seconds=5)
     assert act(client, "start").json() == {
         "current_status": "STARTING",
         "previous_state": "STOPPED",
     }
     assert "stop_timestamp" not in client.auto_stop()
-    client.pass_time(seconds=15)
+    client.advance(seconds=15)
     assert client.auto_stop()["remain_time"] == 3600 - 10
 
 
 def test_a_restart_begins_a_new_run(client: EmulatorClient) -> None:
     """Through RESTARTING."""
     assert act(client, "restart").json()["current_status"] == "RESTARTING"
-    client.pass_time(seconds=5)
+    client.advance(seconds=5)
     assert client.auto_stop()["remain_time"] == 3600
 
 
@@ -367,17 +377,17 @@ def test_an_action_that_does_not_fit_is_refused(
     """Each with its code, and the status stays."""
     client.emulator.set_instance(status=status)
     assert status_and_code(act(client, action)) == (400, code)
-    assert client.ask("GET", client.dev).json()["status"] == status
+    assert client.request("GET", client.instance_path).json()["status"] == status
 
 
 def test_an_action_needs_its_word_and_nothing_else(
     client: EmulatorClient, status_and_code: ErrorOf
 ) -> None:
     """6335 without, 6336 with more."""
-    path = client.dev + "/action"
-    assert status_and_code(client.ask("POST", path, json={})) == (400, "6335")
+    path = client.instance_path + "/action"
+    assert status_and_code(client.request("POST", path, json={})) == (400, "6335")
     body = {"action": "stop", "force": True}
-    assert status_and_code(client.ask("POST", path, json=body)) == (400, "6336")
+    assert status_and_code(client.request("POST", path, json=body)) == (400, "6336")
 
 
 @pytest.mark.parametrize("status", ["STARTING", "STOPPING", "RESTARTING"])
@@ -386,23 +396,27 @@ def test_auto_stop_cannot_be_changed_in_between(
 ) -> None:
     """The description can."""
     client.emulator.set_instance(status=status)
-    assert status_and_code(client.put(enable=True, duration=7200)) == (400, "6347")
-    assert client.ask("PUT", client.dev, json={"description": "new"}).status_code == 200
+    assert status_and_code(client.put_auto_stop(enable=True, duration=7200)) == (400, "6347")
+    assert (
+        client.request("PUT", client.instance_path, json={"description": "new"}).status_code == 200
+    )
 
 
 def test_a_stopped_instance_keeps_its_auto_stop_for_the_next_run(client: EmulatorClient) -> None:
     """No 6346 there: nothing runs."""
     client.emulator.set_instance(status="STOPPED")
-    assert client.put(enable=True, duration=7200).status_code == 200
+    assert client.put_auto_stop(enable=True, duration=7200).status_code == 200
     assert client.auto_stop() == {"enable": True, "duration": 7200, "prompt": True}
 
 
 @pytest.mark.parametrize(("edition", "name"), [("2019", "error_msg"), ("2021", "error_message")])
-def test_an_unknown_instance_is_a_400(make_client: MakeLab, edition: str, name: str) -> None:
+def test_an_unknown_instance_is_a_400(make_client: MakeClient, edition: str, name: str) -> None:
     """Not a 404; the sentence has another name in the later edition."""
-    lab = make_client(edition=edition)
+    client = make_client(edition=edition)
     for method, suffix in (("GET", ""), ("PUT", ""), ("POST", "/action")):
-        answer = lab.ask(method, f"{lab.dev_list}/{lab.emulator.notebook_id}{suffix}", json={})
+        answer = client.request(
+            method, f"{client.instances_path}/{client.emulator.notebook_id}{suffix}", json={}
+        )
         assert answer.status_code == 400
         assert answer.json() == {
             name: "The instance does not exist.",
@@ -416,7 +430,7 @@ def test_the_list_is_filtered_sorted_and_paged(client: EmulatorClient) -> None:
     client.emulator.set_instance(second, status="STOPPED")
 
     def ids(query: str) -> tuple[int, list[str]]:
-        found = client.ask("GET", f"{client.dev_list}?de_type=Notebook{query}").json()
+        found = client.request("GET", f"{client.instances_path}?de_type=Notebook{query}").json()
         return found["total_count"], [one["id"] for one in found["instances"]]
 
     first = client.emulator.demanager_id
@@ -444,20 +458,20 @@ def test_a_wrong_list_query_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, query: str, code: str
 ) -> None:
     """Each with its code."""
-    assert status_and_code(client.ask("GET", f"{client.dev_list}?{query}")) == (400, code)
+    assert status_and_code(client.request("GET", f"{client.instances_path}?{query}")) == (400, code)
 
 
-def test_the_id_may_have_the_later_form(make_client: MakeLab) -> None:
+def test_the_id_may_have_the_later_form(make_client: MakeClient) -> None:
     """`DE-` and a uuid; or the one that was asked for."""
-    lab = make_client(id_form="de")
-    assert lab.emulator.instance_id.startswith("DE-")
-    assert lab.ask("GET", lab.dev).json()["id"] == lab.emulator.instance_id
+    client = make_client(id_form="de")
+    assert client.emulator.instance_id.startswith("DE-")
+    assert client.request("GET", client.instance_path).json()["id"] == client.emulator.instance_id
     assert make_client(instance_id="mine").emulator.instance_id == "mine"
 
 
-def test_2021_adds_fields(make_client: MakeLab) -> None:
+def test_2021_adds_fields(make_client: MakeClient) -> None:
     """What a client of the first edition has to ignore."""
     shown = make_client(edition="2021")
     assert {"latest_update_timestamp", "flavor_details", "user"} <= set(
-        shown.ask("GET", shown.dev).json()
+        shown.request("GET", shown.instance_path).json()
     )

@@ -25,8 +25,8 @@ def test_the_t_cloud_sdk_works(
     remaining_s: int,
 ) -> None:
     """List, page, get, update, a refusal, stop; it understands what it gets."""
-    lab = make_client(edition=edition)
-    emulator = lab.emulator
+    client = make_client(edition=edition)
+    emulator = client.emulator
     second = emulator.add_instance("demanager", name="another")
     place = (emulator.endpoint, emulator.project_id, emulator.auth_token, emulator.instance_id)
     report = run_external_client("client_otc.py", *place, pins=OTC)
@@ -37,7 +37,7 @@ def test_the_t_cloud_sdk_works(
     assert report["got"]["storage"] == "obs"
     assert report["after"]["description"] == "from T Cloud"
     assert report["after"]["auto_stop"] == {"enable": True, "duration": 7200}
-    end_ms = lab.clock.now().timestamp() * 1000 + remaining_s * 1000
+    end_ms = client.clock.now().timestamp() * 1000 + remaining_s * 1000
     assert report["after"]["stop_timestamp"] == end_ms
     assert report["refused"] == [400, "ModelArts.6334"]
     assert report["stopped"] == "STOPPING"
@@ -51,20 +51,20 @@ def test_the_vendors_sdk_works(
     temporary: bool,
 ) -> None:
     """Show, lease, renew, update, list, stop; every request signed by it and checked by us."""
-    lab = make_client(api="notebooks")
-    emulator = lab.emulator
+    client = make_client(api="notebooks")
+    emulator = client.emulator
     keys = (emulator.ak, emulator.sk, "")
     if temporary:
         keys = (emulator.temporary_ak, emulator.temporary_sk, emulator.security_token)
     # The vendor's client signs with the real time.
-    emulator.advance(datetime.now(timezone.utc).replace(microsecond=0) - lab.clock.now())
+    emulator.advance(datetime.now(timezone.utc).replace(microsecond=0) - client.clock.now())
     emulator.set_instance(status="RUNNING", minutes_left=40)
-    before = lab.lease()
+    before = client.lease()
     place = (emulator.endpoint, emulator.project_id, *keys, emulator.notebook_id)
     report = run_external_client("client_huawei.py", *place, pins=HUAWEI)
     assert report["shown"] == [emulator.notebook_id, "RUNNING", "TIMING", "EFS"]
     assert report["lease"] == before
-    passed_ms = int(lab.clock.now().timestamp() * 1000) - before["create_at"]
+    passed_ms = int(client.clock.now().timestamp() * 1000) - before["create_at"]
     assert report["renewed"]["duration"] == passed_ms + 2 * HOUR_MS
     assert report["query"]["duration"] == passed_ms + HOUR_MS
     assert report["updated"] == "von 华为 ☕"

@@ -23,9 +23,9 @@ CHANGE = {
 }
 
 
-def put(lab: EmulatorClient) -> httpx.Response:
+def put(client: EmulatorClient) -> httpx.Response:
     """Ask for a change of everything that can change."""
-    return lab.ask("PUT", lab.dev, json=CHANGE)
+    return client.request("PUT", client.instance_path, json=CHANGE)
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -38,9 +38,9 @@ def until(condition: Callable[[], object]) -> None:
     raise AssertionError("it did not come to pass")
 
 
-def stored(lab: EmulatorClient) -> str:
+def stored(client: EmulatorClient) -> str:
     """Return the description that the cloud really holds."""
-    return str(lab.emulator.state()["instances"][0]["description"])
+    return str(client.emulator.state()["instances"][0]["description"])
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_refusal_instead_of_the_answer(  # noqa: PLR0913 - columns of the tabl
     retry_after: str | None,
 ) -> None:
     """With its code, and nothing done."""
-    client.emulator.fault(name, arg=arg)
+    client.emulator.add_fault(name, arg=arg)
     answer = put(client)
     assert status_and_code(answer) == expected
     assert answer.headers.get("Retry-After") == retry_after
@@ -85,7 +85,7 @@ def test_a_refusal_instead_of_the_answer(  # noqa: PLR0913 - columns of the tabl
 @pytest.mark.parametrize(("arg", "status"), [(None, 200), (502, 502)])
 def test_an_html_page(client: EmulatorClient, arg: object, status: int) -> None:
     """With a status that may be good."""
-    client.emulator.fault("html", arg=arg)
+    client.emulator.add_fault("html", arg=arg)
     answer = put(client)
     assert answer.status_code == status
     assert answer.headers["Content-Type"].startswith("text/html")
@@ -98,7 +98,7 @@ def test_an_html_page(client: EmulatorClient, arg: object, status: int) -> None:
 )
 def test_a_redirect(client: EmulatorClient, arg: object, where: str) -> None:
     """With a place to go to."""
-    client.emulator.fault("redirect", arg=arg)
+    client.emulator.add_fault("redirect", arg=arg)
     answer = put(client)
     assert (answer.status_code, answer.headers["Location"]) == (302, where)
     assert stored(client) != "changed"
@@ -109,17 +109,17 @@ def test_a_reset_before_or_after_it_was_done(
     make_client: Callable[..., EmulatorClient], name: str, expected: str
 ) -> None:
     """The client sees the same in both cases; the cloud does not."""
-    lab = make_client(description="old")
-    lab.emulator.fault(name, times=1)
+    client = make_client(description="old")
+    client.emulator.add_fault(name, times=1)
     with pytest.raises(httpx.ReadError):
-        put(lab)
-    assert stored(lab) == expected
-    assert lab.ask("GET", lab.dev).status_code == 200
+        put(client)
+    assert stored(client) == expected
+    assert client.request("GET", client.instance_path).status_code == 200
 
 
 def test_a_truncated_body(client: EmulatorClient) -> None:
     """Less than Content-Length says; the change is done."""
-    client.emulator.fault("truncated", times=1)
+    client.emulator.add_fault("truncated", times=1)
     with pytest.raises(httpx.RemoteProtocolError, match="complete message body"):
         put(client)
     assert stored(client) == "changed"
@@ -132,7 +132,7 @@ def test_an_odd_body_of_a_change_that_is_done(
     client: EmulatorClient, name: str, arg: object
 ) -> None:
     """Syntax, nothing, 204, or too much."""
-    client.emulator.fault(name, arg=arg, times=1)
+    client.emulator.add_fault(name, arg=arg, times=1)
     answer = put(client)
     assert stored(client) == "changed"
     assert answer.status_code == (204 if name == "no-content" else 200)
@@ -148,7 +148,7 @@ def test_an_odd_body_of_a_change_that_is_done(
 
 def test_a_change_that_is_done_and_denied(client: EmulatorClient, status_and_code: ErrorOf) -> None:
     """500, and yet."""
-    client.emulator.fault("applied-500", times=1)
+    client.emulator.add_fault("applied-500", times=1)
     assert status_and_code(put(client)) == (500, "0010")
     assert stored(client) == "changed"
 
@@ -158,20 +158,22 @@ def test_a_change_that_is_confirmed_and_not_done(
     make_client: Callable[..., EmulatorClient], name: str, shown: str
 ) -> None:
     """Openly, or with an answer that claims it."""
-    lab = make_client(description="old")
-    before = lab.auto_stop()
-    lab.emulator.fault(name, methods=["PUT"])
-    answer = put(lab)
+    client = make_client(description="old")
+    before = client.auto_stop()
+    client.emulator.add_fault(name, methods=["PUT"])
+    answer = put(client)
     assert (answer.status_code, answer.json()["description"]) == (200, shown)
-    assert stored(lab) == "old"
-    assert lab.auto_stop() == before
+    assert stored(client) == "old"
+    assert client.auto_stop() == before
 
 
 def test_an_ignored_renewal(client: EmulatorClient) -> None:
     """The other API has it too."""
     before = client.lease()
-    client.emulator.fault("echoed", methods=["PATCH"])
-    answer = client.ask("PATCH", client.note + "/lease", json={"duration": 7_200_000}).json()
+    client.emulator.add_fault("echoed", methods=["PATCH"])
+    answer = client.request(
+        "PATCH", client.notebook_path + "/lease", json={"duration": 7_200_000}
+    ).json()
     assert answer["duration"] != before["duration"]
     assert client.lease() == before
 
@@ -180,8 +182,10 @@ def test_an_illegal_change_is_refused_even_when_changes_are_ignored(
     client: EmulatorClient, status_and_code: ErrorOf
 ) -> None:
     """A fault makes nothing softer."""
-    client.emulator.fault("echoed")
-    assert status_and_code(client.ask("PUT", client.dev, json={"description": "a/b"})) == (
+    client.emulator.add_fault("echoed")
+    assert status_and_code(
+        client.request("PUT", client.instance_path, json={"description": "a/b"})
+    ) == (
         400,
         "6334",
     )
@@ -189,53 +193,53 @@ def test_an_illegal_change_is_refused_even_when_changes_are_ignored(
 
 def test_a_stale_read(make_client: Callable[..., EmulatorClient]) -> None:
     """Shows the instance before its last write, and the truth after that."""
-    lab = make_client(description="old")
-    assert put(lab).json()["description"] == "changed"
-    lab.emulator.fault("stale", times=1, methods=["GET"])
-    assert lab.ask("GET", lab.dev).json()["description"] == "old"
-    assert lab.ask("GET", lab.dev).json()["description"] == "changed"
+    client = make_client(description="old")
+    assert put(client).json()["description"] == "changed"
+    client.emulator.add_fault("stale", times=1, methods=["GET"])
+    assert client.request("GET", client.instance_path).json()["description"] == "old"
+    assert client.request("GET", client.instance_path).json()["description"] == "changed"
 
 
 def test_a_stale_read_without_a_write_is_the_truth(client: EmulatorClient) -> None:
     """A refused write leaves nothing behind either."""
-    client.ask("PUT", client.dev, json={"description": "a/b"})
-    client.emulator.fault("stale")
-    assert client.ask("GET", client.dev).json()["description"] == stored(client)
+    client.request("PUT", client.instance_path, json={"description": "a/b"})
+    client.emulator.add_fault("stale")
+    assert client.request("GET", client.instance_path).json()["description"] == stored(client)
 
 
 def test_wrong_types(client: EmulatorClient) -> None:
     """Of several fields, or of the one that is named."""
-    client.emulator.fault("wrong-types", times=1)
-    shown = client.ask("GET", client.dev).json()
+    client.emulator.add_fault("wrong-types", times=1)
+    shown = client.request("GET", client.instance_path).json()
     assert not isinstance(shown["status"], str)
     assert not isinstance(shown["spec"]["auto_stop"], dict)
-    client.emulator.fault("wrong-types", arg="stop_timestamp", times=1)
-    shown = client.ask("GET", client.dev).json()
+    client.emulator.add_fault("wrong-types", arg="stop_timestamp", times=1)
+    shown = client.request("GET", client.instance_path).json()
     assert isinstance(shown["status"], str)
     assert isinstance(shown["spec"]["auto_stop"]["stop_timestamp"], list)
-    client.emulator.fault("wrong-types", arg="enable", times=1)
+    client.emulator.add_fault("wrong-types", arg="enable", times=1)
     assert client.lease()["enable"] == "True"
 
 
 def test_the_end_may_be_missing_or_contradictory(client: EmulatorClient) -> None:
     """The fields that a countdown is made of."""
     good = client.auto_stop()
-    client.emulator.fault("no-stop-timestamp", times=1)
+    client.emulator.add_fault("no-stop-timestamp", times=1)
     assert client.auto_stop() == {key: good[key] for key in good if key != "stop_timestamp"}
-    client.emulator.fault("no-remain-time", times=1)
+    client.emulator.add_fault("no-remain-time", times=1)
     assert client.auto_stop() == {key: good[key] for key in good if key != "remain_time"}
-    client.emulator.fault("disagreeing-remain", arg=-90, times=1)
+    client.emulator.add_fault("disagreeing-remain", arg=-90, times=1)
     assert client.auto_stop() == {**good, "remain_time": good["remain_time"] - 90}
-    client.emulator.fault("no-stop-timestamp", times=1)
+    client.emulator.add_fault("no-stop-timestamp", times=1)
     assert "create_at" not in client.lease()
     assert client.auto_stop() == good
 
 
 def test_no_date(client: EmulatorClient) -> None:
     """Then a client has no clock but its own."""
-    client.emulator.fault("no-date", times=1)
-    assert "Date" not in client.ask("GET", client.dev).headers
-    assert "Date" in client.ask("GET", client.dev).headers
+    client.emulator.add_fault("no-date", times=1)
+    assert "Date" not in client.request("GET", client.instance_path).headers
+    assert "Date" in client.request("GET", client.instance_path).headers
 
 
 @pytest.mark.parametrize(("name", "done"), [("delay", "changed"), ("late-apply", "old")])
@@ -243,76 +247,82 @@ def test_a_delay_after_or_before_it_is_done(
     make_client: Callable[..., EmulatorClient], name: str, done: str
 ) -> None:
     """A client that gives up cannot tell which."""
-    lab = make_client(description="old")
-    lab.emulator.fault(name, arg=60)
+    client = make_client(description="old")
+    client.emulator.add_fault(name, arg=60)
     with pytest.raises(httpx.ReadTimeout):
-        lab.ask("PUT", lab.dev, json=CHANGE, timeout=httpx.Timeout(30, read=0.1))
-    until(lambda: lab.emulator.requests)  # it may have been read later than the client could wait
-    until(lambda: stored(lab) == done)
-    assert (lab.emulator.requests[0]["status"] is None) is (done == "old")
+        client.request(
+            "PUT", client.instance_path, json=CHANGE, timeout=httpx.Timeout(30, read=0.1)
+        )
+    until(
+        lambda: client.emulator.requests
+    )  # it may have been read later than the client could wait
+    until(lambda: stored(client) == done)
+    assert (client.emulator.requests[0]["status"] is None) is (done == "old")
 
 
 def test_a_delay_really_delays(client: EmulatorClient) -> None:
     """And then answers."""
-    client.emulator.fault("delay", arg=0.1)
+    client.emulator.add_fault("delay", arg=0.1)
     begun = time.perf_counter()
-    assert client.ask("GET", client.dev).status_code == 200
+    assert client.request("GET", client.instance_path).status_code == 200
     assert time.perf_counter() - begun >= 0.1
 
 
 def test_a_drip_comes_byte_by_byte(client: EmulatorClient) -> None:
     """No single read takes long; the whole does, and is whole."""
-    client.emulator.fault("drip", arg=0, times=1)
-    whole = client.ask("GET", client.dev)
+    client.emulator.add_fault("drip", arg=0, times=1)
+    whole = client.request("GET", client.instance_path)
     assert len(whole.content) == int(whole.headers["Content-Length"])
-    client.emulator.fault("drip", arg=60)
-    with client.http.stream("GET", client.dev, headers=client.token) as answer:
+    client.emulator.add_fault("drip", arg=60)
+    with client.http.stream("GET", client.instance_path, headers=client.token) as answer:
         assert next(answer.iter_raw()) == whole.content[:1]
 
 
 def test_a_stop_ends_requests_that_a_fault_holds(client: EmulatorClient) -> None:
     """At once, not after the minute."""
-    client.emulator.fault("delay", arg=60)
+    client.emulator.add_fault("delay", arg=60)
     with pytest.raises(httpx.ReadTimeout):
-        client.ask("GET", client.dev, timeout=httpx.Timeout(30, read=0.1))
+        client.request("GET", client.instance_path, timeout=httpx.Timeout(30, read=0.1))
     until(lambda: client.emulator.requests)
     begun = time.perf_counter()
     client.emulator.stop()
     assert time.perf_counter() - begun < 30
 
 
-def statuses(lab: EmulatorClient, *requests: tuple[str, str]) -> list[int]:
+def statuses(client: EmulatorClient, *requests: tuple[str, str]) -> list[int]:
     """Send requests and return what came back."""
-    return [lab.ask(method, path).status_code for method, path in requests]
+    return [client.request(method, path).status_code for method, path in requests]
 
 
 def test_a_fault_counts_and_skips_the_requests_it_meets(client: EmulatorClient) -> None:
     """The first passes, two are hit, then it is gone."""
-    client.emulator.fault("500", times=2, skip=1, methods=["get"])
-    get, put_ = ("GET", client.dev), ("PUT", client.dev)
+    client.emulator.add_fault("500", times=2, skip=1, methods=["get"])
+    get, put_ = ("GET", client.instance_path), ("PUT", client.instance_path)
     assert statuses(client, get, put_, get, put_, get, get) == [200, 400, 500, 400, 500, 200]
 
 
 def test_a_fault_may_meet_some_paths_only(client: EmulatorClient) -> None:
     """The lease and not the notebook."""
-    client.emulator.fault("403", path="/lease")
-    assert statuses(client, ("GET", client.note), ("GET", client.note + "/lease")) == [200, 403]
+    client.emulator.add_fault("403", path="/lease")
+    assert statuses(
+        client, ("GET", client.notebook_path), ("GET", client.notebook_path + "/lease")
+    ) == [200, 403]
 
 
 def test_of_two_answers_the_first_counts(client: EmulatorClient) -> None:
     """The second waits for its turn."""
-    client.emulator.fault("429", times=1)
-    client.emulator.fault("500", times=1)
-    get = ("GET", client.dev)
+    client.emulator.add_fault("429", times=1)
+    client.emulator.add_fault("500", times=1)
+    get = ("GET", client.instance_path)
     assert statuses(client, get, get, get) == [429, 500, 200]
 
 
 def test_clearing_ends_them_all(client: EmulatorClient) -> None:
     """The cloud is well again."""
-    client.emulator.fault("500")
-    client.emulator.fault("delay", arg=60)
+    client.emulator.add_fault("500")
+    client.emulator.add_fault("delay", arg=60)
     client.emulator.clear_faults()
-    assert client.ask("GET", client.dev).status_code == 200
+    assert client.request("GET", client.instance_path).status_code == 200
 
 
 def test_a_refusal_stays_a_refusal_under_every_fault_that_does_it(
@@ -320,10 +330,11 @@ def test_a_refusal_stays_a_refusal_under_every_fault_that_does_it(
 ) -> None:
     """An unknown instance is not found, whatever happens to good answers."""
     for name in ("bad-json", "empty", "no-content", "applied-500", "oversized", "ignored", "stale"):
-        client.emulator.fault(name, times=1)
-        assert status_and_code(client.ask("GET", client.dev_list + "/unknown")) == (400, "6309"), (
-            name
-        )
+        client.emulator.add_fault(name, times=1)
+        assert status_and_code(client.request("GET", client.instances_path + "/unknown")) == (
+            400,
+            "6309",
+        ), name
 
 
 @pytest.mark.parametrize("name", sorted(FAULT_KINDS))
@@ -332,13 +343,13 @@ def test_every_fault_is_logged_and_leaves_the_server_alive(
 ) -> None:
     """Whatever the client makes of it, the next request is answered."""
     small = {"delay": 0.01, "late-apply": 0.01, "drip": 0, "oversized": 1000}
-    client.emulator.fault(name, arg=small.get(name), times=1)
+    client.emulator.add_fault(name, arg=small.get(name), times=1)
     try:
         put(client)
     except httpx.TransportError:
         assert name in ("reset", "reset-after", "truncated")
     assert client.emulator.requests[-1]["faults"] == [name]
-    assert client.ask("GET", client.dev).status_code == 200
+    assert client.request("GET", client.instance_path).status_code == 200
 
 
 @pytest.mark.parametrize("text", ["nonsense", "drip:slow", "delay:x", "html:x"])
