@@ -69,7 +69,7 @@ def test_an_error_without_a_hint_is_one_line() -> None:
     """Nothing is added where there is nothing to say."""
     error = ModelArtsError("cloud.request", request_id="r")
     assert error.hint == ""
-    assert str(error) == error.message == "request r"
+    assert str(error) == error.message == "request ID: r"
 
 
 def test_ipython_shows_no_traceback() -> None:
@@ -96,10 +96,10 @@ def raise_with_a_cause() -> None:
             400,
             "ModelArts.6309",
             "r-1",
-            "Instance not found in this project. (ModelArts.6309, request r-1)",
+            "Instance not found in this project. (ModelArts.6309, request ID: r-1)",
         ),
         (400, "", "", "Instance not found in this project. (HTTP 400)"),
-        (400, "", "r-1", "Instance not found in this project. (HTTP 400, request r-1)"),
+        (400, "", "r-1", "Instance not found in this project. (HTTP 400, request ID: r-1)"),
     ],
 )
 def test_an_error_of_the_cloud_ends_with_its_code(
@@ -117,7 +117,7 @@ def test_an_error_of_the_cloud_without_words_leaves_no_gap() -> None:
         "Server error. (HTTP 502)"
     )
     assert RejectedValueError("cloud.RejectedValueError", status=400, words="").message == (
-        "The cloud refused the request (HTTP 400)"
+        "ModelArts rejected the request (HTTP 400)"
     )
 
 

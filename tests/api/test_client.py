@@ -632,7 +632,7 @@ def test_no_proxy_stands_between_this_machine_and_itself(local: LocalEmulator) -
             "the proxy 127.0.0.1:9: connection refused",
         ),
         ("HTTPS_PROXY", "http://p.invalid:9", "the proxy p.invalid:9: host name not resolved"),
-        ("ALL_PROXY", "socks5://127.0.0.1:9", "the proxy 127.0.0.1:9: this kind of proxy is not"),
+        ("ALL_PROXY", "socks5://127.0.0.1:9", "the proxy 127.0.0.1:9: proxy type not"),
         (
             "HTTPS_PROXY",
             "gopher://127.0.0.1:9",

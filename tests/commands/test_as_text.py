@@ -49,7 +49,7 @@ def test_nothing_that_stands_still_is_relative(harness: EmulatorHarness, line: s
     for shown in (render_text(value), StrictHtmlParser(render_html(value)).text):
         assert not RELATIVE.search(shown)
         assert shown.count(" left") == len(
-            re.findall(r" left as of (?:" + MOMENT + r"|\d\d:\d\d)", shown)
+            re.findall(r" left \(?as of (?:" + MOMENT + r"|\d\d:\d\d)", shown)
         )
         if "off" not in line:
             assert re.search(f"Stops {MOMENT} ·", shown)
@@ -60,7 +60,7 @@ def test_an_instance_in_four_lines(harness: EmulatorHarness) -> None:
     assert instance_lines(harness.run_magic("")) == [
         "demo-notebook · RUNNING · DEMO · local emulator",
         "Stops at 2026-11-23 16:40 +08:00 · 40 min left (as of 16:00)",
-        "Auto-stop: on, run time 1 h · reminder on",
+        "Auto-stop: on, run time 1 h · console reminder: on",
         "Description: Demo instance of the local emulator",
     ]
 
@@ -83,25 +83,25 @@ def test_another_zone_gives_another_wall_clock(harness: EmulatorHarness) -> None
 @pytest.mark.parametrize(
     ("shown", "words"),
     [
-        (make_instance(disabled_auto_stop()), "Does not stop by itself"),
-        (make_instance(idle_auto_stop()), "no fixed end"),
-        (make_instance(timed_auto_stop(None)), "End unknown"),
+        (make_instance(disabled_auto_stop()), "keeps running until you stop it"),
+        (make_instance(idle_auto_stop()), "no fixed stop time"),
+        (make_instance(timed_auto_stop(None)), "Stop time unknown"),
         (
             make_instance(timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.INCONSISTENT)),
-            "disagree",
+            "do not agree",
         ),
         (
             make_instance(timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST)),
-            "still runs",
+            "still running",
         ),
         (
             make_instance(timed_auto_stop(None), status=Status.STOPPED),
             "The instance is not running (STOPPED)",
         ),
-        (make_instance(timed_auto_stop(None), status=Status.STARTING), "End not known yet"),
+        (make_instance(timed_auto_stop(None), status=Status.STARTING), "Stop time not available yet"),
         (
             make_instance(disabled_auto_stop(), status=Status("BRAND_NEW")),
-            "Does not stop by itself",
+            "keeps running until you stop it",
         ),
     ],
 )
@@ -128,11 +128,11 @@ def test_an_instance_without_a_name_has_its_id() -> None:
 @pytest.mark.parametrize(
     ("stop", "words"),
     [
-        (timed_auto_stop(HOUR), "Auto-stop: on, run time 2 h · reminder on"),
-        (timed_auto_stop(HOUR, prompt=False), "Auto-stop: on, run time 2 h · reminder off"),
+        (timed_auto_stop(HOUR), "Auto-stop: on, run time 2 h · console reminder: on"),
+        (timed_auto_stop(HOUR, prompt=False), "Auto-stop: on, run time 2 h · console reminder: off"),
         (timed_auto_stop(HOUR, prompt=None, duration=None), "Auto-stop: on"),
-        (disabled_auto_stop(), "Auto-stop off · reminder on"),
-        (idle_auto_stop(), "Auto-stop: on, when idle · reminder on"),
+        (disabled_auto_stop(), "Auto-stop: off · console reminder: on"),
+        (idle_auto_stop(), "Auto-stop: on, when idle · console reminder: on"),
         (UNKNOWN_AUTO_STOP, "Auto-stop: not reported"),
     ],
 )
@@ -167,8 +167,8 @@ def test_an_extension_that_does_not_hold_now_never_looks_like_one(
 @pytest.mark.parametrize(
     ("line", "first"),
     [
-        ("shorten 1h", "This run was NOT shortened: it still stops 2026-11-23 21:00 +08:00"),
-        ("auto-stop in 6h", "This run does NOT follow: it still stops 2026-11-23 21:00 +08:00"),
+        ("shorten 1h", "This run was NOT shortened: it still stops at 2026-11-23 21:00 +08:00"),
+        ("auto-stop in 6h", "This run is NOT affected: it still stops at 2026-11-23 21:00 +08:00"),
     ],
 )
 def test_nor_does_any_other_change(
@@ -182,7 +182,7 @@ def test_nor_does_any_other_change(
 def test_off_says_what_that_costs(harness: EmulatorHarness) -> None:
     """Nobody stops the instance any more."""
     first, *_, last = change_lines(harness.run_magic("auto-stop off"))
-    assert "billed until you stop it" in first
+    assert "and billing, until you stop it" in first
     assert last == "Undo: %modelarts auto-stop 1h"
 
 
@@ -198,7 +198,7 @@ def test_reminding_alone_speaks_of_nothing_else(harness: EmulatorHarness) -> Non
 def test_the_same_again_is_as_before(harness: EmulatorHarness) -> None:
     """No success is claimed for nothing."""
     (only,) = change_lines(harness.run_magic("auto-stop 1h"))
-    assert only.startswith("As before. Stops 2026-11-23 16:40 +08:00")
+    assert only.startswith("Stop time unchanged. Stops at 2026-11-23 16:40 +08:00")
 
 
 @pytest.mark.parametrize(
@@ -210,8 +210,8 @@ def test_a_run_time_that_is_not_kept_is_named_all_the_same(
 ) -> None:
     """Between the new end and the old one."""
     _, set_, before, *_ = change_lines(make_harness(api="notebooks").run_magic(line))
-    assert set_ == f"Set: {taken} from now."
-    assert before.startswith("Before: Stops 2026-11-23 16:40")
+    assert set_ == f"Runs for {taken} from now."
+    assert before.startswith("Before: Stops at 2026-11-23 16:40")
 
 
 def test_on_tells_which_run_time_it_took(make_harness: Callable[..., EmulatorHarness]) -> None:
@@ -268,7 +268,7 @@ def test_an_answer_that_ignores_the_change_is_no_success(
     harness.emulator.add_fault("ignored")
     change = harness.run_magic(line)
     first, *rest = change_lines(change)
-    assert first.startswith("NOT confirmed: the cloud took the request")
+    assert first.startswith("NOT confirmed: ModelArts accepted the request")
     assert not [each for each in rest if each.startswith("Undo")]
 
 
@@ -280,7 +280,7 @@ def test_a_change_that_cannot_be_read_back_is_no_success(
     harness.emulator.add_fault("403", methods=["GET"], skip=1)
     (only,) = change_lines(harness.run_magic(line))
     assert only.startswith("Sent, but NOT confirmed")
-    assert "You are not allowed" in only
+    assert "Permission denied" in only
 
 
 @pytest.mark.parametrize(

@@ -280,10 +280,10 @@ def test_a_secret_that_is_typed_leaves_no_trace_in_a_shell(tmp_path: Path) -> No
 def test_what_is_configured_is_kept_and_shown() -> None:
     """One after the other; an empty value takes one away."""
     asked = ScriptedPrompts()
-    assert "Nothing is kept yet" in asked.run("configure")
+    assert "No settings saved" in asked.run("configure")
     asked.run("configure region=cn-north-4 timezone=Asia/Shanghai")
     said = asked.run("configure instance_id=i-1 timezone=").splitlines()
-    assert said[0].startswith("Written to ")
+    assert said[0].startswith("Saved to ")
     assert said[1:] == ["  region = cn-north-4", "  instance_id = i-1"]
     assert asked.run("configure").splitlines()[1:] == said[1:]
     assert Settings.load().get("region") == "cn-north-4"
@@ -296,7 +296,7 @@ def test_it_is_written_where_it_survives_a_stop(home: Path, *, work: bool) -> No
         (home / "work").mkdir()
     said = ScriptedPrompts().run("configure api=notebooks")
     path = (home / "work" if work else home) / ".modelarts-magics.ini"
-    assert f"Written to {path}:" in said
+    assert f"Saved to {path}:" in said
     assert Settings.load().source("api") == str(path)
 
 
@@ -402,7 +402,7 @@ def test_yes_stops_the_instance(
     assert change.effect is Effect.NOW
     assert stage.instance_state()["status"] == "STOPPING"
     (question,) = asked.questions
-    assert question.startswith("Stop demo-notebook now? Otherwise: Stops 2026-11-23")
+    assert question.startswith("Stop demo-notebook now? If not: Stops at 2026-11-23")
     assert "kernel" in question
     assert question.endswith("[yes/no] ")
 
@@ -443,7 +443,7 @@ def test_what_is_stopped_already_is_not_asked_about(
     """There is nothing to decide."""
     error, asked, stage = stop("yes", line, status=status)
     assert isinstance(error, RefusedError)
-    assert error.message == f"The instance is {status} already."
+    assert error.message == f"The instance is already {status}."
     assert (asked.questions, posts(stage)) == ([], 0)
 
 
@@ -478,6 +478,6 @@ def test_a_stop_that_is_not_allowed_names_the_right(
     stage = make_harness(api="notebooks")
     stage.emulator.add_fault("403", methods=("POST",))
     asked = ScriptedPrompts("yes")
-    with pytest.raises(ModelArtsError, match="ask for modelarts:notebook:stop"):
+    with pytest.raises(ModelArtsError, match="(modelarts:notebook:stop)"):
         asked.run("stop", get_session=lambda: stage._session)
     assert stage.instance_state()["status"] == "RUNNING"

@@ -124,7 +124,7 @@ def test_it_opens_one_address_and_leaves_nothing_behind(start: Callable[..., Dem
     """The address shows the quickstart; Ctrl-C ends the server and its kernels and clears up."""
     running = start()
     address = urlsplit(running.wait_for("http").strip())
-    running.wait_for("Ctrl-C ends the demo")
+    running.wait_for("Ctrl-C to end the demo")
     assert sum("http" in line for line in running.lines) == 1
     assert any("DEMO · local emulator" in line for line in running.lines)
     assert address.path == f"/lab/tree/{QUICKSTART}"
@@ -147,7 +147,7 @@ def test_the_instance_can_be_started_again(start: Callable[..., DemoProcess]) ->
     """The emulated stop is told; Enter starts a new run; an edited notebook survives the demo."""
     running = start("--edition", "2021", "--time-scale", "1200")
     running.wait_for("http")
-    running.wait_for("The instance has stopped")
+    running.wait_for("The instance was stopped")
     running.press_enter()
     running.wait_for("The instance is running again.")
     notebook = running.folder / ".demo" / QUICKSTART
@@ -175,7 +175,7 @@ def test_check_tells_what_each_cell_did(tmp_path: Path, api: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     cells = [line for line in done.stdout.splitlines() if line[:1] in ("✓", "✗")]
     assert all(line.startswith(f"✓ [{n}]") for n, line in enumerate(cells, start=1))
-    assert f"{len(cells)} cells ran, 0 of them not as expected." in done.stdout
+    assert f"{len(cells)} cells run, 0 with unexpected results." in done.stdout
     assert "DEMO · local emulator" in done.stdout
     assert "Extended." in done.stdout
     assert "add --replace" in done.stdout

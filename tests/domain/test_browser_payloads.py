@@ -179,4 +179,4 @@ def test_any_other_error_brings_its_own_words() -> None:
     assert answer["code"] == "unreachable.timeout"
     assert answer["text"].startswith("h timed out. Try again")
     late = RefusedError("refuse.end_past", end=NOW)
-    assert "is past" in error_response(late)["text"]
+    assert "is in the past" in error_response(late)["text"]

@@ -56,7 +56,7 @@ def test_a_forbidden_character_is_named_with_its_position(
         validate(f"{before}{character}tail/")
     error = caught.value
     assert error.code == "description.character"
-    assert f"'{character}' at position {position} " in error.message
+    assert f"'{character}' (position {position})" in error.message
     assert validate(error.values["offer"]) == error.values["offer"]
 
 

@@ -156,7 +156,7 @@ def test_in_a_kernel(notebook: NotebookShell, harness: EmulatorHarness) -> None:
     assert notebook.run("1;") == ""
     harness.emulator.clear_requests()
     shown = notebook.run("%config ModelArts.remind = True")
-    assert shown.startswith("Stops at 16:40, in ")
+    assert shown.startswith("Stops at 16:40, ")
     assert notebook.run("1;") == ""
     assert harness.emulator.requests == []
     notebook.run("%config ModelArts.remind = False")
@@ -173,7 +173,7 @@ def test_in_a_kernel(notebook: NotebookShell, harness: EmulatorHarness) -> None:
 def test_before_any_command(notebook: NotebookShell) -> None:
     """It says that it knows nothing yet."""
     shown = notebook.run("%config ModelArts.remind = True")
-    assert shown.startswith("No end is known in this kernel yet")
+    assert shown.startswith("The stop time is not known in this kernel yet")
     assert notebook.run("1;") == ""
 
 

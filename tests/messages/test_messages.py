@@ -203,7 +203,7 @@ def test_a_chosen_zone_holds_for_every_moment(offset: timedelta, when: str, cloc
     """In sentences and alone."""
     messages.use_timezone(timezone(offset))
     assert (messages.format_datetime(NOW), messages.format_clock_time(NOW)) == (when, clock)
-    assert messages.text("refuse.end_past", end=NOW) == f"{when} is past."
+    assert messages.text("refuse.end_past", end=NOW) == f"{when} is in the past."
     messages.use_timezone(None)
     assert messages.format_datetime(NOW) == "2026-11-23 08:52 +00:00"
 

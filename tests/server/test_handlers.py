@@ -254,7 +254,7 @@ async def test_refused_credentials_are_the_servers_own(
     await send_request("instance")
     emulator.add_fault(fault, methods=("GET",))
     shown = (await send_request("instance", params=REFRESH)).body["problem"]
-    assert ("does not reach" in shown["hint"]) is says
+    assert ("does not apply" in shown["hint"]) is says
     assert ("login --save" in shown["hint"]) is says
     assert shown["answer"]["text"].endswith(shown["hint"])
 
@@ -347,7 +347,7 @@ async def test_a_mistake_of_ours_is_told_as_such(
     del service._run_store
     got = await send_request("saved", "DELETE")
     assert (got.status, got.body["code"], got.body["field"]) == (500, "request.failed", "")
-    assert "a mistake in modelarts-magics" in got.body["message"]
+    assert "a bug in modelarts-magics" in got.body["message"]
     assert "_kept" not in json.dumps(got.body)
     assert "Traceback" in caplog.text
 
