@@ -211,7 +211,7 @@ def test_a_broken_settings_file_keeps_neither_help_nor_repair_away(
     assert terminal(harness, "help")[0] == 0
     code, out, err = terminal(harness, "doctor")
     assert (code, err) == (1, "")
-    assert f"Cannot read the config file {path}." in out
+    assert f"Cannot read the settings file {path}." in out
     assert terminal(harness, "configure")[0] == 1
     assert terminal(harness, "configure", "region=cn-north-4")[0] == 0
     assert "region = cn-north-4" in path.read_text(encoding="utf-8")
@@ -279,7 +279,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(harness: EmulatorHarness) -> 
 
 @pytest.mark.parametrize(
     ("command", "words"),
-    [("status", ""), ("extend", f" The change may already have been sent; check with: {SELF} status")],
+    [
+        ("status", ""),
+        ("extend", f" The change may already have been sent; check with: {SELF} status"),
+    ],
 )
 def test_ctrl_c_is_one_line(harness: EmulatorHarness, command: str, words: str) -> None:
     """And status 1, at once, while the cloud takes its time; a change is spoken of where one is."""

@@ -159,7 +159,7 @@ def make_cloud() -> Iterator[Callable[..., Cloud]]:
 
 
 @pytest.fixture
-def make_stage(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
+def make_harness(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
     """Make emulators of this API with options, and close them afterwards."""
     made: list[EmulatorHarness] = []
 
@@ -569,7 +569,7 @@ def test_a_right_that_is_missing_is_named(  # noqa: PLR0913 - the columns of a t
     cloud = make_cloud(**{method: refusal(403, number)})
     with pytest.raises(ForbiddenError) as caught:
         cloud.write(cloud.read(), **edit)
-    assert f"You do not have permission to {words} ({right}" in caught.value.message
+    assert f"You do not have permission to {words} ({right.rstrip('.')}" in caught.value.message
     assert caught.value.error_code.endswith(number)
     assert caught.value.hint
     assert len(cloud.asked) == 1

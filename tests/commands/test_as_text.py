@@ -98,7 +98,10 @@ def test_another_zone_gives_another_wall_clock(harness: EmulatorHarness) -> None
             make_instance(timed_auto_stop(None), status=Status.STOPPED),
             "The instance is not running (STOPPED)",
         ),
-        (make_instance(timed_auto_stop(None), status=Status.STARTING), "Stop time not available yet"),
+        (
+            make_instance(timed_auto_stop(None), status=Status.STARTING),
+            "Stop time not available yet",
+        ),
         (
             make_instance(disabled_auto_stop(), status=Status("BRAND_NEW")),
             "keeps running until you stop it",
@@ -129,7 +132,10 @@ def test_an_instance_without_a_name_has_its_id() -> None:
     ("stop", "words"),
     [
         (timed_auto_stop(HOUR), "Auto-stop: on, run time 2 h · console reminder: on"),
-        (timed_auto_stop(HOUR, prompt=False), "Auto-stop: on, run time 2 h · console reminder: off"),
+        (
+            timed_auto_stop(HOUR, prompt=False),
+            "Auto-stop: on, run time 2 h · console reminder: off",
+        ),
         (timed_auto_stop(HOUR, prompt=None, duration=None), "Auto-stop: on"),
         (disabled_auto_stop(), "Auto-stop: off · console reminder: on"),
         (idle_auto_stop(), "Auto-stop: on, when idle · console reminder: on"),

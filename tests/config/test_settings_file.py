@@ -15,7 +15,7 @@ from modelarts_magics.session.connect import open_session
 if TYPE_CHECKING:
     from pathlib import Path
 
-ABOUT = "config file"
+ABOUT = "settings file"
 VALUES = {
     "endpoint": "https://modelarts.example.com",
     "region": "cn-north-4",

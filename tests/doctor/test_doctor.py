@@ -11,7 +11,8 @@ import pytest
 from emulator_harness import HTML_INJECTION, START, EmulatorHarness, english_messages
 
 import modelarts_magics
-from modelarts_magics.config.settings import SETTING_NAMES, Settings
+from modelarts_magics.config.setting_table import SETTINGS
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.doctor import (
     DoctorReport,
     Finding,
@@ -63,8 +64,8 @@ class DoctorHarness:
         """Return the one problem of that name."""
         report = self.report()
         (found,) = (each for each in report.problems if each.subject == about)
-        assert f"✗ {about}" in "\n".join(report.lines())
-        assert report.lines()[0] == f"To mend: {len(report.problems)}"
+        assert f"✗ {found.label}" in "\n".join(report.lines())
+        assert report.lines()[0] == f"Problems found: {len(report.problems)}"
         return found
 
     def finding(self, about: str) -> Finding:
@@ -104,7 +105,7 @@ def test_who_is_well_has_nothing_to_mend(patient: DoctorHarness, auth: str) -> N
     assert report.lines()[0] == "No problems found"
     assert patient.finding("endpoint").message.endswith(" (MODELARTS_ENDPOINT)")
     assert patient.finding("read_timeout").message == "15 (default)"
-    assert patient.finding("cloud").message.startswith(
+    assert patient.finding("connection").message.startswith(
         "“demo-notebook” is RUNNING; demanager answered in"
     )
     assert patient.finding("time zone").message == "CST, now 2026-11-23 16:00 +08:00"
@@ -124,7 +125,7 @@ def test_without_anything_everything_is_named(patient: DoctorHarness) -> None:
     about = [each.subject for each in patient.report().problems]
     assert about == ["endpoint", "instance_id", "credentials"]
     assert patient.finding("project_id").message == "not set; will be looked up by region"
-    assert patient.finding("cloud").message.startswith("not asked")
+    assert patient.finding("connection").message.startswith("not checked")
     assert patient.stage.emulator.requests == []
 
 
@@ -143,8 +144,8 @@ def test_without_anything_everything_is_named(patient: DoctorHarness) -> None:
         ("MODELARTS_READ_TIMEOUT", "-1", "read_timeout"),
         ("MODELARTS_TOTAL_TIMEOUT", "nan", "total_timeout"),
         ("MODELARTS_AUTH_TOKEN", f"{MARK} with a space", "credentials"),
-        ("MODELARTS_STATE_DIR", __file__, "store"),
-        ("MODELARTS_STATE_DIR", f"{__file__}/folder", "store"),
+        ("MODELARTS_STATE_DIR", __file__, "state store"),
+        ("MODELARTS_STATE_DIR", f"{__file__}/folder", "state store"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_a_problem_of_that_name(
@@ -157,17 +158,17 @@ def test_a_setting_that_cannot_be_used_is_a_problem_of_that_name(
 
 def test_every_setting_has_a_line_when_it_is_set(patient: DoctorHarness) -> None:
     """None is forgotten."""
-    for name in SETTING_NAMES:
+    for name in SETTINGS:
         patient.environ.setdefault(f"MODELARTS_{name.upper()}", "1")
     patient.environ["MODELARTS_REGION"] = "cn-north-4"
-    assert {each.subject for each in patient.report().findings} >= set(SETTING_NAMES)
+    assert {each.subject for each in patient.report().findings} >= set(SETTINGS)
 
 
 def test_a_credential_that_cannot_be_used_hides_the_later_ones(patient: DoctorHarness) -> None:
     """A command stops there, too; so neither “none was found” nor “used” would be true."""
     patient.environ.update(patient.stage.emulator.environment(auth="keys"))
     patient.environ["MODELARTS_AUTH_TOKEN"] = "not\tone"
-    assert "cannot be sent" in patient.problem("credentials").message
+    assert "contains invalid characters" in patient.problem("credentials").message
     found = [each for each in patient.report().findings if "AccessKey" in each.message]
     assert [each.level for each in found] == [Level.INFO]
 
@@ -176,7 +177,7 @@ def test_half_a_key_is_named(patient: DoctorHarness) -> None:
     """And the half that is there is not shown."""
     del patient.environ["MODELARTS_AUTH_TOKEN"]
     patient.environ["HUAWEICLOUD_SDK_SK"] = f"{MARK}{MARK}"
-    assert "has no AK" in "".join(each.message for each in patient.report().problems)
+    assert "AK is missing in" in "".join(each.message for each in patient.report().problems)
 
 
 @pytest.mark.parametrize(
@@ -217,15 +218,15 @@ def test_a_credential_that_an_earlier_one_hides_is_told(patient: DoctorHarness) 
     patient.environ.update(patient.stage.emulator.environment(auth="keys"))
     words = [each.message for each in patient.report().findings if each.subject == "credentials"]
     assert "Token(…) from MODELARTS_AUTH_TOKEN" in words
-    assert [each for each in words if each.endswith("not used: an earlier place wins")]
+    assert [each for each in words if each.endswith("not used, an earlier source takes precedence")]
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
         ("MODELARTS_AUTH_TOKEN", f"{MARK}{MARK}", "token"),
-        ("MODELARTS_PROJECT_ID", "0" * 32, "project id does not match"),
-        ("MODELARTS_INSTANCE_ID", "0" * 32, "No such instance"),
+        ("MODELARTS_PROJECT_ID", "0" * 32, "project ID does not match"),
+        ("MODELARTS_INSTANCE_ID", "0" * 32, "Instance not found"),
         ("MODELARTS_ENDPOINT", "http://127.0.0.1:9", "Cannot connect"),
     ],
 )
@@ -235,7 +236,7 @@ def test_what_the_cloud_does_not_accept(
     """Its own words for it, and what to check."""
     patient.environ[name] = value
     patient.environ["MODELARTS_TOTAL_TIMEOUT"] = "2"
-    assert words in patient.problem("cloud").message
+    assert words in patient.problem("connection").message
 
 
 @pytest.mark.parametrize(
@@ -247,8 +248,8 @@ def test_a_failing_cloud_is_one_problem(patient: DoctorHarness, fault: str) -> N
     """And the rest of the report is there all the same."""
     patient.environ["MODELARTS_TOTAL_TIMEOUT"] = "0.5"
     patient.stage.emulator.add_fault(fault)
-    assert patient.problem("cloud")
-    assert patient.finding("store").level is Level.OK
+    assert patient.problem("connection")
+    assert patient.finding("state store").level is Level.OK
 
 
 @pytest.mark.parametrize(("hours", "word"), [(1, "behind"), (-1, "ahead of")])
@@ -262,8 +263,8 @@ def test_a_clock_that_is_off_is_a_problem(
     here = START - timedelta(hours=hours)
     patient.clock = Clock(now=lambda: here, sleep=lambda _seconds: None)
     found = patient.problem("clock")
-    assert found.message == f"1 h {word} the cloud's"
-    assert patient.finding("cloud").level is Level.OK
+    assert found.message == f"1 h {word} ModelArts"
+    assert patient.finding("connection").level is Level.OK
 
 
 @pytest.mark.parametrize(
@@ -290,7 +291,7 @@ def test_utc_in_a_chinese_region_is_a_problem(
     ("faults", "words"),
     [
         (["disagreeing-remain"], "more than 60 s apart"),
-        (["no-stop-timestamp", "no-remain-time"], "names no end"),
+        (["no-stop-timestamp", "no-remain-time"], "returned no stop time"),
     ],
 )
 def test_an_end_that_cannot_be_believed_is_a_problem(
@@ -327,7 +328,7 @@ def test_an_auto_stop_that_is_not_stated_is_not_called_on() -> None:
 def test_a_project_that_nothing_would_find_is_a_problem(patient: DoctorHarness) -> None:
     """Without a region it cannot be looked up."""
     del patient.environ["MODELARTS_PROJECT_ID"]
-    assert "MODELARTS_PROJECT_ID is not set" in patient.problem("project_id").message
+    assert "Project ID not set (MODELARTS_PROJECT_ID)" in patient.problem("project_id").message
     del patient.environ["MODELARTS_AUTH_TOKEN"]
     about = [each.subject for each in patient.report().problems]
     assert about == ["project_id", "credentials"]
@@ -336,11 +337,11 @@ def test_a_project_that_nothing_would_find_is_a_problem(patient: DoctorHarness) 
 def test_the_doctor_does_not_send_to_the_doctor(patient: DoctorHarness) -> None:
     """Whose hints do elsewhere; what there is to check stays."""
     patient.environ["MODELARTS_AUTH_TOKEN"] = "wrong"
-    assert patient.problem("cloud").hint.endswith(": %modelarts doctor")
+    assert patient.problem("connection").hint.endswith(": %modelarts doctor")
     report = patient.report()
     assert not [line for line in report.lines() if line.endswith("doctor")]
-    hints = [each["hint"] for each in report.to_json()["findings"] if each["about"] == "cloud"]
-    assert hints == [patient.problem("cloud").hint.replace(": %modelarts doctor", "")]
+    hints = [each["hint"] for each in report.to_json()["findings"] if each["about"] == "connection"]
+    assert hints == [patient.problem("connection").hint.replace(": %modelarts doctor", "")]
 
 
 def test_labels_and_sources_are_in_the_readers_language(patient: DoctorHarness) -> None:
@@ -350,7 +351,7 @@ def test_labels_and_sources_are_in_the_readers_language(patient: DoctorHarness) 
     report = run_checks(settings, environ=patient.environ, clock=patient.clock)
     labels = [each["about"] for each in report.to_json()["findings"]]
     plain = {each for each in labels if each.isascii()}
-    assert plain <= {*SETTING_NAMES, "Python"}
+    assert plain <= {*SETTINGS, "Python"}
     assert text("doctor.setting", value="15", source="默认") in "".join(report.lines())
     assert {"凭证", "时钟", "服务器侧"} <= set(labels)
 
@@ -365,7 +366,7 @@ def test_a_state_folder_that_is_not_there_yet_is_no_problem(patient: DoctorHarne
     """It is made when it is needed, with all that is above it."""
     folder = Path(patient.environ["HOME"]) / "a" / "b" / "c"
     patient.environ["MODELARTS_STATE_DIR"] = str(folder)
-    assert patient.finding("store").level is Level.OK
+    assert patient.finding("state store").level is Level.OK
 
 
 @pytest.mark.parametrize(
@@ -385,22 +386,22 @@ def test_whether_the_installation_survives_a_stop(
         place.mkdir()
     elif work == "link":
         place.symlink_to(Path(modelarts_magics.__file__).parents[1])
-    found = patient.finding("kept after stop")
+    found = patient.finding("persistence")
     assert words in found.message
     assert ("%pip install" in found.hint) is (work == "empty")
 
 
 def test_what_is_installed_is_told(patient: DoctorHarness) -> None:
     """With versions, and which Python it is."""
-    assert "httpx 0." in patient.finding("kernel side").message
-    assert "jupyter_server" in patient.finding("server side").message
+    assert "httpx 0." in patient.finding("kernel packages").message
+    assert "jupyter_server" in patient.finding("server packages").message
     assert "/python" in patient.finding("python").message
 
 
 def test_the_clouds_words_stay_one_line(patient: DoctorHarness) -> None:
     """A name with a line break cannot pose as a finding."""
     patient.stage.emulator.set_instance(name=f"{HTML_INJECTION}\n✓ all is well")
-    assert patient.finding("cloud").level is Level.OK
+    assert patient.finding("connection").level is Level.OK
 
 
 def test_a_report_as_json() -> None:

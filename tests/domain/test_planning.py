@@ -172,7 +172,7 @@ def test_too_soon_offers_the_same_from_now() -> None:
 def test_a_start_that_is_only_derived_is_said_to_be(waits: bool | None, doubtful: bool) -> None:
     """Where somebody saved another run time meanwhile, the way out is named."""
     given = circumstances(started_at=NOW - 2 * HOUR + 4 * MINUTE)
-    error = refusal(AutoStopRequest(duration=2 * HOUR), replace(given, waits=waits))
+    error = refusal(AutoStopRequest(duration=2 * HOUR), replace(given, defers_duration=waits))
     assert ("auto-stop 24h makes the cloud say" in error.hint) is doubtful
 
 
@@ -417,7 +417,7 @@ def test_there_must_be_an_end_to_move(
     given_ = circumstances(set_, status=status, able=able)
     assert refusal(by, given_).code == code
     if status is not Status.RUNNING:
-        assert refusal(by, replace(given_, waits=True)).code == code
+        assert refusal(by, replace(given_, defers_duration=True)).code == code
 
 
 @pytest.mark.parametrize(
@@ -463,9 +463,10 @@ WISHES = st.builds(
     AutoStopRequest,
     enabled=st.sampled_from([None, True]),
     duration=st.none() | DURATIONS,
-    within=st.none() | DURATIONS,
-    until=st.none() | st.timedeltas(timedelta(days=-4), timedelta(days=4)).map(lambda by: NOW + by),
-    at=st.none() | st.sampled_from(["10:00", "08:53", "tomorrow 08:00", "today 01:00"]),
+    time_left=st.none() | DURATIONS,
+    stop_time=st.none()
+    | st.timedeltas(timedelta(days=-4), timedelta(days=4)).map(lambda by: NOW + by),
+    clock_time=st.none() | st.sampled_from(["10:00", "08:53", "tomorrow 08:00", "today 01:00"]),
 )
 GIVEN = st.builds(
     circumstances,

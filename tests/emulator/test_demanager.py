@@ -1,4 +1,4 @@
-"""The historical API: every rule of its pages, in both editions."""
+"""Rules of the historical API in both editions."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 EDITIONS = pytest.mark.parametrize("edition", ["2019", "2021"])
 
 
-def test_an_instance_has_every_field_of_the_tables(client: EmulatorClient) -> None:
-    """Tables 5 to 12, with the types of the published example."""
+def test_instance_has_all_published_fields(client: EmulatorClient) -> None:
+    """The instance has the fields of tables 5 to 12 with the published types."""
     shown = client.request("GET", client.instance_path).json()
     assert set(shown) == {
         *("id", "name", "description", "status", "creation_timestamp"),
@@ -45,8 +45,8 @@ def test_an_instance_has_every_field_of_the_tables(client: EmulatorClient) -> No
     assert shown["workspace"] == {"id": "0"}
 
 
-def test_it_starts_with_forty_minutes_left(client: EmulatorClient) -> None:
-    """Of one hour, with the stop as a number of ms."""
+def test_instance_starts_with_forty_minutes_left(client: EmulatorClient) -> None:
+    """The instance has 40 minutes left of a run time of one hour."""
     stop = to_ms(client.clock.now() + timedelta(minutes=40))
     assert client.auto_stop() == {
         "enable": True,
@@ -57,8 +57,8 @@ def test_it_starts_with_forty_minutes_left(client: EmulatorClient) -> None:
     }
 
 
-def test_switched_off_only_two_fields_are_left(client: EmulatorClient) -> None:
-    """As in the published example."""
+def test_disabled_auto_stop_has_two_fields(client: EmulatorClient) -> None:
+    """A disabled auto-stop has only `enable` and `prompt`, and the instance does not stop."""
     assert client.put_auto_stop(enable=False).json()["spec"]["auto_stop"] == {
         "enable": False,
         "prompt": True,
@@ -67,8 +67,8 @@ def test_switched_off_only_two_fields_are_left(client: EmulatorClient) -> None:
     assert client.request("GET", client.instance_path).json()["status"] == "RUNNING"
 
 
-def test_enable_left_out_means_off_and_prompt_left_out_means_true(client: EmulatorClient) -> None:
-    """A client that forgets `enable` switches auto-stop off."""
+def test_enable_defaults_to_false_and_prompt_to_true(client: EmulatorClient) -> None:
+    """A request without `enable` disables auto-stop."""
     client.put_auto_stop(enable=True, duration=3600, prompt=False)
     assert client.auto_stop()["prompt"] is False
     client.put_auto_stop(duration=3600)
@@ -113,15 +113,15 @@ REFUSED_AUTO_STOPS: list[tuple[dict[str, Any], str]] = [
     [
         *REFUSED_BODIES,
         *(
-            ({"description": "d", "spec": {"auto_stop": wish}}, code)
-            for wish, code in REFUSED_AUTO_STOPS
+            ({"description": "d", "spec": {"auto_stop": auto_stop}}, code)
+            for auto_stop, code in REFUSED_AUTO_STOPS
         ),
     ],
 )
-def test_a_wrong_put_is_refused_and_changes_nothing(
+def test_invalid_put_is_refused_and_changes_nothing(
     make_client: MakeClient, status_and_code: ErrorOf, edition: str, body: object, code: str
 ) -> None:
-    """Each rule with its code; the instance is as before."""
+    """Each rule has its code, and the instance is unchanged."""
     client = make_client(edition=edition)
     before = client.request("GET", client.instance_path).json()
     assert status_and_code(client.request("PUT", client.instance_path, json=body)) == (400, code)
@@ -142,38 +142,38 @@ def test_a_wrong_put_is_refused_and_changes_nothing(
         (b'{"description": "d"}', "text/plain"),
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(
+def test_body_that_is_not_a_json_object_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, content: bytes, kind: str
 ) -> None:
-    """Never a crash of the server."""
-    answer = client.request(
+    """An invalid body is a 400, not a server error."""
+    response = client.request(
         "PUT", client.instance_path, content=content, headers={"Content-Type": kind}
     )
-    assert status_and_code(answer) == (400, "6336")
+    assert status_and_code(response) == (400, "6336")
 
 
-@pytest.mark.parametrize("words", ["", "x" * 512, "\U0001f600" * 512, "训练\nResNet `$` \\"])
-def test_a_legal_description_is_stored_as_it_is(client: EmulatorClient, words: str) -> None:
-    """512 code points, not bytes and not UTF-16 units; the auto-stop stays."""
+@pytest.mark.parametrize("description", ["", "x" * 512, "\U0001f600" * 512, "训练\nResNet `$` \\"])
+def test_valid_description_is_stored_unchanged(client: EmulatorClient, description: str) -> None:
+    """The limit is 512 code points; the auto-stop is unchanged."""
     before = client.auto_stop()
     assert (
-        client.request("PUT", client.instance_path, json={"description": words}).json()[
+        client.request("PUT", client.instance_path, json={"description": description}).json()[
             "description"
         ]
-        == words
+        == description
     )
-    assert client.request("GET", client.instance_path).json()["description"] == words
+    assert client.request("GET", client.instance_path).json()["description"] == description
     assert client.auto_stop() == before
 
 
 @property_settings
 @given(st.text(max_size=600))
-def test_the_rule_for_a_description_is_the_published_one(words: str) -> None:
-    """At most 512 code points, none of six characters, and nothing else."""
-    legal = len(words) <= 512 and not set(words) & set("&<>\"'/")
+def test_description_rule_is_the_published_one(description: str) -> None:
+    """A description has at most 512 code points and none of six characters."""
+    legal = len(description) <= 512 and not set(description) & set("&<>\"'/")
     try:
-        kept = validation.require_description(
-            words,
+        accepted = validation.require_description(
+            description,
             wrong_type=errors.WRONG_TYPE,
             wrong_value=errors.WRONG_VALUE,
             wrong_character=errors.BAD_CHARACTER,
@@ -182,7 +182,7 @@ def test_the_rule_for_a_description_is_the_published_one(words: str) -> None:
         assert not legal
     else:
         assert legal
-        assert kept == words
+        assert accepted == description
 
 
 JSON_VALUES = st.recursive(
@@ -206,41 +206,41 @@ JSON_VALUES = st.recursive(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(body=JSON_VALUES)
-def test_no_json_at_all_makes_the_server_fail(client: EmulatorClient, body: object) -> None:
-    """Every body is either done or refused with a code."""
+def test_any_json_body_gets_200_or_400(client: EmulatorClient, body: object) -> None:
+    """Every JSON body is either applied or refused with a code."""
     for method, path in (
         ("PUT", client.instance_path),
         ("PUT", client.notebook_path),
         ("PATCH", client.notebook_path + "/lease"),
     ):
-        answer = client.request(
+        response = client.request(
             method,
             path,
             content=json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
-        assert answer.status_code in (200, 400)
+        assert response.status_code in (200, 400)
         assert (
-            "id" in answer.json() or "create_at" in answer.json() or "error_code" in answer.json()
+            "id" in response.json()
+            or "create_at" in response.json()
+            or "error_code" in response.json()
         )
 
 
-def test_the_description_is_mandatory_in_2019(
-    client: EmulatorClient, status_and_code: ErrorOf
-) -> None:
-    """Even for a change of auto-stop alone."""
+def test_description_is_required_in_2019(client: EmulatorClient, status_and_code: ErrorOf) -> None:
+    """A PUT that changes only auto-stop needs the description too."""
     body = {"spec": {"auto_stop": {"enable": False}}}
     assert status_and_code(client.request("PUT", client.instance_path, json=body)) == (400, "6335")
     assert client.auto_stop()["enable"] is True
 
 
-def test_the_description_is_optional_in_2021(make_client: MakeClient) -> None:
-    """Left out, it stays."""
-    client = make_client(edition="2021", description="kept")
+def test_description_is_optional_in_2021(make_client: MakeClient) -> None:
+    """A PUT without a description leaves it unchanged."""
+    client = make_client(edition="2021", description="saved")
     body = {"spec": {"auto_stop": {"enable": False}}}
-    answer = client.request("PUT", client.instance_path, json=body).json()
-    assert answer["description"] == "kept"
-    assert "spec" not in answer
+    response = client.request("PUT", client.instance_path, json=body).json()
+    assert response["description"] == "saved"
+    assert "spec" not in response
     assert client.auto_stop()["enable"] is False
 
 
@@ -253,27 +253,27 @@ def test_the_description_is_optional_in_2021(make_client: MakeClient) -> None:
         ("2019", "without-spec", False),
     ],
 )
-def test_the_answer_of_a_put_may_lack_the_spec(
+def test_put_response_may_omit_spec(
     make_client: MakeClient,
     edition: str,
     put_answer: str,
     has_spec: bool,
 ) -> None:
-    """By edition, or by option."""
+    """Edition or option decide whether the response to a PUT has `spec`."""
     client = make_client(edition=edition, put_answer=put_answer)
     assert ("spec" in client.put_auto_stop(enable=False).json()) is has_spec
 
 
-def test_in_2019_a_changed_duration_moves_the_stop_of_this_run(client: EmulatorClient) -> None:
-    """It counts from the start of the run, 20 min ago."""
+def test_2019_duration_moves_the_current_stop_time(client: EmulatorClient) -> None:
+    """The new duration counts from the start of the run, 20 minutes ago."""
     client.put_auto_stop(enable=True, duration=7200)
     assert client.auto_stop()["remain_time"] == 7200 - 1200
 
 
-def test_in_2019_a_stop_in_the_past_is_refused(
+def test_2019_stop_time_in_the_past_is_refused(
     make_client: MakeClient, status_and_code: ErrorOf
 ) -> None:
-    """And the auto-stop stays what it was."""
+    """The auto-stop is unchanged after the refusal."""
     client = make_client(minutes_left=100)
     client.advance(minutes=40)
     before = client.auto_stop()
@@ -283,8 +283,8 @@ def test_in_2019_a_stop_in_the_past_is_refused(
     assert client.auto_stop()["remain_time"] == 1
 
 
-def test_in_2021_a_changed_duration_waits_for_the_next_start(make_client: MakeClient) -> None:
-    """This run stops as it would have; the next one has the new duration."""
+def test_2021_duration_applies_from_the_next_start(make_client: MakeClient) -> None:
+    """The current run keeps its stop time, and the next run has the new duration."""
     client = make_client(edition="2021")
     before = client.auto_stop()
     client.put_auto_stop(enable=True, duration=7200)
@@ -297,12 +297,12 @@ def test_in_2021_a_changed_duration_waits_for_the_next_start(make_client: MakeCl
 
 
 @pytest.mark.parametrize(("when", "has_stop"), [("now", True), ("next-start", False)])
-def test_in_2021_enabling_during_a_run_is_a_choice(
+def test_2021_enabling_during_a_run_follows_the_option(
     make_client: MakeClient,
     when: str,
     has_stop: bool,
 ) -> None:
-    """The pages do not say; both readings can be played."""
+    """Auto-stop takes effect now or at the next start, as the option says."""
     client = make_client(edition="2021", auto_stop=False, enable_while_running=when)
     assert client.auto_stop() == {"enable": False, "prompt": True}
     client.put_auto_stop(enable=True, duration=7200)
@@ -312,8 +312,8 @@ def test_in_2021_enabling_during_a_run_is_a_choice(
     assert ("remain_time" in found) is has_stop
 
 
-def test_the_instance_runs_down_and_stops(client: EmulatorClient) -> None:
-    """RUNNING, STOPPING, STOPPED, each at its time; STOPPED has no stop."""
+def test_instance_stops_at_its_stop_time(client: EmulatorClient) -> None:
+    """The status is RUNNING, STOPPING, then STOPPED; a stopped instance has no stop time."""
     seen = []
     for seconds in (2399, 1, 4, 1):
         client.advance(seconds=seconds)
@@ -322,25 +322,25 @@ def test_the_instance_runs_down_and_stops(client: EmulatorClient) -> None:
     assert client.auto_stop() == {"enable": True, "duration": 3600, "prompt": True}
 
 
-def test_a_long_silence_is_caught_up_in_order(client: EmulatorClient) -> None:
-    """One read a day later finds the instance stopped, not stopping."""
+def test_read_after_a_day_finds_the_instance_stopped(client: EmulatorClient) -> None:
+    """All transitions that are due are applied by one read."""
     client.advance(days=1)
     assert client.request("GET", client.instance_path).json()["status"] == "STOPPED"
 
 
-def act(client: EmulatorClient, action: object) -> httpx.Response:
-    """Ask for an action."""
+def perform_action(client: EmulatorClient, action: object) -> httpx.Response:
+    """Request an action."""
     return client.request("POST", client.instance_path + "/action", json={"action": action})
 
 
-def test_the_kept_duration_counts_from_running_at_every_start(client: EmulatorClient) -> None:
-    """Not from the start request, and not from the creation."""
-    assert act(client, "stop").json() == {
+def test_saved_duration_counts_from_running(client: EmulatorClient) -> None:
+    """It counts neither from the start request nor from the creation."""
+    assert perform_action(client, "stop").json() == {
         "current_status": "STOPPING",
         "previous_state": "RUNNING",
     }
     client.advance(seconds=5)
-    assert act(client, "start").json() == {
+    assert perform_action(client, "start").json() == {
         "current_status": "STARTING",
         "previous_state": "STOPPED",
     }
@@ -349,9 +349,9 @@ def test_the_kept_duration_counts_from_running_at_every_start(client: EmulatorCl
     assert client.auto_stop()["remain_time"] == 3600 - 10
 
 
-def test_a_restart_begins_a_new_run(client: EmulatorClient) -> None:
-    """Through RESTARTING."""
-    assert act(client, "restart").json()["current_status"] == "RESTARTING"
+def test_restart_begins_a_new_run(client: EmulatorClient) -> None:
+    """After RESTARTING, the full duration is left."""
+    assert perform_action(client, "restart").json()["current_status"] == "RESTARTING"
     client.advance(seconds=5)
     assert client.auto_stop()["remain_time"] == 3600
 
@@ -371,19 +371,19 @@ def test_a_restart_begins_a_new_run(client: EmulatorClient) -> None:
         ("RUNNING", 1, "6332"),
     ],
 )
-def test_an_action_that_does_not_fit_is_refused(
+def test_invalid_action_for_a_status_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, status: str, action: object, code: str
 ) -> None:
-    """Each with its code, and the status stays."""
+    """Each case has its code, and the status is unchanged."""
     client.emulator.set_instance(status=status)
-    assert status_and_code(act(client, action)) == (400, code)
+    assert status_and_code(perform_action(client, action)) == (400, code)
     assert client.request("GET", client.instance_path).json()["status"] == status
 
 
-def test_an_action_needs_its_word_and_nothing_else(
+def test_action_body_requires_exactly_the_action(
     client: EmulatorClient, status_and_code: ErrorOf
 ) -> None:
-    """6335 without, 6336 with more."""
+    """A missing action is 6335, another property is 6336."""
     path = client.instance_path + "/action"
     assert status_and_code(client.request("POST", path, json={})) == (400, "6335")
     body = {"action": "stop", "force": True}
@@ -391,10 +391,10 @@ def test_an_action_needs_its_word_and_nothing_else(
 
 
 @pytest.mark.parametrize("status", ["STARTING", "STOPPING", "RESTARTING"])
-def test_auto_stop_cannot_be_changed_in_between(
+def test_auto_stop_is_locked_during_a_transition(
     client: EmulatorClient, status_and_code: ErrorOf, status: str
 ) -> None:
-    """The description can."""
+    """The description can be changed meanwhile."""
     client.emulator.set_instance(status=status)
     assert status_and_code(client.put_auto_stop(enable=True, duration=7200)) == (400, "6347")
     assert (
@@ -402,30 +402,30 @@ def test_auto_stop_cannot_be_changed_in_between(
     )
 
 
-def test_a_stopped_instance_keeps_its_auto_stop_for_the_next_run(client: EmulatorClient) -> None:
-    """No 6346 there: nothing runs."""
+def test_stopped_instance_accepts_auto_stop(client: EmulatorClient) -> None:
+    """Auto-stop of a stopped instance is saved for the next run."""
     client.emulator.set_instance(status="STOPPED")
     assert client.put_auto_stop(enable=True, duration=7200).status_code == 200
     assert client.auto_stop() == {"enable": True, "duration": 7200, "prompt": True}
 
 
 @pytest.mark.parametrize(("edition", "name"), [("2019", "error_msg"), ("2021", "error_message")])
-def test_an_unknown_instance_is_a_400(make_client: MakeClient, edition: str, name: str) -> None:
-    """Not a 404; the sentence has another name in the later edition."""
+def test_unknown_instance_is_a_400(make_client: MakeClient, edition: str, name: str) -> None:
+    """It is not a 404; the message field has another name in edition 2021."""
     client = make_client(edition=edition)
     for method, suffix in (("GET", ""), ("PUT", ""), ("POST", "/action")):
-        answer = client.request(
+        response = client.request(
             method, f"{client.instances_path}/{client.emulator.notebook_id}{suffix}", json={}
         )
-        assert answer.status_code == 400
-        assert answer.json() == {
+        assert response.status_code == 400
+        assert response.json() == {
             name: "The instance does not exist.",
             "error_code": "ModelArts.6309",
         }
 
 
-def test_the_list_is_filtered_sorted_and_paged(client: EmulatorClient) -> None:
-    """As the page says; the total counts what the filter finds, not the page."""
+def test_list_is_filtered_sorted_and_paged(client: EmulatorClient) -> None:
+    """The total counts the instances that match the filter, not the page."""
     second = client.emulator.add_instance(name="another")
     client.emulator.set_instance(second, status="STOPPED")
 
@@ -454,15 +454,15 @@ def test_the_list_is_filtered_sorted_and_paged(client: EmulatorClient) -> None:
         ("de_type=Notebook&provision_type=K8S", "6336"),
     ],
 )
-def test_a_wrong_list_query_is_refused(
+def test_invalid_list_query_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, query: str, code: str
 ) -> None:
-    """Each with its code."""
+    """Each case has its code."""
     assert status_and_code(client.request("GET", f"{client.instances_path}?{query}")) == (400, code)
 
 
-def test_the_id_may_have_the_later_form(make_client: MakeClient) -> None:
-    """`DE-` and a uuid; or the one that was asked for."""
+def test_instance_id_may_have_a_prefix(make_client: MakeClient) -> None:
+    """The option `id_form` adds `DE-`; `instance_id` sets the id."""
     client = make_client(id_form="de")
     assert client.emulator.instance_id.startswith("DE-")
     assert client.request("GET", client.instance_path).json()["id"] == client.emulator.instance_id
@@ -470,7 +470,7 @@ def test_the_id_may_have_the_later_form(make_client: MakeClient) -> None:
 
 
 def test_2021_adds_fields(make_client: MakeClient) -> None:
-    """What a client of the first edition has to ignore."""
+    """Edition 2021 returns additional fields."""
     shown = make_client(edition="2021")
     assert {"latest_update_timestamp", "flavor_details", "user"} <= set(
         shown.request("GET", shown.instance_path).json()

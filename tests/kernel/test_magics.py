@@ -302,7 +302,9 @@ def test_a_notice_is_shown_before_the_write(
     notebook, _ = make_notebook(edition="2021")
     notebook.run("%modelarts extend 1h")
     shown = notebook.run("%modelarts extend 2h")
-    assert shown.index("Earlier run time changes took effect only at the next start") < shown.index("NOT extended")
+    assert shown.index("Earlier run time changes took effect only at the next start") < shown.index(
+        "NOT extended"
+    )
 
 
 @pytest.mark.parametrize("question", ["%modelarts?", "?%modelarts", "%%modelarts?"])

@@ -227,7 +227,7 @@ def test_without_a_run_start_to_count_from_there_is_none(
     make: Callable[..., InstanceCache],
 ) -> None:
     """An API that counts from now needs none."""
-    memory = make(duration_start=CountsFrom.NOW)
+    memory = make(counts_from=CountsFrom.NOW)
     memory.put(seen(START + HOUR))
     assert memory.started_at is None
 

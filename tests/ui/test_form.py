@@ -87,9 +87,7 @@ def test_what_is_typed_is_never_overwritten(
     expect(form.output).to_contain_text(
         "The instance was changed elsewhere. Nothing was overwritten."
     )
-    expect(form.output).to_contain_text(
-        f"Current description: “{ELSEWHERE}”. Yours: “Mine”."
-    )
+    expect(form.output).to_contain_text(f"Current description: “{ELSEWHERE}”. Yours: “Mine”.")
     expect(form.description).to_have_value("Mine")
     expect(form.apply).to_be_disabled()
     take_screenshot(form.output, "form-conflict")
