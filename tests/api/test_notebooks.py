@@ -578,7 +578,9 @@ def test_a_right_that_is_missing_is_named(  # noqa: PLR0913 - the columns of a t
 def test_the_right_to_stop_is_named_too(make_cloud: Callable[..., Cloud]) -> None:
     """StopNotebook is a right of its own."""
     cloud = make_cloud(POST=refusal(403, "0108"))
-    with pytest.raises(ForbiddenError, match=r"not stop it: ask for modelarts:notebook:stop\."):
+    with pytest.raises(
+        ForbiddenError, match=r"permission to stop this instance \(modelarts:notebook:stop\)"
+    ):
         cloud.notebook.stop(deadline=Deadline(30))
     assert cloud.sent == [f"POST {PATH}/stop"]
 

@@ -52,7 +52,7 @@ def test_nothing_that_stands_still_is_relative(harness: EmulatorHarness, line: s
             re.findall(r" left \(?as of (?:" + MOMENT + r"|\d\d:\d\d)", shown)
         )
         if "off" not in line:
-            assert re.search(f"Stops {MOMENT} ·", shown)
+            assert re.search(f"Stops at {MOMENT} ·", shown)
 
 
 def test_an_instance_in_four_lines(harness: EmulatorHarness) -> None:

@@ -152,7 +152,7 @@ def test_what_is_no_credential_is_refused(
 def test_a_terminal_that_would_forget_it_asks_for_nothing() -> None:
     """The person learns so before typing a secret."""
     asked = ScriptedPrompts(remembers=False)
-    with pytest.raises(RefusedError, match="forgets") as caught:
+    with pytest.raises(RefusedError, match="is lost") as caught:
         asked.run("login")
     assert "login --save" in caught.value.hint
     assert asked.questions == []

@@ -106,7 +106,7 @@ def test_who_is_well_has_nothing_to_mend(patient: DoctorHarness, auth: str) -> N
     assert patient.finding("endpoint").message.endswith(" (MODELARTS_ENDPOINT)")
     assert patient.finding("read_timeout").message == "15 (default)"
     assert patient.finding("connection").message.startswith(
-        "“demo-notebook” is RUNNING; demanager answered in"
+        "“demo-notebook”: RUNNING; demanager responded in"
     )
     assert patient.finding("time zone").message == "CST, now 2026-11-23 16:00 +08:00"
     kind = {"token": "Token(…)", "keys": "AccessKey(", "temporary": ", temporary)"}[auth]

@@ -173,7 +173,7 @@ def test_a_start_that_is_only_derived_is_said_to_be(waits: bool | None, doubtful
     """Where somebody saved another run time meanwhile, the way out is named."""
     given = circumstances(started_at=NOW - 2 * HOUR + 4 * MINUTE)
     error = refusal(AutoStopRequest(duration=2 * HOUR), replace(given, defers_duration=waits))
-    assert ("auto-stop 24h makes the cloud say" in error.hint) is doubtful
+    assert ("auto-stop 24h makes ModelArts return" in error.hint) is doubtful
 
 
 def test_too_late_names_the_latest_possible_end() -> None:

@@ -76,7 +76,9 @@ def test_each_threshold_once() -> None:
 @pytest.mark.parametrize(("left", "words"), [(30, "30 min"), (10, "10 min"), (1, "1 min")])
 def test_a_threshold_is_met_by_the_second(left: float, words: str) -> None:
     """Not a cell later."""
-    assert ReminderHarness().run_cells(left) == [f"Stops at 09:52, in {words}. `%modelarts extend`"]
+    assert ReminderHarness().run_cells(left) == [
+        f"Stops at 09:52, {words} left. To extend: `%modelarts extend`"
+    ]
 
 
 def test_a_clock_that_is_set_back_brings_no_line_again() -> None:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(modelarts_magics.__file__).parent
 SOURCES = sorted(
-    path for path in PACKAGE.rglob("*.py") if not {"messages", "emulator"} & set(path.parts)
+    path
+    for path in PACKAGE.rglob("*.py")
+    if not {"messages", "emulator"} & set(path.relative_to(PACKAGE).parts)
 )
 """What may name a sentence; the emulator is somebody else's cloud and words nothing."""
 KINDS = {code.split(".")[0] for code in en.TEXTS}
