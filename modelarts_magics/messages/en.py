@@ -362,6 +362,9 @@ TEXTS = {
     "refuse.on.hint": "To change the stop time: {cmd} extend, or {cmd} auto-stop 2h",
     "refuse.idle": "Auto-stop is in idle mode and has no fixed stop time to {verb}.",
     "refuse.idle.hint": "To set a fixed stop time: {cmd} auto-stop 2h",
+    "refuse.stop_time_passed": "The stop time has passed, but the instance is still running: nothing to "
+    "{verb}.",
+    "refuse.stop_time_passed.hint": "Check the instance in the ModelArts console.",
     "refuse.unknown_end": "The stop time of this run is unknown; cannot {verb} it.",
     "refuse.unknown_end.hint": "To see why: {cmd} doctor",
     "refuse.not_running": "The instance is not running ({status}): there is no stop time to change.",
