@@ -165,7 +165,9 @@ def test_an_extension_that_does_not_hold_now_never_looks_like_one(
     stage = make_harness(edition="2021", minutes_left=2)
     first, undo = change_lines(stage.run_magic("extend 1h"))
     assert first == (
-        "This run was NOT extended: it still stops at 2026-11-23 16:02 +08:00 (2 min left as of 2026-11-23 16:00 +08:00). Saved for the next start: 2 h (was 1 h)."
+        "This run was NOT extended: it still stops at 2026-11-23 16:02 +08:00 "
+        "(2 min left as of 2026-11-23 16:00 +08:00). "
+        "Saved for the next start: 2 h (was 1 h)."
     )
     assert undo == "Undo: %modelarts auto-stop 1h"
 
