@@ -260,7 +260,7 @@ def test_terminal_does_not_offer_from(harness: EmulatorHarness) -> None:
     """Neither help nor hints mention the option in a terminal."""
     with pytest.raises(UsageError) as caught:
         harness.run_in_terminal(["describe", "--from", "note"])
-    assert "needs a notebook" in caught.value.message
+    assert "is available in notebooks only" in caught.value.message
     with pytest.raises(UsageError) as typo:
         harness.run_in_terminal(["describe", "--form", "note"])
     helped = harness.run_in_terminal(["help", "describe"])
@@ -279,5 +279,5 @@ def test_notice_is_given_after_a_deferred_change(
     assert harness.notices == []
     harness.run_magic("auto-stop 3h")
     (notice,) = harness.notices
-    assert notice.startswith("This cloud has let a new duration wait for the next start before")
+    assert notice.startswith("Earlier run time changes took effect only at the next start")
     assert notice.endswith("will probably still stop at 2026-11-23 16:40 +08:00.")

@@ -46,7 +46,8 @@ def test_help_uses_the_prefix_of_the_caller() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "hint"), [("autostop", "Did you mean “auto-stop”?"), ("xyzzy", "All commands:")]
+    ("word", "hint"),
+    [("autostop", "Did you mean “auto-stop”?"), ("xyzzy", "To list all commands:")],
 )
 def test_help_for_an_unknown_command_suggests_another(word: str, hint: str) -> None:
     """The hint is that for a mistyped command."""

@@ -55,7 +55,7 @@ def test_extension_without_marker_is_not_touched(source: Path, tmp_path: Path) -
     (target / EXTENSION_NAMES[1]).mkdir(parents=True)
     (target / EXTENSION_NAMES[1] / "theirs.js").touch()
     lines = install_extensions(source, target)
-    assert "left as it is" in lines[1]
+    assert "left unchanged" in lines[1]
     remove_extensions(target)
     assert [path.name for path in target.iterdir()] == [EXTENSION_NAMES[1]]
     assert (target / EXTENSION_NAMES[1] / "theirs.js").is_file()
@@ -77,7 +77,7 @@ def test_widget_manager_is_installed_only_on_request(source: Path, tmp_path: Pat
 def test_missing_extension_is_reported(tmp_path: Path) -> None:
     """Nothing is written."""
     lines = install_extensions(tmp_path / "empty", tmp_path / "mine")
-    assert all("not in this environment" in line for line in lines)
+    assert all("not found in this environment" in line for line in lines)
     assert not (tmp_path / "mine").exists()
 
 

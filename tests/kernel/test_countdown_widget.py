@@ -241,8 +241,8 @@ def test_front_ends_without_widgets_get_a_line(make: Make, emulator: LocalEmulat
     emulator.set_instance(name=HTML_INJECTION)
     bundle = make()._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
-    assert data["text/plain"].startswith("Stops 20")
-    assert " left as of " in data["text/plain"]
+    assert data["text/plain"].startswith("Stops at 20")
+    assert " left (as of " in data["text/plain"]
     assert StrictHtmlParser(data["text/html"]).text == data["text/plain"]
     assert "application/vnd.jupyter.widget-view+json" in data
 
@@ -272,9 +272,9 @@ def test_closed_countdown_follows_no_changes(make: Make, make_session: Connect) 
 def test_magic_displays_a_line_above_the_widget(notebook: NotebookShell, word: str) -> None:
     """The line is still there when a notebook is reopened without its widgets."""
     shown = notebook.run(f"%modelarts {word}")
-    assert shown.count("Stops 2026-11-23 16:40 +08:00") == 2
+    assert shown.count("Stops at 2026-11-23 16:40 +08:00") == 2
     shown = notebook.run(f"%modelarts {word}\n1")
-    assert shown.count("Stops 2026-11-23 16:40 +08:00") == 2
+    assert shown.count("Stops at 2026-11-23 16:40 +08:00") == 2
 
 
 @pytest.mark.parametrize("word", ["countdown", "form"])
@@ -282,7 +282,7 @@ def test_assigned_widget_is_not_displayed(notebook: NotebookShell, word: str) ->
     """It is displayed where its name is used."""
     assert notebook.run(f"x = %modelarts {word}") == ""
     assert notebook.run(f"%modelarts {word};") == ""
-    assert "Stops 2026-11-23 16:40 +08:00" in notebook.run("x")
+    assert "Stops at 2026-11-23 16:40 +08:00" in notebook.run("x")
     assert notebook.run("x.close()") == ""
 
 

@@ -54,7 +54,7 @@ def test_forbidden_character_is_named_by_its_position(
     """The position is that in the typed text, and nothing is sent."""
     result, shown = notebook.run_allowing_errors(f"%modelarts describe {text}")
     position = next(n for n, letter in enumerate(text, 1) if letter in "&<>\"'/")
-    assert f"at position {position} " in shown
+    assert f"(position {position})" in shown
     assert "add --replace" in shown
     assert not result.success
     assert harness.emulator.requests == []
@@ -98,7 +98,7 @@ def test_from_reads_the_description_from_a_variable(
     notebook.run("%modelarts describe --from note")
     assert harness.instance_state()["description"] == "two\nlines"
     result, shown = notebook.run_allowing_errors("%modelarts describe --from nobody")
-    assert "There is no text in a variable named nobody." in shown
+    assert "Variable nobody does not contain text." in shown
     assert not result.success
 
 
@@ -187,7 +187,7 @@ def test_api_failure_is_one_line_and_one_hint(
     [
         ("MODELARTS_ENDPOINT", "MODELARTS_ENDPOINT"),
         ("MODELARTS_PROJECT_ID", "MODELARTS_PROJECT_ID"),
-        ("MODELARTS_AUTH_TOKEN", "No credentials were found."),
+        ("MODELARTS_AUTH_TOKEN", "No credentials found."),
     ],
 )
 def test_missing_setting_is_named_before_any_request(
@@ -220,7 +220,10 @@ def test_interrupt_is_one_line(notebook: NotebookShell) -> None:
     result, shown = notebook.run_allowing_errors("%modelarts describe --replace --from note")
     assert isinstance(result.error_in_exec, CommandInterrupt)
     assert isinstance(result.error_in_exec, KeyboardInterrupt)
-    assert shown.strip() == "Interrupted. A change may have been sent: %modelarts status"
+    assert (
+        shown.strip()
+        == "Interrupted. The change may already have been sent; check with: %modelarts status"
+    )
 
 
 def test_environment_is_read_at_each_command(
@@ -291,10 +294,10 @@ def test_time_zone_and_language_are_read_at_each_command(notebook: NotebookShell
     notebook.run("%config ModelArts.timezone = 'UTC'")
     assert "08:40 +00:00" in notebook.run("%modelarts")
     notebook.run("%config ModelArts.timezone = 'Nowhere'")
-    assert "See and change" in notebook.run("%modelarts help")
-    assert "not a time zone" in notebook.run("%modelarts doctor")
+    assert "View and change" in notebook.run("%modelarts help")
+    assert "Unknown time zone" in notebook.run("%modelarts doctor")
     result, shown = notebook.run_allowing_errors("%modelarts")
-    assert "not a time zone" in shown
+    assert "Unknown time zone" in shown
     assert not result.success
 
 
@@ -305,7 +308,9 @@ def test_notice_is_printed_before_the_change(
     notebook, _ = make_notebook(edition="2021")
     notebook.run("%modelarts extend 1h")
     shown = notebook.run("%modelarts extend 2h")
-    assert shown.index("This cloud has let a new duration wait") < shown.index("NOT extended")
+    assert shown.index("Earlier run time changes took effect only at the next start") < shown.index(
+        "NOT extended"
+    )
 
 
 @pytest.mark.parametrize("question", ["%modelarts?", "?%modelarts", "%%modelarts?"])

@@ -61,16 +61,24 @@ def test_one_reminder_per_threshold() -> None:
     """Further cells between two thresholds print nothing."""
     cells = ReminderHarness()
     assert cells.run_cells(59, 31, 30.5) == []
-    assert cells.run_cells(29.5, 29, 20, 10.5) == ["Stops at 09:52, in 29 min. `%modelarts extend`"]
-    assert cells.run_cells(9.9, 9, 5, 2.5) == ["Stops at 09:52, in 9 min. `%modelarts extend`"]
-    assert cells.run_cells(1.75, 1, 0.5) == ["Stops at 09:52, in 1 min. `%modelarts extend`"]
+    assert cells.run_cells(29.5, 29, 20, 10.5) == [
+        "Stops at 09:52, 29 min left. To extend: `%modelarts extend`"
+    ]
+    assert cells.run_cells(9.9, 9, 5, 2.5) == [
+        "Stops at 09:52, 9 min left. To extend: `%modelarts extend`"
+    ]
+    assert cells.run_cells(1.75, 1, 0.5) == [
+        "Stops at 09:52, 1 min left. To extend: `%modelarts extend`"
+    ]
     assert cells.run_cells(0, -1, -10) == []
 
 
 @pytest.mark.parametrize(("left", "words"), [(30, "30 min"), (10, "10 min"), (1, "1 min")])
 def test_reminder_is_due_exactly_at_the_threshold(left: float, words: str) -> None:
     """It is not delayed until the next cell."""
-    assert ReminderHarness().run_cells(left) == [f"Stops at 09:52, in {words}. `%modelarts extend`"]
+    assert ReminderHarness().run_cells(left) == [
+        f"Stops at 09:52, {words} left. To extend: `%modelarts extend`"
+    ]
 
 
 def test_clock_set_back_repeats_no_reminder() -> None:
@@ -84,13 +92,15 @@ def test_two_passed_thresholds_print_one_reminder() -> None:
     """A long cell may pass two thresholds."""
     cells = ReminderHarness()
     assert cells.run_cells(45) == []
-    assert cells.run_cells(9.5) == ["Stops at 09:52, in 9 min. `%modelarts extend`"]
+    assert cells.run_cells(9.5) == ["Stops at 09:52, 9 min left. To extend: `%modelarts extend`"]
     assert cells.run_cells(8) == []
 
 
 def test_last_minute_is_given_in_seconds() -> None:
     """Below one minute the time left is in seconds."""
-    assert ReminderHarness().run_cells(0.75) == ["Stops at 09:52, in 45 s. `%modelarts extend`"]
+    assert ReminderHarness().run_cells(0.75) == [
+        "Stops at 09:52, 45 s left. To extend: `%modelarts extend`"
+    ]
 
 
 def test_new_stop_time_starts_over() -> None:
@@ -101,7 +111,7 @@ def test_new_stop_time_starts_over() -> None:
     assert cells.run_cells(8) == []
     cells.session.instance = make_instance(timed_auto_stop(2 * HOUR))
     assert cells.run_cells(5) == []
-    assert cells.run_cells(-51) == ["Stops at 10:52, in 9 min. `%modelarts extend`"]
+    assert cells.run_cells(-51) == ["Stops at 10:52, 9 min left. To extend: `%modelarts extend`"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +134,7 @@ def test_unknown_instance_is_reported_once() -> None:
     cells = ReminderHarness()
     cells.session.instance = None
     assert cells.run_cells(9, 8) == [
-        "No end is known in this kernel yet, so there is nothing to remind of. `%modelarts` asks for it."
+        "The stop time is not known in this kernel yet, so no reminder can be shown. Run `%modelarts` first."
     ]
     cells.session.instance = make_instance(timed_auto_stop(HOUR))
     assert len(cells.run_cells(7)) == 1
@@ -151,7 +161,7 @@ def test_setting_remind_turns_reminders_on_and_off(
     assert notebook.run("1;") == ""
     harness.emulator.clear_requests()
     shown = notebook.run("%config ModelArts.remind = True")
-    assert shown.startswith("Stops at 16:40, in ")
+    assert shown.startswith("Stops at 16:40, ")
     assert notebook.run("1;") == ""
     assert harness.emulator.requests == []
     notebook.run("%config ModelArts.remind = False")
@@ -168,7 +178,7 @@ def test_setting_remind_turns_reminders_on_and_off(
 def test_before_the_first_command_the_stop_time_is_unknown(notebook: NotebookShell) -> None:
     """The first reminder says so."""
     shown = notebook.run("%config ModelArts.remind = True")
-    assert shown.startswith("No end is known in this kernel yet")
+    assert shown.startswith("The stop time is not known in this kernel yet")
     assert notebook.run("1;") == ""
 
 

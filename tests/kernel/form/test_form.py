@@ -142,7 +142,7 @@ def test_apply_sends_all_edits_in_one_request(
     assert len(write_requests()) == (2 if api_version is NOTEBOOKS_2021 else 1)
     assert change.effect is (Effect.NEXT_START if api_version is DEMANAGER_2021 else Effect.NOW)
     assert "Description saved: “ResNet 之后 ☕”" in visible_text(form)
-    assert ("This run does NOT follow" in visible_text(form)) is (api_version is DEMANAGER_2021)
+    assert ("This run is NOT affected" in visible_text(form)) is (api_version is DEMANAGER_2021)
     assert button(form, "Apply").disabled
     assert form.instance == form.countdown.instance == change.after
 
@@ -211,7 +211,7 @@ def test_forbidden_character_can_be_replaced_by_full_width(
     widen = button(form, "Use full-width characters")
     assert widen.layout.display == "none"
     form.description.value = f"ab{character}c"
-    assert f"'{character}' at position 3 is not allowed" in visible_text(form)
+    assert f"'{character}' (position 3) is not allowed" in visible_text(form)
     assert button(form, "Apply").disabled
     assert widen.layout.display is None
     widen.click()
@@ -225,7 +225,7 @@ def test_forbidden_character_can_be_replaced_by_full_width(
 def test_unpaired_surrogate_is_named_by_its_position(form: InstanceForm) -> None:
     """It cannot be displayed or replaced."""
     form.description.value = "ab\ud83d"
-    assert "position 3 is half of a character" in visible_text(form)
+    assert "Invalid character at position 3" in visible_text(form)
     assert button(form, "Use full-width characters").layout.display == "none"
     assert button(form, "Apply").disabled
 
@@ -238,7 +238,7 @@ def test_invalid_stored_description_does_not_block_other_edits(
     emulator.set_instance(description="a/b")
     form = make()
     form.remind.value = False
-    assert "'/' at position 2" in visible_text(form)
+    assert "'/' (position 2)" in visible_text(form)
     assert not button(form, "Apply").disabled
 
 
@@ -246,14 +246,14 @@ def test_invalid_stored_description_does_not_block_other_edits(
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("soon", "“soon” is not a duration."),
-        ("90", "“90” is not a duration."),
-        ("1:75", "“1:75” is not a duration."),
-        ("0:00", "“0:00” is not a usable duration."),
+        ("soon", "“soon” is not a valid duration."),
+        ("90", "“90” is not a valid duration."),
+        ("1:75", "“1:75” is not a valid duration."),
+        ("0:00", "The duration must be greater than zero: “0:00”."),
         ("0.0001h", "“0.0001h” is not a whole number of seconds."),
-        ("0:59", "59 min is outside what this API takes: 1 h to "),
-        ("72:01", "72 h 1 min is outside what this API takes: 1 h to "),
-        ("<b>", "“<b>” is not a duration."),
+        ("0:59", "59 min is out of range: this API accepts 1 h to "),
+        ("72:01", "72 h 1 min is out of range: this API accepts 1 h to "),
+        ("<b>", "“<b>” is not a valid duration."),
     ],
 )
 def test_invalid_duration_is_explained(
@@ -276,12 +276,12 @@ def test_duration_formats_are_equivalent(
     """The preview shows the stop time that applying sets."""
     form.duration.value = text
     shown = visible_text(form)
-    assert "Would stop " in shown
+    assert "Will stop at " in shown
     form.apply()
     end = instance_state()["stops_at"]
     if api_version is not DEMANAGER_2021:
         possible = {format_datetime(end + step * timedelta(minutes=1)) for step in (0, 1, -1)}
-        assert any(f"Would stop {each}" in shown for each in possible)
+        assert any(f"Will stop at {each}" in shown for each in possible)
 
 
 @every_api_version
@@ -311,12 +311,12 @@ def test_invalid_field_does_not_hide_the_preview(form: InstanceForm) -> None:
     """The preview and the error are both shown, and Apply is disabled."""
     form.duration.value = "2h"
     form.description.value = "a/b"
-    assert "Would stop" in visible_text(form)
-    assert "'/' at position 2" in visible_text(form)
+    assert "Will stop" in visible_text(form)
+    assert "'/' (position 2)" in visible_text(form)
     assert button(form, "Apply").disabled
     form.duration.value = "soon"
     form.description.value = "ab"
-    assert "is not a duration" in visible_text(form)
+    assert "is not a valid duration" in visible_text(form)
     assert button(form, "Apply").disabled
 
 
@@ -324,11 +324,11 @@ def test_invalid_field_does_not_hide_the_preview(form: InstanceForm) -> None:
 def test_preview_warns_after_a_deferred_change(form: InstanceForm) -> None:
     """The form warns that the change may apply at the next start only."""
     form.duration.value = "2h"
-    assert "Would stop" in visible_text(form)
+    assert "Will stop" in visible_text(form)
     form.apply()
     form.duration.value = "3h"
     assert "this run will probably still stop at" in visible_text(form)
-    assert "Would stop" not in visible_text(form)
+    assert "Will stop" not in visible_text(form)
 
 
 @parametrize_api_version(DEMANAGER_2019, DEMANAGER_2021)
@@ -338,7 +338,7 @@ def test_auto_stop_can_be_turned_off_and_on(form: InstanceForm, instance_state: 
     form.apply()
     form.auto_stop.value = False
     assert form.duration.disabled
-    assert "Would not stop by itself" in visible_text(form)
+    assert "Will not stop automatically" in visible_text(form)
     form.apply()
     assert instance_state()["enable"] is False
     assert "Auto-stop is off" in visible_text(form)
@@ -357,7 +357,7 @@ def test_duration_is_refused_while_auto_stop_is_off(
     emulator.set_instance(auto_stop={"enable": False})
     form = make()
     form.duration.value = "3h"
-    assert "counts only where auto-stop is on" in visible_text(form)
+    assert "applies only if auto-stop is on" in visible_text(form)
     with pytest.raises(RefusedError):
         form.apply()
     assert write_requests() == []
@@ -369,7 +369,7 @@ def test_auto_stop_cannot_be_turned_off_on_current_api(
 ) -> None:
     """The reason is shown beside the control; code gets it as an exception."""
     assert form.auto_stop.disabled
-    assert "does not document turning auto-stop off" in visible_text(form)
+    assert "does not document how to turn auto-stop off" in visible_text(form)
     form.auto_stop.value = False
     with pytest.raises(RefusedError):
         form.apply()
@@ -380,7 +380,7 @@ def test_auto_stop_cannot_be_turned_off_on_current_api(
 def test_idle_mode_has_no_duration(form: InstanceForm, instance_state: Truth) -> None:
     """The field is disabled in idle mode and enabled again in timed mode."""
     form.mode.value = "IDLE"
-    assert "Would stop when it is little used" in visible_text(form)
+    assert "Will stop when idle" in visible_text(form)
     assert form.duration.disabled
     form.apply()
     assert instance_state()["type"] == "IDLE"
@@ -399,10 +399,10 @@ def test_stopped_instance_accepts_only_stored_settings(
     form = make()
     form.duration.value = "2h"
     if api_version is NOTEBOOKS_2021:
-        assert "its lease can be set only while it runs" in visible_text(form)
+        assert "its run time can be changed only while it runs" in visible_text(form)
         assert button(form, "Apply").disabled
     else:
-        assert "Would hold from the next start: 2 h a run" in visible_text(form)
+        assert "Takes effect at the next start: run time 2 h" in visible_text(form)
         assert form.apply().effect is Effect.NEXT_START
         assert instance_state()["duration_s"] == 7200
 
@@ -444,7 +444,7 @@ def test_edited_field_is_not_overwritten(
     other.describe("theirs")
     sent = len(write_requests())
     assert form.description.value == "mine"
-    assert "The description is now “theirs”; here stands “mine”." in visible_text(form)
+    assert "Current description: “theirs”. Yours: “mine”." in visible_text(form)
     assert offers_resolution(form)
     assert button(form, "Apply").disabled
     with pytest.raises(RefusedError):
@@ -474,7 +474,7 @@ def test_take_theirs_replaces_only_conflicting_parts(
     form.description.value = "mine"
     form.duration.value = "3h"
     other.describe("theirs")
-    button(form, "Take theirs").click()
+    button(form, "Use current").click()
     assert (form.description.value, form.duration.value) == ("theirs", "3h")
     assert not offers_resolution(form)
     form.apply()
@@ -488,8 +488,8 @@ def test_conflict_about_auto_stop_shows_both_values(
     """Taking the other value restores the field."""
     form.duration.value = "5h"
     other.extend("80m")
-    assert "Auto-stop is now: " in visible_text(form)
-    assert "; here stands: 5h." in visible_text(form)
+    assert "Current auto-stop: " in visible_text(form)
+    assert ". Yours: 5h." in visible_text(form)
     form.take_theirs()
     assert form.duration.value == ("" if api_version is NOTEBOOKS_2021 else "2:20")
 
@@ -760,7 +760,7 @@ def test_reload_reads_the_instance_and_discards_edits(
     button(form, "Reload").click()
     assert form.description.value == "theirs"
     assert form.duration.value != "4h"
-    assert "Loaded anew." in visible_text(form)
+    assert "Reloaded." in visible_text(form)
     assert button(form, "Apply").disabled
     assert form.reload().description == instance_state()["description"]
 
@@ -773,7 +773,7 @@ def test_failed_reload_discards_nothing(form: InstanceForm, emulator: LocalEmula
     with pytest.raises(ForbiddenError):
         form.reload()
     assert form.description.value == "a draft"
-    assert "You are not allowed to do this." in visible_text(form)
+    assert "Permission denied." in visible_text(form)
     assert not button(form, "Reload").disabled
 
 
@@ -807,7 +807,7 @@ def test_unknown_outcome_is_not_shown_as_failure(
     emulator.add_fault("500", methods=("PUT",))
     with pytest.raises(OutcomeUnknownError):
         form.apply()
-    assert "It may hold or not." in visible_text(form)
+    assert "It may or may not have taken effect." in visible_text(form)
     assert "Failed" not in visible_text(form)
 
 
@@ -846,7 +846,7 @@ def test_unexpected_error_is_shown_logged_and_raised(
 
     hooked.before_update = fail
     button(form, "Apply").click()
-    assert "It did not work: ZeroDivisionError('<i>unforeseen</i>')" in visible_text(form)
+    assert "Failed: ZeroDivisionError('<i>unforeseen</i>')" in visible_text(form)
     assert [each.levelno for each in caplog.records] == [logging.ERROR]
     with pytest.raises(ZeroDivisionError):
         form.apply()
