@@ -21,10 +21,9 @@ from modelarts_magics.config.credential_chain import (
     METADATA_VARIABLE,
     TOKEN_VARIABLE,
 )
-from modelarts_magics.config.settings import ENVIRONMENT_VARIABLES, SETTING_NAMES
+from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.config.settings_file import PATH_VARIABLE
 from modelarts_magics.emulator.local import LocalEmulator
-from modelarts_magics.kernel.magics import ModelArts
 from modelarts_magics.messages import en, zh_cn
 
 ROOT = Path(__file__).parent.parent
@@ -41,7 +40,7 @@ PAGE_COMMANDS = re.findall(
     (ROOT / "labextension" / "src" / "tokens.ts").read_text(encoding="utf-8"),
 )
 VARIABLES = (
-    *(variable for variables in ENVIRONMENT_VARIABLES.values() for variable in variables),
+    *(variable for setting in SETTINGS.values() for variable in setting.variables),
     TOKEN_VARIABLE,
     *ACCESS_KEY_VARIABLES,
     FILE_VARIABLE,
@@ -81,12 +80,6 @@ def test_readme_has_every_environment_variable(readme: str, variable: str) -> No
     assert f"`{variable}`" in readme or f"`{variable}=on`" in readme
 
 
-@pytest.mark.parametrize("name", SETTING_NAMES)
-def test_readme_has_every_setting(readme: str, name: str) -> None:
-    """Every setting is listed by name."""
-    assert f"`{name}`" in readme
-
-
 @pytest.mark.parametrize("name", PANEL_SETTINGS)
 def test_readme_has_every_panel_setting(readme: str, name: str) -> None:
     """Every setting of the JupyterLab settings editor is listed."""
@@ -121,12 +114,6 @@ def test_readme_explains_every_doctor_finding(name: str, texts: dict[str, str]) 
     assert len(subjects) > 5
     missing = [subject for subject in subjects if f"\n| {subject} |" not in READMES[name]]
     assert missing == []
-
-
-@pytest.mark.parametrize("name", SETTING_NAMES)
-def test_every_setting_is_a_trait_of_the_magics(name: str) -> None:
-    """A setting of the environment can also be set with ``%config ModelArts``."""
-    assert name in ModelArts.class_trait_names(config=True)
 
 
 def test_every_command_of_the_table_can_be_parsed(readme: str) -> None:

@@ -20,10 +20,10 @@ from modelarts_magics.config.credentials import (
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.errors import ConfigurationError, RefusedError, UsageError
-from modelarts_magics.messages import LANGUAGES, text
+from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from modelarts_magics.commands.context import CommandContext
     from modelarts_magics.commands.parser import CommandRequest
@@ -132,23 +132,9 @@ def _parse_assignment(word: str, request: CommandRequest) -> tuple[str, str]:
 def _validate_settings(values: Mapping[str, str]) -> None:
     """Raise the error that using a value would raise."""
     settings = Settings.load(values, environ={})
-    checks: dict[str, Callable[[], object]] = {
-        "endpoint": lambda: settings.endpoint,
-        "region": lambda: Settings.load({"region": values["region"]}, environ={}).endpoint,
-        "project_id": lambda: settings.project_id,
-        "instance_id": lambda: settings.instance_id,
-        "api": lambda: settings.api,
-        "timezone": lambda: settings.timezone,
-        "language": lambda: _validate_language(values["language"]),
-    }
     for name, value in values.items():
         if value:
-            checks[name]()
-
-
-def _validate_language(value: str) -> None:
-    if value not in LANGUAGES:
-        raise UsageError("usage.language", word=value, choices=", ".join(LANGUAGES))
+            settings.check(name)
 
 
 def confirm_stop(request: CommandRequest, context: CommandContext, instance: Instance) -> None:

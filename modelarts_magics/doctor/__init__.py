@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.config import settings_file
 from modelarts_magics.config.credential_chain import CredentialChain
-from modelarts_magics.config.settings import ENVIRONMENT_VARIABLES, SETTING_NAMES, Settings
+from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.doctor import machine
 from modelarts_magics.doctor.findings import Finding, Level, display_width, pad_label
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from modelarts_magics.config.credentials import FoundCredential
+    from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import AutoStop
     from modelarts_magics.session.session import Session
 
@@ -128,7 +129,7 @@ def _is_project_unknown(settings: Settings, session_or_error: Session | ModelArt
     names = session_or_error.values.get("names", "") if settings.get("endpoint") else ""
     return (
         session_or_error.code == "config.missing_project_id"
-        or ENVIRONMENT_VARIABLES["project_id"][0] in names
+        or SETTINGS["project_id"].variable in names
     )
 
 
@@ -144,7 +145,7 @@ def _setting_findings(settings: Settings, *, project_unknown: bool) -> Iterator[
         "read_timeout": lambda: settings.timeout_s("read_timeout"),
         "total_timeout": lambda: settings.timeout_s("total_timeout"),
     }
-    for name in SETTING_NAMES:
+    for name in SETTINGS:
         problem = _error_raised_by(required.get(name, str))
         if problem:
             yield Finding(name, Level.PROBLEM, problem.message, problem.hint)

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
-from modelarts_magics.config.settings import DEFAULTS
+from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import ModelArtsError, UsageError
 from modelarts_magics.server import payloads
@@ -104,7 +104,7 @@ class RequestHandler:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     async def _create_service(self) -> InstanceService:
-        state_dir = self._environ.get("MODELARTS_STATE_DIR") or DEFAULTS["state_dir"]
+        state_dir = self._environ.get("MODELARTS_STATE_DIR") or SETTINGS["state_dir"].default
         run_store_path = default_path(self._environ, state_dir)
         service = InstanceService(
             SessionFactory({}, self._environ, SYSTEM_CLOCK),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
-from traitlets import Bool, Float, TraitType, Unicode
+from traitlets import Bool
 
+from modelarts_magics.config.setting_traits import setting_traits
 from modelarts_magics.kernel.completion import match_command
 from modelarts_magics.kernel.current_session import (
     register_session_getter,
@@ -44,30 +45,12 @@ class CommandInterrupt(KeyboardInterrupt):
         return [text(str(self))]
 
 
-def _text_trait(help_text: str) -> TraitType[Any, Any]:
-    return Unicode("", help=help_text).tag(config=True)
-
-
-def _seconds_trait(help_text: str) -> TraitType[Any, Any]:
-    return Float(None, allow_none=True, help=help_text).tag(config=True)
-
-
 @magics_class
 class ModelArts(Magics):
     """View and change the auto-stop and the description of this ModelArts notebook instance."""
 
-    endpoint = _text_trait("Scheme and host of the API (default: that of the region).")
-    region = _text_trait("Region, for example cn-north-4.")
-    project_id = _text_trait("Project id.")
-    instance_id = _text_trait("Instance id.")
-    iam_endpoint = _text_trait("Scheme and host of IAM (default: that of the region).")
-    api = _text_trait("API version: auto, demanager or notebooks.")
-    timezone = _text_trait("Time zone, for example Asia/Shanghai (default: the system's).")
-    language = _text_trait("Language of all messages: en or zh_CN (default: the locale's).")
-    state_dir = _text_trait("Folder of the state shared by processes of this machine.")
-    connect_timeout = _seconds_trait("Timeout for connecting, in seconds (default: 5).")
-    read_timeout = _seconds_trait("Timeout for each read of a response, in seconds (default: 15).")
-    total_timeout = _seconds_trait("Timeout for a whole command, in seconds (default: 30).")
+    # In a class body, locals() is the namespace of the class.
+    locals().update(setting_traits())
     remind = Bool(
         False, help="Print a reminder after a cell at 30, 10 and 2 minutes before the stop."
     ).tag(config=True)

@@ -16,7 +16,8 @@ from modelarts_magics.config.credential_chain import (
     TOKEN_VARIABLE,
     CredentialChain,
 )
-from modelarts_magics.config.settings import ENVIRONMENT_VARIABLES, Settings
+from modelarts_magics.config.setting_table import SETTINGS
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.errors import ConfigurationError, ModelArtsError, NoCredentialsError
 from modelarts_magics.session.cache import InstanceCache
 from modelarts_magics.session.session import Session
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import Instance
 
 _FINGERPRINT_VARIABLES = (
-    *(name for names in ENVIRONMENT_VARIABLES.values() for name in names),
+    *(variable for setting in SETTINGS.values() for variable in setting.variables),
     *(
         TOKEN_VARIABLE,
         *ACCESS_KEY_VARIABLES,

@@ -11,7 +11,8 @@ import pytest
 from emulator_harness import HTML_INJECTION, START, EmulatorHarness, english_messages
 
 import modelarts_magics
-from modelarts_magics.config.settings import SETTING_NAMES, Settings
+from modelarts_magics.config.setting_table import SETTINGS
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.doctor import (
     DoctorReport,
     Finding,
@@ -157,10 +158,10 @@ def test_a_setting_that_cannot_be_used_is_a_problem_of_that_name(
 
 def test_every_setting_has_a_line_when_it_is_set(patient: DoctorHarness) -> None:
     """None is forgotten."""
-    for name in SETTING_NAMES:
+    for name in SETTINGS:
         patient.environ.setdefault(f"MODELARTS_{name.upper()}", "1")
     patient.environ["MODELARTS_REGION"] = "cn-north-4"
-    assert {each.subject for each in patient.report().findings} >= set(SETTING_NAMES)
+    assert {each.subject for each in patient.report().findings} >= set(SETTINGS)
 
 
 def test_a_credential_that_cannot_be_used_hides_the_later_ones(patient: DoctorHarness) -> None:
@@ -350,7 +351,7 @@ def test_labels_and_sources_are_in_the_readers_language(patient: DoctorHarness) 
     report = run_checks(settings, environ=patient.environ, clock=patient.clock)
     labels = [each["about"] for each in report.to_json()["findings"]]
     plain = {each for each in labels if each.isascii()}
-    assert plain <= {*SETTING_NAMES, "Python"}
+    assert plain <= {*SETTINGS, "Python"}
     assert text("doctor.setting", value="15", source="默认") in "".join(report.lines())
     assert {"凭证", "时钟", "服务器部分"} <= set(labels)
 

@@ -461,7 +461,8 @@ WISHES = st.builds(
     enabled=st.sampled_from([None, True]),
     duration=st.none() | DURATIONS,
     time_left=st.none() | DURATIONS,
-    stop_time=st.none() | st.timedeltas(timedelta(days=-4), timedelta(days=4)).map(lambda by: NOW + by),
+    stop_time=st.none()
+    | st.timedeltas(timedelta(days=-4), timedelta(days=4)).map(lambda by: NOW + by),
     clock_time=st.none() | st.sampled_from(["10:00", "08:53", "tomorrow 08:00", "today 01:00"]),
 )
 GIVEN = st.builds(
