@@ -354,6 +354,8 @@ TEXTS = {
     "refuse.on.hint": "To move the end: {cmd} extend, or {cmd} auto-stop 2h",
     "refuse.idle": "Auto-stop waits for low use and has no fixed end: nothing to {verb}.",
     "refuse.idle.hint": "Set a fixed end: {cmd} auto-stop 2h",
+    "refuse.stop_time_passed": "The stop time has passed, but the instance is still running: nothing to {verb}.",
+    "refuse.stop_time_passed.hint": "Check the instance in the ModelArts console.",
     "refuse.unknown_end": "The cloud does not say when this run ends: nothing to {verb}.",
     "refuse.unknown_end.hint": "Why: {cmd} doctor",
     "refuse.not_running": "The instance is {status}: this run has no end to set.",

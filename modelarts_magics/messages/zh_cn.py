@@ -328,6 +328,8 @@ TEXTS = {
     "refuse.on.hint": "要调整停止时间：{cmd} extend，或 {cmd} auto-stop 2h",
     "refuse.idle": "自动停止为空闲模式，没有固定的停止时间，无法{verb}。",
     "refuse.idle.hint": "设置固定的停止时间：{cmd} auto-stop 2h",
+    "refuse.stop_time_passed": "停止时间已过，但实例仍在运行，无法{verb}。",
+    "refuse.stop_time_passed.hint": "请在 ModelArts 控制台检查该实例。",
     "refuse.unknown_end": "云端没有给出本次运行的停止时间，无法{verb}。",
     "refuse.unknown_end.hint": "查看原因：{cmd} doctor",
     "refuse.not_running": "实例状态为 {status}：没有可设置停止时间的运行。",

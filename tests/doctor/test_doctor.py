@@ -340,7 +340,8 @@ def test_the_doctor_does_not_send_to_the_doctor(patient: DoctorHarness) -> None:
     assert patient.problem("connection").hint.endswith(": %modelarts doctor")
     report = patient.report()
     assert not [line for line in report.lines() if line.endswith("doctor")]
-    hints = [each["hint"] for each in report.to_json()["findings"] if each["about"] == "connection"]
+    findings = report.to_json()["findings"]
+    hints = [each["hint"] for each in findings if each["label"] == "connection"]
     assert hints == [patient.problem("connection").hint.replace(": %modelarts doctor", "")]
 
 
@@ -349,7 +350,7 @@ def test_labels_and_sources_are_in_the_readers_language(patient: DoctorHarness) 
     patient.environ["MODELARTS_LANGUAGE"] = "zh_CN"
     settings = Settings.load(environ=patient.environ)
     report = run_checks(settings, environ=patient.environ, clock=patient.clock)
-    labels = [each["about"] for each in report.to_json()["findings"]]
+    labels = [each["label"] for each in report.to_json()["findings"]]
     plain = {each for each in labels if each.isascii()}
     assert plain <= {*SETTINGS, "Python"}
     assert text("doctor.setting", value="15", source="默认") in "".join(report.lines())
@@ -410,7 +411,7 @@ def test_a_report_as_json() -> None:
     assert report.to_json() == {
         "problems": 1,
         "findings": [
-            {"about": "a", "level": "ok", "words": "b", "hint": ""},
-            {"about": "c", "level": "problem", "words": "d", "hint": "e"},
+            {"label": "a", "level": "ok", "message": "b", "hint": ""},
+            {"label": "c", "level": "problem", "message": "d", "hint": "e"},
         ],
     }

@@ -27,6 +27,7 @@ from modelarts_magics.domain.models import (
     Capabilities,
     Mode,
     Status,
+    StopTimeUnknown,
 )
 from modelarts_magics.domain.planning import (
     MIN_TIME_LEFT,
@@ -397,6 +398,11 @@ def test_there_are_no_bounds_without_a_run() -> None:
         (disabled_auto_stop(), Status.RUNNING, "refuse.off"),
         (idle_auto_stop(), Status.RUNNING, "refuse.idle"),
         (timed_auto_stop(None), Status.RUNNING, "refuse.unknown_end"),
+        (
+            timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST),
+            Status.RUNNING,
+            "refuse.stop_time_passed",
+        ),
         (timed_auto_stop(HOUR), Status.STOPPED, "refuse.not_running"),
         (timed_auto_stop(HOUR), Status.STOPPING, "refuse.not_running"),
         (timed_auto_stop(HOUR), Status("NEW_WORD"), "refuse.not_running"),
