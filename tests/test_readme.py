@@ -7,12 +7,16 @@ import os
 import re
 import subprocess
 import sys
-from datetime import datetime, timedelta
+from contextvars import copy_context
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from factories import make_instance, timed_auto_stop
 
+from modelarts_magics import messages
+from modelarts_magics.commands.as_text import instance_lines
 from modelarts_magics.commands.grammar import COMMANDS
 from modelarts_magics.commands.parser import parse_line
 from modelarts_magics.config.credential_chain import (
@@ -187,6 +191,22 @@ def test_pictures_are_small_and_used() -> None:
     for picture in pictures:
         assert picture.stat().st_size <= MAX_PICTURE_BYTES
         assert picture.relative_to(ROOT).as_posix() in links
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "description"),
+    [(ENGLISH, "en", "ResNet baseline, owner Li"), (CHINESE, "zh_CN", "ResNet 基线实验")],
+    ids=READMES,
+)
+def test_output_of_the_first_cell_is_current(name: str, language: str, description: str) -> None:
+    """The output below the first cell is what the program prints in that language."""
+    stop = timed_auto_stop(timedelta(hours=1, minutes=12))
+    instance = make_instance(stop, name="resnet-baseline", description=description)
+    messages.use_timezone(timezone(timedelta(hours=8)))
+    context = copy_context()
+    context.run(messages.use_request_language, language)
+    output = context.run(lambda: "\n".join(instance_lines(instance)))
+    assert f"```\n{output}\n```" in READMES[name]
 
 
 def test_program_of_the_readme_extends_the_run(tmp_path: Path, readme: str) -> None:
