@@ -94,12 +94,12 @@ def started(
         ("2019", "describe two words", 0, "“two words”"),
         ("2019", "describe", 0, "Demo instance of the local emulator"),
         ("2019", "auto-stop off", 0, "Auto-stop is off"),
-        ("2019", "doctor", 1, "To mend: 1"),
+        ("2019", "doctor", 1, "Problems found: 1"),
         ("2019", "help", 0, f"{SELF} extend "),
-        ("2019", "-h", 0, "See and change"),
+        ("2019", "-h", 0, "View and change"),
         ("2019", "extend --help", 0, f"{SELF} extend [DURATION]"),
         ("2021", "extend 1h", 3, "This run was NOT extended"),
-        ("2021", "auto-stop 2h", 3, "This run does NOT follow"),
+        ("2021", "auto-stop 2h", 3, "This run is NOT affected"),
         ("2021", "describe new", 0, "Description saved"),
         ("2021", "auto-stop off", 0, "Auto-stop is off"),
     ],
@@ -154,19 +154,19 @@ def test_unconfirmed_is_3(harness: EmulatorHarness, terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["nonsense"], 2, "There is no command"),
+        (["nonsense"], 2, "Unknown command"),
         (["stats"], 2, "Did you mean “status”?"),
-        (["--json"], 2, "There is no command"),
+        (["--json"], 2, "Unknown command"),
         (["extend", "--jsn"], 2, "Did you mean “--json”?"),
-        (["auto-stop", "in"], 2, "in needs DURATION."),
-        (["describe", "--clear", "text"], 2, "exclude each other"),
-        (["status", "now"], 2, "cannot use “now”"),
-        (["help", "nonsense"], 2, "There is no command"),
+        (["auto-stop", "in"], 2, "in requires DURATION."),
+        (["describe", "--clear", "text"], 2, "cannot be used together"),
+        (["status", "now"], 2, "Unexpected argument “now”"),
+        (["help", "nonsense"], 2, "Unknown command"),
         (["auto-stop", "90"], 1, "has no unit"),
-        (["describe", "a/b"], 1, "at position 2"),
-        (["describe", "--from", "x"], 2, "--from needs a notebook"),
-        (["auto-stop", "48h"], 1, "outside what this API takes"),
-        (["shorten"], 1, "is past"),
+        (["describe", "a/b"], 1, "(position 2)"),
+        (["describe", "--from", "x"], 2, "--from is available in notebooks only"),
+        (["auto-stop", "48h"], 1, "out of range: this API accepts"),
+        (["shorten"], 1, "is in the past"),
     ],
 )
 def test_what_went_wrong_is_on_the_error_stream(
@@ -211,7 +211,7 @@ def test_a_broken_settings_file_keeps_neither_help_nor_repair_away(
     assert terminal(harness, "help")[0] == 0
     code, out, err = terminal(harness, "doctor")
     assert (code, err) == (1, "")
-    assert f"{path} cannot be read as a settings file." in out
+    assert f"Cannot read the settings file {path}." in out
     assert terminal(harness, "configure")[0] == 1
     assert terminal(harness, "configure", "region=cn-north-4")[0] == 0
     assert "region = cn-north-4" in path.read_text(encoding="utf-8")
@@ -248,7 +248,7 @@ def test_as_a_module_in_a_process_of_its_own(harness: EmulatorHarness) -> None:
     process = started(harness, ["auto-stop", "in", "2h"])
     out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
-    assert "2 h 20 min a run (was 1 h)" in out
+    assert "Run time set to 2 h 20 min (was 1 h)" in out
     process = started(harness, ["stauts"])
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (2, "")
@@ -279,7 +279,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(harness: EmulatorHarness) -> 
 
 @pytest.mark.parametrize(
     ("command", "words"),
-    [("status", ""), ("extend", f" A change may have been sent: {SELF} status")],
+    [
+        ("status", ""),
+        ("extend", f" The change may already have been sent; check with: {SELF} status"),
+    ],
 )
 def test_ctrl_c_is_one_line(harness: EmulatorHarness, command: str, words: str) -> None:
     """And status 1, at once, while the cloud takes its time; a change is spoken of where one is."""

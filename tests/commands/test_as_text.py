@@ -49,18 +49,18 @@ def test_nothing_that_stands_still_is_relative(harness: EmulatorHarness, line: s
     for shown in (render_text(value), StrictHtmlParser(render_html(value)).text):
         assert not RELATIVE.search(shown)
         assert shown.count(" left") == len(
-            re.findall(r" left as of (?:" + MOMENT + r"|\d\d:\d\d)", shown)
+            re.findall(r" left \(?as of (?:" + MOMENT + r"|\d\d:\d\d)", shown)
         )
         if "off" not in line:
-            assert re.search(f"Stops {MOMENT} ·", shown)
+            assert re.search(f"Stops at {MOMENT} ·", shown)
 
 
 def test_an_instance_in_four_lines(harness: EmulatorHarness) -> None:
     """Who, when it stops, what is set, what it is for."""
     assert instance_lines(harness.run_magic("")) == [
         "demo-notebook · RUNNING · DEMO · local emulator",
-        "Stops 2026-11-23 16:40 +08:00 · 40 min left as of 16:00",
-        "Auto-stop on, 1 h a run · reminder on",
+        "Stops at 2026-11-23 16:40 +08:00 · 40 min left (as of 16:00)",
+        "Auto-stop: on, run time 1 h · console reminder: on",
         "Description: Demo instance of the local emulator",
     ]
 
@@ -68,7 +68,7 @@ def test_an_instance_in_four_lines(harness: EmulatorHarness) -> None:
 def test_an_end_on_another_day_says_both_dates(harness: EmulatorHarness) -> None:
     """So that nobody has to guess which 02:00 it is."""
     assert instance_lines(harness.run_magic("auto-stop at 02:00").after)[1] == (
-        "Stops 2026-11-24 02:00 +08:00 · 10 h left as of 2026-11-23 16:00 +08:00"
+        "Stops at 2026-11-24 02:00 +08:00 · 10 h left (as of 2026-11-23 16:00 +08:00)"
     )
 
 
@@ -76,32 +76,35 @@ def test_another_zone_gives_another_wall_clock(harness: EmulatorHarness) -> None
     """And the offset tells which."""
     harness.environ["MODELARTS_TIMEZONE"] = "America/St_Johns"
     assert instance_lines(harness.run_magic(""))[1] == (
-        "Stops 2026-11-23 05:10 -03:30 · 40 min left as of 04:30"
+        "Stops at 2026-11-23 05:10 -03:30 · 40 min left (as of 04:30)"
     )
 
 
 @pytest.mark.parametrize(
     ("shown", "words"),
     [
-        (make_instance(disabled_auto_stop()), "Does not stop by itself"),
-        (make_instance(idle_auto_stop()), "no fixed end"),
-        (make_instance(timed_auto_stop(None)), "End unknown"),
+        (make_instance(disabled_auto_stop()), "keeps running until you stop it"),
+        (make_instance(idle_auto_stop()), "no fixed stop time"),
+        (make_instance(timed_auto_stop(None)), "Stop time unknown"),
         (
             make_instance(timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.INCONSISTENT)),
-            "disagree",
+            "do not agree",
         ),
         (
             make_instance(timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST)),
-            "still runs",
+            "still running",
         ),
         (
             make_instance(timed_auto_stop(None), status=Status.STOPPED),
-            "No run to stop: the instance is STOPPED",
+            "The instance is not running (STOPPED)",
         ),
-        (make_instance(timed_auto_stop(None), status=Status.STARTING), "End not known yet"),
+        (
+            make_instance(timed_auto_stop(None), status=Status.STARTING),
+            "Stop time not available yet",
+        ),
         (
             make_instance(disabled_auto_stop(), status=Status("BRAND_NEW")),
-            "Does not stop by itself",
+            "keeps running until you stop it",
         ),
     ],
 )
@@ -128,12 +131,15 @@ def test_an_instance_without_a_name_has_its_id() -> None:
 @pytest.mark.parametrize(
     ("stop", "words"),
     [
-        (timed_auto_stop(HOUR), "Auto-stop on, 2 h a run · reminder on"),
-        (timed_auto_stop(HOUR, prompt=False), "Auto-stop on, 2 h a run · reminder off"),
-        (timed_auto_stop(HOUR, prompt=None, duration=None), "Auto-stop on"),
-        (disabled_auto_stop(), "Auto-stop off · reminder on"),
-        (idle_auto_stop(), "Auto-stop on, on low use · reminder on"),
-        (UNKNOWN_AUTO_STOP, "Auto-stop not stated"),
+        (timed_auto_stop(HOUR), "Auto-stop: on, run time 2 h · console reminder: on"),
+        (
+            timed_auto_stop(HOUR, prompt=False),
+            "Auto-stop: on, run time 2 h · console reminder: off",
+        ),
+        (timed_auto_stop(HOUR, prompt=None, duration=None), "Auto-stop: on"),
+        (disabled_auto_stop(), "Auto-stop: off · console reminder: on"),
+        (idle_auto_stop(), "Auto-stop: on, when idle · console reminder: on"),
+        (UNKNOWN_AUTO_STOP, "Auto-stop: not reported"),
     ],
 )
 def test_what_is_set(stop: object, words: str) -> None:
@@ -146,8 +152,8 @@ def test_an_extension_tells_the_new_end_the_old_value_and_the_way_back(
 ) -> None:
     """And that it is kept."""
     assert change_lines(harness.run_magic("extend 1h")) == [
-        "Extended. Stops 2026-11-23 17:40 +08:00 · 1 h 40 min left as of 16:00.",
-        "Set: 2 h a run (was 1 h), also kept for later starts.",
+        "Extended. Stops at 2026-11-23 17:40 +08:00 · 1 h 40 min left (as of 16:00).",
+        "Run time set to 2 h (was 1 h); also applies to later starts.",
         "Undo: %modelarts auto-stop 1h",
     ]
 
@@ -159,8 +165,9 @@ def test_an_extension_that_does_not_hold_now_never_looks_like_one(
     stage = make_harness(edition="2021", minutes_left=2)
     first, undo = change_lines(stage.run_magic("extend 1h"))
     assert first == (
-        "This run was NOT extended: it still stops 2026-11-23 16:02 +08:00 "
-        "(2 min left as of 2026-11-23 16:00 +08:00). Saved for the next start: 2 h (was 1 h)."
+        "This run was NOT extended: it still stops at 2026-11-23 16:02 +08:00 "
+        "(2 min left as of 2026-11-23 16:00 +08:00). "
+        "Saved for the next start: 2 h (was 1 h)."
     )
     assert undo == "Undo: %modelarts auto-stop 1h"
 
@@ -168,8 +175,8 @@ def test_an_extension_that_does_not_hold_now_never_looks_like_one(
 @pytest.mark.parametrize(
     ("line", "first"),
     [
-        ("shorten 1h", "This run was NOT shortened: it still stops 2026-11-23 21:00 +08:00"),
-        ("auto-stop in 6h", "This run does NOT follow: it still stops 2026-11-23 21:00 +08:00"),
+        ("shorten 1h", "This run was NOT shortened: it still stops at 2026-11-23 21:00 +08:00"),
+        ("auto-stop in 6h", "This run is NOT affected: it still stops at 2026-11-23 21:00 +08:00"),
     ],
 )
 def test_nor_does_any_other_change(
@@ -183,15 +190,15 @@ def test_nor_does_any_other_change(
 def test_off_says_what_that_costs(harness: EmulatorHarness) -> None:
     """Nobody stops the instance any more."""
     first, *_, last = change_lines(harness.run_magic("auto-stop off"))
-    assert "billed until you stop it" in first
+    assert "and billing, until you stop it" in first
     assert last == "Undo: %modelarts auto-stop 1h"
 
 
 def test_reminding_alone_speaks_of_nothing_else(harness: EmulatorHarness) -> None:
     """No “was 1 h” where 1 h it stays."""
     assert change_lines(harness.run_magic("auto-stop --no-remind")) == [
-        "As before. Stops 2026-11-23 16:40 +08:00 · 40 min left as of 16:00.",
-        "The console no longer reminds.",
+        "Stop time unchanged. Stops at 2026-11-23 16:40 +08:00 · 40 min left (as of 16:00).",
+        "Console reminder turned off.",
         "Undo: %modelarts auto-stop --remind",
     ]
 
@@ -199,7 +206,7 @@ def test_reminding_alone_speaks_of_nothing_else(harness: EmulatorHarness) -> Non
 def test_the_same_again_is_as_before(harness: EmulatorHarness) -> None:
     """No success is claimed for nothing."""
     (only,) = change_lines(harness.run_magic("auto-stop 1h"))
-    assert only.startswith("As before. Stops 2026-11-23 16:40 +08:00")
+    assert only.startswith("Stop time unchanged. Stops at 2026-11-23 16:40 +08:00")
 
 
 @pytest.mark.parametrize(
@@ -211,14 +218,14 @@ def test_a_run_time_that_is_not_kept_is_named_all_the_same(
 ) -> None:
     """Between the new end and the old one."""
     _, set_, before, *_ = change_lines(make_harness(api="notebooks").run_magic(line))
-    assert set_ == f"Set: {taken} from now."
-    assert before.startswith("Before: Stops 2026-11-23 16:40")
+    assert set_ == f"Runs for {taken} from now."
+    assert before.startswith("Before: Stops at 2026-11-23 16:40")
 
 
 def test_on_tells_which_run_time_it_took(make_harness: Callable[..., EmulatorHarness]) -> None:
     """Where none is kept, nothing else would."""
     stage = make_harness(api="notebooks", auto_stop=False)
-    assert "Set: 1 h from now." in change_lines(stage.run_magic("auto-stop on"))
+    assert "Runs for 1 h from now." in change_lines(stage.run_magic("auto-stop on"))
 
 
 def test_a_run_time_is_not_named_where_the_cloud_set_another_end() -> None:
@@ -258,7 +265,7 @@ def test_a_description_shows_old_and_new(harness: EmulatorHarness) -> None:
         "Undo: %modelarts describe 'Demo instance of the local emulator'",
     ]
     (only,) = change_lines(harness.run_magic("describe new {cmd} {0}"))
-    assert only == "Description as before: “new {cmd} {0}”."
+    assert only == "Description unchanged: “new {cmd} {0}”."
 
 
 @pytest.mark.parametrize("line", ["describe new", "auto-stop 3h", "extend", "auto-stop off"])
@@ -269,7 +276,7 @@ def test_an_answer_that_ignores_the_change_is_no_success(
     harness.emulator.add_fault("ignored")
     change = harness.run_magic(line)
     first, *rest = change_lines(change)
-    assert first.startswith("NOT confirmed: the cloud took the request")
+    assert first.startswith("NOT confirmed: ModelArts accepted the request")
     assert not [each for each in rest if each.startswith("Undo")]
 
 
@@ -281,7 +288,7 @@ def test_a_change_that_cannot_be_read_back_is_no_success(
     harness.emulator.add_fault("403", methods=["GET"], skip=1)
     (only,) = change_lines(harness.run_magic(line))
     assert only.startswith("Sent, but NOT confirmed")
-    assert "You are not allowed" in only
+    assert "Permission denied" in only
 
 
 @pytest.mark.parametrize(
@@ -290,9 +297,13 @@ def test_a_change_that_cannot_be_read_back_is_no_success(
         (
             3 * HOUR,
             4 * HOUR,
-            "Asked for 2026-11-23 20:52 +08:00; the cloud set 2026-11-23 19:52 +08:00.",
+            "You asked for 2026-11-23 20:52 +08:00; ModelArts set 2026-11-23 19:52 +08:00.",
         ),
-        (4 * MINUTE, 4 * MINUTE, "Save your work: 2026-11-23 16:56 +08:00 is near."),
+        (
+            4 * MINUTE,
+            4 * MINUTE,
+            "Save your work: the instance stops soon, at 2026-11-23 16:56 +08:00.",
+        ),
     ],
 )
 def test_what_a_person_should_know_of_the_new_end(

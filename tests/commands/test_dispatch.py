@@ -258,7 +258,7 @@ def test_a_terminal_has_no_variables_of_python(harness: EmulatorHarness) -> None
     """So it neither takes nor offers them, also not where something else is off."""
     with pytest.raises(UsageError) as caught:
         harness.run_in_terminal(["describe", "--from", "note"])
-    assert "needs a notebook" in caught.value.message
+    assert "is available in notebooks only" in caught.value.message
     with pytest.raises(UsageError) as typo:
         harness.run_in_terminal(["describe", "--form", "note"])
     helped = harness.run_in_terminal(["help", "describe"])
@@ -277,5 +277,5 @@ def test_it_is_said_before_writing_that_this_cloud_makes_a_run_wait(
     assert stage.notices == []
     stage.run_magic("auto-stop 3h")
     (notice,) = stage.notices
-    assert notice.startswith("This cloud has let a new duration wait for the next start before")
+    assert notice.startswith("Earlier run time changes took effect only at the next start")
     assert notice.endswith("will probably still stop at 2026-11-23 16:40 +08:00.")

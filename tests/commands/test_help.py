@@ -46,7 +46,8 @@ def test_help_speaks_as_where_it_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "hint"), [("autostop", "Did you mean “auto-stop”?"), ("xyzzy", "All commands:")]
+    ("word", "hint"),
+    [("autostop", "Did you mean “auto-stop”?"), ("xyzzy", "To list all commands:")],
 )
 def test_help_about_nothing(word: str, hint: str) -> None:
     """Names the nearest command, as a mistyped one does."""

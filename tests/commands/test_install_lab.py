@@ -57,7 +57,7 @@ def test_what_somebody_else_put_there_is_neither_replaced_nor_removed(
     (target / EXTENSION_NAMES[1]).mkdir(parents=True)
     (target / EXTENSION_NAMES[1] / "theirs.js").touch()
     lines = install_extensions(source, target)
-    assert "left as it is" in lines[1]
+    assert "left unchanged" in lines[1]
     remove_extensions(target)
     assert [path.name for path in target.iterdir()] == [EXTENSION_NAMES[1]]
     assert (target / EXTENSION_NAMES[1] / "theirs.js").is_file()
@@ -79,7 +79,7 @@ def test_what_shows_widgets_is_installed_only_if_asked_for(source: Path, tmp_pat
 def test_what_the_environment_lacks_is_said(tmp_path: Path) -> None:
     """And nothing is written for it."""
     lines = install_extensions(tmp_path / "empty", tmp_path / "mine")
-    assert all("not in this environment" in line for line in lines)
+    assert all("not found in this environment" in line for line in lines)
     assert not (tmp_path / "mine").exists()
 
 

@@ -152,7 +152,7 @@ def test_what_is_no_credential_is_refused(
 def test_a_terminal_that_would_forget_it_asks_for_nothing() -> None:
     """The person learns so before typing a secret."""
     asked = ScriptedPrompts(remembers=False)
-    with pytest.raises(RefusedError, match="forgets") as caught:
+    with pytest.raises(RefusedError, match="is lost") as caught:
         asked.run("login")
     assert "login --save" in caught.value.hint
     assert asked.questions == []
@@ -221,9 +221,9 @@ def test_a_secret_that_is_typed_leaves_no_trace_in_a_kernel(
     status, shown = kernel_session.run("%modelarts login", answers=[emulator.ak, emulator.sk, ""])
     assert status == "ok", shown
     assert kernel_session.prompts[-3:] == [
-        ("Access key id (AK), or empty to enter a token: ", False),
+        ("Access key ID (AK); leave empty to enter a token: ", False),
         ("Secret access key (SK): ", False),
-        ("Security token (empty if the key is permanent): ", False),
+        ("Security token (leave empty for a permanent key): ", False),
     ]
     assert "demo-notebook" in kernel_session.run("%modelarts")[1]
     assert "from login" in kernel_session.run("%modelarts doctor")[1]
@@ -281,10 +281,10 @@ def test_a_secret_that_is_typed_leaves_no_trace_in_a_shell(tmp_path: Path) -> No
 def test_what_is_configured_is_kept_and_shown() -> None:
     """One after the other; an empty value takes one away."""
     asked = ScriptedPrompts()
-    assert "Nothing is kept yet" in asked.run("configure")
+    assert "No settings saved" in asked.run("configure")
     asked.run("configure region=cn-north-4 timezone=Asia/Shanghai")
     said = asked.run("configure instance_id=i-1 timezone=").splitlines()
-    assert said[0].startswith("Written to ")
+    assert said[0].startswith("Saved to ")
     assert said[1:] == ["  region = cn-north-4", "  instance_id = i-1"]
     assert asked.run("configure").splitlines()[1:] == said[1:]
     assert Settings.load().get("region") == "cn-north-4"
@@ -297,7 +297,7 @@ def test_it_is_written_where_it_survives_a_stop(home: Path, *, work: bool) -> No
         (home / "work").mkdir()
     said = ScriptedPrompts().run("configure api=notebooks")
     path = (home / "work" if work else home) / ".modelarts-magics.ini"
-    assert f"Written to {path}:" in said
+    assert f"Saved to {path}:" in said
     assert Settings.load().source("api") == str(path)
 
 
@@ -403,7 +403,7 @@ def test_yes_stops_the_instance(
     assert change.effect is Effect.NOW
     assert stage.instance_state()["status"] == "STOPPING"
     (question,) = asked.questions
-    assert question.startswith("Stop demo-notebook now? Otherwise: Stops 2026-11-23")
+    assert question.startswith("Stop demo-notebook now? If not: Stops at 2026-11-23")
     assert "kernel" in question
     assert question.endswith("[yes/no] ")
 
@@ -419,7 +419,7 @@ def test_anything_else_sends_nothing(
     """Nor does a front end in which nobody can answer; the hint says how to go without."""
     error, asked, stage = stop(answer)
     assert isinstance(error, RefusedError)
-    assert (error.code, error.message) == ("stop.declined", "Not stopped.")
+    assert (error.code, error.message) == ("stop.declined", "Instance not stopped.")
     assert "stop --yes" in error.hint
     assert (len(asked.questions), posts(stage), stage.instance_state()["status"]) == (
         1,
@@ -444,7 +444,7 @@ def test_what_is_stopped_already_is_not_asked_about(
     """There is nothing to decide."""
     error, asked, stage = stop("yes", line, status=status)
     assert isinstance(error, RefusedError)
-    assert error.message == f"The instance is {status} already."
+    assert error.message == f"The instance is already {status}."
     assert (asked.questions, posts(stage)) == ([], 0)
 
 
@@ -453,10 +453,10 @@ def test_what_is_stopped_already_is_not_asked_about(
     [
         ({}, ""),
         ({"_x": 1, "In": [], "Out": {}, "get_ipython": 1, "exit": 1, "os": os}, ""),
-        ({"model": 1, "os": os, "frame": None}, "Variables of this kernel: model, frame. "),
+        ({"model": 1, "os": os, "frame": None}, "Variables in this kernel: model, frame. "),
         (
             {f"v{number}": number for number in range(7)},
-            "Variables of this kernel: v0, v1, v2, v3, v4 and 2 more. ",
+            "Variables in this kernel: v0, v1, v2, v3, v4 and 2 more. ",
         ),
     ],
 )
@@ -479,6 +479,6 @@ def test_a_stop_that_is_not_allowed_names_the_right(
     stage = make_harness(api="notebooks")
     stage.emulator.add_fault("403", methods=("POST",))
     asked = ScriptedPrompts("yes")
-    with pytest.raises(ModelArtsError, match="ask for modelarts:notebook:stop"):
+    with pytest.raises(ModelArtsError, match="modelarts:notebook:stop"):
         asked.run("stop", get_session=lambda: stage._session)
     assert stage.instance_state()["status"] == "RUNNING"

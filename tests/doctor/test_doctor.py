@@ -65,7 +65,7 @@ class DoctorHarness:
         report = self.report()
         (found,) = (each for each in report.problems if each.subject == about)
         assert f"✗ {found.label}" in "\n".join(report.lines())
-        assert report.lines()[0] == f"To mend: {len(report.problems)}"
+        assert report.lines()[0] == f"Problems found: {len(report.problems)}"
         return found
 
     def finding(self, about: str) -> Finding:
@@ -102,11 +102,11 @@ def test_who_is_well_has_nothing_to_mend(patient: DoctorHarness, auth: str) -> N
     patient.environ.update(patient.stage.emulator.environment(auth=auth))
     report = patient.report()
     assert report.problems == ()
-    assert report.lines()[0] == "Nothing to mend"
+    assert report.lines()[0] == "No problems found"
     assert patient.finding("endpoint").message.endswith(" (MODELARTS_ENDPOINT)")
     assert patient.finding("read_timeout").message == "15 (default)"
     assert patient.finding("connection").message.startswith(
-        "“demo-notebook” is RUNNING; demanager answered in"
+        "“demo-notebook”: RUNNING; demanager responded in"
     )
     assert patient.finding("time zone").message == "CST, now 2026-11-23 16:00 +08:00"
     kind = {"token": "Token(…)", "keys": "AccessKey(", "temporary": ", temporary)"}[auth]
@@ -124,8 +124,8 @@ def test_without_anything_everything_is_named(patient: DoctorHarness) -> None:
     patient.environ = {"HOME": home}
     about = [each.subject for each in patient.report().problems]
     assert about == ["endpoint", "instance_id", "credentials"]
-    assert patient.finding("project_id").message == "not set; would be looked up by region"
-    assert patient.finding("connection").message.startswith("not asked")
+    assert patient.finding("project_id").message == "not set; will be looked up by region"
+    assert patient.finding("connection").message.startswith("not checked")
     assert patient.stage.emulator.requests == []
 
 
@@ -168,7 +168,7 @@ def test_a_credential_that_cannot_be_used_hides_the_later_ones(patient: DoctorHa
     """A command stops there, too; so neither “none was found” nor “used” would be true."""
     patient.environ.update(patient.stage.emulator.environment(auth="keys"))
     patient.environ["MODELARTS_AUTH_TOKEN"] = "not\tone"
-    assert "cannot be sent" in patient.problem("credentials").message
+    assert "contains invalid characters" in patient.problem("credentials").message
     found = [each for each in patient.report().findings if "AccessKey" in each.message]
     assert [each.level for each in found] == [Level.INFO]
 
@@ -177,7 +177,7 @@ def test_half_a_key_is_named(patient: DoctorHarness) -> None:
     """And the half that is there is not shown."""
     del patient.environ["MODELARTS_AUTH_TOKEN"]
     patient.environ["HUAWEICLOUD_SDK_SK"] = f"{MARK}{MARK}"
-    assert "has no AK" in "".join(each.message for each in patient.report().problems)
+    assert "AK is missing in" in "".join(each.message for each in patient.report().problems)
 
 
 @pytest.mark.parametrize(
@@ -218,15 +218,15 @@ def test_a_credential_that_an_earlier_one_hides_is_told(patient: DoctorHarness) 
     patient.environ.update(patient.stage.emulator.environment(auth="keys"))
     words = [each.message for each in patient.report().findings if each.subject == "credentials"]
     assert "Token(…) from MODELARTS_AUTH_TOKEN" in words
-    assert [each for each in words if each.endswith("not used: an earlier place wins")]
+    assert [each for each in words if each.endswith("not used, an earlier source takes precedence")]
 
 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
         ("MODELARTS_AUTH_TOKEN", f"{MARK}{MARK}", "token"),
-        ("MODELARTS_PROJECT_ID", "0" * 32, "project id does not match"),
-        ("MODELARTS_INSTANCE_ID", "0" * 32, "No such instance"),
+        ("MODELARTS_PROJECT_ID", "0" * 32, "project ID does not match"),
+        ("MODELARTS_INSTANCE_ID", "0" * 32, "Instance not found"),
         ("MODELARTS_ENDPOINT", "http://127.0.0.1:9", "Cannot connect"),
     ],
 )
@@ -263,7 +263,7 @@ def test_a_clock_that_is_off_is_a_problem(
     here = START - timedelta(hours=hours)
     patient.clock = Clock(now=lambda: here, sleep=lambda _seconds: None)
     found = patient.problem("clock")
-    assert found.message == f"1 h {word} the cloud's"
+    assert found.message == f"1 h {word} ModelArts"
     assert patient.finding("connection").level is Level.OK
 
 
@@ -291,7 +291,7 @@ def test_utc_in_a_chinese_region_is_a_problem(
     ("faults", "words"),
     [
         (["disagreeing-remain"], "more than 60 s apart"),
-        (["no-stop-timestamp", "no-remain-time"], "names no end"),
+        (["no-stop-timestamp", "no-remain-time"], "returned no stop time"),
     ],
 )
 def test_an_end_that_cannot_be_believed_is_a_problem(
@@ -322,13 +322,13 @@ def test_a_lease_that_has_passed_names_its_end(make_patient: Callable[..., Docto
 def test_an_auto_stop_that_is_not_stated_is_not_called_on() -> None:
     """Neither is it called off."""
     (found,) = unknown_stop_time_findings(UNKNOWN_AUTO_STOP)
-    assert found.message == "The cloud does not say whether auto-stop is on."
+    assert found.message == "ModelArts did not report whether auto-stop is on."
 
 
 def test_a_project_that_nothing_would_find_is_a_problem(patient: DoctorHarness) -> None:
     """Without a region it cannot be looked up."""
     del patient.environ["MODELARTS_PROJECT_ID"]
-    assert "MODELARTS_PROJECT_ID is not set" in patient.problem("project_id").message
+    assert "Project ID not set (MODELARTS_PROJECT_ID)" in patient.problem("project_id").message
     del patient.environ["MODELARTS_AUTH_TOKEN"]
     about = [each.subject for each in patient.report().problems]
     assert about == ["project_id", "credentials"]
@@ -354,7 +354,7 @@ def test_labels_and_sources_are_in_the_readers_language(patient: DoctorHarness) 
     plain = {each for each in labels if each.isascii()}
     assert plain <= {*SETTINGS, "Python"}
     assert text("doctor.setting", value="15", source="默认") in "".join(report.lines())
-    assert {"凭证", "时钟", "服务器部分"} <= set(labels)
+    assert {"凭证", "时钟", "服务器侧"} <= set(labels)
 
 
 def test_labels_stand_in_a_column() -> None:

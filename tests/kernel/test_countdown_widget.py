@@ -233,8 +233,8 @@ def test_one_line_stays_true_without_widgets(make: Make, emulator: LocalEmulator
     emulator.set_instance(name=HTML_INJECTION)
     bundle = make()._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
-    assert data["text/plain"].startswith("Stops 20")
-    assert " left as of " in data["text/plain"]
+    assert data["text/plain"].startswith("Stops at 20")
+    assert " left (as of " in data["text/plain"]
     assert StrictHtmlParser(data["text/html"]).text == data["text/plain"]
     assert "application/vnd.jupyter.widget-view+json" in data
 
@@ -264,9 +264,9 @@ def test_a_closed_one_hears_nothing(make: Make, make_session: Connect) -> None:
 def test_the_magic_leaves_a_line_beside_it(notebook: NotebookShell, word: str) -> None:
     """The instance first, in words that stay; then the widget."""
     shown = notebook.run(f"%modelarts {word}")
-    assert shown.count("Stops 2026-11-23 16:40 +08:00") == 2
+    assert shown.count("Stops at 2026-11-23 16:40 +08:00") == 2
     shown = notebook.run(f"%modelarts {word}\n1")
-    assert shown.count("Stops 2026-11-23 16:40 +08:00") == 2
+    assert shown.count("Stops at 2026-11-23 16:40 +08:00") == 2
 
 
 @pytest.mark.parametrize("word", ["countdown", "form"])
@@ -274,7 +274,7 @@ def test_a_widget_that_is_kept_shows_nothing(notebook: NotebookShell, word: str)
     """It is shown where its name stands, by the name alone."""
     assert notebook.run(f"x = %modelarts {word}") == ""
     assert notebook.run(f"%modelarts {word};") == ""
-    assert "Stops 2026-11-23 16:40 +08:00" in notebook.run("x")
+    assert "Stops at 2026-11-23 16:40 +08:00" in notebook.run("x")
     assert notebook.run("x.close()") == ""
 
 

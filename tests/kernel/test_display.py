@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from conftest import NotebookShell
     from emulator_harness import EmulatorHarness
 
-SEEN = "Stops 2026-11-23 16:40 +08:00"
+SEEN = "Stops at 2026-11-23 16:40 +08:00"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_description_is_never_silent(
 ) -> None:
     """A `;` at its end is its own."""
     assert notebook.run(f"%modelarts {line}").count("Description saved") == 1
-    assert notebook.run(f"%modelarts {line}\nx = 1").count("Description as before") == 1
+    assert notebook.run(f"%modelarts {line}\nx = 1").count("Description unchanged") == 1
     wanted = "" if "--clear" in line else line.removeprefix("describe ")
     assert harness.instance_state()["description"] == wanted
 

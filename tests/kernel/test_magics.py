@@ -54,7 +54,7 @@ def test_what_the_api_forbids_is_judged_as_typed(
     """Its position is the one that the person sees; nothing is sent."""
     result, shown = notebook.run_allowing_errors(f"%modelarts describe {text}")
     position = next(n for n, letter in enumerate(text, 1) if letter in "&<>\"'/")
-    assert f"at position {position} " in shown
+    assert f"(position {position})" in shown
     assert "add --replace" in shown
     assert not result.success
     assert harness.emulator.requests == []
@@ -96,7 +96,7 @@ def test_a_text_from_a_variable(notebook: NotebookShell, harness: EmulatorHarnes
     notebook.run("%modelarts describe --from note")
     assert harness.instance_state()["description"] == "two\nlines"
     result, shown = notebook.run_allowing_errors("%modelarts describe --from nobody")
-    assert "There is no text in a variable named nobody." in shown
+    assert "Variable nobody does not contain text." in shown
     assert not result.success
 
 
@@ -185,7 +185,7 @@ def test_a_failing_cloud_is_one_line_and_one_hint(
     [
         ("MODELARTS_ENDPOINT", "MODELARTS_ENDPOINT"),
         ("MODELARTS_PROJECT_ID", "MODELARTS_PROJECT_ID"),
-        ("MODELARTS_AUTH_TOKEN", "No credentials were found."),
+        ("MODELARTS_AUTH_TOKEN", "No credentials found."),
     ],
 )
 def test_a_missing_setting_is_named(
@@ -218,7 +218,10 @@ def test_an_interrupt_is_one_line(notebook: NotebookShell) -> None:
     result, shown = notebook.run_allowing_errors("%modelarts describe --replace --from note")
     assert isinstance(result.error_in_exec, CommandInterrupt)
     assert isinstance(result.error_in_exec, KeyboardInterrupt)
-    assert shown.strip() == "Interrupted. A change may have been sent: %modelarts status"
+    assert (
+        shown.strip()
+        == "Interrupted. The change may already have been sent; check with: %modelarts status"
+    )
 
 
 def test_a_variable_set_after_loading_counts(
@@ -285,10 +288,10 @@ def test_the_zone_and_the_language_of_the_moment_count(notebook: NotebookShell) 
     notebook.run("%config ModelArts.timezone = 'UTC'")
     assert "08:40 +00:00" in notebook.run("%modelarts")
     notebook.run("%config ModelArts.timezone = 'Nowhere'")
-    assert "See and change" in notebook.run("%modelarts help")
-    assert "not a time zone" in notebook.run("%modelarts doctor")
+    assert "View and change" in notebook.run("%modelarts help")
+    assert "Unknown time zone" in notebook.run("%modelarts doctor")
     result, shown = notebook.run_allowing_errors("%modelarts")
-    assert "not a time zone" in shown
+    assert "Unknown time zone" in shown
     assert not result.success
 
 
@@ -299,7 +302,9 @@ def test_a_notice_is_shown_before_the_write(
     notebook, _ = make_notebook(edition="2021")
     notebook.run("%modelarts extend 1h")
     shown = notebook.run("%modelarts extend 2h")
-    assert shown.index("This cloud has let a new duration wait") < shown.index("NOT extended")
+    assert shown.index("Earlier run time changes took effect only at the next start") < shown.index(
+        "NOT extended"
+    )
 
 
 @pytest.mark.parametrize("question", ["%modelarts?", "?%modelarts", "%%modelarts?"])

@@ -61,16 +61,24 @@ def test_each_threshold_once() -> None:
     """However many cells end between them."""
     cells = ReminderHarness()
     assert cells.run_cells(59, 31, 30.5) == []
-    assert cells.run_cells(29.5, 29, 20, 10.5) == ["Stops at 09:52, in 29 min. `%modelarts extend`"]
-    assert cells.run_cells(9.9, 9, 5, 2.5) == ["Stops at 09:52, in 9 min. `%modelarts extend`"]
-    assert cells.run_cells(1.75, 1, 0.5) == ["Stops at 09:52, in 1 min. `%modelarts extend`"]
+    assert cells.run_cells(29.5, 29, 20, 10.5) == [
+        "Stops at 09:52, 29 min left. To extend: `%modelarts extend`"
+    ]
+    assert cells.run_cells(9.9, 9, 5, 2.5) == [
+        "Stops at 09:52, 9 min left. To extend: `%modelarts extend`"
+    ]
+    assert cells.run_cells(1.75, 1, 0.5) == [
+        "Stops at 09:52, 1 min left. To extend: `%modelarts extend`"
+    ]
     assert cells.run_cells(0, -1, -10) == []
 
 
 @pytest.mark.parametrize(("left", "words"), [(30, "30 min"), (10, "10 min"), (1, "1 min")])
 def test_a_threshold_is_met_by_the_second(left: float, words: str) -> None:
     """Not a cell later."""
-    assert ReminderHarness().run_cells(left) == [f"Stops at 09:52, in {words}. `%modelarts extend`"]
+    assert ReminderHarness().run_cells(left) == [
+        f"Stops at 09:52, {words} left. To extend: `%modelarts extend`"
+    ]
 
 
 def test_a_clock_that_is_set_back_brings_no_line_again() -> None:
@@ -84,13 +92,15 @@ def test_a_long_cell_passes_two_at_once() -> None:
     """One line is enough."""
     cells = ReminderHarness()
     assert cells.run_cells(45) == []
-    assert cells.run_cells(9.5) == ["Stops at 09:52, in 9 min. `%modelarts extend`"]
+    assert cells.run_cells(9.5) == ["Stops at 09:52, 9 min left. To extend: `%modelarts extend`"]
     assert cells.run_cells(8) == []
 
 
 def test_the_last_minute_is_in_seconds() -> None:
     """It is the only one that can be."""
-    assert ReminderHarness().run_cells(0.75) == ["Stops at 09:52, in 45 s. `%modelarts extend`"]
+    assert ReminderHarness().run_cells(0.75) == [
+        "Stops at 09:52, 45 s left. To extend: `%modelarts extend`"
+    ]
 
 
 def test_a_new_end_is_reminded_of_anew() -> None:
@@ -101,7 +111,7 @@ def test_a_new_end_is_reminded_of_anew() -> None:
     assert cells.run_cells(8) == []
     cells.session.known = make_instance(timed_auto_stop(2 * HOUR))
     assert cells.run_cells(5) == []
-    assert cells.run_cells(-51) == ["Stops at 10:52, in 9 min. `%modelarts extend`"]
+    assert cells.run_cells(-51) == ["Stops at 10:52, 9 min left. To extend: `%modelarts extend`"]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +134,7 @@ def test_who_knows_nothing_says_so_once() -> None:
     cells = ReminderHarness()
     cells.session.known = None
     assert cells.run_cells(9, 8) == [
-        "No end is known in this kernel yet, so there is nothing to remind of. `%modelarts` asks for it."
+        "The stop time is not known in this kernel yet, so no reminder can be shown. Run `%modelarts` first."
     ]
     cells.session.known = make_instance(timed_auto_stop(HOUR))
     assert len(cells.run_cells(7)) == 1
@@ -148,7 +158,7 @@ def test_in_a_kernel(notebook: NotebookShell, harness: EmulatorHarness) -> None:
     assert notebook.run("1;") == ""
     harness.emulator.clear_requests()
     shown = notebook.run("%config ModelArts.remind = True")
-    assert shown.startswith("Stops at 16:40, in ")
+    assert shown.startswith("Stops at 16:40, ")
     assert notebook.run("1;") == ""
     assert harness.emulator.requests == []
     notebook.run("%config ModelArts.remind = False")
@@ -165,7 +175,7 @@ def test_in_a_kernel(notebook: NotebookShell, harness: EmulatorHarness) -> None:
 def test_before_any_command(notebook: NotebookShell) -> None:
     """It says that it knows nothing yet."""
     shown = notebook.run("%config ModelArts.remind = True")
-    assert shown.startswith("No end is known in this kernel yet")
+    assert shown.startswith("The stop time is not known in this kernel yet")
     assert notebook.run("1;") == ""
 
 

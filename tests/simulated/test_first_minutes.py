@@ -143,11 +143,11 @@ def test_no_secret_was_ever_published(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"PYTHONPATH": ""}, ("No credentials were found.", "login")),
+        ({"PYTHONPATH": ""}, ("No credentials found.", "login")),
         (
             {"HOSTNAME": "laptop", "JUPYTERHUB_SERVICE_PREFIX": "/"},
             (
-                "Nothing tells which instance this is. Running in this project: demo-notebook",
+                "Cannot identify this instance. Running instances in this project: demo-notebook",
                 "configure",
             ),
         ),

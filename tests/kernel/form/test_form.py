@@ -142,7 +142,7 @@ def test_one_request_sends_everything(
     assert len(write_requests()) == (2 if api_version is NOTEBOOKS_2021 else 1)
     assert change.effect is (Effect.NEXT_START if api_version is DEMANAGER_2021 else Effect.NOW)
     assert "Description saved: “ResNet 之后 ☕”" in visible_text(form)
-    assert ("This run does NOT follow" in visible_text(form)) is (api_version is DEMANAGER_2021)
+    assert ("This run is NOT affected" in visible_text(form)) is (api_version is DEMANAGER_2021)
     assert button(form, "Apply").disabled
     assert form.instance == form.countdown.instance == change.after
 
@@ -207,7 +207,7 @@ def test_a_forbidden_character_is_named_and_can_be_widened(
     widen = button(form, "Use full-width characters")
     assert widen.layout.display == "none"
     form.description.value = f"ab{character}c"
-    assert f"'{character}' at position 3 is not allowed" in visible_text(form)
+    assert f"'{character}' (position 3) is not allowed" in visible_text(form)
     assert button(form, "Apply").disabled
     assert widen.layout.display is None
     widen.click()
@@ -221,7 +221,7 @@ def test_a_forbidden_character_is_named_and_can_be_widened(
 def test_half_a_character_cannot_be_widened(form: InstanceForm) -> None:
     """It is named by its place alone, since nothing can show it."""
     form.description.value = "ab\ud83d"
-    assert "position 3 is half of a character" in visible_text(form)
+    assert "Invalid character at position 3" in visible_text(form)
     assert button(form, "Use full-width characters").layout.display == "none"
     assert button(form, "Apply").disabled
 
@@ -234,7 +234,7 @@ def test_a_stored_description_that_could_not_be_entered_hinders_nobody(
     emulator.set_instance(description="a/b")
     form = make()
     form.remind.value = False
-    assert "'/' at position 2" in visible_text(form)
+    assert "'/' (position 2)" in visible_text(form)
     assert not button(form, "Apply").disabled
 
 
@@ -242,14 +242,14 @@ def test_a_stored_description_that_could_not_be_entered_hinders_nobody(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("soon", "“soon” is not a duration."),
-        ("90", "“90” is not a duration."),
-        ("1:75", "“1:75” is not a duration."),
-        ("0:00", "“0:00” is not a usable duration."),
+        ("soon", "“soon” is not a valid duration."),
+        ("90", "“90” is not a valid duration."),
+        ("1:75", "“1:75” is not a valid duration."),
+        ("0:00", "The duration must be greater than zero: “0:00”."),
         ("0.0001h", "“0.0001h” is not a whole number of seconds."),
-        ("0:59", "59 min is outside what this API takes: 1 h to "),
-        ("72:01", "72 h 1 min is outside what this API takes: 1 h to "),
-        ("<b>", "“<b>” is not a duration."),
+        ("0:59", "59 min is out of range: this API accepts 1 h to "),
+        ("72:01", "72 h 1 min is out of range: this API accepts 1 h to "),
+        ("<b>", "“<b>” is not a valid duration."),
     ],
 )
 def test_a_duration_that_cannot_be_is_explained(
@@ -272,12 +272,12 @@ def test_durations_can_be_written_in_many_ways(
     """And the end is shown before it is asked for; it is the one that comes to be."""
     form.duration.value = text
     shown = visible_text(form)
-    assert "Would stop " in shown
+    assert "Will stop at " in shown
     form.apply()
     end = instance_state()["stops_at"]
     if api_version is not DEMANAGER_2021:
         possible = {format_datetime(end + step * timedelta(minutes=1)) for step in (0, 1, -1)}
-        assert any(f"Would stop {each}" in shown for each in possible)
+        assert any(f"Will stop at {each}" in shown for each in possible)
 
 
 @every_api_version
@@ -305,12 +305,12 @@ def test_a_mistake_in_one_field_hides_nothing_of_the_other(form: InstanceForm) -
     """The end is shown all the same, and there is no Apply."""
     form.duration.value = "2h"
     form.description.value = "a/b"
-    assert "Would stop" in visible_text(form)
-    assert "'/' at position 2" in visible_text(form)
+    assert "Will stop" in visible_text(form)
+    assert "'/' (position 2)" in visible_text(form)
     assert button(form, "Apply").disabled
     form.duration.value = "soon"
     form.description.value = "ab"
-    assert "is not a duration" in visible_text(form)
+    assert "is not a valid duration" in visible_text(form)
     assert button(form, "Apply").disabled
 
 
@@ -318,11 +318,11 @@ def test_a_mistake_in_one_field_hides_nothing_of_the_other(form: InstanceForm) -
 def test_a_cloud_that_was_seen_to_wait_is_not_believed_again(form: InstanceForm) -> None:
     """The form says so before the second time."""
     form.duration.value = "2h"
-    assert "Would stop" in visible_text(form)
+    assert "Will stop" in visible_text(form)
     form.apply()
     form.duration.value = "3h"
     assert "this run will probably still stop at" in visible_text(form)
-    assert "Would stop" not in visible_text(form)
+    assert "Will stop" not in visible_text(form)
 
 
 @parametrize_api_version(DEMANAGER_2019, DEMANAGER_2021)
@@ -332,7 +332,7 @@ def test_off_and_on_again(form: InstanceForm, instance_state: Truth) -> None:
     form.apply()
     form.auto_stop.value = False
     assert form.duration.disabled
-    assert "Would not stop by itself" in visible_text(form)
+    assert "Will not stop automatically" in visible_text(form)
     form.apply()
     assert instance_state()["enable"] is False
     assert "Auto-stop is off" in visible_text(form)
@@ -351,7 +351,7 @@ def test_a_run_time_without_auto_stop_is_refused(
     emulator.set_instance(auto_stop={"enable": False})
     form = make()
     form.duration.value = "3h"
-    assert "counts only where auto-stop is on" in visible_text(form)
+    assert "applies only if auto-stop is on" in visible_text(form)
     with pytest.raises(RefusedError):
         form.apply()
     assert write_requests() == []
@@ -363,7 +363,7 @@ def test_off_cannot_be_chosen_where_it_is_not_documented(
 ) -> None:
     """The reason stands beside it, and code gets it as an error."""
     assert form.auto_stop.disabled
-    assert "does not document turning auto-stop off" in visible_text(form)
+    assert "does not document how to turn auto-stop off" in visible_text(form)
     form.auto_stop.value = False
     with pytest.raises(RefusedError):
         form.apply()
@@ -374,7 +374,7 @@ def test_off_cannot_be_chosen_where_it_is_not_documented(
 def test_the_idle_mode_and_back(form: InstanceForm, instance_state: Truth) -> None:
     """There is no time to enter with it."""
     form.mode.value = "IDLE"
-    assert "Would stop when it is little used" in visible_text(form)
+    assert "Will stop when idle" in visible_text(form)
     assert form.duration.disabled
     form.apply()
     assert instance_state()["type"] == "IDLE"
@@ -393,10 +393,10 @@ def test_a_stopped_instance(
     form = make()
     form.duration.value = "2h"
     if api_version is NOTEBOOKS_2021:
-        assert "its lease can be set only while it runs" in visible_text(form)
+        assert "its run time can be changed only while it runs" in visible_text(form)
         assert button(form, "Apply").disabled
     else:
-        assert "Would hold from the next start: 2 h a run" in visible_text(form)
+        assert "Takes effect at the next start: run time 2 h" in visible_text(form)
         assert form.apply().effect is Effect.NEXT_START
         assert instance_state()["duration_s"] == 7200
 
@@ -437,7 +437,7 @@ def test_what_is_being_typed_is_never_replaced(
     other.describe("theirs")
     sent = len(write_requests())
     assert form.description.value == "mine"
-    assert "The description is now “theirs”; here stands “mine”." in visible_text(form)
+    assert "Current description: “theirs”. Yours: “mine”." in visible_text(form)
     assert offered(form)
     assert button(form, "Apply").disabled
     with pytest.raises(RefusedError):
@@ -463,7 +463,7 @@ def test_take_theirs(form: InstanceForm, other: Session, instance_state: Truth) 
     form.description.value = "mine"
     form.duration.value = "3h"
     other.describe("theirs")
-    button(form, "Take theirs").click()
+    button(form, "Use current").click()
     assert (form.description.value, form.duration.value) == ("theirs", "3h")
     assert not offered(form)
     form.apply()
@@ -477,8 +477,8 @@ def test_a_conflict_about_auto_stop(
     """In words of both sides."""
     form.duration.value = "5h"
     other.extend("80m")
-    assert "Auto-stop is now: " in visible_text(form)
-    assert "; here stands: 5h." in visible_text(form)
+    assert "Current auto-stop: " in visible_text(form)
+    assert ". Yours: 5h." in visible_text(form)
     form.take_theirs()
     assert form.duration.value == ("" if api_version is NOTEBOOKS_2021 else "2:20")
 
@@ -736,7 +736,7 @@ def test_reload_asks_again_and_drops_what_was_not_applied(
     button(form, "Reload").click()
     assert form.description.value == "theirs"
     assert form.duration.value != "4h"
-    assert "Loaded anew." in visible_text(form)
+    assert "Reloaded." in visible_text(form)
     assert button(form, "Apply").disabled
     assert form.reload().description == instance_state()["description"]
 
@@ -749,7 +749,7 @@ def test_a_reload_that_fails_drops_nothing(form: InstanceForm, emulator: LocalEm
     with pytest.raises(ForbiddenError):
         form.reload()
     assert form.description.value == "a draft"
-    assert "You are not allowed to do this." in visible_text(form)
+    assert "Permission denied." in visible_text(form)
     assert not button(form, "Reload").disabled
 
 
@@ -777,13 +777,13 @@ def test_every_error_shows_and_can_be_tried_again(
 def test_an_open_outcome_is_not_called_a_failure(
     form: InstanceForm, emulator: LocalEmulator
 ) -> None:
-    """It may hold or not."""
+    "It may or may not have taken effect."
     form.description.value = "mine"
     emulator.add_fault("reset", methods=("GET",), skip=1)
     emulator.add_fault("500", methods=("PUT",))
     with pytest.raises(OutcomeUnknownError):
         form.apply()
-    assert "It may hold or not." in visible_text(form)
+    assert "It may or may not have taken effect." in visible_text(form)
     assert "Failed" not in visible_text(form)
 
 
@@ -824,7 +824,7 @@ def test_what_nobody_foresaw_is_shown_logged_and_raised(
 
     slow.before_update = fail
     button(form, "Apply").click()
-    assert "It did not work: ZeroDivisionError('<i>unforeseen</i>')" in visible_text(form)
+    assert "Failed: ZeroDivisionError('<i>unforeseen</i>')" in visible_text(form)
     assert [each.levelno for each in caplog.records] == [logging.ERROR]
     with pytest.raises(ZeroDivisionError):
         form.apply()
