@@ -90,7 +90,7 @@ def _jupyterlab_command(workspace: DemoWorkspace, *, port: int, time_scale: floa
         f"--ServerApp.root_dir={workspace.work_folder}",
         # The default extension manager sends requests to the package index.
         "--LabApp.extension_manager=readonly",
-        f"--ModelArtsServer.period={max(1.0, SERVER_POLL_INTERVAL_S / time_scale)}",
+        f"--ModelArtsServer.poll_interval={max(1.0, SERVER_POLL_INTERVAL_S / time_scale)}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # Safe, as the server listens on the loopback address only.
