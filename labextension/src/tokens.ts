@@ -41,7 +41,7 @@ export interface Capabilities {
 /** A document that was not saved, and why, as a code of the panel's words. */
 export interface UnsavedDocument {
   readonly path: string;
-  readonly why: string;
+  readonly reason: string;
 }
 
 /** What became of the dirty documents before a stop. */

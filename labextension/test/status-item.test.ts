@@ -106,11 +106,9 @@ describe('the status item', () => {
   it('leads to the set-up where there is none, and hides where nobody serves it', async () => {
     const { harness, item, text } = createStatusItem();
     const problem = { code: 'x', message: 'No credentials.', hint: '' };
-    await harness.refreshWith(
-      instancePayload(0, { state: null, instance: null, problem, read_only: true }),
-    );
+    await harness.refreshWith(instancePayload(0, { instance: null, problem, read_only: true }));
     expect(text()).toBe('Set up ModelArts');
-    await harness.refreshWith(instancePayload(0, { state: null, instance: null, problem }));
+    await harness.refreshWith(instancePayload(0, { instance: null, problem }));
     expect(text()).toBe('No answer');
     const alone = createStatusItem();
     alone.harness.backend.respond = () => {

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.commands.results import JsonResult
+from modelarts_magics.domain.browser_payloads import auto_stop_payload
 from modelarts_magics.domain.durations import datetime_from_ms
 from modelarts_magics.messages import to_local
 
@@ -45,11 +46,10 @@ def change_json(change: Change) -> JsonResult:
 
 def _auto_stop_fields(instance: Instance) -> dict[str, Any]:
     stop = instance.auto_stop
+    payload = auto_stop_payload(stop)
+    del payload["stops_at_ms"]
     return {
-        "enabled": stop.enabled if stop.is_known else None,
-        "mode": stop.mode.value if stop.enabled else None,
-        "duration_s": _seconds(stop.duration) if stop.duration_start is None else None,
-        "prompt": stop.prompt,
+        **payload,
         "stops_at": _iso_time(stop.stops_at),
         "remaining_s": _remaining_s(stop, instance.observed_at),
     }

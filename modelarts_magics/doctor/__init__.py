@@ -63,7 +63,12 @@ class DoctorReport:
         return {
             "problems": len(self.problems),
             "findings": [
-                {"about": e.label, "level": e.level.value, "words": e.message, "hint": e.short_hint}
+                {
+                    "label": e.label,
+                    "level": e.level.value,
+                    "message": e.message,
+                    "hint": e.short_hint,
+                }
                 for e in self.findings
             ],
         }

@@ -37,7 +37,7 @@ export interface AutoSaverOptions {
 }
 
 /** What became of a document: `null` when it was saved, else why it was not. */
-type SaveResult = { readonly path: string; readonly why: string | null };
+type SaveResult = { readonly path: string; readonly reason: string | null };
 
 /** Saves before each stop, and once more what was changed since. */
 export class AutoSaver implements IDisposable {
@@ -125,8 +125,8 @@ export class AutoSaver implements IDisposable {
     for (const each of documents) {
       // Of two with one path, the later one notices that the file has changed.
       const save = (): Promise<string | null> => this.#saveDocument(each);
-      const why = await this.#options.lock(`save:${each.path}`, save);
-      results.set(each.key, { path: each.path, why });
+      const reason = await this.#options.lock(`save:${each.path}`, save);
+      results.set(each.key, { path: each.path, reason });
     }
     return documents.length > 0;
   }
@@ -158,7 +158,7 @@ export class AutoSaver implements IDisposable {
 
 function toSaveReport(results: ReadonlyMap<object, SaveResult>): SaveReport {
   const all = [...results.values()];
-  const saved = all.filter(({ why }) => why === null).map(({ path }) => path);
-  const notSaved = all.flatMap(({ path, why }) => (why === null ? [] : [{ path, why }]));
+  const saved = all.filter(({ reason }) => reason === null).map(({ path }) => path);
+  const notSaved = all.flatMap(({ path, reason }) => (reason === null ? [] : [{ path, reason }]));
   return { saved: [...new Set(saved)], notSaved };
 }

@@ -27,9 +27,9 @@ export interface HelperKernelOptions extends Omit<SharedKernelOptions, 'serverUr
   readonly specsWithoutPackage: Set<string>;
 }
 
-const EVENT_MIME_TYPE = 'application/vnd.modelarts-magics.news+json';
+const EVENT_MIME_TYPE = 'application/vnd.modelarts-magics.event+json';
 
-const HELPER_MODULE = 'modelarts_magics.helper_kernel.requests';
+const HELPER_MODULE = 'modelarts_magics.helper_kernel';
 
 /**
  * Asks a kernel; started at the first question, with the first kernel spec that has the package, and
@@ -205,7 +205,7 @@ function requestExpression({ method, path, body }: BackendRequest): string {
     /[\u0080-\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
-  return `__import__('${HELPER_MODULE}', fromlist=['handle']).handle(${JSON.stringify(ascii)})`;
+  return `__import__('${HELPER_MODULE}', fromlist=['handle_request']).handle_request(${JSON.stringify(ascii)})`;
 }
 
 /** The `repr` of what an expression gives; nothing of it enters the kernel's history. */

@@ -35,7 +35,8 @@ export function readProblem(value: unknown): Problem | null {
 }
 
 function readInstance(value: unknown): InstanceDetails | null {
-  const { id, name, description, status, flavor, api, demo } = asObject(value);
+  const { id, name, description, status, flavor, api, demo, ...rest } = asObject(value);
+  const { enabled, mode, duration_s, prompt, stops_at_ms } = rest;
   return isString(id)
     ? {
         ...{
@@ -45,38 +46,38 @@ function readInstance(value: unknown): InstanceDetails | null {
           status: asString(status),
         },
         ...{ flavor: asString(flavor), api: asString(api), demo: demo === true },
-        autoStop: asObject(asObject(value).auto_stop),
+        autoStop: { enabled, mode, duration_s, prompt, stops_at_ms },
       }
     : null;
 }
 
 function readCapabilities(value: unknown): Capabilities | null {
   const raw = asObject(value);
-  const shortestS = asNumber(raw.shortest_s);
-  const longestS = asNumber(raw.longest_s);
-  if (shortestS === null || longestS === null) {
+  const minDurationS = asNumber(raw.min_duration_s);
+  const maxDurationS = asNumber(raw.max_duration_s);
+  if (minDurationS === null || maxDurationS === null) {
     return null;
   }
   return {
     ...{
-      minDurationS: shortestS,
-      maxDurationS: longestS,
-      canDisable: raw.off === true,
-      persistsDuration: raw.kept === true,
+      minDurationS,
+      maxDurationS,
+      canDisable: raw.can_disable === true,
+      persistsDuration: raw.persists_duration === true,
     },
     countsFrom: raw.counts_from === 'now' ? 'now' : 'start',
   };
 }
 
 const readUnsavedDocument = (value: unknown): UnsavedDocument => {
-  const { path, why } = asObject(value);
-  return { path: asString(path), why: asString(why) };
+  const { path, reason } = asObject(value);
+  return { path: asString(path), reason: asString(reason) };
 };
 
 /** What an event says. */
 export function readChangeEvent(value: unknown): ChangeEvent {
-  const { boot, seq } = asObject(value);
-  return { serverId: asString(boot), sequence: asNumber(seq) };
+  const { server_id: serverId, seq } = asObject(value);
+  return { serverId: asString(serverId), sequence: asNumber(seq) };
 }
 
 /** What was saved and what was not. */
@@ -119,9 +120,9 @@ export function readPayload(value: unknown): Payload {
   }
   const { seq, server_now_ms: nowMs, reminders, ...rest } = asObject(value);
   return {
-    snapshot: readSnapshot(value),
+    snapshot: readSnapshot({ state: rest.instance, as_of_ms: rest.as_of_ms }),
     serverNowMs: asNumber(nowMs),
-    serverId: asString(rest.boot),
+    serverId: asString(rest.server_id),
     sequence: asNumber(seq),
     instance: readInstance(rest.instance),
     capabilities: readCapabilities(rest.capabilities),
@@ -141,7 +142,7 @@ export function readSuccess(value: unknown): ChangeResult {
 /** A refusal's code in the words of the countdown. */
 function toCountdownCode(code: string): string {
   const bareCode = code.replace(/^refuse\./, '');
-  return bareCode === 'unknown_end' ? 'past-end' : bareCode;
+  return bareCode === 'unknown_end' ? 'stop-time-unknown' : bareCode.replaceAll('_', '-');
 }
 
 /** Why a change was not carried out. */
@@ -167,11 +168,11 @@ export function readError(status: number, body: unknown): BackendError {
 /** What the doctor found. */
 export function readFindings(value: unknown): readonly Finding[] {
   return asArray(asObject(value).findings).map((each) => {
-    const { about, level, words, hint } = asObject(each);
+    const { label, level, message, hint } = asObject(each);
     return {
-      label: asString(about),
+      label: asString(label),
       level: asString(level),
-      message: asString(words),
+      message: asString(message),
       hint: asString(hint),
     };
   });

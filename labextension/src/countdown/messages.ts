@@ -32,6 +32,8 @@ export interface InstanceState {
   readonly status: string;
   readonly enabled: boolean | null;
   readonly mode: string | null;
+  /** Whether the console reminds of the stop; `null` where the API has no such setting. */
+  readonly prompt: boolean | null;
   /** Which API spoke, `demanager` or `notebooks`; shown in a tooltip. */
   readonly api: string;
   readonly run_started_at_ms: number | null;
@@ -151,6 +153,7 @@ const EMPTY_STATE: InstanceState = {
   status: '',
   enabled: null,
   mode: null,
+  prompt: null,
   api: '',
   run_started_at_ms: null,
   duration_s: null,

@@ -65,7 +65,11 @@ export const FEEDBACK = {
   'at-earliest': ['That is the earliest stop possible.', '已是最早停止时间。'],
   off: ['Auto-stop is off; there is nothing to extend.', '自动停止已关闭，无需延长。'],
   idle: ['There is no fixed stop time.', '没有固定停止时间。'],
-  'past-end': ['The stop time has passed, but it still runs.', '停止时间已过，但仍在运行。'],
+  'stop-time-unknown': ['The stop time is unknown.', '停止时间未知。'],
+  'stop-time-passed': [
+    'The stop time has passed, but it still runs.',
+    '停止时间已过，但仍在运行。',
+  ],
   'no-kernel': ['No kernel is connected. Run the cell again.', '未连接内核，请重新运行单元格。'],
   'no-permission': ['These credentials may not change auto-stop.', '当前凭证无权修改。'],
   'not-supported': ['This cannot be changed while it runs.', '运行期间无法修改。'],

@@ -193,9 +193,9 @@ export class Manager implements IManager {
 
   /** A write is answered with all that holds now; where it fails on its way, that is read. */
   #applyStateAfterWrite(response: unknown): void {
-    const { now } = asObject(response);
-    if (now) {
-      this.#applyPayload(readPayload(now));
+    const { current } = asObject(response);
+    if (current) {
+      this.#applyPayload(readPayload(current));
     } else {
       this.#refreshNeeded = true;
     }

@@ -78,7 +78,7 @@ function stopTimeText(manager: IManager): string {
 }
 
 /** Why a document was not saved. */
-export function notSavedReason(trans: TranslationBundle, { why }: UnsavedDocument): string {
+export function notSavedReason(trans: TranslationBundle, { reason }: UnsavedDocument): string {
   const texts: Readonly<Record<string, string>> = {
     'changed-on-disk': trans.__('changed on disk'),
     'never-named': trans.__('has no file yet'),
@@ -87,7 +87,7 @@ export function notSavedReason(trans: TranslationBundle, { why }: UnsavedDocumen
     'timed-out': trans.__('took too long'),
     failed: trans.__('could not be written'),
   };
-  return texts[why] ?? why;
+  return texts[reason] ?? reason;
 }
 
 /** What was saved and what was not, in one line. */

@@ -236,7 +236,7 @@ describe('an instance with nothing to extend', () => {
   });
 
   it('gives the reason for an unknown stop time', () => {
-    const shown = renderCountdown(runningState(-HOUR, { unknown_reason: 'past-end' }));
+    const shown = renderCountdown(runningState(-HOUR, { unknown_reason: 'stop-time-passed' }));
     expect(visibleText(shown, 'reason')).toBe('The stop time has passed, but it still runs.');
   });
 
@@ -692,7 +692,7 @@ describe('the kernel', () => {
 
   it('that is not there is why nothing can be done, whatever else is not known', async () => {
     const shown = renderCountdown(
-      runningState(-HOUR, { unknown_reason: 'past-end' }),
+      runningState(-HOUR, { unknown_reason: 'stop-time-passed' }),
       ({ model }) => {
         model.commLive = false;
       },
