@@ -35,7 +35,6 @@ ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
 READMES = {name: (ROOT / name).read_text(encoding="utf-8") for name in (ENGLISH, CHINESE)}
 DOCUMENTS = (*READMES, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PANEL_SETTINGS = json.loads(
     (ROOT / "labextension" / "schema" / "manager.json").read_text(encoding="utf-8")
 )["properties"]
@@ -155,14 +154,6 @@ def test_links_of_documents_exist(name: str) -> None:
         target = ROOT / path if path else ROOT / name
         assert target.exists(), link
         assert not anchor or anchor in _anchors(target.read_text(encoding="utf-8")), link
-
-
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_make_targets_in_documents_exist(name: str) -> None:
-    """Every ``make`` command in a document is a target of the Makefile."""
-    text = (ROOT / name).read_text(encoding="utf-8")
-    for target in re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE):
-        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
 
 
 @pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
