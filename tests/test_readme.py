@@ -113,6 +113,7 @@ def test_the_first_cell_is_near_the_top_and_begins_with_pip() -> None:
     assert first.startswith("%pip install -q modelarts-magics\n")
 
 
+@pytest.mark.process
 def test_the_program_in_the_readme_does_what_it_says(tmp_path: Path) -> None:
     """It extends this run by an hour, and prints that it holds and until when."""
     script = tmp_path / "program.py"
