@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import urlsplit
 
@@ -17,11 +18,12 @@ import nbformat
 import psutil
 import pytest
 
-from modelarts_magics import demo
+from modelarts_magics import demo, messages
 from modelarts_magics.demo import check
 from modelarts_magics.demo.workspace import (
     QUICKSTART,
     example_notebooks_folder,
+    quickstart_name,
     temporary_workspace,
 )
 
@@ -236,3 +238,13 @@ def test_invalid_arguments_exit_with_2(
 def test_example_notebooks_are_found() -> None:
     """The quickstart is found in the package or the source tree."""
     assert (example_notebooks_folder() / QUICKSTART).is_file()
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_demo_opens_the_quickstart_of_the_language(language: str) -> None:
+    """The quickstart has the language of the messages, and exists."""
+    context = copy_context()
+    context.run(messages.use_request_language, language)
+    name = context.run(quickstart_name)
+    assert name.endswith(".zh-CN.ipynb") is (language == "zh_CN")
+    assert (example_notebooks_folder() / name).is_file()
