@@ -110,15 +110,19 @@ class Session:
         """How long ago any process of this machine last had the cloud's word; None if none did."""
         return self._cache.age
 
-    def subscribe(self, listener: Callable[[Instance], None]) -> Callable[[], None]:
-        """Call `listener` with each new state that anybody in this process learns of the instance.
+    def subscribe(
+        self, listener: Callable[[Instance], None], *, follow_store: bool = True
+    ) -> Callable[[], None]:
+        """Call `listener` with each new state of the instance, in the thread that received it.
 
-        It is called in whichever thread learned it.
+        Args:
+            listener: Called with the new state.
+            follow_store: Whether to receive what other processes of this machine save, too.
 
         Returns:
-            What ends the subscription.
+            A function that ends the subscription; calling it twice is allowed.
         """
-        return self._cache.subscribe(listener)
+        return self._cache.subscribe(listener, follow_store=follow_store)
 
     def now(self) -> datetime:
         """The cloud's time, as far as its answers told; else the local clock's."""
