@@ -29,7 +29,7 @@ def test_reminded_saved_and_stopped(context: BrowserContext, tmp_path: Path) -> 
     with LocalEmulator(time_scale=SCALE, minutes_left=LONG) as emulator:
         place = JupyterServerProcess(tmp_path, emulator.environment(), with_extensions=True)
         cloud = InstanceControl(emulator)
-        with place.running(f"--ModelArtsServer.period={PERIOD_S}"):
+        with place.running(f"--ModelArtsServer.poll_interval={PERIOD_S}"):
             side = open_sidebar_page(context, place).open_panel()
             side.make_dirty()
             phase = side.page.locator(".ma-Status")
@@ -40,7 +40,7 @@ def test_reminded_saved_and_stopped(context: BrowserContext, tmp_path: Path) -> 
             expect(phase).to_have_attribute("data-phase", "soon")
             expect(side.toasts).to_have_count(1)
             expect(phase).to_have_attribute("data-phase", "urgent")
-            expect(side.status_item).to_contain_text("stops very soon")
+            expect(side.status_item).to_contain_text("about to stop")
             expect(side.notices).to_contain_text(f"Saved: {side.notebook.name}")
             assert not side.page.evaluate(IS_DIRTY_JS)
             expect(side.status_item).to_have_text("Stopped")
