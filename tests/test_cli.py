@@ -219,6 +219,7 @@ def test_subcommand_programs_have_their_own_help(
     assert f"{program} [" in capsys.readouterr().out
 
 
+@pytest.mark.process
 def test_module_can_be_run(harness: EmulatorHarness) -> None:
     """There is no warning and no open connection, and the exit status is that of the process."""
     process = start_command(harness, ["auto-stop", "in", "2h"])
@@ -231,6 +232,7 @@ def test_module_can_be_run(harness: EmulatorHarness) -> None:
     assert f"{PREFIX} help" in err
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_unencodable_characters_are_escaped(harness: EmulatorHarness, encoding: str) -> None:
     """The command does not fail after a change was made."""
@@ -240,6 +242,7 @@ def test_unencodable_characters_are_escaped(harness: EmulatorHarness, encoding: 
     assert "\\u8bad\\u7ec3 \\U0001f916" in out
 
 
+@pytest.mark.process
 def test_closed_pipe_is_no_error(harness: EmulatorHarness) -> None:
     """The change was made, and the exit status is 0."""
     process = start_command(harness, ["extend"])
@@ -251,6 +254,7 @@ def test_closed_pipe_is_no_error(harness: EmulatorHarness) -> None:
     assert harness.instance_state()["duration_s"] == 7200
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("command", "note"),
     [

@@ -24,6 +24,7 @@ from modelarts_magics.domain.models import (
     same_stop_time,
 )
 from modelarts_magics.errors import InvalidResponseError
+from modelarts_magics.session import notify
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -105,20 +106,31 @@ class InstanceCache:
         self._publish(instance)
         return True
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, listener: Listener, *, follow_store: bool = True) -> Callable[[], None]:
         """Call `listener` with each new state that a cache of this process receives.
 
         The listener runs in the thread that received the state. An exception that it raises is
         logged and does not reach the other listeners.
+
+        Args:
+            listener: Called with the new state.
+            follow_store: Whether to receive what other processes save, too, in the listener thread of
+                `session.notify`.
 
         Returns:
             A function that ends the subscription; calling it twice is allowed.
         """
         number = next(_subscription_numbers)
         _listeners.setdefault(self._key, {})[number] = listener
+        stop_following = (
+            notify.subscribe(self._store.path.parent, self.check_for_updates)
+            if follow_store
+            else _do_nothing
+        )
 
         def unsubscribe() -> None:
             _listeners.get(self._key, {}).pop(number, None)
+            stop_following()
 
         return unsubscribe
 
@@ -237,6 +249,10 @@ class InstanceCache:
         start = current - duration
         is_past = start <= instance.observed_at + STOP_GRACE_PERIOD
         return (start if is_past else None), current
+
+
+def _do_nothing() -> None:
+    """End nothing: the store was not followed."""
 
 
 def _is_equivalent(previous: Instance | None, instance: Instance) -> bool:

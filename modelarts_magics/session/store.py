@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import LockTimeoutError
+from modelarts_magics.session.notify import notify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,6 +87,7 @@ class Store:
             content = json.dumps({"version": FORMAT_VERSION, **data}).encode()
             self._loaded_fingerprint = stat_fingerprint(replace_file(self.path, content))
             self._unsaved_since = None
+            notify(self.path.parent)
         except OSError:
             self._loaded_fingerprint, self._unsaved_since = self._fingerprint(), SYSTEM_CLOCK.now()
         self._data = data

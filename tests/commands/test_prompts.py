@@ -207,6 +207,7 @@ def kernel_session(
     session.close()
 
 
+@pytest.mark.process
 def test_login_without_input_names_the_alternative(
     kernel_session: KernelSession,
 ) -> None:
@@ -217,6 +218,7 @@ def test_login_without_input_names_the_alternative(
     assert "login --save" in shown
 
 
+@pytest.mark.process
 def test_typed_secret_leaves_no_trace_in_a_kernel(
     emulator: LocalEmulator, kernel_session: KernelSession
 ) -> None:
@@ -260,6 +262,7 @@ print(json.dumps({"ok": done.success, "stored": repr(stored.credential),
 """
 
 
+@pytest.mark.process
 def test_typed_secret_leaves_no_trace_in_a_shell(tmp_path: Path) -> None:
     """This is IPython in a terminal."""
     done = subprocess.run(  # noqa: S603 - fixed words

@@ -171,6 +171,7 @@ def package(session: str) -> dict[str, str]:
     return {"modelarts/__init__.py": "", "modelarts/session.py": session}
 
 
+@pytest.mark.process
 def test_the_notebooks_own_session_gives_key_project_and_region(tmp_path: Path) -> None:
     """Without anything being set."""
     found = in_a_process(tmp_path, LOOK, package(SESSION))
@@ -178,6 +179,7 @@ def test_the_notebooks_own_session_gives_key_project_and_region(tmp_path: Path) 
     assert found["place"] == ["modelarts.session.Session()", "p-sdk", "cn-north-4"]
 
 
+@pytest.mark.process
 def test_it_is_asked_last(tmp_path: Path) -> None:
     """The vendor's file before it; then the package is not even imported."""
     key_sources.save_access_key(KEY, tmp_path / ".huaweicloud" / "credentials")
@@ -186,6 +188,7 @@ def test_it_is_asked_last(tmp_path: Path) -> None:
     assert (found["imported"], found["loaded"]) == ([], False)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("files", "looked"),
     [
@@ -207,6 +210,7 @@ def test_where_there_is_no_such_session_there_is_no_key(
     assert found["loaded"] is bool(files)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "session",
     [
@@ -221,6 +225,7 @@ def test_a_session_without_a_key_has_none(tmp_path: Path, session: str) -> None:
     assert in_a_process(tmp_path, LOOK, package(session))["key"] is None
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("session", "code"),
     [
@@ -279,6 +284,7 @@ print(json.dumps({**answer, "made": len(made)}))
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("keys", "fault", "made", "outcome"),
     [

@@ -134,7 +134,7 @@ def test_an_end_that_only_wobbles_is_no_news(make: Callable[..., InstanceCache])
     one, other = make(), make()
     told: list[Instance] = []
     one.put(wobbling(0))
-    end = one.subscribe(told.append)
+    end = one.subscribe(told.append, follow_store=False)
     assert other.check_for_updates() is False
     for memory, by_s in ((other, 0.4), (one, 0.8), (other, -3)):
         memory.put(wobbling(by_s))

@@ -225,6 +225,7 @@ session.close()
 """
 
 
+@pytest.mark.process
 def test_connect_takes_the_process_environment(
     variables: dict[str, str], emulator: LocalEmulator
 ) -> None:
