@@ -125,7 +125,6 @@ def test_every_command_of_the_table_can_be_parsed(readme: str) -> None:
         assert parse_line(line).command.name in COMMANDS
 
 
-@pytest.mark.process
 def test_first_cell_is_near_the_top(readme: str) -> None:
     """The first cell is within the first 40 lines and begins with the installation."""
     assert readme.splitlines().index("%load_ext modelarts_magics") < FIRST_LINES
@@ -201,6 +200,7 @@ def test_output_of_the_first_cell_is_current(name: str, language: str, descripti
     assert f"```\n{output}\n```" in READMES[name]
 
 
+@pytest.mark.process
 def test_program_of_the_readme_extends_the_run(tmp_path: Path, readme: str) -> None:
     """The program extends the run by an hour and prints the new stop time."""
     script = tmp_path / "program.py"
