@@ -125,7 +125,7 @@ const managerPlugin: JupyterFrontEndPlugin<IManager> = {
       isVisible: isPageVisible,
       backends: [
         () => new RestBackend(serviceManager.serverSettings),
-        () => new LazyBackend('helper', () => loadHelperKernelBackend(app, eventOptions)),
+        () => new LazyBackend('helper-kernel', () => loadHelperKernelBackend(app, eventOptions)),
       ],
       subscribe: (listener) => {
         kernelEvents.connect((_, news) => {
@@ -258,7 +258,7 @@ const remindersPlugin: JupyterFrontEndPlugin<void> = {
 };
 
 const autosavePlugin: JupyterFrontEndPlugin<void> = {
-  id: `${EXTENSION_ID}:saver`,
+  id: `${EXTENSION_ID}:autosave`,
   description: 'Saves documents before the stop.',
   autoStart: true,
   requires: [IManager, IDocumentManager],

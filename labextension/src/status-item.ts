@@ -29,7 +29,10 @@ export interface StatusItemOptions {
 /** A button with the time left, its colour and its word. */
 export class StatusItem extends Widget {
   readonly #options: StatusItemOptions;
-  readonly #indicator = createElement('span', { class: 'ma-Status-mark', 'aria-hidden': 'true' });
+  readonly #indicator = createElement('span', {
+    class: 'ma-Status-indicator',
+    'aria-hidden': 'true',
+  });
   readonly #label = createElement('span', { class: 'ma-Status-label' });
   readonly #button = createElement('button', { type: 'button', class: 'ma-Status-button' }, [
     this.#indicator,
@@ -65,7 +68,7 @@ export class StatusItem extends Widget {
   #evaluate(): number | null {
     const { manager } = this.#options;
     const state = manager.payload?.snapshot?.state;
-    this.setHidden(!state && manager.failure?.code === 'absent');
+    this.setHidden(!state && manager.failure?.code === 'no-backend');
     if (!state) {
       this.#showUnavailable(this.#unavailableReason());
       return null;
@@ -115,7 +118,7 @@ export class StatusItem extends Widget {
     const { payload, failure } = this.#options.manager;
     const old = payload?.readOnly === true || failure !== null;
     const time = formatTime(format, payload?.snapshot?.as_of_ms ?? 0, nowMs);
-    return old ? format('asOf', { stamp: time }) : '';
+    return old ? format('asOf', { timestamp: time }) : '';
   }
 
   #timeLeftText(

@@ -95,7 +95,7 @@ export interface BackendRequest {
 }
 
 /** Who answers: our routes in the Jupyter server, or a kernel of our own. */
-export type BackendKind = 'routes' | 'helper';
+export type BackendKind = 'server-extension' | 'helper-kernel';
 
 /** The seam between the manager and whoever can ask the cloud. */
 export interface IBackend {

@@ -114,7 +114,7 @@ describe('the status item', () => {
     expect(text()).toBe('No answer');
     const alone = createStatusItem();
     alone.harness.backend.respond = () => {
-      throw new BackendError('absent');
+      throw new BackendError('no-backend');
     };
     await alone.harness.refreshWith();
     expect(alone.item.isHidden).toBe(true);
@@ -136,7 +136,7 @@ describe('the status item', () => {
     expect(text()).toBe('1 h 12 min · as of 16:52');
     expect(button?.getAttribute('aria-label')).toMatch(/in 1 h 12 min\. · as of 16:52$/);
     harness.backend.respond = () => {
-      throw new BackendError('absent');
+      throw new BackendError('no-backend');
     };
     await harness.refreshWith();
     expect(item.isHidden).toBe(false);

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MINUTE_MS = 60_000
 ROUNDS = 11
 MODULE = Path(modelarts_magics.__file__).parent / "static" / "countdown.js"
-MAX_BYTES = 8192
+MAX_BYTES = 10_240
 MAX_TO_PAINT_S = 0.5
 CHANGES = 10
 MAX_DELAY_S = 2.0
@@ -39,7 +39,7 @@ TIME_TO_PAINT_JS = """async index => {
   const { content } = jupyterapp.shell.currentWidget;
   content.activeCellIndex = index;
   await jupyterapp.commands.execute('notebook:clear-all-cell-outputs');
-  const shown = () => document.querySelector('.ma-Countdown-figure')?.textContent;
+  const shown = () => document.querySelector('.ma-Countdown-timeLeft')?.textContent;
   const painted = new Promise(done => {
     const observer = new MutationObserver(() => {
       if (shown()) {

@@ -8,7 +8,7 @@ import { timeLeft } from '../text/status-text';
 import { type IManager, isSameStopTime, type SaveReport } from '../tokens';
 
 /** Why a document cannot be saved without asking a person. */
-export type SaveBlocker = 'changed-on-disk' | 'never-named' | 'no-folder' | 'read-only';
+export type SaveBlocker = 'changed-on-disk' | 'no-file' | 'folder-missing' | 'read-only';
 
 /** A document with changes that are not saved. */
 export interface DirtyDocument {

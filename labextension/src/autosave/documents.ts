@@ -38,7 +38,7 @@ async function findBlocker(
 ): Promise<SaveBlocker | null> {
   const saved = context.contentsModel;
   if (!saved) {
-    return 'never-named';
+    return 'no-file';
   }
   if (!saved.writable) {
     return 'read-only';
@@ -64,7 +64,7 @@ async function findMissingFolder(
     return null;
   } catch (error) {
     if (isNotFound(error)) {
-      return 'no-folder';
+      return 'folder-missing';
     }
     throw error;
   }

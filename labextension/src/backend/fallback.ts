@@ -36,7 +36,7 @@ export class FallbackBackend {
       try {
         return await backend.call(request);
       } catch (error) {
-        const absent = error instanceof BackendError && error.code === 'absent';
+        const absent = error instanceof BackendError && error.code === 'no-backend';
         if (!absent || !this.#advanceFrom(backend)) {
           throw error;
         }
@@ -47,7 +47,7 @@ export class FallbackBackend {
   #createBackend(): IBackend {
     const make = this.#candidates[this.#index];
     if (make === undefined || this.#disposed) {
-      throw new BackendError('absent');
+      throw new BackendError('no-backend');
     }
     return make();
   }

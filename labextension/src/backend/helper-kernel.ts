@@ -36,7 +36,7 @@ const HELPER_MODULE = 'modelarts_magics.helper_kernel.requests';
  * ended when no tab has used it for a while.
  */
 export class HelperKernelBackend implements IBackend {
-  readonly kind = 'helper';
+  readonly kind = 'helper-kernel';
   readonly pushesEvents = false;
   readonly #options: HelperKernelOptions;
   readonly #sharedKernel: SharedKernel;
@@ -141,7 +141,7 @@ export class HelperKernelBackend implements IBackend {
       }
       specsWithoutPackage.add(name);
     }
-    throw new BackendError('absent');
+    throw new BackendError('no-backend');
   }
 
   /** The Python kernel specs, the default one first. */
@@ -231,6 +231,6 @@ function parseRepr(repr: string): unknown {
   try {
     return JSON.parse(repr.slice(1, -1).replace(/\\(['\\])/g, '$1')) as unknown;
   } catch {
-    throw new BackendError('bad-answer');
+    throw new BackendError('invalid-response');
   }
 }

@@ -9,7 +9,7 @@ const BASE_PATH = 'modelarts-magics/v1';
 
 /** Asks our routes; the connection takes care of token and XSRF. */
 export class RestBackend implements IBackend {
-  readonly kind = 'routes';
+  readonly kind = 'server-extension';
   readonly pushesEvents = true;
   readonly #serverSettings: ServerConnection.ISettings;
 

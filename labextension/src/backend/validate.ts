@@ -115,7 +115,7 @@ export function readSavedThisRun(value: unknown): SaveReport | null {
  */
 export function readPayload(value: unknown): Payload {
   if (typeof value !== 'object' || value === null) {
-    throw new BackendError('bad-answer');
+    throw new BackendError('invalid-response');
   }
   const { seq, server_now_ms: nowMs, reminders, ...rest } = asObject(value);
   return {
@@ -141,7 +141,7 @@ export function readSuccess(value: unknown): ChangeResult {
 /** A refusal's code in the words of the countdown. */
 function toCountdownCode(code: string): string {
   const bareCode = code.replace(/^refuse\./, '');
-  return bareCode === 'unknown_end' ? 'past-end' : bareCode;
+  return bareCode === 'unknown_end' ? 'stop-time-passed' : bareCode;
 }
 
 /** Why a change was not carried out. */
@@ -160,7 +160,7 @@ export function readError(status: number, body: unknown): BackendError {
   const problem = readProblem(body);
   const { code, message, hint } = problem ?? { code: '', message: '', hint: '' };
   // Jupyter's own "not found" has no code: our routes are not there.
-  const unnamed = status === 404 ? 'absent' : 'failed';
+  const unnamed = status === 404 ? 'no-backend' : 'failed';
   return new BackendError(code || unnamed, message, { hint, status, details: body });
 }
 

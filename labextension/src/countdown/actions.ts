@@ -18,7 +18,7 @@ const BOUND_MARGIN_MS = 60_000;
 export type Recipient = 'page' | 'kernel';
 
 /** Where a click is. */
-export type RequestState = 'ready' | 'collecting' | 'sent' | 'waiting';
+export type RequestState = 'ready' | 'collecting' | 'sent' | 'slow';
 
 /** What the buttons act on, as now known. */
 export interface ActionInputs {
@@ -31,7 +31,7 @@ export interface ActionInputs {
 
 /** A sentence under the buttons, before it is worded. */
 export interface Feedback {
-  readonly tone: 'info' | 'good' | 'bad';
+  readonly tone: 'info' | 'success' | 'error';
   readonly codes: readonly string[];
   /** The stop time that the sentence speaks of. */
   readonly stopsAtMs: number | null;
@@ -63,8 +63,8 @@ export interface ActionsOptions {
 type ChangeEffect = NonNullable<ChangeResult['effect']>;
 
 const TONE_BY_EFFECT: Record<ChangeEffect, Feedback['tone']> = {
-  now: 'good',
-  'next-start': 'bad',
+  now: 'success',
+  'next-start': 'error',
   unconfirmed: 'info',
 };
 
@@ -109,7 +109,7 @@ export class Actions {
 
   /** The stop time to show: the one asked for, until it is refused or has to wait. */
   get shownStopMs(): number | null {
-    return this.#requestState === 'waiting'
+    return this.#requestState === 'slow'
       ? this.#inputs.stopsAtMs
       : (this.#targetMs ?? this.#inputs.stopsAtMs);
   }
@@ -120,9 +120,7 @@ export class Actions {
     if (blockedReason !== null || stopsAtMs === null) {
       return blockedReason ?? 'unknown';
     }
-    return this.#requestState === 'waiting'
-      ? 'click-waits'
-      : this.#boundReached(seconds, stopsAtMs);
+    return this.#requestState === 'slow' ? 'kernel-busy' : this.#boundReached(seconds, stopsAtMs);
   }
 
   /** One click, by so many seconds (negative: sooner). */
@@ -147,7 +145,7 @@ export class Actions {
     const request = this.#pendingRequest;
     if (request !== null) {
       this.#cancelled.set(request.id, request);
-      this.#finish(this.#feedbackFor('info', 'cancel-sent'));
+      this.#finish(this.#feedbackFor('info', 'cancel-requested'));
       this.#options.cancelRequest(request.id, request.recipient);
     }
   }
@@ -169,7 +167,7 @@ export class Actions {
     this.#inputs = inputs;
     const dropReason = this.#dropReason(stopTimeMoved);
     if (dropReason !== null) {
-      this.#finish(this.#feedbackFor('bad', dropReason));
+      this.#finish(this.#feedbackFor('error', dropReason));
     } else if (stopTimeMoved && this.#feedback?.stopsAtMs !== inputs.stopsAtMs) {
       this.#feedback = null;
     }
@@ -177,7 +175,7 @@ export class Actions {
 
   /** Say something that is not about a request, such as a duration that cannot be read. */
   showError(code: string): void {
-    this.#setFeedback(this.#feedbackFor('bad', code));
+    this.#setFeedback(this.#feedbackFor('error', code));
   }
 
   /** Send what was clicked and not sent yet, then stop. Calling it twice is fine. */
@@ -241,12 +239,12 @@ export class Actions {
       reachedBound: this.#reachedBound,
     };
     this.#timer.set(SLOW_REQUEST_MS, () => {
-      this.#requestState = 'waiting';
+      this.#requestState = 'slow';
       this.#options.onChange();
     });
     const recipient = this.#options.sendRequest(request);
     if (recipient === null) {
-      this.#finish(this.#feedbackFor('bad', 'no-kernel'));
+      this.#finish(this.#feedbackFor('error', 'no-kernel'));
     } else if (this.pendingRequest !== null) {
       // Otherwise it was answered within the call.
       this.#pendingRequest = { ...this.pendingRequest, recipient };
@@ -274,7 +272,7 @@ export class Actions {
   #resultFeedback(request: PendingRequest, result: ChangeResult): Feedback {
     const effect = result.ok ? result.effect : null;
     return {
-      ...this.#feedbackFor(effect === null ? 'bad' : TONE_BY_EFFECT[effect]),
+      ...this.#feedbackFor(effect === null ? 'error' : TONE_BY_EFFECT[effect]),
       codes:
         effect === null ? [result.code || 'failed'] : this.#effectCodes(request, result, effect),
       durationS: result.values.duration_s ?? null,

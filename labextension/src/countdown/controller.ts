@@ -113,7 +113,7 @@ export class CountdownController {
     if (this.#clock.detectJump()) {
       this.#kernelLink.sendHello();
     }
-    const isDisconnected = this.#kernelLink.responder === 'nobody';
+    const isDisconnected = this.#kernelLink.responder === 'none';
     const nowMs = isDisconnected ? this.#snapshot.as_of_ms : this.#clock.now();
     this.#actions.update(this.#actionInputs(nowMs));
     const input = this.#phaseInput(this.#actions.shownStopMs);
@@ -143,7 +143,7 @@ export class CountdownController {
 
   #delayedRequest(): DelayedRequest | null {
     const { pendingRequest, requestState } = this.#actions;
-    if (pendingRequest === null || requestState !== 'waiting') {
+    if (pendingRequest === null || requestState !== 'slow') {
       return null;
     }
     const { recipient, action, seconds } = pendingRequest;
@@ -174,7 +174,7 @@ export class CountdownController {
   #blockedReason(nowMs: number): string | null {
     const { state } = this.#snapshot;
     const { phase } = evaluatePhase(this.#phaseInput(state.stops_at_ms), nowMs);
-    if (this.#kernelLink.responder === 'nobody') {
+    if (this.#kernelLink.responder === 'none') {
       return 'no-kernel';
     }
     if (!isCounting(phase)) {

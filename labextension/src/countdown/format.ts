@@ -33,7 +33,7 @@ export function formatterFor(language: string): Formatter {
 /** A duration such as `1 h 12 min`, `9 min 30 s`, `45 s`; units that are zero are left out. */
 export function formatDuration(format: Formatter, totalS: number): string {
   const { hours, minutes, seconds } = splitDuration(totalS);
-  const minuteCode: StringKey = hours > 0 || seconds ? 'min' : 'onlyMin';
+  const minuteCode: StringKey = hours > 0 || seconds ? 'min' : 'minutesOnly';
   const parts = [
     hours > 0 && format('h', { n: hours }),
     minutes > 0 && format(minuteCode, { n: minutes }),
@@ -76,7 +76,7 @@ export function formatTime(format: Formatter, ms: number, nowMs: number): string
     return time;
   }
   const dateFormat = { month: 'short', day: 'numeric' } as const;
-  return format('onDate', {
+  return format('timeOnDate', {
     date: new Date(ms).toLocaleDateString(format('locale'), dateFormat),
     time,
   });
@@ -86,7 +86,7 @@ export function formatTime(format: Formatter, ms: number, nowMs: number): string
 export function stopAnnouncement(format: Formatter, stopsAtMs: number, remainingS: number): string {
   return format('stopsIn', {
     time: formatClockTime(format, stopsAtMs),
-    left: formatDuration(format, remainingS),
+    timeLeft: formatDuration(format, remainingS),
   });
 }
 
@@ -106,10 +106,11 @@ export function feedbackText(
   const formatSpan = (totalS: number): string => formatDuration(format, totalS);
   const hasSavedDuration = durationS !== null && previousDurationS !== null;
   const values = {
-    stop: stopsAtMs === null ? '' : formatTime(format, stopsAtMs, nowMs),
-    left: remainingS === null ? '' : format('left', { left: formatSpan(remainingS) }),
-    saved: hasSavedDuration
-      ? format('saved', { to: formatSpan(durationS), from: formatSpan(previousDurationS) })
+    stopTime: stopsAtMs === null ? '' : formatTime(format, stopsAtMs, nowMs),
+    timeLeft:
+      remainingS === null ? '' : format('timeLeftSuffix', { timeLeft: formatSpan(remainingS) }),
+    savedDuration: hasSavedDuration
+      ? format('savedDuration', { to: formatSpan(durationS), from: formatSpan(previousDurationS) })
       : '',
   };
   const knownKeys = feedback.codes.map(findKey).filter((code) => code && code !== 'failed');

@@ -14,7 +14,7 @@ import { RestartableTimer, type Timers } from './clock';
 import { asObject, type WidgetModel, asString, type MessageToKernel } from './messages';
 
 /** Nobody means: what is shown is old, and no button can do anything. */
-export type Responder = 'unknown' | 'kernel' | 'page' | 'nobody';
+export type Responder = 'unknown' | 'kernel' | 'page' | 'none';
 
 /** A hello unanswered for this long: the kernel is busy or gone. */
 export const HELLO_TIMEOUT_MS = 1_000;
@@ -55,7 +55,7 @@ export class KernelLink {
       this.#options.model.send(message);
       return true;
     } catch {
-      this.setResponder('nobody');
+      this.setResponder('none');
       return false;
     }
   }
@@ -100,8 +100,8 @@ export class KernelLink {
 
   #onCommLive(live: unknown): void {
     if (live === false && this.#responder !== 'page') {
-      this.setResponder('nobody');
-    } else if (live === true && this.#responder === 'nobody') {
+      this.setResponder('none');
+    } else if (live === true && this.#responder === 'none') {
       this.setResponder('unknown');
     }
   }

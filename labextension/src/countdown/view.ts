@@ -59,7 +59,7 @@ const countdownElement = <K extends keyof HTMLElementTagNameMap>(
   children: (Node | string)[] = [],
 ): HTMLElementTagNameMap[K] => createElement(tag, { ...cssClass(name), ...attributes }, children);
 const actionButton = (action: string): HTMLButtonElement =>
-  countdownElement('button', 'button', { type: 'button', 'data-do': action });
+  countdownElement('button', 'button', { type: 'button', 'data-action': action });
 
 /** The countdown's elements inside one element of the page. */
 export class CountdownView {
@@ -69,36 +69,36 @@ export class CountdownView {
   readonly #phase = countdownElement('span', 'phase');
   readonly #name = countdownElement('span', 'name');
   readonly #demo = countdownElement('span', 'demo');
-  readonly #timeLeft = countdownElement('span', 'figure');
+  readonly #timeLeft = countdownElement('span', 'timeLeft');
   readonly #seconds = countdownElement('span', 'seconds');
-  readonly #unsyncedMark = countdownElement('span', 'unchecked', { role: 'img' }, ['±']);
+  readonly #unsyncedMark = countdownElement('span', 'unsynced', { role: 'img' }, ['±']);
   readonly #timer = countdownElement('div', 'timer', { role: 'timer', 'aria-live': 'off' }, [
     this.#timeLeft,
     this.#seconds,
     this.#unsyncedMark,
   ]);
-  readonly #barFill = countdownElement('div', 'fill');
+  readonly #barFill = countdownElement('div', 'barFill');
   readonly #bar = countdownElement('div', 'bar', {}, [this.#barFill]);
-  readonly #stopTime = countdownElement('time', 'stop');
+  readonly #stopTime = countdownElement('time', 'stopTime');
   readonly #reason = countdownElement('p', 'reason');
-  readonly #shortenButton = actionButton('minus');
-  readonly #extendButton = actionButton('plus');
+  readonly #shortenButton = actionButton('shorten');
+  readonly #extendButton = actionButton('extend');
   readonly #durationInput = countdownElement('input', 'input', {
     placeholder: '2h30m',
     'data-lm-suppress-shortcuts': 'true',
   });
-  readonly #customButton = actionButton('extend');
-  readonly #feedback = countdownElement('p', 'note');
+  readonly #customButton = actionButton('extend-custom');
+  readonly #feedback = countdownElement('p', 'feedback');
   readonly #delayText = createElement('p');
   readonly #command = countdownElement('code', 'command', { tabindex: '0' });
   readonly #copyButton = actionButton('copy');
   readonly #cancelButton = actionButton('cancel');
-  readonly #delayedRequest = countdownElement('div', 'waiting', {}, [
+  readonly #delayedRequest = countdownElement('div', 'delayedRequest', {}, [
     this.#delayText,
     this.#command,
     countdownElement('div', 'row', {}, [this.#copyButton, this.#cancelButton]),
   ]);
-  readonly #liveRegion = countdownElement('div', 'status', { role: 'status' });
+  readonly #liveRegion = countdownElement('div', 'liveRegion', { role: 'status' });
   #announcedFeedback: Feedback | null = null;
 
   constructor(parent: HTMLElement, events: ViewEvents) {
@@ -112,7 +112,7 @@ export class CountdownView {
       countdownElement('div', 'row', {}, [
         this.#shortenButton,
         this.#extendButton,
-        countdownElement('span', 'custom', {}, [this.#durationInput, this.#customButton]),
+        countdownElement('span', 'customDuration', {}, [this.#durationInput, this.#customButton]),
       ]),
       this.#feedback,
       this.#delayedRequest,
@@ -132,7 +132,7 @@ export class CountdownView {
       lang: format('locale'),
       'aria-label': format('title'),
       'data-instance': id,
-      'data-phase': isDisconnected ? 'frozen' : phaseResult.phase,
+      'data-phase': isDisconnected ? 'disconnected' : phaseResult.phase,
     });
     const phase = isCounting(phaseResult.phase) ? format(phaseResult.phase) : '';
     setText(this.#phase, isDisconnected ? format('notConnected') : phase);
@@ -181,7 +181,7 @@ export class CountdownView {
       secondsShownApart ? format('s', { n: String(remainingS % 60).padStart(2, '0') }) : '',
     );
     this.#unsyncedMark.hidden = isSynced || isDisconnected || !counting;
-    setAttributes(this.#unsyncedMark, { title: format('unchecked') });
+    setAttributes(this.#unsyncedMark, { title: format('unsynced') });
   }
 
   #renderBar({ snapshot, stopsAtMs, nowMs, isDisconnected }: ViewState, counting: boolean): void {
@@ -197,7 +197,7 @@ export class CountdownView {
     { format, stopsAtMs, nowMs, isDisconnected, snapshot }: ViewState,
     counting: boolean,
   ): void {
-    const asOf = format('asOf', { stamp: formatTimestamp(format, nowMs) });
+    const asOf = format('asOf', { timestamp: formatTimestamp(format, nowMs) });
     if (stopsAtMs === null || !counting) {
       setText(this.#stopTime, isDisconnected ? asOf : '');
       return;
@@ -225,8 +225,18 @@ export class CountdownView {
         title: code === null ? name : reasonText(format, code),
       });
     };
-    renderButton(this.#extendButton, format('plus'), format('plusName'), extendBlockedReason);
-    renderButton(this.#shortenButton, format('minus'), format('minusName'), shortenBlockedReason);
+    renderButton(
+      this.#extendButton,
+      format('extendButton'),
+      format('extendName'),
+      extendBlockedReason,
+    );
+    renderButton(
+      this.#shortenButton,
+      format('shortenButton'),
+      format('shortenName'),
+      shortenBlockedReason,
+    );
     // A typed duration goes both ways, so one way is enough to keep it.
     renderButton(
       this.#customButton,
@@ -234,7 +244,7 @@ export class CountdownView {
       format('extend'),
       extendBlockedReason && shortenBlockedReason,
     );
-    setAttributes(this.#durationInput, { 'aria-label': format('custom') });
+    setAttributes(this.#durationInput, { 'aria-label': format('durationInput') });
   }
 
   #renderReason({
@@ -261,7 +271,7 @@ export class CountdownView {
       return;
     }
     const { recipient, command } = delayedRequest;
-    const delayText = format(recipient === 'kernel' ? 'click-waits' : 'slow');
+    const delayText = format(recipient === 'kernel' ? 'kernel-busy' : 'noResponseYet');
     setText(this.#delayText, delayText + (command ? format('terminal') : ''));
     setText(this.#command, command);
     setText(this.#cancelButton, format('cancel'));
@@ -295,10 +305,12 @@ export class CountdownView {
   }
 
   readonly #onClick = (event: Event): void => {
-    const pressed = (event.target as Element).closest<HTMLElement>('[data-do]')?.dataset['do'];
-    if (pressed === 'plus' || pressed === 'minus') {
-      this.#events.onStep(pressed === 'plus' ? HOUR_S : -HOUR_S);
-    } else if (pressed === 'extend') {
+    const pressed = (event.target as Element).closest<HTMLElement>('[data-action]')?.dataset[
+      'action'
+    ];
+    if (pressed === 'extend' || pressed === 'shorten') {
+      this.#events.onStep(pressed === 'extend' ? HOUR_S : -HOUR_S);
+    } else if (pressed === 'extend-custom') {
       this.#events.onCustomDuration(this.#durationInput.value);
     } else if (pressed === 'copy') {
       void this.#copyCommand();

@@ -235,7 +235,7 @@ export class Manager implements IManager {
       return;
     }
     this.#failure = failure;
-    if (failure.code === 'absent') {
+    if (failure.code === 'no-backend') {
       this.#refreshTimer.stop(); // Nobody is to be had, until a person changes that.
     } else {
       this.#refreshTimer.scheduleRetry();

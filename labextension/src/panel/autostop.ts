@@ -18,12 +18,12 @@ export class AutoStopSection implements PanelSection {
   readonly #remindersSwitch = createSwitch();
   readonly #durationInput = panelElement('input', 'input', [], {
     ...{ type: 'text', 'data-lm-suppress-shortcuts': 'true' },
-    'aria-describedby': 'ma-auto-stop-hint ma-auto-stop-said',
+    'aria-describedby': 'ma-auto-stop-hint ma-auto-stop-message',
   });
   readonly #durationLabel = panelElement('span', 'label');
   readonly #hint = panelElement('p', 'hint', [], { id: 'ma-auto-stop-hint' });
-  readonly #message = panelElement('p', 'said', [], { id: 'ma-auto-stop-said' });
-  readonly #conflictText = panelElement('p', 'foreign');
+  readonly #message = panelElement('p', 'message', [], { id: 'ma-auto-stop-message' });
+  readonly #conflictText = panelElement('p', 'conflictText');
   readonly #conflict: HTMLElement;
   readonly #saveButton: HTMLButtonElement;
   readonly #buttons: HTMLElement;
@@ -198,7 +198,7 @@ export class AutoStopSection implements PanelSection {
       [this.#idleHint(), this.#boundsHint(capabilities)].filter(Boolean).join(' '),
     );
     this.#buttons.hidden = !isEditing;
-    setAttributes(this.#message, { 'data-tone': this.#isError ? 'bad' : 'good' });
+    setAttributes(this.#message, { 'data-tone': this.#isError ? 'error' : 'success' });
     setAttributes(this.#durationInput, {
       'aria-invalid': this.#isError && isEditing ? 'true' : null,
     });
@@ -266,7 +266,7 @@ const autoStopAsShown = (payload: Payload | null): Readonly<Record<string, unkno
   payload?.instance?.autoStop ?? {};
 
 function createSwitch(): HTMLInputElement {
-  return panelElement('input', 'toggle', [], { type: 'checkbox', role: 'switch' });
+  return panelElement('input', 'switchInput', [], { type: 'checkbox', role: 'switch' });
 }
 
 function boundsText(

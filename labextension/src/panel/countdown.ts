@@ -33,7 +33,7 @@ export class CountdownSection implements PanelSection {
     this.node.hidden = !payload?.snapshot;
     // No buttons where nobody could do what they ask for.
     const isReadOnly = payload?.readOnly === true || this.#options.manager.failure !== null;
-    this.node.classList.toggle('ma-mod-readonly', isReadOnly);
+    this.node.classList.toggle('ma-mod-readOnly', isReadOnly);
     const root = this.node.querySelector('.ma-Countdown');
     if (root) {
       pushState(root, this.#options.manager);

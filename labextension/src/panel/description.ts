@@ -25,13 +25,13 @@ export class DescriptionSection implements PanelSection {
     'data-lm-suppress-shortcuts': 'true',
   });
   readonly #counter = panelElement('span', 'counter');
-  readonly #errorElement = panelElement('p', 'wrong', [], {
-    id: 'ma-description-wrong',
+  readonly #errorElement = panelElement('p', 'error', [], {
+    id: 'ma-description-error',
     'aria-live': 'polite',
   });
   readonly #fullWidthButton: HTMLButtonElement;
   readonly #saveButton: HTMLButtonElement;
-  readonly #conflictText = panelElement('p', 'foreign');
+  readonly #conflictText = panelElement('p', 'conflictText');
   readonly #conflict: HTMLElement;
   readonly #form: HTMLElement;
   #saveError = '';
@@ -178,7 +178,7 @@ export class DescriptionSection implements PanelSection {
     this.#fullWidthButton.hidden = problem?.kind !== 'character';
     setAttributes(this.#textArea, {
       'aria-invalid': problem ? 'true' : null,
-      'aria-describedby': error ? 'ma-description-wrong' : null,
+      'aria-describedby': error ? 'ma-description-error' : null,
     });
   }
 

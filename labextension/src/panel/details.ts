@@ -11,7 +11,7 @@ export class HeaderSection implements PanelSection {
   readonly #trans: PanelSectionOptions['trans'];
   readonly #name = panelElement('h2', 'name');
   readonly #demo = panelElement('span', 'demo');
-  readonly #asOf = panelElement('p', 'asOf');
+  readonly #asOf = panelElement('p', 'observedAt');
 
   constructor({ trans, manager }: PanelSectionOptions) {
     this.#trans = trans;
@@ -26,7 +26,7 @@ export class HeaderSection implements PanelSection {
       });
     });
     const head = panelElement('div', 'head', [this.#name, refreshButton]);
-    this.node = panelElement('div', 'top', [head, this.#demo, this.#asOf]);
+    this.node = panelElement('div', 'header', [head, this.#demo, this.#asOf]);
   }
 
   update(payload: Payload | null): void {
@@ -48,7 +48,7 @@ export class HeaderSection implements PanelSection {
 export class DetailsSection implements PanelSection {
   readonly node: HTMLElement;
   readonly #options: PanelSectionOptions;
-  readonly #list = panelElement('dl', 'facts');
+  readonly #list = panelElement('dl', 'details');
 
   constructor(options: PanelSectionOptions) {
     this.#options = options;
@@ -74,8 +74,8 @@ export class DetailsSection implements PanelSection {
     const { trans, manager } = this.#options;
     const { status = '', flavor = '', id = '', api = '' } = payload?.instance ?? {};
     const backendNames = {
-      routes: trans.__('the Jupyter server'),
-      helper: trans.__('a helper kernel'),
+      'server-extension': trans.__('the Jupyter server'),
+      'helper-kernel': trans.__('a helper kernel'),
     };
     return [
       [trans.__('Status'), status],

@@ -38,7 +38,7 @@ export class NoticesSection implements PanelSection {
     const { manager, trans } = this.#options;
     if (manager.failure !== null) {
       const retry = panelButton(trans.__('Try again'), () => void manager.refresh(true));
-      return createNotice('bad', failureText(trans, manager.failure), retry);
+      return createNotice('error', failureText(trans, manager.failure), retry);
     }
     const isLoading = !payload?.instance && !payload?.problem;
     return isLoading ? createNotice('info', trans.__('Looking for the instance…')) : null;
@@ -52,7 +52,7 @@ export class NoticesSection implements PanelSection {
     const { manager, trans } = this.#options;
     const retry = panelButton(trans.__('Try again'), () => void manager.refresh(true));
     const hint = createElement('p', { class: 'ma-Panel-hint' }, [problem.hint]);
-    return createNotice('bad', problem.message, ...(problem.hint ? [hint] : []), retry);
+    return createNotice('error', problem.message, ...(problem.hint ? [hint] : []), retry);
   }
 
   #mutedNotice(payload: Payload | null): HTMLElement | null {
@@ -61,7 +61,7 @@ export class NoticesSection implements PanelSection {
     }
     const { trans } = this.#options;
     const turnOnButton = panelButton(trans.__('Turn on'), () => void this.#turnOnReminders());
-    const error = createElement('p', { class: 'ma-Panel-wrong' }, [this.#remindersError]);
+    const error = createElement('p', { class: 'ma-Panel-error' }, [this.#remindersError]);
     const more = this.#remindersError ? [error, turnOnButton] : [turnOnButton];
     return createNotice('info', trans.__('Reminders are off for this instance.'), ...more);
   }
@@ -123,7 +123,7 @@ export class NoticesSection implements PanelSection {
     return [
       ...(saved ? [createElement('p', {}, [trans.__('Saved: %1', saved)])] : []),
       ...(notSaved
-        ? [createElement('p', { class: 'ma-Panel-wrong' }, [trans.__('Not saved: %1', notSaved)])]
+        ? [createElement('p', { class: 'ma-Panel-error' }, [trans.__('Not saved: %1', notSaved)])]
         : []),
     ];
   }

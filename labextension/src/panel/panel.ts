@@ -26,7 +26,7 @@ export class Panel implements IDisposable {
   readonly #sections: readonly PanelSection[];
   readonly #announcementTimer: RestartableTimer;
   #disposed = false;
-  readonly #liveRegion = panelElement('div', 'status', [], { role: 'status' });
+  readonly #liveRegion = panelElement('div', 'liveRegion', [], { role: 'status' });
 
   constructor(options: PanelOptions) {
     this.#options = options;

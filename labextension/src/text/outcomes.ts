@@ -74,15 +74,15 @@ function stopTimeText(manager: IManager): string {
   const format = formatterFor('');
   return run === null
     ? ''
-    : format('now', { stop: formatTime(format, run.stopsAtMs, manager.clock.now()) });
+    : format('now', { stopTime: formatTime(format, run.stopsAtMs, manager.clock.now()) });
 }
 
 /** Why a document was not saved. */
 export function notSavedReason(trans: TranslationBundle, { why }: UnsavedDocument): string {
   const texts: Readonly<Record<string, string>> = {
     'changed-on-disk': trans.__('changed on disk'),
-    'never-named': trans.__('has no file yet'),
-    'no-folder': trans.__('its folder is gone'),
+    'no-file': trans.__('has no file yet'),
+    'folder-missing': trans.__('its folder is gone'),
     'read-only': trans.__('is read-only'),
     'timed-out': trans.__('took too long'),
     failed: trans.__('could not be written'),

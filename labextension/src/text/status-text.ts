@@ -43,7 +43,7 @@ export function failureText(trans: TranslationBundle, failure: BackendError): st
   if (failure.code === 'unreachable') {
     return trans.__('The Jupyter server does not answer. It is tried again.');
   }
-  if (failure.code === 'absent') {
+  if (failure.code === 'no-backend') {
     return trans.__(
       'Neither the Jupyter server nor any of its kernels has modelarts-magics. Install it there: pip install modelarts-magics',
     );

@@ -39,7 +39,7 @@ describe('every code', () => {
       expect(chinese).not.toBe('');
       expect(places(chinese)).toEqual(places(english));
       expect(english).not.toMatch(/[\u4e00-\u9fff]/);
-      if (code !== 'locale' && code !== 'onDate') {
+      if (code !== 'locale' && code !== 'timeOnDate') {
         expect(chinese).toMatch(/[\u4e00-\u9fff]/);
       }
     },
@@ -121,7 +121,7 @@ describe('sentences', () => {
     expect(feedbackText(en, note(['failed'], { text: 'It broke.' }), NOW, null)).toBe('It broke.');
     expect(feedbackText(en, note(['teapot']), NOW, null)).toBe(en('failed'));
     expect(reasonText(en, 'teapot')).toBe(en('is-unknown'));
-    for (const code of ['toString', 'plus', 'left', 's']) {
+    for (const code of ['toString', 'extendButton', 'timeLeftSuffix', 's']) {
       expect(feedbackText(en, note([code], { text: 'Own.' }), NOW, null)).toBe('Own.');
     }
     expect(feedbackText(en, note(['stopping']), NOW, null)).toBe('Stopping');

@@ -105,7 +105,7 @@ describe('the panel shows', () => {
   it('whose countdown it is, and how much is left', async () => {
     await openPanel(instancePayload(72 * MINUTE, {}, { demo: true }));
     expect(fixture.findElement('h2').textContent).toBe('train-a');
-    expect(fixture.findElement('.ma-Countdown-figure').textContent).toBe('1 h 12 min');
+    expect(fixture.findElement('.ma-Countdown-timeLeft').textContent).toBe('1 h 12 min');
     for (const words of ['RUNNING', 'gpu.1', 'i-1', 'demanager', 'the Jupyter server']) {
       expect(fixture.visibleText).toContain(words);
     }
@@ -134,7 +134,7 @@ describe('the panel shows', () => {
       instancePayload(HOUR, { read_only: true }, { can_change: false, reason: 'read-only' }),
     );
     expect(fixture.visibleText).toContain('As of 2026-11-23 16:52 +08:00, read-only.');
-    expect(fixture.findElement('.ma-Panel-countdown').classList).toContain('ma-mod-readonly');
+    expect(fixture.findElement('.ma-Panel-countdown').classList).toContain('ma-mod-readOnly');
     const fields = [
       ...fixture.panel.node.querySelectorAll<HTMLInputElement>('.ma-Panel-section input'),
     ];
@@ -151,12 +151,12 @@ describe('the panel shows', () => {
     };
     await fixture.harness.refreshWith();
     expect(fixture.visibleText).toContain('The Jupyter server does not answer.');
-    expect(fixture.findElement('.ma-Panel-countdown').classList).toContain('ma-mod-readonly');
+    expect(fixture.findElement('.ma-Panel-countdown').classList).toContain('ma-mod-readOnly');
     expect(fixture.findElement('h2').textContent).toBe('train-a');
   });
 
   it.each([
-    [new BackendError('absent'), 'pip install modelarts-magics'],
+    [new BackendError('no-backend'), 'pip install modelarts-magics'],
     [new BackendError('x', 'It broke.', { hint: 'Mend it.' }), 'It broke. Mend it.'],
     [new BackendError('x'), 'It did not work.'],
   ])('why nothing is known, and what to do: %o', async (failure, words) => {
@@ -212,7 +212,7 @@ describe('the panel shows', () => {
       instancePayload(HOUR, { seq: 2, reminders: { muted: true } }),
     );
     expect(fixture.visibleText).toContain('Reminders are off');
-    expect(fixture.findElement('.ma-Panel-notices').querySelector('.ma-Panel-wrong')).toBeNull();
+    expect(fixture.findElement('.ma-Panel-notices').querySelector('.ma-Panel-error')).toBeNull();
   });
 
   it('that a change had no answer, and no more', async () => {
@@ -298,7 +298,7 @@ describe('the description', () => {
       body: { description: 'two', base: { description: 'one' } },
     });
     expect(fixture.findElement('.ma-Panel-description').textContent).toBe('two');
-    expect(fixture.findElement('[role=status].ma-Panel-status').textContent).toBe('Saved.');
+    expect(fixture.findElement('[role=status].ma-Panel-liveRegion').textContent).toBe('Saved.');
   });
 
   it('with a character that is not allowed names it, and offers another', async () => {
@@ -307,7 +307,7 @@ describe('the description', () => {
     fixture.enterText('textarea', 'a/b');
     expect(fixture.visibleText).toContain('“/” at position 2 is not allowed.');
     expect(fixture.findElement('textarea').getAttribute('aria-describedby')).toBe(
-      'ma-description-wrong',
+      'ma-description-error',
     );
     expect(fixture.findButton('Save').disabled).toBe(true);
     const save = { key: 'Enter', ctrlKey: true };
@@ -329,7 +329,7 @@ describe('the description', () => {
       instancePayload(HOUR, { seq: 2, instance: instanceWith('theirs') }),
     );
     expect(fixture.findInput('textarea').value).toBe('mine');
-    expect(fixture.findElement('.ma-Panel-form .ma-Panel-foreign').textContent).toBe(
+    expect(fixture.findElement('.ma-Panel-form .ma-Panel-conflictText').textContent).toBe(
       'Changed meanwhile to: theirs',
     );
     expect(fixture.findButton('Save').disabled).toBe(true);
@@ -353,7 +353,7 @@ describe('the description', () => {
       throw new BackendError('refuse.changed', 'Changed.', { status: 409, details: { now } });
     };
     await fixture.click('Save');
-    expect(fixture.findElement('.ma-Panel-form .ma-Panel-wrong').textContent).toBe(''); // both stand there
+    expect(fixture.findElement('.ma-Panel-form .ma-Panel-error').textContent).toBe(''); // both stand there
     await fixture.click('Take that one');
     expect(fixture.findElement('.ma-Panel-description').textContent).toBe('theirs');
   });
@@ -386,7 +386,7 @@ describe('the description', () => {
     await fixture.click('Save');
     expect(fixture.visibleText).toContain('The cloud says no.');
     expect(fixture.findInput('textarea').value).toBe('mine');
-    const wrong = fixture.findElement('.ma-Panel-form .ma-Panel-wrong');
+    const wrong = fixture.findElement('.ma-Panel-form .ma-Panel-error');
     fixture.enterText('textarea', 'mine too');
     expect(wrong.textContent).toBe('');
     await fixture.click('Save');
@@ -492,7 +492,7 @@ describe('auto-stop', () => {
     expect(fixture.findButton('Save').disabled).toBe(true);
     answer({ ok: true, effect: 'unconfirmed' });
     await flushPromises();
-    expect(fixture.findElement('[role=status].ma-Panel-status').textContent).toBe(
+    expect(fixture.findElement('[role=status].ma-Panel-liveRegion').textContent).toBe(
       'Sent, but not confirmed by the cloud.',
     );
     await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }, { duration_s: 9000 }));
@@ -526,7 +526,7 @@ describe('auto-stop', () => {
     };
     fixture.findElement('[role=switch]').click();
     await flushPromises();
-    expect(fixture.findElement('.ma-Panel-said').dataset.tone).toBe('bad');
+    expect(fixture.findElement('.ma-Panel-message').dataset.tone).toBe('error');
     expect(fixture.findInput('[role=switch]').checked).toBe(true);
     expect(fixture.findElement(duration).hasAttribute('aria-invalid')).toBe(false);
   });
@@ -640,21 +640,21 @@ describe('a click on +1 h', () => {
     await openPanel();
     const later = { seq: 2, as_of_ms: NOW + 1, server_now_ms: NOW + 500 };
     fixture.harness.backend.respond = () => changeResponse(instancePayload(132 * MINUTE, later));
-    fixture.findElement('[data-do=plus]').click();
+    fixture.findElement('[data-action=extend]').click();
     await fixture.harness.advance(500);
     expect(fixture.lastWrite).toMatchObject({
       path: 'extend',
       body: { seconds: 3600, base_stops_at_ms: NOW + 72 * MINUTE },
     });
-    expect(fixture.findElement('.ma-Countdown-note').textContent).toBe('Now stops at 19:04.');
+    expect(fixture.findElement('.ma-Countdown-feedback').textContent).toBe('Now stops at 19:04.');
   });
 
   it('that nobody answers says so', async () => {
     await openPanel();
     fixture.bridge.dispose();
-    fixture.findElement('[data-do=plus]').click();
+    fixture.findElement('[data-action=extend]').click();
     await fixture.harness.advance(500);
-    expect(fixture.findElement('.ma-Countdown').dataset.phase).toBe('frozen');
+    expect(fixture.findElement('.ma-Countdown').dataset.phase).toBe('disconnected');
     const { pushed } = addNotebookCountdown();
     await fixture.harness.refreshWith();
     expect(pushed).toEqual([]);
@@ -662,7 +662,7 @@ describe('a click on +1 h', () => {
 
   it('and on −1 h goes the other way', async () => {
     await openPanel();
-    fixture.findElement('[data-do=minus]').click();
+    fixture.findElement('[data-action=shorten]').click();
     await fixture.harness.advance(500);
     expect(fixture.lastWrite).toMatchObject({ path: 'extend', body: { seconds: -3600 } });
   });

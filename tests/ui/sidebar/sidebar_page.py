@@ -68,7 +68,7 @@ class SidebarPage:
 
     def detail(self, name: str) -> Locator:
         """What the panel says of the instance."""
-        return self.panel.locator(".ma-Panel-facts dt", has_text=name).locator("+ dd")
+        return self.panel.locator(".ma-Panel-details dt", has_text=name).locator("+ dd")
 
     def trigger_reminder(self, instance_control: InstanceControl) -> None:
         """Let the stop come near, and see the reminder."""

@@ -26,7 +26,7 @@ TOKEN = "MODELARTS_AUTH_TOKEN"
 
 def test_the_cloud(sidebar: SidebarPage, instance_control: InstanceControl) -> None:
     """The panel says so, goes on counting, and asks again when it is told to."""
-    notice = sidebar.panel.locator('.ma-Panel-notice[data-tone="bad"]')
+    notice = sidebar.panel.locator('.ma-Panel-notice[data-tone="error"]')
     instance_control.emulator.stop()
     try:
         sidebar.refresh()
@@ -127,12 +127,12 @@ def test_the_token(
         expect(side.notices).to_contain_text("no credentials")
         assert side.notebook.execute(f"import os; os.environ[{TOKEN!r}] = {token!r}") == "ok"
         side.notebook.run_cells(0, 1)
-        expect(side.panel.locator(".ma-Panel-asOf")).to_contain_text("read-only")
+        expect(side.panel.locator(".ma-Panel-observedAt")).to_contain_text("read-only")
         instance_control.wait_until_shown_in(side.countdown)
-        expect(side.countdown.button("plus")).to_be_hidden()
+        expect(side.countdown.button("extend")).to_be_hidden()
         expect(side.button("Edit the description")).to_be_hidden()
         widget = CountdownView(side.page.locator(".jp-Notebook .ma-Countdown"))
-        expect(widget.button("plus")).not_to_have_attribute("aria-disabled", "true")
+        expect(widget.button("extend")).not_to_have_attribute("aria-disabled", "true")
         side.notebook.run_cells(3)
         expect(side.status_item).to_contain_text(EXTENDED_TIME_LEFT)
         assert token not in side.page.content()

@@ -34,8 +34,8 @@ def holds(side: SidebarPage, cloud: InstanceControl) -> None:
 
 def test_by_the_panel(busy: SidebarPage, instance_control: InstanceControl) -> None:
     """One click, and the answer below it."""
-    busy.countdown.button("plus").click()
-    expect(busy.countdown.element("note")).to_contain_text("Now stops at")
+    busy.countdown.button("extend").click()
+    expect(busy.countdown.element("feedback")).to_contain_text("Now stops at")
     holds(busy, instance_control)
 
 

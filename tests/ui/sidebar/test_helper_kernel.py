@@ -48,7 +48,7 @@ def bare(emulator: LocalEmulator, tmp_path: Path) -> Iterator[JupyterServerProce
 def extend_beside_a_running_cell(side: SidebarPage, cloud: InstanceControl) -> None:
     """By the panel, with one request."""
     side.notebook.start_cell(2)
-    side.countdown.button("plus").click()
+    side.countdown.button("extend").click()
     expect(side.status_item).to_contain_text(EXTENDED_TIME_LEFT)
     cloud.wait_until_shown_in(side.countdown)
     assert len(cloud.write_requests) == 1
@@ -89,7 +89,7 @@ def test_two_tabs_share_it(
     assert len(kernels) == 3
     one.notebook.save()
     one.page.goto(AWAY)
-    other.countdown.button("plus").click()
+    other.countdown.button("extend").click()
     expect(other.status_item).to_contain_text(EXTENDED_TIME_LEFT)
     instance_control.wait_until_shown_in(other.countdown)
     assert bare.kernel_ids() == kernels

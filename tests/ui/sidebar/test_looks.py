@@ -87,7 +87,7 @@ def test_a_clock_of_twelve_hours(
     side.notebook.run_cells(0, 1)
     widget = CountdownView(side.page.locator(".jp-Notebook .ma-Countdown"))
     instance_control.wait_until_shown_in(widget)
-    for shown in (side.countdown.element("stop"), widget.element("stop"), side.status_item):
+    for shown in (side.countdown.element("stopTime"), widget.element("stopTime"), side.status_item):
         expect(shown).to_contain_text(re.compile(r"Stops at \d\d?:\d\d [ap]m"))
 
 
@@ -123,6 +123,6 @@ def test_keys_are_enough(sidebar: SidebarPage, instance_control: InstanceControl
             break
         sidebar.page.keyboard.press("Tab")
     sidebar.page.keyboard.press("Enter")
-    expect(sidebar.countdown.element("note")).to_contain_text("Now stops at")
+    expect(sidebar.countdown.element("feedback")).to_contain_text("Now stops at")
     assert sidebar.page.evaluate(FOCUSED) == "+1 h"
     assert len(instance_control.write_requests) == 1

@@ -59,11 +59,11 @@ def test_the_panel_moves_a_notebooks_countdown(
     sidebar.notebook.run_cells(1)
     widget = CountdownView(sidebar.page.locator(".jp-Notebook .ma-Countdown"))
     instance_control.wait_until_shown_in(widget)
-    sidebar.countdown.button("plus").click()
-    expect(sidebar.countdown.element("note")).to_contain_text("Now stops at")
+    sidebar.countdown.button("extend").click()
+    expect(sidebar.countdown.element("feedback")).to_contain_text("Now stops at")
     expect(widget.element("timer")).to_contain_text("1 h")
     instance_control.wait_until_shown_in(widget)
-    widget.button("minus").click()
+    widget.button("shorten").click()
     expect(sidebar.status_item).to_contain_text(DEFAULT_TIME_LEFT)
     instance_control.wait_until_shown_in(sidebar.countdown)
     assert len(instance_control.write_requests) == 2
@@ -76,7 +76,7 @@ def test_the_description_is_edited_in_place(
     sidebar.button("Edit the description").click()
     area = sidebar.panel.get_by_role("textbox", name="Description")
     area.fill("a/b")
-    expect(sidebar.panel.locator(".ma-Panel-wrong")).to_have_text(
+    expect(sidebar.panel.locator(".ma-Panel-error")).to_have_text(
         "“/” at position 2 is not allowed."
     )
     save = sidebar.panel.locator(".ma-Panel-form .ma-mod-accept")
@@ -108,7 +108,7 @@ def test_what_is_being_typed_is_not_overwritten(
 def test_auto_stop_is_set(sidebar: SidebarPage, instance_control: InstanceControl) -> None:
     """Another duration, off and on; a duration that the API would refuse is not sent."""
     duration = sidebar.panel.get_by_role("textbox", name="Stop after")
-    said = sidebar.panel.locator(".ma-Panel-said")
+    said = sidebar.panel.locator(".ma-Panel-message")
     duration.fill("30m")
     duration.press("Enter")
     expect(said).to_have_text("It has to be 1 h to 24 h.")
