@@ -37,7 +37,7 @@ Terminal = Callable[..., "tuple[int, str, str]"]
 
 
 @pytest.fixture
-def make_stage(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
+def make_harness(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
     """Make stages with options, each for a terminal of its own; close them afterwards."""
     made: list[EmulatorHarness] = []
 
@@ -52,7 +52,7 @@ def make_stage(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
 
 
 @pytest.fixture
-def stage(make_harness: Callable[..., EmulatorHarness]) -> EmulatorHarness:
+def harness(make_harness: Callable[..., EmulatorHarness]) -> EmulatorHarness:
     """Return a stage of the seed's edition."""
     return make_harness()
 

@@ -182,14 +182,14 @@ def test_what_was_entered_wins_and_is_shown_masked(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[LocalEmulator]:
+def emulator() -> Iterator[LocalEmulator]:
     """A cloud for the kernels of this module."""
     with LocalEmulator(api="notebooks") as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="module")
-def person(
+def kernel_session(
     emulator: LocalEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[KernelSession]:
     """Somebody whose kernel knows the instance and has no credentials."""
@@ -249,7 +249,7 @@ shell.run_cell("%load_ext modelarts_magics", store_history=True)
 done = shell.run_cell("%modelarts login", store_history=True)
 space = shell.user_ns
 history = [repr(row) for row in shell.history_manager.get_range(output=True)]
-kept = shell.magics_manager.registry["ModelArts"]._entered
+kept = shell.magics_manager.registry["ModelArts"]._interactive_credential
 print(json.dumps({"ok": done.success, "kept": repr(kept.credential),
                   "traces": [repr(space["In"]), repr(space["Out"]), history, repr(space)]}))
 """

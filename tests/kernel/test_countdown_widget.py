@@ -283,7 +283,7 @@ def test_its_words_are_those_of_the_setting(notebook: NotebookShell) -> None:
     notebook.run("c = %modelarts countdown")
     notebook.run("%config ModelArts.language = 'zh_CN'")
     notebook.run("d = %modelarts countdown")
-    assert [notebook.value(name).language for name in "cd"] == ["en", "zh_CN"]
+    assert [notebook.variable(name).language for name in "cd"] == ["en", "zh_CN"]
 
 
 def test_the_line_for_a_terminal_names_this_python_in_quotes(
@@ -314,8 +314,8 @@ def test_the_public_names_find_the_magics_session(
     notebook.run("from modelarts_magics import Countdown, InstanceForm")
     notebook.run("c, f = Countdown(), InstanceForm()")
     notebook.run("%modelarts describe by a magic")
-    assert notebook.value("c").instance.description == "by a magic"
-    assert notebook.value("f").description.value == "by a magic"
+    assert notebook.variable("c").instance.description == "by a magic"
+    assert notebook.variable("f").description.value == "by a magic"
     notebook.run("f.description.value = 'by the form'")
     assert "Description saved" in notebook.run("f.apply()")
     assert harness.instance_state()["description"] == "by the form"

@@ -99,9 +99,9 @@ def test_nor_does_the_interactivity_that_a_person_chose_double_it(
 def test_an_assigned_value_is_the_instance_also_with_a_semicolon(notebook: NotebookShell) -> None:
     """Silence is about the screen, not about the value."""
     notebook.run("a = %modelarts status\nb = %modelarts status;\nc = %modelarts extend;")
-    assert isinstance(notebook.value("a"), Instance)
-    assert notebook.value("a") == notebook.value("b")
-    assert isinstance(notebook.value("c"), Change)
+    assert isinstance(notebook.variable("a"), Instance)
+    assert notebook.variable("a") == notebook.variable("b")
+    assert isinstance(notebook.variable("c"), Change)
 
 
 @pytest.mark.parametrize("line", ["extend 1h;", "auto-stop 2h;", "auto-stop off;", "status --all;"])
@@ -127,6 +127,6 @@ def test_a_description_is_never_silent(
 
 def test_a_silenced_error_is_still_an_error(notebook: NotebookShell) -> None:
     """A `;` is about what went well."""
-    result, shown = notebook.attempt("%modelarts auto-stop 90;")
+    result, shown = notebook.run_allowing_errors("%modelarts auto-stop 90;")
     assert not result.success
     assert "has no unit" in shown

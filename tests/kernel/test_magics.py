@@ -52,7 +52,7 @@ def test_what_the_api_forbids_is_judged_as_typed(
     notebook: NotebookShell, harness: EmulatorHarness, text: str
 ) -> None:
     """Its position is the one that the person sees; nothing is sent."""
-    result, shown = notebook.attempt(f"%modelarts describe {text}")
+    result, shown = notebook.run_allowing_errors(f"%modelarts describe {text}")
     position = next(n for n, letter in enumerate(text, 1) if letter in "&<>\"'/")
     assert f"at position {position} " in shown
     assert "add --replace" in shown
@@ -95,7 +95,7 @@ def test_a_text_from_a_variable(notebook: NotebookShell, harness: EmulatorHarnes
     notebook.run("note = 'two\\n\"lines\"'.replace('\"', '')")
     notebook.run("%modelarts describe --from note")
     assert harness.instance_state()["description"] == "two\nlines"
-    result, shown = notebook.attempt("%modelarts describe --from nobody")
+    result, shown = notebook.run_allowing_errors("%modelarts describe --from nobody")
     assert "There is no text in a variable named nobody." in shown
     assert not result.success
 
@@ -109,7 +109,7 @@ def test_each_has_text_and_html(
     """Both with everything of the cloud's escaped."""
     harness.emulator.set_instance(name=HTML_INJECTION)
     notebook.run(f"value = %modelarts {line}")
-    rich = notebook.rich(notebook.value("value"))
+    rich = notebook.mimebundle(notebook.variable("value"))
     assert set(rich) == {"text/plain", "text/html"}
     assert StrictHtmlParser(rich["text/html"]).tags <= {
         "div",
@@ -129,8 +129,8 @@ def test_each_has_text_and_html(
 def test_texts_and_json_are_shown_as_they_are(notebook: NotebookShell, line: str) -> None:
     """Without quotes, in plain text."""
     notebook.run(f"value = %modelarts {line}")
-    value = notebook.value("value")
-    assert notebook.rich(value) == {"text/plain": repr(value)}
+    value = notebook.variable("value")
+    assert notebook.mimebundle(value) == {"text/plain": repr(value)}
     assert not repr(value).startswith("'")
 
 
@@ -150,7 +150,7 @@ ERRORS = [
 @pytest.mark.parametrize("line", ERRORS)
 def test_an_error_is_one_line_and_one_hint(notebook: NotebookShell, line: str) -> None:
     """No traceback, no second cell, and the cell has failed."""
-    result, shown = notebook.attempt(f"%modelarts {line}\nafter = True")
+    result, shown = notebook.run_allowing_errors(f"%modelarts {line}\nafter = True")
     assert len(shown.strip().splitlines()) == 2
     assert "Traceback" not in shown
     assert result.error_in_exec is not None
@@ -171,7 +171,7 @@ def test_a_failing_cloud_is_one_line_and_one_hint(
     """Never a page of HTML, never the token, never a request to type a secret into a cell."""
     harness.emulator.add_fault(fault)
     notebook.run("%config ModelArts.total_timeout = 0.5")
-    result, shown = notebook.attempt("%modelarts")
+    result, shown = notebook.run_allowing_errors("%modelarts")
     assert not result.success
     assert len(shown.strip().splitlines()) == 2
     assert "Traceback" not in shown
@@ -193,7 +193,7 @@ def test_a_missing_setting_is_named(
 ) -> None:
     """With what to set, before anything is sent; no hint has a place for a secret."""
     del os.environ[missing]
-    result, shown = notebook.attempt("%modelarts")
+    result, shown = notebook.run_allowing_errors("%modelarts")
     assert not result.success
     assert words in shown
     assert len(shown.strip().splitlines()) == 2
@@ -215,7 +215,7 @@ def test_an_interrupt_is_one_line(notebook: NotebookShell) -> None:
             raise KeyboardInterrupt
 
     notebook.shell.user_ns["note"] = Impatient("x")
-    result, shown = notebook.attempt("%modelarts describe --replace --from note")
+    result, shown = notebook.run_allowing_errors("%modelarts describe --replace --from note")
     assert isinstance(result.error_in_exec, CommandInterrupt)
     assert isinstance(result.error_in_exec, KeyboardInterrupt)
     assert shown.strip() == "Interrupted. A change may have been sent: %modelarts status"
@@ -229,7 +229,7 @@ def test_a_variable_set_after_loading_counts(
     notebook.run("a = %modelarts")
     os.environ.update(other.environ)
     notebook.run("b = %modelarts")
-    assert [notebook.value(name).name for name in "ab"] == ["demo-notebook", "the other"]
+    assert [notebook.variable(name).name for name in "ab"] == ["demo-notebook", "the other"]
 
 
 def test_config_counts_and_wins(notebook: NotebookShell, harness: EmulatorHarness) -> None:
@@ -238,7 +238,7 @@ def test_config_counts_and_wins(notebook: NotebookShell, harness: EmulatorHarnes
     notebook.run(f"%config ModelArts.instance_id = '{other}'")
     assert "second · RUNNING" in notebook.run("%modelarts")
     os.environ["MODELARTS_CONNECT_TIMEOUT"] = "nonsense"
-    assert not notebook.attempt("%modelarts")[0].success
+    assert not notebook.run_allowing_errors("%modelarts")[0].success
     notebook.run("%config ModelArts.connect_timeout = 5.0")
     assert "second · RUNNING" in notebook.run("%modelarts")
     shown = notebook.run("%modelarts doctor")
@@ -287,7 +287,7 @@ def test_the_zone_and_the_language_of_the_moment_count(notebook: NotebookShell) 
     notebook.run("%config ModelArts.timezone = 'Nowhere'")
     assert "See and change" in notebook.run("%modelarts help")
     assert "not a time zone" in notebook.run("%modelarts doctor")
-    result, shown = notebook.attempt("%modelarts")
+    result, shown = notebook.run_allowing_errors("%modelarts")
     assert "not a time zone" in shown
     assert not result.success
 
@@ -348,7 +348,7 @@ def test_reloading_works(notebook: NotebookShell) -> None:
 def test_a_status_is_a_value_to_work_with(notebook: NotebookShell) -> None:
     """Typed, and with nothing to parse."""
     notebook.run("s = %modelarts status\nleft = s.auto_stop.stops_at - s.observed_at")
-    assert abs(notebook.value("left") - timedelta(minutes=40)) < timedelta(seconds=2)
+    assert abs(notebook.variable("left") - timedelta(minutes=40)) < timedelta(seconds=2)
     assert notebook.run("s.running").strip().endswith("True")
 
 

@@ -67,7 +67,7 @@ class KernelClient:
 
     def evaluate(self, expression: str) -> Any:  # noqa: ANN401 - any value
         """Have an expression evaluated as a page does, silently; return its value."""
-        code = "from modelarts_magics.helper_kernel.requests import handle"
+        code = "from modelarts_magics.helper_kernel.requests import handle_request"
         asked = {"code": code, "silent": True, "user_expressions": {"answer": expression}}
         reply = self._reply(self.client.execute(**asked))["content"]
         return literal_eval(reply["user_expressions"]["answer"]["data"]["text/plain"])
@@ -88,7 +88,7 @@ class KernelClient:
 
 
 @pytest.fixture(scope="module")
-def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelClient]:
+def front_end(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelClient]:
     """Return a front end whose kernel has the extension loaded."""
     stage = EmulatorHarness(tmp_path_factory.mktemp("kernel"))
     front = KernelClient(stage)
@@ -100,7 +100,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelClient]:
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[KernelClient]:
+def page_client(tmp_path: Path) -> Iterator[KernelClient]:
     """Return a front end whose kernel is there to help a page: no magic is loaded, no cell is run."""
     stage = EmulatorHarness(tmp_path)
     front = KernelClient(stage)
@@ -164,17 +164,19 @@ def test_the_help_is_found_by_an_inspection(front_end: KernelClient) -> None:
     assert "%modelarts auto-stop  show or set auto-stop" in data["text/plain"]
 
 
-def test_a_page_is_told_by_its_kernel_of_what_another_process_changed(page: KernelClient) -> None:
+def test_a_page_is_told_by_its_kernel_of_what_another_process_changed(
+    page_client: KernelClient,
+) -> None:
     """Without a request, and as a message that nothing renders."""
     question = json.dumps({"method": "GET", "path": "instance?refresh=1", "language": "en"})
-    known = json.loads(page.evaluate(f"handle({question!r})"))["body"]
+    known = json.loads(page_client.evaluate(f"handle_request({question!r})"))["body"]
     command = [sys.executable, "-m", "modelarts_magics", "extend", "1h"]
     plain = {
         name: value for name, value in os.environ.items() if not name.startswith(SETTING_PREFIXES)
     }
-    environ = {**plain, **page.stage.environ}
+    environ = {**plain, **page_client.stage.environ}
     subprocess.run(command, env=environ, capture_output=True, check=True)  # noqa: S603 - our own program
-    told = page.events(seconds=PATIENCE_S)
+    told = page_client.events(seconds=PATIENCE_S)
     message = next(one for one in told if one["content"]["data"][NEWS]["seq"] > known["seq"])
     event = {"boot": known["boot"], "seq": known["seq"] + 1, "kind": "instance"}
     assert message["msg_type"] == "display_data"

@@ -70,10 +70,10 @@ def test_the_key_is_asked_for_once_in_a_kernel(
     """Asking the preinstalled package may be slow: it is kept until it is refused."""
     kernel_session.run("%load_ext modelarts_magics")
     kernel_session.run("%modelarts")
-    made = simulated_instance.sessions()
+    made = simulated_instance.sdk_session_count()
     for _ in range(3):
         assert kernel_session.run("%modelarts")[0] == "ok"
-    assert simulated_instance.sessions() == made
+    assert simulated_instance.sdk_session_count() == made
 
 
 def test_doctor_says_where_everything_came_from(
