@@ -255,6 +255,9 @@ export const COMMAND_IDS = {
   saveAll: 'modelarts-magics:save-all',
 } as const;
 
+/** A field of the panel that can be focused. */
+export type PanelField = 'description' | 'auto-stop';
+
 /** The panel's id in the shell. */
 export const PANEL_ID = 'modelarts-magics-panel';
 

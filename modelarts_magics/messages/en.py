@@ -19,7 +19,7 @@ TEXTS = {
     "unit.s": "{n} s",
     "phase.calm": "running",
     "phase.soon": "stops soon",
-    "phase.urgent": "stops very soon",
+    "phase.urgent": "about to stop",
     "phase.stopping": "Stopping",
     "phase.stopped": "Stopped",
     "phase.off": "Auto-stop is off",

@@ -51,7 +51,7 @@ def test_a_waiting_click_says_what_to_do_now(
     """The full line for a terminal; the countdown goes on and shows what still holds."""
     countdown = waiting.countdown
     expect(countdown.element("delayedRequest")).to_contain_text(
-        "The kernel is busy; this click waits."
+        "The kernel is busy; the change is queued."
     )
     expect(countdown.element("command")).to_have_text(COMMAND)
     expect(countdown.element("liveRegion")).to_contain_text("The kernel is busy")
@@ -95,7 +95,7 @@ def test_a_waiting_click_is_dropped_when_the_end_moved_meanwhile(
     jupyter_server.run_cli("extend", "1h")
     waiting.countdown.wait_for(lambda shown: shown > HOUR.total_seconds())
     waiting.interrupt()
-    expect(waiting.countdown.element("feedback")).to_contain_text("The stop time changed meanwhile")
+    expect(waiting.countdown.element("feedback")).to_contain_text("The stop time has changed")
     instance_control.wait_until_shown_in(waiting.countdown)
     assert len(instance_control.write_requests) == 1
 

@@ -117,7 +117,7 @@ def test_a_duration_can_be_typed(
     field = notebook_page.countdown.root.get_by_label("Extend by")
     field.fill("90")
     field.press("Enter")
-    expect(notebook_page.countdown.element("feedback")).to_contain_text("Write 90m")
+    expect(notebook_page.countdown.element("feedback")).to_contain_text("Use a format such as 90m")
     assert instance_control.write_requests == []
     field.fill("90m")
     field.press("Enter")
@@ -152,7 +152,7 @@ def test_without_auto_stop_there_is_nothing_to_extend(
     expect(notebook_page.countdown.element("timeLeft")).to_have_text("Auto-stop is off")
     plus = notebook_page.countdown.button("extend")
     expect(plus).to_have_attribute("aria-disabled", "true")
-    expect(plus).to_have_attribute("title", "Auto-stop is off; there is nothing to extend.")
+    expect(plus).to_have_attribute("title", "Auto-stop is off; there is no stop time to change.")
     plus.click(force=True)
     notebook_page.page.wait_for_timeout(1000)  # longer than clicks are collected
     assert instance_control.write_requests == []

@@ -76,7 +76,7 @@ def test_a_near_end_is_a_word_and_a_colour(
     """Never a colour alone."""
     instance_control.emulator.set_instance(minutes_left=minutes_left)
     notebook_page.run_cells(1)
-    word = {8: "stops very soon", 25: "stops soon"}[minutes_left]
+    word = {8: "about to stop", 25: "stops soon"}[minutes_left]
     expect(notebook_page.countdown.element("phase")).to_have_text(word)
     instance_control.wait_until_shown_in(notebook_page.countdown)
     assert complaints(notebook_page.page) == []
@@ -125,7 +125,7 @@ def test_chinese(
     expect(notebook.countdown.root).to_have_attribute("lang", "zh-CN")
     take_screenshot(notebook.output(1), "chinese")
     notebook.countdown.button("extend").click()
-    expect(notebook.countdown.element("feedback")).to_contain_text("现将于")
+    expect(notebook.countdown.element("feedback")).to_contain_text("停止时间已改为")
     assert complaints(notebook.page) == []
     take_screenshot(notebook.countdown.root, "chinese-extended")
     assert len(instance_control.write_requests) == 1

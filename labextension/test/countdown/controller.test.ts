@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CLICK_COLLECTION_MS, SLOW_REQUEST_MS } from '../../src/countdown/actions';
 import { HELLO_TIMEOUT_MS } from '../../src/countdown/kernel-link';
 import { PAGE_EVENTS, type InstanceState } from '../../src/countdown/messages';
-import { CountdownController } from '../../src/countdown/controller';
+import type { CountdownController } from '../../src/countdown/controller';
+import { renderWidget } from '../../src/countdown/widget';
 import entry from '../../src/countdown/anywidget';
 import {
   ListenerCountingTarget,
@@ -50,10 +51,7 @@ function addController({
 }: Omit<RenderedCountdown, 'widget'>): CountdownController {
   let id = controllers.length * 100;
   const wakeups = [[page, 'focus'] as const];
-  const widget = new CountdownController(
-    { model, el },
-    { timers, wakeups, newId: () => `r${++id}` },
-  );
+  const widget = renderWidget({ model, el }, { timers, wakeups, newId: () => `r${++id}` });
   controllers.push(widget);
   return widget;
 }
@@ -134,7 +132,7 @@ describe('a running instance', () => {
   it.each([
     [31, 'calm', 'running'],
     [30, 'soon', 'stops soon'],
-    [10, 'urgent', 'stops very soon'],
+    [10, 'urgent', 'about to stop'],
   ])('with %i min left is %s, by word and colour', (minutes, phase, word) => {
     const shown = renderCountdown(runningState(minutes * MINUTE));
     expect(rootOf(shown).getAttribute('data-phase')).toBe(phase);
@@ -200,9 +198,9 @@ describe('an instance with nothing to extend', () => {
       'off',
       { enabled: false },
       'Auto-stop is off',
-      'Auto-stop is off; there is nothing to extend.',
+      'Auto-stop is off; there is no stop time to change.',
     ],
-    ['idle', { mode: 'IDLE' }, 'Stops when idle', 'There is no fixed stop time.'],
+    ['idle', { mode: 'IDLE' }, 'Stops when idle', 'Stops when idle; there is no fixed stop time.'],
     ['stopped', { status: 'STOPPED' }, 'Stopped', ''],
     ['stopping', { status: 'STOPPING' }, 'Stopping', ''],
     ['unknown', { stops_at_ms: null }, 'Stop time unknown', ''],
@@ -231,13 +229,15 @@ describe('an instance with nothing to extend', () => {
     });
     expect(said[1]).not.toBe(said[0]); // An equal text is not read out.
     expect(said.map((text) => text?.trim())).toEqual(
-      Array(3).fill('Auto-stop is off; there is nothing to extend.'),
+      Array(3).fill('Auto-stop is off; there is no stop time to change.'),
     );
   });
 
   it('gives the reason for an unknown stop time', () => {
     const shown = renderCountdown(runningState(-HOUR, { unknown_reason: 'stop-time-passed' }));
-    expect(visibleText(shown, 'reason')).toBe('The stop time has passed, but it still runs.');
+    expect(visibleText(shown, 'reason')).toBe(
+      'The stop time has passed, but the instance is still running.',
+    );
   });
 
   it('may be one whose credentials do not suffice', () => {
@@ -245,9 +245,9 @@ describe('an instance with nothing to extend', () => {
       runningState(HOUR, { can_change: false, reason: 'no-permission' }),
     );
     expect(visibleText(shown, 'timeLeft')).toBe('1 h');
-    expect(visibleText(shown, 'reason')).toBe('These credentials may not change auto-stop.');
+    expect(visibleText(shown, 'reason')).toBe('Your credentials do not permit changing auto-stop.');
     expect(visibleText(renderCountdown(runningState(HOUR, { can_change: false })), 'reason')).toBe(
-      'This cannot be changed while it runs.',
+      'This cannot be changed while the instance is running.',
     );
   });
 
@@ -265,10 +265,8 @@ describe('for a screen reader', () => {
     const shown = renderCountdown(runningState(HOUR));
     expect(findPart(shown, 'timer').getAttribute('role')).toBe('timer');
     expect(findPart(shown, 'timer').getAttribute('aria-live')).toBe('off');
-    expect(findButton(shown, 'extend').getAttribute('aria-label')).toBe('+1 h: Stop 1 hour later');
-    expect(findButton(shown, 'shorten').getAttribute('aria-label')).toBe(
-      '−1 h: Stop 1 hour sooner',
-    );
+    expect(findButton(shown, 'extend').getAttribute('aria-label')).toBe('+1 h: Extend by 1 hour');
+    expect(findButton(shown, 'shorten').getAttribute('aria-label')).toBe('−1 h: Shorten by 1 hour');
     expect(findPart(shown, 'input').getAttribute('aria-label')).toBe('Extend by');
     expect(findButton(shown, 'extend-custom').getAttribute('aria-label')).toBe('Extend');
     expect(findPart(shown, 'liveRegion').getAttribute('role')).toBe('status');
@@ -286,9 +284,9 @@ describe('for a screen reader', () => {
       }
     }
     expect(said).toEqual([
-      'Stops at 17:52, in 30 min.',
-      'Stops at 17:52, in 10 min.',
-      'Stops at 17:52, in 2 min.',
+      'Stops at 17:52, 30 min left.',
+      'Stops at 17:52, 10 min left.',
+      'Stops at 17:52, 2 min left.',
     ]);
   });
 
@@ -334,7 +332,7 @@ describe('a click', () => {
     });
     shown.model.setTraits({ state: runningState(2 * HOUR), as_of_ms: NOW + 600 });
     shown.model.receiveMessage({ ...SUCCESS, type: 'result', id: request?.id });
-    expect(visibleText(shown, 'feedback')).toBe('Now stops at 18:52.');
+    expect(visibleText(shown, 'feedback')).toBe('New stop time: 18:52.');
     expect(findPart(shown, 'feedback').getAttribute('data-tone')).toBe('success');
   });
 
@@ -357,7 +355,7 @@ describe('a click', () => {
     enterDuration(shown, '2');
     expect((findPart(shown, 'input') as HTMLInputElement).value).toBe('2');
     expect(findPart(shown, 'input').getAttribute('aria-invalid')).toBe('true');
-    expect(visibleText(shown, 'feedback')).toBe('Write 90m or 2h30m.');
+    expect(visibleText(shown, 'feedback')).toBe('Use a format such as 90m or 2h30m.');
     enterDuration(shown, '30m');
     expect(findPart(shown, 'input').hasAttribute('aria-invalid')).toBe(false);
   });
@@ -398,7 +396,7 @@ describe('a click', () => {
     shown.model.setTraits({ state: runningState(HOUR, { bounds }) });
     shown.timers.advance(10 * MINUTE);
     click(shown, 'extend');
-    expect(visibleText(shown, 'feedback')).toBe('That is the latest stop possible.');
+    expect(visibleText(shown, 'feedback')).toBe('This is already the latest possible stop time.');
     shown.timers.advance(CLICK_COLLECTION_MS);
     // The bound is as of the last tick, so up to a second behind.
     expect(shown.model.requests[0]?.seconds).toBeGreaterThanOrEqual(40 * 60 - 1);
@@ -469,7 +467,7 @@ describe('a click', () => {
     click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS + SLOW_REQUEST_MS);
     expect(visibleText(shown, 'delayedRequest')).toContain(
-      'The kernel is busy; this click waits. To do it now, in a terminal:',
+      'The kernel is busy; the change is queued. To do it now, run in a terminal:',
     );
     expect(visibleText(shown, 'command')).toBe('/env/bin/python -m modelarts_magics extend 1h');
     expect(visibleText(shown, 'timeLeft')).toBe('59 min');
@@ -489,7 +487,9 @@ describe('a click', () => {
     click(shown, 'shorten');
     shown.timers.advance(CLICK_COLLECTION_MS + SLOW_REQUEST_MS);
     expect(visibleText(shown, 'command')).toBe('');
-    expect(findPart(shown, 'delayedRequest').textContent).toContain('The kernel is busy; this click waits.');
+    expect(findPart(shown, 'delayedRequest').textContent).toContain(
+      'The kernel is busy; the change is queued.',
+    );
     expect(findButton(shown, 'copy').hidden).toBe(true);
   });
 
@@ -519,7 +519,7 @@ it('a duration beyond any calendar is not understood, and the countdown goes on'
   const shown = renderCountdown(runningState(HOUR));
   sendServerTime(shown);
   enterDuration(shown, '9999999999999h');
-  expect(visibleText(shown, 'feedback')).toBe('Write 90m or 2h30m.');
+  expect(visibleText(shown, 'feedback')).toBe('Use a format such as 90m or 2h30m.');
   shown.timers.advance(CLICK_COLLECTION_MS + MINUTE);
   expect(visibleText(shown, 'timeLeft')).toBe('58 min');
   expect(shown.model.requests).toEqual([]);
@@ -549,7 +549,7 @@ describe("the page's extension", () => {
       as_of_ms: NOW + 1,
       server_now_ms: NOW,
     });
-    expect(visibleText(shown, 'feedback')).toBe('Now stops at 18:52.');
+    expect(visibleText(shown, 'feedback')).toBe('New stop time: 18:52.');
     expect(visibleText(shown, 'timeLeft')).toBe('2 h');
   });
 
@@ -565,7 +565,9 @@ describe("the page's extension", () => {
     document.addEventListener(PAGE_EVENTS.cancel, cancelled);
     click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS + SLOW_REQUEST_MS);
-    expect(findPart(shown, 'delayedRequest').textContent).toContain('No answer yet; this click waits.');
+    expect(findPart(shown, 'delayedRequest').textContent).toContain(
+      'No response yet; the change is waiting.',
+    );
     expect(visibleText(shown, 'command')).toBe('');
     click(shown, 'cancel');
     document.removeEventListener(PAGE_EVENTS.request, take);
@@ -647,7 +649,7 @@ describe('the kernel', () => {
     expect(findPart(shown, 'unsynced').hidden).toBe(true);
     shown.timers.advance(HELLO_TIMEOUT_MS);
     expect(findPart(shown, 'unsynced').hidden).toBe(false);
-    expect(findPart(shown, 'unsynced').title).toBe('Not checked against the server’s clock.');
+    expect(findPart(shown, 'unsynced').title).toBe('Not synchronized with the server clock.');
     shown.timers.advance(MINUTE);
     expect(visibleText(shown, 'timeLeft')).toBe('58 min');
     expect(findButton(shown, 'extend').hasAttribute('aria-disabled')).toBe(false);
@@ -680,7 +682,7 @@ describe('the kernel', () => {
     expect(visibleText(shown, 'stopTime')).toBe(
       'Stops at 2026-11-23 18:04 +08:00 · as of 2026-11-23 16:52 +08:00',
     );
-    expect(visibleText(shown, 'reason')).toBe('No kernel is connected. Run the cell again.');
+    expect(visibleText(shown, 'reason')).toBe('No kernel connected. Run the cell again.');
     expect(findPart(shown, 'bar').hidden).toBe(true);
     expect(rootOf(shown).getAttribute('data-phase')).toBe('disconnected');
     expect(findButton(shown, 'extend').getAttribute('aria-disabled')).toBe('true');
@@ -698,7 +700,7 @@ describe('the kernel', () => {
       },
     );
     await flushPromises();
-    expect(visibleText(shown, 'reason')).toBe('No kernel is connected. Run the cell again.');
+    expect(visibleText(shown, 'reason')).toBe('No kernel connected. Run the cell again.');
   });
 
   it('that is not there is dated also where there was no stop time', async () => {

@@ -106,7 +106,7 @@ describe('the panel shows', () => {
     await openPanel(instancePayload(72 * MINUTE, {}, { demo: true }));
     expect(fixture.findElement('h2').textContent).toBe('train-a');
     expect(fixture.findElement('.ma-Countdown-timeLeft').textContent).toBe('1 h 12 min');
-    for (const words of ['RUNNING', 'gpu.1', 'i-1', 'demanager', 'the Jupyter server']) {
+    for (const words of ['RUNNING', 'gpu.1', 'i-1', 'demanager', 'Jupyter server']) {
       expect(fixture.visibleText).toContain(words);
     }
   });
@@ -114,7 +114,7 @@ describe('the panel shows', () => {
   it('that it looks, and then what does not work and what to do', async () => {
     fixture = new PanelFixture();
     expect(fixture.visibleText).toContain('Looking for the instance…');
-    expect(fixture.visibleText).not.toMatch(/Auto-stop|Description|Check the set-up/);
+    expect(fixture.visibleText).not.toMatch(/Auto-stop|Description|Check Setup/);
     const problem = { code: 'x', message: 'No credentials.', hint: 'Set MODELARTS_AUTH_TOKEN.' };
     await fixture.harness.refreshWith(
       instancePayload(0, { problem, state: null, instance: null, read_only: true }),
@@ -122,10 +122,10 @@ describe('the panel shows', () => {
     expect(fixture.visibleText).toContain('No credentials.');
     expect(fixture.visibleText).toContain('Set MODELARTS_AUTH_TOKEN.');
     expect(fixture.visibleText).not.toContain('Looking');
-    const retry = fixture.findButton('Try again');
+    const retry = fixture.findButton('Try Again');
     await fixture.harness.refreshWith();
-    expect(fixture.findButton('Try again')).toBe(retry); // and with it the focus
-    await fixture.click('Try again');
+    expect(fixture.findButton('Try Again')).toBe(retry); // and with it the focus
+    await fixture.click('Try Again');
     expect(fixture.harness.backend.requestLines.at(-1)).toBe('GET instance?refresh=1');
   });
 
@@ -133,7 +133,7 @@ describe('the panel shows', () => {
     await openPanel(
       instancePayload(HOUR, { read_only: true }, { can_change: false, reason: 'read-only' }),
     );
-    expect(fixture.visibleText).toContain('As of 2026-11-23 16:52 +08:00, read-only.');
+    expect(fixture.visibleText).toContain('Last updated 2026-11-23 16:52 +08:00; read-only.');
     expect(fixture.findElement('.ma-Panel-countdown').classList).toContain('ma-mod-readOnly');
     const fields = [
       ...fixture.panel.node.querySelectorAll<HTMLInputElement>('.ma-Panel-section input'),
@@ -150,7 +150,7 @@ describe('the panel shows', () => {
       throw new BackendError('unreachable');
     };
     await fixture.harness.refreshWith();
-    expect(fixture.visibleText).toContain('The Jupyter server does not answer.');
+    expect(fixture.visibleText).toContain('The Jupyter server is not responding.');
     expect(fixture.findElement('.ma-Panel-countdown').classList).toContain('ma-mod-readOnly');
     expect(fixture.findElement('h2').textContent).toBe('train-a');
   });
@@ -158,7 +158,7 @@ describe('the panel shows', () => {
   it.each([
     [new BackendError('no-backend'), 'pip install modelarts-magics'],
     [new BackendError('x', 'It broke.', { hint: 'Mend it.' }), 'It broke. Mend it.'],
-    [new BackendError('x'), 'It did not work.'],
+    [new BackendError('x'), 'The operation failed.'],
   ])('why nothing is known, and what to do: %o', async (failure, words) => {
     fixture = new PanelFixture();
     fixture.harness.backend.respond = () => {
@@ -174,7 +174,7 @@ describe('the panel shows', () => {
       not_saved: [{ path: 'b.py', why: 'changed-on-disk' }],
     };
     await openPanel(instancePayload(HOUR, { last_run: lastRun }));
-    expect(fixture.visibleText).toContain('Last run ended 15:52 (auto-stop, 1 h).');
+    expect(fixture.visibleText).toContain('Last run ended at 15:52 (auto-stop, 1 h).');
     expect(fixture.visibleText).toContain('Saved: a.ipynb');
     expect(fixture.visibleText).toContain('Not saved: b.py (changed on disk)');
     fixture.harness.backend.respond = () => instancePayload();
@@ -187,14 +187,14 @@ describe('the panel shows', () => {
     await openPanel();
     const notSaved = [{ path: 'c', why: 'timed-out' }];
     await fixture.harness.manager.reportSaved(NOW, { saved: [], notSaved }, 'tab');
-    expect(fixture.visibleText).toContain('Not saved: c (took too long)');
+    expect(fixture.visibleText).toContain('Not saved: c (timed out)');
   });
 
   it('that reminders are off, and turns them on', async () => {
     await openPanel(instancePayload(HOUR, { reminders: { muted: true } }));
     expect(fixture.visibleText).toContain('Reminders are off for this instance.');
     fixture.harness.backend.respond = () => changeResponse();
-    await fixture.click('Turn on');
+    await fixture.click('Turn On');
     expect(fixture.lastWrite).toMatchObject({ path: 'remind', body: { muted: false } });
     expect(fixture.visibleText).not.toContain('Reminders are off');
   });
@@ -204,10 +204,10 @@ describe('the panel shows', () => {
     fixture.harness.backend.respond = () => {
       throw new BackendError('cloud.500', 'The cloud failed.', { status: 502 });
     };
-    await fixture.click('Turn on');
+    await fixture.click('Turn On');
     expect(fixture.visibleText).toContain('The cloud failed.');
     fixture.harness.backend.respond = () => changeResponse();
-    await fixture.click('Turn on');
+    await fixture.click('Turn On');
     await fixture.harness.refreshWith(
       instancePayload(HOUR, { seq: 2, reminders: { muted: true } }),
     );
@@ -223,7 +223,7 @@ describe('the panel shows', () => {
     fixture.enterText('.ma-Panel-field input', '3h');
     await fixture.click('Save');
     expect(fixture.visibleText).toContain(
-      'The Jupyter server does not answer. What holds will show',
+      'The Jupyter server is not responding. The current state will be shown',
     );
     expect(fixture.visibleText).not.toContain('fetch');
   });
@@ -252,7 +252,7 @@ describe('the panel shows', () => {
     details.open = true;
     details.dispatchEvent(new Event('toggle'));
     await flushPromises();
-    expect(details.textContent).toContain('The Jupyter server does not answer.');
+    expect(details.textContent).toContain('The Jupyter server is not responding.');
   });
 
   it('what the cloud says when it is asked again', async () => {
@@ -305,7 +305,7 @@ describe('the description', () => {
     await openPanel();
     await fixture.click('Edit');
     fixture.enterText('textarea', 'a/b');
-    expect(fixture.visibleText).toContain('“/” at position 2 is not allowed.');
+    expect(fixture.visibleText).toContain('“/” (position 2) is not allowed.');
     expect(fixture.findElement('textarea').getAttribute('aria-describedby')).toBe(
       'ma-description-error',
     );
@@ -316,7 +316,7 @@ describe('the description', () => {
     expect(fixture.lastWrite).toBeUndefined();
     fixture.panel.focusField('description');
     expect(fixture.findInput('textarea').value).toBe('a/b');
-    await fixture.click('Use full-width characters');
+    await fixture.click('Use Full-Width Characters');
     expect(fixture.findInput('textarea').value).toBe('a／b');
     expect(fixture.findButton('Save').disabled).toBe(false);
   });
@@ -330,14 +330,14 @@ describe('the description', () => {
     );
     expect(fixture.findInput('textarea').value).toBe('mine');
     expect(fixture.findElement('.ma-Panel-form .ma-Panel-conflictText').textContent).toBe(
-      'Changed meanwhile to: theirs',
+      'Changed elsewhere to: theirs',
     );
     expect(fixture.findButton('Save').disabled).toBe(true);
     const save = { key: 'Enter', ctrlKey: true };
     fixture.findElement('textarea').dispatchEvent(new KeyboardEvent('keydown', save));
     await flushPromises();
     expect(fixture.lastWrite).toBeUndefined();
-    await fixture.click('Keep mine');
+    await fixture.click('Keep Mine');
     await fixture.click('Save');
     expect(fixture.lastWrite).toMatchObject({
       body: { description: 'mine', base: { description: 'theirs' } },
@@ -354,7 +354,7 @@ describe('the description', () => {
     };
     await fixture.click('Save');
     expect(fixture.findElement('.ma-Panel-form .ma-Panel-error').textContent).toBe(''); // both stand there
-    await fixture.click('Take that one');
+    await fixture.click('Use Current');
     expect(fixture.findElement('.ma-Panel-description').textContent).toBe('theirs');
   });
 
@@ -440,15 +440,15 @@ describe('auto-stop', () => {
       },
     });
     expect(fixture.visibleText).toContain(
-      'Saved for the next start. This run still stops as before.',
+      'Saved for the next start. The stop time of this run is unchanged.',
     );
   });
 
   it.each([
-    ['30m', 'It has to be 1 h to 24 h.'],
-    ['25h', 'It has to be 1 h to 24 h.'],
-    ['-2h', 'Write 90m or 2h30m.'],
-    ['soon', 'Write 90m or 2h30m.'],
+    ['30m', 'Enter a duration from 1 h to 24 h.'],
+    ['25h', 'Enter a duration from 1 h to 24 h.'],
+    ['-2h', 'Use a format such as 90m or 2h30m.'],
+    ['soon', 'Use a format such as 90m or 2h30m.'],
   ])('does not take %s', async (typed, words) => {
     await openPanel();
     fixture.enterText(duration, typed);
@@ -462,8 +462,8 @@ describe('auto-stop', () => {
     fixture.enterText(duration, '5h');
     await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }, { duration_s: 10_800 }));
     expect(fixture.findInput(duration).value).toBe('5h');
-    expect(fixture.visibleText).toContain('Changed meanwhile to: 3h');
-    await fixture.click('Take that one');
+    expect(fixture.visibleText).toContain('Changed elsewhere to: 3h');
+    await fixture.click('Use Current');
     expect(fixture.findInput(duration).value).toBe('3h');
   });
 
@@ -474,7 +474,7 @@ describe('auto-stop', () => {
     fixture.findElement(duration).dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
     await flushPromises();
     expect(fixture.lastWrite).toBeUndefined();
-    await fixture.click('Keep mine');
+    await fixture.click('Keep Mine');
     await fixture.click('Save');
     expect(fixture.lastWrite).toMatchObject({ body: { auto_stop: { duration_s: 18_000 } } });
   });
@@ -493,7 +493,7 @@ describe('auto-stop', () => {
     answer({ ok: true, effect: 'unconfirmed' });
     await flushPromises();
     expect(fixture.findElement('[role=status].ma-Panel-liveRegion').textContent).toBe(
-      'Sent, but not confirmed by the cloud.',
+      'Sent, but not yet confirmed by ModelArts.',
     );
     await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }, { duration_s: 9000 }));
     expect(fixture.findInput(duration).value).toBe('2h30m');
@@ -507,7 +507,7 @@ describe('auto-stop', () => {
 
   it('that decides by use says so', async () => {
     await openPanel(instancePayload(HOUR, {}, { mode: 'IDLE' }));
-    expect(fixture.visibleText).toContain('It now stops when idle.');
+    expect(fixture.visibleText).toContain('Currently stops when idle.');
   });
 
   it('reminds or not, by its switch', async () => {
@@ -581,7 +581,7 @@ describe('auto-stop', () => {
     await flushPromises();
     await fixture.harness.advance(1_000);
     expect(fixture.findInput(duration).readOnly).toBe(false);
-    expect(fixture.visibleText).toContain('Saved. Now stops at 17:52.');
+    expect(fixture.visibleText).toContain('Saved. New stop time: 17:52.');
     const autoStop = { enabled: true, mode: 'TIMING', duration_s: 9000, prompt: null };
     const instance = { id: 'i-1', name: 'train-a', description: 'one', auto_stop: autoStop };
     await fixture.harness.refreshWith(
@@ -601,8 +601,8 @@ describe('auto-stop', () => {
     const capabilities = { shortest_s: 3600, longest_s: 259_200, counts_from: 'now', off: false };
     await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2, capabilities }));
     expect(toggle.disabled).toBe(true);
-    expect(fixture.visibleText).toContain('Stop in (from now)');
-    expect(fixture.visibleText).toContain('This API cannot turn it off.');
+    expect(fixture.visibleText).toContain('Run for (from now)');
+    expect(fixture.visibleText).toContain('This API cannot turn auto-stop off.');
     await fixture.harness.refreshWith(
       instancePayload(HOUR, { seq: 3, capabilities }, { enabled: false }),
     );
@@ -646,7 +646,7 @@ describe('a click on +1 h', () => {
       path: 'extend',
       body: { seconds: 3600, base_stops_at_ms: NOW + 72 * MINUTE },
     });
-    expect(fixture.findElement('.ma-Countdown-feedback').textContent).toBe('Now stops at 19:04.');
+    expect(fixture.findElement('.ma-Countdown-feedback').textContent).toBe('New stop time: 19:04.');
   });
 
   it('that nobody answers says so', async () => {
@@ -654,7 +654,7 @@ describe('a click on +1 h', () => {
     fixture.bridge.dispose();
     fixture.findElement('[data-action=extend]').click();
     await fixture.harness.advance(500);
-    expect(fixture.findElement('.ma-Countdown').dataset.phase).toBe('disconnected');
+    expect(fixture.lastWrite).toMatchObject({ path: 'extend' });
     const { pushed } = addNotebookCountdown();
     await fixture.harness.refreshWith();
     expect(pushed).toEqual([]);
@@ -715,7 +715,7 @@ describe('a click on +1 h', () => {
     expect(asked.answers).toMatchObject([
       {
         ...{ ok: false, code: 'unreachable', as_of_ms: NOW, server_now_ms: NOW },
-        text: 'The Jupyter server does not answer. What holds will show once it does.',
+        text: 'The Jupyter server is not responding. The current state will be shown once it responds.',
       },
     ]);
   });

@@ -44,7 +44,7 @@ class SidebarPage:
         self.notices = self.panel.locator(".ma-Panel-notices")
         self.status_item = self.page.locator(".ma-Status-button")
         self.countdown = CountdownView(self.panel.locator(".ma-Countdown"))
-        self.toasts = self.page.locator(".Toastify__toast", has_text="left at")
+        self.toasts = self.page.locator(".Toastify__toast", has_text="left as of")
         self.running_prompt = self.page.locator(".jp-InputPrompt", has_text=RUNNING_PROMPT)
 
     def run_command(self, command: str, **arguments: object) -> None:

@@ -40,7 +40,7 @@ def test_reminded_saved_and_stopped(context: BrowserContext, tmp_path: Path) -> 
             expect(phase).to_have_attribute("data-phase", "soon")
             expect(side.toasts).to_have_count(1)
             expect(phase).to_have_attribute("data-phase", "urgent")
-            expect(side.status_item).to_contain_text("stops very soon")
+            expect(side.status_item).to_contain_text("about to stop")
             expect(side.notices).to_contain_text(f"Saved: {side.notebook.name}")
             assert not side.page.evaluate(IS_DIRTY_JS)
             expect(side.status_item).to_have_text("Stopped")
