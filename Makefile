@@ -6,6 +6,7 @@
 #   make demo CHECK=1           runs the quickstart without a browser and prints what it did
 #   make test                   format, lint, types, import rules and all tests
 #   make bench                  the figures
+#   make pictures               the pictures of the README files
 #   make fix                    formats, and mends what the linter can mend
 
 EDITION ?= 2019
@@ -21,7 +22,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types imports front unit browser bench fix clean
+.PHONY: help demo test check format lint types imports front unit browser bench pictures fix clean
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -92,6 +93,9 @@ unit: $(VENV)/.test labextension/node_modules/.built browser
 
 bench: $(VENV)/.test labextension/node_modules/.built browser
 	$(BIN)/python tests/bench/run.py
+
+pictures: $(VENV)/.test labextension/node_modules/.built browser
+	$(BIN)/python tests/ui/pictures.py
 
 fix: $(VENV)/.test
 	$(BIN)/ruff format .

@@ -1,4 +1,4 @@
-"""``python -m modelarts_magics``."""
+"""Entry point of ``python -m modelarts_magics``."""
 
 from __future__ import annotations
 

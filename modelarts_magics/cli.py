@@ -1,4 +1,4 @@
-"""The same words in a terminal: ``modelarts-magics …`` and ``python -m modelarts_magics …``."""
+"""The command line: ``modelarts-magics …`` and ``python -m modelarts_magics …``."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import sys
 from typing import TYPE_CHECKING, TextIO
 
 from modelarts_magics import messages
-from modelarts_magics.commands.dispatch import CommandContext, configure_messages, run_command
-from modelarts_magics.commands.parser import parse_arguments
+from modelarts_magics.commands.context import CommandContext
+from modelarts_magics.commands.dispatch import configure_messages, run_command
+from modelarts_magics.commands.parser import interrupt_message_code, parse_arguments
 from modelarts_magics.commands.render import render_text
-from modelarts_magics.commands.writes import interrupt_message_code
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.doctor import DoctorReport
 from modelarts_magics.domain.models import Change, Effect
@@ -26,20 +26,24 @@ if TYPE_CHECKING:
     from modelarts_magics.session.session import Session
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE = 0, 1, 2, 3
-"""Exit status: the last is for what was saved in part or for the next start only, or is not confirmed."""
+"""Exit statuses; the last is for changes applied in part, at the next start only, or unconfirmed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command of a terminal and return its exit status."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Run one command and return its exit status.
+
+    Args:
+        arguments: The arguments after the program's name; None for those of the process.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     _escape_unencodable(sys.stdout, sys.stderr)
-    if given and given[0] in _SUBCOMMANDS:
-        return _SUBCOMMANDS[given[0]](given[1:])
-    return _run_command(given, out=sys.stdout, err=sys.stderr)
+    if words and words[0] in _SUBCOMMANDS:
+        return _SUBCOMMANDS[words[0]](words[1:])
+    return _run_command(words, out=sys.stdout, err=sys.stderr)
 
 
 def _escape_unencodable(*streams: TextIO) -> None:
-    """Let a terminal or pipe that lacks a character show its code instead of failing."""
+    """Write characters that an encoding lacks as escape sequences instead of failing."""
     for stream in streams:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -74,11 +78,12 @@ def _run_command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
 
 
 def _print_result(output: str, out: TextIO) -> None:
-    """Print to a reader that may have seen enough, as ``head`` has after a few lines."""
+    """Print a result; the reader may have closed the pipe, for example ``head``."""
     try:
         print(output, file=out, flush=True)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # for what is flushed at the end
+        # Python flushes the stream again at exit, which must not fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
 def _exit_status(value: object) -> int:
@@ -91,27 +96,27 @@ def _exit_status(value: object) -> int:
 
 
 def exit_status_of_error(error: ModelArtsError) -> int:
-    """The exit status of a command that ended so."""
+    """Return the exit status for an error."""
     if isinstance(error, UsageError):
         return EXIT_USAGE
-    open_end = isinstance(error, PartialUpdateError) or error.code == "unsettled.unread"
-    return EXIT_INCOMPLETE if open_end else EXIT_FAILED
+    incomplete = isinstance(error, PartialUpdateError) or error.code == "unsettled.unread"
+    return EXIT_INCOMPLETE if incomplete else EXIT_FAILED
 
 
 def _run_emulator(arguments: Sequence[str]) -> int:
-    from modelarts_magics.emulator.__main__ import main as emulate  # noqa: PLC0415 - needs an extra
+    from modelarts_magics.emulator.__main__ import main as run_emulator  # noqa: PLC0415 - needs an extra
 
-    return emulate(list(arguments))
+    return run_emulator(list(arguments))
 
 
 def _run_demo(arguments: Sequence[str]) -> int:
-    from modelarts_magics.demo import main as demonstrate  # noqa: PLC0415 - needs an extra
+    from modelarts_magics.demo import main as run_demo  # noqa: PLC0415 - needs an extra
 
-    return demonstrate(list(arguments))
+    return run_demo(list(arguments))
 
 
 def _run_install_lab(arguments: Sequence[str]) -> int:
-    from modelarts_magics.commands.install_lab import main as install  # noqa: PLC0415 - for who asks
+    from modelarts_magics.commands.install_lab import main as install  # noqa: PLC0415 - used by this subcommand only
 
     return install(list(arguments))
 

@@ -12,7 +12,8 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
-from modelarts_magics.commands.dispatch import CommandContext, configure_messages, run_command
+from modelarts_magics.commands.context import CommandContext
+from modelarts_magics.commands.dispatch import configure_messages, run_command
 from modelarts_magics.commands.parser import parse_arguments, parse_line
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import Clock

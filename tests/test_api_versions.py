@@ -401,7 +401,12 @@ def test_what_an_api_can_do_is_said_by_it_alone(
     """The words of the rest follow from these."""
     able = make(kind).run_magic("extend").capabilities
     assert (able.counts_from is CountsFrom.NOW) is kind.lease
-    assert (able.idle, able.off, able.prompt, able.kept) == ((kind.lease,) + 3 * (not kind.lease,))
+    assert (
+        able.supports_idle,
+        able.can_disable,
+        able.supports_reminder,
+        able.persists_duration,
+    ) == ((kind.lease,) + 3 * (not kind.lease,))
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)

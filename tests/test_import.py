@@ -1,4 +1,4 @@
-"""Importing and loading are cheap: nothing is imported before it is used, and no cloud is asked."""
+"""Import and ``%load_ext`` load only what they need and send no request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOADED = "sorted(name for name in sys.modules)"
 
 
 def python(program: str, **environ: str) -> Any:  # noqa: ANN401 - what the program printed
-    """Run a program in a fresh interpreter in which warnings are errors, and read its JSON."""
+    """Run a program in a new interpreter with warnings as errors; return the JSON it prints."""
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-W", "error", "-c", program],
         capture_output=True,
@@ -33,8 +33,8 @@ def python(program: str, **environ: str) -> Any:  # noqa: ANN401 - what the prog
     return json.loads(done.stdout)
 
 
-def test_importing_loads_nothing_else() -> None:
-    """Of ours, or of anybody's but the little that the interpreter has not loaded anyway."""
+def test_import_loads_no_other_module() -> None:
+    """Importing the package loads no submodule and no heavy dependency."""
     program = f"import sys, json\nbefore = set({LOADED})\nimport modelarts_magics\n"
     program += f"print(json.dumps(sorted(set({LOADED}) - before)))"
     loaded = python(program)
@@ -63,19 +63,20 @@ print(json.dumps(loaded))
 """
 
 
-def test_loading_imports_no_more_than_it_needs(tmp_path: object) -> None:
-    """No HTTP, no widgets, no schemas, none of our commands; and opens no socket."""
+def test_load_ext_imports_only_the_magics(tmp_path: object) -> None:
+    """Loading the extension imports no HTTP client, widget or command, and opens no socket."""
     loaded = set(python(LOAD.replace("{folder!r}", repr(str(tmp_path)))))
     assert not loaded & HEAVY
     ours = {name for name in loaded if name.startswith("modelarts_magics.")}
+    settings = ("config", "config.setting_table", "config.setting_traits")
+    kernel = ("kernel", "kernel.magics", "kernel.completion", "kernel.display")
     assert ours <= {
-        f"modelarts_magics.kernel{part}"
-        for part in ("", ".magics", ".completion", ".display", ".here")
+        f"modelarts_magics.{name}" for name in (*settings, *kernel, "kernel.current_session")
     }
 
 
-def test_help_and_a_slip_need_no_http(tmp_path: object) -> None:
-    """They are answered without the client."""
+def test_help_needs_no_http_client(tmp_path: object) -> None:
+    """The help of the magic and of one command need neither HTTP nor widgets."""
     program = LOAD.replace("{folder!r}", repr(str(tmp_path))).replace(
         'shell.run_cell("%load_ext modelarts_magics")',
         'shell.run_cell("%load_ext modelarts_magics\\nx = %modelarts help\\ny = %modelarts describe -h")',
@@ -84,21 +85,21 @@ def test_help_and_a_slip_need_no_http(tmp_path: object) -> None:
 
 
 @pytest.mark.parametrize("name", modelarts_magics.__all__)
-def test_every_public_name_is_there(name: str) -> None:
-    """And documented."""
+def test_public_name_is_documented(name: str) -> None:
+    """Each exported name exists, has a docstring and is listed by dir()."""
     found = getattr(modelarts_magics, name)
     assert found.__doc__
     assert name in dir(modelarts_magics)
 
 
-def test_there_is_nothing_else() -> None:
-    """A name that is none is told as Python tells it."""
+def test_unknown_name_raises_attribute_error() -> None:
+    """The error is the one that Python raises for a module."""
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         _ = modelarts_magics.nonsense
 
 
-def test_a_path_to_the_source_is_no_failure() -> None:
-    """A Jupyter server asks for the version, and is not to fail for want of the package's metadata."""
+def test_version_is_available_without_package_metadata() -> None:
+    """A Jupyter server reads the version, also where the source is only on the path."""
     root = str(Path(modelarts_magics.__file__).parents[1])
     program = "import sys, json\n"
     program += f"sys.path = [p for p in sys.path if 'site-packages' not in p] + [{root!r}]\n"

@@ -1,4 +1,4 @@
-"""The example notebooks run from top to bottom in a real kernel, and the instance shows it."""
+"""Run the example notebooks in a real kernel against the emulator."""
 
 from __future__ import annotations
 
@@ -17,44 +17,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-GENERATIONS = (("demanager", "2019"), ("demanager", "2021"), ("notebooks", "2019"))
-LEFT = timedelta(minutes=40)
-A_MOMENT = timedelta(minutes=5)
-"""What a lease may end later because the notebook took time to come to its cell."""
+TRANSLATIONS = [path for path in NOTEBOOKS if path.stem.endswith(".zh-CN")]
+API_EDITIONS = (("demanager", "2019"), ("demanager", "2021"), ("notebooks", "2019"))
+TIME_LEFT = timedelta(minutes=40)
+RUN_TIME_USED = timedelta(minutes=20)
+"""The emulated run has used 20 minutes of its hour; the current API counts a run time from now."""
+NOTEBOOK_DURATION = timedelta(minutes=5)
+"""The longest time that a notebook may take until the cell that sets the stop time."""
 
 
-@pytest.fixture(params=GENERATIONS, ids="-".join)
+@pytest.fixture(params=API_EDITIONS, ids="-".join)
 def emulator(request: pytest.FixtureRequest) -> Iterator[LocalEmulator]:
     """Serve one API in one edition, with an instance that has 40 minutes left."""
     api, edition = request.param
-    left = LEFT.total_seconds() / 60
-    with LocalEmulator(api=api, edition=edition, minutes_left=left) as made:
-        yield made
-
-
-def _instance(emulator: LocalEmulator) -> dict[str, Any]:
-    every: list[dict[str, Any]] = emulator.state()["instances"]
-    return next(one for one in every if one["id"] == emulator.instance_id)
-
-
-def _run(path: Path, emulator: LocalEmulator, folder: Path) -> Any:  # noqa: ANN401 - a notebook
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(folder)}})
-    client.kernel_name = "python3"
-    own = {"MODELARTS_STATE_DIR": str(folder / "state"), "IPYTHONDIR": str(folder / "ipython")}
-    client.execute(env={**os.environ, **emulator.environment(), **own})
-    return notebook
-
-
-def _shown(notebook: Any) -> str:  # noqa: ANN401 - a notebook
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    texts = [output.get("text") or output.get("data", {}).get("text/plain") for output in outputs]
-    return "\n".join(text for text in texts if text)
+    minutes_left = TIME_LEFT.total_seconds() / 60
+    with LocalEmulator(api=api, edition=edition, minutes_left=minutes_left) as running:
+        yield running
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_is_delivered_clean(path: Path) -> None:
-    """No output and no count of a run is stored, every cell has an id, the format is valid."""
+def test_notebook_has_no_outputs(path: Path) -> None:
+    """A notebook is valid, every cell has an id, and no output or execution count is stored."""
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     for cell in notebook.cells:
@@ -63,62 +46,113 @@ def test_a_notebook_is_delivered_clean(path: Path) -> None:
         assert cell.get("execution_count") is None
 
 
+@pytest.mark.parametrize("path", TRANSLATIONS, ids=lambda path: path.stem)
+def test_translated_notebook_has_the_same_cells(path: Path) -> None:
+    """The cells of the Chinese notebook have the ids and types of the English ones."""
+    original = nbformat.read(path.with_name(path.name.replace(".zh-CN", "")), as_version=4)
+    translated = nbformat.read(path, as_version=4)
+    assert _cell_ids(translated) == _cell_ids(original)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_changes_what_it_says(
+def test_notebook_changes_the_instance_as_described(
     path: Path, emulator: LocalEmulator, tmp_path: Path
 ) -> None:
-    """Every cell runs, and the emulator holds what the cells said; each notebook has its check here."""
+    """Every cell runs, and the emulated instance has the values that the cells set."""
     before = _instance(emulator)
-    notebook = _run(path, emulator, tmp_path)
+    notebook = _run_notebook(path, emulator, tmp_path)
     after = _instance(emulator)
-    _CHECKS[path.name](emulator, before, after, _shown(notebook))
+    _CHECKS[path.name](emulator, before, after, _output_text(notebook))
 
 
-def _moved(before: dict[str, Any], after: dict[str, Any]) -> timedelta:
-    """How much later this run ends, by the second."""
-    ends = (datetime.fromisoformat(one["stops_at"]) for one in (after, before))
-    return timedelta(seconds=round((next(ends) - next(ends)).total_seconds()))
+def _cell_ids(notebook: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - nbformat has no types
+    return [(cell["id"], cell["cell_type"]) for cell in notebook.cells]
 
 
-def _writes(emulator: LocalEmulator) -> list[str]:
+def _instance(emulator: LocalEmulator) -> dict[str, Any]:
+    instances: list[dict[str, Any]] = emulator.state()["instances"]
+    return next(each for each in instances if each["id"] == emulator.instance_id)
+
+
+def _run_notebook(path: Path, emulator: LocalEmulator, folder: Path) -> Any:  # noqa: ANN401 - nbformat has no types
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(folder)}})
+    client.kernel_name = "python3"
+    folders = {"MODELARTS_STATE_DIR": str(folder / "state"), "IPYTHONDIR": str(folder / "ipython")}
+    client.execute(env={**os.environ, **emulator.environment(), **folders})
+    return notebook
+
+
+def _output_text(notebook: Any) -> str:  # noqa: ANN401 - nbformat has no types
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    texts = [output.get("text") or output.get("data", {}).get("text/plain") for output in outputs]
+    return "\n".join(text for text in texts if text)
+
+
+def _stop_time_change(before: dict[str, Any], after: dict[str, Any]) -> timedelta:
+    """Return how much later the instance stops, rounded to seconds."""
+    stop_times = (datetime.fromisoformat(instance["stops_at"]) for instance in (after, before))
+    return timedelta(seconds=round((next(stop_times) - next(stop_times)).total_seconds()))
+
+
+def _write_methods(emulator: LocalEmulator) -> list[str]:
     return [entry["method"] for entry in emulator.requests if entry["method"] in ("PUT", "PATCH")]
 
 
-def _follows(emulator: LocalEmulator) -> bool:
-    """Whether a run follows a new duration; in the later edition it waits for the next start."""
+def _changes_this_run(emulator: LocalEmulator) -> bool:
+    """Return whether a new run time changes this run; in the 2021 edition it waits for the next start."""
     return emulator.state()["edition"] == "2019"
 
 
-def _late(before: dict[str, Any], after: dict[str, Any], expected: timedelta) -> timedelta:
-    """How far the end is from where it should be; a lease counts from now, not from the run's start."""
-    used = timedelta(minutes=20) if "create_at" in after else timedelta()
-    return abs(_moved(before, after) - expected - used)
+def _deviation(before: dict[str, Any], after: dict[str, Any], expected: timedelta) -> timedelta:
+    """Return how far the stop time is from the expected one."""
+    used = RUN_TIME_USED if "create_at" in after else timedelta()
+    return abs(_stop_time_change(before, after) - expected - used)
 
 
-def _quickstart(
-    emulator: LocalEmulator, before: dict[str, Any], after: dict[str, Any], shown: str
+def _check_quickstart(
+    emulator: LocalEmulator, before: dict[str, Any], after: dict[str, Any], output: str
+) -> None:
+    # The cell that fails on purpose sends nothing.
+    assert len(_write_methods(emulator)) == 5
+    assert "DEMO · local emulator" in output
+    if _changes_this_run(emulator):
+        assert _deviation(before, after, timedelta(hours=2, minutes=30)) <= NOTEBOOK_DURATION
+        assert "Extended." in output
+    else:
+        assert _stop_time_change(before, after) == timedelta()
+        # The run time is saved for the next start.
+        assert after["duration_s"] == 3.5 * 3600
+        assert "This run was NOT extended" in output
+
+
+def _check_english_quickstart(
+    emulator: LocalEmulator, before: dict[str, Any], after: dict[str, Any], output: str
 ) -> None:
     assert after["description"] == "Trained by a script"
-    assert len(_writes(emulator)) == 5  # the cell that fails on purpose sends nothing
-    assert "DEMO · local emulator" in shown
-    if _follows(emulator):
-        assert _late(before, after, timedelta(hours=2, minutes=30)) <= A_MOMENT
-        assert "Extended." in shown
-    else:
-        assert _moved(before, after) == timedelta()
-        assert after["duration_s"] == 3.5 * 3600  # saved for the next start
-        assert "This run was NOT extended" in shown
+    _check_quickstart(emulator, before, after, output)
 
 
-def _form(
-    emulator: LocalEmulator, before: dict[str, Any], after: dict[str, Any], shown: str
+def _check_chinese_quickstart(
+    emulator: LocalEmulator, before: dict[str, Any], after: dict[str, Any], output: str
+) -> None:
+    assert after["description"] == "训练脚本写入的描述"
+    _check_quickstart(emulator, before, after, output)
+
+
+def _check_form(
+    emulator: LocalEmulator, before: dict[str, Any], after: dict[str, Any], output: str
 ) -> None:
     assert after["description"] == "run 4\uff0f5"
-    if _follows(emulator):
-        assert _late(before, after, timedelta(hours=2)) <= A_MOMENT
+    if _changes_this_run(emulator):
+        assert _deviation(before, after, timedelta(hours=2)) <= NOTEBOOK_DURATION
     else:
-        assert _moved(before, after) == timedelta()
-        assert "This run does NOT follow" in shown
+        assert _stop_time_change(before, after) == timedelta()
+        assert "This run does NOT follow" in output
 
 
-_CHECKS = {"01-quickstart.ipynb": _quickstart, "02-form-and-countdown.ipynb": _form}
+_CHECKS = {
+    "01-quickstart.ipynb": _check_english_quickstart,
+    "01-quickstart.zh-CN.ipynb": _check_chinese_quickstart,
+    "02-form-and-countdown.ipynb": _check_form,
+}

@@ -20,7 +20,7 @@ from modelarts_magics.config.credential_chain import (
     METADATA_VARIABLE,
     TOKEN_VARIABLE,
 )
-from modelarts_magics.config.settings import ENVIRONMENT_VARIABLES, SETTING_NAMES
+from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.config.settings_file import PATH_VARIABLE
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.kernel.magics import ModelArts
@@ -61,7 +61,7 @@ def test_every_option_is_in_the_readme(command: str, option: str) -> None:
 @pytest.mark.parametrize(
     "variable",
     [
-        *(variable for variables in ENVIRONMENT_VARIABLES.values() for variable in variables),
+        *(variable for setting in SETTINGS.values() for variable in setting.variables),
         TOKEN_VARIABLE,
         *ACCESS_KEY_VARIABLES,
         FILE_VARIABLE,
@@ -94,7 +94,7 @@ def test_every_option_of_install_lab_is_in_the_readme(option: str) -> None:
     assert option in README
 
 
-@pytest.mark.parametrize("name", SETTING_NAMES)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_can_be_set_in_config(name: str) -> None:
     """A setting of the environment is one of ``%config ModelArts`` too."""
     assert name in ModelArts.class_trait_names(config=True)

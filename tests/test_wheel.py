@@ -49,7 +49,7 @@ refused = shell.run_cell("%modelarts describe a/b").error_in_exec
 completed = shell.complete(None, "%modelarts ext", 14)[1]
 run("%unload_ext modelarts_magics")
 import modelarts_magics
-from modelarts_magics.commands.render import as_text
+from modelarts_magics.commands.render import render_text
 
 print()
 print(json.dumps({
@@ -57,7 +57,7 @@ print(json.dumps({
     "home": modelarts_magics.__file__,
     "cold": cold,
     "before": before["auto_stop"]["stops_at"],
-    "described": as_text(described),
+    "described": render_text(described),
     "after": extended["after"]["auto_stop"]["stops_at"],
     "effect": extended["effect"],
     "refused": str(refused),

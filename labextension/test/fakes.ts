@@ -16,27 +16,31 @@ export function instancePayload(
   overrides: Record<string, unknown> = {},
   state: Partial<InstanceState> = {},
 ): Record<string, unknown> {
+  const { instance = {}, ...rest } = overrides;
   return {
-    state: runningState(leftMs, { id: 'i-1', name: 'train-a', api: 'demanager', ...state }),
-    ...{ as_of_ms: NOW, server_now_ms: NOW, boot: 'b', seq: 1 },
-    instance: {
-      ...{ id: 'i-1', name: 'train-a', description: 'one', status: 'RUNNING', flavor: 'gpu.1' },
-      ...{ api: 'demanager', demo: false },
-      auto_stop: { enabled: true, mode: 'TIMING', duration_s: 7200, prompt: null },
+    ...{ as_of_ms: NOW, server_now_ms: NOW, server_id: 'b', seq: 1 },
+    instance: instance && {
+      ...runningState(leftMs, { id: 'i-1', name: 'train-a', api: 'demanager', ...state }),
+      ...{ description: 'one', flavor: 'gpu.1', ...instance },
     },
     capabilities: {
-      ...{ counts_from: 'run-start', shortest_s: 3600, longest_s: 86_400 },
-      ...{ off: true, idle: false, prompt: false, kept: true },
+      ...{ counts_from: 'run-start', min_duration_s: 3600, max_duration_s: 86_400 },
+      ...{
+        can_disable: true,
+        supports_idle: false,
+        supports_reminder: false,
+        persists_duration: true,
+      },
     },
     reminders: { muted: false },
-    ...{ source: 'server', problem: null, read_only: false, last_run: null },
-    ...overrides,
+    ...{ problem: null, read_only: false, last_run: null },
+    ...rest,
   };
 }
 
 /** What a write is answered with. */
-export function changeResponse(now = instancePayload()): Record<string, unknown> {
-  return { ok: true, effect: 'now', code: '', values: {}, text: '', now };
+export function changeResponse(current = instancePayload()): Record<string, unknown> {
+  return { ok: true, effect: 'now', code: '', values: {}, text: '', current };
 }
 
 /** Turns as a browser's locks give them: who asks waits for those before. */
@@ -111,8 +115,8 @@ export class ManagerHarness {
   }
 
   /** An event arrives. */
-  sendEvent(seq: number | null, boot = 'b'): void {
-    this.#listener({ serverId: boot, sequence: seq });
+  sendEvent(seq: number | null, serverId = 'b'): void {
+    this.#listener({ serverId, sequence: seq });
   }
 
   /** The page is looked at again. */

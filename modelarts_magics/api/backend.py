@@ -1,8 +1,11 @@
-"""What the rest of the package may ask of an API generation."""
+"""The interface of an API backend, and the table of the available backends."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
+
+from modelarts_magics.api.demanager import DemanagerBackend
+from modelarts_magics.api.notebooks import NotebooksBackend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,3 +41,10 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
+
+
+BACKENDS: dict[str, type[NotebooksBackend | DemanagerBackend]] = {
+    "notebooks": NotebooksBackend,
+    "demanager": DemanagerBackend,
+}
+"""The backend of each API, by the API's name."""

@@ -1,1 +1,5 @@
-"""The command words, shared by the kernel and the terminal: grammar, parser, help, views."""
+"""The commands, shared by the magic and the terminal: grammar, parser, dispatcher, prompts and output.
+
+`parser.parse_line` and `parser.parse_arguments` make a request, `dispatch.run_command` runs it in a
+`context.CommandContext`, `render` shows the result. Imports `doctor`, `session` and the layers below, not IPython.
+"""

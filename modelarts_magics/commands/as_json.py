@@ -1,4 +1,4 @@
-"""Instances and changes as JSON: names with units, times in ISO form with their offset."""
+"""JSON of instances and changes: names state units, times are ISO 8601 with an offset."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.commands.results import JsonResult
+from modelarts_magics.domain.browser_payloads import auto_stop_payload
 from modelarts_magics.domain.durations import datetime_from_ms
 from modelarts_magics.messages import to_local
 
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def instance_json(instance: Instance, *, all_fields: bool = False) -> JsonResult:
-    """An instance; with `all_fields` all fields of the seed document too."""
+    """Return an instance as JSON.
+
+    Args:
+        instance: The instance.
+        all_fields: Include all fields that the API documents.
+    """
     data = JsonResult(
         id=instance.id,
         name=instance.name,
@@ -33,18 +39,17 @@ def instance_json(instance: Instance, *, all_fields: bool = False) -> JsonResult
 
 
 def change_json(change: Change) -> JsonResult:
-    """A change: ``before``, ``after`` (null if it could not be read back) and ``effect``."""
+    """Return a change as JSON: ``before``, ``after`` (null if it could not be read back) and ``effect``."""
     after = instance_json(change.after) if change.after else None
     return JsonResult(before=instance_json(change.before), after=after, effect=change.effect.value)
 
 
 def _auto_stop_fields(instance: Instance) -> dict[str, Any]:
     stop = instance.auto_stop
+    payload = auto_stop_payload(stop)
+    del payload["stops_at_ms"]
     return {
-        "enabled": stop.enabled if stop.is_known else None,
-        "mode": stop.mode.value if stop.enabled else None,
-        "duration_s": _seconds(stop.duration) if stop.duration_start is None else None,
-        "prompt": stop.prompt,
+        **payload,
         "stops_at": _iso_time(stop.stops_at),
         "remaining_s": _remaining_s(stop, instance.observed_at),
     }
@@ -71,7 +76,10 @@ def _extra_fields(instance: Instance) -> dict[str, Any]:
 
 
 def _lease_fields(instance: Instance) -> dict[str, Any]:
-    """The lease as the cloud wrote it, where the API has one: its duration is no run time."""
+    """Return the lease as the API reported it, if there is one.
+
+    Its duration counts from the creation of the lease, so it is no run time.
+    """
     raw = instance.raw.get("lease")
     if not isinstance(raw, dict):
         return {}
@@ -84,7 +92,7 @@ def _lease_fields(instance: Instance) -> dict[str, Any]:
 
 
 def _iso_time_from_ms(milliseconds: object) -> str | None:
-    """Nothing where it is no moment: only what the countdown needs was checked at the door."""
+    """Return None for an invalid timestamp; the API client checks only the fields of the countdown."""
     try:
         return _iso_time(datetime_from_ms(milliseconds)) if isinstance(milliseconds, int) else None
     except ValueError:
@@ -92,7 +100,7 @@ def _iso_time_from_ms(milliseconds: object) -> str | None:
 
 
 def _seconds_from_ms(milliseconds: object) -> int | None:
-    """Nothing where it is no length, as the -1 of a lease without end."""
+    """Return None for an invalid duration, for example -1 of a lease without a limit."""
     if not isinstance(milliseconds, int) or milliseconds < 0:
         return None
     return round(milliseconds / 1000)

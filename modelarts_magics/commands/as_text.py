@@ -1,25 +1,26 @@
-"""Instances and changes in words: lines that stay true where they stand."""
+"""Text of instances and changes.
+
+Saved output is read later, so every line states absolute times and as of when a time left was computed.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from modelarts_magics.commands.undo import undo_command
 from modelarts_magics.domain.countdown import stop_message
+from modelarts_magics.domain.effects import EXPECTED_STOP_TOLERANCE
 from modelarts_magics.domain.models import Effect, Mode
+from modelarts_magics.domain.planning import MIN_TIME_LEFT
 from modelarts_magics.messages import Message, text
 
 if TYPE_CHECKING:
     from modelarts_magics.domain.models import AutoStop, Change, Instance
 
-SHORT_NOTICE = timedelta(minutes=5)
-STOP_TIME_TOLERANCE = timedelta(seconds=60)
-
 
 def instance_lines(instance: Instance) -> list[str]:
-    """An instance in a few lines: who, when it stops, what is set, what it is for."""
+    """Return the lines for an instance: title, stop time, auto-stop setting and description."""
     lines = [title_line(instance), text("line.stop", words=stop_message(instance))]
     lines.append(auto_stop_line(instance.auto_stop))
     lines.append(text("line.description", description=instance.description or text("word.none")))
@@ -27,7 +28,7 @@ def instance_lines(instance: Instance) -> list[str]:
 
 
 def title_line(instance: Instance) -> str:
-    """Name, status and, if it is one, that this is the demo."""
+    """Return the name and status of an instance, marked if it is the demo's."""
     parts = [instance.name or instance.id, instance.status.value]
     if instance.demo:
         parts.append(text("word.demo"))
@@ -35,7 +36,7 @@ def title_line(instance: Instance) -> str:
 
 
 def auto_stop_line(stop: AutoStop) -> str:
-    """What is set, beside when it stops."""
+    """Return the line for the auto-stop setting."""
     parts = [_setting_text(stop)]
     if stop.prompt is not None:
         parts.append(text("word.remind" if stop.prompt else "word.no_remind"))
@@ -43,7 +44,7 @@ def auto_stop_line(stop: AutoStop) -> str:
 
 
 def change_lines(change: Change) -> list[str]:
-    """What a change did, the bad news first, and how to undo it."""
+    """Return the lines for a change: outcome, previous values, warnings and the command that undoes it."""
     if change.after is None:
         return [
             text(
@@ -112,12 +113,12 @@ def _effect_message(change: Change, after: Instance) -> Message:
 
 
 def _only_reminder_differs(stop: AutoStop, before: AutoStop) -> bool:
-    """Whether nothing but the wish to be reminded differs."""
+    """Return whether only the console reminder differs."""
     return replace(before, prompt=stop.prompt) == stop
 
 
 def _duration_messages(change: Change, after: Instance) -> list[Message]:
-    """What was before, and whether the new duration outlives this run."""
+    """Return the previous setting, and whether the new run time also applies to later starts."""
     stop, before = after.auto_stop, change.before.auto_stop
     if change.effect is not Effect.NOW or _only_reminder_differs(stop, before) or not stop.enabled:
         return []
@@ -129,25 +130,26 @@ def _duration_messages(change: Change, after: Instance) -> list[Message]:
 
 
 def _run_time_messages(change: Change, after: Instance) -> list[Message]:
-    """The run time that was taken, where the end is the one that it leads to."""
-    end, expected, edit = after.auto_stop.stops_at, change.expected_stop_time, change.edit.auto_stop
-    if edit is None or edit.duration is None or end is None or expected is None:
+    """Return the run time that was set, if it leads to the new stop time."""
+    stop_time, expected = after.auto_stop.stops_at, change.expected_stop_time
+    edit = change.edit.auto_stop
+    if edit is None or edit.duration is None or stop_time is None or expected is None:
         return []
-    if abs(end - expected) > STOP_TIME_TOLERANCE:
+    if abs(stop_time - expected) > EXPECTED_STOP_TOLERANCE:
         return []
     return [Message("change.set", {"duration": edit.duration})]
 
 
 def _warning_messages(change: Change, after: Instance) -> list[Message]:
-    end, expected = after.auto_stop.stops_at, change.expected_stop_time
-    if change.effect is not Effect.NOW or end is None:
+    stop_time, expected = after.auto_stop.stops_at, change.expected_stop_time
+    if change.effect is not Effect.NOW or stop_time is None:
         return []
-    lines = []
-    if expected is not None and abs(end - expected) > STOP_TIME_TOLERANCE:
-        lines.append(Message("change.other_end", {"asked": expected, "end": end}))
-    if end - after.observed_at < SHORT_NOTICE:
-        lines.append(Message("change.pressing", {"end": end}))
-    return lines
+    warnings = []
+    if expected is not None and abs(stop_time - expected) > EXPECTED_STOP_TOLERANCE:
+        warnings.append(Message("change.other_end", {"asked": expected, "end": stop_time}))
+    if stop_time - after.observed_at < MIN_TIME_LEFT:
+        warnings.append(Message("change.pressing", {"end": stop_time}))
+    return warnings
 
 
 def _setting_text(stop: AutoStop) -> str:

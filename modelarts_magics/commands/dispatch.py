@@ -1,15 +1,14 @@
-"""What each command does: at most one session call, and the value that shows it."""
+"""The dispatcher: each command makes at most one call that writes, and returns a result to show."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics import messages
 from modelarts_magics.commands import help as help_texts
 from modelarts_magics.commands.as_json import change_json, instance_json
-from modelarts_magics.commands.prompts import ask, ask_secret, configure, confirm_stop, login
+from modelarts_magics.commands.prompts import configure, confirm_stop, login
 from modelarts_magics.commands.results import InstanceDetails, JsonResult, TextResult
 from modelarts_magics.doctor import run_checks
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
@@ -21,43 +20,16 @@ from modelarts_magics.errors import ConfigurationError, InputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from modelarts_magics.commands.context import CommandContext
     from modelarts_magics.commands.parser import CommandRequest
-    from modelarts_magics.config.credentials import FoundCredential
     from modelarts_magics.config.settings import Settings
-    from modelarts_magics.session.session import Session
 
 DEFAULT_ADJUSTMENT = timedelta(hours=1)
-
-
-@dataclass(frozen=True)
-class CommandContext:
-    """Where a command runs.
-
-    Attributes:
-        get_session: Gives the session; called only by a command that needs the cloud.
-        get_settings: Gives the settings as they are now.
-        prefix: How a command is typed here, for help.
-        namespace: The variables that ``--from`` may name.
-        ask: Asks a question and returns the answer.
-        ask_secret: The same, without showing what is typed.
-        use_interactive_credential: Takes what a person entered by ``login``; None where nothing would remember it.
-        get_interactive_credential: Gives it back.
-        widget_factories: Makes what a command that needs a page shows; empty in a terminal.
-    """
-
-    get_session: Callable[[], Session]
-    get_settings: Callable[[], Settings]
-    prefix: str
-    namespace: Mapping[str, Any] = field(default_factory=dict)
-    ask: Callable[[str], str] = ask
-    ask_secret: Callable[[str], str] = ask_secret
-    use_interactive_credential: Callable[[FoundCredential], None] | None = None
-    get_interactive_credential: Callable[[], FoundCredential | None] = lambda: None
-    widget_factories: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+"""The change of the stop time by ``extend`` and ``shorten`` without an argument."""
 
 
 def configure_messages(settings: Settings, prefix: str) -> None:
-    """Word everything as this person wants it; a zone that is none is left to who needs it."""
+    """Set prefix, language and time zone of all messages; ignore an invalid time zone, which commands report."""
     messages.use_command_prefix(prefix)
     messages.use_language(settings.get("language"))
     try:
@@ -67,10 +39,14 @@ def configure_messages(settings: Settings, prefix: str) -> None:
 
 
 def run_command(request: CommandRequest, context: CommandContext) -> object:
-    """Do what was asked and return the value that shows it.
+    """Run a command and return its result.
 
     Raises:
-        ModelArtsError: With a message and a hint; nothing was sent if it is an `InputError`.
+        InputError: The request is invalid; nothing was sent.
+        ModelArtsError: The command failed.
+
+    Example:
+        ``run_command(parse_line("extend 2h"), context)``
     """
     return _HANDLERS[request.command.name](request, context)
 
@@ -84,24 +60,25 @@ def _status(request: CommandRequest, context: CommandContext) -> object:
 
 
 def _describe(request: CommandRequest, context: CommandContext) -> object:
-    given = _requested_description(request, context)
-    if given is None:
+    description = _requested_description(request, context)
+    if description is None:
         instance = context.get_session().refresh()
         return (
             instance_json(instance)
             if request.has_option("--json")
             else TextResult(instance.description)
         )
-    replace = request.has_option("--replace")
-    return _change_result(request, context.get_session().describe(given, full_width=replace))
+    full_width = request.has_option("--replace")
+    change = context.get_session().describe(description, full_width=full_width)
+    return _change_result(request, change)
 
 
 def _auto_stop(request: CommandRequest, context: CommandContext) -> object:
-    wish = _auto_stop_request(request, context)
-    if wish == AutoStopRequest():
+    auto_stop_request = _auto_stop_request(request, context)
+    if auto_stop_request == AutoStopRequest():
         instance = context.get_session().refresh()
         return instance_json(instance) if request.has_option("--json") else instance
-    return _change_result(request, context.get_session().set_auto_stop(wish))
+    return _change_result(request, context.get_session().set_auto_stop(auto_stop_request))
 
 
 def _extend(request: CommandRequest, context: CommandContext) -> object:
@@ -123,10 +100,10 @@ def _stop(request: CommandRequest, context: CommandContext) -> object:
 
 def _show_widget(request: CommandRequest, context: CommandContext) -> object:
     _reject_arguments(request)
-    make = context.widget_factories.get(request.command.name)
-    if make is None:
+    create_widget = context.widget_factories.get(request.command.name)
+    if create_widget is None:
         raise UsageError("usage.kernel_only", command=request.command.name)
-    return make()
+    return create_widget()
 
 
 def _doctor(request: CommandRequest, context: CommandContext) -> object:
@@ -169,7 +146,7 @@ def _reject_arguments(request: CommandRequest) -> None:
 
 
 def _requested_description(request: CommandRequest, context: CommandContext) -> str | None:
-    """The description that was given, in whichever of the three ways; None if in none."""
+    """Return the description given as text, by ``--from`` or by ``--clear``; None if there is none."""
     given = [name for name in ("--clear", "--from") if request.has_option(name)]
     if request.text is not None:
         given.append("TEXT")
@@ -192,14 +169,15 @@ def _requested_description(request: CommandRequest, context: CommandContext) -> 
 def _auto_stop_request(request: CommandRequest, context: CommandContext) -> AutoStopRequest:
     prompt = _requested_reminder(request)
     words = [word.lower() for word in request.arguments]
-    insist = request.has_option("--try")
+    force = request.has_option("--try")
     if not words:
         return AutoStopRequest(prompt=prompt)
     first, rest = words[0], " ".join(request.arguments[1:])
     if first in ("in", "at"):
         if not rest:
-            what = "DURATION" if first == "in" else "CLOCK"
-            raise UsageError("usage.missing", command=first, what=what, usage=_usage_line(request))
+            metavar = "DURATION" if first == "in" else "CLOCK"
+            usage = _usage_line(request)
+            raise UsageError("usage.missing", command=first, what=metavar, usage=usage)
         return (
             _auto_stop_in(rest, prompt) if first == "in" else _auto_stop_at(rest, prompt, context)
         )
@@ -207,7 +185,7 @@ def _auto_stop_request(request: CommandRequest, context: CommandContext) -> Auto
         if rest:
             raise _unexpected_argument_error(request, rest)
         enabled, mode = _AUTO_STOP_STATES[first]
-        return AutoStopRequest(enabled=enabled, mode=mode, prompt=prompt, force=insist)
+        return AutoStopRequest(enabled=enabled, mode=mode, prompt=prompt, force=force)
     return AutoStopRequest(duration=parse_duration(" ".join(request.arguments)), prompt=prompt)
 
 
@@ -220,7 +198,8 @@ def _auto_stop_in(duration: str, reminder: bool | None) -> AutoStopRequest:
 
 def _auto_stop_at(time: str, reminder: bool | None, context: CommandContext) -> AutoStopRequest:
     zone = context.get_settings().timezone
-    parse_clock_time(time, now=SYSTEM_CLOCK.now(), zone=zone)  # refused before the cloud is asked
+    # The session parses the time again by the API's clock; this refuses an invalid one without a request.
+    parse_clock_time(time, now=SYSTEM_CLOCK.now(), zone=zone)
     return AutoStopRequest(clock_time=time, timezone=zone, prompt=reminder)
 
 

@@ -1,18 +1,21 @@
-"""The command words, once: parsing, help, completion and the README's test all read this table."""
+"""The table of commands and options, used by the parser, the help, the completion and the README's test."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+MAGIC_PREFIX = "%modelarts"
+"""The text before a command in a notebook."""
+
 
 @dataclass(frozen=True)
 class Option:
-    """A switch of a command.
+    """An option of a command.
 
     Attributes:
-        name: As typed, with its dashes.
-        metavar: What it wants behind it, in capitals; "" for none.
-        kernel_only: Whether it makes sense in a kernel only.
+        name: The name as typed, with its dashes.
+        metavar: The name of its value, in capitals; "" for an option without a value.
+        kernel_only: Whether it is available in a kernel only.
     """
 
     name: str
@@ -22,15 +25,15 @@ class Option:
 
 @dataclass(frozen=True)
 class Command:
-    """A command: what may be typed behind its name.
+    """A command.
 
     Attributes:
-        name: Its word; its sentences are ``help.NAME`` and its examples ``help.NAME.examples``.
-        usage: What may follow, as in a manual.
-        options: Its switches.
-        completions: Words that may follow, for completion.
-        free_text: Whether what follows the switches is one text, taken as it is.
-        kernel_only: Whether it makes sense in a kernel only.
+        name: The name as typed; messages ``help.NAME`` and ``help.NAME.examples`` describe it.
+        usage: The arguments and options, in the notation of a manual page.
+        options: The options.
+        completions: Arguments offered by tab completion.
+        free_text: Whether everything after the options is one text, used verbatim.
+        kernel_only: Whether it is available in a kernel only.
     """
 
     name: str
@@ -42,12 +45,12 @@ class Command:
 
     @property
     def synopsis(self) -> str:
-        """Its word and what may follow."""
+        """The name followed by the usage."""
         return f"{self.name} {self.usage}".rstrip()
 
     @property
     def without_kernel_options(self) -> Command:
-        """The same without the switches that need a kernel."""
+        """The command without the options that need a kernel."""
         options = tuple(option for option in self.options if not option.kernel_only)
         usage = self.usage
         for option in set(self.options) - set(options):
@@ -55,7 +58,7 @@ class Command:
         return replace(self, usage=usage, options=options)
 
     def find_option(self, name: str) -> Option | None:
-        """The switch of that name, if the command has it."""
+        """Return the option of that name, or None."""
         return next((option for option in self.options if option.name == name), None)
 
 

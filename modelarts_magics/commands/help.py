@@ -1,18 +1,19 @@
-"""Help, made from the grammar."""
+"""Help texts, generated from the grammar."""
 
 from __future__ import annotations
 
-from modelarts_magics.commands.grammar import COMMANDS, Command
+from modelarts_magics.commands.grammar import COMMANDS, MAGIC_PREFIX, Command
 from modelarts_magics.commands.parser import find_command
 from modelarts_magics.commands.results import TextResult
 from modelarts_magics.messages import text
 
-MAGIC_PREFIX = "%modelarts"
-"""How a command is typed in a notebook."""
-
 
 def help_overview(prefix: str) -> TextResult:
-    """All commands with what they do; `prefix` is how one is typed where this is shown."""
+    """Return the list of commands.
+
+    Args:
+        prefix: The text before a command, for example ``%modelarts``.
+    """
     lines = [text("help.title"), ""]
     width = max(map(len, COMMANDS))
     lines += [f"  {prefix} {name:<{width}}  {text(f'help.{name}')}" for name in COMMANDS]
@@ -22,7 +23,11 @@ def help_overview(prefix: str) -> TextResult:
 
 
 def command_help(word: str, prefix: str) -> TextResult:
-    """One command: its usage, its switches and examples.
+    """Return the usage, options and examples of one command.
+
+    Args:
+        word: The name of the command.
+        prefix: The text before a command, for example ``%modelarts``.
 
     Raises:
         UsageError: There is no such command.

@@ -1,8 +1,8 @@
-"""``modelarts-magics install-lab``: the front ends into the person's own folder of lab extensions.
+"""``modelarts-magics install-lab``: install the JupyterLab extensions into the user's data folder.
 
-On the platform the Jupyter server runs from an environment that pip in a notebook does not reach. A running
-JupyterLab also serves what lies in the person's own data folder, at its next page load; so our extension and
-anywidget's are copied there. A mark in each copy makes it possible to take back exactly that.
+On ModelArts the Jupyter server runs from an environment that pip in a notebook cannot change. A running JupyterLab
+also serves extensions from the user's data folder, from the next page load, so this project's extension and
+anywidget's are copied there. A marker file in each copy allows removing exactly these.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 EXTENSION_NAMES = ("modelarts-magics-lab", "anywidget")
-"""The extensions to copy, by the folder that each has."""
+"""The folder names of the extensions to copy."""
 WIDGET_MANAGER = "@jupyter-widgets/jupyterlab-manager"
-"""What shows widgets at all; only if asked for, since most servers have one that suits them."""
+"""The ipywidgets front end; copied on request only, since most servers have a matching one."""
 MARKER_FILE = ".installed-by-modelarts-magics"
 
 
 def jupyter_data_folder(environ: Mapping[str, str], *, platform: str = sys.platform) -> Path:
-    """The person's own Jupyter data folder.
+    """Return the user's Jupyter data folder.
 
     Source: Jupyter's documentation, "Common directories and file locations".
     """
@@ -46,28 +46,28 @@ def jupyter_data_folder(environ: Mapping[str, str], *, platform: str = sys.platf
 def install_extensions(
     source: Path, target: Path, *, include_widget_manager: bool = False
 ) -> list[str]:
-    """Copy the extensions that `source` has; one that somebody else put into `target` stays.
+    """Copy the extensions from `source` to `target`; an extension without our marker file is not replaced.
 
     Args:
-        source: A folder of lab extensions, as ``<prefix>/share/jupyter/labextensions``.
-        target: Another one.
-        include_widget_manager: Also what shows widgets at all.
+        source: A folder of JupyterLab extensions, for example ``<prefix>/share/jupyter/labextensions``.
+        target: The folder to copy to.
+        include_widget_manager: Also copy the ipywidgets front end.
 
     Returns:
-        What was done, a line for each extension.
+        A line of text for each extension.
 
     Raises:
-        OSError: Something could not be written.
+        OSError: A file could not be written.
     """
     names = (*EXTENSION_NAMES, WIDGET_MANAGER) if include_widget_manager else EXTENSION_NAMES
     return [_install_extension(name, source / name, target / name) for name in names]
 
 
 def remove_extensions(target: Path) -> list[str]:
-    """Take back what `install` put into `target`, and nothing else.
+    """Remove the extensions in `target` that have our marker file.
 
     Returns:
-        What was done, a line for each extension.
+        A line of text for each extension.
     """
     lines = []
     for name in (*EXTENSION_NAMES, WIDGET_MANAGER):
@@ -77,7 +77,8 @@ def remove_extensions(target: Path) -> list[str]:
         if ours:
             shutil.rmtree(target / name)
             if name == WIDGET_MANAGER:
-                with contextlib.suppress(OSError):  # others of the same scope are there
+                # The folder of the npm scope is not empty if other extensions use it.
+                with contextlib.suppress(OSError):
                     (target / name).parent.rmdir()
         lines.append(text("lab.removed" if ours else "lab.not_ours", name=name, path=target))
     return lines
@@ -88,20 +89,23 @@ def _install_extension(name: str, source: Path, target: Path) -> str:
         return text("lab.missing", name=name, path=source)
     if target.exists() and not (target / MARKER_FILE).is_file():
         return text("lab.kept", name=name, path=target)
-    fresh = target.with_name(f"{target.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(source, fresh)
-    (fresh / MARKER_FILE).touch()
+    copy = target.with_name(f"{target.name}.new")
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(source, copy)
+    (copy / MARKER_FILE).touch()
     shutil.rmtree(target, ignore_errors=True)
-    fresh.replace(target)
+    copy.replace(target)
     return text("lab.installed", name=name, path=target)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Install or remove, and say what was done.
+    """Install or remove the extensions and print the outcome.
+
+    Args:
+        arguments: The arguments after ``install-lab``; None for those of the process.
 
     Returns:
-        0, or 1 if something could not be written.
+        The exit status: 0, or 1 if a file could not be written.
     """
     messages.use_language(os.environ.get("MODELARTS_LANGUAGE"))
     parser = argparse.ArgumentParser(
@@ -109,18 +113,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--remove", action="store_true", help=text("lab.help.remove"))
     parser.add_argument("--widgets", action="store_true", help=text("lab.help.widgets"))
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     target = jupyter_data_folder(os.environ) / "labextensions"
     source = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
     try:
         lines = (
             remove_extensions(target)
-            if given.remove
-            else install_extensions(source, target, include_widget_manager=given.widgets)
+            if options.remove
+            else install_extensions(source, target, include_widget_manager=options.widgets)
         )
     except OSError as error:
         sys.stderr.write(text("lab.failed", path=error.filename or target) + "\n")
         return 1
-    then = "lab.reload" if given.remove or given.widgets else "lab.reload.widgets"
-    sys.stdout.write("\n".join([*lines, text(then)]) + "\n")
+    next_step = "lab.reload" if options.remove or options.widgets else "lab.reload.widgets"
+    sys.stdout.write("\n".join([*lines, text(next_step)]) + "\n")
     return 0

@@ -1,4 +1,4 @@
-"""From what was typed to a `CommandRequest`, or to an error that says what is off."""
+"""The parser: from a typed line, cell or argument list to a `CommandRequest`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ import difflib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from modelarts_magics.commands.grammar import COMMANDS, HELP, STATUS, Command
+from modelarts_magics.commands.grammar import (
+    AUTO_STOP,
+    COMMANDS,
+    DESCRIBE,
+    HELP,
+    STATUS,
+    Command,
+)
 from modelarts_magics.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _QUOTES = ("'", '"')
+_WRITE_COMMANDS = ("extend", "shorten", "stop")
+_OUTPUT_OPTIONS = {"--json"}
 
 
 @dataclass(frozen=True)
@@ -20,10 +29,10 @@ class CommandRequest:
     """A parsed command.
 
     Attributes:
-        command: Which one.
-        options: The switches given, by name, with their value or "".
-        arguments: What follows, for a command that takes words.
-        text: What follows, for a command that takes free text; None if nothing does.
+        command: The command.
+        options: The given options by name, with their value or "".
+        arguments: The words after the options, for a command that takes words.
+        text: The text after the options, for a command that takes free text; None if there is none.
     """
 
     command: Command
@@ -32,17 +41,40 @@ class CommandRequest:
     text: str | None = None
 
     def has_option(self, name: str) -> bool:
-        """Whether a switch was given."""
+        """Return whether an option was given."""
         return name in self.options
+
+    def may_write(self) -> bool:
+        """Return whether the command may send a change; ``describe`` and ``auto-stop`` alone only show."""
+        if self.command.name in _WRITE_COMMANDS:
+            return True
+        given = self.text is not None or self.arguments or set(self.options) - _OUTPUT_OPTIONS
+        return self.command.name in (DESCRIBE.name, AUTO_STOP.name) and bool(given)
+
+
+def interrupt_message_code(request: CommandRequest | None) -> str:
+    """Return the code of the message for an interrupted command.
+
+    Args:
+        request: The command; None if the interrupt came before it was parsed.
+    """
+    return "cli.interrupted.write" if request and request.may_write() else "cli.interrupted"
 
 
 def parse_line(line: str, *, cell: str | None = None) -> CommandRequest:
-    """Parse the line behind ``%modelarts``; a cell's body, if there is one, is a description.
+    """Parse the line after ``%modelarts``.
 
-    Free text is taken raw: only one enclosing pair of quotes is removed.
+    Free text is used verbatim, except that one pair of enclosing quotes is removed.
+
+    Args:
+        line: The line without ``%modelarts``.
+        cell: The body of a ``%%modelarts`` cell, which is a description; None for a line magic.
 
     Raises:
-        UsageError: Something is off; the message names it, the hint shows what is possible.
+        UsageError: The command or an option is unknown, or an argument is missing or unexpected.
+
+    Example:
+        ``parse_line("extend 2h --json")``
     """
     name, rest = _split_first_word(line)
     command = find_command(name.rstrip(";"))
@@ -54,7 +86,7 @@ def parse_line(line: str, *, cell: str | None = None) -> CommandRequest:
 
 
 def parse_arguments(arguments: Sequence[str]) -> CommandRequest:
-    """Parse a terminal's arguments, whose quotes the shell has removed already.
+    """Parse the arguments of a process; quotes were removed by the shell and are not removed again.
 
     Raises:
         UsageError: As for `parse_line`.
@@ -77,10 +109,10 @@ def parse_arguments(arguments: Sequence[str]) -> CommandRequest:
 
 
 def find_command(name: str) -> Command:
-    """The command that a word names; none is ``status``.
+    """Return the command of that name; "" stands for ``status``.
 
     Raises:
-        UsageError: There is no such command; the hint names the nearest one.
+        UsageError: There is no such command; the hint suggests a similar one.
     """
     if not name:
         return STATUS
@@ -108,20 +140,22 @@ def _parse_tokens(command: Command, tokens: Sequence[str]) -> CommandRequest:
 
 
 def _parse_free_text(command: Command, rest: str) -> CommandRequest:
-    """Switches up to the first other word or ``--``; what is left is the text, as typed."""
+    """Parse the options up to the first other word or ``--``; the rest is the text, verbatim."""
     options: dict[str, str] = {}
     while True:
-        word, behind = _split_first_word(rest)
+        word, remainder = _split_first_word(rest)
         if word == "--":
-            rest = behind
+            rest = remainder
             break
         if not word.startswith("-"):
             break
         if _is_help_option(word):
             return CommandRequest(HELP, arguments=(command.name,))
-        value, behind = _split_first_word(behind) if _takes_value(command, word) else ("", behind)
+        value = ""
+        if _takes_value(command, word):
+            value, remainder = _split_first_word(remainder)
         _add_option(options, command, word, value.rstrip(";"))
-        rest = behind
+        rest = remainder
     text = _unquote(rest.strip())
     return CommandRequest(command, options, text=text if rest.strip() else None)
 
@@ -174,7 +208,7 @@ def _is_help_option(word: str) -> bool:
 
 
 def _split_first_word(text: str) -> tuple[str, str]:
-    """The first word and what follows; any white space parts them, an ideographic space too."""
+    """Split at the first white space, which includes the ideographic space of Chinese keyboards."""
     word, *rest = text.split(None, 1) or [""]
     return word, rest[0] if rest else ""
 

@@ -1,8 +1,7 @@
-"""The commands that ask a person something: login, configure, stop."""
+"""The commands with prompts and stored values: login, configure and the confirmation of stop."""
 
 from __future__ import annotations
 
-import getpass
 import os
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -21,35 +20,30 @@ from modelarts_magics.config.credentials import (
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.errors import ConfigurationError, RefusedError, UsageError
-from modelarts_magics.messages import LANGUAGES, text
+from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from modelarts_magics.commands.dispatch import CommandContext
+    from modelarts_magics.commands.context import CommandContext
     from modelarts_magics.commands.parser import CommandRequest
     from modelarts_magics.domain.models import Instance
 
 MAX_LISTED_VARIABLES = 5
 
-
 _INPUT_UNAVAILABLE = (EOFError, NotImplementedError)
-"""What asking raises where nobody can answer: no terminal, or a kernel whose front end takes no input."""
-
-
-def ask(question: str) -> str:
-    """Ask a question; a kernel puts its own `input` in place while a cell runs."""
-    return input(question)
-
-
-def ask_secret(question: str) -> str:
-    """Ask without showing what is typed, and without leaving it in any history."""
-    return getpass.getpass(question)
+"""Errors of a prompt without a terminal, or in a kernel whose front end does not support input."""
 
 
 def login(request: CommandRequest, context: CommandContext) -> TextResult:
-    """Ask for a key or a token, unseen; keep it in memory, or save a key in the vendor's file."""
-    if request.arguments:  # a key typed here would stand in the history: it is not repeated
+    """Ask for an access key or a token; keep it in memory, or save a key in the vendor's credentials file.
+
+    Raises:
+        UsageError: Arguments were given.
+        RefusedError: No credential was entered, or it cannot be kept as requested.
+    """
+    # Arguments may be a secret, which is in the history already; the error must not repeat it.
+    if request.arguments:
         raise UsageError("usage.secret", command=request.command.name)
     if context.use_interactive_credential is None and not request.has_option("--save"):
         raise RefusedError("login.needs_save")
@@ -94,25 +88,30 @@ def _store_credential(
     return TextResult(text("login.saved", path=path))
 
 
-def configure(request: CommandRequest, context: CommandContext) -> TextResult:  # noqa: ARG001 - the shape of all commands
-    """Write settings that are no secrets to the file that survives a stop, or show them."""
-    given = dict(_parse_assignment(word, request) for word in request.arguments)
-    values = _read_settings_file(overwrite=bool(given))
-    if given:
-        _validate_settings(given)
-        path = settings_file.write(os.environ, {**values, **given})
+def configure(request: CommandRequest, context: CommandContext) -> TextResult:  # noqa: ARG001 - the signature of all commands
+    """Write settings to the settings file, which persists after a stop, or show them without arguments.
+
+    Raises:
+        UsageError: A setting is unknown or cannot be stored.
+        ConfigurationError: A value is invalid.
+    """
+    changes = dict(_parse_assignment(word, request) for word in request.arguments)
+    values = _read_settings_file(overwrite=bool(changes))
+    if changes:
+        _validate_settings(changes)
+        path = settings_file.write(os.environ, {**values, **changes})
         values = settings_file.read(os.environ)
         lines = [text("configure.written", path=path)]
     else:
-        where = settings_file.current_path(os.environ) or "~"
-        lines = [text("configure.shown" if values else "configure.empty", path=where)]
+        shown_path = settings_file.current_path(os.environ) or "~"
+        lines = [text("configure.shown" if values else "configure.empty", path=shown_path)]
     return TextResult(
         "\n".join([*lines, *(f"  {name} = {value}" for name, value in values.items())])
     )
 
 
 def _read_settings_file(*, overwrite: bool) -> dict[str, str]:
-    """What is in the file; one that cannot be read counts as empty where it is replaced anyway."""
+    """Read the settings file; an unreadable file counts as empty if it is overwritten anyway."""
     try:
         return settings_file.read(os.environ)
     except ConfigurationError:
@@ -131,35 +130,22 @@ def _parse_assignment(word: str, request: CommandRequest) -> tuple[str, str]:
 
 
 def _validate_settings(values: Mapping[str, str]) -> None:
-    """Refuse a value that could not be used, before it is written."""
+    """Raise the error that using a value would raise."""
     settings = Settings.load(values, environ={})
-    checks: dict[str, Callable[[], object]] = {
-        "endpoint": lambda: settings.endpoint,
-        "region": lambda: Settings.load({"region": values["region"]}, environ={}).endpoint,
-        "project_id": lambda: settings.project_id,
-        "instance_id": lambda: settings.instance_id,
-        "api": lambda: settings.api,
-        "timezone": lambda: settings.timezone,
-        "language": lambda: _validate_language(values["language"]),
-    }
     for name, value in values.items():
         if value:
-            checks[name]()
-
-
-def _validate_language(value: str) -> None:
-    if value not in LANGUAGES:
-        raise UsageError("usage.language", word=value, choices=", ".join(LANGUAGES))
+            settings.check(name)
 
 
 def confirm_stop(request: CommandRequest, context: CommandContext, instance: Instance) -> None:
-    """Ask whether to stop the instance, naming what would be lost as far as that is known.
+    """Ask whether to stop the instance, naming the kernel's variables that would be lost.
 
     Raises:
-        RefusedError: The answer is anything but yes, or nobody can be asked.
+        RefusedError: The answer is not yes, or prompts are not possible.
     """
+    # `Session.stop` refuses an instance that is not running, so there is nothing to confirm.
     if request.has_option("--yes") or instance.status.stopped or instance.status.stopping:
-        return  # what does not run is refused without a question
+        return
     question = text(
         "stop.question",
         name=instance.name or instance.id,
@@ -175,7 +161,7 @@ def confirm_stop(request: CommandRequest, context: CommandContext, instance: Ins
 
 
 def _list_variables(namespace: Mapping[str, object]) -> str:
-    """The variables of this kernel, which end with it; "" where there are none."""
+    """Return the user's variables in this kernel as text; "" if there are none."""
     hidden = ("In", "Out", "exit", "quit", "get_ipython", "open")
     names = [
         name

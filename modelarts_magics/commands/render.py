@@ -1,4 +1,4 @@
-"""How values look: plain text, and HTML that follows the page's theme. Everything is escaped."""
+"""Results as plain text, and as escaped HTML in the colours of the page's theme."""
 
 from __future__ import annotations
 
@@ -20,15 +20,18 @@ from modelarts_magics.messages import text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_BORDER_COLOURS = {
-    "good": "var(--jp-success-color1, #2e7d32)",
-    "warn": "var(--jp-warn-color1, #b26a00)",
-    "plain": "var(--jp-border-color1, #8888)",
+TONE_COLOURS = {
+    "success": "var(--jp-success-color1, #2e7d32)",
+    "warning": "var(--jp-warn-color1, #b26a00)",
+    "error": "var(--jp-error-color1, #c62828)",
+    "pending": "var(--jp-border-color1, #8888)",
+    "neutral": "var(--jp-border-color1, #8888)",
 }
+"""The border colour of an outcome by its tone, from the theme of the page with a fallback."""
 
 
 def render_text(value: object) -> str:
-    """The value in plain text."""
+    """Return a result as plain text."""
     if isinstance(value, InstanceDetails):
         rows = _flatten(instance_json(value.instance, all_fields=True))
         width = max(len(name) for name, _ in rows)
@@ -38,45 +41,46 @@ def render_text(value: object) -> str:
 
 
 def render_html(value: object) -> str:
-    """The value in HTML, with the colours of the page it stands in."""
+    """Return a result as HTML."""
     if isinstance(value, InstanceDetails):
         rows = _flatten(instance_json(value.instance, all_fields=True))
         cells = "".join(
             f"<tr>{_table_cell(name, 'th')}{_table_cell(cell, 'td')}</tr>" for name, cell in rows
         )
-        return f"{_html_block(instance_lines(value.instance), 'plain')}<table>{cells}</table>"
+        return f"{_html_block(instance_lines(value.instance), 'neutral')}<table>{cells}</table>"
     return _html_block(*_lines_and_tone(value))
 
 
 def _lines_and_tone(value: object) -> tuple[list[str], str]:
-    """The value in lines, and the tone that they have."""
+    """Return the lines of a result and their tone, a key of `TONE_COLOURS`."""
     if isinstance(value, Instance):
-        return instance_lines(value), "plain"
+        return instance_lines(value), "neutral"
     if isinstance(value, Change):
-        return change_lines(value), "good" if value.effect is Effect.NOW else "warn"
+        return change_lines(value), "success" if value.effect is Effect.NOW else "warning"
     if isinstance(value, DoctorReport):
-        return value.lines(), "warn" if value.problems else "good"
-    words = repr(value) if isinstance(value, TextResult) else str(value)
-    return words.split("\n"), "plain"
+        return value.lines(), "warning" if value.problems else "success"
+    shown = repr(value) if isinstance(value, TextResult) else str(value)
+    return shown.split("\n"), "neutral"
 
 
 def _html_block(lines: list[str], tone: str) -> str:
     first, *rest = lines
-    body = "".join(f"<div>{_html_lines(line)}</div>" for line in rest)
+    body = "".join(f"<div>{to_html(line)}</div>" for line in rest)
     return (
         '<div style="font-family: var(--jp-ui-font-family, system-ui, sans-serif); line-height: 1.5;'
-        f' padding: 2px 0 2px 10px; border-left: 3px solid {_BORDER_COLOURS[tone]}; overflow-wrap: anywhere">'
-        f"<div><strong>{_html_lines(first)}</strong></div>{body}</div>"
+        f' padding: 2px 0 2px 10px; border-left: 3px solid {TONE_COLOURS[tone]}; overflow-wrap: anywhere">'
+        f"<div><strong>{to_html(first)}</strong></div>{body}</div>"
     )
 
 
-def _html_lines(line: str) -> str:
+def to_html(line: str) -> str:
+    """Return a text as HTML: escaped, without control characters, line breaks as ``<br>``."""
     return escape(replace_control_characters(line)).replace("\n", "<br>")
 
 
 def _table_cell(value: object, tag: str) -> str:
     style = "text-align: left; vertical-align: top; overflow-wrap: anywhere"
-    return f'<{tag} style="{style}">{_html_lines(str(value))}</{tag}>'
+    return f'<{tag} style="{style}">{to_html(str(value))}</{tag}>'
 
 
 def _flatten(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -90,7 +94,7 @@ def _flatten(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]
 
 
 def _format_value(value: object) -> str:
-    """A value of JSON as JSON writes it; a text without its quotes, and nothing as a dash."""
+    """Format a JSON value for a table: text without quotes, and a dash for null and empty objects."""
     if value in (None, {}):
         return text("word.none")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""What a command gives back: values that show themselves well wherever they are shown."""
+"""Types of results that have a readable representation in IPython and in a terminal."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 
 _ALLOWED_SEPARATORS = "\t\n\u2028\u2029"
-"""What parts words and lines, and drives no terminal."""
+"""Separators of words and lines, which have no side effects in a terminal."""
 
 
 def replace_control_characters(text: str) -> str:
-    """A text that drives no terminal and can be encoded, whatever the cloud put into a field."""
+    """Replace control characters and unpaired surrogates, which the API may return in any field."""
     return _substitute_controls(text, lambda _: "\N{REPLACEMENT CHARACTER}")
 
 
@@ -34,7 +34,7 @@ def _substitute_controls(text: str, replacement: Callable[[str], str]) -> str:
 
 
 class TextResult(str):
-    """A text that shows itself without quotes, and an empty one as a dash."""
+    """Text whose representation has no quotes, and is a dash if the text is empty."""
 
     __slots__ = ()
 
@@ -46,11 +46,11 @@ class TextResult(str):
 
 
 class JsonResult(dict[str, Any]):
-    """A JSON object that shows itself as JSON."""
+    """A JSON object whose representation is JSON."""
 
     def __repr__(self) -> str:
-        written = json.dumps(self, ensure_ascii=False, indent=2)
-        return _substitute_controls(written, lambda control: f"\\u{ord(control):04x}")
+        encoded = json.dumps(self, ensure_ascii=False, indent=2)
+        return _substitute_controls(encoded, lambda control: f"\\u{ord(control):04x}")
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG002 - IPython's hook
         printer.text(repr(self))
@@ -58,6 +58,6 @@ class JsonResult(dict[str, Any]):
 
 @dataclass(frozen=True)
 class InstanceDetails:
-    """An instance that shows all of its fields, not only those that matter daily."""
+    """An instance whose representation includes all fields; the result of ``status --all``."""
 
     instance: Instance

@@ -1,4 +1,4 @@
-"""The command that undoes a change, where there is a safe one."""
+"""The command that undoes a change, if there is a safe one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 
 def undo_command(change: Change) -> str:
-    """The words behind the command's prefix; "" where nothing changed or nothing simple undoes it."""
+    """Return the command that undoes a change, without its prefix.
+
+    Returns:
+        The command, or "" if nothing changed or no single command restores the previous state.
+    """
     if change.after is None or change.effect is Effect.UNCONFIRMED or change.action == "update":
         return ""
     if change.edit.description is not None:
@@ -28,27 +32,29 @@ def undo_command(change: Change) -> str:
 
 
 def _restore_stop_time(old: AutoStop, after: Instance, capabilities: Capabilities) -> str:
-    """Where a duration counts from now, only an end that is still far enough can be set again."""
+    """Return the command that restores the stop time, if it is far enough ahead to be set."""
     if old.mode is Mode.IDLE and old.enabled:
         return "" if after.auto_stop.mode is Mode.IDLE else "auto-stop idle"
     if old.stops_at is None or old.stops_at == after.auto_stop.stops_at:
         return ""
-    possible = (
-        old.stops_at - after.observed_at > capabilities.min_duration + MIN_TIME_LEFT
-    )  # time to type it
-    return f"auto-stop at {_format_clock_argument(old.stops_at)}" if possible else ""
+    # The margin leaves time to enter the command.
+    earliest = after.observed_at + capabilities.min_duration + MIN_TIME_LEFT
+    if old.stops_at <= earliest:
+        return ""
+    return f"auto-stop at {_format_clock_argument(old.stops_at)}"
 
 
 def _format_clock_argument(stop_time: datetime) -> str:
-    """A moment to the second, as the command takes it."""
+    """Format a stop time to the second, in the format that the command accepts."""
     minute, _, offset = format_datetime(stop_time).rpartition(" ")
     return f"{minute}:{stop_time:%S} {offset}" if stop_time.second else f"{minute} {offset}"
 
 
 def _restore_description(old: str, new: str) -> str:
-    """Quoted: what IPython and a shell would read into a text (``?``, ``$``, ``;``) stays text.
+    """Return the command that restores the description.
 
-    No quotation mark is in it, since the API takes none.
+    It is quoted, since IPython and shells interpret characters such as ``?``, ``$`` and ``;``. The API rejects
+    quotation marks, so none has to be escaped.
     """
     if (
         old == new
@@ -66,9 +72,9 @@ def _restore_auto_stop(change: Change, after: Instance) -> str:
     old, new = change.before.auto_stop, after.auto_stop
     words = []
     if (old.enabled, old.mode, old.duration) != (new.enabled, new.mode, new.duration):
-        pressing = old.stops_at and old.stops_at - after.observed_at < MIN_TIME_LEFT
-        undoable = change.effect is Effect.NEXT_START or not pressing
-        words.append(_auto_stop_argument(old, change.capabilities) if undoable else "")
+        too_soon = old.stops_at and old.stops_at - after.observed_at < MIN_TIME_LEFT
+        possible = change.effect is Effect.NEXT_START or not too_soon
+        words.append(_auto_stop_argument(old, change.capabilities) if possible else "")
     if old.prompt != new.prompt:
         words.append("--remind" if old.prompt else "--no-remind")
     return " ".join(["auto-stop", *words]) if all(words) and words else ""

@@ -1,4 +1,6 @@
 """Settings and credentials: where each value comes from, and in which order the sources are tried.
 
-Imports `domain`, `errors` and `messages`; opens no network connection except to the metadata service.
+Exports `settings.Settings` and `credential_chain.CredentialChain`; `setting_table` lists the settings.
+Imports `domain`, `errors` and `messages`. Its only network connection is to the metadata service, and
+only if `MODELARTS_METADATA` is set.
 """

@@ -67,8 +67,7 @@ def save_access_key(key: AccessKey, path: Path) -> None:
         if value:
             parser.set(PROFILE_SECTION, name, value)
     try:
-        path.resolve().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        settings_file.replace_ini(path, parser)
+        settings_file.write_ini(path, parser)
     except OSError:
         raise ConfigurationError("credentials.unwritable", path=str(path)) from None
 

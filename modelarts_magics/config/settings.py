@@ -1,6 +1,7 @@
-"""Settings: arguments before traitlets before the environment before the file; each knows its source.
+"""Collect the settings: arguments before traits, environment variables and the settings file.
 
-Nothing secret is here: tokens and keys are found by `modelarts_magics.config.credential_chain`.
+Each value carries its source. Tokens and keys are not settings, see
+`modelarts_magics.config.credential_chain`.
 """
 
 from __future__ import annotations
@@ -13,51 +14,37 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from modelarts_magics.config import settings_file
+from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.domain.durations import parse_timezone
-from modelarts_magics.errors import ConfigurationError
+from modelarts_magics.errors import ConfigurationError, UsageError
+from modelarts_magics.messages import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
 API_CHOICES = ("auto", "demanager", "notebooks")
-
-ENVIRONMENT_VARIABLES = {
-    "endpoint": ("MODELARTS_ENDPOINT",),
-    "region": ("MODELARTS_REGION",),
-    "project_id": ("MODELARTS_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"),
-    "instance_id": ("MODELARTS_INSTANCE_ID",),
-    "iam_endpoint": ("MODELARTS_IAM_ENDPOINT",),
-    "api": ("MODELARTS_API",),
-    "timezone": ("MODELARTS_TIMEZONE",),
-    "language": ("MODELARTS_LANGUAGE",),
-    "connect_timeout": ("MODELARTS_CONNECT_TIMEOUT",),
-    "read_timeout": ("MODELARTS_READ_TIMEOUT",),
-    "total_timeout": ("MODELARTS_TOTAL_TIMEOUT",),
-    "state_dir": ("MODELARTS_STATE_DIR",),
-}
-"""The variables of each setting; the first that is set wins."""
-
-DEFAULTS = {
-    "api": "auto",
-    "connect_timeout": "5",
-    "read_timeout": "15",
-    "total_timeout": "30",
-    "state_dir": "~/.modelarts-magics",
-}
-
-SETTING_NAMES = tuple(ENVIRONMENT_VARIABLES)
+_MAX_TIMEOUT_S = 600
 
 _REGION_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _NETLOC_PATTERN = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _REGION_TLDS = {"ap-southeast-1": "cn"}
-"""Regions whose endpoint does not end in ``.com``. Source: the vendor's region table."""
+"""The top-level domain of endpoints that do not end in ``.com``, by region.
+
+Source: the region table of Huawei Cloud.
+"""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A value and where it came from: ``argument``, ``%config``, a variable's name, ``default``."""
+    """A value and its source.
+
+    Attributes:
+        value: The value as text.
+        source: ``argument``, ``%config``, ``default``, the name of an environment variable, or the
+            path of the settings file.
+    """
 
     value: str
     source: str
@@ -65,11 +52,12 @@ class Setting:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings as text, each with its source; the properties check and convert.
+    """All settings as text with their sources; the properties validate and convert them.
 
     Attributes:
-        values: By the names in `NAMES`; a setting that is nowhere set is absent.
-        file_error: Why the settings file could not be read; raised by who opens a session.
+        values: The settings by name; one without value and default is absent.
+        file_error: Why the settings file could not be read; raised when a session is opened, so that
+            `help` and `doctor` still work.
     """
 
     values: Mapping[str, Setting]
@@ -83,66 +71,78 @@ class Settings:
         traits: Mapping[str, object] | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> Settings:
-        """Collect the settings from everywhere, the most explicit first.
+        """Collect the settings from all sources, the most explicit first.
 
         Args:
-            arguments: By name; None and "" count as not given.
-            traits: What ``%config ModelArts`` or a Jupyter configuration file set.
-            environ: The environment, which also says where the file is; None for the process's.
+            arguments: Values by name; None and "" count as not given.
+            traits: Values set by ``%config ModelArts`` or in a Jupyter configuration file.
+            environ: The environment variables, which also locate the settings file; None for those
+                of the process.
 
         Raises:
-            ConfigurationError: An argument has no such name.
+            ConfigurationError: An argument is not the name of a setting.
         """
         environ = os.environ if environ is None else environ
-        unknown = set(arguments or ()) - set(SETTING_NAMES)
-        if unknown:
-            raise ConfigurationError(
-                "config.unknown", name=min(unknown), names=", ".join(SETTING_NAMES)
-            )
-        values = {name: Setting(value, "default") for name, value in DEFAULTS.items()}
-        problem = _add_file_settings(values, environ)
-        for name, variables in ENVIRONMENT_VARIABLES.items():
-            for variable in reversed(variables):
-                _add_setting(values, name, environ.get(variable), variable)
-        for source, given in (("%config", traits or {}), ("argument", arguments or {})):
-            for name, value in given.items():
-                _add_setting(values, name, value, source)
-        return cls(values, problem)
+        _check_names(arguments or {})
+        values: dict[str, Setting] = {}
+        _add_all(values, {name: each.default for name, each in SETTINGS.items()}, "default")
+        file_error = _add_file_settings(values, environ)
+        for name, definition in SETTINGS.items():
+            for variable in reversed(definition.variables):
+                _add_all(values, {name: environ.get(variable)}, variable)
+        _add_all(values, traits or {}, "%config")
+        _add_all(values, arguments or {}, "argument")
+        return cls(values, file_error)
 
     def with_default(self, name: str, value: str, source: str) -> Settings:
-        """These settings with one more, unless that is set already or the value is empty."""
+        """Return the settings with one more value, unless it is set already or empty."""
         if self.get(name) or not value:
             return self
         return replace(self, values={**self.values, name: Setting(value, source)})
 
     def get(self, name: str) -> str:
-        """A setting's text, or ""."""
+        """Return the text of a setting, or ""."""
         setting = self.values.get(name)
         return setting.value if setting else ""
 
     def source(self, name: str) -> str:
-        """Where a setting came from, or ""."""
+        """Return the source of a setting, or ""."""
         setting = self.values.get(name)
         return setting.source if setting else ""
+
+    def check(self, name: str) -> None:
+        """Validate one setting by itself; one without rules is always valid.
+
+        Raises:
+            ConfigurationError, UsageError: The value cannot be used.
+        """
+        if name == "region":
+            self._region_endpoint()
+        elif name == "language":
+            self._check_language()
+        elif SETTINGS[name].is_seconds:
+            self.timeout_s(name)
+        else:
+            getattr(self, name, None)
 
     @property
     def endpoint(self) -> str:
         """Scheme and host of the API.
 
         Raises:
-            ConfigurationError: Neither endpoint nor region is set, or the endpoint is not safe.
+            ConfigurationError: Neither endpoint nor region is set, or the endpoint is invalid.
         """
-        written = self.get("endpoint").rstrip("/")
-        if not written:
+        value = self.get("endpoint").rstrip("/")
+        if not value:
             return self._region_endpoint()
-        return _validate_endpoint(written, self.source("endpoint"))
+        return _validate_endpoint(value, self.source("endpoint"))
 
     @property
     def iam_endpoint(self) -> str:
-        """Scheme and host of IAM; "" where neither it nor the region is known."""
-        written = self.get("iam_endpoint").rstrip("/")
-        if written:
-            return _validate_endpoint(written, self.source("iam_endpoint"))
+        """Scheme and host of IAM; "" if neither it nor the region is set."""
+        value = self.get("iam_endpoint").rstrip("/")
+        if value:
+            return _validate_endpoint(value, self.source("iam_endpoint"))
         region = self.get("region").lower()
         return (
             f"https://iam.{region}.myhuaweicloud.com" if _REGION_PATTERN.fullmatch(region) else ""
@@ -150,25 +150,29 @@ class Settings:
 
     @property
     def project_id(self) -> str:
-        """The project id.
+        """The project ID.
 
         Raises:
-            ConfigurationError: It is not set, or cannot be one.
+            ConfigurationError: It is not set or invalid.
         """
-        return self._require_id("project_id", "MODELARTS_PROJECT_ID")
+        return self._require_id("project_id")
 
     @property
     def instance_id(self) -> str:
-        """The instance id.
+        """The instance ID.
 
         Raises:
-            ConfigurationError: It is not set, or cannot be one.
+            ConfigurationError: It is not set or invalid.
         """
-        return self._require_id("instance_id", "MODELARTS_INSTANCE_ID")
+        return self._require_id("instance_id")
 
     @property
     def api(self) -> str:
-        """The API generation: ``auto``, ``demanager`` or ``notebooks``."""
+        """The API: ``auto``, ``demanager`` or ``notebooks``.
+
+        Raises:
+            ConfigurationError: It is another word.
+        """
         value = self.get("api").lower()
         if value not in API_CHOICES:
             raise ConfigurationError("config.api", value=value, choices=", ".join(API_CHOICES))
@@ -176,30 +180,39 @@ class Settings:
 
     @property
     def timezone(self) -> tzinfo:
-        """The time zone in which clock times are read and written; the system's by default."""
+        """The time zone in which clock times are read and shown.
+
+        Raises:
+            ConfigurationError: The time zone is unknown.
+        """
         return parse_timezone(self.get("timezone"))
 
     def timeout_s(self, name: str) -> float:
-        """A time-out in seconds, more than 0 and at most 600.
+        """Return a timeout in seconds, greater than 0 and at most 600.
 
         Raises:
-            ConfigurationError: It is not such a number.
+            ConfigurationError: The value is not such a number.
         """
         try:
             value = float(self.get(name))
         except ValueError:
             value = 0.0
-        if not 0 < value <= 600:  # noqa: PLR2004 - ten minutes: nobody waits longer for one call
+        if not 0 < value <= _MAX_TIMEOUT_S:
             raise ConfigurationError("config.seconds", name=name, value=self.get(name))
         return value
 
-    def _require_id(self, name: str, variable: str) -> str:
+    def _require_id(self, name: str) -> str:
         value = self.get(name)
         if not value:
-            raise ConfigurationError(f"config.missing_{name}", variable=variable)
+            raise ConfigurationError(f"config.missing_{name}", variable=SETTINGS[name].variable)
         if not _ID_PATTERN.fullmatch(value):
             raise ConfigurationError("config.id", name=name, source=self.source(name))
         return value
+
+    def _check_language(self) -> None:
+        value = self.get("language")
+        if value not in LANGUAGES:
+            raise UsageError("usage.language", word=value, choices=", ".join(LANGUAGES))
 
     def _region_endpoint(self) -> str:
         region = self.get("region").lower()
@@ -219,13 +232,14 @@ def _validate_endpoint(text: str, source: str) -> str:
         raise ConfigurationError("config.endpoint_extra", source=source)
     if parts.scheme == "http" and not is_loopback(text):
         raise ConfigurationError("config.endpoint_plain", host=host)
-    if not _NETLOC_PATTERN.fullmatch(text.partition("://")[2]):  # urlsplit leaves line breaks out
+    # urlsplit drops line breaks, so match the text itself.
+    if not _NETLOC_PATTERN.fullmatch(text.partition("://")[2]):
         raise ConfigurationError("config.endpoint", value=_redact_endpoint(text))
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def is_loopback(endpoint: str) -> bool:
-    """Whether the endpoint is on this machine's loopback."""
+    """Return whether the endpoint is on the loopback interface of this machine."""
     host = _hostname(endpoint)
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -236,30 +250,36 @@ def is_loopback(endpoint: str) -> bool:
 def _hostname(endpoint: str) -> str:
     try:
         parts = urlsplit(endpoint)
-        parts.port  # noqa: B018 - raises where the port is not a number
+        parts.port  # noqa: B018 - raises ValueError if the port is not a number
         return parts.hostname or ""
     except ValueError:
         return ""
 
 
 def _redact_endpoint(endpoint: str) -> str:
-    """What may be shown of an endpoint: not the user and password, nor a query."""
+    """Return the endpoint without user, password and query, which may be secrets."""
     return re.sub(r"(?s).*@", "…@", endpoint).split("?", 1)[0]
+
+
+def _check_names(arguments: Mapping[str, object]) -> None:
+    unknown = set(arguments) - set(SETTINGS)
+    if unknown:
+        raise ConfigurationError("config.unknown", name=min(unknown), names=", ".join(SETTINGS))
 
 
 def _add_file_settings(
     values: dict[str, Setting], environ: Mapping[str, str]
 ) -> ConfigurationError | None:
-    """Put what the settings file says; what is wrong with it must not keep help and repair away."""
+    """Add the values of the settings file; return the error if it cannot be read."""
     try:
-        kept = settings_file.read(environ)
+        stored = settings_file.read(environ)
     except ConfigurationError as error:
         return error.with_traceback(None)
-    for name, written in kept.items():
-        _add_setting(values, name, written, str(settings_file.current_path(environ)))
+    _add_all(values, stored, str(settings_file.current_path(environ)))
     return None
 
 
-def _add_setting(values: dict[str, Setting], name: str, value: object, source: str) -> None:
-    if value is not None and str(value).strip():
-        values[name] = Setting(str(value).strip(), source)
+def _add_all(values: dict[str, Setting], added: Mapping[str, object], source: str) -> None:
+    for name, value in added.items():
+        if value is not None and str(value).strip():
+            values[name] = Setting(str(value).strip(), source)

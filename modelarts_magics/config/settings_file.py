@@ -1,17 +1,19 @@
-"""The small file that ``configure`` writes: settings without secrets, where they survive a stop.
+"""The settings file that ``configure`` writes. It holds no secrets.
 
-On the platform only ``~/work`` survives a stop, so the file lives there if there is such a folder. One
-that was written beside it, before there was, counts as long as it is the only one.
+On ModelArts only ``~/work`` is preserved when the instance stops, so the file is written there if that
+folder exists. A file that was written to the home folder earlier is read as long as it is the only one.
 """
 
 from __future__ import annotations
 
 import configparser
+import io
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -20,43 +22,44 @@ if TYPE_CHECKING:
 PATH_VARIABLE = "MODELARTS_CONFIG"
 FILE_NAME = ".modelarts-magics.ini"
 SECTION = "modelarts"
-STORABLE = ("endpoint", "region", "project_id", "instance_id", "api", "timezone", "language")
+STORABLE = tuple(name for name, definition in SETTINGS.items() if definition.storable)
 """The settings that the file may hold."""
 
 
 def expand_user(path: str) -> Path:
-    """A path with its ``~`` resolved; one that names nobody stays as it is."""
-    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises for a stranger's ~
+    """Return the path with a leading ``~`` expanded; one of an unknown user stays as it is."""
+    # Path.expanduser raises an exception for an unknown user.
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - see above
 
 
 def current_path(environ: Mapping[str, str]) -> Path | None:
-    """Where the file is, or would be; None where there is no home."""
-    places = _candidate_paths(environ)
-    return next((path for path in places if path.is_file()), places[0] if places else None)
+    """Return the path of the file, or the path where it would be written; None without a home."""
+    paths = _candidate_paths(environ)
+    return next((path for path in paths if path.is_file()), paths[0] if paths else None)
 
 
 def unused_paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """The settings files that are there and not used."""
+    """Return the settings files that exist and are not read."""
     return tuple(path for path in _candidate_paths(environ) if path.is_file())[1:]
 
 
 def _candidate_paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where the file may be; the first is where it is written."""
-    named = environ.get(PATH_VARIABLE)
-    if named:
-        return (expand_user(named),)
+    """Return the possible paths of the file; it is written to the first one."""
+    explicit = environ.get(PATH_VARIABLE)
+    if explicit:
+        return (expand_user(explicit),)
     home = environ.get("HOME") or environ.get("USERPROFILE")
     if not home:
         return ()
-    work, beside = Path(home) / "work", Path(home) / FILE_NAME
-    return (work / FILE_NAME, beside) if work.is_dir() else (beside,)
+    work, in_home = Path(home) / "work", Path(home) / FILE_NAME
+    return (work / FILE_NAME, in_home) if work.is_dir() else (in_home,)
 
 
 def read(environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings in the file, by name; empty if there is none.
+    """Return the settings in the file by name; empty if there is no file.
 
     Raises:
-        ConfigurationError: The file cannot be read as one.
+        ConfigurationError: The file is not a valid settings file.
     """
     path = current_path(environ)
     if path is None or not path.is_file():
@@ -71,37 +74,33 @@ def read(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def write(environ: Mapping[str, str], values: Mapping[str, str]) -> Path:
-    """Replace what is in the file; an empty value leaves its setting out.
+    """Replace the content of the file; a setting with an empty value is left out.
+
+    Returns:
+        The path of the file.
 
     Raises:
-        ConfigurationError: There is no home, or the file cannot be written.
+        ConfigurationError: There is no home folder, or the file cannot be written.
     """
-    places = _candidate_paths(environ)
-    if not places:
+    paths = _candidate_paths(environ)
+    if not paths:
         raise ConfigurationError("config.no_home", variable=PATH_VARIABLE)
-    path = places[0]
     parser = configparser.RawConfigParser()
     parser[SECTION] = {name: values[name] for name in STORABLE if values.get(name)}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_ini(path, parser)
+        write_ini(paths[0], parser)
     except (OSError, UnicodeError):
-        raise ConfigurationError("config.unwritable", path=str(path)) from None
-    return path
+        raise ConfigurationError("config.unwritable", path=str(paths[0])) from None
+    return paths[0]
 
 
-def replace_ini(path: Path, parser: configparser.RawConfigParser) -> None:
-    """Put a whole new file, mode 0600, in the place of an old one; a link stays one.
+def write_ini(path: Path, parser: configparser.RawConfigParser) -> None:
+    """Replace an INI file atomically, with mode 0600; a symbolic link stays one.
 
     Raises:
-        OSError: It cannot be written; the old file is as it was.
+        OSError: The file cannot be written; the old one is unchanged.
+        UnicodeError: A value cannot be encoded; the old file is unchanged.
     """
-    target = path.resolve()  # of a link, into a folder that lasts say
-    descriptor, name = tempfile.mkstemp(dir=target.parent)  # mode 0600 from the start
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-            parser.write(handle)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    buffer = io.StringIO()
+    parser.write(buffer)
+    replace_file(path, buffer.getvalue().encode())

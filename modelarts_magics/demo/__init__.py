@@ -1,8 +1,9 @@
-"""``modelarts-magics demo``: the emulator, JupyterLab and the quickstart notebook in one command.
+"""Demo: the emulator, JupyterLab and the quickstart notebook in one command.
 
-Nothing of the person's is used or changed: settings, history, runtime files and the last known
-state live in a folder of their own that is removed at the end. Only the notebooks are in sight, in
-``./.demo``; they stay if they were edited.
+Exports `main` for `modelarts-magics demo`, and `build_parser`. May import the emulator and the messages;
+the packages of the extra `demo` are imported only when the demo runs. The demo neither uses nor changes
+the user's settings, history, runtime files or state: they are in a temporary folder, which is removed at
+the end. Only the notebooks are in `./.demo`; edited ones are kept.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ REQUIRED_PACKAGES = ("tornado", "jupyterlab", "ipykernel", "nbclient")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the demo until Ctrl-C, or the quickstart once with ``--check``.
+    """Run the demo until Ctrl-C, or the quickstart notebook once with `--check`.
 
     Args:
-        argv: The arguments; those of the process if None.
+        argv: The arguments; `sys.argv` if None.
 
     Returns:
-        0 at the end, 1 if something is missing or failed; wrong arguments exit with 2.
+        0 after a normal end, 1 if a package is missing or the demo failed; invalid arguments exit
+        with 2.
     """
     messages.use_language(os.environ.get("MODELARTS_LANGUAGE"))
     arguments = build_parser().parse_args(argv)
@@ -47,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print_lines("", text("demo.ended"))
         return 0
-    except BrokenPipeError:  # nobody reads any more, and at its end Python would complain of it
+    except BrokenPipeError:
+        # Standard output is closed. Without this, Python would report an error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
@@ -55,19 +58,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    made = argparse.ArgumentParser(prog="modelarts-magics demo", description=text("demo.help"))
+    """Return the argument parser."""
+    parser = argparse.ArgumentParser(prog="modelarts-magics demo", description=text("demo.help"))
 
-    def add_option(name: str, **how: object) -> None:
-        words = text("demo.help." + name.strip("-").replace("-", "_"))
-        made.add_argument(name, help=words, **how)  # type: ignore[arg-type]
+    def add_option(name: str, **options: object) -> None:
+        help_text = text("demo.help." + name.strip("-").replace("-", "_"))
+        parser.add_argument(name, help=help_text, **options)  # type: ignore[arg-type]
 
     add_option("--edition", choices=("2019", "2021"), default="2019")
     add_option("--api", choices=("demanager", "notebooks"), default="demanager")
     add_option("--time-scale", type=_positive_number, default=1.0, metavar="FACTOR")
     add_option("--port", type=int, default=0)
     add_option("--check", action="store_true")
-    return made
+    return parser
 
 
 def _positive_number(value_text: str) -> float:
@@ -83,14 +86,14 @@ def _fail(message: str) -> int:
 
 
 def _interrupt_on_signals() -> None:
-    """Let a request to end, or the terminal's closing, end the demo as Ctrl-C does."""
+    """Handle termination and the closing of the terminal like Ctrl-C."""
     names = ("SIGTERM", "SIGHUP", "SIGBREAK")
     for number in (getattr(signal, name) for name in names if hasattr(signal, name)):
         signal.signal(number, signal.default_int_handler)
 
 
 def _create_emulator(arguments: argparse.Namespace) -> LocalEmulator:
-    from modelarts_magics.emulator.local import LocalEmulator  # noqa: PLC0415 - needs an extra
+    from modelarts_magics.emulator.local import LocalEmulator  # noqa: PLC0415 - tornado is an extra
 
     return LocalEmulator(
         edition=arguments.edition,
@@ -101,16 +104,16 @@ def _create_emulator(arguments: argparse.Namespace) -> LocalEmulator:
 
 
 def _run_demo(emulator: LocalEmulator, arguments: argparse.Namespace) -> int:
-    from modelarts_magics.demo import check, lab, workspace  # noqa: PLC0415 - as needed only
+    from modelarts_magics.demo import check, lab, workspace  # noqa: PLC0415 - JupyterLab is an extra
 
     if arguments.check:
-        with workspace.temporary_workspace(emulator.environment()) as private:
+        with workspace.temporary_workspace(emulator.environment()) as work:
             return check.run_notebook(
-                workspace.example_notebooks_folder() / workspace.QUICKSTART, private
+                workspace.example_notebooks_folder() / workspace.QUICKSTART, work
             )
     with (
-        workspace.notebook_copies() as work,
-        workspace.temporary_workspace(emulator.environment(), work) as seen,
+        workspace.notebook_copies() as notebooks,
+        workspace.temporary_workspace(emulator.environment(), notebooks) as work,
     ):
         print_lines(text("demo.starting"))
-        return lab.run_jupyterlab(seen, emulator, port=arguments.port, minutes_left=MINUTES_LEFT)
+        return lab.run_jupyterlab(work, emulator, port=arguments.port, minutes_left=MINUTES_LEFT)

@@ -1,4 +1,4 @@
-"""A notebook without a browser: run by a real kernel, cell by cell, and told."""
+"""Run a notebook without a browser in a real kernel and print the result of each cell."""
 
 from __future__ import annotations
 
@@ -24,14 +24,18 @@ _ANSI_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def run_notebook(path: Path, workspace: DemoWorkspace) -> int:
-    """Run a notebook in this environment's kernel and print what each cell did.
+    """Run a notebook with the kernel of this environment and print the result of each cell.
+
+    Args:
+        path: The notebook.
+        workspace: The folders and environment of the demo.
 
     Returns:
-        1 if a cell failed, or one that is tagged ``raises-exception`` did not.
+        0, or 1 if a cell failed or a cell tagged `raises-exception` did not.
     """
     report = CellReporter()
     client = NotebookClient(
-        nbformat.read(path, as_version=4),  # type: ignore[no-untyped-call] # it is not annotated
+        nbformat.read(path, as_version=4),  # type: ignore[no-untyped-call] # nbformat has no types
         km=AsyncKernelManager(
             kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[])
         ),
@@ -40,17 +44,17 @@ def run_notebook(path: Path, workspace: DemoWorkspace) -> int:
         allow_errors=True,
         on_cell_executed=report.record_cell,
     )
-    # What a kernel writes there by itself concerns its makers; the cells' own stderr is an output.
+    # Messages of the kernel itself are not part of the result; stderr of a cell is one of its outputs.
     client.execute(env=dict(workspace.environment), stderr=subprocess.DEVNULL, cleanup_kc=True)
     print_lines(text("demo.checked", cells=report.cells, wrong=report.unexpected))
     return 1 if report.unexpected else 0
 
 
 class CellReporter:
-    """Tells of each cell as it was run, and counts.
+    """Printer of cell results, with counts.
 
     Attributes:
-        cells: How many were run.
+        cells: How many code cells were run.
         unexpected: How many failed, or did not fail although they should.
     """
 
@@ -59,7 +63,7 @@ class CellReporter:
         self.unexpected = 0
 
     def record_cell(self, *, cell: dict[str, Any], **_: object) -> None:
-        """Take one more cell, as nbclient hands it over."""
+        """Print and count a cell; nbclient calls this after each cell."""
         if cell["cell_type"] != "code":
             return
         self.cells += 1
@@ -67,8 +71,8 @@ class CellReporter:
         expected = "raises-exception" in cell["metadata"].get("tags", ())
         self.unexpected += failed is not expected
         mark = text("demo.right" if failed is expected else "demo.wrong")
-        shown = [f"        {_indent(_plain_text(output))}" for output in cell["outputs"]]
-        print_lines(f"{mark} [{self.cells}] {_indent(cell['source'])}", *shown, "")
+        outputs = [f"        {_indent(_plain_text(output))}" for output in cell["outputs"]]
+        print_lines(f"{mark} [{self.cells}] {_indent(cell['source'])}", *outputs, "")
 
 
 def _indent(output: str) -> str:

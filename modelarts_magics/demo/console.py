@@ -1,4 +1,4 @@
-"""What the demo says in the terminal."""
+"""Terminal output of the demo."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 
 
 def print_lines(*lines: str) -> None:
-    """Write lines, at once: a demo may run for hours behind a pipe."""
+    """Print lines and flush them, as standard output may be a pipe."""
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 
 
 def print_error(line: str) -> None:
-    """Write a line on the side of the errors."""
+    """Print a line to standard error."""
     sys.stderr.write(line.rstrip() + "\n")

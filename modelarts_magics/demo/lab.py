@@ -1,4 +1,4 @@
-"""JupyterLab as a child: started, waited for, watched, ended."""
+"""JupyterLab as a child process: start it, wait until it is ready, supervise and stop it."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 START_TIMEOUT_S, STOP_TIMEOUT_S = 90.0, 10.0
 POLL_INTERVAL_S, START_POLL_INTERVAL_S = 0.5, 0.1
+# How often the server extension polls the API, in seconds of the emulated clock.
 SERVER_POLL_INTERVAL_S = 300.0
-"""How often the server half looks at the cloud, by the emulator's clock."""
 
 
 def run_jupyterlab(
     workspace: DemoWorkspace, emulator: LocalEmulator, *, port: int, minutes_left: float
 ) -> int:
-    """Run JupyterLab until it ends, or until an interrupt ends it.
+    """Run JupyterLab until it exits or the demo is interrupted.
 
     Args:
-        workspace: Where it works.
-        emulator: What its kernels talk to.
-        port: Where it serves; 0 for any free port.
-        minutes_left: What the instance shall have left at the beginning.
+        workspace: The folders and environment of the demo.
+        emulator: The emulator that JupyterLab and its kernels use.
+        port: The port of JupyterLab; 0 for any free port.
+        minutes_left: Minutes until the instance stops, from when JupyterLab is ready.
 
     Returns:
-        1 if it did not start.
+        0, or 1 if JupyterLab did not start.
     """
     port = port or _free_port()
     token = secrets.token_hex(16)
@@ -64,9 +64,9 @@ def run_jupyterlab(
 def _jupyterlab_process(
     workspace: DemoWorkspace, *, port: int, token: str, time_scale: float
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """JupyterLab in a session of its own, so that it hears of Ctrl-C from us only."""
+    """Run JupyterLab in a session of its own, so that Ctrl-C reaches only the demo."""
     with workspace.log_path.open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter and words
+        process = subprocess.Popen(  # noqa: S603 - fixed arguments
             _jupyterlab_command(workspace, port=port, time_scale=time_scale),
             env={**workspace.environment, "JUPYTER_TOKEN": token},
             cwd=workspace.work_folder,
@@ -88,16 +88,18 @@ def _jupyterlab_command(workspace: DemoWorkspace, *, port: int, time_scale: floa
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=0",
         f"--ServerApp.root_dir={workspace.work_folder}",
-        "--LabApp.extension_manager=readonly",  # the other one asks a package index
+        # The default extension manager sends requests to the package index.
+        "--LabApp.extension_manager=readonly",
         f"--ModelArtsServer.period={max(1.0, SERVER_POLL_INTERVAL_S / time_scale)}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        options.append("--allow-root")  # it serves on the loopback only
+        # Safe, as the server listens on the loopback address only.
+        options.append("--allow-root")
     return [sys.executable, "-m", "jupyterlab", *options]
 
 
 def _terminate(process: subprocess.Popen[bytes]) -> None:
-    """Let JupyterLab end its kernels and itself; further signals do not disturb it."""
+    """Let JupyterLab shut down itself and its kernels; further signals are ignored meanwhile."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     process.terminate()
@@ -109,16 +111,16 @@ def _terminate(process: subprocess.Popen[bytes]) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
 
 
 def _wait_until_ready(jupyter: subprocess.Popen[bytes], *, port: int) -> bool:
-    """Wait until JupyterLab answers; False if it ended or took too long."""
+    """Wait until JupyterLab responds; return False if it exited or timed out."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    end = time.monotonic() + START_TIMEOUT_S
-    while jupyter.poll() is None and time.monotonic() < end:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while jupyter.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError), direct.open(f"http://{HOST}:{port}/api", timeout=5):
             return True
         time.sleep(START_POLL_INTERVAL_S)
@@ -126,17 +128,17 @@ def _wait_until_ready(jupyter: subprocess.Popen[bytes], *, port: int) -> bool:
 
 
 def _supervise(jupyter: subprocess.Popen[bytes], emulator: LocalEmulator) -> None:
-    """Tell of the emulated stop and start the instance again on Enter, until JupyterLab ends."""
-    wished = threading.Event()
-    threading.Thread(target=_watch_enter_key, args=(wished,), daemon=True).start()
-    before = "RUNNING"
+    """Report when the instance stops and start it again on Enter, until JupyterLab exits."""
+    start_requested = threading.Event()
+    threading.Thread(target=_watch_enter_key, args=(start_requested,), daemon=True).start()
+    previous = "RUNNING"
     while jupyter.poll() is None:
         status = _instance_status(emulator)
-        if status == "STOPPED" != before:
+        if status == "STOPPED" != previous:
             print_lines(text("demo.stopped"))
-        before = status
-        if wished.wait(POLL_INTERVAL_S):
-            wished.clear()
+        previous = status
+        if start_requested.wait(POLL_INTERVAL_S):
+            start_requested.clear()
             _start_if_stopped(emulator)
 
 
@@ -152,11 +154,11 @@ def _instance_status(emulator: LocalEmulator) -> str:
 
 
 def _watch_enter_key(start_requested: threading.Event) -> None:
-    """Set the event at each Enter; not in the background, where reading would halt the process."""
+    """Set the event at each Enter. In the background, where reading would suspend the process, do nothing."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         number = sys.stdin.fileno()
         if os.isatty(number) and hasattr(os, "tcgetpgrp") and os.tcgetpgrp(number) != os.getpgrp():
             return
-        # Not `sys.stdin.read`: a thread inside it makes Python abort at the end.
+        # A thread inside `sys.stdin.read` would make Python abort at exit.
         while os.read(number, 4096):
             start_requested.set()

@@ -1,4 +1,4 @@
-"""Where a demo works: the notebooks in sight, everything else out of the person's way."""
+"""Folders and environment of the demo: copies of the notebooks, and a temporary folder for all other files."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 QUICKSTART = "01-quickstart.ipynb"
 WORK_FOLDER = ".demo"
+# Variables that could connect the demo to something else than the emulator.
 EXCLUDED_PREFIXES = ("MODELARTS_", "HUAWEICLOUD_SDK_", "JUPYTER", "JPY_")
-"""What the demo does not take from the environment: it would lead elsewhere than to the emulator."""
 PASSED_VARIABLES = ("MODELARTS_TIMEZONE", "MODELARTS_LANGUAGE")
+# Prevents the dialog in which JupyterLab asks for permission to fetch news; it covers the page.
 NOTIFICATION_SETTINGS = {"fetchNews": "false", "checkForUpdates": False}
-"""JupyterLab shall not ask whether it may fetch news: the question covers the page."""
 
 
 @dataclass(frozen=True)
 class DemoWorkspace:
-    """Where a demo works.
+    """Folders and environment of the demo.
 
     Attributes:
         work_folder: The folder with the notebooks.
-        private_folder: The folder with everything else.
-        environment: The variables of JupyterLab and of the kernels.
+        private_folder: The temporary folder with all other files.
+        environment: The environment variables of JupyterLab and the kernels.
     """
 
     work_folder: Path
@@ -40,12 +40,12 @@ class DemoWorkspace:
 
     @property
     def log_path(self) -> Path:
-        """What JupyterLab has to say."""
+        """The log file of JupyterLab."""
         return self.private_folder / "jupyter.log"
 
 
 def example_notebooks_folder() -> Path:
-    """Where the example notebooks are: in the installed package, or beside it in a source tree."""
+    """Return the folder of the example notebooks in the installed package or the source tree."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "notebooks"
     return installed if installed.is_dir() else package.parent / "notebooks"
@@ -55,10 +55,10 @@ def example_notebooks_folder() -> Path:
 def temporary_workspace(
     variables: Mapping[str, str], notebooks: Path | None = None
 ) -> Iterator[DemoWorkspace]:
-    """A place whose private folder goes at the end.
+    """Create a workspace whose private folder is removed when the block ends.
 
     Args:
-        variables: What points to the emulator.
+        variables: The environment variables that connect a client to the emulator.
         notebooks: The folder with the notebooks; the private one if None.
     """
     private = Path(tempfile.mkdtemp(prefix="modelarts-demo-"))
@@ -73,7 +73,7 @@ def temporary_workspace(
 
 @contextlib.contextmanager
 def notebook_copies() -> Iterator[Path]:
-    """``./.demo`` with the notebooks; one that was edited stays there, also for the next demo."""
+    """Copy the notebooks to `./.demo`; edited copies are kept there, also for the next demo."""
     work = Path.cwd() / WORK_FOLDER
     work.mkdir(exist_ok=True)
     originals = sorted(example_notebooks_folder().glob("*.ipynb"))
@@ -87,12 +87,12 @@ def notebook_copies() -> Iterator[Path]:
 
 
 def _build_environment(private: Path) -> dict[str, str]:
-    kept = {
-        n: v
-        for n, v in os.environ.items()
-        if n in PASSED_VARIABLES or not n.startswith(EXCLUDED_PREFIXES)
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name in PASSED_VARIABLES or not name.startswith(EXCLUDED_PREFIXES)
     }
-    own = {
+    private_folders = {
         "JUPYTER_CONFIG_DIR": "config",
         "JUPYTER_DATA_DIR": "data",
         "JUPYTER_RUNTIME_DIR": "runtime",
@@ -101,11 +101,11 @@ def _build_environment(private: Path) -> dict[str, str]:
         "IPYTHONDIR": "ipython",
         "MODELARTS_STATE_DIR": "state",
     }
-    folders = {name: str(private / folder) for name, folder in own.items()}
-    # So that `!modelarts-magics` in a cell, and a terminal, find this very installation.
-    path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", os.defpath)])
-    # A Node that JupyterLab finds on the way would leave a cache in the person's folder for temporary files.
-    return {**kept, **folders, "PATH": path, "NODE_DISABLE_COMPILE_CACHE": "1"}
+    folders = {name: str(private / folder) for name, folder in private_folders.items()}
+    # `!modelarts-magics` in a cell, and a terminal, run this installation.
+    path = os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)])
+    # Prevents that a Node.js found by JupyterLab writes a cache to the user's temporary folder.
+    return {**inherited, **folders, "PATH": path, "NODE_DISABLE_COMPILE_CACHE": "1"}
 
 
 def _write_lab_settings(private: Path) -> None:
@@ -116,13 +116,14 @@ def _write_lab_settings(private: Path) -> None:
 
 
 def _remove_unchanged(work: Path, originals: Sequence[Path]) -> None:
-    """Remove what is as it was delivered, outputs aside."""
+    """Remove the copies whose cells are unchanged; outputs do not count."""
     for original in originals:
         copy = work / original.name
         if copy.exists() and _cell_sources(copy) == _cell_sources(original):
             copy.unlink()
     shutil.rmtree(work / ".ipynb_checkpoints", ignore_errors=True)
-    with contextlib.suppress(OSError):  # something of the person's is in it
+    # The folder may contain files of the user; then it is kept.
+    with contextlib.suppress(OSError):
         work.rmdir()
 
 

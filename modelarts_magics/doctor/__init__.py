@@ -1,6 +1,7 @@
-"""What is configured, found, reachable and installed, and what to do about each problem.
+"""Checks of settings, credentials, connection, clock and installation, with a hint for each problem.
 
-Asked by the kernel, the terminal and the server; it never raises and never shows a secret.
+`run_checks` returns a `DoctorReport`; it never raises and never includes a secret. Imports `session` and the
+layers below. The commands and the server extension use it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.config import settings_file
 from modelarts_magics.config.credential_chain import CredentialChain
-from modelarts_magics.config.settings import ENVIRONMENT_VARIABLES, SETTING_NAMES, Settings
+from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.doctor import machine
 from modelarts_magics.doctor.findings import Finding, Level, display_width, pad_label
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
@@ -26,25 +27,27 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from modelarts_magics.config.credentials import FoundCredential
+    from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import AutoStop
     from modelarts_magics.session.session import Session
 
 CLOCK_SKEW_TOLERANCE = timedelta(seconds=30)
+"""The largest difference from the API's clock that is no problem."""
 
 
 @dataclass(frozen=True)
 class DoctorReport:
-    """All findings, in the order in which a request needs them."""
+    """All findings, in the order in which a request uses what they are about."""
 
     findings: tuple[Finding, ...]
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """The findings that want something done."""
+        """The findings that are problems."""
         return tuple(each for each in self.findings if each.level is Level.PROBLEM)
 
     def lines(self) -> list[str]:
-        """The report as text, a line for each finding and one for each hint."""
+        """Return the report as text, one line for each finding and each hint."""
         width = max(display_width(each.label) for each in self.findings)
         count = len(self.problems)
         lines = [text("doctor.title", count=count) if count else text("doctor.fine")]
@@ -56,11 +59,16 @@ class DoctorReport:
         return lines
 
     def to_json(self) -> dict[str, Any]:
-        """The report as JSON."""
+        """Return the report as JSON, in the language of the reader."""
         return {
             "problems": len(self.problems),
             "findings": [
-                {"about": e.label, "level": e.level.value, "words": e.message, "hint": e.short_hint}
+                {
+                    "label": e.label,
+                    "level": e.level.value,
+                    "message": e.message,
+                    "hint": e.short_hint,
+                }
                 for e in self.findings
             ],
         }
@@ -73,13 +81,13 @@ def run_checks(
     interactive: FoundCredential | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> DoctorReport:
-    """Look at everything and ask the cloud once.
+    """Run all checks, with one request to the API.
 
     Args:
-        settings: What would be used.
-        environ: Where credentials are looked for; None for the process's environment.
-        interactive: The credential that a person entered, if one did.
-        clock: Time, for tests.
+        settings: The settings to check.
+        environ: The environment that credentials are read from; None for that of the process.
+        interactive: The credential entered by ``login``, if any.
+        clock: The source of time.
     """
     environ = os.environ if environ is None else environ
     opened: Session | ModelArtsError
@@ -88,15 +96,15 @@ def run_checks(
         settings = opened.settings or settings
     except ModelArtsError as error:
         opened = error
-    before = [
+    local_findings = [
         *_settings_file_findings(settings, environ),
         *_setting_findings(settings, project_unknown=_is_project_unknown(settings, opened)),
         *_credential_findings(CredentialChain(environ, interactive=interactive)),
     ]
-    told = {each.message for each in before}
+    reported = {each.message for each in local_findings}
     findings = [
-        *before,
-        *_connection_findings(opened, clock, reported=told),
+        *local_findings,
+        *_connection_findings(opened, clock, reported=reported),
         *machine.time_zone_findings(settings, clock),
         *machine.store_findings(settings),
         *machine.installation_findings(),
@@ -106,27 +114,27 @@ def run_checks(
 
 
 def _settings_file_findings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Which one is used, and which is not."""
-    about, path = "settings file", settings_file.current_path(environ)
+    """Yield the settings file in use, and those that are ignored."""
+    subject, path = "settings file", settings_file.current_path(environ)
     if settings.file_error:
-        yield Finding(about, Level.PROBLEM, settings.file_error.message, settings.file_error.hint)
+        yield Finding(subject, Level.PROBLEM, settings.file_error.message, settings.file_error.hint)
     elif path and path.is_file():
-        yield Finding(about, Level.OK, str(path))
+        yield Finding(subject, Level.OK, str(path))
     elif path:
-        yield Finding(about, Level.INFO, text("doctor.file.none", path=path))
+        yield Finding(subject, Level.INFO, text("doctor.file.none", path=path))
     for each in settings_file.unused_paths(environ):
-        words = text("doctor.file.ignored", path=each, used=path)
-        yield Finding(about, Level.INFO, words, text("doctor.file.ignored.hint"))
+        message = text("doctor.file.ignored", path=each, used=path)
+        yield Finding(subject, Level.INFO, message, text("doctor.file.ignored.hint"))
 
 
 def _is_project_unknown(settings: Settings, session_or_error: Session | ModelArtsError) -> bool:
-    """Whether the project is neither set, nor found, nor would be found once the rest is mended."""
+    """Return whether the project is not set and could not be looked up even if all else was correct."""
     if not isinstance(session_or_error, ConfigurationError) or settings.get("project_id"):
         return False
     names = session_or_error.values.get("names", "") if settings.get("endpoint") else ""
     return (
         session_or_error.code == "config.missing_project_id"
-        or ENVIRONMENT_VARIABLES["project_id"][0] in names
+        or SETTINGS["project_id"].variable in names
     )
 
 
@@ -142,14 +150,14 @@ def _setting_findings(settings: Settings, *, project_unknown: bool) -> Iterator[
         "read_timeout": lambda: settings.timeout_s("read_timeout"),
         "total_timeout": lambda: settings.timeout_s("total_timeout"),
     }
-    for name in SETTING_NAMES:
+    for name in SETTINGS:
         problem = _error_raised_by(required.get(name, str))
         if problem:
             yield Finding(name, Level.PROBLEM, problem.message, problem.hint)
         elif settings.get(name):
             source = source_label(settings.source(name))
-            words = text("doctor.setting", value=settings.get(name), source=source)
-            yield Finding(name, Level.OK, words)
+            message = text("doctor.setting", value=settings.get(name), source=source)
+            yield Finding(name, Level.OK, message)
         elif name == "project_id":
             yield Finding(name, Level.INFO, text("doctor.lookup"))
 
@@ -164,16 +172,17 @@ def _error_raised_by(check: Callable[[], object]) -> ModelArtsError | None:
 
 def _credential_findings(chain: CredentialChain) -> Iterator[Finding]:
     used = False
-    for link in chain.providers():
+    for provider in chain.providers():
         try:
-            found = link.load()
+            found = provider.load()
         except ModelArtsError as error:
             yield Finding("credentials", Level.PROBLEM, error.message, error.hint)
-            used = True  # a request stops here, too
+            # A request fails with this error, too, instead of using a later provider.
+            used = True
             continue
         if found is None:
-            words = text("doctor.nothing", place=source_label(link.name))
-            yield Finding("credentials", Level.INFO, words)
+            message = text("doctor.nothing", place=source_label(provider.name))
+            yield Finding("credentials", Level.INFO, message)
             continue
         yield _credential_finding(found, shadowed=used)
         used = True
@@ -185,10 +194,11 @@ def _credential_findings(chain: CredentialChain) -> Iterator[Finding]:
 
 def _credential_finding(found: FoundCredential, *, shadowed: bool) -> Finding:
     code = "doctor.shadowed" if shadowed else "doctor.used"
-    words = text(code, credential=repr(found.credential), place=source_label(found.source))
+    message = text(code, credential=repr(found.credential), place=source_label(found.source))
     if found.warning:
-        return Finding("credentials", Level.PROBLEM, words, text(found.warning, path=found.source))
-    return Finding("credentials", Level.INFO if shadowed else Level.OK, words)
+        hint = text(found.warning, path=found.source)
+        return Finding("credentials", Level.PROBLEM, message, hint)
+    return Finding("credentials", Level.INFO if shadowed else Level.OK, message)
 
 
 def _connection_findings(
@@ -197,41 +207,41 @@ def _connection_findings(
     if isinstance(session_or_error, ModelArtsError) and (
         session_or_error.message in reported or session_or_error.code == "config.missing_several"
     ):
-        yield Finding("cloud", Level.INFO, text("doctor.not_asked"))
+        yield Finding("connection", Level.INFO, text("doctor.not_asked"))
         return
     if isinstance(session_or_error, ModelArtsError):
-        yield Finding("cloud", Level.PROBLEM, session_or_error.message, session_or_error.hint)
+        yield Finding("connection", Level.PROBLEM, session_or_error.message, session_or_error.hint)
         return
     session = session_or_error
-    began = clock.monotonic()
+    started = clock.monotonic()
     try:
         instance = session.refresh()
     except ModelArtsError as error:
-        yield Finding("cloud", Level.PROBLEM, error.message, error.hint)
+        yield Finding("connection", Level.PROBLEM, error.message, error.hint)
         return
     finally:
         skew = session.skew
         session.close()
-    took_ms = round((clock.monotonic() - began) * 1000)
+    elapsed_ms = round((clock.monotonic() - started) * 1000)
     name, status = " ".join(instance.name.split()), instance.status.value
-    words = text("doctor.answered", name=name, status=status, api=instance.api, ms=took_ms)
-    yield Finding("cloud", Level.OK, words)
+    message = text("doctor.answered", name=name, status=status, api=instance.api, ms=elapsed_ms)
+    yield Finding("connection", Level.OK, message)
     yield from unknown_stop_time_findings(instance.auto_stop)
     yield _clock_finding(skew)
 
 
 def unknown_stop_time_findings(stop: AutoStop) -> Iterator[Finding]:
-    """Why the end of this run is not known although it should be."""
+    """Yield a problem if the stop time is unknown although auto-stop is on."""
     if stop.stop_time_unknown is None:
         return
     reason = stop.stop_time_unknown.value if stop.is_known else "unstated"
     remain = "—" if stop.remain_time is None else stop.remain_time
-    words = text(f"doctor.end.{reason}", stamp=_reported_stop_time(stop) or "—", remain=remain)
-    yield Finding("auto-stop", Level.PROBLEM, words, text("doctor.end.hint"))
+    message = text(f"doctor.end.{reason}", stamp=_reported_stop_time(stop) or "—", remain=remain)
+    yield Finding("auto-stop", Level.PROBLEM, message, text("doctor.end.hint"))
 
 
 def _reported_stop_time(stop: AutoStop) -> datetime | None:
-    """The end that the cloud names; a lease names it by its start and duration."""
+    """Return the stop time in the API's response; for a lease, its start plus its duration."""
     if stop.stop_timestamp or not stop.duration_start or not stop.duration:
         return stop.stop_timestamp
     return stop.duration_start + stop.duration
@@ -241,5 +251,5 @@ def _clock_finding(skew: timedelta) -> Finding:
     if abs(skew) <= CLOCK_SKEW_TOLERANCE:
         return Finding("clock", Level.OK, text("doctor.clock"))
     direction = "doctor.clock.behind" if skew > timedelta(0) else "doctor.clock.ahead"
-    words = text(direction, skew=abs(skew))
-    return Finding("clock", Level.PROBLEM, words, text("doctor.clock.hint"))
+    message = text(direction, skew=abs(skew))
+    return Finding("clock", Level.PROBLEM, message, text("doctor.clock.hint"))

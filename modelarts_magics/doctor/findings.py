@@ -1,4 +1,4 @@
-"""What the doctor found out, worded for who reads it."""
+"""Findings of the doctor and their text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from modelarts_magics.messages import has_text, text
 
 
 class Level(str, Enum):
-    """How a finding is meant."""
+    """The severity of a finding."""
 
     OK = "ok"
     INFO = "info"
@@ -19,7 +19,14 @@ class Level(str, Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found out: what about, how it is, and what to do where it is a problem."""
+    """One finding of the doctor.
+
+    Attributes:
+        subject: The checked item, a key of the messages ``doctor.about.*`` or the name of a setting.
+        level: The severity.
+        message: The finding.
+        hint: What to do about it; "" if there is nothing to do.
+    """
 
     subject: str
     level: Level
@@ -28,26 +35,26 @@ class Finding:
 
     @property
     def label(self) -> str:
-        """What it is about, in the reader's language; a setting keeps its name."""
+        """The subject in the reader's language; the name of a setting is not translated."""
         code = f"doctor.about.{self.subject.replace(' ', '_').replace('-', '_')}"
         return text(code) if has_text(code) else self.subject
 
     @property
     def short_hint(self) -> str:
-        """The hint, without the advice to ask the doctor."""
-        again = text("doctor.command")
+        """The hint without the advice to run the doctor."""
+        command = text("doctor.command")
         return (
-            self.hint[: -len(again)].rstrip(" :\N{FULLWIDTH COLON}")
-            if self.hint.endswith(again)
+            self.hint[: -len(command)].rstrip(" :\N{FULLWIDTH COLON}")
+            if self.hint.endswith(command)
             else self.hint
         )
 
 
 def pad_label(label: str, width: int) -> str:
-    """The label in a column; a Chinese character takes two places of a terminal."""
+    """Pad a label with spaces to `width` terminal columns."""
     return label + " " * (width - display_width(label))
 
 
 def display_width(value: str) -> int:
-    """How many places of a terminal a label takes."""
+    """Return the number of terminal columns of a text; a Chinese character takes two."""
     return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in value)

@@ -1,4 +1,4 @@
-"""This machine: its time zone, what is kept and installed on it, and whether that lasts."""
+"""Checks of this machine: time zone, state store, installed packages and persistence."""
 
 from __future__ import annotations
 
@@ -26,54 +26,56 @@ SERVER_PACKAGES = ("jupyterlab", "jupyter_server")
 
 
 def time_zone_findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
-    """The zone of clock times; UTC in a Chinese region is hardly meant."""
+    """Yield the time zone; UTC in a Chinese region is a problem, since it is hardly intended."""
     try:
         now = clock.now().astimezone(settings.timezone)
     except ModelArtsError:
-        return  # already among the settings
-    where = f"{settings.get('region')} {settings.get('endpoint')}"
-    chinese = "cn-" in where and "ap-" not in where
+        # The checks of the settings report it.
+        return
+    region_and_host = f"{settings.get('region')} {settings.get('endpoint')}"
+    chinese = "cn-" in region_and_host and "ap-" not in region_and_host
     if chinese and now.utcoffset() == timedelta(0):
-        words = text("doctor.zone.utc")
-        yield Finding("time zone", Level.PROBLEM, words, text("doctor.zone.hint"))
+        message = text("doctor.zone.utc")
+        yield Finding("time zone", Level.PROBLEM, message, text("doctor.zone.hint"))
         return
     yield Finding("time zone", Level.OK, text("doctor.zone", now=now, name=now.tzname() or ""))
 
 
 def store_findings(settings: Settings) -> Iterator[Finding]:
-    """Where the last known state is kept."""
-    written = settings.get("state_dir")
-    if _is_writable_folder(written):
-        yield Finding("store", Level.OK, str(settings_file.expand_user(written)))
+    """Yield the folder of the state store."""
+    state_dir = settings.get("state_dir")
+    if _is_writable_folder(state_dir):
+        yield Finding("state store", Level.OK, str(settings_file.expand_user(state_dir)))
     else:
-        words = text("doctor.store", path=written)
-        yield Finding("store", Level.PROBLEM, words, text("doctor.store.hint"))
+        message = text("doctor.store", path=state_dir)
+        yield Finding("state store", Level.PROBLEM, message, text("doctor.store.hint"))
 
 
 def _is_writable_folder(path: str) -> bool:
-    """Whether the folder can be written, or made in the nearest one that exists."""
+    """Return whether the folder is writable, or can be created."""
     try:
         folder = settings_file.expand_user(path).absolute()
-        place = next(each for each in (folder, *folder.parents) if each.exists())
-    except (OSError, RuntimeError):  # a home that nobody has, a loop of links
+        existing = next(each for each in (folder, *folder.parents) if each.exists())
+    except (OSError, RuntimeError):
+        # An unknown user's home, or a loop of symbolic links.
         return False
-    return place.is_dir() and os.access(place, os.W_OK)
+    return existing.is_dir() and os.access(existing, os.W_OK)
 
 
 def installation_findings() -> Iterator[Finding]:
-    """Which halves are installed, with their versions."""
+    """Yield the installed packages of the kernel and of the Jupyter server, with versions."""
     python = f"{platform.python_version()} · {sys.executable}"
     yield Finding("python", Level.INFO, python)
-    yield Finding("kernel half", Level.OK, _versions(KERNEL_PACKAGES))
+    yield Finding("kernel packages", Level.OK, _versions(KERNEL_PACKAGES))
     if util.find_spec("jupyter_server"):
         yield Finding(
-            "server half",
+            "server packages",
             Level.INFO,
             text("doctor.server.here", versions=_versions(SERVER_PACKAGES)),
         )
     else:
-        words, hint = text("doctor.server.elsewhere"), text("doctor.server.elsewhere.hint")
-        yield Finding("server half", Level.INFO, words, hint)
+        message, hint = text("doctor.server.elsewhere"), text("doctor.server.elsewhere.hint")
+        yield Finding("server packages", Level.INFO, message, hint)
 
 
 def _versions(packages: tuple[str, ...]) -> str:
@@ -88,13 +90,13 @@ def _version(package: str) -> str:
 
 
 def persistence_findings(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Whether the installation survives a stop."""
-    here = Path(__file__).resolve().parents[1]
+    """Yield whether the installation persists after a stop, as only ``~/work`` does."""
+    package = Path(__file__).resolve().parents[1]
     work = (settings_file.expand_user(environ.get("HOME") or "~") / "work").resolve()
     if not work.is_dir():
-        yield Finding("survives a stop", Level.INFO, text("doctor.survives.unknown", path=here))
-    elif work in here.parents:
-        yield Finding("survives a stop", Level.OK, text("doctor.survives.yes", path=here))
+        yield Finding("persistence", Level.INFO, text("doctor.survives.unknown", path=package))
+    elif work in package.parents:
+        yield Finding("persistence", Level.OK, text("doctor.survives.yes", path=package))
     else:
-        words = text("doctor.survives.no", path=here)
-        yield Finding("survives a stop", Level.INFO, words, text("doctor.survives.hint"))
+        message = text("doctor.survives.no", path=package)
+        yield Finding("persistence", Level.INFO, message, text("doctor.survives.hint"))

@@ -1,7 +1,7 @@
-"""What crosses to a browser: codes and values, never sentences that it could word itself.
+"""Serialise an instance and the result of a change for a browser.
 
-Every moment is in milliseconds since 1970 by the cloud's clock, every length in seconds; the other side is
-``labextension/src/countdown/messages.ts``.
+Times are in milliseconds since 1970 by the API's clock, durations in seconds. The browser translates the codes.
+The TypeScript types are in ``labextension/src/countdown/messages.ts`` and ``labextension/src/tokens.ts``.
 """
 
 from __future__ import annotations
@@ -16,43 +16,77 @@ from modelarts_magics.errors import ForbiddenError
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from modelarts_magics.domain.models import Change, Effect
+    from modelarts_magics.domain.models import AutoStop, Change, Effect
     from modelarts_magics.errors import ModelArtsError
 
 _PAGE_CODES = {
     "refuse.off": "off",
     "refuse.idle": "idle",
-    "refuse.unknown_end": "past-end",
+    "refuse.stop_time_passed": "stop-time-passed",
+    "refuse.unknown_end": "stop-time-unknown",
     "refuse.changed": "changed",
 }
-"""The refusals that the browser has words for."""
+"""The codes that the page translates itself, by the code of the error."""
+
+READ_ONLY_REASON = "read-only"
+"""The reason why nothing can be changed while the process cannot call the API."""
 
 
 def countdown_payload(context: PlanContext) -> dict[str, Any]:
-    """An instance as the countdown in a page wants it."""
+    """Return the state that a countdown in a page shows: identity, auto-stop and the bounds of a change."""
     instance = context.instance
     stop = instance.auto_stop
-    past = stop.stop_time_unknown is StopTimeUnknown.PAST
+    passed = stop.stop_time_unknown is StopTimeUnknown.PAST
     return {
         "id": instance.id,
-        "stops_at_ms": _optional_ms(stop.stops_at),
-        "status": instance.status.value,
-        "enabled": stop.enabled if stop.is_known else None,
-        "mode": stop.mode.value if stop.enabled else None,
-        "api": instance.api,
-        "run_started_at_ms": _optional_ms(context.started_at or stop.duration_start),
-        "duration_s": _optional_seconds(stop.duration) if stop.duration_start is None else None,
         "name": instance.name,
+        "status": instance.status.value,
+        "api": instance.api,
         "demo": instance.demo,
-        "unknown_reason": "past-end" if past else "",
+        **auto_stop_payload(stop),
+        "run_started_at_ms": _optional_ms(context.started_at or stop.duration_start),
+        "unknown_reason": "stop-time-passed" if passed else "",
         "bounds": _bounds_payload(context),
         "can_change": True,
         "reason": "",
     }
 
 
+def instance_payload(context: PlanContext, *, read_only: bool = False) -> dict[str, Any]:
+    """Return everything that the panel shows of an instance.
+
+    Args:
+        context: The instance and what a change of it depends on.
+        read_only: Whether this process cannot call the API, so that nothing can be changed.
+    """
+    payload = {
+        **countdown_payload(context),
+        "description": context.instance.description,
+        "flavor": context.instance.flavor,
+    }
+    if read_only:
+        payload.update(can_change=False, reason=READ_ONLY_REASON)
+    return payload
+
+
+def auto_stop_payload(auto_stop: AutoStop) -> dict[str, Any]:
+    """Return the auto-stop settings and the stop time.
+
+    ``enabled`` is None if the API did not say whether auto-stop is on, ``mode`` if it is not on. ``duration_s`` is
+    None for a lease, whose length is not a run time setting.
+    """
+    is_lease = auto_stop.duration_start is not None
+    return {
+        "enabled": auto_stop.enabled if auto_stop.is_known else None,
+        "mode": auto_stop.mode.value if auto_stop.enabled else None,
+        "duration_s": None if is_lease else _optional_seconds(auto_stop.duration),
+        "prompt": auto_stop.prompt,
+        "stops_at_ms": _optional_ms(auto_stop.stops_at),
+    }
+
+
 def change_response(change: Change) -> dict[str, Any]:
-    """What became of a change, as the answer to a click."""
+    """Return the result of a change as the response to a click."""
     after = change.after
     values = {
         "duration_s": _optional_seconds(after.auto_stop.duration) if after else None,
@@ -62,16 +96,16 @@ def change_response(change: Change) -> dict[str, Any]:
 
 
 def success_response(effect: Effect, values: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What became of something that was carried out."""
+    """Return the response to a request that was carried out."""
     return {"ok": True, "effect": effect.value, "code": "", "values": values or {}, "text": ""}
 
 
 def error_response(error: ModelArtsError, *, hint: str | None = None) -> dict[str, Any]:
-    """Why a click changed nothing, as the answer to it.
+    """Return the response to a click that changed nothing.
 
     Args:
-        error: Why.
-        hint: What to do next; None for the error's own.
+        error: The reason.
+        hint: The advice to show after it; None for the error's own hint.
     """
     code = (
         "no-permission"

@@ -11,7 +11,13 @@ from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from modelarts_magics.domain.durations import UTC, parse_clock_time
-from modelarts_magics.domain.models import STOP_TIME_TOLERANCE, AutoStopEdit, CountsFrom, Mode
+from modelarts_magics.domain.models import (
+    STOP_TIME_TOLERANCE,
+    AutoStopEdit,
+    CountsFrom,
+    Mode,
+    StopTimeUnknown,
+)
 from modelarts_magics.errors import DurationError, RefusedError
 from modelarts_magics.messages import Message
 
@@ -152,7 +158,10 @@ def plan_stop_time_shift(delta: timedelta, context: PlanContext) -> Plan:
 def _no_stop_time_code(auto_stop: AutoStop) -> str:
     if auto_stop.is_known and not auto_stop.enabled:
         return "refuse.off"
-    return "refuse.idle" if auto_stop.mode is Mode.IDLE else "refuse.unknown_end"
+    if auto_stop.mode is Mode.IDLE:
+        return "refuse.idle"
+    passed = auto_stop.stop_time_unknown is StopTimeUnknown.PAST
+    return "refuse.stop_time_passed" if passed else "refuse.unknown_end"
 
 
 def _requested_stop_time(request: AutoStopRequest, context: PlanContext) -> datetime | None:

@@ -1,4 +1,4 @@
-"""The command line of the emulator: serve, say how to reach it, end on a signal."""
+"""Command line of the emulator: serve until a signal and print the connection settings."""
 
 from __future__ import annotations
 
@@ -18,16 +18,11 @@ if TYPE_CHECKING:
     from modelarts_magics.emulator.account import EmulatedAccount
 
 PROGRAM = "modelarts-magics emulator"
+HIDDEN = argparse.SUPPRESS
 INSTALL_HINT = "The emulator needs tornado: pip install 'modelarts-magics[demo]'"
-OPTION_HELP: dict[str, str] = {
-    "api": "whose instance is printed; both APIs are served",
-    "edition": "2019 as first published, 2021 as changed later",
-    "id_form": "form of the demanager instance's id",
-    "put_answer": "whether a demanager PUT answers with spec",
-    "enable_while_running": "edition 2021: when auto-stop switched on in a run begins",
-    "description_put_while_running": "notebooks: a description while RUNNING",
-    "patch_off": "notebooks: a lease of -1",
-    "lease_type": "notebooks: how type of a lease appears",
+CHOICE_HELP: dict[str, str] = {
+    "api": "API of the printed instance; both APIs are served (default: %(default)s)",
+    "edition": "edition of the demanager API (default: %(default)s)",
 }
 
 
@@ -39,86 +34,130 @@ def _fault_argument(text: str) -> Fault:
 
 
 def build_parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
-    """Return the parser; its defaults are those of `Options`, `prog` is how it was called."""
-    made = argparse.ArgumentParser(
+    """Return the argument parser.
+
+    Options for the tests of this project are accepted, but not listed in `--help`.
+
+    Args:
+        prog: The program name for the usage line.
+    """
+    parser = argparse.ArgumentParser(
         prog=prog,
-        description="A local ModelArts on 127.0.0.1: both APIs, fake credentials, nothing leaves.",
+        description="Run a local emulator of both ModelArts APIs on 127.0.0.1 with fake credentials.",
         epilog="\n".join(
             ["faults:", *(f"  {name:20}{FAULT_KINDS[name].summary}" for name in FAULT_KINDS)]
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    plain = Options()
-    made.add_argument("--port", type=int, default=0, help="0 for any free one")
+    defaults = Options()
+    parser.add_argument("--port", type=int, default=0, help="port; 0 for any free port (default)")
     for name, allowed in CHOICES.items():
         flag = "--" + name.replace("_", "-")
-        made.add_argument(
-            flag, choices=allowed, default=getattr(plain, name), help=OPTION_HELP[name]
+        parser.add_argument(
+            flag,
+            choices=allowed,
+            default=getattr(defaults, name),
+            help=CHOICE_HELP.get(name, HIDDEN),
         )
-    made.add_argument("--time-scale", type=float, default=plain.time_scale, metavar="FACTOR")
-    made.add_argument("--minutes-left", type=float, default=plain.minutes_left, metavar="MINUTES")
-    made.add_argument(
-        "--transition", type=float, default=plain.transition_s, dest="transition_s", metavar="S"
+    parser.add_argument(
+        "--time-scale",
+        type=float,
+        default=defaults.time_scale,
+        metavar="FACTOR",
+        help="run the emulated clock FACTOR times faster than real time",
     )
-    made.add_argument("--token-hours", type=float, default=None, metavar="HOURS")
-    made.add_argument("--no-auto-stop", dest="auto_stop", action="store_false")
-    made.add_argument("--name", default=plain.name)
-    made.add_argument("--description", default=plain.description)
-    made.add_argument("--instance-id", default=None)
-    made.add_argument("--notebook-id", default=None)
-    made.add_argument(
-        "--fault", type=_fault_argument, action="append", default=[], metavar="NAME[:ARG]"
+    parser.add_argument(
+        "--minutes-left",
+        type=float,
+        default=defaults.minutes_left,
+        metavar="MINUTES",
+        help="time left at the start (default: %(default)g)",
     )
-    made.add_argument("--json", action="store_true", help="one line of JSON instead of exports")
-    return made
+    parser.add_argument(
+        "--no-auto-stop",
+        dest="auto_stop",
+        action="store_false",
+        help="start the instances without auto-stop",
+    )
+    parser.add_argument("--name", default=defaults.name, help="name of the instances")
+    parser.add_argument(
+        "--description", default=defaults.description, help="description of the instances"
+    )
+    parser.add_argument(
+        "--fault",
+        type=_fault_argument,
+        action="append",
+        default=[],
+        metavar="NAME[:ARG]",
+        help="let requests fail, see below; may be repeated",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of shell exports")
+    _add_hidden_options(parser, defaults)
+    return parser
+
+
+def _add_hidden_options(parser: argparse.ArgumentParser, defaults: Options) -> None:
+    """Add the options that only the tests of this project use."""
+    parser.add_argument(
+        "--transition", type=float, default=defaults.transition_s, dest="transition_s", help=HIDDEN
+    )
+    parser.add_argument("--token-hours", type=float, default=None, help=HIDDEN)
+    parser.add_argument("--instance-id", default=None, help=HIDDEN)
+    parser.add_argument("--notebook-id", default=None, help=HIDDEN)
 
 
 def connection_info(account: EmulatedAccount, *, port: int, as_json: bool) -> str:
-    """Return what tells a person or a program how to reach the emulator."""
-    made_up, api = account.credentials, account.options.api
+    """Return the settings that connect a client to the emulator, as shell exports or JSON.
+
+    Args:
+        account: The emulated account.
+        port: The port on 127.0.0.1.
+        as_json: Return one line of JSON instead of exports.
+    """
+    credentials, api = account.credentials, account.options.api
     instance_id = account.demanager_id if api == "demanager" else account.notebook_id
     endpoint = f"http://127.0.0.1:{port}"
-    login = {"auth_token": made_up.auth_token, "ak": made_up.ak, "sk": made_up.sk}
+    login = {"auth_token": credentials.auth_token, "ak": credentials.ak, "sk": credentials.sk}
     if as_json:
-        place = {"endpoint": endpoint, "project_id": made_up.project_id}
-        return json.dumps({**place, "instance_id": instance_id, **login})
+        location = {"endpoint": endpoint, "project_id": credentials.project_id}
+        return json.dumps({**location, "instance_id": instance_id, **login})
     exports = {
         "MODELARTS_ENDPOINT": endpoint,
-        "MODELARTS_PROJECT_ID": made_up.project_id,
+        "MODELARTS_PROJECT_ID": credentials.project_id,
         "MODELARTS_INSTANCE_ID": instance_id,
-        "MODELARTS_AUTH_TOKEN": made_up.auth_token,
+        "MODELARTS_AUTH_TOKEN": credentials.auth_token,
         "MODELARTS_API": api,
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
-    lines.append("# or, instead of the token, keys:")
-    lines.append(f"# export HUAWEICLOUD_SDK_AK={made_up.ak}")
-    lines.append(f"# export HUAWEICLOUD_SDK_SK={made_up.sk}")
+    lines.append("# To sign with keys instead of sending the token:")
+    lines.append(f"# export HUAWEICLOUD_SDK_AK={credentials.ak}")
+    lines.append(f"# export HUAWEICLOUD_SDK_SK={credentials.sk}")
     return "\n".join(lines)
 
 
 async def _serve_until_signal(account: EmulatedAccount, *, port: int, as_json: bool) -> None:
     from modelarts_magics.emulator.server import serving  # noqa: PLC0415 - tornado is an extra
 
-    end = asyncio.Event()
+    stop_requested = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Not the loop's own handlers: Windows has none.
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(end.set))
+        # Windows does not support `loop.add_signal_handler`.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop_requested.set))
     async with serving(account, port=port) as bound:
         sys.stdout.write(connection_info(account, port=bound, as_json=as_json) + "\n")
         sys.stdout.flush()
-        await end.wait()
+        await stop_requested.wait()
 
 
 def main(argv: list[str] | None = None, *, prog: str = PROGRAM) -> int:
     """Serve until SIGINT or SIGTERM.
 
     Args:
-        argv: The arguments; those of the process if None.
-        prog: How it was called, for its help.
+        argv: The arguments; `sys.argv` if None.
+        prog: The program name for the usage line.
 
     Returns:
-        0 after a signal, 1 if the port is taken or tornado is missing, 2 for wrong options.
+        0 after a signal, 1 if the port is in use or tornado is missing, 2 for invalid options.
     """
     arguments = vars(build_parser(prog).parse_args(argv))
     port, as_json = arguments.pop("port"), arguments.pop("json")
@@ -137,18 +176,18 @@ def main(argv: list[str] | None = None, *, prog: str = PROGRAM) -> int:
 
 
 def _run_server(options: Options, *, faults: list[Fault], port: int, as_json: bool) -> int:
-    from modelarts_magics.emulator.account import EmulatedAccount  # noqa: PLC0415 - as needed only
-    from modelarts_magics.emulator.clock import ScaledClock  # noqa: PLC0415 - as needed only
+    from modelarts_magics.emulator.account import EmulatedAccount  # noqa: PLC0415 - tornado is an extra
+    from modelarts_magics.emulator.clock import ScaledClock  # noqa: PLC0415 - tornado is an extra
 
-    world = EmulatedAccount(options, clock=ScaledClock(scale=options.time_scale))
+    account = EmulatedAccount(options, clock=ScaledClock(scale=options.time_scale))
     for fault in faults:
-        world.faults.add(fault)
+        account.faults.add(fault)
     try:
-        asyncio.run(_serve_until_signal(world, port=port, as_json=as_json))
+        asyncio.run(_serve_until_signal(account, port=port, as_json=as_json))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        sys.stderr.write(f"The emulator cannot serve on 127.0.0.1:{port}: {error.strerror}\n")
+        sys.stderr.write(f"Cannot listen on 127.0.0.1:{port}: {error.strerror}\n")
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""The emulated account: its instances, its clock, its faults, and a log of what was asked."""
+"""Emulated account: its instances, clock, active faults and request log."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ INSTANCE_AGE = timedelta(days=3)
 
 
 class EmulatedAccount:
-    """Everything that one emulator knows; use it under its lock.
+    """State of one emulator. Access it under its `lock`.
 
     Args:
-        options: The choices at the start.
-        clock: The server's clock.
+        options: The options of the emulator.
+        clock: The clock of the emulated server.
     """
 
     def __init__(self, options: Options, *, clock: AdjustableClock) -> None:
@@ -56,17 +56,24 @@ class EmulatedAccount:
         name: str | None = None,
         minutes_left: float | None = None,
     ) -> str:
-        """Make one more instance, RUNNING, and return its id."""
+        """Add a RUNNING instance and return its id.
+
+        Args:
+            api: "demanager" or "notebooks".
+            instance_id: The id; generated if None.
+            name: The name; the one of the options if None.
+            minutes_left: Minutes until it stops; those of the options if None.
+        """
         form = self.options.id_form if api == "demanager" else "uuid"
-        made_up = f"DE-{uuid.uuid1()}" if form == "de" else str(uuid.uuid4())
-        new_id = instance_id or made_up
+        generated_id = f"DE-{uuid.uuid1()}" if form == "de" else str(uuid.uuid4())
+        new_id = instance_id or generated_id
         left = timedelta(minutes=minutes_left or self.options.minutes_left)
         make = self._make_demanager_instance if api == "demanager" else self._make_notebook
         self._instances[api][new_id] = make(new_id, name=name or self.options.name, left=left)
         return new_id
 
     def find(self, api: str, instance_id: str) -> AnyInstance | None:
-        """Return an instance as it is now, or None."""
+        """Return the current state of an instance, or None if it does not exist."""
         found = self._instances[api].get(instance_id)
         if found is not None:
             found.advance_to(self.clock.now())
@@ -78,18 +85,18 @@ class EmulatedAccount:
         return self.find(api, instance_id) if before is None else before
 
     def list_instances(self, api: str) -> list[AnyInstance]:
-        """Return every instance of one API as it is now."""
+        """Return the current state of all instances of an API."""
         now = self.clock.now()
         for instance in self._instances[api].values():
             instance.advance_to(now)
         return list(self._instances[api].values())
 
     def save_previous(self, before: AnyInstance) -> None:
-        """Keep how an instance was before its last write."""
+        """Save the state of an instance before a write."""
         self._previous[before.id] = before
 
     def restore(self, api: str, instance: AnyInstance) -> None:
-        """Undo a write by putting the earlier copy in place."""
+        """Undo a write by restoring an earlier copy of the instance."""
         self._instances[api][instance.id] = copy.deepcopy(instance)
 
     def _make_demanager_instance(

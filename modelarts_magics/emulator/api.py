@@ -1,4 +1,4 @@
-"""A request in, an answer out: route, credentials, project, instance, rule; no HTTP server here."""
+"""Request handling of the emulated APIs, independent of the HTTP server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REGIONS = ("cn-north-4", "cn-east-3", "cn-south-1", "ap-southeast-1")
 
 @dataclass(frozen=True)
 class JsonResponse:
-    """What the cloud answers.
+    """Response of the emulated API.
 
     Attributes:
         status: The HTTP status.
@@ -38,14 +38,14 @@ class JsonResponse:
 
 @dataclass(frozen=True)
 class Operation:
-    """One published operation.
+    """One published operation of an API.
 
     Attributes:
-        method: Its verb.
-        path: A pattern of its path.
-        api: Which generation, or "iam".
-        show: Makes the answer.
-        write: Does the change; None for a read.
+        method: The HTTP method.
+        path: The pattern of its path.
+        api: "demanager", "notebooks" or "iam".
+        show: Builds the response body.
+        write: Applies the change; None for a read.
     """
 
     method: str
@@ -55,15 +55,15 @@ class Operation:
     write: Callable[..., None] | None = None
 
 
-def _operation(method: str, path: str, **fields: Any) -> Operation:  # noqa: ANN401 - the fields of `Route`
+def _operation(method: str, path: str, **fields: Any) -> Operation:  # noqa: ANN401 - the fields of `Operation`
     pattern = path.replace("{project}", r"(?P<project>[^/]+)").replace("{id}", r"(?P<id>[^/]+)")
     return Operation(method=method, path=re.compile(pattern), **fields)
 
 
 def _list_projects(account: EmulatedAccount, request: HttpRequest) -> dict[str, Any]:
-    """Return the projects of the account, one for each region, all with the same id.
+    """Return the projects of the account: one per region, all with the same id.
 
-    Source: IAM, "Querying Project Information": a list, empty for an unknown name.
+    Source: IAM, "Querying Project Information": a list, which is empty for an unknown name.
     """
     wanted = re.search(r"(?:^|&)name=([^&]*)", request.query)
     names = [name for name in REGIONS if wanted is None or wanted.group(1) == name]
@@ -142,21 +142,21 @@ OPERATIONS = (
 
 
 class EmulatedApi:
-    """Answers requests about one world.
+    """Request handler for one emulated account.
 
     Args:
-        account: What it is about.
+        account: The account.
     """
 
     def __init__(self, account: EmulatedAccount) -> None:
         self._account = account
 
     def handle(self, request: HttpRequest, *, faults: frozenset[str] = frozenset()) -> JsonResponse:
-        """Return what the cloud answers, refusals included.
+        """Return the response to a request, which may be an error.
 
         Args:
             request: The request.
-            faults: Those of the phase "apply" that it meets.
+            faults: The faults of phase "apply" that match the request.
         """
         with self._account.lock:
             try:
@@ -167,7 +167,13 @@ class EmulatedApi:
     def error_response(
         self, error_spec: ErrorSpec, *, message: str = "", path: str = ""
     ) -> JsonResponse:
-        """Return the body of an error; its message has another name in later editions."""
+        """Return an error response; the message field has another name in edition 2021.
+
+        Args:
+            error_spec: The published error.
+            message: The message, if it differs from the published one.
+            path: The path of the request, which decides about the field name.
+        """
         later = self._account.options.edition == "2021" and "/demanager/" in path
         name = "error_message" if later else "error_msg"
         return JsonResponse(
@@ -175,26 +181,30 @@ class EmulatedApi:
         )
 
     def _handle(self, request: HttpRequest, *, faults: frozenset[str]) -> Any:  # noqa: ANN401 - any JSON value
-        world = self._account
-        route, groups = _find_operation(request)
-        illegal = errors.TOKEN_ILLEGAL if route.api == "notebooks" else errors.TOKEN_INVALID
-        world.authenticator.authenticate(request, now=world.clock.now(), invalid_token=illegal)
-        if route.api == "iam":
-            return route.show(world, request)
-        world.authenticator.check_project(request, project_id=groups["project"])
-        how: dict[str, Any] = {"now": world.clock.now(), "options": world.options}
+        account = self._account
+        operation, groups = _find_operation(request)
+        invalid_token = (
+            errors.TOKEN_ILLEGAL if operation.api == "notebooks" else errors.TOKEN_INVALID
+        )
+        account.authenticator.authenticate(
+            request, now=account.clock.now(), invalid_token=invalid_token
+        )
+        if operation.api == "iam":
+            return operation.show(account, request)
+        account.authenticator.check_project(request, project_id=groups["project"])
+        arguments: dict[str, Any] = {"now": account.clock.now(), "options": account.options}
         if "id" not in groups:
-            return route.show(world.list_instances(route.api), request, **how)
-        stale = "stale" in faults and route.write is None
-        find = world.find_previous if stale else world.find
-        instance = find(route.api, groups["id"])
+            return operation.show(account.list_instances(operation.api), request, **arguments)
+        stale = "stale" in faults and operation.write is None
+        find = account.find_previous if stale else account.find
+        instance = find(operation.api, groups["id"])
         if instance is None:
             raise EmulatedApiError(
-                errors.NO_INSTANCE if route.api == "demanager" else errors.NO_NOTEBOOK
+                errors.NO_INSTANCE if operation.api == "demanager" else errors.NO_NOTEBOOK
             )
-        if route.write is None:
-            return route.show(instance, **how)
-        return self._write(route, instance, request, faults=faults, arguments=how)
+        if operation.write is None:
+            return operation.show(instance, **arguments)
+        return self._write(operation, instance, request, faults=faults, arguments=arguments)
 
     def _write(
         self,
@@ -210,17 +220,17 @@ class EmulatedApi:
         before = copy.deepcopy(instance)
         operation.write(instance, request, **arguments)
         self._account.save_previous(before)
-        answer = operation.show(instance, **arguments)
+        response = operation.show(instance, **arguments)
         if "ignored" in faults:
-            answer = operation.show(before, **arguments)
+            response = operation.show(before, **arguments)
         if faults & {"ignored", "echoed"}:
             self._account.restore(operation.api, before)
-        return answer
+        return response
 
 
 def _find_operation(request: HttpRequest) -> tuple[Operation, dict[str, str]]:
-    for route in OPERATIONS:
-        found = route.path.fullmatch(request.path)
-        if found is not None and route.method == request.method:
-            return route, found.groupdict()
+    for operation in OPERATIONS:
+        found = operation.path.fullmatch(request.path)
+        if found is not None and operation.method == request.method:
+            return operation, found.groupdict()
     raise EmulatedApiError(errors.NO_SUCH_API)

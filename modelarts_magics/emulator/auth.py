@@ -1,7 +1,7 @@
-"""Who is asking: the token, or the signature, checked independently of the client's own signer.
+"""Authentication of the emulated API: tokens and request signatures.
 
-The signature is written here a second time on purpose: a mistake shared with the client would
-otherwise never show.
+The signature algorithm is implemented a second time on purpose: an error shared with the client would
+not show up in a test.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _AUTHORIZATION_PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """One HTTP request as it came over the wire.
+    """HTTP request as received.
 
     Attributes:
-        method: The verb, in capitals.
-        path: The path as sent, still percent-encoded.
-        query: What follows the `?`, as sent.
-        headers: By lower-case name.
-        body: The bytes.
+        method: The HTTP method in capitals.
+        path: The path as sent, percent-encoded.
+        query: The query string without `?`, as sent.
+        headers: The headers by lower-case name.
+        body: The body.
     """
 
     method: str
@@ -49,15 +49,15 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class FakeCredentials:
-    """The fake credentials of one emulator; a pair of keys for good, and a temporary pair."""
+    """Fake credentials of an emulator: a token, permanent keys and temporary keys."""
 
     project_id: str = "facade00facade00facade00facade00"
-    auth_token: str = "FAKE-TOKEN-OF-THE-LOCAL-EMULATOR"  # noqa: S105 - made up, and says so
+    auth_token: str = "FAKE-TOKEN-OF-THE-LOCAL-EMULATOR"  # noqa: S105 - a fake token
     ak: str = "FAKEAKEMULATOR00001"
     sk: str = "FAKE-SECRET-KEY-OF-THE-LOCAL-EMULATOR"
     temporary_ak: str = "FAKEAKTEMPORARY0001"
     temporary_sk: str = "FAKE-TEMPORARY-SECRET-KEY-OF-THE-EMULATOR"
-    security_token: str = "FAKE-SECURITY-TOKEN-OF-THE-EMULATOR"  # noqa: S105 - made up as well
+    security_token: str = "FAKE-SECURITY-TOKEN-OF-THE-EMULATOR"  # noqa: S105 - a fake token
 
 
 def _percent_encode(text: str) -> str:
@@ -80,9 +80,9 @@ def _canonical_query(query: str) -> str:
 
 
 def canonical_request(request: HttpRequest, *, signed_headers: list[str]) -> str:
-    """Return the text whose hash is signed.
+    """Return the canonical request, whose hash is signed.
 
-    Source: the vendor's description of SDK-HMAC-SHA256; held to vectors of its own signer.
+    Source: the vendor's description of SDK-HMAC-SHA256; tested with vectors of the vendor's signer.
     """
     lines = [request.method, _canonical_path(request.path), _canonical_query(request.query)]
     lines += [f"{name}:{request.headers.get(name, '').strip()}" for name in signed_headers]
@@ -91,7 +91,7 @@ def canonical_request(request: HttpRequest, *, signed_headers: list[str]) -> str
 
 
 def compute_signature(request: HttpRequest, *, signed_headers: list[str], sk: str) -> str:
-    """Return the hex signature that this request must carry."""
+    """Return the expected signature of a request in hexadecimal."""
     digest = hashlib.sha256(
         canonical_request(request, signed_headers=signed_headers).encode()
     ).hexdigest()
@@ -100,10 +100,10 @@ def compute_signature(request: HttpRequest, *, signed_headers: list[str], sk: st
 
 
 class Authenticator:
-    """Lets a request through, or refuses it as the gateway does.
+    """Check of tokens and signatures, with the errors of the API gateway.
 
     Args:
-        credentials: What is accepted.
+        credentials: The accepted credentials.
         token_expires: When the token expires; None for never.
     """
 
@@ -116,15 +116,15 @@ class Authenticator:
     def authenticate(
         self, request: HttpRequest, *, now: datetime, invalid_token: ErrorSpec
     ) -> None:
-        """Let the request pass if it proves who sent it.
+        """Check the credentials of a request.
 
         Args:
             request: The request.
-            now: The server's time.
-            invalid_token: What an unknown token gets; each API has its own code.
+            now: The time of the server.
+            invalid_token: The error for an unknown token; it differs between the APIs.
 
         Raises:
-            ApiError: It does not.
+            EmulatedApiError: The credentials are missing or not accepted.
         """
         authorization = request.headers.get("authorization", "")
         if authorization:
@@ -134,7 +134,11 @@ class Authenticator:
             self._check_token(token, now=now, invalid_token=invalid_token)
 
     def check_project(self, request: HttpRequest, *, project_id: str) -> None:
-        """Raise `EmulatedApiError` unless path and header name the project of the credentials."""
+        """Check that path and header name the project of the credentials.
+
+        Raises:
+            EmulatedApiError: They name another project.
+        """
         named = {project_id, request.headers.get("x-project-id") or project_id}
         if named != {self._credentials.project_id}:
             raise EmulatedApiError(errors.WRONG_PROJECT)
@@ -162,14 +166,12 @@ class Authenticator:
             raise EmulatedApiError(errors.BAD_KEYS, "The signature does not match.")
 
     def _secret_key_of(self, ak: str, *, security_token: str) -> str:
-        known = self._credentials
-        if ak == known.ak and not security_token:
-            return known.sk
-        if ak == known.temporary_ak and security_token == known.security_token:
-            return known.temporary_sk
-        raise EmulatedApiError(
-            errors.BAD_KEYS, "The access key and the security token are not known."
-        )
+        credentials = self._credentials
+        if ak == credentials.ak and not security_token:
+            return credentials.sk
+        if ak == credentials.temporary_ak and security_token == credentials.security_token:
+            return credentials.temporary_sk
+        raise EmulatedApiError(errors.BAD_KEYS, "The access key or the security token is unknown.")
 
 
 def _check_signed_headers(request: HttpRequest, *, signed_headers: list[str]) -> None:
@@ -178,7 +180,8 @@ def _check_signed_headers(request: HttpRequest, *, signed_headers: list[str]) ->
         needed.add("x-security-token")
     if needed - set(signed_headers) or set(signed_headers) - set(request.headers):
         raise EmulatedApiError(
-            errors.BAD_SIGNATURE_HEADERS, "SignedHeaders lacks, or has, too much."
+            errors.BAD_SIGNATURE_HEADERS,
+            "SignedHeaders lacks a required header or lists an absent one.",
         )
     if signed_headers != sorted(set(signed_headers)):
         raise EmulatedApiError(errors.BAD_SIGNATURE_HEADERS, "SignedHeaders is not sorted.")
@@ -190,4 +193,6 @@ def _check_date(date: str, *, now: datetime) -> None:
     except ValueError:
         raise EmulatedApiError(errors.BAD_SIGNATURE_HEADERS, "X-Sdk-Date is malformed.") from None
     if abs(now - moment) > MAX_SKEW:
-        raise EmulatedApiError(errors.BAD_SIGNATURE_HEADERS, "X-Sdk-Date is too far from now.")
+        raise EmulatedApiError(
+            errors.BAD_SIGNATURE_HEADERS, "X-Sdk-Date differs too much from the server time."
+        )

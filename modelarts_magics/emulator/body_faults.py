@@ -1,4 +1,4 @@
-"""What a fault makes of the body of an answer."""
+"""Faults that change the body of a response."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _iterate_objects(value: object) -> Iterable[dict[str, Any]]:
 
 
 def _with_wrong_type(value: object) -> object:
-    """Return a value of another JSON type that says something similar."""
+    """Return a similar value of another JSON type."""
     if isinstance(value, bool):
         return str(value)
     if isinstance(value, int):
@@ -65,7 +65,12 @@ _BODY_FAULTS: dict[str, Callable[[object, str], None]] = {
 
 
 def apply_body_faults(body: object, *, faults: Iterable[Fault]) -> None:
-    """Change a body in place as the faults say."""
+    """Change a response body in place.
+
+    Args:
+        body: The JSON value.
+        faults: The faults of phase "body" that match the request.
+    """
     for fault in faults:
         if fault.name in _BODY_FAULTS:
             _BODY_FAULTS[fault.name](body, fault.arg)

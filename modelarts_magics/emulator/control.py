@@ -1,4 +1,4 @@
-"""The routes under `/emulator`: look at the world, move its clock, break it, set it."""
+"""Control routes under `/emulator`: read the state, change the clock, the faults and the instances."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOOPBACK_HOSTS = ("127.0.0.1", "localhost")
 
 
 def emulator_state(account: EmulatedAccount) -> dict[str, Any]:
-    """Return everything there is to see, secrets excepted."""
+    """Return the whole state as JSON, without credentials."""
     with account.lock:
         return {
             "now": account.clock.now().isoformat(),
@@ -41,7 +41,7 @@ def emulator_state(account: EmulatedAccount) -> dict[str, Any]:
 
 
 def _instance_state(api: str, instance: AnyInstance) -> dict[str, Any]:
-    seen: dict[str, Any] = {
+    state: dict[str, Any] = {
         "api": api,
         "id": instance.id,
         "name": instance.name,
@@ -52,14 +52,14 @@ def _instance_state(api: str, instance: AnyInstance) -> dict[str, Any]:
         "stops_on_time": instance.stops_on_time,
     }
     if isinstance(instance, DemanagerInstance):
-        seen["enable"], seen["prompt"] = instance.enable, instance.prompt
-        seen["duration_s"] = instance.duration.total_seconds()
+        state["enable"], state["prompt"] = instance.enable, instance.prompt
+        state["duration_s"] = instance.duration.total_seconds()
     else:
         lease = instance.lease
-        seen["enable"], seen["type"] = lease.enable, lease.type
-        seen["duration_s"] = lease.duration.total_seconds()
-        seen["create_at"] = lease.create_at.isoformat()
-    return seen
+        state["enable"], state["type"] = lease.enable, lease.type
+        state["duration_s"] = lease.duration.total_seconds()
+        state["create_at"] = lease.create_at.isoformat()
+    return state
 
 
 def set_instance(
@@ -68,17 +68,17 @@ def set_instance(
     instance_id: str | None = None,
     **fields: Any,  # noqa: ANN401 - values of any JSON type
 ) -> dict[str, Any]:
-    """Put fields of an instance as they are given, legal or not, and return what is seen.
+    """Set fields of an instance without checking them, and return its state.
 
     Args:
-        account: Whose instance.
-        instance_id: Which one; the printed one if None.
-        fields: `status`, `name`, `description`, `stops_on_time`, `minutes_left` (from now; None for
-            no stop), `auto_stop_json` (`enable`, `duration` in s, `prompt`), `lease` (`create_at` and
-            `duration` in ms, `enable`, `type`).
+        account: The account.
+        instance_id: The instance; the one of the chosen API if None.
+        fields: `status`, `name`, `description`, `stops_on_time`, `minutes_left` (from now; None
+            without a stop), `auto_stop` (`enable`, `duration` in s, `prompt`), `lease` (`create_at`
+            and `duration` in ms, `enable`, `type`).
 
     Raises:
-        ValueError: No such instance or field.
+        ValueError: The instance or a field does not exist.
     """
     with account.lock:
         api, instance = _find_instance(account, instance_id)
@@ -114,7 +114,7 @@ def _attribute_setter(name: str) -> Callable[[EmulatedAccount, AnyInstance, Any]
 
 def _set_auto_stop(_account: EmulatedAccount, instance: AnyInstance, value: dict[str, Any]) -> None:
     if not isinstance(instance, DemanagerInstance):
-        raise ValueError("auto_stop belongs to demanager")  # noqa: TRY004 - one error for all
+        raise ValueError("auto_stop belongs to demanager")  # noqa: TRY004 - documented as ValueError
     instance.enable = value.get("enable", instance.enable)
     instance.prompt = value.get("prompt", instance.prompt)
     if "duration" in value:
@@ -125,7 +125,7 @@ def _set_auto_stop(_account: EmulatedAccount, instance: AnyInstance, value: dict
 
 def _set_lease(_account: EmulatedAccount, instance: AnyInstance, value: dict[str, Any]) -> None:
     if not isinstance(instance, EmulatedNotebook):
-        raise ValueError("lease belongs to notebooks")  # noqa: TRY004 - one error for all
+        raise ValueError("lease belongs to notebooks")  # noqa: TRY004 - documented as ValueError
     lease = instance.lease
     if "create_at" in value:
         lease.create_at = from_ms(value["create_at"])
@@ -164,15 +164,15 @@ _SETTERS: dict[str, Callable[[EmulatedAccount, AnyInstance, Any], None]] = {
 
 
 class ControlHandler(BaseHandler):
-    """Answers the control routes, to programs on this machine only."""
+    """Handler of the control routes; it serves only programs on this machine."""
 
     def prepare(self) -> None:
-        """Refuse what a foreign web page could send: another host name, or no JSON."""
+        """Refuse requests that a web page in a browser could send."""
         if self.request.host_name not in LOOPBACK_HOSTS or "Origin" in self.request.headers:
             self.send_json(self.api.error_response(errors.NOT_AUTHORISED))
 
     def get(self, name: str) -> None:
-        """Return the state, or the faults in force."""
+        """Return the state, or the active faults."""
         if name == "state":
             self.send_json(JsonResponse(200, emulator_state(self.account)))
         elif name == "faults":
@@ -181,7 +181,7 @@ class ControlHandler(BaseHandler):
             self.send_json(self.api.error_response(errors.NO_SUCH_API))
 
     def delete(self, name: str) -> None:
-        """Clear the faults."""
+        """Remove all faults."""
         if name != "faults":
             self.send_json(self.api.error_response(errors.NO_SUCH_API))
             return
@@ -190,21 +190,21 @@ class ControlHandler(BaseHandler):
         self.send_json(JsonResponse(200, {"faults": []}))
 
     def post(self, name: str) -> None:
-        """Do what the route says, or explain with 400 what is wrong with the request."""
+        """Execute a command, or respond with 400 and the reason."""
         if name not in _POST_HANDLERS:
             self.send_json(self.api.error_response(errors.NO_SUCH_API))
             return
-        kind = self.request.headers.get("Content-Type", "")
+        content_type = self.request.headers.get("Content-Type", "")
         try:
             body = parse_json_object(
-                self.request.body, content_type=kind, error_spec=errors.BAD_PAYLOAD
+                self.request.body, content_type=content_type, error_spec=errors.BAD_PAYLOAD
             )
             with self.account.lock:
-                answer = _POST_HANDLERS[name](self.account, body)
+                response = _POST_HANDLERS[name](self.account, body)
         except (ValueError, TypeError, AttributeError, EmulatedApiError) as error:
             self.send_json(self.api.error_response(errors.BAD_PAYLOAD, message=str(error)))
         else:
-            self.send_json(JsonResponse(200, answer))
+            self.send_json(JsonResponse(200, response))
 
 
 def _advance(account: EmulatedAccount, body: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""The historical API: `/v1/{project_id}/demanager/instances`.
+"""Rules of the historical API: `/v1/{project_id}/demanager/instances`.
 
-Where the pages are silent:
+Where the published pages are silent:
 
-- 2019, a changed duration: the stop of the current run becomes its start plus the duration.
-- 2021, auto-stop switched on during a run: as in 2019 by default; by option, at the next start.
+- Edition 2019: a changed duration moves the stop time of the current run to its start plus the duration.
+- Edition 2021: auto-stop enabled during a run starts as in 2019 by default; by option, at the next start.
 - Auto-stop cannot be changed while the instance starts or stops (6347); the description can.
 - A property that no table lists is refused with 6336.
 """
@@ -29,20 +29,20 @@ MAX_DURATION_S = 86400
 
 @dataclass
 class DemanagerInstance(EmulatedInstance):
-    """An instance of `demanager`; its auto-stop is a setting kept for every run."""
+    """Instance of the `demanager` API; its auto-stop setting applies to every run."""
 
     enable: bool = False
     duration: timedelta = timedelta(seconds=MIN_DURATION_S)
     prompt: bool = True
 
     def start_run(self, started_at: datetime) -> None:
-        """The kept duration counts from RUNNING."""
+        """Count the saved duration from RUNNING."""
         self.stops_at = started_at + self.duration if self.enable else None
 
 
 @dataclass(frozen=True)
 class AutoStopSpec:
-    """The auto-stop of a request, checked."""
+    """Validated auto-stop of a request."""
 
     enable: bool
     duration: timedelta | None
@@ -50,27 +50,29 @@ class AutoStopSpec:
 
 
 def parse_auto_stop(spec: object) -> AutoStopSpec | None:
-    """Return the auto-stop that a `spec` asks for.
+    """Return the auto-stop that a `spec` requests, or None.
 
-    Source: tables 3 and 4; `enable` left out means false, `prompt` left out means true.
+    Source: tables 3 and 4: `enable` defaults to false, `prompt` to true.
     """
     found = validation.require_object(spec, name="spec", error_spec=errors.WRONG_TYPE)
     validation.reject_unknown(found, allowed=("auto_stop",), error_spec=errors.WRONG_VALUE)
     if "auto_stop" not in found:
         return None
-    wish = validation.require_object(
+    requested = validation.require_object(
         found["auto_stop"], name="auto_stop", error_spec=errors.WRONG_TYPE
     )
     validation.reject_unknown(
-        wish, allowed=("enable", "duration", "prompt"), error_spec=errors.WRONG_VALUE
+        requested, allowed=("enable", "duration", "prompt"), error_spec=errors.WRONG_VALUE
     )
     enable = validation.require_boolean(
-        wish.get("enable", False), name="enable", error_spec=errors.WRONG_TYPE
+        requested.get("enable", False), name="enable", error_spec=errors.WRONG_TYPE
     )
     prompt = validation.require_boolean(
-        wish.get("prompt", True), name="prompt", error_spec=errors.WRONG_TYPE
+        requested.get("prompt", True), name="prompt", error_spec=errors.WRONG_TYPE
     )
-    return AutoStopSpec(enable=enable, duration=_parse_duration(wish, enable=enable), prompt=prompt)
+    return AutoStopSpec(
+        enable=enable, duration=_parse_duration(requested, enable=enable), prompt=prompt
+    )
 
 
 def _parse_duration(spec: dict[str, Any], *, enable: bool) -> timedelta | None:
@@ -89,7 +91,7 @@ def _parse_duration(spec: dict[str, Any], *, enable: bool) -> timedelta | None:
 def update(
     instance: DemanagerInstance, request: HttpRequest, *, now: datetime, options: Options
 ) -> None:
-    """Do a PUT: everything is checked before anything is changed.
+    """Apply a PUT; the whole request is checked before a change.
 
     Source: tables 2 to 4.
     """
@@ -99,11 +101,11 @@ def update(
         error_spec=errors.WRONG_VALUE,
     )
     validation.reject_unknown(body, allowed=("description", "spec"), error_spec=errors.WRONG_VALUE)
-    words = _parse_description(body, instance=instance, options=options)
-    wish = parse_auto_stop(body["spec"]) if "spec" in body else None
-    if wish is not None:
-        _apply_auto_stop(instance, wish, now=now, options=options)
-    instance.description = words
+    description = _parse_description(body, instance=instance, options=options)
+    requested = parse_auto_stop(body["spec"]) if "spec" in body else None
+    if requested is not None:
+        _apply_auto_stop(instance, requested, now=now, options=options)
+    instance.description = description
     instance.updated_at = now
 
 
@@ -161,8 +163,9 @@ def _stop_time_of_run(
 def perform_action(
     instance: DemanagerInstance, request: HttpRequest, *, now: datetime, options: Options
 ) -> None:
-    """Do a POST on `action`: start, stop or restart; only free resources know the queue."""
-    del options  # the same in every edition
+    """Apply a POST on `action`: start, stop or restart. `queue` exists only for free resources."""
+    # Actions are the same in every edition.
+    del options
     body = validation.parse_json_object(
         request.body,
         content_type=request.headers.get("content-type", ""),
@@ -178,19 +181,19 @@ def perform_action(
 
 
 def auto_stop_json(instance: DemanagerInstance, *, now: datetime) -> dict[str, Any]:
-    """Return `auto_stop_json` of an answer.
+    """Return `auto_stop` of a response.
 
-    Source: table 11; switched off, the seed's example has these two fields only.
+    Source: table 11; if disabled, the published example has only two fields.
     """
     if not instance.enable:
         return {"enable": False, "prompt": instance.prompt}
-    wire: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "enable": True,
         "duration": instance.duration // timedelta(seconds=1),
         "prompt": instance.prompt,
     }
     if instance.stops_at is not None:
         remaining = max(instance.stops_at - now, timedelta())
-        wire["stop_timestamp"] = to_ms(instance.stops_at)
-        wire["remain_time"] = remaining // timedelta(seconds=1)
-    return wire
+        fields["stop_timestamp"] = to_ms(instance.stops_at)
+        fields["remain_time"] = remaining // timedelta(seconds=1)
+    return fields

@@ -1,4 +1,4 @@
-"""The answers of the historical API, field by field."""
+"""Responses of the historical API."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ PROFILE = "ML-1.0.0-python3.6"
 
 
 def _provision(edition: str) -> dict[str, Any]:
-    """Source: tables 7 to 9; their annotations are `"NULL"` unless set."""
+    """Return `provision` of a profile.
+
+    Source: tables 7 to 9; `annotations` is the string `"NULL"` unless set.
+    """
     annotations: object = "NULL" if edition == "2019" else {}
     params = {
         "namespace": "atelier",
@@ -33,7 +36,10 @@ def _provision(edition: str) -> dict[str, Any]:
 
 
 def _profile(edition: str) -> dict[str, Any]:
-    """Source: table 6."""
+    """Return `profile` of an instance.
+
+    Source: table 6.
+    """
     return {
         "id": PROFILE,
         "name": PROFILE,
@@ -45,7 +51,10 @@ def _profile(edition: str) -> dict[str, Any]:
 
 
 def _spec(instance: DemanagerInstance, *, now: datetime) -> dict[str, Any]:
-    """Source: tables 10 and 11."""
+    """Return `spec` of an instance.
+
+    Source: tables 10 and 11.
+    """
     url = f"https://127.0.0.1:8080/modelarts/internal/hub/notebook/user/{instance.id}"
     return {
         "storage": {"type": "obs", "location": {"path": "obs-bucket/test/"}},
@@ -57,11 +66,11 @@ def _spec(instance: DemanagerInstance, *, now: datetime) -> dict[str, Any]:
 def instance_response(
     instance: DemanagerInstance, *, now: datetime, options: Options
 ) -> dict[str, Any]:
-    """Return one instance.
+    """Return an instance.
 
-    Source: tables 5 and 12; the later edition adds the last four.
+    Source: tables 5 and 12; edition 2021 adds four fields.
     """
-    wire: dict[str, Any] = {
+    body: dict[str, Any] = {
         "id": instance.id,
         "name": instance.name,
         "description": instance.description,
@@ -73,29 +82,33 @@ def instance_response(
         "workspace": {"id": "0"},
     }
     if options.edition == "2021":
-        wire["latest_update_timestamp"] = str(to_ms(instance.updated_at))
-        wire["flavor_details"] = {"name": "modelarts.vm.cpu.2u", "type": "CPU", "status": "onSale"}
-        wire["ai_project"] = {"id": "default-ai-project"}
-        wire["user"] = {"id": "fa4e0000fa4e0000fa4e0000fa4e0000", "name": "demo"}
-    return wire
+        body["latest_update_timestamp"] = str(to_ms(instance.updated_at))
+        body["flavor_details"] = {"name": "modelarts.vm.cpu.2u", "type": "CPU", "status": "onSale"}
+        body["ai_project"] = {"id": "default-ai-project"}
+        body["user"] = {"id": "fa4e0000fa4e0000fa4e0000fa4e0000", "name": "demo"}
+    return body
 
 
 def update_response(
     instance: DemanagerInstance, *, now: datetime, options: Options
 ) -> dict[str, Any]:
-    """Return the answer of a PUT; the 2025 example of the page leaves `spec` out."""
-    wire = instance_response(instance, now=now, options=options)
+    """Return the response to a PUT.
+
+    Source: the example of the page from 2025 has no `spec`.
+    """
+    body = instance_response(instance, now=now, options=options)
     by_edition = options.put_answer == "edition" and options.edition == "2021"
     if by_edition or options.put_answer == "without-spec":
-        del wire["spec"]
-    return wire
+        del body["spec"]
+    return body
 
 
 def action_response(
     instance: DemanagerInstance, *, now: datetime, options: Options
 ) -> dict[str, Any]:
-    """Return the answer of an action."""
-    del now, options  # the answer holds nothing else
+    """Return the response to an action."""
+    # Neither changes the response; all response functions have the same parameters.
+    del now, options
     return {"current_status": instance.status, "previous_state": instance.previous_status}
 
 
@@ -104,7 +117,7 @@ def list_response(
 ) -> dict[str, Any]:
     """Return the instances that a query selects.
 
-    Source: the page "Querying the List": `de_type` is mandatory, `limit` 0 means all.
+    Source: the page "Querying the List": `de_type` is required, `limit` 0 means all.
     """
     query = validation.parse_query(request.query)
     _check_query(query)
@@ -114,12 +127,12 @@ def list_response(
         key=lambda one: (one.name if by_name else "", one.created_at),
         reverse=query.get("order") == "desc",
     )
-    kind, value = errors.WRONG_TYPE, errors.WRONG_VALUE
+    wrong_type, wrong_value = errors.WRONG_TYPE, errors.WRONG_VALUE
     offset = validation.parse_query_integer(
-        query, "offset", default=0, wrong_type=kind, wrong_value=value
+        query, "offset", default=0, wrong_type=wrong_type, wrong_value=wrong_value
     )
     limit = validation.parse_query_integer(
-        query, "limit", default=0, wrong_type=kind, wrong_value=value
+        query, "limit", default=0, wrong_type=wrong_type, wrong_value=wrong_value
     )
     page = found[offset : offset + limit] if limit else found[offset:]
     return {

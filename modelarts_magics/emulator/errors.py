@@ -1,4 +1,4 @@
-"""The refusals of the cloud, by name, with their HTTP status and published code."""
+"""Published errors of the API with HTTP status and code."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ class ErrorSpec(NamedTuple):
     """One published error.
 
     Attributes:
-        status: The HTTP status it comes with.
+        status: The HTTP status.
         code: `ModelArts.NNNN`, or `APIGW.NNNN` from the gateway.
-        message: The sentence of the error body.
+        message: The message of the error body.
     """
 
     status: int
@@ -20,11 +20,11 @@ class ErrorSpec(NamedTuple):
 
 
 class EmulatedApiError(Exception):
-    """A request is refused.
+    """Error response to a request.
 
     Args:
-        spec: Which error.
-        detail: What in this request caused it, added to the message.
+        spec: The published error.
+        detail: The cause in this request, appended to the message.
     """
 
     def __init__(self, spec: ErrorSpec, detail: str = "") -> None:
@@ -44,7 +44,7 @@ WRONG_PROJECT = ErrorSpec(403, "ModelArts.0210", "The project does not match the
 NO_SUCH_API = ErrorSpec(404, "APIGW.0101", "The API does not exist or has not been published.")
 THROTTLED = ErrorSpec(429, "APIGW.0308", "The throttling threshold has been reached.")
 INTERNAL = ErrorSpec(500, "ModelArts.0010", "Internal error.")
-BAD_GATEWAY = ErrorSpec(502, "APIGW.0601", "The backend did not answer properly.")
+BAD_GATEWAY = ErrorSpec(502, "APIGW.0601", "The backend sent an invalid response.")
 UNAVAILABLE = ErrorSpec(503, "APIGW.0602", "The backend is not available.")
 
 NO_INSTANCE = ErrorSpec(400, "ModelArts.6309", "The instance does not exist.")

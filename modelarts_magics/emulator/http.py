@@ -1,4 +1,4 @@
-"""The HTTP side of the emulated APIs: faults, headers, the log, and how an answer travels."""
+"""Request handlers of the emulated APIs: headers, request log and faults."""
 
 from __future__ import annotations
 
@@ -36,29 +36,29 @@ FAULT_ERRORS = {
 
 
 class BaseHandler(RequestHandler):
-    """Sends the headers that every answer has, the server's own `Date` among them."""
+    """Handler that sends the headers common to all responses."""
 
     def initialize(self, *, account: EmulatedAccount) -> None:
-        """Take the world from the application."""
+        """Store the account that the application passes."""
         self.account = account
         self.api = EmulatedApi(account)
 
     def set_default_headers(self) -> None:
-        """Set them also where tornado makes an answer of its own."""
-        world: EmulatedAccount = self.application.settings["account"]
+        """Set the common headers, also on responses that tornado generates."""
+        account: EmulatedAccount = self.application.settings["account"]
         self.request_id = uuid.uuid4().hex
         self.set_header("Server", "emulator")
-        self.set_header("Date", format_datetime(world.clock.now(), usegmt=True))
+        self.set_header("Date", format_datetime(account.clock.now(), usegmt=True))
         self.set_header("X-Request-Id", self.request_id)
         self.set_header("X-Emulator", "modelarts-magics")
-        if world.options.time_scale != 1:
-            self.set_header("X-Emulator-Time-Scale", f"{world.options.time_scale:g}")
+        if account.options.time_scale != 1:
+            self.set_header("X-Emulator-Time-Scale", f"{account.options.time_scale:g}")
 
     def compute_etag(self) -> None:
-        """Send no ETag: the cloud does not."""
+        """Send no ETag, as ModelArts does not."""
 
     def http_request(self) -> HttpRequest:
-        """Return the request without tornado in it."""
+        """Return the request independent of tornado."""
         path, _, query = (self.request.uri or "").partition("?")
         headers = {name.lower(): value for name, value in self.request.headers.items()}
         return HttpRequest(
@@ -70,7 +70,7 @@ class BaseHandler(RequestHandler):
         )
 
     def send_json(self, response: JsonResponse) -> None:
-        """Send a JSON answer."""
+        """Send a JSON response."""
         self.set_status(response.status)
         self.set_header("Content-Type", "application/json")
         body = response.body
@@ -80,19 +80,19 @@ class BaseHandler(RequestHandler):
 
 
 def encode_json(body: object) -> bytes:
-    """Return a JSON value as the cloud writes it: UTF-8, nothing escaped needlessly."""
+    """Return a JSON value in UTF-8, escaped no more than necessary."""
     return json.dumps(body, ensure_ascii=False).encode("utf-8", errors="surrogatepass")
 
 
 class ApiHandler(BaseHandler):
-    """Answers everything outside the control routes."""
+    """Handler of all paths outside `/emulator`."""
 
     async def handle_request(self) -> None:
-        """Answer one request, as the cloud does and as the faults change it."""
-        call = self.http_request()
+        """Handle a request, with the faults that match it."""
+        request = self.http_request()
         with self.account.lock:
-            faults = self.account.faults.take_matching(call.method, call.path)
-            entry = log_entry(call, faults=faults, request_id=self.request_id)
+            faults = self.account.faults.take_matching(request.method, request.path)
+            entry = log_entry(request, faults=faults, request_id=self.request_id)
             entry["at"] = self.account.clock.now().isoformat()
             self.account.log.append(entry)
         by_phase: dict[str, list[Fault]] = {"instead": [], "apply": [], "body": [], "send": []}
@@ -101,7 +101,7 @@ class ApiHandler(BaseHandler):
         if by_phase["instead"]:
             self._send_fault_response(by_phase["instead"][0], entry=entry)
             return
-        await self._handle_with_faults(call, by_phase=by_phase, entry=entry)
+        await self._handle_with_faults(request, by_phase=by_phase, entry=entry)
 
     get = put = patch = post = delete = head = options = handle_request
 
@@ -112,10 +112,10 @@ class ApiHandler(BaseHandler):
             if fault.name == "late-apply":
                 await asyncio.sleep(float(fault.arg))
         names = frozenset(fault.name for fault in by_phase["apply"])
-        reply = self.api.handle(request, faults=names)
-        entry["status"] = reply.status
-        apply_body_faults(reply.body, faults=by_phase["body"])
-        # The clock may have moved while the request waited.
+        response = self.api.handle(request, faults=names)
+        entry["status"] = response.status
+        apply_body_faults(response.body, faults=by_phase["body"])
+        # The clock may have been advanced while the request was delayed.
         self.set_header("Date", format_datetime(self.account.clock.now(), usegmt=True))
         for fault in by_phase["body"]:
             if fault.name == "no-date":
@@ -123,9 +123,9 @@ class ApiHandler(BaseHandler):
             if fault.name == "delay":
                 await asyncio.sleep(float(fault.arg))
         if by_phase["send"]:
-            await self._send_with_fault(by_phase["send"][0], response=reply)
+            await self._send_with_fault(by_phase["send"][0], response=response)
         else:
-            self.send_json(reply)
+            self.send_json(response)
 
     def _send_fault_response(self, fault: Fault, *, entry: dict[str, Any]) -> None:
         if fault.name == "reset":
@@ -144,14 +144,14 @@ class ApiHandler(BaseHandler):
             self._send_fault_error(fault, entry=entry)
 
     def _send_fault_error(self, fault: Fault, *, entry: dict[str, Any]) -> None:
-        refusal = FAULT_ERRORS[fault.name]
+        error_spec = FAULT_ERRORS[fault.name]
         if fault.name in ("429", "503"):
             if fault.arg:
                 self.set_header("Retry-After", fault.arg)
         else:
-            refusal = refusal._replace(code=fault.arg)
-        entry["status"] = refusal.status
-        self.send_json(self.api.error_response(refusal, path=self.request.path))
+            error_spec = error_spec._replace(code=fault.arg)
+        entry["status"] = error_spec.status
+        self.send_json(self.api.error_response(error_spec, path=self.request.path))
 
     async def _send_with_fault(self, fault: Fault, *, response: JsonResponse) -> None:
         if fault.name == "reset-after":
@@ -188,7 +188,7 @@ class ApiHandler(BaseHandler):
     async def _send_raw(
         self, body: bytes, *, status: int, half: bool = False, pause: float = 0
     ) -> None:
-        """Write the bytes past tornado, which would not send a broken answer."""
+        """Write the response without tornado, which refuses to send an incomplete one."""
         fields = {
             **dict(self._headers.get_all()),
             "Content-Type": "application/json",
@@ -205,7 +205,8 @@ class ApiHandler(BaseHandler):
             else:
                 await _write_slowly(stream, body, pause=pause)
         except StreamClosedError:
-            pass  # the client gave up, which is what these faults are for
+            # The client closed the connection, which these faults are expected to cause.
+            pass
         finally:
             stream.close()
 
@@ -217,14 +218,14 @@ async def _write_slowly(stream: Any, body: bytes, *, pause: float) -> None:  # n
 
 
 def reset_connection(handler: RequestHandler) -> None:
-    """End the connection with a TCP reset and no answer."""
+    """Close the connection with a TCP reset instead of a response."""
     stream: Any = handler.detach()
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     stream.close()
 
 
 def log_entry(request: HttpRequest, *, faults: list[Fault], request_id: str) -> dict[str, Any]:
-    """Return what the log keeps of a request: no header, so no secret."""
+    """Return the log entry of a request; headers and thus credentials are left out."""
     try:
         body = json.loads(request.body) if request.body else None
     except (ValueError, RecursionError):

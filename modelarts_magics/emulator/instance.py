@@ -1,4 +1,4 @@
-"""What the instances of both APIs share: a status that time changes, and a stop that comes."""
+"""Instance behaviour common to both APIs: status transitions and the automatic stop."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ TRANSITIONAL_STATUSES = ("STARTING", "RESTARTING", "STOPPING")
 
 @dataclass
 class EmulatedInstance:
-    """One instance, in memory.
+    """Emulated instance.
 
     Attributes:
-        id: As in its path.
-        name: Its name.
-        description: As stored, which may be illegal if a test put it there.
-        created_at: When it was made.
+        id: The id.
+        name: The name.
+        description: The description; a test may set an invalid one.
+        created_at: When it was created.
         updated_at: When it was last written.
-        status: The word of the wire.
-        previous_status: The one before the last action.
-        running_since: When the current run reached RUNNING.
-        stops_at: When the current run stops; None for never.
-        stops_on_time: False keeps it RUNNING past its stop, to play a cloud that is late.
+        transition_time: How long STARTING, RESTARTING and STOPPING last.
+        status: The status in the terms of the API.
+        previous_status: The status before the last transition.
+        running_since: When the current run became RUNNING.
+        stops_at: The stop time of the current run; None for never.
+        stops_on_time: False keeps it RUNNING past its stop time.
+        next_status: The status after the current transition.
+        next_status_at: When the current transition ends.
     """
 
     id: str
@@ -46,11 +49,11 @@ class EmulatedInstance:
     next_status_at: datetime | None = None
 
     def start_run(self, started_at: datetime) -> None:
-        """Set `stops_at` for a run that reaches RUNNING; each API has its own rule."""
+        """Set `stops_at` of a run that becomes RUNNING; the rule depends on the API."""
         raise NotImplementedError
 
     def advance_to(self, now: datetime) -> None:
-        """Let happen what had to happen until `now`, in order."""
+        """Apply all transitions that are due at a time, in order."""
         while True:
             if self.next_status_at is not None and now >= self.next_status_at:
                 self._enter_status(self.next_status, at=self.next_status_at)
@@ -60,11 +63,11 @@ class EmulatedInstance:
                 return
 
     def perform_action(self, action: str, *, now: datetime) -> None:
-        """Start, stop or restart.
+        """Start, stop or restart the instance.
 
         Raises:
-            ApiError: 6327 where it should run and does not, 6357 while another action runs or
-                where nothing is to do.
+            EmulatedApiError: 6327 if it is not running but has to be; 6357 if another action is in
+                progress or the instance is in the requested status already.
         """
         if self.status in TRANSITIONAL_STATUSES:
             raise EmulatedApiError(errors.BUSY)
@@ -81,7 +84,7 @@ class EmulatedInstance:
             self._begin_transition("RESTARTING", to="RUNNING", at=now)
 
     def set_status(self, status: str, *, now: datetime) -> None:
-        """Put it in a status, as an operator could."""
+        """Set the status without a transition."""
         self._enter_status(status, at=now)
 
     def _should_stop(self, now: datetime) -> bool:

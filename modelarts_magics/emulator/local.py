@@ -1,4 +1,4 @@
-"""An emulator inside this process, for tests: real HTTP, a clock that they move."""
+"""Emulator inside this process, for tests: real HTTP and a clock that a test can advance."""
 
 from __future__ import annotations
 
@@ -23,23 +23,30 @@ START_TIMEOUT_S = 10
 
 
 class LocalEmulator:
-    """Serves in a daemon thread between `start` and `stop`, or inside a `with` block.
+    """Emulator that serves in a daemon thread between `start` and `stop`, or in a `with` block.
 
     Args:
-        port: Where; 0 for any free one, which is kept when it is started again.
-        clock: The server's clock; real time, times `time_scale`, if left out.
-        faults: In force from the start, each as `NAME[:ARG]`.
+        port: The port; 0 for any free port, which remains the same after a restart.
+        clock: The clock of the server; real time, scaled by `time_scale`, if None.
+        faults: Faults that are active from the start, each as `NAME[:ARG]`.
         options: The fields of `Options`.
 
     Attributes:
-        account: What is served; it outlives a stop.
-        project_id: The made-up project.
+        account: The emulated account; it is kept when the server stops.
+        project_id: The fake project id.
         demanager_id: The id of the instance of the historical API.
         notebook_id: The id of the instance of the current API.
-        instance_id: The one of the chosen API.
-        auth_token: A token that is let in.
-        ak: An access key that is let in.
-        sk: Its secret.
+        instance_id: The id of the instance of the chosen API.
+        auth_token: A valid token.
+        ak: A valid access key.
+        sk: Its secret key.
+        temporary_ak: A valid temporary access key.
+        temporary_sk: Its secret key.
+        security_token: The security token of the temporary keys.
+
+    Example:
+        with LocalEmulator(minutes_left=10) as emulator:
+            os.environ.update(emulator.environment())
     """
 
     def __init__(
@@ -76,24 +83,24 @@ class LocalEmulator:
 
     @property
     def endpoint(self) -> str:
-        """Where it answers, or did before it was stopped."""
+        """The URL of the server; it remains the same after a stop."""
         return f"http://{HOST}:{self._port}"
 
     def start(self) -> None:
-        """Begin to serve; the port is the one of the last time."""
+        """Start to serve, on the same port as before."""
         if self._thread is not None:
             return
         ready = threading.Event()
-        failed: list[Exception] = []
-        self._thread = threading.Thread(target=self._run, args=(ready, failed), daemon=True)
+        errors: list[Exception] = []
+        self._thread = threading.Thread(target=self._run, args=(ready, errors), daemon=True)
         self._thread.start()
         ready.wait(START_TIMEOUT_S)
-        if failed:
+        if errors:
             self._thread = None
-            raise failed[0]
+            raise errors[0]
 
     def stop(self) -> None:
-        """Stop serving, and wait until the port is closed."""
+        """Stop to serve, and wait until the port is closed."""
         thread, self._thread = self._thread, None
         if thread is None:
             return
@@ -117,10 +124,10 @@ class LocalEmulator:
             await self._stop_requested.wait()
 
     def environment(self, *, api: str | None = None, auth: str = "token") -> dict[str, str]:
-        """Return the variables that point a client here.
+        """Return the environment variables that connect a client to this emulator.
 
         Args:
-            api: Whose instance; the chosen one's if None.
+            api: The API; the chosen one if None.
             auth: "token", "keys", or "temporary" for keys with a security token.
         """
         api = api or self.account.options.api
@@ -144,11 +151,11 @@ class LocalEmulator:
         }
 
     def advance(self, by: timedelta) -> None:
-        """Move the server's clock."""
+        """Advance the clock of the server."""
         with self.account.lock:
             self.account.clock.advance(by)
 
-    def add_fault(  # noqa: PLR0913 - each is a filter of its own, by keyword
+    def add_fault(  # noqa: PLR0913 - independent filters, by keyword
         self,
         name: str,
         *,
@@ -158,36 +165,36 @@ class LocalEmulator:
         path: str = "",
         skip: int = 0,
     ) -> None:
-        """Put a fault in force; see `faults.KINDS` and `faults.Fault`."""
-        made = make_fault(name, arg=arg, times=times, methods=methods, path=path, skip=skip)
+        """Activate a fault; see `faults.make_fault` for the arguments."""
+        new_fault = make_fault(name, arg=arg, times=times, methods=methods, path=path, skip=skip)
         with self.account.lock:
-            self.account.faults.add(made)
+            self.account.faults.add(new_fault)
 
     def clear_faults(self) -> None:
-        """Take all faults back."""
+        """Deactivate all faults."""
         with self.account.lock:
             self.account.faults.clear()
 
     @property
     def requests(self) -> list[dict[str, Any]]:
-        """What the APIs were asked, oldest first; control routes are not among it."""
+        """The requests to the APIs, oldest first, without those to the control routes."""
         with self.account.lock:
             return [dict(entry) for entry in self.account.log]
 
     def clear_requests(self) -> None:
-        """Forget what was asked."""
+        """Clear the request log."""
         with self.account.lock:
             self.account.log.clear()
 
     def state(self) -> dict[str, Any]:
-        """Return what `GET /emulator/state` returns."""
+        """Return the state, as `GET /emulator/state` does."""
         return control.emulator_state(self.account)
 
     def set_instance(self, instance_id: str | None = None, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - checked by name
         """Set fields of an instance; see `control.set_instance`."""
         return control.set_instance(self.account, instance_id=instance_id, **fields)
 
-    def add_instance(self, api: str | None = None, **how: Any) -> str:  # noqa: ANN401 - the keywords of World.add
-        """Make one more RUNNING instance and return its id; see `World.add`."""
+    def add_instance(self, api: str | None = None, **fields: Any) -> str:  # noqa: ANN401 - keywords of `add_instance`
+        """Add a RUNNING instance and return its id; see `EmulatedAccount.add_instance`."""
         with self.account.lock:
-            return self.account.add_instance(api or self.account.options.api, **how)
+            return self.account.add_instance(api or self.account.options.api, **fields)

@@ -1,11 +1,11 @@
-"""The current API: `/v1/{project_id}/notebooks`, with a lease in ms.
+"""Rules of the current API: `/v1/{project_id}/notebooks`, with a lease in ms.
 
-Where the pages are silent:
+Where the published pages are silent:
 
-- Every refused payload gets 6400, except a wrong status (6327, 6347, 6357).
-- A start without `duration` runs for the default of a lease, 1 h; -1 runs without end.
-- An IDLE lease never stops here: the emulated instance counts as used.
-- In answers `duration` counts from `create_at` for IDLE leases too.
+- An invalid payload is refused with 6400, a wrong status with 6327, 6347 or 6357.
+- A start without `duration` gets the default lease of 1 h; -1 runs without a stop time.
+- An IDLE lease never stops here: the emulated instance counts as busy.
+- In responses `duration` counts from `create_at`, also for IDLE leases.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ UNLIMITED_MS = -1
 
 @dataclass
 class EmulatedLease:
-    """How long a notebook may run.
+    """Lease of a notebook.
 
     Attributes:
-        create_at: When the lease was made; never moves.
-        duration: Counted from `create_at`, as in answers.
-        enable: False where the instance runs without end.
+        create_at: When the lease was created; it never changes.
+        duration: The duration from `create_at`, as in responses.
+        enable: False if the instance runs without a stop time.
         type: TIMING or IDLE.
         update_at: When it was last renewed.
-        duration: What the next run gets from its start.
+        next_run_duration: The duration that the next run gets from its start.
     """
 
     create_at: datetime
@@ -49,7 +49,7 @@ class EmulatedLease:
     next_run_duration: timedelta = timedelta(milliseconds=DEFAULT_DURATION_MS)
 
     def prolong(self, duration: timedelta, *, now: datetime) -> None:
-        """Let it end a span after now."""
+        """Let the lease end a duration after now."""
         self.duration = now + duration - self.create_at
         self.next_run_duration = duration
         self.update_at = now
@@ -61,17 +61,17 @@ def _missing_lease() -> EmulatedLease:
 
 @dataclass
 class EmulatedNotebook(EmulatedInstance):
-    """An instance of `notebooks`."""
+    """Instance of the `notebooks` API."""
 
     lease: EmulatedLease = field(default_factory=_missing_lease)
 
     def start_run(self, started_at: datetime) -> None:
-        """The span of the start counts from RUNNING."""
+        """Count the duration of the start request from RUNNING."""
         self.lease.prolong(self.lease.next_run_duration, now=started_at)
         self.update_stop_time()
 
     def update_stop_time(self) -> None:
-        """Take the stop of the current run from the lease."""
+        """Set the stop time of the current run from the lease."""
         timed = self.lease.enable and self.lease.type == "TIMING"
         running = self.running_since is not None
         self.stops_at = self.lease.create_at + self.lease.duration if timed and running else None
@@ -79,7 +79,7 @@ class EmulatedNotebook(EmulatedInstance):
 
 @dataclass(frozen=True)
 class LeaseRequest:
-    """What a renewal or a start asks for; a span of None means without end."""
+    """Lease that a request asks for; a duration of None means without a stop time."""
 
     duration: timedelta | None
     type: str
@@ -88,18 +88,20 @@ class LeaseRequest:
 def _parse_lease_request(
     duration: object, lease_type: object, *, allow_unlimited: bool
 ) -> LeaseRequest:
-    """Check a duration in ms and a type; `allow_unlimited` says whether -1 is taken."""
+    """Validate a duration in ms and a type; `allow_unlimited` accepts a duration of -1."""
     name = validation.require_string(lease_type, name="type", error_spec=errors.BAD_PAYLOAD)
     if name not in ("TIMING", "IDLE"):
         raise EmulatedApiError(errors.BAD_PAYLOAD, "type is TIMING or IDLE.")
-    span_ms = validation.require_integer(duration, name="duration", error_spec=errors.BAD_PAYLOAD)
-    if span_ms == UNLIMITED_MS and allow_unlimited:
+    duration_ms = validation.require_integer(
+        duration, name="duration", error_spec=errors.BAD_PAYLOAD
+    )
+    if duration_ms == UNLIMITED_MS and allow_unlimited:
         return LeaseRequest(duration=None, type=name)
-    if not MIN_DURATION_MS <= span_ms <= MAX_DURATION_MS:
+    if not MIN_DURATION_MS <= duration_ms <= MAX_DURATION_MS:
         raise EmulatedApiError(
             errors.BAD_PAYLOAD, f"duration is {MIN_DURATION_MS} to {MAX_DURATION_MS} ms."
         )
-    return LeaseRequest(duration=timedelta(milliseconds=span_ms), type=name)
+    return LeaseRequest(duration=timedelta(milliseconds=duration_ms), type=name)
 
 
 def _parse_query_duration(query: dict[str, str]) -> int:
@@ -136,15 +138,15 @@ def _parse_body(request: HttpRequest) -> dict[str, Any]:
 def prolong_lease(
     notebook: EmulatedNotebook, request: HttpRequest, *, now: datetime, options: Options
 ) -> None:
-    """Do a PATCH on the lease: the duration of the request counts from now.
+    """Apply a PATCH on the lease: the requested duration counts from now.
 
     Source: the page "Prolonging a Notebook Instance"; a duration in the query overrides the body
-    and makes the lease a timed one.
+    and sets the type to TIMING.
     """
-    wish = _parse_renewal(request, allow_unlimited=options.patch_off == "accept")
+    requested = _parse_renewal(request, allow_unlimited=options.patch_off == "accept")
     if notebook.status != "RUNNING":
         raise EmulatedApiError(errors.NOT_RUNNING)
-    _apply_lease_request(notebook, wish, now=now)
+    _apply_lease_request(notebook, requested, now=now)
     notebook.update_stop_time()
 
 
@@ -161,51 +163,53 @@ def _apply_lease_request(
 def update_notebook(
     notebook: EmulatedNotebook, request: HttpRequest, *, now: datetime, options: Options
 ) -> None:
-    """Do a PUT: the description, and the name.
+    """Apply a PUT of description and name.
 
-    Source: the page "Updating a Notebook Instance", which wants the instance stopped; a client
-    seen in public does it while it runs, so that is an option.
+    Source: the page "Updating a Notebook Instance", which requires a stopped instance; a published
+    client does it while the instance is running, so that is an option.
     """
     body = _parse_body(request)
     validation.reject_unknown(body, allowed=("description", "name"), error_spec=errors.BAD_PAYLOAD)
     if not body:
         raise EmulatedApiError(errors.BAD_PAYLOAD, "Nothing to update.")
-    words, name = _parse_texts(body, notebook=notebook)
+    description, name = _parse_texts(body, notebook=notebook)
     if options.description_put_while_running == "refuse" and notebook.status != "STOPPED":
         raise EmulatedApiError(errors.NOT_IN_THIS_STATUS, f"The status is {notebook.status}.")
-    notebook.description, notebook.name = words, name
+    notebook.description, notebook.name = description, name
     notebook.updated_at = now
 
 
 def _parse_texts(body: dict[str, Any], *, notebook: EmulatedNotebook) -> tuple[str | None, str]:
-    words, name = notebook.description, notebook.name
-    bad = errors.BAD_PAYLOAD
+    description, name = notebook.description, notebook.name
+    invalid = errors.BAD_PAYLOAD
     if "description" in body:
-        words = validation.require_description(
-            body["description"], wrong_type=bad, wrong_value=bad, wrong_character=bad
+        description = validation.require_description(
+            body["description"], wrong_type=invalid, wrong_value=invalid, wrong_character=invalid
         )
     if "name" in body:
-        name = validation.require_string(body["name"], name="name", error_spec=bad)
+        name = validation.require_string(body["name"], name="name", error_spec=invalid)
         if not name or not all(letter.isalnum() or letter in "-_" for letter in name):
-            raise EmulatedApiError(bad, "name has letters, digits, - and _ only.")
-    return words, name
+            raise EmulatedApiError(invalid, "name has letters, digits, - and _ only.")
+    return description, name
 
 
 def start_notebook(
     notebook: EmulatedNotebook, request: HttpRequest, *, now: datetime, options: Options
 ) -> None:
-    """Do a POST on `start`, with duration and type of the run in the query."""
-    del options  # -1 is public knowledge here, so no option refuses it
+    """Apply a POST on `start`, with duration and type of the run in the query."""
+    # A start with a duration of -1 is published, so no option refuses it.
+    del options
     query = validation.parse_query(request.query)
     duration = _parse_query_duration(query) if "duration" in query else DEFAULT_DURATION_MS
-    wish = _parse_lease_request(duration, query.get("type", "TIMING"), allow_unlimited=True)
+    requested = _parse_lease_request(duration, query.get("type", "TIMING"), allow_unlimited=True)
     notebook.perform_action("start", now=now)
-    _apply_lease_request(notebook, wish, now=now)
+    _apply_lease_request(notebook, requested, now=now)
 
 
 def stop_notebook(
     notebook: EmulatedNotebook, request: HttpRequest, *, now: datetime, options: Options
 ) -> None:
-    """Do a POST on `stop`."""
-    del request, options  # nothing in them changes a stop
+    """Apply a POST on `stop`."""
+    # Neither changes a stop; all operations have the same parameters.
+    del request, options
     notebook.perform_action("stop", now=now)

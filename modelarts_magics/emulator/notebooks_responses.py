@@ -1,4 +1,4 @@
-"""The answers of the current API, field by field."""
+"""Responses of the current API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modelarts_magics.emulator.notebooks import EmulatedNotebook
     from modelarts_magics.emulator.options import Options
 
-JUPYTER_TOKEN = "FAKE-JUPYTER-TOKEN-OF-THE-LOCAL-EMULATOR"  # noqa: S105 - made up, and says so
+JUPYTER_TOKEN = "FAKE-JUPYTER-TOKEN-OF-THE-LOCAL-EMULATOR"  # noqa: S105 - a fake token
 DEFAULT_PAGE_SIZE = 10
 
 _IMAGE = {
@@ -34,27 +34,28 @@ def lease_response(
 ) -> dict[str, Any]:
     """Return the lease.
 
-    Source: the page "Obtaining the Available Duration"; `type` is absent, or in small letters,
-    in some published answers.
+    Source: the page "Obtaining the Available Duration"; in some published responses `type` is absent
+    or in lower case.
     """
-    del now  # a lease says since when, not how much is left
-    found = notebook.lease
-    wire: dict[str, Any] = {
-        "create_at": to_ms(found.create_at),
-        "duration": found.duration // timedelta(milliseconds=1),
-        "enable": found.enable,
-        "type": found.type.lower() if options.lease_type == "lower" else found.type,
-        "update_at": to_ms(found.update_at),
+    # A lease contains no time left.
+    del now
+    lease = notebook.lease
+    body: dict[str, Any] = {
+        "create_at": to_ms(lease.create_at),
+        "duration": lease.duration // timedelta(milliseconds=1),
+        "enable": lease.enable,
+        "type": lease.type.lower() if options.lease_type == "lower" else lease.type,
+        "update_at": to_ms(lease.update_at),
     }
     if options.lease_type == "absent":
-        del wire["type"]
-    return wire
+        del body["type"]
+    return body
 
 
 def notebook_response(
     notebook: EmulatedNotebook, *, now: datetime, options: Options
 ) -> dict[str, Any]:
-    """Return one notebook, with its lease and, as the cloud does, its Jupyter secret.
+    """Return a notebook with its lease and, as in ModelArts, its Jupyter token.
 
     Source: the page "Querying Details of a Notebook Instance".
     """
@@ -87,18 +88,18 @@ def list_response(
 ) -> dict[str, Any]:
     """Return the page of notebooks that a query selects.
 
-    Source: the page "Querying Notebook Instances"; the name is matched in part.
+    Source: the page "Querying Notebook Instances"; the name is matched as a substring.
     """
     query = validation.parse_query(request.query)
-    bad = errors.BAD_PAYLOAD
+    invalid = errors.BAD_PAYLOAD
     offset = validation.parse_query_integer(
-        query, "offset", default=0, wrong_type=bad, wrong_value=bad
+        query, "offset", default=0, wrong_type=invalid, wrong_value=invalid
     )
     size = validation.parse_query_integer(
-        query, "limit", default=DEFAULT_PAGE_SIZE, wrong_type=bad, wrong_value=bad
+        query, "limit", default=DEFAULT_PAGE_SIZE, wrong_type=invalid, wrong_value=invalid
     )
     if not size:
-        raise EmulatedApiError(bad, "limit is above 0.")
+        raise EmulatedApiError(invalid, "limit is above 0.")
     found = [one for one in notebooks if _matches_query(one, query)]
     found.sort(key=lambda one: one.created_at, reverse=query.get("sort_dir") == "DESC")
     data = [

@@ -1,4 +1,4 @@
-"""What can be chosen when an emulator starts; the command line and `LocalEmulator` share it."""
+"""Options of an emulator, shared by the command line and `LocalEmulator`."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Options:
-    """The choices of one emulator.
+    """Options of an emulator.
 
     Attributes:
-        api: Which instance is the one printed and put in the environment; both are served.
-        edition: "2019": the description is mandatory, a changed duration moves the stop of the
-            current run. "2021": it is optional, a changed duration waits for the next start.
+        api: The API whose instance is printed and put in the environment; both are served.
+        edition: "2019": the description is required, and a changed duration moves the stop time of
+            the current run. "2021": it is optional, and a changed duration applies from the next start.
         time_scale: How many times faster than real time the server's clock runs.
-        minutes_left: What both instances have left at the start, in minutes.
+        minutes_left: The time left of both instances at the start, in minutes.
         auto_stop: False starts both instances without auto-stop.
         name: The name of both instances.
         description: The description of both instances.
         transition_s: How long STARTING, RESTARTING and STOPPING last, in seconds of the clock.
-        token_hours: After how many hours of the clock the token expires; None for never.
-        instance_id: The id of the demanager instance; made up if None.
-        notebook_id: The id of the notebooks instance; made up if None.
+        token_hours: When the token expires, in hours of the clock; None for never.
+        instance_id: The id of the demanager instance; generated if None.
+        notebook_id: The id of the notebooks instance; generated if None.
         id_form: "de" gives the demanager instance an id of the form `DE-<uuid1>`.
-        put_answer: Whether a demanager PUT answers with `spec`; "edition": only 2019 does.
-        enable_while_running: In edition 2021, when auto-stop switched on during a run begins.
-        description_put_while_running: Whether `notebooks` takes a description then.
-        patch_off: Whether a lease takes the undocumented duration of -1 for "off".
-        lease_type: How `type` of a lease appears in answers.
+        put_answer: Whether the response to a demanager PUT has `spec`; "edition": only in 2019.
+        enable_while_running: In edition 2021, when auto-stop enabled during a run takes effect.
+        description_put_while_running: Whether `notebooks` accepts a description while RUNNING.
+        patch_off: Whether a lease accepts the undocumented duration -1, which disables auto-stop.
+        lease_type: How `type` of a lease appears in responses.
     """
 
     api: str = "demanager"
@@ -62,8 +62,8 @@ class Options:
     def __post_init__(self) -> None:
         for field, allowed in CHOICES.items():
             if getattr(self, field) not in allowed:
-                raise ValueError(f"{field} is one of {', '.join(allowed)}")
+                raise ValueError(f"{field} must be one of {', '.join(allowed)}")
         if self.time_scale <= 0:
-            raise ValueError("time_scale is above 0")
+            raise ValueError("time_scale must be above 0")
         if not 0 < self.minutes_left <= 24 * 60:
-            raise ValueError("minutes_left is above 0 and at most 1440")
+            raise ValueError("minutes_left must be above 0 and at most 1440")

@@ -1,4 +1,4 @@
-"""The tornado application, on 127.0.0.1 and nowhere else."""
+"""HTTP server of the emulator, on 127.0.0.1 only."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 def _discard_log(handler: RequestHandler) -> None:
-    """Keep stderr quiet: the request log of the world says it all."""
+    """Write no access log: the account's request log has every request."""
     del handler
 
 
 def make_application(account: EmulatedAccount) -> Application:
-    """Return the application for a world."""
-    take = {"account": account}
+    """Return the tornado application for an account."""
+    arguments = {"account": account}
     return Application(
-        [(r"/emulator/([a-z]+)", ControlHandler, take), (r".*", ApiHandler, take)],
+        [(r"/emulator/([a-z]+)", ControlHandler, arguments), (r".*", ApiHandler, arguments)],
         account=account,
         log_function=_discard_log,
     )
@@ -40,11 +40,11 @@ def make_application(account: EmulatedAccount) -> Application:
 
 @asynccontextmanager
 async def serving(account: EmulatedAccount, *, port: int = 0) -> AsyncIterator[int]:
-    """Serve a world until the block ends.
+    """Serve an account until the block ends.
 
     Args:
-        account: What is served.
-        port: Where; 0 for any that is free.
+        account: The account.
+        port: The port; 0 for any free port.
 
     Yields:
         The port.
@@ -61,22 +61,22 @@ async def serving(account: EmulatedAccount, *, port: int = 0) -> AsyncIterator[i
 
 
 def _open_listener(port: int) -> socket.socket:
-    """Listen; tornado's own helper leaves a socket open where the port is taken."""
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    """Open the listening socket; tornado's own function leaks it if the port is in use."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         if os.name != "nt":
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.setblocking(False)
-        made.bind((HOST, port))
-        made.listen()
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setblocking(False)
+        listener.bind((HOST, port))
+        listener.listen()
     except OSError:
-        made.close()
+        listener.close()
         raise
-    return made
+    return listener
 
 
 async def _cancel_other_tasks() -> None:
-    """Cancel the requests that a fault still holds."""
+    """Cancel the requests that a fault still delays."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()

@@ -1,4 +1,4 @@
-"""Reading what a request carries: JSON, its properties, the query; each with the right refusal."""
+"""Validation of request bodies and queries."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def _reject_constant(name: str) -> None:
 
 
 def parse_json_object(body: bytes, *, content_type: str, error_spec: ErrorSpec) -> dict[str, Any]:
-    """Return the object that a body holds.
+    """Return the JSON object in a body.
 
     Args:
-        body: The bytes of the request.
-        content_type: Its header; anything but JSON is refused.
-        error_spec: What a body that is no object gets.
+        body: The body.
+        content_type: The Content-Type header; only JSON is accepted.
+        error_spec: The error if the body is not a JSON object.
     """
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise EmulatedApiError(error_spec, "The Content-Type is not application/json.")
@@ -41,35 +41,35 @@ def parse_json_object(body: bytes, *, content_type: str, error_spec: ErrorSpec) 
 def reject_unknown(
     properties: Mapping[str, Any], *, allowed: tuple[str, ...], error_spec: ErrorSpec
 ) -> None:
-    """Refuse properties that the page does not list."""
+    """Refuse properties that the API page does not list."""
     unknown = sorted(set(properties) - set(allowed))
     if unknown:
-        raise EmulatedApiError(error_spec, f"Unknown: {', '.join(unknown)}.")
+        raise EmulatedApiError(error_spec, f"Unknown property: {', '.join(unknown)}.")
 
 
 def require_string(value: object, *, name: str, error_spec: ErrorSpec) -> str:
-    """Return a string, or refuse."""
+    """Return a string, or refuse the request."""
     if not isinstance(value, str):
         raise EmulatedApiError(error_spec, f"{name} must be a string.")
     return value
 
 
 def require_boolean(value: object, *, name: str, error_spec: ErrorSpec) -> bool:
-    """Return a boolean, or refuse; 0 and 1 are not booleans."""
+    """Return a boolean, or refuse the request; 0 and 1 are not booleans."""
     if not isinstance(value, bool):
         raise EmulatedApiError(error_spec, f"{name} must be a boolean.")
     return value
 
 
 def require_integer(value: object, *, name: str, error_spec: ErrorSpec) -> int:
-    """Return an integer, or refuse; true, 3600.0 and "3600" are not integers."""
+    """Return an integer, or refuse the request; true, 3600.0 and "3600" are not integers."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise EmulatedApiError(error_spec, f"{name} must be an integer.")
     return value
 
 
 def require_object(value: object, *, name: str, error_spec: ErrorSpec) -> dict[str, Any]:
-    """Return an object, or refuse."""
+    """Return an object, or refuse the request."""
     if not isinstance(value, dict):
         raise EmulatedApiError(error_spec, f"{name} must be an object.")
     return value
@@ -78,35 +78,35 @@ def require_object(value: object, *, name: str, error_spec: ErrorSpec) -> dict[s
 def require_description(
     value: object, *, wrong_type: ErrorSpec, wrong_value: ErrorSpec, wrong_character: ErrorSpec
 ) -> str:
-    """Return a description that obeys the page.
+    """Return a valid description.
 
     Args:
         value: The property as sent.
-        wrong_type: The refusal of anything but a string.
-        wrong_value: The refusal of a string that is too long, or no text at all.
-        wrong_character: The refusal of a forbidden character.
+        wrong_type: The error for anything but a string.
+        wrong_value: The error for a string that is too long or has an unpaired surrogate.
+        wrong_character: The error for a forbidden character.
 
-    Source: table 2 of the `demanager` page; the `notebooks` pages state the same rule.
+    Source: table 2 of the `demanager` page; the `notebooks` pages have the same rule.
     """
-    words = require_string(value, name="description", error_spec=wrong_type)
-    if len(words) > MAX_DESCRIPTION_LENGTH:
+    description = require_string(value, name="description", error_spec=wrong_type)
+    if len(description) > MAX_DESCRIPTION_LENGTH:
         raise EmulatedApiError(
             wrong_value, f"description is longer than {MAX_DESCRIPTION_LENGTH} characters."
         )
-    if any(0xD800 <= ord(letter) < 0xE000 for letter in words):  # noqa: PLR2004 - UTF-16 halves
-        raise EmulatedApiError(wrong_value, "description is not text.")
-    if any(letter in FORBIDDEN_CHARACTERS for letter in words):
+    if any(0xD800 <= ord(letter) < 0xE000 for letter in description):  # noqa: PLR2004 - surrogates
+        raise EmulatedApiError(wrong_value, "description contains an unpaired surrogate.")
+    if any(letter in FORBIDDEN_CHARACTERS for letter in description):
         raise EmulatedApiError(wrong_character)
-    return words
+    return description
 
 
 def parse_query(raw: str) -> dict[str, str]:
-    """Return the query's values; the last one of a repeated name counts."""
+    """Return the parameters of a query; the last one of a repeated name counts."""
     return dict(parse_qsl(raw, keep_blank_values=True))
 
 
 def parse_integer(raw: str, *, name: str, error_spec: ErrorSpec) -> int:
-    """Return an integer, which may be negative, of the query, or refuse."""
+    """Return an integer of the query, which may be negative, or refuse the request."""
     digits = raw.removeprefix("-")
     if not (digits.isascii() and digits.isdigit()):
         raise EmulatedApiError(error_spec, f"{name} must be an integer.")
@@ -121,7 +121,15 @@ def parse_query_integer(
     wrong_type: ErrorSpec,
     wrong_value: ErrorSpec,
 ) -> int:
-    """Return a number of the query that is not negative, or refuse."""
+    """Return a parameter of the query as a non-negative integer, or refuse the request.
+
+    Args:
+        query: The parameters.
+        name: The name of the parameter.
+        default: The value if it is absent.
+        wrong_type: The error for text that is not an integer.
+        wrong_value: The error for a negative integer.
+    """
     raw = query.get(name, "")
     if not raw:
         return default

@@ -1,4 +1,8 @@
 """Serve the server extension's requests from a kernel, where the Jupyter server lacks the extension.
 
-The page executes `requests.handle` in a kernel of its own. Built on `server` and `kernel`.
+Exports `handle_request`, which the page evaluates in a kernel of its own. May import `server` and `kernel`.
 """
+
+from modelarts_magics.helper_kernel.requests import handle_request
+
+__all__ = ["handle_request"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from IPython.core.getipython import get_ipython
 
-EVENT_MIME_TYPE = "application/vnd.modelarts-magics.news+json"
+EVENT_MIME_TYPE = "application/vnd.modelarts-magics.event+json"
 """What the page listens for; nothing renders it."""
 
 _LOG = logging.getLogger(__name__)

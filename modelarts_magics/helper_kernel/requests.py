@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
-from modelarts_magics.config.settings import DEFAULTS
+from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import ModelArtsError, UsageError
 from modelarts_magics.server import payloads
@@ -43,9 +43,7 @@ _ROUTES: Mapping[tuple[str, str], Callable[[InstanceService, bytes], ResponseCor
         requests.parse_update_request(body)
     ),
     ("POST", "extend"): lambda desk, body: desk.extend(requests.parse_extend_request(body)),
-    ("GET", "capabilities"): lambda desk, _: desk.get_capabilities(),
     ("GET", "doctor"): lambda desk, _: desk.run_doctor(),
-    ("GET", "saved"): lambda desk, _: desk.get_runs(),
     ("POST", "saved"): lambda desk, body: desk.record_saved(requests.parse_save_report(body)),
     ("DELETE", "saved"): lambda desk, _: desk.acknowledge_last_run(),
     ("POST", "remind"): lambda desk, body: desk.set_reminders_muted(
@@ -95,7 +93,7 @@ class RequestHandler:
 
     def close(self) -> None:
         """End the desk and its loop."""
-        self._run_on_loop(self._service.monitor.stop())
+        self._run_on_loop(self._service.poller.stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -104,7 +102,7 @@ class RequestHandler:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     async def _create_service(self) -> InstanceService:
-        state_dir = self._environ.get("MODELARTS_STATE_DIR") or DEFAULTS["state_dir"]
+        state_dir = self._environ.get("MODELARTS_STATE_DIR") or SETTINGS["state_dir"].default
         run_store_path = default_path(self._environ, state_dir)
         service = InstanceService(
             SessionFactory({}, self._environ, SYSTEM_CLOCK),

@@ -1,4 +1,4 @@
-"""Tab behind ``%modelarts``, from the grammar; asks no cloud."""
+"""Tab completion after ``%modelarts``, from the grammar and without a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ _COMMAND_LINE = re.compile(r"(?:^|[\s=(])%%?modelarts\s+(?P<typed>.*)$")
 
 @context_matcher(identifier="modelarts_magics.command")
 def match_command(context: CompletionContext) -> SimpleMatcherResult:
-    """IPython's hook: what may follow at the cursor, and nothing of anybody else's."""
+    """Return the completions at the cursor; IPython's hook.
+
+    On a line of ``%modelarts`` they replace all other completions. Elsewhere, and inside a description, there are
+    none.
+    """
     line = context.text_until_cursor.rpartition("\n")[2]
     found = _COMMAND_LINE.search(line)
     if found is None:
@@ -28,8 +32,8 @@ def match_command(context: CompletionContext) -> SimpleMatcherResult:
 
 
 def _is_free_text(preceding: list[str]) -> bool:
-    """Whether what is typed now is no longer ours to complete: a description or a variable's name."""
-    from modelarts_magics.commands.grammar import COMMANDS  # noqa: PLC0415 - on first use
+    """Return whether the cursor is in a description or a variable's name."""
+    from modelarts_magics.commands.grammar import COMMANDS  # noqa: PLC0415 - keeps %load_ext fast
 
     command = COMMANDS.get(preceding[0])
     if command is None or not command.free_text:
@@ -39,7 +43,7 @@ def _is_free_text(preceding: list[str]) -> bool:
 
 
 def _candidates(preceding: list[str], word: str) -> list[str]:
-    from modelarts_magics.commands.grammar import COMMANDS  # noqa: PLC0415 - on first use
+    from modelarts_magics.commands.grammar import COMMANDS  # noqa: PLC0415 - keeps %load_ext fast
 
     if not preceding:
         candidates = list(COMMANDS)

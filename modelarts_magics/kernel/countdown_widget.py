@@ -1,12 +1,15 @@
-"""The countdown as a widget: the page ticks by itself and needs the kernel only for changes.
+"""The countdown widget and the messages between it and the pages that show it.
 
-The traits and messages are those of ``labextension/src/countdown/messages.ts``.
+The page counts down by itself and needs the kernel only for changes. Traits and messages are defined in
+``labextension/src/countdown/messages.ts``.
 """
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sys
+from datetime import timedelta
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
@@ -14,32 +17,45 @@ from typing import TYPE_CHECKING, Any, Callable
 import anywidget
 import traitlets
 
-from modelarts_magics.domain.browser_payloads import countdown_payload
+from modelarts_magics.domain.browser_payloads import (
+    change_response,
+    countdown_payload,
+    error_response,
+)
 from modelarts_magics.domain.countdown import stop_message
-from modelarts_magics.domain.durations import datetime_to_ms
-from modelarts_magics.kernel.clicks import CountdownMessageHandler, run_after_delay
+from modelarts_magics.domain.durations import datetime_from_ms, datetime_to_ms
+from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.kernel.current_session import current_session
+from modelarts_magics.kernel.scheduling import run_after_delay
 from modelarts_magics.kernel.watch import StoreWatcher
 
 if TYPE_CHECKING:
-    from modelarts_magics.domain.models import Instance
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from modelarts_magics.domain.models import Change, Instance
     from modelarts_magics.session.session import Session
 
 _STATIC_FOLDER = Path(__file__).parent.parent / "static"
 
+_LOG = logging.getLogger(__name__)
+
 
 class Countdown(anywidget.AnyWidget):
-    """How long until this instance stops, with buttons to move the end.
+    """A countdown to the stop time, with buttons to extend and shorten the run.
 
-    It ticks in the browser; every view follows every change made anywhere in the kernel, and what other
-    processes of this machine change shows within about a second.
+    Counts down in the browser. Every view shows changes made in this kernel immediately, and changes made by other
+    processes of this machine within about a second.
 
     Args:
-        session: What to show and change; by default the session of the magics, or of the settings.
-        schedule: Does a clicked job a moment later; for tests, at once.
+        session: The session to show and change; by default the session of the magics, or one from the settings.
+        schedule: Runs the callback of a click after a short delay; tests run it immediately.
 
     Raises:
-        ModelArtsError: The cloud could not be asked.
+        ModelArtsError: The instance could not be read.
+
+    Example:
+        ``from modelarts_magics import Countdown; Countdown()`` as the last line of a cell.
     """
 
     _esm = _STATIC_FOLDER / "countdown.js"
@@ -57,33 +73,33 @@ class Countdown(anywidget.AnyWidget):
         *,
         schedule: Callable[[Callable[[], None]], None] = run_after_delay,
     ) -> None:
-        self._get_session = current_session if session is None else lambda: session
+        get_session = current_session if session is None else lambda: session
         self._unsubscribe: Callable[[], None] = lambda: None
         self._watcher: StoreWatcher | None = None
-        self._session = opened = self._get_session()
-        self._instance = opened.refresh()  # before there is a widget that nobody would close
+        self._session = opened = get_session()
+        # A failed read must not leave an open widget behind, so it comes before the widget is created.
+        self._instance = opened.refresh()
         super().__init__()
         self.own_id = self.model_id or ""
         self.terminal_prefix = f"{shlex.quote(sys.executable)} -m modelarts_magics"
         self.language = opened.settings.get("language") if opened.settings else ""
         self._message_handler = CountdownMessageHandler(
-            self._get_session, now=opened.now, send=self.send, schedule=schedule
+            get_session, now=opened.now, send=self.send, schedule=schedule
         )
         self.on_msg(self._on_message)
         self._update_state(self._instance)
         self._unsubscribe = opened.subscribe(self._update_state)
-        self._watcher = StoreWatcher(
-            lambda: opened
-        )  # its thread may look at what is saved, and open nothing
+        # The watcher runs in a thread, which must not open a session.
+        self._watcher = StoreWatcher(lambda: opened)
         self._watcher.start()
 
     @property
     def instance(self) -> Instance:
-        """The instance as it is shown."""
+        """The instance as shown."""
         return self._instance
 
     def close(self) -> None:
-        """Remove all views, and listen no more."""
+        """Remove all views and stop following changes. Closing twice does nothing."""
         if self._watcher is not None:
             self._watcher.stop()
         self._unsubscribe()
@@ -91,16 +107,16 @@ class Countdown(anywidget.AnyWidget):
 
     def _update_state(self, instance: Instance) -> None:
         self._instance = instance
-        given = self._session.plan_context(instance)
+        context = self._session.plan_context(instance)
         with self.hold_sync():
-            self.state = countdown_payload(given)
+            self.state = countdown_payload(context)
             self.as_of_ms = datetime_to_ms(instance.observed_at)
 
     def _on_message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         self._message_handler.handle_message(content)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:  # noqa: ANN401 - IPython's hook
-        """The widget, and beside it a line that stays true where there are no widgets."""
+        """Return the widget and, for front ends without widgets, a line of text."""
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if data is not None:
@@ -108,3 +124,75 @@ class Countdown(anywidget.AnyWidget):
             data["text/plain"] = line
             data["text/html"] = f"<p>{escape(line)}</p>"
         return bundle
+
+
+class CountdownMessageHandler:
+    """Handler for the messages of all pages that show one countdown.
+
+    A click that reaches a busy kernel may have been cancelled by the time it is read, with the cancellation queued
+    behind it. Each click is therefore scheduled, and dropped if its cancellation arrives first.
+
+    Args:
+        get_session: Returns the session; called for each click.
+        now: Returns the time by the API's clock, without a request; must not fail.
+        send: Sends a message to all pages.
+        schedule: Runs a callback after a short delay; tests run it immediately.
+    """
+
+    def __init__(
+        self,
+        get_session: Callable[[], Session],
+        *,
+        now: Callable[[], datetime],
+        send: Callable[[dict[str, Any]], None],
+        schedule: Callable[[Callable[[], None]], None] = run_after_delay,
+    ) -> None:
+        self._get_session = get_session
+        self._now = now
+        self._send = send
+        self._schedule = schedule
+        self._pending_ids: set[str] = set()
+
+    def handle_message(self, message: Mapping[str, Any]) -> None:
+        """Handle one message of a page. Messages of unknown type are ignored."""
+        kind = message.get("type")
+        if kind == "hello":
+            self._send({"type": "now", "server_now_ms": datetime_to_ms(self._now())})
+        elif kind == "cancel":
+            self._cancel(str(message.get("id")))
+        elif kind == "request":
+            self._pending_ids.add(str(message.get("id")))
+            self._schedule(lambda: self._answer_request(message))
+
+    def _cancel(self, request_id: str) -> None:
+        if request_id in self._pending_ids:
+            self._pending_ids.discard(request_id)
+            self._send({"type": "result", "id": request_id, **_failure_result("cancelled")})
+
+    def _answer_request(self, message: Mapping[str, Any]) -> None:
+        request_id = str(message.get("id"))
+        if request_id not in self._pending_ids:
+            return
+        self._pending_ids.discard(request_id)
+        self._send({"type": "result", "id": request_id, **self._run_request(message)})
+
+    def _run_request(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return change_response(self._apply_change(message))
+        except ModelArtsError as error:
+            return error_response(error)
+        except Exception as error:  # noqa: BLE001 - runs in a thread: shown in the page and logged
+            _LOG.exception("Cannot apply a change requested by a countdown")
+            return _failure_result("failed", type(error).__name__)
+
+    def _apply_change(self, message: Mapping[str, Any]) -> Change:
+        session = self._get_session()
+        by = timedelta(seconds=float(message["seconds"]))
+        seen_stop_time = datetime_from_ms(int(message["base_stops_at_ms"]))
+        if message["action"] == "shorten":
+            return session.shorten(by, seen_stop_time=seen_stop_time)
+        return session.extend(by, seen_stop_time=seen_stop_time)
+
+
+def _failure_result(code: str, text: str = "") -> dict[str, Any]:
+    return {"ok": False, "effect": None, "code": code, "values": {}, "text": text}

@@ -1,26 +1,45 @@
-"""The session that a widget uses: the magics' one where they are loaded, else one of its own."""
+"""The session of widgets that are created without one.
+
+The magics register a function that returns their session. This module imports neither the magics nor a widget, so
+both can import it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from functools import lru_cache
-from typing import TYPE_CHECKING
-
-from IPython.core.getipython import get_ipython
-
-from modelarts_magics.kernel.magics import find_magics
-from modelarts_magics.session.connect import connect
+from typing import TYPE_CHECKING, Callable
 
 if TYPE_CHECKING:
     from modelarts_magics.session.session import Session
 
+    SessionGetter = Callable[[], Session]
+
+_registered_getters: list[SessionGetter] = []
+
+
+def register_session_getter(get_session: SessionGetter) -> None:
+    """Make `current_session` use `get_session` until it is unregistered."""
+    _registered_getters.append(get_session)
+
+
+def unregister_session_getter(get_session: SessionGetter) -> None:
+    """Undo `register_session_getter`; do nothing if `get_session` is not registered."""
+    with contextlib.suppress(ValueError):
+        _registered_getters.remove(get_session)
+
 
 def current_session() -> Session:
-    """The session for the settings as they are now."""
-    shell = get_ipython()
-    magics = find_magics(shell) if shell is not None else None
-    return magics.session() if magics is not None else _default_session()
+    """Return the session of the magics, or a session from the environment where no magics are loaded.
+
+    Raises:
+        ModelArtsError: The settings or the credentials are missing or invalid.
+    """
+    return _registered_getters[-1]() if _registered_getters else _default_session()
 
 
 @lru_cache(maxsize=1)
 def _default_session() -> Session:
+    from modelarts_magics.session.connect import connect  # noqa: PLC0415 - keeps %load_ext fast
+
     return connect()

@@ -1,9 +1,9 @@
-"""Whether anybody will see a magic's value; where nobody would, the magic shows it.
+"""Display of a magic's result where IPython itself would not display it.
 
-IPython shows only the value of a cell's last expression. A change that nobody sees would be no
-protection, so a command on a line of its own is shown wherever it stands (in a loop, in a function,
-under ``%%time``), unless a ``;`` ends it. What becomes of the value stands in the byte code behind
-the call: it is printed, dropped or used.
+IPython displays only the value of a cell's last expression. A change that is not displayed would go unnoticed, so
+a command on a line of its own is displayed wherever it stands (in a loop, in a function, under ``%%time``), unless
+a ``;`` ends the line. An assigned value is not displayed. Nothing but the byte code after the call distinguishes
+``%modelarts extend`` in a loop from ``x = %modelarts extend``: a magic gets the same arguments in both cases.
 """
 
 from __future__ import annotations
@@ -17,49 +17,55 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _MAGIC_METHODS = ("run_line_magic", "run_cell_magic")
-"""IPython's methods through which every magic is called."""
+"""IPython's methods that call a magic."""
 _NO_OP_INSTRUCTIONS = ("CACHE", "EXTENDED_ARG", "NOP")
 _INTRINSIC_PRINT = 1
+"""Argument of CALL_INTRINSIC_1, which replaces PRINT_EXPR since Python 3.12."""
 
 
 class ResultUse(Enum):
-    """What becomes of the value that a magic returns."""
+    """Use of a magic's result by the calling code.
+
+    Attributes:
+        PRINTED: IPython displays it.
+        DISCARDED: It is discarded.
+        USED: It is assigned, passed on or returned.
+    """
 
     PRINTED = "printed"
-    """IPython shows it."""
-    DISCARDED = "dropped"
-    """Nobody sees it."""
+    DISCARDED = "discarded"
     USED = "used"
-    """It is assigned, passed on or returned."""
 
 
 def show_result(value: Any, *, silent: bool, static_text: object = None) -> Any:  # noqa: ANN401 - any value
-    """Display `value` if it stands on a line of its own and IPython would not show it.
+    """Display `value` if the calling code discards it, and return what the magic returns.
 
     Args:
-        value: What the magic is about to return.
-        static_text: What to display before it, for when the value cannot be shown any more.
-        silent: Whether the line ends in a ``;`` that asks for silence.
+        value: The result of the command.
+        silent: Whether the line ends in ``;``.
+        static_text: Displayed before `value`, for notebooks that are reopened without their widgets.
 
     Returns:
-        What the magic shall return: the value, or None where its own line wants to be silent.
+        `value`, or None if the line is silent and does not use its result.
     """
-    fate = _result_use(_calling_frame(sys._getframe(1)))  # noqa: SLF001 - the way to find who called
-    if silent and fate is not ResultUse.USED:
+    use = _result_use(_calling_frame(sys._getframe(1)))  # noqa: SLF001 - no public access to frames
+    if silent and use is not ResultUse.USED:
         return None
-    if static_text is not None and fate is not ResultUse.USED:
-        from IPython.display import display  # noqa: PLC0415 - when it is needed
-
-        display(static_text)
-    if fate is ResultUse.DISCARDED:
-        from IPython.display import display  # noqa: PLC0415 - when it is needed
-
-        display(value)
+    if static_text is not None and use is not ResultUse.USED:
+        _display(static_text)
+    if use is ResultUse.DISCARDED:
+        _display(value)
     return value
 
 
+def _display(value: object) -> None:
+    from IPython.display import display  # noqa: PLC0415 - keeps %load_ext fast
+
+    display(value)
+
+
 def _calling_frame(frame: FrameType | None) -> FrameType | None:
-    """The code that called the running magic; None where IPython did not run it."""
+    """Return the frame that called the running magic, or None outside IPython."""
     while frame is not None and frame.f_code.co_name not in _MAGIC_METHODS:
         frame = frame.f_back
     while frame is not None and frame.f_code.co_name in _MAGIC_METHODS:
@@ -70,11 +76,11 @@ def _calling_frame(frame: FrameType | None) -> FrameType | None:
 def _result_use(frame: FrameType | None) -> ResultUse:
     if frame is None:
         return ResultUse.USED
-    ahead = (each for each in dis.get_instructions(frame.f_code) if each.offset > frame.f_lasti)
-    step = next((each for each in ahead if each.opname not in _NO_OP_INSTRUCTIONS), None)
-    if step is None:
+    remaining = (each for each in dis.get_instructions(frame.f_code) if each.offset > frame.f_lasti)
+    following = next((each for each in remaining if each.opname not in _NO_OP_INSTRUCTIONS), None)
+    if following is None:
         return ResultUse.USED
-    if step.opname == "CALL_INTRINSIC_1" and step.arg == _INTRINSIC_PRINT:  # Python 3.12
+    if following.opname == "CALL_INTRINSIC_1" and following.arg == _INTRINSIC_PRINT:
         return ResultUse.PRINTED
-    fates = {"PRINT_EXPR": ResultUse.PRINTED, "POP_TOP": ResultUse.DISCARDED}
-    return fates.get(step.opname, ResultUse.USED)
+    uses = {"PRINT_EXPR": ResultUse.PRINTED, "POP_TOP": ResultUse.DISCARDED}
+    return uses.get(following.opname, ResultUse.USED)

@@ -1,13 +1,18 @@
-"""``%modelarts``: from a typed line to a request, a session call, and a value that shows itself."""
+"""The ``%modelarts`` magic: parse the line, run the command, display the result."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
-from traitlets import Bool, Float, TraitType, Unicode
+from traitlets import Bool
 
+from modelarts_magics.config.setting_traits import setting_traits
 from modelarts_magics.kernel.completion import match_command
+from modelarts_magics.kernel.current_session import (
+    register_session_getter,
+    unregister_session_getter,
+)
 from modelarts_magics.kernel.display import show_result
 
 if TYPE_CHECKING:
@@ -18,55 +23,36 @@ if TYPE_CHECKING:
     from modelarts_magics.kernel.reminder import Reminder
     from modelarts_magics.session.session import Session
 
-MAGIC_PREFIX = "%modelarts"
 _RENDERED_TYPES = (
     ("modelarts_magics.domain.models", "Instance"),
     ("modelarts_magics.domain.models", "Change"),
     ("modelarts_magics.commands.results", "InstanceDetails"),
     ("modelarts_magics.doctor", "DoctorReport"),
 )
-"""The types whose looks are registered; by name, so that none of them is imported for it."""
+"""The types with a registered formatter, by module and name so that none has to be imported."""
 
 
 class CommandInterrupt(KeyboardInterrupt):
-    """An interrupt during a command, as one line instead of a traceback through this package.
+    """An interrupted command, shown as one line instead of a traceback.
 
     Args:
-        code: Of the sentence that says it.
+        code: The code of the message to show.
     """
 
     def _render_traceback_(self) -> list[str]:
-        from modelarts_magics.messages import text  # noqa: PLC0415 - when it is needed
+        from modelarts_magics.messages import text  # noqa: PLC0415 - keeps %load_ext fast
 
         return [text(str(self))]
 
 
-def _text_trait(help_text: str) -> TraitType[Any, Any]:
-    return Unicode("", help=help_text).tag(config=True)
-
-
-def _seconds_trait(help_text: str) -> TraitType[Any, Any]:
-    return Float(None, allow_none=True, help=help_text).tag(config=True)
-
-
 @magics_class
 class ModelArts(Magics):
-    """See and change the auto-stop and the description of this ModelArts instance."""
+    """View and change the auto-stop and the description of this ModelArts notebook instance."""
 
-    endpoint = _text_trait("Scheme and host of the API; by default that of the region.")
-    region = _text_trait("The region, as cn-north-4.")
-    project_id = _text_trait("The project id.")
-    instance_id = _text_trait("The instance id.")
-    iam_endpoint = _text_trait("Scheme and host of IAM; by default that of the region.")
-    api = _text_trait("The API generation: auto, demanager or notebooks.")
-    timezone = _text_trait("The zone of clock times, as Asia/Shanghai; by default the system's.")
-    language = _text_trait("en or zh_CN; by default the locale's.")
-    state_dir = _text_trait("Where the last known state is kept.")
-    connect_timeout = _seconds_trait("Seconds to wait for a connection; by default 5.")
-    read_timeout = _seconds_trait("Seconds to wait for each piece of an answer; by default 15.")
-    total_timeout = _seconds_trait("Seconds that a command may take; by default 30.")
+    # In a class body, locals() is the namespace of the class.
+    locals().update(setting_traits())
     remind = Bool(
-        False, help="Whether a line after a cell tells when 30, 10 or 2 minutes are left."
+        False, help="Print a reminder after a cell at 30, 10 and 2 minutes before the stop."
     ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell, **options: Any) -> None:  # noqa: ANN401 - traitlets' own
@@ -80,15 +66,12 @@ class ModelArts(Magics):
     @line_cell_magic
     def modelarts(self, line: str, cell: str | None = None) -> object:
         """Run one command; ``%modelarts help`` lists them."""
-        from modelarts_magics.commands.dispatch import (  # noqa: PLC0415 - on first use
-            CommandContext,
-            configure_messages,
-            run_command,
-        )
-        from modelarts_magics.commands.parser import parse_line  # noqa: PLC0415 - on first use
+        from modelarts_magics.commands import dispatch, parser  # noqa: PLC0415 - keeps %load_ext fast
+        from modelarts_magics.commands.context import CommandContext  # noqa: PLC0415
+        from modelarts_magics.commands.grammar import MAGIC_PREFIX  # noqa: PLC0415
 
-        configure_messages(self.settings(), MAGIC_PREFIX)
-        request = parse_line(line, cell=cell)
+        dispatch.configure_messages(self.settings(), MAGIC_PREFIX)
+        request = parser.parse_line(line, cell=cell)
         context = CommandContext(
             self.session,
             self.settings,
@@ -99,25 +82,32 @@ class ModelArts(Magics):
             widget_factories={"countdown": _make_countdown, "form": _make_form},
         )
         try:
-            value = run_command(request, context)
+            value = dispatch.run_command(request, context)
         except KeyboardInterrupt:
-            from modelarts_magics.commands.writes import interrupt_message_code  # noqa: PLC0415 - when it is needed
-
-            raise CommandInterrupt(interrupt_message_code(request)) from None
+            raise CommandInterrupt(parser.interrupt_message_code(request)) from None
         silent = line.rstrip().endswith(";") and not request.command.free_text
-        beside = _static_line(value) if request.command.kernel_only else None
-        return show_result(value, silent=silent, static_text=beside)
+        static_text = _static_line(value) if request.command.kernel_only else None
+        return show_result(value, silent=silent, static_text=static_text)
 
     def settings(self) -> Settings:
-        """The settings as they are now: ``%config`` before the environment."""
-        from modelarts_magics.config.settings import Settings  # noqa: PLC0415 - on first use
+        """Return the current settings; ``%config`` takes precedence over the environment.
+
+        Raises:
+            ConfigurationError: A setting is invalid.
+        """
+        from modelarts_magics.config.settings import Settings  # noqa: PLC0415 - keeps %load_ext fast
 
         traits = self.trait_values(config=True)
-        del traits["remind"]  # of this kernel's screen, not of the connection
+        # The reminder is configured per kernel and is no setting of the connection.
+        del traits["remind"]
         return Settings.load(traits=traits)
 
     def session(self) -> Session:
-        """The session for the settings as they are now; the same one as long as they stay."""
+        """Return the session for the current settings, and replace it when they change.
+
+        Raises:
+            ModelArtsError: The settings or the credentials are missing or invalid.
+        """
         settings = self.settings()
         if self._session is None or settings != self._session_settings:
             self.close()
@@ -126,35 +116,35 @@ class ModelArts(Magics):
         return self._session
 
     def _open_session(self, settings: Settings) -> Session:
-        from modelarts_magics.session.connect import open_session  # noqa: PLC0415 - on first use
+        from modelarts_magics.session.connect import open_session  # noqa: PLC0415 - keeps %load_ext fast
 
         return open_session(settings, interactive=self._interactive_credential)
 
     def _use_interactive_credential(self, found: FoundCredential) -> None:
-        """Use a credential that was entered, until the kernel ends."""
+        """Use the credential entered by ``login`` until the kernel shuts down."""
         self._interactive_credential = found
         self.close()
 
     def after_cell(self, _result: object = None) -> None:
-        """Tell of an end that is near, where that is wanted."""
+        """Print a reminder if the setting ``remind`` is on and one is due; IPython's hook."""
         if not self.remind:
             return
         if self._reminder is None:
-            from modelarts_magics.kernel.reminder import Reminder  # noqa: PLC0415 - when it is wanted
+            from modelarts_magics.kernel.reminder import Reminder  # noqa: PLC0415 - keeps %load_ext fast
 
             self._reminder = Reminder()
         self._reminder.after_cell(self._session)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the session. The next command opens another one."""
         if self._session is not None:
             self._session.close()
             self._session = None
 
 
 def _static_line(widget: object) -> object:
-    """A line that stays true beside a widget that a reopened notebook may not show any more."""
-    from modelarts_magics.commands.results import TextResult  # noqa: PLC0415 - on first use
+    """Return a line of text to show beside a widget, which a reopened notebook may not show."""
+    from modelarts_magics.commands.results import TextResult  # noqa: PLC0415 - keeps %load_ext fast
     from modelarts_magics.domain.countdown import stop_message  # noqa: PLC0415
 
     instance = getattr(widget, "instance", None)
@@ -162,32 +152,36 @@ def _static_line(widget: object) -> object:
 
 
 def _make_countdown() -> object:
-    from modelarts_magics.kernel.countdown_widget import Countdown  # noqa: PLC0415 - heavy
+    from modelarts_magics.kernel.countdown_widget import Countdown  # noqa: PLC0415 - slow to import
 
     return Countdown()
 
 
 def _make_form() -> object:
-    from modelarts_magics.kernel.form.form import InstanceForm  # noqa: PLC0415 - heavy
+    from modelarts_magics.kernel.form.form import InstanceForm  # noqa: PLC0415 - slow to import
 
     return InstanceForm()
 
 
 def magic_help() -> str:
-    """The help, for ``%modelarts?``."""
-    from modelarts_magics.commands.help import help_overview  # noqa: PLC0415 - on first use
+    """Return the help for ``%modelarts?``."""
+    from modelarts_magics.commands.grammar import MAGIC_PREFIX  # noqa: PLC0415 - keeps %load_ext fast
+    from modelarts_magics.commands.help import help_overview  # noqa: PLC0415
 
     return str(help_overview(MAGIC_PREFIX))
 
 
 def register(shell: InteractiveShell) -> None:
-    """Make ``%modelarts`` known to a shell; once, however often it is called."""
+    """Load the magics, the completion and the formatters into `shell`; a second call does nothing."""
     if find_magics(shell) is not None:
         return
+    # `Magics.__init__` adds the object to `shell.configurables`.
     magics = ModelArts(shell=shell, parent=shell)
-    shell.register_magics(magics)  # `Magics` has put itself among the shell's configurables
+    shell.register_magics(magics)
     shell.events.register("post_run_cell", magics.after_cell)
-    ModelArts.modelarts.getdoc = magic_help  # IPython asks for it before __doc__
+    register_session_getter(magics.session)
+    # IPython calls `getdoc` in preference to reading `__doc__`.
+    ModelArts.modelarts.getdoc = magic_help
     if shell.Completer is not None:
         shell.Completer.custom_matchers.append(match_command)
     for module, name in _RENDERED_TYPES:
@@ -196,11 +190,12 @@ def register(shell: InteractiveShell) -> None:
 
 
 def unregister(shell: InteractiveShell) -> None:
-    """Take back all that `register` did."""
+    """Undo `register`; do nothing if the magics are not loaded."""
     magics = find_magics(shell)
     if magics is None:
         return
     magics.close()
+    unregister_session_getter(magics.session)
     shell.events.unregister("post_run_cell", magics.after_cell)
     shell.configurables.remove(magics)
     for kind in ("line", "cell"):
@@ -214,7 +209,7 @@ def unregister(shell: InteractiveShell) -> None:
 
 
 def find_magics(shell: InteractiveShell) -> ModelArts | None:
-    """The magics of a shell; None where they are not loaded."""
+    """Return the magics loaded into `shell`, or None."""
     found = shell.magics_manager.registry.get("ModelArts")
     return found if isinstance(found, ModelArts) else None
 
@@ -227,12 +222,12 @@ def _remove_formatter(formatter: Any, module: str, name: str) -> None:  # noqa: 
 
 
 def _print_text(value: object, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG001 - IPython's signature
-    from modelarts_magics.commands.render import render_text  # noqa: PLC0415 - when something is shown
+    from modelarts_magics.commands.render import render_text  # noqa: PLC0415 - keeps %load_ext fast
 
     printer.text(render_text(value))
 
 
 def _format_html(value: object) -> str:
-    from modelarts_magics.commands.render import render_html  # noqa: PLC0415 - when something is shown
+    from modelarts_magics.commands.render import render_html  # noqa: PLC0415 - keeps %load_ext fast
 
     return render_html(value)

@@ -1,4 +1,4 @@
-"""A line after a cell when the end comes near, for who has no widgets; asks no cloud."""
+"""The reminder printed after a cell shortly before the stop time, for front ends without widgets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from modelarts_magics.session.session import Session
 
 REMINDER_TIMES = tuple(timedelta(minutes=minutes) for minutes in (30, 10, 2))
-"""The times left at which a line is due, each once for a stop time."""
+"""The times left at which a reminder is due, each at most once per stop time."""
 _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
 
@@ -23,10 +23,10 @@ _LOG = logging.getLogger(__name__)
 
 
 class Reminder:
-    """Says after a cell what the last seen end calls for, and nothing twice.
+    """Prints the reminders that are due, from the cached instance and without a request.
 
     Args:
-        show: Shows a line.
+        show: Prints a line.
     """
 
     def __init__(self, *, show: Callable[[str], object] = print) -> None:
@@ -36,39 +36,40 @@ class Reminder:
         self._unknown_reported = False
 
     def after_cell(self, session: Session | None) -> None:
-        """Look at what is known; whatever is wrong with it, a cell does not fail for it.
+        """Print a reminder if one is due. Errors are logged and never fail the cell.
 
         Args:
-            session: The session of the magics; None where no command has opened one yet.
+            session: The session of the magics; None before the first command.
         """
         try:
-            known = session.last_known() if session else None
-            if session is None or known is None:
+            instance = session.last_known() if session else None
+            if session is None or instance is None:
                 self._report_unknown()
             else:
-                self._remind_if_due(known, session.now())
-        except Exception:  # noqa: BLE001 - a reminder may be missing, a cell may not break
-            _LOG.debug("no reminder could be given", exc_info=True)
+                self._remind_if_due(instance, session.now())
+        except Exception:  # noqa: BLE001 - a missing reminder is better than a failed cell
+            _LOG.debug("Cannot check whether a reminder is due", exc_info=True)
 
     def _report_unknown(self) -> None:
-        """Say once that nothing is known, instead of leaving somebody to rely on it."""
+        """Print once that no reminder can be given, so that nobody relies on one."""
         if not self._unknown_reported:
             self._unknown_reported = True
             self._show(text("remind.unknown"))
 
     def _remind_if_due(self, instance: Instance, now: datetime) -> None:
-        end, left = instance.auto_stop.stops_at, instance_countdown(instance, now).time_left
-        if end is None or not left:
+        stop_time = instance.auto_stop.stops_at
+        time_left = instance_countdown(instance, now).time_left
+        if stop_time is None or not time_left:
             return
-        if self._stop_time is None or abs(end - self._stop_time) > STOP_TIME_TOLERANCE:
-            self._stop_time, self._shown_count = end, 0
-        level = sum(left <= each for each in REMINDER_TIMES)
-        if level > self._shown_count:
-            self._shown_count = level
-            self._show(text("remind.line", end=end, left=_round_down(left)))
+        if self._stop_time is None or abs(stop_time - self._stop_time) > STOP_TIME_TOLERANCE:
+            self._stop_time, self._shown_count = stop_time, 0
+        due_count = sum(time_left <= each for each in REMINDER_TIMES)
+        if due_count > self._shown_count:
+            self._shown_count = due_count
+            self._show(text("remind.line", end=stop_time, left=_round_down(time_left)))
 
 
 def _round_down(time_left: timedelta) -> timedelta:
-    """Whole minutes, as long as there are any: it is no clock that ticks."""
+    """Round down to whole minutes, or to whole seconds below one minute."""
     unit = _MINUTE if time_left >= _MINUTE else _SECOND
     return time_left // unit * unit

@@ -1,20 +1,30 @@
-"""Doing what would change a field only when the kernel has heard what its pages typed meanwhile."""
+"""When callbacks of widgets run: after pending messages, or once the kernel is idle."""
 
 from __future__ import annotations
 
+import threading
 from typing import Callable
 
 from IPython.core.getipython import get_ipython
 
+CLICK_DELAY_S = 0.1
+"""Long enough for an idle kernel to read its message queue, too short to be noticed."""
 IDLE_DELAY_S = 0.5
-"""How long an idle kernel needs at most to read what came in while a cell ran."""
+"""The longest time that an idle kernel needs to process the messages that arrived during a cell."""
+
+
+def run_after_delay(callback: Callable[[], None]) -> None:
+    """Run `callback` in a daemon thread after `CLICK_DELAY_S`."""
+    timer = threading.Timer(CLICK_DELAY_S, callback)
+    timer.daemon = True
+    timer.start()
 
 
 def when_idle(callback: Callable[[], None]) -> None:
-    """Do the job once the kernel has read what the pages sent while it was busy.
+    """Run `callback` after pending widget messages have been processed.
 
-    What a person types waits behind the running cell, so until then the kernel cannot know of it. Where there
-    is no kernel nobody types, and the job is done at once.
+    What the user types while a cell runs is queued behind that cell, so the fields change only after it. Without a
+    kernel there are no such messages, and `callback` runs immediately.
     """
     loop = getattr(getattr(get_ipython(), "kernel", None), "io_loop", None)
     if loop is None:

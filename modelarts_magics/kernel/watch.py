@@ -1,4 +1,4 @@
-"""Noticing in a kernel what other processes of this machine learned or changed."""
+"""A thread that checks the state store for changes made by other processes of this machine."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     from modelarts_magics.session.session import Session
 
 POLL_PERIOD_S = 1.0
-"""How often the store is looked at while something is shown: one `stat`, 23 ms of CPU a minute."""
+"""Seconds between checks: one `stat` each, 23 ms of CPU time per minute."""
 
 _LOG = logging.getLogger(__name__)
 
 
 class StoreWatcher:
-    """Looks at the store in a daemon thread, between `start` and `stop`.
+    """Checks the state store in a daemon thread, from `start` to `stop`.
 
     Args:
-        get_session: Gives the session whose store is looked at.
-        wait: Waits so many seconds and says whether to end; for tests, without waiting.
-        period_s: How many.
+        get_session: Returns the session whose store is checked.
+        wait: Waits for a number of seconds and returns whether to stop; tests do not wait.
+        period_s: Seconds between checks.
     """
 
     def __init__(
@@ -38,19 +38,19 @@ class StoreWatcher:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to look; once, however often it is called, and not again after `stop`."""
+        """Start the thread once; later calls, also after `stop`, do nothing."""
         if self._thread is None:
             self._thread = threading.Thread(target=self.run, name="modelarts-watch", daemon=True)
             self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop the thread without waiting for it."""
         self._stop_requested.set()
 
     def run(self) -> None:
-        """Look until told to end; what cannot be looked at now may be in a while."""
+        """Check the store until stopped. Errors are logged, and the next check is made all the same."""
         while not self._wait(self._period_s):
             try:
                 self._get_session().check_for_updates()
-            except Exception:  # noqa: BLE001 - in a thread nobody would see it; it is logged, and tried again
-                _LOG.debug("the store could not be looked at", exc_info=True)
+            except Exception:  # noqa: BLE001 - nothing catches an error of this thread
+                _LOG.debug("Cannot check the state store", exc_info=True)

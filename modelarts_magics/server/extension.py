@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
 from tornado.ioloop import IOLoop
-from traitlets import Float, Instance, TraitType, Unicode
+from traitlets import Float, Instance
 
-from modelarts_magics.config.settings import DEFAULTS, SETTING_NAMES
+from modelarts_magics.config.setting_table import SETTINGS
+from modelarts_magics.config.setting_traits import setting_traits
 from modelarts_magics.domain.clock import Clock
 from modelarts_magics.server.handlers import HANDLERS, SERVICE_KEY, URL_PREFIX
 from modelarts_magics.server.poll_schedule import PollSchedule
@@ -27,14 +28,6 @@ EVENT_SCHEMA_ID = "https://modelarts-magics.github.io/events/modelarts-magics/in
 EVENT_SCHEMA_PATH = Path(__file__).parent / "events" / "instance.v1.yaml"
 
 
-def _text_setting(help_text: str) -> TraitType[Any, Any]:
-    return Unicode("", help=help_text).tag(config=True)
-
-
-def _seconds_setting(help_text: str) -> TraitType[Any, Any]:
-    return Float(None, allow_none=True, help=help_text).tag(config=True)
-
-
 class ModelArtsServer(ExtensionApp):
     """Shows and changes the auto-stop of this ModelArts instance; settings as ``c.ModelArtsServer.…``.
 
@@ -45,18 +38,8 @@ class ModelArtsServer(ExtensionApp):
     extension_url = "/lab"
     load_other_extensions = True
 
-    endpoint = _text_setting("Scheme and host of the API; by default that of the region.")
-    region = _text_setting("The region, as cn-north-4.")
-    project_id = _text_setting("The project id.")
-    instance_id = _text_setting("The instance id.")
-    iam_endpoint = _text_setting("Scheme and host of IAM; by default that of the region.")
-    api = _text_setting("The API generation: auto, demanager or notebooks.")
-    timezone = _text_setting("The zone of clock times, as Asia/Shanghai; by default the system's.")
-    language = _text_setting("en or zh_CN; by default the locale's.")
-    state_dir = _text_setting("Where the last known state is kept.")
-    connect_timeout = _seconds_setting("Seconds to wait for a connection; by default 5.")
-    read_timeout = _seconds_setting("Seconds to wait for each piece of an answer; by default 15.")
-    total_timeout = _seconds_setting("Seconds that a request of a page may take; by default 30.")
+    # In a class body, locals() is the namespace of the class.
+    locals().update(setting_traits())
     poll_interval = Float(
         300.0,
         min=1.0,
@@ -83,8 +66,10 @@ class ModelArtsServer(ExtensionApp):
         await self.service.poller.stop()
 
     def _create_service(self) -> InstanceService:
-        traits = {name: getattr(self, name) for name in SETTING_NAMES}
-        run_store_path = default_path(os.environ, self.state_dir or DEFAULTS["state_dir"])
+        traits = {name: getattr(self, name) for name in SETTINGS}
+        run_store_path = default_path(
+            os.environ, traits["state_dir"] or SETTINGS["state_dir"].default
+        )
         return InstanceService(
             SessionFactory(traits, os.environ, self.clock),
             emit=self._emit,

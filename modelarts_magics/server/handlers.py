@@ -120,16 +120,6 @@ class ExtendHandler(BaseHandler):
         )
 
 
-class CapabilitiesHandler(BaseHandler):
-    """``capabilities``: what the API can do."""
-
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """Tell it."""
-        self.finish_json(await self.service.get_capabilities())
-
-
 class DoctorHandler(BaseHandler):
     """``doctor``: what is wrong on the server's side."""
 
@@ -142,12 +132,6 @@ class DoctorHandler(BaseHandler):
 
 class SaveReportHandler(BaseHandler):
     """``saved``: what was saved before a stop."""
-
-    @web.authenticated
-    @authorized
-    async def get(self) -> None:
-        """Tell how the last run ended."""
-        self.finish_json(await self.service.get_runs())
 
     @web.authenticated
     @authorized
@@ -179,7 +163,6 @@ class RemindersHandler(BaseHandler):
 HANDLERS: dict[str, type[BaseHandler]] = {
     "instance": InstanceHandler,
     "extend": ExtendHandler,
-    "capabilities": CapabilitiesHandler,
     "doctor": DoctorHandler,
     "saved": SaveReportHandler,
     "remind": RemindersHandler,

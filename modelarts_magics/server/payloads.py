@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics import messages
-from modelarts_magics.domain.browser_payloads import countdown_payload, error_response
+from modelarts_magics.domain.browser_payloads import error_response, instance_payload
 from modelarts_magics.domain.description import FULL_WIDTH_FORMS, MAX_LENGTH
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.errors import (
@@ -28,14 +28,11 @@ from modelarts_magics.errors import (
 )
 
 if TYPE_CHECKING:
-    from modelarts_magics.domain.models import AutoStop, Capabilities, Instance
+    from modelarts_magics.domain.models import Capabilities, Instance
     from modelarts_magics.server.snapshot import Snapshot
-    from modelarts_magics.session.session import Session
 
 CONFLICT_CODES = ("refuse.changed", "refuse.changed_elsewhere")
 """The refusals of what was decided on something that no longer holds."""
-READ_ONLY_REASON = "read-only"
-"""The code of why nothing can be changed, where the server may not ask the cloud."""
 REJECTED_KEY_CODE = "cloud.403.0206"
 """A key that is not accepted, although the status says that it may not."""
 _HINT_PREFIX = "server.hint."
@@ -89,53 +86,21 @@ def _error_hint(error: ModelArtsError) -> str:
     return page_hint("refused" if rejected else error.code, **error.values) or error.hint
 
 
-def _countdown_state(session: Session, instance: Instance, *, read_only: bool) -> dict[str, Any]:
-    """The instance as a countdown wants it; looks into the store."""
-    state = countdown_payload(session.plan_context(instance))
-    return {**state, "can_change": False, "reason": READ_ONLY_REASON} if read_only else state
-
-
 def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
-    """What the monitor knows; looks into the store."""
+    """Return what the poller knows; reads the store for the bounds of a change."""
     session, instance, problem = snapshot.session, snapshot.instance, snapshot.problem
-    payload: dict[str, Any] = {"state": None, "as_of_ms": None, "instance": None}
+    payload: dict[str, Any] = {"instance": None, "as_of_ms": None}
     if session is not None and instance is not None:
+        context = session.plan_context(instance)
         payload = {
-            "state": _countdown_state(session, instance, read_only=snapshot.read_only),
+            "instance": instance_payload(context, read_only=snapshot.read_only),
             "as_of_ms": datetime_to_ms(instance.observed_at),
-            "instance": instance_payload(instance),
         }
     return {
         **payload,
         "capabilities": capabilities_payload(session.capabilities) if session else None,
-        "source": "server",
         "problem": error_payload(problem) if problem else None,
         "read_only": snapshot.read_only,
-    }
-
-
-def instance_payload(instance: Instance) -> dict[str, Any]:
-    """What a panel shows of the instance, and what it says it was edited from."""
-    return {
-        "id": instance.id,
-        "name": instance.name,
-        "description": instance.description,
-        "status": instance.status.value,
-        "flavor": instance.flavor,
-        "api": instance.api,
-        "demo": instance.demo,
-        "auto_stop": auto_stop_payload(instance.auto_stop),
-    }
-
-
-def auto_stop_payload(auto_stop: AutoStop) -> dict[str, Any]:
-    """Auto-stop as it is set; ``enabled`` is null where the cloud says nothing of it."""
-    return {
-        "enabled": auto_stop.enabled if auto_stop.is_known else None,
-        "mode": auto_stop.mode.value if auto_stop.enabled else None,
-        "duration_s": _to_json(auto_stop.duration),
-        "prompt": auto_stop.prompt,
-        "stops_at_ms": _to_json(auto_stop.stops_at),
     }
 
 
@@ -144,12 +109,12 @@ def capabilities_payload(capabilities: Capabilities) -> dict[str, Any]:
     return {
         "api": capabilities.api,
         "counts_from": capabilities.counts_from.value,
-        "shortest_s": _to_json(capabilities.min_duration),
-        "longest_s": _to_json(capabilities.max_duration),
-        "off": capabilities.can_disable,
-        "idle": capabilities.supports_idle,
-        "prompt": capabilities.supports_reminder,
-        "kept": capabilities.persists_duration,
+        "min_duration_s": _to_json(capabilities.min_duration),
+        "max_duration_s": _to_json(capabilities.max_duration),
+        "can_disable": capabilities.can_disable,
+        "supports_idle": capabilities.supports_idle,
+        "supports_reminder": capabilities.supports_reminder,
+        "persists_duration": capabilities.persists_duration,
         "description_limit": MAX_LENGTH,
         "description_forbidden": "".join(FULL_WIDTH_FORMS),
     }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from modelarts_magics.domain.models import Instance
+    from modelarts_magics.domain.models import AutoStop, Instance
 
 MAX_DURATION_S = 366 * 24 * 3600
 """No API takes a duration near it."""
@@ -49,13 +49,9 @@ class UpdateRequest:
         """The instance as the person saw it: `current`, but for what the base says; None without a base."""
         if self.base is None:
             return None
-        auto_stop_fields, run_time = dict(self.base["auto_stop"]), current.auto_stop.duration
-        if (
-            auto_stop_fields.get("duration")
-            and run_time
-            and abs(auto_stop_fields["duration"] - run_time) < ROUNDING_TOLERANCE
-        ):
-            auto_stop_fields["duration"] = run_time  # the page has it in whole seconds
+        auto_stop_fields = dict(self.base["auto_stop"])
+        if _is_duration_as_shown(auto_stop_fields.get("duration"), current.auto_stop):
+            auto_stop_fields["duration"] = current.auto_stop.duration
         if self.base["description"] is not None:
             current = replace(current, description=self.base["description"])
         return replace(current, auto_stop=replace(current.auto_stop, **auto_stop_fields))
@@ -65,6 +61,13 @@ class UpdateRequest:
         if isinstance(error, DescriptionError):
             return "description"
         return self.duration_field if isinstance(error, DurationError) else ""
+
+
+def _is_duration_as_shown(shown: timedelta | None, auto_stop: AutoStop) -> bool:
+    """Whether a page shows this duration for `auto_stop`: in whole seconds, and none for a lease."""
+    if shown is None or auto_stop.duration is None:
+        return shown is None and auto_stop.duration_start is not None
+    return abs(shown - auto_stop.duration) < ROUNDING_TOLERANCE
 
 
 def parse_update_request(raw: bytes) -> UpdateRequest:
@@ -207,9 +210,9 @@ def _parse_path(value: object, field: str) -> str:
 def _parse_not_saved(value: object, field: str) -> dict[str, str]:
     if not isinstance(value, dict):
         raise InputError("request.kind", field=field, expected="an object")
-    body = JsonBody(value, allowed=("path", "why"), prefix=f"{field}.")
-    body.require("path", "why")
-    return {name: body.get_text(name) or "" for name in ("path", "why")}
+    body = JsonBody(value, allowed=("path", "reason"), prefix=f"{field}.")
+    body.require("path", "reason")
+    return {name: body.get_text(name) or "" for name in ("path", "reason")}
 
 
 def parse_muted(raw: bytes) -> bool:

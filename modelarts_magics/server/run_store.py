@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.config.settings_file import expand_user
 from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
 from modelarts_magics.server import saved_reports as reports
-from modelarts_magics.session.store import file_fingerprint
+from modelarts_magics.session.store import file_fingerprint, stat_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -168,19 +168,8 @@ class RunStore:
             self._write(self._data)
 
     def _write(self, data: Mapping[str, Any]) -> None:
-        temporary = self._path.with_suffix(f".{os.urandom(6).hex()}")
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            text = json.dumps({"version": FILE_VERSION, "instances": data})
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(fd, "w") as handle:
-                handle.write(text)
-            stamp = file_fingerprint(temporary)  # afterwards it might be another process's
-            temporary.replace(self._path)
-            self._stamp = stamp
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        content = json.dumps({"version": FILE_VERSION, "instances": data}).encode()
+        self._stamp = stat_fingerprint(replace_file(self._path, content))
 
 
 def _read_file(path: Path) -> dict[str, Any]:

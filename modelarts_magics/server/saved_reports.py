@@ -14,7 +14,7 @@ MAX_TABS = 50
 MAX_PATHS = 1000
 """How many paths are told; no report has more, which `Body.items` sees to."""
 _LIST_FIELDS = ("saved", "not_saved")
-_NOT_SAVED_FIELDS = ("path", "why")
+_NOT_SAVED_FIELDS = ("path", "reason")
 
 
 def add_report(
@@ -30,7 +30,7 @@ def add_report(
         run: As kept.
         tab: Who reports; "" for one that does not say.
         saved: The paths of what it saved.
-        not_saved: ``path`` and ``why`` of what it could not.
+        not_saved: ``path`` and ``reason`` of what it could not.
     """
     others = {name: report for name, report in _reports_by_tab(run).items() if name != tab}
     new_report = {"saved": list(saved), "not_saved": list(not_saved)}
@@ -45,7 +45,7 @@ def merge_reports(run: Mapping[str, Any]) -> dict[str, Any]:
     """
     reports = _reports_by_tab(run).values()
     saved = dict.fromkeys(path for each in reports for path in each["saved"])
-    not_saved = {(v["path"], v["why"]): dict(v) for each in reports for v in each["not_saved"]}
+    not_saved = {(v["path"], v["reason"]): dict(v) for each in reports for v in each["not_saved"]}
     return {"saved": list(saved)[:MAX_PATHS], "not_saved": list(not_saved.values())[:MAX_PATHS]}
 
 

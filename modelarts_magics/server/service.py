@@ -106,16 +106,6 @@ class InstanceService:
             lambda: change_stop_time(abs(request.delta), seen_stop_time=request.seen_stop_time),
         )
 
-    async def get_capabilities(self) -> dict[str, Any]:
-        """What the instance's API can do.
-
-        Raises:
-            ModelArtsError: It is not known which API it has.
-        """
-        snapshot = await self.poller.get()
-        session = snapshot.session or await self.poller.get_session()
-        return payloads.capabilities_payload(session.capabilities)
-
     async def run_doctor(self) -> dict[str, Any]:
         """What is configured, found, reachable and installed on the server's side; asks the cloud once.
 
@@ -146,7 +136,10 @@ class InstanceService:
             return await self._apply_change(session, lambda: session.set_auto_stop(request))
         await self.poller.run_blocking(lambda: self._run_store.set_muted(instance.id, muted=muted))
         self._publish_event("reminders")
-        return {**success_response(Effect.NOW), "now": await self._payload(self.poller.snapshot)}
+        return {
+            **success_response(Effect.NOW),
+            "current": await self._payload(self.poller.snapshot),
+        }
 
     async def record_saved(self, report: SaveReport) -> dict[str, Any]:
         """Keep what a page saved before a stop, and what it could not.
@@ -159,9 +152,9 @@ class InstanceService:
             lambda: self._run_history.record_saved(session, instance, report)
         )
         self._publish_event("last-run")
-        return await self.get_runs()
+        return await self._get_runs()
 
-    async def get_runs(self) -> dict[str, Any]:
+    async def _get_runs(self) -> dict[str, Any]:
         """How the last run ended, and what is kept of this one."""
         snapshot = await self.poller.get()
         runs: dict[str, Any] = await self.poller.run_blocking(lambda: self._runs_payload(snapshot))
@@ -174,7 +167,7 @@ class InstanceService:
             instance_id = snapshot.instance.id
             await self.poller.run_blocking(lambda: self._run_store.delete_run(instance_id))
             self._publish_event("last-run")
-        return await self.get_runs()
+        return await self._get_runs()
 
     async def _require_instance(self) -> tuple[Session, Instance]:
         """The instance and who can change it; asked for if nobody knows it yet."""
@@ -202,20 +195,20 @@ class InstanceService:
         snapshot = self.poller.snapshot
         if change.after is not None:
             snapshot = Snapshot(instance=change.after, session=session)
-        return {**change_response(change), "now": await self._payload(snapshot)}
+        return {**change_response(change), "current": await self._payload(snapshot)}
 
     async def _conflict_details(self, seen: Instance | None) -> dict[str, Any]:
         payload = await self._payload(self.poller.snapshot)
         current = self.poller.snapshot.instance
         changed = payloads.changed_fields(seen, current) if seen and current else ["auto_stop"]
-        return {"changed": changed, "now": payload}
+        return {"changed": changed, "current": payload}
 
     async def _payload(self, snapshot: Snapshot) -> dict[str, Any]:
         seq = self._seq  # before anything is read: what changes meanwhile has a higher one
         payload: dict[str, Any] = await self.poller.run_blocking(
             lambda: self._build_payload(snapshot)
         )
-        return {**payload, "boot": self._server_id, "seq": seq}
+        return {**payload, "server_id": self._server_id, "seq": seq}
 
     def _build_payload(self, snapshot: Snapshot) -> dict[str, Any]:
         now = snapshot.session.now() if snapshot.session else self._session_factory.clock.now()
@@ -243,7 +236,7 @@ class InstanceService:
         """Tell the pages; a greeting repeats the last number, by which one that missed something knows."""
         if kind != HELLO:
             self._seq += 1
-        self._emit({"boot": self._server_id, "seq": self._seq, "kind": kind})
+        self._emit({"server_id": self._server_id, "seq": self._seq, "kind": kind})
 
 
 class ConflictError(Exception):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable, cast
 
-from modelarts_magics.api.generations import BACKENDS
+from modelarts_magics.api.backend import BACKENDS
 from modelarts_magics.config import settings_file
 from modelarts_magics.config.credential_chain import (
     ACCESS_KEY_VARIABLES,
@@ -16,7 +16,8 @@ from modelarts_magics.config.credential_chain import (
     TOKEN_VARIABLE,
     CredentialChain,
 )
-from modelarts_magics.config.settings import ENVIRONMENT_VARIABLES, Settings
+from modelarts_magics.config.setting_table import SETTINGS
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.errors import ConfigurationError, ModelArtsError, NoCredentialsError
 from modelarts_magics.session.cache import InstanceCache
 from modelarts_magics.session.session import Session
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import Instance
 
 _FINGERPRINT_VARIABLES = (
-    *(name for names in ENVIRONMENT_VARIABLES.values() for name in names),
+    *(variable for setting in SETTINGS.values() for variable in setting.variables),
     *(
         TOKEN_VARIABLE,
         *ACCESS_KEY_VARIABLES,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Callable
@@ -18,7 +20,6 @@ from modelarts_magics.domain.models import (
     Mode,
 )
 from modelarts_magics.errors import InvalidResponseError
-from modelarts_magics.session import news
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     from modelarts_magics.session.store import Store
 
 ParseInstance = Callable[..., Instance]
+Listener = Callable[[Instance], None]
+
+_LOG = logging.getLogger(__name__)
+_listeners: dict[str, dict[int, Listener]] = {}
+"""The listeners of this process, by the path of the store and the number of the subscription."""
+_subscription_numbers = itertools.count()
 
 
 class InstanceCache:
@@ -77,7 +84,7 @@ class InstanceCache:
             if _is_equivalent(self._published, instance):
                 return
             self._published = instance
-        news.publish(self._key, instance)
+        self._publish(instance)
 
     def check_for_updates(self) -> bool:
         """Tell who listens what another process has saved since this one last looked.
@@ -94,12 +101,33 @@ class InstanceCache:
             ):
                 return False
             self._published = instance
-        news.publish(self._key, instance)
+        self._publish(instance)
         return True
 
-    def subscribe(self, listener: news.Listener) -> Callable[[], None]:
-        """Call `listener` with each new state that any session of this process learns."""
-        return news.subscribe(self._key, listener)
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with each new state that a cache of this process receives.
+
+        The listener runs in the thread that received the state. An exception that it raises is
+        logged and does not reach the other listeners.
+
+        Returns:
+            A function that ends the subscription; calling it twice is allowed.
+        """
+        number = next(_subscription_numbers)
+        _listeners.setdefault(self._key, {})[number] = listener
+
+        def unsubscribe() -> None:
+            _listeners.get(self._key, {}).pop(number, None)
+
+        return unsubscribe
+
+    def _publish(self, instance: Instance) -> None:
+        for listener in tuple(_listeners.get(self._key, {}).values()):
+            try:
+                listener(instance)
+            # The state is valid even if one listener cannot show it.
+            except Exception:  # noqa: BLE001 - a listener may raise anything
+                _LOG.exception("A listener for instance updates failed")
 
     def _save_instance(self, previous: Instance | None, instance: Instance) -> None:
         data = dict(self._store.load())

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelarts_magics.api import iam
+from modelarts_magics.api.backend import BACKENDS, Backend
 from modelarts_magics.api.client import ApiClient
 from modelarts_magics.api.connections import Timeouts
 from modelarts_magics.api.demanager import DemanagerBackend
-from modelarts_magics.api.generations import BACKENDS
 from modelarts_magics.api.notebooks import list_running_instances
 from modelarts_magics.config import settings_file
-from modelarts_magics.config.settings import ENVIRONMENT_VARIABLES
+from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.errors import (
     ConfigurationError,
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from modelarts_magics.api.backend import Backend
     from modelarts_magics.config.credential_chain import CredentialChain
     from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import Instance
@@ -158,15 +157,15 @@ class Discovery:
         """
         missing: list[str] = []
         if not self._settings.get("endpoint") and not self._settings.get("region"):
-            missing.append(ENVIRONMENT_VARIABLES["region"][0])
+            missing.append(SETTINGS["region"].variable)
         project = not self._settings.get("project_id") and not can_find_project
         instance = not self._settings.get("instance_id") and not self._find_candidates()
         if (missing or project or instance) and self._chain.find() is None:
             missing.append(text("config.missing_several.credentials"))
         if project:
-            missing.append(ENVIRONMENT_VARIABLES["project_id"][0])
+            missing.append(SETTINGS["project_id"].variable)
         if instance:
-            missing.append(ENVIRONMENT_VARIABLES["instance_id"][0])
+            missing.append(SETTINGS["instance_id"].variable)
         if len(missing) > 1:  # with all else there, the instances that run can be listed
             raise ConfigurationError("config.missing_several", names=", ".join(missing))
 

@@ -8,7 +8,6 @@ process exclude those of the others. Where the folder cannot be written everythi
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -16,6 +15,7 @@ import sys
 from datetime import datetime, timedelta, timezone
 from typing import IO, TYPE_CHECKING, Any
 
+from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import LockTimeoutError
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 _FILE_PATTERN = f"{'[0-9a-f]' * 16}.json"
-_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _LOCK_RETRY_S = 0.02
 """Seconds between two tries for the lock: `flock` can wait, but neither time out nor be interrupted."""
 
@@ -84,10 +83,10 @@ class Store:
         if data == self.load() and self._unsaved_since is None:
             return True
         try:
-            self._loaded_fingerprint, self._unsaved_since = (
-                self._replace_file({"version": FORMAT_VERSION, **data}),
-                None,
-            )
+            # JSON in ASCII can also hold an unpaired surrogate.
+            content = json.dumps({"version": FORMAT_VERSION, **data}).encode()
+            self._loaded_fingerprint = stat_fingerprint(replace_file(self.path, content))
+            self._unsaved_since = None
         except OSError:
             self._loaded_fingerprint, self._unsaved_since = self._fingerprint(), SYSTEM_CLOCK.now()
         self._data = data
@@ -141,30 +140,6 @@ class Store:
             finally:
                 _unlock(handle)
 
-    def _replace_file(self, data: dict[str, Any]) -> tuple[int, int, int]:
-        text = json.dumps(data).encode()  # as ASCII, which can name half of a character too
-        draft = self.path.with_suffix(f".{os.urandom(6).hex()}")
-        try:
-            stamp = self._write_temporary(draft, text)
-            draft.replace(self.path)
-        except BaseException:
-            draft.unlink(missing_ok=True)
-            raise
-        return stamp
-
-    def _write_temporary(self, temporary: Path, text: bytes) -> tuple[int, int, int]:
-        try:
-            descriptor = os.open(temporary, _CREATE_FLAGS, mode=0o600)
-        except FileNotFoundError:  # the first time
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(temporary, _CREATE_FLAGS, mode=0o600)
-        try:
-            if os.write(descriptor, text) != len(text):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return _stat_fingerprint(os.fstat(descriptor))
-        finally:
-            os.close(descriptor)
-
     def _fingerprint(self) -> tuple[int, int, int] | None:
         return file_fingerprint(self.path)
 
@@ -172,12 +147,13 @@ class Store:
 def file_fingerprint(path: Path) -> tuple[int, int, int] | None:
     """What tells one version of a file from another that took its place; None if there is none."""
     try:
-        return _stat_fingerprint(path.stat())
+        return stat_fingerprint(path.stat())
     except OSError:
         return None
 
 
-def _stat_fingerprint(stat: os.stat_result) -> tuple[int, int, int]:
+def stat_fingerprint(stat: os.stat_result) -> tuple[int, int, int]:
+    """Return the fingerprint of the file that has this status."""
     return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 

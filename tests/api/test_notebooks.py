@@ -159,7 +159,7 @@ def make_cloud() -> Iterator[Callable[..., Cloud]]:
 
 
 @pytest.fixture
-def make_stage(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
+def make_harness(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
     """Make emulators of this API with options, and close them afterwards."""
     made: list[EmulatorHarness] = []
 

@@ -8,7 +8,12 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from modelarts_magics.commands.grammar import COMMANDS, DESCRIBE, HELP, STATUS
-from modelarts_magics.commands.parser import CommandRequest, parse_arguments, parse_line
+from modelarts_magics.commands.parser import (
+    CommandRequest,
+    interrupt_message_code,
+    parse_arguments,
+    parse_line,
+)
 from modelarts_magics.errors import UsageError
 
 NAMES = list(COMMANDS)
@@ -314,3 +319,35 @@ def test_a_quoted_text_round_trips_whatever_it_is(quote: str, text: str) -> None
 def test_a_terminals_text_round_trips_behind_two_dashes(text: str) -> None:
     """Whatever it is."""
     assert parse_arguments(["describe", "--", text]).text == text
+
+
+@pytest.mark.parametrize(
+    ("line", "writes"),
+    [
+        ("", False),
+        ("status", False),
+        ("doctor", False),
+        ("describe", False),
+        ("describe --json", False),
+        ("describe new", True),
+        ("describe --clear", True),
+        ("describe --from note", True),
+        ("auto-stop", False),
+        ("auto-stop --json", False),
+        ("auto-stop 2h", True),
+        ("auto-stop --no-remind", True),
+        ("extend", True),
+        ("shorten 10m", True),
+        ("stop", True),
+    ],
+)
+def test_only_what_writes_is_said_to(line: str, writes: bool) -> None:
+    """An interrupted look sent no change."""
+    request = parse_line(line)
+    assert request.may_write() is writes
+    assert interrupt_message_code(request).endswith(".write") is writes
+
+
+def test_what_was_not_read_yet_sent_nothing() -> None:
+    """An interrupt may come before the words are known."""
+    assert interrupt_message_code(None) == "cli.interrupted"

@@ -13,7 +13,8 @@ from emulator_harness import EmulatorHarness, environment_variables
 from IPython.core.error import StdinNotImplementedError
 from kernel_session import KernelSession, environment_without_settings
 
-from modelarts_magics.commands.dispatch import CommandContext, run_command
+from modelarts_magics.commands.context import CommandContext
+from modelarts_magics.commands.dispatch import run_command
 from modelarts_magics.commands.parser import parse_line
 from modelarts_magics.config.credential_chain import AccessKey, FoundCredential, Token
 from modelarts_magics.config.settings import Settings

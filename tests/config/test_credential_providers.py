@@ -133,7 +133,7 @@ class Recorder:
 sys.meta_path.insert(0, Recorder())
 try:
     found = CredentialChain({"HOME": sys.argv[1]}).find()
-    key = found and [found.credential.access, found.credential.secret,
+    key = found and [found.credential.access_key_id, found.credential.secret_key,
                      found.credential.security_token]
     answer = {"key": key, "place": found and [found.source, found.project_id, found.region]}
 except ModelArtsError as error:

@@ -9,13 +9,8 @@ from factories import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_magics.config.settings import (
-    DEFAULTS,
-    ENVIRONMENT_VARIABLES,
-    SETTING_NAMES,
-    Settings,
-    is_loopback,
-)
+from modelarts_magics.config.setting_table import SETTINGS
+from modelarts_magics.config.settings import Settings, is_loopback
 from modelarts_magics.errors import ConfigurationError
 
 REGION = "https://modelarts.cn-north-4.myhuaweicloud.com"
@@ -35,10 +30,10 @@ def refusal(name: str, value: object) -> ConfigurationError:
     return caught.value
 
 
-@pytest.mark.parametrize("name", SETTING_NAMES)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_the_more_explicit_source_wins_and_is_named(name: str) -> None:
     """Argument before %config before environment before default, for every setting."""
-    variable = ENVIRONMENT_VARIABLES[name][0]
+    variable = SETTINGS[name].variable
     environ = {variable: "from-environment"}
     sources = [
         ({name: "from-argument"}, {name: "from-config"}, environ, "from-argument", "argument"),
@@ -48,8 +43,8 @@ def test_the_more_explicit_source_wins_and_is_named(name: str) -> None:
             {},
             {},
             {},
-            DEFAULTS.get(name, ""),
-            "default" if name in DEFAULTS else "",
+            SETTINGS[name].default,
+            "default" if SETTINGS[name].default else "",
         ),
     ]
     for arguments, traits, variables, value, source in sources:
@@ -86,7 +81,7 @@ def test_an_argument_that_does_not_exist_is_refused_with_those_that_do() -> None
         settings(endpint="https://x")
     assert caught.value.code == "config.unknown"
     assert "“endpint”" in caught.value.message
-    assert all(name in caught.value.hint for name in SETTING_NAMES)
+    assert all(name in caught.value.hint for name in SETTINGS)
 
 
 def test_a_value_of_another_type_is_its_text() -> None:

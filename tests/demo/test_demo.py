@@ -1,4 +1,4 @@
-"""The demo as a person runs it: in a terminal, with a real JupyterLab and a real kernel."""
+"""The demo as a user runs it: in a terminal, with JupyterLab and a kernel."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PATIENCE_S = 60
+TIMEOUT_S = 60
 DEMO = [sys.executable, "-m", "modelarts_magics", "demo"]
 
 
 class DemoProcess:
-    """A running demo, with a home of its own to see that nothing is left in it."""
+    """Running demo with a home directory of its own, to check that no file is left in it."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder, self.home, self.temporary = folder, folder / "home", folder / "temporary"
         self.home.mkdir()
         self.temporary.mkdir()
-        own = {"HOME": str(self.home), "TMPDIR": str(self.temporary), "PYTHONUTF8": "1"}
-        foreign = {"MODELARTS_ENDPOINT": "https://elsewhere.example", "JUPYTER_TOKEN": "theirs"}
-        self.process = subprocess.Popen(  # noqa: S603 - our own program
+        private = {"HOME": str(self.home), "TMPDIR": str(self.temporary), "PYTHONUTF8": "1"}
+        misleading = {"MODELARTS_ENDPOINT": "https://elsewhere.example", "JUPYTER_TOKEN": "theirs"}
+        self.process = subprocess.Popen(  # noqa: S603 - fixed arguments
             [*DEMO, *options],
             cwd=folder,
-            env={**os.environ, **own, **foreign},
+            env={**os.environ, **private, **misleading},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -65,39 +65,39 @@ class DemoProcess:
                 self._more.notify_all()
 
     def press_enter(self) -> None:
-        """Do what a person does in the terminal."""
+        """Send Enter to the terminal."""
         assert self.process.stdin is not None
         self.process.stdin.write("\n")
         self.process.stdin.flush()
 
-    def wait_for(self, words: str) -> str:
-        """Return the line that has the words, once it is there."""
+    def wait_for(self, expected: str) -> str:
+        """Wait for a line that contains a text and return it."""
         with self._more:
-            self._more.wait_for(lambda: any(words in line for line in self.lines), PATIENCE_S)
-            found = [line for line in self.lines if words in line]
-        assert found, f"no line with {words!r} in {self.lines}"
+            self._more.wait_for(lambda: any(expected in line for line in self.lines), TIMEOUT_S)
+            found = [line for line in self.lines if expected in line]
+        assert found, f"no line with {expected!r} in {self.lines}"
         return found[0]
 
     def get(self, path: str, *, method: str = "GET") -> Any:  # noqa: ANN401 - any JSON value
-        """Ask JupyterLab, as the page would."""
+        """Send a request to JupyterLab as the page does."""
         parts = urlsplit(self.wait_for("http").strip())
         url = f"{parts.scheme}://{parts.netloc}{path}?{parts.query}"
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        request = urllib.request.Request(url, method=method)  # noqa: S310 - the demo's own address
-        with direct.open(request, timeout=30) as answer:
-            body = answer.read()
+        request = urllib.request.Request(url, method=method)  # noqa: S310 - the demo's own URL
+        with direct.open(request, timeout=30) as response:
+            body = response.read()
         return json.loads(body) if path.startswith("/api") else body.decode()
 
     def end(self, number: signal.Signals) -> list[psutil.Process]:
-        """Send a signal and return the children that outlive the demo."""
+        """Send a signal and return the child processes that are still running after the demo."""
         children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(number)
-        self.process.wait(PATIENCE_S)
-        self._reader.join(PATIENCE_S)
-        return psutil.wait_procs(children, timeout=PATIENCE_S)[1]
+        self.process.wait(TIMEOUT_S)
+        self._reader.join(TIMEOUT_S)
+        return psutil.wait_procs(children, timeout=TIMEOUT_S)[1]
 
     def close(self) -> None:
-        """Leave nothing behind, also after a failed test."""
+        """Stop the demo and its children, also after a failed test."""
         if self.process.poll() is None:
             for left in self.end(signal.SIGTERM):
                 left.kill()
@@ -107,70 +107,70 @@ class DemoProcess:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., DemoProcess]]:
-    """Return what starts a demo in an empty folder."""
-    made: list[DemoProcess] = []
+def start_demo(tmp_path: Path) -> Iterator[Callable[..., DemoProcess]]:
+    """Return a function that starts a demo in an empty folder."""
+    demos: list[DemoProcess] = []
 
     def run(*options: str) -> DemoProcess:
-        made.append(DemoProcess(tmp_path, *options))
-        return made[-1]
+        demos.append(DemoProcess(tmp_path, *options))
+        return demos[-1]
 
     yield run
-    for one in made:
+    for one in demos:
         one.close()
 
 
-def test_it_opens_one_address_and_leaves_nothing_behind(start: Callable[..., DemoProcess]) -> None:
-    """The address shows the quickstart; Ctrl-C ends the server and its kernels and clears up."""
-    running = start()
-    address = urlsplit(running.wait_for("http").strip())
-    running.wait_for("Ctrl-C ends the demo")
-    assert sum("http" in line for line in running.lines) == 1
-    assert any("DEMO · local emulator" in line for line in running.lines)
+def test_demo_prints_one_url_and_cleans_up(start_demo: Callable[..., DemoProcess]) -> None:
+    """The URL shows the quickstart; Ctrl-C ends the server and its kernels and removes all files."""
+    demo_process = start_demo()
+    address = urlsplit(demo_process.wait_for("http").strip())
+    demo_process.wait_for("Ctrl-C ends the demo")
+    assert sum("http" in line for line in demo_process.lines) == 1
+    assert any("DEMO · local emulator" in line for line in demo_process.lines)
     assert address.path == f"/lab/tree/{QUICKSTART}"
-    assert "JupyterLab" in running.get(address.path)
-    assert QUICKSTART in [one["name"] for one in running.get("/api/contents")["content"]]
-    running.get("/api/kernels", method="POST")
-    assert running.end(signal.SIGINT) == []
-    assert running.process.returncode == 0
-    assert running.lines[-1] == "The demo has ended; nothing of it runs any more.\n"
+    assert "JupyterLab" in demo_process.get(address.path)
+    assert QUICKSTART in [one["name"] for one in demo_process.get("/api/contents")["content"]]
+    demo_process.get("/api/kernels", method="POST")
+    assert demo_process.end(signal.SIGINT) == []
+    assert demo_process.process.returncode == 0
+    assert demo_process.lines[-1] == "The demo has ended; nothing of it runs any more.\n"
     with socket.socket() as probe:
         assert probe.connect_ex((str(address.hostname), int(address.port or 0))) != 0
-    assert not (running.folder / ".demo").exists()
-    assert list(running.temporary.iterdir()) == []
-    assert [one.name for one in running.home.iterdir() if "jupyter" in one.name.lower()] == []
-    assert not (running.home / ".ipython").exists()
-    assert not (running.home / ".modelarts-magics").exists()
+    assert not (demo_process.folder / ".demo").exists()
+    assert list(demo_process.temporary.iterdir()) == []
+    assert [one.name for one in demo_process.home.iterdir() if "jupyter" in one.name.lower()] == []
+    assert not (demo_process.home / ".ipython").exists()
+    assert not (demo_process.home / ".modelarts-magics").exists()
 
 
-def test_the_instance_can_be_started_again(start: Callable[..., DemoProcess]) -> None:
-    """The emulated stop is told; Enter starts a new run; an edited notebook survives the demo."""
-    running = start("--edition", "2021", "--time-scale", "1200")
-    running.wait_for("http")
-    running.wait_for("The instance has stopped")
-    running.press_enter()
-    running.wait_for("The instance runs again.")
-    notebook = running.folder / ".demo" / QUICKSTART
+def test_enter_starts_the_stopped_instance(start_demo: Callable[..., DemoProcess]) -> None:
+    """The stop is printed, Enter starts a new run, and an edited notebook is kept."""
+    demo_process = start_demo("--edition", "2021", "--time-scale", "1200")
+    demo_process.wait_for("http")
+    demo_process.wait_for("The instance has stopped")
+    demo_process.press_enter()
+    demo_process.wait_for("The instance runs again.")
+    notebook = demo_process.folder / ".demo" / QUICKSTART
     notebook.write_text(notebook.read_text(encoding="utf-8").replace("ResNet", "VGG"), "utf-8")
-    assert running.end(signal.SIGTERM) == []
-    assert running.process.returncode == 0
+    assert demo_process.end(signal.SIGTERM) == []
+    assert demo_process.process.returncode == 0
     assert "VGG" in notebook.read_text(encoding="utf-8")
-    assert list(running.temporary.iterdir()) == []
+    assert list(demo_process.temporary.iterdir()) == []
 
 
 @pytest.mark.parametrize("api", ["demanager", "notebooks"])
-def test_check_tells_what_each_cell_did(tmp_path: Path, api: str) -> None:
-    """`demo --check` needs no browser, prints every cell with its output, and leaves no file."""
+def test_check_prints_the_result_of_each_cell(tmp_path: Path, api: str) -> None:
+    """`demo --check` runs without a browser and leaves no file."""
     command = [*DEMO, "--check", "--api", api]
     environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUTF8": "1"}
-    done = subprocess.run(  # noqa: S603 - our own program
+    done = subprocess.run(  # noqa: S603 - fixed arguments
         command,
         capture_output=True,
         encoding="utf-8",
         cwd=tmp_path,
         env=environment,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     cells = [line for line in done.stdout.splitlines() if line[:1] in ("✓", "✗")]
@@ -192,25 +192,25 @@ def test_check_tells_what_each_cell_did(tmp_path: Path, api: str) -> None:
         ("print(6 * 7)", ["raises-exception"], 1),
     ],
 )
-def test_check_fails_where_a_cell_surprises(
+def test_check_fails_on_an_unexpected_result(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, tags: list[str], status: int
 ) -> None:
-    """A cell that fails is a failure, and so is one that should fail and does not."""
+    """A cell that fails is an error, and so is a cell that should fail but does not."""
     cell = nbformat.v4.new_code_cell(source, metadata={"tags": tags})
     path = tmp_path / "one.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), path)
-    with temporary_workspace({}) as place:
-        assert check.run_notebook(path, place) == status
-    shown = capsys.readouterr().out
-    assert shown.startswith(f"{'✗' if status else '✓'} [1] {source}\n")
-    assert ("ZeroDivisionError" in shown) is ("/" in source)
-    assert "\x1b" not in shown
+    with temporary_workspace({}) as workspace:
+        assert check.run_notebook(path, workspace) == status
+    output = capsys.readouterr().out
+    assert output.startswith(f"{'✗' if status else '✓'} [1] {source}\n")
+    assert ("ZeroDivisionError" in output) is ("/" in source)
+    assert "\x1b" not in output
 
 
-def test_what_is_missing_is_said_in_one_line(
+def test_missing_package_prints_the_install_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Without its extra the demo says how to get it."""
+    """Without its extra, the demo prints how to install it."""
     monkeypatch.setattr(demo, "REQUIRED_PACKAGES", ("no_such_module_at_all",))
     assert demo.main(["--check"]) == 1
     assert capsys.readouterr().err.splitlines() == [
@@ -221,16 +221,16 @@ def test_what_is_missing_is_said_in_one_line(
 @pytest.mark.parametrize(
     "arguments", [["--time-scale", "0"], ["--edition", "2020"], ["--api", "x"]]
 )
-def test_wrong_arguments_are_refused(
+def test_invalid_arguments_exit_with_2(
     capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:
-    """As every program does: usage, the reason, exit status 2."""
+    """The error names the argument."""
     with pytest.raises(SystemExit) as exited:
         demo.main(arguments)
     assert exited.value.code == 2
     assert arguments[0] in capsys.readouterr().err
 
 
-def test_the_notebooks_are_there() -> None:
-    """Installed or in a source tree, the quickstart is found."""
+def test_example_notebooks_are_found() -> None:
+    """The quickstart is found in the package or the source tree."""
     assert (example_notebooks_folder() / QUICKSTART).is_file()

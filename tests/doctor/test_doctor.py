@@ -11,7 +11,8 @@ import pytest
 from emulator_harness import HTML_INJECTION, START, EmulatorHarness, english_messages
 
 import modelarts_magics
-from modelarts_magics.config.settings import SETTING_NAMES, Settings
+from modelarts_magics.config.setting_table import SETTINGS
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.doctor import (
     DoctorReport,
     Finding,
@@ -63,7 +64,7 @@ class DoctorHarness:
         """Return the one problem of that name."""
         report = self.report()
         (found,) = (each for each in report.problems if each.subject == about)
-        assert f"✗ {about}" in "\n".join(report.lines())
+        assert f"✗ {found.label}" in "\n".join(report.lines())
         assert report.lines()[0] == f"To mend: {len(report.problems)}"
         return found
 
@@ -104,7 +105,7 @@ def test_who_is_well_has_nothing_to_mend(patient: DoctorHarness, auth: str) -> N
     assert report.lines()[0] == "Nothing to mend"
     assert patient.finding("endpoint").message.endswith(" (MODELARTS_ENDPOINT)")
     assert patient.finding("read_timeout").message == "15 (default)"
-    assert patient.finding("cloud").message.startswith(
+    assert patient.finding("connection").message.startswith(
         "“demo-notebook” is RUNNING; demanager answered in"
     )
     assert patient.finding("time zone").message == "CST, now 2026-11-23 16:00 +08:00"
@@ -124,7 +125,7 @@ def test_without_anything_everything_is_named(patient: DoctorHarness) -> None:
     about = [each.subject for each in patient.report().problems]
     assert about == ["endpoint", "instance_id", "credentials"]
     assert patient.finding("project_id").message == "not set; would be looked up by region"
-    assert patient.finding("cloud").message.startswith("not asked")
+    assert patient.finding("connection").message.startswith("not asked")
     assert patient.stage.emulator.requests == []
 
 
@@ -143,8 +144,8 @@ def test_without_anything_everything_is_named(patient: DoctorHarness) -> None:
         ("MODELARTS_READ_TIMEOUT", "-1", "read_timeout"),
         ("MODELARTS_TOTAL_TIMEOUT", "nan", "total_timeout"),
         ("MODELARTS_AUTH_TOKEN", f"{MARK} with a space", "credentials"),
-        ("MODELARTS_STATE_DIR", __file__, "store"),
-        ("MODELARTS_STATE_DIR", f"{__file__}/folder", "store"),
+        ("MODELARTS_STATE_DIR", __file__, "state store"),
+        ("MODELARTS_STATE_DIR", f"{__file__}/folder", "state store"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_a_problem_of_that_name(
@@ -157,10 +158,10 @@ def test_a_setting_that_cannot_be_used_is_a_problem_of_that_name(
 
 def test_every_setting_has_a_line_when_it_is_set(patient: DoctorHarness) -> None:
     """None is forgotten."""
-    for name in SETTING_NAMES:
+    for name in SETTINGS:
         patient.environ.setdefault(f"MODELARTS_{name.upper()}", "1")
     patient.environ["MODELARTS_REGION"] = "cn-north-4"
-    assert {each.subject for each in patient.report().findings} >= set(SETTING_NAMES)
+    assert {each.subject for each in patient.report().findings} >= set(SETTINGS)
 
 
 def test_a_credential_that_cannot_be_used_hides_the_later_ones(patient: DoctorHarness) -> None:
@@ -235,7 +236,7 @@ def test_what_the_cloud_does_not_accept(
     """Its own words for it, and what to check."""
     patient.environ[name] = value
     patient.environ["MODELARTS_TOTAL_TIMEOUT"] = "2"
-    assert words in patient.problem("cloud").message
+    assert words in patient.problem("connection").message
 
 
 @pytest.mark.parametrize(
@@ -247,8 +248,8 @@ def test_a_failing_cloud_is_one_problem(patient: DoctorHarness, fault: str) -> N
     """And the rest of the report is there all the same."""
     patient.environ["MODELARTS_TOTAL_TIMEOUT"] = "0.5"
     patient.stage.emulator.add_fault(fault)
-    assert patient.problem("cloud")
-    assert patient.finding("store").level is Level.OK
+    assert patient.problem("connection")
+    assert patient.finding("state store").level is Level.OK
 
 
 @pytest.mark.parametrize(("hours", "word"), [(1, "behind"), (-1, "ahead of")])
@@ -263,7 +264,7 @@ def test_a_clock_that_is_off_is_a_problem(
     patient.clock = Clock(now=lambda: here, sleep=lambda _seconds: None)
     found = patient.problem("clock")
     assert found.message == f"1 h {word} the cloud's"
-    assert patient.finding("cloud").level is Level.OK
+    assert patient.finding("connection").level is Level.OK
 
 
 @pytest.mark.parametrize(
@@ -336,11 +337,12 @@ def test_a_project_that_nothing_would_find_is_a_problem(patient: DoctorHarness) 
 def test_the_doctor_does_not_send_to_the_doctor(patient: DoctorHarness) -> None:
     """Whose hints do elsewhere; what there is to check stays."""
     patient.environ["MODELARTS_AUTH_TOKEN"] = "wrong"
-    assert patient.problem("cloud").hint.endswith(": %modelarts doctor")
+    assert patient.problem("connection").hint.endswith(": %modelarts doctor")
     report = patient.report()
     assert not [line for line in report.lines() if line.endswith("doctor")]
-    hints = [each["hint"] for each in report.to_json()["findings"] if each["about"] == "cloud"]
-    assert hints == [patient.problem("cloud").hint.replace(": %modelarts doctor", "")]
+    findings = report.to_json()["findings"]
+    hints = [each["hint"] for each in findings if each["label"] == "connection"]
+    assert hints == [patient.problem("connection").hint.replace(": %modelarts doctor", "")]
 
 
 def test_labels_and_sources_are_in_the_readers_language(patient: DoctorHarness) -> None:
@@ -348,9 +350,9 @@ def test_labels_and_sources_are_in_the_readers_language(patient: DoctorHarness) 
     patient.environ["MODELARTS_LANGUAGE"] = "zh_CN"
     settings = Settings.load(environ=patient.environ)
     report = run_checks(settings, environ=patient.environ, clock=patient.clock)
-    labels = [each["about"] for each in report.to_json()["findings"]]
+    labels = [each["label"] for each in report.to_json()["findings"]]
     plain = {each for each in labels if each.isascii()}
-    assert plain <= {*SETTING_NAMES, "Python"}
+    assert plain <= {*SETTINGS, "Python"}
     assert text("doctor.setting", value="15", source="默认") in "".join(report.lines())
     assert {"凭证", "时钟", "服务器部分"} <= set(labels)
 
@@ -365,7 +367,7 @@ def test_a_state_folder_that_is_not_there_yet_is_no_problem(patient: DoctorHarne
     """It is made when it is needed, with all that is above it."""
     folder = Path(patient.environ["HOME"]) / "a" / "b" / "c"
     patient.environ["MODELARTS_STATE_DIR"] = str(folder)
-    assert patient.finding("store").level is Level.OK
+    assert patient.finding("state store").level is Level.OK
 
 
 @pytest.mark.parametrize(
@@ -385,22 +387,22 @@ def test_whether_the_installation_survives_a_stop(
         place.mkdir()
     elif work == "link":
         place.symlink_to(Path(modelarts_magics.__file__).parents[1])
-    found = patient.finding("survives a stop")
+    found = patient.finding("persistence")
     assert words in found.message
     assert ("%pip install" in found.hint) is (work == "empty")
 
 
 def test_what_is_installed_is_told(patient: DoctorHarness) -> None:
     """With versions, and which Python it is."""
-    assert "httpx 0." in patient.finding("kernel half").message
-    assert "jupyter_server" in patient.finding("server half").message
+    assert "httpx 0." in patient.finding("kernel packages").message
+    assert "jupyter_server" in patient.finding("server packages").message
     assert "/python" in patient.finding("python").message
 
 
 def test_the_clouds_words_stay_one_line(patient: DoctorHarness) -> None:
     """A name with a line break cannot pose as a finding."""
     patient.stage.emulator.set_instance(name=f"{HTML_INJECTION}\n✓ all is well")
-    assert patient.finding("cloud").level is Level.OK
+    assert patient.finding("connection").level is Level.OK
 
 
 def test_a_report_as_json() -> None:
@@ -409,7 +411,7 @@ def test_a_report_as_json() -> None:
     assert report.to_json() == {
         "problems": 1,
         "findings": [
-            {"about": "a", "level": "ok", "words": "b", "hint": ""},
-            {"about": "c", "level": "problem", "words": "d", "hint": "e"},
+            {"label": "a", "level": "ok", "message": "b", "hint": ""},
+            {"label": "c", "level": "problem", "message": "d", "hint": "e"},
         ],
     }

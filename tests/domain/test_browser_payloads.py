@@ -103,7 +103,7 @@ def test_a_lease_counts_from_its_own_start() -> None:
         (make_instance(idle_auto_stop()), {"enabled": True, "mode": "IDLE", "stops_at_ms": None}),
         (
             make_instance(timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST)),
-            {"stops_at_ms": None, "unknown_reason": "past-end"},
+            {"stops_at_ms": None, "unknown_reason": "stop-time-passed"},
         ),
         (make_instance(timed_auto_stop(None)), {"stops_at_ms": None, "unknown_reason": ""}),
         (
@@ -160,7 +160,8 @@ def test_a_change_that_could_not_be_read_back() -> None:
     [
         (RefusedError("refuse.off", verb="extend"), "off"),
         (RefusedError("refuse.idle", verb="extend"), "idle"),
-        (RefusedError("refuse.unknown_end", verb="extend"), "past-end"),
+        (RefusedError("refuse.stop_time_passed", verb="extend"), "stop-time-passed"),
+        (RefusedError("refuse.unknown_end", verb="extend"), "stop-time-unknown"),
         (RefusedError("refuse.changed", end=NOW), "changed"),
         (ForbiddenError("cloud.403.0108", status=403), "no-permission"),
     ],

@@ -27,6 +27,7 @@ from modelarts_magics.domain.models import (
     Capabilities,
     Mode,
     Status,
+    StopTimeUnknown,
 )
 from modelarts_magics.domain.planning import (
     MIN_TIME_LEFT,
@@ -169,7 +170,7 @@ def test_too_soon_offers_the_same_from_now() -> None:
 def test_a_start_that_is_only_derived_is_said_to_be(waits: bool | None, doubtful: bool) -> None:
     """Where somebody saved another run time meanwhile, the way out is named."""
     given = circumstances(started_at=NOW - 2 * HOUR + 4 * MINUTE)
-    error = refusal(AutoStopRequest(duration=2 * HOUR), replace(given, waits=waits))
+    error = refusal(AutoStopRequest(duration=2 * HOUR), replace(given, defers_duration=waits))
     assert ("auto-stop 24h makes the cloud say" in error.hint) is doubtful
 
 
@@ -397,6 +398,11 @@ def test_there_are_no_bounds_without_a_run() -> None:
         (disabled_auto_stop(), Status.RUNNING, "refuse.off"),
         (idle_auto_stop(), Status.RUNNING, "refuse.idle"),
         (timed_auto_stop(None), Status.RUNNING, "refuse.unknown_end"),
+        (
+            timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST),
+            Status.RUNNING,
+            "refuse.stop_time_passed",
+        ),
         (timed_auto_stop(HOUR), Status.STOPPED, "refuse.not_running"),
         (timed_auto_stop(HOUR), Status.STOPPING, "refuse.not_running"),
         (timed_auto_stop(HOUR), Status("NEW_WORD"), "refuse.not_running"),
@@ -414,7 +420,7 @@ def test_there_must_be_an_end_to_move(
     given_ = circumstances(set_, status=status, able=able)
     assert refusal(by, given_).code == code
     if status is not Status.RUNNING:
-        assert refusal(by, replace(given_, waits=True)).code == code
+        assert refusal(by, replace(given_, defers_duration=True)).code == code
 
 
 @pytest.mark.parametrize(
@@ -460,9 +466,10 @@ WISHES = st.builds(
     AutoStopRequest,
     enabled=st.sampled_from([None, True]),
     duration=st.none() | DURATIONS,
-    within=st.none() | DURATIONS,
-    until=st.none() | st.timedeltas(timedelta(days=-4), timedelta(days=4)).map(lambda by: NOW + by),
-    at=st.none() | st.sampled_from(["10:00", "08:53", "tomorrow 08:00", "today 01:00"]),
+    time_left=st.none() | DURATIONS,
+    stop_time=st.none()
+    | st.timedeltas(timedelta(days=-4), timedelta(days=4)).map(lambda by: NOW + by),
+    clock_time=st.none() | st.sampled_from(["10:00", "08:53", "tomorrow 08:00", "today 01:00"]),
 )
 GIVEN = st.builds(
     circumstances,

@@ -1,6 +1,7 @@
-"""Drive the emulator with the vendor's SDK; runs in an environment of its own, prints JSON.
+"""Use the emulator with the vendor's SDK and print the results as JSON.
 
-Arguments: endpoint, project id, access key, secret key, security token or "", notebook id.
+Runs in an environment of its own. Arguments: endpoint, project id, access key, secret key, security token
+or "", notebook id.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from huaweicloudsdkmodelarts.v1 import (
 )
 
 
-def client(endpoint: str, *, project_id: str, keys: list[str]) -> ModelArtsClient:
-    """Return the vendor's client, pointed at the emulator."""
+def create_client(endpoint: str, *, project_id: str, keys: list[str]) -> ModelArtsClient:
+    """Return the vendor's client, connected to the emulator."""
     credentials = BasicCredentials(keys[0], keys[1], project_id)
     if keys[2]:
         credentials = credentials.with_security_token(keys[2])
@@ -34,31 +35,35 @@ def client(endpoint: str, *, project_id: str, keys: list[str]) -> ModelArtsClien
     return builder.with_endpoints([endpoint]).build()
 
 
-def refusal(act: Callable[[], object]) -> list[Any]:
-    """Return status, code and request id of the refusal that a call gets."""
+def error_of(call: Callable[[], object]) -> list[Any]:
+    """Return status, code and whether there is a request id of the error that a call raises."""
     try:
-        act()
+        call()
     except ClientRequestException as error:
         return [error.status_code, error.error_code, bool(error.request_id)]
     return []
 
 
-def main(endpoint: str, project_id: str, *rest: str) -> None:
-    """Show, lease, renew, update, list, stop, start; print what came back."""
-    cloud = client(endpoint, project_id=project_id, keys=list(rest[:3]))
-    notebook = rest[3]
-    shown = cloud.show_notebook(ShowNotebookRequest(id=notebook))
-    lease = cloud.show_lease(ShowLeaseRequest(id=notebook))
+def main(endpoint: str, project_id: str, *arguments: str) -> None:
+    """Show, renew, update, list, stop and start a notebook, and print the responses."""
+    modelarts = create_client(endpoint, project_id=project_id, keys=list(arguments[:3]))
+    notebook = arguments[3]
+    shown = modelarts.show_notebook(ShowNotebookRequest(id=notebook))
+    lease = modelarts.show_lease(ShowLeaseRequest(id=notebook))
     body = LeaseReq(duration=7_200_000, type="TIMING")
-    renewed = cloud.renew_lease(RenewLeaseRequest(id=notebook, body=body))
-    query = cloud.renew_lease(RenewLeaseRequest(id=notebook, duration=3_600_000))
+    renewed = modelarts.renew_lease(RenewLeaseRequest(id=notebook, body=body))
+    query = modelarts.renew_lease(RenewLeaseRequest(id=notebook, duration=3_600_000))
     text = NotebookUpdateRequest(description="von 华为 ☕")
-    updated = cloud.update_notebook(UpdateNotebookRequest(id=notebook, body=text))
-    listed = cloud.list_notebooks(ListNotebooksRequest(limit=5, offset=0, name="demo", tags="a b"))
+    updated = modelarts.update_notebook(UpdateNotebookRequest(id=notebook, body=text))
+    listed = modelarts.list_notebooks(
+        ListNotebooksRequest(limit=5, offset=0, name="demo", tags="a b")
+    )
     bad = NotebookUpdateRequest(description="a/b")
-    refused = refusal(lambda: cloud.update_notebook(UpdateNotebookRequest(id=notebook, body=bad)))
-    unknown = refusal(lambda: cloud.show_notebook(ShowNotebookRequest(id="unknown")))
-    stopped = cloud.stop_notebook(StopNotebookRequest(id=notebook))
+    refused = error_of(
+        lambda: modelarts.update_notebook(UpdateNotebookRequest(id=notebook, body=bad))
+    )
+    unknown = error_of(lambda: modelarts.show_notebook(ShowNotebookRequest(id="unknown")))
+    stopped = modelarts.stop_notebook(StopNotebookRequest(id=notebook))
     start = StartNotebookRequest(id=notebook, duration=3_600_000, type="TIMING")
     report = {
         "shown": [shown.id, shown.status, shown.lease.type, shown.volume.category],
@@ -70,7 +75,7 @@ def main(endpoint: str, project_id: str, *rest: str) -> None:
         "refused": refused,
         "unknown": unknown,
         "stopped": stopped.status,
-        "start_too_early": refusal(lambda: cloud.start_notebook(start)),
+        "start_too_early": error_of(lambda: modelarts.start_notebook(start)),
     }
     sys.stdout.write(json.dumps(report))
 

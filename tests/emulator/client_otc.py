@@ -1,6 +1,6 @@
-"""Drive the emulator with the T Cloud SDK; runs in an environment of its own, prints JSON.
+"""Use the emulator with the T Cloud SDK and print the results as JSON.
 
-Arguments: endpoint, project id, token, instance id.
+Runs in an environment of its own. Arguments: endpoint, project id, token, instance id.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from keystoneauth1 import session, token_endpoint
 from otcextensions.sdk import register_single_service
 
 
-def seen(instance: Any) -> dict[str, Any]:  # noqa: ANN401 - the SDK is untyped
-    """Return what the SDK understood of an instance."""
+def instance_fields(instance: Any) -> dict[str, Any]:  # noqa: ANN401 - the SDK is untyped
+    """Return the fields of an instance as the SDK parsed them."""
     stop = instance.spec.auto_stop if instance.spec else None
     return {
         "id": instance.id,
@@ -30,8 +30,8 @@ def seen(instance: Any) -> dict[str, Any]:  # noqa: ANN401 - the SDK is untyped
     }
 
 
-def service(endpoint: str, *, project_id: str, token: str) -> Any:  # noqa: ANN401 - untyped
-    """Return the SDK's ModelArts service, pointed at the emulator."""
+def create_service(endpoint: str, *, project_id: str, token: str) -> Any:  # noqa: ANN401 - untyped
+    """Return the SDK's ModelArts service, connected to the emulator."""
     auth = token_endpoint.Token(endpoint=f"{endpoint}/v1/{project_id}", token=token)
     connection = openstack.connection.Connection(
         session=session.Session(auth=auth),
@@ -42,15 +42,15 @@ def service(endpoint: str, *, project_id: str, token: str) -> Any:  # noqa: ANN4
 
 
 def main(endpoint: str, project_id: str, token: str, instance_id: str) -> None:
-    """List, get, update, stop; print what came back."""
-    modelarts = service(endpoint, project_id=project_id, token=token)
+    """List, get, update and stop an instance, and print the responses."""
+    modelarts = create_service(endpoint, project_id=project_id, token=token)
     report: dict[str, Any] = {}
     report["listed"] = [one.id for one in modelarts.devenv_instances()]
     report["paged"] = [one.id for one in modelarts.devenv_instances(limit=1)]
-    report["got"] = seen(modelarts.get_devenv_instance(instance_id))
-    wish = {"auto_stop": {"enable": True, "duration": 7200, "prompt": False}}
-    modelarts.update_devenv_instance(instance_id, description="from T Cloud", spec=wish)
-    report["after"] = seen(modelarts.get_devenv_instance(instance_id))
+    report["got"] = instance_fields(modelarts.get_devenv_instance(instance_id))
+    spec = {"auto_stop": {"enable": True, "duration": 7200, "prompt": False}}
+    modelarts.update_devenv_instance(instance_id, description="from T Cloud", spec=spec)
+    report["after"] = instance_fields(modelarts.get_devenv_instance(instance_id))
     try:
         modelarts.update_devenv_instance(instance_id, description="a/b")
     except openstack.exceptions.HttpException as error:

@@ -1,4 +1,4 @@
-"""What the emulator's tests share: an emulator with a clock that stands still, and a client."""
+"""Fixtures of the emulator's tests: an emulator with a manual clock, and a client."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ ROOT = Path(__file__).parents[2]
 
 
 class EmulatorClient:
-    """An emulator and a client that has its token."""
+    """Emulator with a client that has its token."""
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the fields of Options
         self.clock = ManualClock(START)
         self.emulator = LocalEmulator(clock=self.clock, **options)
         self.emulator.start()
-        no_roots = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # loading them takes longer than a test
+        # Loading the root certificates would take longer than a test.
+        no_roots = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.http = httpx.Client(
             base_url=self.emulator.endpoint, trust_env=False, timeout=30, verify=no_roots
         )
@@ -44,13 +45,13 @@ class EmulatorClient:
         self.notebooks_path = f"{project}/notebooks"
         self.notebook_path = f"{self.notebooks_path}/{self.emulator.notebook_id}"
 
-    def request(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's own
-        """Send one request with the token."""
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - the arguments of httpx
+        """Send a request with the token."""
         headers = {**self.token, **options.pop("headers", {})}
         return self.http.request(method, path, headers=headers, **options)
 
     def auto_stop(self) -> dict[str, Any]:
-        """Return `auto_stop_json` as a GET shows it."""
+        """Return `auto_stop` of the demanager instance."""
         return self.request("GET", self.instance_path).json()["spec"]["auto_stop"]
 
     def put_auto_stop(self, **auto_stop: object) -> httpx.Response:
@@ -60,17 +61,17 @@ class EmulatorClient:
         )
 
     def lease(self) -> dict[str, Any]:
-        """Return the lease as its GET shows it."""
+        """Return the lease of the notebook."""
         return self.request("GET", self.notebook_path + "/lease").json()
 
     def lease_time_left(self) -> timedelta:
-        """Return what the lease says is left."""
+        """Return the time until the lease ends."""
         found = self.lease()
-        end = timedelta(milliseconds=found["create_at"] + found["duration"])
-        return end - (self.clock.now() - datetime(1970, 1, 1, tzinfo=timezone.utc))
+        stop = timedelta(milliseconds=found["create_at"] + found["duration"])
+        return stop - (self.clock.now() - datetime(1970, 1, 1, tzinfo=timezone.utc))
 
     def advance(self, **duration: float) -> None:
-        """Move the server's clock."""
+        """Advance the clock of the server."""
         self.emulator.advance(timedelta(**duration))
 
     def signed_request(
@@ -81,7 +82,7 @@ class EmulatorClient:
         body: bytes = b"",
         **options: Any,  # noqa: ANN401 - named in the docstring
     ) -> httpx.Response:
-        """Send a signed request; `at`, `keys`, `headers` and `signed` (the names) may be wrong."""
+        """Send a signed request; a test may pass invalid `at`, `keys`, `headers` and `signed` (header names)."""
         at: datetime = options.get("at", self.clock.now())
         headers = {"Host": self.http.base_url.netloc.decode(), **options.get("headers", {})}
         headers["X-Sdk-Date"] = at.strftime("%Y%m%dT%H%M%SZ")
@@ -90,11 +91,11 @@ class EmulatorClient:
         lower = {name.lower(): value for name, value in headers.items()}
         names = options.get("signed", sorted(lower))
         url, _, query = path.partition("?")
-        call = HttpRequest(method=method, path=url, query=query, headers=lower, body=body)
+        request = HttpRequest(method=method, path=url, query=query, headers=lower, body=body)
         ak, sk = options.get("keys", (self.emulator.ak, self.emulator.sk))
-        hexed = compute_signature(call, signed_headers=names, sk=sk)
+        signature = compute_signature(request, signed_headers=names, sk=sk)
         headers["Authorization"] = (
-            f"{ALGORITHM} Access={ak}, SignedHeaders={';'.join(names)}, Signature={hexed}"
+            f"{ALGORITHM} Access={ak}, SignedHeaders={';'.join(names)}, Signature={signature}"
         )
         return self.http.request(method, path, headers=headers, content=body)
 
@@ -106,27 +107,27 @@ class EmulatorClient:
 
 @pytest.fixture
 def make_client() -> Iterator[Callable[..., EmulatorClient]]:
-    """Make labs with options, and close them afterwards."""
-    made: list[EmulatorClient] = []
+    """Return a function that creates a client for an emulator with options."""
+    clients: list[EmulatorClient] = []
 
-    def make(**options: object) -> EmulatorClient:
-        made.append(EmulatorClient(**options))
-        return made[-1]
+    def create(**options: object) -> EmulatorClient:
+        clients.append(EmulatorClient(**options))
+        return clients[-1]
 
-    yield make
-    for lab in made:
-        lab.close()
+    yield create
+    for client in clients:
+        client.close()
 
 
 @pytest.fixture
 def client(make_client: Callable[..., EmulatorClient]) -> EmulatorClient:
-    """Return a lab with the default options."""
+    """Return a client for an emulator with the default options."""
     return make_client()
 
 
 @pytest.fixture
 def status_and_code() -> Callable[[httpx.Response], tuple[int, str]]:
-    """Return what reads status and number of a refusal: (400, "6336"), (404, "APIGW.0101")."""
+    """Return a function that returns status and short code of an error: (400, "6336"), (404, "APIGW.0101")."""
 
     def read(response: httpx.Response) -> tuple[int, str]:
         code = response.json().get("error_code", "")
@@ -140,25 +141,26 @@ def _interpreter(folder: Path) -> Path:
 
 
 def _create_environment(folder: Path, *, pins: list[str]) -> None:
-    """Make an environment beside its place and move it there, so that it is whole or absent."""
+    """Create an environment under a temporary name and rename it, so that it is complete or absent."""
     temporary = folder.with_name(f"{folder.name}.{os.getpid()}")
-    subprocess.run(  # noqa: S603 - fixed words
+    subprocess.run(  # noqa: S603 - fixed arguments
         [sys.executable, "-m", "venv", "--without-pip", str(temporary)], check=True
     )
     install = ["-m", "pip", "--python", str(_interpreter(temporary)), "install", "--quiet", *pins]
-    subprocess.run([sys.executable, *install], check=True)  # noqa: S603 - fixed words
+    subprocess.run([sys.executable, *install], check=True)  # noqa: S603 - fixed arguments
     try:
         temporary.rename(folder)
-    except OSError:  # another run was faster
+    except OSError:
+        # Another process has created it meanwhile.
         shutil.rmtree(temporary)
 
 
 @pytest.fixture(scope="session")
 def run_external_client() -> Callable[..., dict[str, Any]]:
-    """Return what runs a client of somebody else, in an environment made once, and reads its JSON."""
+    """Return a function that runs a third-party client in a cached environment and returns its JSON."""
 
     def run(script: str, *arguments: str, pins: list[str]) -> dict[str, Any]:
-        cache = ROOT / ".cache" / "foreign"
+        cache = ROOT / ".cache" / "external"
         cache.mkdir(parents=True, exist_ok=True)
         (cache / ".gitignore").write_text("*\n")
         folder = cache / "-".join(pins).replace("==", "-")
@@ -166,7 +168,7 @@ def run_external_client() -> Callable[..., dict[str, Any]]:
             _create_environment(folder, pins=pins)
         command = [str(_interpreter(folder)), str(Path(__file__).parent / script), *arguments]
         environment = {"PATH": os.environ.get("PATH", ""), "NO_PROXY": "127.0.0.1"}
-        done = subprocess.run(  # noqa: S603 - a script of ours
+        done = subprocess.run(  # noqa: S603 - fixed arguments
             command, capture_output=True, text=True, check=False, env=environment, timeout=60
         )
         assert done.returncode == 0, done.stderr

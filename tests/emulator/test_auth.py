@@ -1,4 +1,4 @@
-"""Who is let in: tokens, signatures, projects, and the paths that exist."""
+"""Authentication of the emulated API: tokens, signatures, projects and unknown paths."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ VECTORS = json.loads(
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
-def test_our_verifier_computes_what_the_vendors_signer_wrote(vector: dict[str, Any]) -> None:
-    """Canonical request and signature are those of the vendor, byte for byte."""
+def test_signature_matches_vectors_of_the_vendor(vector: dict[str, Any]) -> None:
+    """Canonical request and signature equal those of the vendor byte for byte."""
     url = urlsplit(vector["url"])
     headers = {name.lower(): value for name, value in vector["headers"].items()}
     body = vector["body"].encode()
-    call = HttpRequest(
+    request = HttpRequest(
         method=vector["method"], path=url.path, query=url.query, headers=headers, body=body
     )
     signed = vector["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";")
-    assert canonical_request(call, signed_headers=signed) == vector["canonical_request"]
+    assert canonical_request(request, signed_headers=signed) == vector["canonical_request"]
     assert vector["authorization"].endswith(
-        "Signature=" + compute_signature(call, signed_headers=signed, sk=vector["sk"])
+        "Signature=" + compute_signature(request, signed_headers=signed, sk=vector["sk"])
     )
 
 
@@ -43,54 +43,56 @@ def test_our_verifier_computes_what_the_vendors_signer_wrote(vector: dict[str, A
     ("token", "expected"),
     [(None, (401, "0201")), ("", (401, "0201")), ("another", (401, "0203"))],
 )
-def test_a_token_that_is_absent_or_unknown_is_refused(
+def test_missing_or_unknown_token_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, token: str | None, expected: tuple[int, str]
 ) -> None:
-    """The two cases have codes of their own."""
+    """A missing and an unknown token have different codes."""
     headers = {} if token is None else {"X-Auth-Token": token}
-    assert status_and_code(client.http.get(client.dev, headers=headers)) == expected
+    assert status_and_code(client.http.get(client.instance_path, headers=headers)) == expected
 
 
-def test_an_unknown_token_has_another_code_at_notebooks(
+def test_unknown_token_has_its_own_code_in_notebooks(
     client: EmulatorClient, status_and_code: ErrorOf
 ) -> None:
-    """6401 there, 0203 at demanager."""
-    answer = client.http.get(client.note, headers={"X-Auth-Token": "another"})
-    assert status_and_code(answer) == (401, "6401")
+    """The code is 6401 in `notebooks`, and 0203 in `demanager`."""
+    response = client.http.get(client.notebook_path, headers={"X-Auth-Token": "another"})
+    assert status_and_code(response) == (401, "6401")
 
 
-def test_a_token_expires_by_the_servers_clock(
+def test_token_expires_by_the_server_clock(
     make_client: Callable[..., EmulatorClient], status_and_code: ErrorOf
 ) -> None:
-    """It is good until its hour and refused as expired from then on."""
-    lab = make_client(token_hours=24)
-    lab.emulator.set_instance(stops_on_time=False)
-    lab.pass_time(hours=23, minutes=59)
-    assert lab.ask("GET", lab.dev).status_code == 200
-    lab.pass_time(minutes=1)
-    assert status_and_code(lab.ask("GET", lab.dev)) == (401, "0202")
+    """A token is valid for `token_hours` and refused as expired afterwards."""
+    client = make_client(token_hours=24)
+    client.emulator.set_instance(stops_on_time=False)
+    client.advance(hours=23, minutes=59)
+    assert client.request("GET", client.instance_path).status_code == 200
+    client.advance(minutes=1)
+    assert status_and_code(client.request("GET", client.instance_path)) == (401, "0202")
 
 
-@pytest.mark.parametrize("path", ["dev", "note", "dev_list", "note_list"])
-def test_a_signed_read_is_let_in(client: EmulatorClient, path: str) -> None:
-    """Keys are as good as the token, with a query too."""
-    query = "?de_type=Notebook&limit=5" if path.endswith("list") else ""
-    assert client.signed("GET", getattr(client, path) + query).status_code == 200
+@pytest.mark.parametrize(
+    "path", ["instance_path", "notebook_path", "instances_path", "notebooks_path"]
+)
+def test_signed_read_is_accepted(client: EmulatorClient, path: str) -> None:
+    """Keys are accepted instead of a token, also with a query."""
+    query = "?de_type=Notebook&limit=5" if path in ("instances_path", "notebooks_path") else ""
+    assert client.signed_request("GET", getattr(client, path) + query).status_code == 200
 
 
-def test_a_signed_write_covers_its_body(client: EmulatorClient, status_and_code: ErrorOf) -> None:
-    """The body that was hashed is let in; another one under the same signature is not."""
+def test_signature_covers_the_body(client: EmulatorClient, status_and_code: ErrorOf) -> None:
+    """Another body with the same signature is refused."""
     body = json.dumps({"description": "签名"}, ensure_ascii=False).encode()
-    answer = client.signed("PUT", client.dev, body=body)
-    assert answer.json()["description"] == "签名"
-    stolen = dict(answer.request.headers)
-    stolen["content-length"] = str(len(body))
-    other = client.http.put(client.dev, headers=stolen, content=body[:-3] + b'X"}')
+    response = client.signed_request("PUT", client.instance_path, body=body)
+    assert response.json()["description"] == "签名"
+    headers = dict(response.request.headers)
+    headers["content-length"] = str(len(body))
+    other = client.http.put(client.instance_path, headers=headers, content=body[:-3] + b'X"}')
     assert status_and_code(other) == (403, "0206")
 
 
 @pytest.mark.parametrize(
-    ("how", "expected"),
+    ("changes", "expected"),
     [
         ({"keys": ("FAKEAKEMULATOR00001", "wrong")}, (403, "0206")),
         ({"keys": ("UNKNOWN", "FAKE-SECRET-KEY-OF-THE-LOCAL-EMULATOR")}, (403, "0206")),
@@ -102,38 +104,45 @@ def test_a_signed_write_covers_its_body(client: EmulatorClient, status_and_code:
         ({"headers": {"X-Security-Token": "unknown"}}, (403, "0206")),
     ],
 )
-def test_a_wrong_signature_is_refused(
-    client: EmulatorClient, status_and_code: ErrorOf, how: dict[str, Any], expected: tuple[int, str]
+def test_invalid_signature_is_refused(
+    client: EmulatorClient,
+    status_and_code: ErrorOf,
+    changes: dict[str, Any],
+    expected: tuple[int, str],
 ) -> None:
-    """Bad keys are a 403, a malformed set of headers a 401 of the gateway."""
-    assert status_and_code(client.signed("GET", client.dev, **how)) == expected
+    """Invalid keys are a 403, invalid signed headers a 401 of the gateway."""
+    assert (
+        status_and_code(client.signed_request("GET", client.instance_path, **changes)) == expected
+    )
 
 
-def test_a_malformed_authorization_is_refused(
+def test_malformed_authorization_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf
 ) -> None:
-    """Even beside a good token: the gateway looks at the signature first."""
-    answer = client.ask("GET", client.dev, headers={"Authorization": "SDK-HMAC-SHA256 nonsense"})
-    assert status_and_code(answer) == (401, "APIGW.0301")
-    assert answer.json()["request_id"] == answer.headers["X-Request-Id"]
+    """It is refused even with a valid token, as the gateway checks the signature first."""
+    response = client.request(
+        "GET", client.instance_path, headers={"Authorization": "SDK-HMAC-SHA256 nonsense"}
+    )
+    assert status_and_code(response) == (401, "APIGW.0301")
+    assert response.json()["request_id"] == response.headers["X-Request-Id"]
 
 
 @pytest.mark.parametrize(("minutes", "status"), [(14, 200), (-14, 200), (16, 401), (-16, 401)])
-def test_a_clock_more_than_fifteen_minutes_off_is_refused(
+def test_clock_skew_above_fifteen_minutes_is_refused(
     client: EmulatorClient, minutes: int, status: int
 ) -> None:
-    """In both directions; the refusal's Date tells the time that would have been right."""
+    """The limit holds in both directions, and the error has the `Date` of the server."""
     at = client.clock.now() + timedelta(minutes=minutes)
-    answer = client.signed("GET", client.dev, at=at)
-    assert answer.status_code == status
-    assert answer.headers["Date"] == "Mon, 23 Nov 2026 08:00:00 GMT"
+    response = client.signed_request("GET", client.instance_path, at=at)
+    assert response.status_code == status
+    assert response.headers["Date"] == "Mon, 23 Nov 2026 08:00:00 GMT"
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "20261123"])
-def test_a_malformed_signing_date_is_refused(
+def test_malformed_signing_date_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, date: str
 ) -> None:
-    """It is no crash."""
+    """An invalid `X-Sdk-Date` is a 401, not a server error."""
     zeros = "0" * 64
     headers = {
         "X-Sdk-Date": date,
@@ -141,27 +150,36 @@ def test_a_malformed_signing_date_is_refused(
             f"SDK-HMAC-SHA256 Access=A, SignedHeaders=host;x-sdk-date, Signature={zeros}"
         ),
     }
-    assert status_and_code(client.http.get(client.dev, headers=headers)) == (401, "APIGW.0301")
+    assert status_and_code(client.http.get(client.instance_path, headers=headers)) == (
+        401,
+        "APIGW.0301",
+    )
 
 
-def test_temporary_keys_need_their_security_token(
+def test_temporary_keys_require_a_signed_security_token(
     client: EmulatorClient, status_and_code: ErrorOf
 ) -> None:
-    """With it they are let in, without it or unsigned they are not."""
+    """Temporary keys are refused if their security token is missing or not signed."""
     keys = (client.emulator.temporary_ak, client.emulator.temporary_sk)
     token = {"X-Security-Token": client.emulator.security_token}
-    assert client.signed("GET", client.dev, keys=keys, headers=token).status_code == 200
-    assert status_and_code(client.signed("GET", client.dev, keys=keys)) == (403, "0206")
-    unsigned = client.signed(
-        "GET", client.dev, keys=keys, headers=token, signed=["host", "x-sdk-date"]
+    assert (
+        client.signed_request("GET", client.instance_path, keys=keys, headers=token).status_code
+        == 200
+    )
+    assert status_and_code(client.signed_request("GET", client.instance_path, keys=keys)) == (
+        403,
+        "0206",
+    )
+    unsigned = client.signed_request(
+        "GET", client.instance_path, keys=keys, headers=token, signed=["host", "x-sdk-date"]
     )
     assert status_and_code(unsigned) == (401, "APIGW.0301")
 
 
-def test_another_project_is_refused(client: EmulatorClient, status_and_code: ErrorOf) -> None:
-    """The project of the path has to be the token's."""
-    path = client.dev.replace(client.emulator.project_id, "0" * 32)
-    assert status_and_code(client.ask("GET", path)) == (403, "0210")
+def test_other_project_is_refused(client: EmulatorClient, status_and_code: ErrorOf) -> None:
+    """The project in the path must be the one of the token."""
+    path = client.instance_path.replace(client.emulator.project_id, "0" * 32)
+    assert status_and_code(client.request("GET", path)) == (403, "0210")
 
 
 @pytest.mark.parametrize(
@@ -176,35 +194,40 @@ def test_another_project_is_refused(client: EmulatorClient, status_and_code: Err
         ("GET", "/lease"),
     ],
 )
-def test_an_unknown_api_is_a_404_of_the_gateway(
+def test_unknown_path_is_a_gateway_404(
     client: EmulatorClient, status_and_code: ErrorOf, method: str, suffix: str
 ) -> None:
-    """Before any look at the credentials."""
-    assert status_and_code(client.http.request(method, client.dev + suffix)) == (404, "APIGW.0101")
+    """The path is checked before the credentials."""
+    assert status_and_code(client.http.request(method, client.instance_path + suffix)) == (
+        404,
+        "APIGW.0101",
+    )
 
 
-def test_every_answer_says_who_it_is_and_when(client: EmulatorClient) -> None:
-    """Good or bad: a request id, the badge, the server's date, JSON, and no ETag."""
-    for answer in (
-        client.ask("GET", client.dev),
-        client.http.get(client.dev),
+def test_every_response_has_the_common_headers(client: EmulatorClient) -> None:
+    """Every response has request id, emulator header, server date and JSON, and no ETag."""
+    for response in (
+        client.request("GET", client.instance_path),
+        client.http.get(client.instance_path),
         client.http.get("/nowhere"),
     ):
-        assert len(answer.headers["X-Request-Id"]) == 32
-        assert answer.headers["X-Emulator"] == "modelarts-magics"
-        assert answer.headers["Date"] == "Mon, 23 Nov 2026 08:00:00 GMT"
-        assert answer.headers["Content-Type"] == "application/json"
-        assert "ETag" not in answer.headers
-        assert "X-Emulator-Time-Scale" not in answer.headers
+        assert len(response.headers["X-Request-Id"]) == 32
+        assert response.headers["X-Emulator"] == "modelarts-magics"
+        assert response.headers["Date"] == "Mon, 23 Nov 2026 08:00:00 GMT"
+        assert response.headers["Content-Type"] == "application/json"
+        assert "ETag" not in response.headers
+        assert "X-Emulator-Time-Scale" not in response.headers
 
 
 @pytest.mark.parametrize(("query", "count"), [("", 4), ("?name=cn-north-4", 1), ("?name=x", 0)])
-def test_iam_finds_the_project_by_region(client: EmulatorClient, query: str, count: int) -> None:
-    """With token or keys; never without."""
-    for answer in (
-        client.ask("GET", "/v3/projects" + query),
-        client.signed("GET", "/v3/projects" + query),
+def test_iam_returns_the_project_of_a_region(
+    client: EmulatorClient, query: str, count: int
+) -> None:
+    """IAM accepts token and keys, and refuses requests without credentials."""
+    for response in (
+        client.request("GET", "/v3/projects" + query),
+        client.signed_request("GET", "/v3/projects" + query),
     ):
-        ids = [project["id"] for project in answer.json()["projects"]]
+        ids = [project["id"] for project in response.json()["projects"]]
         assert ids == [client.emulator.project_id] * count
     assert client.http.get("/v3/projects").status_code == 401

@@ -1,4 +1,4 @@
-"""The control routes, and the same from Python: state, clock, instances, faults."""
+"""Control routes of the emulator and their counterparts in `LocalEmulator`."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from conftest import EmulatorClient
 
 
-def control(lab: EmulatorClient, route: str, /, **body: object) -> dict[str, Any]:
-    """Use a control route; it needs no credentials."""
-    answer = lab.http.post(f"/emulator/{route}", json=body)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+def send_command(client: EmulatorClient, route: str, /, **body: object) -> dict[str, Any]:
+    """Send a command to a control route, which requires no credentials."""
+    response = client.http.post(f"/emulator/{route}", json=body)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
 
 
-def test_the_state_shows_both_instances_and_the_log(client: EmulatorClient) -> None:
-    """What was asked, how it was answered, and by which sort of credentials."""
-    client.ask("PUT", client.dev, json={"description": "new"})
-    client.signed("GET", client.note + "/lease?x=1")
-    client.http.get(client.dev)
+def test_state_shows_both_instances_and_the_request_log(client: EmulatorClient) -> None:
+    """The log has request, response status and kind of credentials."""
+    client.request("PUT", client.instance_path, json={"description": "new"})
+    client.signed_request("GET", client.notebook_path + "/lease?x=1")
+    client.http.get(client.instance_path)
     state = client.http.get("/emulator/state").json()
     assert [one["api"] for one in state["instances"]] == ["demanager", "notebooks"]
     assert state["instances"][0]["description"] == "new"
@@ -37,12 +37,14 @@ def test_the_state_shows_both_instances_and_the_log(client: EmulatorClient) -> N
     assert state == client.emulator.state()
 
 
-def test_no_secret_is_in_the_state(client: EmulatorClient) -> None:
-    """Neither those of the emulator nor those that were sent."""
+def test_state_contains_no_credentials(client: EmulatorClient) -> None:
+    """Neither credentials of the emulator nor received ones are in the state."""
     marked = "MARKED-SECRET"
-    client.http.get(client.dev, headers={"X-Auth-Token": marked})
-    client.http.get(client.dev, headers={"Authorization": marked, "X-Security-Token": marked})
-    client.ask("GET", client.note)
+    client.http.get(client.instance_path, headers={"X-Auth-Token": marked})
+    client.http.get(
+        client.instance_path, headers={"Authorization": marked, "X-Security-Token": marked}
+    )
+    client.request("GET", client.notebook_path)
     text = client.http.get("/emulator/state").text
     secrets = (
         client.emulator.auth_token,
@@ -54,61 +56,63 @@ def test_no_secret_is_in_the_state(client: EmulatorClient) -> None:
     assert "FAKE-JUPYTER-TOKEN" not in text
 
 
-def test_the_clock_can_be_moved(client: EmulatorClient) -> None:
-    """Everything follows: the Date, the status, what is left."""
-    assert control(client, "advance", seconds=2400)["now"] == "2026-11-23T08:40:00+00:00"
-    answer = client.ask("GET", client.dev)
-    assert answer.headers["Date"] == "Mon, 23 Nov 2026 08:40:00 GMT"
-    assert answer.json()["status"] == "STOPPING"
+def test_advance_moves_the_clock(client: EmulatorClient) -> None:
+    """The `Date` header and the status follow the clock."""
+    assert send_command(client, "advance", seconds=2400)["now"] == "2026-11-23T08:40:00+00:00"
+    response = client.request("GET", client.instance_path)
+    assert response.headers["Date"] == "Mon, 23 Nov 2026 08:40:00 GMT"
+    assert response.json()["status"] == "STOPPING"
 
 
-def test_an_instance_can_be_set_even_to_what_is_illegal(client: EmulatorClient) -> None:
-    """A description that the API would refuse, an auto-stop, a status of later editions."""
-    control(client, "instance", description="a/b & <c>", status="CREATE_FAILED")
-    shown = client.ask("GET", client.dev).json()
+def test_instance_accepts_values_that_the_api_refuses(client: EmulatorClient) -> None:
+    """A forbidden description, an auto-stop, or an unknown status can be set."""
+    send_command(client, "instance", description="a/b & <c>", status="CREATE_FAILED")
+    shown = client.request("GET", client.instance_path).json()
     assert (shown["description"], shown["status"]) == ("a/b & <c>", "CREATE_FAILED")
-    control(client, "instance", description=None)
-    assert client.ask("GET", client.dev).json()["description"] is None
-    control(client, "instance", status="RUNNING", auto_stop={"enable": True, "duration": 7200})
+    send_command(client, "instance", description=None)
+    assert client.request("GET", client.instance_path).json()["description"] is None
+    send_command(client, "instance", status="RUNNING", auto_stop={"enable": True, "duration": 7200})
     assert client.auto_stop()["remain_time"] == 7200
-    control(client, "instance", minutes_left=3)
+    send_command(client, "instance", minutes_left=3)
     assert client.auto_stop()["remain_time"] == 180
-    control(client, "instance", minutes_left=None)
+    send_command(client, "instance", minutes_left=None)
     assert client.auto_stop()["enable"] is False
 
 
-def test_a_lease_can_be_set(client: EmulatorClient) -> None:
-    """By its fields, or by what is left."""
+def test_lease_can_be_set(client: EmulatorClient) -> None:
+    """A lease can be set by its fields or by the time left."""
     note = client.emulator.notebook_id
-    control(client, "instance", id=note, minutes_left=5)
-    assert client.left() == timedelta(minutes=5)
-    control(client, "instance", id=note, lease={"create_at": 5, "duration": 6, "type": "IDLE"})
+    send_command(client, "instance", id=note, minutes_left=5)
+    assert client.lease_time_left() == timedelta(minutes=5)
+    send_command(client, "instance", id=note, lease={"create_at": 5, "duration": 6, "type": "IDLE"})
     found = client.lease()
     assert (found["create_at"], found["duration"], found["type"]) == (5, 6, "IDLE")
 
 
-def test_more_instances_can_be_made(client: EmulatorClient) -> None:
-    """Of either API."""
-    made = control(client, "instances", api="notebooks", name="second", minutes_left=90)
-    assert client.ask("GET", f"{client.note_list}/{made['id']}").json()["name"] == "second"
-    assert client.ask("GET", client.note_list).json()["total"] == 2
+def test_instances_can_be_added(client: EmulatorClient) -> None:
+    """An added instance is returned by the API."""
+    added = send_command(client, "instances", api="notebooks", name="second", minutes_left=90)
+    assert (
+        client.request("GET", f"{client.notebooks_path}/{added['id']}").json()["name"] == "second"
+    )
+    assert client.request("GET", client.notebooks_path).json()["total"] == 2
 
 
-def test_faults_are_set_listed_and_cleared(client: EmulatorClient) -> None:
-    """With the same filters as from Python."""
-    listed = control(
+def test_faults_are_added_listed_and_removed(client: EmulatorClient) -> None:
+    """The control route has the same filters as `add_fault`."""
+    listed = send_command(
         client, "faults", name="429", arg="3", times=2, methods=["GET"], path="demanager"
     )
     assert listed["faults"][0]["methods"] == ["GET"]
-    assert client.ask("GET", client.dev).headers["Retry-After"] == "3"
+    assert client.request("GET", client.instance_path).headers["Retry-After"] == "3"
     assert client.http.get("/emulator/faults").json()["faults"][0]["times"] == 1
     assert client.http.delete("/emulator/faults").json() == {"faults": []}
-    assert client.ask("GET", client.dev).status_code == 200
+    assert client.request("GET", client.instance_path).status_code == 200
 
 
-def test_faults_do_not_touch_the_control_routes(client: EmulatorClient) -> None:
-    """Else they could not be taken back; the log leaves them out too."""
-    client.emulator.fault("500")
+def test_faults_do_not_affect_control_routes(client: EmulatorClient) -> None:
+    """Control routes are neither affected by faults nor logged."""
+    client.emulator.add_fault("500")
     assert client.http.get("/emulator/state").status_code == 200
     assert client.emulator.requests == []
 
@@ -126,37 +130,35 @@ def test_faults_do_not_touch_the_control_routes(client: EmulatorClient) -> None:
         ("instances", {"size": 1}),
     ],
 )
-def test_a_wrong_command_says_what_is_wrong(
+def test_invalid_command_responds_with_the_reason(
     client: EmulatorClient, name: str, body: dict[str, Any]
 ) -> None:
-    """With 400 and a sentence."""
-    answer = client.http.post(f"/emulator/{name}", json=body)
-    assert answer.status_code == 400
-    assert answer.json()["error_msg"]
+    """An invalid command is a 400 with a message."""
+    response = client.http.post(f"/emulator/{name}", json=body)
+    assert response.status_code == 400
+    assert response.json()["error_msg"]
 
 
-def test_unknown_control_routes_are_a_404(client: EmulatorClient) -> None:
-    """For every verb."""
+def test_unknown_control_route_is_a_404(client: EmulatorClient) -> None:
+    """An unknown route is a 404 for every method."""
     for method in ("GET", "POST", "DELETE"):
         assert client.http.request(method, "/emulator/nothing").status_code == 404
 
 
 @pytest.mark.parametrize("header", [{"Host": "evil.test"}, {"Origin": "http://evil.test"}])
-def test_a_web_page_cannot_use_the_control_routes(
-    client: EmulatorClient, header: dict[str, str]
-) -> None:
-    """By another name for 127.0.0.1, or from another origin."""
-    answer = client.http.post("/emulator/advance", json={"seconds": 3600}, headers=header)
-    assert answer.status_code == 403
+def test_control_routes_refuse_web_pages(client: EmulatorClient, header: dict[str, str]) -> None:
+    """Another host name or an `Origin` header is refused."""
+    response = client.http.post("/emulator/advance", json={"seconds": 3600}, headers=header)
+    assert response.status_code == 403
     assert client.emulator.state()["now"] == "2026-11-23T08:00:00+00:00"
 
 
 @pytest.mark.parametrize("api", ["demanager", "notebooks"])
 @pytest.mark.parametrize("auth", ["token", "keys", "temporary"])
-def test_the_environment_points_a_client_here(
+def test_environment_connects_a_client(
     make_client: Callable[..., EmulatorClient], api: str, auth: str
 ) -> None:
-    """One sort of credentials at a time."""
+    """The environment has exactly one kind of credentials."""
     emulator = make_client(api=api).emulator
     found = emulator.environment(auth=auth)
     assert found["MODELARTS_ENDPOINT"] == emulator.endpoint
@@ -167,42 +169,44 @@ def test_the_environment_points_a_client_here(
     assert ("HUAWEICLOUD_SDK_SECURITY_TOKEN" in found) is (auth == "temporary")
 
 
-def test_it_goes_down_and_comes_up_on_the_same_port(client: EmulatorClient) -> None:
-    """With everything it knew."""
-    client.ask("PUT", client.dev, json={"description": "kept"})
+def test_restart_keeps_port_and_state(client: EmulatorClient) -> None:
+    """After a restart, the endpoint and the instances are the same."""
+    client.request("PUT", client.instance_path, json={"description": "saved"})
     endpoint = client.emulator.endpoint
     client.emulator.stop()
     with pytest.raises(httpx.TransportError):
-        client.ask("GET", client.dev)
+        client.request("GET", client.instance_path)
     client.emulator.start()
     assert client.emulator.endpoint == endpoint
-    assert client.ask("GET", client.dev).json()["description"] == "kept"
+    assert client.request("GET", client.instance_path).json()["description"] == "saved"
 
 
-def test_starting_and_stopping_twice_is_no_error(client: EmulatorClient) -> None:
-    """Nor is stopping what never ran."""
+def test_start_and_stop_may_be_repeated(client: EmulatorClient) -> None:
+    """A second start or stop does nothing, nor does a stop before a start."""
     client.emulator.start()
     client.emulator.stop()
     client.emulator.stop()
     LocalEmulator().stop()
 
 
-def test_a_port_that_is_taken_is_an_error_in_the_caller(client: EmulatorClient) -> None:
-    """Not a dead thread."""
+def test_port_in_use_raises_in_the_caller(client: EmulatorClient) -> None:
+    """The error of the server thread is raised by `start`."""
     port = int(client.emulator.endpoint.rpartition(":")[2])
     with pytest.raises(OSError, match="in use"):
         LocalEmulator(port=port).start()
 
 
-def test_a_fault_may_be_there_from_the_start(make_client: Callable[..., EmulatorClient]) -> None:
-    """Written as on the command line."""
-    lab = make_client(faults=["503:4"])
-    assert lab.ask("GET", lab.dev).headers["Retry-After"] == "4"
+def test_faults_can_be_passed_to_the_constructor(
+    make_client: Callable[..., EmulatorClient],
+) -> None:
+    """Faults have the form of the command line."""
+    client = make_client(faults=["503:4"])
+    assert client.request("GET", client.instance_path).headers["Retry-After"] == "4"
 
 
-def test_requests_can_be_forgotten(client: EmulatorClient) -> None:
-    """So that a test counts its own."""
-    client.ask("GET", client.dev)
+def test_request_log_can_be_cleared(client: EmulatorClient) -> None:
+    """After clearing, the log is empty."""
+    client.request("GET", client.instance_path)
     client.emulator.clear_requests()
     assert client.emulator.requests == []
 
@@ -211,7 +215,7 @@ def test_requests_can_be_forgotten(client: EmulatorClient) -> None:
     "options",
     [{"api": "x"}, {"edition": "2020"}, {"time_scale": 0}, {"minutes_left": 0}, {"patch_off": "?"}],
 )
-def test_a_wrong_option_is_an_error(options: dict[str, Any]) -> None:
-    """Before anything starts."""
-    with pytest.raises(ValueError, match=r"is one of|is above"):
+def test_invalid_option_raises(options: dict[str, Any]) -> None:
+    """An invalid option raises before the server starts."""
+    with pytest.raises(ValueError, match=r"must be"):
         LocalEmulator(**options)

@@ -1,4 +1,4 @@
-"""The historical API: every rule of its pages, in both editions."""
+"""Rules of the historical API in both editions."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from conftest import EmulatorClient
 
     ErrorOf = Callable[[httpx.Response], tuple[int, str]]
-    MakeLab = Callable[..., EmulatorClient]
+    MakeClient = Callable[..., EmulatorClient]
 
 EDITIONS = pytest.mark.parametrize("edition", ["2019", "2021"])
 
 
-def test_an_instance_has_every_field_of_the_tables(client: EmulatorClient) -> None:
-    """Tables 5 to 12, with the types of the published example."""
-    shown = client.ask("GET", client.dev).json()
+def test_instance_has_all_published_fields(client: EmulatorClient) -> None:
+    """The instance has the fields of tables 5 to 12 with the published types."""
+    shown = client.request("GET", client.instance_path).json()
     assert set(shown) == {
         *("id", "name", "description", "status", "creation_timestamp"),
         *("profile", "flavor", "spec", "workspace"),
@@ -45,8 +45,8 @@ def test_an_instance_has_every_field_of_the_tables(client: EmulatorClient) -> No
     assert shown["workspace"] == {"id": "0"}
 
 
-def test_it_starts_with_forty_minutes_left(client: EmulatorClient) -> None:
-    """Of one hour, with the stop as a number of ms."""
+def test_instance_starts_with_forty_minutes_left(client: EmulatorClient) -> None:
+    """The instance has 40 minutes left of a run time of one hour."""
     stop = to_ms(client.clock.now() + timedelta(minutes=40))
     assert client.auto_stop() == {
         "enable": True,
@@ -57,18 +57,21 @@ def test_it_starts_with_forty_minutes_left(client: EmulatorClient) -> None:
     }
 
 
-def test_switched_off_only_two_fields_are_left(client: EmulatorClient) -> None:
-    """As in the published example."""
-    assert client.put(enable=False).json()["spec"]["auto_stop"] == {"enable": False, "prompt": True}
-    client.pass_time(days=2)
-    assert client.ask("GET", client.dev).json()["status"] == "RUNNING"
+def test_disabled_auto_stop_has_two_fields(client: EmulatorClient) -> None:
+    """A disabled auto-stop has only `enable` and `prompt`, and the instance does not stop."""
+    assert client.put_auto_stop(enable=False).json()["spec"]["auto_stop"] == {
+        "enable": False,
+        "prompt": True,
+    }
+    client.advance(days=2)
+    assert client.request("GET", client.instance_path).json()["status"] == "RUNNING"
 
 
-def test_enable_left_out_means_off_and_prompt_left_out_means_true(client: EmulatorClient) -> None:
-    """A client that forgets `enable` switches auto-stop off."""
-    client.put(enable=True, duration=3600, prompt=False)
+def test_enable_defaults_to_false_and_prompt_to_true(client: EmulatorClient) -> None:
+    """A request without `enable` disables auto-stop."""
+    client.put_auto_stop(enable=True, duration=3600, prompt=False)
     assert client.auto_stop()["prompt"] is False
-    client.put(duration=3600)
+    client.put_auto_stop(duration=3600)
     assert client.auto_stop() == {"enable": False, "prompt": True}
 
 
@@ -110,19 +113,19 @@ REFUSED_AUTO_STOPS: list[tuple[dict[str, Any], str]] = [
     [
         *REFUSED_BODIES,
         *(
-            ({"description": "d", "spec": {"auto_stop": wish}}, code)
-            for wish, code in REFUSED_AUTO_STOPS
+            ({"description": "d", "spec": {"auto_stop": auto_stop}}, code)
+            for auto_stop, code in REFUSED_AUTO_STOPS
         ),
     ],
 )
-def test_a_wrong_put_is_refused_and_changes_nothing(
-    make_client: MakeLab, status_and_code: ErrorOf, edition: str, body: object, code: str
+def test_invalid_put_is_refused_and_changes_nothing(
+    make_client: MakeClient, status_and_code: ErrorOf, edition: str, body: object, code: str
 ) -> None:
-    """Each rule with its code; the instance is as before."""
-    lab = make_client(edition=edition)
-    before = lab.ask("GET", lab.dev).json()
-    assert status_and_code(lab.ask("PUT", lab.dev, json=body)) == (400, code)
-    assert lab.ask("GET", lab.dev).json() == before
+    """Each rule has its code, and the instance is unchanged."""
+    client = make_client(edition=edition)
+    before = client.request("GET", client.instance_path).json()
+    assert status_and_code(client.request("PUT", client.instance_path, json=body)) == (400, code)
+    assert client.request("GET", client.instance_path).json() == before
 
 
 @pytest.mark.parametrize(
@@ -139,31 +142,38 @@ def test_a_wrong_put_is_refused_and_changes_nothing(
         (b'{"description": "d"}', "text/plain"),
     ],
 )
-def test_a_body_that_is_no_json_object_is_refused(
+def test_body_that_is_not_a_json_object_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, content: bytes, kind: str
 ) -> None:
-    """Never a crash of the server."""
-    answer = client.ask("PUT", client.dev, content=content, headers={"Content-Type": kind})
-    assert status_and_code(answer) == (400, "6336")
+    """An invalid body is a 400, not a server error."""
+    response = client.request(
+        "PUT", client.instance_path, content=content, headers={"Content-Type": kind}
+    )
+    assert status_and_code(response) == (400, "6336")
 
 
-@pytest.mark.parametrize("words", ["", "x" * 512, "\U0001f600" * 512, "训练\nResNet `$` \\"])
-def test_a_legal_description_is_stored_as_it_is(client: EmulatorClient, words: str) -> None:
-    """512 code points, not bytes and not UTF-16 units; the auto-stop stays."""
+@pytest.mark.parametrize("description", ["", "x" * 512, "\U0001f600" * 512, "训练\nResNet `$` \\"])
+def test_valid_description_is_stored_unchanged(client: EmulatorClient, description: str) -> None:
+    """The limit is 512 code points; the auto-stop is unchanged."""
     before = client.auto_stop()
-    assert client.ask("PUT", client.dev, json={"description": words}).json()["description"] == words
-    assert client.ask("GET", client.dev).json()["description"] == words
+    assert (
+        client.request("PUT", client.instance_path, json={"description": description}).json()[
+            "description"
+        ]
+        == description
+    )
+    assert client.request("GET", client.instance_path).json()["description"] == description
     assert client.auto_stop() == before
 
 
 @property_settings
 @given(st.text(max_size=600))
-def test_the_rule_for_a_description_is_the_published_one(words: str) -> None:
-    """At most 512 code points, none of six characters, and nothing else."""
-    legal = len(words) <= 512 and not set(words) & set("&<>\"'/")
+def test_description_rule_is_the_published_one(description: str) -> None:
+    """A description has at most 512 code points and none of six characters."""
+    legal = len(description) <= 512 and not set(description) & set("&<>\"'/")
     try:
-        kept = validation.require_description(
-            words,
+        accepted = validation.require_description(
+            description,
             wrong_type=errors.WRONG_TYPE,
             wrong_value=errors.WRONG_VALUE,
             wrong_character=errors.BAD_CHARACTER,
@@ -172,7 +182,7 @@ def test_the_rule_for_a_description_is_the_published_one(words: str) -> None:
         assert not legal
     else:
         assert legal
-        assert kept == words
+        assert accepted == description
 
 
 JSON_VALUES = st.recursive(
@@ -196,42 +206,42 @@ JSON_VALUES = st.recursive(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(body=JSON_VALUES)
-def test_no_json_at_all_makes_the_server_fail(client: EmulatorClient, body: object) -> None:
-    """Every body is either done or refused with a code."""
+def test_any_json_body_gets_200_or_400(client: EmulatorClient, body: object) -> None:
+    """Every JSON body is either applied or refused with a code."""
     for method, path in (
-        ("PUT", client.dev),
-        ("PUT", client.note),
-        ("PATCH", client.note + "/lease"),
+        ("PUT", client.instance_path),
+        ("PUT", client.notebook_path),
+        ("PATCH", client.notebook_path + "/lease"),
     ):
-        answer = client.ask(
+        response = client.request(
             method,
             path,
             content=json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
         )
-        assert answer.status_code in (200, 400)
+        assert response.status_code in (200, 400)
         assert (
-            "id" in answer.json() or "create_at" in answer.json() or "error_code" in answer.json()
+            "id" in response.json()
+            or "create_at" in response.json()
+            or "error_code" in response.json()
         )
 
 
-def test_the_description_is_mandatory_in_2019(
-    client: EmulatorClient, status_and_code: ErrorOf
-) -> None:
-    """Even for a change of auto-stop alone."""
+def test_description_is_required_in_2019(client: EmulatorClient, status_and_code: ErrorOf) -> None:
+    """A PUT that changes only auto-stop needs the description too."""
     body = {"spec": {"auto_stop": {"enable": False}}}
-    assert status_and_code(client.ask("PUT", client.dev, json=body)) == (400, "6335")
+    assert status_and_code(client.request("PUT", client.instance_path, json=body)) == (400, "6335")
     assert client.auto_stop()["enable"] is True
 
 
-def test_the_description_is_optional_in_2021(make_client: MakeLab) -> None:
-    """Left out, it stays."""
-    lab = make_client(edition="2021", description="kept")
+def test_description_is_optional_in_2021(make_client: MakeClient) -> None:
+    """A PUT without a description leaves it unchanged."""
+    client = make_client(edition="2021", description="saved")
     body = {"spec": {"auto_stop": {"enable": False}}}
-    answer = lab.ask("PUT", lab.dev, json=body).json()
-    assert answer["description"] == "kept"
-    assert "spec" not in answer
-    assert lab.auto_stop()["enable"] is False
+    response = client.request("PUT", client.instance_path, json=body).json()
+    assert response["description"] == "saved"
+    assert "spec" not in response
+    assert client.auto_stop()["enable"] is False
 
 
 @pytest.mark.parametrize(
@@ -243,106 +253,106 @@ def test_the_description_is_optional_in_2021(make_client: MakeLab) -> None:
         ("2019", "without-spec", False),
     ],
 )
-def test_the_answer_of_a_put_may_lack_the_spec(
-    make_client: MakeLab,
+def test_put_response_may_omit_spec(
+    make_client: MakeClient,
     edition: str,
     put_answer: str,
     has_spec: bool,
 ) -> None:
-    """By edition, or by option."""
-    lab = make_client(edition=edition, put_answer=put_answer)
-    assert ("spec" in lab.put(enable=False).json()) is has_spec
+    """Edition or option decide whether the response to a PUT has `spec`."""
+    client = make_client(edition=edition, put_answer=put_answer)
+    assert ("spec" in client.put_auto_stop(enable=False).json()) is has_spec
 
 
-def test_in_2019_a_changed_duration_moves_the_stop_of_this_run(client: EmulatorClient) -> None:
-    """It counts from the start of the run, 20 min ago."""
-    client.put(enable=True, duration=7200)
+def test_2019_duration_moves_the_current_stop_time(client: EmulatorClient) -> None:
+    """The new duration counts from the start of the run, 20 minutes ago."""
+    client.put_auto_stop(enable=True, duration=7200)
     assert client.auto_stop()["remain_time"] == 7200 - 1200
 
 
-def test_in_2019_a_stop_in_the_past_is_refused(
-    make_client: MakeLab, status_and_code: ErrorOf
+def test_2019_stop_time_in_the_past_is_refused(
+    make_client: MakeClient, status_and_code: ErrorOf
 ) -> None:
-    """And the auto-stop stays what it was."""
-    lab = make_client(minutes_left=100)
-    lab.pass_time(minutes=40)
-    before = lab.auto_stop()
-    assert status_and_code(lab.put(enable=True, duration=3600)) == (400, "6346")
-    assert lab.auto_stop() == before
-    assert lab.put(enable=True, duration=3601).status_code == 200
-    assert lab.auto_stop()["remain_time"] == 1
+    """The auto-stop is unchanged after the refusal."""
+    client = make_client(minutes_left=100)
+    client.advance(minutes=40)
+    before = client.auto_stop()
+    assert status_and_code(client.put_auto_stop(enable=True, duration=3600)) == (400, "6346")
+    assert client.auto_stop() == before
+    assert client.put_auto_stop(enable=True, duration=3601).status_code == 200
+    assert client.auto_stop()["remain_time"] == 1
 
 
-def test_in_2021_a_changed_duration_waits_for_the_next_start(make_client: MakeLab) -> None:
-    """This run stops as it would have; the next one has the new duration."""
-    lab = make_client(edition="2021")
-    before = lab.auto_stop()
-    lab.put(enable=True, duration=7200)
-    assert lab.auto_stop() == {**before, "duration": 7200}
-    lab.pass_time(minutes=41)
-    assert lab.ask("GET", lab.dev).json()["status"] == "STOPPED"
-    lab.ask("POST", lab.dev + "/action", json={"action": "start"})
-    lab.pass_time(seconds=5)
-    assert lab.auto_stop()["remain_time"] == 7200
+def test_2021_duration_applies_from_the_next_start(make_client: MakeClient) -> None:
+    """The current run keeps its stop time, and the next run has the new duration."""
+    client = make_client(edition="2021")
+    before = client.auto_stop()
+    client.put_auto_stop(enable=True, duration=7200)
+    assert client.auto_stop() == {**before, "duration": 7200}
+    client.advance(minutes=41)
+    assert client.request("GET", client.instance_path).json()["status"] == "STOPPED"
+    client.request("POST", client.instance_path + "/action", json={"action": "start"})
+    client.advance(seconds=5)
+    assert client.auto_stop()["remain_time"] == 7200
 
 
 @pytest.mark.parametrize(("when", "has_stop"), [("now", True), ("next-start", False)])
-def test_in_2021_enabling_during_a_run_is_a_choice(
-    make_client: MakeLab,
+def test_2021_enabling_during_a_run_follows_the_option(
+    make_client: MakeClient,
     when: str,
     has_stop: bool,
 ) -> None:
-    """The pages do not say; both readings can be played."""
-    lab = make_client(edition="2021", auto_stop=False, enable_while_running=when)
-    assert lab.auto_stop() == {"enable": False, "prompt": True}
-    lab.put(enable=True, duration=7200)
-    found = lab.auto_stop()
+    """Auto-stop takes effect now or at the next start, as the option says."""
+    client = make_client(edition="2021", auto_stop=False, enable_while_running=when)
+    assert client.auto_stop() == {"enable": False, "prompt": True}
+    client.put_auto_stop(enable=True, duration=7200)
+    found = client.auto_stop()
     assert found["enable"] is True
     assert ("stop_timestamp" in found) is has_stop
     assert ("remain_time" in found) is has_stop
 
 
-def test_the_instance_runs_down_and_stops(client: EmulatorClient) -> None:
-    """RUNNING, STOPPING, STOPPED, each at its time; STOPPED has no stop."""
+def test_instance_stops_at_its_stop_time(client: EmulatorClient) -> None:
+    """The status is RUNNING, STOPPING, then STOPPED; a stopped instance has no stop time."""
     seen = []
     for seconds in (2399, 1, 4, 1):
-        client.pass_time(seconds=seconds)
-        seen.append(client.ask("GET", client.dev).json()["status"])
+        client.advance(seconds=seconds)
+        seen.append(client.request("GET", client.instance_path).json()["status"])
     assert seen == ["RUNNING", "STOPPING", "STOPPING", "STOPPED"]
     assert client.auto_stop() == {"enable": True, "duration": 3600, "prompt": True}
 
 
-def test_a_long_silence_is_caught_up_in_order(client: EmulatorClient) -> None:
-    """One read a day later finds the instance stopped, not stopping."""
-    client.pass_time(days=1)
-    assert client.ask("GET", client.dev).json()["status"] == "STOPPED"
+def test_read_after_a_day_finds_the_instance_stopped(client: EmulatorClient) -> None:
+    """All transitions that are due are applied by one read."""
+    client.advance(days=1)
+    assert client.request("GET", client.instance_path).json()["status"] == "STOPPED"
 
 
-def act(lab: EmulatorClient, action: object) -> httpx.Response:
-    """Ask for an action."""
-    return lab.ask("POST", lab.dev + "/action", json={"action": action})
+def perform_action(client: EmulatorClient, action: object) -> httpx.Response:
+    """Request an action."""
+    return client.request("POST", client.instance_path + "/action", json={"action": action})
 
 
-def test_the_kept_duration_counts_from_running_at_every_start(client: EmulatorClient) -> None:
-    """Not from the start request, and not from the creation."""
-    assert act(client, "stop").json() == {
+def test_saved_duration_counts_from_running(client: EmulatorClient) -> None:
+    """It counts neither from the start request nor from the creation."""
+    assert perform_action(client, "stop").json() == {
         "current_status": "STOPPING",
         "previous_state": "RUNNING",
     }
-    client.pass_time(seconds=5)
-    assert act(client, "start").json() == {
+    client.advance(seconds=5)
+    assert perform_action(client, "start").json() == {
         "current_status": "STARTING",
         "previous_state": "STOPPED",
     }
     assert "stop_timestamp" not in client.auto_stop()
-    client.pass_time(seconds=15)
+    client.advance(seconds=15)
     assert client.auto_stop()["remain_time"] == 3600 - 10
 
 
-def test_a_restart_begins_a_new_run(client: EmulatorClient) -> None:
-    """Through RESTARTING."""
-    assert act(client, "restart").json()["current_status"] == "RESTARTING"
-    client.pass_time(seconds=5)
+def test_restart_begins_a_new_run(client: EmulatorClient) -> None:
+    """After RESTARTING, the full duration is left."""
+    assert perform_action(client, "restart").json()["current_status"] == "RESTARTING"
+    client.advance(seconds=5)
     assert client.auto_stop()["remain_time"] == 3600
 
 
@@ -361,62 +371,66 @@ def test_a_restart_begins_a_new_run(client: EmulatorClient) -> None:
         ("RUNNING", 1, "6332"),
     ],
 )
-def test_an_action_that_does_not_fit_is_refused(
+def test_invalid_action_for_a_status_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, status: str, action: object, code: str
 ) -> None:
-    """Each with its code, and the status stays."""
+    """Each case has its code, and the status is unchanged."""
     client.emulator.set_instance(status=status)
-    assert status_and_code(act(client, action)) == (400, code)
-    assert client.ask("GET", client.dev).json()["status"] == status
+    assert status_and_code(perform_action(client, action)) == (400, code)
+    assert client.request("GET", client.instance_path).json()["status"] == status
 
 
-def test_an_action_needs_its_word_and_nothing_else(
+def test_action_body_requires_exactly_the_action(
     client: EmulatorClient, status_and_code: ErrorOf
 ) -> None:
-    """6335 without, 6336 with more."""
-    path = client.dev + "/action"
-    assert status_and_code(client.ask("POST", path, json={})) == (400, "6335")
+    """A missing action is 6335, another property is 6336."""
+    path = client.instance_path + "/action"
+    assert status_and_code(client.request("POST", path, json={})) == (400, "6335")
     body = {"action": "stop", "force": True}
-    assert status_and_code(client.ask("POST", path, json=body)) == (400, "6336")
+    assert status_and_code(client.request("POST", path, json=body)) == (400, "6336")
 
 
 @pytest.mark.parametrize("status", ["STARTING", "STOPPING", "RESTARTING"])
-def test_auto_stop_cannot_be_changed_in_between(
+def test_auto_stop_is_locked_during_a_transition(
     client: EmulatorClient, status_and_code: ErrorOf, status: str
 ) -> None:
-    """The description can."""
+    """The description can be changed meanwhile."""
     client.emulator.set_instance(status=status)
-    assert status_and_code(client.put(enable=True, duration=7200)) == (400, "6347")
-    assert client.ask("PUT", client.dev, json={"description": "new"}).status_code == 200
+    assert status_and_code(client.put_auto_stop(enable=True, duration=7200)) == (400, "6347")
+    assert (
+        client.request("PUT", client.instance_path, json={"description": "new"}).status_code == 200
+    )
 
 
-def test_a_stopped_instance_keeps_its_auto_stop_for_the_next_run(client: EmulatorClient) -> None:
-    """No 6346 there: nothing runs."""
+def test_stopped_instance_accepts_auto_stop(client: EmulatorClient) -> None:
+    """Auto-stop of a stopped instance is saved for the next run."""
     client.emulator.set_instance(status="STOPPED")
-    assert client.put(enable=True, duration=7200).status_code == 200
+    assert client.put_auto_stop(enable=True, duration=7200).status_code == 200
     assert client.auto_stop() == {"enable": True, "duration": 7200, "prompt": True}
 
 
 @pytest.mark.parametrize(("edition", "name"), [("2019", "error_msg"), ("2021", "error_message")])
-def test_an_unknown_instance_is_a_400(make_client: MakeLab, edition: str, name: str) -> None:
-    """Not a 404; the sentence has another name in the later edition."""
-    lab = make_client(edition=edition)
+def test_unknown_instance_is_a_400(make_client: MakeClient, edition: str, name: str) -> None:
+    """It is not a 404; the message field has another name in edition 2021."""
+    client = make_client(edition=edition)
     for method, suffix in (("GET", ""), ("PUT", ""), ("POST", "/action")):
-        answer = lab.ask(method, f"{lab.dev_list}/{lab.emulator.notebook_id}{suffix}", json={})
-        assert answer.status_code == 400
-        assert answer.json() == {
+        response = client.request(
+            method, f"{client.instances_path}/{client.emulator.notebook_id}{suffix}", json={}
+        )
+        assert response.status_code == 400
+        assert response.json() == {
             name: "The instance does not exist.",
             "error_code": "ModelArts.6309",
         }
 
 
-def test_the_list_is_filtered_sorted_and_paged(client: EmulatorClient) -> None:
-    """As the page says; the total counts what the filter finds, not the page."""
+def test_list_is_filtered_sorted_and_paged(client: EmulatorClient) -> None:
+    """The total counts the instances that match the filter, not the page."""
     second = client.emulator.add_instance(name="another")
     client.emulator.set_instance(second, status="STOPPED")
 
     def ids(query: str) -> tuple[int, list[str]]:
-        found = client.ask("GET", f"{client.dev_list}?de_type=Notebook{query}").json()
+        found = client.request("GET", f"{client.instances_path}?de_type=Notebook{query}").json()
         return found["total_count"], [one["id"] for one in found["instances"]]
 
     first = client.emulator.demanager_id
@@ -440,24 +454,24 @@ def test_the_list_is_filtered_sorted_and_paged(client: EmulatorClient) -> None:
         ("de_type=Notebook&provision_type=K8S", "6336"),
     ],
 )
-def test_a_wrong_list_query_is_refused(
+def test_invalid_list_query_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, query: str, code: str
 ) -> None:
-    """Each with its code."""
-    assert status_and_code(client.ask("GET", f"{client.dev_list}?{query}")) == (400, code)
+    """Each case has its code."""
+    assert status_and_code(client.request("GET", f"{client.instances_path}?{query}")) == (400, code)
 
 
-def test_the_id_may_have_the_later_form(make_client: MakeLab) -> None:
-    """`DE-` and a uuid; or the one that was asked for."""
-    lab = make_client(id_form="de")
-    assert lab.emulator.instance_id.startswith("DE-")
-    assert lab.ask("GET", lab.dev).json()["id"] == lab.emulator.instance_id
+def test_instance_id_may_have_a_prefix(make_client: MakeClient) -> None:
+    """The option `id_form` adds `DE-`; `instance_id` sets the id."""
+    client = make_client(id_form="de")
+    assert client.emulator.instance_id.startswith("DE-")
+    assert client.request("GET", client.instance_path).json()["id"] == client.emulator.instance_id
     assert make_client(instance_id="mine").emulator.instance_id == "mine"
 
 
-def test_2021_adds_fields(make_client: MakeLab) -> None:
-    """What a client of the first edition has to ignore."""
+def test_2021_adds_fields(make_client: MakeClient) -> None:
+    """Edition 2021 returns additional fields."""
     shown = make_client(edition="2021")
     assert {"latest_update_timestamp", "flavor_details", "user"} <= set(
-        shown.ask("GET", shown.dev).json()
+        shown.request("GET", shown.instance_path).json()
     )

@@ -1,4 +1,4 @@
-"""The current API: leases in ms, and what differs from the historical one."""
+"""Rules of the current API: leases in ms, and the differences from the historical API."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from conftest import EmulatorClient
 
     ErrorOf = Callable[[httpx.Response], tuple[int, str]]
-    MakeLab = Callable[..., EmulatorClient]
+    MakeClient = Callable[..., EmulatorClient]
 
 HOUR_MS = 3_600_000
 
 
-def renew(lab: EmulatorClient, query: str = "", **body: object) -> httpx.Response:
-    """Ask for a lease, in the body, the query, or both."""
-    how: dict[str, Any] = {"json": body} if body else {}
-    return lab.ask("PATCH", f"{lab.note}/lease{query}", **how)
+def renew_lease(client: EmulatorClient, query: str = "", **body: object) -> httpx.Response:
+    """Renew the lease with values in the body, the query, or both."""
+    arguments: dict[str, Any] = {"json": body} if body else {}
+    return client.request("PATCH", f"{client.notebook_path}/lease{query}", **arguments)
 
 
-def test_a_notebook_embeds_its_lease_and_its_secret(client: EmulatorClient) -> None:
-    """The secret is obviously fake; the lease is the one of its own path."""
-    shown = client.ask("GET", client.note).json()
+def test_notebook_contains_its_lease_and_token(client: EmulatorClient) -> None:
+    """The token is a fake one; the lease equals the one of its own path."""
+    shown = client.request("GET", client.notebook_path).json()
     assert shown["token"].startswith("FAKE-")
     assert shown["lease"] == client.lease()
     assert shown["lease"] == {
@@ -51,25 +51,25 @@ def test_a_notebook_embeds_its_lease_and_its_secret(client: EmulatorClient) -> N
         (f"?duration={3 * HOUR_MS}", {"duration": 5 * HOUR_MS, "type": "IDLE"}, 3),
     ],
 )
-def test_a_renewal_counts_from_now_and_create_at_never_moves(
+def test_renewal_counts_from_now(
     client: EmulatorClient, query: str, body: dict[str, Any], hours: int
 ) -> None:
-    """The query overrides the body, type included."""
+    """The query overrides duration and type of the body; `create_at` is unchanged."""
     before = client.lease()
-    client.pass_time(minutes=7)
-    answer = renew(client, query, **body).json()
-    assert answer == client.lease()
-    assert answer["create_at"] == before["create_at"]
-    assert answer["type"] == "TIMING"
-    assert answer["update_at"] == to_ms(client.clock.now())
-    assert client.left() == timedelta(hours=hours)
+    client.advance(minutes=7)
+    response = renew_lease(client, query, **body).json()
+    assert response == client.lease()
+    assert response["create_at"] == before["create_at"]
+    assert response["type"] == "TIMING"
+    assert response["update_at"] == to_ms(client.clock.now())
+    assert client.lease_time_left() == timedelta(hours=hours)
 
 
-def test_a_renewal_shortens_too(client: EmulatorClient) -> None:
-    """From 72 h to 1 h."""
-    renew(client, duration=72 * HOUR_MS)
-    renew(client, duration=HOUR_MS)
-    assert client.left() == timedelta(hours=1)
+def test_renewal_can_shorten_the_lease(client: EmulatorClient) -> None:
+    """A lease of 72 h can be renewed to 1 h."""
+    renew_lease(client, duration=72 * HOUR_MS)
+    renew_lease(client, duration=HOUR_MS)
+    assert client.lease_time_left() == timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -93,103 +93,103 @@ def test_a_renewal_shortens_too(client: EmulatorClient) -> None:
         ("?duration=3600", {}),
     ],
 )
-def test_a_wrong_renewal_is_refused_and_changes_nothing(
+def test_invalid_renewal_is_refused_and_changes_nothing(
     client: EmulatorClient, status_and_code: ErrorOf, query: str, body: dict[str, Any]
 ) -> None:
-    """All of them are invalid payloads."""
+    """Each case is an invalid payload."""
     before = client.lease()
-    assert status_and_code(renew(client, query, **body)) == (400, "6400")
+    assert status_and_code(renew_lease(client, query, **body)) == (400, "6400")
     assert client.lease() == before
 
 
 @pytest.mark.parametrize("status", ["STOPPED", "STARTING", "STOPPING", "FROZEN"])
-def test_only_a_running_instance_is_renewed(
+def test_renewal_requires_a_running_instance(
     client: EmulatorClient, status_and_code: ErrorOf, status: str
 ) -> None:
-    """6327 otherwise."""
+    """The code is 6327 in any other status."""
     client.emulator.set_instance(client.emulator.notebook_id, status=status)
-    assert status_and_code(renew(client, duration=HOUR_MS)) == (400, "6327")
+    assert status_and_code(renew_lease(client, duration=HOUR_MS)) == (400, "6327")
 
 
 @pytest.mark.parametrize("query", ["", "?duration=-1"])
-def test_switching_off_is_possible_where_the_option_says_so(
-    make_client: MakeLab, query: str
-) -> None:
-    """Then it never stops, and another renewal switches it on again."""
-    lab = make_client(patch_off="accept")
+def test_option_allows_disabling_by_renewal(make_client: MakeClient, query: str) -> None:
+    """A duration of -1 disables auto-stop, and another renewal enables it."""
+    client = make_client(patch_off="accept")
     body = {} if query else {"duration": -1}
-    off = renew(lab, query, **body).json()
-    assert (off["enable"], off["update_at"]) == (False, to_ms(lab.clock.now()))
-    lab.pass_time(days=9)
-    assert lab.ask("GET", lab.note).json()["status"] == "RUNNING"
-    assert renew(lab, duration=HOUR_MS).json()["enable"] is True
-    assert lab.left() == timedelta(hours=1)
+    off = renew_lease(client, query, **body).json()
+    assert (off["enable"], off["update_at"]) == (False, to_ms(client.clock.now()))
+    client.advance(days=9)
+    assert client.request("GET", client.notebook_path).json()["status"] == "RUNNING"
+    assert renew_lease(client, duration=HOUR_MS).json()["enable"] is True
+    assert client.lease_time_left() == timedelta(hours=1)
 
 
-def test_an_idle_lease_has_no_end(client: EmulatorClient) -> None:
+def test_idle_lease_does_not_stop_the_instance(client: EmulatorClient) -> None:
     """The emulated instance is never idle."""
-    assert renew(client, duration=HOUR_MS, type="IDLE").json()["type"] == "IDLE"
-    client.pass_time(hours=5)
-    assert client.ask("GET", client.note).json()["status"] == "RUNNING"
+    assert renew_lease(client, duration=HOUR_MS, type="IDLE").json()["type"] == "IDLE"
+    client.advance(hours=5)
+    assert client.request("GET", client.notebook_path).json()["status"] == "RUNNING"
 
 
 @pytest.mark.parametrize(
     ("form", "expected"), [("upper", "TIMING"), ("lower", "timing"), ("absent", None)]
 )
-def test_the_type_of_a_lease_appears_as_the_option_says(
-    make_client: MakeLab, form: str, expected: str | None
+def test_lease_type_follows_the_option(
+    make_client: MakeClient, form: str, expected: str | None
 ) -> None:
-    """As in published answers; alone and embedded."""
-    lab = make_client(lease_type=form)
-    assert lab.lease().get("type") == expected
-    assert lab.ask("GET", lab.note).json()["lease"].get("type") == expected
+    """The lease and the notebook show `type` as the option says."""
+    client = make_client(lease_type=form)
+    assert client.lease().get("type") == expected
+    assert client.request("GET", client.notebook_path).json()["lease"].get("type") == expected
 
 
-def test_a_disabled_lease_keeps_its_fields(make_client: MakeLab) -> None:
-    """Started without auto-stop."""
-    lab = make_client(auto_stop=False)
-    assert lab.lease()["enable"] is False
-    lab.pass_time(days=2)
-    assert lab.ask("GET", lab.note).json()["status"] == "RUNNING"
+def test_disabled_lease_does_not_stop_the_instance(make_client: MakeClient) -> None:
+    """An instance that starts without auto-stop keeps running."""
+    client = make_client(auto_stop=False)
+    assert client.lease()["enable"] is False
+    client.advance(days=2)
+    assert client.request("GET", client.notebook_path).json()["status"] == "RUNNING"
 
 
-def test_an_end_in_the_past_can_be_played(client: EmulatorClient) -> None:
-    """A cloud that is late: RUNNING past its own end."""
+def test_instance_may_run_past_its_stop_time(client: EmulatorClient) -> None:
+    """With `stops_on_time` false, the instance is RUNNING after its stop time."""
     client.emulator.set_instance(client.emulator.notebook_id, stops_on_time=False)
-    client.pass_time(minutes=50)
-    assert client.left() == timedelta(minutes=-10)
-    assert client.ask("GET", client.note).json()["status"] == "RUNNING"
+    client.advance(minutes=50)
+    assert client.lease_time_left() == timedelta(minutes=-10)
+    assert client.request("GET", client.notebook_path).json()["status"] == "RUNNING"
 
 
-def test_the_notebook_runs_down_stops_and_starts_again(client: EmulatorClient) -> None:
-    """The new run's duration counts from RUNNING, in a lease made days ago."""
-    made = client.lease()["create_at"]
-    client.pass_time(minutes=40)
-    assert client.ask("GET", client.note).json()["status"] == "STOPPING"
-    client.pass_time(seconds=5)
-    start = client.ask("POST", f"{client.note}/start?duration={2 * HOUR_MS}&type=TIMING").json()
+def test_notebook_stops_and_starts_again(client: EmulatorClient) -> None:
+    """The new run's duration counts from RUNNING; `create_at` is unchanged."""
+    created = client.lease()["create_at"]
+    client.advance(minutes=40)
+    assert client.request("GET", client.notebook_path).json()["status"] == "STOPPING"
+    client.advance(seconds=5)
+    start = client.request(
+        "POST", f"{client.notebook_path}/start?duration={2 * HOUR_MS}&type=TIMING"
+    ).json()
     assert start["status"] == "STARTING"
-    client.pass_time(seconds=65)
-    assert client.left() == timedelta(hours=2, minutes=-1)
-    assert client.lease()["create_at"] == made
+    client.advance(seconds=65)
+    assert client.lease_time_left() == timedelta(hours=2, minutes=-1)
+    assert client.lease()["create_at"] == created
 
 
 @pytest.mark.parametrize(
     ("query", "enable", "hours"), [("", True, 1), ("?duration=-1", False, None)]
 )
-def test_a_start_has_a_default_and_a_way_to_run_without_end(
+def test_start_has_a_default_duration(
     client: EmulatorClient,
     query: str,
     enable: bool,
     hours: int | None,
 ) -> None:
-    """One hour, or -1."""
+    """A start gets one hour by default, and no stop time with -1."""
     client.emulator.set_instance(client.emulator.notebook_id, status="STOPPED")
-    assert client.ask("POST", f"{client.note}/start{query}").status_code == 200
-    client.pass_time(seconds=5)
+    assert client.request("POST", f"{client.notebook_path}/start{query}").status_code == 200
+    client.advance(seconds=5)
     assert client.lease()["enable"] is enable
     if hours:
-        assert client.left() == timedelta(hours=hours)
+        assert client.lease_time_left() == timedelta(hours=hours)
 
 
 @pytest.mark.parametrize(
@@ -202,20 +202,25 @@ def test_a_start_has_a_default_and_a_way_to_run_without_end(
         ("STOPPING", "stop", "6357"),
     ],
 )
-def test_an_action_that_does_not_fit_is_refused(
+def test_invalid_action_for_a_status_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, status: str, action: str, code: str
 ) -> None:
-    """Each with its code, and the status stays."""
+    """Each case has its code, and the status is unchanged."""
     client.emulator.set_instance(client.emulator.notebook_id, status=status)
-    assert status_and_code(client.ask("POST", f"{client.note}/{action}")) == (400, code)
-    assert client.ask("GET", client.note).json()["status"] == status
+    assert status_and_code(client.request("POST", f"{client.notebook_path}/{action}")) == (
+        400,
+        code,
+    )
+    assert client.request("GET", client.notebook_path).json()["status"] == status
 
 
-def test_a_put_changes_description_and_name(client: EmulatorClient) -> None:
-    """And leaves the lease alone."""
+def test_put_changes_description_and_name(client: EmulatorClient) -> None:
+    """The lease is unchanged."""
     before = client.lease()
-    answer = client.ask("PUT", client.note, json={"description": "训练", "name": "n-1_x"}).json()
-    assert (answer["description"], answer["name"]) == ("训练", "n-1_x")
+    response = client.request(
+        "PUT", client.notebook_path, json={"description": "训练", "name": "n-1_x"}
+    ).json()
+    assert (response["description"], response["name"]) == ("训练", "n-1_x")
     assert client.lease() == before
 
 
@@ -232,46 +237,53 @@ def test_a_put_changes_description_and_name(client: EmulatorClient) -> None:
         {"auto_stop": {}},
     ],
 )
-def test_a_wrong_put_is_refused(
+def test_invalid_put_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, body: dict[str, Any]
 ) -> None:
-    """All of them are invalid payloads."""
-    assert status_and_code(client.ask("PUT", client.note, json=body)) == (400, "6400")
+    """Each case is an invalid payload."""
+    assert status_and_code(client.request("PUT", client.notebook_path, json=body)) == (400, "6400")
 
 
-def test_a_put_while_running_is_refused_where_the_option_says_so(
-    make_client: MakeLab, status_and_code: ErrorOf
+def test_option_refuses_put_while_running(
+    make_client: MakeClient, status_and_code: ErrorOf
 ) -> None:
-    """As the pages have it; stopped, it is taken."""
-    lab = make_client(description_put_while_running="refuse", description="old", api="notebooks")
-    assert status_and_code(lab.ask("PUT", lab.note, json={"description": "new"})) == (400, "6347")
-    assert lab.ask("GET", lab.note).json()["description"] == "old"
-    lab.emulator.set_instance(status="STOPPED")
-    assert lab.ask("PUT", lab.note, json={"description": "new"}).status_code == 200
+    """A stopped instance accepts the PUT."""
+    client = make_client(description_put_while_running="refuse", description="old", api="notebooks")
+    assert status_and_code(
+        client.request("PUT", client.notebook_path, json={"description": "new"})
+    ) == (400, "6347")
+    assert client.request("GET", client.notebook_path).json()["description"] == "old"
+    client.emulator.set_instance(status="STOPPED")
+    assert (
+        client.request("PUT", client.notebook_path, json={"description": "new"}).status_code == 200
+    )
 
 
-def test_an_unknown_notebook_is_a_400(client: EmulatorClient, status_and_code: ErrorOf) -> None:
-    """With the code of this API, on every path."""
-    other = f"{client.note_list}/{client.emulator.demanager_id}"
+def test_unknown_notebook_is_a_400(client: EmulatorClient, status_and_code: ErrorOf) -> None:
+    """Each path responds with the code of this API."""
+    other = f"{client.notebooks_path}/{client.emulator.demanager_id}"
     for method, suffix in (("GET", ""), ("PUT", ""), ("GET", "/lease"), ("PATCH", "/lease")):
-        assert status_and_code(client.ask(method, other + suffix)) == (400, "6404")
+        assert status_and_code(client.request(method, other + suffix)) == (400, "6404")
 
 
-def test_the_list_is_filtered_and_paged(client: EmulatorClient) -> None:
-    """With totals and pages."""
-    more = [client.emulator.add_instance("notebooks", name=f"other-{n}") for n in range(11)]
-    found = client.ask("GET", client.note_list).json()
+def test_list_is_filtered_and_paged(client: EmulatorClient) -> None:
+    """The list has total and number of pages."""
+    added = [client.emulator.add_instance("notebooks", name=f"other-{n}") for n in range(11)]
+    found = client.request("GET", client.notebooks_path).json()
     assert (found["total"], found["pages"], found["size"], found["current"]) == (12, 2, 10, 0)
-    found = client.ask("GET", f"{client.note_list}?offset=10&limit=10").json()
+    found = client.request("GET", f"{client.notebooks_path}?offset=10&limit=10").json()
     assert (found["size"], found["current"]) == (2, 1)
-    found = client.ask("GET", f"{client.note_list}?name=other-3").json()
-    assert [one["id"] for one in found["data"]] == [more[3]]
-    assert client.ask("GET", f"{client.note_list}?status=STOPPED").json()["total"] == 0
+    found = client.request("GET", f"{client.notebooks_path}?name=other-3").json()
+    assert [one["id"] for one in found["data"]] == [added[3]]
+    assert client.request("GET", f"{client.notebooks_path}?status=STOPPED").json()["total"] == 0
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "offset=-1"])
-def test_a_wrong_list_query_is_refused(
+def test_invalid_list_query_is_refused(
     client: EmulatorClient, status_and_code: ErrorOf, query: str
 ) -> None:
-    """All of them are invalid payloads."""
-    assert status_and_code(client.ask("GET", f"{client.note_list}?{query}")) == (400, "6400")
+    """Each case is an invalid payload."""
+    assert status_and_code(client.request("GET", f"{client.notebooks_path}?{query}")) == (
+        400,
+        "6400",
+    )

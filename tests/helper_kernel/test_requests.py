@@ -55,7 +55,7 @@ def test_it_tells_what_the_route_tells(
     told = request_handler.handle("GET", "instance?refresh=1", None)
     assert told["status"] == 200
     assert told["body"]["instance"]["id"] == emulator.instance_id
-    assert told["body"]["state"]["stops_at_ms"] > told["body"]["server_now_ms"]
+    assert told["body"]["instance"]["stops_at_ms"] > told["body"]["server_now_ms"]
     assert told["body"]["problem"] is None
 
 
@@ -69,19 +69,21 @@ def test_it_tells_of_what_another_process_changes(environ: dict[str, str]) -> No
     event = told.get(timeout=TIMEOUT_S)
     while event["seq"] <= known["seq"]:
         event = told.get(timeout=TIMEOUT_S)
-    assert event == {"boot": known["boot"], "seq": known["seq"] + 1, "kind": "instance"}
+    assert event == {"server_id": known["server_id"], "seq": known["seq"] + 1, "kind": "instance"}
     now = helper.handle("GET", "instance", None)["body"]
     assert now["seq"] >= event["seq"]
-    assert now["state"]["stops_at_ms"] > known["state"]["stops_at_ms"]
+    assert now["instance"]["stops_at_ms"] > known["instance"]["stops_at_ms"]
     helper.close()
 
 
 def test_it_extends_and_describes(request_handler: RequestHandler, emulator: LocalEmulator) -> None:
     """The cloud has what the page asked for."""
-    seen = request_handler.handle("GET", "instance?refresh=1", None)["body"]["state"]["stops_at_ms"]
+    seen = request_handler.handle("GET", "instance?refresh=1", None)["body"]["instance"][
+        "stops_at_ms"
+    ]
     extended = request_handler.handle("POST", "extend", {"seconds": 3600, "base_stops_at_ms": seen})
     assert extended["body"]["effect"] == "now"
-    moved = extended["body"]["now"]["state"]["stops_at_ms"] - seen
+    moved = extended["body"]["current"]["instance"]["stops_at_ms"] - seen
     assert moved == pytest.approx(3_600_000, abs=30_000)  # a lease counts from when it is asked for
     assert request_handler.handle("PATCH", "instance", {"description": "训练"})["status"] == 200
     assert _instance_state(emulator)["description"] == "训练"
@@ -93,7 +95,7 @@ def test_what_was_decided_on_something_else_is_a_conflict(
     """Nothing is sent, and what holds now comes along."""
     stale = request_handler.handle("POST", "extend", {"seconds": 3600, "base_stops_at_ms": 1})
     assert stale["status"] == 409
-    assert stale["body"]["now"]["instance"]["id"] == emulator.instance_id
+    assert stale["body"]["current"]["instance"]["id"] == emulator.instance_id
     assert all(entry["method"] == "GET" for entry in emulator.requests)
 
 
@@ -123,9 +125,9 @@ def test_what_cannot_be_is_told_as_the_route_would(  # noqa: PLR0913 - a row of 
 def test_a_kernel_needs_no_jupyter_server_for_it(environ: dict[str, str]) -> None:
     """`handle` gives ASCII, and neither tornado nor jupyter_server is imported."""
     program = (
-        "import json, sys; from modelarts_magics.helper_kernel.requests import handle; "
+        "import json, sys; from modelarts_magics.helper_kernel import handle_request; "
         "question = json.dumps({'method': 'GET', 'path': 'instance?refresh=1', 'language': 'zh-CN'}); "
-        "said = handle(question); assert said.isascii(); "
+        "said = handle_request(question); assert said.isascii(); "
         "print(json.dumps([json.loads(said)['status'], "
         "[name for name in ('tornado', 'jupyter_server', 'IPython') if name in sys.modules]]))"
     )

@@ -12,7 +12,8 @@ from widget_helpers import DEMANAGER_2021, DeferredJobs, every_api_version, run_
 
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.errors import ConfigurationError
-from modelarts_magics.kernel.clicks import CountdownMessageHandler, run_after_delay
+from modelarts_magics.kernel.countdown_widget import CountdownMessageHandler
+from modelarts_magics.kernel.scheduling import run_after_delay
 
 if TYPE_CHECKING:
     from widget_helpers import ApiVersion

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE_S = 30
-NEWS = "application/vnd.modelarts-magics.news+json"
+NEWS = "application/vnd.modelarts-magics.event+json"
 
 
 class KernelClient:
@@ -178,6 +178,6 @@ def test_a_page_is_told_by_its_kernel_of_what_another_process_changed(
     subprocess.run(command, env=environ, capture_output=True, check=True)  # noqa: S603 - our own program
     told = page_client.events(seconds=PATIENCE_S)
     message = next(one for one in told if one["content"]["data"][NEWS]["seq"] > known["seq"])
-    event = {"boot": known["boot"], "seq": known["seq"] + 1, "kind": "instance"}
+    event = {"server_id": known["server_id"], "seq": known["seq"] + 1, "kind": "instance"}
     assert message["msg_type"] == "display_data"
     assert message["content"] == {"data": {NEWS: event}, "metadata": {}, "transient": {}}

@@ -35,7 +35,7 @@ async def test_a_page_that_was_cut_off_learns_how_far_the_others_are(
     while greeting["schema_id"] != EVENT_SCHEMA_ID:
         greeting = json.loads(await page.read_message())
     assert greeting["kind"] == HELLO
-    assert (greeting["boot"], greeting["seq"]) == (known["boot"], known["seq"])
+    assert (greeting["server_id"], greeting["seq"]) == (known["server_id"], known["seq"])
     page.close()
 
 
@@ -52,8 +52,8 @@ async def test_a_change_by_a_magic_reaches_every_open_page(
     other_session.describe("by a magic")
     for page in pages:
         event = await next_event(page)
-        assert {"boot", "seq", "kind"} <= set(event)
-        assert (event["boot"], event["kind"]) == (known["boot"], "instance")
+        assert {"server_id", "seq", "kind"} <= set(event)
+        assert (event["server_id"], event["kind"]) == (known["server_id"], "instance")
         assert event["seq"] == known["seq"] + 1
         assert "by a magic" not in repr(event)
     now = (await send_request("instance")).body
@@ -75,7 +75,7 @@ async def test_a_change_by_one_page_reaches_the_others(
     seen = other_session.last_known()
     assert seen is not None
     assert seen.auto_stop.stops_at is not None
-    moved_ms = got.body["now"]["state"]["stops_at_ms"]
+    moved_ms = got.body["current"]["instance"]["stops_at_ms"]
     assert round(seen.auto_stop.stops_at.timestamp() * 1000) == moved_ms
     page.close()
 
@@ -92,7 +92,7 @@ async def test_the_store_is_watched_while_a_page_listens(
     assert extension._listeners()
     page.close()
     while extension._listeners():
-        await send_request("capabilities")
+        await send_request("instance")
 
 
 async def test_muting_and_saving_are_told_too(
@@ -101,7 +101,7 @@ async def test_muting_and_saving_are_told_too(
     """Each by its kind."""
     known = (await send_request("instance")).body
     page = await jp_ws_fetch(*PATH)
-    await send_request("saved", "POST", {"stops_at_ms": known["state"]["stops_at_ms"]})
+    await send_request("saved", "POST", {"stops_at_ms": known["instance"]["stops_at_ms"]})
     assert (await next_event(page))["kind"] == "last-run"
     await send_request("remind", "POST", {"muted": True})
     expected = "instance" if other_session.capabilities.supports_reminder else "reminders"

@@ -37,7 +37,7 @@ async def test_a_server_that_ends_leaves_nothing_at_work(
 
     def at_work() -> list[str]:
         names = [str(task.get_coro()) for task in asyncio.all_tasks()]
-        return [name for name in names if "Monitor." in name]
+        return [name for name in names if "Poller." in name]
 
     await send_request("instance")
     assert at_work()
@@ -62,7 +62,7 @@ class TestSettings:
         ours = jp_server_config.ModelArtsServer
         ours.instance_id = emulator.instance_id
         ours.state_dir = str(tmp_path / "of the server")
-        ours.period = 60.0
+        ours.poll_interval = 60.0
         return jp_server_config
 
     async def test_they_are_what_it_goes_by(

@@ -30,6 +30,13 @@ def changes(emulator: LocalEmulator) -> list[dict[str, Any]]:
     return [one for one in emulator.requests if one["method"] != "GET"]
 
 
+def as_base(instance: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of an instance that a page sends as the base of an edit."""
+    names = ("enabled", "mode", "duration_s", "prompt", "stops_at_ms")
+    auto_stop = {name: instance[name] for name in names}
+    return {"description": instance["description"], "auto_stop": auto_stop}
+
+
 async def test_a_page_gets_everything_it_shows(
     send_request: SendRequest, emulator: LocalEmulator, instance_state: Callable[[], dict[str, Any]]
 ) -> None:
@@ -39,13 +46,11 @@ async def test_a_page_gets_everything_it_shows(
     assert got.body["problem"] is None
     assert got.body["read_only"] is False
     assert got.body["instance"]["id"] == emulator.instance_id
-    assert got.body["state"]["id"] == emulator.instance_id
     assert got.body["instance"]["description"] == instance_state()["description"]
     assert got.body["instance"]["demo"] is True
     end_ms = instance_state()["stops_at"].timestamp() * 1000
-    assert abs(got.body["state"]["stops_at_ms"] - end_ms) < SECOND_MS
-    assert got.body["state"]["stops_at_ms"] == got.body["instance"]["auto_stop"]["stops_at_ms"]
-    assert got.body["state"]["can_change"] is True
+    assert abs(got.body["instance"]["stops_at_ms"] - end_ms) < SECOND_MS
+    assert got.body["instance"]["can_change"] is True
     assert abs(got.body["server_now_ms"] - got.body["as_of_ms"]) < 20 * SECOND_MS
     assert got.body["capabilities"]["api"] == got.body["instance"]["api"]
     assert got.headers["Cache-Control"] == "no-store"
@@ -53,16 +58,16 @@ async def test_a_page_gets_everything_it_shows(
 
 async def test_extending_moves_the_end_and_says_so(send_request: SendRequest) -> None:
     """With everything that holds now, so that a page need not ask again."""
-    seen = (await send_request("instance")).body["state"]["stops_at_ms"]
+    seen = (await send_request("instance")).body["instance"]["stops_at_ms"]
     got = await send_request("extend", "POST", {"seconds": 3600, "base_stops_at_ms": seen})
     assert got.status == 200
     assert (got.body["ok"], got.body["effect"]) == (True, "now")
-    now = got.body["now"]
-    moved = now["state"]["stops_at_ms"] - seen
+    now = got.body["current"]
+    moved = now["instance"]["stops_at_ms"] - seen
     late_ms = 30 * SECOND_MS  # for the way there: a lease counts from when it is asked for
     assert abs(moved - 3600 * SECOND_MS) < late_ms
     after = (await send_request("instance")).body
-    assert after["state"]["stops_at_ms"] == now["state"]["stops_at_ms"]
+    assert after["instance"]["stops_at_ms"] == now["instance"]["stops_at_ms"]
     assert after["instance"] == now["instance"]
     assert after["seq"] == now["seq"]
 
@@ -72,7 +77,7 @@ async def test_an_end_is_moved_earlier_too(
 ) -> None:
     """By a negative number of seconds."""
     other_session.set_auto_stop(AutoStopRequest(duration=3 * HOUR))
-    before = (await send_request("instance", params=REFRESH)).body["state"]["duration_s"]
+    before = (await send_request("instance", params=REFRESH)).body["instance"]["duration_s"]
     end = other_session.refresh().auto_stop.stops_at
     got = await send_request("extend", "POST", {"seconds": -1800})
     assert got.status == 200
@@ -87,13 +92,13 @@ async def test_an_end_that_moved_meanwhile_is_not_moved_again(
     send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
     """409, with what holds now; nothing is sent."""
-    seen = (await send_request("instance")).body["state"]["stops_at_ms"]
+    seen = (await send_request("instance")).body["instance"]["stops_at_ms"]
     got = await send_request(
         "extend", "POST", {"seconds": 3600, "base_stops_at_ms": seen - 600 * SECOND_MS}
     )
     assert (got.status, got.body["code"]) == (409, "refuse.changed")
     assert got.body["answer"]["code"] == "changed"
-    assert got.body["now"]["state"]["stops_at_ms"] == seen
+    assert got.body["current"]["instance"]["stops_at_ms"] == seen
     assert changes(emulator) == []
 
 
@@ -109,7 +114,7 @@ async def test_a_description_is_set_and_auto_stop_stays(
     assert (got.status, got.body["effect"]) == (200, "now")
     after = (await send_request("instance")).body["instance"]
     assert after["description"] == text
-    assert after["auto_stop"]["prompt"] == before["instance"]["auto_stop"]["prompt"]
+    assert after["prompt"] == before["instance"]["prompt"]
 
 
 @pytest.mark.parametrize("field", ["duration_s", "within_s", "until_ms"])
@@ -125,7 +130,7 @@ async def test_auto_stop_is_set_in_three_ways(field: str, send_request: SendRequ
     assert (got.status, got.body["effect"]) == (200, "now")
     after = (await send_request("instance")).body["instance"]
     assert after["description"] == before["instance"]["description"]
-    assert after["auto_stop"]["stops_at_ms"] > before["instance"]["auto_stop"]["stops_at_ms"]
+    assert after["stops_at_ms"] > before["instance"]["stops_at_ms"]
 
 
 async def test_the_next_change_can_be_made_from_what_the_last_one_answered(
@@ -136,11 +141,11 @@ async def test_the_next_change_can_be_made_from_what_the_last_one_answered(
     for hours in (3, 5, 4):
         body = {
             "auto_stop": {"enabled": True, "within_s": 3600 * hours},
-            "base": {"auto_stop": instance["auto_stop"], "description": instance["description"]},
+            "base": as_base(instance),
         }
         got = await send_request("instance", "PATCH", body)
         assert got.status == 200
-        instance = got.body["now"]["instance"]
+        instance = got.body["current"]["instance"]
 
 
 async def test_what_was_edited_from_something_stale_is_refused(
@@ -150,14 +155,13 @@ async def test_what_was_edited_from_something_stale_is_refused(
     before = (await send_request("instance")).body["instance"]
     other_session.set_auto_stop(AutoStopRequest(time_left=3 * HOUR))
     emulator.clear_requests()
-    base = {"auto_stop": before["auto_stop"], "description": before["description"]}
+    base = as_base(before)
     got = await send_request("instance", "PATCH", {"auto_stop": {"within_s": 7200}, "base": base})
     assert (got.status, got.body["code"]) == (409, "refuse.changed_elsewhere")
     assert got.body["changed"] == ["auto_stop"]
-    assert got.body["now"]["instance"]["auto_stop"] != before["auto_stop"]
+    assert got.body["current"]["instance"]["stops_at_ms"] != before["stops_at_ms"]
     assert changes(emulator) == []
-    again = {"auto_stop": {"within_s": 7200}, "base": got.body["now"]["instance"]}
-    again["base"] = {name: again["base"][name] for name in ("auto_stop", "description")}
+    again = {"auto_stop": {"within_s": 7200}, "base": as_base(got.body["current"]["instance"])}
     assert (await send_request("instance", "PATCH", again)).status == 200
 
 
@@ -197,7 +201,7 @@ BAD: list[tuple[str, str, object, str]] = [
     ("saved", "POST", {"stops_at_ms": 1, "saved": [1]}, "saved.0"),
     ("saved", "POST", {"stops_at_ms": 1, "saved": ["x"] * 1001}, "saved"),
     ("saved", "POST", {"stops_at_ms": 1, "not_saved": ["b.py"]}, "not_saved.0"),
-    ("saved", "POST", {"stops_at_ms": 1, "not_saved": [{"path": "b.py"}]}, "not_saved.0.why"),
+    ("saved", "POST", {"stops_at_ms": 1, "not_saved": [{"path": "b.py"}]}, "not_saved.0.reason"),
     ("saved", "POST", {"stops_at_ms": 1, "tab": 1}, "tab"),
     ("saved", "POST", {"stops_at_ms": 1, "tab": "x" * 65}, "tab"),
     ("remind", "POST", {"muted": "yes"}, "muted"),
@@ -273,7 +277,7 @@ async def test_a_cloud_that_goes_and_comes_back(
     known = (await send_request("instance")).body
     emulator.stop()
     down = (await send_request("instance", params=REFRESH)).body
-    assert down["state"] == known["state"]
+    assert down["instance"] == known["instance"]
     assert down["as_of_ms"] == known["as_of_ms"]
     assert down["problem"]["code"].startswith("unreachable.")
     assert down["problem"]["hint"]
@@ -291,16 +295,13 @@ async def test_the_capabilities_are_those_of_the_api(
     send_request: SendRequest, other_session: Session
 ) -> None:
     """With the rules for a description, so that a page need not know them."""
-    got = await send_request("capabilities")
-    assert got.status == 200
-    able = other_session.capabilities
-    assert (got.body["api"], got.body["prompt"], got.body["off"]) == (
-        able.api,
-        able.supports_reminder,
-        able.can_disable,
-    )
-    assert got.body["longest_s"] == able.max_duration.total_seconds()
-    assert got.body["description_forbidden"] == "&<>\"'/"
+    capabilities = (await send_request("instance")).body["capabilities"]
+    expected = other_session.capabilities
+    assert capabilities["api"] == expected.api
+    assert capabilities["supports_reminder"] == expected.supports_reminder
+    assert capabilities["can_disable"] == expected.can_disable
+    assert capabilities["max_duration_s"] == expected.max_duration.total_seconds()
+    assert capabilities["description_forbidden"] == "&<>\"'/"
 
 
 async def test_the_doctor_looks_from_the_servers_side(
@@ -321,12 +322,12 @@ async def test_reminders_are_turned_off_and_on(
     """In the cloud where the API keeps it; else here, and it outlives the server."""
     assert (await send_request("instance")).body["reminders"] == {"muted": False}
     off = await send_request("remind", "POST", {"muted": True})
-    assert (off.status, off.body["now"]["reminders"]) == (200, {"muted": True})
+    assert (off.status, off.body["current"]["reminders"]) == (200, {"muted": True})
     assert (await send_request("instance", params=REFRESH)).body["reminders"] == {"muted": True}
     if other_session.capabilities.supports_reminder:
         assert other_session.refresh().auto_stop.prompt is False
     on = await send_request("remind", "POST", {"muted": False})
-    assert (on.body["effect"], on.body["now"]["reminders"]) == ("now", {"muted": False})
+    assert (on.body["effect"], on.body["current"]["reminders"]) == ("now", {"muted": False})
 
 
 async def test_what_was_foreseen_is_logged_by_its_code_alone(

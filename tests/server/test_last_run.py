@@ -58,7 +58,7 @@ SECOND = timedelta(seconds=1)
 STOP_TIME_MS = 1_800_000_000_000
 LATER_MS = STOP_TIME_MS + 3_600_000
 INSTANCE_ID = "5c5efd15-18b3-4b14-959d-f11e5aff4244"
-NOT_SAVED = [{"path": "b.py", "why": "changed on disk"}]
+NOT_SAVED = [{"path": "b.py", "reason": "changed on disk"}]
 REPORT: dict[str, Any] = {"saved": ["a.ipynb"], "not_saved": NOT_SAVED}
 
 
@@ -123,8 +123,8 @@ def test_what_several_tabs_saved_is_put_together(tmp_path: Path) -> None:
     kept = store_with_ended_run(tmp_path / FILE_NAME)
     add_report(kept, "2", ["b.py", "a.ipynb"], NOT_SAVED)
     assert merged_lists(RunStore(tmp_path / FILE_NAME)) == (["a.ipynb", "b.py"], NOT_SAVED)
-    add_report(kept, "3", [], [{"path": "b.py", "why": "no right"}])
-    assert merged_lists(kept)[1] == [*NOT_SAVED, {"path": "b.py", "why": "no right"}]
+    add_report(kept, "3", [], [{"path": "b.py", "reason": "no right"}])
+    assert merged_lists(kept)[1] == [*NOT_SAVED, {"path": "b.py", "reason": "no right"}]
 
 
 def test_a_tab_that_says_more_later_replaces_what_it_said(tmp_path: Path) -> None:
@@ -360,7 +360,7 @@ def session_at(now: datetime, *, skew: timedelta = timedelta(0)) -> Session:
     made: Any = SimpleNamespace(
         now=lambda: now,
         skew=skew,
-        circumstances=lambda seen: PlanContext(seen, NOTEBOOKS_CAPABILITIES),
+        plan_context=lambda seen: PlanContext(seen, NOTEBOOKS_CAPABILITIES),
     )
     return made
 
@@ -449,7 +449,7 @@ def run_file_text(**fields: object) -> str:
         run_file_text(tabs=[]),
         run_file_text(tabs={"1": 5}),
         run_file_text(tabs={"1": {"saved": []}}),
-        run_file_text(tabs={"1": {"saved": [], "not_saved": [{"path": "b.py", "why": 5}]}}),
+        run_file_text(tabs={"1": {"saved": [], "not_saved": [{"path": "b.py", "reason": 5}]}}),
     ],
 )
 def test_a_file_that_makes_no_sense_is_no_obstacle(written: str, tmp_path: Path) -> None:
@@ -503,14 +503,13 @@ async def test_the_first_page_after_a_stop_is_told(send_request: SendRequest) ->
     told = (await send_request("instance")).body["last_run"]
     assert told["saved"] == ["a.ipynb"]
     assert told["not_saved"] == NOT_SAVED
-    assert (await send_request("saved")).body["last_run"] == told
     assert (await send_request("saved", "DELETE")).body["last_run"] is None
     assert (await send_request("instance")).body["last_run"] is None
 
 
 async def test_a_page_says_which_tab_it_is(send_request: SendRequest) -> None:
     """By which its second report replaces the first, and not that of another."""
-    end_ms = (await send_request("instance")).body["state"]["stops_at_ms"]
+    end_ms = (await send_request("instance")).body["instance"]["stops_at_ms"]
     for tab, paths in (("one", ["a.py"]), ("other", ["b.py"]), ("one", ["c.py"])):
         got = await send_request(
             "saved", "POST", {"stops_at_ms": end_ms, "saved": paths, "tab": tab}
@@ -524,8 +523,8 @@ async def test_a_run_near_its_end_is_kept_without_any_page(
     """So that the next server can tell, also where there was nothing to save."""
     emulator.set_instance(minutes_left=2)
     seen = (await send_request("instance", params={"refresh": "1"})).body
-    this = (await send_request("saved")).body["this_run"]
-    assert this == {"stops_at_ms": seen["state"]["stops_at_ms"], "saved": [], "not_saved": []}
+    this = (await send_request("instance")).body["this_run"]
+    assert this == {"stops_at_ms": seen["instance"]["stops_at_ms"], "saved": [], "not_saved": []}
 
 
 async def test_a_page_that_is_opened_again_before_the_stop_is_told(
@@ -534,7 +533,9 @@ async def test_a_page_that_is_opened_again_before_the_stop_is_told(
     """What was saved, with everything else that it shows; and nothing of it in a run that nobody saved."""
     assert (await send_request("instance")).body["this_run"] is None
     emulator.set_instance(minutes_left=2)
-    end_ms = (await send_request("instance", params={"refresh": "1"})).body["state"]["stops_at_ms"]
+    end_ms = (await send_request("instance", params={"refresh": "1"})).body["instance"][
+        "stops_at_ms"
+    ]
     what = {"stops_at_ms": end_ms, "saved": ["a.ipynb"], "not_saved": NOT_SAVED}
     await send_request("saved", "POST", what)
     told = (await send_request("instance")).body
@@ -550,7 +551,7 @@ async def test_a_stop_that_is_called_off_is_forgotten_at_once(
     """Also by who only looks: a server that is started again must not tell of it."""
     emulator.set_instance(minutes_left=0.8)
     seen = (await send_request("instance", params={"refresh": "1"})).body
-    what = {"stops_at_ms": seen["state"]["stops_at_ms"], "saved": ["a.ipynb"]}
+    what = {"stops_at_ms": seen["instance"]["stops_at_ms"], "saved": ["a.ipynb"]}
     await send_request("saved", "POST", what)
     assert service._run_store.recorded_stop_ms(emulator.instance_id) == what["stops_at_ms"]
     able = other_session.capabilities

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from factories import HOUR, NOW, disabled_auto_stop, idle_auto_stop, make_instance, timed_auto_stop
 
+from modelarts_magics.domain.browser_payloads import READ_ONLY_REASON, auto_stop_payload
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.models import UNKNOWN_AUTO_STOP, Mode
 from modelarts_magics.errors import (
@@ -28,9 +29,7 @@ from modelarts_magics.errors import (
     UnreachableError,
 )
 from modelarts_magics.server.payloads import (
-    READ_ONLY_REASON,
     REJECTED_KEY_CODE,
-    auto_stop_payload,
     error_payload,
     http_status,
     snapshot_payload,
@@ -112,8 +111,8 @@ def test_what_the_cloud_does_not_state_is_null(
 def test_who_may_not_ask_the_cloud_changes_nothing(other_session: Session) -> None:
     """A countdown in the page says why; where the cloud fails for a while, it may be tried."""
     view = Snapshot(instance=make_instance(), session=other_session)
-    assert snapshot_payload(view)["state"]["can_change"] is True
-    assert snapshot_payload(replace(view, problem=BROKEN))["state"]["can_change"] is True
+    assert snapshot_payload(view)["instance"]["can_change"] is True
+    assert snapshot_payload(replace(view, problem=BROKEN))["instance"]["can_change"] is True
     shut = snapshot_payload(replace(view, problem=NoCredentialsError("credentials.none")))
     assert shut["read_only"] is True
-    assert (shut["state"]["can_change"], shut["state"]["reason"]) == (False, READ_ONLY_REASON)
+    assert (shut["instance"]["can_change"], shut["instance"]["reason"]) == (False, READ_ONLY_REASON)

@@ -117,7 +117,7 @@ class PollerHarness:
             notify=self._notify,
             listeners=lambda: self.listeners,
             on_response=self._on_response,
-            runtime=replace(time.runtime, run=self._run),
+            runtime=replace(time.runtime, run_blocking=self._run),
         )
 
     async def _run(self, call: Callable[[], Any]) -> Any:

@@ -94,10 +94,12 @@ async def test_an_end_that_only_wobbles_is_not_told_as_changed(
     """Somebody changed the description; auto-stop is as the page saw it, to the second that it knows."""
     emulator.add_fault("no-stop-timestamp")
     seen = (await new_service.get_instance(refresh=True))["instance"]
-    if seen["auto_stop"]["stops_at_ms"]:
-        seen["auto_stop"]["stops_at_ms"] += 900
+    if seen["stops_at_ms"]:
+        seen["stops_at_ms"] += 900
     emulator.set_instance(description="by another")
-    base = {name: seen[name] for name in ("description", "auto_stop")}
+    names = ("enabled", "mode", "duration_s", "prompt", "stops_at_ms")
+    auto_stop = {name: seen[name] for name in names}
+    base = {"description": seen["description"], "auto_stop": auto_stop}
     assert (await refused_change(new_service, base)).details["changed"] == ["description"]
 
 
@@ -106,7 +108,7 @@ async def test_what_is_not_known_to_hold_is_asked_for_at_once(
     lost: object, new_service: InstanceService, emulator: LocalEmulator
 ) -> None:
     """Whether the answer to a change was lost or the reading after it: the pages need not wait for minutes."""
-    before = (await new_service.get_instance(refresh=True))["state"]["stops_at_ms"]
+    before = (await new_service.get_instance(refresh=True))["instance"]["stops_at_ms"]
     emulator.add_fault("500", methods=("GET",), skip=1)
     later = ExtendRequest(timedelta(hours=1), None)
     if lost:
@@ -156,7 +158,7 @@ async def test_a_change_that_was_made_ends_a_problem(
     assert (await new_service.get_instance(refresh=True))["problem"]
     emulator.clear_faults()
     made = await new_service.extend(ExtendRequest(timedelta(hours=1), None))
-    assert (made["effect"], made["now"]["problem"]) == ("now", None)
+    assert (made["effect"], made["current"]["problem"]) == ("now", None)
 
 
 async def test_the_capabilities_are_told_also_where_nothing_can_be_changed(
@@ -165,4 +167,5 @@ async def test_the_capabilities_are_told_also_where_nothing_can_be_changed(
     """By what others know of the instance."""
     other_session.refresh()
     del environ["MODELARTS_AUTH_TOKEN"]
-    assert (await new_service.get_capabilities())["api"] == other_session.capabilities.api
+    capabilities = (await new_service.get_instance())["capabilities"]
+    assert capabilities["api"] == other_session.capabilities.api

@@ -227,7 +227,7 @@ def test_without_a_run_start_to_count_from_there_is_none(
     make: Callable[..., InstanceCache],
 ) -> None:
     """An API that counts from now needs none."""
-    memory = make(duration_start=CountsFrom.NOW)
+    memory = make(counts_from=CountsFrom.NOW)
     memory.put(seen(START + HOUR))
     assert memory.started_at is None
 
@@ -353,3 +353,63 @@ def test_without_a_folder_it_remembers_all_the_same(tmp_path: Path) -> None:
     assert memory.started_at == START
     assert memory.last_duration == 2 * HOUR
     assert memory.get(max_age=timedelta(seconds=30)) == seen(START + HOUR, 2 * HOUR)
+
+
+def test_put_calls_every_listener_of_the_instance(
+    make: Callable[..., InstanceCache], tmp_path: Path
+) -> None:
+    """Listeners of all caches of the instance are called in order; those of another are not."""
+    received: list[tuple[str, Instance]] = []
+    another = InstanceCache(
+        Store(tmp_path, key=("e", "p", "j")), parse=BACKEND.parse, capabilities=CAPABILITIES
+    )
+    make().subscribe(lambda each: received.append(("first", each)))
+    make().subscribe(lambda each: received.append(("second", each)))
+    another.subscribe(lambda each: received.append(("another", each)))
+    instance = seen(START + HOUR)
+    make().put(instance)
+    assert received == [("first", instance), ("second", instance)]
+
+
+def test_unsubscribed_listener_is_not_called(make: Callable[..., InstanceCache]) -> None:
+    """Ending a subscription twice is allowed and ends no other subscription."""
+    received: list[str] = []
+    unsubscribe = make().subscribe(lambda _: received.append("first"))
+    make().subscribe(lambda _: received.append("second"))
+    unsubscribe()
+    unsubscribe()
+    make().put(seen(START + HOUR))
+    assert received == ["second"]
+
+
+def test_listener_may_unsubscribe_while_called(make: Callable[..., InstanceCache]) -> None:
+    """The other listeners are still called."""
+    received: list[str] = []
+
+    def once(_: Instance) -> None:
+        received.append("once")
+        unsubscribe()
+
+    unsubscribe = make().subscribe(once)
+    make().subscribe(lambda _: received.append("always"))
+    memory = make()
+    memory.put(seen(START + HOUR))
+    memory.put(seen(START + 2 * HOUR))
+    assert received == ["once", "always", "always"]
+
+
+def test_failing_listener_does_not_affect_others(
+    make: Callable[..., InstanceCache], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its exception is logged; the next listener is called and the update is kept."""
+    received: list[Instance] = []
+
+    def fail(_: Instance) -> None:
+        raise ZeroDivisionError
+
+    memory = make()
+    memory.subscribe(fail)
+    memory.subscribe(received.append)
+    memory.put(seen(START + HOUR))
+    assert len(received) == 1
+    assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError]

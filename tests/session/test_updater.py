@@ -116,7 +116,7 @@ class Cloud:
         self._known, self._takes, self._fails = known, takes, fails
         self._passed = 0.0
         self.clock = Clock(monotonic=lambda: self._passed, sleep=self._sleep)
-        memory: Any = SimpleNamespace(remember=lambda _: None, learn=lambda _: None)
+        memory: Any = SimpleNamespace(put=lambda _: None, record_effect=lambda _: None)
         backend: Any = self
         self._writer = Updater(backend, cache=memory, total_timeout_s=30, clock=self.clock)
 
@@ -183,7 +183,7 @@ class Slow:
         self.answers = answers
         self.questions = 0
         self.memory: list[Instance] = []
-        memory = SimpleNamespace(remember=self.memory.append)
+        memory = SimpleNamespace(put=self.memory.append)
         backend: Any = self
         self.writer = Updater(backend, cache=memory, total_timeout_s=30, clock=SYSTEM_CLOCK)  # type: ignore[arg-type]
 

@@ -4,6 +4,7 @@ import { BackendError, type BackendKind, type BackendRequest, type IBackend } fr
 
 /** Loads another backend when it is needed. */
 export class LazyBackend implements IBackend {
+  /** {@inheritDoc IBackend.pushesEvents} */
   readonly pushesEvents = false;
   readonly #load: () => Promise<IBackend>;
   #loaded: Promise<IBackend> | null = null;

@@ -9,7 +9,9 @@ const BASE_PATH = 'modelarts-magics/v1';
 
 /** Sends requests to the server extension. Jupyter's connection adds token and XSRF header. */
 export class RestBackend implements IBackend {
+  /** {@inheritDoc IBackend.kind} */
   readonly kind = 'server-extension';
+  /** {@inheritDoc IBackend.pushesEvents} */
   readonly pushesEvents = true;
   readonly #serverSettings: ServerConnection.ISettings;
 

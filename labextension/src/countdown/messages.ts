@@ -36,6 +36,8 @@ export interface InstanceState {
   readonly enabled: boolean | null;
   /** `TIMING` stops at a set time, `IDLE` when usage is low; `null` when auto-stop is not on. */
   readonly mode: string | null;
+  /** Whether the console shows a reminder of the stop; `null` when the API has no such setting. */
+  readonly prompt: boolean | null;
   /** The API in use, `demanager` or `notebooks`; shown in a tooltip. */
   readonly api: string;
   /** The start of this run; `null` when it is not known. */
@@ -173,6 +175,7 @@ const EMPTY_STATE: InstanceState = {
   status: '',
   enabled: null,
   mode: null,
+  prompt: null,
   api: '',
   run_started_at_ms: null,
   duration_s: null,

@@ -12,6 +12,7 @@ const DURATION_EXAMPLE = '2h30m';
 
 /** Shows the auto-stop settings and changes them. */
 export class AutoStopSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node: HTMLElement;
   readonly #options: PanelSectionOptions;
   readonly #enabledSwitch = createSwitch();
@@ -76,6 +77,7 @@ export class AutoStopSection implements PanelSection {
     this.#durationInput.select();
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
     const state = payload?.snapshot?.state;
     this.#payload = payload;

@@ -71,6 +71,7 @@ class ManagerHost implements CountdownHost {
 
 /** Shows the time left, with the buttons that change it. */
 export class CountdownSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node = panelElement('section', 'countdown');
   readonly #options: CountdownSectionOptions;
   readonly #controller: CountdownController;
@@ -86,6 +87,7 @@ export class CountdownSection implements PanelSection {
     );
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
     const { manager } = this.#options;
     this.node.hidden = !payload?.snapshot;

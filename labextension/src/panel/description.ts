@@ -15,6 +15,7 @@ import { panelButton, panelElement, type PanelSection, type PanelSectionOptions 
 
 /** Shows the description and edits it in place. */
 export class DescriptionSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node: HTMLElement;
   readonly #options: PanelSectionOptions;
   readonly #editBuffer = new EditBuffer();
@@ -86,6 +87,7 @@ export class DescriptionSection implements PanelSection {
     this.#textArea.focus();
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
     this.node.hidden = !payload?.instance;
     this.#canEdit = payload?.readOnly === false;

@@ -8,6 +8,7 @@ import { panelElement, type PanelSection, type PanelSectionOptions } from './sec
 
 /** Shows the name of the instance and when a read-only state was observed. */
 export class HeaderSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node: HTMLElement;
   readonly #trans: TranslationBundle;
   readonly #name = panelElement('h2', 'name');
@@ -30,22 +31,26 @@ export class HeaderSection implements PanelSection {
     this.node = panelElement('div', 'header', [head, this.#demo, this.#observedAt]);
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
-    const { instance, snapshot, readOnly } = payload ?? {};
+    const instance = payload?.instance;
     setText(this.#name, instance?.name || 'ModelArts');
     setText(this.#demo, instance?.demo ? this.#trans.__('DEMO · local emulator') : '');
-    const observedAtMs = readOnly && snapshot ? snapshot.as_of_ms : null;
-    setText(this.#observedAt, observedAtMs === null ? '' : this.#observedAtText(observedAtMs));
+    setText(this.#observedAt, this.#observedAtText(payload));
   }
 
-  #observedAtText(observedAtMs: number): string {
-    const time = formatTimestamp(formatterFor(''), observedAtMs);
+  #observedAtText(payload: Payload | null): string {
+    if (!payload?.readOnly || !payload.snapshot) {
+      return '';
+    }
+    const time = formatTimestamp(formatterFor(''), payload.snapshot.as_of_ms);
     return this.#trans.__('Last updated %1; read-only.', time);
   }
 }
 
 /** Lists status, flavor, ID, API and data source. */
 export class DetailsSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node: HTMLElement;
   readonly #options: PanelSectionOptions;
   readonly #list = panelElement('dl', 'details');
@@ -58,6 +63,7 @@ export class DetailsSection implements PanelSection {
     ]);
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
     const { manager } = this.#options;
     this.node.hidden = !payload?.instance || !manager.preferences.showDetails;
@@ -72,16 +78,19 @@ export class DetailsSection implements PanelSection {
 
   #detailRows(payload: Payload | null): [string, string][] {
     const { trans, manager } = this.#options;
-    const { flavor = '', id = '', api = '' } = payload?.instance ?? {};
+    const instance = payload?.instance;
+    if (!instance) {
+      return [];
+    }
     const backendNames = {
       'server-extension': trans.__('Jupyter server'),
       'helper-kernel': trans.__('helper kernel'),
     };
     return [
-      [trans.__('Status'), statusText(trans, payload?.snapshot?.state.status ?? '')],
-      [trans.__('Flavor'), flavor],
-      [trans.__('ID'), id],
-      [trans.__('API'), api],
+      [trans.__('Status'), statusText(trans, instance.status)],
+      [trans.__('Flavor'), instance.flavor],
+      [trans.__('ID'), instance.id],
+      [trans.__('API'), instance.api],
       [trans.__('Data source'), manager.backend ? backendNames[manager.backend] : ''],
     ];
   }

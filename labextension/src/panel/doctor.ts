@@ -7,6 +7,7 @@ import { panelElement, type PanelSection, type PanelSectionOptions } from './sec
 
 /** A collapsed section that runs the checks each time it is opened. */
 export class DoctorSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node = panelElement('details', 'section');
   readonly #options: PanelSectionOptions;
   readonly #results = panelElement('div', 'findings', [], { 'aria-live': 'polite' });
@@ -24,6 +25,7 @@ export class DoctorSection implements PanelSection {
     });
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(): void {
     this.node.hidden = this.#options.manager.backend === null;
   }

@@ -9,6 +9,7 @@ import { panelButton, panelElement, type PanelSection, type PanelSectionOptions 
 
 /** Shows the current notices. */
 export class NoticesSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node = panelElement('div', 'notices');
   readonly #options: PanelSectionOptions;
   #shownText = '';
@@ -18,6 +19,7 @@ export class NoticesSection implements PanelSection {
     this.#options = options;
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
     const notices = [
       this.#failureNotice(payload),

@@ -98,7 +98,7 @@ export function notSavedText(
   };
   return listText(
     trans,
-    documents.map(({ path, why }) => trans.__('%1 (%2)', path, reasons[why] ?? why)),
+    documents.map(({ path, reason }) => trans.__('%1 (%2)', path, reasons[reason] ?? reason)),
   );
 }
 

@@ -1,7 +1,7 @@
 /**
  * The time left, and sentences about failed requests.
  *
- * The folder `text/` contains the sentences that several parts of the page show. They are translated
+ * The folder `text/` exports the sentences that several parts of the page show. They are translated
  * with JupyterLab's catalogue, those about the stop time with the countdown's table. It may import
  * from `countdown/` and `tokens`.
  */

@@ -76,7 +76,7 @@ describe('before the stop', () => {
     expect(tab.saves).toEqual(['a', 'a', 'late']);
     expect(tab.lastReport).toMatchObject({
       saved: ['a', 'late'],
-      not_saved: [{ path: 'slow', why: 'timed-out' }],
+      not_saved: [{ path: 'slow', reason: 'timed-out' }],
     });
     await tab.harness.advance(FINAL_SAVE_MS);
     expect(tab.saves).toHaveLength(3);
@@ -113,9 +113,9 @@ describe('before the stop', () => {
     expect(tab.lastReport).toMatchObject({
       saved: ['success'],
       not_saved: [
-        { path: 'slow', why: 'timed-out' },
-        { path: 'disk', why: 'changed-on-disk' },
-        { path: 'error', why: 'failed' },
+        { path: 'slow', reason: 'timed-out' },
+        { path: 'disk', reason: 'changed-on-disk' },
+        { path: 'error', reason: 'failed' },
       ],
     });
   });
@@ -151,7 +151,7 @@ describe('before the stop', () => {
     for (let turn = 0; turn < 4; turn++) {
       await flushPromises();
     }
-    const left = [{ path: 'a', why: 'changed-on-disk' }];
+    const left = [{ path: 'a', reason: 'changed-on-disk' }];
     expect(disk).toBe('one');
     expect(tabs.map((tab) => tab.lastReport)).toMatchObject([
       { saved: ['a'], not_saved: [] },
@@ -216,7 +216,7 @@ it('saves all when a person wants it', async () => {
     .addDocument('b', { findBlocker: () => Promise.resolve('no-file') });
   await tab.harness.refreshWith(instancePayload(HOUR));
   expect(await tab.saver.saveAll()).toEqual({
-    ...{ saved: ['a'], notSaved: [{ path: 'b', why: 'no-file' }] },
+    ...{ saved: ['a'], notSaved: [{ path: 'b', reason: 'no-file' }] },
   });
   tab.documents = [];
   tab.addDocument('c');

@@ -86,13 +86,13 @@ class FakeKernels {
       },
     },
     requestExecute: ({
-      user_expressions: { answer },
+      user_expressions: { result: expression },
     }: {
-      user_expressions: { answer: string };
+      user_expressions: { result: string };
     }) => {
-      this.expressions.push(answer);
-      const data = { 'text/plain': this.evaluate(spec, answer) };
-      const content = { user_expressions: { answer: { status: 'ok', data } } };
+      this.expressions.push(expression);
+      const data = { 'text/plain': this.evaluate(spec, expression) };
+      const content = { user_expressions: { result: { status: 'ok', data } } };
       return { done: Promise.resolve({ content }) };
     },
     shutdown: () => {
@@ -219,9 +219,9 @@ describe('the helper kernel', () => {
   it('tells what it learns by itself', async () => {
     const kernels = new FakeKernels();
     await make(kernels).call(GET);
-    const event = { boot: 'b', seq: 2, kind: 'instance' };
+    const event = { server_id: 'b', seq: 2, kind: 'instance' };
     kernels.sendMessage({
-      content: { data: { 'application/vnd.modelarts-magics.news+json': event } },
+      content: { data: { 'application/vnd.modelarts-magics.event+json': event } },
     });
     kernels.sendMessage({ content: { data: { 'text/plain': 'x' } } });
     kernels.sendMessage({ content: { execution_state: 'idle' } });

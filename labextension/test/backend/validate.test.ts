@@ -27,7 +27,7 @@ describe('a payload', () => {
     });
     expect(payload.lastRun).toMatchObject({ durationS: 3600, saved: ['a'], notSaved: [] });
     expect(
-      readPayload(instancePayload(0, { capabilities: { shortest_s: 1 } })).capabilities,
+      readPayload(instancePayload(0, { capabilities: { min_duration_s: 1 } })).capabilities,
     ).toBeNull();
     expect(payload.capabilities).toMatchObject({ countsFrom: 'start', maxDurationS: 86_400 });
   });
@@ -51,7 +51,7 @@ describe('a payload', () => {
   });
 
   it('with nonsense in it is not believed', () => {
-    const nonsense = { state: 3, instance: [], capabilities: 'x', last_run: 4, seq: 'one' };
+    const nonsense = { instance: [], capabilities: 'x', last_run: 4, seq: 'one' };
     expect(readPayload(nonsense)).toMatchObject({
       ...{ snapshot: null, instance: null, capabilities: null, lastRun: null, sequence: null },
     });
@@ -72,15 +72,13 @@ describe('errors', () => {
   });
 
   it('become answers to a click', () => {
-    expect(readRefusal(new BackendError('refuse.unknown_end')).code).toBe('stop-time-passed');
-    expect(readRefusal(new BackendError('x', 'No.', { status: 403 })).code).toBe('no-permission');
     expect(readRefusal(new BackendError('x', 'No.', { hint: 'Do.' })).text).toBe('No. Do.');
     expect(readProblem({})).toBeNull();
   });
 });
 
 it('reads findings, whatever they are', () => {
-  expect(readFindings({ findings: [{ about: 'a' }] })).toEqual([
+  expect(readFindings({ findings: [{ label: 'a' }] })).toEqual([
     { label: 'a', level: '', message: '', hint: '' },
   ]);
   expect(readFindings(null)).toEqual([]);

@@ -116,7 +116,7 @@ describe('reading', () => {
   it('believes a server that counts anew', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith(instancePayload(2 * HOUR, { seq: 30 }));
-    await harness.refreshWith(instancePayload(HOUR, { seq: 1, boot: 'c', as_of_ms: NOW - 1 })); // nor by the same clock
+    await harness.refreshWith(instancePayload(HOUR, { seq: 1, server_id: 'c', as_of_ms: NOW - 1 })); // nor by the same clock
     expect(harness.manager.payload?.serverId).toBe('c');
   });
 });
@@ -209,8 +209,7 @@ describe('changes', () => {
   it('show at once what holds now, without another reading', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
-    const auto_stop = { enabled: false };
-    const instance = { id: 'i-1', auto_stop };
+    const instance = { enabled: false };
     const later = instancePayload(2 * HOUR, {
       seq: 2,
       as_of_ms: NOW + 1,
@@ -221,7 +220,7 @@ describe('changes', () => {
     const outcome = await harness.manager.extend(3600, NOW + 72 * MINUTE);
     expect(outcome.result.effect).toBe('now');
     expect(harness.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 2 * HOUR);
-    expect(harness.manager.payload?.instance?.autoStop).toEqual(auto_stop);
+    expect(harness.manager.payload?.instance?.autoStop).toMatchObject(instance);
     expect(harness.manager.clock.now()).toBe(NOW + 1);
     expect(harness.backend.requests[1]).toEqual({
       ...{ method: 'POST', path: 'extend' },
@@ -260,11 +259,14 @@ describe('changes', () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
     harness.backend.respond = () => {
-      const now = instancePayload(HOUR, { seq: 5, instance: { id: 'i-1', description: 'theirs' } });
-      throw new BackendError('refuse.changed', 'It changed.', { status: 409, details: { now } });
+      const current = instancePayload(HOUR, { seq: 5, instance: { description: 'theirs' } });
+      throw new BackendError('refuse.changed', 'It changed.', {
+        status: 409,
+        details: { current },
+      });
     };
     const outcome = await harness.manager.edit({ description: 'mine', base: {} });
-    expect(outcome).toMatchObject({ isConflict: true, result: { ok: false, code: 'changed' } });
+    expect(outcome).toMatchObject({ isConflict: true, result: { ok: false, text: 'It changed.' } });
     expect(harness.manager.payload?.instance?.description).toBe('theirs');
   });
 
@@ -284,16 +286,15 @@ describe('changes', () => {
     expect(harness.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 132 * MINUTE);
   });
 
-  it('that are refused say why in the words of a countdown', async () => {
+  it('have the message and hint of the server when they are refused', async () => {
     const harness = new ManagerHarness();
     harness.backend.respond = () => {
-      const answer = { code: 'at-latest', values: { duration_s: 1 }, text: 'It is too late.' };
-      throw new BackendError('refuse.off', 'It is off.', { status: 422, details: { answer } });
+      throw new BackendError('refuse.off', 'It is off.', { status: 422, hint: 'Turn it on.' });
     };
     const { result } = await harness.manager.extend(3600, NOW);
     expect(result).toEqual({
-      ...{ ok: false, effect: null, code: 'at-latest' },
-      ...{ values: { duration_s: 1 }, text: 'It is too late.' },
+      ...{ ok: false, effect: null, code: 'refuse.off', values: {} },
+      text: 'It is off. Turn it on.',
     });
   });
 
@@ -313,7 +314,7 @@ describe('changes', () => {
     harness.backend.respond = () => {
       throw new BackendError('unreachable');
     };
-    const notSaved = [{ path: 'b', why: 'failed' }];
+    const notSaved = [{ path: 'b', reason: 'failed' }];
     const before = harness.changeCount;
     const reporting = harness.manager.reportSaved(NOW, { saved: ['a'], notSaved }, 'tab');
     expect(harness.changeCount).toBe(before + 1);
@@ -385,7 +386,7 @@ describe('backends', () => {
 
 it('asks the doctor', async () => {
   const harness = new ManagerHarness();
-  const finding = { about: 'cloud', level: 'ok', words: 'fine', hint: '' };
+  const finding = { label: 'cloud', level: 'ok', message: 'fine', hint: '' };
   harness.backend.respond = () => ({ problems: 0, findings: [finding] });
   expect(await harness.manager.runDoctor()).toEqual([
     { label: 'cloud', level: 'ok', message: 'fine', hint: '' },

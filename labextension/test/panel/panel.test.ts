@@ -117,7 +117,7 @@ describe('the panel shows', () => {
     expect(fixture.visibleText).not.toMatch(/Auto-stop|Description|Check Setup/);
     const problem = { code: 'x', message: 'No credentials.', hint: 'Set MODELARTS_AUTH_TOKEN.' };
     await fixture.harness.refreshWith(
-      instancePayload(0, { problem, state: null, instance: null, read_only: true }),
+      instancePayload(0, { problem, instance: null, read_only: true }),
     );
     expect(fixture.visibleText).toContain('No credentials.');
     expect(fixture.visibleText).toContain('Set MODELARTS_AUTH_TOKEN.');
@@ -171,7 +171,7 @@ describe('the panel shows', () => {
   it('how the last run ended, until that was read', async () => {
     const lastRun = {
       ...{ ended_at_ms: NOW - HOUR, reason: 'auto-stop', duration_s: 3600, saved: ['a.ipynb'] },
-      not_saved: [{ path: 'b.py', why: 'changed-on-disk' }],
+      not_saved: [{ path: 'b.py', reason: 'changed-on-disk' }],
     };
     await openPanel(instancePayload(HOUR, { last_run: lastRun }));
     expect(fixture.visibleText).toContain('Last run ended at 15:52 (auto-stop, 1 h).');
@@ -185,7 +185,7 @@ describe('the panel shows', () => {
 
   it('what was saved before the stop', async () => {
     await openPanel();
-    const notSaved = [{ path: 'c', why: 'timed-out' }];
+    const notSaved = [{ path: 'c', reason: 'timed-out' }];
     await fixture.harness.manager.reportSaved(NOW, { saved: [], notSaved }, 'tab');
     expect(fixture.visibleText).toContain('Not saved: c (timed out)');
   });
@@ -232,8 +232,8 @@ describe('the panel shows', () => {
     await openPanel();
     fixture.harness.backend.respond = () => ({
       findings: [
-        { about: 'store', level: 'ok', words: 'there', hint: '' },
-        { about: 'clock', level: 'problem', words: 'is wrong', hint: 'Set it.' },
+        { label: 'store', level: 'ok', message: 'there', hint: '' },
+        { label: 'clock', level: 'problem', message: 'is wrong', hint: 'Set it.' },
       ],
     });
     const details = fixture.findElement('details') as HTMLDetailsElement;
@@ -349,8 +349,8 @@ describe('the description', () => {
     await fixture.click('Edit');
     fixture.enterText('textarea', 'mine');
     fixture.harness.backend.respond = () => {
-      const now = instancePayload(HOUR, { seq: 2, instance: instanceWith('theirs') });
-      throw new BackendError('refuse.changed', 'Changed.', { status: 409, details: { now } });
+      const current = instancePayload(HOUR, { seq: 2, instance: instanceWith('theirs') });
+      throw new BackendError('refuse.changed', 'Changed.', { status: 409, details: { current } });
     };
     await fixture.click('Save');
     expect(fixture.findElement('.ma-Panel-form .ma-Panel-error').textContent).toBe(''); // both stand there
@@ -555,10 +555,7 @@ describe('auto-stop', () => {
     await openPanel();
     fixture.enterText(duration, '5h');
     const autoStop = { enabled: false, mode: null, duration_s: 7200, prompt: null };
-    const off = { ...instanceWith('one'), auto_stop: autoStop };
-    await fixture.harness.refreshWith(
-      instancePayload(HOUR, { seq: 2, instance: off }, { enabled: false }),
-    );
+    await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }, autoStop));
     await fixture.click('Save');
     expect(fixture.lastWrite).toMatchObject({
       body: { auto_stop: { duration_s: 18_000, enabled: true }, base: { auto_stop: autoStop } },
@@ -582,10 +579,8 @@ describe('auto-stop', () => {
     await fixture.harness.advance(1_000);
     expect(fixture.findInput(duration).readOnly).toBe(false);
     expect(fixture.visibleText).toContain('Saved. New stop time: 17:52.');
-    const autoStop = { enabled: true, mode: 'TIMING', duration_s: 9000, prompt: null };
-    const instance = { id: 'i-1', name: 'train-a', description: 'one', auto_stop: autoStop };
     await fixture.harness.refreshWith(
-      instancePayload(HOUR, { seq: 3, instance, as_of_ms: NOW + 2_000 }),
+      instancePayload(HOUR, { seq: 3, as_of_ms: NOW + 2_000 }, { duration_s: 9000 }),
     );
     await fixture.harness.advance(10_000);
     expect(fixture.visibleText).not.toContain('Saved.');
@@ -598,7 +593,12 @@ describe('auto-stop', () => {
     toggle.dispatchEvent(new Event('change'));
     await flushPromises();
     expect(fixture.lastWrite).toMatchObject({ body: { auto_stop: { enabled: false } } });
-    const capabilities = { shortest_s: 3600, longest_s: 259_200, counts_from: 'now', off: false };
+    const capabilities = {
+      min_duration_s: 3600,
+      max_duration_s: 259_200,
+      counts_from: 'now',
+      can_disable: false,
+    };
     await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2, capabilities }));
     expect(toggle.disabled).toBe(true);
     expect(fixture.visibleText).toContain('Run for (from now)');
@@ -618,16 +618,14 @@ describe('two changes in a row', () => {
       [2, false],
       [3, true],
     ] as const) {
-      const autoStop = { enabled, duration_s: 7200 };
-      const facts = { ...instanceWith('one'), auto_stop: autoStop };
       const known = fixture.harness.manager.payload?.instance?.autoStop;
       fixture.harness.backend.respond = () =>
-        changeResponse(instancePayload(HOUR, { seq, instance: facts }, { enabled }));
+        changeResponse(instancePayload(HOUR, { seq }, { enabled }));
       toggle.checked = enabled;
       toggle.dispatchEvent(new Event('change'));
       await flushPromises();
       expect(fixture.lastWrite).toMatchObject({ body: { base: { auto_stop: known } } });
-      expect(fixture.harness.manager.payload?.instance?.autoStop).toEqual(autoStop);
+      expect(fixture.harness.manager.payload?.instance?.autoStop).toMatchObject({ enabled });
     }
     expect(fixture.harness.backend.requestLines).toEqual([
       ...['GET instance', 'PATCH instance', 'PATCH instance'],

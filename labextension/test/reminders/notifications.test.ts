@@ -112,7 +112,10 @@ describe('a reminder', () => {
     const { manager } = harness;
     const reports = [
       { saved: [], notSaved: [] },
-      { saved: ['a'], notSaved: ['b', 'c', 'd', 'e'].map((path) => ({ path, why: 'read-only' })) },
+      {
+        saved: ['a'],
+        notSaved: ['b', 'c', 'd', 'e'].map((path) => ({ path, reason: 'read-only' })),
+      },
       { saved: ['a', 'b'], notSaved: [] },
     ];
     addSaveAllCommand({ commands, manager, trans, notify }, () =>

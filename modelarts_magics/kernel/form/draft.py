@@ -1,4 +1,4 @@
-"""What stands in the form's fields, what of it is to be sent, and what became of the rest. Pure."""
+"""The edited values of the form: reading, validating and merging them, without widgets or I/O."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from modelarts_magics.domain.models import Capabilities
+    from modelarts_magics.domain.models import Capabilities, Instance
     from modelarts_magics.domain.planning import Plan, PlanContext
 
 PARTS = ("description", "auto_stop", "remind")
-"""What can be changed, and be changed by somebody else, independently of the rest."""
+"""The parts of the form that change, and are merged, independently of each other."""
 PRESET_DURATIONS = tuple(timedelta(hours=hours) for hours in (1, 2, 4, 8, 12, 24, 48, 72))
-_CLOCK_FORMAT = re.compile(r"(\d{1,3})[:：](\d{1,2})(?:[:：](\d{1,2}))?", re.ASCII)  # noqa: RUF001 - as typed in Chinese
+_CLOCK_FORMAT = re.compile(r"(\d{1,3})[:：](\d{1,2})(?:[:：](\d{1,2}))?", re.ASCII)  # noqa: RUF001 - Chinese keyboards type this colon
 _UNPARSABLE_CODES = ("duration.no_unit", "duration.is_clock", "duration.unreadable")
 _SIXTY = 60
 
 
 @dataclass(frozen=True)
 class FormFields:
-    """What the fields hold.
+    """The values of the fields.
 
     Attributes:
-        description: As typed.
+        description: The text as typed.
         enabled: Whether auto-stop is on.
-        mode: What stops the instance.
-        duration: As typed; empty where a run time is not kept and none is asked for.
-        remind: Whether to be reminded.
-        stops_at: The end that was shown when they were loaded; no field of its own.
+        mode: The stop mode.
+        duration: The run time as typed; empty if the API does not store one and none is requested.
+        remind: Whether the console reminds before the stop.
+        stops_at: The stop time when the fields were loaded; not editable.
     """
 
     description: str
@@ -52,7 +52,7 @@ class FormFields:
 
 @dataclass(frozen=True)
 class FormChanges:
-    """What to send; None leaves that part as it is."""
+    """The changes to send; None leaves a value as it is."""
 
     description: str | None = None
     auto_stop: AutoStopRequest | None = None
@@ -60,12 +60,12 @@ class FormChanges:
 
 @dataclass(frozen=True)
 class MergeResult:
-    """What to show after somebody else's change.
+    """The result of a three-way merge.
 
     Attributes:
-        fields: What to show: theirs where nothing was entered, mine elsewhere.
-        base: What further entries are compared with.
-        conflicts: The parts that both changed, each in another way.
+        fields: The values to show: edited parts from this form, all others from the instance.
+        base: The values that later edits are compared with.
+        conflicts: The parts that were changed both here and elsewhere, to different values.
     """
 
     fields: FormFields
@@ -74,7 +74,7 @@ class MergeResult:
 
 
 def fields_from_context(context: PlanContext) -> FormFields:
-    """The instance as the fields show it."""
+    """Return the values of the fields for an unedited instance."""
     stop = context.instance.auto_stop
     return FormFields(
         description=context.instance.description,
@@ -89,17 +89,17 @@ def fields_from_context(context: PlanContext) -> FormFields:
 
 
 def format_field_duration(duration: timedelta) -> str:
-    """A duration as the field shows it: ``2:30``, and ``2:30:05`` where the seconds count."""
+    """Format a duration as ``h:mm``, or as ``h:mm:ss`` unless it is whole minutes."""
     minutes, seconds = divmod(round(duration.total_seconds()), _SIXTY)
     text = f"{minutes // _SIXTY}:{minutes % _SIXTY:02}"
     return f"{text}:{seconds:02}" if seconds else text
 
 
 def parse_field_duration(text: str) -> timedelta:
-    """Read ``h:mm``, ``90m`` or ``2h30m``.
+    """Parse a duration such as ``2:30``, ``90m`` or ``2h30m``.
 
     Raises:
-        DurationError: It is none of these, or not longer than zero.
+        DurationError: The text is no duration, or not longer than zero.
     """
     match = _CLOCK_FORMAT.fullmatch(text.strip())
     if match is None:
@@ -123,7 +123,7 @@ def _parse_with_units(text: str) -> timedelta:
 
 
 def preset_durations(capabilities: Capabilities) -> list[timedelta]:
-    """The run times to offer by a button."""
+    """Return the run times that have a button: the presets that the API accepts."""
     return [
         each
         for each in PRESET_DURATIONS
@@ -132,28 +132,29 @@ def preset_durations(capabilities: Capabilities) -> list[timedelta]:
 
 
 def edited_parts(base: FormFields, mine: FormFields) -> tuple[str, ...]:
-    """The parts in which something else stands than was loaded."""
+    """Return the parts in which `mine` differs from `base`."""
     return tuple(part for part in PARTS if _part_value(base, part) != _part_value(mine, part))
 
 
 def changes_to_send(base: FormFields, mine: FormFields) -> FormChanges:
-    """What to send for what was entered; nothing of it where it means the same.
+    """Return the changes from `base` to `mine`, without those that mean the same value.
 
     Raises:
-        InputError, RefusedError: What was entered is not valid, or would not count.
+        InputError, RefusedError: A value is invalid or would have no effect.
     """
     changed = mine.description != base.description
-    wish = requested_auto_stop(base, mine)
+    request = requested_auto_stop(base, mine)
     return FormChanges(
-        validate(mine.description) if changed else None, None if wish == AutoStopRequest() else wish
+        validate(mine.description) if changed else None,
+        None if request == AutoStopRequest() else request,
     )
 
 
 def requested_auto_stop(base: FormFields, mine: FormFields) -> AutoStopRequest:
-    """What is wanted of auto-stop; an empty wish where that is nothing.
+    """Return the requested change of auto-stop; an empty request if there is none.
 
     Raises:
-        DurationError, RefusedError: What was entered is not valid, or would not count.
+        DurationError, RefusedError: A value is invalid or would have no effect.
     """
     prompt = mine.remind if mine.remind != base.remind else None
     if not mine.enabled or mine.mode is Mode.IDLE:
@@ -165,7 +166,7 @@ def requested_auto_stop(base: FormFields, mine: FormFields) -> AutoStopRequest:
 
 
 def _request_without_duration(base: FormFields, mine: FormFields) -> AutoStopRequest:
-    """Off, or on low use; a run time beside it would be entered for nothing."""
+    """Return the request to turn auto-stop off or to stop when idle, neither of which uses a run time."""
     if (mine.enabled, mine.mode) == (base.enabled, base.mode):
         if mine.duration != base.duration:
             raise RefusedError("form.unused_duration")
@@ -182,10 +183,15 @@ def _field_duration(fields: FormFields) -> timedelta | None:
 
 
 def preview(request: AutoStopRequest, context: PlanContext, planned: Plan | None = None) -> Message:
-    """When the instance would stop, were the wish applied now.
+    """Return the message about the stop time if `request` was applied now.
+
+    Args:
+        request: The requested change.
+        context: The instance and the limits of its API.
+        planned: The plan for the request, if it was made already.
 
     Raises:
-        DurationError, RefusedError: It would be refused; says why.
+        DurationError, RefusedError: The request would be refused.
     """
     planned = planned or plan_auto_stop(request, context)
     values = {"end": planned.stops_at, "duration": planned.edit.duration}
@@ -205,29 +211,29 @@ def preview(request: AutoStopRequest, context: PlanContext, planned: Plan | None
 
 
 def merge(base: FormFields, mine: FormFields, theirs: FormFields) -> MergeResult:
-    """Bring together what was entered and what somebody else changed, losing neither.
+    """Merge the edits of this form with changes made elsewhere, losing neither.
 
     Args:
-        base: What the fields were loaded with.
-        mine: What they hold now.
-        theirs: What they would be loaded with now.
+        base: The values that the fields were loaded with.
+        mine: The values that the fields have now.
+        theirs: The values of the instance now.
     """
-    entered = set(edited_parts(base, mine))
+    edited = set(edited_parts(base, mine))
     conflicts = tuple(
         part
         for part in PARTS
-        if part in entered
+        if part in edited
         and _is_changed(base, theirs, part)
         and not _is_equivalent(mine, theirs, part)
     )
-    keep = [part for part in entered if not _is_equivalent(mine, theirs, part)]
+    keep = [part for part in edited if not _is_equivalent(mine, theirs, part)]
     return MergeResult(
         copy_parts(theirs, mine, keep), copy_parts(theirs, base, conflicts), conflicts
     )
 
 
 def copy_parts(fields: FormFields, source: FormFields, parts: Iterable[str]) -> FormFields:
-    """The fields, with some parts from another."""
+    """Return `fields` with the given parts from `source`."""
     for part in parts:
         if part == "description":
             fields = replace(fields, description=source.description)
@@ -263,7 +269,7 @@ def _is_same_stop_time(one: datetime | None, other: datetime | None) -> bool:
 
 
 def _is_equivalent(mine: FormFields, theirs: FormFields, part: str) -> bool:
-    """Whether both mean the same, however it is written."""
+    """Return whether both mean the same value, however it is written."""
     if part != "auto_stop":
         return _part_value(mine, part) == _part_value(theirs, part)
     return _normalised_auto_stop(mine) == _normalised_auto_stop(theirs)
@@ -278,3 +284,54 @@ def _normalised_auto_stop(fields: FormFields) -> object:
         return _field_duration(fields)
     except DurationError:
         return fields.duration
+
+
+class FormState:
+    """The values that the edits of a form are compared with. Not thread-safe.
+
+    Attributes:
+        instance: The latest instance.
+        base_instance: The instance that an applied change is based on.
+        base: The values that the fields were loaded with, updated part by part.
+        conflicts: The parts that were changed both here and elsewhere.
+    """
+
+    def __init__(self, instance: Instance, fields: FormFields) -> None:
+        self.instance = self.base_instance = instance
+        self.base = self._theirs = fields
+        self.conflicts: tuple[str, ...] = ()
+
+    def set_latest(self, instance: Instance, theirs: FormFields) -> None:
+        """Set the latest instance and its values."""
+        self.instance, self._theirs = instance, theirs
+
+    def rebase(self) -> None:
+        """Compare later edits with the latest instance."""
+        self.base, self.base_instance, self.conflicts = self._theirs, self.instance, ()
+
+    def merge_latest(self, mine: FormFields) -> FormFields:
+        """Return `mine` with all parts that were not edited from the latest instance."""
+        merged = merge(self.base, mine, self._theirs)
+        self.base, self.conflicts = merged.base, merged.conflicts
+        if not self.conflicts:
+            self.base_instance = self.instance
+        return merged.fields
+
+    def take_theirs(self, mine: FormFields) -> FormFields:
+        """Return `mine` with all parts in conflict from the latest instance."""
+        fields = copy_parts(mine, self._theirs, self.conflicts)
+        self.rebase()
+        return fields
+
+    def reload(self, mine: FormFields, sent: FormFields | None) -> FormFields:
+        """Return the values of the latest instance with the edits made after `sent`.
+
+        Args:
+            mine: The values that the fields have now.
+            sent: The values that were applied; None keeps all edits.
+        """
+        kept = set(edited_parts(self.base, mine))
+        if sent is not None:
+            kept &= set(edited_parts(sent, mine))
+        self.rebase()
+        return copy_parts(self._theirs, mine, kept)

@@ -1,8 +1,7 @@
-"""The form: description and auto-stop of the instance, changed by one request.
+"""The form widget: description and auto-stop of the instance, changed with one request.
 
-It is used by a person in a page and by code alike. Entries come in whichever thread the kernel answers
-its pages in, news in whichever thread learned them, so all that the form holds is behind one lock, which is
-never held while the cloud is asked.
+Both pages and code use the form. Edits arrive in the thread in which the kernel handles messages, updates of the
+instance in any thread. One lock guards all state; it is never held during a request.
 """
 
 from __future__ import annotations
@@ -18,14 +17,12 @@ import ipywidgets  # type: ignore[import-untyped]
 from modelarts_magics.domain.description import to_full_width
 from modelarts_magics.domain.models import STOP_TIME_TOLERANCE, Effect
 from modelarts_magics.errors import ModelArtsError, RefusedError
-from modelarts_magics.kernel.clicks import run_after_delay
 from modelarts_magics.kernel.countdown_widget import Countdown
 from modelarts_magics.kernel.current_session import current_session
 from modelarts_magics.kernel.form import draft
-from modelarts_magics.kernel.form.state import FormState
 from modelarts_magics.kernel.form.view import FormView, static_mimebundle
 from modelarts_magics.kernel.form.widgets import FormWidgets, close_tree, form_layout
-from modelarts_magics.kernel.scheduling import when_idle
+from modelarts_magics.kernel.scheduling import run_after_delay, when_idle
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
@@ -41,25 +38,27 @@ _LOG = logging.getLogger(__name__)
 
 
 class InstanceForm(ipywidgets.VBox):
-    """Description and auto-stop of this instance, to see and to change.
-
-    Works without a page too: ``form.description.value = "…"; form.duration.value = "2h"; form.apply()``.
+    """A form to view and change the description and auto-stop of this instance.
 
     Args:
-        session: What to show and change; by default the session of the magics, or of the settings.
-        schedule: Does a clicked job a moment later; for tests, at once.
-        schedule_idle: Does what news bring when no page has anything unsaid; for tests, at once.
+        session: The session to show and change; by default the session of the magics, or one from the settings.
+        schedule: Runs the callback of a click after a short delay; tests run it immediately.
+        schedule_idle: Runs a callback once pending edits of the pages have arrived; tests run it immediately.
 
     Attributes:
-        description: The text (``.value``).
+        description: The description (``.value``).
         auto_stop: Whether auto-stop is on (``.value``).
-        mode: What stops the instance, ``"TIMING"`` or ``"IDLE"`` (``.value``), where the API has both.
-        duration: The run time as ``2:30``, ``90m`` or ``2h30m`` (``.value``); counted from where the API counts.
-        remind: Whether the console shall remind (``.value``), where the API keeps that.
-        countdown: The `Countdown` inside.
+        mode: The stop mode, ``"TIMING"`` or ``"IDLE"`` (``.value``), if the API has both.
+        duration: The run time as ``2:30``, ``90m`` or ``2h30m`` (``.value``), from the start of the run or from
+            now, as the API counts it.
+        remind: Whether the console reminds before the stop (``.value``), if the API has that setting.
+        countdown: The `Countdown` at the top of the form.
 
     Raises:
-        ModelArtsError: The cloud could not be asked.
+        ModelArtsError: The instance could not be read.
+
+    Example:
+        Without a page: ``form.description.value = "…"; form.duration.value = "2h"; form.apply()``
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class InstanceForm(ipywidgets.VBox):
         self._session = opened = self._get_session()
         self.countdown = Countdown(session, schedule=schedule)
         instance = self.countdown.instance
-        self._form_state = FormState(
+        self._form_state = draft.FormState(
             instance, draft.fields_from_context(self._plan_context(instance))
         )
         self._widgets = FormWidgets(opened.capabilities, lock=self._lock)
@@ -93,27 +92,27 @@ class InstanceForm(ipywidgets.VBox):
 
     @property
     def instance(self) -> Instance:
-        """The instance as last heard of."""
+        """The latest instance."""
         return self._form_state.instance
 
     def apply(self) -> Change:
-        """Send all that was changed, in one request.
+        """Send all edits in one request.
 
         Returns:
-            What became of it; it is shown in the form too.
+            The change, which the form shows too.
 
         Raises:
-            InputError: An entry is not valid; nothing was sent.
-            RefusedError: Nothing was changed, it makes no sense now, or somebody else changed the same
-                meanwhile; nothing was sent.
-            ModelArtsError: The cloud could not be asked, or refused.
+            InputError: A value is invalid; nothing was sent.
+            RefusedError: There is nothing to apply, the change is not possible now, or the same value was changed
+                elsewhere; nothing was sent.
+            ModelArtsError: The request failed.
         """
         with self._showing_errors():
             self._apply_pending_update()
-            sent, wanted, seen = self._prepare_changes()
+            sent, changes, seen = self._prepare_changes()
             try:
                 change = self._get_session().update(
-                    description=wanted.description, auto_stop=wanted.auto_stop, seen=seen
+                    description=changes.description, auto_stop=changes.auto_stop, seen=seen
                 )
             finally:
                 self._busy = False
@@ -121,10 +120,10 @@ class InstanceForm(ipywidgets.VBox):
             return change
 
     def reload(self) -> Instance:
-        """Ask the cloud for the instance again, and drop what was entered and not applied.
+        """Read the instance again and discard all edits.
 
         Raises:
-            ModelArtsError: The cloud could not be asked; the entries stay.
+            ModelArtsError: The request failed; the edits remain.
         """
         with self._showing_errors():
             entered = self._mark_busy()
@@ -134,26 +133,26 @@ class InstanceForm(ipywidgets.VBox):
                 self._busy = False
             with self._lock:
                 self._load_instance(instance, entered)
-                self._view.show_outcome("good", [text("form.loaded")])
+                self._view.show_outcome("success", [text("form.loaded")])
             return instance
 
     def keep_mine(self) -> None:
-        """Where somebody else changed the same, keep what is entered here; nothing is sent yet."""
+        """Resolve all conflicts in favour of the edits of this form, without sending them."""
         with self._lock:
             self._form_state.rebase()
             self._update_view()
 
     def take_theirs(self) -> None:
-        """Where somebody else changed the same, show that instead of what is entered here."""
+        """Resolve all conflicts in favour of the changes made elsewhere."""
         with self._lock:
             self._write_fields(self._form_state.take_theirs(self._read_fields()))
 
     def use_full_width(self) -> None:
-        """Write what a description may not contain in its full-width form."""
+        """Replace characters that a description may not contain by their full-width forms."""
         self.description.value = to_full_width(self.description.value)
 
     def close(self) -> None:
-        """Remove all views, and listen no more."""
+        """Remove all views and stop following changes. Closing twice does nothing."""
         if hasattr(self, "_unsubscribe"):
             self._unsubscribe()
             for child in self.children:
@@ -178,20 +177,21 @@ class InstanceForm(ipywidgets.VBox):
             button.on_click(self._apply_preset)
 
     def _apply_preset(self, button: ipywidgets.Button) -> None:
-        written = {each: text for text, each in self._widgets.preset_buttons.items()}
-        self.duration.value = written[button]
+        durations = {each: text for text, each in self._widgets.preset_buttons.items()}
+        self.duration.value = durations[button]
 
     def _run_suppressing_errors(self, action: Callable[[], None]) -> None:
-        """Do what nobody waits for; what fails is shown and logged."""
+        """Run a callback that has no caller to raise to; show and log its errors."""
         with contextlib.suppress(Exception), self._showing_errors():
             action()
 
     def _schedule_action(self, action: Callable[[], object]) -> None:
-        """Do what asks the cloud beside the pages' messages; of the clicks until then only the first counts."""
+        """Schedule an action that sends a request, unless it is scheduled already or one is running."""
 
         def run_action() -> None:
             self._scheduled_actions.discard(action)
-            with contextlib.suppress(Exception):  # it is shown and logged already
+            # The action itself shows and logs its errors.
+            with contextlib.suppress(Exception):
                 action()
 
         if not self._busy and action not in self._scheduled_actions:
@@ -200,71 +200,71 @@ class InstanceForm(ipywidgets.VBox):
 
     @contextlib.contextmanager
     def _showing_errors(self) -> Iterator[None]:
-        """Show what fails; raise it all the same, for whoever called."""
+        """Show, log and re-raise errors."""
         try:
             yield
         except ModelArtsError as error:
-            _LOG.info("the form: %s", error.message)
+            _LOG.info("Form: %s", error.message)
             self._show_error(error)
             raise
         except Exception as error:
-            _LOG.exception("the form failed")
+            _LOG.exception("Unexpected error in the form")
             self._show_error(error)
             raise
 
     def _show_error(self, error: Exception) -> None:
         with self._lock:
             self._view.show_error(error)
-            with contextlib.suppress(Exception):  # that something failed is shown already
+            # An error during the update must not replace the one that is shown.
+            with contextlib.suppress(Exception):
                 self._apply_pending_update()
                 self._update_view()
 
     def _prepare_changes(self) -> tuple[draft.FormFields, draft.FormChanges, Instance]:
-        """What to send, on the ground of what; from here on the form waits for the cloud."""
+        """Mark the form as busy; return the values, the changes to send and the instance they are based on."""
         with self._lock:
             if self._form_state.conflicts:
                 raise RefusedError("refuse.changed_elsewhere")
-            wanted = draft.changes_to_send(self._form_state.base, self._read_fields())
-            if wanted == draft.FormChanges():
+            changes = draft.changes_to_send(self._form_state.base, self._read_fields())
+            if changes == draft.FormChanges():
                 raise RefusedError("form.nothing")
-            return self._mark_busy(), wanted, self._form_state.base_instance
+            return self._mark_busy(), changes, self._form_state.base_instance
 
     def _mark_busy(self) -> draft.FormFields:
         with self._lock:
             if self._busy:
                 raise RefusedError("form.busy")
             self._busy = True
-            self._view.show_outcome("wait", [text("form.asking")])
+            self._view.show_outcome("pending", [text("form.asking")])
             self._update_view()
             return self._read_fields()
 
     def _show_change(self, change: Change, sent: draft.FormFields) -> None:
-        """Show what became of it; what was typed meanwhile stays."""
+        """Show the outcome of a change; edits made since `sent` remain."""
         with self._lock:
             if change.after is not None:
-                held = change.effect is not Effect.UNCONFIRMED
-                self._load_instance(change.after, sent if held else None)
+                confirmed = change.effect is not Effect.UNCONFIRMED
+                self._load_instance(change.after, sent if confirmed else None)
             self._view.show_change(change)
             self._apply_pending_update()
             self._update_view()
 
     def _load_instance(self, instance: Instance, sent: draft.FormFields | None) -> None:
-        """Show an instance; what was typed since `sent` stays, and without it all that was typed."""
+        """Show an instance with the edits made since `sent`, or with all edits if it is None."""
         self._set_instance(instance)
         self._write_fields(self._form_state.reload(self._read_fields(), sent))
 
     def _on_instance_update(self, instance: Instance) -> None:
-        """Note what somebody in this process heard of the instance."""
+        """Schedule an update of the fields; called in any thread."""
         with self._lock:
-            if (
-                instance.observed_at < self.instance.observed_at - STOP_TIME_TOLERANCE
-            ):  # overtaken by a later look
+            outdated = instance.observed_at < self.instance.observed_at - STOP_TIME_TOLERANCE
+            if outdated:
                 return
             self._pending_update = instance
         self._schedule_idle(lambda: self._run_suppressing_errors(self._apply_pending_update))
 
     def _apply_pending_update(self) -> None:
-        """Show the news, where nothing was entered; never while the form itself changes the instance."""
+        """Update the fields that were not edited, unless a request of the form is running."""
         with self._lock:
             instance = self._pending_update
             if self._busy or instance is None:
@@ -295,19 +295,24 @@ class InstanceForm(ipywidgets.VBox):
                 self._update_view()
 
     def _update_view(self) -> None:
-        """Show what follows from the entries: what they mean, and what can be done."""
-        ground, mine = self._form_state, self._read_fields()
-        given, waits = self._plan_context(self.instance), self._session.deferral_notice
-        self._view.show_entries(ground.base, mine, given, expect_wait=waits, busy=self._busy)
-        self._view.show_conflicts(ground.conflicts, mine, self.instance)
+        """Show the preview, the errors, the conflicts and the enabled buttons for the current edits."""
+        state, mine = self._form_state, self._read_fields()
+        self._view.show_entries(
+            state.base,
+            mine,
+            self._plan_context(self.instance),
+            deferral_notice=self._session.deferral_notice,
+            busy=self._busy,
+        )
+        self._view.show_conflicts(state.conflicts, mine, self.instance)
 
     def _plan_context(self, instance: Instance) -> PlanContext:
-        """What a change would depend on if it were made now."""
+        """Return the context for planning a change of the instance now."""
         now = self._session.now()
         return self._session.plan_context(replace(instance, observed_at=now))
 
     def _repr_mimebundle_(self, **options: Any) -> Any:  # noqa: ANN401 - IPython's hook
-        """The widget, and beside it the instance in words where there are no widgets."""
+        """Return the widget and, for front ends without widgets, the instance as text."""
         data = super()._repr_mimebundle_(**options)
         if data is not None:
             data.update(static_mimebundle(self.instance))

@@ -1,4 +1,4 @@
-"""Between the form's widgets and what they mean: reads entries, and shows what follows from them."""
+"""The view of the form: reads the fields and shows what the edits mean."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.planning import PlanContext
     from modelarts_magics.kernel.form.widgets import FormWidgets
 
-PredictDelay = Callable[["Instance", "AutoStopEdit | None"], "Message | None"]
+DeferralNotice = Callable[["Instance", "AutoStopEdit | None"], "Message | None"]
+"""Returns a notice if the API will probably apply an edit at the next start only."""
 
 
 class FormView:
-    """Shows a form's state in its widgets; holds none itself."""
+    """Reads and writes the widgets of a form; has no state of its own."""
 
     def __init__(self, widgets: FormWidgets) -> None:
         self._widgets = widgets
 
     def read_fields(self, base: draft.FormFields) -> draft.FormFields:
-        """What was entered, on the ground of what was loaded."""
+        """Return the values of the fields; what is not editable comes from `base`."""
         parts = self._widgets
         return draft.FormFields(
             description=parts.description.value,
@@ -41,34 +42,36 @@ class FormView:
         )
 
     def write_fields(self, fields: draft.FormFields) -> None:
-        """Put into the fields what is not in them already."""
+        """Set the fields whose value differs."""
         parts = self._widgets
-        wanted = (
+        values = (
             (parts.description, fields.description),
             (parts.auto_stop, fields.enabled),
             (parts.mode, fields.mode.value),
             (parts.duration, fields.duration),
             (parts.remind, fields.remind),
         )
-        for widget, value in wanted:
+        for widget, value in values:
             if widget.value != value:
                 widget.value = value
 
     def show_outcome(self, tone: str, lines: list[str]) -> None:
-        """Show an outcome."""
+        """Show the outcome of an action; `tone` is a key of `TONE_COLOURS`."""
         self._widgets.result.value = outcome_html(lines, tone)
 
     def show_change(self, change: Change) -> None:
-        """Show what became of a change."""
-        self.show_outcome("good" if change.effect is Effect.NOW else "warn", change_lines(change))
+        """Show the outcome of a change."""
+        self.show_outcome(
+            "success" if change.effect is Effect.NOW else "warning", change_lines(change)
+        )
 
     def show_error(self, error: Exception) -> None:
-        """Show what failed; a write whose outcome is open has not failed for sure."""
+        """Show an error; a write with an unknown outcome is a warning, since it may have succeeded."""
         if isinstance(error, ModelArtsError):
             lines = [line for line in (error.message, error.hint) if line]
         else:
             lines = [text("form.failed", reason=repr(error))]
-        self.show_outcome("warn" if isinstance(error, OutcomeUnknownError) else "bad", lines)
+        self.show_outcome("warning" if isinstance(error, OutcomeUnknownError) else "error", lines)
 
     def show_entries(
         self,
@@ -76,37 +79,48 @@ class FormView:
         mine: draft.FormFields,
         context: PlanContext,
         *,
-        expect_wait: PredictDelay,
+        deferral_notice: DeferralNotice,
         busy: bool,
     ) -> None:
-        """Show what the entries mean, and offer what can be done with them."""
+        """Show the preview or the error of the edits, and enable the buttons that apply.
+
+        Args:
+            base: The values that the fields were loaded with.
+            mine: The values that the fields have now.
+            context: The instance and the limits of its API.
+            deferral_notice: See `DeferralNotice`.
+            busy: Whether a request of the form is running.
+        """
         parts = self._widgets
         self._show_description(mine.description)
         self._show_auto_stop(base, mine, context)
-        possible = not busy
+        can_apply = not busy
         try:
-            wish = draft.requested_auto_stop(base, mine)
+            request = draft.requested_auto_stop(base, mine)
             parts.preview.value = note_html(
-                "" if wish == AutoStopRequest() else _preview_text(wish, context, expect_wait)
+                ""
+                if request == AutoStopRequest()
+                else _preview_text(request, context, deferral_notice)
             )
-            possible = possible and draft.changes_to_send(base, mine) != draft.FormChanges()
-        except DescriptionError:  # it stands beside its own field
-            possible = False
+            can_apply = can_apply and draft.changes_to_send(base, mine) != draft.FormChanges()
+        except DescriptionError:
+            # The error is shown beside its own field.
+            can_apply = False
         except ModelArtsError as error:
             parts.preview.value = note_html(error.message, is_error=True) + note_html(error.hint)
-            possible = False
-        parts.apply_button.disabled, parts.reload_button.disabled = not possible, busy
+            can_apply = False
+        parts.apply_button.disabled, parts.reload_button.disabled = not can_apply, busy
 
     def show_conflicts(
         self, conflicts: tuple[str, ...], mine: draft.FormFields, instance: Instance
     ) -> None:
-        """Show what somebody else changed that was entered here too, and offer both."""
+        """Show the conflicts with the buttons that resolve them, or hide both if there are none."""
         parts = self._widgets
         set_visible(parts.conflict_buttons, bool(conflicts))
         set_visible(parts.conflict, bool(conflicts))
         if conflicts:
             lines = [_conflict_line(part, mine, instance) for part in conflicts]
-            parts.conflict.value = outcome_html([text("form.conflict"), *lines], "warn")
+            parts.conflict.value = outcome_html([text("form.conflict"), *lines], "warning")
             parts.apply_button.disabled = True
 
     def _show_description(self, value: str) -> None:
@@ -123,8 +137,8 @@ class FormView:
     def _show_auto_stop(
         self, base: draft.FormFields, mine: draft.FormFields, context: PlanContext
     ) -> None:
-        parts, able = self._widgets, context.capabilities
-        fixed = base.enabled and mine.enabled and not able.can_disable
+        parts = self._widgets
+        fixed = base.enabled and mine.enabled and not context.capabilities.can_disable
         parts.auto_stop.disabled = fixed
         parts.cannot_disable_note.value = note_html(text("form.no_off")) if fixed else ""
         parts.mode.disabled = not mine.enabled
@@ -134,7 +148,7 @@ class FormView:
 
 
 def static_mimebundle(instance: Instance) -> dict[str, Any]:
-    """The instance in words, where there are no widgets."""
+    """Return the instance as text and HTML, for front ends without widgets."""
     lines = [*instance_lines(instance), text("form.elsewhere")]
     return {
         "text/plain": "\n".join(lines),
@@ -142,11 +156,12 @@ def static_mimebundle(instance: Instance) -> dict[str, Any]:
     }
 
 
-def _preview_text(request: AutoStopRequest, context: PlanContext, expect_wait: PredictDelay) -> str:
+def _preview_text(
+    request: AutoStopRequest, context: PlanContext, deferral_notice: DeferralNotice
+) -> str:
     planned = plan_auto_stop(request, context)
-    return str(
-        expect_wait(context.instance, planned.edit) or draft.preview(request, context, planned)
-    )
+    notice = deferral_notice(context.instance, planned.edit)
+    return str(notice or draft.preview(request, context, planned))
 
 
 def _character_error(position: int, character: str) -> str:
@@ -159,8 +174,8 @@ def _conflict_line(part: str, mine: draft.FormFields, instance: Instance) -> str
     if part == "description":
         return text("form.conflict.description", theirs=instance.description, mine=mine.description)
     if part == "remind":
-        words = (_on_off_text(bool(instance.auto_stop.prompt)), _on_off_text(mine.remind))
-        return text("form.conflict.remind", theirs=words[0], mine=words[1])
+        theirs = _on_off_text(bool(instance.auto_stop.prompt))
+        return text("form.conflict.remind", theirs=theirs, mine=_on_off_text(mine.remind))
     theirs = f"{auto_stop_line(instance.auto_stop)} · {stop_message(instance)}"
     return text("form.conflict.auto_stop", theirs=theirs, mine=_auto_stop_entry(mine))
 

@@ -1,7 +1,7 @@
-"""The form's widgets and their looks: labels, tones and layout, and no behaviour.
+"""The widgets of the form and their appearance, without behaviour.
 
-Labels stand in the elements that they name, a tone is an icon and a word beside its colour, and the
-colours are the page's own with fallbacks. Everything that is shown as HTML is escaped here.
+Every control has a label of its own, every tone an icon and a word beside its colour. Colours are those of the
+page's theme, with fallbacks. Everything shown as HTML is escaped here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets  # type: ignore[import-untyped]
 
-from modelarts_magics.commands.results import replace_control_characters
+from modelarts_magics.commands.render import TONE_COLOURS, to_html
 from modelarts_magics.domain.models import Mode
 from modelarts_magics.kernel.form.draft import format_field_duration, preset_durations
 from modelarts_magics.messages import text
@@ -24,57 +24,52 @@ if TYPE_CHECKING:
 
     from modelarts_magics.domain.models import Capabilities
 
-_TONES = {
-    "good": ("✓", "var(--jp-success-color1, #2e7d32)"),
-    "warn": ("⚠", "var(--jp-warn-color1, #b26a00)"),
-    "bad": ("✗", "var(--jp-error-color1, #c62828)"),
-    "wait": ("…", "var(--jp-border-color1, #8888)"),
-}
+_TONE_ICONS = {"success": "✓", "warning": "⚠", "error": "✗", "pending": "…"}
 _FONT_STYLE = "font-family: var(--jp-ui-font-family, system-ui, sans-serif); line-height: 1.5"
 _MAX_WIDTH = "40em"
 _CHECKBOX_MARGIN = "2px 2em 2px 2px"
 _LABEL_STYLE = {"description_width": "7em"}
 _FULL_WIDTH = "calc(100% - 4px)"
-"""The page's style leaves 2 px around each widget."""
+"""The full width minus the margin of 2 px around each widget."""
 _FIELD_INDENT = "0 0 0 calc(7em + 10px)"
-"""Where the fields begin, behind their labels."""
+"""The margin that aligns a widget with the fields, beside their labels."""
 
 
 def outcome_html(lines: Sequence[str], tone: str) -> str:
-    """Lines of an outcome, announced by a screen reader; the first is the one that matters."""
-    icon, colour = _TONES[tone]
-    role = "alert" if tone == "bad" else "status"
-    first, *rest = [_html_line(line) for line in lines]
-    word = f'<span aria-hidden="true">{icon}</span> {escape(text(f"form.tone.{tone}"))}'
+    """Return an outcome as HTML that screen readers announce.
+
+    Args:
+        lines: The lines to show; the first is emphasised.
+        tone: A key of `TONE_COLOURS`, except "neutral".
+    """
+    role = "alert" if tone == "error" else "status"
+    first, *rest = [to_html(line) for line in lines]
+    word = (
+        f'<span aria-hidden="true">{_TONE_ICONS[tone]}</span> {escape(text(f"form.tone.{tone}"))}'
+    )
     body = "".join(f"<div>{line}</div>" for line in rest)
     return (
         f'<div role="{role}" style="{_FONT_STYLE}; padding: 2px 0 2px 10px; overflow-wrap: anywhere;'
-        f' border-left: 3px solid {colour}"><div><strong>{word}</strong> · {first}</div>{body}</div>'
+        f' border-left: 3px solid {TONE_COLOURS[tone]}"><div><strong>{word}</strong> · {first}</div>{body}</div>'
     )
 
 
 def note_html(line: str, *, is_error: bool = False) -> str:
-    """A line beside a field; one about a mistake has an icon and is announced."""
+    """Return a line beside a field as HTML; an error has an icon, and screen readers announce it."""
     if not line:
         return ""
     icon = '<span aria-hidden="true">⚠</span> ' if is_error else ""
     role = ' role="status"' if is_error else ""
-    return (
-        f'<div{role} style="{_FONT_STYLE}; overflow-wrap: anywhere">{icon}{_html_line(line)}</div>'
-    )
+    return f'<div{role} style="{_FONT_STYLE}; overflow-wrap: anywhere">{icon}{to_html(line)}</div>'
 
 
 def set_visible(widget: Any, visible: bool) -> None:  # noqa: ANN401 - any widget
-    """Show a widget, or leave no place for it."""
+    """Show or hide a widget; a hidden one takes no space."""
     widget.layout.display = None if visible else "none"
 
 
-def _html_line(line: str) -> str:
-    return escape(replace_control_characters(line)).replace("\n", "<br>")
-
-
 class _LockedWidget:
-    """A field into which nobody writes while the form decides what becomes of it."""
+    """A field that cannot be changed while the form holds its lock."""
 
     lock: AbstractContextManager[object] = contextlib.nullcontext()
 
@@ -83,7 +78,7 @@ class _LockedWidget:
             super().__setattr__(name, value)
 
     def set_state(self, sync_data: Any) -> None:  # noqa: ANN401 - ipywidgets' own
-        """Take what the page says."""
+        """Set the state sent by a page."""
         with self.lock:
             super().set_state(sync_data)  # type: ignore[misc]  # ipywidgets has no types
 
@@ -105,11 +100,11 @@ class _LockedDropdown(_LockedWidget, ipywidgets.Dropdown):
 
 
 class FormWidgets:
-    """All widgets of one form, by what they are for.
+    """All widgets of one form.
 
     Args:
-        capabilities: What the API can do; what it cannot is not offered.
-        lock: Held by the form while it decides what becomes of the entries.
+        capabilities: The capabilities of the API; controls that it does not support are hidden.
+        lock: The lock of the form, held while a field changes.
     """
 
     def __init__(self, capabilities: Capabilities, *, lock: AbstractContextManager[object]) -> None:
@@ -153,7 +148,7 @@ class FormWidgets:
         set_visible(self.remind, capabilities.supports_reminder)
 
     def rows(self, countdown: Any) -> list[Any]:  # noqa: ANN401 - a widget
-        """The widgets in the order in which they stand and are reached by Tab."""
+        """Return the widgets in display order, which is also the tab order."""
         return [
             countdown,
             self.description,
@@ -183,7 +178,7 @@ class FormWidgets:
 
 
 def close_tree(widget: Any) -> None:  # noqa: ANN401 - any widget
-    """Close a widget and all that stands in it."""
+    """Close a widget and all widgets inside it."""
     for child in getattr(widget, "children", ()):
         close_tree(child)
     for part in (widget.layout, getattr(widget, "style", None)):
@@ -222,10 +217,10 @@ def _row(*widgets: Any, margin: str | None = None) -> Any:  # noqa: ANN401 - ipy
 
 
 def _layout(**options: str | None) -> Any:  # noqa: ANN401 - ipywidgets has no types
-    given = {name: value for name, value in options.items() if value is not None}
-    return ipywidgets.Layout(max_width="100%", **given)
+    set_options = {name: value for name, value in options.items() if value is not None}
+    return ipywidgets.Layout(max_width="100%", **set_options)
 
 
 def form_layout() -> Any:  # noqa: ANN401 - ipywidgets has no types
-    """The form's own: as wide as is good to read, and no wider than the page."""
+    """Return the layout of the form: a readable width, never wider than the page."""
     return ipywidgets.Layout(width="100%", max_width=_MAX_WIDTH)

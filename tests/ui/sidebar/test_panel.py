@@ -77,7 +77,7 @@ def test_the_description_is_edited_in_place(
     area = sidebar.panel.get_by_role("textbox", name="Description")
     area.fill("a/b")
     expect(sidebar.panel.locator(".ma-Panel-error")).to_have_text(
-        "“/” at position 2 is not allowed."
+        "“/” (position 2) is not allowed."
     )
     save = sidebar.panel.locator(".ma-Panel-form .ma-mod-accept")
     expect(save).to_be_disabled()

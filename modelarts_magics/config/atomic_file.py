@@ -1,0 +1,52 @@
+"""Replace a file atomically: a reader sees the old content or the new, never a part."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def replace_file(path: Path, content: bytes) -> os.stat_result:
+    """Write a new file with mode 0600 and put it in the place of `path`.
+
+    Missing folders are created with mode 0700. A symbolic link is followed, so it remains a link.
+
+    Returns:
+        The status of the new file, taken before another process could replace it in turn.
+
+    Raises:
+        OSError: The file cannot be written; the old one is unchanged.
+    """
+    target = path.resolve() if path.is_symlink() else path
+    temporary = target.with_name(f"{target.stem}.{os.urandom(6).hex()}")
+    try:
+        status = _write_new(temporary, content)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return status
+
+
+def _write_new(path: Path, content: bytes) -> os.stat_result:
+    descriptor = _create(path)
+    try:
+        if os.write(descriptor, content) != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _create(path: Path) -> int:
+    try:
+        return os.open(path, _CREATE_FLAGS, mode=0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(path, _CREATE_FLAGS, mode=0o600)

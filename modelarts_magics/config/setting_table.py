@@ -1,0 +1,120 @@
+"""The table of the connection settings: one entry per setting.
+
+The traits of ``%config ModelArts`` and ``c.ModelArtsServer``, the environment variables, the file that
+``configure`` writes and the table in the README all follow from `SETTINGS`. To add a setting, add an
+entry with its two help texts.
+
+This module imports nothing but `typing`, because ``%load_ext`` loads it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class SettingDefinition(NamedTuple):
+    """A setting of the connection.
+
+    Attributes:
+        variables: The environment variables; the first one that is set counts.
+        help: What the setting is, in English: the help of the traits and a row of README.md.
+        help_zh: The same in Chinese, for README.zh-CN.md.
+        default: The default as text; "" if there is none.
+        is_seconds: Whether the value is a number of seconds.
+        storable: Whether ``configure`` may write it to the settings file.
+    """
+
+    variables: tuple[str, ...]
+    help: str
+    help_zh: str
+    default: str = ""
+    is_seconds: bool = False
+    storable: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable to name in messages."""
+        return self.variables[0]
+
+
+SETTINGS = {
+    "region": SettingDefinition(
+        ("MODELARTS_REGION",),
+        "Region of the instance, such as cn-north-4. It determines the endpoint.",
+        "实例所在的区域，例如 cn-north-4；由它得出终端节点。",  # noqa: RUF001 - Chinese punctuation
+        storable=True,
+    ),
+    "endpoint": SettingDefinition(
+        ("MODELARTS_ENDPOINT",),
+        "Scheme and host of the API. Default: the endpoint of the region. Plain http is accepted "
+        "for this machine only.",
+        "API 的协议和主机名，默认为该区域的终端节点；仅本机可使用 http。",  # noqa: RUF001 - as above
+        storable=True,
+    ),
+    "project_id": SettingDefinition(
+        ("MODELARTS_PROJECT_ID", "HUAWEICLOUD_SDK_PROJECT_ID"),
+        "Project ID. Default: the project stored with the access key, else the IAM project of the "
+        "region.",
+        "项目 ID，默认取访问密钥所在位置的项目，否则向 IAM 查询该区域的项目。",  # noqa: RUF001 - as above
+        storable=True,
+    ),
+    "instance_id": SettingDefinition(
+        ("MODELARTS_INSTANCE_ID",),
+        "Instance ID. Default: detected on the instance and confirmed by the API.",
+        "实例 ID，默认在实例上自动检测，并由 API 确认。",  # noqa: RUF001 - as above
+        storable=True,
+    ),
+    "iam_endpoint": SettingDefinition(
+        ("MODELARTS_IAM_ENDPOINT",),
+        "Scheme and host of IAM. Default: the IAM endpoint of the region.",
+        "IAM 的协议和主机名，默认为该区域的 IAM 终端节点。",  # noqa: RUF001 - as above
+    ),
+    "api": SettingDefinition(
+        ("MODELARTS_API",),
+        "API of the instance: auto, demanager (historical) or notebooks (current).",
+        "实例使用的 API：auto、demanager（旧版）或 notebooks（当前版本）。",  # noqa: RUF001 - as above
+        default="auto",
+        storable=True,
+    ),
+    "timezone": SettingDefinition(
+        ("MODELARTS_TIMEZONE",),
+        "Time zone of clock times, such as Asia/Shanghai or +08:00. Default: the time zone of the "
+        "system, which is often UTC in containers.",
+        "时刻所用的时区，例如 Asia/Shanghai 或 +08:00，默认为系统时区（容器中通常是 UTC）。",  # noqa: RUF001 - as above
+        storable=True,
+    ),
+    "language": SettingDefinition(
+        ("MODELARTS_LANGUAGE",),
+        "Language of messages: en or zh_CN. Default: the language of the locale.",
+        "提示信息的语言：en 或 zh_CN，默认为系统语言环境的语言。",  # noqa: RUF001 - as above
+        storable=True,
+    ),
+    "connect_timeout": SettingDefinition(
+        ("MODELARTS_CONNECT_TIMEOUT",),
+        "Seconds to wait for a connection.",
+        "建立连接的超时时间，单位为秒。",  # noqa: RUF001 - as above
+        default="5",
+        is_seconds=True,
+    ),
+    "read_timeout": SettingDefinition(
+        ("MODELARTS_READ_TIMEOUT",),
+        "Seconds to wait for each part of a response.",
+        "等待响应每一部分的超时时间，单位为秒。",  # noqa: RUF001 - as above
+        default="15",
+        is_seconds=True,
+    ),
+    "total_timeout": SettingDefinition(
+        ("MODELARTS_TOTAL_TIMEOUT",),
+        "Seconds that one command or one request of a page may take in total.",
+        "一条命令或页面的一次请求的总超时时间，单位为秒。",  # noqa: RUF001 - as above
+        default="30",
+        is_seconds=True,
+    ),
+    "state_dir": SettingDefinition(
+        ("MODELARTS_STATE_DIR",),
+        "Folder of the state files, which hold the last known state of each instance.",
+        "状态文件所在的文件夹，保存每个实例最近一次已知的状态。",  # noqa: RUF001 - as above
+        default="~/.modelarts-magics",
+    ),
+}
+"""The settings by name. The name is also that of the trait and of the argument of `connect`."""
