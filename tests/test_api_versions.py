@@ -198,7 +198,7 @@ def test_on_where_it_is_on_moves_no_end(make: Callable[..., EmulatorHarness], ki
     """Least of all to an earlier one, by a default that nobody named."""
     stage = make(kind)
     if kind.lease:
-        with pytest.raises(RefusedError, match="is on already"):
+        with pytest.raises(RefusedError, match="is already on"):
             stage.run_magic("auto-stop on")
         assert writes(stage) == []
     else:
@@ -218,9 +218,9 @@ def test_idle_is_idle_or_refused(make: Callable[..., EmulatorHarness], kind: Kin
     change = stage.run_magic("auto-stop idle")
     assert (change.effect, change.after.auto_stop.stops_at) == (Effect.NOW, None)
     assert (stage.instance_state()["type"], end_of(stage)) == ("IDLE", None)
-    assert "CPU at most 5 %" in "\n".join(change_lines(change))
+    assert "CPU ≤ 5%" in "\n".join(change_lines(change))
     for line in ("extend", "shorten"):
-        with pytest.raises(RefusedError, match="no fixed end"):
+        with pytest.raises(RefusedError, match="no fixed stop time"):
             stage.run_magic(line)
     assert undo_command(stage.run_magic("auto-stop idle")) == ""
     back = stage.run_magic("auto-stop 2h")
@@ -307,7 +307,7 @@ OUT_OF_BOUNDS = [
     (90, "auto-stop at 2026-11-26 16:31", "refuse.too_late", "2026-11-26 16:30 +08:00"),
     (90, "auto-stop 73h", "duration.bounds", "1 h to 72 h"),
     (90, "auto-stop 59m", "duration.bounds", "1 h to 72 h"),
-    (90, "shorten 2h", "refuse.end_past", "2026-11-23 16:00 +08:00 is past"),
+    (90, "shorten 2h", "refuse.end_past", "2026-11-23 16:00 +08:00 is in the past"),
 ]
 
 
@@ -387,7 +387,7 @@ def test_an_end_that_is_past_is_not_known_and_not_moved(
     stage.emulator.set_instance(stops_on_time=False, minutes_left=-5)
     stop = stage.run_magic("status").auto_stop
     assert (stop.stops_at, stop.stop_time_unknown) == (None, "past")
-    with pytest.raises(RefusedError, match="does not say when this run ends"):
+    with pytest.raises(RefusedError, match="stop time of this run is unknown"):
         stage.run_magic("extend")
     assert writes(stage) == []
     assert stage.run_magic("auto-stop 2h").effect is Effect.NOW
@@ -417,7 +417,7 @@ def test_a_wish_to_be_reminded_is_refused_where_nobody_keeps_it(
     """Also beside a duration, which is then not set either."""
     stage = make(kind)
     for line in (f"auto-stop {option}", f"auto-stop 2h {option}"):
-        with pytest.raises(RefusedError, match="wish to be reminded"):
+        with pytest.raises(RefusedError, match="no console reminder"):
             stage.run_magic(line)
     assert writes(stage) == []
 

@@ -61,7 +61,7 @@ def test_an_error_is_its_message_and_its_hint() -> None:
     """Two lines: what went wrong and what to do next."""
     error = DurationError("duration.no_unit", text="90")
     assert error.message == "“90” has no unit."
-    assert error.hint == "Write 90h, 90m or 90s; also 2h30m or 1.5h."
+    assert error.hint == "Use 90h, 90m or 90s; 2h30m and 1.5h also work."
     assert str(error) == f"{error.message}\n{error.hint}"
 
 
@@ -69,7 +69,7 @@ def test_an_error_without_a_hint_is_one_line() -> None:
     """Nothing is added where there is nothing to say."""
     error = ModelArtsError("cloud.request", request_id="r")
     assert error.hint == ""
-    assert str(error) == error.message == "request r"
+    assert str(error) == error.message == "request ID: r"
 
 
 def test_ipython_shows_no_traceback() -> None:
@@ -78,7 +78,7 @@ def test_ipython_shows_no_traceback() -> None:
         raise_with_a_cause()
     lines = caught.value._render_traceback_()
     assert lines == [
-        "This API does not keep a wish to be reminded.",
+        "This API has no console reminder.",
         caught.value.hint,
     ]
 
@@ -91,15 +91,15 @@ def raise_with_a_cause() -> None:
 @pytest.mark.parametrize(
     ("status", "error_code", "request_id", "message"),
     [
-        (400, "ModelArts.6309", "", "No such instance in this project. (ModelArts.6309)"),
+        (400, "ModelArts.6309", "", "Instance not found in this project. (ModelArts.6309)"),
         (
             400,
             "ModelArts.6309",
             "r-1",
-            "No such instance in this project. (ModelArts.6309, request r-1)",
+            "Instance not found in this project. (ModelArts.6309, request ID: r-1)",
         ),
-        (400, "", "", "No such instance in this project. (HTTP 400)"),
-        (400, "", "r-1", "No such instance in this project. (HTTP 400, request r-1)"),
+        (400, "", "", "Instance not found in this project. (HTTP 400)"),
+        (400, "", "r-1", "Instance not found in this project. (HTTP 400, request ID: r-1)"),
     ],
 )
 def test_an_error_of_the_cloud_ends_with_its_code(
@@ -114,10 +114,10 @@ def test_an_error_of_the_cloud_ends_with_its_code(
 def test_an_error_of_the_cloud_without_words_leaves_no_gap() -> None:
     """Where the cloud said nothing, the sentence does not end in a colon or two spaces."""
     assert ServerError("cloud.ServerError", status=502, words="").message == (
-        "The cloud failed. (HTTP 502)"
+        "Server error. (HTTP 502)"
     )
     assert RejectedValueError("cloud.RejectedValueError", status=400, words="").message == (
-        "The cloud refused the request (HTTP 400)"
+        "ModelArts rejected the request (HTTP 400)"
     )
 
 

@@ -148,7 +148,7 @@ def _check_form(
         assert _deviation(before, after, timedelta(hours=2)) <= NOTEBOOK_DURATION
     else:
         assert _stop_time_change(before, after) == timedelta()
-        assert "This run does NOT follow" in output
+        assert "This run is NOT affected" in output
 
 
 _CHECKS = {

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
-from modelarts_magics.domain.durations import datetime_from_ms
+from modelarts_magics.domain.durations import MAX_DURATION, datetime_from_ms
 from modelarts_magics.errors import InvalidResponseError
 
 T = TypeVar("T")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 _SECRET_KEYS = ("token", "password", "passwd", "secret", "secret_key")
 """What the name of a secret field ends in, as ``token``, ``auth_token``, ``X-Auth-Token``."""
 _SECRET_IN_URL = re.compile(r"(://[^\s?#;]*)[?#;]\S*token=\S*", re.IGNORECASE)
 _UNREDACTED_FIELD = "description"
 """The field that holds what a person wrote; it is carried along with every change, as it is."""
-_MAX_DURATION = timedelta(days=36500)
+
 _MAX_DEPTH = 64
 """More levels than any answer has; reading on would exhaust the stack."""
 
@@ -72,7 +71,7 @@ class JsonReader:
     def duration(self, name: str, *, unit: timedelta) -> timedelta | None:
         """A whole number of units, at most a century: more is no run time, and no date can bear it."""
         value = self.integer(name)
-        if value is not None and abs(value) > _MAX_DURATION // unit:
+        if value is not None and abs(value) > MAX_DURATION // unit:
             raise InvalidResponseError("answer.range", field=self.full_name(name))
         return None if value is None else value * unit
 

@@ -1,4 +1,4 @@
-"""Time as a parameter: what a test replaces so that it never waits."""
+"""Time as a parameter, so that tests replace it and never wait."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Clock:
-    """The three ways in which this package uses time.
+    """The functions through which this package uses time.
 
     Attributes:
-        now: The local wall clock, aware.
-        monotonic: Seconds that never run backwards.
-        sleep: Wait so many seconds.
+        now: Returns the local wall-clock time, aware.
+        monotonic: Returns seconds that never run backwards.
+        sleep: Waits for a number of seconds.
     """
 
     now: Callable[[], datetime] = _utc_now
@@ -31,7 +31,12 @@ SYSTEM_CLOCK = Clock()
 
 
 class Deadline:
-    """A point on the monotonic clock by which a whole call must be over."""
+    """A point on the monotonic clock by which a whole call must have ended.
+
+    Args:
+        timeout_s: Seconds from now.
+        clock: The clock to read; replaced in tests.
+    """
 
     def __init__(self, timeout_s: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self._monotonic = clock.monotonic
@@ -40,5 +45,5 @@ class Deadline:
 
     @property
     def time_left_s(self) -> float:
-        """Seconds left; zero or less when it is over."""
+        """Seconds left; zero or negative after the deadline."""
         return self._expires_at - self._monotonic()

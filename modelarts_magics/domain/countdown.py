@@ -1,6 +1,7 @@
-"""How long is left, and how pressing that is. Pure; TypeScript follows the same table of cases.
+"""Compute the time left and its phase.
 
-The cases are in ``tests/contract/countdown.json``; both languages are held to them.
+The page does the same in TypeScript; both are tested with the cases in
+``tests/contract/countdown.json``.
 """
 
 from __future__ import annotations
@@ -9,18 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
-from modelarts_magics import messages
-from modelarts_magics.domain.models import AutoStop, Instance, Mode, Status
+from modelarts_magics.domain.models import AutoStop, Instance, Mode, Status, StopTimeUnknown
+from modelarts_magics.messages import Message, format_time_left, same_day, text
 
 SOON_THRESHOLD = timedelta(minutes=30)
 URGENT_THRESHOLD = timedelta(minutes=10)
 STOP_GRACE_PERIOD = timedelta(seconds=60)
-"""How long after its end a run is still taken to be stopping rather than misjudged."""
+"""A run this long past its stop time still counts as stopping; later, the stop time is unknown."""
 _ZERO = timedelta(0)
 
 
 class Phase(str, Enum):
-    """How pressing the end is."""
+    """How urgent the stop is."""
 
     CALM = "calm"
     SOON = "soon"
@@ -34,11 +35,11 @@ class Phase(str, Enum):
 
 @dataclass(frozen=True)
 class CountdownState:
-    """The state of the countdown at one moment.
+    """The countdown at one moment.
 
     Attributes:
-        phase: How pressing the end is.
-        time_left: Whole seconds left, never negative; None where nothing counts down or has.
+        phase: How urgent the stop is.
+        time_left: Whole seconds left, never negative; None if nothing is counted down.
     """
 
     phase: Phase
@@ -46,19 +47,30 @@ class CountdownState:
 
     @property
     def label(self) -> str:
-        """The time left in words, or the phase's word."""
+        """The time left as text, or the name of the phase."""
         if self.time_left is None or self.phase is Phase.STOPPING:
-            return messages.text(f"phase.{self.phase.value}")
-        return messages.format_time_left(self.time_left)
+            return text(f"phase.{self.phase.value}")
+        return format_time_left(self.time_left)
 
 
 def instance_countdown(instance: Instance, now: datetime) -> CountdownState:
-    """The countdown of the instance at `now` (aware, by the cloud's clock)."""
+    """Return the countdown of an instance.
+
+    Args:
+        instance: The instance.
+        now: The time of the API, aware.
+    """
     return compute_countdown(instance.status, instance.auto_stop, now)
 
 
 def compute_countdown(status: Status, auto_stop: AutoStop, now: datetime) -> CountdownState:
-    """The countdown of a status and an auto-stop at `now` (aware, by the cloud's clock)."""
+    """Return the countdown for a status and an auto-stop.
+
+    Args:
+        status: The status of the instance.
+        auto_stop: Its auto-stop.
+        now: The time of the API, aware.
+    """
     if status.stopping:
         return CountdownState(Phase.STOPPING, _ZERO)
     if status.stopped:
@@ -85,22 +97,27 @@ def _running_countdown(time_left: timedelta) -> CountdownState:
     return CountdownState(Phase.SOON if whole <= SOON_THRESHOLD else Phase.CALM, whole)
 
 
-def stop_message(instance: Instance) -> messages.Message:
-    """When and whether this run stops, as a sentence that stays true."""
-    stop = instance.auto_stop
+def stop_message(instance: Instance) -> Message:
+    """Return whether and when this run stops, as a sentence that stays true.
+
+    The sentence names absolute times, so it is still correct when it is read later.
+    """
+    auto_stop = instance.auto_stop
     if instance.status.stopped or instance.status.stopping:
-        return messages.Message("stop.ended", {"status": instance.status.value})
-    if stop.is_known and not stop.enabled:
-        return messages.Message("stop.off")
+        return Message("stop.ended", {"status": instance.status.value})
+    if auto_stop.is_known and not auto_stop.enabled:
+        return Message("stop.off")
     if not instance.running:
-        return messages.Message("stop.not_running", {"status": instance.status.value})
-    if stop.mode is Mode.IDLE:
-        return messages.Message("stop.idle")
-    if stop.stops_at is None:
-        return messages.Message(
-            f"stop.{stop.stop_time_unknown.value if stop.stop_time_unknown else 'missing'}"
-        )
-    now = instance.observed_at
-    left = max(stop.stops_at - now, timedelta(0))
-    code = "stop.at" if messages.same_day(stop.stops_at, now) else "stop.at_other_day"
-    return messages.Message(code, {"end": stop.stops_at, "left": left, "now": now})
+        return Message("stop.not_running", {"status": instance.status.value})
+    if auto_stop.mode is Mode.IDLE:
+        return Message("stop.idle")
+    if auto_stop.stops_at is None:
+        reason = auto_stop.stop_time_unknown or StopTimeUnknown.MISSING
+        return Message(f"stop.{reason.value}")
+    return _stop_time_message(auto_stop.stops_at, instance.observed_at)
+
+
+def _stop_time_message(stop_time: datetime, now: datetime) -> Message:
+    code = "stop.at" if same_day(stop_time, now) else "stop.at_other_day"
+    left = max(stop_time - now, timedelta(0))
+    return Message(code, {"end": stop_time, "left": left, "now": now})

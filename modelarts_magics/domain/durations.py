@@ -1,7 +1,6 @@
-"""Durations and clock times as people write them, and milliseconds as the cloud writes them.
+"""Parse durations and clock times as people write them, and convert the milliseconds of the API.
 
-The only place that knows milliseconds: everywhere else time is a `timedelta` or an aware
-`datetime`.
+Outside this module time is always a `timedelta` or an aware `datetime`.
 """
 
 from __future__ import annotations
@@ -16,8 +15,10 @@ from modelarts_magics.errors import ConfigurationError, DurationError
 
 UTC = timezone.utc
 ONE_DAY = timedelta(days=1)
+MAX_DURATION = timedelta(days=36500)
+"""The longest duration to compute with: far beyond every API, and can be added to any date."""
 FIRST_YEAR, LAST_YEAR = 1970, 9998
-"""The years of a moment that can be written in any time zone: a calendar of ours ends in 9999."""
+"""The range of years in which a moment can be written in any time zone; `datetime` ends in 9999."""
 
 _UNIT_SECONDS = {
     **dict.fromkeys(("d", "day", "days", "天"), 86400),
@@ -38,22 +39,28 @@ _CLOCK_TIME = re.compile(
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read a duration such as ``90m``, ``2h30m``, ``1.5h``, ``5400s`` or ``1 h 30 min``.
+    """Parse a duration such as ``90m``, ``2h30m``, ``1.5h``, ``5400s`` or ``1 h 30 min``.
+
+    Units may be English or Chinese, from seconds to days.
+
+    Example:
+        >>> parse_duration("1h30m")
+        datetime.timedelta(seconds=5400)
 
     Returns:
-        A positive duration of whole seconds.
+        A positive duration in whole seconds.
 
     Raises:
-        DurationError: It cannot be read, has no unit, is zero or is not whole seconds.
+        DurationError: The text cannot be parsed, has no unit, is zero or is not in whole seconds.
     """
-    written = text.strip()
-    seconds = sum(_seconds_of_part(match) for match in _DURATION_PART.finditer(written))
-    if _DURATION_PART.sub("", written).strip() or not written:
-        raise DurationError(_duration_error_code(written), text=written)
+    text = text.strip()
+    seconds = sum(_seconds_of_part(match) for match in _DURATION_PART.finditer(text))
+    if _DURATION_PART.sub("", text).strip() or not text:
+        raise DurationError(_duration_error_code(text), text=text)
     if seconds != round(seconds):
-        raise DurationError("duration.fraction", text=written)
+        raise DurationError("duration.fraction", text=text)
     if not 0 < seconds < 10**9:
-        raise DurationError("duration.not_positive", text=written)
+        raise DurationError("duration.not_positive", text=text)
     return timedelta(seconds=round(seconds))
 
 
@@ -68,39 +75,49 @@ def _duration_error_code(text: str) -> str:
 
 
 def parse_clock_time(text: str, *, now: datetime, zone: tzinfo) -> datetime:
-    """Read a clock time such as ``18:00``, ``18:00+08:00``, ``tomorrow 09:00`` or an ISO time.
+    """Parse a clock time such as ``18:00``, ``18:00+08:00``, ``tomorrow 09:00`` or an ISO time.
 
-    A bare clock time is the next one: today if it is still to come, else tomorrow. A time that a day
-    has twice, when the clocks go back, is the first that is still to come.
+    A time without a day is the next one: today if it is still to come, else tomorrow. A time that occurs
+    twice on a day, when clocks are set back, is the first one that is still to come.
+
+    Example:
+        >>> now = datetime(2026, 11, 23, 17, 0, tzinfo=UTC)
+        >>> parse_clock_time("18:00", now=now, zone=UTC)
+        datetime.datetime(2026, 11, 23, 18, 0, tzinfo=datetime.timezone.utc)
 
     Args:
-        text: What was written.
-        now: The present, aware.
-        zone: The zone of a time written without an offset.
+        text: The time as entered.
+        now: The current time, aware.
+        zone: The time zone if the text has no offset.
 
     Returns:
-        An aware moment in `zone`, or in the offset that was written.
+        An aware time in `zone`, or in the offset of the text.
 
     Raises:
-        DurationError: It cannot be read, or no clock shows that time on that day.
+        DurationError: The text cannot be parsed, or that time does not exist on that day.
     """
-    written = text.strip()
-    match = _CLOCK_TIME.fullmatch(written)
+    text = text.strip()
+    match = _CLOCK_TIME.fullmatch(text)
     if not match:
-        raise DurationError("clock.unreadable", text=written)
-    day = (match["day"] or "").lower()
+        raise DurationError("clock.unreadable", text=text)
     try:
-        where = _parse_offset(match["zone"]) if match["zone"] else zone
-        here = now.astimezone(where)
-        naive = _resolve_day(day, match, here)
-        days = (naive,) if day else (naive, naive + ONE_DAY)
+        zone = _parse_offset(match["zone"]) if match["zone"] else zone
+        moment = _next_matching_time(match, now.astimezone(zone))
     except (ValueError, OverflowError):
-        raise DurationError("clock.unreadable", text=written) from None
-    both = [each.replace(tzinfo=where, fold=fold) for each in days for fold in (0, 1)]
-    moment = next((each for each in both if _is_upcoming(each, now, here)), both[0])
+        raise DurationError("clock.unreadable", text=text) from None
     if _is_in_dst_gap(moment):
-        raise DurationError("clock.skipped", text=written, zone=str(where))
+        raise DurationError("clock.skipped", text=text, zone=str(zone))
     return moment
+
+
+def _next_matching_time(match: re.Match[str], local_now: datetime) -> datetime:
+    day = (match["day"] or "").lower()
+    naive = _resolve_day(day, match, local_now)
+    days = (naive,) if day else (naive, naive + ONE_DAY)
+    candidates = [
+        each.replace(tzinfo=local_now.tzinfo, fold=fold) for each in days for fold in (0, 1)
+    ]
+    return next((each for each in candidates if _is_upcoming(each, local_now)), candidates[0])
 
 
 def _resolve_day(day: str, match: re.Match[str], local_now: datetime) -> datetime:
@@ -116,10 +133,11 @@ def _resolve_day(day: str, match: re.Match[str], local_now: datetime) -> datetim
     return base.replace(hour=hour, minute=minute, second=second)
 
 
-def _is_upcoming(moment: datetime, now: datetime, local_now: datetime) -> bool:
-    if _is_in_dst_gap(moment):  # no moment at all: what counts is whether the day has passed it
+def _is_upcoming(moment: datetime, local_now: datetime) -> bool:
+    # A time in the gap is no moment, so compare the wall-clock readings.
+    if _is_in_dst_gap(moment):
         return moment.replace(tzinfo=None) > local_now.replace(tzinfo=None)
-    return moment.astimezone(UTC) > now
+    return moment.astimezone(UTC) > local_now.astimezone(UTC)
 
 
 def _is_in_dst_gap(moment: datetime) -> bool:
@@ -139,10 +157,13 @@ def _parse_offset(text: str) -> timezone:
 
 
 def parse_timezone(name: str) -> tzinfo:
-    """The time zone of that name (``Asia/Shanghai``) or offset (``+08:00``); empty: the system's.
+    """Return the time zone for a name (``Asia/Shanghai``) or an offset (``+08:00``).
+
+    Args:
+        name: The name or offset; "" for the time zone of the system.
 
     Raises:
-        ConfigurationError: No such zone is known on this machine.
+        ConfigurationError: The time zone is unknown on this machine.
     """
     if not name:
         return _system_timezone()
@@ -166,20 +187,20 @@ def _system_timezone() -> tzinfo:
 
 
 def duration_to_ms(duration: timedelta) -> int:
-    """A duration as the whole milliseconds that the cloud counts in."""
+    """Convert a duration to whole milliseconds, the unit of the API."""
     return duration // timedelta(milliseconds=1)
 
 
 def duration_from_ms(milliseconds: int) -> timedelta:
-    """The duration of so many milliseconds."""
+    """Convert milliseconds to a duration."""
     return timedelta(milliseconds=milliseconds)
 
 
 def datetime_from_ms(milliseconds: int) -> datetime:
-    """The moment, in UTC, of a timestamp in milliseconds since 1970.
+    """Convert a timestamp in milliseconds since 1970 to a time in UTC.
 
     Raises:
-        ValueError: Not a moment that can be written in any time zone.
+        ValueError: The time cannot be written in every time zone.
     """
     try:
         moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
@@ -191,5 +212,5 @@ def datetime_from_ms(milliseconds: int) -> datetime:
 
 
 def datetime_to_ms(moment: datetime) -> int:
-    """The timestamp of an aware moment, in milliseconds since 1970."""
+    """Convert an aware time to milliseconds since 1970."""
     return round(moment.timestamp() * 1000)

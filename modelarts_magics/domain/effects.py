@@ -1,17 +1,20 @@
-"""What became of a change, decided from the cloud's own answer alone. Pure."""
+"""Determine the effect of a change by comparing what the API returned before and after it."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from modelarts_magics.domain.models import STOP_TIME_TOLERANCE, CountsFrom, Effect, Mode
+from modelarts_magics.domain.models import CountsFrom, Effect, Mode, same_stop_time
 
 if TYPE_CHECKING:
     from modelarts_magics.domain.models import AutoStop, AutoStopEdit, Capabilities, Edit, Instance
 
 EXPECTED_STOP_TOLERANCE = timedelta(seconds=60)
-"""How far the cloud's stop time may be from the expected one: the request took time to get there."""
+"""How far the stop time may be from the expected one and still count as reached.
+
+The API counts from the moment at which the request arrives.
+"""
 
 
 def determine_effect(
@@ -22,14 +25,14 @@ def determine_effect(
     expected: datetime | None,
     capabilities: Capabilities,
 ) -> Effect:
-    """The effect of an edit, by comparing what the cloud said before and after.
+    """Return the effect of an edit.
 
     Args:
-        before: As read before the write.
-        after: As read back.
-        edit: What was sent.
-        expected: When this run would end if the edit took effect at once.
-        capabilities: How this API counts and keeps a duration.
+        before: The instance as read before the write.
+        after: The instance as read back.
+        edit: The edit that was sent.
+        expected: The stop time of this run if the edit takes effect at once; None if not known.
+        capabilities: How this API counts and stores a duration.
     """
     if edit.description is not None and after.description != edit.description:
         return Effect.UNCONFIRMED
@@ -55,39 +58,41 @@ def _is_accepted(auto_stop: AutoStop, edit: AutoStopEdit) -> bool:
 
 
 def _effect_of_renewal(before: Instance, after: Instance, expected: datetime | None) -> Effect:
-    """The lease was renewed if this run now ends when it should."""
-    end = after.auto_stop.stops_at
-    if end is None or not _matches_expected(end, expected, before.auto_stop.stops_at):
-        return Effect.UNCONFIRMED
-    return Effect.NOW
+    """A lease was renewed if this run now stops at the expected time."""
+    stop_time = after.auto_stop.stops_at
+    if stop_time and _matches_expected(stop_time, expected, before.auto_stop.stops_at):
+        return Effect.NOW
+    return Effect.UNCONFIRMED
 
 
 def _effect_of_duration(
     before: Instance, after: Instance, edit: AutoStopEdit, expected: datetime | None
 ) -> Effect:
-    """The duration is saved either way; whether this run follows it shows in its stop time."""
-    end = after.auto_stop.stops_at
-    old_end = before.auto_stop.stops_at or before.auto_stop.stop_timestamp
+    """A duration is stored either way; the stop time shows whether this run follows it."""
     if after.auto_stop.duration != edit.duration:
         return Effect.UNCONFIRMED
-    if (end is None or not after.running) and _changes_only_prompt(before.auto_stop, edit):
+    stop_time = after.auto_stop.stops_at
+    if stop_time is None or not after.running:
+        return _effect_without_stop_time(before, after, edit)
+    previous = before.auto_stop.stops_at or before.auto_stop.stop_timestamp
+    if _matches_expected(stop_time, expected, previous):
         return Effect.NOW
-    if not after.running:
-        return Effect.NEXT_START
-    if end is None:
-        return Effect.UNCONFIRMED
-    if _matches_expected(end, expected, old_end):
+    if previous is None:
+        # With auto-stop on before, there is no earlier stop time to compare with.
+        return Effect.UNCONFIRMED if before.auto_stop.enabled else Effect.NOW
+    return Effect.NEXT_START if same_stop_time(stop_time, previous) else Effect.NOW
+
+
+def _effect_without_stop_time(before: Instance, after: Instance, edit: AutoStopEdit) -> Effect:
+    if _changes_only_prompt(before.auto_stop, edit):
         return Effect.NOW
-    if old_end is None and before.auto_stop.enabled:  # nothing to compare the end with
-        return Effect.UNCONFIRMED
-    stayed = old_end is not None and abs(end - old_end) <= STOP_TIME_TOLERANCE
-    return Effect.NEXT_START if stayed else Effect.NOW
+    return Effect.UNCONFIRMED if after.running else Effect.NEXT_START
 
 
 def _matches_expected(
     stop_time: datetime, expected: datetime | None, previous_stop_time: datetime | None
 ) -> bool:
-    """Whether this run ends when it should; a small move must not be mistaken for none."""
+    """Whether the stop time is the expected one, and nearer to it than to the previous one."""
     if expected is None or abs(stop_time - expected) > EXPECTED_STOP_TOLERANCE:
         return False
     return previous_stop_time is None or abs(stop_time - expected) <= abs(
@@ -96,7 +101,7 @@ def _matches_expected(
 
 
 def _changes_only_prompt(auto_stop: AutoStop, edit: AutoStopEdit) -> bool:
-    """Whether the edit changes the wish to be reminded, which holds at once, and nothing else."""
+    """Whether the edit changes the reminder, which takes effect at once, and nothing else."""
     same = (auto_stop.enabled, auto_stop.mode, auto_stop.duration) == (
         edit.enabled,
         edit.mode,

@@ -1,7 +1,7 @@
-"""An instance and its auto-stop, as frozen values that answer questions and do no I/O.
+"""The instance and its auto-stop as frozen values without I/O.
 
-Field names and tables are those of the seed document ("update an instance" of `demanager`); what
-the current `notebooks` API says is put into the same values by `modelarts_magics.api.notebooks`.
+Field names and tables are those of the seed document ("update an instance" of `demanager`);
+`modelarts_magics.api.notebooks` converts responses of the current API to the same values.
 """
 
 from __future__ import annotations
@@ -19,13 +19,21 @@ if TYPE_CHECKING:
 
 
 STOP_TIME_TOLERANCE = timedelta(seconds=5)
-"""Two statements of one stop time may differ by this much."""
+"""The difference up to which two stop times count as the same.
+
+A stop time computed from the time left moves by a few seconds from one response to the next.
+"""
+
+
+def same_stop_time(one: datetime | None, other: datetime | None) -> bool:
+    """Return whether both are known and differ by at most `STOP_TIME_TOLERANCE`."""
+    return one is not None and other is not None and abs(one - other) <= STOP_TIME_TOLERANCE
 
 
 class Status(str, Enum):
-    """What the cloud says the instance is doing.
+    """The status of an instance.
 
-    A word that is not listed becomes a member named ``UNKNOWN`` that keeps the word as its value.
+    A status that is not listed becomes a member named ``UNKNOWN`` whose value is the original word.
     """
 
     INIT = "INIT"
@@ -59,21 +67,22 @@ class Status(str, Enum):
         return member
 
     def __reduce_ex__(self, _protocol: object) -> tuple[type[Status], tuple[str]]:
-        return Status, (self._value_,)  # some versions of Python would copy it by its name
+        # Some versions of Python would copy the member by its name.
+        return Status, (self._value_,)
 
     @property
     def running(self) -> bool:
-        """Whether the instance runs, so that its auto-stop counts."""
+        """Whether the instance runs, so that its auto-stop is active."""
         return self in (Status.RUNNING, Status.SNAPSHOTTING)
 
     @property
     def stopping(self) -> bool:
-        """Whether the instance is on its way down."""
+        """Whether the instance is stopping or being deleted."""
         return self in (Status.STOPPING, Status.DELETING)
 
     @property
     def stopped(self) -> bool:
-        """Whether the instance does not run and will not by itself."""
+        """Whether the instance does not run and will not start by itself."""
         return self.name.endswith("_FAILED") or self in (
             Status.STOPPED,
             Status.DELETED,
@@ -83,23 +92,23 @@ class Status(str, Enum):
 
 
 class Mode(str, Enum):
-    """What makes auto-stop stop the instance."""
+    """What triggers auto-stop."""
 
     TIMING = "TIMING"
-    """A fixed time."""
+    """A fixed stop time."""
     IDLE = "IDLE"
-    """Low use; there is no fixed end. Only the `notebooks` API has it."""
+    """Low resource use; there is no fixed stop time. Only the `notebooks` API supports it."""
 
 
 class StopTimeUnknown(str, Enum):
-    """Why the end of a run with auto-stop on is not known."""
+    """Why the stop time of a run with auto-stop on is unknown."""
 
     MISSING = "missing"
-    """The cloud named no end."""
+    """The API returned no stop time."""
     PAST = "past"
-    """The end it named has passed and the instance still runs."""
+    """The stop time has passed and the instance still runs."""
     INCONSISTENT = "disagree"
-    """It named two ends (stop_timestamp and remain_time) more than 60 s apart."""
+    """stop_timestamp and remain_time differ by more than 60 s."""
 
 
 @dataclass(frozen=True)
@@ -108,14 +117,14 @@ class AutoStop:
 
     Attributes:
         enabled: Whether auto-stop is on (``enable``).
-        mode: What stops the instance.
-        duration: The run time that is set (``duration``); None where the cloud gives none.
-        duration_start: What `duration` counts from, where the API says so.
-        prompt: Whether the console shall remind (``prompt``); None where the API has no such thing.
-        stops_at: When this run ends, aware; None if off, idle, not running or not known.
-        stop_time_unknown: Why `stops_at` is not known although it should be.
-        stop_timestamp: The end as the cloud wrote it; None if it did not.
-        remain_time: The time left as the cloud wrote it when it was asked; None if it did not.
+        mode: What triggers it.
+        duration: The run time that is set (``duration``); None if the API returns none.
+        duration_start: The time from which `duration` counts, if the API returns it.
+        prompt: Whether the console shows a reminder (``prompt``); None if the API has no such field.
+        stops_at: The stop time of this run, aware; None if off, idle, not running or unknown.
+        stop_time_unknown: Why `stops_at` is None although auto-stop is active.
+        stop_timestamp: The stop time as the API returned it; None if it did not.
+        remain_time: The time left as the API returned it; None if it did not.
     """
 
     enabled: bool
@@ -130,24 +139,24 @@ class AutoStop:
 
     @property
     def is_known(self) -> bool:
-        """Whether the cloud said anything about auto-stop at all."""
+        """Whether the API returned anything about auto-stop."""
         return self.enabled or self.stop_time_unknown is None
 
     def equivalent_to(self, other: AutoStop) -> bool:
-        """Whether both say the same; an end that follows from the time left moves a little at each look."""
+        """Return whether both are equal, except for a stop time within `STOP_TIME_TOLERANCE`."""
         one, two = self.stops_at, other.stops_at
         if one is None or two is None:
             return self == other
-        return abs(one - two) <= STOP_TIME_TOLERANCE and replace(self, stops_at=two) == other
+        return same_stop_time(one, two) and replace(self, stops_at=two) == other
 
 
 UNKNOWN_AUTO_STOP = AutoStop(enabled=False, stop_time_unknown=StopTimeUnknown.MISSING)
-"""What holds where the cloud says nothing: "on" and "off" would both be a claim."""
+"""The value if the API returns nothing about auto-stop: neither "on" nor "off" is certain."""
 
 
 @dataclass(frozen=True)
 class DockerParams:
-    """Docker deployment (table 9): the image and the open map of annotations."""
+    """Docker deployment (table 9)."""
 
     namespace: str | None
     image_name: str | None
@@ -157,7 +166,7 @@ class DockerParams:
 
 @dataclass(frozen=True)
 class ProvisionSpec:
-    """Deployment details (table 8); `params` is as it came where the type is not Docker."""
+    """Deployment details (table 8); `params` is the original object if the type is not Docker."""
 
     engine: str | None
     params: DockerParams | Mapping[str, Any]
@@ -186,7 +195,7 @@ class Profile:
 
 @dataclass(frozen=True)
 class Storage:
-    """Where the instance keeps its files (table 10, ``storage``): ``obs`` or ``evs``."""
+    """Storage of the instance (table 10, ``storage``): ``obs`` or ``evs``."""
 
     type: str | None
     location: Mapping[str, Any]
@@ -194,7 +203,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class NotebookSpec:
-    """The definition of a `Notebook` instance (table 10); its auto-stop is `Instance.auto_stop`."""
+    """Definition of a `Notebook` instance (table 10); for its auto-stop see `Instance.auto_stop`."""
 
     storage: Storage | None
     annotations: Mapping[str, Any]
@@ -209,25 +218,25 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Instance:
-    """A notebook instance as the cloud described it at one moment (table 5).
+    """A notebook instance as the API described it at one moment (table 5).
 
-    Two instances are equal when the cloud says the same of both; the moment of asking does not count.
+    Two instances are equal if the API returned the same for both, whenever it was asked.
 
     Attributes:
-        id: The instance id.
-        name: Its name.
-        description: What it is for; "" where the cloud has none.
-        status: What it is doing.
-        auto_stop: When and why it stops; table 11.
-        api: The API generation that answered, ``demanager`` or ``notebooks``.
-        observed_at: When the cloud said so, aware, by the cloud's clock.
-        created_at: When it was created, aware (``creation_timestamp``).
+        id: The instance ID.
+        name: The name.
+        description: The description; "" if there is none.
+        status: The status.
+        auto_stop: The auto-stop (table 11).
+        api: The API that answered, ``demanager`` or ``notebooks``.
+        observed_at: When the API answered, aware, by the clock of the API.
+        created_at: When the instance was created, aware (``creation_timestamp``).
         flavor: The machine specification.
-        profile: Table 6.
-        spec: Table 10 for a Notebook, else as it came.
-        workspace: Table 12.
+        profile: The configuration (table 6).
+        spec: The definition (table 10) of a Notebook, else the original object.
+        workspace: The workspace (table 12).
         demo: Whether the local emulator answered.
-        raw: The whole answer without its secrets, unknown fields of later editions included.
+        raw: The whole response without secrets, including fields unknown to this package.
     """
 
     id: str
@@ -254,7 +263,7 @@ class Instance:
         return self.status.running
 
     def equivalent_to(self, other: Instance) -> bool:
-        """Whether the cloud says the same of both; see `AutoStop.same_as`."""
+        """Return whether both are equal, except for a stop time within `STOP_TIME_TOLERANCE`."""
         return (
             self.auto_stop.equivalent_to(other.auto_stop)
             and replace(self, auto_stop=other.auto_stop) == other
@@ -262,7 +271,7 @@ class Instance:
 
 
 class CountsFrom(str, Enum):
-    """What a duration counts from, in a request."""
+    """The time from which a duration in a request counts."""
 
     RUN_START = "run-start"
     NOW = "now"
@@ -270,17 +279,17 @@ class CountsFrom(str, Enum):
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an API generation can do, so that nobody else asks for its name.
+    """What an API supports, so that no other code compares its name.
 
     Attributes:
-        api: The generation's name.
-        counts_from: What a duration in a request counts from.
-        min_duration: The shortest duration it takes.
-        max_duration: The longest duration it takes.
+        api: The name of the API.
+        counts_from: The time from which a duration in a request counts.
+        min_duration: The shortest duration that it accepts.
+        max_duration: The longest duration that it accepts.
         can_disable: Whether turning auto-stop off is documented.
-        supports_idle: Whether there is a mode that stops on low use.
-        supports_reminder: Whether it keeps the wish to be reminded.
-        persists_duration: Whether a duration is kept for later starts.
+        supports_idle: Whether it has a mode that stops on low use.
+        supports_reminder: Whether it stores whether the console shows a reminder.
+        persists_duration: Whether a duration is stored for later runs.
     """
 
     api: str
@@ -295,7 +304,7 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class AutoStopEdit:
-    """The auto-stop to write, whole: no part of it is left to the cloud's defaults."""
+    """The auto-stop to write. It is complete, so that no field falls back to a default of the API."""
 
     enabled: bool
     mode: Mode = Mode.TIMING
@@ -305,36 +314,36 @@ class AutoStopEdit:
 
 @dataclass(frozen=True)
 class Edit:
-    """What to write; None leaves that part as it is."""
+    """What to write; a part that is None stays as it is."""
 
     description: str | None = None
     auto_stop: AutoStopEdit | None = None
 
 
 class Effect(str, Enum):
-    """What became of a change, by the cloud's own answer."""
+    """The effect of a change, determined from the response of the API."""
 
     NOW = "now"
-    """It holds."""
+    """The change has taken effect."""
     NEXT_START = "next-start"
-    """It is saved; this run still ends when it did."""
+    """The change is saved; the stop time of this run is unchanged."""
     UNCONFIRMED = "unconfirmed"
-    """The cloud did not say that it holds."""
+    """The API did not confirm the change."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A write and what became of it.
+    """A write and its effect.
 
     Attributes:
-        before: The instance as read just before.
-        after: The instance as read back; None if it could not be.
-        effect: What became of the change.
-        edit: What was sent.
-        capabilities: What the API can do, so that the words fit.
-        action: The command's word: ``describe``, ``auto-stop``, ``extend``, ``shorten``, ``update``.
-        expected_stop_time: When this run would end if the change took effect at once; None: not known.
-        read_back_error: Why the instance could not be read back, where `after` is None.
+        before: The instance as read before the write.
+        after: The instance as read back; None if that failed.
+        effect: The effect of the change.
+        edit: The edit that was sent.
+        capabilities: The capabilities of the API, for wording the result.
+        action: The command: ``describe``, ``auto-stop``, ``extend``, ``shorten`` or ``update``.
+        expected_stop_time: The stop time of this run if the edit takes effect at once; None if unknown.
+        read_back_error: Why the instance could not be read back, if `after` is None.
     """
 
     before: Instance

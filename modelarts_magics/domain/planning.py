@@ -1,7 +1,7 @@
-"""From what a person asks of auto-stop to what is written, or to the reason why not. Pure.
+"""Plan what to write for a request, or refuse it.
 
-What a duration counts from is the API's own affair (`Capabilities.counts_from`); a plan always names
-the stop time that would result, so that no message has to.
+`Capabilities.counts_from` says from when the API counts a duration. A plan always has the resulting
+stop time, so that no message has to compute it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
-from modelarts_magics.domain.durations import UTC, parse_clock_time
+from modelarts_magics.domain.durations import MAX_DURATION, UTC, parse_clock_time
 from modelarts_magics.domain.models import (
-    STOP_TIME_TOLERANCE,
     AutoStopEdit,
     CountsFrom,
     Mode,
     StopTimeUnknown,
+    same_stop_time,
 )
 from modelarts_magics.errors import DurationError, RefusedError
 from modelarts_magics.messages import Message
@@ -25,27 +25,28 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import AutoStop, Capabilities, Instance
 
 MIN_TIME_LEFT = timedelta(minutes=5)
-"""An end closer than this is refused: it would stop the instance under the person's hands."""
+"""The shortest time left that may be requested; a stop that is closer would surprise the user."""
 DEFAULT_DURATION = timedelta(hours=1)
-MAX_DURATION = timedelta(days=36500)
-"""No API comes near it, and a calendar can add it to any date."""
 SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
 class AutoStopRequest:
-    """What a person asks of auto-stop; None leaves that part as it is.
+    """A requested change of auto-stop; a field that is None leaves that part as it is.
 
     Attributes:
-        enabled: On or off.
+        enabled: Turn auto-stop on or off.
         duration: A run time, counted from where the API counts.
         time_left: A run time from now.
-        stop_time: The moment to stop at.
-        clock_time: The same as a person writes it, as ``18:00``; read by the cloud's clock, in `zone`.
-        timezone: The zone of a time written without an offset; None for UTC.
-        prompt: Whether to be reminded.
-        mode: By time or by low use.
-        force: Try what the API does not document (turning auto-stop off).
+        stop_time: The stop time, aware.
+        clock_time: The stop time as entered, such as ``18:00``; read in `timezone`.
+        timezone: The time zone of a clock time without an offset; None for UTC.
+        prompt: Turn the reminder of the console on or off.
+        mode: Stop at a fixed time or on low use.
+        force: Send a request that the API does not document (turning auto-stop off).
+
+    Example:
+        >>> request = AutoStopRequest(stop_time=datetime(2026, 11, 23, 18, 0, tzinfo=UTC))
     """
 
     enabled: bool | None = None
@@ -61,14 +62,15 @@ class AutoStopRequest:
 
 @dataclass(frozen=True)
 class PlanContext:
-    """What a plan depends on beside the wish.
+    """What a plan depends on, besides the request.
 
     Attributes:
         instance: The instance as just read.
-        capabilities: What its API can do.
-        started_at: When this run started, if that is known.
-        last_duration: The run time that was last seen set, if one was.
-        defers_duration: Whether this cloud was seen to let a new duration wait for the next start; None: not seen.
+        capabilities: The capabilities of its API.
+        started_at: When this run started, if known.
+        last_duration: The run time that was set last, if known.
+        defers_duration: Whether this API applies a new duration at the next start only, as observed
+            before; None if not observed.
     """
 
     instance: Instance
@@ -79,18 +81,18 @@ class PlanContext:
 
     @property
     def now(self) -> datetime:
-        """The cloud's time when it was asked."""
+        """The time of the API when the instance was read."""
         return self.instance.observed_at
 
     @property
     def default_duration(self) -> timedelta:
-        """The run time to take where none is named: the one that is set, else the last known."""
-        kept = self.instance.auto_stop.duration if self.capabilities.persists_duration else None
-        return kept or self.last_duration or DEFAULT_DURATION
+        """The run time if the request has none: the one that is set, else the last one, else 1 h."""
+        stored = self.instance.auto_stop.duration if self.capabilities.persists_duration else None
+        return stored or self.last_duration or DEFAULT_DURATION
 
     @property
     def reference_time(self) -> datetime | None:
-        """What a duration in a request counts from; None where that is not known."""
+        """The time from which a duration in a request counts; None if unknown."""
         if self.capabilities.counts_from is CountsFrom.NOW:
             return self.now
         return self.started_at if self.instance.running else None
@@ -98,27 +100,32 @@ class PlanContext:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to write, and when the run would end if it takes effect at once (None: not known)."""
+    """What to write.
+
+    Attributes:
+        edit: The auto-stop to write.
+        stops_at: The stop time of this run if the edit takes effect at once; None if unknown.
+    """
 
     edit: AutoStopEdit
     stops_at: datetime | None = None
 
 
 def plan_auto_stop(request: AutoStopRequest, context: PlanContext) -> Plan:
-    """Decide what to write for a wish.
+    """Return what to write for a request.
 
     Raises:
-        DurationError: A duration outside the API's bounds.
-        RefusedError: The end would be past, too soon or beyond what is possible, or is not computable.
+        DurationError: The duration is outside the range of the API.
+        RefusedError: The stop time would be past, too soon, too late or cannot be computed.
     """
     prompt = _resolve_prompt(request, context)
     if request.enabled is False:
         return _plan_disable(request, context, prompt)
     if request.mode is Mode.IDLE:
         return _plan_idle(context, prompt)
-    end = _requested_stop_time(request, context)
-    if end is not None:
-        return _plan_stop_time(end, context, prompt)
+    stop_time = _requested_stop_time(request, context)
+    if stop_time is not None:
+        return _plan_stop_time(stop_time, context, prompt)
     if request.duration is not None:
         return _plan_duration(request.duration, context, prompt)
     if request.enabled:
@@ -127,32 +134,34 @@ def plan_auto_stop(request: AutoStopRequest, context: PlanContext) -> Plan:
 
 
 def stop_time_bounds(context: PlanContext) -> tuple[datetime, datetime] | None:
-    """The earliest and the latest end that may be asked for; None where that is not computable."""
+    """Return the earliest and latest stop time that may be requested; None if unknown."""
     if context.reference_time is None or not context.instance.running:
         return None
-    able = context.capabilities
-    earliest = max(context.reference_time + able.min_duration, context.now + MIN_TIME_LEFT)
-    return earliest, context.reference_time + able.max_duration
+    capabilities = context.capabilities
+    earliest = max(context.reference_time + capabilities.min_duration, context.now + MIN_TIME_LEFT)
+    return earliest, context.reference_time + capabilities.max_duration
 
 
 def plan_stop_time_shift(delta: timedelta, context: PlanContext) -> Plan:
-    """Decide what to write to move the end of this run by a positive or negative duration.
+    """Return what to write to move the stop time of this run.
+
+    Args:
+        delta: How far to move it; negative for an earlier stop.
+        context: What the plan depends on.
 
     Raises:
-        DurationError: It is longer than a century.
-        RefusedError: There is no end to move, or it would leave the bounds.
+        DurationError: The shift is longer than `MAX_DURATION`.
+        RefusedError: There is no stop time, or the new one is outside the range of the API.
     """
-    instance = context.instance
-    stop = instance.auto_stop
-    _check_applicable(context)
-    if not instance.running:
-        raise RefusedError("refuse.not_running", status=instance.status.value)
-    if context.defers_duration and stop.enabled and stop.duration:
-        return _plan_duration(stop.duration + delta, context, stop.prompt)
-    if stop.stops_at is None:
+    _check_running(context)
+    auto_stop = context.instance.auto_stop
+    if context.defers_duration and auto_stop.enabled and auto_stop.duration:
+        return _plan_duration(auto_stop.duration + delta, context, auto_stop.prompt)
+    if auto_stop.stops_at is None:
         verb = Message("verb.extend" if delta > timedelta(0) else "verb.shorten")
-        raise RefusedError(_no_stop_time_code(stop), verb=verb)
-    return _plan_stop_time(_add_delta(stop.stops_at, delta, context), context, stop.prompt)
+        raise RefusedError(_no_stop_time_code(auto_stop), verb=verb)
+    stop_time = _add_delta(auto_stop.stops_at, delta, context)
+    return _plan_stop_time(stop_time, context, auto_stop.prompt)
 
 
 def _no_stop_time_code(auto_stop: AutoStop) -> str:
@@ -174,14 +183,13 @@ def _requested_stop_time(request: AutoStopRequest, context: PlanContext) -> date
 
 def _add_delta(start: datetime, delta: timedelta, context: PlanContext) -> datetime:
     if abs(delta) > MAX_DURATION:
-        able = context.capabilities
-        raise DurationError(
-            "duration.bounds",
-            duration=abs(delta),
-            shortest=able.min_duration,
-            longest=able.max_duration,
-        )
+        raise _out_of_range(abs(delta), context)
     return start + delta
+
+
+def _out_of_range(duration: timedelta, context: PlanContext) -> DurationError:
+    shortest, longest = context.capabilities.min_duration, context.capabilities.max_duration
+    return DurationError("duration.bounds", duration=duration, shortest=shortest, longest=longest)
 
 
 def _resolve_prompt(request: AutoStopRequest, context: PlanContext) -> bool | None:
@@ -211,65 +219,64 @@ def _plan_idle(context: PlanContext, prompt: bool | None) -> Plan:
 
 
 def _plan_enable(context: PlanContext, prompt: bool | None) -> Plan:
-    """With the usual duration."""
+    """Turn auto-stop on with the default duration."""
     _check_no_stop_time(context)
     return _plan_duration(context.default_duration, context, prompt)
 
 
 def _check_no_stop_time(context: PlanContext) -> None:
-    """Where no duration is kept, each that is sent counts from now, and moves the end of a run that has one."""
-    end = context.instance.auto_stop.stops_at
-    if context.instance.running and end is not None and not context.capabilities.persists_duration:
-        raise RefusedError("refuse.on", end=end)
+    """Refuse if the request would move an existing stop time by accident.
+
+    Where the API stores no duration, each one that is sent counts from now.
+    """
+    if context.capabilities.persists_duration or not context.instance.running:
+        return
+    stop_time = context.instance.auto_stop.stops_at
+    if stop_time is not None:
+        raise RefusedError("refuse.on", end=stop_time)
 
 
 def _plan_unchanged(context: PlanContext, prompt: bool | None) -> Plan:
-    """Everything as it is; only the wish to be reminded may differ."""
+    """Write the present auto-stop again; only the reminder may differ."""
     _check_no_stop_time(context)
-    stop = context.instance.auto_stop
-    duration = stop.duration if stop.enabled else None
-    if (stop.enabled and duration is None) or not stop.is_known:
+    current = context.instance.auto_stop
+    duration = current.duration if current.enabled else None
+    if (current.enabled and duration is None) or not current.is_known:
         raise RefusedError("refuse.no_duration")
-    edit = AutoStopEdit(enabled=stop.enabled, mode=stop.mode, duration=duration, prompt=prompt)
-    return Plan(edit, stop.stops_at)
+    edit = AutoStopEdit(
+        enabled=current.enabled, mode=current.mode, duration=duration, prompt=prompt
+    )
+    return Plan(edit, current.stops_at)
 
 
 def _plan_duration(duration: timedelta, context: PlanContext, prompt: bool | None) -> Plan:
-    able = context.capabilities
-    if not able.min_duration <= duration <= able.max_duration:
-        raise DurationError(
-            "duration.bounds",
-            duration=duration,
-            shortest=able.min_duration,
-            longest=able.max_duration,
-        )
+    capabilities = context.capabilities
+    if not capabilities.min_duration <= duration <= capabilities.max_duration:
+        raise _out_of_range(duration, context)
     _check_applicable(context)
     duration = _round_up_to_seconds(duration)
-    end = (
-        context.reference_time + duration
-        if context.reference_time and context.instance.running
-        else None
-    )
-    if end and not context.defers_duration and _is_too_soon(end, context):
-        code = "refuse.past" if end <= context.now else "refuse.too_soon"
-        left, doubt = end - context.now, _start_uncertainty(context)
-        raise RefusedError(code, duration=duration, end=end, left=left, doubt=doubt)
-    return Plan(AutoStopEdit(enabled=True, duration=duration, prompt=prompt), end)
+    start = context.reference_time if context.instance.running else None
+    stop_time = start + duration if start else None
+    if stop_time and not context.defers_duration and _is_too_soon(stop_time, context):
+        code = "refuse.past" if stop_time <= context.now else "refuse.too_soon"
+        left, doubt = stop_time - context.now, _start_uncertainty(context)
+        raise RefusedError(code, duration=duration, end=stop_time, left=left, doubt=doubt)
+    return Plan(AutoStopEdit(enabled=True, duration=duration, prompt=prompt), stop_time)
 
 
 def _is_too_soon(stop_time: datetime, context: PlanContext) -> bool:
-    """Whether the end would surprise; one that this run has already cannot."""
-    present = context.instance.auto_stop.stops_at
-    already = (
-        present is not None
-        and stop_time > context.now
-        and abs(stop_time - present) <= STOP_TIME_TOLERANCE
-    )
-    return stop_time - context.now < MIN_TIME_LEFT and not already
+    """Whether the stop time is too close; the present stop time of the run may always be kept."""
+    unchanged = same_stop_time(stop_time, context.instance.auto_stop.stops_at)
+    if unchanged and stop_time > context.now:
+        return False
+    return stop_time - context.now < MIN_TIME_LEFT
 
 
 def _start_uncertainty(context: PlanContext) -> Message:
-    """A start of the run is derived from the set duration, which somebody may have changed since."""
+    """Return a remark on the start of the run, if it is only derived.
+
+    It follows from the duration that is set, which may have been changed since.
+    """
     derived = (
         context.capabilities.counts_from is CountsFrom.RUN_START and context.defers_duration is None
     )
@@ -278,22 +285,20 @@ def _start_uncertainty(context: PlanContext) -> Message:
 
 
 def _plan_stop_time(stop_time: datetime, context: PlanContext, prompt: bool | None) -> Plan:
-    instance, able = context.instance, context.capabilities
-    _check_applicable(context)
-    if not instance.running:
-        raise RefusedError("refuse.not_running", status=instance.status.value)
+    capabilities = context.capabilities
+    _check_running(context)
     if stop_time <= context.now:
         raise RefusedError("refuse.end_past", end=stop_time)
-    possible = stop_time_bounds(context)
-    if context.reference_time is None or possible is None:
-        raise RefusedError("refuse.no_start", longest=able.max_duration)
-    earliest, latest = possible
+    bounds = stop_time_bounds(context)
+    if context.reference_time is None or bounds is None:
+        raise RefusedError("refuse.no_start", longest=capabilities.max_duration)
+    earliest, latest = bounds
     duration = _round_up_to_seconds(stop_time - context.reference_time)
-    if duration > able.max_duration:
+    if duration > capabilities.max_duration:
         raise RefusedError(
             "refuse.too_late", end=stop_time, latest=latest, doubt=_start_uncertainty(context)
         )
-    if duration < able.min_duration or stop_time - context.now < MIN_TIME_LEFT:
+    if duration < capabilities.min_duration or stop_time - context.now < MIN_TIME_LEFT:
         raise RefusedError(
             "refuse.too_early", end=stop_time, earliest=earliest, left=earliest - context.now
         )
@@ -301,9 +306,15 @@ def _plan_stop_time(stop_time: datetime, context: PlanContext, prompt: bool | No
 
 
 def _check_applicable(context: PlanContext) -> None:
-    """Refuse where a duration is not kept for the next start and there is no run to apply it to."""
+    """Refuse if the API stores no duration and there is no run to apply it to."""
     if not context.capabilities.persists_duration and not context.instance.running:
         raise RefusedError("refuse.lease_not_running", status=context.instance.status.value)
+
+
+def _check_running(context: PlanContext) -> None:
+    _check_applicable(context)
+    if not context.instance.running:
+        raise RefusedError("refuse.not_running", status=context.instance.status.value)
 
 
 def _round_up_to_seconds(duration: timedelta) -> timedelta:

@@ -1,5 +1,5 @@
-"""One instance: find it, read it, change it, and read back what a change did.
+"""One instance: find it, read it, change it, and read back the effect of a change.
 
-`connect.connect` opens a `session.Session`; `store` shares the last known state between processes.
-Imports `api`, `config` and the packages below them.
+Exports `connect.connect`, which opens a `session.Session`; `cache` and `store` share the last known
+state between the processes of a machine. Imports `api`, `config` and the packages below them.
 """

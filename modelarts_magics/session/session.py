@@ -1,7 +1,7 @@
-"""A session with one instance: read, change, read back.
+"""A session with one instance: read it, change it, and read back the effect.
 
-The one place where settings, credentials and API meet. Every write takes the same way: lock, read,
-decide, send, read back, compare; so it always knows what it changed and what the cloud made of it.
+Every write takes the same steps: lock, read, plan, send, read back, compare. The result therefore
+always says what was changed and what the API did with it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Callable
 from modelarts_magics.domain import description as descriptions
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.domain.durations import parse_duration
-from modelarts_magics.domain.models import STOP_TIME_TOLERANCE, Change, Edit, Effect, Instance
+from modelarts_magics.domain.models import Change, Edit, Effect, Instance, same_stop_time
 from modelarts_magics.domain.planning import (
     AutoStopRequest,
     Plan,
@@ -21,10 +21,7 @@ from modelarts_magics.domain.planning import (
     plan_auto_stop,
     plan_stop_time_shift,
 )
-from modelarts_magics.errors import (
-    InputError,
-    RefusedError,
-)
+from modelarts_magics.errors import InputError, RefusedError
 from modelarts_magics.messages import Message
 from modelarts_magics.session.updater import Updater
 
@@ -33,24 +30,24 @@ if TYPE_CHECKING:
 
     from modelarts_magics.api.backend import Backend
     from modelarts_magics.config.settings import Settings
-    from modelarts_magics.domain.models import AutoStopEdit, Capabilities
+    from modelarts_magics.domain.models import AutoStop, AutoStopEdit, Capabilities
     from modelarts_magics.session.cache import InstanceCache
 
 
 def _ignore_notice(_notice: Message) -> None:
-    """Say nothing; for who has nobody to tell."""
+    """Discard a notice."""
 
 
 class Session:
-    """One instance, read and changed through whichever API it has.
+    """One instance, read and changed through the API that serves it.
 
     Args:
         backend: The API, bound to the instance.
-        cache: What is known of the instance between calls and between processes.
-        settings: What it was opened with, and where each came from; None where that does not matter.
-        total_timeout_s: Seconds that any one call may take, all included.
-        clock: Time, for tests.
-        on_notice: Told what a person should know before a write is sent.
+        cache: The last known state of the instance, shared between processes.
+        settings: The settings with their sources; None if they do not matter.
+        total_timeout_s: Seconds that one call may take in total.
+        clock: Time; replaced in tests.
+        on_notice: Called with a message that the user should see before a write is sent.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing a test or a caller replaces
@@ -73,24 +70,31 @@ class Session:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the instance's API can do."""
+        """The capabilities of the API."""
         return self._backend.capabilities
 
     @property
     def skew(self) -> timedelta:
-        """How far the cloud's clock is ahead of the local one, as its last answer told."""
+        """How far the clock of the API is ahead of the local clock."""
         return self._backend.skew
 
     def refresh(self) -> Instance:
-        """Ask the cloud for the instance.
+        """Read the instance from the API.
 
         Raises:
-            ModelArtsError: The cloud could not be asked; the kinds are in `modelarts_magics.errors`.
+            ModelArtsError: The API cannot be reached or refused; see `modelarts_magics.errors`.
         """
         return self._updater.read(Deadline(self._total_timeout_s, clock=self._clock))
 
     def status(self, *, max_age: timedelta) -> Instance:
-        """The instance as known here, asked anew only if nobody on this machine did within `max_age`."""
+        """Return the instance, from the cache if it was read at most `max_age` ago on this machine.
+
+        Args:
+            max_age: The maximum age of a cached state.
+
+        Raises:
+            ModelArtsError: The API was asked and cannot be reached or refused.
+        """
         known = self._cache.get(max_age=max_age)
         if known is not None:
             return known
@@ -98,30 +102,38 @@ class Session:
             return self._cache.get(max_age=max_age) or self._updater.read(deadline)
 
     def check_for_updates(self) -> bool:
-        """Look, without asking the cloud, whether another process of this machine knows something new."""
+        """Publish what another process of this machine has read; send no request.
+
+        Returns:
+            Whether there was anything new.
+        """
         return self._cache.check_for_updates()
 
     def last_known(self) -> Instance | None:
-        """The instance as last seen by any process of this machine, without asking; None if never."""
+        """Return the last state read by any process of this machine; None if there is none."""
         return self._cache.get(max_age=timedelta.max)
 
     @property
     def cache_age(self) -> timedelta | None:
-        """How long ago any process of this machine last had the cloud's word; None if none did."""
+        """The time since the instance was last read on this machine; None if it never was."""
         return self._cache.age
 
-    def subscribe(self, listener: Callable[[Instance], None]) -> Callable[[], None]:
-        """Call `listener` with each new state that anybody in this process learns of the instance.
+    def subscribe(
+        self, listener: Callable[[Instance], None], *, follow_store: bool = True
+    ) -> Callable[[], None]:
+        """Call `listener` with each new state of the instance, in the thread that received it.
 
-        It is called in whichever thread learned it.
+        Args:
+            listener: Called with the new state.
+            follow_store: Whether to receive what other processes of this machine save, too.
 
         Returns:
-            What ends the subscription.
+            A function that ends the subscription; calling it twice is allowed.
         """
-        return self._cache.subscribe(listener)
+        return self._cache.subscribe(listener, follow_store=follow_store)
 
     def now(self) -> datetime:
-        """The cloud's time, as far as its answers told; else the local clock's."""
+        """Return the current time by the clock of the API."""
         return self._clock.now() + self.skew
 
     def describe(self, text: str, *, full_width: bool = False) -> Change:
@@ -129,7 +141,10 @@ class Session:
 
         Args:
             text: At most 512 characters, none of ``& < > " ' /``.
-            full_width: Write forbidden characters in their full-width form instead of refusing them.
+            full_width: Replace characters that are not allowed by their full-width form.
+
+        Returns:
+            The change and its effect.
 
         Raises:
             DescriptionError: The text is not allowed; nothing was sent.
@@ -138,10 +153,16 @@ class Session:
         return self._change("describe", lambda _: (Edit(description=checked), None))
 
     def set_auto_stop(self, request: AutoStopRequest) -> Change:
-        """Set auto-stop; the description stays as it is, and so does all that the wish leaves open.
+        """Change auto-stop; the description and all that the request leaves open stay as they are.
+
+        Example:
+            >>> session.set_auto_stop(AutoStopRequest(time_left=timedelta(hours=3)))
+
+        Returns:
+            The change and its effect.
 
         Raises:
-            DurationError, RefusedError: The wish makes no sense; nothing was sent.
+            DurationError, RefusedError: The request cannot be fulfilled; nothing was sent.
         """
         if request == AutoStopRequest():
             raise RefusedError("refuse.nothing")
@@ -155,13 +176,16 @@ class Session:
         action: str = "update",
         seen: Instance | None = None,
     ) -> Change:
-        """Set the description and auto-stop in one go; what is None stays as it is.
+        """Set the description and auto-stop in one step; what is None stays as it is.
 
         Args:
             description: As for `describe`.
             auto_stop: As for `set_auto_stop`.
-            action: The word for it in the change.
-            seen: What the person saw; if by now it differs in what shall be set, nothing is sent.
+            action: The name of the command, for the result.
+            seen: The instance as shown to the user. If what is to be set has changed since, nothing is sent.
+
+        Returns:
+            The change and its effect.
 
         Raises:
             DescriptionError, DurationError, RefusedError: Nothing was sent.
@@ -180,25 +204,42 @@ class Session:
     def extend(
         self, by: timedelta | str = timedelta(hours=1), *, seen_stop_time: datetime | None = None
     ) -> Change:
-        """Let this run end later.
+        """Move the stop time of this run later.
+
+        On the historical API a longer run time also applies to later runs.
+
+        Example:
+            >>> change = connect().extend("90m")
+            >>> change.effect, change.after.auto_stop.stops_at
 
         Args:
-            by: How much later; a timedelta or text as ``"90m"``.
-            seen_stop_time: The end that the person saw; if it is another one by now, nothing is sent.
+            by: How much later, as a timedelta or as text such as ``"90m"``.
+            seen_stop_time: The stop time as shown to the user. If it has changed since, nothing is sent.
+
+        Returns:
+            The change and its effect.
 
         Raises:
-            RefusedError: There is no end to move, or it would leave the API's bounds; nothing was sent.
+            RefusedError: There is no stop time, or the new one is outside the range of the API; nothing
+                was sent.
         """
         return self._shift_stop_time("extend", _parse_positive_duration(by), seen_stop_time)
 
     def shorten(
         self, by: timedelta | str = timedelta(hours=1), *, seen_stop_time: datetime | None = None
     ) -> Change:
-        """Let this run end earlier; arguments and errors as for `extend`."""
+        """Move the stop time of this run earlier; arguments and errors as for `extend`."""
         return self._shift_stop_time("shorten", -_parse_positive_duration(by), seen_stop_time)
 
     def stop(self) -> Change:
-        """Stop the instance itself; everything on it that is not saved is lost."""
+        """Stop the instance; unsaved work on it is lost.
+
+        Returns:
+            The change and its effect.
+
+        Raises:
+            RefusedError: The instance is stopped or stopping; nothing was sent.
+        """
         with self._locked() as deadline:
             before = self._updater.read(deadline)
             if before.status.stopped or before.status.stopping:
@@ -207,16 +248,16 @@ class Session:
             return self._updater.stop(change, deadline)
 
     def close(self) -> None:
-        """Close the connections to the cloud."""
+        """Close the connections to the API."""
         self._backend.close()
 
     def _shift_stop_time(
         self, action: str, delta: timedelta, seen_stop_time: datetime | None
     ) -> Change:
         def decide(before: Instance) -> tuple[Edit, datetime | None]:
-            end = before.auto_stop.stops_at
-            if seen_stop_time and end and abs(end - seen_stop_time) > STOP_TIME_TOLERANCE:
-                raise RefusedError("refuse.changed", end=end)
+            current = before.auto_stop.stops_at
+            if seen_stop_time and current and not same_stop_time(current, seen_stop_time):
+                raise RefusedError("refuse.changed", end=current)
             planned = plan_stop_time_shift(delta, self.plan_context(before))
             return Edit(auto_stop=planned.edit), planned.stops_at
 
@@ -235,34 +276,33 @@ class Session:
             return self._updater.write(change, deadline)
 
     def _notify_deferral(self, change: Change) -> None:
-        """Say before writing what is known of this cloud: that a run does not follow a new duration."""
+        """Send a notice before the write if this run will probably not follow the edit."""
         notice = self.deferral_notice(change.before, change.edit.auto_stop)
         if notice:
             self.on_notice(notice)
 
     def deferral_notice(self, before: Instance, edit: AutoStopEdit | None) -> Message | None:
-        """That this run will probably not follow the edit, where this cloud was seen to let one wait."""
-        stop = before.auto_stop
+        """Return a notice that this run will probably not follow the edit; None otherwise.
+
+        It rests on what the API did with an earlier change.
+        """
+        current = before.auto_stop
         if edit is None or not self._cache.defers_duration:
             return None
-        if edit.enabled and stop.stops_at and edit.duration != stop.duration:
-            return Message("notice.next_start", {"end": stop.stops_at})
+        if edit.enabled and current.stops_at and edit.duration != current.duration:
+            return Message("notice.next_start", {"end": current.stops_at})
         return None
 
     def plan_context(self, before: Instance) -> PlanContext:
-        """What a plan for the instance depends on."""
-        memory = self._cache
+        """Return what a plan for the instance depends on."""
+        cache = self._cache
         return PlanContext(
-            before,
-            self.capabilities,
-            memory.started_at,
-            memory.last_duration,
-            memory.defers_duration,
+            before, self.capabilities, cache.started_at, cache.last_duration, cache.defers_duration
         )
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[Deadline]:
-        """Exclude the other processes of this machine, for one call's time."""
+        """Exclude the other processes of this machine, at most until the timeout of one call."""
         deadline = Deadline(self._total_timeout_s, clock=self._clock)
         with self._cache.lock(deadline=deadline, clock=self._clock):
             yield deadline
@@ -275,19 +315,24 @@ def _planned_stop_time(plan: Plan | None) -> datetime | None:
 def _has_changed(
     seen: Instance, current: Instance, description: str | None, request: AutoStopRequest | None
 ) -> bool:
-    """Whether somebody else changed what shall be set, since it was seen."""
-    old, new = seen.auto_stop, current.auto_stop
+    """Return whether what is to be set has changed since the instance was shown."""
     if description is not None and current.description != seen.description:
         return True
-    if request is None or (request.prompt is not None and old.prompt != new.prompt):
-        return request is not None
+    return request is not None and _has_auto_stop_changed(
+        seen.auto_stop, current.auto_stop, request
+    )
+
+
+def _has_auto_stop_changed(old: AutoStop, new: AutoStop, request: AutoStopRequest) -> bool:
+    if request.prompt is not None and old.prompt != new.prompt:
+        return True
     if request == AutoStopRequest(prompt=request.prompt):
         return False
     if (old.enabled, old.mode, old.duration) != (new.enabled, new.mode, new.duration):
         return True
     if old.stops_at is None or new.stops_at is None:
         return old.stops_at is not new.stops_at
-    return abs(old.stops_at - new.stops_at) > STOP_TIME_TOLERANCE
+    return not same_stop_time(old.stops_at, new.stops_at)
 
 
 def _parse_positive_duration(by: timedelta | str) -> timedelta:

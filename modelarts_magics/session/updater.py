@@ -1,7 +1,7 @@
-"""Sending a change and finding out what became of it.
+"""Send a change and determine its effect.
 
-Whatever goes wrong on the way, the cloud is read back: a write whose answer was lost may still hold, and a write
-that was answered may not.
+The instance is read back after every write, also after an error: a write whose response was lost may
+have been applied, and a write that was answered may not.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 WRITE_TIMEOUT_SHARE = 0.6
-"""The part of the total time-out that a write may use, so that some is left to read back."""
+"""The share of the total timeout that a write may use, so that time is left to read back."""
 READ_BACK_DELAY_S = 1.0
-"""Seconds to wait before looking again, where the cloud does not show a change yet."""
+"""Seconds to wait before reading back once more, if the change is not visible yet."""
 
 
 class Updater:
-    """Reads and writes one instance, and remembers what the cloud said.
+    """Read and write one instance, and store what the API returns.
 
     Args:
         backend: The API, bound to the instance.
-        cache: What is known of the instance.
+        cache: The last known state of the instance.
         total_timeout_s: Seconds that a write and its read-back may take together.
-        clock: Time, for tests.
+        clock: Time; replaced in tests.
     """
 
     def __init__(
@@ -62,98 +62,110 @@ class Updater:
         self._latest: tuple[int, Instance | None] = (-1, None)
 
     def read(self, deadline: Deadline) -> Instance:
-        """Ask the cloud for the instance, and remember what it said.
+        """Read the instance from the API and store it.
 
-        What was asked for before another question and answered after it may be what held before a change: the
-        other answer counts.
+        A response that was requested before another one and arrives after it may show the state before a
+        change. It is discarded, and the newer response is returned.
         """
-        turn = next(self._sequence)
+        number = next(self._sequence)
         instance = _strip_traceback(lambda: self._backend.read(deadline=deadline))
         with self._lock:
-            last_turn, last = self._latest
-            if last is not None and turn < last_turn:
+            last_number, last = self._latest
+            if last is not None and number < last_number:
                 return last
-            self._latest = turn, instance
+            self._latest = number, instance
         self._cache.put(instance)
         return instance
 
     def write(self, change: Change, deadline: Deadline) -> Change:
-        """Send the edit and find out what became of it; what failed and does not show, once more."""
-        settled, failed = self._attempt(change, deadline)
-        if failed and settled.effect is Effect.UNCONFIRMED:
-            self._wait_retry_after(failed, deadline)
+        """Send the edit and determine its effect; retry once if it failed and is not visible.
+
+        Raises:
+            OutcomeUnknownError: The write failed and its outcome is unknown, or it was not applied.
+            ModelArtsError: The API refused the write; nothing changed.
+        """
+        result, write_error = self._attempt(change, deadline)
+        if write_error and result.effect is Effect.UNCONFIRMED:
+            self._wait_retry_after(write_error, deadline)
             try:
-                settled, failed = self._attempt(change, deadline, is_retry=True)
+                result, write_error = self._attempt(change, deadline, is_retry=True)
             except OutcomeUnknownError:
                 raise
             except ModelArtsError as error:
-                failed = error
-        if failed and settled.effect is Effect.UNCONFIRMED:
+                write_error = error
+        if write_error and result.effect is Effect.UNCONFIRMED:
             raise OutcomeUnknownError(
-                "unsettled.not_applied", cause=failed, **_current_values(settled)
+                "unsettled.not_applied", cause=write_error, **_current_values(result)
             ) from None
-        self._cache.record_effect(settled)
-        return settled
+        self._cache.record_effect(result)
+        return result
 
     def stop(self, change: Change, deadline: Deadline) -> Change:
-        """Stop the instance, asked for once, and find out whether it does."""
-        failed = self._call_for_write(lambda share: self._backend.stop(deadline=share), deadline)
+        """Stop the instance with a single request, and determine whether it stops.
+
+        Raises:
+            OutcomeUnknownError: The request failed and the instance does not stop, or cannot be read.
+        """
+        write_error = self._call_for_write(
+            lambda limited: self._backend.stop(deadline=limited), deadline
+        )
         try:
             after = self.read(deadline)
         except ModelArtsError as error:
-            if failed:
-                raise OutcomeUnknownError("unsettled.unread", cause=failed) from None
+            if write_error:
+                raise OutcomeUnknownError("unsettled.unread", cause=write_error) from None
             return replace(change, read_back_error=error)
         if after.status.stopping or after.status.stopped:
             return replace(change, after=after, effect=Effect.NOW)
-        if failed:
+        if write_error:
             raise OutcomeUnknownError(
-                "unsettled.not_stopped", cause=failed, status=after.status.value
+                "unsettled.not_stopped", cause=write_error, status=after.status.value
             )
         return replace(change, after=after)
 
     def _wait_retry_after(self, error: ModelArtsError, deadline: Deadline) -> None:
-        """Wait as long as the cloud asked for, if there is that much time."""
-        asked = error.values.get("retry_after")
-        if asked and asked < deadline.time_left_s:
-            self._clock.sleep(asked)
+        """Wait as long as the API asked for, if there is enough time."""
+        retry_after = error.values.get("retry_after")
+        if retry_after and retry_after < deadline.time_left_s:
+            self._clock.sleep(retry_after)
 
     def _attempt(
         self, change: Change, deadline: Deadline, *, is_retry: bool = False
     ) -> tuple[Change, ModelArtsError | None]:
-        """Send and read back; return what then shows, and the failure that left the outcome open."""
-        failed = self._send(change, deadline)
+        """Send and read back; return the result, and the error that left the outcome open."""
+        write_error = self._send(change, deadline)
+        repeat = is_retry or write_error is None
         try:
-            return self._read_back(change, deadline, repeat=is_retry or failed is None), failed
+            return self._read_back(change, deadline, repeat=repeat), write_error
         except ModelArtsError as error:
-            if failed:
-                raise OutcomeUnknownError("unsettled.unread", cause=failed) from None
+            if write_error:
+                raise OutcomeUnknownError("unsettled.unread", cause=write_error) from None
             return replace(change, read_back_error=error), None
 
     def _send(self, change: Change, deadline: Deadline) -> ModelArtsError | None:
-        """Send the edit; return the failure that leaves the outcome open, raise one that does not."""
+        """Send the edit; return an error that leaves the outcome open, raise any other."""
         backend = self._backend
         try:
             return self._call_for_write(
-                lambda share: backend.write(change.before, change.edit, deadline=share), deadline
+                lambda limited: backend.write(change.before, change.edit, deadline=limited),
+                deadline,
             )
         except RejectedValueError as error:
             raise _explain_stored_description(error, change) from None
         except PartialUpdateError:
             with contextlib.suppress(ModelArtsError):
-                self.read(deadline)  # so that the part that was saved is known here
+                # The cache must get the part that was saved.
+                self.read(deadline)
             raise
 
     def _call_for_write(
         self, call: Callable[[Deadline], None], deadline: Deadline
     ) -> ModelArtsError | None:
-        """Write; return the failure that leaves the outcome open, raise one that does not."""
-        share = Deadline(
-            max(0.1, min(deadline.time_left_s, self._total_timeout_s * WRITE_TIMEOUT_SHARE)),
-            clock=self._clock,
-        )
+        """Call a write; return an error that leaves the outcome open, raise any other."""
+        timeout_s = min(deadline.time_left_s, self._total_timeout_s * WRITE_TIMEOUT_SHARE)
+        limited = Deadline(max(0.1, timeout_s), clock=self._clock)
         try:
-            _strip_traceback(lambda: call(share))
+            _strip_traceback(lambda: call(limited))
         except (ServerError, InvalidResponseError) as error:
             return error
         except UnreachableError as error:
@@ -163,15 +175,12 @@ class Updater:
         return None
 
     def _read_back(self, change: Change, deadline: Deadline, *, repeat: bool) -> Change:
-        settled = self._with_effect(change, self.read(deadline))
-        if (
-            settled.effect is Effect.UNCONFIRMED
-            and repeat
-            and deadline.time_left_s > READ_BACK_DELAY_S
-        ):
+        result = self._with_effect(change, self.read(deadline))
+        unconfirmed = result.effect is Effect.UNCONFIRMED
+        if unconfirmed and repeat and deadline.time_left_s > READ_BACK_DELAY_S:
             self._clock.sleep(READ_BACK_DELAY_S)
-            settled = self._with_effect(change, self.read(deadline))
-        return settled
+            result = self._with_effect(change, self.read(deadline))
+        return result
 
     def _with_effect(self, change: Change, after: Instance) -> Change:
         effect = determine_effect(
@@ -185,7 +194,7 @@ class Updater:
 
 
 def _strip_traceback(call: Callable[[], T]) -> T:
-    """Make the call; an error forgets its frames, whose variables hold credentials and raw answers."""
+    """Make a call; remove the traceback of its error, whose frames hold credentials."""
     try:
         return call()
     except ModelArtsError as error:
@@ -198,7 +207,7 @@ def _current_values(change: Change) -> dict[str, Any]:
 
 
 def _explain_stored_description(error: RejectedValueError, change: Change) -> ModelArtsError:
-    """A refused character in a description that nobody entered now is about the stored one."""
+    """Return an error that names the stored description if the API refused a character of it."""
     found = descriptions.find_invalid_character(change.before.description)
     if not error.code.endswith(".6334") or change.edit.description is not None or found is None:
         return error

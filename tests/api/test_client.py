@@ -625,22 +625,22 @@ def test_no_proxy_stands_between_this_machine_and_itself(local: LocalEmulator) -
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
-        ("HTTPS_PROXY", "http://127.0.0.1:9", "the proxy 127.0.0.1:9: the connection was refused"),
+        ("HTTPS_PROXY", "http://127.0.0.1:9", "the proxy 127.0.0.1:9: connection refused"),
         (
             "HTTPS_PROXY",
             "u:s3cret@127.0.0.1:9",
-            "the proxy 127.0.0.1:9: the connection was refused",
+            "the proxy 127.0.0.1:9: connection refused",
         ),
-        ("HTTPS_PROXY", "http://p.invalid:9", "the proxy p.invalid:9: its name cannot be resolved"),
-        ("ALL_PROXY", "socks5://127.0.0.1:9", "the proxy 127.0.0.1:9: this kind of proxy is not"),
+        ("HTTPS_PROXY", "http://p.invalid:9", "the proxy p.invalid:9: host name not resolved"),
+        ("ALL_PROXY", "socks5://127.0.0.1:9", "the proxy 127.0.0.1:9: proxy type not"),
         (
             "HTTPS_PROXY",
             "gopher://127.0.0.1:9",
-            "the proxy 127.0.0.1:9: its address cannot be used",
+            "the proxy 127.0.0.1:9: invalid proxy address",
         ),
-        ("HTTPS_PROXY", "http://[::1", "the proxy [::1: its address cannot be used"),
-        ("SSL_CERT_FILE", "/nowhere/ca.pem", "nowhere.invalid: its certificate is not accepted"),
-        ("NO_PROXY", "*", "nowhere.invalid: its name cannot be resolved"),
+        ("HTTPS_PROXY", "http://[::1", "the proxy [::1: invalid proxy address"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", "nowhere.invalid: certificate not trusted"),
+        ("NO_PROXY", "*", "nowhere.invalid: host name not resolved"),
     ],
 )
 def test_who_cannot_be_reached_is_named(variable: str, value: str, words: str) -> None:

@@ -572,13 +572,13 @@ def refused(number: str) -> DemanagerBackend:
 def test_a_right_that_is_missing_says_what_still_works() -> None:
     """Who cannot change or stop the instance can read it."""
     api = refused("0108")
-    with pytest.raises(ForbiddenError, match="You can read this instance but not change it") as put:
+    with pytest.raises(ForbiddenError, match="You do not have permission to change") as put:
         api.write(make_instance(), Edit(description="new"), deadline=Deadline(1))
-    with pytest.raises(ForbiddenError, match="You can read this instance but not stop it") as post:
+    with pytest.raises(ForbiddenError, match="You do not have permission to stop") as post:
         api.stop(deadline=Deadline(1))
     for error in (put.value, post.value):
         assert error.request_id == "r-1"
-        assert error.hint.startswith("Nothing changed.")
+        assert error.hint.startswith("Nothing was changed.")
 
 
 @pytest.mark.parametrize("number", ["0206", "0210"])

@@ -25,33 +25,33 @@ from modelarts_magics.errors import (
 from modelarts_magics.messages import en
 
 ROWS: list[tuple[int, str, type[ApiError], str]] = [
-    (400, "ModelArts.6309", NoSuchInstanceError, "No such instance in this project."),
-    (400, "ModelArts.6404", NoSuchInstanceError, "No such instance in this project."),
+    (400, "ModelArts.6309", NoSuchInstanceError, "Instance not found in this project."),
+    (400, "ModelArts.6404", NoSuchInstanceError, "Instance not found in this project."),
     (400, "ModelArts.6327", WrongStateError, "not running"),
-    (400, "ModelArts.6332", RejectedValueError, "type of a value"),
-    (400, "ModelArts.6335", RejectedValueError, "misses a value"),
-    (400, "ModelArts.6336", RejectedValueError, "refused a value"),
+    (400, "ModelArts.6332", RejectedValueError, "wrong type"),
+    (400, "ModelArts.6335", RejectedValueError, "a value is missing"),
+    (400, "ModelArts.6336", RejectedValueError, "rejected a value"),
     (400, "ModelArts.6334", RejectedValueError, "character in the description"),
-    (400, "ModelArts.6346", RejectedValueError, "later than now"),
-    (400, "ModelArts.6347", WrongStateError, "present state"),
-    (400, "ModelArts.6348", RejectedValueError, "misses a duration"),
+    (400, "ModelArts.6346", RejectedValueError, "must be in the future"),
+    (400, "ModelArts.6347", WrongStateError, "current state"),
+    (400, "ModelArts.6348", RejectedValueError, "the run time is missing"),
     (400, "ModelArts.6349", RejectedValueError, "out of range"),
     (400, "ModelArts.6357", WrongStateError, "Another operation"),
-    (400, "ModelArts.6400", RejectedValueError, "could not use the request"),
-    (401, "ModelArts.0201", AuthenticationError, "got no token"),
+    (400, "ModelArts.6400", RejectedValueError, "could not process the request"),
+    (401, "ModelArts.0201", AuthenticationError, "No token"),
     (401, "ModelArts.0202", AuthenticationError, "expired"),
-    (401, "ModelArts.0203", AuthenticationError, "not valid"),
-    (401, "ModelArts.6401", AuthenticationError, "not valid"),
-    (401, "APIGW.0301", AuthenticationError, "not accepted"),
-    (401, "APIGW.0307", AuthenticationError, "not valid here"),
-    (403, "ModelArts.0108", ForbiddenError, "not allowed"),
+    (401, "ModelArts.0203", AuthenticationError, "Invalid token"),
+    (401, "ModelArts.6401", AuthenticationError, "Invalid token"),
+    (401, "APIGW.0301", AuthenticationError, "invalid signature or token"),
+    (401, "APIGW.0307", AuthenticationError, "invalid in this region"),
+    (403, "ModelArts.0108", ForbiddenError, "Permission denied"),
     (403, "ModelArts.0206", ForbiddenError, "access key"),
-    (403, "ModelArts.0210", ForbiddenError, "project id does not match"),
-    (404, "APIGW.0101", NoSuchApiError, "does not serve this API"),
+    (403, "ModelArts.0210", ForbiddenError, "project ID does not match"),
+    (404, "APIGW.0101", NoSuchApiError, "does not provide the API"),
     (429, "ModelArts.6101", ThrottledError, "busy"),
-    (429, "APIGW.0308", ThrottledError, "throttles"),
-    (500, "ModelArts.0010", ServerError, "failed inside"),
-    (500, "ModelArts.6102", ServerError, "failed inside"),
+    (429, "APIGW.0308", ThrottledError, "Too many requests"),
+    (500, "ModelArts.0010", ServerError, "Internal server error"),
+    (500, "ModelArts.6102", ServerError, "Internal server error"),
 ]
 
 
@@ -71,7 +71,7 @@ def test_every_known_code_has_its_class_and_words(
     )
     assert type(error) is kind
     assert words in error.message
-    assert error.message.endswith(f"({error_code}, request r-1)")
+    assert error.message.endswith(f"({error_code}, request ID: r-1)")
     assert "cloud's own" not in error.message
     assert error.hint
     assert (error.status, error.error_code, error.request_id) == (status, error_code, "r-1")
@@ -173,7 +173,7 @@ def test_an_answer_without_an_envelope_is_told_by_its_status(
 def test_the_cloud_s_words_are_one_short_line(envelope: dict[str, Any], words: str) -> None:
     """Where ours say less than theirs."""
     error = error_from_response(400, body(**envelope))
-    assert error.message == f"The cloud refused the request: {words} (ModelArts.9999)"
+    assert error.message == f"ModelArts rejected the request: {words} (ModelArts.9999)"
 
 
 @pytest.mark.parametrize(

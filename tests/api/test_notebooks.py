@@ -259,12 +259,12 @@ def test_a_lease_that_is_not_there_is_neither_on_nor_off(
     """Whether it runs or not; the words say so."""
     found = parse(notebook(status=status, lease=wire))
     assert not found.auto_stop.is_known
-    assert "Auto-stop not stated" in instance_lines(found)
+    assert "Auto-stop: not reported" in instance_lines(found)
 
 
 def test_without_its_beginning_a_lease_is_no_run_time() -> None:
     """72 h 46 min since nobody knows when is not "72 h 46 min a run"."""
-    assert "Auto-stop on" in instance_lines(parse(notebook(lease=lease(create_at=None))))
+    assert "Auto-stop: on" in instance_lines(parse(notebook(lease=lease(create_at=None))))
 
 
 def test_a_negative_duration_other_than_the_word_for_off_is_no_off() -> None:
@@ -551,7 +551,7 @@ def test_a_lease_refused_both_ways_is_refused(make_cloud: Callable[..., Cloud]) 
 
 RIGHTS = [
     ("PATCH", {"auto_stop": TWO_HOURS}, "modelarts:notebook:updateStopPolicy", "change auto-stop"),
-    ("PUT", {"description": "new"}, "modelarts:notebook:update.", "change its description"),
+    ("PUT", {"description": "new"}, "modelarts:notebook:update.", "change the description"),
 ]
 
 
@@ -569,7 +569,7 @@ def test_a_right_that_is_missing_is_named(  # noqa: PLR0913 - the columns of a t
     cloud = make_cloud(**{method: refusal(403, number)})
     with pytest.raises(ForbiddenError) as caught:
         cloud.write(cloud.read(), **edit)
-    assert f"You can read this instance but not {words}: ask for {right}" in caught.value.message
+    assert f"You do not have permission to {words} ({right.rstrip('.')}" in caught.value.message
     assert caught.value.error_code.endswith(number)
     assert caught.value.hint
     assert len(cloud.asked) == 1
@@ -578,7 +578,9 @@ def test_a_right_that_is_missing_is_named(  # noqa: PLR0913 - the columns of a t
 def test_the_right_to_stop_is_named_too(make_cloud: Callable[..., Cloud]) -> None:
     """StopNotebook is a right of its own."""
     cloud = make_cloud(POST=refusal(403, "0108"))
-    with pytest.raises(ForbiddenError, match=r"not stop it: ask for modelarts:notebook:stop\."):
+    with pytest.raises(
+        ForbiddenError, match=r"permission to stop this instance \(modelarts:notebook:stop\)"
+    ):
         cloud.notebook.stop(deadline=Deadline(30))
     assert cloud.sent == [f"POST {PATH}/stop"]
 
@@ -600,7 +602,7 @@ def test_a_403_about_the_key_is_not_taken_for_a_missing_right(
     [
         (refusal(403, "0108"), "updateStopPolicy"),
         (refusal(400, "6327"), "not running"),
-        (refusal(400, "6336"), "refused a value"),
+        (refusal(400, "6336"), "rejected a value"),
         (refusal(429, "6101"), "busy"),
         (httpx.ConnectError("Connection refused"), "Cannot connect"),
     ],
@@ -613,7 +615,9 @@ def test_a_description_that_was_saved_is_said_when_the_lease_was_not(
     cloud = make_cloud(PATCH=answer)
     with pytest.raises(PartialUpdateError) as caught:
         cloud.write(cloud.read(), description="new", auto_stop=TWO_HOURS)
-    assert caught.value.message.startswith("The description was saved; auto-stop was not changed. ")
+    assert caught.value.message.startswith(
+        "The description was saved, but auto-stop was not changed. "
+    )
     assert words in caught.value.message
     assert cloud.sent[0] == f"PUT {PATH}"
 
@@ -741,7 +745,7 @@ def test_partial_success_is_what_the_cloud_then_holds(
     stage = make_harness(description="old")
     stage.emulator.add_fault("403", methods=("PATCH",), times=times)
     with pytest.raises(
-        PartialUpdateError, match=r"The description was saved; auto-stop was not changed\."
+        PartialUpdateError, match="The description was saved, but auto-stop was not changed\\."
     ):
         stage._session.update(description="new", auto_stop=AutoStopRequest(duration=2 * HOUR))
     assert (stage.instance_state()["description"], left(stage)) == ("new", 40 * MINUTE)
@@ -804,7 +808,7 @@ def test_off_that_was_tried_and_refused_says_what_else_there_is(
 ) -> None:
     """The lease is as before; the longest run and idle mode are named."""
     stage = make_harness(patch_off="refuse")
-    with pytest.raises(RejectedValueError, match="does not let auto-stop be turned off") as caught:
+    with pytest.raises(RejectedValueError, match="does not allow turning auto-stop off") as caught:
         stage.run_magic("auto-stop off --try")
     assert "auto-stop 72h" in caught.value.hint
     assert "auto-stop idle" in caught.value.hint

@@ -1,4 +1,4 @@
-"""Fixtures of the command layer's tests."""
+"""Fixtures of the tests of the commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _english_messages() -> Iterator[None]:
 
 @pytest.fixture
 def make_harness(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
-    """Make stages with options, and close them afterwards."""
+    """Return a function that starts an emulator with options; all are stopped after the test."""
     made: list[EmulatorHarness] = []
 
     def make(**options: object) -> EmulatorHarness:
@@ -28,11 +28,11 @@ def make_harness(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
         return made[-1]
 
     yield make
-    for stage in made:
-        stage.close()
+    for harness in made:
+        harness.close()
 
 
 @pytest.fixture
 def harness(make_harness: Callable[..., EmulatorHarness]) -> EmulatorHarness:
-    """Return a stage of the seed's edition."""
+    """Return an emulator with default options."""
     return make_harness()

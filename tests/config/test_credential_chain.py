@@ -157,7 +157,7 @@ def test_half_a_key_is_said_and_not_skipped(
     with pytest.raises(ConfigurationError) as caught:
         CredentialChain({**environ, **home(tmp_path, text)}).find()
     assert caught.value.code == "credentials.half"
-    assert f"has no {missing}" in caught.value.message
+    assert f"{missing} is missing in" in caught.value.message
     assert "s3cret" not in f"{caught.value} {caught.value.values}"
 
 

@@ -73,7 +73,7 @@ def test_a_file_that_is_none_is_not_written_over(tmp_path: Path, text: bytes) ->
     """It may hold what somebody needs."""
     path = tmp_path / "credentials"
     path.write_bytes(text)
-    with pytest.raises(ConfigurationError, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match="Cannot read"):
         key_sources.save_access_key(KEY, path)
     assert path.read_bytes() == text
     assert len(list(tmp_path.iterdir())) == 1
@@ -87,7 +87,7 @@ def test_what_cannot_be_saved_leaves_nothing_behind(tmp_path: Path, blocker: str
         path.parent.write_text("")
     else:
         (path / "full").mkdir(parents=True)
-    with pytest.raises(ConfigurationError, match="cannot be written") as caught:
+    with pytest.raises(ConfigurationError, match="Cannot write") as caught:
         key_sources.save_access_key(KEY, path)
     assert "s3cret" not in f"{caught.value} {caught.value.values}"
     left = [each for each in tmp_path.rglob("*") if each.is_file() and each.read_bytes()]

@@ -108,7 +108,7 @@ def test_a_file_without_our_settings_has_none(tmp_path: Path, text: str) -> None
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     """Its folder is a file."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match="cannot be written"):
+    with pytest.raises(ConfigurationError, match="Cannot write"):
         settings_file.write({"MODELARTS_CONFIG": str(tmp_path / "file" / "x.ini")}, VALUES)
 
 
@@ -142,7 +142,7 @@ def test_doctor_shows_which_file_won(tmp_path: Path) -> None:
     assert found["instance_id"] == f"i1 ({path})"
     assert found["region"] == "cn-east-3 (MODELARTS_REGION)"
     files = [each for each in report.findings if each.subject == ABOUT]
-    assert [each.message for each in files] == [str(path), f"{beside} is not used: {path} counts"]
+    assert [each.message for each in files] == [str(path), f"{beside} is ignored; {path} is used"]
     assert [each.level for each in files] == [Level.OK, Level.INFO]
 
 
@@ -151,9 +151,7 @@ def test_doctor_tells_where_a_file_would_be(tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path)}
     report = run_checks(Settings.load(environ=environ), environ=environ)
     (found,) = (each for each in report.findings if each.subject == ABOUT)
-    assert (
-        found.message == f"none; %modelarts configure would write {tmp_path}/.modelarts-magics.ini"
-    )
+    assert found.message == f"none; “%modelarts configure” creates {tmp_path}/.modelarts-magics.ini"
 
 
 def test_one_beside_a_work_folder_counts_until_there_is_one_in_it(tmp_path: Path) -> None:
@@ -172,7 +170,7 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
     """Half of a file is never seen, and nothing is left beside it."""
     environ = {"HOME": str(tmp_path)}
     path = settings_file.write(environ, {"region": "cn-north-4"})
-    with pytest.raises(ConfigurationError, match="cannot be written"):
+    with pytest.raises(ConfigurationError, match="Cannot write"):
         settings_file.write(environ, {"region": "cn-east-3", "project_id": "\ud800"})
     assert settings_file.read(environ) == {"region": "cn-north-4"}
     assert list(tmp_path.iterdir()) == [path]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import urlsplit
 
@@ -17,11 +18,12 @@ import nbformat
 import psutil
 import pytest
 
-from modelarts_magics import demo
+from modelarts_magics import demo, messages
 from modelarts_magics.demo import check
 from modelarts_magics.demo.workspace import (
     QUICKSTART,
     example_notebooks_folder,
+    quickstart_name,
     temporary_workspace,
 )
 
@@ -124,7 +126,7 @@ def test_demo_prints_one_url_and_cleans_up(start_demo: Callable[..., DemoProcess
     """The URL shows the quickstart; Ctrl-C ends the server and its kernels and removes all files."""
     demo_process = start_demo()
     address = urlsplit(demo_process.wait_for("http").strip())
-    demo_process.wait_for("Ctrl-C ends the demo")
+    demo_process.wait_for("Ctrl-C to end the demo")
     assert sum("http" in line for line in demo_process.lines) == 1
     assert any("DEMO · local emulator" in line for line in demo_process.lines)
     assert address.path == f"/lab/tree/{QUICKSTART}"
@@ -133,7 +135,7 @@ def test_demo_prints_one_url_and_cleans_up(start_demo: Callable[..., DemoProcess
     demo_process.get("/api/kernels", method="POST")
     assert demo_process.end(signal.SIGINT) == []
     assert demo_process.process.returncode == 0
-    assert demo_process.lines[-1] == "The demo has ended; nothing of it runs any more.\n"
+    assert demo_process.lines[-1] == "Demo ended; all its processes have been stopped.\n"
     with socket.socket() as probe:
         assert probe.connect_ex((str(address.hostname), int(address.port or 0))) != 0
     assert not (demo_process.folder / ".demo").exists()
@@ -147,9 +149,9 @@ def test_enter_starts_the_stopped_instance(start_demo: Callable[..., DemoProcess
     """The stop is printed, Enter starts a new run, and an edited notebook is kept."""
     demo_process = start_demo("--edition", "2021", "--time-scale", "1200")
     demo_process.wait_for("http")
-    demo_process.wait_for("The instance has stopped")
+    demo_process.wait_for("The instance was stopped")
     demo_process.press_enter()
-    demo_process.wait_for("The instance runs again.")
+    demo_process.wait_for("The instance is running again.")
     notebook = demo_process.folder / ".demo" / QUICKSTART
     notebook.write_text(notebook.read_text(encoding="utf-8").replace("ResNet", "VGG"), "utf-8")
     assert demo_process.end(signal.SIGTERM) == []
@@ -175,7 +177,7 @@ def test_check_prints_the_result_of_each_cell(tmp_path: Path, api: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     cells = [line for line in done.stdout.splitlines() if line[:1] in ("✓", "✗")]
     assert all(line.startswith(f"✓ [{n}]") for n, line in enumerate(cells, start=1))
-    assert f"{len(cells)} cells ran, 0 of them not as expected." in done.stdout
+    assert f"{len(cells)} cells run, 0 with unexpected results." in done.stdout
     assert "DEMO · local emulator" in done.stdout
     assert "Extended." in done.stdout
     assert "add --replace" in done.stdout
@@ -234,3 +236,13 @@ def test_invalid_arguments_exit_with_2(
 def test_example_notebooks_are_found() -> None:
     """The quickstart is found in the package or the source tree."""
     assert (example_notebooks_folder() / QUICKSTART).is_file()
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_demo_opens_the_quickstart_of_the_language(language: str) -> None:
+    """The quickstart has the language of the messages, and exists."""
+    context = copy_context()
+    context.run(messages.use_request_language, language)
+    name = context.run(quickstart_name)
+    assert name.endswith(".zh-CN.ipynb") is (language == "zh_CN")
+    assert (example_notebooks_folder() / name).is_file()

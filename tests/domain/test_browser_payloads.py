@@ -178,6 +178,6 @@ def test_any_other_error_brings_its_own_words() -> None:
     """The message and what to do next."""
     answer = error_response(UnreachableError("unreachable.timeout", host="h"))
     assert answer["code"] == "unreachable.timeout"
-    assert answer["text"].startswith("h did not answer in time. Try again")
+    assert answer["text"].startswith("h timed out. Try again")
     late = RefusedError("refuse.end_past", end=NOW)
-    assert "is past" in error_response(late)["text"]
+    assert "is in the past" in error_response(late)["text"]

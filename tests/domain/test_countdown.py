@@ -118,7 +118,7 @@ def test_the_lasting_words_name_what_is_the_case(some: Instance, code: str) -> N
 def test_the_lasting_words_hold_date_offset_and_when_that_was() -> None:
     """They are still true tomorrow: the end with its date, the time left with its moment."""
     assert str(stop_message(make_instance(timed_auto_stop(72 * MINUTE)))) == (
-        "Stops 2026-11-23 10:04 +00:00 · 1 h 12 min left as of 08:52"
+        "Stops at 2026-11-23 10:04 +00:00 · 1 h 12 min left (as of 08:52)"
     )
 
 

@@ -56,7 +56,7 @@ def test_a_forbidden_character_is_named_with_its_position(
         validate(f"{before}{character}tail/")
     error = caught.value
     assert error.code == "description.character"
-    assert f"'{character}' at position {position} " in error.message
+    assert f"'{character}' (position {position})" in error.message
     assert validate(error.values["offer"]) == error.values["offer"]
 
 
@@ -64,7 +64,7 @@ def test_the_offer_of_the_seed_s_slashes() -> None:
     """A date with slashes is offered with full-width ones, to be asked for with --replace."""
     with pytest.raises(DescriptionError) as caught:
         validate("2026/11/23")
-    assert caught.value.message == "'/' at position 5 is not allowed in a description."
+    assert caught.value.message == "'/' (position 5) is not allowed in a description."
     assert "2026／11／23 (add --replace)" in caught.value.hint  # noqa: RUF001 - the offer
 
 

@@ -162,8 +162,11 @@ def test_too_soon_offers_the_same_from_now() -> None:
     error = refusal(
         AutoStopRequest(duration=2 * HOUR), circumstances(started_at=NOW - 2 * HOUR + 4 * MINUTE)
     )
-    assert error.message == "2 h from the start of this run is 2026-11-23 08:56 +00:00, in 4 min."
-    assert error.hint.startswith("For 2 h from now: %modelarts auto-stop in 2h")
+    assert (
+        error.message
+        == "2 h from the start of this run is 2026-11-23 08:56 +00:00: only 4 min left."
+    )
+    assert error.hint.startswith("To run for 2 h from now: %modelarts auto-stop in 2h")
 
 
 @pytest.mark.parametrize(("waits", "doubtful"), [(None, True), (False, False)])
@@ -171,7 +174,7 @@ def test_a_start_that_is_only_derived_is_said_to_be(waits: bool | None, doubtful
     """Where somebody saved another run time meanwhile, the way out is named."""
     given = circumstances(started_at=NOW - 2 * HOUR + 4 * MINUTE)
     error = refusal(AutoStopRequest(duration=2 * HOUR), replace(given, defers_duration=waits))
-    assert ("auto-stop 24h makes the cloud say" in error.hint) is doubtful
+    assert ("auto-stop 24h makes ModelArts return" in error.hint) is doubtful
 
 
 def test_too_late_names_the_latest_possible_end() -> None:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(modelarts_magics.__file__).parent
 SOURCES = sorted(
-    path for path in PACKAGE.rglob("*.py") if not {"messages", "emulator"} & set(path.parts)
+    path
+    for path in PACKAGE.rglob("*.py")
+    if not {"messages", "emulator"} & set(path.relative_to(PACKAGE).parts)
 )
 """What may name a sentence; the emulator is somebody else's cloud and words nothing."""
 KINDS = {code.split(".")[0] for code in en.TEXTS}
@@ -203,7 +205,7 @@ def test_a_chosen_zone_holds_for_every_moment(offset: timedelta, when: str, cloc
     """In sentences and alone."""
     messages.use_timezone(timezone(offset))
     assert (messages.format_datetime(NOW), messages.format_clock_time(NOW)) == (when, clock)
-    assert messages.text("refuse.end_past", end=NOW) == f"{when} is past."
+    assert messages.text("refuse.end_past", end=NOW) == f"{when} is in the past."
     messages.use_timezone(None)
     assert messages.format_datetime(NOW) == "2026-11-23 08:52 +00:00"
 
@@ -217,7 +219,7 @@ def test_the_day_is_the_reader_s() -> None:
 
 def test_a_command_is_written_as_the_reader_types_it() -> None:
     """In a notebook the magic, in a terminal what was chosen there."""
-    assert messages.text("refuse.off.hint") == "Turn it on: %modelarts auto-stop on"
+    assert messages.text("refuse.off.hint") == "To turn it on: %modelarts auto-stop on"
     messages.use_command_prefix("/usr/bin/python3 -m modelarts_magics")
     assert messages.text("refuse.off.hint").endswith("-m modelarts_magics auto-stop on")
 
@@ -248,9 +250,9 @@ def test_a_message_is_worded_when_it_is_shown() -> None:
     """Also inside another sentence, in the zone that is then in force."""
     inner = Message("refuse.end_past", {"end": NOW})
     messages.use_timezone(timezone(8 * HOUR))
-    assert str(inner) == "2026-11-23 16:52 +08:00 is past."
+    assert str(inner) == "2026-11-23 16:52 +08:00 is in the past."
     assert str(Message("unreachable.connect", {"host": "h", "reason": Message("reason.name")})) == (
-        "Cannot connect to h: its name cannot be resolved."
+        "Cannot connect to h: host name not resolved."
     )
 
 

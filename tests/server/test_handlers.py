@@ -258,7 +258,7 @@ async def test_refused_credentials_are_the_servers_own(
     await send_request("instance")
     emulator.add_fault(fault, methods=("GET",))
     shown = (await send_request("instance", params=REFRESH)).body["problem"]
-    assert ("does not reach" in shown["hint"]) is says
+    assert ("does not apply" in shown["hint"]) is says
     assert ("login --save" in shown["hint"]) is says
     assert shown["answer"]["text"].endswith(shown["hint"])
 
@@ -266,7 +266,7 @@ async def test_refused_credentials_are_the_servers_own(
 async def test_a_hint_names_no_option_of_a_command(send_request: SendRequest) -> None:
     """Where a page cannot follow it."""
     got = await send_request("instance", "PATCH", {"description": "a/b"})
-    assert got.body["hint"] == "Would be accepted: a\uff0fb"
+    assert got.body["hint"] == "Allowed instead: a／b"
     assert "--" not in got.body["answer"]["text"]
 
 
@@ -348,7 +348,7 @@ async def test_a_mistake_of_ours_is_told_as_such(
     del service._run_store
     got = await send_request("saved", "DELETE")
     assert (got.status, got.body["code"], got.body["field"]) == (500, "request.failed", "")
-    assert "a mistake in modelarts-magics" in got.body["message"]
+    assert "a bug in modelarts-magics" in got.body["message"]
     assert "_kept" not in json.dumps(got.body)
     assert "Traceback" in caplog.text
 

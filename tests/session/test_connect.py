@@ -214,7 +214,7 @@ def test_a_credentials_file_that_others_can_read_is_said_at_the_first_use(
     session.refresh()
     session.refresh()
     session.close()
-    assert told == [f"Other users can read {path}: chmod 600 it."]
+    assert told == [f"{path} is readable by other users; run: chmod 600 {path}"]
 
 
 CONNECT = """

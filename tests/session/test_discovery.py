@@ -168,7 +168,7 @@ def test_what_was_remembered_of_another_instance_does_not_count(finder: Finder) 
 def test_a_wrong_id_is_no_instance_in_the_end(finder: Finder) -> None:
     """Neither generation knows it, which is said as such."""
     session = finder.open(MODELARTS_INSTANCE_ID=ONE.replace("6", "7"))
-    with pytest.raises(NoSuchInstanceError, match="No such instance"):
+    with pytest.raises(NoSuchInstanceError, match="Instance not found"):
         session.refresh()
 
 
@@ -177,7 +177,7 @@ def test_a_wrong_id_is_no_instance_where_only_the_current_api_is_served(finder: 
     finder.emulator.add_fault("404", path="/demanager")
     session = finder.open(MODELARTS_INSTANCE_ID=ONE.replace("6", "7"))
     for _ in range(2):
-        with pytest.raises(NoSuchInstanceError, match="No such instance"):
+        with pytest.raises(NoSuchInstanceError, match="Instance not found"):
             session.refresh()
 
 
@@ -312,7 +312,7 @@ def test_what_was_tried_and_what_runs_are_both_named(finder: Finder) -> None:
     """The one does not explain away the other."""
     error = finder.refusal(hostname=f"notebook-{OLD[3:]}")
     assert error.code == "config.others_run"
-    assert f"{OLD[3:]} (host name) does not run" in error.message
+    assert f"{OLD[3:]} (host name) is not running" in error.message
     assert f"demo-notebook ({ONE})" in error.message
 
 
@@ -585,7 +585,7 @@ def test_all_that_is_missing_is_named_at_once(
             "config.missing_project_id",
             ConfigurationError,
         ),
-        ({"MODELARTS_REGION": "not a region", **KEY}, "config.region", ConfigurationError),
+        ({"MODELARTS_REGION": "not a valid region", **KEY}, "config.region", ConfigurationError),
     ],
 )
 def test_one_thing_that_is_missing_is_named_and_nobody_is_asked(

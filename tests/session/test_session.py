@@ -580,7 +580,7 @@ def test_a_write_that_never_shows_says_what_holds(
     session: Session, emulator: LocalEmulator, write_requests: Writes, instance_state: Truth
 ) -> None:
     """End and description as read back, and why it failed."""
-    emulator.set_instance(description="as it was")
+    emulator.set_instance(description="previous run time")
     was = instance_state()
     emulator.add_fault("500", methods=WRITE_METHODS)
     with pytest.raises(OutcomeUnknownError) as caught:
@@ -588,7 +588,7 @@ def test_a_write_that_never_shows_says_what_holds(
     assert len(write_requests()) == 2
     assert instance_state() == was
     end = was["stops_at"].astimezone(timezone(8 * HOUR))
-    assert "as it was" in caught.value.message
+    assert "previous run time" in caught.value.message
     assert f"{end:%H:%M}" in caught.value.message
     assert "ModelArts.0010" in caught.value.message
     assert isinstance(caught.value.cause, ServerError)
@@ -668,7 +668,7 @@ def test_a_stored_description_that_is_illegal_is_named(
     with pytest.raises(RejectedValueError) as caught:
         session.extend()
     assert caught.value.code == "cloud.stored_description"
-    assert "'/' at position 8" in caught.value.message
+    assert "'/' (position 8)" in caught.value.message
     assert caught.value.error_code == "ModelArts.6334"
     assert write_requests()[0]["body"]["description"] == "见 http://x"
     assert instance_state() == was

@@ -201,7 +201,7 @@ def test_an_answer_that_was_overtaken_by_a_later_question_counts_no_more(
 ) -> None:
     """It may tell what held before a change that was made meanwhile."""
     before = make_session().refresh()
-    after = replace(before, description="changed meanwhile")
+    after = replace(before, description="has changed to")
     slow = Slow(after, before)
     assert slow.writer.read(Deadline(30, clock=SYSTEM_CLOCK)) is after
     assert slow.memory == [after]

@@ -117,7 +117,7 @@ def test_a_reload_beside_a_running_cell_comes_right(
     expect(notebook.countdown.element("delayedRequest")).to_be_visible()
     notebook.page.reload(wait_until="commit")
     notebook.wait_until_visible()
-    expect(notebook.output(1)).to_contain_text("left as of")
+    expect(notebook.output(1)).to_contain_text("left (as of")
     take_screenshot(notebook.output(1), "reloaded-while-busy")
     notebook.wait_until_ready().interrupt()
     notebook.countdown.root.wait_for()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FORM, DESCRIBE = 1, 2
 BEFORE = "Demo instance of the local emulator"
-ELSEWHERE = "Changed elsewhere"
+ELSEWHERE = "changed elsewhere"
 
 
 class Form:
@@ -45,7 +45,7 @@ def test_everything_goes_in_one_request(
     expect(form.apply).to_be_disabled()
     form.description.fill("Training, second try")
     form.duration.fill("2:30")
-    expect(form.output).to_contain_text("Would stop")
+    expect(form.output).to_contain_text("Will stop")
     take_screenshot(form.output, "form-entered")
     form.apply.click()
     expect(form.output).to_contain_text("Done")
@@ -64,7 +64,7 @@ def test_a_character_that_may_not_be_is_named_while_typing(
     """And its full-width form is offered."""
     form.description.fill("Training ")
     form.description.press_sequentially("a/b")
-    expect(form.output).to_contain_text("'/' at position 11 is not allowed")
+    expect(form.output).to_contain_text("'/' (position 11) is not allowed")
     expect(form.output).to_contain_text("12 / 512")
     expect(form.apply).to_be_disabled()
     take_screenshot(form.output, "form-refused")
@@ -84,10 +84,10 @@ def test_what_is_typed_is_never_overwritten(
     form.description.fill("Mine")
     expect(form.apply).to_be_enabled()
     form_page.run_cells(DESCRIBE)
-    expect(form.output).to_contain_text("Changed elsewhere meanwhile; nothing was overwritten.")
     expect(form.output).to_contain_text(
-        f"The description is now “{ELSEWHERE}”; here stands “Mine”."
+        "The instance was changed elsewhere. Nothing was overwritten."
     )
+    expect(form.output).to_contain_text(f"Current description: “{ELSEWHERE}”. Yours: “Mine”.")
     expect(form.description).to_have_value("Mine")
     expect(form.apply).to_be_disabled()
     take_screenshot(form.output, "form-conflict")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ui.notebook_page import InstanceControl, NotebookPage
 
 MANAGER = "@jupyter-widgets/jupyterlab-manager:plugin"
-DATED = "left as of"
+DATED = "left (as of"
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ def test_kernel_and_server_in_two_environments(
         before = apart.tab(context)
         before.notebook.run_cells(0, 1)
         expect(before.status_item).to_have_count(0)
-        expect(before.notebook.output(1)).to_contain_text("left as of")
+        expect(before.notebook.output(1)).to_contain_text("left (as of")
         before.page.close()
         said = apart.install_lab("--widgets")  # this server has no ipywidgets either
         assert all(name in said for name in EXTENSION_NAMES)
