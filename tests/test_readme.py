@@ -125,6 +125,7 @@ def test_every_command_of_the_table_can_be_parsed(readme: str) -> None:
         assert parse_line(line).command.name in COMMANDS
 
 
+@pytest.mark.process
 def test_first_cell_is_near_the_top(readme: str) -> None:
     """The first cell is within the first 40 lines and begins with the installation."""
     assert readme.splitlines().index("%load_ext modelarts_magics") < FIRST_LINES

@@ -78,6 +78,7 @@ def test_it_ticks_in_the_page_while_a_cell_runs(
     take_screenshot(notebook_page.output(1), "countdown")
 
 
+@pytest.mark.every_front_end
 def test_a_click_moves_the_end(
     notebook_page: NotebookPage,
     instance_control: InstanceControl,
@@ -159,6 +160,7 @@ def test_without_auto_stop_there_is_nothing_to_extend(
     take_screenshot(notebook_page.output(1), "off")
 
 
+@pytest.mark.every_front_end
 def test_two_views_are_in_step(
     notebook_page: NotebookPage, instance_control: InstanceControl
 ) -> None:

@@ -32,6 +32,7 @@ def holds(side: SidebarPage, cloud: InstanceControl) -> None:
     assert len(cloud.write_requests) == 1
 
 
+@pytest.mark.every_front_end
 def test_by_the_panel(busy: SidebarPage, instance_control: InstanceControl) -> None:
     """One click, and the answer below it."""
     busy.countdown.button("extend").click()
@@ -57,6 +58,7 @@ def test_by_the_palette(busy: SidebarPage, instance_control: InstanceControl) ->
     holds(busy, instance_control)
 
 
+@pytest.mark.every_front_end
 def test_by_the_menu(busy: SidebarPage, instance_control: InstanceControl) -> None:
     """Of the page's menu bar."""
     busy.page.get_by_role("menuitem", name="ModelArts").click()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ui.sidebar.sidebar_page import SidebarPage
 
 
+@pytest.mark.every_front_end
 def test_the_panel_and_the_status_item_show_the_instance(
     sidebar: SidebarPage, instance_control: InstanceControl
 ) -> None:
@@ -42,6 +43,7 @@ def test_the_top_bar_of_notebook(
     expect(side.panel.get_by_role("heading", level=2)).to_have_text("demo-notebook")
 
 
+@pytest.mark.every_front_end
 def test_a_magic_moves_panel_and_status_item(
     sidebar: SidebarPage, instance_control: InstanceControl
 ) -> None:
@@ -69,6 +71,7 @@ def test_the_panel_moves_a_notebooks_countdown(
     assert len(instance_control.write_requests) == 2
 
 
+@pytest.mark.every_front_end
 def test_the_description_is_edited_in_place(
     sidebar: SidebarPage, instance_control: InstanceControl
 ) -> None:

@@ -43,6 +43,7 @@ def edit(side: SidebarPage, path: str) -> None:
     side.page.wait_for_function(IS_DIRTY_JS)
 
 
+@pytest.mark.every_front_end
 def test_a_dirty_notebook_is_saved(
     sidebar: SidebarPage, jupyter_server: JupyterServerProcess, instance_control: InstanceControl
 ) -> None:
