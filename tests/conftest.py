@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import hypothesis
 import pytest
 from api_versions import API_VERSIONS
+from emulator_harness import EmulatorHarness
 from wheel_builds import BuiltPackages, build_packages
 
 from modelarts_magics import messages
@@ -128,6 +129,28 @@ def built_packages(tmp_path_factory: pytest.TempPathFactory) -> BuiltPackages:
 def instant_clock() -> InstantSleepClock:
     """Time in which nobody waits."""
     return InstantSleepClock()
+
+
+@pytest.fixture
+def make_harness(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., EmulatorHarness]]:
+    """Return a function that starts an emulator with options; all are stopped after the test."""
+    made: list[EmulatorHarness] = []
+
+    def make(**options: object) -> EmulatorHarness:
+        made.append(EmulatorHarness(tmp_path_factory.mktemp("emulator"), **options))
+        return made[-1]
+
+    yield make
+    for harness in made:
+        harness.close()
+
+
+@pytest.fixture
+def harness(make_harness: Callable[..., EmulatorHarness]) -> EmulatorHarness:
+    """Return an emulator with default options."""
+    return make_harness()
 
 
 @pytest.fixture(params=API_VERSIONS, ids=str)

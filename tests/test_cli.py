@@ -15,7 +15,6 @@ import pytest
 from emulator_harness import (
     SETTING_PREFIXES,
     EmulatorHarness,
-    english_messages,
     environment_variables,
 )
 
@@ -29,32 +28,11 @@ from modelarts_magics.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 TIMEOUT_ERROR = DeadlineError("unreachable.timeout", host="h")
 PREFIX = f"{shlex.quote(sys.executable)} -m modelarts_magics"
 Terminal = Callable[..., "tuple[int, str, str]"]
-
-
-@pytest.fixture
-def make_harness(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
-    """Return a function that starts an emulator with options; all are stopped after the test."""
-    made: list[EmulatorHarness] = []
-
-    def make(**options: object) -> EmulatorHarness:
-        made.append(EmulatorHarness(tmp_path / str(len(made)), **options))
-        return made[-1]
-
-    with english_messages():
-        yield make
-    for harness in made:
-        harness.close()
-
-
-@pytest.fixture
-def harness(make_harness: Callable[..., EmulatorHarness]) -> EmulatorHarness:
-    """Return an emulator with default options."""
-    return make_harness()
 
 
 @pytest.fixture
