@@ -200,6 +200,7 @@ def test_output_of_the_first_cell_is_current(name: str, language: str, descripti
     assert f"```\n{output}\n```" in READMES[name]
 
 
+@pytest.mark.process
 def test_program_of_the_readme_extends_the_run(tmp_path: Path, readme: str) -> None:
     """The program extends the run by an hour and prints the new stop time."""
     script = tmp_path / "program.py"

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.process
+
 TIMEOUT_S = 60
 DEMO = [sys.executable, "-m", "modelarts_magics", "demo"]
 
@@ -160,7 +162,7 @@ def test_enter_starts_the_stopped_instance(start_demo: Callable[..., DemoProcess
     assert list(demo_process.temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("api", ["demanager", "notebooks"])
+@pytest.mark.parametrize("api", ["demanager", pytest.param("notebooks", marks=pytest.mark.soak)])
 def test_check_prints_the_result_of_each_cell(tmp_path: Path, api: str) -> None:
     """`demo --check` runs without a browser and leaves no file."""
     command = [*DEMO, "--check", "--api", api]
