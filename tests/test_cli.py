@@ -15,7 +15,6 @@ import pytest
 from emulator_harness import (
     SETTING_PREFIXES,
     EmulatorHarness,
-    english_messages,
     environment_variables,
 )
 
@@ -29,32 +28,11 @@ from modelarts_magics.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 TIMEOUT_ERROR = DeadlineError("unreachable.timeout", host="h")
 PREFIX = f"{shlex.quote(sys.executable)} -m modelarts_magics"
 Terminal = Callable[..., "tuple[int, str, str]"]
-
-
-@pytest.fixture
-def make_harness(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
-    """Return a function that starts an emulator with options; all are stopped after the test."""
-    made: list[EmulatorHarness] = []
-
-    def make(**options: object) -> EmulatorHarness:
-        made.append(EmulatorHarness(tmp_path / str(len(made)), **options))
-        return made[-1]
-
-    with english_messages():
-        yield make
-    for harness in made:
-        harness.close()
-
-
-@pytest.fixture
-def harness(make_harness: Callable[..., EmulatorHarness]) -> EmulatorHarness:
-    """Return an emulator with default options."""
-    return make_harness()
 
 
 @pytest.fixture
@@ -241,6 +219,7 @@ def test_subcommand_programs_have_their_own_help(
     assert f"{program} [" in capsys.readouterr().out
 
 
+@pytest.mark.process
 def test_module_can_be_run(harness: EmulatorHarness) -> None:
     """There is no warning and no open connection, and the exit status is that of the process."""
     process = start_command(harness, ["auto-stop", "in", "2h"])
@@ -253,6 +232,7 @@ def test_module_can_be_run(harness: EmulatorHarness) -> None:
     assert f"{PREFIX} help" in err
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_unencodable_characters_are_escaped(harness: EmulatorHarness, encoding: str) -> None:
     """The command does not fail after a change was made."""
@@ -262,6 +242,7 @@ def test_unencodable_characters_are_escaped(harness: EmulatorHarness, encoding: 
     assert "\\u8bad\\u7ec3 \\U0001f916" in out
 
 
+@pytest.mark.process
 def test_closed_pipe_is_no_error(harness: EmulatorHarness) -> None:
     """The change was made, and the exit status is 0."""
     process = start_command(harness, ["extend"])
@@ -273,6 +254,7 @@ def test_closed_pipe_is_no_error(harness: EmulatorHarness) -> None:
     assert harness.instance_state()["duration_s"] == 7200
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("command", "note"),
     [

@@ -1,4 +1,4 @@
-"""The built wheel and source archive, and their installation in wheel_environment environments."""
+"""The built wheel and source archive, and their installation."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from modelarts_magics.emulator.local import LocalEmulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+pytestmark = pytest.mark.process
 
 MINORS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 BUILT = ("modelarts_magics/static/countdown.js", "modelarts_magics/static/countdown.css")
@@ -89,14 +91,15 @@ def _is_cpython(path: Path, minor: str) -> bool:
 
 
 INTERPRETERS = _interpreters()
+OLDEST_AND_NEWEST = (*list(INTERPRETERS)[:1], *list(INTERPRETERS)[-1:])
 
 
 @pytest.fixture(scope="module")
-def wheel_environment(
+def wheel_only(
     built_packages: BuiltPackages, tmp_path_factory: pytest.TempPathFactory
 ) -> VirtualEnvironment:
     """Install only the wheel."""
-    folder = tmp_path_factory.mktemp("wheel_environment") / "venv"
+    folder = tmp_path_factory.mktemp("wheel") / "venv"
     return VirtualEnvironment(folder, built_packages.wheel)
 
 
@@ -153,42 +156,40 @@ def test_source_archive_contains_build_and_test_files(built_packages: BuiltPacka
     assert not parts & {"node_modules", "__pycache__", ".venv", ".cache", ".demo", ".hypothesis"}
 
 
-def test_terminal_command_works(
-    wheel_environment: VirtualEnvironment, emulator: LocalEmulator
-) -> None:
+def test_terminal_command_works(wheel_only: VirtualEnvironment, emulator: LocalEmulator) -> None:
     """Both names of the program show, describe and extend the instance."""
-    assert wheel_environment.run(wheel_environment.executable, emulator=emulator).stdout.startswith(
+    assert wheel_only.run(wheel_only.executable, emulator=emulator).stdout.startswith(
         "demo-notebook · RUNNING"
     )
-    status, out, err = wheel_environment.run_cli("describe", "from a wheel", emulator=emulator)
+    status, out, err = wheel_only.run_cli("describe", "from a wheel", emulator=emulator)
     assert (status, err) == (0, "")
     assert "Description saved: “from a wheel”" in out
-    status, out, err = wheel_environment.run_cli("extend", "30m", "--json", emulator=emulator)
+    status, out, err = wheel_only.run_cli("extend", "30m", "--json", emulator=emulator)
     assert (status, err) == (0, "")
     changed = json.loads(out)
     assert changed["effect"] == "now"
     found = emulator.state()["instances"][0]
     assert found["description"] == "from a wheel"
     assert changed["after"]["auto_stop"]["duration_s"] == found["duration_s"] == 1.5 * 3600
-    assert wheel_environment.run_cli("describe", "a/b", emulator=emulator)[0] == 1
-    assert wheel_environment.run_cli("statsu", emulator=emulator)[0] == 2
+    assert wheel_only.run_cli("describe", "a/b", emulator=emulator)[0] == 1
+    assert wheel_only.run_cli("statsu", emulator=emulator)[0] == 2
 
 
-def test_base_install_has_no_server_packages(wheel_environment: VirtualEnvironment) -> None:
+def test_base_install_has_no_server_packages(wheel_only: VirtualEnvironment) -> None:
     """The base install has no server, schema validator or front end."""
     code = "import importlib.util as u, sys; print(*(n for n in sys.argv[1:] if u.find_spec(n)))"
-    done = wheel_environment.run(
-        wheel_environment.python, "-c", code, *SERVER_PACKAGES, "httpx", "IPython", "anywidget"
+    done = wheel_only.run(
+        wheel_only.python, "-c", code, *SERVER_PACKAGES, "httpx", "IPython", "anywidget"
     )
     assert done.stdout.split() == ["httpx", "IPython", "anywidget"]
 
 
 @pytest.mark.parametrize("program", ["emulator", "demo"])
 def test_missing_extra_prints_the_install_command(
-    wheel_environment: VirtualEnvironment, program: str
+    wheel_only: VirtualEnvironment, program: str
 ) -> None:
     """One line shows the command, and the status is 1."""
-    status, out, err = wheel_environment.run_cli(program)
+    status, out, err = wheel_only.run_cli(program)
     assert (status, out) == (1, "")
     assert len(err.splitlines()) == 1
     assert "pip install 'modelarts-magics[demo]'" in err
@@ -201,7 +202,13 @@ def test_interpreters_are_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert INTERPRETERS
 
 
-@pytest.mark.parametrize("minor", INTERPRETERS)
+@pytest.mark.parametrize(
+    "minor",
+    [
+        pytest.param(minor, marks=() if minor in OLDEST_AND_NEWEST else pytest.mark.soak)
+        for minor in INTERPRETERS
+    ],
+)
 def test_extension_works_in_ipython(
     built_packages: BuiltPackages, emulator: LocalEmulator, tmp_path: Path, minor: str
 ) -> None:

@@ -16,7 +16,7 @@ from kernel_session import KernelSession, environment_without_settings
 from modelarts_magics.commands.context import CommandContext
 from modelarts_magics.commands.dispatch import run_command
 from modelarts_magics.commands.parser import parse_line
-from modelarts_magics.config.credential_chain import AccessKey, FoundCredential, Token
+from modelarts_magics.config.credentials import AccessKey, FoundCredential, Token
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.doctor import run_checks
 from modelarts_magics.domain.models import Effect
@@ -207,6 +207,7 @@ def kernel_session(
     session.close()
 
 
+@pytest.mark.process
 def test_login_without_input_names_the_alternative(
     kernel_session: KernelSession,
 ) -> None:
@@ -217,6 +218,7 @@ def test_login_without_input_names_the_alternative(
     assert "login --save" in shown
 
 
+@pytest.mark.process
 def test_typed_secret_leaves_no_trace_in_a_kernel(
     emulator: LocalEmulator, kernel_session: KernelSession
 ) -> None:
@@ -260,6 +262,7 @@ print(json.dumps({"ok": done.success, "stored": repr(stored.credential),
 """
 
 
+@pytest.mark.process
 def test_typed_secret_leaves_no_trace_in_a_shell(tmp_path: Path) -> None:
     """This is IPython in a terminal."""
     done = subprocess.run(  # noqa: S603 - fixed words

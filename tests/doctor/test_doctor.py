@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from emulator_harness import HTML_INJECTION, START, EmulatorHarness, english_messages
+from emulator_harness import HTML_INJECTION, START, EmulatorHarness
 
 import modelarts_magics
 from modelarts_magics.config.setting_table import SETTINGS
@@ -75,7 +75,7 @@ class DoctorHarness:
 
 
 @pytest.fixture
-def make_harness(tmp_path: Path) -> Iterator[Callable[..., DoctorHarness]]:
+def make_doctor_harness(tmp_path: Path) -> Iterator[Callable[..., DoctorHarness]]:
     """Return a function that makes environments with an emulator; all are closed after the test."""
     made: list[DoctorHarness] = []
 
@@ -83,50 +83,49 @@ def make_harness(tmp_path: Path) -> Iterator[Callable[..., DoctorHarness]]:
         made.append(DoctorHarness(tmp_path / str(len(made)), **options))
         return made[-1]
 
-    with english_messages():
-        yield make
-    for harness in made:
-        harness.api.close()
+    yield make
+    for doctor_harness in made:
+        doctor_harness.api.close()
 
 
 @pytest.fixture
-def harness(make_harness: Callable[..., DoctorHarness]) -> DoctorHarness:
+def doctor_harness(make_doctor_harness: Callable[..., DoctorHarness]) -> DoctorHarness:
     """Return an environment without problems."""
-    return make_harness()
+    return make_doctor_harness()
 
 
 @pytest.mark.parametrize("auth", ["token", "keys", "temporary"])
-def test_correct_setup_has_no_problems(harness: DoctorHarness, auth: str) -> None:
+def test_correct_setup_has_no_problems(doctor_harness: DoctorHarness, auth: str) -> None:
     """Each setting has its source, the credential is masked, and one request is sent."""
-    del harness.environ["MODELARTS_AUTH_TOKEN"]
-    harness.environ.update(harness.api.emulator.environment(auth=auth))
-    report = harness.report()
+    del doctor_harness.environ["MODELARTS_AUTH_TOKEN"]
+    doctor_harness.environ.update(doctor_harness.api.emulator.environment(auth=auth))
+    report = doctor_harness.report()
     assert report.problems == ()
     assert report.lines()[0] == "No problems found"
-    assert harness.finding("endpoint").message.endswith(" (MODELARTS_ENDPOINT)")
-    assert harness.finding("read_timeout").message == "15 (default)"
-    assert harness.finding("connection").message.startswith(
+    assert doctor_harness.finding("endpoint").message.endswith(" (MODELARTS_ENDPOINT)")
+    assert doctor_harness.finding("read_timeout").message == "15 (default)"
+    assert doctor_harness.finding("connection").message.startswith(
         "“demo-notebook”: RUNNING; demanager responded in"
     )
-    assert harness.finding("time zone").message == "CST, now 2026-11-23 16:00 +08:00"
+    assert doctor_harness.finding("time zone").message == "CST, now 2026-11-23 16:00 +08:00"
     kind = {"token": "Token(…)", "keys": "AccessKey(", "temporary": ", temporary)"}[auth]
     assert [
         each for each in report.findings if each.subject == "credentials" and kind in each.message
     ]
-    harness.api.emulator.clear_requests()
-    harness.report()
-    assert [one["method"] for one in harness.api.emulator.requests] == ["GET"]
+    doctor_harness.api.emulator.clear_requests()
+    doctor_harness.report()
+    assert [one["method"] for one in doctor_harness.api.emulator.requests] == ["GET"]
 
 
-def test_empty_environment_lists_all_missing_settings(harness: DoctorHarness) -> None:
+def test_empty_environment_lists_all_missing_settings(doctor_harness: DoctorHarness) -> None:
     """No request is sent."""
-    home = harness.environ["HOME"]
-    harness.environ = {"HOME": home}
-    subjects = [each.subject for each in harness.report().problems]
+    home = doctor_harness.environ["HOME"]
+    doctor_harness.environ = {"HOME": home}
+    subjects = [each.subject for each in doctor_harness.report().problems]
     assert subjects == ["endpoint", "instance_id", "credentials"]
-    assert harness.finding("project_id").message == "not set; will be looked up by region"
-    assert harness.finding("connection").message.startswith("not checked")
-    assert harness.api.emulator.requests == []
+    assert doctor_harness.finding("project_id").message == "not set; will be looked up by region"
+    assert doctor_harness.finding("connection").message.startswith("not checked")
+    assert doctor_harness.api.emulator.requests == []
 
 
 @pytest.mark.parametrize(
@@ -149,35 +148,35 @@ def test_empty_environment_lists_all_missing_settings(harness: DoctorHarness) ->
     ],
 )
 def test_invalid_setting_is_a_problem(
-    harness: DoctorHarness, name: str, value: str, subject: str
+    doctor_harness: DoctorHarness, name: str, value: str, subject: str
 ) -> None:
     """The hint is that of a command."""
-    harness.environ[name] = value
-    assert harness.problem(subject)
+    doctor_harness.environ[name] = value
+    assert doctor_harness.problem(subject)
 
 
-def test_every_setting_has_a_finding(harness: DoctorHarness) -> None:
+def test_every_setting_has_a_finding(doctor_harness: DoctorHarness) -> None:
     """No setting is missing in the report."""
     for name in SETTINGS:
-        harness.environ.setdefault(f"MODELARTS_{name.upper()}", "1")
-    harness.environ["MODELARTS_REGION"] = "cn-north-4"
-    assert {each.subject for each in harness.report().findings} >= set(SETTINGS)
+        doctor_harness.environ.setdefault(f"MODELARTS_{name.upper()}", "1")
+    doctor_harness.environ["MODELARTS_REGION"] = "cn-north-4"
+    assert {each.subject for each in doctor_harness.report().findings} >= set(SETTINGS)
 
 
-def test_invalid_credential_shadows_later_ones(harness: DoctorHarness) -> None:
+def test_invalid_credential_shadows_later_ones(doctor_harness: DoctorHarness) -> None:
     """A command fails there too, so later credentials are not reported as used."""
-    harness.environ.update(harness.api.emulator.environment(auth="keys"))
-    harness.environ["MODELARTS_AUTH_TOKEN"] = "not\tone"
-    assert "contains invalid characters" in harness.problem("credentials").message
-    found = [each for each in harness.report().findings if "AccessKey" in each.message]
+    doctor_harness.environ.update(doctor_harness.api.emulator.environment(auth="keys"))
+    doctor_harness.environ["MODELARTS_AUTH_TOKEN"] = "not\tone"
+    assert "contains invalid characters" in doctor_harness.problem("credentials").message
+    found = [each for each in doctor_harness.report().findings if "AccessKey" in each.message]
     assert [each.level for each in found] == [Level.INFO]
 
 
-def test_incomplete_access_key_is_a_problem(harness: DoctorHarness) -> None:
+def test_incomplete_access_key_is_a_problem(doctor_harness: DoctorHarness) -> None:
     """The given part is not shown."""
-    del harness.environ["MODELARTS_AUTH_TOKEN"]
-    harness.environ["HUAWEICLOUD_SDK_SK"] = f"{SECRET}{SECRET}"
-    assert "AK is missing in" in "".join(each.message for each in harness.report().problems)
+    del doctor_harness.environ["MODELARTS_AUTH_TOKEN"]
+    doctor_harness.environ["HUAWEICLOUD_SDK_SK"] = f"{SECRET}{SECRET}"
+    assert "AK is missing in" in "".join(each.message for each in doctor_harness.report().problems)
 
 
 @pytest.mark.parametrize(
@@ -194,29 +193,33 @@ def test_incomplete_access_key_is_a_problem(harness: DoctorHarness) -> None:
         "",
     ],
 )
-def test_invalid_credentials_file_is_not_quoted(harness: DoctorHarness, content: str) -> None:
+def test_invalid_credentials_file_is_not_quoted(
+    doctor_harness: DoctorHarness, content: str
+) -> None:
     """The finding names only the path."""
-    del harness.environ["MODELARTS_AUTH_TOKEN"]
-    path = Path(harness.environ["HOME"]) / "credentials"
+    del doctor_harness.environ["MODELARTS_AUTH_TOKEN"]
+    path = Path(doctor_harness.environ["HOME"]) / "credentials"
     path.write_text(content, encoding="latin-1")
     path.chmod(0o600)
-    harness.environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(path)
-    assert str(path) in "".join(each.message for each in harness.report().findings)
+    doctor_harness.environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(path)
+    assert str(path) in "".join(each.message for each in doctor_harness.report().findings)
 
 
-def test_readable_credentials_file_is_a_problem(harness: DoctorHarness) -> None:
+def test_readable_credentials_file_is_a_problem(doctor_harness: DoctorHarness) -> None:
     """Commands use it all the same."""
-    path = Path(harness.environ["HOME"]) / "credentials"
+    path = Path(doctor_harness.environ["HOME"]) / "credentials"
     path.write_text(f"[basic]\nak = ACCESSKEYID12345\nsk = {SECRET}\n")
     path.chmod(0o644)
-    harness.environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(path)
-    assert "chmod 600" in harness.problem("credentials").hint
+    doctor_harness.environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(path)
+    assert "chmod 600" in doctor_harness.problem("credentials").hint
 
 
-def test_shadowed_credential_is_reported(harness: DoctorHarness) -> None:
+def test_shadowed_credential_is_reported(doctor_harness: DoctorHarness) -> None:
     """It is no problem, but can explain others."""
-    harness.environ.update(harness.api.emulator.environment(auth="keys"))
-    words = [each.message for each in harness.report().findings if each.subject == "credentials"]
+    doctor_harness.environ.update(doctor_harness.api.emulator.environment(auth="keys"))
+    words = [
+        each.message for each in doctor_harness.report().findings if each.subject == "credentials"
+    ]
     assert "Token(…) from MODELARTS_AUTH_TOKEN" in words
     assert [each for each in words if each.endswith("not used, an earlier source takes precedence")]
 
@@ -231,12 +234,12 @@ def test_shadowed_credential_is_reported(harness: DoctorHarness) -> None:
     ],
 )
 def test_rejected_setting_is_a_connection_problem(
-    harness: DoctorHarness, name: str, value: str, words: str
+    doctor_harness: DoctorHarness, name: str, value: str, words: str
 ) -> None:
     """The message is that of the failed request."""
-    harness.environ[name] = value
-    harness.environ["MODELARTS_TOTAL_TIMEOUT"] = "2"
-    assert words in harness.problem("connection").message
+    doctor_harness.environ[name] = value
+    doctor_harness.environ["MODELARTS_TOTAL_TIMEOUT"] = "2"
+    assert words in doctor_harness.problem("connection").message
 
 
 @pytest.mark.parametrize(
@@ -244,25 +247,27 @@ def test_rejected_setting_is_a_connection_problem(
     ["401", "403", "404", "429", "500", "html", "redirect", "reset", "bad-json", "empty",
      "truncated", "wrong-types", "no-content", "oversized"],
 )  # fmt: skip
-def test_failing_api_is_one_problem(harness: DoctorHarness, fault: str) -> None:
+def test_failing_api_is_one_problem(doctor_harness: DoctorHarness, fault: str) -> None:
     """All other findings are reported."""
-    harness.environ["MODELARTS_TOTAL_TIMEOUT"] = "0.5"
-    harness.api.emulator.add_fault(fault)
-    assert harness.problem("connection")
-    assert harness.finding("state store").level is Level.OK
+    doctor_harness.environ["MODELARTS_TOTAL_TIMEOUT"] = "0.5"
+    doctor_harness.api.emulator.add_fault(fault)
+    assert doctor_harness.problem("connection")
+    assert doctor_harness.finding("state store").level is Level.OK
 
 
 @pytest.mark.parametrize(("hours", "word"), [(1, "behind"), (-1, "ahead of")])
 @pytest.mark.parametrize("auth", ["token", "keys"])
-def test_wrong_clock_is_a_problem(harness: DoctorHarness, hours: int, word: str, auth: str) -> None:
+def test_wrong_clock_is_a_problem(
+    doctor_harness: DoctorHarness, hours: int, word: str, auth: str
+) -> None:
     """Size and direction are given; signed requests are accepted nevertheless."""
-    del harness.environ["MODELARTS_AUTH_TOKEN"]
-    harness.environ.update(harness.api.emulator.environment(auth=auth))
+    del doctor_harness.environ["MODELARTS_AUTH_TOKEN"]
+    doctor_harness.environ.update(doctor_harness.api.emulator.environment(auth=auth))
     local_time = START - timedelta(hours=hours)
-    harness.clock = Clock(now=lambda: local_time, sleep=lambda _seconds: None)
-    found = harness.problem("clock")
+    doctor_harness.clock = Clock(now=lambda: local_time, sleep=lambda _seconds: None)
+    found = doctor_harness.problem("clock")
     assert found.message == f"1 h {word} ModelArts"
-    assert harness.finding("connection").level is Level.OK
+    assert doctor_harness.finding("connection").level is Level.OK
 
 
 @pytest.mark.parametrize(
@@ -276,11 +281,11 @@ def test_wrong_clock_is_a_problem(harness: DoctorHarness, hours: int, word: str,
     ],
 )
 def test_utc_in_a_chinese_region_is_a_problem(
-    harness: DoctorHarness, zone: str, region: str, problem: bool
+    doctor_harness: DoctorHarness, zone: str, region: str, problem: bool
 ) -> None:
     """Clock times would be off by eight hours."""
-    harness.environ.update(MODELARTS_TIMEZONE=zone, MODELARTS_REGION=region)
-    found = harness.finding("time zone")
+    doctor_harness.environ.update(MODELARTS_TIMEZONE=zone, MODELARTS_REGION=region)
+    found = doctor_harness.finding("time zone")
     assert (found.level is Level.PROBLEM) is problem
     assert ("Asia/Shanghai" in found.hint) is problem
 
@@ -293,28 +298,30 @@ def test_utc_in_a_chinese_region_is_a_problem(
     ],
 )
 def test_inconsistent_stop_time_is_a_problem(
-    harness: DoctorHarness, faults: list[str], words: str
+    doctor_harness: DoctorHarness, faults: list[str], words: str
 ) -> None:
     """The message contains the reported values."""
     for fault in faults:
-        harness.api.emulator.add_fault(fault)
-    assert words in harness.problem("auto-stop").message
+        doctor_harness.api.emulator.add_fault(fault)
+    assert words in doctor_harness.problem("auto-stop").message
 
 
-def test_passed_stop_time_is_a_problem(harness: DoctorHarness) -> None:
+def test_passed_stop_time_is_a_problem(doctor_harness: DoctorHarness) -> None:
     """The instance is still running."""
-    harness.api.emulator.set_instance(stops_on_time=False)
-    harness.api.emulator.add_fault("no-remain-time")
-    harness.api.emulator.advance(timedelta(hours=2))
-    assert "2026-11-23 16:40 +08:00) has passed" in harness.problem("auto-stop").message
+    doctor_harness.api.emulator.set_instance(stops_on_time=False)
+    doctor_harness.api.emulator.add_fault("no-remain-time")
+    doctor_harness.api.emulator.advance(timedelta(hours=2))
+    assert "2026-11-23 16:40 +08:00) has passed" in doctor_harness.problem("auto-stop").message
 
 
-def test_passed_lease_names_its_stop_time(make_harness: Callable[..., DoctorHarness]) -> None:
+def test_passed_lease_names_its_stop_time(
+    make_doctor_harness: Callable[..., DoctorHarness],
+) -> None:
     """The stop time follows from start and duration of the lease."""
-    harness = make_harness(api="notebooks")
-    harness.api.emulator.set_instance(stops_on_time=False)
-    harness.api.emulator.advance(timedelta(hours=2))
-    assert "2026-11-23 16:40 +08:00) has passed" in harness.problem("auto-stop").message
+    doctor_harness = make_doctor_harness(api="notebooks")
+    doctor_harness.api.emulator.set_instance(stops_on_time=False)
+    doctor_harness.api.emulator.advance(timedelta(hours=2))
+    assert "2026-11-23 16:40 +08:00) has passed" in doctor_harness.problem("auto-stop").message
 
 
 def test_unreported_auto_stop_is_neither_on_nor_off() -> None:
@@ -323,31 +330,33 @@ def test_unreported_auto_stop_is_neither_on_nor_off() -> None:
     assert found.message == "ModelArts did not report whether auto-stop is on."
 
 
-def test_project_without_region_is_a_problem(harness: DoctorHarness) -> None:
+def test_project_without_region_is_a_problem(doctor_harness: DoctorHarness) -> None:
     """Without a region the project cannot be looked up."""
-    del harness.environ["MODELARTS_PROJECT_ID"]
-    assert "Project ID not set (MODELARTS_PROJECT_ID)" in harness.problem("project_id").message
-    del harness.environ["MODELARTS_AUTH_TOKEN"]
-    subjects = [each.subject for each in harness.report().problems]
+    del doctor_harness.environ["MODELARTS_PROJECT_ID"]
+    assert (
+        "Project ID not set (MODELARTS_PROJECT_ID)" in doctor_harness.problem("project_id").message
+    )
+    del doctor_harness.environ["MODELARTS_AUTH_TOKEN"]
+    subjects = [each.subject for each in doctor_harness.report().problems]
     assert subjects == ["project_id", "credentials"]
 
 
-def test_hints_do_not_advise_running_the_doctor(harness: DoctorHarness) -> None:
+def test_hints_do_not_advise_running_the_doctor(doctor_harness: DoctorHarness) -> None:
     """Hints of other commands do; the rest of the hint remains."""
-    harness.environ["MODELARTS_AUTH_TOKEN"] = "wrong"
-    assert harness.problem("connection").hint.endswith(": %modelarts doctor")
-    report = harness.report()
+    doctor_harness.environ["MODELARTS_AUTH_TOKEN"] = "wrong"
+    assert doctor_harness.problem("connection").hint.endswith(": %modelarts doctor")
+    report = doctor_harness.report()
     assert not [line for line in report.lines() if line.endswith("doctor")]
     findings = report.to_json()["findings"]
     hints = [each["hint"] for each in findings if each["label"] == "connection"]
-    assert hints == [harness.problem("connection").hint.replace(": %modelarts doctor", "")]
+    assert hints == [doctor_harness.problem("connection").hint.replace(": %modelarts doctor", "")]
 
 
-def test_labels_and_sources_are_translated(harness: DoctorHarness) -> None:
+def test_labels_and_sources_are_translated(doctor_harness: DoctorHarness) -> None:
     """Names of settings are not."""
-    harness.environ["MODELARTS_LANGUAGE"] = "zh_CN"
-    settings = Settings.load(environ=harness.environ)
-    report = run_checks(settings, environ=harness.environ, clock=harness.clock)
+    doctor_harness.environ["MODELARTS_LANGUAGE"] = "zh_CN"
+    settings = Settings.load(environ=doctor_harness.environ)
+    report = run_checks(settings, environ=doctor_harness.environ, clock=doctor_harness.clock)
     labels = [each["label"] for each in report.to_json()["findings"]]
     plain = {each for each in labels if each.isascii()}
     assert plain <= {*SETTINGS, "Python"}
@@ -361,11 +370,11 @@ def test_labels_are_aligned_by_display_width() -> None:
     assert (pad_label("凭证", 6), pad_label("abc", 4)) == ("凭证  ", "abc ")
 
 
-def test_missing_state_folder_is_no_problem(harness: DoctorHarness) -> None:
+def test_missing_state_folder_is_no_problem(doctor_harness: DoctorHarness) -> None:
     """It is created when needed, with its parents."""
-    folder = Path(harness.environ["HOME"]) / "a" / "b" / "c"
-    harness.environ["MODELARTS_STATE_DIR"] = str(folder)
-    assert harness.finding("state store").level is Level.OK
+    folder = Path(doctor_harness.environ["HOME"]) / "a" / "b" / "c"
+    doctor_harness.environ["MODELARTS_STATE_DIR"] = str(folder)
+    assert doctor_harness.finding("state store").level is Level.OK
 
 
 @pytest.mark.parametrize(
@@ -377,30 +386,30 @@ def test_missing_state_folder_is_no_problem(harness: DoctorHarness) -> None:
     ],
 )
 def test_persistence_depends_on_the_work_folder(
-    harness: DoctorHarness, work: str | None, words: str
+    doctor_harness: DoctorHarness, work: str | None, words: str
 ) -> None:
     """Only `~/work` persists, also as a symbolic link."""
-    place = Path(harness.environ["HOME"]) / "work"
+    place = Path(doctor_harness.environ["HOME"]) / "work"
     if work == "empty":
         place.mkdir()
     elif work == "link":
         place.symlink_to(Path(modelarts_magics.__file__).parents[1])
-    found = harness.finding("persistence")
+    found = doctor_harness.finding("persistence")
     assert words in found.message
     assert ("%pip install" in found.hint) is (work == "empty")
 
 
-def test_installed_packages_have_versions(harness: DoctorHarness) -> None:
+def test_installed_packages_have_versions(doctor_harness: DoctorHarness) -> None:
     """The path of Python is reported, too."""
-    assert "httpx 0." in harness.finding("kernel packages").message
-    assert "jupyter_server" in harness.finding("server packages").message
-    assert "/python" in harness.finding("python").message
+    assert "httpx 0." in doctor_harness.finding("kernel packages").message
+    assert "jupyter_server" in doctor_harness.finding("server packages").message
+    assert "/python" in doctor_harness.finding("python").message
 
 
-def test_name_of_the_instance_stays_on_one_line(harness: DoctorHarness) -> None:
+def test_name_of_the_instance_stays_on_one_line(doctor_harness: DoctorHarness) -> None:
     """A line break in a name must not create a line of its own."""
-    harness.api.emulator.set_instance(name=f"{HTML_INJECTION}\n✓ all is well")
-    assert harness.finding("connection").level is Level.OK
+    doctor_harness.api.emulator.set_instance(name=f"{HTML_INJECTION}\n✓ all is well")
+    assert doctor_harness.finding("connection").level is Level.OK
 
 
 def test_report_as_json() -> None:

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from emulator_harness import EmulatorHarness, english_messages, environment_variables
+from emulator_harness import EmulatorHarness, environment_variables
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
@@ -70,12 +70,6 @@ def ipython(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShe
     InteractiveShell.clear_instance()
 
 
-@pytest.fixture(autouse=True)
-def _english_messages() -> Iterator[None]:
-    with english_messages():
-        yield
-
-
 @pytest.fixture
 def make_notebook(
     ipython: InteractiveShell,
@@ -103,22 +97,6 @@ def make_notebook(
     ipython.run_cell("%unload_ext modelarts_magics")
     for each in environments:
         each.__exit__(None, None, None)
-
-
-@pytest.fixture
-def make_harness(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Callable[..., EmulatorHarness]]:
-    """Return a function that starts an emulator with options; all are stopped after the test."""
-    made: list[EmulatorHarness] = []
-
-    def make(**options: object) -> EmulatorHarness:
-        made.append(EmulatorHarness(tmp_path_factory.mktemp("emulator"), **options))
-        return made[-1]
-
-    yield make
-    for harness in made:
-        harness.close()
 
 
 @pytest.fixture

@@ -302,6 +302,7 @@ def test_terminal_prefix_quotes_the_path_of_python(
     assert make().terminal_prefix == "'/opt/my env/bin/python' -m modelarts_magics"
 
 
+@pytest.mark.process
 def test_script_without_ipython_uses_the_environment(emulator: LocalEmulator) -> None:
     """A session is opened from the settings of the environment."""
     code = "from modelarts_magics import Countdown; print(Countdown().instance.id)"

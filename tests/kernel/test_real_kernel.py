@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.process
+
 TIMEOUT_S = 30
 EVENT_MIME_TYPE = "application/vnd.modelarts-magics.event+json"
 

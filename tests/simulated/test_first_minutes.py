@@ -14,6 +14,8 @@ from kernel_session import KernelSession, environment_without_settings
 if TYPE_CHECKING:
     from conftest import SimulatedInstance
 
+pytestmark = pytest.mark.process
+
 
 def instance_state(simulated: SimulatedInstance) -> dict[str, Any]:
     """Return the state of the instance in the emulator."""
