@@ -13,7 +13,7 @@ from api_versions import API_VERSIONS
 from IPython.core.ultratb import VerboseTB
 from matrix import all_pairs
 
-from modelarts_magics.config.credential_chain import AccessKey, Token
+from modelarts_magics.config.credentials import AccessKey, Token
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.emulator.faults import FAULT_KINDS
 from modelarts_magics.emulator.notebooks_responses import JUPYTER_TOKEN

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from modelarts_magics.config.credential_chain import FoundCredential
+    from modelarts_magics.config.credentials import FoundCredential
 
 
 def connect(**arguments: str) -> Session:

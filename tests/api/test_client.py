@@ -20,7 +20,7 @@ import pytest
 
 from modelarts_magics.api.client import MAX_ATTEMPTS, ApiClient
 from modelarts_magics.api.request import MAX_RESPONSE_BYTES
-from modelarts_magics.config.credential_chain import AccessKey, Token
+from modelarts_magics.config.credentials import AccessKey, Token
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.emulator.auth import HttpRequest, compute_signature
 from modelarts_magics.emulator.local import LocalEmulator
@@ -567,7 +567,7 @@ ASK = """
 import sys
 from modelarts_magics.api.client import ApiClient
 from modelarts_magics.domain.clock import Clock, Deadline
-from modelarts_magics.config.credential_chain import Token
+from modelarts_magics.config.credentials import Token
 from modelarts_magics.errors import ModelArtsError
 endpoint, project, token, path = sys.argv[1:]
 clock = Clock(sleep=lambda _: None)
@@ -583,7 +583,7 @@ FORK = """
 import os, sys, threading
 from modelarts_magics.api.client import ApiClient
 from modelarts_magics.domain.clock import Deadline
-from modelarts_magics.config.credential_chain import Token
+from modelarts_magics.config.credentials import Token
 endpoint, project, token, path = sys.argv[1:]
 transport = ApiClient(endpoint, project_id=project, credential=lambda: Token(token))
 ask = lambda: transport.request("GET", path, deadline=Deadline(5)).data["status"]

@@ -71,7 +71,7 @@ def test_an_answer_that_is_no_object_is_an_error(data: object) -> None:
     """At the top and nested, with its name."""
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader(data)
-    assert caught.value.values["field"] == "the answer"
+    assert caught.value.values["field"] == "the response"
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader(data, "spec.storage")
     assert caught.value.values["field"] == "spec.storage"

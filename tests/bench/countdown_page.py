@@ -39,7 +39,7 @@ TIME_TO_PAINT_JS = """async index => {
   const { content } = jupyterapp.shell.currentWidget;
   content.activeCellIndex = index;
   await jupyterapp.commands.execute('notebook:clear-all-cell-outputs');
-  const shown = () => document.querySelector('.ma-Countdown-figure')?.textContent;
+  const shown = () => document.querySelector('.ma-Countdown-timeLeft')?.textContent;
   const painted = new Promise(done => {
     const observer = new MutationObserver(() => {
       if (shown()) {

@@ -16,7 +16,7 @@ from kernel_session import KernelSession, environment_without_settings
 from modelarts_magics.commands.context import CommandContext
 from modelarts_magics.commands.dispatch import run_command
 from modelarts_magics.commands.parser import parse_line
-from modelarts_magics.config.credential_chain import AccessKey, FoundCredential, Token
+from modelarts_magics.config.credentials import AccessKey, FoundCredential, Token
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.doctor import run_checks
 from modelarts_magics.domain.models import Effect

@@ -15,12 +15,8 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 
 from modelarts_magics.config import credential_providers as key_sources
-from modelarts_magics.config.credential_chain import (
-    AccessKey,
-    CredentialChain,
-    FoundCredential,
-    Token,
-)
+from modelarts_magics.config.credential_chain import CredentialChain
+from modelarts_magics.config.credentials import AccessKey, FoundCredential, Token
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import ConfigurationError, NoCredentialsError
 

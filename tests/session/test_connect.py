@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 
 from modelarts_magics import messages
-from modelarts_magics.config.credential_chain import FoundCredential, Token
+from modelarts_magics.config.credentials import FoundCredential, Token
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
 from modelarts_magics.errors import (
