@@ -31,7 +31,7 @@ from modelarts_magics.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-LATE = DeadlineError("unreachable.timeout", host="h")
+LATE = DeadlineError("unreachable.read_timeout", host="h")
 SELF = f"{shlex.quote(sys.executable)} -m modelarts_magics"
 Terminal = Callable[..., "tuple[int, str, str]"]
 
@@ -298,8 +298,8 @@ def test_ctrl_c_is_one_line(harness: EmulatorHarness, command: str, words: str) 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (OutcomeUnknownError("unsettled.unread", cause=LATE), 3),
-        (OutcomeUnknownError("unsettled.not_applied", cause=LATE), 1),
+        (OutcomeUnknownError("outcome_unknown.not_read_back", cause=LATE), 3),
+        (OutcomeUnknownError("outcome_unknown.not_applied", cause=LATE), 1),
         (PartialUpdateError("partial.description", cause=LATE), 3),
         (UsageError("usage.extra"), 2),
         (LATE, 1),

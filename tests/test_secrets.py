@@ -134,7 +134,7 @@ def test_the_search_would_find_one() -> None:
         careless(TOKEN)
     assert MARK not in str(caught.value)
     assert MARK in verbose(caught.value)
-    assert MARK in spoken(ModelArtsError("cloud.400.6309", words=SECRET_KEY))
+    assert MARK in spoken(ModelArtsError("api.400.6309", detail=SECRET_KEY))
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ class ApiClient:
         except TimeoutError:
             exchange.cancel()
             raise self._connections.timeout_error(
-                "unreachable.deadline", deadline, sent=True
+                "unreachable.total_timeout", deadline, sent=True
             ) from None
         except httpx.HTTPError as error:
             raise self._connections.to_error(error, deadline) from None
@@ -244,7 +244,7 @@ class ApiClient:
             error.values.update(host=self._host, retry_after=response.retry_after(self.now()))
             raise error
         if response.status >= 300:  # noqa: PLR2004
-            raise InvalidResponseError("answer.redirect", host=self._host, status=response.status)
+            raise InvalidResponseError("response.redirect", host=self._host, status=response.status)
         return ApiResponse(response.json(self._host), self.now(), "X-Emulator" in response.headers)
 
     def _update_skew(self, response: HttpResponse) -> None:
@@ -278,4 +278,4 @@ def _is_credential_refused(response: HttpResponse) -> bool:
 
 def _is_invalid_json(error: ModelArtsError) -> bool:
     """Whether the next answer may well be better: a redirect or a flood is meant."""
-    return error.code == "answer.not_json"
+    return error.code == "response.not_json"

@@ -84,23 +84,23 @@ def error_from_response(
     request_id = _sanitize(request_id, secrets)
     kind = _ERRORS_BY_CODE.get((status, number))
     if kind:
-        code = f"cloud.{status}.{number}"
+        code = f"api.{status}.{number}"
     else:
         kind = _ERRORS_BY_STATUS.get(status) or (ServerError if status >= 500 else ApiError)  # noqa: PLR2004
-        code = f"cloud.{kind.__name__}"
-    return kind(code, status=status, error_code=error_code, request_id=request_id, words=words)
+        code = f"api.{kind.__name__}"
+    return kind(code, status=status, error_code=error_code, request_id=request_id, detail=words)
 
 
 def missing_permission(operation: str, error: ForbiddenError) -> ForbiddenError:
     """The refusal with the right that is missing, since reading may be allowed all the same.
 
     Args:
-        operation: What was refused; there is a sentence ``cloud.forbidden.PART``.
+        operation: What was refused; there is a sentence ``api.forbidden.PART``.
         error: The cloud's 403; one that is about the credential stays as it is.
     """
     if error.code.endswith(_CREDENTIAL_ERROR_CODES):
         return error
-    return ForbiddenError(f"cloud.forbidden.{operation}", **error.values)
+    return ForbiddenError(f"api.forbidden.{operation}", **error.values)
 
 
 def _parse_envelope(content: bytes) -> dict[str, Any]:

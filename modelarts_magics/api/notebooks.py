@@ -159,7 +159,7 @@ class NotebooksBackend:
         except WrongStateError as error:
             if not before.running or error.code.endswith(".6357"):  # another operation is under way
                 raise
-            raise WrongStateError("cloud.description_running", **error.values) from None
+            raise WrongStateError("api.description_while_running", **error.values) from None
 
     def _patch_lease(self, edit: AutoStopEdit, deadline: Deadline) -> None:
         """RenewLease by body; where the cloud cannot use that, by query, which forces TIMING."""
@@ -172,7 +172,7 @@ class NotebooksBackend:
             raise missing_permission("lease", error) from None
         except RejectedValueError as error:
             if not edit.enabled:
-                raise RejectedValueError("cloud.off_refused", **error.values) from None
+                raise RejectedValueError("api.disable_rejected", **error.values) from None
             if edit.mode is not Mode.TIMING or not error.error_code.endswith("6400"):
                 raise
             query = (("duration", str(duration)),)
@@ -242,5 +242,5 @@ def _determine_stop_time(
     try:
         end = created_at + duration
     except OverflowError:
-        raise InvalidResponseError("answer.range", field="lease.duration") from None
+        raise InvalidResponseError("response.range", field="lease.duration") from None
     return (end, None) if end >= now - STOP_GRACE_PERIOD else (None, StopTimeUnknown.PAST)

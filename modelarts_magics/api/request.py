@@ -59,7 +59,7 @@ class HttpResponse:
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError):
-            raise InvalidResponseError("answer.not_json", host=host) from None
+            raise InvalidResponseError("response.not_json", host=host) from None
 
 
 class PendingRequest:
@@ -99,7 +99,7 @@ class PendingRequest:
                 pieces.append(piece)
                 size += len(piece)
                 if size > MAX_RESPONSE_BYTES:
-                    raise InvalidResponseError("answer.too_large", limit=MAX_RESPONSE_BYTES >> 20)
+                    raise InvalidResponseError("response.too_large", limit=MAX_RESPONSE_BYTES >> 20)
                 self._check_deadline()
             return HttpResponse(response, b"".join(pieces))
         finally:
@@ -112,7 +112,7 @@ class PendingRequest:
         """
         packing = response.headers.get("Content-Encoding", "")
         if "," in packing:
-            raise InvalidResponseError("answer.not_json", host=self._request.headers["Host"])
+            raise InvalidResponseError("response.not_json", host=self._request.headers["Host"])
         return response.iter_bytes() if packing else cast("Iterable[bytes]", response.stream)
 
     def _check_deadline(self) -> None:

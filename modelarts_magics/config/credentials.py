@@ -96,7 +96,7 @@ def make_access_key(
         return None
     if not access_key_id or not secret_key:
         raise ConfigurationError(
-            "credentials.half", missing="SK" if access_key_id else "AK", source=source
+            "credentials.incomplete", missing="SK" if access_key_id else "AK", source=source
         )
     return AccessKey(
         check_characters(access_key_id, source),

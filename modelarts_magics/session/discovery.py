@@ -25,7 +25,7 @@ from modelarts_magics.errors import (
     NoSuchApiError,
     NoSuchInstanceError,
 )
-from modelarts_magics.messages import source_label, text
+from modelarts_magics.messages import join_list, source_label, text
 from modelarts_magics.session.instance_id import Candidate, find_candidates
 from modelarts_magics.session.store import Store
 
@@ -161,13 +161,13 @@ class Discovery:
         project = not self._settings.get("project_id") and not can_find_project
         instance = not self._settings.get("instance_id") and not self._find_candidates()
         if (missing or project or instance) and self._chain.find() is None:
-            missing.append(text("config.missing_several.credentials"))
+            missing.append(text("doctor.about.credentials"))
         if project:
             missing.append(SETTINGS["project_id"].variable)
         if instance:
             missing.append(SETTINGS["instance_id"].variable)
         if len(missing) > 1:  # with all else there, the instances that run can be listed
-            raise ConfigurationError("config.missing_several", names=", ".join(missing))
+            raise ConfigurationError("config.missing_several", names=join_list(missing))
 
     def _find_candidates(self) -> tuple[Candidate, ...]:
         return find_candidates(self._environ, hostname=self._hostname)
@@ -214,18 +214,18 @@ class Discovery:
         self, client: ApiClient, candidates: tuple[Candidate, ...], running: list[Instance]
     ) -> ConfigurationError:
         if running:
-            choice = ", ".join(f"{each.name} ({each.id})" for each in running)
+            choice = join_list(f"{each.name} ({each.id})" for each in running)
             return ConfigurationError("config.several_instances", choice=choice)
         choice = self._list_running(client)
-        tried = ", ".join(
+        tried = join_list(
             f"{each.instance_id} ({source_label(each.source)})" for each in candidates
         )
         if choice and tried:
-            return ConfigurationError("config.others_run", tried=tried, choice=choice)
+            return ConfigurationError("config.candidates_not_running", tried=tried, choice=choice)
         if choice:
             return ConfigurationError("config.choose_instance", choice=choice)
         if tried:
-            return ConfigurationError("config.no_candidate", tried=tried)
+            return ConfigurationError("config.candidates_unconfirmed", tried=tried)
         return ConfigurationError("config.missing_instance_id", variable="MODELARTS_INSTANCE_ID")
 
     def _list_running(self, client: ApiClient) -> str:
@@ -238,7 +238,7 @@ class Discovery:
             found = list(listed(client, project_id=project_id, deadline=deadline))
         except ModelArtsError:
             return ""
-        return ", ".join(f"{name} ({instance_id})" for name, instance_id in found)
+        return join_list(f"{name} ({instance_id})" for name, instance_id in found)
 
     def _known_api(self, instance_id: str) -> str:
         """The generation that is set, or that the id's form tells, or that is remembered; else ""."""

@@ -239,7 +239,7 @@ def test_id_and_status_must_be_there(path: str, value: object) -> None:
     """Their absence is named."""
     with pytest.raises(InvalidResponseError) as caught:
         parse(at(demanager_response(), path, value))
-    assert (caught.value.code, caught.value.values["field"]) == ("answer.missing", path)
+    assert (caught.value.code, caught.value.values["field"]) == ("response.missing", path)
 
 
 @pytest.mark.parametrize("path", ["id", "status", *OPTIONAL])
@@ -273,7 +273,7 @@ def test_a_creation_timestamp_is_of_our_time(value: str) -> None:
     with pytest.raises(InvalidResponseError) as caught:
         parse(demanager_response(creation_timestamp=value))
     assert (caught.value.code, caught.value.values["field"]) == (
-        "answer.range",
+        "response.range",
         "creation_timestamp",
     )
 
@@ -565,7 +565,7 @@ def test_what_the_api_can_do_is_the_seed_s_table_4() -> None:
 
 def refused(number: str) -> DemanagerBackend:
     """An API whose every request ends in a 403 with that code."""
-    recorder = Recorder(error=ForbiddenError(f"cloud.403.{number}", status=403, request_id="r-1"))
+    recorder = Recorder(error=ForbiddenError(f"api.403.{number}", status=403, request_id="r-1"))
     return DemanagerBackend(recorder, project_id="p", instance_id="i")  # type: ignore[arg-type]
 
 
@@ -586,4 +586,4 @@ def test_a_403_about_the_key_is_not_taken_for_a_missing_right(number: str) -> No
     """It is said as it is."""
     with pytest.raises(ForbiddenError) as caught:
         refused(number).stop(deadline=Deadline(1))
-    assert caught.value.code == f"cloud.403.{number}"
+    assert caught.value.code == f"api.403.{number}"

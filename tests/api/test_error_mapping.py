@@ -23,6 +23,7 @@ from modelarts_magics.errors import (
     WrongStateError,
 )
 from modelarts_magics.messages import en
+from modelarts_magics.messages.shared import SHARED
 
 ROWS: list[tuple[int, str, type[ApiError], str]] = [
     (400, "ModelArts.6309", NoSuchInstanceError, "Instance not found in this project."),
@@ -81,14 +82,16 @@ def test_every_known_code_has_its_class_and_words(
 def test_the_gateway_s_codes_count_under_both_its_names(prefix: str) -> None:
     """The number and the status are the key."""
     assert type(error_from_response(429, body(f"{prefix}.0308"))) is ThrottledError
-    assert error_from_response(401, body(f"{prefix}.0301")).code == "cloud.401.0301"
+    assert error_from_response(401, body(f"{prefix}.0301")).code == "api.401.0301"
 
 
 def test_every_sentence_about_a_code_has_its_row() -> None:
     """No words were written for a code that is never looked up."""
-    worded = {code for code in en.TEXTS if code.startswith("cloud.") and code.count(".") == 2}
+    worded = {
+        code for code in (*en.TEXTS, *SHARED) if code.startswith("api.") and code.count(".") == 2
+    }
     worded = {code for code in worded if code.split(".")[1].isdigit()}
-    assert worded == {f"cloud.{status}.{code.split('.')[1]}" for status, code, _, _ in ROWS}
+    assert worded == {f"api.{status}.{code.split('.')[1]}" for status, code, _, _ in ROWS}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,7 @@ def test_a_number_under_another_status_is_another_error(
     """Numbers recur; the general words of the status are used, with the cloud's own."""
     error = error_from_response(status, body(error_code, error_msg="its own words"))
     assert type(error) is kind
-    assert error.code == f"cloud.{kind.__name__}"
+    assert error.code == f"api.{kind.__name__}"
     assert "its own words" in error.message
 
 

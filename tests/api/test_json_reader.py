@@ -71,7 +71,7 @@ def test_an_answer_that_is_no_object_is_an_error(data: object) -> None:
     """At the top and nested, with its name."""
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader(data)
-    assert caught.value.values["field"] == "the answer"
+    assert caught.value.values["field"] == "response"
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader(data, "spec.storage")
     assert caught.value.values["field"] == "spec.storage"
@@ -82,7 +82,7 @@ def test_a_mandatory_text_must_be_there(data: dict[str, Any]) -> None:
     """An empty one is none."""
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader(data).required_text("f")
-    assert (caught.value.code, caught.value.values) == ("answer.missing", {"field": "f"})
+    assert (caught.value.code, caught.value.values) == ("response.missing", {"field": "f"})
 
 
 @pytest.mark.parametrize("value", ["NULL", "", None])
@@ -114,7 +114,7 @@ def test_an_impossible_span_is_an_error_that_names_the_field(value: int) -> None
     """More than a century of seconds is no run time."""
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader({"f": value}, "spec").duration("f", unit=timedelta(seconds=1))
-    assert (caught.value.code, caught.value.values) == ("answer.range", {"field": "spec.f"})
+    assert (caught.value.code, caught.value.values) == ("response.range", {"field": "spec.f"})
 
 
 @pytest.mark.parametrize("value", [10**15, -1, 10**400])
@@ -122,7 +122,7 @@ def test_an_impossible_moment_is_an_error_that_names_the_field(value: int) -> No
     """No calendar has it."""
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader({"f": value}, "spec").timestamp("f")
-    assert (caught.value.code, caught.value.values) == ("answer.range", {"field": "spec.f"})
+    assert (caught.value.code, caught.value.values) == ("response.range", {"field": "spec.f"})
 
 
 @pytest.mark.parametrize(

@@ -503,27 +503,27 @@ def test_a_lease_is_renewed_by_query_where_the_body_is_of_no_use(
 @pytest.mark.parametrize(
     ("answer", "edit", "error", "code"),
     [
-        (refusal(400, "6327"), TWO_HOURS, WrongStateError, "cloud.400.6327"),
-        (refusal(400, "6336"), TWO_HOURS, RejectedValueError, "cloud.400.6336"),
+        (refusal(400, "6327"), TWO_HOURS, WrongStateError, "api.400.6327"),
+        (refusal(400, "6336"), TWO_HOURS, RejectedValueError, "api.400.6336"),
         (
             refusal(400, "6400"),
             AutoStopEdit(enabled=True, mode=Mode.IDLE, duration=HOUR),
             RejectedValueError,
-            "cloud.400.6400",
+            "api.400.6400",
         ),
         (
             refusal(400, "6400"),
             AutoStopEdit(enabled=False),
             RejectedValueError,
-            "cloud.off_refused",
+            "api.disable_rejected",
         ),
         (
             refusal(400, "6336"),
             AutoStopEdit(enabled=False),
             RejectedValueError,
-            "cloud.off_refused",
+            "api.disable_rejected",
         ),
-        (refusal(500, "0010"), TWO_HOURS, ServerError, "cloud.500.0010"),
+        (refusal(500, "0010"), TWO_HOURS, ServerError, "api.500.0010"),
     ],
 )
 def test_what_a_query_would_not_mend_is_not_sent_again(
@@ -594,7 +594,7 @@ def test_a_403_about_the_key_is_not_taken_for_a_missing_right(
     cloud = make_cloud(**{method: refusal(403, number)})
     with pytest.raises(ForbiddenError) as caught:
         cloud.write(cloud.read(), **edit)
-    assert caught.value.code == f"cloud.403.{number}"
+    assert caught.value.code == f"api.403.{number}"
 
 
 @pytest.mark.parametrize(
@@ -653,10 +653,10 @@ def test_a_description_that_was_refused_leaves_the_lease_alone(
 @pytest.mark.parametrize(
     ("status", "number", "code"),
     [
-        ("RUNNING", "6347", "cloud.description_running"),
-        ("RUNNING", "6327", "cloud.description_running"),
-        ("RUNNING", "6357", "cloud.400.6357"),
-        ("STOPPING", "6347", "cloud.400.6347"),
+        ("RUNNING", "6347", "api.description_while_running"),
+        ("RUNNING", "6327", "api.description_while_running"),
+        ("RUNNING", "6357", "api.400.6357"),
+        ("STOPPING", "6347", "api.400.6347"),
     ],
 )
 def test_a_description_that_waits_for_the_stop_is_told_from_one_that_waits_for_its_turn(
@@ -787,7 +787,7 @@ def test_off_is_not_tried_unless_asked_for(
     stage = make_harness(patch_off=patch_off)
     with pytest.raises(ModelArtsError) as caught:
         stage.run_magic("auto-stop off")
-    assert caught.value.code == "refuse.no_off"
+    assert caught.value.code == "refuse.cannot_disable"
     assert "auto-stop 72h" in caught.value.hint
     assert "auto-stop off --try" in caught.value.hint
     assert writes(stage) == []

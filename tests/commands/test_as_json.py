@@ -54,7 +54,7 @@ def test_what_is_not_known_is_null(harness: EmulatorHarness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "unknown"), [("disagreeing-remain", "disagree"), ("no-stop-timestamp", "missing")]
+    ("fault", "unknown"), [("disagreeing-remain", "inconsistent"), ("no-stop-timestamp", "missing")]
 )
 def test_an_end_that_cannot_be_believed_is_null(
     harness: EmulatorHarness, fault: str, unknown: str

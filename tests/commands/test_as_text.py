@@ -190,7 +190,7 @@ def test_nor_does_any_other_change(
 def test_off_says_what_that_costs(harness: EmulatorHarness) -> None:
     """Nobody stops the instance any more."""
     first, *_, last = change_lines(harness.run_magic("auto-stop off"))
-    assert "and billing, until you stop it" in first
+    assert "is billed until you stop it" in first
     assert last == "Undo: %modelarts auto-stop 1h"
 
 

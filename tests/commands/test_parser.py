@@ -208,7 +208,7 @@ def test_a_cell_is_a_description_as_it_stands() -> None:
         ("status", "body\n", "usage.cell"),
         ("auto-stop 2h", "body\n", "usage.cell"),
         ("help", "body\n", "usage.cell"),
-        ("describe one", "two\n", "usage.beside_cell"),
+        ("describe one", "two\n", "usage.text_and_cell"),
         ("describe", "", "usage.empty_cell"),
         ("describe", " \n\n", "usage.empty_cell"),
     ],
@@ -345,7 +345,7 @@ def test_only_what_writes_is_said_to(line: str, writes: bool) -> None:
     """An interrupted look sent no change."""
     request = parse_line(line)
     assert request.may_write() is writes
-    assert interrupt_message_code(request).endswith(".write") is writes
+    assert interrupt_message_code(request).endswith("during_write") is writes
 
 
 def test_what_was_not_read_yet_sent_nothing() -> None:

@@ -156,7 +156,7 @@ def test_half_a_key_is_said_and_not_skipped(
     """Who set one half meant this place; what is missing is named, what is there is not shown."""
     with pytest.raises(ConfigurationError) as caught:
         CredentialChain({**environ, **home(tmp_path, text)}).find()
-    assert caught.value.code == "credentials.half"
+    assert caught.value.code == "credentials.incomplete"
     assert f"{missing} is missing in" in caught.value.message
     assert "s3cret" not in f"{caught.value} {caught.value.values}"
 
@@ -206,9 +206,9 @@ def test_what_no_header_can_carry_is_refused_unseen(
     [
         (0o600, ""),
         (0o400, ""),
-        (0o640, "credentials.readable"),
-        (0o604, "credentials.readable"),
-        (0o644, "credentials.readable"),
+        (0o640, "credentials.readable_by_others"),
+        (0o604, "credentials.readable_by_others"),
+        (0o644, "credentials.readable_by_others"),
     ],
 )
 def test_a_file_that_others_can_read_is_warned_about(

@@ -55,9 +55,9 @@ def test_a_forbidden_character_is_named_with_its_position(
     with pytest.raises(DescriptionError) as caught:
         validate(f"{before}{character}tail/")
     error = caught.value
-    assert error.code == "description.character"
+    assert error.code == "description.invalid_character"
     assert f"'{character}' (position {position})" in error.message
-    assert validate(error.values["offer"]) == error.values["offer"]
+    assert validate(error.values["suggestion"]) == error.values["suggestion"]
 
 
 def test_the_offer_of_the_seed_s_slashes() -> None:
@@ -84,7 +84,7 @@ def test_half_a_character_is_refused_and_no_offer_is_made(text: str, position: i
     """A lone surrogate cannot be sent, and has no replacement that an offer could show."""
     with pytest.raises(DescriptionError) as caught:
         validate(text)
-    assert caught.value.code == "description.not_text"
+    assert caught.value.code == "description.unpaired_surrogate"
     assert caught.value.values == {"position": position}
     str(caught.value).encode()
 

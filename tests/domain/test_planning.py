@@ -117,29 +117,29 @@ def test_a_duration_counts_from_now_where_the_api_does_so(
 @pytest.mark.parametrize(
     ("wish", "code"),
     [
-        (AutoStopRequest(duration=HOUR - SECOND), "duration.bounds"),
-        (AutoStopRequest(duration=24 * HOUR + SECOND), "duration.bounds"),
-        (AutoStopRequest(duration=timedelta(0)), "duration.bounds"),
-        (AutoStopRequest(duration=-HOUR), "duration.bounds"),
-        (AutoStopRequest(duration=timedelta.max), "duration.bounds"),
-        (AutoStopRequest(time_left=timedelta.max), "duration.bounds"),
-        (AutoStopRequest(time_left=timedelta.min), "duration.bounds"),
-        (AutoStopRequest(enabled=True, duration=25 * HOUR), "duration.bounds"),
-        (AutoStopRequest(duration=HOUR), "refuse.past"),
+        (AutoStopRequest(duration=HOUR - SECOND), "duration.out_of_range"),
+        (AutoStopRequest(duration=24 * HOUR + SECOND), "duration.out_of_range"),
+        (AutoStopRequest(duration=timedelta(0)), "duration.out_of_range"),
+        (AutoStopRequest(duration=-HOUR), "duration.out_of_range"),
+        (AutoStopRequest(duration=timedelta.max), "duration.out_of_range"),
+        (AutoStopRequest(time_left=timedelta.max), "duration.out_of_range"),
+        (AutoStopRequest(time_left=timedelta.min), "duration.out_of_range"),
+        (AutoStopRequest(enabled=True, duration=25 * HOUR), "duration.out_of_range"),
+        (AutoStopRequest(duration=HOUR), "refuse.duration_elapsed"),
         (AutoStopRequest(duration=HOUR + 4 * MINUTE), "refuse.too_soon"),
         (AutoStopRequest(duration=HOUR + 5 * MINUTE - SECOND), "refuse.too_soon"),
-        (AutoStopRequest(time_left=timedelta(0)), "refuse.end_past"),
-        (AutoStopRequest(time_left=-HOUR), "refuse.end_past"),
+        (AutoStopRequest(time_left=timedelta(0)), "refuse.time_in_past"),
+        (AutoStopRequest(time_left=-HOUR), "refuse.time_in_past"),
         (AutoStopRequest(time_left=5 * MINUTE - SECOND), "refuse.too_early"),
         (AutoStopRequest(time_left=23 * HOUR + SECOND), "refuse.too_late"),
         (AutoStopRequest(time_left=20_000 * 24 * HOUR), "refuse.too_late"),
-        (AutoStopRequest(stop_time=NOW), "refuse.end_past"),
-        (AutoStopRequest(stop_time=NOW - SECOND), "refuse.end_past"),
+        (AutoStopRequest(stop_time=NOW), "refuse.time_in_past"),
+        (AutoStopRequest(stop_time=NOW - SECOND), "refuse.time_in_past"),
         (AutoStopRequest(stop_time=NOW + 23 * HOUR + SECOND), "refuse.too_late"),
-        (AutoStopRequest(clock_time="today 08:00"), "refuse.end_past"),
+        (AutoStopRequest(clock_time="today 08:00"), "refuse.time_in_past"),
         (AutoStopRequest(clock_time="08:51"), "refuse.too_late"),
         (AutoStopRequest(clock_time="9998-12-31 23:59"), "refuse.too_late"),
-        (AutoStopRequest(clock_time="noon"), "clock.unreadable"),
+        (AutoStopRequest(clock_time="noon"), "clock_time.invalid"),
         (AutoStopRequest(mode=Mode.IDLE), "refuse.no_idle"),
     ],
 )
@@ -154,7 +154,7 @@ def test_an_end_that_is_past_is_refused_even_where_it_is_the_present_one() -> No
     near = circumstances(timed_auto_stop(MINUTE), started_at=started_at + MINUTE)
     assert plan_auto_stop(wish, near).stops_at == NOW + MINUTE
     past = circumstances(timed_auto_stop(-MINUTE), started_at=started_at - MINUTE)
-    assert refusal(wish, past).code == "refuse.past"
+    assert refusal(wish, past).code == "refuse.duration_elapsed"
 
 
 def test_too_soon_offers_the_same_from_now() -> None:
@@ -174,7 +174,7 @@ def test_a_start_that_is_only_derived_is_said_to_be(waits: bool | None, doubtful
     """Where somebody saved another run time meanwhile, the way out is named."""
     given = circumstances(started_at=NOW - 2 * HOUR + 4 * MINUTE)
     error = refusal(AutoStopRequest(duration=2 * HOUR), replace(given, defers_duration=waits))
-    assert ("auto-stop 24h makes ModelArts return" in error.hint) is doubtful
+    assert ("%modelarts auto-stop 24h" in error.hint) is doubtful
 
 
 def test_too_late_names_the_latest_possible_end() -> None:
@@ -207,7 +207,7 @@ def test_too_early_names_the_earliest_possible_end(
 @pytest.mark.parametrize(
     ("given_", "code"),
     [
-        (circumstances(started_at=None), "refuse.no_start"),
+        (circumstances(started_at=None), "refuse.start_unknown"),
         (circumstances(status=Status.STOPPED), "refuse.not_running"),
         (circumstances(status=Status.STARTING), "refuse.not_running"),
     ],
@@ -300,7 +300,7 @@ def test_off_sends_no_duration_and_keeps_the_reminder() -> None:
 def test_off_is_tried_only_on_request_where_it_is_not_documented() -> None:
     """It is refused with what is possible instead, unless the person insists."""
     error = refusal(AutoStopRequest(enabled=False), circumstances(able=NOTEBOOKS_CAPABILITIES))
-    assert error.code == "refuse.no_off"
+    assert error.code == "refuse.cannot_disable"
     assert "auto-stop 72h" in error.hint
     insisted = plan_auto_stop(
         AutoStopRequest(enabled=False, force=True), circumstances(able=NOTEBOOKS_CAPABILITIES)
@@ -363,7 +363,7 @@ def test_what_cannot_be_carried_along_is_refused() -> None:
     ).code == ("refuse.no_duration")
     assert (
         refusal(AutoStopRequest(prompt=True), circumstances(able=NOTEBOOKS_CAPABILITIES)).code
-        == "refuse.no_prompt"
+        == "refuse.no_reminder"
     )
 
 
@@ -398,9 +398,9 @@ def test_there_are_no_bounds_without_a_run() -> None:
 @pytest.mark.parametrize(
     ("set_", "status", "code"),
     [
-        (disabled_auto_stop(), Status.RUNNING, "refuse.off"),
-        (idle_auto_stop(), Status.RUNNING, "refuse.idle"),
-        (timed_auto_stop(None), Status.RUNNING, "refuse.unknown_end"),
+        (disabled_auto_stop(), Status.RUNNING, "refuse.auto_stop_off"),
+        (idle_auto_stop(), Status.RUNNING, "refuse.idle_mode"),
+        (timed_auto_stop(None), Status.RUNNING, "refuse.stop_time_unknown"),
         (
             timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST),
             Status.RUNNING,
@@ -447,10 +447,10 @@ def test_moving_the_end_counts_from_the_start(by: timedelta, duration: timedelta
     [
         (22 * HOUR + SECOND, "refuse.too_late"),
         (-55 * MINUTE - SECOND, "refuse.too_early"),
-        (-HOUR, "refuse.end_past"),
-        (-5 * HOUR, "refuse.end_past"),
-        (timedelta.max, "duration.bounds"),
-        (timedelta.min + timedelta(days=1), "duration.bounds"),
+        (-HOUR, "refuse.time_in_past"),
+        (-5 * HOUR, "refuse.time_in_past"),
+        (timedelta.max, "duration.out_of_range"),
+        (timedelta.min + timedelta(days=1), "duration.out_of_range"),
     ],
 )
 def test_an_end_cannot_be_moved_out_of_bounds(by: timedelta, code: str) -> None:
@@ -523,5 +523,5 @@ def test_nothing_out_of_bounds_is_ever_sent(
 def test_keeping_what_is_set_never_moves_an_end() -> None:
     """Where a duration counts from now, sending the same one again would."""
     keep = AutoStopRequest(mode=Mode.TIMING)
-    assert refusal(keep, circumstances(able=NOTEBOOKS_CAPABILITIES)).code == "refuse.on"
+    assert refusal(keep, circumstances(able=NOTEBOOKS_CAPABILITIES)).code == "refuse.already_on"
     assert plan_auto_stop(keep, circumstances()).stops_at == NOW + HOUR

@@ -149,7 +149,7 @@ def test_an_end_that_moved_meanwhile_drops_the_click(
 
 @every_api_version
 @pytest.mark.parametrize(
-    ("fault", "code"), [("403", "no-permission"), ("reset", "unreachable.broken")]
+    ("fault", "code"), [("403", "no-permission"), ("reset", "unreachable.connection_lost")]
 )
 def test_a_failure_names_its_reason(
     pages: FakePages, emulator: LocalEmulator, fault: str, code: str

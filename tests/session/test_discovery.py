@@ -277,7 +277,7 @@ def test_an_answer_about_another_instance_confirms_nothing(tmp_path: Path) -> No
             transport=http,
             hostname=f"notebook-{ONE}",
         )
-    assert caught.value.code == "config.no_candidate"
+    assert caught.value.code == "config.candidates_unconfirmed"
 
 
 def test_several_running_candidates_are_listed_to_choose_from(finder: Finder) -> None:
@@ -311,7 +311,7 @@ def test_an_instance_of_another_generation_is_no_choice(finder: Finder) -> None:
 def test_what_was_tried_and_what_runs_are_both_named(finder: Finder) -> None:
     """The one does not explain away the other."""
     error = finder.refusal(hostname=f"notebook-{OLD[3:]}")
-    assert error.code == "config.others_run"
+    assert error.code == "config.candidates_not_running"
     assert f"{OLD[3:]} (host name) is not running" in error.message
     assert f"demo-notebook ({ONE})" in error.message
 
@@ -320,7 +320,7 @@ def test_where_nothing_runs_what_was_tried_is_said(finder: Finder) -> None:
     """With each place, so that a wrong one is seen."""
     finder.emulator.set_instance(ONE, status="STOPPED")
     error = finder.refusal(hostname=f"notebook-{ONE}", JUPYTERHUB_USER=OLD)
-    assert error.code == "config.no_candidate"
+    assert error.code == "config.candidates_unconfirmed"
     assert f"{ONE} (host name), {OLD} (JUPYTERHUB_USER)" in error.message
 
 
@@ -579,7 +579,7 @@ def test_all_that_is_missing_is_named_at_once(
     ("variables", "code", "error"),
     [
         ({"MODELARTS_PROJECT_ID": "p", **KEY}, "config.missing_endpoint", ConfigurationError),
-        ({"MODELARTS_REGION": "cn-north-4"}, "credentials.none", NoCredentialsError),
+        ({"MODELARTS_REGION": "cn-north-4"}, "credentials.not_found", NoCredentialsError),
         (
             {"MODELARTS_ENDPOINT": "https://modelarts.example.com", **KEY},
             "config.missing_project_id",

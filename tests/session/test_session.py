@@ -441,7 +441,7 @@ def test_an_end_that_is_told_in_two_ways_is_not_extended(
     assert session.refresh().auto_stop.stop_time_unknown is StopTimeUnknown.INCONSISTENT
     with pytest.raises(RefusedError) as caught:
         session.extend()
-    assert caught.value.code == "refuse.unknown_end"
+    assert caught.value.code == "refuse.stop_time_unknown"
 
 
 def test_an_end_that_is_not_told_is_not_extended(session: Session, emulator: LocalEmulator) -> None:
@@ -451,7 +451,7 @@ def test_an_end_that_is_not_told_is_not_extended(session: Session, emulator: Loc
     assert session.refresh().auto_stop.stop_time_unknown is StopTimeUnknown.MISSING
     with pytest.raises(RefusedError) as caught:
         session.extend()
-    assert caught.value.code == "refuse.unknown_end"
+    assert caught.value.code == "refuse.stop_time_unknown"
 
 
 def test_description_and_auto_stop_are_set_in_one_go(
@@ -603,7 +603,7 @@ def test_a_write_refused_at_the_second_try_says_what_holds(
     emulator.add_fault("403", methods=WRITE_METHODS)
     with pytest.raises(OutcomeUnknownError) as caught:
         session.describe("new")
-    assert caught.value.code == "unsettled.not_applied"
+    assert caught.value.code == "outcome_unknown.not_applied"
     assert isinstance(caught.value.cause, ForbiddenError)
     assert "Demo instance" in caught.value.message
 
@@ -628,7 +628,7 @@ def test_a_second_try_that_fails_too_and_cannot_be_read_back_is_unsettled(
     emulator.add_fault("500", methods=("GET",), skip=2)
     with pytest.raises(OutcomeUnknownError) as caught:
         session.describe("new")
-    assert caught.value.code == "unsettled.unread"
+    assert caught.value.code == "outcome_unknown.not_read_back"
     assert isinstance(caught.value.cause, ServerError)
 
 
@@ -654,7 +654,7 @@ def test_a_failed_write_that_cannot_be_read_back_is_unsettled(
     emulator.add_fault("500", methods=("GET",), skip=1)
     with pytest.raises(OutcomeUnknownError) as caught:
         session.extend()
-    assert caught.value.code == "unsettled.unread"
+    assert caught.value.code == "outcome_unknown.not_read_back"
     assert isinstance(caught.value.cause, UnreachableError)
 
 
@@ -667,7 +667,7 @@ def test_a_stored_description_that_is_illegal_is_named(
     was = instance_state()
     with pytest.raises(RejectedValueError) as caught:
         session.extend()
-    assert caught.value.code == "cloud.stored_description"
+    assert caught.value.code == "api.stored_description"
     assert "'/' (position 8)" in caught.value.message
     assert caught.value.error_code == "ModelArts.6334"
     assert write_requests()[0]["body"]["description"] == "见 http://x"
@@ -814,5 +814,5 @@ def test_what_was_seen_of_auto_stop_must_still_hold(
     seen = replace(now, auto_stop=replace(now.auto_stop, **what))
     with pytest.raises(RefusedError) as caught:
         session.update(auto_stop=AutoStopRequest(time_left=2 * HOUR), seen=seen)
-    assert caught.value.code == "refuse.changed_elsewhere"
+    assert caught.value.code == "refuse.edit_conflict"
     assert {one["method"] for one in emulator.requests} == {"GET"}

@@ -56,7 +56,7 @@ def test_a_stop_that_failed_says_what_holds(
     emulator.add_fault("500", methods=("POST",))
     with pytest.raises(OutcomeUnknownError, match="the instance is RUNNING") as caught:
         make_session().stop()
-    assert caught.value.code == "unsettled.not_stopped"
+    assert caught.value.code == "outcome_unknown.not_stopped"
 
 
 def test_the_second_try_waits_as_long_as_the_cloud_asked_for(
@@ -146,7 +146,7 @@ class Cloud:
 
 def test_a_write_leaves_time_to_read_back() -> None:
     """Also one that nobody answers: it may hold."""
-    silent = DeadlineError("unreachable.timeout", sent=True, host="cloud", seconds="18")
+    silent = DeadlineError("unreachable.read_timeout", sent=True, host="cloud", seconds="18")
     cloud = Cloud(make_instance(description="new"), takes=None, fails=silent)
     assert cloud.describe("new").effect is Effect.NOW
     assert cloud.left == [pytest.approx(30 * (1 - WRITE_TIMEOUT_SHARE))]
@@ -165,7 +165,7 @@ def test_without_time_there_is_no_second_look() -> None:
 def test_a_write_that_never_shows_says_what_was_read_back() -> None:
     """Somebody else may have changed it meanwhile."""
     cloud = Cloud(
-        make_instance(description="by another"), fails=ServerError("cloud.500.0010", status=500)
+        make_instance(description="by another"), fails=ServerError("api.500.0010", status=500)
     )
     with pytest.raises(OutcomeUnknownError) as caught:
         cloud.describe("new")

@@ -72,7 +72,7 @@ describe('errors', () => {
   });
 
   it('become answers to a click', () => {
-    expect(readRefusal(new BackendError('refuse.unknown_end')).code).toBe('stop-time-unknown');
+    expect(readRefusal(new BackendError('refuse.stop_time_unknown')).code).toBe('stop-time-unknown');
     expect(readRefusal(new BackendError('x', 'No.', { status: 403 })).code).toBe('no-permission');
     expect(readRefusal(new BackendError('x', 'No.', { hint: 'Do.' })).text).toBe('No. Do.');
     expect(readProblem({})).toBeNull();

@@ -260,7 +260,7 @@ describe('changes', () => {
     await harness.refreshWith();
     harness.backend.respond = () => {
       const current = instancePayload(HOUR, { seq: 5, instance: { description: 'theirs' } });
-      throw new BackendError('refuse.changed', 'It changed.', {
+      throw new BackendError('refuse.stop_time_changed', 'It changed.', {
         status: 409,
         details: { current },
       });
@@ -290,7 +290,7 @@ describe('changes', () => {
     const harness = new ManagerHarness();
     harness.backend.respond = () => {
       const answer = { code: 'at-latest', values: { duration_s: 1 }, text: 'It is too late.' };
-      throw new BackendError('refuse.off', 'It is off.', { status: 422, details: { answer } });
+      throw new BackendError('refuse.auto_stop_off', 'It is off.', { status: 422, details: { answer } });
     };
     const { result } = await harness.manager.extend(3600, NOW);
     expect(result).toEqual({

@@ -545,7 +545,7 @@ def test_nothing_is_overwritten_that_the_form_has_not_seen(
     was, sent = instance_state(), len(write_requests())
     with pytest.raises(RefusedError) as raised:
         form.apply()
-    assert raised.value.code == "refuse.changed_elsewhere"
+    assert raised.value.code == "refuse.edit_conflict"
     assert instance_state() == was
     assert len(write_requests()) == sent
     assert offered(form)
@@ -777,7 +777,7 @@ def test_every_error_shows_and_can_be_tried_again(
 def test_an_open_outcome_is_not_called_a_failure(
     form: InstanceForm, emulator: LocalEmulator
 ) -> None:
-    "It may or may not have taken effect."
+    """It may or may not have taken effect."""
     form.description.value = "mine"
     emulator.add_fault("reset", methods=("GET",), skip=1)
     emulator.add_fault("500", methods=("PUT",))
@@ -836,7 +836,7 @@ def test_applying_nothing_is_an_error_to_code(form: InstanceForm, write_requests
     """It was surely meant otherwise."""
     with pytest.raises(RefusedError) as raised:
         form.apply()
-    assert raised.value.code == "form.nothing"
+    assert raised.value.code == "form.no_changes"
     assert write_requests() == []
 
 
