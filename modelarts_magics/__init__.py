@@ -1,15 +1,14 @@
-"""See, change and outlive the auto-stop of a ModelArts notebook instance.
+"""View, change and extend the auto-stop of a ModelArts notebook instance.
 
-Importing this package imports nothing else; each name is loaded when it is first used.
+Importing this package imports nothing else; each public name is loaded on first use.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 
-TYPE_CHECKING = (
-    False  # the name that type checkers know; `typing` would be most of the import's time
-)
+# Type checkers recognise the name. Importing `typing` would double the import time.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -57,18 +56,17 @@ _EXPORTS = {
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
-        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - 20 ms that few wait for
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - takes 20 ms
 
         try:
             return version("modelarts-magics")
-        except (
-            PackageNotFoundError
-        ):  # a path to the source: a Jupyter server asks, and would not start
+        # Without package metadata a Jupyter server would not start.
+        except PackageNotFoundError:
             return "0+unknown"
-    home = _EXPORTS.get(name)
-    if home is None:
+    module = _EXPORTS.get(name)
+    if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
+    value = getattr(import_module(f"{__name__}.{module}"), name)
     globals()[name] = value
     return value
 
@@ -78,21 +76,21 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Jupyter's hook for ``%load_ext modelarts_magics``: register the magics, touch no network."""
-    from modelarts_magics.kernel.magics import register  # noqa: PLC0415 - only a kernel needs it
+    """Register the magics; called by ``%load_ext modelarts_magics``. Sends no request."""
+    from modelarts_magics.kernel.magics import register  # noqa: PLC0415 - needed by kernels only
 
     register(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Jupyter's hook for ``%unload_ext modelarts_magics``: leave nothing behind."""
-    from modelarts_magics.kernel.magics import unregister  # noqa: PLC0415 - only a kernel needs it
+    """Remove everything that was registered; called by ``%unload_ext modelarts_magics``."""
+    from modelarts_magics.kernel.magics import unregister  # noqa: PLC0415 - needed by kernels only
 
     unregister(shell)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, object]]:
-    """Jupyter's hook: where the server half is; called by a Jupyter server only."""
-    from modelarts_magics.server.extension import ModelArtsServer  # noqa: PLC0415 - needs Jupyter
+    """Return the server extension; called by Jupyter Server."""
+    from modelarts_magics.server.extension import ModelArtsServer  # noqa: PLC0415 - needs Jupyter Server
 
     return [{"module": "modelarts_magics.server.extension", "app": ModelArtsServer}]

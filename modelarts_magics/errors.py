@@ -1,31 +1,31 @@
-"""What can go wrong, as one tree.
+"""Errors of this package, as one tree.
 
-    ModelArtsError                  every error of this package; has a message and a hint
-    ├── InputError                  what was entered is not valid; nothing was sent
-    │   ├── UsageError              the command's words are off
-    │   ├── DescriptionError        a description the API would refuse
-    │   └── DurationError           a duration or clock time that cannot be read or is out of bounds
-    ├── ConfigurationError          a setting is missing or wrong; nothing was sent
-    │   └── NoCredentialsError      no token and no key was found
-    ├── RefusedError                the change makes no sense now; nothing was sent
-    ├── ApiError                  the cloud answered with an error; has its status and code
-    │   ├── AuthenticationError     401: the token or the signature was not accepted
-    │   ├── ForbiddenError          403: accepted, but not allowed to do this
+    ModelArtsError                  any error of this package; has a message and a hint
+    ├── InputError                  invalid input; nothing was sent
+    │   ├── UsageError              a command is used incorrectly
+    │   ├── DescriptionError        a description that the API would refuse
+    │   └── DurationError           an invalid duration or clock time, or one out of range
+    ├── ConfigurationError          a setting is missing or invalid; nothing was sent
+    │   └── NoCredentialsError      no token or access key was found
+    ├── RefusedError                a change that is impossible now; nothing was sent
+    ├── ApiError                    the API returned an error; has its status and code
+    │   ├── AuthenticationError     401: the token or signature was refused
+    │   ├── ForbiddenError          403: the credential lacks a permission
     │   ├── NoSuchInstanceError     the instance does not exist in this project
-    │   ├── NoSuchApiError          404: the endpoint does not serve this API
-    │   ├── WrongStateError         not possible in the instance's present state
-    │   ├── RejectedValueError      the cloud refused a value
+    │   ├── NoSuchApiError          404: the endpoint does not provide this API
+    │   ├── WrongStateError         impossible in the present state of the instance
+    │   ├── RejectedValueError      the API refused a value
     │   ├── ThrottledError          429: too many requests
-    │   └── ServerError             5xx: the cloud failed
-    ├── UnreachableError            no answer: connection, name, TLS, proxy
-    │   └── DeadlineError           no complete answer in time
-    ├── InvalidResponseError              an answer that cannot be understood
-    ├── LockTimeoutError                  the lock of this instance could not be had
-    └── OutcomeUnknownError              a write was sent and its outcome is not known
-        └── PartialUpdateError            one part of a write holds, another was refused
+    │   └── ServerError             5xx: the API failed
+    ├── UnreachableError            no response: connection, name lookup, TLS or proxy
+    │   └── DeadlineError           no complete response in time
+    ├── InvalidResponseError        a response that cannot be interpreted
+    ├── LockTimeoutError            the lock of this instance was not free in time
+    └── OutcomeUnknownError         a write was sent and its outcome is unknown
+        └── PartialUpdateError      one part of a write was applied, another refused
 
-The message and the hint are looked up by `code` when they are shown, so an error can cross to a
-browser as its code and values.
+Message and hint are worded when they are shown, so that an error can be sent to a browser as its code
+and values.
 """
 
 from __future__ import annotations
@@ -36,30 +36,30 @@ from typing import Any
 from modelarts_magics import messages
 
 UNPRINTABLE_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-"""What would break a line, drive a terminal or could not be written at all."""
+"""Characters that break a line, control a terminal or cannot be encoded."""
 
 
 class ModelArtsError(Exception):
     """Any error of this package.
 
-    Attributes:
-        code: Names the sentence in `modelarts_magics.messages`.
-        values: What fills the sentence's places; never a secret.
+    Args:
+        code: The key of the message in `modelarts_magics.messages`.
+        values: The values in the message; never a secret.
     """
 
-    def __init__(self, code: str, **values: Any) -> None:  # noqa: ANN401 - values of any sentence
+    def __init__(self, code: str, **values: Any) -> None:  # noqa: ANN401 - values of any message
         super().__init__(code)
         self.code = code
         self.values = values
 
     @property
     def message(self) -> str:
-        """What went wrong, in one line."""
+        """What happened, in one line."""
         return _to_single_line(messages.text(self.code, **self.values))
 
     @property
     def hint(self) -> str:
-        """What to do next, in one line; empty where there is nothing to say."""
+        """What to do, in one line; "" if there is nothing to suggest."""
         code = f"{self.code}.hint"
         return (
             _to_single_line(messages.text(code, **self.values)) if messages.has_text(code) else ""
@@ -69,16 +69,16 @@ class ModelArtsError(Exception):
         return f"{self.message}\n{self.hint}".rstrip()
 
     def _render_traceback_(self) -> list[str]:
-        """IPython's hook: the message and the hint instead of a traceback."""
+        """Return the message and the hint; IPython shows them instead of a traceback."""
         return str(self).splitlines()
 
 
 class InputError(ModelArtsError):
-    """What was entered is not valid; nothing was sent."""
+    """Invalid input; nothing was sent."""
 
 
 class UsageError(InputError):
-    """The words of a command are off."""
+    """A command is used incorrectly."""
 
 
 class DescriptionError(InputError):
@@ -86,28 +86,28 @@ class DescriptionError(InputError):
 
 
 class DurationError(InputError):
-    """A duration or a clock time that cannot be read, or is out of bounds."""
+    """An invalid duration or clock time, or one that is out of range."""
 
 
 class ConfigurationError(ModelArtsError):
-    """A setting is missing or wrong; nothing was sent."""
+    """A setting is missing or invalid; nothing was sent."""
 
 
 class NoCredentialsError(ConfigurationError):
-    """No token and no key was found."""
+    """No token or access key was found."""
 
 
 class RefusedError(ModelArtsError):
-    """The change makes no sense in the instance's present state; nothing was sent."""
+    """A change that is impossible in the present state of the instance; nothing was sent."""
 
 
 class ApiError(ModelArtsError):
-    """The cloud answered with an error.
+    """The API returned an error.
 
     Attributes:
         status: The HTTP status.
-        error_code: The cloud's own code, as ``ModelArts.6309``; empty if it gave none.
-        request_id: What the cloud calls this request in its logs; empty if it gave none.
+        error_code: The error code of the API, such as ``ModelArts.6309``; "" if it returned none.
+        request_id: The ID of the request in the logs of the API; "" if it returned none.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class ApiError(ModelArtsError):
         status: int = 0,
         error_code: str = "",
         request_id: str = "",
-        **values: Any,  # noqa: ANN401 - values of any sentence
+        **values: Any,  # noqa: ANN401 - values of any message
     ) -> None:
         super().__init__(
             code, status=status, error_code=error_code, request_id=request_id, **values
@@ -128,7 +128,7 @@ class ApiError(ModelArtsError):
 
     @property
     def message(self) -> str:
-        """What went wrong, with the cloud's code and request id for who asks its support."""
+        """What happened, with the error code and request ID, which the support asks for."""
         parts = [self.error_code or f"HTTP {self.status}"]
         if self.request_id:
             parts.append(messages.text("api.request", request_id=self.request_id))
@@ -139,11 +139,11 @@ class ApiError(ModelArtsError):
 
 
 class AuthenticationError(ApiError):
-    """401: the token or the signature was not accepted."""
+    """401: the token or signature was refused."""
 
 
 class ForbiddenError(ApiError):
-    """403: who asks is known, and not allowed to do this."""
+    """403: the credential is valid and lacks a permission."""
 
 
 class NoSuchInstanceError(ApiError):
@@ -151,15 +151,15 @@ class NoSuchInstanceError(ApiError):
 
 
 class NoSuchApiError(ApiError):
-    """404: the endpoint does not serve this API."""
+    """404: the endpoint does not provide this API."""
 
 
 class WrongStateError(ApiError):
-    """Not possible in the instance's present state."""
+    """Impossible in the present state of the instance."""
 
 
 class RejectedValueError(ApiError):
-    """The cloud refused a value."""
+    """The API refused a value."""
 
 
 class ThrottledError(ApiError):
@@ -167,14 +167,14 @@ class ThrottledError(ApiError):
 
 
 class ServerError(ApiError):
-    """5xx: the cloud failed; a write may or may not have been applied."""
+    """5xx: the API failed; a write may have been applied."""
 
 
 class UnreachableError(ModelArtsError):
-    """No answer: connection, name, TLS or proxy.
+    """No response: connection, name lookup, TLS or proxy.
 
     Attributes:
-        sent: Whether the request may have reached the cloud.
+        sent: Whether the request may have reached the API.
     """
 
     def __init__(self, code: str, *, sent: bool = False, **values: Any) -> None:  # noqa: ANN401
@@ -183,19 +183,19 @@ class UnreachableError(ModelArtsError):
 
 
 class DeadlineError(UnreachableError):
-    """No complete answer in time."""
+    """No complete response in time."""
 
 
 class InvalidResponseError(ModelArtsError):
-    """An answer that cannot be understood; it is named, never shown."""
+    """A response that cannot be interpreted; its content is never shown."""
 
 
 class LockTimeoutError(ModelArtsError):
-    """The lock of this instance could not be had in time."""
+    """The lock of this instance was not free in time."""
 
 
 class OutcomeUnknownError(ModelArtsError):
-    """A write was sent and its outcome is not known, or only a part of it holds.
+    """A write was sent and its outcome is unknown, or it was only partly applied.
 
     Attributes:
         cause: The error that interrupted the write.
@@ -207,9 +207,9 @@ class OutcomeUnknownError(ModelArtsError):
 
 
 def _to_single_line(sentence: str) -> str:
-    """A sentence that quotes what somebody entered, as one line that can be shown anywhere."""
+    """Return a sentence, which may quote user input, as one printable line."""
     return UNPRINTABLE_CHARACTERS.sub(" ", sentence)
 
 
 class PartialUpdateError(OutcomeUnknownError):
-    """One part of a write holds, another was refused; the message says which."""
+    """One part of a write was applied, another refused; the message names both."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import hypothesis
 import pytest
 from api_versions import API_VERSIONS
+from emulator_harness import EmulatorHarness
 from wheel_builds import BuiltPackages, build_packages
 
 from modelarts_magics import messages
@@ -31,19 +33,65 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 hypothesis.settings.register_profile(
-    "anew", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "repeatable",
+    deadline=None,
+    derandomize=True,
+    max_examples=100,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
-"""To look for what nobody has met yet: ``--hypothesis-profile anew``. However slow the machine is."""
+"""The default: the same examples every time, so that no change is refused by chance."""
 hypothesis.settings.register_profile(
-    "same", parent=hypothesis.settings.get_profile("anew"), derandomize=True
+    "soak",
+    parent=hypothesis.settings.get_profile("repeatable"),
+    derandomize=False,
+    max_examples=2000,
 )
-"""The same examples every time, so that nobody's change is refused by chance."""
+"""New random examples in each run, and many of them."""
+
+PROCESS_EVENTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn")
+_current_test: pytest.Item | None = None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option of ``make soak``."""
+    parser.addoption("--soak", action="store_true", help="also run the cases marked `soak`")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take the same examples every time, if nothing else is asked for."""
+    """Describe the markers, choose the examples, and watch for processes."""
+    config.addinivalue_line("markers", "process: starts a process; `make quick` leaves it out")
+    config.addinivalue_line("markers", "soak: runs with --soak only; a cell of a large matrix")
     if not config.getoption("--hypothesis-profile"):
-        hypothesis.settings.load_profile("same")
+        hypothesis.settings.load_profile("repeatable")
+    sys.addaudithook(_require_process_marker)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the cases out that are marked `soak`, unless they are asked for."""
+    if config.getoption("--soak"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("soak")]
+    items[:] = [item for item in items if not item.get_closest_marker("soak")]
+    config.hook.pytest_deselected(items=left_out)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Remember which test runs."""
+    global _current_test  # noqa: PLW0603 - an audit hook gets no argument of ours
+    _current_test = item
+    result = yield
+    _current_test = None
+    return result
+
+
+def _require_process_marker(event: str, _arguments: object) -> None:
+    """Fail a test that starts a process without saying so: `make quick` would run it."""
+    if _current_test is None or event not in PROCESS_EVENTS:
+        return
+    if not _current_test.get_closest_marker("process"):
+        raise RuntimeError(f"{_current_test.nodeid} starts a process: mark it with `process`")
 
 
 class InstantSleepClock:
@@ -81,6 +129,28 @@ def built_packages(tmp_path_factory: pytest.TempPathFactory) -> BuiltPackages:
 def instant_clock() -> InstantSleepClock:
     """Time in which nobody waits."""
     return InstantSleepClock()
+
+
+@pytest.fixture
+def make_harness(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., EmulatorHarness]]:
+    """Return a function that starts an emulator with options; all are stopped after the test."""
+    made: list[EmulatorHarness] = []
+
+    def make(**options: object) -> EmulatorHarness:
+        made.append(EmulatorHarness(tmp_path_factory.mktemp("emulator"), **options))
+        return made[-1]
+
+    yield make
+    for harness in made:
+        harness.close()
+
+
+@pytest.fixture
+def harness(make_harness: Callable[..., EmulatorHarness]) -> EmulatorHarness:
+    """Return an emulator with default options."""
+    return make_harness()
 
 
 @pytest.fixture(params=API_VERSIONS, ids=str)

@@ -11,7 +11,6 @@ from datetime import datetime, timezone
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any, Callable
 
-from modelarts_magics import messages
 from modelarts_magics.commands.context import CommandContext
 from modelarts_magics.commands.dispatch import configure_messages, run_command
 from modelarts_magics.commands.parser import parse_arguments, parse_line
@@ -110,20 +109,6 @@ def environment_variables(variables: Mapping[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-@contextmanager
-def english_messages() -> Iterator[None]:
-    """Word everything in English for Shanghai, and forget it afterwards."""
-    messages.use_language("en")
-    messages.use_command_prefix("%modelarts")
-    messages.use_timezone(None)
-    try:
-        yield
-    finally:
-        messages.use_language(None)
-        messages.use_command_prefix("%modelarts")
-        messages.use_timezone(None)
 
 
 class StrictHtmlParser(HTMLParser):

@@ -1,4 +1,4 @@
-"""The same words in a terminal: exit status, streams, hints to copy, and a clean Ctrl-C."""
+"""The command line: exit status, output streams, hints and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ import pytest
 from emulator_harness import (
     SETTING_PREFIXES,
     EmulatorHarness,
-    english_messages,
     environment_variables,
 )
 
@@ -29,50 +28,29 @@ from modelarts_magics.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-LATE = DeadlineError("unreachable.read_timeout", host="h")
-SELF = f"{shlex.quote(sys.executable)} -m modelarts_magics"
+TIMEOUT_ERROR = DeadlineError("unreachable.read_timeout", host="h")
+PREFIX = f"{shlex.quote(sys.executable)} -m modelarts_magics"
 Terminal = Callable[..., "tuple[int, str, str]"]
 
 
 @pytest.fixture
-def make_harness(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
-    """Make stages with options, each for a terminal of its own; close them afterwards."""
-    made: list[EmulatorHarness] = []
-
-    def make(**options: object) -> EmulatorHarness:
-        made.append(EmulatorHarness(tmp_path / str(len(made)), **options))
-        return made[-1]
-
-    with english_messages():
-        yield make
-    for stage in made:
-        stage.close()
-
-
-@pytest.fixture
-def harness(make_harness: Callable[..., EmulatorHarness]) -> EmulatorHarness:
-    """Return a stage of the seed's edition."""
-    return make_harness()
-
-
-@pytest.fixture
 def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
-    """Return what runs a command in a terminal of this process: its status, output and errors."""
+    """Return a function that runs a command in this process: its exit status, output and errors."""
 
-    def run(stage: EmulatorHarness, *arguments: str) -> tuple[int, str, str]:
-        with environment_variables(stage.environ):
+    def run(harness: EmulatorHarness, *arguments: str) -> tuple[int, str, str]:
+        with environment_variables(harness.environ):
             status = main(arguments)
         return (status, *capsys.readouterr())
 
     return run
 
 
-def started(
-    stage: EmulatorHarness, arguments: Sequence[str], encoding: str = "utf-8"
+def start_command(
+    harness: EmulatorHarness, arguments: Sequence[str], encoding: str = "utf-8"
 ) -> subprocess.Popen[str]:
-    """Start a terminal's command as a process in which warnings are errors."""
+    """Start a command in a process in which warnings are errors."""
     plain = {
         name: value for name, value in os.environ.items() if not name.startswith(SETTING_PREFIXES)
     }
@@ -81,12 +59,12 @@ def started(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding=encoding,
-        env={**plain, **stage.environ, "PYTHONIOENCODING": encoding},
+        env={**plain, **harness.environ, "PYTHONIOENCODING": encoding},
     )
 
 
 @pytest.mark.parametrize(
-    ("edition", "arguments", "status", "words"),
+    ("edition", "arguments", "status", "expected"),
     [
         ("2019", "", 0, "demo-notebook · RUNNING"),
         ("2019", "status --all", 0, "workspace.id"),
@@ -95,27 +73,27 @@ def started(
         ("2019", "describe", 0, "Demo instance of the local emulator"),
         ("2019", "auto-stop off", 0, "Auto-stop is off"),
         ("2019", "doctor", 1, "Problems found: 1"),
-        ("2019", "help", 0, f"{SELF} extend "),
+        ("2019", "help", 0, f"{PREFIX} extend "),
         ("2019", "-h", 0, "View and change"),
-        ("2019", "extend --help", 0, f"{SELF} extend [DURATION]"),
+        ("2019", "extend --help", 0, f"{PREFIX} extend [DURATION]"),
         ("2021", "extend 1h", 3, "This run was NOT extended"),
         ("2021", "auto-stop 2h", 3, "This run is NOT affected"),
         ("2021", "describe new", 0, "Description saved"),
         ("2021", "auto-stop off", 0, "Auto-stop is off"),
     ],
 )
-def test_what_went_well_is_on_the_output(  # noqa: PLR0913 - a row of the table
+def test_result_is_on_standard_output(  # noqa: PLR0913 - a row of the table
     make_harness: Callable[..., EmulatorHarness],
     terminal: Terminal,
     edition: str,
     arguments: str,
     status: int,
-    words: str,
+    expected: str,
 ) -> None:
-    """Status 0 in effect, 3 saved but not as asked; nothing on the error stream."""
+    """The exit status is 0, or 3 for a change that applies at the next start."""
     code, out, err = terminal(make_harness(edition=edition), *arguments.split())
     assert (code, err) == (status, "")
-    assert words in out
+    assert expected in out
     assert "%modelarts" not in out.replace("%%modelarts", "")
 
 
@@ -123,28 +101,28 @@ def test_what_went_well_is_on_the_output(  # noqa: PLR0913 - a row of the table
     ("arguments", "status"),
     [("extend --json", 0), ("describe --json new", 0), ("status --json", 0)],
 )
-def test_json_is_the_whole_output(
+def test_json_is_the_only_output(
     harness: EmulatorHarness, terminal: Terminal, arguments: str, status: int
 ) -> None:
-    """For another program to read."""
+    """Other programs can parse it."""
     code, out, err = terminal(harness, *arguments.split())
     assert (code, err) == (status, "")
     assert json.loads(out)
 
 
-def test_json_has_the_same_status(
+def test_json_has_the_same_exit_status(
     make_harness: Callable[..., EmulatorHarness], terminal: Terminal
 ) -> None:
-    """3 where it waits for the next start; what is said before a write is not in the way."""
-    stage = make_harness(edition="2021")
-    assert terminal(stage, "extend", "--json")[0] == 3
-    code, out, err = terminal(stage, "extend", "2h", "--json")
+    """A notice before a change is on standard error."""
+    harness = make_harness(edition="2021")
+    assert terminal(harness, "extend", "--json")[0] == 3
+    code, out, err = terminal(harness, "extend", "2h", "--json")
     assert (code, json.loads(out)["effect"]) == (3, "next-start")
     assert "probably still stop at" in err
 
 
-def test_unconfirmed_is_3(harness: EmulatorHarness, terminal: Terminal) -> None:
-    """The cloud did not say that it holds."""
+def test_unconfirmed_change_exits_with_3(harness: EmulatorHarness, terminal: Terminal) -> None:
+    """The API did not confirm the change."""
     harness.emulator.add_fault("ignored", methods=["PUT"])
     code, out, err = terminal(harness, "describe", "new")
     assert (code, err) == (3, "")
@@ -152,7 +130,7 @@ def test_unconfirmed_is_3(harness: EmulatorHarness, terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "words"),
+    ("arguments", "status", "expected"),
     [
         (["nonsense"], 2, "Unknown command"),
         (["stats"], 2, "Did you mean “status”?"),
@@ -169,22 +147,22 @@ def test_unconfirmed_is_3(harness: EmulatorHarness, terminal: Terminal) -> None:
         (["shorten"], 1, "is in the past"),
     ],
 )
-def test_what_went_wrong_is_on_the_error_stream(
-    harness: EmulatorHarness, terminal: Terminal, arguments: list[str], status: int, words: str
+def test_error_is_on_standard_error(
+    harness: EmulatorHarness, terminal: Terminal, arguments: list[str], status: int, expected: str
 ) -> None:
-    """One line and one hint: 2 for the words of a command, else 1."""
+    """It is one line and one hint; the exit status is 2 for a wrong usage, else 1."""
     before = harness.instance_state()
     code, out, err = terminal(harness, *arguments)
     assert (code, out) == (status, "")
-    assert words in err
+    assert expected in err
     assert err.count("\n") == 2
     assert "%modelarts" not in err
     assert harness.instance_state() == before
 
 
 @pytest.mark.parametrize("fault", ["401", "403", "404", "html", "redirect"])
-def test_a_failing_cloud_is_1(harness: EmulatorHarness, terminal: Terminal, fault: str) -> None:
-    """With a hint that can be copied, and no secret."""
+def test_api_failure_exits_with_1(harness: EmulatorHarness, terminal: Terminal, fault: str) -> None:
+    """The hint can be copied, and no secret is shown."""
     harness.emulator.add_fault(fault)
     harness.environ["MODELARTS_TOTAL_TIMEOUT"] = "0.5"
     code, out, err = terminal(harness)
@@ -193,18 +171,18 @@ def test_a_failing_cloud_is_1(harness: EmulatorHarness, terminal: Terminal, faul
     assert harness.emulator.auth_token not in err
 
 
-def test_a_hint_can_be_copied(harness: EmulatorHarness, terminal: Terminal) -> None:
-    """It has the whole command of this Python, wherever that is."""
+def test_hint_contains_the_whole_command(harness: EmulatorHarness, terminal: Terminal) -> None:
+    """It starts with the path of this Python."""
     _, out, _ = terminal(harness, "describe", "new")
     undo = next(line for line in out.splitlines() if line.startswith("Undo: "))
-    assert undo == f"Undo: {SELF} describe 'Demo instance of the local emulator'"
-    assert f"{SELF} auto-stop in 2h" in terminal(harness, "shorten")[2]
+    assert undo == f"Undo: {PREFIX} describe 'Demo instance of the local emulator'"
+    assert f"{PREFIX} auto-stop in 2h" in terminal(harness, "shorten")[2]
 
 
-def test_a_broken_settings_file_keeps_neither_help_nor_repair_away(
+def test_invalid_settings_file_can_be_repaired(
     harness: EmulatorHarness, terminal: Terminal
 ) -> None:
-    """Help, doctor and configure work; what configure writes takes its place."""
+    """Help, doctor and configure work, and configure replaces the file."""
     path = Path(harness.environ["HOME"]) / ".modelarts-magics.ini"
     path.parent.mkdir(exist_ok=True)
     path.write_text("no section\n", encoding="utf-8")
@@ -218,12 +196,10 @@ def test_a_broken_settings_file_keeps_neither_help_nor_repair_away(
     assert terminal(harness)[0] == 0
 
 
-def test_a_broken_settings_file_speaks_as_a_terminal(
-    harness: EmulatorHarness, terminal: Terminal
-) -> None:
-    """And is one line and one hint."""
+def test_invalid_settings_file_is_one_error(harness: EmulatorHarness, terminal: Terminal) -> None:
+    """It is one line and one hint with the prefix of a terminal."""
     home = harness.environ["HOME"]
-    os.makedirs(home, exist_ok=True)  # noqa: PTH103 - a text is at hand
+    os.makedirs(home, exist_ok=True)  # noqa: PTH103 - the path is a string
     with open(f"{home}/.modelarts-magics.ini", "w", encoding="utf-8") as handle:  # noqa: PTH123
         handle.write("no section\n")
     code, out, err = terminal(harness)
@@ -233,42 +209,43 @@ def test_a_broken_settings_file_speaks_as_a_terminal(
 
 
 @pytest.mark.parametrize("program", ["emulator", "demo"])
-def test_programs_have_a_help_of_their_own(
+def test_subcommand_programs_have_their_own_help(
     program: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """They are handed what follows their name."""
+    """They get all arguments after their name."""
     with pytest.raises(SystemExit) as caught:
         main([program, "--help"])
     assert caught.value.code == 0
     assert f"{program} [" in capsys.readouterr().out
 
 
-def test_as_a_module_in_a_process_of_its_own(harness: EmulatorHarness) -> None:
-    """No warning, no connection left open, and the status is the process's."""
-    process = started(harness, ["auto-stop", "in", "2h"])
+@pytest.mark.process
+def test_module_can_be_run(harness: EmulatorHarness) -> None:
+    """There is no warning and no open connection, and the exit status is that of the process."""
+    process = start_command(harness, ["auto-stop", "in", "2h"])
     out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
     assert "Run time set to 2 h 20 min (was 1 h)" in out
-    process = started(harness, ["stauts"])
+    process = start_command(harness, ["stauts"])
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (2, "")
-    assert f"{SELF} help" in err
+    assert f"{PREFIX} help" in err
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_a_terminal_that_lacks_characters_shows_their_codes(
-    harness: EmulatorHarness, encoding: str
-) -> None:
-    """Instead of failing behind a change that was made."""
-    process = started(harness, ["describe", "训练 🤖"], encoding)
+def test_unencodable_characters_are_escaped(harness: EmulatorHarness, encoding: str) -> None:
+    """The command does not fail after a change was made."""
+    process = start_command(harness, ["describe", "训练 🤖"], encoding)
     out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
     assert "\\u8bad\\u7ec3 \\U0001f916" in out
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(harness: EmulatorHarness) -> None:
-    """As `head`: the change was made, and its status is the process's."""
-    process = started(harness, ["extend"])
+@pytest.mark.process
+def test_closed_pipe_is_no_error(harness: EmulatorHarness) -> None:
+    """The change was made, and the exit status is 0."""
+    process = start_command(harness, ["extend"])
     assert process.stdout is not None
     process.stdout.close()
     assert process.stderr is not None
@@ -277,34 +254,36 @@ def test_a_reader_that_has_seen_enough_is_no_error(harness: EmulatorHarness) -> 
     assert harness.instance_state()["duration_s"] == 7200
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
-    ("command", "words"),
+    ("command", "note"),
     [
         ("status", ""),
-        ("extend", f" The change may already have been sent; check with: {SELF} status"),
+        ("extend", f" The change may already have been sent; check with: {PREFIX} status"),
     ],
 )
-def test_ctrl_c_is_one_line(harness: EmulatorHarness, command: str, words: str) -> None:
-    """And status 1, at once, while the cloud takes its time; a change is spoken of where one is."""
+def test_ctrl_c_prints_one_line(harness: EmulatorHarness, command: str, note: str) -> None:
+    """The exit status is 1; a change is mentioned only if one may have been sent."""
     harness.emulator.add_fault("delay", arg=20)
-    process = started(harness, [command])
+    process = start_command(harness, [command])
     harness.wait_for_request()
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=15)  # sooner than the cloud
+    # The delay of the response is longer than this timeout.
+    out, err = process.communicate(timeout=15)
     assert (process.returncode, out) == (1, "")
-    assert err == f"Interrupted.{words}\n"
+    assert err == f"Interrupted.{note}\n"
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (OutcomeUnknownError("outcome_unknown.not_read_back", cause=LATE), 3),
-        (OutcomeUnknownError("outcome_unknown.not_applied", cause=LATE), 1),
-        (PartialUpdateError("partial.description", cause=LATE), 3),
+        (OutcomeUnknownError("outcome_unknown.not_read_back", cause=TIMEOUT_ERROR), 3),
+        (OutcomeUnknownError("outcome_unknown.not_applied", cause=TIMEOUT_ERROR), 1),
+        (PartialUpdateError("partial.description", cause=TIMEOUT_ERROR), 3),
         (UsageError("usage.extra"), 2),
-        (LATE, 1),
+        (TIMEOUT_ERROR, 1),
     ],
 )
-def test_the_status_tells_a_failure_from_an_open_end(error: ModelArtsError, status: int) -> None:
-    """What may hold, or holds in part, is 3."""
+def test_exit_status_of_errors(error: ModelArtsError, status: int) -> None:
+    """A change that may be effective, or is in part, has status 3."""
     assert exit_status_of_error(error) == status

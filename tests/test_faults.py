@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
-from itertools import product
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import pytest
-from api_versions import duration_origin, expected_stop_time
+from api_versions import API_VERSIONS, duration_origin, expected_stop_time
+from matrix import all_pairs
 
 from modelarts_magics.api.request import MAX_RESPONSE_BYTES
 from modelarts_magics.domain.clock import Clock
@@ -165,6 +165,11 @@ def named(case: tuple[str, str | None]) -> str:
     return name if arg is None else f"{name}:{arg}"
 
 
+def cell_name(value: object) -> str:
+    """The part of a test's id for a fault, an action or an API."""
+    return named(value) if isinstance(value, tuple) else str(value)
+
+
 def prepare(emulator: LocalEmulator, put: Put) -> None:
     """Two of three hours left, a description that could be lost, no reminder."""
     emulator.clear_faults()
@@ -262,9 +267,11 @@ def play(action: str, session: Session, truth: Truth) -> object:
 
 
 @pytest.mark.parametrize(
-    ("case", "action"),
-    [*product(QUICK, ACTIONS), *product(VARIANTS, ("refresh", "update"))],
-    ids=lambda each: each if isinstance(each, str) else named(each),
+    ("case", "action", "api_version"),
+    [
+        *all_pairs(QUICK, list(ACTIONS), API_VERSIONS, name=cell_name),
+        *all_pairs(VARIANTS, EVERYWHERE, API_VERSIONS, name=cell_name),
+    ],
 )
 def test_a_fault_is_survived(  # noqa: PLR0913 - two dimensions and five fixtures
     case: tuple[str, str | None],
@@ -287,8 +294,10 @@ def test_a_fault_is_survived(  # noqa: PLR0913 - two dimensions and five fixture
         session.close()
 
 
-@pytest.mark.parametrize("action", ACTIONS)
-@pytest.mark.parametrize("case", SLOW, ids=named)
+@pytest.mark.parametrize(
+    ("case", "action", "api_version"),
+    all_pairs(SLOW, list(ACTIONS), API_VERSIONS, name=cell_name),
+)
 def test_a_fault_that_takes_time_is_given_up(  # noqa: PLR0913 - two dimensions and five fixtures
     case: tuple[str, str],
     action: str,

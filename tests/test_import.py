@@ -33,6 +33,7 @@ def python(program: str, **environ: str) -> Any:  # noqa: ANN401 - what the prog
     return json.loads(done.stdout)
 
 
+@pytest.mark.process
 def test_import_loads_no_other_module() -> None:
     """Importing the package loads no submodule and no heavy dependency."""
     program = f"import sys, json\nbefore = set({LOADED})\nimport modelarts_magics\n"
@@ -63,6 +64,7 @@ print(json.dumps(loaded))
 """
 
 
+@pytest.mark.process
 def test_load_ext_imports_only_the_magics(tmp_path: object) -> None:
     """Loading the extension imports no HTTP client, widget or command, and opens no socket."""
     loaded = set(python(LOAD.replace("{folder!r}", repr(str(tmp_path)))))
@@ -75,6 +77,7 @@ def test_load_ext_imports_only_the_magics(tmp_path: object) -> None:
     }
 
 
+@pytest.mark.process
 def test_help_needs_no_http_client(tmp_path: object) -> None:
     """The help of the magic and of one command need neither HTTP nor widgets."""
     program = LOAD.replace("{folder!r}", repr(str(tmp_path))).replace(
@@ -98,6 +101,7 @@ def test_unknown_name_raises_attribute_error() -> None:
         _ = modelarts_magics.nonsense
 
 
+@pytest.mark.process
 def test_version_is_available_without_package_metadata() -> None:
     """A Jupyter server reads the version, also where the source is only on the path."""
     root = str(Path(modelarts_magics.__file__).parents[1])

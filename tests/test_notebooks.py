@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
+from matrix import all_pairs
 from nbclient import NotebookClient
 
 from modelarts_magics.emulator.local import LocalEmulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+pytestmark = pytest.mark.process
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 TRANSLATIONS = [path for path in NOTEBOOKS if path.stem.endswith(".zh-CN")]
@@ -26,10 +29,14 @@ NOTEBOOK_DURATION = timedelta(minutes=5)
 """The longest time that a notebook may take until the cell that sets the stop time."""
 
 
-@pytest.fixture(params=API_EDITIONS, ids="-".join)
-def emulator(request: pytest.FixtureRequest) -> Iterator[LocalEmulator]:
+def _cell_name(value: Path | tuple[str, str]) -> str:
+    return value.stem if isinstance(value, Path) else "-".join(value)
+
+
+@pytest.fixture
+def emulator(api_edition: tuple[str, str]) -> Iterator[LocalEmulator]:
     """Serve one API in one edition, with an instance that has 40 minutes left."""
-    api, edition = request.param
+    api, edition = api_edition
     minutes_left = TIME_LEFT.total_seconds() / 60
     with LocalEmulator(api=api, edition=edition, minutes_left=minutes_left) as running:
         yield running
@@ -54,7 +61,9 @@ def test_translated_notebook_has_the_same_cells(path: Path) -> None:
     assert _cell_ids(translated) == _cell_ids(original)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    ("path", "api_edition"), all_pairs(NOTEBOOKS, API_EDITIONS, name=_cell_name)
+)
 def test_notebook_changes_the_instance_as_described(
     path: Path, emulator: LocalEmulator, tmp_path: Path
 ) -> None:

@@ -11,8 +11,9 @@ import httpx
 import pytest
 from api_versions import API_VERSIONS
 from IPython.core.ultratb import VerboseTB
+from matrix import all_pairs
 
-from modelarts_magics.config.credential_chain import AccessKey, Token
+from modelarts_magics.config.credentials import AccessKey, Token
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.emulator.faults import FAULT_KINDS
 from modelarts_magics.emulator.notebooks_responses import JUPYTER_TOKEN
@@ -22,6 +23,8 @@ from modelarts_magics.session.connect import open_session
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from api_versions import ApiVersion
 
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session.session import Session
@@ -137,21 +140,17 @@ def test_the_search_would_find_one() -> None:
     assert MARK in spoken(ModelArtsError("api.400.6309", detail=SECRET_KEY))
 
 
-@pytest.mark.parametrize(
-    ("api_version", "auth"),
-    [*zip(API_VERSIONS, ("token", "temporary", "temporary"))],
-    ids=str,
-)
-@pytest.mark.parametrize("name", FAULT_KINDS)
+@pytest.mark.parametrize(("name", "api_version"), all_pairs(list(FAULT_KINDS), API_VERSIONS))
 def test_no_fault_brings_one_out(  # noqa: PLR0913 - two dimensions and four fixtures
     name: str,
-    auth: str,
+    api_version: ApiVersion,
     emulator: LocalEmulator,
     opened: Callable[..., Session],
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The credentials are those that the emulator takes, so each fault is really met."""
+    auth = "token" if api_version is API_VERSIONS[0] else "temporary"
     secrets = (emulator.auth_token, emulator.temporary_sk, emulator.security_token, JUPYTER_TOKEN)
     opened(emulator.environment(auth=auth)).refresh()
     session = opened(emulator.environment(auth=auth), total_timeout="0.2")

@@ -21,6 +21,8 @@ from modelarts_magics.emulator.local import LocalEmulator
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.process
+
 MINORS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 BUILT = ("modelarts_magics/static/countdown.js", "modelarts_magics/static/countdown.css")
 """What git does not know and a build makes; without the hook a wheel would silently lack it."""
@@ -89,6 +91,7 @@ def _is_cpython(path: Path, minor: str) -> bool:
 
 
 INTERPRETERS = _interpreters()
+OLDEST_AND_NEWEST = (*list(INTERPRETERS)[:1], *list(INTERPRETERS)[-1:])
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +198,13 @@ def test_a_python_to_try_is_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert INTERPRETERS
 
 
-@pytest.mark.parametrize("minor", INTERPRETERS)
+@pytest.mark.parametrize(
+    "minor",
+    [
+        pytest.param(minor, marks=() if minor in OLDEST_AND_NEWEST else pytest.mark.soak)
+        for minor in INTERPRETERS
+    ],
+)
 def test_the_kernel_half_works(
     built_packages: BuiltPackages, emulator: LocalEmulator, tmp_path: Path, minor: str
 ) -> None:

@@ -1,8 +1,8 @@
-/** The mark of the panel: a clock that runs out. */
+/** The icon of the panel. */
 
 import { LabIcon } from '@jupyterlab/ui-components';
 
-/** The panel's icon. */
+/** A clock whose time is running out. */
 export const panelIcon = new LabIcon({
   name: 'modelarts-magics:clock',
   svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24">

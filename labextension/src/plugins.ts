@@ -1,4 +1,4 @@
-/** The plugins: small, and each but the manager can be switched off. */
+/** The plugins. Each of them except the manager can be disabled. */
 
 import {
   ILayoutRestorer,
@@ -13,7 +13,7 @@ import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab
 import { Signal } from '@lumino/signaling';
 import { addCommands, addSaveAllCommand } from './commands/commands';
 import { dirtyDocuments } from './autosave/documents';
-import { type PanelField, LazyPanel } from './panel/lazy-panel';
+import { LazyPanel } from './panel/lazy-panel';
 import type { HelperKernelOptions } from './backend/helper-kernel';
 import { panelIcon } from './icon';
 import { Manager } from './manager/manager';
@@ -39,21 +39,22 @@ import {
   IManager,
   type ChangeEvent,
   PANEL_ID,
+  type PanelField,
 } from './tokens';
 import { readChangeEvent, readPreferences } from './backend/validate';
 
 const EXTENSION_ID = 'modelarts-magics-lab';
-/** The service's own name, the same in every language. */
+/** The name of the service, the same in every language. */
 const DISPLAY_NAME = 'ModelArts';
 const EVENT_SCHEMA_PATTERN = /modelarts-magics\/instance\/v1$/;
 
 const loadTranslations = (translator: ITranslator | null): TranslationBundle =>
   (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
 
-/** Call the listener with each event of ours; answers what ends that. */
+/** Call the listener on each change event of the server; returns the function that stops this. */
 function subscribeToEvents(
   { serviceManager }: JupyterFrontEnd,
-  listener: (news: ChangeEvent) => void,
+  listener: (event: ChangeEvent) => void,
 ): () => void {
   const { stream } = serviceManager.events;
   const onEvent = (_: unknown, event: { readonly schema_id: string }): void => {
@@ -67,7 +68,7 @@ function subscribeToEvents(
   };
 }
 
-/** The helper's code is loaded only where the server has no routes of ours. */
+/** Load the code of the helper kernel, which is needed only without the server extension. */
 async function loadHelperKernelBackend(
   { serviceManager }: JupyterFrontEnd,
   eventOptions: Pick<HelperKernelOptions, 'onEvent' | 'specsWithoutPackage'>,
@@ -102,7 +103,7 @@ async function watchSettings(
 
 const managerPlugin: JupyterFrontEndPlugin<IManager> = {
   id: `${EXTENSION_ID}:manager`,
-  description: 'Knows when the instance stops, and tells the others.',
+  description: 'Provides the state of the instance to the other plugins.',
   autoStart: true,
   provides: IManager,
   optional: [ISettingRegistry, ITranslator],
@@ -125,18 +126,18 @@ const managerPlugin: JupyterFrontEndPlugin<IManager> = {
       isVisible: isPageVisible,
       backends: [
         () => new RestBackend(serviceManager.serverSettings),
-        () => new LazyBackend('helper', () => loadHelperKernelBackend(app, eventOptions)),
+        () => new LazyBackend('helper-kernel', () => loadHelperKernelBackend(app, eventOptions)),
       ],
       subscribe: (listener) => {
-        kernelEvents.connect((_, news) => {
-          listener(news);
+        kernelEvents.connect((_, event) => {
+          listener(event);
         });
         return subscribeToEvents(app, listener);
       },
     });
     new WidgetBridge(manager, document, trans);
     serviceManager.connectionFailure.connect(() => void manager.refresh());
-    // No settings are no reason to do without the rest.
+    // Without settings the plugin uses the defaults.
     const watching = registry && watchSettings(manager, registry, trans);
     void watching?.catch(() => undefined);
     void app.started.then(() => manager.refresh());
@@ -146,7 +147,7 @@ const managerPlugin: JupyterFrontEndPlugin<IManager> = {
 
 const panelPlugin: JupyterFrontEndPlugin<void> = {
   id: `${EXTENSION_ID}:panel`,
-  description: 'The sidebar.',
+  description: 'Adds the panel to the sidebar.',
   autoStart: true,
   requires: [IManager],
   optional: [ITranslator, ILayoutRestorer],
@@ -168,7 +169,7 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
   },
 };
 
-/** Show the panel, with the focus on one of its fields; say so where it is switched off. */
+/** Show the panel, optionally with the focus on a field. Notify if the panel is disabled. */
 function showPanel(
   { shell }: JupyterFrontEnd,
   trans: TranslationBundle,
@@ -178,16 +179,16 @@ function showPanel(
   const widgets = [...shell.widgets('right'), ...shell.widgets('left')];
   const panels = widgets.filter((each) => each instanceof LazyPanel);
   if (panels.length === 0) {
-    notify(trans.__('The ModelArts panel is switched off.'), false);
+    notify(trans.__('The ModelArts panel is disabled.'), false);
   }
-  for (const frame of panels) {
-    void (field && frame.focusField(field));
+  for (const panel of panels) {
+    void (field && panel.focusField(field));
   }
 }
 
 const commandsPlugin: JupyterFrontEndPlugin<void> = {
   id: `${EXTENSION_ID}:commands`,
-  description: 'The commands, in palette and menu.',
+  description: 'Adds the commands to the palette and the menu.',
   autoStart: true,
   requires: [IManager],
   optional: [ITranslator, ICommandPalette],
@@ -214,7 +215,7 @@ const commandsPlugin: JupyterFrontEndPlugin<void> = {
 
 const statusItemPlugin: JupyterFrontEndPlugin<void> = {
   id: `${EXTENSION_ID}:status`,
-  description: 'The time left, in the status bar or the top bar.',
+  description: 'Shows the time left in the status bar or the top bar.',
   autoStart: true,
   requires: [IManager],
   optional: [ITranslator, IStatusBar],
@@ -240,7 +241,7 @@ const statusItemPlugin: JupyterFrontEndPlugin<void> = {
 
 const remindersPlugin: JupyterFrontEndPlugin<void> = {
   id: `${EXTENSION_ID}:reminders`,
-  description: 'Reminders before the stop.',
+  description: 'Shows reminders before the stop.',
   autoStart: true,
   requires: [IManager],
   optional: [ITranslator],
@@ -258,7 +259,7 @@ const remindersPlugin: JupyterFrontEndPlugin<void> = {
 };
 
 const autosavePlugin: JupyterFrontEndPlugin<void> = {
-  id: `${EXTENSION_ID}:saver`,
+  id: `${EXTENSION_ID}:autosave`,
   description: 'Saves documents before the stop.',
   autoStart: true,
   requires: [IManager, IDocumentManager],
@@ -280,7 +281,7 @@ const autosavePlugin: JupyterFrontEndPlugin<void> = {
   },
 };
 
-/** All plugins. */
+/** All plugins of the extension. */
 export const plugins = [
   managerPlugin,
   panelPlugin,

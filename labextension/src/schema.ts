@@ -1,12 +1,12 @@
-/** The settings in the language of the page: Jupyter itself translates those of its own packages only. */
+/** Translates the titles of the settings, which Jupyter does for its own packages only. */
 
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-/** What a person reads of a schema. */
+/** The keys of a schema whose values are shown. */
 const TRANSLATED_KEYS = new Set(['title', 'description']);
 
-/** A plugin's settings with titles and descriptions in the language of the page. */
+/** Return a plugin's settings with titles and descriptions in the language of the page. */
 export function translateSchema(
   plugin: ISettingRegistry.IPlugin,
   trans: TranslationBundle,
@@ -20,7 +20,7 @@ export function translateSchema(
     }
     const entries = Object.entries(value).map(([key, each]: [string, unknown]) => [
       key,
-      // eslint-disable-next-line jupyter/no-dynamic-translation -- they stand in schema/manager.json
+      // eslint-disable-next-line jupyter/no-dynamic-translation -- the texts are in schema/manager.json
       typeof each === 'string' && TRANSLATED_KEYS.has(key) ? trans.__(each) : translate(each),
     ]);
     return Object.fromEntries(entries) as unknown;

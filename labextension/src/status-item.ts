@@ -1,4 +1,4 @@
-/** The time left in the status bar, or in the top bar where there is no status bar. */
+/** The status item: the time left in the status bar or, without one, in the top bar. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
@@ -17,19 +17,27 @@ import {
 import { failureText, currentPhase } from './text/status-text';
 import type { IManager } from './tokens';
 
-/** What a status item is made of. */
+/** Options of {@link StatusItem}. */
 export interface StatusItemOptions {
+  /** Provides the state. */
   readonly manager: IManager;
+  /** The translations. */
   readonly trans: TranslationBundle;
+  /** Clock and timers. */
   readonly timers: Timers;
+  /** Page events after which the item is updated. */
   readonly wakeups: readonly Wakeup[];
+  /** Called on a click. */
   readonly onClick: () => void;
 }
 
-/** A button with the time left, its colour and its word. */
+/** A button with the time left and an indicator of the phase. */
 export class StatusItem extends Widget {
   readonly #options: StatusItemOptions;
-  readonly #indicator = createElement('span', { class: 'ma-Status-mark', 'aria-hidden': 'true' });
+  readonly #indicator = createElement('span', {
+    class: 'ma-Status-indicator',
+    'aria-hidden': 'true',
+  });
   readonly #label = createElement('span', { class: 'ma-Status-label' });
   readonly #button = createElement('button', { type: 'button', class: 'ma-Status-button' }, [
     this.#indicator,
@@ -50,11 +58,12 @@ export class StatusItem extends Widget {
     this.#onChanged();
   }
 
-  /** Stop and go away. Calling it twice is fine. */
+  /** Stop and remove the item. May be called more than once. */
   override dispose(): void {
     if (!this.isDisposed) {
       this.#ticker.dispose();
-      super.dispose(); // which also ends the listening to signals
+      // This also disconnects the signals.
+      super.dispose();
     }
   }
 
@@ -65,7 +74,7 @@ export class StatusItem extends Widget {
   #evaluate(): number | null {
     const { manager } = this.#options;
     const state = manager.payload?.snapshot?.state;
-    this.setHidden(!state && manager.failure?.code === 'absent');
+    this.setHidden(!state && manager.failure?.code === 'no-backend');
     if (!state) {
       this.#showUnavailable(this.#unavailableReason());
       return null;
@@ -84,7 +93,9 @@ export class StatusItem extends Widget {
 
   #showUnavailable(reason: string): void {
     const { manager, trans } = this.#options;
-    const shown = manager.payload?.readOnly ? trans.__('Set up ModelArts') : trans.__('No answer');
+    const shown = manager.payload?.readOnly
+      ? trans.__('Set Up ModelArts')
+      : trans.__('No response');
     this.#render('unknown', reason ? shown : '…', reason);
   }
 
@@ -93,9 +104,9 @@ export class StatusItem extends Widget {
     const name = this.#options.trans.__('ModelArts %1', state.name);
     const { stops_at_ms: stopsAtMs } = state;
     const asOf = this.#asOf(format, nowMs);
-    const renderTexts = (title: string, ...texts: [shown: string, said: string]): void => {
-      const [shown, said] = texts.map((each) => [each, asOf].filter(Boolean).join(' · '));
-      this.#render(phaseResult.phase, shown ?? '', title, said);
+    const renderTexts = (title: string, ...texts: [shown: string, spoken: string]): void => {
+      const [shown, spoken] = texts.map((each) => [each, asOf].filter(Boolean).join(' · '));
+      this.#render(phaseResult.phase, shown ?? '', title, spoken);
     };
     if (stopsAtMs === null || !isCounting(phaseResult.phase)) {
       const text = formatPhase(format, phaseResult);
@@ -110,12 +121,12 @@ export class StatusItem extends Widget {
     );
   }
 
-  /** Since when nobody has checked what is shown; empty while somebody does. */
+  /** Return when the state was observed, if it is read-only or out of date, else an empty text. */
   #asOf(format: Formatter, nowMs: number): string {
     const { payload, failure } = this.#options.manager;
-    const old = payload?.readOnly === true || failure !== null;
+    const isOutdated = payload?.readOnly === true || failure !== null;
     const time = formatTime(format, payload?.snapshot?.as_of_ms ?? 0, nowMs);
-    return old ? format('asOf', { stamp: time }) : '';
+    return isOutdated ? format('asOf', { timestamp: time }) : '';
   }
 
   #timeLeftText(
@@ -137,12 +148,12 @@ export class StatusItem extends Widget {
   }
 }
 
-/** Seconds over the whole minute: what is said to a screen reader changes once a minute. */
+/** Return the seconds over the whole minute. The text for screen readers changes once a minute. */
 function secondsOverMinute({ remainingS }: PhaseResult): number {
   return (remainingS ?? 0) % 60;
 }
 
-/** The milliseconds until the text is another one. */
+/** Return the milliseconds until the text changes; `null` if it does not. */
 function msUntilNextUpdate(
   state: InstanceState,
   phaseResult: PhaseResult,

@@ -1,4 +1,4 @@
-/** What the parts of the extension know of each other: values, the seam to a backend, the manager. */
+/** The interfaces that all folders share: the state of the instance, the backends, the manager. */
 
 import { Token } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
@@ -6,129 +6,160 @@ import type { ISignal } from '@lumino/signaling';
 import type { ServerClock } from './countdown/clock';
 import type { ChangeResult, Snapshot } from './countdown/messages';
 
-/** Something that keeps the cloud from being asked, and what to do about it. */
+/** An error that prevents reading the instance. */
 export interface Problem {
+  /** The code of the error. */
   readonly code: string;
+  /** What is wrong. */
   readonly message: string;
+  /** What to do about it; may be empty. */
   readonly hint: string;
 }
 
-/** What there is to know of an instance besides its auto-stop. */
+/** The properties of an instance. */
 export interface InstanceDetails {
+  /** The id of the instance. */
   readonly id: string;
+  /** Its name. */
   readonly name: string;
+  /** Its description; may be empty. */
   readonly description: string;
+  /** Its status in the API's notation, such as `RUNNING`. */
   readonly status: string;
+  /** The flavor of its hardware. */
   readonly flavor: string;
+  /** The API in use, `demanager` or `notebooks`. */
   readonly api: string;
+  /** Whether it belongs to the local emulator. */
   readonly demo: boolean;
-  /** Auto-stop as the backend words it: what an edit says it was made from. */
+  /** The auto-stop settings in the form in which an edit sends its base. */
   readonly autoStop: Readonly<Record<string, unknown>>;
 }
 
-/** What the API that is in use can do. */
+/** What the API in use supports. */
 export interface Capabilities {
-  /** Whether a duration is counted from the start of the run or from the moment of the change. */
+  /** Whether the run time counts from the start of the run or from the change. */
   readonly countsFrom: 'start' | 'now';
+  /** The minimum run time in seconds. */
   readonly minDurationS: number;
+  /** The maximum run time in seconds. */
   readonly maxDurationS: number;
   /** Whether auto-stop can be turned off. */
   readonly canDisable: boolean;
-  /** Whether a duration is kept for the next start. */
+  /** Whether the run time also applies to later starts. */
   readonly persistsDuration: boolean;
 }
 
-/** A document that was not saved, and why, as a code of the panel's words. */
+/** A document that was not saved. */
 export interface UnsavedDocument {
+  /** The path of its file. */
   readonly path: string;
+  /** The code of the reason. */
   readonly reason: string;
 }
 
-/** What became of the dirty documents before a stop. */
+/** Which documents were saved and which were not. */
 export interface SaveReport {
+  /** The paths of the saved documents. */
   readonly saved: readonly string[];
+  /** The documents that were not saved. */
   readonly notSaved: readonly UnsavedDocument[];
 }
 
-/** How the run before this one ended. */
+/** The previous run of the instance. */
 export interface LastRun extends SaveReport {
+  /** When it ended, in milliseconds since 1970; `null` when it is not known. */
   readonly endedAtMs: number | null;
+  /** Why it ended: `auto-stop`, or empty when it is not known. */
   readonly reason: string;
+  /** How long it took, in seconds; `null` when it is not known. */
   readonly durationS: number | null;
 }
 
-/** Everything a backend says of the instance. */
+/** The state of the instance, as read from a backend. */
 export interface Payload {
-  /** The state for a countdown; `null` when nothing is known. */
+  /** The state in the form for a countdown; `null` when it is not known. */
   readonly snapshot: Snapshot | null;
+  /** The server's time in milliseconds since 1970; `null` when it did not send it. */
   readonly serverNowMs: number | null;
-  /** Which run of the backend counts `seq`. */
+  /** Identifies the process that counts `sequence`. */
   readonly serverId: string;
-  /** Goes up by one with each change the backend learns of; `null` when it does not count. */
+  /** A number that the backend increments with each change; `null` when it does not count. */
   readonly sequence: number | null;
+  /** The properties of the instance; `null` when they are not known. */
   readonly instance: InstanceDetails | null;
+  /** What the API supports; `null` when it is not known. */
   readonly capabilities: Capabilities | null;
-  /** Reminders are off for this instance. */
+  /** Whether reminders are off for this instance. */
   readonly remindersMuted: boolean;
+  /** The error that prevents reading the instance; `null` when there is none. */
   readonly problem: Problem | null;
-  /** What is shown was learned by somebody else; nothing can be changed from here. */
+  /** Whether the state comes from another process and cannot be changed by the backend. */
   readonly readOnly: boolean;
+  /** The previous run; `null` when it is not known. */
   readonly lastRun: LastRun | null;
-  /** What was saved before the coming stop, over all tabs; `null` when nothing had to be. */
+  /** What all tabs saved before the next stop; `null` when nothing had to be saved. */
   readonly savedThisRun: SaveReport | null;
 }
 
-/** One finding of the doctor. */
+/** The result of one check of the doctor. */
 export interface Finding {
+  /** What was checked. */
   readonly label: string;
+  /** The severity, such as `ok` or `problem`. */
   readonly level: string;
+  /** What was found. */
   readonly message: string;
+  /** What to do about it; may be empty. */
   readonly hint: string;
 }
 
-/** A request as every backend takes it. */
+/** A request to a backend. */
 export interface BackendRequest {
+  /** The HTTP method. */
   readonly method: 'GET' | 'PATCH' | 'POST' | 'DELETE';
-  /** Below `/modelarts-magics/v1/`, with its query. */
+  /** The path below `/modelarts-magics/v1/`, with its query. */
   readonly path: string;
+  /** The body, sent as JSON. */
   readonly body?: object;
 }
 
-/** Who answers: our routes in the Jupyter server, or a kernel of our own. */
-export type BackendKind = 'routes' | 'helper';
+/** The kind of a backend: the extension of the Jupyter server, or a kernel started for it. */
+export type BackendKind = 'server-extension' | 'helper-kernel';
 
-/** The seam between the manager and whoever can ask the cloud. */
+/** A process that can call the ModelArts API. */
 export interface IBackend {
+  /** The kind of the backend. */
   readonly kind: BackendKind;
-  /** Whether it tells of news by itself; else the manager looks now and then. */
+  /** Whether it sends change events; otherwise the manager reads regularly. */
   readonly pushesEvents: boolean;
   /**
-   * Ask.
+   * Send a request.
    *
-   * @returns the JSON of the answer
-   * @throws {@link BackendError}
+   * @returns the JSON of the response
+   * @throws {@link BackendError} if the request failed
    */
   call(request: BackendRequest): Promise<unknown>;
-  /** Let go of what it holds. Calling it twice is fine. */
+  /** Release its resources. May be called more than once. */
   dispose(): void;
 }
 
-/** What else is known of an error. */
+/** Optional properties of an error. */
 interface BackendErrorOptions {
   readonly hint?: string;
   readonly status?: number;
   readonly details?: unknown;
 }
 
-/** Why a backend did not do what it was asked to. */
+/** A failed request to a backend. */
 export class BackendError extends Error {
-  /** The code: `absent` nobody there, `unreachable` no answer, else the backend's own. */
+  /** `no-backend` without a backend, `unreachable` without a response, else the backend's own code. */
   readonly code: string;
-  /** What to do next; may be empty. */
+  /** What to do about it; may be empty. */
   readonly hint: string;
-  /** HTTP's word for it, 0 where there was no answer. */
+  /** The HTTP status; 0 without a response. */
   readonly status: number;
-  /** The whole answer, for what is particular to a code. */
+  /** The whole response. */
   readonly details: unknown;
 
   constructor(
@@ -144,52 +175,62 @@ export class BackendError extends Error {
   }
 }
 
-/** A wish for auto-stop; what is absent stays. */
+/** A change of auto-stop. Absent properties are not changed. */
 export interface AutoStopEdit {
+  /** Whether auto-stop should be on. */
   readonly enabled?: boolean;
+  /** The run time. */
   readonly duration_s?: number;
 }
 
-/** A change that a person asks for, with what it was edited from. */
+/** A change of an instance. Absent properties are not changed. */
 export interface InstanceEdit {
+  /** The new description. */
   readonly description?: string;
+  /** The change of auto-stop. */
   readonly auto_stop?: AutoStopEdit;
-  /** What the person saw; without it the change is made whatever holds now. */
+  /** The values on which the change is based. If they differ now, it is refused. */
   readonly base?: {
     readonly description?: string;
     readonly auto_stop?: Readonly<Record<string, unknown>>;
   };
 }
 
-/** That something changed: a hint to read again, and nothing more. */
+/** An event that announces a change, after which the instance is read again. */
 export interface ChangeEvent {
+  /** Identifies the process that counts `sequence`. */
   readonly serverId: string;
+  /** The number of the change; `null` when the sender does not count. */
   readonly sequence: number | null;
 }
 
-/** What became of a change. */
+/** The outcome of a change. */
 export interface Outcome {
+  /** The result. */
   readonly result: ChangeResult;
-  /** Somebody else changed the same meanwhile: nothing was written. */
+  /** Whether it was refused because the values were changed elsewhere. */
   readonly isConflict: boolean;
 }
 
-/** The settings that a person can set. */
+/** The settings. */
 export interface Preferences {
-  /** Minutes before the stop at which to remind. */
+  /** Minutes before the stop at which a reminder is shown. */
   readonly remindMinutes: readonly number[];
-  /** By how much a reminder's or command's plain "extend" extends, in seconds. */
+  /** The seconds by which the command and a reminder's button extend the run. */
   readonly extensionS: number;
-  /** What the status item shows. */
+  /** The content of the status item. */
   readonly statusShows: 'time-left' | 'stop-time' | 'both';
-  /** Times of day as `18:04`, else as `6:04 pm`. */
+  /** Whether times of day are shown as `18:04` instead of `6:04 pm`. */
   readonly use24HourClock: boolean;
+  /** Whether the panel shows the details of the instance. */
   readonly showDetails: boolean;
+  /** Whether modified documents are saved before the stop. */
   readonly saveBeforeStop: boolean;
+  /** Minutes before the stop at which they are saved. */
   readonly saveMinutes: number;
 }
 
-/** What holds until settings are read, and where there are none. */
+/** The preferences until the settings are read, and without settings. */
 export const DEFAULT_PREFERENCES: Preferences = {
   remindMinutes: [30, 10, 2],
   extensionS: 3600,
@@ -200,52 +241,64 @@ export const DEFAULT_PREFERENCES: Preferences = {
   saveMinutes: 2,
 };
 
-/** Knows the instance, and is the only one to ask a backend. */
+/** Provides the state of the instance and changes it. Only the manager uses a backend. */
 export interface IManager extends IDisposable {
   /** Emitted when any of the properties below has changed. */
   readonly changed: ISignal<IManager, void>;
-  /** What was last said; `null` before the first answer. */
+  /** The last known state; `null` before the first response. */
   readonly payload: Payload | null;
-  /** Why the last reading failed; `null` when it did not. */
+  /** The error of the last read; `null` when it succeeded. */
   readonly failure: BackendError | null;
-  /** Who answers; `null` while that is not known. */
+  /** The kind of the backend in use; `null` when it is not known. */
   readonly backend: BackendKind | null;
-  /** The time by the server's clock. */
+  /** The server's clock. */
   readonly clock: ServerClock;
-  /** What was saved before the coming stop; `null` when nothing had to be. */
+  /** What was saved before the next stop; `null` when nothing had to be saved. */
   readonly savedBeforeStop: SaveReport | null;
+  /** The settings. */
   preferences: Preferences;
-  /** Read again; with `ask`, the cloud is asked too. Never rejects. */
+  /** Read the instance from the backend or, with `fromApi`, from the ModelArts API. Never rejects. */
   refresh(fromApi?: boolean): Promise<void>;
-  /** Move the end of this run by so many seconds, if it still is the one that was seen. Never rejects. */
+  /**
+   * Extend this run, or shorten it if `seconds` is negative. Never rejects.
+   *
+   * @param seconds - the difference
+   * @param baseStopsAtMs - the stop time on which the change is based; if it differs, it is refused
+   */
   extend(seconds: number, baseStopsAtMs: number): Promise<Outcome>;
   /** Change description or auto-stop. Never rejects. */
   edit(edit: InstanceEdit): Promise<Outcome>;
   /** Turn the reminders of this instance off or on. Never rejects. */
   muteReminders(muted: boolean): Promise<Outcome>;
-  /** Tell all that this tab has saved before a stop, and what it could not. Never rejects. */
+  /**
+   * Report which documents this tab has saved before the stop. Never rejects.
+   *
+   * @param stopsAtMs - the stop time
+   * @param report - which documents were saved and which were not
+   * @param tab - identifies the tab
+   */
   reportSaved(stopsAtMs: number, report: SaveReport, tab: string): Promise<void>;
-  /** Forget how the last run ended, since it was read. Never rejects. */
+  /** Dismiss the notice about the last run. Never rejects. */
   dismissLastRun(): Promise<void>;
-  /** Look at the set-up. Rejects with {@link BackendError}. */
+  /** Run the checks of the doctor. Rejects with {@link BackendError}. */
   runDoctor(): Promise<readonly Finding[]>;
 }
 
 /** The manager, for other extensions too. */
 export const IManager = new Token<IManager>(
   'modelarts-magics-lab:IManager',
-  'Knows when the instance stops, and changes that.',
+  'Provides the state of the instance and changes it.',
 );
 
-/** Stop times less apart than this are the same one, told less exactly. */
+/** Stop times that differ by less than this are equal, read with different accuracy. */
 const STOP_TIME_TOLERANCE_MS = 60_000;
 
-/** Whether two stop times are the same one. */
+/** Return whether two stop times are equal within the accuracy of the API. */
 export function isSameStopTime(oneMs: number, otherMs: number): boolean {
   return Math.abs(oneMs - otherMs) <= STOP_TIME_TOLERANCE_MS;
 }
 
-/** The commands by name. */
+/** The ids of the commands. */
 export const COMMAND_IDS = {
   extend: 'modelarts-magics:extend',
   setAutoStop: 'modelarts-magics:set-auto-stop',
@@ -255,8 +308,11 @@ export const COMMAND_IDS = {
   saveAll: 'modelarts-magics:save-all',
 } as const;
 
+/** A field of the panel that can be focused. */
+export type PanelField = 'description' | 'auto-stop';
+
 /** The panel's id in the shell. */
 export const PANEL_ID = 'modelarts-magics-panel';
 
-/** The catalogue of our translations. */
+/** The name of the translation catalogue. */
 export const TRANSLATION_DOMAIN = 'modelarts_magics';

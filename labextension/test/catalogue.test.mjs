@@ -12,7 +12,9 @@ const source = readdirSync(at('../src/'), { recursive: true })
   .map((name) => readFileSync(at(`../src/${name}`), 'utf8'))
   .join('\n');
 const spoken = [...source.matchAll(/trans\.(?:__|_n)\(\s*'([^']+)'/g)].map(([, words]) => words);
-const schema = readFileSync(at('../schema/manager.json'), 'utf8');
+const schema = ['manager', 'commands']
+  .map((name) => readFileSync(at(`../schema/${name}.json`), 'utf8'))
+  .join('\n');
 const written = [...schema.matchAll(/"(?:title|description)": "([^"]+)"/g)].map(
   ([, words]) => words,
 );

@@ -68,7 +68,7 @@ export class FakeBackend implements IBackend {
   respond: (request: BackendRequest) => unknown = () => instancePayload();
 
   constructor(
-    readonly kind: BackendKind = 'routes',
+    readonly kind: BackendKind = 'server-extension',
     readonly pushesEvents = true,
   ) {}
 

@@ -12,10 +12,10 @@ it('the settings are worded in the language of the page, and nothing else of the
   expect(worded.schema.description).toBe(schema.description.toUpperCase());
   const { statusShows } = worded.schema.properties ?? {};
   expect(worded.schema.title).toBe('MODELARTS');
-  expect(statusShows?.title).toBe('STATUS ITEM');
+  expect(statusShows?.title).toBe('STATUS BAR SHOWS');
   expect(statusShows?.oneOf).toEqual([
-    { const: 'time-left', title: 'THE TIME LEFT' },
-    { const: 'stop-time', title: 'THE STOP TIME' },
+    { const: 'time-left', title: 'TIME LEFT' },
+    { const: 'stop-time', title: 'STOP TIME' },
     { const: 'both', title: 'BOTH' },
   ]);
   const [before, after] = [plugin, worded].map((each) => JSON.stringify(each).toLowerCase());

@@ -26,7 +26,7 @@ describe('the status item', () => {
     await harness.advance(42 * MINUTE);
     expect([text(), item.node.dataset.phase]).toEqual(['30 min · stops soon', 'soon']);
     await harness.advance(20 * MINUTE + 1_000);
-    expect(text()).toBe('9 min 59 s · stops very soon');
+    expect(text()).toBe('9 min 59 s · about to stop');
     await harness.advance(10 * MINUTE);
     expect(text()).toBe('Stopping');
     await harness.advance(2 * MINUTE);
@@ -74,12 +74,12 @@ describe('the status item', () => {
   it('is a button with a name that opens the panel', async () => {
     const { harness, button, clicks } = createStatusItem();
     await harness.refreshWith(instancePayload(72 * MINUTE + 30_000));
-    expect(button?.getAttribute('aria-label')).toBe('ModelArts: Stops at 18:04, in 1 h 12 min.');
+    expect(button?.getAttribute('aria-label')).toBe('ModelArts: Stops at 18:04, 1 h 12 min left.');
     expect(button?.title).toBe('ModelArts train-a · Stops at 2026-11-23 18:04 +08:00');
     button?.click();
     expect(clicks).toEqual(['click']);
     await harness.refreshWith(instancePayload(9 * MINUTE + 30_000)); // the seconds are for the eye
-    expect(button?.getAttribute('aria-label')).toBe('ModelArts: Stops at 17:01, in 9 min.');
+    expect(button?.getAttribute('aria-label')).toBe('ModelArts: Stops at 17:01, 9 min left.');
   });
 
   it('says that it waits for an answer, and that there is none', async () => {
@@ -89,8 +89,8 @@ describe('the status item', () => {
       throw new BackendError('unreachable');
     };
     await harness.refreshWith();
-    expect(text()).toBe('No answer');
-    expect(button?.title).toMatch(/^The Jupyter server does not answer/);
+    expect(text()).toBe('No response');
+    expect(button?.title).toMatch(/^The Jupyter server is not responding/);
   });
 
   it.each([
@@ -106,13 +106,15 @@ describe('the status item', () => {
   it('leads to the set-up where there is none, and hides where nobody serves it', async () => {
     const { harness, item, text } = createStatusItem();
     const problem = { code: 'x', message: 'No credentials.', hint: '' };
-    await harness.refreshWith(instancePayload(0, { instance: null, problem, read_only: true }));
-    expect(text()).toBe('Set up ModelArts');
-    await harness.refreshWith(instancePayload(0, { instance: null, problem }));
-    expect(text()).toBe('No answer');
+    await harness.refreshWith(
+      instancePayload(0, { state: null, instance: null, problem, read_only: true }),
+    );
+    expect(text()).toBe('Set Up ModelArts');
+    await harness.refreshWith(instancePayload(0, { state: null, instance: null, problem }));
+    expect(text()).toBe('No response');
     const alone = createStatusItem();
     alone.harness.backend.respond = () => {
-      throw new BackendError('absent');
+      throw new BackendError('no-backend');
     };
     await alone.harness.refreshWith();
     expect(alone.item.isHidden).toBe(true);
@@ -132,9 +134,9 @@ describe('the status item', () => {
     };
     await harness.refreshWith();
     expect(text()).toBe('1 h 12 min · as of 16:52');
-    expect(button?.getAttribute('aria-label')).toMatch(/in 1 h 12 min\. · as of 16:52$/);
+    expect(button?.getAttribute('aria-label')).toMatch(/1 h 12 min left\. · as of 16:52$/);
     harness.backend.respond = () => {
-      throw new BackendError('absent');
+      throw new BackendError('no-backend');
     };
     await harness.refreshWith();
     expect(item.isHidden).toBe(false);
@@ -170,7 +172,7 @@ describe('the commands', () => {
     harness.backend.respond = () =>
       changeResponse(instancePayload(132 * MINUTE, { as_of_ms: NOW + 1 }));
     await commands.execute(COMMAND_IDS.extend);
-    expect(said).toEqual([['Now stops at 19:04.', true]]);
+    expect(said).toEqual([['New stop time: 19:04.', true]]);
     await commands.execute(COMMAND_IDS.extend, { duration: '-30m' });
     expect(bodies()).toMatchObject([{ seconds: 3600 }, { seconds: -1800 }]);
     expect(commands.label(COMMAND_IDS.extend)).toBe('Extend by 1 h');
@@ -191,12 +193,12 @@ describe('the commands', () => {
     const { harness, commands, said } = createCommands();
     await harness.refreshWith(instancePayload(HOUR, {}, { enabled: false }));
     await commands.execute(COMMAND_IDS.extend);
-    expect(said).toEqual([['Auto-stop is off; there is nothing to extend.', false]]);
+    expect(said).toEqual([['Auto-stop is off; there is no stop time to change.', false]]);
     await harness.refreshWith(
       instancePayload(HOUR, { seq: 2 }, { stops_at_ms: null, unknown_reason: 'idle' }),
     );
     await commands.execute(COMMAND_IDS.extend);
-    expect(said[1]?.[0]).toBe('There is no fixed stop time.');
+    expect(said[1]?.[0]).toBe('Stops when idle; there is no fixed stop time.');
   });
 
   it('say what a shortened run comes to', async () => {

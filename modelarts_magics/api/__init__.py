@@ -1,1 +1,5 @@
-"""Talking to the cloud: signing, transport, and one module for each API generation."""
+"""Clients of the ModelArts APIs and IAM over HTTP, the only package that imports `httpx`.
+
+Exports `client.ApiClient` (authentication, retries, errors), the backends of both APIs (table in
+`backend`) and `iam`. Imports `config` and the packages below it; `signing` imports nothing of ours.
+"""

@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 
 class Backend(Protocol):
-    """One API generation, bound to one instance."""
+    """One API, bound to one instance."""
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this generation can do."""
+        """What this API supports."""
 
     @property
     def skew(self) -> timedelta:
-        """How far the cloud's clock is ahead of the local one."""
+        """How far the clock of the API is ahead of the local clock."""
 
     def read(self, *, deadline: Deadline) -> Instance:
-        """Ask the cloud for the instance."""
+        """Read the instance from the API."""
 
     def write(self, before: Instance, edit: Edit, *, deadline: Deadline) -> None:
-        """Send the edit; what it leaves out stays as `before` has it."""
+        """Send the edit; what it leaves out stays as it is in `before`."""
 
     def stop(self, *, deadline: Deadline) -> None:
-        """Stop the instance itself."""
+        """Stop the instance."""
 
     def parse(self, raw: Mapping[str, Any], *, observed_at: datetime, demo: bool) -> Instance:
-        """The instance that a stored answer described."""
+        """Parse a stored response."""
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,7 +1,7 @@
-"""The one place that talks HTTP: authentication, time-outs, retries, clock skew.
+"""HTTP client of one endpoint: authentication, timeouts, retries and clock skew.
 
-One request takes these steps: `Transport.request` repeats `_attempt` while that is safe and there is
-time; `_attempt` authenticates, sends once and turns a failing status into an error of this package.
+`ApiClient.request` repeats `_attempt` while that is safe and there is time. `_attempt` authenticates,
+sends the request and turns a failing status into an error of this package.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from modelarts_magics.api.connections import Connections, Timeouts
 from modelarts_magics.api.error_mapping import error_from_response
 from modelarts_magics.api.http_thread import HttpThread
 from modelarts_magics.api.request import HttpResponse, PendingRequest
-from modelarts_magics.config.credential_chain import AccessKey, Credential, Token
+from modelarts_magics.config.credentials import AccessKey, Credential, Token
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.errors import (
     InvalidResponseError,
@@ -38,19 +38,22 @@ if TYPE_CHECKING:
 MAX_ATTEMPTS = 4
 INITIAL_BACKOFF_S = 0.3
 MAX_SIGNING_SKEW = timedelta(minutes=5)
-"""A clock further off than this is taken as the reason of a refused signature; the cloud allows 15 min."""
+"""A clock that differs by more is taken as the reason for a refused signature.
+
+The API accepts a difference of 15 min.
+"""
 NEGLIGIBLE_SKEW = timedelta(seconds=2)
-"""The ``Date`` header has whole seconds: a smaller difference says nothing about the clock."""
+"""The ``Date`` header has whole seconds, so a smaller difference is not significant."""
 
 
 @dataclass(frozen=True)
 class ApiResponse:
-    """A successful answer.
+    """A successful response.
 
     Attributes:
-        data: The JSON of the body; None where the body is empty.
-        observed_at: When the cloud gave it, aware, by the cloud's clock.
-        demo: Whether the local emulator gave it.
+        data: The JSON body; None if it is empty.
+        observed_at: When the API answered, aware, by the clock of the API.
+        demo: Whether the local emulator answered.
     """
 
     data: Any
@@ -59,31 +62,31 @@ class ApiResponse:
 
 
 def _never_renew(_refused: Credential) -> bool:
-    """There is only one credential."""
+    """Return False: there is only one credential."""
     return False
 
 
 class ApiClient:
-    """A client of one endpoint; safe to use from several threads, one request at a time each.
+    """A client of one endpoint. It is thread-safe; each thread sends one request at a time.
 
     Args:
-        endpoint: Scheme and host, as ``https://modelarts.cn-north-4.myhuaweicloud.com``.
-        project_id: The project that the credential is for; "" where it is not known yet.
-        credential: Gives the credential; asked before every request, so that rotated keys count.
-        renew: Asked once for each refused credential: whether there is another one now.
-        timeouts: Connect and read time-outs.
-        clock: Time, for tests.
-        transport: What carries the requests, for tests; None for the network.
+        endpoint: Scheme and host, such as ``https://modelarts.cn-north-4.myhuaweicloud.com``.
+        project_id: The project of the credential; "" if not known yet.
+        credential: Returns the credential; called before every request, so that rotated keys are used.
+        renew: Called with a refused credential; returns whether another one is available.
+        timeouts: The connect and read timeouts.
+        clock: Time; replaced in tests.
+        transport: Replaces the network in tests.
     """
 
-    def __init__(  # noqa: PLR0913 - each is one thing a test or a setting replaces
+    def __init__(  # noqa: PLR0913 - independent options
         self,
         endpoint: str,
         *,
         project_id: str,
         credential: Callable[[], Credential],
         renew: Callable[[Credential], bool] = _never_renew,
-        timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - immutable
         clock: Clock = SYSTEM_CLOCK,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -107,15 +110,23 @@ class ApiClient:
         query: Iterable[tuple[str, str]] = (),
         body: dict[str, Any] | None = None,
     ) -> ApiResponse:
-        """Send a request, again where that is safe, and return the JSON of the answer.
+        """Send a request and return the JSON response; retry where that is safe.
 
-        A GET is repeated after any passing failure; another method only where the cloud surely did
-        not act on it: the connection failed, or it was throttled.
+        A GET is retried after any transient error. Another method is retried only if the API certainly did
+        not process it: the connection failed, or the request was throttled.
+
+        Args:
+            method: The HTTP method.
+            path: The path of the URL.
+            deadline: When the request, including retries, must have ended.
+            query: Name and value of each query parameter.
+            body: The JSON body; None for none.
 
         Raises:
-            ApiError: The cloud refused, with its own code.
-            UnreachableError: No answer, or none in time; `sent` says whether it may have arrived.
-            InvalidResponseError: The answer is not JSON, too large, or a redirect.
+            ApiError: The API returned an error; it has the error code of the API.
+            UnreachableError: There was no response, or none in time; `sent` says whether the request may
+                have arrived.
+            InvalidResponseError: The response is a redirect, too large or not JSON.
         """
         content = b"" if body is None else _encode_body(body)
         pairs = tuple(query)
@@ -127,28 +138,29 @@ class ApiClient:
                 if pause is None or attempt == MAX_ATTEMPTS or deadline.time_left_s <= pause:
                     raise
             self._clock.sleep(pause)
-        raise AssertionError  # the last attempt returns or raises
+        # The last attempt returns or raises an error.
+        raise AssertionError
 
     def close(self) -> None:
         """Close the connections; the next request opens new ones."""
         self._http_thread.stop()
 
     def now(self) -> datetime:
-        """The cloud's time, as far as its answers told; else the local clock's."""
+        """Return the current time by the clock of the API."""
         return self._clock.now() + self.skew
 
     def _retry_delay(
         self, error: ModelArtsError, attempt: int, *, idempotent: bool
     ) -> float | None:
-        """Seconds to wait before the next attempt; None if there must be none."""
-        refused = isinstance(error, ThrottledError)
+        """Return the seconds to wait before the next attempt; None if there must be none."""
+        throttled = isinstance(error, ThrottledError)
         unsent = isinstance(error, UnreachableError) and not error.sent
-        passing = isinstance(error, (ServerError, UnreachableError)) or _is_invalid_json(error)
-        if not (refused or unsent or (idempotent and passing)):
+        transient = isinstance(error, (ServerError, UnreachableError)) or _is_invalid_json(error)
+        if not (throttled or unsent or (idempotent and transient)):
             return None
         backoff: float = INITIAL_BACKOFF_S * 2 ** (attempt - 1) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
-        asked: float | None = error.values.get("retry_after")
-        return backoff if asked is None else max(backoff, asked)
+        retry_after: float | None = error.values.get("retry_after")
+        return backoff if retry_after is None else max(backoff, retry_after)
 
     def _attempt(
         self,
@@ -159,17 +171,17 @@ class ApiClient:
         deadline: Deadline,
     ) -> ApiResponse:
         credential = self._credential()
-        reply = self._send(method, path, query, content, credential, deadline)
-        if reply.status in (401, 403) and isinstance(credential, AccessKey):
+        response = self._send(method, path, query, content, credential, deadline)
+        if response.status in (401, 403) and isinstance(credential, AccessKey):
             before = self.skew
-            self._update_skew(reply)
+            self._update_skew(response)
             if abs(self.skew - before) > MAX_SIGNING_SKEW:
-                reply = self._send(method, path, query, content, credential, deadline)
-        if _is_credential_refused(reply) and self._renew(credential):
+                response = self._send(method, path, query, content, credential, deadline)
+        if _is_credential_refused(response) and self._renew(credential):
             credential = self._credential()
-            reply = self._send(method, path, query, content, credential, deadline)
-        self._update_skew(reply)
-        return self._check_response(reply, credential)
+            response = self._send(method, path, query, content, credential, deadline)
+        self._update_skew(response)
+        return self._check_response(response, credential)
 
     def _send(  # noqa: PLR0913 - the parts of a request
         self,
@@ -187,20 +199,20 @@ class ApiClient:
             content=content,
             extensions={"timeout": self._timeouts.capped_by(deadline)},
         )
-        exchange = PendingRequest(request, deadline=deadline)
+        pending = PendingRequest(request, deadline=deadline)
         try:
             return self._http_thread.run(
-                lambda: exchange.send(self._connections.transport()), deadline=deadline
+                lambda: pending.send(self._connections.transport()), deadline=deadline
             )
         except TimeoutError:
-            exchange.cancel()
+            pending.cancel()
             raise self._connections.timeout_error(
                 "unreachable.total_timeout", deadline, sent=True
             ) from None
         except httpx.HTTPError as error:
             raise self._connections.to_error(error, deadline) from None
         except BaseException:
-            exchange.cancel()
+            pending.cancel()
             raise
 
     def _headers(
@@ -236,14 +248,14 @@ class ApiClient:
         return headers
 
     def _check_response(self, response: HttpResponse, credential: Credential) -> ApiResponse:
-        if response.status >= 400:  # noqa: PLR2004 - HTTP's own bound
+        if response.status >= HTTPStatus.BAD_REQUEST:
             request_id = response.headers.get("X-Request-Id", "")
             error = error_from_response(
                 response.status, response.content, request_id=request_id, secrets=credential.secrets
             )
             error.values.update(host=self._host, retry_after=response.retry_after(self.now()))
             raise error
-        if response.status >= 300:  # noqa: PLR2004
+        if response.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise InvalidResponseError("response.redirect", host=self._host, status=response.status)
         return ApiResponse(response.json(self._host), self.now(), "X-Emulator" in response.headers)
 
@@ -254,11 +266,13 @@ class ApiClient:
         skew = date + timedelta(milliseconds=500) - self._clock.now()
         if abs(skew) <= NEGLIGIBLE_SKEW:
             self.skew = timedelta(0)
-        elif abs(skew - self.skew) > NEGLIGIBLE_SKEW:  # else time would step back and forth
+        # Ignore a small change, so that the time does not jump back and forth.
+        elif abs(skew - self.skew) > NEGLIGIBLE_SKEW:
             self.skew = skew
 
 
-@lru_cache(maxsize=32)  # a client asks for few, and parsing one takes a tenth of a request
+# A client uses few URLs, and parsing one takes a tenth of the time of a request.
+@lru_cache(maxsize=32)
 def _build_url(text: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
     return httpx.URL(text, params=query) if query else httpx.URL(text)
 
@@ -266,16 +280,17 @@ def _build_url(text: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
 def _encode_body(body: dict[str, Any]) -> bytes:
     try:
         return json.dumps(body, ensure_ascii=False).encode()
-    except UnicodeEncodeError:  # half of a character, in a stored description: carried as it came
+    # A stored description may contain an unpaired surrogate; send it unchanged.
+    except UnicodeEncodeError:
         return json.dumps(body).encode()
 
 
 def _is_credential_refused(response: HttpResponse) -> bool:
-    """Whether it is the credential that was refused, as a rotated key is, not what was asked for."""
+    """Whether the credential was refused, for example after a rotation, not the operation."""
     rotated = response.status == HTTPStatus.FORBIDDEN and b"ModelArts.0206" in response.content
     return rotated or response.status == HTTPStatus.UNAUTHORIZED
 
 
 def _is_invalid_json(error: ModelArtsError) -> bool:
-    """Whether the next answer may well be better: a redirect or a flood is meant."""
+    """Whether the body was not JSON, which another attempt may fix, unlike a redirect."""
     return error.code == "response.not_json"

@@ -1,4 +1,4 @@
-"""The connections: one set for each thread that asks, and their failures in this package's words."""
+"""One connection pool per thread, and connection errors as errors of this package."""
 
 from __future__ import annotations
 
@@ -32,40 +32,40 @@ _REASONS_BY_ERROR: tuple[tuple[type[BaseException], str], ...] = (
     (httpx.ProxyError, "proxy"),
     (ConnectionRefusedError, "refused"),
 )
-"""What a failed connection came from, and the word for it in `messages`."""
+"""The causes of a failed connection, with the last part of the message code ``reason.…``."""
 _PROXY_REASONS = ("name", "refused", "network")
-"""Reasons that concern the host next on the way, which is the proxy where there is one."""
+"""The reasons that concern the next host on the route, which is the proxy if there is one."""
 _NOT_SENT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long to wait, in seconds.
+    """Timeouts in seconds.
 
     Attributes:
-        connect: For a connection.
-        read: For each piece of an answer.
+        connect: For opening a connection.
+        read: For each part of a response.
     """
 
     connect: float = 5.0
     read: float = 15.0
 
     def capped_by(self, deadline: Deadline) -> dict[str, float]:
-        """The same as httpx wants them, none longer than what is left."""
+        """Return the timeouts in the form of httpx, none longer than the time left."""
         left = max(0.001, deadline.time_left_s)
         connect, read = min(self.connect, left), min(self.read, left)
         return {"connect": connect, "read": read, "write": read, "pool": connect}
 
 
 class Connections(threading.local):
-    """What carries requests to one endpoint; a stuck one is left behind with its thread.
+    """The transport of each thread to one endpoint. A thread that hangs keeps its own.
 
-    No `httpx.Client` stands before it: its cookies and redirects are not wanted here, and cost a tenth of
-    a request.
+    Transports are used without an `httpx.Client`: cookies and redirects are not wanted, and a client takes a
+    tenth of the time of a request.
 
     Args:
         endpoint: Scheme and host.
-        transport: What carries the requests instead, for tests.
+        transport: Replaces the network in tests.
     """
 
     def __init__(self, endpoint: str, *, transport: httpx.BaseTransport | None = None) -> None:
@@ -75,30 +75,32 @@ class Connections(threading.local):
         self._transport: httpx.BaseTransport | None = None
 
     def transport(self) -> httpx.BaseTransport:
-        """The one of the thread that asks.
+        """Return the transport of the current thread.
 
         Raises:
-            UnreachableError: The CA file or the proxy of the environment cannot be used.
+            UnreachableError: The CA file or the proxy in the environment cannot be used.
         """
         if self._transport is None:
             try:
                 self._transport = self._fixed_transport or self._new_transport()
             except OSError:
-                raise self._connect_error("tls") from None  # a CA file that is not there
+                # The CA file does not exist.
+                raise self._connect_error("tls") from None
             except ImportError:
-                raise self._proxy_error("proxy_kind") from None  # SOCKS needs a package of its own
+                # A SOCKS proxy needs an additional package.
+                raise self._proxy_error("proxy_kind") from None
             except (ValueError, httpx.InvalidURL):
                 raise self._proxy_error("proxy_address") from None
         return self._transport
 
     def close(self) -> None:
-        """Close the one of the thread that asks; the next request opens another."""
-        carrier, self._transport = self._transport, None
-        if carrier is not None:
-            carrier.close()
+        """Close the transport of the current thread; the next request opens another."""
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
 
     def to_error(self, error: httpx.HTTPError, deadline: Deadline) -> ModelArtsError:
-        """A failure of httpx as an error of this package."""
+        """Convert an error of httpx to an error of this package."""
         sent = not isinstance(error, _NOT_SENT_ERRORS)
         if isinstance(error, httpx.DecodingError):
             return InvalidResponseError("response.not_json", host=self._host)
@@ -114,25 +116,25 @@ class Connections(threading.local):
         return self._connect_error(reason)
 
     def timeout_error(self, code: str, deadline: Deadline, *, sent: bool) -> DeadlineError:
-        """That no complete answer came in time."""
+        """Return an error for a response that was not complete in time."""
         return DeadlineError(code, sent=sent, host=self._host, seconds=f"{deadline.timeout_s:g}")
 
     def _new_transport(self) -> httpx.BaseTransport:
         if is_loopback(self._endpoint):
-            # no proxy can reach this machine's own loopback; a CA bundle takes 30 ms for nothing there
+            # A proxy cannot reach the loopback interface; without TLS, skip 30 ms for the CA bundle.
             return httpx.HTTPTransport(verify=False, trust_env=False)
         return httpx.HTTPTransport(proxy=_proxy_url(self._endpoint))
 
     def _connect_error(self, reason: str) -> UnreachableError:
-        words = Message(f"reason.{reason}")
-        return UnreachableError("unreachable.connect", host=self._host, reason=words)
+        message = Message(f"reason.{reason}")
+        return UnreachableError("unreachable.connect", host=self._host, reason=message)
 
     def _proxy_error(self, reason: str) -> UnreachableError:
-        words = Message(f"reason.{reason}")
-        return UnreachableError("unreachable.proxy", host=self._proxy_host(), reason=words)
+        message = Message(f"reason.{reason}")
+        return UnreachableError("unreachable.proxy", host=self._proxy_host(), reason=message)
 
     def _proxy_host(self) -> str:
-        """Host and port of the proxy in use, without user and password; "" where there is none."""
+        """Return host and port of the proxy, without user and password; "" without a proxy."""
         if self._fixed_transport or is_loopback(self._endpoint):
             return ""
         return (
@@ -141,7 +143,7 @@ class Connections(threading.local):
 
 
 def _proxy_url(endpoint: str) -> str | None:
-    """The proxy that the environment wants for the endpoint."""
+    """Return the URL of the proxy that the environment sets for the endpoint; None if there is none."""
     parts = urlsplit(endpoint)
     if proxy_bypass(parts.netloc):
         return None
@@ -153,7 +155,7 @@ def _proxy_url(endpoint: str) -> str | None:
 
 
 def _failure_reason(error: httpx.HTTPError) -> str:
-    """The kind of a connection failure, as a word of `messages`."""
+    """Return the cause of a failed connection as the last part of the message code ``reason.…``."""
     causes = tuple(_exception_chain(error))
     for kind, reason in _REASONS_BY_ERROR:
         if any(isinstance(each, kind) for each in causes):
@@ -162,8 +164,9 @@ def _failure_reason(error: httpx.HTTPError) -> str:
 
 
 def _exception_chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it came from, down to the operating system's."""
+    """Yield the error and its causes, down to that of the operating system."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause
-        cause = cause.__cause__ or cause.__context__  # httpcore's pool raises "from None"
+        # The connection pool of httpcore raises "from None", so look at the context too.
+        cause = cause.__cause__ or cause.__context__

@@ -1,6 +1,6 @@
-"""The `demanager` API: its JSON to models and back.
+"""The `demanager` API: convert its JSON to models and back.
 
-Source: the seed document, "update an instance" (tables 2 to 12), and the later editions of its page.
+Source: the seed document, "update an instance" (tables 2 to 12), and later editions of that page.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ CAPABILITIES = Capabilities(
 
 SECOND = timedelta(seconds=1)
 MAX_STOP_TIME_DIFFERENCE = timedelta(seconds=60)
-"""How far stop_timestamp and remain_time may be apart before neither is believed."""
+"""If stop_timestamp and remain_time differ by more, the stop time is unknown."""
 
 
 class DemanagerBackend:
@@ -66,22 +66,22 @@ class DemanagerBackend:
 
     @property
     def skew(self) -> timedelta:
-        """How far the cloud's clock is ahead of the local one."""
+        """How far the clock of the API is ahead of the local clock."""
         return self._client.skew
 
     def read(self, *, deadline: Deadline) -> Instance:
-        """Ask the cloud for the instance (GET)."""
-        answer = self._client.request("GET", self._path, deadline=deadline)
-        return self.parse(answer.data, observed_at=answer.observed_at, demo=answer.demo)
+        """Read the instance from the API (GET)."""
+        response = self._client.request("GET", self._path, deadline=deadline)
+        return self.parse(response.data, observed_at=response.observed_at, demo=response.demo)
 
     def write(self, before: Instance, edit: Edit, *, deadline: Deadline) -> None:
-        """Send the edit (PUT), with the description that it does not change.
+        """Send the edit (PUT) together with the unchanged description.
 
         Raises:
-            ForbiddenError: Reading is allowed and changing is not; nothing changed.
-            ApiError: The cloud refused it or failed; an `UnreachableError` is no answer at all.
+            ForbiddenError: The credential may read but not change the instance; nothing changed.
+            ApiError, UnreachableError: The API refused, failed or did not answer.
 
-        Source: table 2 (``description`` is mandatory), table 4 (``enable`` is false by default).
+        Source: table 2 (``description`` is mandatory), table 4 (``enable`` defaults to false).
         """
         description = before.description if edit.description is None else edit.description
         body: dict[str, Any] = {"description": description}
@@ -96,9 +96,9 @@ class DemanagerBackend:
         """Stop the instance (POST action).
 
         Raises:
-            ForbiddenError: Reading is allowed and stopping is not; nothing changed.
-            WrongStateError: It does not run, or another operation is under way.
-            ApiError: The cloud refused it or failed; an `UnreachableError` is no answer at all.
+            ForbiddenError: The credential may read but not stop the instance; nothing changed.
+            WrongStateError: The instance does not run, or another operation is in progress.
+            ApiError, UnreachableError: The API refused, failed or did not answer.
 
         Source: the page "managing an instance" of the same API, ``action`` is ``stop``.
         """
@@ -109,30 +109,30 @@ class DemanagerBackend:
             raise missing_permission("action", error) from None
 
     def parse(self, raw: Mapping[str, Any], *, observed_at: datetime, demo: bool) -> Instance:
-        """The instance that an answer describes (table 5).
+        """Parse a response (table 5).
 
         Raises:
-            InvalidResponseError: A field has the wrong type or a mandatory one is missing; it is named.
+            InvalidResponseError: A field has the wrong type or a mandatory one is missing.
         """
         clean = redact_secrets(raw)
-        fields = JsonReader(clean)
-        status = Status(fields.required_text("status"))
-        profile = fields.nested("profile", _parse_profile)
-        spec = fields.object("spec")
-        stop = spec.object("auto_stop") if spec else None
+        reader = JsonReader(clean)
+        status = Status(reader.required_text("status"))
+        profile = reader.nested("profile", _parse_profile)
+        spec = reader.object("spec")
+        auto_stop = spec.object("auto_stop") if spec else None
         return Instance(
-            id=fields.required_text("id"),
-            name=fields.text("name") or "",
-            description=fields.text("description") or "",
+            id=reader.required_text("id"),
+            name=reader.text("name") or "",
+            description=reader.text("description") or "",
             status=status,
-            auto_stop=_parse_auto_stop(stop, running=status.running, observed_at=observed_at),
+            auto_stop=_parse_auto_stop(auto_stop, running=status.running, observed_at=observed_at),
             api=CAPABILITIES.api,
             observed_at=observed_at,
-            created_at=_parse_created_at(fields),
-            flavor=fields.text("flavor"),
+            created_at=_parse_created_at(reader),
+            flavor=reader.text("flavor"),
             profile=profile,
             spec=_parse_spec(spec, profile),
-            workspace=fields.nested("workspace", lambda each: Workspace(each.text("id"))),
+            workspace=reader.nested("workspace", lambda each: Workspace(each.text("id"))),
             demo=demo,
             raw=clean,
         )
@@ -143,7 +143,7 @@ class DemanagerBackend:
 
 
 def _encode_auto_stop(edit: AutoStopEdit) -> dict[str, Any]:
-    """Table 4, whole: a part left out would be set to the cloud's default."""
+    """Encode table 4. All fields are sent, because a missing one would get the default of the API."""
     body: dict[str, Any] = {"enable": edit.enabled}
     if edit.duration is not None:
         body["duration"] = round(edit.duration.total_seconds())
@@ -155,42 +155,46 @@ def _encode_auto_stop(edit: AutoStopEdit) -> dict[str, Any]:
 def _parse_auto_stop(
     reader: JsonReader | None, *, running: bool, observed_at: datetime
 ) -> AutoStop:
-    """Table 11; where the two statements of the end disagree, it is not known."""
+    """Parse table 11. If its two stop times disagree, the stop time is unknown."""
     if reader is None:
         return UNKNOWN_AUTO_STOP
     enabled = bool(reader.boolean("enable"))
-    stamp = reader.timestamp("stop_timestamp")
-    remain = reader.duration("remain_time", unit=SECOND)
-    ends_at, unknown = None, None
+    stop_timestamp = reader.timestamp("stop_timestamp")
+    remain_time = reader.duration("remain_time", unit=SECOND)
+    stops_at, unknown = None, None
     if enabled and running:
-        ends_at, unknown = _determine_stop_time(stamp, remain, observed_at)
+        stops_at, unknown = _determine_stop_time(stop_timestamp, remain_time, observed_at)
     prompt = reader.boolean("prompt")
     return AutoStop(
         enabled=enabled,
         duration=reader.duration("duration", unit=SECOND),
         prompt=True if prompt is None else prompt,
-        stops_at=ends_at,
+        stops_at=stops_at,
         stop_time_unknown=unknown,
-        stop_timestamp=stamp,
-        remain_time=remain,
+        stop_timestamp=stop_timestamp,
+        remain_time=remain_time,
     )
 
 
 def _determine_stop_time(
     stop_timestamp: datetime | None, remain_time: timedelta | None, now: datetime
 ) -> tuple[datetime | None, StopTimeUnknown | None]:
-    by_remain = now + remain_time if remain_time is not None else None
-    end = stop_timestamp or by_remain
-    if end is None:
+    by_remain_time = now + remain_time if remain_time is not None else None
+    stop_time = stop_timestamp or by_remain_time
+    if stop_time is None:
         return None, StopTimeUnknown.MISSING
-    over = remain_time is not None and remain_time <= timedelta(0) and end <= now
-    if by_remain and not over and abs(by_remain - end) > MAX_STOP_TIME_DIFFERENCE:
+    # After the stop time both fields may be stale, so their difference means nothing.
+    other = by_remain_time or stop_time
+    passed = max(other, stop_time) <= now
+    if not passed and abs(other - stop_time) > MAX_STOP_TIME_DIFFERENCE:
         return None, StopTimeUnknown.INCONSISTENT
-    return (end, None) if end >= now - STOP_GRACE_PERIOD else (None, StopTimeUnknown.PAST)
+    if stop_time < now - STOP_GRACE_PERIOD:
+        return None, StopTimeUnknown.PAST
+    return stop_time, None
 
 
 def _parse_created_at(reader: JsonReader) -> datetime | None:
-    """``creation_timestamp``: a string of 13 digits, milliseconds."""
+    """Parse ``creation_timestamp``, a string of 13 digits in milliseconds."""
     text = reader.text("creation_timestamp")
     if not text:
         return None
@@ -240,7 +244,7 @@ def _parse_docker_params(reader: JsonReader) -> DockerParams:
 def _parse_spec(
     reader: JsonReader | None, profile: Profile | None
 ) -> NotebookSpec | Mapping[str, Any] | None:
-    """Table 10 for a Notebook; anything else has no documented shape and stays as it came."""
+    """Parse table 10 for a Notebook; any other type has no documented shape and stays as it is."""
     if reader is None:
         return None
     if profile is not None and profile.de_type not in (None, "Notebook"):

@@ -1,13 +1,14 @@
-"""An HTTP failure as an error of this package, keyed on (HTTP status, cloud code).
+"""Map a failed HTTP response to an error of this package, by HTTP status and error code.
 
-Source: the error code pages of ModelArts and API Gateway; numbers recur between statuses, so the
-status is part of the key.
+Source: the error code pages of ModelArts and API Gateway. Some numbers are used with several
+statuses, so the status is part of the key.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from http import HTTPStatus
 from typing import Any
 
 from modelarts_magics.errors import (
@@ -63,40 +64,44 @@ _ERRORS_BY_STATUS: dict[int, type[ApiError]] = {
 
 _MAX_TEXT_LENGTH = 200
 _CREDENTIAL_ERROR_CODES = ("0206", "0210")
-"""The codes of a 403 that are about the credential, not about a right that it lacks."""
+"""The codes of a 403 that concern the credential, not a missing permission."""
 
 
 def error_from_response(
     status: int, content: bytes, *, request_id: str = "", secrets: tuple[str, ...] = ()
 ) -> ApiError:
-    """The error that an answer with a failing HTTP status is.
+    """Return the error for a response with a failing HTTP status.
 
     Args:
         status: The HTTP status.
-        content: The body; only a JSON envelope is looked into, and nothing of it is shown raw.
-        request_id: The cloud's id of the request.
-        secrets: What must not be shown, should the cloud echo it.
+        content: The body; only the fields of a JSON error are used.
+        request_id: The request ID of the API.
+        secrets: Values that must not be shown if the API repeats them.
     """
     envelope = _parse_envelope(content)
     error_code = _sanitize(envelope.get("error_code"), secrets)
-    words = _sanitize(envelope.get("error_msg") or envelope.get("error_message"), secrets)
+    detail = _sanitize(envelope.get("error_msg") or envelope.get("error_message"), secrets)
     number = error_code.rpartition(".")[2]
     request_id = _sanitize(request_id, secrets)
-    kind = _ERRORS_BY_CODE.get((status, number))
-    if kind:
+    error_class = _ERRORS_BY_CODE.get((status, number))
+    if error_class:
         code = f"api.{status}.{number}"
     else:
-        kind = _ERRORS_BY_STATUS.get(status) or (ServerError if status >= 500 else ApiError)  # noqa: PLR2004
-        code = f"api.{kind.__name__}"
-    return kind(code, status=status, error_code=error_code, request_id=request_id, detail=words)
+        is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        fallback = ServerError if is_server_error else ApiError
+        error_class = _ERRORS_BY_STATUS.get(status, fallback)
+        code = f"api.{error_class.__name__}"
+    return error_class(
+        code, status=status, error_code=error_code, request_id=request_id, words=detail
+    )
 
 
 def missing_permission(operation: str, error: ForbiddenError) -> ForbiddenError:
-    """The refusal with the right that is missing, since reading may be allowed all the same.
+    """Return an error that names the missing permission, since reading may still be allowed.
 
     Args:
-        operation: What was refused; there is a sentence ``api.forbidden.PART``.
-        error: The cloud's 403; one that is about the credential stays as it is.
+        operation: What was refused; the last part of the message code ``api.forbidden.…``.
+        error: The 403 response; returned unchanged if it concerns the credential.
     """
     if error.code.endswith(_CREDENTIAL_ERROR_CODES):
         return error
@@ -112,10 +117,11 @@ def _parse_envelope(content: bytes) -> dict[str, Any]:
 
 
 def _sanitize(value: object, secrets: tuple[str, ...]) -> str:
-    """One short, printable line without secrets."""
+    """Return one short printable line without secrets."""
     if not isinstance(value, str):
         return ""
-    for secret in sorted(secrets, key=len, reverse=True):  # one may be a part of another
+    # Replace long secrets first, because one may contain another.
+    for secret in sorted(secrets, key=len, reverse=True):
         value = value.replace(secret, "…")
     line = re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in value))
     return line.strip()[:_MAX_TEXT_LENGTH]

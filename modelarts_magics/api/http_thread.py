@@ -1,8 +1,8 @@
-"""One call at a time in a thread of its own, so that the caller can always stop waiting.
+"""Run one call at a time in a separate thread, so that the caller can stop waiting for it.
 
-A name look-up and a TLS handshake cannot be interrupted from Python; a wait for a queue can, by a
-deadline and by Ctrl-C. A call that is given up goes on in its thread, unseen, until it ends by itself;
-one that had not begun never begins.
+Python cannot interrupt a name lookup or a TLS handshake, but it can interrupt waiting for a queue, by
+a deadline or by Ctrl-C. An abandoned call continues in its thread, and its result is discarded; a call
+that has not begun is not made.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WAIT_INTERVAL_S = 0.5
-"""Seconds between two looks at the deadline; on Windows also at Ctrl-C."""
+"""Seconds between two checks of the deadline, and on Windows of Ctrl-C."""
 _SHUTDOWN_TIMEOUT_S = 1.0
-"""Seconds that a thread has to close what it has open: nobody wants to wait for a cloud that is silent."""
+"""Seconds that a thread has for closing its connections, so that exiting never hangs."""
 
 
 class _Job(Generic[T]):
-    """A call and the queue on which its outcome arrives."""
+    """A call and the queue for its result."""
 
     def __init__(self, call: Callable[[], T]) -> None:
         self.call = call
@@ -36,7 +36,7 @@ class _Job(Generic[T]):
             return
         try:
             self.result.put((self.call(), None))
-        except BaseException as error:  # noqa: BLE001 - handed to who waits, never lost
+        except BaseException as error:  # noqa: BLE001 - passed to the caller
             self.result.put((None, error))
 
 
@@ -44,11 +44,11 @@ _JobQueue = SimpleQueue["_Job[Any] | None"]
 
 
 def _do_nothing() -> None:
-    """Nothing is to be closed."""
+    """Do nothing."""
 
 
 class HttpThread:
-    """A daemon thread that makes the calls; started on first use and after a call was given up.
+    """A daemon thread that makes the calls; started on first use and after an abandoned call.
 
     Args:
         on_exit: Called in the thread when it ends, to close what the calls opened there.
@@ -69,7 +69,7 @@ class HttpThread:
         self._thread: threading.Thread | None = None
 
     def run(self, call: Callable[[], T], *, deadline: Deadline) -> T:
-        """Make the call and return its result.
+        """Make the call in the thread and return its result.
 
         Raises:
             TimeoutError: The deadline passed first.
@@ -84,10 +84,10 @@ class HttpThread:
             raise
         if error is not None:
             raise error
-        return value  # type: ignore[no-any-return]  # what the call returned
+        return value  # type: ignore[no-any-return]  # the queue is not generic
 
     def stop(self) -> None:
-        """Let the thread end after what it is doing; the next call starts another."""
+        """End the thread after the current call; the next call starts a new one."""
         thread = self._thread
         if self._queue is not None and self._owner_pid == os.getpid():
             self._abandon_thread(self._queue)
@@ -97,7 +97,8 @@ class HttpThread:
     def _submit(self, job: _Job[Any]) -> _JobQueue:
         if (
             self._owner_pid != os.getpid()
-        ):  # a fork copies no thread, but perhaps a lock that is held
+            # A fork does not copy the thread, but may copy a lock that is held.
+        ):
             self._lock, self._queue, self._owner_pid = threading.Lock(), None, os.getpid()
         with self._lock:
             if self._queue is None:
@@ -113,10 +114,11 @@ class HttpThread:
             return self._queue
 
     def _abandon_thread(self, queue: _JobQueue) -> None:
-        """Let the thread of these jobs end, and use a new one from here on."""
+        """End the thread of these jobs, and use a new one from now on."""
         with self._lock:
             queue.put(None)
-            if self._queue is queue:  # else another caller has left it before
+            # Otherwise another caller has replaced the queue already.
+            if self._queue is queue:
                 self._queue = None
 
 

@@ -1,6 +1,6 @@
-"""The one question asked of IAM: which project the credentials belong to, in a region.
+"""Look up the project of a region in IAM.
 
-Source: the IAM page KeystoneListProjects; a region's default project bears the region's name.
+Source: the IAM page KeystoneListProjects; the default project of a region has the name of the region.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def find_project_id(client: ApiClient, *, region: str, deadline: Deadline) -> str | None:
-    """The id of the region's project; None if the credentials have none there."""
-    answer = client.request("GET", "/v3/projects", query=(("name", region),), deadline=deadline)
-    for project in JsonReader(answer.data).objects("projects"):
+    """Return the ID of the project of a region; None if the credentials have none there."""
+    response = client.request("GET", "/v3/projects", query=(("name", region),), deadline=deadline)
+    for project in JsonReader(response.data).objects("projects"):
         if project.text("name") == region:
             return project.required_text("id")
     return None

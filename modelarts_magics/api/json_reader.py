@@ -1,4 +1,4 @@
-"""Reading an answer's JSON field by field: a wrong type is an error that names the field."""
+"""Read the fields of a JSON response; a wrong type is an error that names the field."""
 
 from __future__ import annotations
 
@@ -15,17 +15,25 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
 _SECRET_KEYS = ("token", "password", "passwd", "secret", "secret_key")
-"""What the name of a secret field ends in, as ``token``, ``auth_token``, ``X-Auth-Token``."""
+"""The endings of the names of secret fields, such as ``token``, ``auth_token``, ``X-Auth-Token``."""
 _SECRET_IN_URL = re.compile(r"(://[^\s?#;]*)[?#;]\S*token=\S*", re.IGNORECASE)
 _UNREDACTED_FIELD = "description"
-"""The field that holds what a person wrote; it is carried along with every change, as it is."""
+"""The text that the user entered; it is sent back with every change, so it stays unchanged."""
 
 _MAX_DEPTH = 64
-"""More levels than any answer has; reading on would exhaust the stack."""
+"""More levels than any response has; deeper recursion would exhaust the stack."""
 
 
 class JsonReader:
-    """A JSON object of an answer. An absent field and a null are the same: None."""
+    """A JSON object of a response. An absent field and null are both None.
+
+    Args:
+        data: The object.
+        path: Its name in the response, for error messages.
+
+    Raises:
+        InvalidResponseError: The data is not an object.
+    """
 
     __slots__ = ("_data", "_path")
 
@@ -36,57 +44,57 @@ class JsonReader:
         self._path = path
 
     def text(self, name: str) -> str | None:
-        """A string."""
+        """Return a string."""
         value = self._data.get(name)
         if value is None or isinstance(value, str):
             return value
         raise self._type_error(name, "string")
 
     def required_text(self, name: str) -> str:
-        """A string that must be there and not empty."""
+        """Return a string that must be present and not empty."""
         value = self.text(name)
         if not value:
             raise InvalidResponseError("response.missing", field=self.full_name(name))
         return value
 
     def integer(self, name: str) -> int | None:
-        """A whole number."""
+        """Return an integer."""
         value = self._data.get(name)
         if value is None or (isinstance(value, int) and not isinstance(value, bool)):
             return value
         raise self._type_error(name, "integer")
 
     def boolean(self, name: str) -> bool | None:
-        """A boolean."""
+        """Return a boolean."""
         value = self._data.get(name)
         if value is None or isinstance(value, bool):
             return value
         raise self._type_error(name, "boolean")
 
     def timestamp(self, name: str) -> datetime | None:
-        """A timestamp in milliseconds; 0 counts as absent."""
+        """Return a time from a timestamp in milliseconds; 0 counts as absent."""
         value = self.integer(name)
         return self.convert(name, datetime_from_ms, value) if value else None
 
     def duration(self, name: str, *, unit: timedelta) -> timedelta | None:
-        """A whole number of units, at most a century: more is no run time, and no date can bear it."""
+        """Return a duration from an integer number of units; at most `MAX_DURATION`."""
         value = self.integer(name)
         if value is not None and abs(value) > MAX_DURATION // unit:
             raise InvalidResponseError("response.range", field=self.full_name(name))
         return None if value is None else value * unit
 
     def nested(self, name: str, parse: Callable[[JsonReader], T]) -> T | None:
-        """A nested object as what `parse` makes of it."""
+        """Return a nested object as parsed by `parse`."""
         found = self.object(name)
         return None if found is None else parse(found)
 
     def object(self, name: str) -> JsonReader | None:
-        """A nested object."""
+        """Return a nested object."""
         value = self._data.get(name)
         return None if value is None else JsonReader(value, self.full_name(name))
 
     def objects(self, name: str) -> Iterator[JsonReader]:
-        """The objects of a list; none where the list is absent."""
+        """Yield the objects of a list; none if the list is absent."""
         value = self._data.get(name)
         if not isinstance(value, list):
             if value is None:
@@ -96,7 +104,7 @@ class JsonReader:
             yield JsonReader(item, f"{self.full_name(name)}[{index}]")
 
     def mapping(self, name: str) -> Mapping[str, Any]:
-        """A map without a fixed shape; the cloud's ``"NULL"``, null and absence are all empty."""
+        """Return an object without a fixed shape; ``"NULL"``, null and an absent field are all empty."""
         value = self._data.get(name)
         if value is None or (isinstance(value, str) and value in ("NULL", "")):
             return {}
@@ -106,15 +114,19 @@ class JsonReader:
 
     @property
     def data(self) -> Mapping[str, Any]:
-        """The object as it came."""
+        """The original object."""
         return self._data
 
     def full_name(self, name: str) -> str:
-        """The full name of a field, as ``spec.auto_stop.duration``."""
+        """Return the full name of a field, such as ``spec.auto_stop.duration``."""
         return f"{self._path}.{name}" if self._path else name
 
     def convert(self, name: str, convert: Callable[[int], T], value: int) -> T:
-        """The number of a field as something else; an impossible one is an error that names it."""
+        """Convert the number in a field.
+
+        Raises:
+            InvalidResponseError: The conversion fails; the error names the field.
+        """
         try:
             return convert(value)
         except (ValueError, OverflowError):
@@ -125,10 +137,10 @@ class JsonReader:
 
 
 def redact_secrets(value: Any, *, depth: int = 0) -> Any:  # noqa: ANN401 - any JSON
-    """The same JSON without the fields that hold secrets, at any depth.
+    """Return the JSON without fields that hold secrets, at any depth.
 
     Raises:
-        InvalidResponseError: It is nested deeper than any answer of the cloud.
+        InvalidResponseError: It has more levels than any response of the API.
     """
     if isinstance(value, str):
         return _SECRET_IN_URL.sub(r"\1", value) if "://" in value else value
@@ -139,9 +151,13 @@ def redact_secrets(value: Any, *, depth: int = 0) -> Any:  # noqa: ANN401 - any 
     if isinstance(value, list):
         return [redact_secrets(item, depth=depth + 1) for item in value]
     return {
-        key: item
-        if key == _UNREDACTED_FIELD and isinstance(item, str)
-        else redact_secrets(item, depth=depth + 1)
+        key: _redact_field(key, item, depth=depth + 1)
         for key, item in value.items()
         if not key.lower().endswith(_SECRET_KEYS)
     }
+
+
+def _redact_field(name: str, value: Any, *, depth: int) -> Any:  # noqa: ANN401 - any JSON
+    if name == _UNREDACTED_FIELD and isinstance(value, str):
+        return value
+    return redact_secrets(value, depth=depth)

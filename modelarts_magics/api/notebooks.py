@@ -1,4 +1,4 @@
-"""The `notebooks` API: its JSON and its lease to models and back.
+"""The `notebooks` API: convert its JSON and its lease to models and back.
 
 Source: the pages ShowNotebook, ListNotebooks, UpdateNotebook, ShowLease, RenewLease and StopNotebook of
 the current ModelArts API.
@@ -60,10 +60,10 @@ CAPABILITIES = Capabilities(
 
 MILLISECOND = timedelta(milliseconds=1)
 UNLIMITED_MS = -1
-"""What start takes for a run without end; RenewLease does not document it."""
+"""The duration of a run without a stop time in StartNotebook; RenewLease does not document it."""
 LIST_LIMIT = "50"
 _TRANSIENT_ERRORS = (AuthenticationError, ServerError, ThrottledError)
-"""Refusals that say nothing about what was asked for."""
+"""Errors that do not concern the requested resource."""
 
 
 class NotebooksBackend:
@@ -77,22 +77,23 @@ class NotebooksBackend:
 
     @property
     def skew(self) -> timedelta:
-        """How far the cloud's clock is ahead of the local one."""
+        """How far the clock of the API is ahead of the local clock."""
         return self._client.skew
 
     def read(self, *, deadline: Deadline) -> Instance:
-        """Ask the cloud for the instance (ShowNotebook, and ShowLease where no lease is in it)."""
-        answer = self._client.request("GET", self._path, deadline=deadline)
-        raw = JsonReader(answer.data).data
+        """Read the instance (ShowNotebook), and its lease (ShowLease) if the response has none."""
+        response = self._client.request("GET", self._path, deadline=deadline)
+        raw = JsonReader(response.data).data
         if raw.get("lease") is None:
             raw = {**raw, "lease": self._read_lease(deadline)}
-        return self.parse(raw, observed_at=answer.observed_at, demo=answer.demo)
+        return self.parse(raw, observed_at=response.observed_at, demo=response.demo)
 
     def write(self, before: Instance, edit: Edit, *, deadline: Deadline) -> None:
-        """Send the edit: the description (UpdateNotebook), then the lease (RenewLease).
+        """Send the edit: first the description (UpdateNotebook), then the lease (RenewLease).
 
         Raises:
-            PartialUpdateError: The description was saved, and the lease refused or not reached.
+            PartialUpdateError: The description was saved; the lease was refused or not sent.
+            ApiError, UnreachableError: The API refused, failed or did not answer.
         """
         saved = edit.description is not None and edit.description != before.description
         if saved:
@@ -114,24 +115,24 @@ class NotebooksBackend:
             raise missing_permission("stop", error) from None
 
     def parse(self, raw: Mapping[str, Any], *, observed_at: datetime, demo: bool) -> Instance:
-        """The instance that an answer describes.
+        """Parse a response.
 
         Raises:
-            InvalidResponseError: A field has the wrong type or a mandatory one is missing; it is named.
+            InvalidResponseError: A field has the wrong type or a mandatory one is missing.
         """
-        fields = JsonReader(raw)
-        status = Status(fields.required_text("status"))
-        workspace = fields.text("workspace_id")
+        reader = JsonReader(raw)
+        status = Status(reader.required_text("status"))
+        workspace = reader.text("workspace_id")
         return Instance(
-            id=fields.required_text("id"),
-            name=fields.text("name") or "",
-            description=fields.text("description") or "",
+            id=reader.required_text("id"),
+            name=reader.text("name") or "",
+            description=reader.text("description") or "",
             status=status,
-            auto_stop=_parse_lease(fields.object("lease"), running=status.running, now=observed_at),
+            auto_stop=_parse_lease(reader.object("lease"), running=status.running, now=observed_at),
             api=CAPABILITIES.api,
             observed_at=observed_at,
-            created_at=fields.timestamp("create_at"),
-            flavor=fields.text("flavor"),
+            created_at=reader.timestamp("create_at"),
+            flavor=reader.text("flavor"),
             workspace=Workspace(workspace) if workspace else None,
             demo=demo,
             raw=redact_secrets(raw),
@@ -142,7 +143,7 @@ class NotebooksBackend:
         self._client.close()
 
     def _read_lease(self, deadline: Deadline) -> Any:  # noqa: ANN401 - any JSON
-        """What ShowLease says; None where it does not say, which must not hide the instance."""
+        """Return the response of ShowLease; None if it is refused, so that the instance is still shown."""
         try:
             return self._client.request("GET", f"{self._path}/lease", deadline=deadline).data
         except ApiError as error:
@@ -157,12 +158,13 @@ class NotebooksBackend:
         except ForbiddenError as error:
             raise missing_permission("description", error) from None
         except WrongStateError as error:
-            if not before.running or error.code.endswith(".6357"):  # another operation is under way
+            # The code .6357 means that another operation is in progress.
+            if not before.running or error.code.endswith(".6357"):
                 raise
             raise WrongStateError("api.description_while_running", **error.values) from None
 
     def _patch_lease(self, edit: AutoStopEdit, deadline: Deadline) -> None:
-        """RenewLease by body; where the cloud cannot use that, by query, which forces TIMING."""
+        """Send RenewLease with a body; if that is not supported, with a query, which implies TIMING."""
         path = f"{self._path}/lease"
         duration = duration_to_ms(edit.duration) if edit.enabled and edit.duration else UNLIMITED_MS
         body = {"duration": duration, "type": edit.mode.value}
@@ -182,15 +184,15 @@ class NotebooksBackend:
 def list_running_instances(
     client: ApiClient, *, project_id: str, deadline: Deadline
 ) -> Iterator[tuple[str, str]]:
-    """The (name, id) of each running instance of a project (ListNotebooks), the first 50."""
+    """Yield (name, ID) of up to 50 running instances of a project (ListNotebooks)."""
     query = (("limit", LIST_LIMIT), ("status", Status.RUNNING.value))
-    answer = client.request("GET", _notebooks_path(project_id), query=query, deadline=deadline)
-    for each in JsonReader(answer.data).objects("data"):
+    response = client.request("GET", _notebooks_path(project_id), query=query, deadline=deadline)
+    for each in JsonReader(response.data).objects("data"):
         yield each.text("name") or "", each.required_text("id")
 
 
 def _is_not_applied(error: ModelArtsError) -> bool:
-    """Whether the failed request surely changed nothing."""
+    """Whether the failed request certainly changed nothing."""
     if isinstance(error, UnreachableError):
         return not error.sent
     return not isinstance(error, ServerError)
@@ -201,35 +203,40 @@ def _notebooks_path(project_id: str) -> str:
 
 
 def _parse_lease(reader: JsonReader | None, *, running: bool, now: datetime) -> AutoStop:
-    """A lease; its end is derived, since no field of an answer names it.
+    """Parse a lease. Its stop time is computed, because no field contains it.
 
-    Source: ShowLease; in answers `duration` counts from `create_at`, -1 is without end, and `type` may be
-    absent or in small letters.
+    Source: ShowLease. In responses `duration` counts from `create_at`, -1 means no limit, and `type` may
+    be absent or in lower case.
     """
     if reader is None:
         return UNKNOWN_AUTO_STOP
-    created, duration_ms = reader.timestamp("create_at"), reader.integer("duration")
-    enable, kind = reader.boolean("enable"), reader.text("type")
-    if enable is None and duration_ms is None and not kind:
+    enable, lease_type = reader.boolean("enable"), reader.text("type")
+    duration_ms = reader.integer("duration")
+    if enable is None and duration_ms is None and not lease_type:
         return UNKNOWN_AUTO_STOP
     if enable is False or duration_ms == UNLIMITED_MS:
         return AutoStop(enabled=False)
-    word = (kind or Mode.TIMING.value).upper()
-    if word not in Mode.__members__:
-        return AutoStop(
-            enabled=True, stop_time_unknown=StopTimeUnknown.MISSING if running else None
-        )
-    if Mode(word) is Mode.IDLE:
+    mode = (lease_type or Mode.TIMING.value).upper()
+    if mode == Mode.IDLE.value:
         return AutoStop(enabled=True, mode=Mode.IDLE)
-    duration = (
-        reader.duration("duration", unit=MILLISECOND) if created else None
-    )  # no run time alone
-    end, unknown = _determine_stop_time(created, duration, now) if running else (None, None)
+    if mode == Mode.TIMING.value:
+        return _parse_timed_lease(reader, running=running, now=now)
+    unknown = StopTimeUnknown.MISSING if running else None
+    return AutoStop(enabled=True, stop_time_unknown=unknown)
+
+
+def _parse_timed_lease(reader: JsonReader, *, running: bool, now: datetime) -> AutoStop:
+    created_at = reader.timestamp("create_at")
+    # Without its start the duration of a lease is not a run time.
+    duration = reader.duration("duration", unit=MILLISECOND) if created_at else None
+    stops_at, unknown = None, None
+    if running:
+        stops_at, unknown = _determine_stop_time(created_at, duration, now)
     return AutoStop(
         enabled=True,
         duration=duration,
-        duration_start=created,
-        stops_at=end,
+        duration_start=created_at,
+        stops_at=stops_at,
         stop_time_unknown=unknown,
     )
 
@@ -240,7 +247,9 @@ def _determine_stop_time(
     if created_at is None or duration is None:
         return None, StopTimeUnknown.MISSING
     try:
-        end = created_at + duration
+        stop_time = created_at + duration
     except OverflowError:
         raise InvalidResponseError("response.range", field="lease.duration") from None
-    return (end, None) if end >= now - STOP_GRACE_PERIOD else (None, StopTimeUnknown.PAST)
+    if stop_time < now - STOP_GRACE_PERIOD:
+        return None, StopTimeUnknown.PAST
+    return stop_time, None

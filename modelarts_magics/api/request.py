@@ -1,4 +1,7 @@
-"""One request and its whole answer, within a deadline and a size; can be called off until it is sent."""
+"""Send one request and read the whole response, within a deadline and a size limit.
+
+A request can be cancelled until it is sent.
+"""
 
 from __future__ import annotations
 
@@ -18,11 +21,11 @@ if TYPE_CHECKING:
 
 MAX_RESPONSE_BYTES = 1 << 20
 MAX_HTTP_DATE_YEAR = 9000
-"""A later date is nonsense, and leaves no room to reckon with."""
+"""A later year is invalid, and would leave no room for date arithmetic."""
 
 
 class HttpResponse:
-    """A complete HTTP answer, not yet judged."""
+    """A complete HTTP response of any status."""
 
     __slots__ = ("content", "headers", "status")
 
@@ -33,14 +36,14 @@ class HttpResponse:
 
     @property
     def date(self) -> datetime | None:
-        """When the cloud answered, aware, by its own clock; None if it does not say."""
+        """When the API answered, aware, by its own clock; None if the header is missing."""
         return _parse_http_date(self.headers.get("Date", ""))
 
     def retry_after(self, now: datetime) -> float | None:
-        """Seconds to wait before asking again; None if the cloud does not say.
+        """Return the seconds to wait before the next request; None if the header is missing.
 
         Args:
-            now: The cloud's time.
+            now: The current time by the clock of the API.
         """
         value = self.headers.get("Retry-After", "").strip()
         if value.isascii() and value.isdigit():
@@ -49,10 +52,13 @@ class HttpResponse:
         return None if date is None else max(0.0, (date - now).total_seconds())
 
     def json(self, host: str) -> Any:  # noqa: ANN401 - any JSON
-        """What the body says; None where it is empty.
+        """Return the JSON body; None if it is empty.
+
+        Args:
+            host: The host to name in an error.
 
         Raises:
-            InvalidResponseError: It is no JSON; `host` is named.
+            InvalidResponseError: The body is not JSON.
         """
         if not self.content.strip():
             return None
@@ -63,14 +69,14 @@ class HttpResponse:
 
 
 class PendingRequest:
-    """A request on its way.
+    """A request that is being sent.
 
-    A write that hangs before it is sent, in a name look-up say, must not arrive when whoever asked
-    for it has long given up: it would undo what was changed since.
+    A write that hangs before it is sent, for example in a name lookup, must not arrive after its caller
+    has given up: it could undo a later change.
 
     Args:
-        request: What to send.
-        deadline: When it must be over.
+        request: The request.
+        deadline: When the response must be complete.
     """
 
     def __init__(self, request: httpx.Request, *, deadline: Deadline) -> None:
@@ -81,39 +87,39 @@ class PendingRequest:
             request.extensions = {**request.extensions, "trace": self._on_trace_event}
 
     def cancel(self) -> None:
-        """Send it no more, if it is not sent yet, and read no further."""
+        """Do not send the request if it is not sent yet, and stop reading the response."""
         self._cancelled = True
 
     def send(self, transport: httpx.BaseTransport) -> HttpResponse:
-        """Send the request and read the whole answer.
+        """Send the request and read the whole response.
 
         Raises:
-            TimeoutError: The deadline passed, or it was called off.
-            InvalidResponseError: The answer is larger than `MAX_RESPONSE_BYTES`.
+            TimeoutError: The deadline passed, or the request was cancelled.
+            InvalidResponseError: The body is larger than `MAX_RESPONSE_BYTES`.
         """
         response = transport.handle_request(self._request)
         try:
-            pieces: list[bytes] = []
+            chunks: list[bytes] = []
             size = 0
-            for piece in self._body_chunks(response):
-                pieces.append(piece)
-                size += len(piece)
+            for chunk in self._body_chunks(response):
+                chunks.append(chunk)
+                size += len(chunk)
                 if size > MAX_RESPONSE_BYTES:
                     raise InvalidResponseError("response.too_large", limit=MAX_RESPONSE_BYTES >> 20)
                 self._check_deadline()
-            return HttpResponse(response, b"".join(pieces))
+            return HttpResponse(response, b"".join(chunks))
         finally:
             response.close()
 
     def _body_chunks(self, response: httpx.Response) -> Iterable[bytes]:
-        """The body, unpacked if it is packed; what is not takes the short way.
+        """Return the body in chunks, decoded if it is compressed.
 
-        What is packed more than once is refused: each packing multiplies the size by up to 1000.
+        More than one encoding is refused: each one can multiply the size by up to 1000.
         """
-        packing = response.headers.get("Content-Encoding", "")
-        if "," in packing:
+        encoding = response.headers.get("Content-Encoding", "")
+        if "," in encoding:
             raise InvalidResponseError("response.not_json", host=self._request.headers["Host"])
-        return response.iter_bytes() if packing else cast("Iterable[bytes]", response.stream)
+        return response.iter_bytes() if encoding else cast("Iterable[bytes]", response.stream)
 
     def _check_deadline(self) -> None:
         if self._cancelled or self._deadline.time_left_s <= 0:
@@ -125,7 +131,7 @@ class PendingRequest:
 
 
 def _parse_http_date(text: str) -> datetime | None:
-    """The moment that a header names; None if it names none, or one that no clock will show."""
+    """Parse the date in a header; None if it is missing, invalid or out of range."""
     try:
         date = parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError, OverflowError):

@@ -1,6 +1,6 @@
-"""SDK-HMAC-SHA256, the cloud's request signature, as a pure function.
+"""Sign requests with SDK-HMAC-SHA256, as a pure function.
 
-Source: "Signing a Request", API Gateway; held to vectors that the vendor's signer made.
+Source: "Signing a Request", API Gateway; tested with vectors made by the signer of the vendor.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _UNRESERVED = "-_.~"
 
 
 def timestamp(moment: datetime) -> str:
-    """An aware moment as the ``X-Sdk-Date`` header wants it: ``20260102T030405Z``."""
+    """Return an aware time in the form of the ``X-Sdk-Date`` header: ``20260102T030405Z``."""
     return moment.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
 
 
-def authorization(  # noqa: PLR0913 - what a signature covers
+def authorization(  # noqa: PLR0913 - the parts of a request
     *,
     method: str,
     path: str,
@@ -33,33 +33,31 @@ def authorization(  # noqa: PLR0913 - what a signature covers
     access: str,
     secret: str,
 ) -> str:
-    """The value of the ``Authorization`` header.
+    """Return the value of the ``Authorization`` header.
 
     Args:
-        method: The HTTP method, upper case.
-        path: The path of the URL, quoted or not, without the query.
-        query: The query's pairs, not quoted.
-        headers: All headers to sign; ``host`` and ``x-sdk-date`` must be among them.
-        body: The very bytes that are sent.
-        access: The access key's id.
+        method: The HTTP method in upper case.
+        path: The path of the URL without the query, quoted or not.
+        query: Name and value of each query parameter, not quoted.
+        headers: All headers to sign; they must include ``host`` and ``x-sdk-date``.
+        body: The exact body that is sent.
+        access: The ID of the access key.
         secret: The secret access key.
     """
-    lowered = {name.lower(): value.strip() for name, value in headers.items()}
-    names = sorted(lowered)
+    normalized = {name.lower(): value.strip() for name, value in headers.items()}
+    names = sorted(normalized)
     signed = ";".join(names)
-    canonical = "\n".join(
-        (
-            method,
-            _canonical_path(path),
-            _canonical_query(query),
-            *(f"{name}:{lowered[name]}" for name in names),
-            "",
-            signed,
-            hashlib.sha256(body).hexdigest(),
-        )
+    parts = (
+        method,
+        _canonical_path(path),
+        _canonical_query(query),
+        *(f"{name}:{normalized[name]}" for name in names),
+        "",
+        signed,
+        hashlib.sha256(body).hexdigest(),
     )
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    to_sign = f"{ALGORITHM}\n{lowered['x-sdk-date']}\n{digest}"
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    to_sign = f"{ALGORITHM}\n{normalized['x-sdk-date']}\n{digest}"
     signature = hmac.digest(secret.encode(), to_sign.encode(), "sha256").hex()
     return f"{ALGORITHM} Access={access}, SignedHeaders={signed}, Signature={signature}"
 

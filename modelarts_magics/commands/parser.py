@@ -92,20 +92,25 @@ def parse_arguments(arguments: Sequence[str]) -> CommandRequest:
         UsageError: As for `parse_line`.
     """
     command = find_command(arguments[0] if arguments else "")
-    rest, known = list(arguments[1:]), command.without_kernel_options
     if not command.free_text:
-        return _parse_tokens(command, rest)
+        return _parse_tokens(command, arguments[1:])
+    return _parse_free_text_arguments(command, list(arguments[1:]))
+
+
+def _parse_free_text_arguments(command: Command, remaining: list[str]) -> CommandRequest:
+    """Parse the options up to the first other argument or ``--``; the rest is the text, joined by spaces."""
+    available = command.without_kernel_options
     options: dict[str, str] = {}
-    while rest and rest[0].startswith("-"):
-        word = rest.pop(0)
+    while remaining and remaining[0].startswith("-"):
+        word = remaining.pop(0)
         if word == "--":
             break
         if _is_help_option(word):
             return CommandRequest(HELP, arguments=(command.name,))
         _reject_kernel_only_option(command, word)
-        value = rest.pop(0) if _takes_value(known, word) and rest else ""
-        _add_option(options, known, word, value)
-    return CommandRequest(command, options, text=" ".join(rest) if rest else None)
+        value = remaining.pop(0) if _takes_value(available, word) and remaining else ""
+        _add_option(options, available, word, value)
+    return CommandRequest(command, options, text=" ".join(remaining) if remaining else None)
 
 
 def find_command(name: str) -> Command:

@@ -1,4 +1,4 @@
-"""The chain of places where credentials may be; the first that has some wins."""
+"""Try the sources of credentials in order; the first that has one is used."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable
 
-from modelarts_magics.config import credential_providers as key_sources
-from modelarts_magics.config import settings_file
+from modelarts_magics.config import credential_providers
 from modelarts_magics.config.credentials import (
-    AccessKey,
     Credential,
     FoundCredential,
     Token,
     check_characters,
     make_access_key,
-    mask,
 )
+from modelarts_magics.config.settings_file import expand_user
 from modelarts_magics.errors import ConfigurationError, NoCredentialsError
 from modelarts_magics.messages import Message
 
@@ -24,17 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-__all__ = [
-    "AccessKey",
-    "Credential",
-    "CredentialChain",
-    "CredentialProvider",
-    "FoundCredential",
-    "Token",
-    "mask",
-]
-
-TOKEN_VARIABLE = "MODELARTS_AUTH_TOKEN"  # noqa: S105 - the variable's name
+TOKEN_VARIABLE = "MODELARTS_AUTH_TOKEN"  # noqa: S105 - the name of a variable
 ACCESS_KEY_VARIABLES = (
     "HUAWEICLOUD_SDK_AK",
     "HUAWEICLOUD_SDK_SK",
@@ -42,29 +30,35 @@ ACCESS_KEY_VARIABLES = (
 )
 FILE_VARIABLE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
 METADATA_VARIABLE = "MODELARTS_METADATA"
-"""Set to ``on``, or to an endpoint, to have the server's metadata asked; never asked otherwise."""
+"""Set to ``on`` or to an endpoint to use the metadata service; it is not used otherwise."""
 
 
 @dataclass(frozen=True)
 class CredentialProvider:
-    """One place of the chain: its name for `doctor`, and how to look there."""
+    """One source of credentials.
+
+    Attributes:
+        name: The name of the source, for `doctor`.
+        load: Returns the credential of the source; None if it has none.
+    """
 
     name: str
     load: Callable[[], FoundCredential | None]
 
 
 class CredentialChain:
-    """The places, in order; the environment and the files are read at every call.
+    """The sources of credentials in order. The environment and files are read at every call.
 
-    What is slow to ask and rotates (the notebook's own session, the metadata) is kept until refused.
+    The notebook session and the metadata service are slow and rotate their keys, so their keys are kept
+    until one is refused.
 
     Args:
-        environ: The environment; None for the process's.
-        interactive: What a person entered by ``login``, which wins until it is refused.
+        environ: The environment variables; None for those of the process.
+        interactive: The credential entered with ``login``, which comes first until it is refused.
 
     Attributes:
-        on_warning: Told once what a person should know about the place of the credential in use.
-        last_used: The credential that was last given to be sent; None if none was.
+        on_warning: Called once with a warning about the source of the credential in use.
+        last_used: The credential that was sent last; None if none was.
     """
 
     def __init__(
@@ -81,17 +75,17 @@ class CredentialChain:
         self.last_used: Credential | None = None
 
     def providers(self) -> Iterator[CredentialProvider]:
-        """The places, in the order in which they are asked."""
+        """Yield the sources in order."""
         yield CredentialProvider("login", lambda: self._interactive)
         yield CredentialProvider(TOKEN_VARIABLE, self._load_token)
         yield CredentialProvider(", ".join(ACCESS_KEY_VARIABLES[:2]), self._load_access_key)
         yield CredentialProvider(
             str(self.credentials_file),
-            lambda: key_sources.load_credentials_file(self.credentials_file),
+            lambda: credential_providers.load_credentials_file(self.credentials_file),
         )
         yield CredentialProvider(
             "modelarts.session",
-            lambda: self._load_once("session", key_sources.load_notebook_session),
+            lambda: self._load_once("session", credential_providers.load_notebook_session),
         )
         if self._metadata_endpoint:
             yield CredentialProvider(
@@ -99,22 +93,23 @@ class CredentialChain:
             )
 
     def find(self) -> FoundCredential | None:
-        """The first credential of the chain, or None.
+        """Return the first credential; None if no source has one.
 
         Raises:
-            ConfigurationError: A place has half of a credential, or a file that cannot be read.
+            ConfigurationError: A source has an incomplete key or a file that cannot be read.
         """
         try:
-            found = (link.load() for link in self.providers())
+            found = (provider.load() for provider in self.providers())
             return next((each for each in found if each), None)
-        except ConfigurationError as error:  # its frames hold what must not be shown
+        # Remove the traceback, whose frames hold secrets.
+        except ConfigurationError as error:
             raise error.with_traceback(None) from None
 
     def current(self) -> Credential:
-        """The credential to send with the next request.
+        """Return the credential for the next request.
 
         Raises:
-            NoCredentialsError: No place has any.
+            NoCredentialsError: No source has a credential.
             ConfigurationError: As for `find`.
         """
         found = self.find()
@@ -127,39 +122,38 @@ class CredentialChain:
         return found.credential
 
     def renew(self, refused: Credential) -> bool:
-        """Whether there is another credential, now that this one was refused.
+        """Return whether there is another credential after one was refused.
 
-        One that was entered gives way to the other places, if they have any: it would shadow them for ever.
+        An interactive credential is dropped if another source has one, because it would hide it forever.
         """
         self._loaded.clear()
-        entered = self._interactive
-        if entered is not None and entered.credential == refused:
+        interactive = self._interactive
+        if interactive is not None and interactive.credential == refused:
             self._interactive = None
         found = self.find()
         if found is None:
-            self._interactive = entered
+            self._interactive = interactive
             return False
         return found.credential != refused
 
     @property
     def credentials_file(self) -> Path:
-        """The vendor's credentials file, or the one that the environment names instead."""
-        named = self._environ.get(FILE_VARIABLE)
-        home = settings_file.expand_user(self._environ.get("HOME") or "~")
-        return settings_file.expand_user(named) if named else home / ".huaweicloud" / "credentials"
+        """The vendor's credentials file, or the file that the environment names."""
+        explicit = self._environ.get(FILE_VARIABLE)
+        if explicit:
+            return expand_user(explicit)
+        return expand_user(self._environ.get("HOME") or "~") / ".huaweicloud" / "credentials"
 
     @property
     def _metadata_endpoint(self) -> str:
-        wanted = self._environ.get(METADATA_VARIABLE, "").strip()
-        return key_sources.METADATA_ENDPOINT if wanted.lower() == "on" else wanted
+        value = self._environ.get(METADATA_VARIABLE, "").strip()
+        return credential_providers.METADATA_ENDPOINT if value.lower() == "on" else value
 
     def _load_token(self) -> FoundCredential | None:
         value = self._environ.get(TOKEN_VARIABLE, "").strip()
-        return (
-            FoundCredential(Token(check_characters(value, TOKEN_VARIABLE)), TOKEN_VARIABLE)
-            if value
-            else None
-        )
+        if not value:
+            return None
+        return FoundCredential(Token(check_characters(value, TOKEN_VARIABLE)), TOKEN_VARIABLE)
 
     def _load_access_key(self) -> FoundCredential | None:
         source = ", ".join(ACCESS_KEY_VARIABLES[:2])
@@ -168,7 +162,7 @@ class CredentialChain:
         return FoundCredential(key, source) if key else None
 
     def _load_metadata(self) -> FoundCredential | None:
-        return key_sources.load_metadata(self._metadata_endpoint)
+        return credential_providers.load_metadata(self._metadata_endpoint)
 
     def _load_once(
         self, name: str, load: Callable[[], FoundCredential | None]

@@ -1,4 +1,4 @@
-"""The places, other than the environment, where access keys may be: each looked at by one function."""
+"""Read access keys from files, the notebook session and the metadata service."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import stat
 from importlib import import_module, util
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.config import settings_file
 from modelarts_magics.config.credentials import AccessKey, FoundCredential, make_access_key
+from modelarts_magics.config.settings_file import write_ini
 from modelarts_magics.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,12 +25,14 @@ _SESSION_ATTRIBUTES = ("access_key", "secret_key", "security_token", "project_id
 
 
 def load_credentials_file(path: Path) -> FoundCredential | None:
-    """The key in the vendor's credentials file; a ``%`` in a value is only a character.
+    """Return the key in the vendor's credentials file; None if there is none.
+
+    The file is read without interpolation, so a value may contain ``%``.
 
     Source: the vendor's SDK, "profile credentials": section ``[basic]``, ``ak sk security_token project_id``.
 
     Raises:
-        ConfigurationError: The file is no such file, or has half of a key.
+        ConfigurationError: The file cannot be parsed, or the key is incomplete.
     """
     if not path.is_file():
         return None
@@ -49,10 +51,10 @@ def load_credentials_file(path: Path) -> FoundCredential | None:
 
 
 def save_access_key(key: AccessKey, path: Path) -> None:
-    """Write a key into the vendor's credentials file, mode 0600; what else is in it stays.
+    """Write a key to the vendor's credentials file with mode 0600; other content is preserved.
 
     Raises:
-        ConfigurationError: The file that is there is no such file, or cannot be written.
+        ConfigurationError: The file cannot be parsed or written.
     """
     parser = (
         _read_ini(path, preserve_case=True) if path.is_file() else _new_parser(preserve_case=True)
@@ -60,28 +62,28 @@ def save_access_key(key: AccessKey, path: Path) -> None:
     if not parser.has_section(PROFILE_SECTION):
         parser.add_section(PROFILE_SECTION)
     values = {"ak": key.access_key_id, "sk": key.secret_key, "security_token": key.security_token}
-    for written in list(parser[PROFILE_SECTION]):
-        if written.lower() in values:
-            parser.remove_option(PROFILE_SECTION, written)
+    for name in list(parser[PROFILE_SECTION]):
+        if name.lower() in values:
+            parser.remove_option(PROFILE_SECTION, name)
     for name, value in values.items():
         if value:
             parser.set(PROFILE_SECTION, name, value)
     try:
-        settings_file.write_ini(path, parser)
-    except OSError:
+        write_ini(path, parser)
+    except (OSError, UnicodeError):
         raise ConfigurationError("credentials.unwritable", path=str(path)) from None
 
 
 def load_notebook_session() -> FoundCredential | None:
-    """The key that the platform's preinstalled package gives inside one of its notebooks.
+    """Return the key that the preinstalled `modelarts` package provides inside a notebook.
 
-    Source: seen in public code; ``modelarts.session.Session()`` has the attributes read here.
+    Source: observed in public code; ``modelarts.session.Session()`` has the attributes read here.
 
     Returns:
-        None where the package is not there, or its session has no key.
+        The key; None if the package is not installed or its session has no key.
 
     Raises:
-        ConfigurationError: The package is there and fails, or gives half of a key.
+        ConfigurationError: The package fails, or the key is incomplete.
     """
     source = "modelarts.session.Session()"
     if util.find_spec("modelarts") is None:
@@ -91,9 +93,10 @@ def load_notebook_session() -> FoundCredential | None:
         ak, sk, security_token, project, region = (
             _string_attribute(session, name) for name in _SESSION_ATTRIBUTES
         )
-    except Exception as error:  # noqa: BLE001 - somebody else's code may raise anything
+    except Exception as error:  # noqa: BLE001 - foreign code may raise anything
         if isinstance(error, ModuleNotFoundError) and error.name == "modelarts.session":
-            return None  # another package, or a mere folder, of that name
+            # Another package or a folder of that name.
+            return None
         raise ConfigurationError(
             "credentials.notebook_session", reason=type(error).__name__
         ) from None
@@ -102,26 +105,30 @@ def load_notebook_session() -> FoundCredential | None:
 
 
 def load_metadata(endpoint: str) -> FoundCredential | None:
-    """The temporary key of the agency that a cloud server runs under.
+    """Return the temporary key of the agency of a cloud server.
 
     Source: the ECS page "Obtaining Metadata", ``securitykey``.
 
+    Args:
+        endpoint: The address of the metadata service.
+
     Raises:
-        ConfigurationError: Nothing there answers so.
+        ConfigurationError: There is no metadata service at this address.
     """
     url = f"{endpoint.rstrip('/')}{METADATA_PATH}"
-    import urllib.request  # noqa: PLC0415 - 10 ms that nobody else has to wait for
-    from http.client import HTTPException  # noqa: PLC0415 - likewise
-    from urllib.error import HTTPError  # noqa: PLC0415 - likewise
+    import urllib.request  # noqa: PLC0415 - takes 10 ms and is rarely used
+    from http.client import HTTPException  # noqa: PLC0415 - as above
+    from urllib.error import HTTPError  # noqa: PLC0415 - as above
 
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=METADATA_TIMEOUT_S) as answer:
-            given: Mapping[str, Any] = json.loads(answer.read(1 << 16))["credential"]
-        parts = [str(given[name]) for name in ("access", "secret", "securitytoken")]
+        with opener.open(url, timeout=METADATA_TIMEOUT_S) as response:
+            values: Mapping[str, Any] = json.loads(response.read(1 << 16))["credential"]
+        parts = [str(values[name]) for name in ("access", "secret", "securitytoken")]
     except (OSError, ValueError, KeyError, TypeError, HTTPException, RecursionError) as error:
         if isinstance(error, HTTPError):
-            error.close()  # it is the answer, with its connection
+            # The error holds the open response.
+            error.close()
         raise ConfigurationError("credentials.metadata", endpoint=endpoint) from None
     key = make_access_key(*parts, source=endpoint)
     return FoundCredential(key, endpoint) if key else None
@@ -130,7 +137,7 @@ def load_metadata(endpoint: str) -> FoundCredential | None:
 def _new_parser(*, preserve_case: bool) -> configparser.RawConfigParser:
     parser = configparser.RawConfigParser()
     if preserve_case:
-        parser.optionxform = str  # type: ignore[assignment,method-assign]  # the documented way to keep capitals
+        parser.optionxform = str  # type: ignore[assignment,method-assign]  # documented in configparser
     return parser
 
 

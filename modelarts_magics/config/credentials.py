@@ -1,4 +1,4 @@
-"""Tokens and access keys, masked wherever they could be shown."""
+"""Tokens and access keys; their secret parts never appear in a repr."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from modelarts_magics.errors import ConfigurationError
 
 @dataclass(frozen=True, repr=False)
 class Token:
-    """An IAM token, sent as ``X-Auth-Token``; lives 24 h."""
+    """An IAM token, sent as ``X-Auth-Token``; valid for 24 h."""
 
     value: str
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown."""
+        """The values that must never be shown."""
         return (self.value,)
 
     def __repr__(self) -> str:
@@ -25,7 +25,13 @@ class Token:
 
 @dataclass(frozen=True, repr=False)
 class AccessKey:
-    """An access key, which signs each request; a temporary one comes with a security token."""
+    """An access key, which signs each request.
+
+    Attributes:
+        access_key_id: The ID (AK), which is not secret.
+        secret_key: The secret key (SK).
+        security_token: The token of a temporary key; "" for a permanent key.
+    """
 
     access_key_id: str
     secret_key: str
@@ -33,7 +39,7 @@ class AccessKey:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be shown; the access key's id is not secret."""
+        """The values that must never be shown; the ID is not secret."""
         return tuple(value for value in (self.secret_key, self.security_token) if value)
 
     def __repr__(self) -> str:
@@ -45,20 +51,20 @@ Credential = Union[Token, AccessKey]
 
 
 def mask(value: str) -> str:
-    """As much of a value as may be shown: its first four characters if it is long enough."""
-    return f"{value[:4]}…" if len(value) > 12 else "…"  # noqa: PLR2004 - leave most of it unseen
+    """Return the part of a value that may be shown: its first four characters, if it is long enough."""
+    return f"{value[:4]}…" if len(value) > 12 else "…"  # noqa: PLR2004 - hides most of a value
 
 
 @dataclass(frozen=True)
 class FoundCredential:
-    """A credential, where it was found, and what stood beside it.
+    """A credential with its source and the values stored with it.
 
     Attributes:
         credential: The token or key.
-        source: The place, for `doctor`.
-        project_id: The project that the place names; "" if none.
-        region: The region that the place names; "" if none.
-        warning: The code of a sentence about the place; "" if there is nothing to say.
+        source: Where it was found, for `doctor`.
+        project_id: The project stored with it; "" if there is none.
+        region: The region stored with it; "" if there is none.
+        warning: The message code of a warning about the source; "" if there is none.
     """
 
     credential: Credential
@@ -69,10 +75,14 @@ class FoundCredential:
 
 
 def check_characters(value: str, source: str) -> str:
-    """The value, if it can be sent in a header.
+    """Return the value if it can be sent in a header.
+
+    Args:
+        value: The secret; it never appears in the error.
+        source: Where it was found.
 
     Raises:
-        ConfigurationError: It has characters that no token or key has; they are not shown.
+        ConfigurationError: It has characters that no token or key has.
     """
     if not (value.isascii() and value.isprintable()) or " " in value:
         raise ConfigurationError("credentials.characters", source=source)
@@ -82,24 +92,22 @@ def check_characters(value: str, source: str) -> str:
 def make_access_key(
     access_key_id: str, secret_key: str, security_token: str, *, source: str
 ) -> AccessKey | None:
-    """The key that a place has; None if it has none. An empty security token counts as absent.
+    """Return the access key; None if ID and secret key are empty.
+
+    Args:
+        access_key_id: The ID (AK).
+        secret_key: The secret key (SK).
+        security_token: The token of a temporary key; empty counts as absent.
+        source: Where the values were found, for an error.
 
     Raises:
-        ConfigurationError: Only half of it is there.
+        ConfigurationError: Only the ID or only the secret key is present.
     """
-    access_key_id, secret_key, security_token = (
-        access_key_id.strip(),
-        secret_key.strip(),
-        security_token.strip(),
-    )
-    if not access_key_id and not secret_key:
+    values = [value.strip() for value in (access_key_id, secret_key, security_token)]
+    has_id, has_secret = bool(values[0]), bool(values[1])
+    if not has_id and not has_secret:
         return None
-    if not access_key_id or not secret_key:
-        raise ConfigurationError(
-            "credentials.incomplete", missing="SK" if access_key_id else "AK", source=source
-        )
-    return AccessKey(
-        check_characters(access_key_id, source),
-        check_characters(secret_key, source),
-        check_characters(security_token, source),
-    )
+    if not has_id or not has_secret:
+        missing = "SK" if has_id else "AK"
+        raise ConfigurationError("credentials.incomplete", missing=missing, source=source)
+    return AccessKey(*(check_characters(value, source) for value in values))

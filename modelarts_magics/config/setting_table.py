@@ -72,7 +72,7 @@ SETTINGS = {
     "api": SettingDefinition(
         ("MODELARTS_API",),
         "API of the instance: auto, demanager (historical) or notebooks (current).",
-        "实例使用的 API：auto、demanager（旧版）或 notebooks（当前版本）。",  # noqa: RUF001 - as above
+        "实例使用的 API：auto、demanager（历史）或 notebooks（当前）。",  # noqa: RUF001 - as above
         default="auto",
         storable=True,
     ),

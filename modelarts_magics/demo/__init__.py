@@ -109,7 +109,7 @@ def _run_demo(emulator: LocalEmulator, arguments: argparse.Namespace) -> int:
     if arguments.check:
         with workspace.temporary_workspace(emulator.environment()) as work:
             return check.run_notebook(
-                workspace.example_notebooks_folder() / workspace.QUICKSTART, work
+                workspace.example_notebooks_folder() / workspace.quickstart_name(), work
             )
     with (
         workspace.notebook_copies() as notebooks,

@@ -15,7 +15,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 from modelarts_magics.demo.console import print_error, print_lines
-from modelarts_magics.demo.workspace import QUICKSTART
+from modelarts_magics.demo.workspace import quickstart_name
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run_jupyterlab(
             print_error(text("demo.failed", reason=reason))
             return 1
         emulator.set_instance(emulator.instance_id, minutes_left=minutes_left)
-        url = f"http://{HOST}:{port}/lab/tree/{QUICKSTART}?token={token}"
+        url = f"http://{HOST}:{port}/lab/tree/{quickstart_name()}?token={token}"
         print_lines(text("demo.ready", url=url, minutes=minutes_left))
         _supervise(jupyter, emulator)
     return 0
@@ -90,7 +90,7 @@ def _jupyterlab_command(workspace: DemoWorkspace, *, port: int, time_scale: floa
         f"--ServerApp.root_dir={workspace.work_folder}",
         # The default extension manager sends requests to the package index.
         "--LabApp.extension_manager=readonly",
-        f"--ModelArtsServer.period={max(1.0, SERVER_POLL_INTERVAL_S / time_scale)}",
+        f"--ModelArtsServer.poll_interval={max(1.0, SERVER_POLL_INTERVAL_S / time_scale)}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # Safe, as the server listens on the loopback address only.

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from modelarts_magics import messages
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 QUICKSTART = "01-quickstart.ipynb"
+TRANSLATED_QUICKSTARTS = {"zh_CN": "01-quickstart.zh-CN.ipynb"}
 WORK_FOLDER = ".demo"
 # Variables that could connect the demo to something else than the emulator.
 EXCLUDED_PREFIXES = ("MODELARTS_", "HUAWEICLOUD_SDK_", "JUPYTER", "JPY_")
@@ -42,6 +45,11 @@ class DemoWorkspace:
     def log_path(self) -> Path:
         """The log file of JupyterLab."""
         return self.private_folder / "jupyter.log"
+
+
+def quickstart_name() -> str:
+    """Return the file name of the quickstart in the language of the messages."""
+    return TRANSLATED_QUICKSTARTS.get(messages.language(), QUICKSTART)
 
 
 def example_notebooks_folder() -> Path:

@@ -1,4 +1,8 @@
-"""What is known of an instance between calls: the snapshot, this run's start, this cloud's habits."""
+"""Cache of the instance state, shared between processes.
+
+It holds the last response, the start of this run, and whether the API applies a new duration to a
+run that has started.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,15 @@ from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
 from modelarts_magics.domain.effects import EXPECTED_STOP_TOLERANCE
 from modelarts_magics.domain.models import (
-    STOP_TIME_TOLERANCE,
     Change,
     CountsFrom,
     Effect,
     Instance,
     Mode,
+    same_stop_time,
 )
 from modelarts_magics.errors import InvalidResponseError
+from modelarts_magics.session import notify
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -37,13 +42,13 @@ _subscription_numbers = itertools.count()
 
 
 class InstanceCache:
-    """The store's content in the words of the models.
+    """The state file of an instance as values of `modelarts_magics.domain.models`.
 
     Args:
-        store: Where it is kept.
-        parse: The API's reading of its own raw answer.
-        capabilities: What the API can do.
-        clock: Time, for tests.
+        store: The state file.
+        parse: Parses a stored response of the API.
+        capabilities: The capabilities of the API.
+        clock: Time; replaced in tests.
     """
 
     def __init__(
@@ -65,16 +70,17 @@ class InstanceCache:
         self._published: Instance | None = None
 
     def get(self, *, max_age: timedelta) -> Instance | None:
-        """The instance as last seen by any process, if that is at most `max_age` ago."""
+        """Return the instance if any process read it at most `max_age` ago; else None."""
         age = self._store.age(self._clock.now())
         if (
             age is None or abs(age) > max_age
-        ):  # a shared disk's clock may be ahead of this machine's
+            # The clock of a shared disk may be ahead of that of this machine.
+        ):
             return None
         return self._load_instance()
 
     def put(self, instance: Instance) -> None:
-        """Keep what the cloud just said, and tell who listens; writes only if it says something new."""
+        """Store a response and publish it to the listeners, if it differs from the last one."""
         with self._thread_lock:
             known = self._load_instance()
             if _is_equivalent(known, instance):
@@ -87,37 +93,44 @@ class InstanceCache:
         self._publish(instance)
 
     def check_for_updates(self) -> bool:
-        """Tell who listens what another process has saved since this one last looked.
+        """Publish what another process has stored since the last call.
 
         Returns:
-            Whether there was anything.
+            Whether there was anything new.
         """
         with self._thread_lock:
-            told, instance = self._published, self._load_instance()
-            if (
-                instance is None
-                or _is_equivalent(told, instance)
-                or _is_equivalent(self._published, instance)
-            ):
+            instance = self._load_instance()
+            if instance is None or _is_equivalent(self._published, instance):
                 return False
             self._published = instance
         self._publish(instance)
         return True
 
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
+    def subscribe(self, listener: Listener, *, follow_store: bool = True) -> Callable[[], None]:
         """Call `listener` with each new state that a cache of this process receives.
 
         The listener runs in the thread that received the state. An exception that it raises is
         logged and does not reach the other listeners.
+
+        Args:
+            listener: Called with the new state.
+            follow_store: Whether to receive what other processes save, too, in the listener thread of
+                `session.notify`.
 
         Returns:
             A function that ends the subscription; calling it twice is allowed.
         """
         number = next(_subscription_numbers)
         _listeners.setdefault(self._key, {})[number] = listener
+        stop_following = (
+            notify.subscribe(self._store.path.parent, self.check_for_updates)
+            if follow_store
+            else _do_nothing
+        )
 
         def unsubscribe() -> None:
             _listeners.get(self._key, {}).pop(number, None)
+            stop_following()
 
         return unsubscribe
 
@@ -131,7 +144,7 @@ class InstanceCache:
 
     def _save_instance(self, previous: Instance | None, instance: Instance) -> None:
         data = dict(self._store.load())
-        started_at, ends_at = self._run_bounds(previous, instance)
+        started_at, stop_time = self._run_bounds(previous, instance)
         duration = instance.auto_stop.duration
         data.update(
             raw=dict(instance.raw),
@@ -139,57 +152,58 @@ class InstanceCache:
             demo=instance.demo,
             observed_at=instance.observed_at.isoformat(),
             started_at=started_at.isoformat() if started_at else None,
-            run_ends_at=ends_at.isoformat() if ends_at else None,
+            run_stop_time=stop_time.isoformat() if stop_time else None,
         )
         if duration is not None and self._capabilities.persists_duration:
             data["last_duration_s"] = duration.total_seconds()
         self._save(data, instance)
 
     def record_effect(self, change: Change) -> None:
-        """Keep whether a run of this cloud follows a new duration, once a change has shown it."""
+        """Store what a change showed: the duration that was set, and when the API applied it."""
         if change.after is None or change.effect is Effect.UNCONFIRMED:
             return
-        seen: dict[str, Any] = {}
+        observed: dict[str, Any] = {}
         edit = change.edit.auto_stop
-        if (
-            not self._capabilities.persists_duration
-            and edit
-            and edit.duration
-            and edit.mode is Mode.TIMING
-        ):
-            seen["last_duration_s"] = edit.duration.total_seconds()
+        persists = self._capabilities.persists_duration
+        if edit and edit.duration and edit.mode is Mode.TIMING and not persists:
+            observed["last_duration_s"] = edit.duration.total_seconds()
         if _is_conclusive(change):
-            seen["applies"] = change.effect.value
-        if seen:
-            with self._thread_lock:  # the snapshot may be a later one by now
-                self._save({**self._store.load(), **seen}, self._load_instance())
+            observed["duration_effect"] = change.effect.value
+        if observed:
+            # The cached instance may be newer than that of the change.
+            with self._thread_lock:
+                self._save({**self._store.load(), **observed}, self._load_instance())
 
     @property
     def defers_duration(self) -> bool | None:
-        """Whether this cloud was seen to let a new duration wait for the next start; None: not seen."""
-        seen = {Effect.NEXT_START.value: True, Effect.NOW.value: False}
-        return seen.get(str(self._store.load().get("applies")))
+        """Whether the API applied a new duration at the next start only; None if not observed."""
+        deferred = {Effect.NEXT_START.value: True, Effect.NOW.value: False}
+        return deferred.get(str(self._store.load().get("duration_effect")))
 
     @property
     def age(self) -> timedelta | None:
-        """How long ago any process of this machine last had the cloud's word; None if none did."""
+        """The time since any process of this machine last read the instance; None if none did."""
         return self._store.age(self._clock.now())
 
     @property
     def started_at(self) -> datetime | None:
-        """When this run started, as far as that is known."""
+        """When this run started; None if unknown."""
         return _parse_datetime(self._store.load().get("started_at"))
 
     @property
+    def _stored_stop_time(self) -> datetime | None:
+        return _parse_datetime(self._store.load().get("run_stop_time"))
+
+    @property
     def last_duration(self) -> timedelta | None:
-        """The run time that was last seen set."""
+        """The run time that was set last; None if unknown."""
         try:
             return timedelta(seconds=self._store.load()["last_duration_s"])
         except (KeyError, TypeError, ValueError, OverflowError):
             return None
 
     def lock(self, *, deadline: Deadline, clock: Clock) -> AbstractContextManager[None]:
-        """Exclude the other processes that work on this instance."""
+        """Exclude the other processes that change this instance."""
         return self._store.lock(deadline=deadline, clock=clock)
 
     def _save(self, data: dict[str, Any], instance: Instance | None) -> None:
@@ -218,48 +232,50 @@ class InstanceCache:
     def _run_bounds(
         self, previous: Instance | None, instance: Instance
     ) -> tuple[datetime | None, datetime | None]:
-        """Start and end of the present run, as far as they are known.
+        """Return the start and the stop time of this run, as far as known.
 
-        The start is kept as long as the end stands still, since a duration that waits for the next
-        start hides it. An end that moved is that of another run, or of this one by a new duration;
-        the start follows from it either way.
+        The start stays the same as long as the stop time does, because a duration that is saved for the next
+        start hides it. A stop time that moved belongs to a new run or follows a new duration; in both cases
+        the start follows from it.
         """
         if not instance.running or self._capabilities.counts_from is CountsFrom.NOW:
             return None, None
-        stop = instance.auto_stop
-        start, end = self.started_at, _parse_datetime(self._store.load().get("run_ends_at"))
-        if previous and start and (stop.stops_at is None or _is_close(end, stop.stops_at)):
-            return start, end
-        if stop.stops_at is None or stop.duration is None:
-            return None, stop.stops_at
-        start = stop.stops_at - stop.duration
-        return (start if start <= instance.observed_at + STOP_GRACE_PERIOD else None), stop.stops_at
+        current, duration = instance.auto_stop.stops_at, instance.auto_stop.duration
+        start, stop_time = self.started_at, self._stored_stop_time
+        if previous and start and (current is None or same_stop_time(stop_time, current)):
+            return start, stop_time
+        if current is None or duration is None:
+            return None, current
+        start = current - duration
+        is_past = start <= instance.observed_at + STOP_GRACE_PERIOD
+        return (start if is_past else None), current
+
+
+def _do_nothing() -> None:
+    """End nothing: the store was not followed."""
 
 
 def _is_equivalent(previous: Instance | None, instance: Instance) -> bool:
     return previous is instance or (previous is not None and previous.equivalent_to(instance))
 
 
-def _is_close(one: datetime | None, other: datetime | None) -> bool:
-    return one is not None and other is not None and abs(one - other) <= STOP_TIME_TOLERANCE
-
-
 def _is_conclusive(change: Change) -> bool:
-    """Whether the change shows what this cloud does: the run had an end, and was to get another."""
+    """Return whether the change shows when the API applies a duration.
+
+    That requires a run that had a stop time and was to get a different one.
+    """
     edit, before, after = change.edit.auto_stop, change.before, change.after
     if edit is None or not edit.enabled or after is None or not (before.running and after.running):
         return False
-    old_end, expected = before.auto_stop.stops_at, change.expected_stop_time
-    return (
-        old_end is not None
-        and expected is not None
-        and abs(expected - old_end) > EXPECTED_STOP_TOLERANCE
-    )
+    previous, expected = before.auto_stop.stops_at, change.expected_stop_time
+    if previous is None or expected is None:
+        return False
+    return abs(expected - previous) > EXPECTED_STOP_TOLERANCE
 
 
 def _parse_datetime(text: object) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(text)  # type: ignore[arg-type]  # a TypeError is an answer too
+        moment = datetime.fromisoformat(text)  # type: ignore[arg-type]  # another type raises TypeError
     except (TypeError, ValueError):
         return None
     return moment if moment.tzinfo else None

@@ -1,16 +1,16 @@
-"""From settings and credentials to a session."""
+"""Open a session from settings and credentials."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING
 
-from modelarts_magics import messages
 from modelarts_magics.config.credential_chain import CredentialChain
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
+from modelarts_magics.messages import Message, use_language, use_timezone
 from modelarts_magics.session.cache import InstanceCache
-from modelarts_magics.session.discovery import Discovery
+from modelarts_magics.session.discovery import Discovery, ResolvedInstance
 from modelarts_magics.session.session import Session
 
 if TYPE_CHECKING:
@@ -18,21 +18,25 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from modelarts_magics.config.credential_chain import FoundCredential
+    from modelarts_magics.config.credentials import FoundCredential
 
 
 def connect(**arguments: str) -> Session:
-    """A session with the instance that the arguments, the environment and the files name.
+    """Open a session with the instance that the arguments, environment and settings file identify.
 
-    What none of them names is looked for, and the cloud asked for it where nothing else tells.
+    What none of them identifies is detected on the instance, or requested from the API and IAM.
+
+    Example:
+        >>> session = connect(region="cn-north-4")
+        >>> session.status(max_age=timedelta(minutes=1)).auto_stop.stops_at
 
     Args:
-        **arguments: Any of the settings by name: ``endpoint``, ``region``, ``find_project_id``,
-            ``instance_id``, ``api``, ``timezone``, ``language`` and the time-outs.
+        **arguments: Settings by name, such as ``region``, ``project_id``, ``instance_id``, ``api``,
+            ``timezone``, ``language``, ``total_timeout``; see `modelarts_magics.config.setting_table`.
 
     Raises:
-        ConfigurationError: A setting is missing or wrong; the message names it.
-        ModelArtsError: The cloud had to be asked and could not be.
+        ConfigurationError: A setting is missing or invalid; the message names it.
+        ModelArtsError: The API was asked and cannot be reached or refused.
     """
     return open_session(Settings.load(arguments))
 
@@ -47,42 +51,53 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
     transport: httpx.BaseTransport | None = None,
     hostname: str | None = None,
 ) -> Session:
-    """A session by settings that were gathered already.
+    """Open a session from settings that have been collected already.
 
     Args:
-        settings: What to connect to, and how.
-        environ: Where credentials and candidates are looked for; None for the process's environment.
-        interactive: The credential that a person entered, if one did.
-        chain: The chain itself, for who wants to know what it gave; None for one of these two.
-        clock: Time, for tests.
-        transport: What carries the requests, for tests.
-        hostname: This machine's name, for tests.
+        settings: The settings.
+        environ: The environment variables, for credentials and detection; None for the process's.
+        interactive: The credential that the user entered, if any.
+        chain: The credential chain, if the caller wants to keep it; None to create one.
+        clock: Time; replaced in tests.
+        transport: Replaces the network in tests.
+        hostname: Replaces the host name of this machine in tests.
+
+    Raises:
+        ConfigurationError, ModelArtsError: As for `connect`.
     """
     environ = os.environ if environ is None else environ
-    messages.use_language(settings.get("language"))
+    use_language(settings.get("language"))
     if settings.file_error is not None:
         raise settings.file_error
-    messages.use_timezone(settings.timezone)
+    use_timezone(settings.timezone)
     chain = chain or CredentialChain(environ, interactive=interactive)
-    found = Discovery(
+    discovery = Discovery(
         settings,
         chain=chain,
         environ=environ,
         clock=clock,
         transport=transport,
         hostname=hostname,
-    ).resolve()
-    able, parse = found.backend.capabilities, found.backend.parse
-    session = Session(
-        found.backend,
-        cache=InstanceCache(found.store, parse=parse, capabilities=able, clock=clock),
-        settings=found.settings,
-        total_timeout_s=settings.timeout_s("total_timeout"),
-        clock=clock,
     )
+    session = _create_session(discovery.resolve(), clock)
 
-    def warn(warning: messages.Message) -> None:
-        session.on_notice(warning)  # whoever is told by then
+    def warn(warning: Message) -> None:
+        # The caller may replace on_notice later.
+        session.on_notice(warning)
 
     chain.on_warning = warn
     return session
+
+
+def _create_session(resolved: ResolvedInstance, clock: Clock) -> Session:
+    backend = resolved.backend
+    cache = InstanceCache(
+        resolved.store, parse=backend.parse, capabilities=backend.capabilities, clock=clock
+    )
+    return Session(
+        backend,
+        cache=cache,
+        settings=resolved.settings,
+        total_timeout_s=resolved.settings.timeout_s("total_timeout"),
+        clock=clock,
+    )

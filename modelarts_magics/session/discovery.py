@@ -1,7 +1,7 @@
-"""From what is set to what is meant: endpoint, project, instance and API generation.
+"""Determine the endpoint, project, instance and API of a session.
 
-What is set is taken as it is. What is not set is looked for, in places that only suggest an answer; an
-instance found so counts only once the API has confirmed it: the right id, and running.
+A setting that is set is used as it is. A missing one is looked up; an instance ID that was only
+detected counts after the API has confirmed that the instance exists and runs.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from modelarts_magics.api.client import ApiClient
 from modelarts_magics.api.connections import Timeouts
 from modelarts_magics.api.demanager import DemanagerBackend
 from modelarts_magics.api.notebooks import list_running_instances
-from modelarts_magics.config import settings_file
 from modelarts_magics.config.setting_table import SETTINGS
+from modelarts_magics.config.settings_file import expand_user
 from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.errors import (
     ConfigurationError,
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import Instance
 
 _INSTANCE_LISTS = {"auto": list_running_instances, "notebooks": list_running_instances}
-"""What lists the running instances of an API that is set; an id of another one would be of no use."""
+"""The function that lists the running instances, by the API setting."""
 _NOT_FOUND_ERRORS = (NoSuchInstanceError, NoSuchApiError)
 
 
 class _PresumedDemanagerBackend(DemanagerBackend):
-    """The historical API, presumed of an instance that the current one does not know.
+    """The historical API, assumed for an instance that the current API does not have.
 
     Args:
-        not_found: What the current one said; it holds where the historical one is retired.
+        not_found: The error of the current API; raised if the historical API no longer exists.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class _PresumedDemanagerBackend(DemanagerBackend):
         self._not_found = not_found
 
     def read(self, *, deadline: Deadline) -> Instance:
-        """Ask the cloud for the instance."""
+        """Read the instance from the API."""
         try:
             return super().read(deadline=deadline)
         except NoSuchApiError:
@@ -71,12 +71,12 @@ class _PresumedDemanagerBackend(DemanagerBackend):
 
 @dataclass(frozen=True)
 class ResolvedInstance:
-    """Everything that a session needs.
+    """The result of the discovery.
 
     Attributes:
-        settings: The settings, with what was found and where.
+        settings: The settings, including those that were found, with their sources.
         backend: The API, bound to the instance.
-        store: What is kept of the instance on this machine.
+        store: The state file of the instance on this machine.
     """
 
     settings: Settings
@@ -85,15 +85,15 @@ class ResolvedInstance:
 
 
 class Discovery:
-    """One search, with what it needs.
+    """Look up what the settings leave open.
 
     Args:
-        settings: What is set.
+        settings: The settings.
         chain: The credentials.
-        environ: The environment, for candidates.
-        clock: Time, for tests.
-        transport: What carries the requests, for tests.
-        hostname: This machine's name; None to ask for it.
+        environ: The environment variables, for candidates of the instance ID.
+        clock: Time; replaced in tests.
+        transport: Replaces the network in tests.
+        hostname: The host name; None for that of this machine.
     """
 
     def __init__(  # noqa: PLR0913 - what a search looks at, and what a test replaces
@@ -114,28 +114,28 @@ class Discovery:
         self._hostname = hostname
 
     def resolve(self) -> ResolvedInstance:
-        """Find what is not set; asks the cloud only for what cannot be known otherwise.
+        """Determine everything; send a request only if there is no other way.
 
         Raises:
-            ConfigurationError: Something is neither set nor found; the message names it.
-            ModelArtsError: The cloud could not be asked.
+            ConfigurationError: A setting is missing and cannot be found; the message names it.
+            ModelArtsError: The API cannot be reached or refused.
         """
         self._fill_from_credentials()
         self._check_missing_settings(can_find_project=bool(self._settings.get("region")))
         self._fill_project()
         self._check_missing_settings(can_find_project=False)
-        transport = self._make_client(self._settings.endpoint, self._settings.project_id)
+        client = self._make_client(self._settings.endpoint, self._settings.project_id)
         try:
             if not self._settings.get("instance_id"):
-                return self._resolve_candidate(transport)
+                return self._resolve_candidate(client)
             instance_id = self._settings.instance_id
-            return self._make_result(instance_id, self._select_backend(transport, instance_id))
+            return self._make_result(instance_id, self._select_backend(client, instance_id))
         except BaseException:
-            transport.close()
+            client.close()
             raise
 
     def _fill_from_credentials(self) -> None:
-        """Region and project may stand beside the key."""
+        """Take the region and project that are stored with the access key."""
         if self._settings.get("project_id") and (
             self._settings.get("endpoint") or self._settings.get("region")
         ):
@@ -147,51 +147,58 @@ class Discovery:
             self._settings = self._settings.with_default("project_id", found.project_id, source)
 
     def _check_missing_settings(self, *, can_find_project: bool) -> None:
-        """Name all that is missing at once; one thing alone has a sentence of its own.
+        """Report all missing settings at once; a single one has a message of its own.
 
         Args:
-            can_find_project: Whether a project that is not set can still be found.
+            can_find_project: Whether a missing project can still be looked up.
 
         Raises:
-            ConfigurationError: At least two things are missing.
+            ConfigurationError: At least two settings are missing.
         """
-        missing: list[str] = []
-        if not self._settings.get("endpoint") and not self._settings.get("region"):
-            missing.append(SETTINGS["region"].variable)
-        project = not self._settings.get("project_id") and not can_find_project
-        instance = not self._settings.get("instance_id") and not self._find_candidates()
-        if (missing or project or instance) and self._chain.find() is None:
-            missing.append(text("doctor.about.credentials"))
-        if project:
-            missing.append(SETTINGS["project_id"].variable)
-        if instance:
-            missing.append(SETTINGS["instance_id"].variable)
-        if len(missing) > 1:  # with all else there, the instances that run can be listed
+        missing = self._missing_variables(can_find_project=can_find_project)
+        if missing and self._chain.find() is None:
+            after_region = int(missing[0] == SETTINGS["region"].variable)
+            missing.insert(after_region, text("doctor.about.credentials"))
+        # If only one is missing, the instances that run can be listed.
+        if len(missing) > 1:
             raise ConfigurationError("config.missing_several", names=join_list(missing))
+
+    def _missing_variables(self, *, can_find_project: bool) -> list[str]:
+        has = self._settings.get
+        missing = []
+        if not has("endpoint") and not has("region"):
+            missing.append(SETTINGS["region"].variable)
+        if not has("project_id") and not can_find_project:
+            missing.append(SETTINGS["project_id"].variable)
+        if not has("instance_id") and not self._find_candidates():
+            missing.append(SETTINGS["instance_id"].variable)
+        return missing
 
     def _find_candidates(self) -> tuple[Candidate, ...]:
         return find_candidates(self._environ, hostname=self._hostname)
 
     def _fill_project(self) -> None:
-        """One look-up by region, where there is a key and no project."""
+        """Look up the project of the region in IAM."""
         region, endpoint = self._settings.get("region").lower(), self._settings.iam_endpoint
         if self._settings.get("project_id") or not region or not endpoint:
             return
-        transport = self._make_client(endpoint, "")
+        client = self._make_client(endpoint, "")
         try:
-            found = iam.find_project_id(transport, region=region, deadline=self._make_deadline())
-        except ForbiddenError:  # then only the person knows it, which the error for want of it says
+            found = iam.find_project_id(client, region=region, deadline=self._make_deadline())
+        # Then only the user can name the project; the error for the missing setting says so.
+        except ForbiddenError:
             return
         finally:
-            transport.close()
+            client.close()
         self._settings = self._settings.with_default("project_id", found or "", f"IAM, {region}")
 
     def _resolve_candidate(self, client: ApiClient) -> ResolvedInstance:
-        """The one candidate that the API knows as a running instance."""
-        given = self._find_candidates()
-        running = [each for each in (self._read_candidate(client, one) for one in given) if each]
+        """Return the one candidate that the API confirms as a running instance."""
+        candidates = self._find_candidates()
+        results = [self._read_candidate(client, each) for each in candidates]
+        running = [each for each in results if each]
         if len(running) != 1:
-            raise self._selection_error(client, given, [instance for _, instance in running])
+            raise self._selection_error(client, candidates, [instance for _, instance in running])
         candidate, instance = running[0]
         source = candidate.source
         self._settings = self._settings.with_default("instance_id", candidate.instance_id, source)
@@ -226,31 +233,32 @@ class Discovery:
             return ConfigurationError("config.choose_instance", choice=choice)
         if tried:
             return ConfigurationError("config.candidates_unconfirmed", tried=tried)
-        return ConfigurationError("config.missing_instance_id", variable="MODELARTS_INSTANCE_ID")
+        variable = SETTINGS["instance_id"].variable
+        return ConfigurationError("config.missing_instance_id", variable=variable)
 
     def _list_running(self, client: ApiClient) -> str:
-        """The project's running instances to choose from; "" where they cannot be listed."""
+        """List the running instances of the project for a message; "" if that is impossible."""
         project_id, deadline = self._settings.project_id, self._make_deadline()
-        listed = _INSTANCE_LISTS.get(self._settings.api)
-        if listed is None:
+        list_running = _INSTANCE_LISTS.get(self._settings.api)
+        if list_running is None:
             return ""
         try:
-            found = list(listed(client, project_id=project_id, deadline=deadline))
+            found = list(list_running(client, project_id=project_id, deadline=deadline))
         except ModelArtsError:
             return ""
         return join_list(f"{name} ({instance_id})" for name, instance_id in found)
 
     def _known_api(self, instance_id: str) -> str:
-        """The generation that is set, or that the id's form tells, or that is remembered; else ""."""
+        """Return the API from the settings, the form of the ID or the state file; "" if unknown."""
         if self._settings.api != "auto":
             return self._settings.api
         if instance_id.startswith("DE-"):
             return "demanager"
-        remembered = self._make_store(instance_id).load().get("api")
-        return str(remembered) if remembered in BACKENDS else ""
+        stored = self._make_store(instance_id).load().get("api")
+        return str(stored) if stored in BACKENDS else ""
 
     def _select_backend(self, client: ApiClient, instance_id: str) -> Backend:
-        """The API of the instance: one that is known, else what one probe tells."""
+        """Return the API of the instance: the known one, else determined by one request."""
         api = self._known_api(instance_id)
         backend = self._make_backend(client, instance_id, api or "notebooks")
         if api:
@@ -270,11 +278,11 @@ class Discovery:
         return ResolvedInstance(self._settings, backend, self._make_store(instance_id))
 
     def _make_backend(self, client: ApiClient, instance_id: str, api: str) -> Backend:
-        kind = BACKENDS[api]
-        return kind(client, project_id=self._settings.project_id, instance_id=instance_id)
+        backend_class = BACKENDS[api]
+        return backend_class(client, project_id=self._settings.project_id, instance_id=instance_id)
 
     def _make_store(self, instance_id: str) -> Store:
-        folder = settings_file.expand_user(self._settings.get("state_dir"))
+        folder = expand_user(self._settings.get("state_dir"))
         key = (self._settings.endpoint, self._settings.project_id, instance_id)
         return Store(folder, key=key)
 

@@ -1,6 +1,6 @@
-"""Which instance am I: candidates, each with its source. The API confirms them, not this module.
+"""Collect candidates for the ID of this instance; the API confirms them.
 
-Source of the places: seen on instances, documented nowhere; so a candidate is never taken on faith.
+Source: observed on instances, not documented, so a candidate counts only after confirmation.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelarts_magics.config import settings_file
+from modelarts_magics.config.settings_file import expand_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,12 +22,17 @@ _HOSTNAME_PATTERN = re.compile(rf"notebook-({_UUID})", re.IGNORECASE | re.ASCII)
 _ID_PATTERN = re.compile(rf"(?<![0-9a-f-])((?:DE-)?{_UUID})(?![0-9a-f-])", re.IGNORECASE | re.ASCII)
 _VARIABLES = ("JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_SERVER_NAME", "JUPYTERHUB_USER")
 _MAX_SERVER_FILES = 5
-"""How many of the newest running servers' files are looked into."""
+"""The number of server files to read, the newest first."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An id that may be this instance's, and where it was seen."""
+    """A possible ID of this instance.
+
+    Attributes:
+        instance_id: The ID.
+        source: Where it was found.
+    """
 
     instance_id: str
     source: str
@@ -36,11 +41,11 @@ class Candidate:
 def find_candidates(
     environ: Mapping[str, str], *, hostname: str | None = None
 ) -> tuple[Candidate, ...]:
-    """All ids that may be this instance's, each once, the likeliest first.
+    """Return all possible IDs of this instance, each once, the most likely first.
 
     Args:
-        environ: The environment.
-        hostname: This machine's name; None to ask for it.
+        environ: The environment variables.
+        hostname: The host name; None for that of this machine.
     """
     found: dict[str, Candidate] = {}
     for source, text, pattern in _candidate_sources(environ, hostname or socket.gethostname()):
@@ -64,10 +69,10 @@ def _candidate_sources(
 
 
 def _base_urls(environ: Mapping[str, str]) -> Iterator[str]:
-    """The base URLs of the Jupyter servers of this person, from the files that they leave."""
-    home = settings_file.expand_user(environ.get("HOME") or "~")
-    named = environ.get("JUPYTER_RUNTIME_DIR")
-    folder = Path(named) if named else home / ".local" / "share" / "jupyter" / "runtime"
+    """Yield the base URLs of the user's Jupyter servers, from their runtime files."""
+    home = expand_user(environ.get("HOME") or "~")
+    explicit = environ.get("JUPYTER_RUNTIME_DIR")
+    folder = Path(explicit) if explicit else home / ".local" / "share" / "jupyter" / "runtime"
     files = sorted(folder.glob("jpserver-*.json"), key=_newest_first)[:_MAX_SERVER_FILES]
     for path in files:
         try:

@@ -118,16 +118,19 @@ class Session:
         """The time since the instance was last read on this machine; None if it never was."""
         return self._cache.age
 
-    def subscribe(self, listener: Callable[[Instance], None]) -> Callable[[], None]:
-        """Call a listener with each new state that this process receives.
+    def subscribe(
+        self, listener: Callable[[Instance], None], *, follow_store: bool = True
+    ) -> Callable[[], None]:
+        """Call `listener` with each new state of the instance, in the thread that received it.
 
         Args:
-            listener: Called in the thread that received the state.
+            listener: Called with the new state.
+            follow_store: Whether to receive what other processes of this machine save, too.
 
         Returns:
-            A function that ends the subscription.
+            A function that ends the subscription; calling it twice is allowed.
         """
-        return self._cache.subscribe(listener)
+        return self._cache.subscribe(listener, follow_store=follow_store)
 
     def now(self) -> datetime:
         """Return the current time by the clock of the API."""

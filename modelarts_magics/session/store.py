@@ -1,8 +1,8 @@
-"""What was last known of one instance, on local disk, shared by every process of this machine.
+"""The state file of one instance, shared by the processes of a machine.
 
-One small JSON file for each endpoint, project and instance, mode 0600, replaced atomically and
-written only when something changed; beside it a lock file that makes a read-change-read-back of one
-process exclude those of the others. Where the folder cannot be written everything still works, alone.
+There is one small JSON file for each endpoint, project and instance. It has mode 0600, is replaced
+atomically, and is written only if something changed. A lock file beside it excludes other processes
+from a write and its read-back. If the folder cannot be written, the process works without sharing.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import LockTimeoutError
+from modelarts_magics.session.notify import notify
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,15 +29,15 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 _FILE_PATTERN = f"{'[0-9a-f]' * 16}.json"
 _LOCK_RETRY_S = 0.02
-"""Seconds between two tries for the lock: `flock` can wait, but neither time out nor be interrupted."""
+"""Seconds between two attempts to get the lock: a blocking `flock` has no timeout."""
 
 
 class Store:
-    """The file of one instance.
+    """The state file of one instance.
 
     Args:
-        folder: Where the files are; made when first written.
-        key: What the file is about, as endpoint, project id and instance id.
+        folder: The folder of the state files; created by the first write.
+        key: Endpoint, project ID and instance ID.
     """
 
     def __init__(self, folder: Path, *, key: tuple[str, str, str]) -> None:
@@ -49,13 +50,12 @@ class Store:
 
     @classmethod
     def latest(cls, folder: Path) -> Store | None:
-        """The store that was confirmed last, for who cannot say what it is about; None if there is none."""
-        files = [
-            (stamp[1], path)
-            for path in folder.glob(_FILE_PATTERN)
-            for stamp in (file_fingerprint(path),)
-            if stamp
-        ]
+        """Return the state file that was confirmed last; None if there is none.
+
+        It is used if the instance cannot be identified.
+        """
+        found = [(file_fingerprint(path), path) for path in folder.glob(_FILE_PATTERN)]
+        files = [(fingerprint[1], path) for fingerprint, path in found if fingerprint]
         if not files:
             return None
         store = cls(folder, key=("", "", ""))
@@ -64,21 +64,21 @@ class Store:
         return store
 
     def load(self) -> dict[str, Any]:
-        """What was last saved; empty if nothing was, or it cannot be read."""
-        stamp = self._fingerprint()
-        if stamp != self._loaded_fingerprint:
-            data = {} if stamp is None else _read_file(self.path)
-            if data != self._data:  # the same object as long as it says the same
+        """Return the stored data; empty if there is none or it cannot be read."""
+        fingerprint = self._fingerprint()
+        if fingerprint != self._loaded_fingerprint:
+            data = {} if fingerprint is None else _read_file(self.path)
+            # Keep the same object while the content is the same: the cache compares identity.
+            if data != self._data:
                 self._data = data
-            self._loaded_fingerprint, self._unsaved_since = stamp, None
+            self._loaded_fingerprint, self._unsaved_since = fingerprint, None
         return self._data
 
     def save(self, data: dict[str, Any]) -> bool:
-        """Replace what is saved, unless it is the same already.
+        """Store the data, unless it is unchanged.
 
         Returns:
-            Whether it is on disk now; False where the folder cannot be written, so that only this
-            object knows it.
+            Whether it is on disk; False if the folder cannot be written, so that only this object has it.
         """
         if data == self.load() and self._unsaved_since is None:
             return True
@@ -87,47 +87,47 @@ class Store:
             content = json.dumps({"version": FORMAT_VERSION, **data}).encode()
             self._loaded_fingerprint = stat_fingerprint(replace_file(self.path, content))
             self._unsaved_since = None
+            notify(self.path.parent)
         except OSError:
             self._loaded_fingerprint, self._unsaved_since = self._fingerprint(), SYSTEM_CLOCK.now()
         self._data = data
         return self._unsaved_since is None
 
     def touch(self) -> None:
-        """Note that what is saved was confirmed just now."""
+        """Record that the stored data was confirmed now."""
         if self._unsaved_since is not None:
             self._unsaved_since = SYSTEM_CLOCK.now()
             return
         with contextlib.suppress(OSError):
             before = self._fingerprint()
             os.utime(self.path)
-            stamp = self._fingerprint()
-            # Of two files that replaced the one seen, the second may have its inode: only the time tells.
-            if (
-                stamp
-                and before
-                and before == self._loaded_fingerprint
-                and stamp[::2] == before[::2]
-            ):
-                self._loaded_fingerprint = stamp
+            after = self._fingerprint()
+            # The second of two new files may reuse the inode of the old one; its time differs.
+            loaded = before == self._loaded_fingerprint
+            if loaded and before and after and after[::2] == before[::2]:
+                self._loaded_fingerprint = after
 
     def age(self, now: datetime) -> timedelta | None:
-        """How long ago what is saved was last confirmed; None if nothing is saved."""
-        stamp = self._fingerprint()
-        if stamp == self._loaded_fingerprint and self._unsaved_since is not None:
+        """Return the time since the stored data was last confirmed; None if there is none."""
+        fingerprint = self._fingerprint()
+        if fingerprint == self._loaded_fingerprint and self._unsaved_since is not None:
             return now - self._unsaved_since
-        return None if stamp is None else now - datetime.fromtimestamp(stamp[1] / 1e9, timezone.utc)
+        if fingerprint is None:
+            return None
+        return now - datetime.fromtimestamp(fingerprint[1] / 1e9, timezone.utc)
 
     @contextlib.contextmanager
     def lock(self, *, deadline: Deadline, clock: Clock) -> Iterator[None]:
-        """Exclude the other processes (and threads) that work on this instance.
+        """Exclude other processes and threads that work on this instance.
 
         Raises:
-            LockTimeoutError: Somebody else held the lock until the deadline.
+            LockTimeoutError: The lock was not free before the deadline.
         """
         try:
             self._lock_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = self._lock_path.open("a+b")
-        except OSError:  # no folder to write to: this process works alone
+        # Without a folder this process works alone.
+        except OSError:
             yield
             return
         with handle:
@@ -145,7 +145,7 @@ class Store:
 
 
 def file_fingerprint(path: Path) -> tuple[int, int, int] | None:
-    """What tells one version of a file from another that took its place; None if there is none."""
+    """Return a value that differs between two versions of a file; None if there is no file."""
     try:
         return stat_fingerprint(path.stat())
     except OSError:
@@ -190,7 +190,8 @@ else:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        except OSError:  # a file system without locks: this process works alone
+        # On a file system without locks this process works alone.
+        except OSError:
             return True
         return True
 

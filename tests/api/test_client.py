@@ -20,7 +20,7 @@ import pytest
 
 from modelarts_magics.api.client import MAX_ATTEMPTS, ApiClient
 from modelarts_magics.api.request import MAX_RESPONSE_BYTES
-from modelarts_magics.config.credential_chain import AccessKey, Token
+from modelarts_magics.config.credentials import AccessKey, Token
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.emulator.auth import HttpRequest, compute_signature
 from modelarts_magics.emulator.local import LocalEmulator
@@ -571,7 +571,7 @@ ASK = """
 import sys
 from modelarts_magics.api.client import ApiClient
 from modelarts_magics.domain.clock import Clock, Deadline
-from modelarts_magics.config.credential_chain import Token
+from modelarts_magics.config.credentials import Token
 from modelarts_magics.errors import ModelArtsError
 endpoint, project, token, path = sys.argv[1:]
 clock = Clock(sleep=lambda _: None)
@@ -587,7 +587,7 @@ FORK = """
 import os, sys, threading
 from modelarts_magics.api.client import ApiClient
 from modelarts_magics.domain.clock import Deadline
-from modelarts_magics.config.credential_chain import Token
+from modelarts_magics.config.credentials import Token
 endpoint, project, token, path = sys.argv[1:]
 transport = ApiClient(endpoint, project_id=project, credential=lambda: Token(token))
 ask = lambda: transport.request("GET", path, deadline=Deadline(5)).data["status"]
@@ -618,6 +618,7 @@ def run(script: str, *arguments: str, **variables: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.process
 def test_no_proxy_stands_between_this_machine_and_itself(local: LocalEmulator) -> None:
     """Whatever the environment says: a proxy cannot reach our loopback."""
     dead = "http://127.0.0.1:9"
@@ -626,6 +627,7 @@ def test_no_proxy_stands_between_this_machine_and_itself(local: LocalEmulator) -
     assert run(ASK, *arguments, **proxies) == "RUNNING"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("variable", "value", "words"),
     [
@@ -653,6 +655,7 @@ def test_who_cannot_be_reached_is_named(variable: str, value: str, words: str) -
     assert said.startswith(f"UnreachableError Cannot connect to {words}")
 
 
+@pytest.mark.process
 def test_a_forked_child_has_connections_of_its_own(local: LocalEmulator) -> None:
     """Parent and child ask at once, and neither reads the other's answer."""
     arguments = (local.endpoint, local.project_id, local.auth_token, path_of(local))

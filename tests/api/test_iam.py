@@ -9,7 +9,7 @@ import pytest
 
 from modelarts_magics.api import iam
 from modelarts_magics.api.client import ApiClient
-from modelarts_magics.config.credential_chain import AccessKey, Credential, Token
+from modelarts_magics.config.credentials import AccessKey, Credential, Token
 from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import (

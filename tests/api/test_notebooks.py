@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from modelarts_magics.api.client import ApiClient
 from modelarts_magics.api.notebooks import NotebooksBackend, list_running_instances
 from modelarts_magics.commands.as_text import instance_lines
-from modelarts_magics.config.credential_chain import Token
+from modelarts_magics.config.credentials import Token
 from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.domain.models import (
     UNKNOWN_AUTO_STOP,

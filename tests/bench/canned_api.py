@@ -1,8 +1,8 @@
-"""A loopback server that costs next to nothing: canned answers of both APIs, on kept connections.
+"""HTTP server on loopback with canned responses of both APIs, over persistent connections.
 
-A program of its own, so that it shares no interpreter lock with what is measured. It prints its port
-and serves until its standard input ends. Every GET gets one instance; the last part of the path says
-which: a name that ends in `CHANGING` answers something new each time, any other the same.
+It is a program of its own, so that it shares no interpreter lock with the measured code. It prints its port
+and serves until its standard input is closed. Every GET returns one instance; if the last part of the path
+is `CHANGING_ID`, its description is different each time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STARTED = int(time.time())
 
 
 def demanager(number: int) -> dict[str, Any]:
-    """Return an instance as the `demanager` API describes it, with auto-stop on."""
+    """Return an instance of the `demanager` API with auto-stop enabled."""
     left = _STARTED + _RUN_S - int(time.time())
     return {
         "id": UNCHANGING_ID,
@@ -69,8 +69,8 @@ def demanager(number: int) -> dict[str, Any]:
 
 
 def notebooks(number: int) -> dict[str, Any]:
-    """Return an instance as the `notebooks` API describes it, with a lease that runs."""
-    begun_ms = _STARTED * 1000
+    """Return an instance of the `notebooks` API with an active lease."""
+    started_ms = _STARTED * 1000
     return {
         "id": UNCHANGING_ID,
         "name": INSTANCE_NAME,
@@ -78,8 +78,8 @@ def notebooks(number: int) -> dict[str, Any]:
         "status": "RUNNING",
         "actions": ["SSH"],
         "action_progress": [{"step": 1, "status": "SUCCESS", "description": "ready"}],
-        "create_at": begun_ms,
-        "update_at": begun_ms,
+        "create_at": started_ms,
+        "update_at": started_ms,
         "endpoints": [{"service": "NOTEBOOK", "uri": "https://notebook.example.com/"}],
         "fail_reason": "",
         "feature": "NOTEBOOK",
@@ -93,11 +93,11 @@ def notebooks(number: int) -> dict[str, Any]:
             "visibility": "PUBLIC",
         },
         "lease": {
-            "create_at": begun_ms,
+            "create_at": started_ms,
             "duration": _RUN_S * 1000,
             "enable": True,
             "type": "TIMING",
-            "update_at": begun_ms,
+            "update_at": started_ms,
         },
         "pool": {"id": "pool-1", "name": "shared", "type": "USER_DEFINED"},
         "token": "to-be-dropped",
@@ -117,7 +117,7 @@ _INSTANCES = {b"demanager": demanager, b"notebooks": notebooks}
 
 
 class CannedResponses:
-    """The bytes to send; what stays the same is made once a second, with the date that it carries."""
+    """Encoded responses; unchanging ones are built once a second, with the current `Date`."""
 
     def __init__(self) -> None:
         self._second = 0
@@ -126,7 +126,7 @@ class CannedResponses:
         self._number = 0
 
     def get(self, path: bytes) -> bytes:
-        """Return the whole answer to a GET."""
+        """Return the whole response to a GET."""
         now = int(time.time())
         if now != self._second:
             self._second, self._date = now, formatdate(now, usegmt=True).encode()
@@ -150,18 +150,18 @@ class CannedResponses:
 
 
 class HttpConnection(asyncio.Protocol):
-    """One kept connection; a request here has no body."""
+    """Persistent connection; requests have no body."""
 
     def __init__(self, responses: CannedResponses) -> None:
         self._responses = responses
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to write."""
+        """Save the transport."""
         self._transport: Any = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer each request that is complete."""
+        """Respond to each complete request."""
         self._buffer += data
         while b"\r\n\r\n" in self._buffer:
             request, self._buffer = self._buffer.split(b"\r\n\r\n", 1)
@@ -170,7 +170,7 @@ class HttpConnection(asyncio.Protocol):
 
 
 async def serve() -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input is closed."""
     loop = asyncio.get_running_loop()
     responses = CannedResponses()
     server = await loop.create_server(lambda: HttpConnection(responses), HOST, 0)

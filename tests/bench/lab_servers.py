@@ -1,4 +1,4 @@
-"""JupyterLab as it is, with our sidebar, and with jupyter-resource-usage: each on a server of its own."""
+"""JupyterLab alone, with this extension, and with jupyter-resource-usage, each on a server of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import modelarts_magics
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.server.handlers import URL_PREFIX
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))  # for what the tests of the pages share
+sys.path.append(str(Path(__file__).resolve().parents[1]))  # for the helpers in tests/ui
 
 from ui.jupyter_server_process import LAB_EXTENSION, JupyterServerProcess
 from ui.notebook_page import (
@@ -38,36 +38,36 @@ if TYPE_CHECKING:
 
 RESOURCE_USAGE_VARIABLES = separate_variables(Path(sys.prefix))
 SETTLE_MS = 3_000
-"""Long enough for what a page still does once it shows everything."""
+"""Time for the last start-up requests of a page that shows everything already."""
 TIMING_JS = """(() => {
-  const seen = (window.bench = {});
+  const times = (window.bench = {});
   let splash = false;
   const observer = new MutationObserver(() => {
     const shown = document.querySelector('#jupyterlab-splash') !== null;
     if (splash && !shown) {
-      seen.ready ??= performance.now();
+      times.ready ??= performance.now();
     }
     splash = shown;
     if (/[0-9]/.test(document.querySelector('.ma-Status-button')?.textContent)) {
-      seen.figure ??= performance.now();
+      times.figure ??= performance.now();
     }
   });
   observer.observe(document, { childList: true, characterData: true, subtree: true });
 })()"""
-"""Note when JupyterLab's splash is gone, and when the time left is there, both since the page was asked for."""
+"""Record when the splash screen of JupyterLab disappears, and when the time left appears."""
 READY_JS = "() => window.bench?.ready"
 
 
 @dataclass(frozen=True)
 class Extension:
-    """What is measured.
+    """Measured extension.
 
     Attributes:
-        name: The name of what it brings to the page.
-        files: The folder of that.
-        request_path: What the addresses of its requests have in common.
-        selector: Selects what it shows in the status bar.
-        text: What that says once it works.
+        name: The name of its front end package.
+        files: The folder of that package.
+        request_path: The common part of the URLs of its requests.
+        selector: The selector of its status bar item.
+        text: The text of the item once it works.
     """
 
     name: str
@@ -77,11 +77,11 @@ class Extension:
     text: re.Pattern[str]
 
     def visible_item(self, page: Page) -> Locator:
-        """What it shows in the status bar once it works."""
+        """Return its status bar item once it works."""
         return page.locator(self.selector, has_text=self.text)
 
     def count_requests(self, network: NetworkLog) -> int:
-        """How many requests a page has sent for it."""
+        """Return how many requests a page has sent for it."""
         return sum(self.request_path in each for each in network.requests)
 
 
@@ -108,12 +108,12 @@ RESOURCE_USAGE = Extension(
 
 @dataclass(frozen=True)
 class LabServer:
-    """One running server.
+    """Running server.
 
     Attributes:
-        process: Where it works.
-        pid: Its process.
-        extension: What is added to it.
+        process: The server process.
+        pid: Its process id.
+        extension: The extension of the server, if any.
     """
 
     process: JupyterServerProcess
@@ -122,38 +122,38 @@ class LabServer:
 
     @property
     def cpu_s(self) -> float:
-        """What the server's process has used so far, kernels not counted."""
+        """The CPU seconds of the server process so far, without kernels."""
         times = psutil.Process(self.pid).cpu_times()
         return float(times.user + times.system)
 
     def open_page(self, context: BrowserContext, workspace: str = "default") -> LabPage:
-        """Open a page in which nothing is open, and wait for what the extension shows."""
+        """Open a page without a document, and wait until the extension shows its item."""
         page = LabPage(context.new_page(), self)
         address = f"{self.process.url}/lab/workspaces/{workspace}?token={self.process.token}"
         page.page.goto(address, wait_until="commit")
         return page.wait_until_ready()
 
     def open_notebook(self, page: Page, name: str = "") -> NotebookPage:
-        """Open a notebook in a page, and wait for its kernel and for what the extension shows."""
+        """Open a notebook in a page, and wait for its kernel and for the item of the extension."""
         name = name or self.process.copy_notebook("countdown.ipynb")
         notebook = NotebookPage(page, self.process, FrontEnd.LAB, name).wait_until_ready()
         self.wait_until_shown(page)
         return notebook
 
     def wait_until_shown(self, page: Page) -> None:
-        """Wait for what the extension shows."""
+        """Wait until the extension shows its item."""
         if self.extension:
             expect(self.extension.visible_item(page)).to_be_visible(timeout=TIMEOUT_MS)
 
 
 @dataclass
 class LabPage:
-    """A page with JupyterLab.
+    """Page with JupyterLab.
 
     Attributes:
         page: The page.
-        server: Who serves it.
-        network: What it asks.
+        server: Its server.
+        network: Its network traffic.
     """
 
     page: Page
@@ -165,23 +165,23 @@ class LabPage:
         self.network = NetworkLog(self.page)
 
     def wait_until_ready(self) -> LabPage:
-        """Wait for JupyterLab, and for what the extension shows."""
+        """Wait for JupyterLab and for the item of the extension."""
         self.page.wait_for_function(READY_JS)
         self.server.wait_until_shown(self.page)
         return self
 
     def load_times(self) -> dict[str, float]:
-        """Milliseconds from the request of the page to JupyterLab (`ready`) and to the time left (`figure`)."""
+        """Return the ms from navigation to JupyterLab (`ready`) and to the time left (`figure`)."""
         times: dict[str, float] = self.page.evaluate("bench")
         return times
 
 
 def wait_until_idle(*pages: LabPage) -> None:
-    """Wait until pages have done what they do at their start, and forget that."""
+    """Wait until pages have completed their start-up, and clear their traffic logs."""
     pages[0].page.wait_for_timeout(SETTLE_MS)
     for tab in pages:
         if tab.server.extension and not tab.server.extension.count_requests(tab.network):
-            raise RuntimeError("its requests are not recognised: none could be counted")
+            raise RuntimeError("no request of the extension was recognised")
         tab.network.clear()
 
 
@@ -192,9 +192,9 @@ def run_server(
     """Run a server with at most one extension.
 
     Args:
-        extension: Ours, theirs, or none.
-        emulator: The cloud.
-        options: More of the server's command line.
+        extension: The extension, or None.
+        emulator: The emulator that the extension uses.
+        options: More arguments of the server.
     """
     extra_variables = RESOURCE_USAGE_VARIABLES if extension is RESOURCE_USAGE else {}
     with tempfile.TemporaryDirectory() as folder:
@@ -210,7 +210,7 @@ def run_server(
 
 @contextmanager
 def open_all(browser: Browser) -> Iterator[dict[Extension | None, LabPage]]:
-    """Give a fresh page of each server, by the extension that it has."""
+    """Run all three servers and yield a fresh page of each, by its extension."""
     with ExitStack() as stack:
         emulator = stack.enter_context(LocalEmulator())
         InstanceControl(emulator).reset()

@@ -1,8 +1,9 @@
-"""Time several calls side by side, and say what came of it."""
+"""Interleaved timing of several calls, and the table of figures."""
 
 from __future__ import annotations
 
 import gc
+import resource
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -12,21 +13,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 Times = dict[str, list[float]]
-"""Seconds, by the name of what was timed."""
+"""Seconds of each round, by the name of the call."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table.
+    """One row of the table.
 
     Attributes:
-        name: What was timed.
-        ours: What this package takes, in seconds or `unit`.
-        other: What the alternative takes; None where there is none.
-        alternative: What the alternative is.
-        maximum: What `ours` may be at most.
-        max_ratio: What `ours` may be at most, as a multiple of `other`.
-        unit: What is counted, where that is not seconds.
+        name: What was measured.
+        ours: The value of this package, in seconds or `unit`.
+        other: The value of the alternative; None if there is none.
+        alternative: The name of the alternative.
+        maximum: The target: the highest accepted value.
+        max_ratio: The target: the highest accepted ratio of `ours` to `other`.
+        unit: The unit if it is not seconds.
     """
 
     name: str
@@ -39,23 +40,39 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """`ours` as a multiple of `other`."""
+        """`ours` divided by `other`."""
         return self.ours / self.other if self.other else None
 
     @property
     def verdict(self) -> str:
-        """Return ``ok``, ``MISSED``, or "" where nothing is demanded."""
+        """Return "ok" or "MISSED", or "" without a target."""
         if self.maximum is None and self.max_ratio is None:
             return ""
-        slow = self.maximum is not None and self.ours > self.maximum
-        slower = self.max_ratio is not None and (self.ratio or 0.0) > self.max_ratio
-        return "MISSED" if slow or slower else "ok"
+        too_high = self.maximum is not None and self.ours > self.maximum
+        ratio_too_high = self.max_ratio is not None and (self.ratio or 0.0) > self.max_ratio
+        return "MISSED" if too_high or ratio_too_high else "ok"
 
 
-def time_interleaved(calls: Mapping[str, Callable[[], object]], *, rounds: int) -> Times:
-    """Time each call once a round, so that what disturbs the machine disturbs them alike.
+def child_cpu_time() -> float:
+    """Return the CPU seconds of all child processes that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
-    The order turns by one each round: none always follows the same other.
+
+def time_interleaved(
+    calls: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    clock: Callable[[], float] = perf_counter,
+) -> Times:
+    """Time each call once per round, so that other load affects all of them alike.
+
+    The order rotates by one each round, so that no call always follows the same other call.
+
+    Args:
+        calls: The calls by name; each is called once before the first round.
+        rounds: How many rounds.
+        clock: Returns seconds; pass a CPU clock to leave out waiting.
     """
     times: Times = {name: [] for name in calls}
     names = list(calls)
@@ -65,19 +82,19 @@ def time_interleaved(calls: Mapping[str, Callable[[], object]], *, rounds: int) 
     for turn in range(rounds):
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:
-            begun = perf_counter()
+            start = clock()
             calls[name]()
-            times[name].append(perf_counter() - begun)
+            times[name].append(clock() - start)
     return times
 
 
 def medians(times: Times) -> dict[str, float]:
-    """Return the median of each."""
+    """Return the median of each call."""
     return {name: median(each) for name, each in times.items()}
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """Return the figures as text, in columns."""
+    """Return the figures as text in columns."""
     rows = [("figure", "ours", "alternative", "ratio", "target", "")]
     rows += [_table_row(figure) for figure in figures]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -90,14 +107,14 @@ def _table_row(figure: Figure) -> tuple[str, str, str, str, str, str]:
     other = (
         ""
         if figure.other is None
-        else f"{_formatted(figure.other, figure.unit)} {figure.alternative}"
+        else f"{_format_value(figure.other, figure.unit)} {figure.alternative}"
     )
     ratio = "" if figure.ratio is None else f"{figure.ratio:.2f} x"
-    targets = [] if figure.maximum is None else [f"<= {_formatted(figure.maximum, figure.unit)}"]
+    targets = [] if figure.maximum is None else [f"<= {_format_value(figure.maximum, figure.unit)}"]
     targets += [] if figure.max_ratio is None else [f"<= {figure.max_ratio:g} x"]
     return (
         figure.name,
-        _formatted(figure.ours, figure.unit),
+        _format_value(figure.ours, figure.unit),
         other,
         ratio,
         ", ".join(targets),
@@ -105,9 +122,9 @@ def _table_row(figure: Figure) -> tuple[str, str, str, str, str, str]:
     )
 
 
-def _formatted(value: float, unit: str) -> str:
+def _format_value(value: float, unit: str) -> str:
     if unit:
         return f"{value:g} {unit}"
-    if value < 1e-3:
+    if abs(value) < 1e-3:
         return f"{value * 1e6:.0f} us"
-    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.2f} s"
+    return f"{value * 1e3:.3g} ms" if abs(value) < 1 else f"{value:.2f} s"

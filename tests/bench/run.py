@@ -1,7 +1,7 @@
-"""Measure, print the table, and fail where a target is missed: ``python tests/bench/run.py``.
+"""Measure the figures and print them; exit with 1 if a target is missed: `python tests/bench/run.py`.
 
-The first part runs under any interpreter that has the package; it makes the environment that the
-figures are measured in, and starts itself again there.
+Any interpreter that has the package can run it: it creates the environment of the measurements and restarts
+itself there.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from measure import Figure
     from refresh_calls import ClientFactory
 
+# Passed when the program restarts itself.
 IN_ENVIRONMENT_FLAG = "--inside"
-"""Said by the first part to the second."""
-MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - folders in it get random names
-"""Linux's file system in memory; elsewhere, or where it is not writable, the disk has to do."""
-GROUPS = ("interpreters", "kernels", "calls", "signing", "page", "sidebar")
+# The file system in memory of Linux; elsewhere, the default folder is used.
+MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - used with random names
+GROUPS = ("interpreters", "kernels", "calls", "signing", "polling", "page", "sidebar")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure and return the exit status: 1 where a target is missed."""
+    """Measure and return the exit status: 1 if a target is missed."""
     options = _options(arguments)
     if not options.inside:
         return _restart_in_environment(arguments)
@@ -39,7 +39,8 @@ def main(arguments: Sequence[str]) -> int:
         _temporary_folder(MEMORY_FOLDER) as memory,
         _run_server() as endpoint,
     ):
-        import refresh_calls  # noqa: PLC0415 - only inside can it be imported
+        # Needs the packages of the environment.
+        import refresh_calls  # noqa: PLC0415
 
         clients = refresh_calls.ClientFactory(endpoint, memory_folder=memory, disk_folder=disk)
         if options.profile:
@@ -57,16 +58,16 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(IN_ENVIRONMENT_FLAG, action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     for group in set(options.group) - set(GROUPS):
-        parser.error(f"no group {group!r}: choose from {', '.join(GROUPS)}")
+        parser.error(f"unknown group {group!r}: choose from {', '.join(GROUPS)}")
     return options
 
 
 def _restart_in_environment(arguments: Sequence[str]) -> int:
-    from environment import isolated_variables, prepare_environment  # noqa: PLC0415 - not needed inside
+    from environment import isolated_variables, prepare_environment  # noqa: PLC0415
 
     python = str(prepare_environment())
     with _temporary_folder() as home:
-        return subprocess.run(  # noqa: S603 - our own program
+        return subprocess.run(  # noqa: S603 - fixed arguments
             [python, __file__, IN_ENVIRONMENT_FLAG, *arguments],
             env=isolated_variables(home),
             check=False,
@@ -74,23 +75,28 @@ def _restart_in_environment(arguments: Sequence[str]) -> int:
 
 
 def _measure(groups: Sequence[str], endpoint: str, clients: ClientFactory) -> int:
-    from measure import table  # noqa: PLC0415 - after the choice of environment
+    # Needs the packages of the environment.
+    from measure import table  # noqa: PLC0415
 
-    begun = perf_counter()
-    figures = [figure for group in groups for figure in _figures(group, endpoint, clients)]
-    missed = sum(figure.verdict == "MISSED" for figure in figures)
-    seconds = perf_counter() - begun
-    sys.stdout.write(f"{table(figures)}\n\nmedians of one run, {seconds:.0f} s; missed: {missed}\n")
+    start, missed = perf_counter(), 0
+    for group in groups:
+        sys.stderr.write(f"Measuring {group} …\n")
+        figures = _measure_group(group, endpoint, clients)
+        missed += sum(figure.verdict == "MISSED" for figure in figures)
+        sys.stdout.write(f"{table(figures)}\n\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"{perf_counter() - start:.0f} s, targets missed: {missed}\n")
     return 1 if missed else 0
 
 
-def _figures(group: str, endpoint: str, clients: ClientFactory) -> list[Figure]:
-    sys.stderr.write(f"measuring: {group}\n")
+def _measure_group(group: str, endpoint: str, clients: ClientFactory) -> list[Figure]:
+    # These need the packages of the environment.
     import countdown_page  # noqa: PLC0415
     import interpreters  # noqa: PLC0415
     import kernels  # noqa: PLC0415
     import lab_page  # noqa: PLC0415
-    import refresh_calls  # noqa: PLC0415 - only inside can it be imported
+    import polling  # noqa: PLC0415
+    import refresh_calls  # noqa: PLC0415
     import signatures  # noqa: PLC0415
 
     environ = dict(os.environ)
@@ -100,6 +106,8 @@ def _figures(group: str, endpoint: str, clients: ClientFactory) -> list[Figure]:
         return kernels.figures({**environ, **interpreters.session_variables(endpoint)})
     if group == "calls":
         return refresh_calls.figures(clients)
+    if group == "polling":
+        return polling.figures()
     if group == "page":
         return countdown_page.figures()
     if group == "sidebar":
@@ -109,23 +117,24 @@ def _figures(group: str, endpoint: str, clients: ClientFactory) -> list[Figure]:
 
 @contextmanager
 def _temporary_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Give an empty folder, in the one that is named if that is there."""
-    place = parent if parent and os.access(parent, os.W_OK) else None
-    with tempfile.TemporaryDirectory(dir=place) as folder:
+    """Create an empty folder, inside `parent` if that is writable."""
+    folder_parent = parent if parent and os.access(parent, os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=folder_parent) as folder:
         yield Path(folder)
 
 
 @contextmanager
 def _run_server() -> Iterator[str]:
-    """Serve in a process of its own, and give the endpoint."""
+    """Run the server in a process of its own and yield its URL."""
     program = Path(__file__).with_name("canned_api.py")
-    with subprocess.Popen(  # noqa: S603 - our own program
+    with subprocess.Popen(  # noqa: S603 - fixed arguments
         [sys.executable, str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the server has no pipes")
         yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
-        process.stdin.close()  # which ends it
+        # The server stops when its standard input is closed.
+        process.stdin.close()
 
 
 if __name__ == "__main__":

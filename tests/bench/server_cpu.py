@@ -1,6 +1,7 @@
-"""A minute of the server half, with nothing of Jupyter around it: ``python watching.py desk``, or ``idle``.
+"""CPU time of the server extension in one minute: `python server_cpu.py server` or `idle`.
 
-It prints the CPU seconds that the process has used in that minute, in all threads.
+`server` runs the part of the extension that works without Jupyter, with a page open; `idle` runs only an
+event loop. Prints the CPU seconds of the process in all threads.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ MINUTE_S = 60.0
 
 
 class MeasuredServer(ModelArtsServer):
-    """The extension as it is on a server with a page open that has nothing to hear.
+    """Extension with one open page that receives no event.
 
     Attributes:
-        store_checked: That it has asked which page listens, which it does before each look at the store.
+        store_checked: Set when the extension has asked for the open pages, as it does before it checks the store.
     """
 
     def __init__(self) -> None:
@@ -30,40 +31,40 @@ class MeasuredServer(ModelArtsServer):
         self.store_checked = asyncio.Event()
 
     def _emit(self, event: dict[str, Any]) -> None:
-        """There is no socket to send it to."""
+        """Discard the event, as there is no socket."""
 
     def _listeners(self) -> tuple[str]:
         self.store_checked.set()
-        return ("a page",)
+        return ("page",)
 
 
 async def measure_server() -> float:
-    """Use what the extension makes: a minute of watching, and one question to the cloud in it."""
+    """Run the extension for a minute with one API call, and return the CPU seconds."""
     server = MeasuredServer()
     service = server._create_service()
     await service.get_instance()
     await server.store_checked.wait()
     server.store_checked.clear()
     before = service.poller.snapshot.instance
-    used = await _cpu_per_minute(service.poller.refresh())
+    cpu_s = await _cpu_per_minute(service.poller.refresh())
     if service.poller.snapshot.instance is before or not server.store_checked.is_set():
-        raise RuntimeError("nothing was watched")
+        raise RuntimeError("the store was not checked")
     await service.poller.stop()
-    return used
+    return cpu_s
 
 
 async def measure_event_loop() -> float:
-    """Wait."""
+    """Run an idle event loop for a minute, and return the CPU seconds."""
     return await _cpu_per_minute()
 
 
 async def _cpu_per_minute(*jobs: Awaitable[object]) -> float:
-    begun = process_time()
+    start = process_time()
     await asyncio.gather(asyncio.sleep(MINUTE_S), *jobs)
-    return process_time() - begun
+    return process_time() - start
 
 
 if __name__ == "__main__":
     sys.stdout.write(
-        f"{asyncio.run({'desk': measure_server, 'idle': measure_event_loop}[sys.argv[1]]())}\n"
+        f"{asyncio.run({'server': measure_server, 'idle': measure_event_loop}[sys.argv[1]]())}\n"
     )

@@ -1,4 +1,4 @@
-"""Signing one request, beside the vendor's signer."""
+"""Signing one request, compared with the vendor's signer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMESTAMP = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
 
 
 def headers() -> dict[str, str]:
-    """Return what is signed, besides the host."""
+    """Return the signed headers besides `Host`."""
     return {
         "Content-Type": "application/json",
         "X-Project-Id": PROJECT_ID,
@@ -43,7 +43,7 @@ def sign() -> str:
 
 
 def figures() -> list[Figure]:
-    """Return what a signature takes, after both agreed about it."""
+    """Measure a signature, after checking that both signers return the same."""
     signer = Signer(BasicCredentials(ACCESS, SECRET, PROJECT_ID))
 
     def sign_with_vendor() -> str:
@@ -60,7 +60,7 @@ def figures() -> list[Figure]:
         return signed
 
     if sign() != sign_with_vendor():
-        raise RuntimeError("the two signatures differ: nothing is compared")
-    taken = medians(time_interleaved({"ours": sign, "vendor": sign_with_vendor}, rounds=ROUNDS))
+        raise RuntimeError("the two signatures differ")
+    times = medians(time_interleaved({"ours": sign, "vendor": sign_with_vendor}, rounds=ROUNDS))
     name, other = "signing a request", "the vendor's signer"
-    return [Figure(name, taken["ours"], taken["vendor"], other, max_ratio=1.0)]
+    return [Figure(name, times["ours"], times["vendor"], other, max_ratio=1.0)]

@@ -1,4 +1,4 @@
-"""The JSON of the issue: exact names, units in the names, ISO times with their offset, null if unknown."""
+"""The JSON output: exact names with units, ISO 8601 times with an offset, null for unknown values."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 KEYS = ["id", "name", "description", "status", "api", "auto_stop", "observed_at"]
 
 
-def test_a_status_has_exactly_this_shape(harness: EmulatorHarness) -> None:
-    """Each name, in this order, and each value."""
+def test_status_json_has_exactly_this_shape(harness: EmulatorHarness) -> None:
+    """Names, order and values are fixed."""
     shown = harness.run_magic("status --json")
     assert list(shown) == KEYS
     assert json.loads(repr(shown)) == {
@@ -40,8 +40,8 @@ def test_a_status_has_exactly_this_shape(harness: EmulatorHarness) -> None:
     }
 
 
-def test_what_is_not_known_is_null(harness: EmulatorHarness) -> None:
-    """Off: no mode, no end, and no duration, since the cloud tells none then."""
+def test_auto_stop_off_has_null_fields(harness: EmulatorHarness) -> None:
+    """The API reports no mode, stop time or duration then."""
     harness.run_magic("auto-stop off")
     assert harness.run_magic("status --json")["auto_stop"] == {
         "enabled": False,
@@ -56,10 +56,8 @@ def test_what_is_not_known_is_null(harness: EmulatorHarness) -> None:
 @pytest.mark.parametrize(
     ("fault", "unknown"), [("disagreeing-remain", "inconsistent"), ("no-stop-timestamp", "missing")]
 )
-def test_an_end_that_cannot_be_believed_is_null(
-    harness: EmulatorHarness, fault: str, unknown: str
-) -> None:
-    """Never a countdown to a wrong moment; `--all` says why."""
+def test_inconsistent_stop_time_is_null(harness: EmulatorHarness, fault: str, unknown: str) -> None:
+    """`--all` has the reason."""
     harness.emulator.add_fault(fault)
     if unknown == "missing":
         harness.emulator.add_fault("no-remain-time")
@@ -68,14 +66,14 @@ def test_an_end_that_cannot_be_believed_is_null(
     assert shown["stop_time_unknown"] == unknown
 
 
-def test_what_the_cloud_did_not_say_is_neither_on_nor_off() -> None:
-    """Null, also beside fields that are known."""
+def test_unreported_auto_stop_is_null() -> None:
+    """It is neither on nor off."""
     shown = instance_json(make_instance(UNKNOWN_AUTO_STOP))["auto_stop"]
     assert (shown["enabled"], shown["mode"], shown["stops_at"]) == (None, None, None)
 
 
-def test_a_lease_is_no_run_time(make_harness: Callable[..., EmulatorHarness]) -> None:
-    """Its duration counts from a moment days ago; `--all` has both, as the cloud wrote them."""
+def test_lease_is_not_reported_as_run_time(make_harness: Callable[..., EmulatorHarness]) -> None:
+    """Its duration counts from its creation days ago; `--all` has the lease as reported."""
     shown = make_harness(api="notebooks").run_magic("status --all --json")
     assert shown["auto_stop"]["duration_s"] is None
     assert shown["auto_stop"]["remaining_s"] == 2400
@@ -90,14 +88,14 @@ def test_a_lease_is_no_run_time(make_harness: Callable[..., EmulatorHarness]) ->
 @pytest.mark.parametrize(
     "odd", [{}, {"update_at": "soon"}, {"update_at": 10**30}, {"duration": -1}]
 )
-def test_what_is_odd_in_a_lease_is_null(odd: dict[str, object]) -> None:
-    """The countdown did not need it, so it hides nothing."""
+def test_invalid_lease_fields_are_null(odd: dict[str, object]) -> None:
+    """The countdown does not need them, so they cause no error."""
     lease = instance_json(make_instance(raw={"lease": odd}), all_fields=True)["lease"]
     assert lease == {"create_at": None, "duration_s": None, "update_at": None}
 
 
-def test_all_has_every_field_of_the_seed(harness: EmulatorHarness) -> None:
-    """Tables 5 to 12: profile, provision, Docker parameters, storage, workspace and flavor."""
+def test_status_all_has_every_documented_field(harness: EmulatorHarness) -> None:
+    """These are tables 5 to 12: profile, provision, Docker parameters, storage, workspace and flavor."""
     shown = harness.run_magic("status --all --json")
     assert shown["creation_timestamp"] == "2026-11-20T16:00:00+08:00"
     assert shown["flavor"] == "modelarts.vm.cpu.2u"
@@ -134,8 +132,8 @@ def test_all_has_every_field_of_the_seed(harness: EmulatorHarness) -> None:
     }
 
 
-def test_a_write_has_before_after_and_effect(harness: EmulatorHarness) -> None:
-    """Both of the shape of a status."""
+def test_change_has_before_after_and_effect(harness: EmulatorHarness) -> None:
+    """Both states have the shape of a status."""
     shown = harness.run_magic("extend 1h --json")
     assert list(shown) == ["before", "after", "effect"]
     assert shown["effect"] == "now"
@@ -145,13 +143,15 @@ def test_a_write_has_before_after_and_effect(harness: EmulatorHarness) -> None:
     assert json.loads(repr(shown)) == shown
 
 
-def test_a_write_that_waits_says_so(make_harness: Callable[..., EmulatorHarness]) -> None:
-    """In the word of the effect."""
+def test_deferred_change_has_effect_next_start(
+    make_harness: Callable[..., EmulatorHarness],
+) -> None:
+    """The change applies at the next start."""
     assert make_harness(edition="2021").run_magic("extend --json")["effect"] == "next-start"
 
 
-def test_a_write_that_cannot_be_read_back_has_no_after(harness: EmulatorHarness) -> None:
-    """Null, and unconfirmed."""
+def test_unreadable_change_has_no_after(harness: EmulatorHarness) -> None:
+    """The effect is unconfirmed."""
     harness.emulator.add_fault("404", methods=["GET"], skip=1)
     shown = harness.run_magic("describe --json new")
     assert (shown["after"], shown["effect"]) == (None, "unconfirmed")
@@ -159,7 +159,7 @@ def test_a_write_that_cannot_be_read_back_has_no_after(harness: EmulatorHarness)
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "UTC", "America/St_Johns", "+05:45"])
 def test_every_time_has_an_offset(harness: EmulatorHarness, zone: str) -> None:
-    """In the zone that is set, so that it can be read aloud, and compared."""
+    """Times are in the configured time zone."""
     harness.environ["MODELARTS_TIMEZONE"] = zone
     shown = harness.run_magic("status --all --json")
     times = [moment for moment in _strings(shown) if moment[:5] == "2026-"]
@@ -169,8 +169,8 @@ def test_every_time_has_an_offset(harness: EmulatorHarness, zone: str) -> None:
     assert max(moments) - min(moments) == timedelta(days=3, minutes=40)
 
 
-def test_whatever_the_cloud_says_is_one_json_document(harness: EmulatorHarness) -> None:
-    """Line separators, control characters and halves of characters included."""
+def test_any_description_gives_one_json_document(harness: EmulatorHarness) -> None:
+    """Line separators, control characters and unpaired surrogates are escaped."""
     odd = 'a\u2028b\x85c\x1b[31md\ud800e"f\\g\x7fh'
     harness.emulator.set_instance(description=odd)
     written = repr(harness.run_magic("status --json"))

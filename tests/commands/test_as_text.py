@@ -1,4 +1,4 @@
-"""What stands on the screen: true tomorrow, the bad news first, never more than the cloud said."""
+"""Text of instances and changes: absolute times, failures first, nothing that the API did not confirm."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ RELATIVE = re.compile(r"\bin \d+ (?:h|min|s)\b|from now|ago\b|today|tomorrow|yes
 
 
 @pytest.mark.parametrize("line", ["", "status --all", "auto-stop", "extend", "auto-stop off"])
-def test_nothing_that_stands_still_is_relative(harness: EmulatorHarness, line: str) -> None:
-    """An end has its date and offset; what is left says as of when."""
+def test_saved_output_has_no_relative_times(harness: EmulatorHarness, line: str) -> None:
+    """A stop time has date and offset; a time left says as of when."""
     value = harness.run_magic(line)
     for shown in (render_text(value), StrictHtmlParser(render_html(value)).text):
         assert not RELATIVE.search(shown)
@@ -55,8 +55,8 @@ def test_nothing_that_stands_still_is_relative(harness: EmulatorHarness, line: s
             assert re.search(f"Stops at {MOMENT} ·", shown)
 
 
-def test_an_instance_in_four_lines(harness: EmulatorHarness) -> None:
-    """Who, when it stops, what is set, what it is for."""
+def test_instance_has_four_lines(harness: EmulatorHarness) -> None:
+    """They are title, stop time, auto-stop setting and description."""
     assert instance_lines(harness.run_magic("")) == [
         "demo-notebook · RUNNING · DEMO · local emulator",
         "Stops at 2026-11-23 16:40 +08:00 · 40 min left (as of 16:00)",
@@ -65,15 +65,15 @@ def test_an_instance_in_four_lines(harness: EmulatorHarness) -> None:
     ]
 
 
-def test_an_end_on_another_day_says_both_dates(harness: EmulatorHarness) -> None:
-    """So that nobody has to guess which 02:00 it is."""
+def test_stop_time_on_another_day_has_both_dates(harness: EmulatorHarness) -> None:
+    """A time without a date would be ambiguous."""
     assert instance_lines(harness.run_magic("auto-stop at 02:00").after)[1] == (
         "Stops at 2026-11-24 02:00 +08:00 · 10 h left (as of 2026-11-23 16:00 +08:00)"
     )
 
 
-def test_another_zone_gives_another_wall_clock(harness: EmulatorHarness) -> None:
-    """And the offset tells which."""
+def test_times_are_in_the_configured_time_zone(harness: EmulatorHarness) -> None:
+    """The offset is shown."""
     harness.environ["MODELARTS_TIMEZONE"] = "America/St_Johns"
     assert instance_lines(harness.run_magic(""))[1] == (
         "Stops at 2026-11-23 05:10 -03:30 · 40 min left (as of 04:30)"
@@ -81,7 +81,7 @@ def test_another_zone_gives_another_wall_clock(harness: EmulatorHarness) -> None
 
 
 @pytest.mark.parametrize(
-    ("shown", "words"),
+    ("instance", "expected"),
     [
         (make_instance(disabled_auto_stop()), "keeps running until you stop it"),
         (make_instance(idle_auto_stop()), "no fixed stop time"),
@@ -108,28 +108,28 @@ def test_another_zone_gives_another_wall_clock(harness: EmulatorHarness) -> None
         ),
     ],
 )
-def test_without_an_end_nothing_counts_down(shown: Instance, words: str) -> None:
-    """It says why instead."""
-    stop = instance_lines(shown)[1]
-    assert words in stop
-    assert "left" not in stop
+def test_without_stop_time_the_reason_is_shown(instance: Instance, expected: str) -> None:
+    """No time left is shown."""
+    stop_line = instance_lines(instance)[1]
+    assert expected in stop_line
+    assert "left" not in stop_line
 
 
 @pytest.mark.parametrize("status", [Status("BRAND_NEW"), Status.FROZEN])
-def test_an_unknown_status_is_shown_as_the_cloud_wrote_it(status: Status) -> None:
-    """A later edition may have more of them."""
+def test_unknown_status_is_shown_verbatim(status: Status) -> None:
+    """Later versions of the API may have more statuses."""
     assert instance_lines(make_instance(status=status))[0] == f"notebook-instance · {status.value}"
 
 
-def test_an_instance_without_a_name_has_its_id() -> None:
-    """And one without a description a dash."""
+def test_instance_without_name_shows_its_id() -> None:
+    """A missing description is a dash."""
     lines = instance_lines(make_instance(name="", description=""))
     assert lines[0].startswith("6fa459ea-")
     assert lines[-1] == "Description: —"
 
 
 @pytest.mark.parametrize(
-    ("stop", "words"),
+    ("auto_stop", "expected"),
     [
         (timed_auto_stop(HOUR), "Auto-stop: on, run time 2 h · console reminder: on"),
         (
@@ -142,15 +142,15 @@ def test_an_instance_without_a_name_has_its_id() -> None:
         (UNKNOWN_AUTO_STOP, "Auto-stop: not reported"),
     ],
 )
-def test_what_is_set(stop: object, words: str) -> None:
-    """Beside when it stops."""
-    assert auto_stop_line(stop) == words
+def test_auto_stop_line_shows_the_setting(auto_stop: object, expected: str) -> None:
+    """It includes the console reminder if the API has it."""
+    assert auto_stop_line(auto_stop) == expected
 
 
-def test_an_extension_tells_the_new_end_the_old_value_and_the_way_back(
+def test_extension_shows_stop_time_old_value_and_undo(
     harness: EmulatorHarness,
 ) -> None:
-    """And that it is kept."""
+    """It says that the run time also applies to later starts."""
     assert change_lines(harness.run_magic("extend 1h")) == [
         "Extended. Stops at 2026-11-23 17:40 +08:00 · 1 h 40 min left (as of 16:00).",
         "Run time set to 2 h (was 1 h); also applies to later starts.",
@@ -158,12 +158,12 @@ def test_an_extension_tells_the_new_end_the_old_value_and_the_way_back(
     ]
 
 
-def test_an_extension_that_does_not_hold_now_never_looks_like_one(
+def test_deferred_extension_does_not_look_effective(
     make_harness: Callable[..., EmulatorHarness],
 ) -> None:
-    """The bad news is the first thing said."""
-    stage = make_harness(edition="2021", minutes_left=2)
-    first, undo = change_lines(stage.run_magic("extend 1h"))
+    """The first line says that this run was not extended."""
+    harness = make_harness(edition="2021", minutes_left=2)
+    first, undo = change_lines(harness.run_magic("extend 1h"))
     assert first == (
         "This run was NOT extended: it still stops at 2026-11-23 16:02 +08:00 "
         "(2 min left as of 2026-11-23 16:00 +08:00). "
@@ -179,23 +179,23 @@ def test_an_extension_that_does_not_hold_now_never_looks_like_one(
         ("auto-stop in 6h", "This run is NOT affected: it still stops at 2026-11-23 21:00 +08:00"),
     ],
 )
-def test_nor_does_any_other_change(
+def test_deferred_change_does_not_look_effective(
     make_harness: Callable[..., EmulatorHarness], line: str, first: str
 ) -> None:
-    """Whichever way it was asked for."""
-    stage = make_harness(edition="2021", minutes_left=300)
-    assert change_lines(stage.run_magic(line))[0].startswith(first)
+    """The first line says that this run is not affected."""
+    harness = make_harness(edition="2021", minutes_left=300)
+    assert change_lines(harness.run_magic(line))[0].startswith(first)
 
 
-def test_off_says_what_that_costs(harness: EmulatorHarness) -> None:
-    """Nobody stops the instance any more."""
+def test_turning_off_auto_stop_mentions_billing(harness: EmulatorHarness) -> None:
+    """The instance runs until the user stops it."""
     first, *_, last = change_lines(harness.run_magic("auto-stop off"))
     assert "is billed until you stop it" in first
     assert last == "Undo: %modelarts auto-stop 1h"
 
 
-def test_reminding_alone_speaks_of_nothing_else(harness: EmulatorHarness) -> None:
-    """No “was 1 h” where 1 h it stays."""
+def test_change_of_the_reminder_mentions_nothing_else(harness: EmulatorHarness) -> None:
+    """The unchanged duration is not mentioned."""
     assert change_lines(harness.run_magic("auto-stop --no-remind")) == [
         "Stop time unchanged. Stops at 2026-11-23 16:40 +08:00 · 40 min left (as of 16:00).",
         "Console reminder turned off.",
@@ -203,33 +203,35 @@ def test_reminding_alone_speaks_of_nothing_else(harness: EmulatorHarness) -> Non
     ]
 
 
-def test_the_same_again_is_as_before(harness: EmulatorHarness) -> None:
-    """No success is claimed for nothing."""
+def test_unchanged_setting_is_reported_as_unchanged(harness: EmulatorHarness) -> None:
+    """No success is claimed."""
     (only,) = change_lines(harness.run_magic("auto-stop 1h"))
     assert only.startswith("Stop time unchanged. Stops at 2026-11-23 16:40 +08:00")
 
 
 @pytest.mark.parametrize(
-    ("line", "taken"),
+    ("line", "run_time"),
     [("auto-stop 2h", "2 h"), ("auto-stop in 90m", "1 h 30 min"), ("extend 1h", "1 h 40 min")],
 )
-def test_a_run_time_that_is_not_kept_is_named_all_the_same(
-    make_harness: Callable[..., EmulatorHarness], line: str, taken: str
+def test_run_time_of_a_lease_is_shown(
+    make_harness: Callable[..., EmulatorHarness], line: str, run_time: str
 ) -> None:
-    """Between the new end and the old one."""
+    """It is shown between the new and the old stop time."""
     _, set_, before, *_ = change_lines(make_harness(api="notebooks").run_magic(line))
-    assert set_ == f"Runs for {taken} from now."
+    assert set_ == f"Runs for {run_time} from now."
     assert before.startswith("Before: Stops at 2026-11-23 16:40")
 
 
-def test_on_tells_which_run_time_it_took(make_harness: Callable[..., EmulatorHarness]) -> None:
-    """Where none is kept, nothing else would."""
-    stage = make_harness(api="notebooks", auto_stop=False)
-    assert "Runs for 1 h from now." in change_lines(stage.run_magic("auto-stop on"))
+def test_turning_on_shows_the_default_run_time(
+    make_harness: Callable[..., EmulatorHarness],
+) -> None:
+    """The API stores none that could be shown later."""
+    harness = make_harness(api="notebooks", auto_stop=False)
+    assert "Runs for 1 h from now." in change_lines(harness.run_magic("auto-stop on"))
 
 
-def test_a_run_time_is_not_named_where_the_cloud_set_another_end() -> None:
-    """No message claims more than the cloud's own answer."""
+def test_run_time_is_omitted_for_another_stop_time() -> None:
+    """No message claims more than the response of the API."""
     before = make_instance()
     after = make_instance(timed_auto_stop(3 * HOUR))
     asked = before.observed_at + 4 * HOUR
@@ -245,21 +247,21 @@ def test_a_run_time_is_not_named_where_the_cloud_set_another_end() -> None:
     assert not [line for line in change_lines(change) if line.startswith("Set:")]
 
 
-def test_what_cannot_be_done_names_what_can(make_harness: Callable[..., EmulatorHarness]) -> None:
-    """The two ways beside off, and the local ways to be reminded."""
-    stage = make_harness(api="notebooks")
+def test_refusal_names_the_alternatives(make_harness: Callable[..., EmulatorHarness]) -> None:
+    """These are other commands, and other ways to be reminded."""
+    harness = make_harness(api="notebooks")
     with pytest.raises(RefusedError) as off_:
-        stage.run_magic("auto-stop off")
+        harness.run_magic("auto-stop off")
     assert "%modelarts auto-stop 72h" in off_.value.hint
     assert "%modelarts auto-stop idle" in off_.value.hint
     with pytest.raises(RefusedError) as remind:
-        stage.run_magic("auto-stop --remind")
+        harness.run_magic("auto-stop --remind")
     assert "%config ModelArts.remind = True" in remind.value.hint
     assert "sidebar" in remind.value.hint
 
 
-def test_a_description_shows_old_and_new(harness: EmulatorHarness) -> None:
-    """So that it can be undone by hand, too."""
+def test_description_change_shows_old_and_new_text(harness: EmulatorHarness) -> None:
+    """The old text can be restored."""
     assert change_lines(harness.run_magic("describe new {cmd} {0}")) == [
         "Description saved: “new {cmd} {0}” (was “Demo instance of the local emulator”).",
         "Undo: %modelarts describe 'Demo instance of the local emulator'",
@@ -269,10 +271,8 @@ def test_a_description_shows_old_and_new(harness: EmulatorHarness) -> None:
 
 
 @pytest.mark.parametrize("line", ["describe new", "auto-stop 3h", "extend", "auto-stop off"])
-def test_an_answer_that_ignores_the_change_is_no_success(
-    harness: EmulatorHarness, line: str
-) -> None:
-    """Whatever the status of the answer was."""
+def test_ignored_change_is_reported_as_unconfirmed(harness: EmulatorHarness, line: str) -> None:
+    """The status of the response does not matter."""
     harness.emulator.add_fault("ignored")
     change = harness.run_magic(line)
     first, *rest = change_lines(change)
@@ -281,10 +281,8 @@ def test_an_answer_that_ignores_the_change_is_no_success(
 
 
 @pytest.mark.parametrize("line", ["describe new", "auto-stop 3h", "extend", "auto-stop off"])
-def test_a_change_that_cannot_be_read_back_is_no_success(
-    harness: EmulatorHarness, line: str
-) -> None:
-    """It says that it was sent, and why nothing more is known."""
+def test_unreadable_change_is_reported_as_unconfirmed(harness: EmulatorHarness, line: str) -> None:
+    """It says that the request was sent, and why the instance could not be read."""
     harness.emulator.add_fault("403", methods=["GET"], skip=1)
     (only,) = change_lines(harness.run_magic(line))
     assert only.startswith("Sent, but NOT confirmed")
@@ -292,7 +290,7 @@ def test_a_change_that_cannot_be_read_back_is_no_success(
 
 
 @pytest.mark.parametrize(
-    ("end", "expected", "word"),
+    ("time_left", "expected", "warning"),
     [
         (
             3 * HOUR,
@@ -306,12 +304,12 @@ def test_a_change_that_cannot_be_read_back_is_no_success(
         ),
     ],
 )
-def test_what_a_person_should_know_of_the_new_end(
-    end: timedelta, expected: timedelta, word: str
+def test_warning_about_the_new_stop_time(
+    time_left: timedelta, expected: timedelta, warning: str
 ) -> None:
-    """That it is another one than asked for, or that it is near."""
+    """It is soon, or not the requested one."""
     use_timezone(_shanghai())
-    before, after = make_instance(), make_instance(timed_auto_stop(end, duration=4 * HOUR))
+    before, after = make_instance(), make_instance(timed_auto_stop(time_left, duration=4 * HOUR))
     change = Change(
         before,
         after,
@@ -321,10 +319,10 @@ def test_what_a_person_should_know_of_the_new_end(
         "auto-stop",
         before.observed_at + expected,
     )
-    assert word in change_lines(change)
+    assert warning in change_lines(change)
 
 
 def _shanghai() -> object:
-    from zoneinfo import ZoneInfo  # noqa: PLC0415 - for this test
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - used here only
 
     return ZoneInfo("Asia/Shanghai")

@@ -1,4 +1,4 @@
-"""What each command does, against a cloud that keeps the contract; bad input never reaches it."""
+"""The effect and the result of each command, against the emulator."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ if TYPE_CHECKING:
         ("extend -h", TextResult),
     ],
 )
-def test_each_returns_a_value(harness: EmulatorHarness, line: str, kind: type) -> None:
-    """Of the kind that its name says."""
+def test_command_returns_its_type(harness: EmulatorHarness, line: str, kind: type) -> None:
+    """Code can rely on the type of each result."""
     assert type(harness.run_magic(line)) is kind
 
 
-def test_a_description_is_set_shown_and_emptied(harness: EmulatorHarness) -> None:
-    """Whichever of the three ways it is given; auto-stop stays as it is."""
+def test_describe_sets_shows_and_clears_the_description(harness: EmulatorHarness) -> None:
+    """Auto-stop remains as it is."""
     auto_stop = {
         name: harness.instance_state()[name] for name in ("stops_at", "duration_s", "prompt")
     }
     harness.namespace["note"] = "  from\na variable  "
-    for line, cell, wanted in (
+    for line, cell, expected in (
         ("describe 训练 {x} $HOME; 🤖", None, "训练 {x} $HOME; 🤖"),
         ("describe --replace it's 3/5 & <b>", None, "it’s 3／5 ＆ ＜b＞"),  # noqa: RUF001 - meant
         ("describe", " two\nlines\n", " two\nlines"),
@@ -69,8 +69,8 @@ def test_a_description_is_set_shown_and_emptied(harness: EmulatorHarness) -> Non
     ):
         change = harness.run_magic(line, cell)
         assert change.effect is Effect.NOW
-        assert harness.instance_state()["description"] == wanted == change.after.description
-        assert harness.run_magic("describe") == wanted
+        assert harness.instance_state()["description"] == expected == change.after.description
+        assert harness.run_magic("describe") == expected
     assert {name: harness.instance_state()[name] for name in auto_stop} == auto_stop
 
 
@@ -88,8 +88,10 @@ def test_a_description_is_set_shown_and_emptied(harness: EmulatorHarness) -> Non
         ("extend 90m", 130, 150),
     ],
 )
-def test_an_end_is_set(harness: EmulatorHarness, line: str, ends_in: int, duration: int) -> None:
-    """The run began 20 minutes ago, at 15:40 in Shanghai, which is where clock times are read."""
+def test_auto_stop_and_extend_set_the_stop_time(
+    harness: EmulatorHarness, line: str, ends_in: int, duration: int
+) -> None:
+    """The run started 20 minutes ago, at 15:40 in Shanghai, whose time zone is used."""
     change = harness.run_magic(line)
     assert change.effect is Effect.NOW
     left = change.after.auto_stop.stops_at - change.after.observed_at
@@ -98,15 +100,15 @@ def test_an_end_is_set(harness: EmulatorHarness, line: str, ends_in: int, durati
     assert harness.instance_state()["description"] == "Demo instance of the local emulator"
 
 
-def test_shorten_is_extend_the_other_way(harness: EmulatorHarness) -> None:
-    """By an hour, if nothing else is said."""
+def test_shorten_subtracts_from_the_run_time(harness: EmulatorHarness) -> None:
+    """The default is one hour."""
     harness.run_magic("extend 3h")
     assert harness.run_magic("shorten").after.auto_stop.duration == timedelta(hours=3)
     assert harness.run_magic("shorten 30m").after.auto_stop.duration == timedelta(minutes=150)
 
 
-def test_reminding_alone_leaves_the_rest(harness: EmulatorHarness) -> None:
-    """Off and on again."""
+def test_remind_changes_only_the_reminder(harness: EmulatorHarness) -> None:
+    """The console reminder can be turned off and on."""
     before = harness.instance_state()
     assert harness.run_magic("auto-stop --no-remind").effect is Effect.NOW
     assert harness.instance_state()["prompt"] is False
@@ -114,8 +116,8 @@ def test_reminding_alone_leaves_the_rest(harness: EmulatorHarness) -> None:
     assert harness.instance_state() == before
 
 
-def test_on_takes_the_last_known_duration(harness: EmulatorHarness) -> None:
-    """Also after it was off for a while."""
+def test_auto_stop_on_uses_the_last_duration(harness: EmulatorHarness) -> None:
+    """It is remembered while auto-stop is off."""
     harness.run_magic("auto-stop 3h")
     harness.run_magic("auto-stop off")
     assert harness.instance_state()["enable"] is False
@@ -159,10 +161,10 @@ def test_on_takes_the_last_known_duration(harness: EmulatorHarness) -> None:
         ("help help me", UsageError, "usage.extra"),
     ],
 )
-def test_bad_input_never_reaches_the_cloud(
+def test_invalid_input_sends_no_request(
     harness: EmulatorHarness, line: str, kind: type[InputError], code: str
 ) -> None:
-    """Not even as a read; the error names what is off and what to do."""
+    """The error names the problem, and the hint what to do."""
     harness.namespace["number"] = 3
     with pytest.raises(InputError) as caught:
         harness.run_magic(line)
@@ -187,10 +189,10 @@ def test_bad_input_never_reaches_the_cloud(
         ("extend 9999h", RefusedError),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_written(
+def test_impossible_change_is_refused_without_a_write(
     harness: EmulatorHarness, line: str, kind: type[Exception]
 ) -> None:
-    """After one look at the instance."""
+    """The instance is read once."""
     before = harness.instance_state()
     with pytest.raises(kind) as caught:
         harness.run_magic(line)
@@ -200,10 +202,8 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
 
 
 @pytest.mark.parametrize("line", ["extend", "shorten", "extend 2h"])
-def test_an_unlimited_instance_never_gets_an_end_by_accident(
-    harness: EmulatorHarness, line: str
-) -> None:
-    """Auto-stop is off: there is nothing to move."""
+def test_extend_refuses_when_auto_stop_is_off(harness: EmulatorHarness, line: str) -> None:
+    """An instance without a stop time must not get one by accident."""
     harness.run_magic("auto-stop off")
     harness.emulator.clear_requests()
     with pytest.raises(RefusedError) as caught:
@@ -214,48 +214,50 @@ def test_an_unlimited_instance_never_gets_an_end_by_accident(
 
 
 @pytest.mark.parametrize("line", ["help", "help status", "status -h", "describe -h"])
-def test_help_asks_no_cloud(harness: EmulatorHarness, line: str) -> None:
-    """And needs no settings."""
+def test_help_sends_no_request(harness: EmulatorHarness, line: str) -> None:
+    """It needs no settings either."""
     harness.environ.clear()
     assert harness.run_magic(line)
     assert harness.emulator.requests == []
 
 
 @pytest.mark.parametrize("name", ["help", "doctor"])
-def test_help_and_doctor_work_with_a_zone_that_is_none(harness: EmulatorHarness, name: str) -> None:
-    """It is doctor who says what is wrong with it."""
+def test_help_and_doctor_work_with_an_invalid_time_zone(
+    harness: EmulatorHarness, name: str
+) -> None:
+    """The doctor reports it."""
     harness.environ["MODELARTS_TIMEZONE"] = "Nowhere/Else"
     assert harness.run_magic(name)
 
 
-def test_a_zone_that_is_none_is_told_by_who_reads_a_clock_time(harness: EmulatorHarness) -> None:
-    """With what to set."""
+def test_clock_time_with_an_invalid_time_zone_fails(harness: EmulatorHarness) -> None:
+    """The hint names the setting."""
     harness.environ["MODELARTS_TIMEZONE"] = "Nowhere/Else"
     with pytest.raises(ConfigurationError) as caught:
         harness.run_magic("auto-stop at 18:00")
     assert "MODELARTS_TIMEZONE" in caught.value.hint
 
 
-def test_the_terminal_does_the_same(harness: EmulatorHarness) -> None:
-    """With a shell's words."""
+def test_terminal_commands_have_the_same_effect(harness: EmulatorHarness) -> None:
+    """Arguments are split by the shell."""
     assert harness.run_in_terminal(["describe", "two", "words"]).after.description == "two words"
     assert harness.run_in_terminal(["auto-stop", "at", "tomorrow", "09:00"]).effect is Effect.NOW
     assert harness.run_in_terminal(["status", "--json"])["description"] == "two words"
 
 
 @pytest.mark.parametrize("given", ["", "  "])
-def test_a_variable_that_is_not_set_does_not_empty_the_description(
+def test_empty_argument_does_not_clear_the_description(
     harness: EmulatorHarness, given: str
 ) -> None:
-    """A shell makes an empty word of it; to empty is an option of its own."""
+    """An unset shell variable becomes an empty argument; clearing has an option of its own."""
     with pytest.raises(UsageError) as caught:
         harness.run_in_terminal(["describe", given])
     assert "describe --clear" in caught.value.hint
     assert harness.emulator.requests == []
 
 
-def test_a_terminal_has_no_variables_of_python(harness: EmulatorHarness) -> None:
-    """So it neither takes nor offers them, also not where something else is off."""
+def test_terminal_does_not_offer_from(harness: EmulatorHarness) -> None:
+    """Neither help nor hints mention the option in a terminal."""
     with pytest.raises(UsageError) as caught:
         harness.run_in_terminal(["describe", "--from", "note"])
     assert "is available in notebooks only" in caught.value.message
@@ -268,14 +270,14 @@ def test_a_terminal_has_no_variables_of_python(harness: EmulatorHarness) -> None
     assert "--from PYTHON_NAME" in harness.run_magic("help describe")
 
 
-def test_it_is_said_before_writing_that_this_cloud_makes_a_run_wait(
+def test_notice_is_given_after_a_deferred_change(
     make_harness: Callable[..., EmulatorHarness],
 ) -> None:
-    """Once it has been seen to."""
-    stage = make_harness(edition="2021")
-    assert stage.run_magic("extend 1h").effect is Effect.NEXT_START
-    assert stage.notices == []
-    stage.run_magic("auto-stop 3h")
-    (notice,) = stage.notices
+    """The notice comes before the next change that will probably be deferred, too."""
+    harness = make_harness(edition="2021")
+    assert harness.run_magic("extend 1h").effect is Effect.NEXT_START
+    assert harness.notices == []
+    harness.run_magic("auto-stop 3h")
+    (notice,) = harness.notices
     assert notice.startswith("Earlier run time changes took effect only at the next start")
     assert notice.endswith("will probably still stop at 2026-11-23 16:40 +08:00.")

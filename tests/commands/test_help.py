@@ -1,4 +1,4 @@
-"""Help is made from the grammar, so nothing that can be typed is missing from it."""
+"""The help texts cover the whole grammar."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from modelarts_magics.messages import text
 PREFIX = "%modelarts"
 
 
-def test_the_overview_has_a_line_for_each_command() -> None:
-    """With the words to type."""
+def test_overview_lists_every_command() -> None:
+    """Each line contains the command as typed."""
     lines = help_overview(PREFIX).splitlines()
     for name in COMMANDS:
         assert [line for line in lines if line.startswith(f"  {PREFIX} {name} ")], name
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
-def test_a_command_shows_its_usage_its_options_and_examples(name: str) -> None:
-    """Each option with a sentence of its own."""
+def test_command_help_has_usage_options_and_examples(name: str) -> None:
+    """Every option has a description."""
     command = COMMANDS[name]
     shown = command_help(name, PREFIX)
     assert shown.splitlines()[0] == f"{PREFIX} {name} {command.usage}".rstrip()
@@ -32,15 +32,15 @@ def test_a_command_shows_its_usage_its_options_and_examples(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
-def test_every_example_is_one_that_the_parser_takes(name: str) -> None:
-    """In a kernel, and split by a shell."""
+def test_every_example_can_be_parsed(name: str) -> None:
+    """This holds in a kernel and in a shell."""
     for line in text(f"help.{name}.examples", prefix="X").splitlines():
         typed = line.removeprefix("X").strip()
         assert parse_line(typed).command is parse_arguments(typed.split()).command
 
 
-def test_help_speaks_as_where_it_is_shown() -> None:
-    """A terminal's help has a terminal's commands."""
+def test_help_uses_the_prefix_of_the_caller() -> None:
+    """Help in a terminal contains no magic."""
     shown = help_overview("python -m modelarts_magics") + command_help("describe", "python -m x")
     assert "%modelarts" not in shown
 
@@ -49,8 +49,8 @@ def test_help_speaks_as_where_it_is_shown() -> None:
     ("word", "hint"),
     [("autostop", "Did you mean “auto-stop”?"), ("xyzzy", "To list all commands:")],
 )
-def test_help_about_nothing(word: str, hint: str) -> None:
-    """Names the nearest command, as a mistyped one does."""
+def test_help_for_an_unknown_command_suggests_another(word: str, hint: str) -> None:
+    """The hint is that for a mistyped command."""
     with pytest.raises(UsageError) as caught:
         command_help(word, PREFIX)
     assert hint in caught.value.hint

@@ -1,4 +1,4 @@
-"""Lab extensions in the person's own folder: copied, marked, taken back."""
+"""Installation of the JupyterLab extensions into the user's data folder, and their removal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from modelarts_magics.commands.install_lab import (
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """An environment's lab extensions."""
+    """Return the folder of lab extensions of an environment."""
     folder = tmp_path / "environment"
     for name in EXTENSION_NAMES:
         (folder / name / "static").mkdir(parents=True)
@@ -27,8 +27,8 @@ def source(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_is_installed_is_whole_and_can_be_taken_back(source: Path, tmp_path: Path) -> None:
-    """After removing, the folder is as it was."""
+def test_installed_extensions_can_be_removed(source: Path, tmp_path: Path) -> None:
+    """After removing them the folder is as before."""
     target = tmp_path / "mine"
     install_extensions(source, target)
     assert {path.name for path in target.iterdir()} == set(EXTENSION_NAMES)
@@ -39,8 +39,8 @@ def test_what_is_installed_is_whole_and_can_be_taken_back(source: Path, tmp_path
     assert list(target.iterdir()) == []
 
 
-def test_a_newer_version_replaces_ours(source: Path, tmp_path: Path) -> None:
-    """Nothing of the older one stays."""
+def test_newer_version_replaces_the_older_one(source: Path, tmp_path: Path) -> None:
+    """No file of the older version remains."""
     target = tmp_path / "mine"
     install_extensions(source, target)
     (target / EXTENSION_NAMES[0] / "static" / "old.js").touch()
@@ -49,10 +49,8 @@ def test_a_newer_version_replaces_ours(source: Path, tmp_path: Path) -> None:
     assert (target / EXTENSION_NAMES[0] / MARKER_FILE).is_file()
 
 
-def test_what_somebody_else_put_there_is_neither_replaced_nor_removed(
-    source: Path, tmp_path: Path
-) -> None:
-    """Only our own mark gives the right to."""
+def test_extension_without_marker_is_not_touched(source: Path, tmp_path: Path) -> None:
+    """Only extensions with our marker file are replaced or removed."""
     target = tmp_path / "mine"
     (target / EXTENSION_NAMES[1]).mkdir(parents=True)
     (target / EXTENSION_NAMES[1] / "theirs.js").touch()
@@ -63,8 +61,8 @@ def test_what_somebody_else_put_there_is_neither_replaced_nor_removed(
     assert (target / EXTENSION_NAMES[1] / "theirs.js").is_file()
 
 
-def test_what_shows_widgets_is_installed_only_if_asked_for(source: Path, tmp_path: Path) -> None:
-    """And goes with the rest; somebody's own stays."""
+def test_widget_manager_is_installed_only_on_request(source: Path, tmp_path: Path) -> None:
+    """It is removed with the other extensions."""
     (source / WIDGET_MANAGER / "static").mkdir(parents=True)
     (source / WIDGET_MANAGER / "package.json").touch()
     target = tmp_path / "mine"
@@ -76,8 +74,8 @@ def test_what_shows_widgets_is_installed_only_if_asked_for(source: Path, tmp_pat
     assert list(target.iterdir()) == []
 
 
-def test_what_the_environment_lacks_is_said(tmp_path: Path) -> None:
-    """And nothing is written for it."""
+def test_missing_extension_is_reported(tmp_path: Path) -> None:
+    """Nothing is written."""
     lines = install_extensions(tmp_path / "empty", tmp_path / "mine")
     assert all("not found in this environment" in line for line in lines)
     assert not (tmp_path / "mine").exists()
@@ -93,8 +91,8 @@ def test_what_the_environment_lacks_is_said(tmp_path: Path) -> None:
         ({"APPDATA": "/a", "USERPROFILE": "/u"}, "win32", "/a/jupyter"),
     ],
 )
-def test_the_folder_is_the_one_that_jupyter_reads(
+def test_data_folder_is_that_of_jupyter(
     environ: dict[str, str], platform: str, folder: str
 ) -> None:
-    """As Jupyter's own documentation names it."""
+    """The rules are those of Jupyter's documentation."""
     assert jupyter_data_folder(environ, platform=platform) == Path(folder)

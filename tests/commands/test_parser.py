@@ -1,4 +1,4 @@
-"""From what was typed to a request: free text stays as typed, everything else is held to the grammar."""
+"""Parsing of lines, cells and arguments: free text is verbatim, all else follows the grammar."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SPACES = [" ", "   ", "\t", " \t ", "\n", "\u3000", "\xa0", "\u2003", "\x0b"]
 
 
 @pytest.mark.parametrize("line", ["", " ", "\t", "\u3000", ";", "  ;", "status", " status ; "])
-def test_nothing_is_status(line: str) -> None:
+def test_empty_line_means_status(line: str) -> None:
     """A bare `%modelarts` shows the instance."""
     assert parse_line(line) == CommandRequest(STATUS)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_name_is_its_command(name: str) -> None:
-    """In a kernel and in a terminal."""
+def test_name_selects_the_command(name: str) -> None:
+    """This holds for magic and terminal."""
     assert parse_line(name).command.name == name
     assert parse_arguments([name]).command.name == name
 
@@ -64,8 +64,8 @@ def test_each_name_is_its_command(name: str) -> None:
         "a'b'",
     ],
 )
-def test_a_text_arrives_as_typed(text: str) -> None:
-    """Also where shells and IPython would read something into it."""
+def test_free_text_is_verbatim(text: str) -> None:
+    """Characters with a meaning in shells and IPython are preserved."""
     assert parse_line(f"describe {text}") == CommandRequest(DESCRIBE, text=text)
     assert parse_line(f"describe -- {text}") == CommandRequest(DESCRIBE, text=text)
     assert parse_line(f"  describe   {text}  ") == CommandRequest(DESCRIBE, text=text)
@@ -95,16 +95,14 @@ def test_a_text_arrives_as_typed(text: str) -> None:
         ("--replace a --clear", "a --clear"),
     ],
 )
-def test_exactly_one_pair_of_quotes_is_taken_off_and_two_dashes_end_the_options(
-    typed: str, text: str
-) -> None:
-    """And nothing else is."""
+def test_one_pair_of_quotes_is_removed(typed: str, text: str) -> None:
+    """Two dashes end the options."""
     assert parse_line(f"describe {typed}").text == text
 
 
 @pytest.mark.parametrize("space", SPACES)
-def test_any_white_space_parts_words(space: str) -> None:
-    """A tab, a line break, and the wide space that a Chinese keyboard gives."""
+def test_any_white_space_separates_words(space: str) -> None:
+    """This includes tabs, line breaks and the ideographic space of Chinese keyboards."""
     assert parse_line(f"describe{space}--replace{space}a b") == CommandRequest(
         DESCRIBE, {"--replace": ""}, text="a b"
     )
@@ -126,13 +124,13 @@ def test_any_white_space_parts_words(space: str) -> None:
         ("describe --from note text", {"--from": "note"}, "text"),
     ],
 )
-def test_options_stand_before_the_text(line: str, options: dict[str, str], text: str) -> None:
-    """Each with its value; a `;` that asks for silence belongs to neither."""
+def test_options_precede_the_text(line: str, options: dict[str, str], text: str) -> None:
+    """A trailing `;` belongs neither to an option nor to its value."""
     assert parse_line(line) == CommandRequest(DESCRIBE, options, text=text)
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "arguments"),
     [
         ("auto-stop 2h;", ("2h",)),
         ("auto-stop at tomorrow 09:00 ;", ("at", "tomorrow", "09:00")),
@@ -142,24 +140,26 @@ def test_options_stand_before_the_text(line: str, options: dict[str, str], text:
         ("help auto-stop;", ("auto-stop",)),
     ],
 )
-def test_words_lose_the_semicolon_only(line: str, words: tuple[str, ...]) -> None:
-    """The last one."""
-    assert parse_line(line).arguments == words
+def test_trailing_semicolon_is_removed_from_arguments(
+    line: str, arguments: tuple[str, ...]
+) -> None:
+    """All other characters remain."""
+    assert parse_line(line).arguments == arguments
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 @pytest.mark.parametrize("name", NAMES)
-def test_help_is_ours_to_give(name: str, flag: str) -> None:
-    """Behind every command, and behind other options too."""
-    wanted = CommandRequest(HELP, arguments=(name,))
+def test_help_option_works_after_every_command(name: str, flag: str) -> None:
+    """It also works after other options."""
+    expected = CommandRequest(HELP, arguments=(name,))
     json = " --json" if COMMANDS[name].find_option("--json") else ""
-    assert parse_line(f"{name}{json} {flag}") == wanted
-    assert parse_arguments([name, *json.split(), flag]) == wanted
+    assert parse_line(f"{name}{json} {flag}") == expected
+    assert parse_arguments([name, *json.split(), flag]) == expected
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help", "-h;"])
-def test_help_without_a_command(flag: str) -> None:
-    """All of it."""
+def test_help_option_without_a_command(flag: str) -> None:
+    """It shows the list of commands."""
     assert parse_line(flag) == CommandRequest(HELP)
 
 
@@ -180,8 +180,8 @@ def test_help_without_a_command(flag: str) -> None:
         ("describe --from=note", "usage.option_near", "--from"),
     ],
 )
-def test_a_slip_is_named_with_what_was_meant(line: str, code: str, near: str | None) -> None:
-    """One line and one hint."""
+def test_mistyped_word_gets_a_suggestion(line: str, code: str, near: str | None) -> None:
+    """The error is one line and one hint."""
     with pytest.raises(UsageError) as caught:
         parse_line(line)
     error = caught.value
@@ -192,8 +192,8 @@ def test_a_slip_is_named_with_what_was_meant(line: str, code: str, near: str | N
     assert near is None or f"Did you mean “{near}”?" in error.hint
 
 
-def test_a_cell_is_a_description_as_it_stands() -> None:
-    """Indentation, quotes and empty lines included; only the last line break is the cell's own."""
+def test_cell_body_is_a_verbatim_description() -> None:
+    """Only the last line break is removed."""
     body = '  "one"\n\n--clear\n\ttwo  \n'
     assert parse_line("describe", cell=body).text == body[:-1]
     assert parse_line("describe --replace", cell="a/b\n") == CommandRequest(
@@ -213,21 +213,21 @@ def test_a_cell_is_a_description_as_it_stands() -> None:
         ("describe", " \n\n", "usage.empty_cell"),
     ],
 )
-def test_a_cell_where_none_belongs(line: str, cell: str, code: str) -> None:
-    """Is refused; an empty one never empties the description by accident."""
+def test_unexpected_or_empty_cell_is_refused(line: str, cell: str, code: str) -> None:
+    """An empty cell must not clear the description by accident."""
     with pytest.raises(UsageError) as caught:
         parse_line(line, cell=cell)
     assert caught.value.code == code
     assert caught.value.hint
 
 
-def test_help_in_a_cell_is_help() -> None:
-    """Whatever stands below."""
+def test_help_option_ignores_the_cell_body() -> None:
+    """The body is not sent."""
     assert parse_line("describe -h", cell="body\n").command is HELP
 
 
 @pytest.mark.parametrize(
-    ("arguments", "wanted"),
+    ("arguments", "expected"),
     [
         ([], CommandRequest(STATUS)),
         (["describe"], CommandRequest(DESCRIBE)),
@@ -245,16 +245,18 @@ def test_help_in_a_cell_is_help() -> None:
         (["describe", "--clear"], CommandRequest(DESCRIBE, {"--clear": ""})),
     ],
 )
-def test_a_terminals_arguments(arguments: list[str], wanted: CommandRequest) -> None:
-    """The shell has taken its quotes already, so no more are taken."""
-    assert parse_arguments(arguments) == wanted
+def test_terminal_arguments_keep_their_quotes(
+    arguments: list[str], expected: CommandRequest
+) -> None:
+    """The shell has removed one level of quotes already."""
+    assert parse_arguments(arguments) == expected
 
 
 @pytest.mark.parametrize(
     "arguments", [["describe", "--from"], ["describe", "-x"], ["--json"], ["staus"]]
 )
-def test_a_terminals_slips(arguments: list[str]) -> None:
-    """Are refused as in a kernel."""
+def test_invalid_terminal_arguments_are_refused(arguments: list[str]) -> None:
+    """The errors are those of a magic."""
     with pytest.raises(UsageError):
         parse_arguments(arguments)
 
@@ -276,32 +278,32 @@ LINES = st.one_of(
 
 @property_settings
 @given(LINES, st.none() | st.text(max_size=20))
-def test_a_line_is_understood_or_its_usage_is_wrong(line: str, cell: str | None) -> None:
-    """Nothing else is ever raised, whatever is typed."""
+def test_any_line_is_parsed_or_raises_usage_error(line: str, cell: str | None) -> None:
+    """No other exception is raised."""
     try:
-        known = parse_line(line, cell=cell).command in COMMANDS.values()
+        valid = parse_line(line, cell=cell).command in COMMANDS.values()
     except UsageError as error:
-        known = str(error) == f"{error.message}\n{error.hint}" and str(error).count("\n") == 1
-    assert known
+        valid = str(error) == f"{error.message}\n{error.hint}" and str(error).count("\n") == 1
+    assert valid
 
 
 @property_settings
 @given(st.lists(st.sampled_from([*NAMES, "--json", "--from", "--", "-h"]) | st.text(max_size=6)))
-def test_arguments_are_understood_or_their_usage_is_wrong(arguments: list[str]) -> None:
-    """As in a kernel."""
+def test_any_arguments_are_parsed_or_raise_usage_error(arguments: list[str]) -> None:
+    """No other exception is raised."""
     try:
-        known = parse_arguments(arguments).command in COMMANDS.values()
+        valid = parse_arguments(arguments).command in COMMANDS.values()
     except UsageError as error:
-        known = bool(error.hint)
-    assert known
+        valid = bool(error.hint)
+    assert valid
 
 
 @property_settings
 @given(st.sampled_from(FREE), st.text(min_size=1, max_size=80))
 @example("describe", "a  b\t c")
 @example("describe", "\\")
-def test_a_text_without_leading_dash_or_quotes_round_trips(name: str, text: str) -> None:
-    """Exactly, but for white space around it."""
+def test_plain_text_round_trips(name: str, text: str) -> None:
+    """White space around the text is removed."""
     assume(text == text.strip() and not text.startswith("-"))
     assume(not (text[0] in "'\"" and text[-1] == text[0]))
     assert parse_line(f"{name} {text}").text == text
@@ -309,15 +311,15 @@ def test_a_text_without_leading_dash_or_quotes_round_trips(name: str, text: str)
 
 @property_settings
 @given(st.sampled_from("'\""), st.text(max_size=80))
-def test_a_quoted_text_round_trips_whatever_it_is(quote: str, text: str) -> None:
-    """The enclosing pair goes, the rest stays."""
+def test_quoted_text_round_trips(quote: str, text: str) -> None:
+    """Only the enclosing quotes are removed."""
     assert parse_line(f"describe {quote}{text}{quote}").text == text
 
 
 @property_settings
 @given(st.text(max_size=80))
-def test_a_terminals_text_round_trips_behind_two_dashes(text: str) -> None:
-    """Whatever it is."""
+def test_terminal_text_round_trips_after_two_dashes(text: str) -> None:
+    """Any text is preserved."""
     assert parse_arguments(["describe", "--", text]).text == text
 
 
@@ -341,13 +343,13 @@ def test_a_terminals_text_round_trips_behind_two_dashes(text: str) -> None:
         ("stop", True),
     ],
 )
-def test_only_what_writes_is_said_to(line: str, writes: bool) -> None:
-    """An interrupted look sent no change."""
+def test_may_write_is_true_for_changes_only(line: str, writes: bool) -> None:
+    """The message for an interrupt mentions a change only if one may have been sent."""
     request = parse_line(line)
     assert request.may_write() is writes
     assert interrupt_message_code(request).endswith("during_write") is writes
 
 
-def test_what_was_not_read_yet_sent_nothing() -> None:
-    """An interrupt may come before the words are known."""
+def test_interrupt_before_parsing_mentions_no_change() -> None:
+    """Nothing was sent then."""
     assert interrupt_message_code(None) == "cli.interrupted"

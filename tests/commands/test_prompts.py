@@ -1,4 +1,4 @@
-"""The commands that ask somebody something: what is asked, what an answer does, where it must not stay."""
+"""The commands login, configure and stop: their prompts, their effects, and where secrets must not appear."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kernel_session import KernelSession, environment_without_settings
 from modelarts_magics.commands.context import CommandContext
 from modelarts_magics.commands.dispatch import run_command
 from modelarts_magics.commands.parser import parse_line
-from modelarts_magics.config.credential_chain import AccessKey, FoundCredential, Token
+from modelarts_magics.config.credentials import AccessKey, FoundCredential, Token
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.doctor import run_checks
 from modelarts_magics.domain.models import Effect
@@ -37,16 +37,16 @@ AK, SK, STS, TOKEN = "TYPEDACCESSKEY0001", "typed%s3cret", "typed-sts-s3cret", "
 
 
 class ScriptedPrompts:
-    """Somebody who answers what is asked, in order, and what `login` was given to keep."""
+    """Prompts with scripted answers, and the credentials stored by `login`."""
 
-    def __init__(self, *answers: str | Exception, remembers: bool = True) -> None:
+    def __init__(self, *answers: str | Exception, can_remember: bool = True) -> None:
         self.questions: list[str] = []
-        self.kept: list[FoundCredential] = []
+        self.credentials: list[FoundCredential] = []
         self._answers = list(answers)
-        self._remembers = remembers
+        self._can_remember = can_remember
 
     def answer(self, question: str) -> str:
-        """Give the next answer."""
+        """Record the question and return the next answer, or raise it if it is an exception."""
         self.questions.append(question)
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
@@ -54,25 +54,25 @@ class ScriptedPrompts:
         return answer
 
     def run(self, line: str, **context: Any) -> Any:  # noqa: ANN401 - any command's value
-        """Run a command that asks this person."""
-        how: dict[str, Any] = {
+        """Run a command whose prompts get the answers."""
+        arguments: dict[str, Any] = {
             "get_session": _no_session,
             "get_settings": Settings.load,
             "prefix": "%modelarts",
             "ask": self.answer,
             "ask_secret": self.answer,
-            "use_interactive_credential": self.kept.append if self._remembers else None,
+            "use_interactive_credential": self.credentials.append if self._can_remember else None,
         }
-        return run_command(parse_line(line), CommandContext(**{**how, **context}))
+        return run_command(parse_line(line), CommandContext(**{**arguments, **context}))
 
 
 def _no_session() -> Any:  # noqa: ANN401 - never returns
-    raise AssertionError("the cloud is not needed")
+    raise AssertionError("this command sends no request")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    """A home in which nothing is set."""
+    """Return a home directory without any settings."""
     with environment_variables({"HOME": str(tmp_path)}):
         yield tmp_path
 
@@ -90,33 +90,33 @@ def home(tmp_path: Path) -> Iterator[Path]:
         ((" ", f" {TOKEN}\n"), Token(TOKEN)),
     ],
 )
-def test_a_credential_that_is_entered_is_kept_in_memory(
+def test_login_keeps_the_credential_in_memory(
     home: Path, answers: tuple[str, ...], credential: object
 ) -> None:
-    """And nowhere else: nothing of it is shown, no file is written."""
-    asked = ScriptedPrompts(*answers)
-    said = asked.run("login")
-    assert asked.kept == [FoundCredential(credential, "login")]
-    assert len(asked.questions) == len(answers)
-    assert "s3cret" not in f"{said!r}{said}"
+    """It is not displayed and no file is written."""
+    prompts = ScriptedPrompts(*answers)
+    output = prompts.run("login")
+    assert prompts.credentials == [FoundCredential(credential, "login")]
+    assert len(prompts.questions) == len(answers)
+    assert "s3cret" not in f"{output!r}{output}"
     assert list(home.iterdir()) == []
 
 
-def test_a_key_can_be_saved_for_later_kernels(home: Path) -> None:
-    """In the vendor's file, ours alone; this kernel uses it too, whatever else is set."""
-    asked = ScriptedPrompts(AK, SK, STS)
-    said = asked.run("login --save")
+def test_login_save_writes_the_credentials_file(home: Path) -> None:
+    """The file is private, and this kernel uses the key too."""
+    prompts = ScriptedPrompts(AK, SK, STS)
+    output = prompts.run("login --save")
     path = home / ".huaweicloud" / "credentials"
-    assert str(path) in said
-    assert asked.kept == [FoundCredential(AccessKey(AK, SK, STS), "login")]
+    assert str(path) in output
+    assert prompts.credentials == [FoundCredential(AccessKey(AK, SK, STS), "login")]
     if os.name == "posix":
         assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_terminal_saves_a_key(home: Path) -> None:
-    """It remembers nothing else."""
-    asked = ScriptedPrompts(AK, SK, "", remembers=False)
-    asked.run("login --save")
+def test_terminal_login_saves_the_key(home: Path) -> None:
+    """A terminal cannot keep it in memory."""
+    prompts = ScriptedPrompts(AK, SK, "", can_remember=False)
+    prompts.run("login --save")
     assert (home / ".huaweicloud" / "credentials").is_file()
 
 
@@ -135,31 +135,35 @@ def test_a_terminal_saves_a_key(home: Path) -> None:
         (f"login --save {SK}", (), "usage.secret", 0),
     ],
 )
-def test_what_is_no_credential_is_refused(
+def test_invalid_credential_is_refused(
     home: Path, line: str, answers: tuple[str, ...], code: str, questions: int
 ) -> None:
-    """Nothing is kept or written, and nothing that was typed is repeated."""
-    asked = ScriptedPrompts(*answers)
+    """Nothing is stored, and the error does not repeat what was typed."""
+    prompts = ScriptedPrompts(*answers)
     with pytest.raises(ModelArtsError) as caught:
-        asked.run(line)
+        prompts.run(line)
     assert caught.value.code == code
     assert len(str(caught.value).splitlines()) == 2
     assert "s3cret" not in f"{caught.value}{caught.value.values}"
-    assert (len(asked.questions), asked.kept, list(home.iterdir())) == (questions, [], [])
+    assert (len(prompts.questions), prompts.credentials, list(home.iterdir())) == (
+        questions,
+        [],
+        [],
+    )
 
 
 @pytest.mark.usefixtures("home")
-def test_a_terminal_that_would_forget_it_asks_for_nothing() -> None:
-    """The person learns so before typing a secret."""
-    asked = ScriptedPrompts(remembers=False)
+def test_terminal_login_without_save_asks_nothing() -> None:
+    """The refusal comes before the user types a secret."""
+    prompts = ScriptedPrompts(can_remember=False)
     with pytest.raises(RefusedError, match="is lost") as caught:
-        asked.run("login")
+        prompts.run("login")
     assert "login --save" in caught.value.hint
-    assert asked.questions == []
+    assert prompts.questions == []
 
 
-def test_what_was_entered_wins_and_is_shown_masked(tmp_path: Path) -> None:
-    """The token of the environment is wrong; the key that was typed is right."""
+def test_entered_credential_takes_precedence_and_is_masked(tmp_path: Path) -> None:
+    """The environment contains an invalid token."""
     with LocalEmulator(api="notebooks") as emulator:
         entered = FoundCredential(AccessKey(emulator.ak, emulator.sk), "login")
         environ = {
@@ -184,7 +188,7 @@ def test_what_was_entered_wins_and_is_shown_masked(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[LocalEmulator]:
-    """A cloud for the kernels of this module."""
+    """Return an emulator for the kernels of this module."""
     with LocalEmulator(api="notebooks") as emulator:
         yield emulator
 
@@ -193,30 +197,32 @@ def emulator() -> Iterator[LocalEmulator]:
 def kernel_session(
     emulator: LocalEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[KernelSession]:
-    """Somebody whose kernel knows the instance and has no credentials."""
+    """Return a kernel whose instance is known and that has no credentials."""
     home = tmp_path_factory.mktemp("home")
     environ = {**emulator.environment(), "HOME": str(home)}
     del environ["MODELARTS_AUTH_TOKEN"]
-    someone = KernelSession(environ)
-    someone.run("%load_ext modelarts_magics")
-    yield someone
-    someone.close()
+    session = KernelSession(environ)
+    session.run("%load_ext modelarts_magics")
+    yield session
+    session.close()
 
 
-def test_a_front_end_without_input_is_told_what_else_there_is(
+@pytest.mark.process
+def test_login_without_input_names_the_alternative(
     kernel_session: KernelSession,
 ) -> None:
-    """As one line and a hint, not as a traceback through this package."""
+    """The error is one line and one hint without a traceback."""
     status, shown = kernel_session.run("%modelarts login")
     assert status == "error"
     assert len(shown.splitlines()) == 2
     assert "login --save" in shown
 
 
-def test_a_secret_that_is_typed_leaves_no_trace_in_a_kernel(
+@pytest.mark.process
+def test_typed_secret_leaves_no_trace_in_a_kernel(
     emulator: LocalEmulator, kernel_session: KernelSession
 ) -> None:
-    """Not in what is published, nor in In, Out, the history or its file; and it works."""
+    """It is neither published nor in In, Out, the history or the history file."""
     assert kernel_session.run("%modelarts")[0] == "error"
     status, shown = kernel_session.run("%modelarts login", answers=[emulator.ak, emulator.sk, ""])
     assert status == "ok", shown
@@ -250,26 +256,28 @@ shell.run_cell("%load_ext modelarts_magics", store_history=True)
 done = shell.run_cell("%modelarts login", store_history=True)
 space = shell.user_ns
 history = [repr(row) for row in shell.history_manager.get_range(output=True)]
-kept = shell.magics_manager.registry["ModelArts"]._interactive_credential
-print(json.dumps({"ok": done.success, "kept": repr(kept.credential),
+stored = shell.magics_manager.registry["ModelArts"]._interactive_credential
+print(json.dumps({"ok": done.success, "stored": repr(stored.credential),
                   "traces": [repr(space["In"]), repr(space["Out"]), history, repr(space)]}))
 """
 
 
-def test_a_secret_that_is_typed_leaves_no_trace_in_a_shell(tmp_path: Path) -> None:
-    """The same in plain IPython, which asks at the terminal."""
+@pytest.mark.process
+def test_typed_secret_leaves_no_trace_in_a_shell(tmp_path: Path) -> None:
+    """This is IPython in a terminal."""
     done = subprocess.run(  # noqa: S603 - fixed words
         [sys.executable, "-c", SHELL],
         input=f"{AK}\n{SK}\n\n",
         env={**environment_without_settings(), "HOME": str(tmp_path), "IPYTHONDIR": str(tmp_path)},
-        start_new_session=True,  # without a terminal, what is piped is read
+        # Without a terminal, prompts read the pipe.
+        start_new_session=True,
         capture_output=True,
         text=True,
         timeout=30,
         check=True,
     )
     found = json.loads(done.stdout.splitlines()[-1])
-    assert (found["ok"], found["kept"]) == (True, "AccessKey(TYPE…)")
+    assert (found["ok"], found["stored"]) == (True, "AccessKey(TYPE…)")
     assert SK not in done.stdout
     assert AK not in done.stdout
 
@@ -278,31 +286,31 @@ def test_a_secret_that_is_typed_leaves_no_trace_in_a_shell(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("home")
-def test_what_is_configured_is_kept_and_shown() -> None:
-    """One after the other; an empty value takes one away."""
-    asked = ScriptedPrompts()
-    assert "No settings saved" in asked.run("configure")
-    asked.run("configure region=cn-north-4 timezone=Asia/Shanghai")
-    said = asked.run("configure instance_id=i-1 timezone=").splitlines()
-    assert said[0].startswith("Saved to ")
-    assert said[1:] == ["  region = cn-north-4", "  instance_id = i-1"]
-    assert asked.run("configure").splitlines()[1:] == said[1:]
+def test_configure_stores_and_shows_settings() -> None:
+    """An empty value removes a setting."""
+    prompts = ScriptedPrompts()
+    assert "No settings saved" in prompts.run("configure")
+    prompts.run("configure region=cn-north-4 timezone=Asia/Shanghai")
+    output = prompts.run("configure instance_id=i-1 timezone=").splitlines()
+    assert output[0].startswith("Saved to ")
+    assert output[1:] == ["  region = cn-north-4", "  instance_id = i-1"]
+    assert prompts.run("configure").splitlines()[1:] == output[1:]
     assert Settings.load().get("region") == "cn-north-4"
 
 
 @pytest.mark.parametrize("work", [True, False])
-def test_it_is_written_where_it_survives_a_stop(home: Path, *, work: bool) -> None:
-    """In ~/work where there is one; a later process finds it."""
+def test_settings_file_is_in_the_persistent_folder(home: Path, *, work: bool) -> None:
+    """It is in ~/work if that exists, and later processes find it."""
     if work:
         (home / "work").mkdir()
-    said = ScriptedPrompts().run("configure api=notebooks")
+    output = ScriptedPrompts().run("configure api=notebooks")
     path = (home / "work" if work else home) / ".modelarts-magics.ini"
-    assert f"Saved to {path}:" in said
+    assert f"Saved to {path}:" in output
     assert Settings.load().source("api") == str(path)
 
 
-def test_another_file_can_be_named(tmp_path: Path) -> None:
-    """By a variable, which every later process needs too."""
+def test_settings_file_can_be_set_by_a_variable(tmp_path: Path) -> None:
+    """Later processes need the variable, too."""
     path = tmp_path / "deep" / "ours.ini"
     with environment_variables({"HOME": str(tmp_path), "MODELARTS_CONFIG": str(path)}):
         assert str(path) in ScriptedPrompts().run("configure language=zh_CN")
@@ -314,8 +322,8 @@ def test_another_file_can_be_named(tmp_path: Path) -> None:
     "word",
     ["sk=typed%s3cret", "ak=s3cret", "token=s3cret", "auth_token=s3cret", "password=s3cret"],
 )
-def test_a_secret_is_not_kept_and_not_repeated(home: Path, word: str) -> None:
-    """The hint says where it belongs."""
+def test_configure_refuses_secrets(home: Path, word: str) -> None:
+    """The error does not repeat the secret, and the hint names `login`."""
     with pytest.raises(UsageError) as caught:
         ScriptedPrompts().run(f"configure region=cn-north-4 {word}")
     assert "login" in caught.value.hint
@@ -340,18 +348,16 @@ def test_a_secret_is_not_kept_and_not_repeated(home: Path, word: str) -> None:
         ("=x", UsageError),
     ],
 )
-def test_a_value_that_could_not_be_used_is_not_written(
-    home: Path, word: str, error: type[ModelArtsError]
-) -> None:
-    """Nor are the good ones beside it."""
+def test_invalid_value_is_not_written(home: Path, word: str, error: type[ModelArtsError]) -> None:
+    """Valid values in the same command are not written either."""
     with pytest.raises(error) as caught:
         ScriptedPrompts().run(f"configure instance_id=i-1 {word}")
     assert len(str(caught.value).splitlines()) == 2
     assert list(home.iterdir()) == []
 
 
-def test_a_kernel_follows_a_new_setting_at_once(harness: EmulatorHarness) -> None:
-    """What the environment sets still wins."""
+def test_new_setting_is_effective_immediately(harness: EmulatorHarness) -> None:
+    """The environment takes precedence."""
     with environment_variables({"HOME": harness.environ["HOME"]}):
         ScriptedPrompts().run("configure instance_id=elsewhere timezone=UTC")
         assert Settings.load().get("instance_id") == "elsewhere"
@@ -367,42 +373,42 @@ def test_a_kernel_follows_a_new_setting_at_once(harness: EmulatorHarness) -> Non
 def stop(
     make_harness: Callable[..., EmulatorHarness],
 ) -> Callable[..., tuple[Any, ScriptedPrompts, EmulatorHarness]]:
-    """Return what runs `stop` against an emulator, with somebody who answers."""
+    """Return a function that runs `stop` with an answer to its question."""
 
-    def attempt(
+    def run_stop(
         answer: str | Exception,
         line: str = "stop",
-        **how: Any,  # noqa: ANN401 - variables, or a status
+        **options: Any,  # noqa: ANN401 - `variables` or `status`
     ) -> tuple[Any, ScriptedPrompts, EmulatorHarness]:
-        stage = make_harness(api="notebooks")
-        if "status" in how:
-            stage.emulator.set_instance(status=how["status"])
-        asked = ScriptedPrompts(answer)
+        harness = make_harness(api="notebooks")
+        if "status" in options:
+            harness.emulator.set_instance(status=options["status"])
+        prompts = ScriptedPrompts(answer)
         try:
-            value = asked.run(
-                line, get_session=lambda: stage._session, namespace=how.get("variables", {})
+            value = prompts.run(
+                line, get_session=lambda: harness._session, namespace=options.get("variables", {})
             )
         except ModelArtsError as error:
             value = error
-        return value, asked, stage
+        return value, prompts, harness
 
-    return attempt
+    return run_stop
 
 
-def posts(stage: EmulatorHarness) -> int:
-    """How many writes the emulator received."""
-    return len([one for one in stage.emulator.requests if one["method"] != "GET"])
+def write_count(harness: EmulatorHarness) -> int:
+    """Return the number of write requests."""
+    return len([one for one in harness.emulator.requests if one["method"] != "GET"])
 
 
 @pytest.mark.parametrize("answer", ["y", "yes", "YES", " Yes \n", "是"])
-def test_yes_stops_the_instance(
+def test_confirmed_stop_stops_the_instance(
     stop: Callable[..., tuple[Any, ScriptedPrompts, EmulatorHarness]], answer: str
 ) -> None:
-    """After one question that names it and says what ends."""
-    change, asked, stage = stop(answer)
+    """One question names the instance and what will be lost."""
+    change, prompts, harness = stop(answer)
     assert change.effect is Effect.NOW
-    assert stage.instance_state()["status"] == "STOPPING"
-    (question,) = asked.questions
+    assert harness.instance_state()["status"] == "STOPPING"
+    (question,) = prompts.questions
     assert question.startswith("Stop demo-notebook now? If not: Stops at 2026-11-23")
     assert "kernel" in question
     assert question.endswith("[yes/no] ")
@@ -413,43 +419,43 @@ def test_yes_stops_the_instance(
     ["no", "", "n", "yes please", "ye", "stop", EOFError(), StdinNotImplementedError("no input")],
     ids=str,
 )
-def test_anything_else_sends_nothing(
+def test_unconfirmed_stop_sends_nothing(
     stop: Callable[..., tuple[Any, ScriptedPrompts, EmulatorHarness]], answer: str | Exception
 ) -> None:
-    """Nor does a front end in which nobody can answer; the hint says how to go without."""
-    error, asked, stage = stop(answer)
+    """The hint names the option for front ends without prompts."""
+    error, prompts, harness = stop(answer)
     assert isinstance(error, RefusedError)
     assert (error.code, error.message) == ("stop.declined", "Instance not stopped.")
     assert "stop --yes" in error.hint
-    assert (len(asked.questions), posts(stage), stage.instance_state()["status"]) == (
+    assert (len(prompts.questions), write_count(harness), harness.instance_state()["status"]) == (
         1,
         0,
         "RUNNING",
     )
 
 
-def test_who_says_yes_in_the_line_is_not_asked(
+def test_stop_yes_asks_nothing(
     stop: Callable[..., tuple[Any, ScriptedPrompts, EmulatorHarness]],
 ) -> None:
-    """For a script."""
-    change, asked, stage = stop("no", "stop --yes")
-    assert (change.effect, asked.questions, posts(stage)) == (Effect.NOW, [], 1)
+    """The option is for scripts."""
+    change, prompts, harness = stop("no", "stop --yes")
+    assert (change.effect, prompts.questions, write_count(harness)) == (Effect.NOW, [], 1)
 
 
 @pytest.mark.parametrize("line", ["stop", "stop --yes"])
 @pytest.mark.parametrize("status", ["STOPPED", "STOPPING"])
-def test_what_is_stopped_already_is_not_asked_about(
+def test_stopped_instance_is_refused_without_a_question(
     stop: Callable[..., tuple[Any, ScriptedPrompts, EmulatorHarness]], line: str, status: str
 ) -> None:
-    """There is nothing to decide."""
-    error, asked, stage = stop("yes", line, status=status)
+    """There is nothing to confirm."""
+    error, prompts, harness = stop("yes", line, status=status)
     assert isinstance(error, RefusedError)
     assert error.message == f"The instance is already {status}."
-    assert (asked.questions, posts(stage)) == ([], 0)
+    assert (prompts.questions, write_count(harness)) == ([], 0)
 
 
 @pytest.mark.parametrize(
-    ("variables", "words"),
+    ("variables", "expected"),
     [
         ({}, ""),
         ({"_x": 1, "In": [], "Out": {}, "get_ipython": 1, "exit": 1, "os": os}, ""),
@@ -460,25 +466,25 @@ def test_what_is_stopped_already_is_not_asked_about(
         ),
     ],
 )
-def test_the_question_names_what_ends_with_the_kernel(
+def test_stop_question_lists_the_variables(
     stop: Callable[..., tuple[Any, ScriptedPrompts, EmulatorHarness]],
     variables: dict[str, object],
-    words: str,
+    expected: str,
 ) -> None:
-    """As far as a kernel knows it: the person's own variables."""
-    _, asked, _ = stop("no", variables=variables)
-    (question,) = asked.questions
-    assert ("Variables" in question) is bool(words)
-    assert words in question
+    """They are the user's own variables in the kernel."""
+    _, prompts, _ = stop("no", variables=variables)
+    (question,) = prompts.questions
+    assert ("Variables" in question) is bool(expected)
+    assert expected in question
 
 
-def test_a_stop_that_is_not_allowed_names_the_right(
+def test_forbidden_stop_names_the_permission(
     make_harness: Callable[..., EmulatorHarness],
 ) -> None:
-    """After the question: nobody knows it before."""
-    stage = make_harness(api="notebooks")
-    stage.emulator.add_fault("403", methods=("POST",))
-    asked = ScriptedPrompts("yes")
+    """This is known only after the request."""
+    harness = make_harness(api="notebooks")
+    harness.emulator.add_fault("403", methods=("POST",))
+    prompts = ScriptedPrompts("yes")
     with pytest.raises(ModelArtsError, match="modelarts:notebook:stop"):
-        asked.run("stop", get_session=lambda: stage._session)
-    assert stage.instance_state()["status"] == "RUNNING"
+        prompts.run("stop", get_session=lambda: harness._session)
+    assert harness.instance_state()["status"] == "RUNNING"

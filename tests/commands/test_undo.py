@@ -1,4 +1,4 @@
-"""The undo of a change really undoes it: every command that is offered is typed back and compared."""
+"""The command that undoes a change: it is run, and the state before and after is compared."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 EDITIONS = ["2019", "2021"]
 
 
-def known(stage: EmulatorHarness) -> dict[str, Any]:
-    """Return all of the instance that a command can change; a duration only while it counts."""
-    shown = stage.instance_state()
+def changeable_state(harness: EmulatorHarness) -> dict[str, Any]:
+    """Return all fields that a command can change; a duration only if auto-stop is on."""
+    shown = harness.instance_state()
     names = ["description", "enable", "prompt"]
     return {name: shown[name] for name in names + ["duration_s", "stops_at"] * shown["enable"]}
 
@@ -61,67 +61,70 @@ def known(stage: EmulatorHarness) -> dict[str, Any]:
         ("auto-stop 12345s", "extend 1s"),
     ],
 )
-def test_the_undo_undoes(
+def test_undo_restores_the_previous_state(
     make_harness: Callable[..., EmulatorHarness], edition: str, before: str, line: str
 ) -> None:
-    """Typed as shown, in a kernel and in a shell, in both editions."""
-    stage = make_harness(edition=edition, minutes_left=300 if "shorten" in line else 40)
+    """The command is entered as shown, in a kernel and in a shell, for both editions."""
+    harness = make_harness(edition=edition, minutes_left=300 if "shorten" in line else 40)
     if before:
-        stage.run_magic(before)
-    was = known(stage)
-    for undo_by in (stage.run_magic, lambda command: stage.run_in_terminal(shlex.split(command))):
-        change = stage.run_magic(line)
-        assert known(stage) != was
+        harness.run_magic(before)
+    was = changeable_state(harness)
+    for undo_by in (
+        harness.run_magic,
+        lambda command: harness.run_in_terminal(shlex.split(command)),
+    ):
+        change = harness.run_magic(line)
+        assert changeable_state(harness) != was
         undo_by(undo_command(change))
-        assert known(stage) == was
+        assert changeable_state(harness) == was
 
 
 @pytest.mark.parametrize("line", ["describe Demo instance of the local emulator", "auto-stop on"])
-def test_what_changed_nothing_has_no_undo(harness: EmulatorHarness, line: str) -> None:
-    """There is nothing to take back."""
+def test_unchanged_instance_has_no_undo(harness: EmulatorHarness, line: str) -> None:
+    """There is nothing to restore."""
     assert undo_command(harness.run_magic(line)) == ""
 
 
 @pytest.mark.parametrize(
     "stored", ["two\nlines", "a/b", "it's", "<b>", "x" * 600, "tab\there", "a\u2028b", "bell\x07"]
 )
-def test_no_undo_is_offered_that_would_be_refused_or_altered(
-    harness: EmulatorHarness, stored: str
-) -> None:
-    """A stored description that cannot be typed back in one line."""
+def test_untypable_description_has_no_undo(harness: EmulatorHarness, stored: str) -> None:
+    """The command would be refused, or would set another text."""
     harness.emulator.set_instance(description=stored)
     assert undo_command(harness.run_magic("describe new")) == ""
 
 
-def test_no_undo_to_an_end_that_is_too_near(make_harness: Callable[..., EmulatorHarness]) -> None:
-    """It would be refused: the run would end within five minutes."""
+def test_stop_time_within_five_minutes_has_no_undo(
+    make_harness: Callable[..., EmulatorHarness],
+) -> None:
+    """The command would be refused."""
     assert undo_command(make_harness(minutes_left=4).run_magic("extend")) == ""
     assert undo_command(make_harness(minutes_left=6).run_magic("extend")) == "auto-stop 1h"
 
 
-def test_no_undo_to_a_duration_that_the_cloud_would_not_take(harness: EmulatorHarness) -> None:
-    """As one that was set before its bounds were."""
+def test_duration_outside_the_limits_has_no_undo(harness: EmulatorHarness) -> None:
+    """It was set before the limits existed."""
     harness.emulator.set_instance(auto_stop={"duration": 1800})
     assert undo_command(harness.run_magic("auto-stop 2h")) == ""
 
 
-def test_what_waits_for_the_next_start_can_be_undone(
+def test_deferred_change_has_an_undo(
     make_harness: Callable[..., EmulatorHarness],
 ) -> None:
-    """However near this run's end is."""
+    """The stop time of this run does not matter."""
     change = make_harness(edition="2021", minutes_left=2).run_magic("extend")
     assert (change.effect, undo_command(change)) == (Effect.NEXT_START, "auto-stop 1h")
 
 
-def test_an_unconfirmed_change_has_no_undo(harness: EmulatorHarness) -> None:
-    """Nobody knows what there is to undo."""
+def test_unconfirmed_change_has_no_undo(harness: EmulatorHarness) -> None:
+    """The state after the change is unknown."""
     harness.emulator.add_fault("ignored")
     change = harness.run_magic("describe new")
     assert (change.effect, undo_command(change)) == (Effect.UNCONFIRMED, "")
 
 
-def test_the_undo_of_an_undo_is_the_change(harness: EmulatorHarness) -> None:
-    """Back and forth."""
+def test_undo_of_an_undo_repeats_the_change(harness: EmulatorHarness) -> None:
+    """The commands are inverse."""
     first = harness.run_magic("auto-stop 5h --no-remind")
     second = harness.run_magic(undo_command(first))
     assert undo_command(second) == "auto-stop 5h --no-remind"
@@ -139,8 +142,8 @@ TYPABLE = st.text(
 
 @property_settings
 @given(TYPABLE)
-def test_any_old_description_is_read_back_by_kernel_and_shell(old: str) -> None:
-    """Exactly, and as one text: nothing of it becomes an option, a variable or a command."""
+def test_any_description_survives_parsing_of_its_undo(old: str) -> None:
+    """Nothing in it becomes an option, a variable or a command, in a kernel or in a shell."""
     command = undo_command(_described(old, "\0 never the same"))
     for request in (parse_line(command), parse_arguments(shlex.split(command))):
         assert (request.text or "") == old
@@ -160,21 +163,21 @@ def _described(old: str, new: str) -> Change:
     "line",
     ["describe new", "extend", "extend 90m", "shorten 1h", "auto-stop 10h", "auto-stop at 23:00"],
 )
-def test_on_the_current_api_the_old_end_is_set_again(
+def test_current_api_undo_restores_the_stop_time(
     make_harness: Callable[..., EmulatorHarness], line: str
 ) -> None:
-    """A duration counts from now there, so only an end can be gone back to."""
-    stage = make_harness(api="notebooks", minutes_left=300)
-    was = {name: stage.instance_state()[name] for name in ("description", "stops_at")}
-    change = stage.run_magic(line)
-    assert {name: stage.instance_state()[name] for name in was} != was
-    stage.clock.advance(timedelta(minutes=10))
-    stage.run_in_terminal(shlex.split(undo_command(change)))
-    assert {name: stage.instance_state()[name] for name in was} == was
+    """A duration counts from now, so only a stop time can be restored."""
+    harness = make_harness(api="notebooks", minutes_left=300)
+    was = {name: harness.instance_state()[name] for name in ("description", "stops_at")}
+    change = harness.run_magic(line)
+    assert {name: harness.instance_state()[name] for name in was} != was
+    harness.clock.advance(timedelta(minutes=10))
+    harness.run_in_terminal(shlex.split(undo_command(change)))
+    assert {name: harness.instance_state()[name] for name in was} == was
 
 
-def test_on_the_current_api_an_end_that_is_near_cannot_be_set_again(
+def test_current_api_near_stop_time_has_no_undo(
     make_harness: Callable[..., EmulatorHarness],
 ) -> None:
-    """Its shortest lease is an hour."""
+    """The shortest lease is one hour."""
     assert undo_command(make_harness(api="notebooks", minutes_left=40).run_magic("extend 2h")) == ""

@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelarts_magics.config.credential_chain import (
-    AccessKey,
-    CredentialChain,
-    FoundCredential,
-    Token,
-    mask,
-)
+from modelarts_magics.config.credential_chain import CredentialChain
+from modelarts_magics.config.credentials import AccessKey, FoundCredential, Token, mask
 from modelarts_magics.errors import ConfigurationError
 
 if TYPE_CHECKING:

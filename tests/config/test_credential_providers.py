@@ -15,12 +15,8 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 
 from modelarts_magics.config import credential_providers as key_sources
-from modelarts_magics.config.credential_chain import (
-    AccessKey,
-    CredentialChain,
-    FoundCredential,
-    Token,
-)
+from modelarts_magics.config.credential_chain import CredentialChain
+from modelarts_magics.config.credentials import AccessKey, FoundCredential, Token
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import ConfigurationError, NoCredentialsError
 
@@ -171,6 +167,7 @@ def package(session: str) -> dict[str, str]:
     return {"modelarts/__init__.py": "", "modelarts/session.py": session}
 
 
+@pytest.mark.process
 def test_the_notebooks_own_session_gives_key_project_and_region(tmp_path: Path) -> None:
     """Without anything being set."""
     found = in_a_process(tmp_path, LOOK, package(SESSION))
@@ -178,6 +175,7 @@ def test_the_notebooks_own_session_gives_key_project_and_region(tmp_path: Path) 
     assert found["place"] == ["modelarts.session.Session()", "p-sdk", "cn-north-4"]
 
 
+@pytest.mark.process
 def test_it_is_asked_last(tmp_path: Path) -> None:
     """The vendor's file before it; then the package is not even imported."""
     key_sources.save_access_key(KEY, tmp_path / ".huaweicloud" / "credentials")
@@ -186,6 +184,7 @@ def test_it_is_asked_last(tmp_path: Path) -> None:
     assert (found["imported"], found["loaded"]) == ([], False)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("files", "looked"),
     [
@@ -207,6 +206,7 @@ def test_where_there_is_no_such_session_there_is_no_key(
     assert found["loaded"] is bool(files)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "session",
     [
@@ -221,6 +221,7 @@ def test_a_session_without_a_key_has_none(tmp_path: Path, session: str) -> None:
     assert in_a_process(tmp_path, LOOK, package(session))["key"] is None
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("session", "code"),
     [
@@ -279,6 +280,7 @@ print(json.dumps({**answer, "made": len(made)}))
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("keys", "fault", "made", "outcome"),
     [

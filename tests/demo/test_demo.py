@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Callable
 from urllib.parse import urlsplit
 
@@ -17,17 +18,20 @@ import nbformat
 import psutil
 import pytest
 
-from modelarts_magics import demo
+from modelarts_magics import demo, messages
 from modelarts_magics.demo import check
 from modelarts_magics.demo.workspace import (
     QUICKSTART,
     example_notebooks_folder,
+    quickstart_name,
     temporary_workspace,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+pytestmark = pytest.mark.process
 
 TIMEOUT_S = 60
 DEMO = [sys.executable, "-m", "modelarts_magics", "demo"]
@@ -158,7 +162,7 @@ def test_enter_starts_the_stopped_instance(start_demo: Callable[..., DemoProcess
     assert list(demo_process.temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("api", ["demanager", "notebooks"])
+@pytest.mark.parametrize("api", ["demanager", pytest.param("notebooks", marks=pytest.mark.soak)])
 def test_check_prints_the_result_of_each_cell(tmp_path: Path, api: str) -> None:
     """`demo --check` runs without a browser and leaves no file."""
     command = [*DEMO, "--check", "--api", api]
@@ -234,3 +238,13 @@ def test_invalid_arguments_exit_with_2(
 def test_example_notebooks_are_found() -> None:
     """The quickstart is found in the package or the source tree."""
     assert (example_notebooks_folder() / QUICKSTART).is_file()
+
+
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+def test_demo_opens_the_quickstart_of_the_language(language: str) -> None:
+    """The quickstart has the language of the messages, and exists."""
+    context = copy_context()
+    context.run(messages.use_request_language, language)
+    name = context.run(quickstart_name)
+    assert name.endswith(".zh-CN.ipynb") is (language == "zh_CN")
+    assert (example_notebooks_folder() / name).is_file()

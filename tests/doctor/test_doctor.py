@@ -1,4 +1,4 @@
-"""The doctor names each problem and what to do about it; it never raises and never shows a secret."""
+"""The checks of the doctor: each problem has a hint, nothing is raised, and no secret is shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from emulator_harness import HTML_INJECTION, START, EmulatorHarness, english_messages
+from emulator_harness import HTML_INJECTION, START, EmulatorHarness
 
 import modelarts_magics
 from modelarts_magics.config.setting_table import SETTINGS
@@ -28,195 +28,200 @@ from modelarts_magics.messages import text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MARK = "S3CR3T"
-"""Part of every secret here; nothing that is shown may hold it."""
+SECRET = "S3CR3T"
+"""Part of every secret in these tests; no output may contain it."""
 
 
 class DoctorHarness:
-    """What the doctor looks at: an emulator, and an environment to spoil.
+    """An emulator and an environment to check.
 
     Attributes:
-        stage: The emulator.
-        environ: The environment; nothing else is looked at.
-        clock: This machine's clock.
+        api: The emulator.
+        environ: The environment; no other one is read.
+        clock: The clock of this machine.
     """
 
     def __init__(self, folder: Path, **options: object) -> None:
-        self.stage = EmulatorHarness(folder, **options)
+        self.api = EmulatorHarness(folder, **options)
         folder.mkdir(exist_ok=True)
-        self.environ = dict(self.stage.environ)
-        self.clock = Clock(now=self.stage.clock.now, sleep=lambda _seconds: None)
+        self.environ = dict(self.api.environ)
+        self.clock = Clock(now=self.api.clock.now, sleep=lambda _seconds: None)
 
     def report(self) -> DoctorReport:
-        """Let the doctor look, and hold the report to what all reports promise."""
+        """Run the checks, and assert what holds for every report."""
         settings = Settings.load(environ=self.environ)
         report = run_checks(settings, environ=self.environ, clock=self.clock)
         shown = "\n".join(report.lines()) + json.dumps(report.to_json(), ensure_ascii=False)
-        assert MARK not in shown
-        assert self.stage.emulator.auth_token not in shown
-        assert self.stage.emulator.sk not in shown
+        assert SECRET not in shown
+        assert self.api.emulator.auth_token not in shown
+        assert self.api.emulator.sk not in shown
         assert all(each.hint for each in report.problems)
         assert "\n" not in "".join(each.message + each.hint for each in report.findings)
         assert report.to_json()["problems"] == len(report.problems)
         return report
 
-    def problem(self, about: str) -> Finding:
-        """Return the one problem of that name."""
+    def problem(self, subject: str) -> Finding:
+        """Return the only problem with a subject."""
         report = self.report()
-        (found,) = (each for each in report.problems if each.subject == about)
+        (found,) = (each for each in report.problems if each.subject == subject)
         assert f"✗ {found.label}" in "\n".join(report.lines())
         assert report.lines()[0] == f"Problems found: {len(report.problems)}"
         return found
 
-    def finding(self, about: str) -> Finding:
-        """Return the one finding of that name."""
-        (found,) = (each for each in self.report().findings if each.subject == about)
+    def finding(self, subject: str) -> Finding:
+        """Return the only finding with a subject."""
+        (found,) = (each for each in self.report().findings if each.subject == subject)
         return found
 
 
 @pytest.fixture
-def make_patient(tmp_path: Path) -> Iterator[Callable[..., DoctorHarness]]:
-    """Make patients with options, and close them afterwards."""
+def make_doctor_harness(tmp_path: Path) -> Iterator[Callable[..., DoctorHarness]]:
+    """Return a function that makes environments with an emulator; all are closed after the test."""
     made: list[DoctorHarness] = []
 
     def make(**options: object) -> DoctorHarness:
         made.append(DoctorHarness(tmp_path / str(len(made)), **options))
         return made[-1]
 
-    with english_messages():
-        yield make
-    for patient in made:
-        patient.stage.close()
+    yield make
+    for doctor_harness in made:
+        doctor_harness.api.close()
 
 
 @pytest.fixture
-def patient(make_patient: Callable[..., DoctorHarness]) -> DoctorHarness:
-    """Return a patient that is well."""
-    return make_patient()
+def doctor_harness(make_doctor_harness: Callable[..., DoctorHarness]) -> DoctorHarness:
+    """Return an environment without problems."""
+    return make_doctor_harness()
 
 
 @pytest.mark.parametrize("auth", ["token", "keys", "temporary"])
-def test_who_is_well_has_nothing_to_mend(patient: DoctorHarness, auth: str) -> None:
-    """Each setting stands with its source, the credential masked, one request is made."""
-    del patient.environ["MODELARTS_AUTH_TOKEN"]
-    patient.environ.update(patient.stage.emulator.environment(auth=auth))
-    report = patient.report()
+def test_correct_setup_has_no_problems(doctor_harness: DoctorHarness, auth: str) -> None:
+    """Each setting has its source, the credential is masked, and one request is sent."""
+    del doctor_harness.environ["MODELARTS_AUTH_TOKEN"]
+    doctor_harness.environ.update(doctor_harness.api.emulator.environment(auth=auth))
+    report = doctor_harness.report()
     assert report.problems == ()
     assert report.lines()[0] == "No problems found"
-    assert patient.finding("endpoint").message.endswith(" (MODELARTS_ENDPOINT)")
-    assert patient.finding("read_timeout").message == "15 (default)"
-    assert patient.finding("connection").message.startswith(
+    assert doctor_harness.finding("endpoint").message.endswith(" (MODELARTS_ENDPOINT)")
+    assert doctor_harness.finding("read_timeout").message == "15 (default)"
+    assert doctor_harness.finding("connection").message.startswith(
         "“demo-notebook”: RUNNING; demanager responded in"
     )
-    assert patient.finding("time zone").message == "Asia/Shanghai, now 2026-11-23 16:00 +08:00"
+    assert (
+        doctor_harness.finding("time zone").message == "Asia/Shanghai, now 2026-11-23 16:00 +08:00"
+    )
     kind = {"token": "token from", "keys": "access key", "temporary": "temporary access key"}[auth]
     assert [
         each for each in report.findings if each.subject == "credentials" and kind in each.message
     ]
-    patient.stage.emulator.clear_requests()
-    patient.report()
-    assert [one["method"] for one in patient.stage.emulator.requests] == ["GET"]
+    doctor_harness.api.emulator.clear_requests()
+    doctor_harness.report()
+    assert [one["method"] for one in doctor_harness.api.emulator.requests] == ["GET"]
 
 
-def test_without_anything_everything_is_named(patient: DoctorHarness) -> None:
-    """And nothing is asked."""
-    home = patient.environ["HOME"]
-    patient.environ = {"HOME": home}
-    about = [each.subject for each in patient.report().problems]
-    assert about == ["endpoint", "instance_id", "credentials"]
-    assert patient.finding("project_id").message == "not set; will be looked up by region"
-    assert patient.finding("connection").message.startswith("not checked")
-    assert patient.stage.emulator.requests == []
+def test_empty_environment_lists_all_missing_settings(doctor_harness: DoctorHarness) -> None:
+    """No request is sent."""
+    home = doctor_harness.environ["HOME"]
+    doctor_harness.environ = {"HOME": home}
+    subjects = [each.subject for each in doctor_harness.report().problems]
+    assert subjects == ["endpoint", "instance_id", "credentials"]
+    assert doctor_harness.finding("project_id").message == "not set; will be looked up by region"
+    assert doctor_harness.finding("connection").message.startswith("not checked")
+    assert doctor_harness.api.emulator.requests == []
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "about"),
+    ("name", "value", "subject"),
     [
         ("MODELARTS_ENDPOINT", "nonsense", "endpoint"),
         ("MODELARTS_ENDPOINT", "http://example.com", "endpoint"),
-        ("MODELARTS_ENDPOINT", f"https://user:{MARK}@example.com", "endpoint"),
-        ("MODELARTS_ENDPOINT", f"https://example.com/?token={MARK}", "endpoint"),
-        ("MODELARTS_PROJECT_ID", f"../{MARK}", "project_id"),
-        ("MODELARTS_INSTANCE_ID", f"a b {MARK}", "instance_id"),
+        ("MODELARTS_ENDPOINT", f"https://user:{SECRET}@example.com", "endpoint"),
+        ("MODELARTS_ENDPOINT", f"https://example.com/?token={SECRET}", "endpoint"),
+        ("MODELARTS_PROJECT_ID", f"../{SECRET}", "project_id"),
+        ("MODELARTS_INSTANCE_ID", f"a b {SECRET}", "instance_id"),
         ("MODELARTS_API", "soap", "api"),
         ("MODELARTS_TIMEZONE", "Nowhere/Else", "timezone"),
         ("MODELARTS_CONNECT_TIMEOUT", "soon", "connect_timeout"),
         ("MODELARTS_READ_TIMEOUT", "-1", "read_timeout"),
         ("MODELARTS_TOTAL_TIMEOUT", "nan", "total_timeout"),
-        ("MODELARTS_AUTH_TOKEN", f"{MARK} with a space", "credentials"),
+        ("MODELARTS_AUTH_TOKEN", f"{SECRET} with a space", "credentials"),
         ("MODELARTS_STATE_DIR", __file__, "state store"),
         ("MODELARTS_STATE_DIR", f"{__file__}/folder", "state store"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_a_problem_of_that_name(
-    patient: DoctorHarness, name: str, value: str, about: str
+def test_invalid_setting_is_a_problem(
+    doctor_harness: DoctorHarness, name: str, value: str, subject: str
 ) -> None:
-    """With the same hint that a command would give."""
-    patient.environ[name] = value
-    assert patient.problem(about)
+    """The hint is that of a command."""
+    doctor_harness.environ[name] = value
+    assert doctor_harness.problem(subject)
 
 
-def test_every_setting_has_a_line_when_it_is_set(patient: DoctorHarness) -> None:
-    """None is forgotten."""
+def test_every_setting_has_a_finding(doctor_harness: DoctorHarness) -> None:
+    """No setting is missing in the report."""
     for name in SETTINGS:
-        patient.environ.setdefault(f"MODELARTS_{name.upper()}", "1")
-    patient.environ["MODELARTS_REGION"] = "cn-north-4"
-    assert {each.subject for each in patient.report().findings} >= set(SETTINGS)
+        doctor_harness.environ.setdefault(f"MODELARTS_{name.upper()}", "1")
+    doctor_harness.environ["MODELARTS_REGION"] = "cn-north-4"
+    assert {each.subject for each in doctor_harness.report().findings} >= set(SETTINGS)
 
 
-def test_a_credential_that_cannot_be_used_hides_the_later_ones(patient: DoctorHarness) -> None:
-    """A command stops there, too; so neither “none was found” nor “used” would be true."""
-    patient.environ.update(patient.stage.emulator.environment(auth="keys"))
-    patient.environ["MODELARTS_AUTH_TOKEN"] = "not\tone"
-    assert "contains invalid characters" in patient.problem("credentials").message
-    found = [each for each in patient.report().findings if "access key" in each.message]
+def test_invalid_credential_shadows_later_ones(doctor_harness: DoctorHarness) -> None:
+    """A command fails there too, so later credentials are not reported as used."""
+    doctor_harness.environ.update(doctor_harness.api.emulator.environment(auth="keys"))
+    doctor_harness.environ["MODELARTS_AUTH_TOKEN"] = "not\tone"
+    assert "contains invalid characters" in doctor_harness.problem("credentials").message
+    found = [each for each in doctor_harness.report().findings if "access key" in each.message]
     assert [each.level for each in found] == [Level.INFO]
 
 
-def test_half_a_key_is_named(patient: DoctorHarness) -> None:
-    """And the half that is there is not shown."""
-    del patient.environ["MODELARTS_AUTH_TOKEN"]
-    patient.environ["HUAWEICLOUD_SDK_SK"] = f"{MARK}{MARK}"
-    assert "AK is missing in" in "".join(each.message for each in patient.report().problems)
+def test_incomplete_access_key_is_a_problem(doctor_harness: DoctorHarness) -> None:
+    """The given part is not shown."""
+    del doctor_harness.environ["MODELARTS_AUTH_TOKEN"]
+    doctor_harness.environ["HUAWEICLOUD_SDK_SK"] = f"{SECRET}{SECRET}"
+    assert "AK is missing in" in "".join(each.message for each in doctor_harness.report().problems)
 
 
 @pytest.mark.parametrize(
     "content",
     [
-        f"[basic]\nak = ACCESS\nsk = {MARK}\n",
-        f"[basic]\nak = ACCESS\nsk = {MARK}%(x)s\nsecurity_token = {MARK}\n",
-        f"[basic]\nsk = {MARK}\n",
-        f"sk = {MARK}\n",
-        f"[basic\n{MARK}",
-        f"[basic]\nak = A B\nsk = {MARK} {MARK}\n",
-        f"[basic]\nsk = {MARK}\nsk = {MARK}\n",
+        f"[basic]\nak = ACCESS\nsk = {SECRET}\n",
+        f"[basic]\nak = ACCESS\nsk = {SECRET}%(x)s\nsecurity_token = {SECRET}\n",
+        f"[basic]\nsk = {SECRET}\n",
+        f"sk = {SECRET}\n",
+        f"[basic\n{SECRET}",
+        f"[basic]\nak = A B\nsk = {SECRET} {SECRET}\n",
+        f"[basic]\nsk = {SECRET}\nsk = {SECRET}\n",
         "\x00\xff",
         "",
     ],
 )
-def test_nothing_of_a_credentials_file_is_shown(patient: DoctorHarness, content: str) -> None:
-    """Whatever is wrong with it."""
-    del patient.environ["MODELARTS_AUTH_TOKEN"]
-    path = Path(patient.environ["HOME"]) / "credentials"
+def test_invalid_credentials_file_is_not_quoted(
+    doctor_harness: DoctorHarness, content: str
+) -> None:
+    """The finding names only the path."""
+    del doctor_harness.environ["MODELARTS_AUTH_TOKEN"]
+    path = Path(doctor_harness.environ["HOME"]) / "credentials"
     path.write_text(content, encoding="latin-1")
     path.chmod(0o600)
-    patient.environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(path)
-    assert str(path) in "".join(each.message for each in patient.report().findings)
+    doctor_harness.environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(path)
+    assert str(path) in "".join(each.message for each in doctor_harness.report().findings)
 
 
-def test_a_credentials_file_that_others_can_read_is_a_problem(patient: DoctorHarness) -> None:
-    """Though it is used."""
-    path = Path(patient.environ["HOME"]) / "credentials"
-    path.write_text(f"[basic]\nak = ACCESSKEYID12345\nsk = {MARK}\n")
+def test_readable_credentials_file_is_a_problem(doctor_harness: DoctorHarness) -> None:
+    """Commands use it all the same."""
+    path = Path(doctor_harness.environ["HOME"]) / "credentials"
+    path.write_text(f"[basic]\nak = ACCESSKEYID12345\nsk = {SECRET}\n")
     path.chmod(0o644)
-    patient.environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(path)
-    assert "chmod 600" in patient.problem("credentials").hint
+    doctor_harness.environ["HUAWEICLOUD_SDK_CREDENTIALS_FILE"] = str(path)
+    assert "chmod 600" in doctor_harness.problem("credentials").hint
 
 
-def test_a_credential_that_an_earlier_one_hides_is_told(patient: DoctorHarness) -> None:
-    """It is no problem, but it explains many."""
-    patient.environ.update(patient.stage.emulator.environment(auth="keys"))
-    words = [each.message for each in patient.report().findings if each.subject == "credentials"]
+def test_shadowed_credential_is_reported(doctor_harness: DoctorHarness) -> None:
+    """It is no problem, but can explain others."""
+    doctor_harness.environ.update(doctor_harness.api.emulator.environment(auth="keys"))
+    words = [
+        each.message for each in doctor_harness.report().findings if each.subject == "credentials"
+    ]
     assert "token from MODELARTS_AUTH_TOKEN" in words
     assert [each for each in words if each.endswith("not used, an earlier source takes precedence")]
 
@@ -224,19 +229,19 @@ def test_a_credential_that_an_earlier_one_hides_is_told(patient: DoctorHarness) 
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("MODELARTS_AUTH_TOKEN", f"{MARK}{MARK}", "token"),
+        ("MODELARTS_AUTH_TOKEN", f"{SECRET}{SECRET}", "token"),
         ("MODELARTS_PROJECT_ID", "0" * 32, "project ID does not match"),
         ("MODELARTS_INSTANCE_ID", "0" * 32, "Instance not found"),
         ("MODELARTS_ENDPOINT", "http://127.0.0.1:9", "Cannot connect"),
     ],
 )
-def test_what_the_cloud_does_not_accept(
-    patient: DoctorHarness, name: str, value: str, words: str
+def test_rejected_setting_is_a_connection_problem(
+    doctor_harness: DoctorHarness, name: str, value: str, words: str
 ) -> None:
-    """Its own words for it, and what to check."""
-    patient.environ[name] = value
-    patient.environ["MODELARTS_TOTAL_TIMEOUT"] = "2"
-    assert words in patient.problem("connection").message
+    """The message is that of the failed request."""
+    doctor_harness.environ[name] = value
+    doctor_harness.environ["MODELARTS_TOTAL_TIMEOUT"] = "2"
+    assert words in doctor_harness.problem("connection").message
 
 
 @pytest.mark.parametrize(
@@ -244,27 +249,27 @@ def test_what_the_cloud_does_not_accept(
     ["401", "403", "404", "429", "500", "html", "redirect", "reset", "bad-json", "empty",
      "truncated", "wrong-types", "no-content", "oversized"],
 )  # fmt: skip
-def test_a_failing_cloud_is_one_problem(patient: DoctorHarness, fault: str) -> None:
-    """And the rest of the report is there all the same."""
-    patient.environ["MODELARTS_TOTAL_TIMEOUT"] = "0.5"
-    patient.stage.emulator.add_fault(fault)
-    assert patient.problem("connection")
-    assert patient.finding("state store").level is Level.OK
+def test_failing_api_is_one_problem(doctor_harness: DoctorHarness, fault: str) -> None:
+    """All other findings are reported."""
+    doctor_harness.environ["MODELARTS_TOTAL_TIMEOUT"] = "0.5"
+    doctor_harness.api.emulator.add_fault(fault)
+    assert doctor_harness.problem("connection")
+    assert doctor_harness.finding("state store").level is Level.OK
 
 
 @pytest.mark.parametrize(("hours", "word"), [(1, "behind"), (-1, "ahead of")])
 @pytest.mark.parametrize("auth", ["token", "keys"])
-def test_a_clock_that_is_off_is_a_problem(
-    patient: DoctorHarness, hours: int, word: str, auth: str
+def test_wrong_clock_is_a_problem(
+    doctor_harness: DoctorHarness, hours: int, word: str, auth: str
 ) -> None:
-    """By how much, in which direction; a signature is accepted in spite of it."""
-    del patient.environ["MODELARTS_AUTH_TOKEN"]
-    patient.environ.update(patient.stage.emulator.environment(auth=auth))
-    here = START - timedelta(hours=hours)
-    patient.clock = Clock(now=lambda: here, sleep=lambda _seconds: None)
-    found = patient.problem("clock")
+    """Size and direction are given; signed requests are accepted nevertheless."""
+    del doctor_harness.environ["MODELARTS_AUTH_TOKEN"]
+    doctor_harness.environ.update(doctor_harness.api.emulator.environment(auth=auth))
+    local_time = START - timedelta(hours=hours)
+    doctor_harness.clock = Clock(now=lambda: local_time, sleep=lambda _seconds: None)
+    found = doctor_harness.problem("clock")
     assert found.message == f"1 h {word} ModelArts"
-    assert patient.finding("connection").level is Level.OK
+    assert doctor_harness.finding("connection").level is Level.OK
 
 
 @pytest.mark.parametrize(
@@ -278,11 +283,11 @@ def test_a_clock_that_is_off_is_a_problem(
     ],
 )
 def test_utc_in_a_chinese_region_is_a_problem(
-    patient: DoctorHarness, zone: str, region: str, problem: bool
+    doctor_harness: DoctorHarness, zone: str, region: str, problem: bool
 ) -> None:
-    """A clock time would be eight hours off."""
-    patient.environ.update(MODELARTS_TIMEZONE=zone, MODELARTS_REGION=region)
-    found = patient.finding("time zone")
+    """Clock times would be off by eight hours."""
+    doctor_harness.environ.update(MODELARTS_TIMEZONE=zone, MODELARTS_REGION=region)
+    found = doctor_harness.finding("time zone")
     assert (found.level is Level.PROBLEM) is problem
     assert ("Asia/Shanghai" in found.hint) is problem
 
@@ -294,62 +299,66 @@ def test_utc_in_a_chinese_region_is_a_problem(
         (["no-stop-timestamp", "no-remain-time"], "returned no stop time"),
     ],
 )
-def test_an_end_that_cannot_be_believed_is_a_problem(
-    patient: DoctorHarness, faults: list[str], words: str
+def test_inconsistent_stop_time_is_a_problem(
+    doctor_harness: DoctorHarness, faults: list[str], words: str
 ) -> None:
-    """With both of the cloud's statements of it."""
+    """The message contains the reported values."""
     for fault in faults:
-        patient.stage.emulator.add_fault(fault)
-    assert words in patient.problem("auto-stop").message
+        doctor_harness.api.emulator.add_fault(fault)
+    assert words in doctor_harness.problem("auto-stop").message
 
 
-def test_an_end_that_has_passed_is_a_problem(patient: DoctorHarness) -> None:
-    """The instance runs all the same."""
-    patient.stage.emulator.set_instance(stops_on_time=False)
-    patient.stage.emulator.add_fault("no-remain-time")
-    patient.stage.emulator.advance(timedelta(hours=2))
-    assert "2026-11-23 16:40 +08:00) has passed" in patient.problem("auto-stop").message
+def test_passed_stop_time_is_a_problem(doctor_harness: DoctorHarness) -> None:
+    """The instance is still running."""
+    doctor_harness.api.emulator.set_instance(stops_on_time=False)
+    doctor_harness.api.emulator.add_fault("no-remain-time")
+    doctor_harness.api.emulator.advance(timedelta(hours=2))
+    assert "2026-11-23 16:40 +08:00) has passed" in doctor_harness.problem("auto-stop").message
 
 
-def test_a_lease_that_has_passed_names_its_end(make_patient: Callable[..., DoctorHarness]) -> None:
-    """It has no stop timestamp, but a start and a duration."""
-    patient = make_patient(api="notebooks")
-    patient.stage.emulator.set_instance(stops_on_time=False)
-    patient.stage.emulator.advance(timedelta(hours=2))
-    assert "2026-11-23 16:40 +08:00) has passed" in patient.problem("auto-stop").message
+def test_passed_lease_names_its_stop_time(
+    make_doctor_harness: Callable[..., DoctorHarness],
+) -> None:
+    """The stop time follows from start and duration of the lease."""
+    doctor_harness = make_doctor_harness(api="notebooks")
+    doctor_harness.api.emulator.set_instance(stops_on_time=False)
+    doctor_harness.api.emulator.advance(timedelta(hours=2))
+    assert "2026-11-23 16:40 +08:00) has passed" in doctor_harness.problem("auto-stop").message
 
 
-def test_an_auto_stop_that_is_not_stated_is_not_called_on() -> None:
-    """Neither is it called off."""
+def test_unreported_auto_stop_is_neither_on_nor_off() -> None:
+    """The finding says that it is not reported."""
     (found,) = unknown_stop_time_findings(UNKNOWN_AUTO_STOP)
     assert found.message == "ModelArts did not report whether auto-stop is on."
 
 
-def test_a_project_that_nothing_would_find_is_a_problem(patient: DoctorHarness) -> None:
-    """Without a region it cannot be looked up."""
-    del patient.environ["MODELARTS_PROJECT_ID"]
-    assert "Project ID not set (MODELARTS_PROJECT_ID)" in patient.problem("project_id").message
-    del patient.environ["MODELARTS_AUTH_TOKEN"]
-    about = [each.subject for each in patient.report().problems]
-    assert about == ["project_id", "credentials"]
+def test_project_without_region_is_a_problem(doctor_harness: DoctorHarness) -> None:
+    """Without a region the project cannot be looked up."""
+    del doctor_harness.environ["MODELARTS_PROJECT_ID"]
+    assert (
+        "Project ID not set (MODELARTS_PROJECT_ID)" in doctor_harness.problem("project_id").message
+    )
+    del doctor_harness.environ["MODELARTS_AUTH_TOKEN"]
+    subjects = [each.subject for each in doctor_harness.report().problems]
+    assert subjects == ["project_id", "credentials"]
 
 
-def test_the_doctor_does_not_send_to_the_doctor(patient: DoctorHarness) -> None:
-    """Whose hints do elsewhere; what there is to check stays."""
-    patient.environ["MODELARTS_AUTH_TOKEN"] = "wrong"
-    assert patient.problem("connection").hint.endswith(": %modelarts doctor")
-    report = patient.report()
+def test_hints_do_not_advise_running_the_doctor(doctor_harness: DoctorHarness) -> None:
+    """Hints of other commands do; the rest of the hint remains."""
+    doctor_harness.environ["MODELARTS_AUTH_TOKEN"] = "wrong"
+    assert doctor_harness.problem("connection").hint.endswith(": %modelarts doctor")
+    report = doctor_harness.report()
     assert not [line for line in report.lines() if line.endswith("doctor")]
     findings = report.to_json()["findings"]
     hints = [each["hint"] for each in findings if each["label"] == "connection"]
-    assert hints == [patient.problem("connection").hint.replace(": %modelarts doctor", "")]
+    assert hints == [doctor_harness.problem("connection").hint.replace(": %modelarts doctor", "")]
 
 
-def test_labels_and_sources_are_in_the_readers_language(patient: DoctorHarness) -> None:
-    """Settings keep their names."""
-    patient.environ["MODELARTS_LANGUAGE"] = "zh_CN"
-    settings = Settings.load(environ=patient.environ)
-    report = run_checks(settings, environ=patient.environ, clock=patient.clock)
+def test_labels_and_sources_are_translated(doctor_harness: DoctorHarness) -> None:
+    """Names of settings are not."""
+    doctor_harness.environ["MODELARTS_LANGUAGE"] = "zh_CN"
+    settings = Settings.load(environ=doctor_harness.environ)
+    report = run_checks(settings, environ=doctor_harness.environ, clock=doctor_harness.clock)
     labels = [each["label"] for each in report.to_json()["findings"]]
     plain = {each for each in labels if each.isascii()}
     assert plain <= {*SETTINGS, "Python"}
@@ -357,17 +366,17 @@ def test_labels_and_sources_are_in_the_readers_language(patient: DoctorHarness) 
     assert {"凭证", "时钟", "服务器侧"} <= set(labels)
 
 
-def test_labels_stand_in_a_column() -> None:
-    """A Chinese character takes two places."""
+def test_labels_are_aligned_by_display_width() -> None:
+    """A Chinese character takes two columns."""
     assert display_width("凭证 a") == 6
     assert (pad_label("凭证", 6), pad_label("abc", 4)) == ("凭证  ", "abc ")
 
 
-def test_a_state_folder_that_is_not_there_yet_is_no_problem(patient: DoctorHarness) -> None:
-    """It is made when it is needed, with all that is above it."""
-    folder = Path(patient.environ["HOME"]) / "a" / "b" / "c"
-    patient.environ["MODELARTS_STATE_DIR"] = str(folder)
-    assert patient.finding("state store").level is Level.OK
+def test_missing_state_folder_is_no_problem(doctor_harness: DoctorHarness) -> None:
+    """It is created when needed, with its parents."""
+    folder = Path(doctor_harness.environ["HOME"]) / "a" / "b" / "c"
+    doctor_harness.environ["MODELARTS_STATE_DIR"] = str(folder)
+    assert doctor_harness.finding("state store").level is Level.OK
 
 
 @pytest.mark.parametrize(
@@ -378,35 +387,35 @@ def test_a_state_folder_that_is_not_there_yet_is_no_problem(patient: DoctorHarne
         ("link", "is under ~/work"),
     ],
 )
-def test_whether_the_installation_survives_a_stop(
-    patient: DoctorHarness, work: str | None, words: str
+def test_persistence_depends_on_the_work_folder(
+    doctor_harness: DoctorHarness, work: str | None, words: str
 ) -> None:
-    """Only `~/work` does, wherever it leads."""
-    place = Path(patient.environ["HOME"]) / "work"
+    """Only `~/work` persists, also as a symbolic link."""
+    place = Path(doctor_harness.environ["HOME"]) / "work"
     if work == "empty":
         place.mkdir()
     elif work == "link":
         place.symlink_to(Path(modelarts_magics.__file__).parents[1])
-    found = patient.finding("persistence")
+    found = doctor_harness.finding("persistence")
     assert words in found.message
     assert ("%pip install" in found.hint) is (work == "empty")
 
 
-def test_what_is_installed_is_told(patient: DoctorHarness) -> None:
-    """With versions, and which Python it is."""
-    assert "httpx 0." in patient.finding("kernel packages").message
-    assert "jupyter_server" in patient.finding("server packages").message
-    assert "/python" in patient.finding("python").message
+def test_installed_packages_have_versions(doctor_harness: DoctorHarness) -> None:
+    """The path of Python is reported, too."""
+    assert "httpx 0." in doctor_harness.finding("kernel packages").message
+    assert "jupyter_server" in doctor_harness.finding("server packages").message
+    assert "/python" in doctor_harness.finding("python").message
 
 
-def test_the_clouds_words_stay_one_line(patient: DoctorHarness) -> None:
-    """A name with a line break cannot pose as a finding."""
-    patient.stage.emulator.set_instance(name=f"{HTML_INJECTION}\n✓ all is well")
-    assert patient.finding("connection").level is Level.OK
+def test_name_of_the_instance_stays_on_one_line(doctor_harness: DoctorHarness) -> None:
+    """A line break in a name must not create a line of its own."""
+    doctor_harness.api.emulator.set_instance(name=f"{HTML_INJECTION}\n✓ all is well")
+    assert doctor_harness.finding("connection").level is Level.OK
 
 
-def test_a_report_as_json() -> None:
-    """The same findings, by name."""
+def test_report_as_json() -> None:
+    """It contains the same findings."""
     report = DoctorReport((Finding("a", Level.OK, "b"), Finding("c", Level.PROBLEM, "d", "e")))
     assert report.to_json() == {
         "problems": 1,

@@ -22,6 +22,8 @@ from modelarts_magics.emulator.options import Options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 
 

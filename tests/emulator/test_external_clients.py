@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     RunClient = Callable[..., dict[str, Any]]
 
+pytestmark = [pytest.mark.process, pytest.mark.soak]
+
 OTC = ["otcextensions==0.34.8", "openstacksdk==4.4.1"]
 HUAWEI = ["huaweicloudsdkmodelarts==3.1.219", "huaweicloudsdkcore==3.1.219"]
 HOUR_MS = 3_600_000

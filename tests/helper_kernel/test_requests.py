@@ -59,6 +59,7 @@ def test_it_tells_what_the_route_tells(
     assert told["body"]["problem"] is None
 
 
+@pytest.mark.process
 def test_it_tells_of_what_another_process_changes(environ: dict[str, str]) -> None:
     """By itself, and what kind of thing it is; the number is the one that the page reads with."""
     told: SimpleQueue[dict[str, Any]] = SimpleQueue()
@@ -122,6 +123,7 @@ def test_what_cannot_be_is_told_as_the_route_would(  # noqa: PLR0913 - a row of 
     assert told["body"]["message"]
 
 
+@pytest.mark.process
 def test_a_kernel_needs_no_jupyter_server_for_it(environ: dict[str, str]) -> None:
     """`handle` gives ASCII, and neither tornado nor jupyter_server is imported."""
     program = (

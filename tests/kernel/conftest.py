@@ -1,4 +1,4 @@
-"""Fixtures of the kernel half's tests: one IPython, an emulator, and what a person sees of a cell."""
+"""Fixtures of the kernel's tests: an IPython shell, an emulator, and the displayed output of cells."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Callable
 
 import pytest
-from emulator_harness import EmulatorHarness, english_messages, environment_variables
+from emulator_harness import EmulatorHarness, environment_variables
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class NotebookShell:
-    """Runs cells and remembers what they showed.
+    """A notebook whose cells run in an IPython shell.
 
     Attributes:
-        shell: The IPython behind it.
+        shell: The shell.
     """
 
     def __init__(self, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,13 +29,13 @@ class NotebookShell:
         self._capsys = capsys
 
     def run(self, cell: str) -> str:
-        """Run a cell that has to succeed, and return all that it showed."""
-        result, shown = self.run_allowing_errors(cell)
-        assert result.success, shown
-        return shown
+        """Run a cell that has to succeed, and return everything that it displayed."""
+        result, output = self.run_allowing_errors(cell)
+        assert result.success, output
+        return output
 
     def run_allowing_errors(self, cell: str) -> tuple[ExecutionResult, str]:
-        """Run a cell, and return what became of it and all that it showed."""
+        """Run a cell, and return its result and everything that it displayed."""
         self._capsys.readouterr()
         result = self.shell.run_cell(cell, store_history=True)
         out, err = self._capsys.readouterr()
@@ -43,23 +43,24 @@ class NotebookShell:
         return result, out
 
     def variable(self, name: str) -> object:
-        """Return a variable of the person."""
+        """Return a variable of the user."""
         return self.shell.user_ns[name]
 
     def mimebundle(self, value: object) -> dict[str, str]:
-        """Return a value in every form in which IPython would show it."""
+        """Return a value in all formats in which IPython would display it."""
         return self.shell.display_formatter.format(value)[0]
 
 
 @pytest.fixture(scope="session")
 def ipython(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShell]:
-    """Return the one IPython of this process, which keeps nothing on disk."""
+    """Return the one IPython shell of this process, without files on disk."""
     main = sys.modules["__main__"]
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.ipython_dir = str(tmp_path_factory.mktemp("ipython"))
     config.Completer.use_jedi = False
-    config.InteractiveShell.cache_size = 1_000_000  # beyond it a warning is shown in our cell
+    # IPython warns in the output of a cell when the cache is full.
+    config.InteractiveShell.cache_size = 1_000_000
     InteractiveShell.clear_instance()
     shell = InteractiveShell.instance(config=config)
     sys.modules["__main__"] = main
@@ -69,67 +70,46 @@ def ipython(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InteractiveShe
     InteractiveShell.clear_instance()
 
 
-@pytest.fixture(autouse=True)
-def _english_messages() -> Iterator[None]:
-    with english_messages():
-        yield
-
-
 @pytest.fixture
 def make_notebook(
     ipython: InteractiveShell,
     capsys: pytest.CaptureFixture[str],
     make_harness: Callable[..., EmulatorHarness],
 ) -> Iterator[Callable[..., tuple[NotebookShell, EmulatorHarness]]]:
-    """Make a notebook, with the extension loaded, at an emulator with options."""
+    """Return a function that makes a notebook with the extension loaded, and an emulator with options."""
     for name in set(ipython.user_ns) - set(ipython.user_ns_hidden):
         del ipython.user_ns[name]
-    ipython.run_cell("%unload_ext modelarts_magics")  # what a failed test may have left
+    # A failed test may have left the extension loaded.
+    ipython.run_cell("%unload_ext modelarts_magics")
     ipython.config.pop("ModelArts", None)
     capsys.readouterr()
-    entered = []
+    environments = []
 
     def make(**options: object) -> tuple[NotebookShell, EmulatorHarness]:
-        stage = make_harness(**options)
-        entered.append(environment_variables(stage.environ))
-        entered[-1].__enter__()
+        harness = make_harness(**options)
+        environments.append(environment_variables(harness.environ))
+        environments[-1].__enter__()
         notebook = NotebookShell(ipython, capsys)
         assert notebook.run("%load_ext modelarts_magics") == ""
-        return notebook, stage
+        return notebook, harness
 
     yield make
     ipython.run_cell("%unload_ext modelarts_magics")
-    for each in entered:
+    for each in environments:
         each.__exit__(None, None, None)
-
-
-@pytest.fixture
-def make_harness(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Callable[..., EmulatorHarness]]:
-    """Make stages with options, and close them afterwards."""
-    made: list[EmulatorHarness] = []
-
-    def make(**options: object) -> EmulatorHarness:
-        made.append(EmulatorHarness(tmp_path_factory.mktemp("stage"), **options))
-        return made[-1]
-
-    yield make
-    for stage in made:
-        stage.close()
 
 
 @pytest.fixture
 def notebook_and_harness(
     make_notebook: Callable[..., tuple[NotebookShell, EmulatorHarness]],
 ) -> tuple[NotebookShell, EmulatorHarness]:
-    """Return a notebook at an emulator of the seed's edition."""
+    """Return a notebook and an emulator with default options."""
     return make_notebook()
 
 
 @pytest.fixture
 def notebook(notebook_and_harness: tuple[NotebookShell, EmulatorHarness]) -> NotebookShell:
-    """Return a notebook at the emulator `stage`."""
+    """Return a notebook connected to the emulator `harness`."""
     return notebook_and_harness[0]
 
 

@@ -1,4 +1,4 @@
-"""Tab behind ``%modelarts``: from the grammar, without the cloud, and harmless to everything else."""
+"""Tab completion after ``%modelarts``: from the grammar, without a request, and without effect elsewhere."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ NAMES = set(COMMANDS)
 OPTIONS = {name: {each.name for each in command.options} for name, command in COMMANDS.items()}
 
 
-def offered(notebook: NotebookShell, text: str) -> set[str]:
-    """Return what IPython offers at the end of a text."""
+def completions(notebook: NotebookShell, text: str) -> set[str]:
+    """Return the completions that IPython offers at the end of a text."""
     with provisionalcompleter():
         return {each.text for each in notebook.shell.Completer.completions(text, len(text))}
 
 
 @pytest.mark.parametrize("prefix", ["", "x = ", "    ", "f(1)\ny = "])
 @pytest.mark.parametrize(
-    ("typed", "wanted"),
+    ("typed", "expected"),
     [
         (" ", NAMES),
         ("  ", NAMES),
@@ -44,44 +44,45 @@ def offered(notebook: NotebookShell, text: str) -> set[str]:
         (" help ext", {"extend"}),
     ],
 )
-def test_what_may_follow_is_offered(
+def test_commands_and_options_are_completed(
     notebook_and_harness: tuple[NotebookShell, EmulatorHarness],
     prefix: str,
     typed: str,
-    wanted: set[str],
+    expected: set[str],
 ) -> None:
-    """Nothing else, and nobody is asked for it."""
-    notebook, stage = notebook_and_harness
-    assert offered(notebook, f"{prefix}%modelarts{typed}") == wanted
-    assert stage.emulator.requests == []
+    """Exactly the possible words are offered, and no request is sent."""
+    notebook, harness = notebook_and_harness
+    assert completions(notebook, f"{prefix}%modelarts{typed}") == expected
+    assert harness.emulator.requests == []
 
 
 @pytest.mark.parametrize(
-    ("typed", "wanted"), [("des", {"describe"}), ("describe --c", {"--clear"})]
+    ("typed", "expected"), [("des", {"describe"}), ("describe --c", {"--clear"})]
 )
-def test_a_cells_first_line_too(notebook: NotebookShell, typed: str, wanted: set[str]) -> None:
-    """With two percent signs."""
-    assert offered(notebook, f"%%modelarts {typed}") == wanted
+def test_first_line_of_a_cell_magic_is_completed(
+    notebook: NotebookShell, typed: str, expected: set[str]
+) -> None:
+    """The magic is typed with two percent signs."""
+    assert completions(notebook, f"%%modelarts {typed}") == expected
 
 
 @pytest.mark.parametrize("typed", ["auto-stop 2h o", "help extend ", "xyz", "xyz --", "help help "])
-def test_where_nothing_of_ours_may_follow_nothing_is_offered(
-    notebook: NotebookShell, typed: str
-) -> None:
-    """Of ours."""
-    ours = NAMES.union(*OPTIONS.values()) - {"help"}  # which Python has, too
-    assert not offered(notebook, f"%modelarts {typed}") & ours
+def test_nothing_is_offered_where_no_word_can_follow(notebook: NotebookShell, typed: str) -> None:
+    """Commands and options are offered only where they are valid."""
+    # Python itself offers `help`.
+    own_words = NAMES.union(*OPTIONS.values()) - {"help"}
+    assert not completions(notebook, f"%modelarts {typed}") & own_words
 
 
-def test_an_old_front_end_gets_the_same(notebook: NotebookShell) -> None:
-    """By IPython's first way of asking."""
+def test_complete_request_of_old_front_ends_is_supported(notebook: NotebookShell) -> None:
+    """IPython's older completion interface returns the same words."""
     line = "x = %modelarts sta"
     with pytest.warns(PendingDeprecationWarning):
         assert notebook.shell.complete("sta", line, len(line)) == ("sta", ["status"])
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("import o", "os"),
         ("prin", "print"),
@@ -96,19 +97,19 @@ def test_an_old_front_end_gets_the_same(notebook: NotebookShell) -> None:
         ("print('%modelarts', modelarts_th", "modelarts_thing"),
     ],
 )
-def test_other_completions_are_unharmed(notebook: NotebookShell, text: str, wanted: str) -> None:
-    """Before, beside and below ours."""
+def test_other_completions_are_unchanged(notebook: NotebookShell, text: str, expected: str) -> None:
+    """Completions before, beside and below the magic are those of IPython."""
     notebook.shell.user_ns["modelarts_thing"] = 1
-    assert wanted in offered(notebook, text)
+    assert expected in completions(notebook, text)
 
 
 @pytest.mark.parametrize("text", ["a text --", "-- --", "--clear nonsense --"])
-def test_a_text_is_not_ours_to_complete(notebook: NotebookShell, text: str) -> None:
-    """Options stand only before it."""
-    assert not offered(notebook, f"%modelarts describe {text}") & OPTIONS["describe"]
+def test_no_option_is_offered_inside_a_description(notebook: NotebookShell, text: str) -> None:
+    """Options are valid only before the text."""
+    assert not completions(notebook, f"%modelarts describe {text}") & OPTIONS["describe"]
 
 
-def test_nothing_is_offered_without_the_extension(notebook: NotebookShell) -> None:
-    """After it was unloaded."""
+def test_unloading_removes_the_completion(notebook: NotebookShell) -> None:
+    """Without the extension no command is offered."""
     notebook.run("%unload_ext modelarts_magics")
-    assert not offered(notebook, "%modelarts st") & NAMES
+    assert not completions(notebook, "%modelarts st") & NAMES

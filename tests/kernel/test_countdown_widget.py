@@ -1,4 +1,4 @@
-"""The countdown in the kernel: what it tells its pages, and that it follows every change."""
+"""The countdown widget in the kernel: its state, its clicks, and that it follows changes."""
 
 from __future__ import annotations
 
@@ -41,22 +41,22 @@ if TYPE_CHECKING:
     Make = Callable[..., Countdown]
     Truth = Callable[[], dict[str, Any]]
 
-NEAR_MS = 1000
-MEANWHILE_MS = 30_000
-"""What a lease may end later since the request took time to get there: it counts from then."""
-PATIENCE_S = 30
+TOLERANCE_MS = 1000
+REQUEST_DELAY_MS = 30_000
+"""The delay of a request, by which a lease ends later, since it counts from the arrival."""
+TIMEOUT_S = 30
 SYNCED = {"state", "as_of_ms", "own_id", "terminal_prefix", "language"}
 
 
 @pytest.fixture
 def session(make_session: Connect) -> Session:
-    """A session on an instance that stops in 40 minutes."""
+    """Return a session with an instance that stops in 40 minutes."""
     return make_session()
 
 
 @pytest.fixture
 def make(session: Session) -> Iterator[Make]:
-    """Make countdowns that do clicks at once, and close them afterwards."""
+    """Return a function that makes countdowns whose clicks run immediately; all are closed afterwards."""
     made: list[Countdown] = []
     before = open_widget_ids()
 
@@ -75,41 +75,43 @@ def make(session: Session) -> Iterator[Make]:
 
 @pytest.fixture
 def widget(make: Make) -> Countdown:
-    """A countdown that was just opened."""
+    """Return a new countdown."""
     return make()
 
 
 @pytest.fixture(autouse=True)
 def _all_closed() -> Iterator[None]:
-    """Close what a magic made: nobody else would."""
+    """Close the widgets made by magics."""
     yield
     Widget.close_all()
 
 
-def ask(widget: Countdown, **message: object) -> None:
+def send_message(widget: Countdown, **message: object) -> None:
     """Send a message as a page does."""
     widget._handle_custom_msg(message, [])
 
 
-def request(widget: Countdown, action: str = "extend", seconds: int = 4800) -> dict[str, object]:
-    """What a page asks for when it is clicked."""
-    end = widget.state["stops_at_ms"]
+def click_message(
+    widget: Countdown, action: str = "extend", seconds: int = 4800
+) -> dict[str, object]:
+    """Return the message of a click."""
+    stop_time_ms = widget.state["stops_at_ms"]
     return {
         "type": "request",
         "id": "1",
         "action": action,
         "seconds": seconds,
-        "base_stops_at_ms": end,
+        "base_stops_at_ms": stop_time_ms,
     }
 
 
 @every_api_version
-def test_it_gives_the_absolute_end(
+def test_state_contains_the_absolute_stop_time(
     widget: Countdown, instance_state: Truth, api_version: ApiVersion
 ) -> None:
-    """With mode and status, and when the cloud said so; never a counter."""
+    """It also has mode, status and the time of the reading, and no counter."""
     state = widget.state
-    assert abs(state["stops_at_ms"] - datetime_to_ms(instance_state()["stops_at"])) < NEAR_MS
+    assert abs(state["stops_at_ms"] - datetime_to_ms(instance_state()["stops_at"])) < TOLERANCE_MS
     assert (state["status"], state["enabled"], state["mode"]) == ("RUNNING", True, "TIMING")
     assert state["api"] == api_version.api
     assert state["demo"] is True
@@ -119,16 +121,18 @@ def test_it_gives_the_absolute_end(
 
 
 @every_api_version
-def test_a_new_one_asks_the_cloud(session: Session, make: Make, emulator: LocalEmulator) -> None:
-    """It does not do with what was known before."""
+def test_new_countdown_reads_the_instance(
+    session: Session, make: Make, emulator: LocalEmulator
+) -> None:
+    """It does not use the cache."""
     session.refresh()
     emulator.set_instance(name="renamed elsewhere")
     assert make().state["name"] == "renamed elsewhere"
 
 
 @every_api_version
-def test_what_is_saved_has_no_secret(widget: Countdown, emulator: LocalEmulator) -> None:
-    """A notebook's file may hold the whole state of a widget; whose it is stands there, as the name does."""
+def test_saved_state_contains_no_secret(widget: Countdown, emulator: LocalEmulator) -> None:
+    """A notebook file may contain the whole state of a widget, with the id and name of the instance."""
     assert set(widget.get_state()) >= SYNCED
     saved = json.dumps({name: widget.get_state()[name] for name in SYNCED})
     for secret in (emulator.auth_token, emulator.ak, emulator.sk, emulator.endpoint):
@@ -137,99 +141,103 @@ def test_what_is_saved_has_no_secret(widget: Countdown, emulator: LocalEmulator)
 
 
 @every_api_version
-def test_every_view_follows_every_change(
+def test_all_countdowns_show_changes_of_any_session(
     make: Make, make_session: Connect, instance_state: Truth
 ) -> None:
-    """Whichever session of this process makes it, at once."""
+    """Changes made in the same process are shown immediately."""
     first, second = make(), make()
     make_session().extend("80m")
     end = datetime_to_ms(instance_state()["stops_at"])
     for each in (first, second):
-        assert abs(each.state["stops_at_ms"] - end) < NEAR_MS
+        assert abs(each.state["stops_at_ms"] - end) < TOLERANCE_MS
         assert each.state == first.state
 
 
 @every_api_version
-def test_what_another_process_learns_shows_when_the_store_is_looked_at(
+def test_checking_the_store_shows_changes_by_other_processes(
     widget: Countdown, session: Session, make_session: Connect
 ) -> None:
-    """Also if a command of this process has looked at the store meanwhile."""
+    """This includes changes that a command of this process has read already."""
     other = make_session()
-    heard: list[str] = []
-    forget = session.subscribe(lambda instance: heard.append(instance.description))
-    other._cache._key = "another process"  # its news stay its own
+    descriptions: list[str] = []
+    unsubscribe = session.subscribe(lambda instance: descriptions.append(instance.description))
+    # Sessions with one key notify each other within the process.
+    other._cache._key = "another process"
     other.describe("from afar")
     assert widget.instance.description != "from afar"
-    assert session.last_known().description == "from afar"  # read, but nobody told
+    # Reading the cache does not notify subscribers.
+    assert session.last_known().description == "from afar"
     session.check_for_updates()
     assert widget.instance.description == "from afar"
     session.check_for_updates()
     session.refresh()
-    assert heard == ["from afar"]
-    forget()
+    assert descriptions == ["from afar"]
+    unsubscribe()
 
 
 @parametrize_api_version(DEMANAGER_2019)
-def test_it_looks_at_the_store_by_itself_until_it_is_closed(
-    make: Make, make_session: Connect
-) -> None:
-    """Nobody has to run a cell for it, and nothing goes on looking after it."""
+def test_open_countdown_checks_the_store(make: Make, make_session: Connect) -> None:
+    """No cell has to run, and the thread ends when the countdown is closed."""
     before = set(threading.enumerate())
     widget, seen = make(), threading.Event()
     widget.observe(lambda _change: seen.set(), names="state")
-    (looking,) = [
+    (watcher_thread,) = [
         each
         for each in threading.enumerate()
         if each.name == "modelarts-watch" and each not in before
     ]
     other = make_session()
-    other._cache._key = "another process"  # its news stay its own
+    # Sessions with one key notify each other within the process.
+    other._cache._key = "another process"
     other.extend("80m")
-    assert seen.wait(PATIENCE_S)
+    assert seen.wait(TIMEOUT_S)
     widget.close()
-    looking.join(PATIENCE_S)
-    assert not looking.is_alive()
+    watcher_thread.join(TIMEOUT_S)
+    assert not watcher_thread.is_alive()
 
 
 @parametrize_api_version(DEMANAGER_2019, NOTEBOOKS_2021)
-def test_a_click_moves_the_end(widget: Countdown, instance_state: Truth) -> None:
-    """And the pages are told by the new state."""
+def test_click_moves_the_stop_time(widget: Countdown, instance_state: Truth) -> None:
+    """The pages get the new state."""
     was = widget.state["stops_at_ms"]
-    ask(widget, **request(widget))
-    assert abs(widget.state["stops_at_ms"] - was - 4_800_000) < MEANWHILE_MS
-    assert abs(datetime_to_ms(instance_state()["stops_at"]) - widget.state["stops_at_ms"]) < NEAR_MS
+    send_message(widget, **click_message(widget))
+    assert abs(widget.state["stops_at_ms"] - was - 4_800_000) < REQUEST_DELAY_MS
+    assert (
+        abs(datetime_to_ms(instance_state()["stops_at"]) - widget.state["stops_at_ms"])
+        < TOLERANCE_MS
+    )
 
 
 @parametrize_api_version(DEMANAGER_2021)
-def test_a_click_that_waits_for_the_next_start_moves_nothing(widget: Countdown) -> None:
-    """The end that is shown stays the true one."""
+def test_click_effective_at_the_next_start_keeps_the_stop_time(widget: Countdown) -> None:
+    """The state still has the stop time of this run."""
     was = widget.state["stops_at_ms"]
-    ask(widget, **request(widget))
+    send_message(widget, **click_message(widget))
     assert widget.state["stops_at_ms"] == was
     assert widget.state["duration_s"] == 8400
 
 
 @every_api_version
-def test_a_cancelled_click_is_not_done(make: Make, emulator: LocalEmulator) -> None:
-    """It stands in the queue of a busy kernel, and its cancellation behind it."""
+def test_cancelled_click_sends_no_request(make: Make, emulator: LocalEmulator) -> None:
+    """Both messages are in the queue of a busy kernel."""
     queue = DeferredJobs()
     widget = make(queue)
-    ask(widget, **request(widget))
-    ask(widget, type="cancel", id="1")
+    send_message(widget, **click_message(widget))
+    send_message(widget, type="cancel", id="1")
     queue.run_all()
     assert [each["method"] for each in emulator.requests if each["method"] != "GET"] == []
 
 
 @every_api_version
-def test_a_message_of_nobody_is_left_alone(widget: Countdown) -> None:
-    """What a later version of the page may send."""
-    ask(widget, type="later", id="1")
-    ask(widget)
+def test_unknown_messages_are_ignored(widget: Countdown) -> None:
+    """A later version of the page may send other types."""
+    send_message(widget, type="later", id="1")
+    send_message(widget)
 
 
 @every_api_version
-def test_one_line_stays_true_without_widgets(make: Make, emulator: LocalEmulator) -> None:
-    """As text and as HTML, escaped."""
+def test_front_ends_without_widgets_get_a_line(make: Make, emulator: LocalEmulator) -> None:
+    """It is plain text and escaped HTML."""
     emulator.set_instance(name=HTML_INJECTION)
     bundle = make()._repr_mimebundle_()
     data = bundle[0] if isinstance(bundle, tuple) else bundle
@@ -240,8 +248,8 @@ def test_one_line_stays_true_without_widgets(make: Make, emulator: LocalEmulator
 
 
 @every_api_version
-def test_a_refused_first_look_leaves_nothing(make: Make, emulator: LocalEmulator) -> None:
-    """No widget, no thread; the error is the caller's."""
+def test_failed_first_read_leaves_no_widget(make: Make, emulator: LocalEmulator) -> None:
+    """The error is raised to the caller."""
     emulator.add_fault("403")
     before = open_widget_ids()
     with pytest.raises(ForbiddenError):
@@ -250,8 +258,8 @@ def test_a_refused_first_look_leaves_nothing(make: Make, emulator: LocalEmulator
 
 
 @every_api_version
-def test_a_closed_one_hears_nothing(make: Make, make_session: Connect) -> None:
-    """Closing twice is fine."""
+def test_closed_countdown_follows_no_changes(make: Make, make_session: Connect) -> None:
+    """Closing twice does nothing."""
     widget = make()
     widget.close()
     widget.close()
@@ -261,8 +269,8 @@ def test_a_closed_one_hears_nothing(make: Make, make_session: Connect) -> None:
 
 
 @pytest.mark.parametrize("word", ["countdown", "form"])
-def test_the_magic_leaves_a_line_beside_it(notebook: NotebookShell, word: str) -> None:
-    """The instance first, in words that stay; then the widget."""
+def test_magic_displays_a_line_above_the_widget(notebook: NotebookShell, word: str) -> None:
+    """The line is still there when a notebook is reopened without its widgets."""
     shown = notebook.run(f"%modelarts {word}")
     assert shown.count("Stops at 2026-11-23 16:40 +08:00") == 2
     shown = notebook.run(f"%modelarts {word}\n1")
@@ -270,32 +278,33 @@ def test_the_magic_leaves_a_line_beside_it(notebook: NotebookShell, word: str) -
 
 
 @pytest.mark.parametrize("word", ["countdown", "form"])
-def test_a_widget_that_is_kept_shows_nothing(notebook: NotebookShell, word: str) -> None:
-    """It is shown where its name stands, by the name alone."""
+def test_assigned_widget_is_not_displayed(notebook: NotebookShell, word: str) -> None:
+    """It is displayed where its name is used."""
     assert notebook.run(f"x = %modelarts {word}") == ""
     assert notebook.run(f"%modelarts {word};") == ""
     assert "Stops at 2026-11-23 16:40 +08:00" in notebook.run("x")
     assert notebook.run("x.close()") == ""
 
 
-def test_its_words_are_those_of_the_setting(notebook: NotebookShell) -> None:
-    """As it is when the countdown is opened."""
+def test_language_is_that_of_the_setting(notebook: NotebookShell) -> None:
+    """It is read when the countdown is created."""
     notebook.run("c = %modelarts countdown")
     notebook.run("%config ModelArts.language = 'zh_CN'")
     notebook.run("d = %modelarts countdown")
     assert [notebook.variable(name).language for name in "cd"] == ["en", "zh_CN"]
 
 
-def test_the_line_for_a_terminal_names_this_python_in_quotes(
+def test_terminal_prefix_quotes_the_path_of_python(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where its path has a space, it is copied as one word."""
+    """A path with a space is one word of the command."""
     monkeypatch.setattr(sys, "executable", "/opt/my env/bin/python")
     assert make().terminal_prefix == "'/opt/my env/bin/python' -m modelarts_magics"
 
 
-def test_without_any_ipython_a_session_of_its_own_is_used(emulator: LocalEmulator) -> None:
-    """As in a script: by the settings of the environment."""
+@pytest.mark.process
+def test_script_without_ipython_uses_the_environment(emulator: LocalEmulator) -> None:
+    """A session is opened from the settings of the environment."""
     code = "from modelarts_magics import Countdown; print(Countdown().instance.id)"
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", code],
@@ -307,10 +316,10 @@ def test_without_any_ipython_a_session_of_its_own_is_used(emulator: LocalEmulato
     assert done.stdout.strip() == emulator.instance_id
 
 
-def test_the_public_names_find_the_magics_session(
+def test_widgets_use_the_session_of_the_magics(
     notebook: NotebookShell, harness: EmulatorHarness
 ) -> None:
-    """So that a widget and a magic speak with the same instance by the same settings."""
+    """A widget and a magic use the same instance and settings."""
     notebook.run("from modelarts_magics import Countdown, InstanceForm")
     notebook.run("c, f = Countdown(), InstanceForm()")
     notebook.run("%modelarts describe by a magic")

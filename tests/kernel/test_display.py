@@ -1,4 +1,4 @@
-"""A command on a line of its own is shown exactly once, wherever it stands, unless a ``;`` ends it."""
+"""A command on a line of its own is displayed exactly once, wherever it stands, unless a ``;`` ends it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from conftest import NotebookShell
     from emulator_harness import EmulatorHarness
 
-SEEN = "Stops at 2026-11-23 16:40 +08:00"
+STOP_LINE = "Stops at 2026-11-23 16:40 +08:00"
 
 
 @pytest.mark.parametrize(
@@ -63,41 +63,41 @@ SEEN = "Stops at 2026-11-23 16:40 +08:00"
         ("import asyncio\nawait asyncio.sleep(0)\n%modelarts status\nx = 1", 1),
     ],
 )
-def test_shown_as_often_as_it_is_run(notebook: NotebookShell, cell: str, times: int) -> None:
-    """No more, and no less."""
-    assert notebook.run(cell).count(SEEN) == times
+def test_command_is_displayed_once_per_run(notebook: NotebookShell, cell: str, times: int) -> None:
+    """A command on a line of its own is displayed once each time it runs; an assigned or silenced one never."""
+    assert notebook.run(cell).count(STOP_LINE) == times
 
 
-def test_a_function_of_an_earlier_cell_shows_too(notebook: NotebookShell) -> None:
-    """A change in a helper is a change."""
+def test_command_in_a_function_of_another_cell_is_displayed(notebook: NotebookShell) -> None:
+    """A change made inside a function is displayed, too."""
     notebook.run("def f():\n    %modelarts extend 1h")
     assert notebook.run("f()\n'last'").count("Extended.") == 1
     assert notebook.run("x = f()").count("Extended.") == 1
 
 
-def test_a_cell_that_is_not_kept_in_the_history_shows_too(
+def test_command_in_a_cell_without_history_is_displayed(
     notebook: NotebookShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As those that a front end runs by itself."""
+    """Front ends run such cells by themselves."""
     notebook.shell.run_cell("%modelarts status\nx = 1", store_history=False)
-    assert capsys.readouterr().out.count(SEEN) == 1
+    assert capsys.readouterr().out.count(STOP_LINE) == 1
 
 
 @pytest.mark.parametrize(("mode", "times"), [("all", 2), ("last_expr", 2), ("last", 2)])
-def test_nor_does_the_interactivity_that_a_person_chose_double_it(
+def test_node_interactivity_does_not_change_the_count(
     notebook: NotebookShell, mode: str, times: int
 ) -> None:
-    """IPython shows some values by itself, by this setting."""
+    """IPython displays some values by itself, depending on this setting."""
     before = notebook.shell.ast_node_interactivity
     notebook.shell.ast_node_interactivity = mode
     try:
-        assert notebook.run("%modelarts status\n%modelarts status").count(SEEN) == times
+        assert notebook.run("%modelarts status\n%modelarts status").count(STOP_LINE) == times
     finally:
         notebook.shell.ast_node_interactivity = before
 
 
-def test_an_assigned_value_is_the_instance_also_with_a_semicolon(notebook: NotebookShell) -> None:
-    """Silence is about the screen, not about the value."""
+def test_assignment_returns_the_value_despite_a_semicolon(notebook: NotebookShell) -> None:
+    """A `;` suppresses the display, not the value."""
     notebook.run("a = %modelarts status\nb = %modelarts status;\nc = %modelarts extend;")
     assert isinstance(notebook.variable("a"), Instance)
     assert notebook.variable("a") == notebook.variable("b")
@@ -105,28 +105,28 @@ def test_an_assigned_value_is_the_instance_also_with_a_semicolon(notebook: Noteb
 
 
 @pytest.mark.parametrize("line", ["extend 1h;", "auto-stop 2h;", "auto-stop off;", "status --all;"])
-def test_a_semicolon_silences_but_does_not_prevent(
+def test_semicolon_suppresses_the_display_only(
     notebook: NotebookShell, harness: EmulatorHarness, line: str
 ) -> None:
-    """The command is run all the same."""
+    """The command runs all the same."""
     before = harness.instance_state()
     assert notebook.run(f"%modelarts {line}") == ""
     assert (harness.instance_state() != before) is ("status" not in line)
 
 
 @pytest.mark.parametrize("line", ["describe a; b;", "describe new;", "describe --clear;"])
-def test_a_description_is_never_silent(
+def test_description_is_displayed_despite_a_semicolon(
     notebook: NotebookShell, harness: EmulatorHarness, line: str
 ) -> None:
-    """A `;` at its end is its own."""
+    """A `;` at the end of a description is part of it."""
     assert notebook.run(f"%modelarts {line}").count("Description saved") == 1
     assert notebook.run(f"%modelarts {line}\nx = 1").count("Description unchanged") == 1
-    wanted = "" if "--clear" in line else line.removeprefix("describe ")
-    assert harness.instance_state()["description"] == wanted
+    expected = "" if "--clear" in line else line.removeprefix("describe ")
+    assert harness.instance_state()["description"] == expected
 
 
-def test_a_silenced_error_is_still_an_error(notebook: NotebookShell) -> None:
-    """A `;` is about what went well."""
+def test_semicolon_does_not_suppress_errors(notebook: NotebookShell) -> None:
+    """A command that fails is shown as an error."""
     result, shown = notebook.run_allowing_errors("%modelarts auto-stop 90;")
     assert not result.success
     assert "has no unit" in shown

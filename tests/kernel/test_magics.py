@@ -1,4 +1,4 @@
-"""``%modelarts`` in IPython: what is typed arrives, what fails is one line, and nothing is left behind."""
+"""``%modelarts`` in IPython: arguments, results, errors, settings, loading and unloading."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
         "(unbalanced [",
     ],
 )
-def test_a_description_arrives_as_typed(
+def test_description_is_sent_verbatim(
     notebook: NotebookShell, harness: EmulatorHarness, text: str
 ) -> None:
-    """Nothing of it is a variable, a command or a comment, in one line or in a cell."""
+    """Nothing in it is expanded, run or removed, neither in a line nor in a cell."""
     notebook.run("x = 'expanded'")
     notebook.run(f"%modelarts describe {text}")
     assert harness.instance_state()["description"] == text
@@ -48,10 +48,10 @@ def test_a_description_arrives_as_typed(
 
 
 @pytest.mark.parametrize("text", ["it's", 'say "hi"', "a/b", "<b>", "R&D"])
-def test_what_the_api_forbids_is_judged_as_typed(
+def test_forbidden_character_is_named_by_its_position(
     notebook: NotebookShell, harness: EmulatorHarness, text: str
 ) -> None:
-    """Its position is the one that the person sees; nothing is sent."""
+    """The position is that in the typed text, and nothing is sent."""
     result, shown = notebook.run_allowing_errors(f"%modelarts describe {text}")
     position = next(n for n, letter in enumerate(text, 1) if letter in "&<>\"'/")
     assert f"(position {position})" in shown
@@ -60,10 +60,10 @@ def test_what_the_api_forbids_is_judged_as_typed(
     assert harness.emulator.requests == []
 
 
-def test_ipython_takes_a_question_mark_at_the_end_for_itself(
+def test_trailing_question_mark_is_handled_by_ipython(
     notebook: NotebookShell, harness: EmulatorHarness
 ) -> None:
-    """Its help for the last word is shown and nothing is set: the magic never sees the line."""
+    """IPython shows the help of the last word; the magic does not run."""
     shown = notebook.run("%modelarts describe what?")
     assert "`what` not found" in shown
     assert harness.emulator.requests == []
@@ -78,10 +78,10 @@ def test_ipython_takes_a_question_mark_at_the_end_for_itself(
         "get_ipython().run_line_magic('modelarts', 'describe what?')",
     ],
 )
-def test_quoting_or_a_cell_gets_a_question_mark_through(
+def test_quoted_description_can_end_in_a_question_mark(
     notebook: NotebookShell, harness: EmulatorHarness, cell: str
 ) -> None:
-    """And its undo is quoted for the same reason."""
+    """The command that undoes a change is quoted for the same reason."""
     notebook.run(cell)
     assert harness.instance_state()["description"] == "what?"
     shown = notebook.run("%modelarts describe new")
@@ -90,8 +90,10 @@ def test_quoting_or_a_cell_gets_a_question_mark_through(
     assert harness.instance_state()["description"] == "what?"
 
 
-def test_a_text_from_a_variable(notebook: NotebookShell, harness: EmulatorHarness) -> None:
-    """Of the person's, whatever it holds."""
+def test_from_reads_the_description_from_a_variable(
+    notebook: NotebookShell, harness: EmulatorHarness
+) -> None:
+    """Any text is accepted; a missing variable is an error."""
     notebook.run("note = 'two\\n\"lines\"'.replace('\"', '')")
     notebook.run("%modelarts describe --from note")
     assert harness.instance_state()["description"] == "two\nlines"
@@ -103,10 +105,10 @@ def test_a_text_from_a_variable(notebook: NotebookShell, harness: EmulatorHarnes
 @pytest.mark.parametrize(
     "line", ["", "status --all", "describe new", "extend", "auto-stop off", "doctor", "auto-stop"]
 )
-def test_each_has_text_and_html(
+def test_result_has_text_and_escaped_html(
     notebook: NotebookShell, harness: EmulatorHarness, line: str
 ) -> None:
-    """Both with everything of the cloud's escaped."""
+    """Both formats contain values of the API as text only."""
     harness.emulator.set_instance(name=HTML_INJECTION)
     notebook.run(f"value = %modelarts {line}")
     rich = notebook.mimebundle(notebook.variable("value"))
@@ -126,8 +128,8 @@ def test_each_has_text_and_html(
 @pytest.mark.parametrize(
     "line", ["status --json", "extend --json", "help", "describe", "doctor --json"]
 )
-def test_texts_and_json_are_shown_as_they_are(notebook: NotebookShell, line: str) -> None:
-    """Without quotes, in plain text."""
+def test_text_and_json_are_displayed_without_quotes(notebook: NotebookShell, line: str) -> None:
+    """They are displayed as plain text only."""
     notebook.run(f"value = %modelarts {line}")
     value = notebook.variable("value")
     assert notebook.mimebundle(value) == {"text/plain": repr(value)}
@@ -148,8 +150,8 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("line", ERRORS)
-def test_an_error_is_one_line_and_one_hint(notebook: NotebookShell, line: str) -> None:
-    """No traceback, no second cell, and the cell has failed."""
+def test_error_is_one_line_and_one_hint(notebook: NotebookShell, line: str) -> None:
+    """There is no traceback, the rest of the cell does not run, and the cell has failed."""
     result, shown = notebook.run_allowing_errors(f"%modelarts {line}\nafter = True")
     assert len(shown.strip().splitlines()) == 2
     assert "Traceback" not in shown
@@ -165,10 +167,10 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_failing_cloud_is_one_line_and_one_hint(
+def test_api_failure_is_one_line_and_one_hint(
     notebook: NotebookShell, harness: EmulatorHarness, fault: str
 ) -> None:
-    """Never a page of HTML, never the token, never a request to type a secret into a cell."""
+    """The output contains no HTML, no token and no advice to type a secret into a cell."""
     harness.emulator.add_fault(fault)
     notebook.run("%config ModelArts.total_timeout = 0.5")
     result, shown = notebook.run_allowing_errors("%modelarts")
@@ -181,40 +183,40 @@ def test_a_failing_cloud_is_one_line_and_one_hint(
 
 
 @pytest.mark.parametrize(
-    ("missing", "words"),
+    ("missing", "expected"),
     [
         ("MODELARTS_ENDPOINT", "MODELARTS_ENDPOINT"),
         ("MODELARTS_PROJECT_ID", "MODELARTS_PROJECT_ID"),
         ("MODELARTS_AUTH_TOKEN", "No credentials found."),
     ],
 )
-def test_a_missing_setting_is_named(
-    notebook: NotebookShell, harness: EmulatorHarness, missing: str, words: str
+def test_missing_setting_is_named_before_any_request(
+    notebook: NotebookShell, harness: EmulatorHarness, missing: str, expected: str
 ) -> None:
-    """With what to set, before anything is sent; no hint has a place for a secret."""
+    """The hint names what to set, without a place to type a secret."""
     del os.environ[missing]
     result, shown = notebook.run_allowing_errors("%modelarts")
     assert not result.success
-    assert words in shown
+    assert expected in shown
     assert len(shown.strip().splitlines()) == 2
     assert "%env" not in shown
     assert not re.search(r"(TOKEN|AK|SK) *=", shown)
     assert harness.emulator.requests == []
 
 
-def test_an_interrupt_is_one_line(notebook: NotebookShell) -> None:
-    """The cell has failed, by an error that is still a KeyboardInterrupt."""
+def test_interrupt_is_one_line(notebook: NotebookShell) -> None:
+    """The cell fails with an error that is a KeyboardInterrupt."""
 
-    class Impatient(str):
-        """A text at which somebody presses Ctrl-C."""
+    class InterruptingText(str):
+        """A text whose use is interrupted with Ctrl-C."""
 
         __slots__ = ()
 
         def translate(self, _table: object) -> str:
-            """Press it."""
+            """Interrupt."""
             raise KeyboardInterrupt
 
-    notebook.shell.user_ns["note"] = Impatient("x")
+    notebook.shell.user_ns["note"] = InterruptingText("x")
     result, shown = notebook.run_allowing_errors("%modelarts describe --replace --from note")
     assert isinstance(result.error_in_exec, CommandInterrupt)
     assert isinstance(result.error_in_exec, KeyboardInterrupt)
@@ -224,10 +226,10 @@ def test_an_interrupt_is_one_line(notebook: NotebookShell) -> None:
     )
 
 
-def test_a_variable_set_after_loading_counts(
+def test_environment_is_read_at_each_command(
     make_harness: Callable[..., EmulatorHarness], notebook: NotebookShell
 ) -> None:
-    """At the next command."""
+    """A variable set after loading the extension applies to the next command."""
     other = make_harness(name="the other")
     notebook.run("a = %modelarts")
     os.environ.update(other.environ)
@@ -235,8 +237,10 @@ def test_a_variable_set_after_loading_counts(
     assert [notebook.variable(name).name for name in "ab"] == ["demo-notebook", "the other"]
 
 
-def test_config_counts_and_wins(notebook: NotebookShell, harness: EmulatorHarness) -> None:
-    """Over the environment, also where it says what is the default anyway."""
+def test_config_takes_precedence_over_the_environment(
+    notebook: NotebookShell, harness: EmulatorHarness
+) -> None:
+    """This includes values that equal the default."""
     other = harness.emulator.add_instance(name="second")
     notebook.run(f"%config ModelArts.instance_id = '{other}'")
     assert "second · RUNNING" in notebook.run("%modelarts")
@@ -251,8 +255,8 @@ def test_config_counts_and_wins(notebook: NotebookShell, harness: EmulatorHarnes
     assert "demo-notebook · RUNNING" in notebook.run("%modelarts")
 
 
-def test_config_lists_what_can_be_set(notebook: NotebookShell) -> None:
-    """Each setting with a sentence; nothing secret is among them."""
+def test_config_lists_all_settings_but_no_secrets(notebook: NotebookShell) -> None:
+    """Each setting has a description."""
     assert "ModelArts" in notebook.run("%config")
     listed = notebook.run("%config ModelArts")
     names = ModelArts.class_trait_names(config=True)
@@ -263,8 +267,10 @@ def test_config_lists_what_can_be_set(notebook: NotebookShell) -> None:
         assert not {"token", "secret", "ak", "sk", "password"} & set(name.split("_"))
 
 
-def test_a_configuration_file_counts(notebook: NotebookShell, harness: EmulatorHarness) -> None:
-    """As `ipython_config.py` sets it before the extension is loaded."""
+def test_ipython_configuration_file_is_used(
+    notebook: NotebookShell, harness: EmulatorHarness
+) -> None:
+    """A value set before the extension is loaded applies."""
     other = harness.emulator.add_instance(name="from the file")
     notebook.run("%unload_ext modelarts_magics")
     notebook.shell.config.ModelArts.instance_id = other
@@ -272,8 +278,8 @@ def test_a_configuration_file_counts(notebook: NotebookShell, harness: EmulatorH
     assert "from the file · RUNNING" in notebook.run("%modelarts")
 
 
-def test_the_session_is_kept_while_the_settings_stay(notebook: NotebookShell) -> None:
-    """And replaced, the old one closed, when they change."""
+def test_session_is_reused_until_the_settings_change(notebook: NotebookShell) -> None:
+    """A changed setting opens another session."""
     magics = notebook.shell.magics_manager.registry["ModelArts"]
     first = magics.session()
     notebook.run("%modelarts\n%modelarts extend;")
@@ -282,8 +288,8 @@ def test_the_session_is_kept_while_the_settings_stay(notebook: NotebookShell) ->
     assert magics.session() is not first
 
 
-def test_the_zone_and_the_language_of_the_moment_count(notebook: NotebookShell) -> None:
-    """Also for a command that asks no cloud."""
+def test_time_zone_and_language_are_read_at_each_command(notebook: NotebookShell) -> None:
+    """This includes commands that send no request."""
     assert "16:40 +08:00" in notebook.run("%modelarts")
     notebook.run("%config ModelArts.timezone = 'UTC'")
     assert "08:40 +00:00" in notebook.run("%modelarts")
@@ -295,10 +301,10 @@ def test_the_zone_and_the_language_of_the_moment_count(notebook: NotebookShell) 
     assert not result.success
 
 
-def test_a_notice_is_shown_before_the_write(
+def test_notice_is_printed_before_the_change(
     make_notebook: Callable[..., tuple[NotebookShell, EmulatorHarness]],
 ) -> None:
-    """Above the change that it is about."""
+    """The notice is above the result that it is about."""
     notebook, _ = make_notebook(edition="2021")
     notebook.run("%modelarts extend 1h")
     shown = notebook.run("%modelarts extend 2h")
@@ -308,13 +314,13 @@ def test_a_notice_is_shown_before_the_write(
 
 
 @pytest.mark.parametrize("question", ["%modelarts?", "?%modelarts", "%%modelarts?"])
-def test_a_question_mark_shows_the_help(notebook: NotebookShell, question: str) -> None:
-    """The same as `%modelarts help`, and no signature of ours."""
+def test_question_mark_shows_the_help(notebook: NotebookShell, question: str) -> None:
+    """It is the same as `%modelarts help`, without a signature."""
     assert "%modelarts auto-stop  show or set auto-stop" in notebook.run(question)
 
 
-def test_loading_is_silent_and_once(notebook: NotebookShell) -> None:
-    """However often it is done."""
+def test_loading_twice_registers_once(notebook: NotebookShell) -> None:
+    """Loading prints nothing."""
     shell = notebook.shell
     before = snapshot(shell)
     load_ipython_extension(shell)
@@ -324,8 +330,8 @@ def test_loading_is_silent_and_once(notebook: NotebookShell) -> None:
     assert sum(isinstance(each, ModelArts) for each in shell.configurables) == 1
 
 
-def test_unloading_leaves_nothing_behind(notebook: NotebookShell) -> None:
-    """Not after use either; and twice is as good as once."""
+def test_unloading_restores_the_shell(notebook: NotebookShell) -> None:
+    """This holds after commands were used, and for unloading twice."""
     shell = notebook.shell
     notebook.run("%unload_ext modelarts_magics")
     without = snapshot(shell)
@@ -340,8 +346,8 @@ def test_unloading_leaves_nothing_behind(notebook: NotebookShell) -> None:
     assert shell.find_line_magic("modelarts") is shell.find_cell_magic("modelarts") is None
 
 
-def test_reloading_works(notebook: NotebookShell) -> None:
-    """With what was set still set, and still to be set."""
+def test_reloading_preserves_the_configuration(notebook: NotebookShell) -> None:
+    """Settings keep their values and can be changed."""
     notebook.run("%config ModelArts.timezone = 'UTC'")
     assert notebook.run("%reload_ext modelarts_magics") == ""
     assert "08:40 +00:00" in notebook.run("%modelarts")
@@ -350,15 +356,15 @@ def test_reloading_works(notebook: NotebookShell) -> None:
     assert "17:40 +09:00" in notebook.run("%modelarts")
 
 
-def test_a_status_is_a_value_to_work_with(notebook: NotebookShell) -> None:
-    """Typed, and with nothing to parse."""
+def test_status_returns_a_typed_value(notebook: NotebookShell) -> None:
+    """Code can use its fields without parsing text."""
     notebook.run("s = %modelarts status\nleft = s.auto_stop.stops_at - s.observed_at")
     assert abs(notebook.variable("left") - timedelta(minutes=40)) < timedelta(seconds=2)
     assert notebook.run("s.running").strip().endswith("True")
 
 
 def snapshot(shell: Any) -> dict[str, Any]:  # noqa: ANN401 - IPython
-    """Return all places of a shell in which an extension can leave something."""
+    """Return all places of a shell that an extension can change."""
     formatters = shell.display_formatter.formatters
     return {
         "magics": {kind: sorted(found) for kind, found in shell.magics_manager.magics.items()},

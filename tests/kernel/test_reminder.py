@@ -1,4 +1,4 @@
-"""The line after a cell: once for a threshold and a stop time, from what is known, and never in the way."""
+"""The reminder after a cell: once per threshold and stop time, from the cache, and never failing a cell."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ if TYPE_CHECKING:
 
 
 class FakeSession:
-    """What a session knows without asking anybody."""
+    """A session with a cached instance and a clock."""
 
-    def __init__(self, known: Instance | None) -> None:
-        self.known = known
+    def __init__(self, instance: Instance | None) -> None:
+        self.instance = instance
         self.time = NOW
 
     def last_known(self) -> Instance | None:
-        """Return the instance as last seen."""
-        return self.known
+        """Return the cached instance."""
+        return self.instance
 
     def now(self) -> datetime:
-        """Return the cloud's time."""
+        """Return the time by the API's clock."""
         return self.time
 
 
 class ReminderHarness:
-    """Cells of somebody who is reminded."""
+    """Cells of a notebook whose reminders are on."""
 
-    def __init__(self, known: Instance | None = None) -> None:
-        self.session = FakeSession(known or make_instance(timed_auto_stop(HOUR)))
-        self.said: list[str] = []
-        self._reminder = Reminder(show=self.said.append)
+    def __init__(self, instance: Instance | None = None) -> None:
+        self.session = FakeSession(instance or make_instance(timed_auto_stop(HOUR)))
+        self.printed: list[str] = []
+        self._reminder = Reminder(show=self.printed.append)
 
     def run_cells(self, *minutes_left: float) -> list[str]:
-        """End a cell at each of these times before the first end, and return what was said."""
+        """Run a cell at each of these times before the first stop time, and return the printed lines."""
         for left in minutes_left:
             self.session.time = NOW + HOUR - timedelta(minutes=left)
-            self._reminder.after_cell(self.session)  # type: ignore[arg-type]  # it asks these two
-        said, self.said[:] = list(self.said), []
-        return said
+            self._reminder.after_cell(self.session)  # type: ignore[arg-type]  # a fake
+        printed, self.printed[:] = list(self.printed), []
+        return printed
 
 
-def test_each_threshold_once() -> None:
-    """However many cells end between them."""
+def test_one_reminder_per_threshold() -> None:
+    """Further cells between two thresholds print nothing."""
     cells = ReminderHarness()
     assert cells.run_cells(59, 31, 30.5) == []
     assert cells.run_cells(29.5, 29, 20, 10.5) == [
@@ -74,42 +74,42 @@ def test_each_threshold_once() -> None:
 
 
 @pytest.mark.parametrize(("left", "words"), [(30, "30 min"), (10, "10 min"), (1, "1 min")])
-def test_a_threshold_is_met_by_the_second(left: float, words: str) -> None:
-    """Not a cell later."""
+def test_reminder_is_due_exactly_at_the_threshold(left: float, words: str) -> None:
+    """It is not delayed until the next cell."""
     assert ReminderHarness().run_cells(left) == [
         f"Stops at 09:52, {words} left. To extend: `%modelarts extend`"
     ]
 
 
-def test_a_clock_that_is_set_back_brings_no_line_again() -> None:
-    """The end is the same one."""
+def test_clock_set_back_repeats_no_reminder() -> None:
+    """The stop time is still the same."""
     cells = ReminderHarness()
     assert len(cells.run_cells(29.9)) == 1
     assert cells.run_cells(30.1, 29.8) == []
 
 
-def test_a_long_cell_passes_two_at_once() -> None:
-    """One line is enough."""
+def test_two_passed_thresholds_print_one_reminder() -> None:
+    """A long cell may pass two thresholds."""
     cells = ReminderHarness()
     assert cells.run_cells(45) == []
     assert cells.run_cells(9.5) == ["Stops at 09:52, 9 min left. To extend: `%modelarts extend`"]
     assert cells.run_cells(8) == []
 
 
-def test_the_last_minute_is_in_seconds() -> None:
-    """It is the only one that can be."""
+def test_last_minute_is_given_in_seconds() -> None:
+    """Below one minute the time left is in seconds."""
     assert ReminderHarness().run_cells(0.75) == [
         "Stops at 09:52, 45 s left. To extend: `%modelarts extend`"
     ]
 
 
-def test_a_new_end_is_reminded_of_anew() -> None:
-    """And the old one no more; a few seconds more or less are none."""
+def test_new_stop_time_starts_over() -> None:
+    """A difference of a few seconds is not a new stop time."""
     cells = ReminderHarness()
     assert len(cells.run_cells(9)) == 1
-    cells.session.known = make_instance(timed_auto_stop(HOUR + timedelta(seconds=3)))
+    cells.session.instance = make_instance(timed_auto_stop(HOUR + timedelta(seconds=3)))
     assert cells.run_cells(8) == []
-    cells.session.known = make_instance(timed_auto_stop(2 * HOUR))
+    cells.session.instance = make_instance(timed_auto_stop(2 * HOUR))
     assert cells.run_cells(5) == []
     assert cells.run_cells(-51) == ["Stops at 10:52, 9 min left. To extend: `%modelarts extend`"]
 
@@ -124,37 +124,40 @@ def test_a_new_end_is_reminded_of_anew() -> None:
         make_instance(status=Status.STOPPING),
     ],
 )
-def test_no_end_no_line(given: Instance) -> None:
-    """Nothing is made up."""
+def test_no_reminder_without_a_stop_time(given: Instance) -> None:
+    """Nothing is printed if the stop time is unknown or the instance is not running."""
     assert ReminderHarness(given).run_cells(40, 9, 1, 0) == []
 
 
-def test_who_knows_nothing_says_so_once() -> None:
-    """Nobody shall rely on a reminder that cannot come."""
+def test_unknown_instance_is_reported_once() -> None:
+    """The user must not rely on a reminder that cannot be given."""
     cells = ReminderHarness()
-    cells.session.known = None
+    cells.session.instance = None
     assert cells.run_cells(9, 8) == [
         "The stop time is not known in this kernel yet, so no reminder can be shown. Run `%modelarts` first."
     ]
-    cells.session.known = make_instance(timed_auto_stop(HOUR))
+    cells.session.instance = make_instance(timed_auto_stop(HOUR))
     assert len(cells.run_cells(7)) == 1
 
 
-def test_nothing_breaks_a_cell() -> None:
-    """Whatever is wrong with what is known."""
+def test_errors_do_not_fail_the_cell() -> None:
+    """An error while checking is logged only."""
 
     class Broken:
         def last_known(self) -> Instance:
             raise OSError("the disk is away")
 
-    Reminder().after_cell(Broken())  # type: ignore[arg-type]  # it is broken
+    Reminder().after_cell(Broken())  # type: ignore[arg-type]  # a fake
 
 
-def test_in_a_kernel(notebook: NotebookShell, harness: EmulatorHarness) -> None:
-    """Off until it is wanted, without a request, and gone with the extension."""
+def test_setting_remind_turns_reminders_on_and_off(
+    notebook: NotebookShell, harness: EmulatorHarness
+) -> None:
+    """Reminders are off by default, send no requests, and are removed with the extension."""
     notebook.run("%modelarts")
     harness.emulator.advance(12 * MINUTE)
-    notebook.run("x = %modelarts")  # now the known time is 28 minutes before the end
+    # The cached clock of the API is now 28 minutes before the stop time.
+    notebook.run("x = %modelarts")
     assert notebook.run("1;") == ""
     harness.emulator.clear_requests()
     shown = notebook.run("%config ModelArts.remind = True")
@@ -172,15 +175,15 @@ def test_in_a_kernel(notebook: NotebookShell, harness: EmulatorHarness) -> None:
     assert notebook.run("1;") == ""
 
 
-def test_before_any_command(notebook: NotebookShell) -> None:
-    """It says that it knows nothing yet."""
+def test_before_the_first_command_the_stop_time_is_unknown(notebook: NotebookShell) -> None:
+    """The first reminder says so."""
     shown = notebook.run("%config ModelArts.remind = True")
     assert shown.startswith("The stop time is not known in this kernel yet")
     assert notebook.run("1;") == ""
 
 
-def test_asking_for_settings_leaves_it_out(notebook: NotebookShell) -> None:
-    """It is none of the connection's."""
+def test_remind_is_no_setting_of_the_connection(notebook: NotebookShell) -> None:
+    """The doctor does not list it."""
     notebook.run("%config ModelArts.remind = True")
     notebook.run("%modelarts")
     assert "remind" not in notebook.run("%modelarts doctor --json")

@@ -1,4 +1,4 @@
-"""The look at the store while something is shown: it costs no request, outlives mistakes, and ends."""
+"""The store watcher: sends no requests, survives errors, and stops."""
 
 from __future__ import annotations
 
@@ -17,53 +17,54 @@ JOIN_S = 60
 
 
 class CountedWaits:
-    """Waits for nothing, so many times."""
+    """Waits a number of times without delay."""
 
     def __init__(self, count: int) -> None:
         self.left = count
-        self.asked: list[float] = []
+        self.periods: list[float] = []
 
     def __call__(self, seconds: float) -> bool:
-        """Say whether to end."""
-        self.asked.append(seconds)
+        """Return whether to stop."""
+        self.periods.append(seconds)
         self.left -= 1
         return self.left < 0
 
 
 @every_api_version
-def test_it_notices_what_another_process_saved(
+def test_change_by_another_process_is_noticed(
     make_session: Callable[..., Session], emulator: LocalEmulator
 ) -> None:
-    """Within a second, without a request."""
+    """Subscribers are notified without a request to the API."""
     session, other = make_session(), make_session()
     session.refresh()
-    heard: list[str] = []
-    forget = session.subscribe(lambda instance: heard.append(instance.description))
-    other._cache._key = "another process"  # its news stay its own
+    descriptions: list[str] = []
+    unsubscribe = session.subscribe(lambda instance: descriptions.append(instance.description))
+    # Sessions with one key notify each other within the process.
+    other._cache._key = "another process"
     other.describe("from afar")
     emulator.clear_requests()
-    rounds = CountedWaits(3)
-    StoreWatcher(lambda: session, wait=rounds).run()
-    assert heard == ["from afar"]
+    waits = CountedWaits(3)
+    StoreWatcher(lambda: session, wait=waits).run()
+    assert descriptions == ["from afar"]
     assert emulator.requests == []
-    assert rounds.asked == [POLL_PERIOD_S] * 4
-    forget()
+    assert waits.periods == [POLL_PERIOD_S] * 4
+    unsubscribe()
 
 
-def test_a_look_that_fails_does_not_end_it() -> None:
-    """A setting may be wrong for a moment."""
-    looks: list[int] = []
+def test_failed_check_does_not_stop_the_watcher() -> None:
+    """The next check is made all the same."""
+    checks: list[int] = []
 
     def session() -> Session:
-        looks.append(1)
+        checks.append(1)
         raise OSError("the disk is away")
 
     StoreWatcher(session, wait=CountedWaits(3)).run()
-    assert len(looks) == 3
+    assert len(checks) == 3
 
 
-def test_it_ends_when_told() -> None:
-    """One thread, however often it is started; none after the end."""
+def test_stop_ends_the_only_thread() -> None:
+    """One thread runs however often `start` is called, and none after `stop`."""
     running = threading.Event()
     end = threading.Event()
 
@@ -71,33 +72,33 @@ def test_it_ends_when_told() -> None:
         running.set()
         return end.wait(JOIN_S)
 
-    before = watching()
-    watch = StoreWatcher(lambda: None, wait=wait)  # type: ignore[arg-type,return-value]  # never asked
-    watch.start()
-    watch.start()
+    before = watcher_threads()
+    watcher = StoreWatcher(lambda: None, wait=wait)  # type: ignore[arg-type,return-value]  # never called
+    watcher.start()
+    watcher.start()
     assert running.wait(JOIN_S)
-    (thread,) = watching() - before
+    (thread,) = watcher_threads() - before
     assert thread.daemon
-    watch.stop()
+    watcher.stop()
     end.set()
     thread.join(JOIN_S)
-    watch.start()
-    assert watching() <= before
+    watcher.start()
+    assert watcher_threads() <= before
 
 
-def watching() -> set[threading.Thread]:
-    """Return the threads that watch; those of earlier tests may be about to end."""
+def watcher_threads() -> set[threading.Thread]:
+    """Return the threads of all watchers; those of earlier tests may be about to end."""
     return {each for each in threading.enumerate() if each.name == "modelarts-watch"}
 
 
-def test_stopping_wakes_it() -> None:
-    """Nobody waits for the rest of a period, however long that is."""
-    watch = StoreWatcher(lambda: None, period_s=100 * JOIN_S)  # type: ignore[arg-type,return-value]  # never asked
-    before = watching()
-    watch.start()
-    threads = watching() - before
+def test_stop_does_not_wait_for_the_next_check() -> None:
+    """The thread ends immediately, however long the period is."""
+    watcher = StoreWatcher(lambda: None, period_s=100 * JOIN_S)  # type: ignore[arg-type,return-value]  # never called
+    before = watcher_threads()
+    watcher.start()
+    threads = watcher_threads() - before
     assert len(threads) == 1
-    watch.stop()
+    watcher.stop()
     for each in threads:
         each.join(JOIN_S)
         assert not each.is_alive()

@@ -124,3 +124,9 @@ def other_session(
     session = open_session(Settings.load(environ=variables), environ=variables)
     yield session
     session.close()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what takes a Jupyter server: while it starts it runs ``git`` for its own version."""
+    if "jp_serverapp" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.process)

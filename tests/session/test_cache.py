@@ -134,7 +134,7 @@ def test_an_end_that_only_wobbles_is_no_news(make: Callable[..., InstanceCache])
     one, other = make(), make()
     told: list[Instance] = []
     one.put(wobbling(0))
-    end = one.subscribe(told.append)
+    end = one.subscribe(told.append, follow_store=False)
     assert other.check_for_updates() is False
     for memory, by_s in ((other, 0.4), (one, 0.8), (other, -3)):
         memory.put(wobbling(by_s))
@@ -335,7 +335,7 @@ def test_a_spoilt_snapshot_is_as_none(
 @pytest.mark.parametrize("value", ["x", [], {}, float("inf"), float("nan"), 1e300, None])
 def test_a_spoilt_detail_is_as_none(memory: InstanceCache, value: object) -> None:
     """The same for what stands beside the snapshot."""
-    names = ("started_at", "run_ends_at", "last_duration_s", "applies")
+    names = ("started_at", "run_stop_time", "last_duration_s", "duration_effect")
     memory._store.save(dict.fromkeys(names, value))
     assert (memory.started_at, memory.last_duration) == (None, None)
     assert not memory.defers_duration

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 
 from modelarts_magics import messages
-from modelarts_magics.config.credential_chain import FoundCredential, Token
+from modelarts_magics.config.credentials import FoundCredential, Token
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
 from modelarts_magics.errors import (
@@ -225,6 +225,7 @@ session.close()
 """
 
 
+@pytest.mark.process
 def test_connect_takes_the_process_environment(
     variables: dict[str, str], emulator: LocalEmulator
 ) -> None:

@@ -780,12 +780,14 @@ def act_at_once(emulator: LocalEmulator, folder: Path, *actions: str) -> None:
     assert [each.wait(120) for each in running] == [0] * len(actions)
 
 
+@pytest.mark.process
 def test_processes_that_want_to_know_ask_once(emulator: LocalEmulator, tmp_path: Path) -> None:
     """One instance, one voice."""
     act_at_once(emulator, tmp_path, *["session.status(max_age=timedelta(minutes=1))"] * 3)
     assert len(emulator.requests) == 1
 
 
+@pytest.mark.process
 def test_processes_that_change_at_once_lose_nothing(
     session: Session,
     emulator: LocalEmulator,

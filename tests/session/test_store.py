@@ -277,6 +277,7 @@ for _ in range(100):
 """
 
 
+@pytest.mark.process
 def test_processes_wait_for_each_other(tmp_path: Path) -> None:
     """Three of them count together, and no count is lost."""
     command = [sys.executable, "-c", COUNT, str(tmp_path)]

@@ -1,4 +1,4 @@
-"""An instance as the platform makes it, as far as that is known, around an emulator."""
+"""A simulated ModelArts instance with an emulator of its API."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Session:
 
 
 class SimulatedInstance:
-    """An instance from inside: a home whose work folder lasts, a host name, a preinstalled package.
+    """An instance as seen by its processes: home with a work folder, host name, preinstalled package.
 
     Attributes:
-        emulator: The cloud that it belongs to.
-        home: Its home folder.
-        environ: All that its kernels find set; nothing in it is a setting of ours.
+        emulator: The emulator of its API.
+        home: The home directory.
+        environ: The environment of its processes, without any setting of this package.
     """
 
     def __init__(self, home: Path) -> None:
@@ -67,34 +67,34 @@ class SimulatedInstance:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must be seen nowhere."""
+        """The secrets, which must not appear anywhere."""
         return self.emulator.temporary_sk, self.emulator.security_token
 
     def sdk_session_count(self) -> int:
-        """How often the preinstalled package was asked for a session."""
+        """Return how often a session of the preinstalled package was created."""
         path = self.home / "sessions"
         return len(path.read_text()) if path.exists() else 0
 
 
 @pytest.fixture(scope="module")
 def simulated_instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedInstance]:
-    """An instance on which somebody has said, in an earlier kernel, where the cloud is.
+    """Return an instance whose endpoint was configured in an earlier kernel.
 
-    The endpoint follows from the region on a real one; no test can have that.
+    On a real instance the endpoint follows from the region, which no test can have.
     """
-    made = SimulatedInstance(tmp_path_factory.mktemp("home"))
-    first_session = KernelSession(made.environ)
+    instance = SimulatedInstance(tmp_path_factory.mktemp("home"))
+    first_session = KernelSession(instance.environ)
     first_session.run("%load_ext modelarts_magics")
-    status, shown = first_session.run(f"%modelarts configure endpoint={made.emulator.endpoint}")
+    status, shown = first_session.run(f"%modelarts configure endpoint={instance.emulator.endpoint}")
     first_session.close()
     assert status == "ok", shown
-    yield made
-    made.emulator.stop()
+    yield instance
+    instance.emulator.stop()
 
 
 @pytest.fixture(scope="module")
 def kernel_session(simulated_instance: SimulatedInstance) -> Iterator[KernelSession]:
-    """Somebody with a new kernel on that instance."""
-    someone = KernelSession(simulated_instance.environ)
-    yield someone
-    someone.close()
+    """Return a new kernel on that instance."""
+    session = KernelSession(simulated_instance.environ)
+    yield session
+    session.close()

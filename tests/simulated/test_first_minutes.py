@@ -1,4 +1,4 @@
-"""The first five minutes on an instance where nothing is set."""
+"""The first steps on an instance without any configuration."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from kernel_session import KernelSession, environment_without_settings
 if TYPE_CHECKING:
     from conftest import SimulatedInstance
 
-
-def truth(place: SimulatedInstance) -> dict[str, Any]:
-    """The instance as the emulator itself sees it."""
-    wanted = place.emulator.notebook_id
-    return next(one for one in place.emulator.state()["instances"] if one["id"] == wanted)
+pytestmark = pytest.mark.process
 
 
-def test_nothing_is_set_but_the_file_that_configure_wrote(
+def instance_state(simulated: SimulatedInstance) -> dict[str, Any]:
+    """Return the state of the instance in the emulator."""
+    notebook_id = simulated.emulator.notebook_id
+    instances = simulated.emulator.state()["instances"]
+    return next(one for one in instances if one["id"] == notebook_id)
+
+
+def test_only_the_settings_file_is_set(
     simulated_instance: SimulatedInstance, kernel_session: KernelSession
 ) -> None:
-    """In the folder that survives a stop; no variable of ours reaches the kernel."""
+    """It is in the persistent folder; no variable of this package is in the environment."""
     assert (simulated_instance.home / "work" / ".modelarts-magics.ini").read_text().split() == [
         "[modelarts]",
         "endpoint",
@@ -38,7 +41,7 @@ def test_nothing_is_set_but_the_file_that_configure_wrote(
 def test_two_lines_show_the_instance(
     simulated_instance: SimulatedInstance, kernel_session: KernelSession
 ) -> None:
-    """Load, ask: name, end, what is set."""
+    """They load the extension and read the instance."""
     simulated_instance.emulator.clear_requests()
     status, _ = kernel_session.run("%load_ext modelarts_magics")
     assert (status, simulated_instance.emulator.requests) == ("ok", [])
@@ -49,37 +52,37 @@ def test_two_lines_show_the_instance(
     assert all(one["auth"] == "signature" for one in simulated_instance.emulator.requests)
 
 
-def test_the_words_of_every_day_work(
+def test_common_commands_work(
     simulated_instance: SimulatedInstance, kernel_session: KernelSession
 ) -> None:
-    """What is said is what the cloud holds."""
+    """The output agrees with the state of the instance."""
     kernel_session.run("%load_ext modelarts_magics")
-    before = datetime.fromisoformat(truth(simulated_instance)["stops_at"])
+    before = datetime.fromisoformat(instance_state(simulated_instance)["stops_at"])
     status, shown = kernel_session.run("%modelarts extend 2h")
     assert status == "ok", shown
     assert "Extended." in shown
-    moved = datetime.fromisoformat(truth(simulated_instance)["stops_at"]) - before
+    moved = datetime.fromisoformat(instance_state(simulated_instance)["stops_at"]) - before
     assert abs(moved - timedelta(hours=2)) < timedelta(seconds=30)
     status, shown = kernel_session.run("%modelarts describe first steps")
-    assert (status, truth(simulated_instance)["description"]) == ("ok", "first steps")
+    assert (status, instance_state(simulated_instance)["description"]) == ("ok", "first steps")
 
 
-def test_the_key_is_asked_for_once_in_a_kernel(
+def test_access_key_is_read_once_per_kernel(
     simulated_instance: SimulatedInstance, kernel_session: KernelSession
 ) -> None:
-    """Asking the preinstalled package may be slow: it is kept until it is refused."""
+    """The preinstalled package may be slow, so the key is cached until it is rejected."""
     kernel_session.run("%load_ext modelarts_magics")
     kernel_session.run("%modelarts")
-    made = simulated_instance.sdk_session_count()
+    count = simulated_instance.sdk_session_count()
     for _ in range(3):
         assert kernel_session.run("%modelarts")[0] == "ok"
-    assert simulated_instance.sdk_session_count() == made
+    assert simulated_instance.sdk_session_count() == count
 
 
-def test_doctor_says_where_everything_came_from(
+def test_doctor_names_all_sources(
     simulated_instance: SimulatedInstance, kernel_session: KernelSession
 ) -> None:
-    """The id from the host name, key, project and region from the session, the end of it all masked."""
+    """The id is from the host name; key, project and region are from the session; secrets are masked."""
     kernel_session.run("%load_ext modelarts_magics")
     status, shown = kernel_session.run("%modelarts doctor")
     assert status == "ok"
@@ -94,8 +97,8 @@ def test_doctor_says_where_everything_came_from(
         assert [line for line in shown.splitlines() if value in line and source in line]
 
 
-def test_the_package_can_be_used_from_python(kernel_session: KernelSession) -> None:
-    """The same search, without a magic."""
+def test_package_can_be_used_from_python(kernel_session: KernelSession) -> None:
+    """The sources are the same as those of the magics."""
     cell = "import modelarts_magics as m\ns = m.connect()\nprint(s.refresh().name)\ns.close()"
     status, shown = kernel_session.run(cell)
     assert status == "ok", shown
@@ -103,10 +106,10 @@ def test_the_package_can_be_used_from_python(kernel_session: KernelSession) -> N
 
 
 @pytest.mark.parametrize("command", [["status"], ["auto-stop", "5h"], ["doctor"]])
-def test_a_terminal_of_the_instance_finds_the_same(
+def test_terminal_uses_the_same_sources(
     simulated_instance: SimulatedInstance, command: list[str]
 ) -> None:
-    """With the environment that the kernels have."""
+    """It has the environment of the kernels."""
     done = subprocess.run(  # noqa: S603 - fixed words
         [sys.executable, "-m", "modelarts_magics", *command],
         env={**environment_without_settings(), **simulated_instance.environ},
@@ -119,29 +122,29 @@ def test_a_terminal_of_the_instance_finds_the_same(
     assert not any(secret in done.stdout for secret in simulated_instance.secrets)
 
 
-def test_no_secret_was_ever_published(
+def test_no_secret_is_published(
     simulated_instance: SimulatedInstance, kernel_session: KernelSession
 ) -> None:
-    """Not by any of the above, nor by looking at the objects themselves, nor onto the disk."""
+    """Secrets are neither in output nor in representations of objects nor in files."""
     kernel_session.run("%load_ext modelarts_magics")
     kernel_session.run(
         "import modelarts_magics as m\ns = m.connect()\nvars(s), s.settings, s\ns.close()"
     )
     kernel_session.run("%modelarts status --all")
     seen = kernel_session.published_text()
-    ours = [
+    files = [
         path
         for path in simulated_instance.home.rglob("*")
         if path.is_file() and "site" not in path.relative_to(simulated_instance.home).parts
     ]
-    assert any(path.suffix == ".json" for path in ours)
+    assert any(path.suffix == ".json" for path in files)
     for secret in simulated_instance.secrets:
         assert secret not in seen
-        assert not [path for path in ours if secret.encode() in path.read_bytes()]
+        assert not [path for path in files if secret.encode() in path.read_bytes()]
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "expected"),
     [
         ({"PYTHONPATH": ""}, ("No credentials found.", "login")),
         (
@@ -154,10 +157,10 @@ def test_no_secret_was_ever_published(
     ],
     ids=["no package", "no name"],
 )
-def test_what_is_missing_is_said_in_one_line(
-    simulated_instance: SimulatedInstance, change: dict[str, str], words: tuple[str, str]
+def test_missing_value_is_one_line_and_one_hint(
+    simulated_instance: SimulatedInstance, change: dict[str, str], expected: tuple[str, str]
 ) -> None:
-    """And one hint what to do."""
+    """The hint says what to do."""
     environ = {
         **simulated_instance.environ,
         "MODELARTS_PROJECT_ID": simulated_instance.emulator.project_id,
@@ -173,6 +176,6 @@ def test_what_is_missing_is_said_in_one_line(
     )
     message, hint = done.stderr.splitlines()
     assert (done.returncode, done.stdout) == (1, "")
-    assert message.startswith(words[0])
-    assert words[1] in hint
+    assert message.startswith(expected[0])
+    assert expected[1] in hint
     assert os.linesep not in message

@@ -32,15 +32,30 @@ VIEWPORT = {"width": 1200, "height": 860}
 expect.set_options(timeout=TIMEOUT_MS)
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test that names a front end, or a shared page, in JupyterLab and in Notebook 7."""
-    if "front_end" in metafunc.fixturenames and not metafunc.definition.get_closest_marker("only"):
-        metafunc.parametrize("front_end", list(FrontEnd), ids=lambda front: front.name.lower())
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    """Explain the marker."""
+    """Describe the markers."""
+    config.addinivalue_line("markers", "browser: opens a page in a browser")
     config.addinivalue_line("markers", "only(front): runs in this front end only")
+    config.addinivalue_line("markers", "every_front_end: runs in all of them, also without --soak")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark every test of this folder: it needs a server and a browser."""
+    item.add_marker(pytest.mark.process)
+    item.add_marker(pytest.mark.browser)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test of both front ends in JupyterLab; in Notebook 7 where that may differ."""
+    marker = metafunc.definition.get_closest_marker
+    if "front_end" not in metafunc.fixturenames or marker("only"):
+        return
+    marks = () if marker("every_front_end") else (pytest.mark.soak,)
+    cells = [
+        pytest.param(FrontEnd.LAB, id="lab"),
+        pytest.param(FrontEnd.NOTEBOOK, id="notebook", marks=marks),
+    ]
+    metafunc.parametrize("front_end", cells)
 
 
 @pytest.fixture

@@ -220,7 +220,7 @@ class CountdownView:
 
     def button(self, action: str) -> Locator:
         """Return a button by what it does: plus, minus, extend, copy, cancel."""
-        return self.root.locator(f'[data-do="{action}"]')
+        return self.root.locator(f'[data-action="{action}"]')
 
     def seconds_left(self) -> int:
         """Return what is shown as left."""

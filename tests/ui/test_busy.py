@@ -36,11 +36,11 @@ def waiting(
     notebook_page.run_cells(1)
     instance_control.wait_until_shown_in(notebook_page.countdown)
     notebook_page.start_cell(2)
-    notebook_page.countdown.button("plus").click()
-    expect(notebook_page.countdown.element("waiting")).to_be_visible()
+    notebook_page.countdown.button("extend").click()
+    expect(notebook_page.countdown.element("delayedRequest")).to_be_visible()
     yield notebook_page
     notebook_page.interrupt()
-    expect(notebook_page.countdown.element("waiting")).to_be_hidden()
+    expect(notebook_page.countdown.element("delayedRequest")).to_be_hidden()
 
 
 def test_a_waiting_click_says_what_to_do_now(
@@ -50,15 +50,17 @@ def test_a_waiting_click_says_what_to_do_now(
 ) -> None:
     """The full line for a terminal; the countdown goes on and shows what still holds."""
     countdown = waiting.countdown
-    expect(countdown.element("waiting")).to_contain_text("The kernel is busy; this click waits.")
+    expect(countdown.element("delayedRequest")).to_contain_text(
+        "The kernel is busy; the change is queued."
+    )
     expect(countdown.element("command")).to_have_text(COMMAND)
-    expect(countdown.element("status")).to_contain_text("The kernel is busy")
+    expect(countdown.element("liveRegion")).to_contain_text("The kernel is busy")
     take_screenshot(waiting.output(1), "busy")
     assert instance_control.write_requests == []
     instance_control.wait_until_shown_in(countdown)
     waiting.interrupt()
-    expect(countdown.element("note")).to_contain_text("Now stops at")
-    expect(countdown.element("waiting")).to_be_hidden()
+    expect(countdown.element("feedback")).to_contain_text("Now stops at")
+    expect(countdown.element("delayedRequest")).to_be_hidden()
     instance_control.wait_until_shown_in(countdown)
     assert len(instance_control.write_requests) == 1
 
@@ -78,10 +80,10 @@ def test_a_waiting_click_can_be_cancelled(
 ) -> None:
     """Nothing is changed, also not when the kernel is free again; the focus is on a button."""
     waiting.countdown.button("cancel").click()
-    expect(waiting.countdown.element("waiting")).to_be_hidden()
-    expect(waiting.countdown.button("plus")).to_be_focused()
+    expect(waiting.countdown.element("delayedRequest")).to_be_hidden()
+    expect(waiting.countdown.button("extend")).to_be_focused()
     waiting.interrupt()
-    expect(waiting.countdown.element("note")).to_have_text("Cancelled; nothing was changed.")
+    expect(waiting.countdown.element("feedback")).to_have_text("Cancelled; nothing was changed.")
     assert instance_control.write_requests == []
 
 
@@ -93,7 +95,7 @@ def test_a_waiting_click_is_dropped_when_the_end_moved_meanwhile(
     jupyter_server.run_cli("extend", "1h")
     waiting.countdown.wait_for(lambda shown: shown > HOUR.total_seconds())
     waiting.interrupt()
-    expect(waiting.countdown.element("note")).to_contain_text("The stop time changed meanwhile")
+    expect(waiting.countdown.element("feedback")).to_contain_text("The stop time has changed")
     instance_control.wait_until_shown_in(waiting.countdown)
     assert len(instance_control.write_requests) == 1
 
@@ -111,8 +113,8 @@ def test_a_reload_beside_a_running_cell_comes_right(
     notebook.set_widget_subshells(enabled=False)
     notebook.run_cells(0, 1).save()
     notebook.start_cell(2)
-    notebook.countdown.button("plus").click()
-    expect(notebook.countdown.element("waiting")).to_be_visible()
+    notebook.countdown.button("extend").click()
+    expect(notebook.countdown.element("delayedRequest")).to_be_visible()
     notebook.page.reload(wait_until="commit")
     notebook.wait_until_visible()
     expect(notebook.output(1)).to_contain_text("left (as of")

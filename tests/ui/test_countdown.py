@@ -32,7 +32,7 @@ WATCH = """ticks => new Promise(done => {
 TIMERS = "() => [...document.querySelectorAll('.ma-Countdown-timer')].map(one => one.textContent)"
 STORM = """() => new Promise(done => {
   const view = document.querySelector('.ma-Countdown');
-  for (let i = 0; i < 5; i++) view.querySelector('[data-do="plus"]').click();
+  for (let i = 0; i < 5; i++) view.querySelector('[data-action="extend"]').click();
   requestAnimationFrame(() => done(view.querySelector('.ma-Countdown-timer').textContent));
 })"""
 """Click five times, and read what the next frame shows."""
@@ -78,6 +78,7 @@ def test_it_ticks_in_the_page_while_a_cell_runs(
     take_screenshot(notebook_page.output(1), "countdown")
 
 
+@pytest.mark.every_front_end
 def test_a_click_moves_the_end(
     notebook_page: NotebookPage,
     instance_control: InstanceControl,
@@ -85,12 +86,12 @@ def test_a_click_moves_the_end(
 ) -> None:
     """In the cloud, and in words beside the buttons."""
     notebook_page.run_cells(1)
-    notebook_page.countdown.button("plus").click()
-    expect(notebook_page.countdown.element("note")).to_contain_text("Now stops at")
+    notebook_page.countdown.button("extend").click()
+    expect(notebook_page.countdown.element("feedback")).to_contain_text("Now stops at")
     assert near(instance_control.time_left, START + HOUR)
     instance_control.wait_until_shown_in(notebook_page.countdown)
     take_screenshot(notebook_page.output(1), "extended")
-    notebook_page.countdown.button("minus").click()
+    notebook_page.countdown.button("shorten").click()
     notebook_page.countdown.wait_for(lambda shown: shown < HOUR.total_seconds())
     instance_control.wait_until_shown_in(notebook_page.countdown)
     assert len(instance_control.write_requests) == 2
@@ -104,7 +105,7 @@ def test_a_storm_of_clicks_is_one_request(
     notebook_page.run_cells(1)
     instance_control.wait_until_shown_in(notebook_page.countdown)
     assert notebook_page.page.evaluate(STORM).startswith("5 h")
-    expect(notebook_page.countdown.element("note")).to_contain_text("Now stops at")
+    expect(notebook_page.countdown.element("feedback")).to_contain_text("Now stops at")
     assert near(instance_control.time_left, START + 5 * HOUR)
     assert len(instance_control.write_requests) == 1
 
@@ -117,11 +118,11 @@ def test_a_duration_can_be_typed(
     field = notebook_page.countdown.root.get_by_label("Extend by")
     field.fill("90")
     field.press("Enter")
-    expect(notebook_page.countdown.element("note")).to_contain_text("Write 90m")
+    expect(notebook_page.countdown.element("feedback")).to_contain_text("Use a format such as 90m")
     assert instance_control.write_requests == []
     field.fill("90m")
     field.press("Enter")
-    expect(notebook_page.countdown.element("note")).to_contain_text("Now stops at")
+    expect(notebook_page.countdown.element("feedback")).to_contain_text("Now stops at")
     assert near(instance_control.time_left, START + 1.5 * HOUR)
 
 
@@ -133,9 +134,9 @@ def test_a_refusal_is_taken_back_with_the_reason(
     """The stop time shown is the true one again."""
     notebook_page.run_cells(1)
     instance_control.emulator.add_fault("403", methods=("PUT",))
-    notebook_page.countdown.button("plus").click()
-    note = notebook_page.countdown.element("note")
-    expect(note).to_have_attribute("data-tone", "bad")
+    notebook_page.countdown.button("extend").click()
+    note = notebook_page.countdown.element("feedback")
+    expect(note).to_have_attribute("data-tone", "error")
     assert near(instance_control.time_left, START)
     instance_control.wait_until_shown_in(notebook_page.countdown)
     take_screenshot(notebook_page.output(1), "denied")
@@ -149,16 +150,17 @@ def test_without_auto_stop_there_is_nothing_to_extend(
     """The buttons are disabled, say why, and can be reached all the same."""
     instance_control.emulator.set_instance(minutes_left=None)
     notebook_page.run_cells(1)
-    expect(notebook_page.countdown.element("figure")).to_have_text("Auto-stop is off")
-    plus = notebook_page.countdown.button("plus")
+    expect(notebook_page.countdown.element("timeLeft")).to_have_text("Auto-stop is off")
+    plus = notebook_page.countdown.button("extend")
     expect(plus).to_have_attribute("aria-disabled", "true")
-    expect(plus).to_have_attribute("title", "Auto-stop is off; there is nothing to extend.")
+    expect(plus).to_have_attribute("title", "Auto-stop is off; there is no stop time to change.")
     plus.click(force=True)
     notebook_page.page.wait_for_timeout(1000)  # longer than clicks are collected
     assert instance_control.write_requests == []
     take_screenshot(notebook_page.output(1), "off")
 
 
+@pytest.mark.every_front_end
 def test_two_views_are_in_step(
     notebook_page: NotebookPage, instance_control: InstanceControl
 ) -> None:
@@ -166,7 +168,7 @@ def test_two_views_are_in_step(
     notebook_page.run_cells(4, 5)
     expect(notebook_page.page.locator(".ma-Countdown")).to_have_count(2)
     first, second = notebook_page.countdowns
-    second.button("plus").click()
+    second.button("extend").click()
     for view in (first, second):
         view.wait_for(lambda shown: shown > HOUR.total_seconds())
         instance_control.wait_until_shown_in(view)
@@ -212,5 +214,5 @@ def test_a_wrong_clock_changes_nothing(
     given = {"script": DAY_AHEAD, "timezone_id": noon}
     notebook = open_notebook("countdown.ipynb", **given).wait_until_ready().run_cells(0, 1)
     instance_control.wait_until_shown_in(notebook.countdown)
-    expect(notebook.countdown.element("unchecked")).to_be_hidden()
-    expect(notebook.countdown.element("stop")).not_to_contain_text(" on ")
+    expect(notebook.countdown.element("unsynced")).to_be_hidden()
+    expect(notebook.countdown.element("stopTime")).not_to_contain_text(" on ")

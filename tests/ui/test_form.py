@@ -68,7 +68,7 @@ def test_a_character_that_may_not_be_is_named_while_typing(
     expect(form.output).to_contain_text("12 / 512")
     expect(form.apply).to_be_disabled()
     take_screenshot(form.output, "form-refused")
-    form.button("Use full-width characters").click()
+    form.button("Use Full-Width Characters").click()
     expect(form.description).to_have_value("Training a／b")  # noqa: RUF001 - the full-width one
     expect(form.apply).to_be_enabled()
     assert instance_control.write_requests == []
@@ -91,7 +91,7 @@ def test_what_is_typed_is_never_overwritten(
     expect(form.description).to_have_value("Mine")
     expect(form.apply).to_be_disabled()
     take_screenshot(form.output, "form-conflict")
-    form.button("Keep mine").click()
+    form.button("Keep Mine").click()
     expect(form.apply).to_be_enabled()
     form.apply.click()
     expect(form.output).to_contain_text("Done")

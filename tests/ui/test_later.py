@@ -73,10 +73,10 @@ def test_a_saved_countdown_says_as_of_when(
     assert instance_control.emulator.auth_token not in text
     again = open_notebook(notebook.name).wait_until_visible()
     countdown = again.countdown
-    expect(countdown.root).to_have_attribute("data-phase", "frozen")
-    expect(countdown.element("stop")).to_contain_text("as of")
+    expect(countdown.root).to_have_attribute("data-phase", "disconnected")
+    expect(countdown.element("stopTime")).to_contain_text("as of")
     expect(countdown.element("phase")).to_have_text("not connected")
-    for does in ("plus", "minus", "extend"):
+    for does in ("extend", "shorten", "extend-custom"):
         expect(countdown.button(does)).to_have_attribute("aria-disabled", "true")
     before = countdown.seconds_left()
     again.page.wait_for_timeout(1500)

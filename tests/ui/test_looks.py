@@ -24,7 +24,7 @@ NARROW = {"width": 238, "height": 800}
 FITS = """() => {
   const root = document.querySelector('.ma-Countdown');
   const box = root.getBoundingClientRect();
-  const parts = [...root.querySelectorAll('button, input, time, .ma-Countdown-figure')];
+  const parts = [...root.querySelectorAll('button, input, time, .ma-Countdown-timeLeft')];
   const out = parts.filter(one => one.getBoundingClientRect().right > box.right + 0.5);
   return { width: box.width, scrolls: root.scrollWidth > root.clientWidth, out: out.length };
 }"""
@@ -60,8 +60,8 @@ def test_axe_has_no_complaint(
     assert complaints(form_page.page) == []
     notebook_page.run_cells(1)
     instance_control.emulator.add_fault("403", methods=("PUT",))
-    notebook_page.countdown.button("plus").click()
-    expect(notebook_page.countdown.element("note")).to_have_attribute("data-tone", "bad")
+    notebook_page.countdown.button("extend").click()
+    expect(notebook_page.countdown.element("feedback")).to_have_attribute("data-tone", "error")
     assert complaints(notebook_page.page) == []
 
 
@@ -100,8 +100,8 @@ def test_dark(
     assert complaints(notebook.page) == []
     take_screenshot(notebook.output(1), "dark")
     instance_control.emulator.add_fault("403", methods=("PUT",))
-    notebook.countdown.button("plus").click()
-    expect(notebook.countdown.element("note")).to_have_attribute("data-tone", "bad")
+    notebook.countdown.button("extend").click()
+    expect(notebook.countdown.element("feedback")).to_have_attribute("data-tone", "error")
     assert complaints(notebook.page) == []
     take_screenshot(notebook.countdown.root, "dark-denied")
 
@@ -120,12 +120,12 @@ def test_chinese(
     assert notebook.execute("%config ModelArts.language = 'zh_CN'") == "ok"
     notebook.run_cells(1)
     expect(notebook.output(1).get_by_role("textbox", name="描述")).to_be_visible()
-    expect(notebook.countdown.element("figure")).to_contain_text(re.compile(r"(3\d|40) 分"))
-    expect(notebook.countdown.element("stop")).to_contain_text("停止")
+    expect(notebook.countdown.element("timeLeft")).to_contain_text(re.compile(r"(3\d|40) 分"))
+    expect(notebook.countdown.element("stopTime")).to_contain_text("停止")
     expect(notebook.countdown.root).to_have_attribute("lang", "zh-CN")
     take_screenshot(notebook.output(1), "chinese")
-    notebook.countdown.button("plus").click()
-    expect(notebook.countdown.element("note")).to_contain_text("现将于")
+    notebook.countdown.button("extend").click()
+    expect(notebook.countdown.element("feedback")).to_contain_text("停止时间已改为")
     assert complaints(notebook.page) == []
     take_screenshot(notebook.countdown.root, "chinese-extended")
     assert len(instance_control.write_requests) == 1
@@ -146,8 +146,8 @@ def test_two_hundred_pixels_are_enough(
     assert not fits["scrolls"]
     assert not fits["out"]
     take_screenshot(notebook_page.countdown.root, "narrow")
-    notebook_page.countdown.button("plus").click()
-    expect(notebook_page.countdown.element("note")).to_contain_text("Now stops at")
+    notebook_page.countdown.button("extend").click()
+    expect(notebook_page.countdown.element("feedback")).to_contain_text("Now stops at")
     take_screenshot(notebook_page.countdown.root, "narrow-extended")
 
 
@@ -157,17 +157,17 @@ def test_keys_are_enough(notebook_page: NotebookPage, instance_control: Instance
     instance_control.wait_until_shown_in(notebook_page.countdown)
     notebook_page.page.evaluate(FOCUS_CELL, 1)
     for _ in range(MANY_TABS):
-        if notebook_page.page.evaluate(FOCUSED) == "plus":
+        if notebook_page.page.evaluate(FOCUSED) == "extend":
             break
         notebook_page.page.keyboard.press("Tab")
-    assert notebook_page.page.evaluate(FOCUSED) == "plus"
-    outline = notebook_page.countdown.button("plus").evaluate(
+    assert notebook_page.page.evaluate(FOCUSED) == "extend"
+    outline = notebook_page.countdown.button("extend").evaluate(
         "one => getComputedStyle(one).outlineStyle"
     )
     assert outline == "solid"
     notebook_page.page.keyboard.press("Enter")
-    expect(notebook_page.countdown.element("note")).to_contain_text("Now stops at")
-    assert notebook_page.page.evaluate(FOCUSED) == "plus"
+    expect(notebook_page.countdown.element("feedback")).to_contain_text("Now stops at")
+    assert notebook_page.page.evaluate(FOCUSED) == "extend"
     assert len(instance_control.write_requests) == 1
 
 
@@ -176,7 +176,7 @@ def test_reduced_motion(notebook_page: NotebookPage) -> None:
     """The bar moves without sliding."""
     notebook_page.run_cells(1)
     duration = "one => getComputedStyle(one).transitionDuration"
-    fill = notebook_page.countdown.element("fill")
+    fill = notebook_page.countdown.element("barFill")
     assert fill.evaluate(duration) == "0.3s"
     notebook_page.page.emulate_media(reduced_motion="reduce")
     assert fill.evaluate(duration) == "0s"

@@ -1,4 +1,9 @@
-/** Saves dirty documents before the stop: one by one, each with a time limit, none of them blocking the rest. */
+/**
+ * Saves modified documents before the stop, one after another and each with a time limit.
+ *
+ * The folder `autosave/` exports the autosave and the function that finds modified documents. It may
+ * import from `browser/`, `countdown/`, `text/` and `tokens`.
+ */
 
 import { UUID } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
@@ -7,39 +12,44 @@ import type { BrowserLock } from '../browser/lock';
 import { timeLeft } from '../text/status-text';
 import { type IManager, isSameStopTime, type SaveReport } from '../tokens';
 
-/** Why a document cannot be saved without asking a person. */
-export type SaveBlocker = 'changed-on-disk' | 'never-named' | 'no-folder' | 'read-only';
+/** The reason why a document cannot be saved without a prompt. */
+export type SaveBlocker = 'changed-on-disk' | 'no-file' | 'folder-missing' | 'read-only';
 
-/** A document with changes that are not saved. */
+/** A document with unsaved changes. */
 export interface DirtyDocument {
-  /** The same for the same document: two may have one path, each with changes of its own. */
+  /** Identifies the document. Two documents can have the same path. */
   readonly key: object;
+  /** The path of its file. */
   readonly path: string;
-  /** Why it must not be saved now; `null` when nothing is in the way. */
+  /** Return why it cannot be saved without a prompt; `null` when it can. */
   findBlocker(): Promise<SaveBlocker | null>;
-  /** Save it. */
+  /** Save the document. */
   save(): Promise<void>;
 }
 
-/** How long one document may take. */
+/** The time limit for one document in milliseconds. */
 export const SAVE_TIMEOUT_MS = 10_000;
-/** What has been changed since is saved once more this long before the stop. */
+/** Documents modified since the first pass are saved again this many milliseconds before the stop. */
 export const FINAL_SAVE_MS = 20_000;
 
-/** What a saver is made of. */
+/** Options of {@link AutoSaver}. */
 export interface AutoSaverOptions {
+  /** Provides the stop time and receives the report. */
   readonly manager: IManager;
+  /** Clock and timers. */
   readonly timers: Timers;
+  /** Page events after which the time left is evaluated. */
   readonly wakeups: readonly Wakeup[];
+  /** The lock that the tabs share. */
   readonly lock: BrowserLock;
-  /** The documents of this tab that are dirty now. */
+  /** Return the modified documents of this tab. */
   readonly dirtyDocuments: () => readonly DirtyDocument[];
 }
 
-/** What became of a document: `null` when it was saved, else why it was not. */
+/** The result for a document: why it was not saved, or `null`. */
 type SaveResult = { readonly path: string; readonly reason: string | null };
 
-/** Saves before each stop, and once more what was changed since. */
+/** Saves modified documents before each stop, in two passes. */
 export class AutoSaver implements IDisposable {
   readonly #options: AutoSaverOptions;
   readonly #timer: RestartableTimer;
@@ -59,12 +69,12 @@ export class AutoSaver implements IDisposable {
     this.#check();
   }
 
-  /** Whether it is disposed of. */
+  /** Whether the autosave is disposed. */
   get isDisposed(): boolean {
     return this.#disposed;
   }
 
-  /** Stop for good. Calling it twice is fine. */
+  /** Stop. May be called more than once. */
   dispose(): void {
     this.#disposed = true;
     this.#timer.clear();
@@ -74,7 +84,7 @@ export class AutoSaver implements IDisposable {
     }
   }
 
-  /** Save everything that is dirty in this tab now, whenever the stop is. */
+  /** Save all modified documents of this tab now, independently of the stop time. */
   async saveAll(): Promise<SaveReport> {
     const results = new Map<object, SaveResult>();
     await this.#save(results);
@@ -104,7 +114,7 @@ export class AutoSaver implements IDisposable {
     }
   }
 
-  /** Another stop than before: everything begins anew. */
+  /** Start over if the stop time has changed. */
   #resetForNewStop(stopsAtMs: number): void {
     if (!isSameStopTime(stopsAtMs, this.#stopsAtMs)) {
       this.#stopsAtMs = stopsAtMs;
@@ -119,11 +129,11 @@ export class AutoSaver implements IDisposable {
     }
   }
 
-  /** Save what is dirty; answers whether there was anything. */
+  /** Save the modified documents; returns whether there were any. */
   async #save(results: Map<object, SaveResult>): Promise<boolean> {
     const documents = this.#options.dirtyDocuments();
     for (const each of documents) {
-      // Of two with one path, the later one notices that the file has changed.
+      // If two have the same path, the second one is found to have changed on disk.
       const save = (): Promise<string | null> => this.#saveDocument(each);
       const reason = await this.#options.lock(`save:${each.path}`, save);
       results.set(each.key, { path: each.path, reason });
@@ -131,7 +141,7 @@ export class AutoSaver implements IDisposable {
     return documents.length > 0;
   }
 
-  /** Save a document; answers why it was not. */
+  /** Save a document; returns why it was not saved, or `null`. */
   async #saveDocument(document: DirtyDocument): Promise<string | null> {
     const timer = new RestartableTimer(this.#options.timers);
     const timeout = new Promise<string>((resolve) => {

@@ -1,4 +1,4 @@
-/** The dirty documents of this tab, by way of Jupyter's document manager. */
+/** The modified documents of this tab, found with JupyterLab's document manager. */
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { PathExt } from '@jupyterlab/coreutils';
@@ -8,10 +8,10 @@ import type { DirtyDocument, SaveBlocker } from './autosave';
 
 type DocumentContext = NonNullable<ReturnType<IDocumentManager['contextForWidget']>>;
 
-/** A file system's idea of when it was written may be off by this much. */
+/** The modification times of a file system may differ by this much. */
 const TIMESTAMP_TOLERANCE_MS = 500;
 
-/** The documents that are dirty now, each once, however many views it has. */
+/** Return the modified documents, each once even if it is open in several views. */
 export function dirtyDocuments(
   shell: JupyterFrontEnd.IShell,
   documents: IDocumentManager,
@@ -31,14 +31,14 @@ export function dirtyDocuments(
   }));
 }
 
-/** Saving would ask a person something, and so wait for ever, in these cases. */
+/** Return why saving would show a prompt and wait for a user; `null` if it would not. */
 async function findBlocker(
   context: DocumentContext,
   contents: Contents.IManager,
 ): Promise<SaveBlocker | null> {
   const saved = context.contentsModel;
   if (!saved) {
-    return 'never-named';
+    return 'no-file';
   }
   if (!saved.writable) {
     return 'read-only';
@@ -54,7 +54,7 @@ async function findBlocker(
   }
 }
 
-/** Gone from the disk: saving writes it anew and asks nothing, as long as there is a place for it. */
+/** Check the folder of a deleted file. If it exists, saving creates the file without a prompt. */
 async function findMissingFolder(
   path: string,
   contents: Contents.IManager,
@@ -64,7 +64,7 @@ async function findMissingFolder(
     return null;
   } catch (error) {
     if (isNotFound(error)) {
-      return 'no-folder';
+      return 'folder-missing';
     }
     throw error;
   }

@@ -1,32 +1,32 @@
-/** Several backends, of which the first that is there answers. */
+/** A list of backends, of which the first available one is used. */
 
 import { BackendError, type BackendRequest, type IBackend } from '../tokens';
 
-/** Asks one backend after the other until one is there; then that one. */
+/** Uses the first available backend of a list. */
 export class FallbackBackend {
   readonly #candidates: readonly (() => IBackend)[];
   #index = 0;
   #current: IBackend | null = null;
   #disposed = false;
 
-  /** @param candidates - makes each, in the order to try */
+  /** @param candidates - create the backends, in the order in which they are tried */
   constructor(candidates: readonly (() => IBackend)[]) {
     this.#candidates = candidates;
   }
 
-  /** The one that is asked; `null` when none is. */
+  /** The backend in use; `null` when there is none. */
   get current(): IBackend | null {
     return this.#current;
   }
 
-  /** Stop for good. Calling it twice is fine. */
+  /** Dispose of the backend in use. May be called more than once. */
   dispose(): void {
     this.#disposed = true;
     this.#current?.dispose();
   }
 
   /**
-   * Ask the first backend that is there.
+   * Send a request to the first available backend.
    *
    * @throws {@link BackendError} `absent` when none is
    */
@@ -36,8 +36,8 @@ export class FallbackBackend {
       try {
         return await backend.call(request);
       } catch (error) {
-        const absent = error instanceof BackendError && error.code === 'absent';
-        if (!absent || !this.#advanceFrom(backend)) {
+        const isMissing = error instanceof BackendError && error.code === 'no-backend';
+        if (!isMissing || !this.#advanceFrom(backend)) {
           throw error;
         }
       }
@@ -45,15 +45,16 @@ export class FallbackBackend {
   }
 
   #createBackend(): IBackend {
-    const make = this.#candidates[this.#index];
-    if (make === undefined || this.#disposed) {
-      throw new BackendError('absent');
+    const create = this.#candidates[this.#index];
+    if (create === undefined || this.#disposed) {
+      throw new BackendError('no-backend');
     }
-    return make();
+    return create();
   }
 
-  /** Turn to the next one, unless another question did so already; after the last, begin anew later. */
+  /** Select the next backend; returns `false` after the last one, so that a later request starts over. */
   #advanceFrom(failed: IBackend): boolean {
+    // A concurrent request has selected the next backend already.
     if (failed !== this.#current) {
       return true;
     }

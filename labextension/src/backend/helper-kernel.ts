@@ -1,4 +1,4 @@
-/** The backend that is a kernel of our own, for a Jupyter server that has no routes of ours. */
+/** The backend in a kernel, for Jupyter servers without the server extension. */
 
 import {
   type Kernel,
@@ -13,17 +13,18 @@ import { SharedKernel, type SharedKernelOptions, KERNEL_IDLE_TIMEOUT_MS } from '
 import { BackendError, type BackendRequest, type IBackend } from '../tokens';
 import { readError } from './validate';
 
-/** What the helper is made of. */
+/** Options of {@link HelperKernelBackend}. */
 export interface HelperKernelOptions extends Omit<SharedKernelOptions, 'serverUrl'> {
+  /** Jupyter's services for kernels. */
   readonly serviceManager: Pick<
     ServiceManager.IManager,
     'kernels' | 'kernelspecs' | 'serverSettings'
   >;
-  /** So that two tabs do not start two kernels. */
+  /** Prevents two tabs from starting a kernel each. */
   readonly lock: BrowserLock;
-  /** Told each event that the kernel sends by itself. */
+  /** Called on each change event that the kernel sends. */
   readonly onEvent: (event: unknown) => void;
-  /** The kernel specs found to be without the package; a person's own question tries them again. */
+  /** The names of kernel specs without the package. A refresh by the user tries them again. */
   readonly specsWithoutPackage: Set<string>;
 }
 
@@ -32,11 +33,13 @@ const EVENT_MIME_TYPE = 'application/vnd.modelarts-magics.event+json';
 const HELPER_MODULE = 'modelarts_magics.helper_kernel';
 
 /**
- * Asks a kernel; started at the first question, with the first kernel spec that has the package, and
- * ended when no tab has used it for a while.
+ * Sends requests to a kernel. It is started with the first request, from the first kernel spec with
+ * the package, and shut down when no tab has used it for a while.
  */
 export class HelperKernelBackend implements IBackend {
-  readonly kind = 'helper';
+  /** {@inheritDoc IBackend.kind} */
+  readonly kind = 'helper-kernel';
+  /** {@inheritDoc IBackend.pushesEvents} */
   readonly pushesEvents = false;
   readonly #options: HelperKernelOptions;
   readonly #sharedKernel: SharedKernel;
@@ -55,7 +58,7 @@ export class HelperKernelBackend implements IBackend {
     window.addEventListener('pagehide', this.#onPageHide);
   }
 
-  /** Let go of the kernel, and end it. Calling it twice is fine. */
+  /** Release the kernel, and shut it down if no other tab uses it. May be called more than once. */
   dispose(): void {
     if (!this.#disposed) {
       this.#disposed = true;
@@ -64,25 +67,25 @@ export class HelperKernelBackend implements IBackend {
     }
   }
 
-  /** Ask; one question after another, since the kernel takes them so. */
+  /** Send a request after the previous one has ended, because the kernel executes one at a time. */
   async call(request: BackendRequest): Promise<unknown> {
-    const answer = this.#queue.then(() => this.#callWithRetry(request));
-    this.#queue = answer.catch(() => undefined);
-    return answer;
+    const response = this.#queue.then(() => this.#callWithRetry(request));
+    this.#queue = response.catch(() => undefined);
+    return response;
   }
 
   async #callWithRetry(request: BackendRequest): Promise<unknown> {
     if (request.path.endsWith('refresh=1')) {
       this.#options.specsWithoutPackage.clear();
     }
-    // A kernel that went meanwhile is replaced; a change says what it was made from, so it is not made twice.
-    const answerRepr = await this.#callOnce(request).catch((error: unknown) => {
+    // A kernel that has ended is replaced. A change contains its base, so it is not made twice.
+    const responseRepr = await this.#callOnce(request).catch((error: unknown) => {
       if (error instanceof BackendError && error.code === 'unreachable') {
         return this.#callOnce(request);
       }
       throw error;
     });
-    const { status, body } = asObject(parseRepr(answerRepr));
+    const { status, body } = asObject(parseRepr(responseRepr));
     if (asNumber(status) !== 200) {
       throw readError(asNumber(status) ?? 500, body);
     }
@@ -101,7 +104,7 @@ export class HelperKernelBackend implements IBackend {
     }
   }
 
-  /** The kernel; another one where it has died, or somebody has ended it. */
+  /** Return the kernel, or a new one if it has ended. */
   async #liveKernel(): Promise<Kernel.IKernelConnection> {
     if ((await this.#kernel)?.isDisposed) {
       this.#kernel = null;
@@ -109,7 +112,7 @@ export class HelperKernelBackend implements IBackend {
     return (this.#kernel ??= this.#options.lock('helper', () => this.#findOrStartKernel()));
   }
 
-  /** The kernel that another tab has, else a new one. */
+  /** Connect to the kernel of another tab, or start one. */
   async #findOrStartKernel(): Promise<Kernel.IKernelConnection> {
     const { serviceManager } = this.#options;
     const kernelId = this.#sharedKernel.kernelId;
@@ -122,7 +125,7 @@ export class HelperKernelBackend implements IBackend {
     return kernel;
   }
 
-  /** What the kernel sends by itself, in the form of something to display. */
+  /** Handle a change event, which the kernel sends as display data. */
   readonly #onMessage = (_: unknown, { content }: KernelMessage.IIOPubMessage): void => {
     const event = asObject(asObject(content).data)[EVENT_MIME_TYPE];
     if (event !== undefined) {
@@ -141,10 +144,10 @@ export class HelperKernelBackend implements IBackend {
       }
       specsWithoutPackage.add(name);
     }
-    throw new BackendError('absent');
+    throw new BackendError('no-backend');
   }
 
-  /** The Python kernel specs, the default one first. */
+  /** Return the names of the Python kernel specs, the default one first. */
   async #pythonSpecNames(): Promise<string[]> {
     const { kernelspecs } = this.#options.serviceManager;
     await kernelspecs.ready;
@@ -158,7 +161,7 @@ export class HelperKernelBackend implements IBackend {
       .sort((one, other) => Number(other === defaultName) - Number(one === defaultName));
   }
 
-  /** Start a kernel; answers `null` when it does not have the package. */
+  /** Start a kernel; returns `null` when it does not have the package. */
   async #startSpec(name: string): Promise<Kernel.IKernelConnection | null> {
     const { kernels } = this.#options.serviceManager;
     const kernel = await kernels.startNew({ name }, { handleComms: false });
@@ -166,7 +169,7 @@ export class HelperKernelBackend implements IBackend {
       kernel,
       `__import__('importlib.util').util.find_spec('${HELPER_MODULE}')`,
     )
-      .then((said) => said !== 'None')
+      .then((repr) => repr !== 'None')
       .catch(() => false);
     if (!hasPackage) {
       await kernel.shutdown();
@@ -189,7 +192,7 @@ export class HelperKernelBackend implements IBackend {
   async #shutDownIfUnused(kernel: Kernel.IKernelConnection): Promise<void> {
     if (this.#sharedKernel.release(kernel.id)) {
       const { serverSettings } = this.#options.serviceManager;
-      // The page may be going: the request has to outlive it.
+      // The page may be closing, and the request must continue after that.
       const init = { ...serverSettings.init, keepalive: true };
       await KernelAPI.shutdownKernel(kernel.id, { ...serverSettings, init });
     }
@@ -197,40 +200,40 @@ export class HelperKernelBackend implements IBackend {
   }
 }
 
-/** The expression that asks: all of it is ASCII, and a JSON text is a Python text too. */
+/** Return the Python expression of a request, in ASCII. A JSON string is also a Python string. */
 function requestExpression({ method, path, body }: BackendRequest): string {
   const language = document.documentElement.lang;
-  const asked = JSON.stringify({ method, path, body: body ?? null, language });
-  const ascii = asked.replace(
+  const json = JSON.stringify({ method, path, body: body ?? null, language });
+  const ascii = json.replace(
     /[\u0080-\uffff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
   return `__import__('${HELPER_MODULE}', fromlist=['handle_request']).handle_request(${JSON.stringify(ascii)})`;
 }
 
-/** The `repr` of what an expression gives; nothing of it enters the kernel's history. */
+/** Evaluate an expression, without an entry in the kernel's history; returns the `repr` of its value. */
 async function evaluateExpression(
   kernel: Kernel.IKernelConnection,
   expression: string,
 ): Promise<string> {
   const future = kernel.requestExecute({
     ...{ code: '', silent: true, store_history: false, stop_on_error: false, allow_stdin: false },
-    user_expressions: { answer: expression },
+    user_expressions: { result: expression },
   });
   const reply = await future.done;
-  const { answer } = asObject(asObject(reply.content).user_expressions);
-  const { status, data, ename } = asObject(answer);
+  const { result } = asObject(asObject(reply.content).user_expressions);
+  const { status, data, ename } = asObject(result);
   if (status !== 'ok') {
     throw new BackendError('failed', asString(ename));
   }
   return asString(asObject(data)['text/plain']);
 }
 
-/** The JSON inside the `repr` of a text without anything but ASCII. */
+/** Return the JSON in the `repr` of an ASCII string. */
 function parseRepr(repr: string): unknown {
   try {
     return JSON.parse(repr.slice(1, -1).replace(/\\(['\\])/g, '$1')) as unknown;
   } catch {
-    throw new BackendError('bad-answer');
+    throw new BackendError('invalid-response');
   }
 }

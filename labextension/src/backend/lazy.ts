@@ -1,16 +1,17 @@
-/** A backend whose code is loaded at the first question. */
+/** A backend whose code is loaded with the first request. */
 
 import { BackendError, type BackendKind, type BackendRequest, type IBackend } from '../tokens';
 
-/** Stands for a backend until it is needed. */
+/** Loads another backend when it is needed. */
 export class LazyBackend implements IBackend {
+  /** {@inheritDoc IBackend.pushesEvents} */
   readonly pushesEvents = false;
   readonly #load: () => Promise<IBackend>;
   #loaded: Promise<IBackend> | null = null;
 
   /**
-   * @param kind - what the backend is
-   * @param load - makes it
+   * @param kind - the kind of the backend
+   * @param load - load the code and create the backend
    */
   constructor(
     readonly kind: BackendKind,
@@ -19,17 +20,18 @@ export class LazyBackend implements IBackend {
     this.#load = load;
   }
 
-  /** Dispose of the backend, if it was ever needed. Calling it twice is fine. */
+  /** Dispose of the backend, if it was loaded. May be called more than once. */
   dispose(): void {
     void this.#loaded?.then((backend) => {
       backend.dispose();
     });
   }
 
-  /** Ask the backend. */
+  /** Send a request to the backend. */
   async call(request: BackendRequest): Promise<unknown> {
     this.#loaded ??= this.#load().catch(() => {
-      this.#loaded = null; // The server is away; it may be back the next time.
+      // The server may be reachable the next time.
+      this.#loaded = null;
       throw new BackendError('unreachable');
     });
     return (await this.#loaded).call(request);

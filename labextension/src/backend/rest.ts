@@ -1,4 +1,4 @@
-/** The backend that is our routes in the Jupyter server. */
+/** The backend in the Jupyter server: the REST API of the server extension. */
 
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
@@ -7,9 +7,11 @@ import { readError } from './validate';
 
 const BASE_PATH = 'modelarts-magics/v1';
 
-/** Asks our routes; the connection takes care of token and XSRF. */
+/** Sends requests to the server extension. Jupyter's connection adds token and XSRF header. */
 export class RestBackend implements IBackend {
-  readonly kind = 'routes';
+  /** {@inheritDoc IBackend.kind} */
+  readonly kind = 'server-extension';
+  /** {@inheritDoc IBackend.pushesEvents} */
   readonly pushesEvents = true;
   readonly #serverSettings: ServerConnection.ISettings;
 
@@ -17,12 +19,12 @@ export class RestBackend implements IBackend {
     this.#serverSettings = settings;
   }
 
-  /** It holds nothing. */
+  /** Do nothing. */
   dispose(): void {
-    // The connection is Jupyter's.
+    // There is nothing to release: the connection belongs to Jupyter.
   }
 
-  /** Ask a route. */
+  /** Send a request. */
   async call({ method, path, body }: BackendRequest): Promise<unknown> {
     const url = URLExt.join(this.#serverSettings.baseUrl, BASE_PATH, path);
     const response = await this.#send(url, {
@@ -41,12 +43,13 @@ export class RestBackend implements IBackend {
     try {
       return await ServerConnection.makeRequest(url, init, this.#serverSettings);
     } catch {
-      throw new BackendError('unreachable'); // The browser does not say more than that.
+      // The browser does not report the reason.
+      throw new BackendError('unreachable');
     }
   }
 }
 
-/** The JSON of a response; `null` when it is none, as on a proxy's error page. */
+/** Return the JSON of a response; `null` when it is something else, such as a proxy's error page. */
 async function readJson(response: Response): Promise<unknown> {
   try {
     return (await response.json()) as unknown;

@@ -1,24 +1,25 @@
-/** The helper kernel as the tabs of a browser share it: which one it is, and who uses it. */
+/** The record of the helper kernel that the tabs of a browser share: its id and which tabs use it. */
 
 import { UUID } from '@lumino/coreutils';
 import type { Timers } from '../countdown/clock';
 import { asObject, asNumber, asString } from '../countdown/messages';
 
-/** Who has not used it for so long does not use it any more, or went without a word. */
+/** Milliseconds without use after which a tab no longer counts as using the kernel. */
 export const KERNEL_IDLE_TIMEOUT_MS = 600_000;
 
 const STORAGE_KEY_PREFIX = 'modelarts-magics:helper:';
 
-/** What a share is made of. */
+/** Options of {@link SharedKernel}. */
 export interface SharedKernelOptions {
-  /** Common to the tabs. */
+  /** The storage that the tabs share. */
   readonly storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
-  /** The address of the server whose kernel it is: a gateway may have several at one origin. */
+  /** The URL of the server, because one origin may have several servers. */
   readonly serverUrl: string;
+  /** Clock and timers. */
   readonly timers: Timers;
 }
 
-/** One tab's part in the kernel. */
+/** Records the use of the kernel by this tab, and reads its use by others. */
 export class SharedKernel {
   readonly #options: SharedKernelOptions;
   readonly #tabId = UUID.uuid4();
@@ -29,12 +30,12 @@ export class SharedKernel {
     this.#storageKey = STORAGE_KEY_PREFIX + options.serverUrl;
   }
 
-  /** The id of the kernel that some tab has started; empty when none has. */
+  /** The id of the kernel that a tab has started; empty when there is none. */
   get kernelId(): string {
     return asString(this.#stored().kernel);
   }
 
-  /** This tab uses the kernel now. */
+  /** Record that this tab uses the kernel. */
   markUsed(kernelId: string): void {
     this.#store(kernelId, {
       ...this.#otherTabs(kernelId),
@@ -42,10 +43,11 @@ export class SharedKernel {
     });
   }
 
-  /** This tab uses it no more; answers whether nobody does, so that it is to be ended. */
+  /** Record that this tab no longer uses the kernel; returns whether it should be shut down. */
   release(kernelId: string): boolean {
     if (this.kernelId !== kernelId) {
-      return true; // Another tab did not find it, and has one of its own.
+      // The other tabs use another kernel.
+      return true;
     }
     const others = this.#otherTabs(kernelId);
     const last = Object.keys(others).length === 0;
@@ -77,7 +79,7 @@ export class SharedKernel {
     try {
       this.#options.storage.setItem(this.#storageKey, JSON.stringify({ kernel: kernelId, tabs }));
     } catch {
-      // Full or forbidden: a kernel of its own for each tab is better than none.
+      // If the storage cannot be used, each tab uses a kernel of its own.
     }
   }
 }

@@ -1,4 +1,10 @@
-/** From unknown JSON to values: what is missing or of the wrong kind becomes "not known", never a guess. */
+/**
+ * Converts JSON of unknown form into values. What is missing or of another type is read as unknown.
+ *
+ * The folder `backend/` exports the backends that send requests to the server or to a helper kernel,
+ * and the functions that read their responses. It may import from `browser/`, `countdown/` and
+ * `tokens`.
+ */
 
 import {
   asObject,
@@ -26,7 +32,7 @@ import {
 const asArray = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const isString = (value: unknown): value is string => typeof value === 'string';
 
-/** The problem that is named, if one is. */
+/** Read an error of the server; returns `null` when there is none. */
 export function readProblem(value: unknown): Problem | null {
   const { code, message, hint } = asObject(value);
   return isString(code) || isString(message)
@@ -74,13 +80,13 @@ const readUnsavedDocument = (value: unknown): UnsavedDocument => {
   return { path: asString(path), reason: asString(reason) };
 };
 
-/** What an event says. */
+/** Read a change event. */
 export function readChangeEvent(value: unknown): ChangeEvent {
   const { server_id: serverId, seq } = asObject(value);
   return { serverId: asString(serverId), sequence: asNumber(seq) };
 }
 
-/** What was saved and what was not. */
+/** Read which documents were saved and which were not. */
 function readSaveReport(value: unknown): SaveReport {
   const { saved, not_saved: notSaved } = asObject(value);
   return {
@@ -103,20 +109,20 @@ function readLastRun(value: unknown): LastRun | null {
     : null;
 }
 
-/** What was saved before the coming stop; `null` when nothing is said of any document. */
+/** Read which documents were saved before the next stop; returns `null` when none are listed. */
 export function readSavedThisRun(value: unknown): SaveReport | null {
   const report = readSaveReport(value);
   return report.saved.length + report.notSaved.length > 0 ? report : null;
 }
 
 /**
- * Everything a backend says of the instance.
+ * Read the state of the instance.
  *
- * @throws {@link BackendError} it is not an object
+ * @throws {@link BackendError} if the value is not an object
  */
 export function readPayload(value: unknown): Payload {
   if (typeof value !== 'object' || value === null) {
-    throw new BackendError('bad-answer');
+    throw new BackendError('invalid-response');
   }
   const { seq, server_now_ms: nowMs, reminders, ...rest } = asObject(value);
   return {
@@ -134,38 +140,27 @@ export function readPayload(value: unknown): Payload {
   };
 }
 
-/** What became of a change that was carried out. */
+/** Read the result of a change that was carried out. */
 export function readSuccess(value: unknown): ChangeResult {
   return { ...readChangeResult(value), ok: true };
 }
 
-/** A refusal's code in the words of the countdown. */
-function toCountdownCode(code: string): string {
-  const bareCode = code.replace(/^refuse\./, '');
-  return bareCode === 'unknown_end' ? 'stop-time-unknown' : bareCode.replaceAll('_', '-');
+/** Return the result of a change that failed. Its text is the message of the server. */
+export function readRefusal({ code, message, hint }: BackendError): ChangeResult {
+  const text = [message, hint].filter(Boolean).join(' ');
+  return { ok: false, effect: null, code, values: {}, text };
 }
 
-/** Why a change was not carried out. */
-export function readRefusal(error: BackendError): ChangeResult {
-  const { answer } = asObject(error.details);
-  if (typeof answer === 'object' && answer !== null) {
-    return { ...readChangeResult(answer), ok: false };
-  }
-  const code = error.status === 403 ? 'no-permission' : toCountdownCode(error.code);
-  const message = [error.message, error.hint].filter(Boolean).join(' ');
-  return { ok: false, effect: null, code, values: {}, text: message };
-}
-
-/** The error that a backend's answer is; its own words when it has some. */
+/** Read an error response, with the server's own message if it has one. */
 export function readError(status: number, body: unknown): BackendError {
   const problem = readProblem(body);
   const { code, message, hint } = problem ?? { code: '', message: '', hint: '' };
-  // Jupyter's own "not found" has no code: our routes are not there.
-  const unnamed = status === 404 ? 'absent' : 'failed';
-  return new BackendError(code || unnamed, message, { hint, status, details: body });
+  // Jupyter's own response 404 has no code. It means that the server extension is missing.
+  const defaultCode = status === 404 ? 'no-backend' : 'failed';
+  return new BackendError(code || defaultCode, message, { hint, status, details: body });
 }
 
-/** What the doctor found. */
+/** Read the findings of the doctor. */
 export function readFindings(value: unknown): readonly Finding[] {
   return asArray(asObject(value).findings).map((each) => {
     const { label, level, message, hint } = asObject(each);
@@ -181,7 +176,7 @@ export function readFindings(value: unknown): readonly Finding[] {
 const numberInRange = (value: unknown, min: number, max: number, fallback: number): number =>
   typeof value === 'number' && value >= min && value <= max ? value : fallback;
 
-/** The settings; what is not one is as it is by default. */
+/** Read the settings. Invalid values are replaced by the defaults. */
 export function readPreferences(value: unknown): Preferences {
   const raw = asObject(value);
   const minutes = asArray(raw.remindMinutes).filter(

@@ -1,9 +1,18 @@
-/** Doing a thing while no other tab of this browser does it. */
+/**
+ * A lock shared by all tabs of a browser.
+ *
+ * The folder `browser/` exports what the browser provides: clock, timers, page events, locks and
+ * markers that its tabs share. It may import from `countdown/` and `tokens`.
+ */
 
-/** Waits for its turn, then does the work; answers what that answers. */
+/** Runs work while no other tab holds the lock of this name; returns the result of the work. */
 export type BrowserLock = <T>(name: string, work: () => Promise<T>) => Promise<T>;
 
-/** @param locks - the browser's; absent outside of a secure context, where nobody waits for anybody */
+/**
+ * Create a lock.
+ *
+ * @param locks - the browser's lock manager; without it, in an insecure context, work is not locked
+ */
 export function createBrowserLock(locks: Pick<LockManager, 'request'> | undefined): BrowserLock {
   return async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     const state = { started: false };
@@ -19,7 +28,8 @@ export function createBrowserLock(locks: Pick<LockManager, 'request'> | undefine
       if (state.started || locks === undefined) {
         throw error;
       }
-      return work(); // The locks are denied, not the work.
+      // The browser has denied the lock, so the work runs without it.
+      return work();
     }
   };
 }

@@ -1,25 +1,27 @@
-/** Doing a thing once over all tabs of a browser. */
+/** Does something once in all tabs of a browser. */
 
 import type { BrowserLock } from './lock';
 import { isSameStopTime } from '../tokens';
 
-/** Answers `true` to one caller for each key and stop time, over all tabs and reloads. */
+/** Returns `true` to one caller per key and stop time, across all tabs and reloads. */
 export type OncePerBrowser = (key: string, stopsAtMs: number) => Promise<boolean>;
 
-/** What a claim is made with. */
+/** Options of {@link createOncePerBrowser}. */
 export interface OncePerBrowserOptions {
-  /** Shared by the tabs, and kept over a reload. */
+  /** The storage that the tabs share. */
   readonly storage: Pick<Storage, 'setItem' | 'removeItem' | 'key' | 'length'>;
+  /** The lock that the tabs share. */
   readonly lock: BrowserLock;
+  /** Call back once after a delay. */
   readonly setTimeout: (callback: () => void, delayMs: number) => unknown;
 }
 
 const MARKER_PREFIX = 'modelarts-magics:once:';
-/** A lock outlives the claim by this much, so that every tab's storage has heard of it. */
+/** The lock is held for this long after writing, so that the marker reaches the other tabs. */
 const LOCK_HOLD_MS = 500;
 const MARKER_LIFETIME_MS = 86_400_000;
 
-/** Make a claim; the marks of stop times long past are cleared away. */
+/** Create the function. It removes markers of stop times more than a day ago. */
 export function createOncePerBrowser({
   storage,
   lock,
@@ -29,14 +31,15 @@ export function createOncePerBrowser({
     try {
       removeOldMarkers(storage, stopsAtMs - MARKER_LIFETIME_MS);
       const taken = storedMarkers(storage).some(
-        (mark) => mark.endsWith(`:${key}`) && isSameStopTime(stopTimeOf(mark), stopsAtMs),
+        (marker) => marker.endsWith(`:${key}`) && isSameStopTime(stopTimeOf(marker), stopsAtMs),
       );
       if (!taken) {
         storage.setItem(`${MARKER_PREFIX}${stopsAtMs}:${key}`, '1');
       }
       return !taken;
     } catch {
-      return true; // Full or forbidden: twice is better than never.
+      // If the storage cannot be used, doing it twice is better than not at all.
+      return true;
     }
   };
   return (key, stopsAtMs) =>
@@ -52,14 +55,14 @@ export function createOncePerBrowser({
 }
 
 function removeOldMarkers(storage: OncePerBrowserOptions['storage'], beforeMs: number): void {
-  for (const mark of storedMarkers(storage)) {
-    if (stopTimeOf(mark) < beforeMs) {
-      storage.removeItem(mark);
+  for (const marker of storedMarkers(storage)) {
+    if (stopTimeOf(marker) < beforeMs) {
+      storage.removeItem(marker);
     }
   }
 }
 
-/** The names of what was claimed; a stop time and a key each. */
+/** Return the names of all markers, which contain a stop time and a key. */
 function storedMarkers(storage: OncePerBrowserOptions['storage']): readonly string[] {
   const names = Array.from({ length: storage.length }, (_, at) => storage.key(at) ?? '');
   return names.filter((name) => name.startsWith(MARKER_PREFIX));

@@ -1,30 +1,38 @@
-/** What the browser gives to everything here: clock, timers, events, and doing a thing once. */
+/** The instances that the plugins use: visibility, clock, timers, page events and locks. */
 
 import { browserTimers, browserWakeups, type Timers, type Wakeup } from '../countdown/clock';
 import { type BrowserLock, createBrowserLock } from './lock';
 import { type OncePerBrowser, createOncePerBrowser } from './once-per-browser';
 import type { Preferences } from '../tokens';
 
-/** Whether somebody can see the page. */
+/** Return whether the page is visible. */
 export function isPageVisible(): boolean {
   return document.visibilityState === 'visible';
 }
 
-/** Ask everything in the page that words a time of day, notebooks' countdowns too, to do it so. */
+/** Set the format of times of day for the whole page, including countdown widgets. */
 export function applyClockFormat({ use24HourClock }: Preferences): void {
   document.documentElement.dataset['maClock'] = use24HourClock ? '' : '12';
 }
 
-/** Clock and events of the page. */
-export const pageEnvironment: { readonly timers: Timers; readonly wakeups: readonly Wakeup[] } = {
+/** Clock, timers and events of a page. */
+export interface PageEnvironment {
+  /** Clock and timers. */
+  readonly timers: Timers;
+  /** Events after which timers may have been missed. */
+  readonly wakeups: readonly Wakeup[];
+}
+
+/** Clock, timers and events of this page. */
+export const pageEnvironment: PageEnvironment = {
   timers: browserTimers,
   wakeups: browserWakeups(),
 };
 
-/** One tab of this browser after the other; without a secure context there are no locks, whatever the types say. */
+/** The lock of this browser. In an insecure context `navigator.locks` does not exist. */
 export const browserLock: BrowserLock = createBrowserLock((navigator as Partial<Navigator>).locks);
 
-/** Once over all tabs of this browser. */
+/** Does something once in all tabs of this browser. */
 export const oncePerBrowser: OncePerBrowser = createOncePerBrowser({
   storage: window.localStorage,
   lock: browserLock,

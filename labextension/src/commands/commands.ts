@@ -1,70 +1,37 @@
-/** The commands of the palette and the menu; each can be called with arguments too. */
+/**
+ * The commands of the palette and the menu.
+ *
+ * The folder `commands/` exports functions that add and run the commands; what they do is loaded at
+ * the first use. It may import from `countdown/`, `text/` and `tokens`.
+ */
 
-import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { IDisposable } from '@lumino/disposable';
-import { formatDuration, parseDuration, formatterFor } from '../countdown/format';
+import { formatDuration, formatterFor, parseDuration } from '../countdown/format';
 import { failureText } from '../text/status-text';
-import { BackendError, COMMAND_IDS, type IManager, type SaveReport } from '../tokens';
+import { BackendError, COMMAND_IDS, type SaveReport } from '../tokens';
+import type { CommandArguments, CommandContext, CommandOptions } from './options';
 
 type AddCommand = (id: string, command: CommandRegistry.ICommandOptions) => void;
-type Arguments = Readonly<Record<string, unknown>>;
-
-/** What the commands are made of. */
-export interface CommandOptions {
-  readonly commands: CommandRegistry;
-  readonly manager: IManager;
-  readonly trans: TranslationBundle;
-  /** Show the panel, with the focus on one of its fields. */
-  readonly showPanel: (field: 'description' | 'auto-stop' | null) => void;
-  /** Say what became of it. */
-  readonly notify: (text: string, good: boolean) => void;
-}
-
-/** What is needed to change something and say what became of it. */
-export type CommandContext = Pick<CommandOptions, 'manager' | 'trans' | 'notify'>;
+type ArgumentProperties = Readonly<Record<string, { type: string; description: string }>>;
 
 const DURATION_ARGUMENT = {
   type: 'string',
-  description: 'Such as 90m or 2h30m.',
+  description: 'A duration such as 90m or 2h30m.',
 } as const;
-
-type ArgumentProperties = Readonly<Record<string, { type: string; description: string }>>;
 
 const argumentSchema = (properties: ArgumentProperties): CommandRegistry.Description => ({
   args: { type: 'object', additionalProperties: false, properties },
 });
 
-/** Add all commands; disposing of the answer removes them. */
+/** Add all commands except the one of {@link addSaveAllCommand}; disposing removes them. */
 export function addCommands(options: CommandOptions): Pick<IDisposable, 'dispose'> {
-  const { commands, manager, trans } = options;
+  const { commands } = options;
   const disposables: IDisposable[] = [];
-  const hasInstance = (): boolean => !!manager.payload?.instance;
   const add: AddCommand = (id, command) => {
     disposables.push(commands.addCommand(id, command));
   };
-  add(COMMAND_IDS.extend, {
-    label: (args) => extendLabel(options, args),
-    caption: trans.__('Move the end of this run'),
-    isEnabled: hasInstance,
-    execute: async (args) => (await loadHandlers(options))?.extend(options, args),
-    describedBy: argumentSchema({ duration: DURATION_ARGUMENT }),
-  });
-  add(COMMAND_IDS.setAutoStop, {
-    label: trans.__('Set Auto-Stop…'),
-    isEnabled: hasInstance,
-    execute: async (args) => (await loadHandlers(options))?.setAutoStop(options, args),
-    describedBy: argumentSchema({
-      duration: DURATION_ARGUMENT,
-      enabled: { type: 'boolean', description: 'Whether it stops by itself.' },
-    }),
-  });
-  add(COMMAND_IDS.editDescription, {
-    label: trans.__('Edit Description…'),
-    isEnabled: hasInstance,
-    execute: async (args) => (await loadHandlers(options))?.editDescription(options, args),
-    describedBy: argumentSchema({ description: { type: 'string', description: 'The new one.' } }),
-  });
+  addChangeCommands(options, add);
   addSimpleCommands(options, add);
   return {
     dispose: () => {
@@ -75,15 +42,45 @@ export function addCommands(options: CommandOptions): Pick<IDisposable, 'dispose
   };
 }
 
-/** The commands that take nothing. */
+/** Add the commands that change the instance. */
+function addChangeCommands(options: CommandOptions, add: AddCommand): void {
+  const { manager, trans } = options;
+  const isEnabled = (): boolean => !!manager.payload?.instance;
+  add(COMMAND_IDS.extend, {
+    label: (args) => extendLabel(options, args),
+    caption: trans.__('Change the stop time of this run'),
+    isEnabled,
+    execute: async (args) => (await loadHandlers(options))?.extend(options, args),
+    describedBy: argumentSchema({ duration: DURATION_ARGUMENT }),
+  });
+  add(COMMAND_IDS.setAutoStop, {
+    label: trans.__('Set Auto-Stop…'),
+    isEnabled,
+    execute: async (args) => (await loadHandlers(options))?.setAutoStop(options, args),
+    describedBy: argumentSchema({
+      duration: DURATION_ARGUMENT,
+      enabled: { type: 'boolean', description: 'Whether auto-stop is on.' },
+    }),
+  });
+  add(COMMAND_IDS.editDescription, {
+    label: trans.__('Edit Description…'),
+    isEnabled,
+    execute: async (args) => (await loadHandlers(options))?.editDescription(options, args),
+    describedBy: argumentSchema({
+      description: { type: 'string', description: 'The new description.' },
+    }),
+  });
+}
+
+/** Add the commands without arguments. */
 function addSimpleCommands({ manager, trans, showPanel }: CommandOptions, add: AddCommand): void {
   add(COMMAND_IDS.refresh, {
-    label: trans.__('Ask the Cloud Again'),
+    label: trans.__('Refresh'),
     execute: () => manager.refresh(true),
     describedBy: argumentSchema({}),
   });
   add(COMMAND_IDS.showPanel, {
-    label: trans.__('Show the ModelArts Panel'),
+    label: trans.__('Show ModelArts Panel'),
     execute: () => {
       showPanel(null);
     },
@@ -91,15 +88,15 @@ function addSimpleCommands({ manager, trans, showPanel }: CommandOptions, add: A
   });
 }
 
-/** Add the command that saves what can be saved without a question; disposing of the answer removes it. */
+/** Add the command that saves all documents that need no prompt; disposing removes it. */
 export function addSaveAllCommand(
   options: Pick<CommandOptions, 'commands'> & CommandContext,
   save: () => Promise<SaveReport>,
 ): IDisposable {
   const { commands, trans } = options;
   return commands.addCommand(COMMAND_IDS.saveAll, {
-    label: trans.__('Save All, Asking Nothing'),
-    caption: trans.__('Leaves out what could not be saved without a question'),
+    label: trans.__('Save All Without Prompting'),
+    caption: trans.__('Skips documents that cannot be saved without a prompt'),
     execute: async () => {
       const report = await save();
       (await loadHandlers(options))?.notifySaved(options, report);
@@ -108,7 +105,7 @@ export function addSaveAllCommand(
   });
 }
 
-/** What the commands do is loaded at the first use, since it asks the server anyway. */
+/** Load the code of the commands. It is not part of the page load, because it needs the server anyway. */
 function loadHandlers({
   trans,
   notify,
@@ -119,17 +116,17 @@ function loadHandlers({
   });
 }
 
-/** Extend the run by what the settings say, and say what became of it. */
+/** Extend the run by the duration in the settings, and report the result. */
 export async function runExtend(options: CommandContext): Promise<void> {
   await (await loadHandlers(options))?.extend(options, {});
 }
 
-/** Remind no more of the stop of this instance. */
+/** Turn off the reminders of this instance. */
 export async function runMuteReminders(options: CommandContext): Promise<void> {
   await (await loadHandlers(options))?.muteReminders(options);
 }
 
-function extendLabel(options: CommandOptions, args: Arguments): string {
+function extendLabel(options: CommandOptions, args: CommandArguments): string {
   const requestedS = typeof args.duration === 'string' ? parseDuration(args.duration) : null;
   const seconds = requestedS ?? options.manager.preferences.extensionS;
   const duration = formatDuration(formatterFor(''), Math.abs(seconds));

@@ -1,28 +1,25 @@
-/** What the commands do. */
+/** The handlers of the commands. */
 
-import type { CommandOptions, CommandContext } from './commands';
-import { parseDuration, reasonText, formatterFor } from '../countdown/format';
-import { outcomeText, saveReportText, type ChangeKind } from '../text/outcomes';
-import { timeLeft, currentPhase } from '../text/status-text';
-import type { InstanceEdit, IManager, SaveReport } from '../tokens';
+import { formatterFor, parseDuration, reasonText } from '../countdown/format';
+import { type ChangeKind, outcomeText, saveReportText } from '../text/outcomes';
+import { currentPhase, timeLeft } from '../text/status-text';
+import type { IManager, InstanceEdit, SaveReport } from '../tokens';
+import type { CommandArguments, CommandContext, CommandOptions } from './options';
 
-/** A command's arguments, which may be anything. */
-type Arguments = Readonly<Record<string, unknown>>;
-
-/** The duration among the arguments; `null` when there is none, a complaint when it is none. */
-function readDurationArgument({ trans }: CommandContext, args: Arguments): number | null {
+/** Return the duration argument in seconds; `null` when there is none. Throws if it is invalid. */
+function readDurationArgument({ trans }: CommandContext, args: CommandArguments): number | null {
   if (typeof args.duration !== 'string') {
     return null;
   }
   const seconds = parseDuration(args.duration);
   if (seconds === null) {
-    throw new Error(trans.__('“%1” is no duration. Write 90m or 2h30m.', args.duration));
+    throw new Error(trans.__('“%1” is not a valid duration. Examples: 90m, 2h30m.', args.duration));
   }
   return seconds;
 }
 
-/** Move the end of the run, and say what became of it. */
-export async function extend(options: CommandContext, args: Arguments): Promise<void> {
+/** Change the stop time of this run, and report the result. */
+export async function extend(options: CommandContext, args: CommandArguments): Promise<void> {
   const { manager, trans, notify } = options;
   const seconds = readDurationArgument(options, args) ?? manager.preferences.extensionS;
   const current = timeLeft(manager);
@@ -36,7 +33,7 @@ export async function extend(options: CommandContext, args: Arguments): Promise<
   notify(outcomeText(trans, { outcome, kind, manager }), succeeded);
 }
 
-/** Why there is no end to move. */
+/** Return why there is no stop time to change. */
 function notStoppingReason({ payload, clock }: IManager): string {
   const state = payload?.snapshot?.state;
   const phase = state ? currentPhase(state, clock.now()).phase : 'unknown';
@@ -54,8 +51,8 @@ async function applyEdit(
   notify(outcomeText(trans, { outcome, kind, manager }), outcome.result.ok);
 }
 
-/** Set auto-stop; without arguments, show where that is done. */
-export async function setAutoStop(options: CommandOptions, args: Arguments): Promise<void> {
+/** Set auto-stop; without arguments, show its field in the panel. */
+export async function setAutoStop(options: CommandOptions, args: CommandArguments): Promise<void> {
   const seconds = readDurationArgument(options, args);
   const enabled = typeof args.enabled === 'boolean' ? args.enabled : null;
   if (seconds === null && enabled === null) {
@@ -69,8 +66,11 @@ export async function setAutoStop(options: CommandOptions, args: Arguments): Pro
   await applyEdit(options, { auto_stop: autoStop }, 'set');
 }
 
-/** Set the description; without arguments, show where that is done. */
-export async function editDescription(options: CommandOptions, args: Arguments): Promise<void> {
+/** Set the description; without arguments, show its field in the panel. */
+export async function editDescription(
+  options: CommandOptions,
+  args: CommandArguments,
+): Promise<void> {
   if (typeof args.description !== 'string') {
     options.showPanel('description');
     return;
@@ -78,7 +78,7 @@ export async function editDescription(options: CommandOptions, args: Arguments):
   await applyEdit(options, { description: args.description }, 'save');
 }
 
-/** Remind no more, and say so if that could not be. */
+/** Turn off the reminders of this instance, and report an error. */
 export async function muteReminders({ manager, trans, notify }: CommandContext): Promise<void> {
   const outcome = await manager.muteReminders(true);
   if (!outcome.result.ok) {
@@ -86,7 +86,7 @@ export async function muteReminders({ manager, trans, notify }: CommandContext):
   }
 }
 
-/** Say what was saved, and what was not. */
+/** Report which documents were saved and which were not. */
 export function notifySaved({ trans, notify }: CommandContext, report: SaveReport): void {
   notify(saveReportText(trans, report), report.notSaved.length === 0);
 }

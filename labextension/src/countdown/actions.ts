@@ -1,70 +1,83 @@
 /**
- * What the buttons do, without a page: several clicks become one request, the outcome is shown
- * before it is known and taken back when it is refused, and a click that has to wait says so.
+ * The behaviour of the buttons, without elements: several clicks are collected into one request, the
+ * requested stop time is shown at once and reverted if the request fails, and a slow request is
+ * reported.
  */
 
 import { RestartableTimer, type Timers } from './clock';
 import type { ChangeResult, ChangeRequest } from './messages';
 import { stopTimesDiffer } from './phase';
 
-/** Clicks are collected until none came for this long. */
+/** Milliseconds without a click after which the collected clicks are sent. */
 export const CLICK_COLLECTION_MS = 500;
-/** A request unanswered for this long counts as waiting. */
+/** Milliseconds without a response after which a request counts as slow. */
 export const SLOW_REQUEST_MS = 1_000;
-/** So near to a bound that a change would not be worth a request. */
+/** Distance to a bound in milliseconds below which a change is not worth a request. */
 const BOUND_MARGIN_MS = 60_000;
 
-/** Who took a request: the page's extension or the kernel. */
+/** The recipient of a request: the extension of the page or the kernel. */
 export type Recipient = 'page' | 'kernel';
 
-/** Where a click is. */
-export type RequestState = 'ready' | 'collecting' | 'sent' | 'waiting';
+/** The state of the last click. */
+export type RequestState = 'ready' | 'collecting' | 'sent' | 'slow';
 
-/** What the buttons act on, as now known. */
+/** The state on which the buttons act. */
 export interface ActionInputs {
+  /** The stop time; `null` when there is none. */
   readonly stopsAtMs: number | null;
-  /** A code of sentences.ts that says why nothing can be changed, else `null`. */
+  /** The reason why nothing can be changed, as a key of `STRINGS`, else `null`. */
   readonly blockedReason: string | null;
+  /** The earliest stop time that can be requested; `null` when it is not known. */
   readonly earliestMs: number | null;
+  /** The latest stop time that can be requested; `null` when it is not known. */
   readonly latestMs: number | null;
 }
 
-/** A sentence under the buttons, before it is worded. */
+/** The content of the message under the buttons, before it is formatted. */
 export interface Feedback {
-  readonly tone: 'info' | 'good' | 'bad';
+  /** Whether it reports a success, an error, or neither. */
+  readonly tone: 'info' | 'success' | 'error';
+  /** The sentences, as keys of `STRINGS`. */
   readonly codes: readonly string[];
-  /** The stop time that the sentence speaks of. */
+  /** The stop time that the message mentions. */
   readonly stopsAtMs: number | null;
+  /** The run time that was saved, in seconds. */
   readonly durationS: number | null;
+  /** The run time that was replaced, in seconds. */
   readonly previousDurationS: number | null;
-  /** The sentence in the kernel's words, when `codes` has none of ours. */
+  /** The message of the kernel or server, used when `codes` are not keys of `STRINGS`. */
   readonly text: string;
 }
 
-/** A request on its way. */
+/** A request without a response yet. */
 export interface PendingRequest extends ChangeRequest {
+  /** Who has received it. */
   readonly recipient: Recipient;
+  /** The stop time that it requests. */
   readonly targetMs: number;
-  /** The bound that the clicks ran into, as a code of sentences.ts. */
+  /** The bound that limited the clicks, as a key of `STRINGS`; `null` when none did. */
   readonly reachedBound: string | null;
 }
 
-/** What {@link Actions} is made of. */
+/** Options of {@link Actions}. */
 export interface ActionsOptions {
+  /** Clock and timers. */
   readonly timers: Timers;
+  /** Create the id of a request. */
   readonly newId: () => string;
-  /** Send a request; answers who took it, `null` when nobody can. */
+  /** Send a request; returns its recipient, `null` when there is none. */
   readonly sendRequest: (request: ChangeRequest) => Recipient | null;
-  /** Tell whoever took it that the person does not want it any more. */
-  readonly cancelRequest: (id: string, route: Recipient) => void;
+  /** Ask the recipient to cancel a request. */
+  readonly cancelRequest: (id: string, recipient: Recipient) => void;
+  /** Called when any property has changed. */
   readonly onChange: () => void;
 }
 
 type ChangeEffect = NonNullable<ChangeResult['effect']>;
 
 const TONE_BY_EFFECT: Record<ChangeEffect, Feedback['tone']> = {
-  now: 'good',
-  'next-start': 'bad',
+  now: 'success',
+  'next-start': 'error',
   unconfirmed: 'info',
 };
 
@@ -75,7 +88,7 @@ const NO_INPUTS: ActionInputs = {
   latestMs: null,
 };
 
-/** The state machine behind **+1 h**, **−1 h** and the custom duration. */
+/** The state machine of the buttons **+1 h**, **−1 h** and **Extend**. */
 export class Actions {
   readonly #options: ActionsOptions;
   #inputs: ActionInputs = NO_INPUTS;
@@ -92,40 +105,38 @@ export class Actions {
     this.#timer = new RestartableTimer(options.timers);
   }
 
-  /** Where the last click is. */
+  /** The state of the last click. */
   get requestState(): RequestState {
     return this.#requestState;
   }
 
-  /** What there is to say about the last click. */
+  /** The message about the last click; `null` when there is none. */
   get feedback(): Feedback | null {
     return this.#feedback;
   }
 
-  /** The request on its way, if any. */
+  /** The request without a response yet; `null` when there is none. */
   get pendingRequest(): PendingRequest | null {
     return this.#pendingRequest;
   }
 
-  /** The stop time to show: the one asked for, until it is refused or has to wait. */
+  /** The stop time to show: the requested one, unless it was refused or the request is slow. */
   get shownStopMs(): number | null {
-    return this.#requestState === 'waiting'
+    return this.#requestState === 'slow'
       ? this.#inputs.stopsAtMs
       : (this.#targetMs ?? this.#inputs.stopsAtMs);
   }
 
-  /** Why a change in this direction cannot be asked for now, as a code of sentences.ts, else `null`. */
+  /** Return why a change in this direction is not possible, as a key of `STRINGS`, else `null`. */
   blockedReason(seconds: number): string | null {
     const { blockedReason, stopsAtMs } = this.#inputs;
     if (blockedReason !== null || stopsAtMs === null) {
       return blockedReason ?? 'unknown';
     }
-    return this.#requestState === 'waiting'
-      ? 'click-waits'
-      : this.#boundReached(seconds, stopsAtMs);
+    return this.#requestState === 'slow' ? 'kernel-busy' : this.#boundReached(seconds, stopsAtMs);
   }
 
-  /** One click, by so many seconds (negative: sooner). */
+  /** Handle a click that extends the run by some seconds, or shortens it if negative. */
   click(seconds: number): void {
     const reason = this.blockedReason(seconds);
     if (reason !== null) {
@@ -142,17 +153,17 @@ export class Actions {
     this.#options.onChange();
   }
 
-  /** Take back the request under way, as far as that can be known. */
+  /** Cancel the pending request, if its recipient has not carried it out yet. */
   cancel(): void {
     const request = this.#pendingRequest;
     if (request !== null) {
       this.#cancelled.set(request.id, request);
-      this.#finish(this.#feedbackFor('info', 'cancel-sent'));
+      this.#finish(this.#feedbackFor('info', 'cancel-requested'));
       this.#options.cancelRequest(request.id, request.recipient);
     }
   }
 
-  /** The outcome of a request. Call {@link update} with the state it brought before this. */
+  /** Handle the result of a request. Call {@link update} with the new state first. */
   handleResult(id: string, result: ChangeResult): void {
     const cancelled = this.#cancelled.get(id);
     if (cancelled) {
@@ -163,24 +174,24 @@ export class Actions {
     }
   }
 
-  /** The state as now known. A click not yet sent is dropped when it was made on another one. */
+  /** Take over the current state. Clicks not sent yet are dropped if they were made on another one. */
   update(inputs: ActionInputs): void {
     const stopTimeMoved = stopTimesDiffer(inputs.stopsAtMs, this.#inputs.stopsAtMs);
     this.#inputs = inputs;
     const dropReason = this.#dropReason(stopTimeMoved);
     if (dropReason !== null) {
-      this.#finish(this.#feedbackFor('bad', dropReason));
+      this.#finish(this.#feedbackFor('error', dropReason));
     } else if (stopTimeMoved && this.#feedback?.stopsAtMs !== inputs.stopsAtMs) {
       this.#feedback = null;
     }
   }
 
-  /** Say something that is not about a request, such as a duration that cannot be read. */
+  /** Show an error that is not about a request, such as an invalid duration. */
   showError(code: string): void {
-    this.#setFeedback(this.#feedbackFor('bad', code));
+    this.#setFeedback(this.#feedbackFor('error', code));
   }
 
-  /** Send what was clicked and not sent yet, then stop. Calling it twice is fine. */
+  /** Send the collected clicks, then stop. May be called more than once. */
   dispose(): void {
     if (this.#requestState === 'collecting') {
       this.#sendCollected();
@@ -197,7 +208,7 @@ export class Actions {
     return fromMs < (earliestMs ?? -Infinity) + BOUND_MARGIN_MS ? 'at-earliest' : null;
   }
 
-  /** Why the click under way came to nothing, `null` while it did not. */
+  /** Return why the current clicks have become pointless; `null` if they have not. */
   #dropReason(moved: boolean): string | null {
     const { blockedReason } = this.#inputs;
     if (this.#requestState === 'collecting') {
@@ -233,7 +244,7 @@ export class Actions {
 
   #sendNow(targetMs: number, request: ChangeRequest): void {
     this.#requestState = 'sent';
-    // Set before asking: a page may answer within the call.
+    // This is set before the call, because the response may arrive within it.
     this.#pendingRequest = {
       ...request,
       targetMs,
@@ -241,14 +252,13 @@ export class Actions {
       reachedBound: this.#reachedBound,
     };
     this.#timer.set(SLOW_REQUEST_MS, () => {
-      this.#requestState = 'waiting';
+      this.#requestState = 'slow';
       this.#options.onChange();
     });
     const recipient = this.#options.sendRequest(request);
     if (recipient === null) {
-      this.#finish(this.#feedbackFor('bad', 'no-kernel'));
+      this.#finish(this.#feedbackFor('error', 'no-kernel'));
     } else if (this.pendingRequest !== null) {
-      // Otherwise it was answered within the call.
       this.#pendingRequest = { ...this.pendingRequest, recipient };
     }
   }
@@ -274,7 +284,7 @@ export class Actions {
   #resultFeedback(request: PendingRequest, result: ChangeResult): Feedback {
     const effect = result.ok ? result.effect : null;
     return {
-      ...this.#feedbackFor(effect === null ? 'bad' : TONE_BY_EFFECT[effect]),
+      ...this.#feedbackFor(effect === null ? 'error' : TONE_BY_EFFECT[effect]),
       codes:
         effect === null ? [result.code || 'failed'] : this.#effectCodes(request, result, effect),
       durationS: result.values.duration_s ?? null,
@@ -288,7 +298,7 @@ export class Actions {
       return [`next-start-${request.action}`];
     }
     const bound = result.code || request.reachedBound;
-    // Done, but the new stop time has not come: no sentence may name the old one.
+    // If the new stop time has not arrived yet, the sentence must not mention the old one.
     const stopTimeUnchanged =
       effect === 'now' && !stopTimesDiffer(this.#inputs.stopsAtMs, request.base_stops_at_ms);
     return [...(bound ? [bound] : []), stopTimeUnchanged ? 'done' : effect];

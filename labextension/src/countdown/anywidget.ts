@@ -1,17 +1,17 @@
-/** The countdown as an anywidget: one model in the kernel, any number of views in pages. */
+/** The entry point of the widget module, in the form that anywidget loads. */
 
 import { browserTimers, browserWakeups } from './clock';
-import { CountdownController, type RenderContext } from './controller';
+import { type RenderContext, renderWidget } from './widget';
 
-/** What anywidget calls for each view; answers the clean-up. */
+/** Render one view; returns the function that removes it. */
 function render(context: RenderContext): () => void {
-  const widget = new CountdownController(context, {
+  const controller = renderWidget(context, {
     timers: browserTimers,
     wakeups: browserWakeups(),
     newId: () => String(Math.random()),
   });
-  return widget.dispose;
+  return controller.dispose;
 }
 
-// Only as a part of the default: anywidget takes a named `render` for its deprecated form.
+// A named export `render` would select the deprecated form of an anywidget module.
 export default { render };

@@ -1,15 +1,17 @@
 /**
- * Which time it is by the server's clock, and when to look again. Timers, local clock and the
- * page's events are parameters, so that a test runs a day in a millisecond.
+ * The server's clock, timers, and repeated evaluation. Timers, local clock and page events are
+ * parameters, so that a test can simulate a day in a millisecond.
  */
 
 /** The local clock and timers. */
 export interface Timers {
-  /** Local wall clock, milliseconds since 1970. */
+  /** Return the local time in milliseconds since 1970. */
   now(): number;
-  /** Milliseconds on a clock that nobody sets. */
+  /** Return the milliseconds of a clock that cannot be set. */
   monotonic(): number;
+  /** Call back once after a delay; returns the id of the timer. */
   setTimeout(callback: () => void, delayMs: number): number;
+  /** Cancel a timer. */
   clearTimeout(id: number): void;
 }
 
@@ -23,7 +25,7 @@ export const browserTimers: Timers = {
   },
 };
 
-/** One timer that can be set anew, so that there is never a second one. */
+/** A timer that can be set again, so that there is never a second one. */
 export class RestartableTimer {
   readonly #timers: Timers;
   #id: number | null = null;
@@ -32,12 +34,12 @@ export class RestartableTimer {
     this.#timers = timers;
   }
 
-  /** Whether it is still to ring. */
+  /** Whether the timer is set and has not fired yet. */
   get pending(): boolean {
     return this.#id !== null;
   }
 
-  /** Ring in so many milliseconds, and not at the time set before. */
+  /** Fire after a delay, and no longer at the time set before. */
   set(delayMs: number, callback: () => void): void {
     this.clear();
     this.#id = this.#timers.setTimeout(() => {
@@ -46,19 +48,19 @@ export class RestartableTimer {
     }, delayMs);
   }
 
-  /** Do not ring. */
+  /** Cancel the timer. */
   clear(): void {
     this.#timers.clearTimeout(this.#id ?? 0);
     this.#id = null;
   }
 }
 
-/** Wall clock and monotonic clock apart by more than this: the machine slept or its clock was set. */
+/** A larger difference between the local and the monotonic clock means that one was set or slept. */
 const CLOCK_JUMP_MS = 5_000;
 
 /**
- * The server's clock as this page can know it: the local clock plus an offset taken when a fresh
- * message arrived. The offset is never read from saved state, where "now" is stale.
+ * An estimate of the server's clock: the local clock plus an offset, measured when a message with
+ * the server's time arrives. It is never measured with a saved state, whose time is out of date.
  */
 export class ServerClock {
   readonly #timers: Timers;
@@ -71,22 +73,22 @@ export class ServerClock {
     this.#driftMs = this.#measureDriftMs();
   }
 
-  /** Whether the offset comes from a fresh message and nothing shook the local clock since. */
+  /** Whether the offset was measured, and the local clock was not set since. */
   get isSynced(): boolean {
     return this.#syncedAtMs !== null;
   }
 
-  /** Milliseconds since the offset was taken; `Infinity` when there is none to rely on. */
+  /** Milliseconds since the offset was measured; `Infinity` when there is no reliable one. */
   get ageMs(): number {
     return this.#syncedAtMs === null ? Infinity : this.#timers.monotonic() - this.#syncedAtMs;
   }
 
-  /** The server's time now, in milliseconds since 1970. */
+  /** Return the server's time in milliseconds since 1970. */
   now(): number {
     return this.#timers.now() + this.#offsetMs;
   }
 
-  /** Take the offset from a message that has just arrived. */
+  /** Measure the offset with the server's time from a message that has just arrived. */
   sync(serverNowMs: number): void {
     this.#offsetMs = Math.round(serverNowMs - this.#timers.now());
     this.#driftMs = this.#measureDriftMs();
@@ -94,8 +96,9 @@ export class ServerClock {
   }
 
   /**
-   * Whether the local clock jumped since the last look. After a jump the offset is kept (a machine
-   * that slept keeps its offset) but no longer counts as checked (one whose clock was set does not).
+   * Return whether the local clock has jumped since the last call. After a jump the offset is still
+   * used, because it is right if the machine slept, but it counts as not synchronized, because it is
+   * wrong if the clock was set.
    */
   detectJump(): boolean {
     const drift = this.#measureDriftMs();
@@ -112,10 +115,10 @@ export class ServerClock {
   }
 }
 
-/** An event after which a page may have missed ticks. */
+/** A page event after which timers may have been missed. */
 export type Wakeup = readonly [target: EventTarget, type: string];
 
-/** The events of a page that was hidden, frozen, offline or asleep. */
+/** Return the events that follow after a page was hidden, frozen, offline or asleep. */
 export function browserWakeups(): readonly Wakeup[] {
   return [
     [document, 'visibilitychange'],
@@ -125,19 +128,21 @@ export function browserWakeups(): readonly Wakeup[] {
   ];
 }
 
-/** What a {@link Ticker} is made of. */
+/** Options of {@link Ticker}. */
 export interface TickerOptions {
+  /** Clock and timers. */
   readonly timers: Timers;
-  /** Look at the clock and show it; answers the milliseconds until the next look, `null` for none. */
+  /** Show the current time; returns the milliseconds until the next call, `null` for none. */
   readonly evaluate: () => number | null;
+  /** Page events that cause an evaluation. */
   readonly wakeups: readonly Wakeup[];
   /** Called before the evaluation that a wake-up event causes. */
   readonly beforeWakeup?: () => void;
 }
 
 /**
- * Calls `evaluate` again and again, each time as late as it asks for. It counts nothing: a timer
- * that fires late, or an hour late, only means that `evaluate` reads the clock later.
+ * Calls `evaluate` repeatedly, each time after the delay that it returned. It does not count ticks:
+ * if a timer fires late, `evaluate` merely reads the clock later.
  */
 export class Ticker {
   readonly #options: TickerOptions;
@@ -152,7 +157,7 @@ export class Ticker {
     }
   }
 
-  /** Evaluate now and schedule what follows. */
+  /** Evaluate now and schedule the next evaluation. */
   update(): void {
     if (this.#disposed) {
       return;
@@ -165,7 +170,7 @@ export class Ticker {
     }
   }
 
-  /** Stop for good. Calling it twice is fine. */
+  /** Stop. May be called more than once. */
   dispose(): void {
     this.#disposed = true;
     this.#timer.clear();

@@ -1,69 +1,80 @@
-/** One view of the countdown: model, clock, buttons and elements put together. */
+/**
+ * One view of the countdown: connects host, clock, actions and elements.
+ *
+ * The folder `countdown/` is the widget's own source, also used by the panel. It exports the
+ * countdown and the rules, formats and timers that the rest of the extension shares with it. It
+ * imports nothing from other folders and no package, so that the widget is one small module.
+ */
 
-import { Actions, type ActionInputs, type Recipient } from './actions';
+import { Actions, type ActionInputs } from './actions';
 import { ServerClock, Ticker, type Timers, type Wakeup } from './clock';
-import { KernelLink } from './kernel-link';
 import {
-  type ChangeRequest,
-  PAGE_EVENTS,
-  asObject,
-  type WidgetModel,
+  formatDurationArgument,
+  type Formatter,
+  formatterFor,
+  parseDuration,
+  stopAnnouncement,
+} from './format';
+import type { CountdownHost, HostListener } from './host';
+import {
   asNumber,
+  asObject,
   readChangeResult,
   readSnapshot,
   readState,
   type Snapshot,
-  asString,
 } from './messages';
-import { isCounting, msUntilNextPhaseUpdate, type PhaseInput, evaluatePhase } from './phase';
-import { AnnouncementThresholds } from './thresholds';
-import { CountdownView, type DelayedRequest } from './view';
 import {
-  formatDurationArgument,
-  parseDuration,
-  stopAnnouncement,
-  type Formatter,
-  formatterFor,
-} from './format';
+  AnnouncementThresholds,
+  evaluatePhase,
+  isCounting,
+  msUntilNextPhaseUpdate,
+  type PhaseInput,
+} from './phase';
+import { CountdownView, type DelayedRequest } from './view';
 
 /** What a test replaces. */
 export interface Dependencies {
+  /** Clock and timers. */
   readonly timers: Timers;
+  /** Page events after which the countdown is updated. */
   readonly wakeups: readonly Wakeup[];
+  /** Create the id of a request. */
   readonly newId: () => string;
 }
 
-/** What anywidget calls `render` with. */
-export interface RenderContext {
-  readonly model: WidgetModel;
-  readonly el: HTMLElement;
-}
+/** Create the host of a countdown, given its outermost element and its callbacks. */
+export type CreateHost = (root: HTMLElement, listener: HostListener) => CountdownHost;
 
-/** An offset older than this is taken anew when the page wakes up. */
+/** The clock offset is requested again on a wake-up event when it is older than this. */
 const CLOCK_OFFSET_MAX_AGE_MS = 3_600_000;
-
-const OBSERVED_TRAITS = ['state', 'as_of_ms', 'language', 'terminal_prefix'];
 
 /** One view of the countdown. */
 export class CountdownController {
-  readonly #model: WidgetModel;
   readonly #clock: ServerClock;
   readonly #view: CountdownView;
   readonly #actions: Actions;
-  readonly #kernelLink: KernelLink;
+  readonly #host: CountdownHost;
   readonly #ticker: Ticker;
   readonly #thresholds = new AnnouncementThresholds();
   #snapshot: Snapshot = { state: readState(null), as_of_ms: 0 };
-  #format: Formatter = formatterFor('');
   #disposed = false;
 
-  constructor({ model, el }: RenderContext, { timers, wakeups, newId }: Dependencies) {
-    const update = (): void => {
+  /**
+   * @param parent - the element that the countdown is appended to
+   * @param createHost - creates the source of the state and recipient of requests
+   * @param dependencies - clock, timers and ids
+   */
+  constructor(
+    parent: HTMLElement,
+    createHost: CreateHost,
+    { timers, wakeups, newId }: Dependencies,
+  ) {
+    const onChange = (): void => {
       this.#ticker.update();
     };
-    this.#model = model;
     this.#clock = new ServerClock(timers);
-    this.#view = new CountdownView(el, {
+    this.#view = new CountdownView(parent, {
       onStep: (seconds) => {
         this.#actions.click(seconds);
       },
@@ -75,65 +86,87 @@ export class CountdownController {
     this.#actions = new Actions({
       timers,
       newId,
-      sendRequest: this.#sendRequest,
-      cancelRequest: this.#cancelRequest,
-      onChange: update,
+      sendRequest: (request) => this.#host.sendRequest(request),
+      cancelRequest: (id, recipient) => {
+        this.#host.cancelRequest(id, recipient);
+      },
+      onChange,
     });
-    this.#kernelLink = new KernelLink({ model, timers, onChange: update });
+    const listener = { onChange, onState: this.receiveState, onResult: this.receiveResult };
+    this.#host = createHost(this.#view.root, listener);
     const evaluate = (): number | null => this.#evaluate();
     this.#ticker = new Ticker({ timers, wakeups, evaluate, beforeWakeup: this.#beforeWakeup });
-    this.#subscribe();
+    this.#host.connect();
+    this.#ticker.update();
   }
 
-  /** Stop, send a click that was not sent yet, remove everything. Calling it twice is fine. */
+  /** Show a snapshot, the server's time, or both, unless an older snapshot than the current one. */
+  readonly receiveState = (raw: unknown): void => {
+    this.#applyState(raw);
+    this.#ticker.update();
+  };
+
+  /** Show the result of a request, and the state that came with it. */
+  readonly receiveResult = (id: string, raw: unknown): void => {
+    if (!this.#disposed) {
+      this.receiveState(raw);
+      this.#actions.handleResult(id, readChangeResult(raw));
+    }
+  };
+
+  /** Send a collected click, then remove everything. May be called more than once. */
   readonly dispose = (): void => {
     this.#actions.dispose();
     this.#disposed = true;
     this.#ticker.dispose();
-    this.#kernelLink.dispose();
-    for (const trait of OBSERVED_TRAITS) {
-      this.#model.off(`change:${trait}`, this.#onTraitChange);
-    }
-    this.#model.off('msg:custom', this.#onKernelMessage);
-    this.#view.root.removeEventListener(PAGE_EVENTS.state, this.#onStateEvent);
+    this.#host.dispose();
     this.#view.dispose();
   };
 
-  #subscribe(): void {
-    for (const trait of OBSERVED_TRAITS) {
-      this.#model.on(`change:${trait}`, this.#onTraitChange);
+  get #format(): Formatter {
+    return formatterFor(this.#host.language);
+  }
+
+  get #isDisconnected(): boolean {
+    return this.#host.responder === 'none';
+  }
+
+  #applyState(raw: unknown): void {
+    const snapshot = readSnapshot(raw);
+    const serverNowMs = asNumber(asObject(raw).server_now_ms);
+    if (serverNowMs !== null) {
+      this.#clock.sync(serverNowMs);
+      this.#host.helloAnswered();
     }
-    this.#model.on('msg:custom', this.#onKernelMessage);
-    this.#view.root.addEventListener(PAGE_EVENTS.state, this.#onStateEvent);
-    this.#kernelLink.sendHello();
-    this.#onTraitChange();
+    if (snapshot !== null && snapshot.as_of_ms >= this.#snapshot.as_of_ms) {
+      this.#snapshot = snapshot;
+    }
   }
 
   #evaluate(): number | null {
     if (this.#clock.detectJump()) {
-      this.#kernelLink.sendHello();
+      this.#host.sendHello();
     }
-    const isDisconnected = this.#kernelLink.responder === 'nobody';
-    const nowMs = isDisconnected ? this.#snapshot.as_of_ms : this.#clock.now();
+    const nowMs = this.#isDisconnected ? this.#snapshot.as_of_ms : this.#clock.now();
     this.#actions.update(this.#actionInputs(nowMs));
     const input = this.#phaseInput(this.#actions.shownStopMs);
-    this.#render(input, nowMs, isDisconnected);
-    if (isDisconnected) {
+    this.#render(input, nowMs);
+    if (this.#isDisconnected) {
       return null;
     }
     this.#announceThreshold(nowMs);
     return msUntilNextPhaseUpdate(input, nowMs);
   }
 
-  #render(input: PhaseInput, nowMs: number, isDisconnected: boolean): void {
+  #render(input: PhaseInput, nowMs: number): void {
     this.#view.update({
       format: this.#format,
       snapshot: this.#snapshot,
       stopsAtMs: input.stopsAtMs,
       nowMs,
       phaseResult: evaluatePhase(input, nowMs),
-      isDisconnected,
-      isSynced: this.#clock.isSynced || this.#kernelLink.helloPending,
+      isDisconnected: this.#isDisconnected,
+      isSynced: this.#clock.isSynced || this.#host.helloPending,
       extendBlockedReason: this.#actions.blockedReason(1),
       shortenBlockedReason: this.#actions.blockedReason(-1),
       feedback: this.#actions.feedback,
@@ -143,11 +176,11 @@ export class CountdownController {
 
   #delayedRequest(): DelayedRequest | null {
     const { pendingRequest, requestState } = this.#actions;
-    if (pendingRequest === null || requestState !== 'waiting') {
+    if (pendingRequest === null || requestState !== 'slow') {
       return null;
     }
     const { recipient, action, seconds } = pendingRequest;
-    const prefix = recipient === 'kernel' && asString(this.#model.get('terminal_prefix'));
+    const prefix = recipient === 'kernel' && this.#host.terminalPrefix;
     return {
       recipient,
       command: prefix ? `${prefix} ${action} ${formatDurationArgument(seconds)}` : '',
@@ -174,7 +207,7 @@ export class CountdownController {
   #blockedReason(nowMs: number): string | null {
     const { state } = this.#snapshot;
     const { phase } = evaluatePhase(this.#phaseInput(state.stops_at_ms), nowMs);
-    if (this.#kernelLink.responder === 'nobody') {
+    if (this.#isDisconnected) {
       return 'no-kernel';
     }
     if (!isCounting(phase)) {
@@ -201,89 +234,9 @@ export class CountdownController {
     }
   };
 
-  readonly #sendRequest = (request: ChangeRequest): Recipient | null => {
-    const respond = (answer: unknown): void => {
-      this.#onResult(request.id, answer);
-    };
-    if (this.#dispatchToPage(PAGE_EVENTS.request, { ...request, respond })) {
-      return 'page';
-    }
-    return this.#kernelLink.send({ type: 'request', ...request }) ? 'kernel' : null;
-  };
-
-  readonly #cancelRequest = (id: string, recipient: Recipient): void => {
-    if (recipient === 'page') {
-      this.#dispatchToPage(PAGE_EVENTS.cancel, { id });
-    } else {
-      this.#kernelLink.send({ type: 'cancel', id });
-    }
-  };
-
-  /** Dispatch an event to the page; answers whether somebody took it. */
-  #dispatchToPage(type: string, detail: object): boolean {
-    const event = new CustomEvent(type, { detail, bubbles: true, cancelable: true });
-    return !this.#view.root.dispatchEvent(event);
-  }
-
   readonly #beforeWakeup = (): void => {
-    if (!this.#kernelLink.helloPending && this.#clock.ageMs > CLOCK_OFFSET_MAX_AGE_MS) {
-      this.#kernelLink.sendHello();
-    }
-  };
-
-  #applySnapshot(snapshot: Snapshot): void {
-    if (snapshot.as_of_ms >= this.#snapshot.as_of_ms) {
-      this.#snapshot = snapshot;
-    }
-  }
-
-  #syncClock(raw: unknown): void {
-    const serverNowMs = asNumber(asObject(raw).server_now_ms);
-    if (serverNowMs !== null) {
-      this.#clock.sync(serverNowMs);
-      this.#kernelLink.helloAnswered();
-    }
-  }
-
-  #onResult(id: string, raw: unknown): void {
-    if (this.#disposed) {
-      return;
-    }
-    const snapshot = readSnapshot(raw);
-    this.#syncClock(raw);
-    if (snapshot !== null) {
-      this.#applySnapshot(snapshot);
-    }
-    this.#ticker.update();
-    this.#actions.handleResult(id, readChangeResult(raw));
-  }
-
-  readonly #onTraitChange = (): void => {
-    this.#format = formatterFor(asString(this.#model.get('language')));
-    const state = readState(this.#model.get('state'));
-    this.#applySnapshot({ state, as_of_ms: asNumber(this.#model.get('as_of_ms')) ?? 0 });
-    this.#ticker.update();
-  };
-
-  readonly #onKernelMessage = (raw: unknown): void => {
-    const { type, id } = asObject(raw);
-    this.#kernelLink.setResponder('kernel');
-    if (type === 'result') {
-      this.#onResult(asString(id), raw);
-    } else {
-      this.#syncClock(raw);
-      this.#ticker.update();
-    }
-  };
-
-  readonly #onStateEvent = (event: Event): void => {
-    const detail: unknown = (event as CustomEvent<unknown>).detail;
-    const snapshot = readSnapshot(detail);
-    if (snapshot !== null) {
-      this.#syncClock(detail);
-      this.#applySnapshot(snapshot);
-      this.#kernelLink.setResponder('page');
-      this.#ticker.update();
+    if (!this.#host.helloPending && this.#clock.ageMs > CLOCK_OFFSET_MAX_AGE_MS) {
+      this.#host.sendHello();
     }
   };
 }

@@ -1,6 +1,6 @@
-/** The few things that are done to elements. */
+/** Functions that create and change elements. */
 
-/** Make an element with attributes and children. */
+/** Create an element with attributes and children. */
 export function createElement<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Readonly<Record<string, string>> = {},
@@ -12,7 +12,7 @@ export function createElement<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Set attributes that differ; `null` removes one. An untouched page costs nothing. */
+/** Set the attributes that differ; `null` removes one. An unchanged page is not laid out again. */
 export function setAttributes(
   element: Element,
   attributes: Readonly<Record<string, string | null>>,
@@ -26,7 +26,7 @@ export function setAttributes(
   }
 }
 
-/** Show a text when it differs from the one shown; an empty one hides the element. */
+/** Set the text if it differs; an empty text hides the element. */
 export function setText(element: HTMLElement, text: string): void {
   if (element.textContent !== text) {
     element.textContent = text;

@@ -1,90 +1,179 @@
 /**
- * Who is there to ask: the kernel, the page's extension, or nobody.
+ * The host of a countdown widget: its kernel, or the extension of the page it is in.
  *
- * What a view can know of its kernel:
- * - a custom message arrived: the kernel was there a moment ago;
- * - `model.send` throws: the comm was closed (a kernel shut down);
- * - the widget manager says that this model has no comm (`comm_live`, asked by the model's own id):
- *   a state restored from a saved notebook, or a kernel restarted. Sending is then *silent*, so an
- *   unanswered hello alone never means "no kernel";
- * - otherwise an unanswered hello means a busy kernel: the countdown goes on, marked as unchecked.
+ * Whether the kernel is alive can be seen from the following:
+ * - A custom message has arrived: the kernel is alive.
+ * - `model.send` throws: the comm was closed because the kernel was shut down.
+ * - The widget manager reports `comm_live: false` for this model: the state was restored from a
+ *   saved notebook, or the kernel was restarted. Sending does not fail in this case, so a missing
+ *   response alone does not mean that there is no kernel.
+ * - Otherwise a missing response means that the kernel is busy. The countdown continues and is
+ *   marked as not synchronized.
  */
 
+import type { Recipient } from './actions';
 import { RestartableTimer, type Timers } from './clock';
-import { asObject, type WidgetModel, asString, type MessageToKernel } from './messages';
+import type { CountdownHost, HostListener, Responder } from './host';
+import {
+  asNumber,
+  asObject,
+  asString,
+  type ChangeRequest,
+  type MessageToKernel,
+  PAGE_EVENTS,
+  readSnapshot,
+  type WidgetModel,
+} from './messages';
 
-/** Nobody means: what is shown is old, and no button can do anything. */
-export type Responder = 'unknown' | 'kernel' | 'page' | 'nobody';
-
-/** A hello unanswered for this long: the kernel is busy or gone. */
+/** Milliseconds after which a kernel that has not responded to a hello is considered busy. */
 export const HELLO_TIMEOUT_MS = 1_000;
 
-/** What {@link KernelLink} is made of. */
-export interface KernelLinkOptions {
+const OBSERVED_TRAITS = ['state', 'as_of_ms', 'language', 'terminal_prefix'];
+
+/** Options of {@link KernelLink}. */
+export interface KernelLinkOptions extends HostListener {
+  /** The widget's model in the page. */
   readonly model: WidgetModel;
+  /** The outermost element of the countdown, where page events are sent and received. */
+  readonly root: Element;
+  /** Clock and timers. */
   readonly timers: Timers;
-  /** Called when `company` or `greeting` changed. */
-  readonly onChange: () => void;
 }
 
-/** The wire to the kernel, and what is known of its other end. */
-export class KernelLink {
+/** The connection of a countdown widget to its kernel and to the extension of the page. */
+export class KernelLink implements CountdownHost {
   readonly #options: KernelLinkOptions;
-  #responder: Responder = 'unknown';
   readonly #helloTimer: RestartableTimer;
+  #responder: Responder = 'unknown';
 
   constructor(options: KernelLinkOptions) {
     this.#options = options;
     this.#helloTimer = new RestartableTimer(options.timers);
-    options.model.on('comm_live_update', this.#checkComm);
+    const { model, root } = options;
+    model.on('comm_live_update', this.#checkComm);
+    for (const trait of OBSERVED_TRAITS) {
+      model.on(`change:${trait}`, this.#onTraitChange);
+    }
+    model.on('msg:custom', this.#onKernelMessage);
+    root.addEventListener(PAGE_EVENTS.state, this.#onStateEvent);
   }
 
-  /** Who is there, as far as is known. */
+  /** The `language` trait of the widget. */
+  get language(): string {
+    return asString(this.#options.model.get('language'));
+  }
+
+  /** The `terminal_prefix` trait of the widget. */
+  get terminalPrefix(): string {
+    return asString(this.#options.model.get('terminal_prefix'));
+  }
+
+  /** Who responds, as far as is known. */
   get responder(): Responder {
     return this.#responder;
   }
 
-  /** A hello was just sent and may still be answered. */
+  /** Whether a hello was sent less than {@link HELLO_TIMEOUT_MS} ago and not answered yet. */
   get helloPending(): boolean {
     return this.#helloTimer.pending;
   }
 
-  /** Send a message; answers whether it could be sent. */
-  send(message: MessageToKernel): boolean {
-    try {
-      this.#options.model.send(message);
-      return true;
-    } catch {
-      this.setResponder('nobody');
-      return false;
-    }
+  /** Show the state of the model, and request the kernel's time. */
+  connect(): void {
+    this.sendHello();
+    this.#onTraitChange();
   }
 
-  /** Ask the kernel for its time, and the widget manager for the kernel. */
+  /** Request the kernel's time, and ask the widget manager whether the kernel is alive. */
   sendHello(): void {
     this.#helloTimer.set(HELLO_TIMEOUT_MS, this.#options.onChange);
-    this.send({ type: 'hello' });
+    this.#send({ type: 'hello' });
     this.#checkComm();
   }
 
-  /** The hello was answered: nothing to wait for. */
+  /** Stop waiting for the response to a hello. */
   helloAnswered(): void {
     this.#helloTimer.clear();
   }
 
-  /** Somebody showed up or went. */
-  setResponder(responder: Responder): void {
+  /** Send a request to the page's extension or, if it does not accept it, to the kernel. */
+  sendRequest(request: ChangeRequest): Recipient | null {
+    const respond = (result: unknown): void => {
+      this.#options.onResult(request.id, result);
+    };
+    if (this.#dispatchToPage(PAGE_EVENTS.request, { ...request, respond })) {
+      return 'page';
+    }
+    return this.#send({ type: 'request', ...request }) ? 'kernel' : null;
+  }
+
+  /** Ask the recipient to cancel a request. */
+  cancelRequest(id: string, recipient: Recipient): void {
+    if (recipient === 'page') {
+      this.#dispatchToPage(PAGE_EVENTS.cancel, { id });
+    } else {
+      this.#send({ type: 'cancel', id });
+    }
+  }
+
+  /** Release all listeners and timers. May be called more than once. */
+  dispose(): void {
+    this.helloAnswered();
+    const { model, root } = this.#options;
+    model.off('comm_live_update', this.#checkComm);
+    for (const trait of OBSERVED_TRAITS) {
+      model.off(`change:${trait}`, this.#onTraitChange);
+    }
+    model.off('msg:custom', this.#onKernelMessage);
+    root.removeEventListener(PAGE_EVENTS.state, this.#onStateEvent);
+  }
+
+  /** Send a message; returns whether this was possible. */
+  #send(message: MessageToKernel): boolean {
+    try {
+      this.#options.model.send(message);
+      return true;
+    } catch {
+      this.#setResponder('none');
+      return false;
+    }
+  }
+
+  /** Dispatch an event to the page; returns whether a listener accepted it. */
+  #dispatchToPage(type: string, detail: object): boolean {
+    const event = new CustomEvent(type, { detail, bubbles: true, cancelable: true });
+    return !this.#options.root.dispatchEvent(event);
+  }
+
+  #setResponder(responder: Responder): void {
     if (responder !== this.#responder) {
       this.#responder = responder;
       this.#options.onChange();
     }
   }
 
-  /** Stop for good. Calling it twice is fine. */
-  dispose(): void {
-    this.helloAnswered();
-    this.#options.model.off('comm_live_update', this.#checkComm);
-  }
+  readonly #onTraitChange = (): void => {
+    const { model, onState } = this.#options;
+    onState({ state: model.get('state') ?? {}, as_of_ms: asNumber(model.get('as_of_ms')) ?? 0 });
+  };
+
+  readonly #onKernelMessage = (raw: unknown): void => {
+    const { type, id } = asObject(raw);
+    this.#setResponder('kernel');
+    if (type === 'result') {
+      this.#options.onResult(asString(id), raw);
+    } else {
+      this.#options.onState(raw);
+    }
+  };
+
+  readonly #onStateEvent = (event: Event): void => {
+    const detail: unknown = (event as CustomEvent<unknown>).detail;
+    if (readSnapshot(detail) !== null) {
+      this.#options.onState(detail);
+      this.#setResponder('page');
+    }
+  };
 
   readonly #checkComm = (): void => {
     const { model } = this.#options;
@@ -100,9 +189,9 @@ export class KernelLink {
 
   #onCommLive(live: unknown): void {
     if (live === false && this.#responder !== 'page') {
-      this.setResponder('nobody');
-    } else if (live === true && this.#responder === 'nobody') {
-      this.setResponder('unknown');
+      this.#setResponder('none');
+    } else if (live === true && this.#responder === 'none') {
+      this.#setResponder('unknown');
     }
   }
 }

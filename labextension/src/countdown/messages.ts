@@ -1,119 +1,136 @@
 /**
- * Everything that passes between the countdown in the page and whoever knows the instance.
- * Names on the wire are snake_case; every moment is in milliseconds since 1970 by the server's
- * clock, every length in seconds.
+ * The messages between the countdown and the kernel or the extension of the page. Field names are
+ * in snake case; times are in milliseconds since 1970 by the server's clock, durations in seconds.
  *
- * Synced traits (kernel → page; the page sets none of them):
- * - `state`: {@link InstanceState}; `as_of_ms`: when it was observed. Both are set together
- *   (`hold_sync`).
- * - `own_id`: the widget's own model id. With it the page can ask its widget manager whether the
- *   model still has a comm. `""`: a missing kernel cannot be told from a busy one.
- * - `terminal_prefix`: the start of a command line that does without the kernel, such as
- *   `/opt/env/bin/python -m modelarts_magics`; the page appends `extend 1h` or `shorten 1h`.
- *   `""`: no command is offered.
- * - `language`: `"en"`, `"zh"` (or any tag that begins so); `""`: the page's own.
+ * Synchronized traits, which only the kernel sets:
+ * - `state`: {@link InstanceState}; `as_of_ms`: when it was observed. Both are set together.
+ * - `own_id`: the model id of the widget. With it the widget manager can be asked whether the model
+ *   still has a comm. If it is empty, a missing kernel cannot be distinguished from a busy one.
+ * - `terminal_prefix`: the start of a command line that needs no kernel, such as
+ *   `/opt/env/bin/python -m modelarts_magics`, to which `extend 1h` or `shorten 1h` is appended.
+ *   If it is empty, no command is shown.
+ * - `language`: a tag that starts with `en` or `zh`; empty for the language of the page.
  *
- * Custom messages: {@link MessageFromKernel} and {@link MessageToKernel}. Events on the page: {@link PAGE_EVENTS}.
+ * Custom messages: {@link MessageFromKernel}, {@link MessageToKernel}. Page events: {@link PAGE_EVENTS}.
  */
 
-/** The earliest and latest stop that a change of this run may ask for. */
+/** The range of stop times that a change of this run may request. */
 export interface Bounds {
+  /** The earliest stop time. */
   readonly earliest_stop_ms: number;
+  /** The latest stop time. */
   readonly latest_stop_ms: number;
-  /** The bounds were reckoned from `as_of_ms` and move on with the clock. */
+  /** Whether the bounds are relative to the current time and were computed for `as_of_ms`. */
   readonly from_now: boolean;
 }
 
-/** The instance's auto-stop as last known. */
+/** The last known state of an instance and its auto-stop. */
 export interface InstanceState {
-  /** Whose auto-stop it is: two instances may have one name. */
+  /** The id of the instance. Names are not unique. */
   readonly id: string;
+  /** The stop time; `null` when there is none or it is not known. */
   readonly stops_at_ms: number | null;
+  /** The status in the API's notation, such as `RUNNING`. */
   readonly status: string;
+  /** Whether auto-stop is on; `null` when the API did not return it. */
   readonly enabled: boolean | null;
+  /** `TIMING` stops at a set time, `IDLE` when usage is low; `null` when auto-stop is not on. */
   readonly mode: string | null;
-  /** Whether the console reminds of the stop; `null` where the API has no such setting. */
+  /** Whether the console shows a reminder of the stop; `null` when the API has no such setting. */
   readonly prompt: boolean | null;
-  /** Which API spoke, `demanager` or `notebooks`; shown in a tooltip. */
+  /** The API in use, `demanager` or `notebooks`; shown in a tooltip. */
   readonly api: string;
+  /** The start of this run; `null` when it is not known. */
   readonly run_started_at_ms: number | null;
+  /** The run time; `null` when it is not known or not a setting. */
   readonly duration_s: number | null;
+  /** The name of the instance. */
   readonly name: string;
-  /** The instance is the local emulator's. */
+  /** Whether the instance belongs to the local emulator. */
   readonly demo: boolean;
-  /** A code of sentences.ts that says why the stop time is unknown; `""` when it is known. */
+  /** Why the stop time is not known, as a key of strings.ts; empty when it is known. */
   readonly unknown_reason: string;
+  /** The range of possible stop times; `null` when it is not known. */
   readonly bounds: Bounds | null;
-  /** Whether this API and these credentials may change the run's stop time at all. */
+  /** Whether API and credentials permit changing the stop time of this run. */
   readonly can_change: boolean;
-  /** A code of sentences.ts that says why not; `""` when `can_change`. */
+  /** Why they do not, as a key of strings.ts; empty when they do. */
   readonly reason: string;
 }
 
-/** A state and when it was observed; the later of two is the truer. */
+/** A state and when it was observed. The later of two snapshots takes precedence. */
 export interface Snapshot {
+  /** The state. */
   readonly state: InstanceState;
+  /** When the state was observed. */
   readonly as_of_ms: number;
 }
 
-/** One change, asked for by any number of clicks. */
+/** A request for a change of the stop time, collected from any number of clicks. */
 export interface ChangeRequest {
+  /** Identifies the request in its result. */
   readonly id: string;
+  /** Whether to move the stop time later or earlier. */
   readonly action: 'extend' | 'shorten';
-  /** By how much, always positive. */
+  /** The difference, always positive. */
   readonly seconds: number;
-  /** The stop time the person saw. When it is another one by now, the request is dropped (`changed`). */
+  /** The stop time on which the change is based. If it differs now, the result is `changed`. */
   readonly base_stops_at_ms: number;
 }
 
 /**
- * The outcome of a {@link ChangeRequest}. The kernel sets the traits to the new state first and
- * sends this after it; {@link StateUpdate} is for a page that answers, or a kernel that sends both in one.
+ * The result of a {@link ChangeRequest}. A kernel sets the traits to the new state before it sends
+ * the result; the extension of the page sends both together, see {@link StateUpdate}.
  */
 export interface ChangeResult {
+  /** Whether the request was carried out. */
   readonly ok: boolean;
-  /** What the cloud's own answer shows; `null` when nothing was changed. */
+  /** What the response of the API shows; `null` when nothing was changed. */
   readonly effect: 'now' | 'next-start' | 'unconfirmed' | null;
-  /** A code of sentences.ts: why it was refused, or which bound it ran into (`at-latest`, `at-earliest`); else `""`. */
+  /** Why it was refused, or which bound limited it (`at-latest`, `at-earliest`); else empty. */
   readonly code: string;
+  /** Numbers that the message mentions. */
   readonly values: ResultValues;
-  /** The same in the kernel's words, shown when the page has no words for `code`. */
+  /** The message of the kernel or server, shown when `code` is not a key of strings.ts. */
   readonly text: string;
 }
 
 /**
- * What may come beside an answer: the state read back after the write and when that was (both or
- * none), and the server's time now.
+ * What may accompany a result: the state read after the change and when it was observed (both or
+ * none), and the server's time.
  */
 export interface StateUpdate extends Partial<Snapshot> {
+  /** The server's time when the message was sent. */
   readonly server_now_ms?: number;
 }
 
-/** Numbers for the sentence of an {@link ChangeResult}. */
+/** Numbers that the message about a {@link ChangeResult} mentions. */
 export interface ResultValues {
-  /** The duration saved for the next start, and the one it replaces. */
+  /** The run time that was saved. */
   readonly duration_s?: number | null;
+  /** The run time that it replaces. */
   readonly previous_duration_s?: number | null;
 }
 
-/** Page → kernel. */
+/** A message from the page to the kernel. */
 export type MessageToKernel =
   | { readonly type: 'hello' }
   | ({ readonly type: 'request' } & ChangeRequest)
   | { readonly type: 'cancel'; readonly id: string };
 
-/** Kernel → page. `now` answers `hello`; neither is ever part of the synced state. */
+/** A message from the kernel to the page. `now` is the response to `hello`. */
 export type MessageFromKernel =
   | { readonly type: 'now'; readonly server_now_ms: number }
   | ({ readonly type: 'result'; readonly id: string } & ChangeResult & StateUpdate);
 
 /**
- * Events on the countdown's element (`.ma-Countdown`, whose `data-instance` is the instance's id), for
- * a page that has our extension:
- * - `request` (bubbles, cancelable): `detail` is a {@link ChangeRequest} with `respond(answer)`,
- *   where `answer` is {@link ChangeResult} & {@link StateUpdate}. Who calls `preventDefault()` answers; otherwise the kernel is asked.
- * - `cancel` (bubbles): `detail` is `{id}` of a request that the page had taken.
- * - `state` (dispatched *at* the element): `detail` is `{state, as_of_ms, server_now_ms?}`.
+ * Events on the element of a countdown widget (`.ma-Countdown`, with the id of the instance in
+ * `data-instance`), for a page with the extension:
+ * - `request` (bubbles, cancelable): `detail` is a {@link ChangeRequest} with `respond(result)`, where
+ *   `result` is {@link ChangeResult} & {@link StateUpdate}. A listener that responds calls
+ *   `preventDefault()`; otherwise the request is sent to the kernel.
+ * - `cancel` (bubbles): `detail` is the `{id}` of a request that the page has accepted.
+ * - `state` (dispatched at the element): `detail` is `{state, as_of_ms, server_now_ms?}`.
  */
 export const PAGE_EVENTS = {
   request: 'modelarts-magics:request',
@@ -121,28 +138,33 @@ export const PAGE_EVENTS = {
   state: 'modelarts-magics:state',
 } as const;
 
-/** The part of anywidget's model that is used. */
+/** The part of anywidget's model that the countdown uses. */
 export interface WidgetModel {
+  /** Return the value of a trait. */
   get(name: string): unknown;
+  /** Send a custom message to the kernel. */
   send(message: MessageToKernel): void;
+  /** Call back on each event of a name. */
   on(name: string, callback: (value: unknown) => void): void;
+  /** Stop calling back. */
   off(name: string, callback: (value: unknown) => void): void;
+  /** The widget manager of the page, for looking up the model by its id. */
   readonly widget_manager?: { get_model?(id: string): Promise<unknown> | undefined };
 }
 
 type JsonObject = Readonly<Record<string, unknown>>;
 
-/** The value as an object with unknown fields; anything else is an empty one. */
+/** Return an object as one with unknown fields, anything else as an empty object. */
 export function asObject(value: unknown): JsonObject {
   return typeof value === 'object' && value !== null ? (value as JsonObject) : {};
 }
 
-/** The value as a number, else `null`. */
+/** Return a number as it is, anything else as `null`. */
 export function asNumber(value: unknown): number | null {
   return typeof value === 'number' ? value : null;
 }
 
-/** The value as a text, else an empty one. */
+/** Return a string as it is, anything else as an empty string. */
 export function asString(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
@@ -173,18 +195,18 @@ const NO_RESULT: ChangeResult = {
   text: '',
 };
 
-/** A state from the wire. Both ends are one package; a field that an older one lacks is absent. */
+/** Read a state. Missing fields get their defaults, because an older version may not send them. */
 export function readState(value: unknown): InstanceState {
   return { ...EMPTY_STATE, ...asObject(value) };
 }
 
-/** Read `{state, as_of_ms}`; `null` when there is no state in it. */
+/** Read a snapshot; returns `null` when the value contains none. */
 export function readSnapshot(value: unknown): Snapshot | null {
   const { state, as_of_ms: asOfMs } = asObject(value);
   return state && typeof asOfMs === 'number' ? { state: readState(state), as_of_ms: asOfMs } : null;
 }
 
-/** Read the outcome of a request from a kernel's message or a page's response. */
+/** Read the result of a request from a message of the kernel or a response of the page. */
 export function readChangeResult(value: unknown): ChangeResult {
   return { ...NO_RESULT, ...asObject(value) };
 }

@@ -1,50 +1,53 @@
 /**
- * What a stop time means at a moment. Pure; equal, case by case, to Python's `countdown.py`
- * (the shared table is `tests/contract/countdown.json`).
+ * The phase of a run and the time left, as pure functions. They give the same results as
+ * `domain/countdown.py`: both are tested with the cases in `tests/contract/countdown.json`.
  */
 
-/** How near the end of the run is, or why there is no end to count to. */
+/** How near the stop time is, or why there is no time left to show. */
 export type Phase =
   'calm' | 'soon' | 'urgent' | 'stopping' | 'stopped' | 'off' | 'idle' | 'unknown';
 
-/** The phases with a number of seconds that goes down. */
+/** The phases in which the time left is counted down. */
 export type CountingPhase = 'calm' | 'soon' | 'urgent';
 
-/** What the rules look at. */
+/** The input of {@link evaluatePhase}. */
 export interface PhaseInput {
-  /** The cloud's word for the instance's state, such as `RUNNING`. */
+  /** The status of the instance in the API's notation, such as `RUNNING`. */
   readonly status: string;
-  /** Whether auto-stop is on; `null` when the cloud did not say. */
+  /** Whether auto-stop is on; `null` when the API did not return it. */
   readonly enabled: boolean | null;
-  /** How auto-stop decides: at a time, or when use is low. An absent mode means `TIMING`. */
+  /** `TIMING` stops at a set time, `IDLE` when usage is low; `null` means `TIMING`. */
   readonly mode: string | null;
-  /** When the run ends, in milliseconds since 1970. */
+  /** The stop time in milliseconds since 1970; `null` when there is none. */
   readonly stopsAtMs: number | null;
 }
 
-/** What the rules say. */
+/** The output of {@link evaluatePhase}. */
 export interface PhaseResult {
+  /** How near the stop time is, or why no time is counted down. */
   readonly phase: Phase;
-  /** Whole seconds left: a number while counting, 0 while stopping, else `null`. */
+  /** Whole seconds left: a number while counting down, 0 while stopping, else `null`. */
   readonly remainingS: number | null;
 }
 
-/** A duration cut into the units that are shown. */
+/** A duration split into the units that are shown. */
 export interface DurationUnits {
+  /** Whole hours. */
   readonly hours: number;
+  /** Whole minutes, 0 to 59. */
   readonly minutes: number;
-  /** `null` from ten minutes on, where only minutes are shown. */
+  /** Seconds, 0 to 59; `null` from ten minutes on, where only minutes are shown. */
   readonly seconds: number | null;
 }
 
-/** Left at most this many seconds: the phase is `soon`. */
+/** Seconds left from which on the phase is `soon`. */
 export const SOON_S = 30 * 60;
-/** Left at most this many seconds: the phase is `urgent`, and seconds are part of the label. */
+/** Seconds left from which on the phase is `urgent` and seconds are part of the label. */
 export const URGENT_S = 10 * 60;
-/** A run may outlive its stop time by this much before the stop time counts as unknown. */
+/** Milliseconds after the stop time from which on it counts as unknown if the run continues. */
 export const GRACE_MS = 60_000;
 
-/** A stop time that follows from the time left moves by this much from one look to the next. */
+/** A stop time that the API derives from the time left varies by this much between two reads. */
 const STOP_TIME_JITTER_MS = 5_000;
 
 const RUNNING_STATUSES: ReadonlySet<string> = new Set(['RUNNING', 'SNAPSHOTTING']);
@@ -52,20 +55,20 @@ const STOPPED_STATUS_PATTERN = /^(STOPPED|DELETED|[A-Z_]+_FAILED)$/;
 
 const withoutTimeLeft = (phase: Phase): PhaseResult => ({ phase, remainingS: null });
 
-/** Whether two stop times are different ones. */
+/** Whether two stop times differ by more than the API's inaccuracy. */
 export function stopTimesDiffer(oneMs: number | null, otherMs: number | null): boolean {
   return Math.abs((oneMs ?? 0) - (otherMs ?? 0)) > STOP_TIME_JITTER_MS;
 }
 
-/** Whether this phase has a number of seconds that goes down. */
+/** Whether the time left is counted down in this phase. */
 export function isCounting(phase: Phase): phase is CountingPhase {
   return phase === 'calm' || phase === 'soon' || phase === 'urgent';
 }
 
 /**
- * The phase and the time left.
+ * Return the phase and the time left.
  *
- * @param input - the instance's auto-stop as last known
+ * @param input - the last known auto-stop of the instance
  * @param nowMs - the time by the server's clock
  */
 export function evaluatePhase(input: PhaseInput, nowMs: number): PhaseResult {
@@ -103,7 +106,7 @@ function countingPhase(remainingS: number): Phase {
   return remainingS <= SOON_S ? 'soon' : 'calm';
 }
 
-/** Milliseconds until {@link evaluatePhase} can say something else, or `null` when only news can change it. */
+/** Return the milliseconds until the result of {@link evaluatePhase} changes; `null` if it does not. */
 export function msUntilNextPhaseUpdate(input: PhaseInput, nowMs: number): number | null {
   const { phase } = evaluatePhase(input, nowMs);
   const leftMs = (input.stopsAtMs ?? 0) - nowMs;
@@ -114,7 +117,7 @@ export function msUntilNextPhaseUpdate(input: PhaseInput, nowMs: number): number
   return inGrace ? leftMs + GRACE_MS + 1 : null;
 }
 
-/** Cut whole seconds into hours, minutes and, below ten minutes, seconds. */
+/** Split whole seconds into hours, minutes and, below ten minutes, seconds. */
 export function splitDuration(totalS: number): DurationUnits {
   const minutes = Math.floor(totalS / 60);
   return {
@@ -122,4 +125,26 @@ export function splitDuration(totalS: number): DurationUnits {
     minutes: minutes % 60,
     seconds: totalS < URGENT_S ? totalS % 60 : null,
   };
+}
+
+/** Seconds left at which a screen reader announces the stop time, once per stop time. */
+export const ANNOUNCEMENT_THRESHOLDS_S: readonly number[] = [120, 600, 1800];
+
+/** Detects when the time left reaches a threshold. The first call for a stop time detects none. */
+export class AnnouncementThresholds {
+  #stopsAtMs: number | null = null;
+  #lowestRemainingS = 0;
+
+  /** Return the threshold just reached (the lowest one, if several were passed), or `null`. */
+  findCrossed(stopsAtMs: number, remainingS: number): number | null {
+    if (stopTimesDiffer(stopsAtMs, this.#stopsAtMs)) {
+      this.#stopsAtMs = stopsAtMs;
+      this.#lowestRemainingS = remainingS;
+    }
+    const threshold = ANNOUNCEMENT_THRESHOLDS_S.find(
+      (s) => remainingS <= s && this.#lowestRemainingS > s,
+    );
+    this.#lowestRemainingS = Math.min(this.#lowestRemainingS, remainingS);
+    return threshold ?? null;
+  }
 }

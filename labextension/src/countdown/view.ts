@@ -1,4 +1,4 @@
-/** The countdown as elements. It shows what it is given, tells what was pressed, decides nothing. */
+/** The elements of the countdown: shows a state and reports clicks. */
 
 import type { Feedback, Recipient } from './actions';
 import { createElement, setAttributes, setText } from './elements';
@@ -14,39 +14,47 @@ import {
   type Formatter,
 } from './format';
 
-/** A click that waits for an answer. */
+/** A request whose response is delayed. */
 export interface DelayedRequest {
+  /** Who has received it. */
   readonly recipient: Recipient;
-  /** What does the same in a terminal; empty when that is not known. */
+  /** The equivalent terminal command; empty when there is none. */
   readonly command: string;
 }
 
-/** Everything that is shown. */
+/** Everything that the countdown shows. */
 export interface ViewState {
+  /** The formatter of the language. */
   readonly format: Formatter;
+  /** The last known state of the instance. */
   readonly snapshot: Snapshot;
-  /** The stop time to show, which may be one just asked for. */
+  /** The stop time to show, which may have been requested only. */
   readonly stopsAtMs: number | null;
-  /** The server's time now; when frozen, the time of the snapshot. */
+  /** The server's time; without a connection, the time of the snapshot. */
   readonly nowMs: number;
-  /** The reading of `stopsAtMs` at `nowMs`. */
+  /** The phase and the time left at `nowMs`. */
   readonly phaseResult: PhaseResult;
-  /** Nobody is there to ask: everything is as of `nowMs`. */
+  /** Whether there is no connection, so that everything is as of `nowMs`. */
   readonly isDisconnected: boolean;
-  /** Whether `nowMs` was checked against the server's clock. */
+  /** Whether `nowMs` is synchronized with the server's clock. */
   readonly isSynced: boolean;
+  /** Why the run cannot be extended, as a key of `STRINGS`, else `null`. */
   readonly extendBlockedReason: string | null;
+  /** Why the run cannot be shortened, as a key of `STRINGS`, else `null`. */
   readonly shortenBlockedReason: string | null;
+  /** The message about the last click; `null` when there is none. */
   readonly feedback: Feedback | null;
+  /** The request whose response is delayed; `null` when there is none. */
   readonly delayedRequest: DelayedRequest | null;
 }
 
-/** What a person can do. */
+/** Callbacks for the actions of a user. */
 export interface ViewEvents {
-  /** **+1 h** or **−1 h**, in seconds. */
+  /** **+1 h** or **−1 h** was clicked; in seconds. */
   readonly onStep: (seconds: number) => void;
-  /** A duration, as typed. */
+  /** A duration was entered. */
   readonly onCustomDuration: (input: string) => void;
+  /** **Cancel** was clicked. */
   readonly onCancel: () => void;
 }
 
@@ -59,46 +67,46 @@ const countdownElement = <K extends keyof HTMLElementTagNameMap>(
   children: (Node | string)[] = [],
 ): HTMLElementTagNameMap[K] => createElement(tag, { ...cssClass(name), ...attributes }, children);
 const actionButton = (action: string): HTMLButtonElement =>
-  countdownElement('button', 'button', { type: 'button', 'data-do': action });
+  countdownElement('button', 'button', { type: 'button', 'data-action': action });
 
-/** The countdown's elements inside one element of the page. */
+/** The elements of the countdown, appended to an element of the page. */
 export class CountdownView {
-  /** The outermost element, which the page's extension talks to. */
+  /** The outermost element, where page events are sent and received. */
   readonly root: HTMLDivElement;
   readonly #events: ViewEvents;
   readonly #phase = countdownElement('span', 'phase');
   readonly #name = countdownElement('span', 'name');
   readonly #demo = countdownElement('span', 'demo');
-  readonly #timeLeft = countdownElement('span', 'figure');
+  readonly #timeLeft = countdownElement('span', 'timeLeft');
   readonly #seconds = countdownElement('span', 'seconds');
-  readonly #unsyncedMark = countdownElement('span', 'unchecked', { role: 'img' }, ['±']);
+  readonly #unsyncedMark = countdownElement('span', 'unsynced', { role: 'img' }, ['±']);
   readonly #timer = countdownElement('div', 'timer', { role: 'timer', 'aria-live': 'off' }, [
     this.#timeLeft,
     this.#seconds,
     this.#unsyncedMark,
   ]);
-  readonly #barFill = countdownElement('div', 'fill');
+  readonly #barFill = countdownElement('div', 'barFill');
   readonly #bar = countdownElement('div', 'bar', {}, [this.#barFill]);
-  readonly #stopTime = countdownElement('time', 'stop');
+  readonly #stopTime = countdownElement('time', 'stopTime');
   readonly #reason = countdownElement('p', 'reason');
-  readonly #shortenButton = actionButton('minus');
-  readonly #extendButton = actionButton('plus');
+  readonly #shortenButton = actionButton('shorten');
+  readonly #extendButton = actionButton('extend');
   readonly #durationInput = countdownElement('input', 'input', {
     placeholder: '2h30m',
     'data-lm-suppress-shortcuts': 'true',
   });
-  readonly #customButton = actionButton('extend');
-  readonly #feedback = countdownElement('p', 'note');
+  readonly #customButton = actionButton('extend-custom');
+  readonly #feedback = countdownElement('p', 'feedback');
   readonly #delayText = createElement('p');
   readonly #command = countdownElement('code', 'command', { tabindex: '0' });
   readonly #copyButton = actionButton('copy');
   readonly #cancelButton = actionButton('cancel');
-  readonly #delayedRequest = countdownElement('div', 'waiting', {}, [
+  readonly #delayedRequest = countdownElement('div', 'delayedRequest', {}, [
     this.#delayText,
     this.#command,
     countdownElement('div', 'row', {}, [this.#copyButton, this.#cancelButton]),
   ]);
-  readonly #liveRegion = countdownElement('div', 'status', { role: 'status' });
+  readonly #liveRegion = countdownElement('div', 'liveRegion', { role: 'status' });
   #announcedFeedback: Feedback | null = null;
 
   constructor(parent: HTMLElement, events: ViewEvents) {
@@ -112,7 +120,7 @@ export class CountdownView {
       countdownElement('div', 'row', {}, [
         this.#shortenButton,
         this.#extendButton,
-        countdownElement('span', 'custom', {}, [this.#durationInput, this.#customButton]),
+        countdownElement('span', 'customDuration', {}, [this.#durationInput, this.#customButton]),
       ]),
       this.#feedback,
       this.#delayedRequest,
@@ -123,7 +131,7 @@ export class CountdownView {
     parent.append(this.root);
   }
 
-  /** Show this. Elements that already show it are not touched. */
+  /** Show a state. Elements that show it already are not changed. */
   update(state: ViewState): void {
     const { format, phaseResult, isDisconnected } = state;
     const { id, name, demo } = state.snapshot.state;
@@ -132,7 +140,7 @@ export class CountdownView {
       lang: format('locale'),
       'aria-label': format('title'),
       'data-instance': id,
-      'data-phase': isDisconnected ? 'frozen' : phaseResult.phase,
+      'data-phase': isDisconnected ? 'disconnected' : phaseResult.phase,
     });
     const phase = isCounting(phaseResult.phase) ? format(phaseResult.phase) : '';
     setText(this.#phase, isDisconnected ? format('notConnected') : phase);
@@ -147,13 +155,13 @@ export class CountdownView {
     this.#renderFeedback(state);
   }
 
-  /** Say this to a screen reader, once and politely. */
+  /** Announce a text to screen readers, once and politely. */
   announce(text: string): void {
-    // A text equal to the last one would not be announced.
+    // A screen reader does not announce a text that is equal to the last one.
     this.#liveRegion.textContent = this.#liveRegion.textContent === text ? `${text}\u00a0` : text;
   }
 
-  /** Empty the field of the custom duration, or mark what is in it as wrong. */
+  /** Clear the field of the custom duration, or mark its content as invalid. */
   setDurationValidity(isValid: boolean): void {
     setAttributes(this.#durationInput, { 'aria-invalid': isValid ? null : 'true' });
     if (isValid) {
@@ -161,7 +169,7 @@ export class CountdownView {
     }
   }
 
-  /** Remove the elements and listeners. Calling it twice is fine. */
+  /** Remove the elements and listeners. May be called more than once. */
   dispose(): void {
     this.root.removeEventListener('click', this.#onClick);
     this.root.removeEventListener('keydown', this.#onKey);
@@ -181,7 +189,7 @@ export class CountdownView {
       secondsShownApart ? format('s', { n: String(remainingS % 60).padStart(2, '0') }) : '',
     );
     this.#unsyncedMark.hidden = isSynced || isDisconnected || !counting;
-    setAttributes(this.#unsyncedMark, { title: format('unchecked') });
+    setAttributes(this.#unsyncedMark, { title: format('unsynced') });
   }
 
   #renderBar({ snapshot, stopsAtMs, nowMs, isDisconnected }: ViewState, counting: boolean): void {
@@ -197,7 +205,7 @@ export class CountdownView {
     { format, stopsAtMs, nowMs, isDisconnected, snapshot }: ViewState,
     counting: boolean,
   ): void {
-    const asOf = format('asOf', { stamp: formatTimestamp(format, nowMs) });
+    const asOf = format('asOf', { timestamp: formatTimestamp(format, nowMs) });
     if (stopsAtMs === null || !counting) {
       setText(this.#stopTime, isDisconnected ? asOf : '');
       return;
@@ -225,16 +233,26 @@ export class CountdownView {
         title: code === null ? name : reasonText(format, code),
       });
     };
-    renderButton(this.#extendButton, format('plus'), format('plusName'), extendBlockedReason);
-    renderButton(this.#shortenButton, format('minus'), format('minusName'), shortenBlockedReason);
-    // A typed duration goes both ways, so one way is enough to keep it.
+    renderButton(
+      this.#extendButton,
+      format('extendButton'),
+      format('extendName'),
+      extendBlockedReason,
+    );
+    renderButton(
+      this.#shortenButton,
+      format('shortenButton'),
+      format('shortenName'),
+      shortenBlockedReason,
+    );
+    // A typed duration can extend or shorten, so the button is blocked only if both are.
     renderButton(
       this.#customButton,
       format('extend'),
       format('extend'),
       extendBlockedReason && shortenBlockedReason,
     );
-    setAttributes(this.#durationInput, { 'aria-label': format('custom') });
+    setAttributes(this.#durationInput, { 'aria-label': format('durationInput') });
   }
 
   #renderReason({
@@ -261,7 +279,7 @@ export class CountdownView {
       return;
     }
     const { recipient, command } = delayedRequest;
-    const delayText = format(recipient === 'kernel' ? 'click-waits' : 'slow');
+    const delayText = format(recipient === 'kernel' ? 'kernel-busy' : 'noResponseYet');
     setText(this.#delayText, delayText + (command ? format('terminal') : ''));
     setText(this.#command, command);
     setText(this.#cancelButton, format('cancel'));
@@ -273,7 +291,7 @@ export class CountdownView {
   }
 
   #feedbackText({ format, feedback, nowMs, phaseResult, snapshot }: ViewState): string {
-    // What was saved may have been overtaken.
+    // The run time may have been changed again since the click.
     const durationS = snapshot.state.duration_s ?? feedback?.durationS ?? null;
     return feedback
       ? feedbackText(format, { ...feedback, durationS }, nowMs, phaseResult.remainingS)
@@ -283,7 +301,7 @@ export class CountdownView {
   #renderFeedback(state: ViewState): void {
     const { feedback } = state;
     const text = this.#feedbackText(state);
-    // Pressed although it is blocked: the reason is there already, saying it once is enough.
+    // After a click on a blocked button, the reason may be shown already.
     const isShownElsewhere =
       text === this.#reason.textContent || text === this.#timeLeft.textContent;
     setText(this.#feedback, isShownElsewhere ? '' : text);
@@ -295,22 +313,24 @@ export class CountdownView {
   }
 
   readonly #onClick = (event: Event): void => {
-    const pressed = (event.target as Element).closest<HTMLElement>('[data-do]')?.dataset['do'];
-    if (pressed === 'plus' || pressed === 'minus') {
-      this.#events.onStep(pressed === 'plus' ? HOUR_S : -HOUR_S);
-    } else if (pressed === 'extend') {
+    const pressed = (event.target as Element).closest<HTMLElement>('[data-action]')?.dataset[
+      'action'
+    ];
+    if (pressed === 'extend' || pressed === 'shorten') {
+      this.#events.onStep(pressed === 'extend' ? HOUR_S : -HOUR_S);
+    } else if (pressed === 'extend-custom') {
       this.#events.onCustomDuration(this.#durationInput.value);
     } else if (pressed === 'copy') {
       void this.#copyCommand();
     } else if (pressed === 'cancel') {
-      // The pressed button is about to go away, and the focus must not go with it.
+      // The focus moves to another button, because the clicked one disappears.
       this.#extendButton.focus();
       this.#events.onCancel();
     }
   };
 
   readonly #onKey = (event: KeyboardEvent): void => {
-    // No form: JupyterLab takes from Enter, inside a cell, what it does by default.
+    // A form would not work, because JupyterLab prevents the default action of Enter in a cell.
     if (event.key === 'Enter' && event.target === this.#durationInput && !event.isComposing) {
       event.preventDefault();
       this.#customButton.click();
@@ -322,7 +342,7 @@ export class CountdownView {
       await navigator.clipboard.writeText(this.#command.textContent ?? '');
       this.#copyButton.textContent = String(this.#copyButton.textContent).replace(/^(✓ )?/, '✓ ');
     } catch {
-      // No right to the clipboard: select the line, so that the keys for copying do it.
+      // Without permission for the clipboard, the command is selected for copying by keyboard.
       getSelection()?.selectAllChildren(this.#command);
     }
   }

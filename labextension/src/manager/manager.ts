@@ -1,4 +1,10 @@
-/** Knows the instance: asks a backend, hears of news, says when something changed. */
+/**
+ * The state of the instance in this page: reads it from a backend, changes it, and emits a signal on
+ * each change.
+ *
+ * The folder `manager/` exports the manager and the bridge between it and countdown widgets. It may
+ * import from `backend/`, `countdown/`, `text/` and `tokens`.
+ */
 
 import { type ISignal, Signal } from '@lumino/signaling';
 import { FallbackBackend } from '../backend/fallback';
@@ -23,24 +29,26 @@ import { asObject } from '../countdown/messages';
 import { RefreshTimer } from './refresh-timer';
 import { readSuccess, readFindings, readPayload, readRefusal } from '../backend/validate';
 
-/** News come in bursts; they are answered by one reading this much later. */
+/** Several events within this time cause one read. */
 const DEBOUNCE_MS = 30;
 
-/** What a manager is made of. */
+/** Options of {@link Manager}. */
 export interface ManagerOptions {
-  /** Who could answer, in the order to try. */
+  /** Create the backends, in the order in which they are tried. */
   readonly backends: readonly (() => IBackend)[];
+  /** Clock and timers. */
   readonly timers: Timers;
-  /** After these events of the page, news may have been missed. */
+  /** Page events after which change events may have been missed. */
   readonly wakeups: readonly Wakeup[];
-  /** Whether somebody can see the page. */
+  /** Return whether the page is visible. */
   readonly isVisible: () => boolean;
-  /** Calls the listener with each event; answers what ends that. */
-  readonly subscribe: (listener: (news: ChangeEvent) => void) => () => void;
+  /** Call the listener on each change event; returns the function that stops this. */
+  readonly subscribe: (listener: (event: ChangeEvent) => void) => () => void;
 }
 
-/** The manager. All of its timers, streams and events come from its options. */
+/** Implements {@link IManager} with backends, timers and events from its options. */
 export class Manager implements IManager {
+  /** {@inheritDoc IManager.clock} */
   readonly clock: ServerClock;
   readonly #options: ManagerOptions;
   readonly #changed = new Signal<IManager, void>(this);
@@ -70,26 +78,32 @@ export class Manager implements IManager {
     }
   }
 
+  /** {@inheritDoc IManager.changed} */
   get changed(): ISignal<IManager, void> {
     return this.#changed;
   }
 
+  /** {@inheritDoc IManager.payload} */
   get payload(): Payload | null {
     return this.#payload;
   }
 
+  /** {@inheritDoc IManager.failure} */
   get failure(): BackendError | null {
     return this.#failure;
   }
 
+  /** {@inheritDoc IManager.backend} */
   get backend(): BackendKind | null {
     return this.#payload && (this.#backend.current?.kind ?? null);
   }
 
+  /** {@inheritDoc IManager.savedBeforeStop} */
   get savedBeforeStop(): SaveReport | null {
     return this.#payload?.savedThisRun ?? this.#savedBeforeStop;
   }
 
+  /** {@inheritDoc IManager.preferences} */
   get preferences(): Preferences {
     return this.#preferences;
   }
@@ -99,11 +113,12 @@ export class Manager implements IManager {
     this.#emitChanged();
   }
 
+  /** Whether the manager is disposed. */
   get isDisposed(): boolean {
     return this.#disposed;
   }
 
-  /** Stop for good. Calling it twice is fine. */
+  /** Stop, and dispose of the backend. May be called more than once. */
   dispose(): void {
     if (this.#disposed) {
       return;
@@ -119,6 +134,7 @@ export class Manager implements IManager {
     Signal.clearData(this);
   }
 
+  /** {@inheritDoc IManager.refresh} */
   async refresh(fromApi = false): Promise<void> {
     if (fromApi) {
       await this.#pendingRefresh;
@@ -130,19 +146,23 @@ export class Manager implements IManager {
     await this.#pendingRefresh;
   }
 
+  /** {@inheritDoc IManager.extend} */
   extend(seconds: number, baseStopsAtMs: number): Promise<Outcome> {
     const body = { seconds, base_stops_at_ms: baseStopsAtMs };
     return this.#write({ method: 'POST', path: 'extend', body });
   }
 
+  /** {@inheritDoc IManager.edit} */
   edit(edit: InstanceEdit): Promise<Outcome> {
     return this.#write({ method: 'PATCH', path: 'instance', body: edit });
   }
 
+  /** {@inheritDoc IManager.muteReminders} */
   muteReminders(muted: boolean): Promise<Outcome> {
     return this.#write({ method: 'POST', path: 'remind', body: { muted } });
   }
 
+  /** {@inheritDoc IManager.reportSaved} */
   async reportSaved(stopsAtMs: number, report: SaveReport, tab: string): Promise<void> {
     this.#savedBeforeStop = report;
     this.#emitChanged();
@@ -150,15 +170,17 @@ export class Manager implements IManager {
     await this.#sendThenRefresh({ method: 'POST', path: 'saved', body });
   }
 
+  /** {@inheritDoc IManager.dismissLastRun} */
   async dismissLastRun(): Promise<void> {
     await this.#sendThenRefresh({ method: 'DELETE', path: 'saved' });
   }
 
+  /** {@inheritDoc IManager.runDoctor} */
   async runDoctor(): Promise<readonly Finding[]> {
     return readFindings(await this.#backend.call({ method: 'GET', path: 'doctor' }));
   }
 
-  /** Ask for something, and read what there is then; where nobody keeps it, what this tab knows stays. */
+  /** Send a request and read the instance afterwards. Errors are ignored. */
   async #sendThenRefresh(request: BackendRequest): Promise<void> {
     await this.#backend.call(request).catch(() => null);
     await this.refresh();
@@ -178,9 +200,9 @@ export class Manager implements IManager {
   async #write(request: BackendRequest): Promise<Outcome> {
     this.#pendingWrites++;
     try {
-      const answer = await this.#backend.call(request);
-      this.#applyStateAfterWrite(answer);
-      return { result: readSuccess(answer), isConflict: false };
+      const response = await this.#backend.call(request);
+      this.#applyStateAfterWrite(response);
+      return { result: readSuccess(response), isConflict: false };
     } catch (error) {
       const failure = toBackendError(error);
       this.#applyStateAfterWrite(failure.details);
@@ -191,7 +213,7 @@ export class Manager implements IManager {
     }
   }
 
-  /** A write is answered with all that holds now; where it fails on its way, that is read. */
+  /** Take over the state in the response to a change. Without one, the instance is read again. */
   #applyStateAfterWrite(response: unknown): void {
     const { current } = asObject(response);
     if (current) {
@@ -220,7 +242,7 @@ export class Manager implements IManager {
     this.#emitChanged();
   }
 
-  /** Whether an answer was overtaken by another one, and brings what held before that. */
+  /** Return whether a response contains an older state than the current one. */
   #isOutdated({ snapshot, sequence, serverId }: Payload): boolean {
     const current = this.#payload;
     if (snapshot === null || !current?.snapshot || sequence === null || current.sequence === null) {
@@ -235,15 +257,16 @@ export class Manager implements IManager {
       return;
     }
     this.#failure = failure;
-    if (failure.code === 'absent') {
-      this.#refreshTimer.stop(); // Nobody is to be had, until a person changes that.
+    if (failure.code === 'no-backend') {
+      // A backend can become available only by an action of the user.
+      this.#refreshTimer.stop();
     } else {
       this.#refreshTimer.scheduleRetry();
     }
     this.#emitChanged();
   }
 
-  /** Read what an event told of while something was under way. */
+  /** Read the instance if an event has arrived during a request. */
   #refreshIfNeeded(): void {
     if (this.#refreshNeeded && this.#pendingWrites === 0 && !this.#disposed) {
       this.#debounceTimer.set(DEBOUNCE_MS, () => void this.refresh());

@@ -1,22 +1,25 @@
-/** When to read again without being told to: ever later after failures, now and then where nobody tells of news. */
+/** Schedules the next read: with backoff after errors, regularly for backends without events. */
 
 import { RestartableTimer, type Timers } from '../countdown/clock';
 
-/** After a failure: the first and the longest pause. */
+/** The first delay after an error; it doubles with each further error. */
 const MIN_RETRY_MS = 3_000;
+/** The maximum delay after an error. */
 const MAX_RETRY_MS = 300_000;
-/** How often to look where nobody tells of news. */
+/** The interval of reads from a backend without events. */
 const POLL_INTERVAL_MS = 30_000;
 
-/** What a pace is made of. */
+/** Options of {@link RefreshTimer}. */
 export interface RefreshTimerOptions {
+  /** Clock and timers. */
   readonly timers: Timers;
-  /** Whether somebody can see the page. */
+  /** Return whether the page is visible. */
   readonly isVisible: () => boolean;
+  /** Read the instance. */
   readonly refresh: () => void;
 }
 
-/** Sets off the next reading. */
+/** Calls `refresh` when the next read is due. */
 export class RefreshTimer {
   readonly #options: RefreshTimerOptions;
   readonly #timer: RestartableTimer;
@@ -27,13 +30,17 @@ export class RefreshTimer {
     this.#timer = new RestartableTimer(options.timers);
   }
 
-  /** A reading has failed: try again, later than the last time. */
+  /** Schedule a read after an error, with an increasing delay. */
   scheduleRetry(): void {
     this.#timer.set(this.#retryDelayMs, this.#options.refresh);
     this.#retryDelayMs = Math.min(this.#retryDelayMs * 2, MAX_RETRY_MS);
   }
 
-  /** A reading has succeeded; `tells`: who answered says when there is something new. */
+  /**
+   * Schedule the next read after a success.
+   *
+   * @param pushesEvents - whether the backend sends change events, so that no read is needed
+   */
   scheduleNext(pushesEvents: boolean): void {
     this.#retryDelayMs = MIN_RETRY_MS;
     if (pushesEvents) {
@@ -43,12 +50,12 @@ export class RefreshTimer {
     }
   }
 
-  /** Set off nothing more. */
+  /** Cancel the scheduled read. */
   stop(): void {
     this.#timer.clear();
   }
 
-  /** Where nobody sees the page, becoming visible sets it off anew. */
+  /** Read if the page is visible. Otherwise the manager reads when it becomes visible. */
   readonly #poll = (): void => {
     if (this.#options.isVisible()) {
       this.#options.refresh();

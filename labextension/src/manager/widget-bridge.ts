@@ -1,27 +1,29 @@
-/** Countdown widgets in the page: the manager answers their clicks and tells them what it learns. */
+/** Connects the countdown widgets in the page to the manager. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import {
   type ChangeRequest,
-  PAGE_EVENTS,
+  type ChangeResult,
   type InstanceState,
+  PAGE_EVENTS,
   type Snapshot,
+  type StateUpdate,
 } from '../countdown/messages';
 import { noResponseText } from '../text/status-text';
 import { type IManager, isSameStopTime } from '../tokens';
 
-/** What a request carries besides itself. */
-type WidgetRequest = ChangeRequest & { respond(answer: unknown): void };
+/** The detail of a request event: the request, and the callback for its result. */
+type WidgetRequest = ChangeRequest & { respond(result: ChangeResult & StateUpdate): void };
 
 const stateOf = ({ payload }: IManager): InstanceState | undefined => payload?.snapshot?.state;
 
-/** Whether a change of this run can be asked for by way of the manager. */
+/** Return whether the stop time can be changed through the manager. */
 export function canChange(manager: IManager): boolean {
   const { payload, failure } = manager;
   return failure === null && payload?.readOnly === false && stateOf(manager)?.can_change === true;
 }
 
-/** What is pushed to a countdown, at this moment; `null` when nothing is known. */
+/** Return the current state in the form that a countdown receives; `null` when it is not known. */
 export function stateMessage(manager: IManager): (Snapshot & { server_now_ms?: number }) | null {
   const snapshot = manager.payload?.snapshot;
   if (!snapshot) {
@@ -31,20 +33,30 @@ export function stateMessage(manager: IManager): (Snapshot & { server_now_ms?: n
   return clock.isSynced ? { ...snapshot, server_now_ms: clock.now() } : snapshot;
 }
 
-/** Give a countdown's element what is known. */
-export function pushState(element: Element, manager: IManager): void {
-  const detail = stateMessage(manager);
-  if (detail !== null) {
-    element.dispatchEvent(new CustomEvent(PAGE_EVENTS.state, { detail }));
-  }
+/** Carry out a countdown's request; the manager then also has the state after it. Never rejects. */
+export async function handleChangeRequest(
+  manager: IManager,
+  trans: TranslationBundle,
+  { action, seconds, base_stops_at_ms: base }: ChangeRequest,
+): Promise<ChangeResult> {
+  const { result } = await manager.extend(action === 'shorten' ? -seconds : seconds, base);
+  return result.code === 'unreachable' ? { ...result, text: noResponseText(trans) } : result;
 }
 
-/** Listens on the document for clicks on widgets, and pushes each change to those of our instance. */
+/**
+ * Responds to the requests of countdown widgets for the same instance, and sends them each change of
+ * the state.
+ */
 export class WidgetBridge {
   readonly #manager: IManager;
   readonly #document: Document;
   readonly #trans: TranslationBundle;
 
+  /**
+   * @param manager - carries out the requests
+   * @param root - the document that contains the widgets
+   * @param trans - the translations
+   */
   constructor(manager: IManager, root: Document, trans: TranslationBundle) {
     this.#manager = manager;
     this.#document = root;
@@ -53,24 +65,26 @@ export class WidgetBridge {
     manager.changed.connect(this.#onChanged, this);
   }
 
-  /** Answer no more. Calling it twice is fine. */
+  /** Stop responding. May be called more than once. */
   dispose(): void {
     this.#document.removeEventListener(PAGE_EVENTS.request, this.#onRequest);
     this.#manager.changed.disconnect(this.#onChanged, this);
   }
 
   #onChanged(): void {
+    // A widget's kernel may have newer state than a read-only payload, which may come from it.
     if (this.#manager.payload?.readOnly === true) {
-      return; // The widget's kernel may know and do more: what is shown here may even come from it.
+      return;
     }
+    const detail = stateMessage(this.#manager);
     for (const element of this.#document.querySelectorAll('.ma-Countdown')) {
-      if (this.#isSameInstance(element)) {
-        pushState(element, this.#manager);
+      if (detail !== null && this.#isSameInstance(element)) {
+        element.dispatchEvent(new CustomEvent(PAGE_EVENTS.state, { detail }));
       }
     }
   }
 
-  /** A kernel may be about another instance than the server is. */
+  /** Return whether a widget shows the instance of the server; its kernel may use another one. */
   #isSameInstance(element: Element): boolean {
     const id = stateOf(this.#manager)?.id;
     return !!id && (element as HTMLElement).dataset['instance'] === id;
@@ -78,7 +92,7 @@ export class WidgetBridge {
 
   readonly #onRequest = (event: Event): void => {
     const request = (event as CustomEvent<WidgetRequest>).detail;
-    // Else it is not ours to answer, and the kernel is asked instead.
+    // Other requests are left to the kernel of the widget.
     if (
       canChange(this.#manager) &&
       this.#isSameInstance(event.target as Element) &&
@@ -90,9 +104,7 @@ export class WidgetBridge {
   };
 
   async #handleRequest(request: WidgetRequest): Promise<void> {
-    const { action, seconds, base_stops_at_ms: base } = request;
-    const outcome = await this.#manager.extend(action === 'shorten' ? -seconds : seconds, base);
-    const lost = outcome.result.code === 'unreachable' && { text: noResponseText(this.#trans) };
-    request.respond({ ...outcome.result, ...lost, ...stateMessage(this.#manager) });
+    const result = await handleChangeRequest(this.#manager, this.#trans, request);
+    request.respond({ ...result, ...stateMessage(this.#manager) });
   }
 }

@@ -1,4 +1,4 @@
-/** Auto-stop: whether, after how long, and whether to remind. */
+/** The section for auto-stop: its switch, the run time, and the reminders. */
 
 import { setAttributes, setText } from '../countdown/elements';
 import { formatDuration, parseDuration, formatterFor } from '../countdown/format';
@@ -7,23 +7,24 @@ import type { AutoStopEdit, Capabilities, Outcome, Payload } from '../tokens';
 import { EditBuffer } from './edit-buffer';
 import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
-/** The same in every language. */
+/** An example of a duration, the same in every language. */
 const DURATION_EXAMPLE = '2h30m';
 
-/** Shows auto-stop, and lets a person set it. */
+/** Shows the auto-stop settings and changes them. */
 export class AutoStopSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node: HTMLElement;
   readonly #options: PanelSectionOptions;
   readonly #enabledSwitch = createSwitch();
   readonly #remindersSwitch = createSwitch();
   readonly #durationInput = panelElement('input', 'input', [], {
     ...{ type: 'text', 'data-lm-suppress-shortcuts': 'true' },
-    'aria-describedby': 'ma-auto-stop-hint ma-auto-stop-said',
+    'aria-describedby': 'ma-auto-stop-hint ma-auto-stop-message',
   });
   readonly #durationLabel = panelElement('span', 'label');
   readonly #hint = panelElement('p', 'hint', [], { id: 'ma-auto-stop-hint' });
-  readonly #message = panelElement('p', 'said', [], { id: 'ma-auto-stop-said' });
-  readonly #conflictText = panelElement('p', 'foreign');
+  readonly #message = panelElement('p', 'message', [], { id: 'ma-auto-stop-message' });
+  readonly #conflictText = panelElement('p', 'conflictText');
   readonly #conflict: HTMLElement;
   readonly #saveButton: HTMLButtonElement;
   readonly #buttons: HTMLElement;
@@ -31,7 +32,7 @@ export class AutoStopSection implements PanelSection {
   #payload: Payload | null = null;
   #isError = false;
   #isSaving = false;
-  /** What held when something was said of it. */
+  /** The auto-stop settings that the message is about. */
   #messageBasis = '';
 
   constructor(options: PanelSectionOptions) {
@@ -45,13 +46,13 @@ export class AutoStopSection implements PanelSection {
     this.#conflict = panelElement('div', 'conflict', [
       this.#conflictText,
       panelElement('div', 'row', [
-        panelButton(trans.__('Keep mine'), this.#onKeepMine),
-        panelButton(trans.__('Take that one'), this.#onCancel),
+        panelButton(trans.__('Keep Mine'), this.#onKeepMine),
+        panelButton(trans.__('Use Current'), this.#onCancel),
       ]),
     ]);
     this.node = panelElement('section', 'section', [
       panelElement('h3', 'heading', [trans.__('Auto-stop')]),
-      panelElement('label', 'switch', [this.#enabledSwitch, trans.__('Stop by itself')]),
+      panelElement('label', 'switch', [this.#enabledSwitch, trans.__('Enable auto-stop')]),
       panelElement('label', 'field', [this.#durationLabel, this.#durationInput]),
       this.#hint,
       this.#conflict,
@@ -59,7 +60,7 @@ export class AutoStopSection implements PanelSection {
       this.#buttons,
       panelElement('label', 'switch', [
         this.#remindersSwitch,
-        trans.__('Remind me before it stops'),
+        trans.__('Remind me before the stop'),
       ]),
     ]);
     this.#durationInput.placeholder = DURATION_EXAMPLE;
@@ -70,12 +71,13 @@ export class AutoStopSection implements PanelSection {
     this.#render();
   }
 
-  /** Put the focus on the duration. */
+  /** Move the focus to the run time and select it. */
   focus(): void {
     this.#durationInput.focus();
     this.#durationInput.select();
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
     const state = payload?.snapshot?.state;
     this.#payload = payload;
@@ -85,7 +87,8 @@ export class AutoStopSection implements PanelSection {
       this.#durationInput.value = this.#editBuffer.current;
     }
     if (!this.#isSaving && this.#messageBasis !== JSON.stringify(autoStopAsShown(payload))) {
-      this.#message.textContent = ''; // Overtaken.
+      // The message is about settings that have changed since.
+      this.#message.textContent = '';
     }
     this.#render();
   }
@@ -98,8 +101,9 @@ export class AutoStopSection implements PanelSection {
   };
 
   readonly #onKeyDown = (event: KeyboardEvent): void => {
+    // With an input method, these keys only end the composition of a character.
     if (event.isComposing) {
-      return; // Such a key ends the composing of a character, no more.
+      return;
     }
     if (event.key === 'Escape') {
       this.#onCancel();
@@ -144,7 +148,8 @@ export class AutoStopSection implements PanelSection {
   }
 
   #saveAutoStop(autoStop: AutoStopEdit): Promise<boolean> {
-    // All but the duration being typed shows what holds, and of another one a person decides before.
+    // Everything except the run time being typed shows the current settings, and a conflict about the
+    // run time has been resolved before, so the shown settings are the base of the edit.
     const edit = { auto_stop: autoStop, base: { auto_stop: autoStopAsShown(this.#payload) } };
     return this.#save(() => this.#options.manager.edit(edit), 'set');
   }
@@ -179,11 +184,11 @@ export class AutoStopSection implements PanelSection {
     const { trans } = this.#options;
     const capabilities = this.#payload?.capabilities;
     if (seconds === null || seconds <= 0) {
-      return trans.__('Write 90m or 2h30m.');
+      return trans.__('Use a format such as 90m or 2h30m.');
     }
     return capabilities &&
       (seconds < capabilities.minDurationS || seconds > capabilities.maxDurationS)
-      ? trans.__('It has to be %1.', boundsText(this.#options, capabilities))
+      ? trans.__('Enter a duration from %1.', boundsText(this.#options, capabilities))
       : '';
   }
 
@@ -198,7 +203,7 @@ export class AutoStopSection implements PanelSection {
       [this.#idleHint(), this.#boundsHint(capabilities)].filter(Boolean).join(' '),
     );
     this.#buttons.hidden = !isEditing;
-    setAttributes(this.#message, { 'data-tone': this.#isError ? 'bad' : 'good' });
+    setAttributes(this.#message, { 'data-tone': this.#isError ? 'error' : 'success' });
     setAttributes(this.#durationInput, {
       'aria-invalid': this.#isError && isEditing ? 'true' : null,
     });
@@ -212,7 +217,8 @@ export class AutoStopSection implements PanelSection {
     this.#enabledSwitch.disabled = readOnly || this.#isSaving || this.#cannotDisable(capabilities);
     this.#remindersSwitch.disabled = readOnly || this.#isSaving;
     this.#durationInput.disabled = readOnly;
-    this.#durationInput.readOnly = this.#isSaving; // It is overwritten when that is done.
+    // The field is overwritten when saving ends.
+    this.#durationInput.readOnly = this.#isSaving;
   }
 
   #renderCheckedStates(): void {
@@ -220,7 +226,7 @@ export class AutoStopSection implements PanelSection {
     this.#remindersSwitch.checked = this.#payload?.remindersMuted === false;
   }
 
-  /** On, and the API has no way to turn it off. */
+  /** Return whether auto-stop is on and the API cannot turn it off. */
   #cannotDisable(capabilities: Capabilities | null): boolean {
     return this.#enabledSwitch.checked && capabilities?.canDisable === false;
   }
@@ -231,7 +237,7 @@ export class AutoStopSection implements PanelSection {
     this.#conflict.hidden = conflicting === null;
     setText(
       this.#conflictText,
-      trans.__('Changed meanwhile to: %1', conflicting || trans.__('nothing')),
+      trans.__('Changed elsewhere to: %1', conflicting || trans.__('(empty)')),
     );
     this.#saveButton.disabled = conflicting !== null || this.#isSaving;
   }
@@ -239,14 +245,14 @@ export class AutoStopSection implements PanelSection {
   #idleHint(): string {
     const state = this.#payload?.snapshot?.state;
     const idle = state?.enabled === true && state.mode === 'IDLE';
-    return idle ? this.#options.trans.__('It now stops when idle.') : '';
+    return idle ? this.#options.trans.__('Currently stops when idle.') : '';
   }
 
   #durationLabelText(capabilities: Capabilities | null): string {
     const { trans } = this.#options;
     return capabilities?.countsFrom === 'now'
-      ? trans.__('Stop in (from now)')
-      : trans.__('Stop after');
+      ? trans.__('Run for (from now)')
+      : trans.__('Run time');
   }
 
   #boundsHint(capabilities: Capabilities | null): string {
@@ -254,19 +260,19 @@ export class AutoStopSection implements PanelSection {
     if (capabilities === null) {
       return '';
     }
-    const off = capabilities.canDisable ? '' : trans.__('This API cannot turn it off.');
-    return [trans.__('Possible: %1.', boundsText(this.#options, capabilities)), off]
+    const off = capabilities.canDisable ? '' : trans.__('This API cannot turn auto-stop off.');
+    return [trans.__('Allowed: %1.', boundsText(this.#options, capabilities)), off]
       .filter(Boolean)
       .join(' ');
   }
 }
 
-/** Auto-stop as it was shown, for the server to notice that somebody changed it. */
+/** Return the auto-stop settings as shown, with which the server detects a conflicting change. */
 const autoStopAsShown = (payload: Payload | null): Readonly<Record<string, unknown>> =>
   payload?.instance?.autoStop ?? {};
 
 function createSwitch(): HTMLInputElement {
-  return panelElement('input', 'toggle', [], { type: 'checkbox', role: 'switch' });
+  return panelElement('input', 'switchInput', [], { type: 'checkbox', role: 'switch' });
 }
 
 function boundsText(
@@ -278,7 +284,7 @@ function boundsText(
   return trans.__('%1 to %2', formatSpan(minDurationS), formatSpan(maxDurationS));
 }
 
-/** Seconds as a person would type them: `2h30m`. */
+/** Format seconds for the input field, such as `2h30m`. */
 export function durationInputText(seconds: number | null): string {
   if (seconds === null) {
     return '';

@@ -1,20 +1,77 @@
-/** The countdown of the panel: the same widget as in a notebook, without a kernel behind it. */
+/** The countdown in the panel: the one of the notebook widget, with the manager as its host. */
 
+import type { Recipient } from '../countdown/actions';
 import type { Timers, Wakeup } from '../countdown/clock';
 import { CountdownController } from '../countdown/controller';
-import type { WidgetModel, MessageToKernel } from '../countdown/messages';
-import { pushState } from '../manager/widget-bridge';
+import type { CountdownHost, HostListener, Responder } from '../countdown/host';
+import type { ChangeRequest } from '../countdown/messages';
+import { handleChangeRequest, stateMessage } from '../manager/widget-bridge';
 import type { Payload } from '../tokens';
 import { panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
-/** What the countdown needs besides. */
+/** Options of {@link CountdownSection}. */
 export interface CountdownSectionOptions extends PanelSectionOptions {
+  /** Clock and timers. */
   readonly timers: Timers;
+  /** Page events after which the countdown is updated. */
   readonly wakeups: readonly Wakeup[];
 }
 
-/** Shows the time left with its buttons; the page's listener answers the clicks. */
+/** Provides the countdown with the manager's state, and calls the manager for its requests. */
+class ManagerHost implements CountdownHost {
+  readonly language = '';
+  readonly terminalPrefix = '';
+  readonly responder: Responder = 'page';
+  readonly #options: PanelSectionOptions;
+  readonly #listener: HostListener;
+  #helloPending = false;
+
+  constructor(options: PanelSectionOptions, listener: HostListener) {
+    this.#options = options;
+    this.#listener = listener;
+  }
+
+  get helloPending(): boolean {
+    return this.#helloPending;
+  }
+
+  connect(): void {
+    this.#listener.onState(stateMessage(this.#options.manager));
+  }
+
+  /** Read the instance again. Its response contains the server's time. */
+  sendHello(): void {
+    this.#helloPending = true;
+    void this.#options.manager.refresh().finally(() => {
+      this.#helloPending = false;
+      this.#listener.onChange();
+    });
+  }
+
+  helloAnswered(): void {
+    this.#helloPending = false;
+  }
+
+  sendRequest(request: ChangeRequest): Recipient {
+    const { manager, trans } = this.#options;
+    void handleChangeRequest(manager, trans, request).then((result) => {
+      this.#listener.onResult(request.id, result);
+    });
+    return 'page';
+  }
+
+  cancelRequest(): void {
+    // The manager cannot cancel a request that it has sent.
+  }
+
+  dispose(): void {
+    // Nothing is connected: the section passes on the changes of the manager.
+  }
+}
+
+/** Shows the time left, with the buttons that change it. */
 export class CountdownSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node = panelElement('section', 'countdown');
   readonly #options: CountdownSectionOptions;
   readonly #controller: CountdownController;
@@ -24,40 +81,24 @@ export class CountdownSection implements PanelSection {
     this.#options = options;
     const { timers, wakeups } = options;
     this.#controller = new CountdownController(
-      { model: this.#createModel(), el: this.node },
+      this.node,
+      (_, listener) => new ManagerHost(options, listener),
       { timers, wakeups, newId: () => `panel-${++this.#lastRequestId}` },
     );
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
+    const { manager } = this.#options;
     this.node.hidden = !payload?.snapshot;
-    // No buttons where nobody could do what they ask for.
-    const isReadOnly = payload?.readOnly === true || this.#options.manager.failure !== null;
-    this.node.classList.toggle('ma-mod-readonly', isReadOnly);
-    const root = this.node.querySelector('.ma-Countdown');
-    if (root) {
-      pushState(root, this.#options.manager);
-    }
+    // The buttons are hidden while nothing can be changed.
+    const isReadOnly = payload?.readOnly === true || manager.failure !== null;
+    this.node.classList.toggle('ma-mod-readOnly', isReadOnly);
+    this.#controller.receiveState(stateMessage(manager));
   }
 
-  /** Stop. Calling it twice is fine. */
+  /** Stop. May be called more than once. */
   dispose(): void {
     this.#controller.dispose();
-  }
-
-  /** A model that knows nothing by itself: everything comes by being pushed. */
-  #createModel(): WidgetModel {
-    return {
-      get: () => null,
-      on: () => undefined,
-      off: () => undefined,
-      send: (message: MessageToKernel) => {
-        if (message.type === 'hello' && this.#options.manager.payload !== null) {
-          void this.#options.manager.refresh();
-        } else if (message.type === 'request') {
-          throw new Error('nobody answers'); // shown as "not connected"
-        }
-      },
-    };
   }
 }

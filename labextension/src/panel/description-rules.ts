@@ -1,6 +1,6 @@
-/** What a description may contain, and what a refused one could become; the same rules as in Python. */
+/** The rules for descriptions, the same as in `domain/description.py`. */
 
-/** The most characters (Unicode code points) a description may have. */
+/** The maximum number of characters (Unicode code points) of a description. */
 export const MAX_DESCRIPTION_LENGTH = 512;
 
 const FULL_WIDTH_FORMS: Readonly<Record<string, string>> = {
@@ -12,7 +12,7 @@ const FULL_WIDTH_FORMS: Readonly<Record<string, string>> = {
   '/': '／',
 };
 
-/** What is wrong with a description. */
+/** A violated rule. Positions count code points from 1. */
 export type DescriptionProblem =
   | { readonly kind: 'too-long'; readonly length: number }
   | { readonly kind: 'character'; readonly position: number; readonly character: string }
@@ -20,20 +20,20 @@ export type DescriptionProblem =
 
 const isLoneSurrogate = (character: string): boolean => /^[\ud800-\udfff]$/.test(character);
 
-/** The text's code points. */
+/** Return the code points of a text. */
 const codePoints = (input: string): string[] => Array.from(input);
 
-/** How long a text is as the cloud counts it. */
+/** Return the length of a text as the API counts it. */
 export function codePointCount(input: string): number {
   return codePoints(input).length;
 }
 
-/** The text with each forbidden character in its full-width form; the length stays. */
+/** Replace each forbidden character by its full-width form. The length does not change. */
 export function toFullWidth(input: string): string {
   return input.replace(/[&<>"'/]/g, (character) => FULL_WIDTH_FORMS[character] ?? character);
 }
 
-/** The first thing that is wrong with it, `null` when the API would take it. Positions count from 1. */
+/** Return the first violated rule; `null` when the API accepts the description. */
 export function findDescriptionProblem(input: string): DescriptionProblem | null {
   const characters = codePoints(input);
   if (characters.length > MAX_DESCRIPTION_LENGTH) {

@@ -1,4 +1,4 @@
-/** The description, edited in place. */
+/** The section for the description. */
 
 import { createElement, setAttributes, setText } from '../countdown/elements';
 import {
@@ -13,8 +13,9 @@ import type { Payload } from '../tokens';
 import { EditBuffer } from './edit-buffer';
 import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
-/** Shows the description, and lets a person write another one. */
+/** Shows the description and edits it in place. */
 export class DescriptionSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node: HTMLElement;
   readonly #options: PanelSectionOptions;
   readonly #editBuffer = new EditBuffer();
@@ -25,13 +26,13 @@ export class DescriptionSection implements PanelSection {
     'data-lm-suppress-shortcuts': 'true',
   });
   readonly #counter = panelElement('span', 'counter');
-  readonly #errorElement = panelElement('p', 'wrong', [], {
-    id: 'ma-description-wrong',
+  readonly #errorElement = panelElement('p', 'error', [], {
+    id: 'ma-description-error',
     'aria-live': 'polite',
   });
   readonly #fullWidthButton: HTMLButtonElement;
   readonly #saveButton: HTMLButtonElement;
-  readonly #conflictText = panelElement('p', 'foreign');
+  readonly #conflictText = panelElement('p', 'conflictText');
   readonly #conflict: HTMLElement;
   readonly #form: HTMLElement;
   #saveError = '';
@@ -46,7 +47,7 @@ export class DescriptionSection implements PanelSection {
       this.startEditing();
     });
     this.#fullWidthButton = panelButton(
-      trans.__('Use full-width characters'),
+      trans.__('Use Full-Width Characters'),
       this.#onUseFullWidth,
     );
     this.#saveButton = panelButton(trans.__('Save'), () => void this.#onSave(), 'ma-mod-accept');
@@ -54,8 +55,8 @@ export class DescriptionSection implements PanelSection {
     this.#conflict = panelElement('div', 'conflict', [
       this.#conflictText,
       panelElement('div', 'row', [
-        panelButton(trans.__('Keep mine'), this.#onKeepMine),
-        panelButton(trans.__('Take that one'), this.#onCancel),
+        panelButton(trans.__('Keep Mine'), this.#onKeepMine),
+        panelButton(trans.__('Use Current'), this.#onCancel),
       ]),
     ]);
     this.#form = panelElement('div', 'form', [
@@ -69,13 +70,13 @@ export class DescriptionSection implements PanelSection {
     const head = panelElement('div', 'head', [heading, this.#editButton]);
     this.node = panelElement('section', 'section', [head, this.#text, this.#form]);
     setAttributes(this.#textArea, { 'aria-label': trans.__('Description') });
-    setAttributes(this.#editButton, { 'aria-label': trans.__('Edit the description') });
+    setAttributes(this.#editButton, { 'aria-label': trans.__('Edit Description') });
     this.#textArea.addEventListener('input', this.#onInput);
     this.#textArea.addEventListener('keydown', this.#onKeyDown);
     this.#render();
   }
 
-  /** Begin to edit. */
+  /** Start editing. */
   startEditing(): void {
     if (!this.#editBuffer.isEditing && this.#canEdit) {
       this.#editBuffer.startEditing();
@@ -86,6 +87,7 @@ export class DescriptionSection implements PanelSection {
     this.#textArea.focus();
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
     this.node.hidden = !payload?.instance;
     this.#canEdit = payload?.readOnly === false;
@@ -99,8 +101,9 @@ export class DescriptionSection implements PanelSection {
   };
 
   readonly #onKeyDown = (event: KeyboardEvent): void => {
+    // With an input method, these keys only end the composition of a character.
     if (event.isComposing) {
-      return; // Such a key ends the composing of a character, no more.
+      return;
     }
     if (event.key === 'Escape') {
       this.#onCancel();
@@ -162,11 +165,12 @@ export class DescriptionSection implements PanelSection {
     this.#form.hidden = !isEditing;
     this.#text.hidden = isEditing;
     this.#editButton.hidden = isEditing || !this.#canEdit;
-    this.#text.textContent = current || trans.__('None yet.');
+    this.#text.textContent = current || trans.__('No description.');
     this.#text.classList.toggle('ma-mod-empty', !current);
     this.#renderError(problem);
     this.#renderConflict();
-    this.#textArea.readOnly = this.#isSaving; // It goes when that is done.
+    // The text area is hidden when saving ends.
+    this.#textArea.readOnly = this.#isSaving;
     this.#saveButton.disabled =
       problem !== null || this.#editBuffer.conflicting !== null || this.#isSaving;
   }
@@ -178,7 +182,7 @@ export class DescriptionSection implements PanelSection {
     this.#fullWidthButton.hidden = problem?.kind !== 'character';
     setAttributes(this.#textArea, {
       'aria-invalid': problem ? 'true' : null,
-      'aria-describedby': error ? 'ma-description-wrong' : null,
+      'aria-describedby': error ? 'ma-description-error' : null,
     });
   }
 
@@ -186,8 +190,8 @@ export class DescriptionSection implements PanelSection {
     const { trans } = this.#options;
     const { conflicting } = this.#editBuffer;
     this.#conflict.hidden = conflicting === null;
-    const words = createElement('strong', {}, [trans.__('Changed meanwhile to:')]);
-    this.#conflictText.replaceChildren(words, ` ${conflicting || trans.__('nothing')}`);
+    const label = createElement('strong', {}, [trans.__('Changed elsewhere to:')]);
+    this.#conflictText.replaceChildren(label, ` ${conflicting || trans.__('(empty)')}`);
   }
 
   #problemText(problem: DescriptionProblem): string {
@@ -200,7 +204,7 @@ export class DescriptionSection implements PanelSection {
       );
     }
     return problem.kind === 'character'
-      ? trans.__('“%1” at position %2 is not allowed.', problem.character, problem.position)
-      : trans.__('What is at position %1 is no character.', problem.position);
+      ? trans.__('“%1” (position %2) is not allowed.', problem.character, problem.position)
+      : trans.__('Invalid character at position %1.', problem.position);
   }
 }

@@ -1,23 +1,25 @@
-/** Name, status and the other facts of the instance. */
+/** The panel's header and its list of details. */
 
+import type { TranslationBundle } from '@jupyterlab/translation';
 import { setText } from '../countdown/elements';
-import { formatTimestamp, formatterFor } from '../countdown/format';
+import { formatterFor, formatTimestamp } from '../countdown/format';
 import type { Payload } from '../tokens';
 import { panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
-/** The head of the panel: whose countdown it is. */
+/** Shows the name of the instance and when a read-only state was observed. */
 export class HeaderSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node: HTMLElement;
-  readonly #trans: PanelSectionOptions['trans'];
+  readonly #trans: TranslationBundle;
   readonly #name = panelElement('h2', 'name');
   readonly #demo = panelElement('span', 'demo');
-  readonly #asOf = panelElement('p', 'asOf');
+  readonly #observedAt = panelElement('p', 'observedAt');
 
   constructor({ trans, manager }: PanelSectionOptions) {
     this.#trans = trans;
     const refreshButton = panelElement('button', 'refresh', ['↻'], {
-      ...{ type: 'button', title: trans.__('Ask the cloud again') },
-      'aria-label': trans.__('Ask the cloud again'),
+      ...{ type: 'button', title: trans.__('Refresh') },
+      'aria-label': trans.__('Refresh'),
     });
     refreshButton.addEventListener('click', () => {
       refreshButton.disabled = true;
@@ -26,29 +28,32 @@ export class HeaderSection implements PanelSection {
       });
     });
     const head = panelElement('div', 'head', [this.#name, refreshButton]);
-    this.node = panelElement('div', 'top', [head, this.#demo, this.#asOf]);
+    this.node = panelElement('div', 'header', [head, this.#demo, this.#observedAt]);
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
-    const trans = this.#trans;
-    const { instance, snapshot, readOnly } = payload ?? {};
+    const instance = payload?.instance;
     setText(this.#name, instance?.name || 'ModelArts');
-    setText(this.#demo, instance?.demo ? trans.__('DEMO · local emulator') : '');
-    const old = readOnly && snapshot;
-    setText(
-      this.#asOf,
-      old
-        ? trans.__('As of %1, read-only.', formatTimestamp(formatterFor(''), snapshot.as_of_ms))
-        : '',
-    );
+    setText(this.#demo, instance?.demo ? this.#trans.__('DEMO · local emulator') : '');
+    setText(this.#observedAt, this.#observedAtText(payload));
+  }
+
+  #observedAtText(payload: Payload | null): string {
+    if (!payload?.readOnly || !payload.snapshot) {
+      return '';
+    }
+    const time = formatTimestamp(formatterFor(''), payload.snapshot.as_of_ms);
+    return this.#trans.__('Last updated %1; read-only.', time);
   }
 }
 
-/** What else is known, as a list. */
+/** Lists status, flavor, ID, API and data source. */
 export class DetailsSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node: HTMLElement;
   readonly #options: PanelSectionOptions;
-  readonly #list = panelElement('dl', 'facts');
+  readonly #list = panelElement('dl', 'details');
 
   constructor(options: PanelSectionOptions) {
     this.#options = options;
@@ -58,6 +63,7 @@ export class DetailsSection implements PanelSection {
     ]);
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
     const { manager } = this.#options;
     this.node.hidden = !payload?.instance || !manager.preferences.showDetails;
@@ -72,17 +78,42 @@ export class DetailsSection implements PanelSection {
 
   #detailRows(payload: Payload | null): [string, string][] {
     const { trans, manager } = this.#options;
-    const { status = '', flavor = '', id = '', api = '' } = payload?.instance ?? {};
+    const instance = payload?.instance;
+    if (!instance) {
+      return [];
+    }
     const backendNames = {
-      routes: trans.__('the Jupyter server'),
-      helper: trans.__('a helper kernel'),
+      'server-extension': trans.__('Jupyter server'),
+      'helper-kernel': trans.__('helper kernel'),
     };
     return [
-      [trans.__('Status'), status],
-      [trans.__('Flavor'), flavor],
-      [trans.__('ID'), id],
-      [trans.__('API'), api],
-      [trans.__('Asked by'), manager.backend ? backendNames[manager.backend] : ''],
+      [trans.__('Status'), statusText(trans, instance.status)],
+      [trans.__('Flavor'), instance.flavor],
+      [trans.__('ID'), instance.id],
+      [trans.__('API'), instance.api],
+      [trans.__('Data source'), manager.backend ? backendNames[manager.backend] : ''],
     ];
   }
+}
+
+/** Return the name of a status in the language of the page; in English, the API's own notation. */
+function statusText(trans: TranslationBundle, status: string): string {
+  const names: Readonly<Record<string, string>> = {
+    RUNNING: trans.__('RUNNING'),
+    STOPPED: trans.__('STOPPED'),
+    STOPPING: trans.__('STOPPING'),
+    STARTING: trans.__('STARTING'),
+    RESTARTING: trans.__('RESTARTING'),
+    CREATING: trans.__('CREATING'),
+    DELETING: trans.__('DELETING'),
+    INIT: trans.__('INIT'),
+    SNAPSHOTTING: trans.__('SNAPSHOTTING'),
+    CREATE_FAILED: trans.__('CREATE_FAILED'),
+    START_FAILED: trans.__('START_FAILED'),
+    DELETE_FAILED: trans.__('DELETE_FAILED'),
+    ERROR: trans.__('ERROR'),
+    DELETED: trans.__('DELETED'),
+    FROZEN: trans.__('FROZEN'),
+  };
+  return names[status] ?? status;
 }

@@ -1,12 +1,13 @@
-/** The doctor: looks at the set-up when a person asks for it. */
+/** The section that runs the checks of the doctor. */
 
 import { createElement } from '../countdown/elements';
 import { failureText } from '../text/status-text';
 import { BackendError, type Finding } from '../tokens';
 import { panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
-/** Folded away until it is opened; looks anew at each opening. */
+/** A collapsed section that runs the checks each time it is opened. */
 export class DoctorSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node = panelElement('details', 'section');
   readonly #options: PanelSectionOptions;
   readonly #results = panelElement('div', 'findings', [], { 'aria-live': 'polite' });
@@ -14,7 +15,7 @@ export class DoctorSection implements PanelSection {
   constructor(options: PanelSectionOptions) {
     this.#options = options;
     this.node.append(
-      panelElement('summary', 'heading', [options.trans.__('Check the set-up')]),
+      panelElement('summary', 'heading', [options.trans.__('Check Setup')]),
       this.#results,
     );
     this.node.addEventListener('toggle', () => {
@@ -24,27 +25,22 @@ export class DoctorSection implements PanelSection {
     });
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(): void {
     this.node.hidden = this.#options.manager.backend === null;
   }
 
   async #runDoctor(): Promise<void> {
     const { manager, trans } = this.#options;
-    this.#results.replaceChildren(trans.__('Looking…'));
+    this.#results.replaceChildren(trans.__('Checking…'));
     try {
       const findings = await manager.runDoctor();
       const problems = findings.filter(({ level }) => level === 'problem');
       const others = findings.filter(({ level }) => level !== 'problem');
-      const verdict = problems.length
-        ? trans._n('%1 problem', '%1 problems', problems.length, problems.length)
-        : trans.__('No problem found.');
+      const items = [...problems, ...others].map(createFinding);
       this.#results.replaceChildren(
-        createElement('p', {}, [verdict]),
-        createElement(
-          'ul',
-          {},
-          [...problems, ...others].map((each) => this.#findingElement(each)),
-        ),
+        createElement('p', {}, [this.#summary(problems.length)]),
+        createElement('ul', {}, items),
       );
     } catch (error) {
       const failure = error instanceof BackendError ? error : new BackendError('failed');
@@ -52,17 +48,19 @@ export class DoctorSection implements PanelSection {
     }
   }
 
-  #findingElement({ label, level, message, hint }: Finding): HTMLElement {
-    const mark = { ok: '✓', problem: '✗' }[level] ?? '·';
-    const sign = createElement('span', { 'aria-hidden': 'true' }, [`${mark} `]);
-    const line = [sign, createElement('strong', {}, [label]), ` ${message}`];
-    return panelElement(
-      'li',
-      'finding',
-      hint ? [...line, panelElement('p', 'hint', [hint])] : line,
-      {
-        'data-level': level,
-      },
-    );
+  #summary(count: number): string {
+    const { trans } = this.#options;
+    return count > 0 ? trans._n('%1 problem', '%1 problems', count) : trans.__('No problem found.');
   }
+}
+
+function createFinding({ label, level, message, hint }: Finding): HTMLElement {
+  const mark = { ok: '✓', problem: '✗' }[level] ?? '·';
+  const children = [
+    createElement('span', { 'aria-hidden': 'true' }, [`${mark} `]),
+    createElement('strong', {}, [label]),
+    ` ${message}`,
+    ...(hint ? [panelElement('p', 'hint', [hint])] : []),
+  ];
+  return panelElement('li', 'finding', children, { 'data-level': level });
 }

@@ -1,36 +1,36 @@
-/** A text that is being edited while the truth may change. */
+/** A value that is edited while it may change elsewhere. */
 
-/** What a person made of a text, what it was made from, and what holds now. */
+/** The current value, and the value on which an edit is based. */
 export class EditBuffer {
   #current = '';
   #original: string | null = null;
 
-  /** Whether a person is editing. */
+  /** Whether an edit has been started. */
   get isEditing(): boolean {
     return this.#original !== null;
   }
 
-  /** What holds now. */
+  /** The current value. */
   get current(): string {
     return this.#current;
   }
 
-  /** What somebody else made of it since the editing began; `null` when nobody did. */
+  /** The current value if it has changed since the edit was started, else `null`. */
   get conflicting(): string | null {
     return this.#original !== null && this.#original !== this.#current ? this.#current : null;
   }
 
-  /** The truth as now known; what is being typed is another matter. */
+  /** Set the current value. This does not affect the text of an edit. */
   setCurrent(current: string): void {
     this.#current = current;
   }
 
-  /** Begin to edit, from what holds now; once more while editing: what holds now was seen. */
+  /** Start an edit based on the current value. During an edit, this resolves a conflict. */
   startEditing(): void {
     this.#original = this.#current;
   }
 
-  /** Edit no more. */
+  /** End the edit. */
   stopEditing(): void {
     this.#original = null;
   }

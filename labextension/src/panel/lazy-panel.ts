@@ -1,36 +1,33 @@
-/** The panel's place in the shell: empty and cheap until somebody looks at it. */
+/** The panel's widget in the shell, which loads the panel when it is first shown. */
 
 import { Widget } from '@lumino/widgets';
 import { setAttributes } from '../countdown/elements';
+import { PANEL_ID, type PanelField } from '../tokens';
 import type { Panel } from './panel';
-import { PANEL_ID } from '../tokens';
 
-/** A field of the panel. */
-export type PanelField = 'description' | 'auto-stop';
-
-/** Shows the panel; loads its code when it is first seen. */
+/** An empty widget until it is first shown, then the container of the panel. */
 export class LazyPanel extends Widget {
   readonly #createPanel: () => Promise<Panel>;
   #panel: Promise<Panel> | null = null;
 
   /**
-   * @param label - what a screen reader says it is
-   * @param load - makes the panel
+   * @param label - the name of the region for screen readers
+   * @param createPanel - loads the code and creates the panel
    */
-  constructor(label: string, load: () => Promise<Panel>) {
+  constructor(label: string, createPanel: () => Promise<Panel>) {
     super();
-    this.#createPanel = load;
+    this.#createPanel = createPanel;
     this.id = PANEL_ID;
     this.addClass('ma-Panel');
     setAttributes(this.node, { role: 'region', 'aria-label': label });
   }
 
-  /** Put the focus on a field. */
+  /** Move the focus to a field. */
   async focusField(field: PanelField): Promise<void> {
     (await this.#loadPanel()).focusField(field);
   }
 
-  /** Take the panel away. Calling it twice is fine. */
+  /** Remove the panel. May be called more than once. */
   override dispose(): void {
     if (!this.isDisposed) {
       super.dispose();
@@ -60,7 +57,8 @@ export class LazyPanel extends Widget {
       return panel;
     });
     this.#panel.catch(() => {
-      this.#panel = null; // The server is away; it may be back the next time.
+      // The server may be reachable the next time.
+      this.#panel = null;
     });
     return this.#panel;
   }

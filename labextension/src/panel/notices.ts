@@ -1,14 +1,15 @@
-/** What a person should know before anything else: what does not work, what was saved, how the last run ended. */
+/** The notices at the top of the panel: errors, the last run, and saved documents. */
 
 import { createElement } from '../countdown/elements';
-import { formatDuration, formatTime, formatterFor } from '../countdown/format';
-import { outcomeText, notSavedReason } from '../text/outcomes';
+import { formatDuration, formatterFor, formatTime } from '../countdown/format';
+import { listText, notSavedText, outcomeText } from '../text/outcomes';
 import { failureText } from '../text/status-text';
 import type { LastRun, Payload, SaveReport } from '../tokens';
 import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
-/** Shows the notices that there are. */
+/** Shows the current notices. */
 export class NoticesSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
   readonly node = panelElement('div', 'notices');
   readonly #options: PanelSectionOptions;
   #shownText = '';
@@ -18,6 +19,7 @@ export class NoticesSection implements PanelSection {
     this.#options = options;
   }
 
+  /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
     const notices = [
       this.#failureNotice(payload),
@@ -27,18 +29,22 @@ export class NoticesSection implements PanelSection {
       this.#savedNotice(),
     ].filter((each) => each !== null);
     const text = notices.map((each) => each.textContent).join('\n');
-    // Untouched when nothing is new, so that the focus stays on a button in it.
+    // Elements with the same text are not replaced, so that a focused button keeps the focus.
     if (text !== this.#shownText) {
       this.#shownText = text;
       this.node.replaceChildren(...notices);
     }
   }
 
+  #retryButton(): HTMLElement {
+    const { manager, trans } = this.#options;
+    return panelButton(trans.__('Try Again'), () => void manager.refresh(true));
+  }
+
   #failureNotice(payload: Payload | null): HTMLElement | null {
     const { manager, trans } = this.#options;
     if (manager.failure !== null) {
-      const retry = panelButton(trans.__('Try again'), () => void manager.refresh(true));
-      return createNotice('bad', failureText(trans, manager.failure), retry);
+      return createNotice('error', failureText(trans, manager.failure), this.#retryButton());
     }
     const isLoading = !payload?.instance && !payload?.problem;
     return isLoading ? createNotice('info', trans.__('Looking for the instance…')) : null;
@@ -49,10 +55,9 @@ export class NoticesSection implements PanelSection {
     if (!problem) {
       return null;
     }
-    const { manager, trans } = this.#options;
-    const retry = panelButton(trans.__('Try again'), () => void manager.refresh(true));
-    const hint = createElement('p', { class: 'ma-Panel-hint' }, [problem.hint]);
-    return createNotice('bad', problem.message, ...(problem.hint ? [hint] : []), retry);
+    const hint = panelElement('p', 'hint', [problem.hint]);
+    const more = problem.hint ? [hint, this.#retryButton()] : [this.#retryButton()];
+    return createNotice('error', problem.message, ...more);
   }
 
   #mutedNotice(payload: Payload | null): HTMLElement | null {
@@ -60,8 +65,8 @@ export class NoticesSection implements PanelSection {
       return null;
     }
     const { trans } = this.#options;
-    const turnOnButton = panelButton(trans.__('Turn on'), () => void this.#turnOnReminders());
-    const error = createElement('p', { class: 'ma-Panel-wrong' }, [this.#remindersError]);
+    const turnOnButton = panelButton(trans.__('Turn On'), () => void this.#turnOnReminders());
+    const error = panelElement('p', 'error', [this.#remindersError]);
     const more = this.#remindersError ? [error, turnOnButton] : [turnOnButton];
     return createNotice('info', trans.__('Reminders are off for this instance.'), ...more);
   }
@@ -82,12 +87,8 @@ export class NoticesSection implements PanelSection {
     }
     const { manager, trans } = this.#options;
     const dismissButton = panelButton(trans.__('Dismiss'), () => void manager.dismissLastRun());
-    return createNotice(
-      'info',
-      this.#lastRunText(run),
-      ...this.#saveReportLines(run),
-      dismissButton,
-    );
+    const lines = this.#saveReportLines(run);
+    return createNotice('info', this.#lastRunText(run), ...lines, dismissButton);
   }
 
   #lastRunText({ endedAtMs, durationS, reason }: LastRun): string {
@@ -96,35 +97,30 @@ export class NoticesSection implements PanelSection {
     const time = endedAtMs === null ? '?' : formatTime(format, endedAtMs, manager.clock.now());
     const reasonText = reason === 'auto-stop' ? trans.__('auto-stop') : '';
     const duration = durationS === null ? '' : formatDuration(format, durationS);
-    const more = [reasonText, duration].filter(Boolean).join(trans.__(', '));
-    return more
-      ? trans.__('Last run ended %1 (%2).', time, more)
-      : trans.__('Last run ended %1.', time);
+    const details =
+      reasonText && duration ? trans.__('%1, %2', reasonText, duration) : reasonText || duration;
+    return details
+      ? trans.__('Last run ended at %1 (%2).', time, details)
+      : trans.__('Last run ended at %1.', time);
   }
 
   #savedNotice(): HTMLElement | null {
     const { manager, trans } = this.#options;
     const { savedBeforeStop } = manager;
-    return savedBeforeStop === null
-      ? null
-      : createNotice(
-          'info',
-          trans.__('Before the stop:'),
-          ...this.#saveReportLines(savedBeforeStop),
-        );
+    if (savedBeforeStop === null) {
+      return null;
+    }
+    const lines = this.#saveReportLines(savedBeforeStop);
+    return createNotice('info', trans.__('Saved before the stop:'), ...lines);
   }
 
-  #saveReportLines(report: SaveReport): HTMLElement[] {
+  #saveReportLines({ saved, notSaved }: SaveReport): HTMLElement[] {
     const { trans } = this.#options;
-    const saved = report.saved.join(', ');
-    const notSaved = report.notSaved
-      .map((each) => `${each.path} (${notSavedReason(trans, each)})`)
-      .join(', ');
+    const savedText = trans.__('Saved: %1', listText(trans, saved));
+    const errorText = trans.__('Not saved: %1', notSavedText(trans, notSaved));
     return [
-      ...(saved ? [createElement('p', {}, [trans.__('Saved: %1', saved)])] : []),
-      ...(notSaved
-        ? [createElement('p', { class: 'ma-Panel-wrong' }, [trans.__('Not saved: %1', notSaved)])]
-        : []),
+      ...(saved.length > 0 ? [createElement('p', {}, [savedText])] : []),
+      ...(notSaved.length > 0 ? [panelElement('p', 'error', [errorText])] : []),
     ];
   }
 }

@@ -1,23 +1,30 @@
-/** The sidebar: what is known of the instance, and everything that can be changed. */
+/**
+ * The panel in the sidebar.
+ *
+ * The folder `panel/` exports the panel and the widget that loads it. Each section shows one part of
+ * the manager's state. It may import from `countdown/`, `manager/`, `text/` and `tokens`.
+ */
 
 import type { IDisposable } from '@lumino/disposable';
 import { RestartableTimer } from '../countdown/clock';
-import { panelElement, type PanelSection } from './section';
+import type { PanelField } from '../tokens';
 import { AutoStopSection } from './autostop';
-import { type CountdownSectionOptions, CountdownSection } from './countdown';
+import { CountdownSection, type CountdownSectionOptions } from './countdown';
 import { DescriptionSection } from './description';
-import { DoctorSection } from './doctor';
 import { DetailsSection, HeaderSection } from './details';
+import { DoctorSection } from './doctor';
 import { NoticesSection } from './notices';
+import { panelElement, type PanelSection } from './section';
 
-/** How long a sentence for a screen reader stays. */
+/** Milliseconds for which an announcement stays in the live region. */
 const ANNOUNCE_MS = 10_000;
 
-/** What a panel is made of. */
+/** Options of {@link Panel}. */
 export type PanelOptions = Omit<CountdownSectionOptions, 'announce'>;
 
-/** The panel's content; its frame in the shell loads it when it is first seen. */
+/** The content of the panel. */
 export class Panel implements IDisposable {
+  /** The outermost element. */
   readonly node = panelElement('div', 'content');
   readonly #options: PanelOptions;
   readonly #countdown: CountdownSection;
@@ -25,8 +32,8 @@ export class Panel implements IDisposable {
   readonly #description: DescriptionSection;
   readonly #sections: readonly PanelSection[];
   readonly #announcementTimer: RestartableTimer;
+  readonly #liveRegion = panelElement('div', 'liveRegion', [], { role: 'status' });
   #disposed = false;
-  readonly #liveRegion = panelElement('div', 'status', [], { role: 'status' });
 
   constructor(options: PanelOptions) {
     this.#options = options;
@@ -49,13 +56,13 @@ export class Panel implements IDisposable {
     this.#update();
   }
 
-  /** Whether it is disposed of. */
+  /** Whether the panel is disposed. */
   get isDisposed(): boolean {
     return this.#disposed;
   }
 
-  /** Put the focus on a field. */
-  focusField(field: 'description' | 'auto-stop'): void {
+  /** Move the focus to a field. */
+  focusField(field: PanelField): void {
     if (field === 'description') {
       this.#description.startEditing();
     } else {
@@ -63,7 +70,7 @@ export class Panel implements IDisposable {
     }
   }
 
-  /** Stop and go away. Calling it twice is fine. */
+  /** Stop and remove the content. May be called more than once. */
   dispose(): void {
     this.#disposed = true;
     this.#options.manager.changed.disconnect(this.#update, this);
@@ -79,8 +86,9 @@ export class Panel implements IDisposable {
   }
 
   readonly #announce = (text: string): void => {
+    // A screen reader does not announce a text that is equal to the last one.
     this.#liveRegion.textContent = this.#liveRegion.textContent === text ? `${text}\u00a0` : text;
-    // Once said it is over: who comes by later would take it for what holds.
+    // Later the text would be mistaken for the current state.
     this.#announcementTimer.set(ANNOUNCE_MS, () => {
       this.#liveRegion.textContent = '';
     });

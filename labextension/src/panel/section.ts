@@ -1,25 +1,28 @@
-/** What the sections of the panel share. */
+/** The interface of the panel's sections, and the functions that create their elements. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { createElement } from '../countdown/elements';
 import type { IManager, Payload } from '../tokens';
 
-/** What a section is made of. */
+/** Options of a section. */
 export interface PanelSectionOptions {
+  /** Provides the state and carries out changes. */
   readonly manager: IManager;
+  /** The translations. */
   readonly trans: TranslationBundle;
-  /** Say this to a screen reader, once and politely. */
+  /** Announce a text to screen readers, once and politely. */
   readonly announce: (text: string) => void;
 }
 
-/** A part of the panel. */
+/** A section of the panel. */
 export interface PanelSection {
+  /** The outermost element. */
   readonly node: HTMLElement;
-  /** Show what is known; what a person is typing stays. */
+  /** Show a payload. Text that a user is typing is not changed. */
   update(payload: Payload | null): void;
 }
 
-/** A button that does something. */
+/** Create a button. */
 export function panelButton(text: string, onClick: () => void, modifier = ''): HTMLButtonElement {
   const element = createElement(
     'button',
@@ -30,7 +33,7 @@ export function panelButton(text: string, onClick: () => void, modifier = ''): H
   return element;
 }
 
-/** An element of a class of the panel. */
+/** Create an element with a class of the panel. */
 export function panelElement<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   name: string,

@@ -1,4 +1,4 @@
-/** Reminders and outcomes as notifications; Jupyter keeps them silent in do-not-disturb. */
+/** Shows reminders and results as notifications of JupyterLab. */
 
 import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
@@ -8,10 +8,10 @@ import { formatDuration, formatTime, stopAnnouncement, formatterFor } from '../c
 import type { Reminder } from './reminders';
 import { COMMAND_IDS, type IManager } from '../tokens';
 
-/** Longer ones are cut off by Jupyter. */
+/** JupyterLab cuts off longer texts. */
 const MAX_TEXT_LENGTH = 140;
 
-/** Say what became of something. */
+/** Show the result of an action. */
 export function notify(text: string, succeeded: boolean): void {
   const short = text.length > MAX_TEXT_LENGTH ? `${text.slice(0, MAX_TEXT_LENGTH - 1)}…` : text;
   Notification.emit(short, succeeded ? 'success' : 'warning', {
@@ -19,14 +19,17 @@ export function notify(text: string, succeeded: boolean): void {
   });
 }
 
-/** What a toast needs. */
+/** Options of {@link showReminder}. */
 export interface NotificationOptions {
+  /** Provides the state and carries out changes. */
   readonly manager: IManager;
+  /** The translations. */
   readonly trans: TranslationBundle;
+  /** The registry with the command that saves all documents. */
   readonly commands: CommandRegistry;
 }
 
-/** Show a reminder until something is done about it; answers what takes it away. */
+/** Show a reminder until it is dismissed; returns the function that dismisses it. */
 export function showReminder(options: NotificationOptions, reminder: Reminder): () => void {
   const { manager, trans, commands } = options;
   const id = Notification.warning(reminderText(options, reminder), {
@@ -34,7 +37,7 @@ export function showReminder(options: NotificationOptions, reminder: Reminder): 
     actions: [
       {
         label: trans.__(
-          'Extend %1',
+          'Extend by %1',
           formatDuration(formatterFor(''), manager.preferences.extensionS),
         ),
         displayType: 'accent',
@@ -43,13 +46,13 @@ export function showReminder(options: NotificationOptions, reminder: Reminder): 
       ...(commands.hasCommand(COMMAND_IDS.saveAll)
         ? [
             {
-              label: trans.__('Save all'),
+              label: trans.__('Save All'),
               callback: () => void commands.execute(COMMAND_IDS.saveAll),
             },
           ]
         : []),
       {
-        label: trans.__('Don’t remind again'),
+        label: trans.__('Don’t Remind Me Again'),
         callback: () => void runMuteReminders({ manager, trans, notify }),
       },
     ],
@@ -59,7 +62,7 @@ export function showReminder(options: NotificationOptions, reminder: Reminder): 
   };
 }
 
-/** What stands still must stay true: the stop time first, the time left as of now. */
+/** Return the text of a reminder. It is not updated, so the time left is shown with the current time. */
 function reminderText({ manager, trans }: NotificationOptions, reminder: Reminder): string {
   const { stopsAtMs, remainingS } = reminder;
   const format = formatterFor('');
@@ -68,7 +71,7 @@ function reminderText({ manager, trans }: NotificationOptions, reminder: Reminde
   const nowMs = manager.clock.now();
   return name.length > 0 && name.length <= 40
     ? trans.__(
-        '“%1” stops at %2 (%3 left at %4).',
+        '“%1” stops at %2 (%3 left as of %4).',
         ...[name, formatTime(format, stopsAtMs, nowMs)],
         ...[formatDuration(format, minutes), formatTime(format, nowMs, nowMs)],
       )

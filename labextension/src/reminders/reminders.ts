@@ -1,4 +1,9 @@
-/** Reminders before the stop: once for each stop time and level, over all tabs together. */
+/**
+ * Reminders before the stop, shown once per stop time and level in all tabs together.
+ *
+ * The folder `reminders/` exports the reminders and the notifications that show them. It may import
+ * from `browser/`, `commands/`, `countdown/`, `text/` and `tokens`.
+ */
 
 import type { IDisposable } from '@lumino/disposable';
 import { RestartableTimer, type Timers, type Wakeup } from '../countdown/clock';
@@ -6,36 +11,44 @@ import type { OncePerBrowser } from '../browser/once-per-browser';
 import { timeLeft } from '../text/status-text';
 import { type IManager, isSameStopTime } from '../tokens';
 
-/** A tab that nobody sees lets one that somebody sees go first. */
+/** A hidden tab waits for this long, so that a visible one shows the reminder first. */
 const HIDDEN_TAB_DELAY_MS = 2_000;
-/** How long a server that does not answer may hold up a reminder. */
+/** Milliseconds for which a reminder waits for the server's response. */
 const REFRESH_TIMEOUT_MS = 2_000;
 
-/** What is shown. */
+/** A reminder. */
 export interface Reminder {
+  /** The stop time in milliseconds since 1970. */
   readonly stopsAtMs: number;
+  /** The time left in seconds. */
   readonly remainingS: number;
 }
 
-/** What reminders are made of. */
+/** Options of {@link Reminders}. */
 export interface RemindersOptions {
+  /** Provides the state. */
   readonly manager: IManager;
+  /** Clock and timers. */
   readonly timers: Timers;
+  /** Page events after which the time left is evaluated. */
   readonly wakeups: readonly Wakeup[];
+  /** Return whether the page is visible. */
   readonly isVisible: () => boolean;
+  /** Selects the tab that shows a reminder. */
   readonly oncePerBrowser: OncePerBrowser;
-  /** Show a reminder; answers what takes it away again. */
+  /** Show a reminder; returns the function that dismisses it. */
   readonly show: (reminder: Reminder) => () => void;
 }
 
-/** The moment of a reminder, as now known. */
+/** The current time left and the reminder that is due. */
 interface DueReminder extends Reminder {
+  /** Minutes before the stop of the reminder; `null` when none is due. */
   readonly levelMinutes: number | null;
-  /** Until the next level, or the stop itself. */
+  /** Milliseconds until the next level or the stop. */
   readonly nextCheckMs: number;
 }
 
-/** Shows a reminder when its time has come. */
+/** Shows each reminder when it is due. */
 export class Reminders implements IDisposable {
   readonly #options: RemindersOptions;
   readonly #timer: RestartableTimer;
@@ -56,12 +69,12 @@ export class Reminders implements IDisposable {
     this.#check();
   }
 
-  /** Whether it is disposed of. */
+  /** Whether the reminders are disposed. */
   get isDisposed(): boolean {
     return this.#disposed;
   }
 
-  /** Stop for good, and take away what is shown. Calling it twice is fine. */
+  /** Stop, and dismiss the shown reminder. May be called more than once. */
   dispose(): void {
     this.#disposed = true;
     this.#timer.clear();
@@ -143,7 +156,7 @@ export class Reminders implements IDisposable {
     }
   }
 
-  /** Read once more: a tab that nobody saw for a while may have missed an extension. */
+  /** Read the instance again, because a hidden tab may have missed an extension. */
   async #refreshBeforeShowing(): Promise<void> {
     const timeout = new Promise<void>((resolve) => {
       this.#options.timers.setTimeout(resolve, REFRESH_TIMEOUT_MS);
@@ -157,7 +170,7 @@ export class Reminders implements IDisposable {
   }
 }
 
-/** When to look again: at the next level, at the stop itself. */
+/** Return the milliseconds until the next level or, after the last one, the stop. */
 function msUntilNextCheck(leftMs: number, comingMinutes: readonly number[]): number {
   return leftMs - Math.max(0, ...comingMinutes) * 60_000;
 }

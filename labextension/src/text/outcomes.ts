@@ -1,105 +1,119 @@
-/** What became of a change or of the documents, in a sentence; in the words of the countdown where it has some. */
+/** Sentences about the outcome of a change, and about saved documents. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Feedback } from '../countdown/actions';
+import { feedbackText, formatterFor, formatTime } from '../countdown/format';
 import type { ChangeResult } from '../countdown/messages';
-import { formatTime, feedbackText, formatterFor } from '../countdown/format';
-import { timeLeft, noResponseText, currentPhase } from './status-text';
-import type { IManager, UnsavedDocument, Outcome, SaveReport } from '../tokens';
+import type { IManager, Outcome, SaveReport, UnsavedDocument } from '../tokens';
+import { currentPhase, noResponseText, timeLeft } from './status-text';
 
-/** What a change was about: moving the end of this run, setting auto-stop, or anything else. */
+/** The kind of a change: of the stop time of this run, of auto-stop, or of anything else. */
 export type ChangeKind = 'extend' | 'shorten' | 'set' | 'save';
 
-/** A list this long may be cut off; then the number stands before it. */
-const MAX_UNCOUNTED = 3;
+/** A change that is reported. */
+export interface ReportedChange {
+  /** Its outcome. */
+  readonly outcome: Outcome;
+  /** Its kind. */
+  readonly kind: ChangeKind;
+  /** The manager that carried it out and has the state after it. */
+  readonly manager: IManager;
+}
 
-/** What became of a change, in a sentence that claims no more than the cloud's own answer. */
-export function outcomeText(
-  trans: TranslationBundle,
-  { outcome, kind, manager }: { outcome: Outcome; kind: ChangeKind; manager: IManager },
-): string {
-  const { result } = outcome;
+/** Return the sentence about a change. For an error, it is the message of the server. */
+export function outcomeText(trans: TranslationBundle, change: ReportedChange): string {
+  const { result } = change.outcome;
   if (result.code === 'unreachable') {
     return noResponseText(trans);
   }
-  if (result.ok && kind === 'set') {
-    return settingSavedText(trans, result.effect, manager);
+  if (!result.ok && result.text) {
+    return result.text;
   }
-  return result.ok && kind === 'save'
-    ? settingSavedText(trans, result.effect, null)
-    : changeText(outcome, kind, manager);
+  return result.ok && (change.kind === 'set' || change.kind === 'save')
+    ? settingSavedText(trans, change)
+    : stopTimeChangeText(change);
 }
 
-/** What became of moving the end of the run, or why anything was refused. */
-function changeText({ result }: Outcome, kind: ChangeKind, manager: IManager): string {
+/** Return the sentence about a change of the stop time of this run. */
+function stopTimeChangeText({ outcome, kind, manager }: ReportedChange): string {
   const state = manager.payload?.snapshot?.state;
   const nowMs = manager.clock.now();
   const remainingS = state ? currentPhase(state, nowMs).remainingS : null;
-  return feedbackText(
-    formatterFor(''),
-    toFeedback(result, kind, state?.stops_at_ms ?? null),
-    nowMs,
-    remainingS,
-  );
+  const feedback = toFeedback(outcome.result, kind, state?.stops_at_ms ?? null);
+  return feedbackText(formatterFor(''), feedback, nowMs, remainingS);
 }
 
 function toFeedback(result: ChangeResult, kind: ChangeKind, stopsAtMs: number | null): Feedback {
   const { code, text, values, effect } = result;
+  const effectCode = effect === 'next-start' ? `${effect}-${kind}` : (effect ?? 'done');
   return {
-    ...{ tone: 'info', text, stopsAtMs },
-    codes: result.ok
-      ? [code, effect === 'next-start' ? `${effect}-${kind}` : (effect ?? 'done')]
-      : [code],
+    tone: 'info',
+    codes: result.ok ? [code, effectCode] : [code],
+    stopsAtMs,
     durationS: values.duration_s ?? null,
     previousDurationS: values.previous_duration_s ?? null,
+    text,
   };
 }
 
 function settingSavedText(
   trans: TranslationBundle,
-  effect: Outcome['result']['effect'],
-  manager: IManager | null,
+  { outcome, kind, manager }: ReportedChange,
 ): string {
+  const { effect } = outcome.result;
   if (effect === 'next-start') {
-    return trans.__('Saved for the next start. This run still stops as before.');
+    return trans.__('Saved for the next start. The stop time of this run is unchanged.');
   }
   return effect === 'unconfirmed'
-    ? trans.__('Sent, but not confirmed by the cloud.')
-    : [trans.__('Saved.'), manager ? stopTimeText(manager) : ''].filter(Boolean).join(' ');
+    ? trans.__('Sent, but not yet confirmed by ModelArts.')
+    : [trans.__('Saved.'), kind === 'set' ? stopTimeText(manager) : ''].filter(Boolean).join(' ');
 }
 
-/** When the run ends now. */
+/** Return the sentence about the current stop time; empty when no time is counted down. */
 function stopTimeText(manager: IManager): string {
   const run = timeLeft(manager);
   const format = formatterFor('');
   return run === null
     ? ''
-    : format('now', { stop: formatTime(format, run.stopsAtMs, manager.clock.now()) });
+    : format('now', { stopTime: formatTime(format, run.stopsAtMs, manager.clock.now()) });
 }
 
-/** Why a document was not saved. */
-export function notSavedReason(trans: TranslationBundle, { reason }: UnsavedDocument): string {
-  const texts: Readonly<Record<string, string>> = {
+/** Return a list, separated as in the language of the page. */
+export function listText(trans: TranslationBundle, items: readonly string[]): string {
+  return items.join(trans.__(', '));
+}
+
+/** Return a list of documents that were not saved, each with the reason. */
+export function notSavedText(
+  trans: TranslationBundle,
+  documents: readonly UnsavedDocument[],
+): string {
+  const reasons: Readonly<Record<string, string>> = {
     'changed-on-disk': trans.__('changed on disk'),
-    'never-named': trans.__('has no file yet'),
-    'no-folder': trans.__('its folder is gone'),
+    'no-file': trans.__('not saved to a file yet'),
+    'folder-missing': trans.__('folder no longer exists'),
     'read-only': trans.__('is read-only'),
-    'timed-out': trans.__('took too long'),
+    'timed-out': trans.__('timed out'),
     failed: trans.__('could not be written'),
   };
-  return texts[reason] ?? reason;
+  return listText(
+    trans,
+    documents.map(({ path, reason }) => trans.__('%1 (%2)', path, reasons[reason] ?? reason)),
+  );
 }
 
-/** What was saved and what was not, in one line. */
+/** Return one sentence about which documents were saved or, if any were not, which were not. */
 export function saveReportText(trans: TranslationBundle, { saved, notSaved }: SaveReport): string {
-  if (notSaved.length > 0) {
-    const paths = notSaved.map((each) => `${each.path} (${notSavedReason(trans, each)})`);
-    const list = paths.join(', ');
-    return paths.length > MAX_UNCOUNTED
-      ? trans.__('Not saved: %1 documents: %2', paths.length, list)
-      : trans.__('Not saved: %1', list);
+  const count = notSaved.length;
+  if (count > 0) {
+    return trans._n(
+      '%1 document not saved: %2',
+      '%1 documents not saved: %2',
+      count,
+      notSavedText(trans, notSaved),
+    );
   }
   return saved.length > 0
-    ? trans.__('Saved: %1', saved.join(', '))
+    ? trans.__('Saved: %1', listText(trans, saved))
     : trans.__('Nothing to save in this tab.');
 }

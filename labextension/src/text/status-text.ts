@@ -1,52 +1,64 @@
-/** What the whole page says of the instance: how its run stands now, and what does not work. */
+/**
+ * The time left, and sentences about failed requests.
+ *
+ * The folder `text/` exports the sentences that several parts of the page show. They are translated
+ * with JupyterLab's catalogue, those about the stop time with the countdown's table. It may import
+ * from `countdown/` and `tokens`.
+ */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { isCounting, evaluatePhase } from '../countdown/phase';
 import type { InstanceState } from '../countdown/messages';
+import { evaluatePhase, isCounting, type PhaseResult } from '../countdown/phase';
 import type { BackendError, IManager } from '../tokens';
 
-/** The phase and the time left now. */
-export function currentPhase(
-  state: InstanceState,
-  nowMs: number,
-): ReturnType<typeof evaluatePhase> {
+/** Return the phase and the time left. */
+export function currentPhase(state: InstanceState, nowMs: number): PhaseResult {
   const { status, enabled, mode, stops_at_ms: stopsAtMs } = state;
   return evaluatePhase({ status, enabled, mode, stopsAtMs }, nowMs);
 }
 
-/** A run that counts down to its stop. */
+/** The stop time and the time left of a run that is counted down. */
 export interface TimeLeft {
+  /** The stop time in milliseconds since 1970. */
   readonly stopsAtMs: number;
+  /** The time left in milliseconds. */
   readonly remainingMs: number;
+  /** The time left in whole seconds. */
   readonly remainingS: number;
 }
 
-/** The run's end and what is left of it; `null` when nothing counts down. */
+/** Return the stop time and the time left; `null` when no time is counted down. */
 export function timeLeft({ payload, clock }: IManager): TimeLeft | null {
   const state = payload?.snapshot?.state;
   if (typeof state?.stops_at_ms !== 'number') {
     return null;
   }
+  const nowMs = clock.now();
   const { stops_at_ms: stopsAtMs } = state;
-  const leftMs = stopsAtMs - clock.now();
-  const { phase, remainingS } = currentPhase(state, clock.now());
-  return isCounting(phase) ? { stopsAtMs, remainingMs: leftMs, remainingS: remainingS ?? 0 } : null;
+  const { phase, remainingS } = currentPhase(state, nowMs);
+  return isCounting(phase)
+    ? { stopsAtMs, remainingMs: stopsAtMs - nowMs, remainingS: remainingS ?? 0 }
+    : null;
 }
 
-/** A change was asked for, and there was no answer: it may have been made or not. */
+/** Return the sentence for a change without a response, which may have been made or not. */
 export function noResponseText(trans: TranslationBundle): string {
-  return trans.__('The Jupyter server does not answer. What holds will show once it does.');
+  return trans.__(
+    'The Jupyter server is not responding. The current state will be shown once it responds.',
+  );
 }
 
-/** Why the instance cannot be read, and what to do. */
+/** Return the sentence for a failed request: the server's own message and hint, if there are any. */
 export function failureText(trans: TranslationBundle, failure: BackendError): string {
   if (failure.code === 'unreachable') {
-    return trans.__('The Jupyter server does not answer. It is tried again.');
+    return trans.__('The Jupyter server is not responding. Retrying…');
   }
-  if (failure.code === 'absent') {
+  if (failure.code === 'no-backend') {
     return trans.__(
-      'Neither the Jupyter server nor any of its kernels has modelarts-magics. Install it there: pip install modelarts-magics',
+      'modelarts-magics is not installed in the Jupyter server or in any of its kernels. Install it: pip install modelarts-magics',
     );
   }
-  return [failure.message || trans.__('It did not work.'), failure.hint].filter(Boolean).join(' ');
+  return [failure.message || trans.__('The operation failed.'), failure.hint]
+    .filter(Boolean)
+    .join(' ');
 }

@@ -104,18 +104,18 @@ describe('before the stop', () => {
     const tab = new SaverTab()
       .addDocument('slow', { save: () => never })
       .addDocument('disk', { findBlocker: () => Promise.resolve('changed-on-disk') })
-      .addDocument('bad', { save: () => Promise.reject(new Error('disk full')) })
-      .addDocument('good');
+      .addDocument('error', { save: () => Promise.reject(new Error('disk full')) })
+      .addDocument('success');
     await tab.harness.refreshWith(instancePayload(MINUTE));
     await flushPromises();
     await tab.harness.advance(SAVE_TIMEOUT_MS);
-    expect(tab.saves).toEqual(['good']);
+    expect(tab.saves).toEqual(['success']);
     expect(tab.lastReport).toMatchObject({
-      saved: ['good'],
+      saved: ['success'],
       not_saved: [
         { path: 'slow', reason: 'timed-out' },
         { path: 'disk', reason: 'changed-on-disk' },
-        { path: 'bad', reason: 'failed' },
+        { path: 'error', reason: 'failed' },
       ],
     });
   });
@@ -213,10 +213,10 @@ describe('before the stop', () => {
 it('saves all when a person wants it', async () => {
   const tab = new SaverTab()
     .addDocument('a')
-    .addDocument('b', { findBlocker: () => Promise.resolve('never-named') });
+    .addDocument('b', { findBlocker: () => Promise.resolve('no-file') });
   await tab.harness.refreshWith(instancePayload(HOUR));
   expect(await tab.saver.saveAll()).toEqual({
-    ...{ saved: ['a'], notSaved: [{ path: 'b', reason: 'never-named' }] },
+    ...{ saved: ['a'], notSaved: [{ path: 'b', reason: 'no-file' }] },
   });
   tab.documents = [];
   tab.addDocument('c');

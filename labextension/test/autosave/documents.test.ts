@@ -121,7 +121,7 @@ describe('a dirty document', () => {
       known,
       'read-only',
     ],
-    ['was never named where it has no file', null, known, 'never-named'],
+    ['was never named where it has no file', null, known, 'no-file'],
   ])('%s', async (_, had, onDisk, why) => {
     const desk = new FakeLab([new FakeDocument('folder/a.txt', had)]);
     desk.disk.set('folder/a.txt', onDisk);
@@ -130,7 +130,7 @@ describe('a dirty document', () => {
 
   it('that is gone from the disk is written anew, if there is a place for it', async () => {
     const desk = new FakeLab([new FakeDocument('folder/a.txt')]);
-    expect(await desk.dirty()[0]?.findBlocker()).toBe('no-folder');
+    expect(await desk.dirty()[0]?.findBlocker()).toBe('folder-missing');
     desk.disk.set('folder', fileVersion());
     expect(await desk.dirty()[0]?.findBlocker()).toBeNull();
   });

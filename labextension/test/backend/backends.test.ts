@@ -38,7 +38,7 @@ describe('our routes', () => {
   });
 
   it.each([
-    ['absent', () => jsonResponse({ message: 'Not Found' }, 404)],
+    ['no-backend', () => jsonResponse({ message: 'Not Found' }, 404)],
     ['refuse.auto_stop_off', () => jsonResponse({ code: 'refuse.auto_stop_off', message: 'x' }, 422)],
     ['failed', () => new Response('<html>', { status: 502 })],
     ['unreachable', () => Promise.reject(new TypeError('network'))],
@@ -86,13 +86,13 @@ class FakeKernels {
       },
     },
     requestExecute: ({
-      user_expressions: { answer },
+      user_expressions: { result: expression },
     }: {
-      user_expressions: { answer: string };
+      user_expressions: { result: string };
     }) => {
-      this.expressions.push(answer);
-      const data = { 'text/plain': this.evaluate(spec, answer) };
-      const content = { user_expressions: { answer: { status: 'ok', data } } };
+      this.expressions.push(expression);
+      const data = { 'text/plain': this.evaluate(spec, expression) };
+      const content = { user_expressions: { result: { status: 'ok', data } } };
       return { done: Promise.resolve({ content }) };
     },
     shutdown: () => {
@@ -208,7 +208,7 @@ describe('the helper kernel', () => {
     const { evaluate } = kernels;
     kernels.evaluate = () => 'None';
     for (let turn = 0; turn < 3; turn++) {
-      await expect(make(kernels).call(GET)).rejects.toMatchObject({ code: 'absent' });
+      await expect(make(kernels).call(GET)).rejects.toMatchObject({ code: 'no-backend' });
     }
     expect(kernels.running.size).toBe(0);
     expect(kernels.startedSpecs).toEqual(['py', 'conda']);
@@ -398,10 +398,10 @@ describe('the part of a tab in the helper kernel', () => {
 });
 
 it('a backend that could not be loaded is out of reach, and loaded the next time', async () => {
-  const backend = new FakeBackend('helper', false);
+  const backend = new FakeBackend('helper-kernel', false);
   const loads = [() => Promise.reject(new Error('Loading chunk 134 failed.'))];
   const load = () => loads.pop()?.() ?? Promise.resolve(backend);
-  const later = new LazyBackend('helper', load);
+  const later = new LazyBackend('helper-kernel', load);
   const lost = { code: 'unreachable', message: '' };
   await expect(later.call(GET)).rejects.toMatchObject(lost);
   await later.call(GET);
@@ -409,9 +409,9 @@ it('a backend that could not be loaded is out of reach, and loaded the next time
 });
 
 it('a backend is loaded when it is needed', async () => {
-  const backend = new FakeBackend('helper', false);
+  const backend = new FakeBackend('helper-kernel', false);
   let loads = 0;
-  const later = new LazyBackend('helper', () => {
+  const later = new LazyBackend('helper-kernel', () => {
     loads++;
     return Promise.resolve(backend);
   });

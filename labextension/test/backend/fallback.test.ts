@@ -5,11 +5,11 @@ import { FakeBackend, instancePayload } from '../fakes';
 
 const GET = { method: 'GET', path: 'instance' } as const;
 const throwNoBackend = (): unknown => {
-  throw new BackendError('absent', '', { status: 404 });
+  throw new BackendError('no-backend', '', { status: 404 });
 };
 
 function createBackends() {
-  const all = [new FakeBackend(), new FakeBackend('helper', false)] as const;
+  const all = [new FakeBackend(), new FakeBackend('helper-kernel', false)] as const;
   return { all, chain: new FallbackBackend(all.map((each) => () => each)) };
 }
 
@@ -35,7 +35,7 @@ describe('a chain of backends', () => {
   it('says so where none is there, and begins anew the next time', async () => {
     const { all, chain } = createBackends();
     all.forEach((each) => (each.respond = throwNoBackend));
-    await expect(chain.call(GET)).rejects.toMatchObject({ code: 'absent' });
+    await expect(chain.call(GET)).rejects.toMatchObject({ code: 'no-backend' });
     expect(chain.current).toBeNull();
     all[0].respond = () => instancePayload();
     expect(await chain.call(GET)).toEqual(instancePayload());
@@ -59,7 +59,7 @@ describe('a chain of backends', () => {
     all[0].respond = throwNoBackend;
     const late = [chain.call(GET), chain.call(GET)];
     for (const each of [...late, chain.call(GET)]) {
-      await expect(each).rejects.toMatchObject({ code: 'absent' });
+      await expect(each).rejects.toMatchObject({ code: 'no-backend' });
     }
     expect(all[1].requests).toEqual([]);
   });

@@ -65,15 +65,13 @@ describe('a payload', () => {
 
 describe('errors', () => {
   it('say that our routes are absent only where nobody of ours answered', () => {
-    expect(readError(404, { message: 'Not Found', reason: null }).code).toBe('absent');
-    expect(readError(404, null).code).toBe('absent');
+    expect(readError(404, { message: 'Not Found', reason: null }).code).toBe('no-backend');
+    expect(readError(404, null).code).toBe('no-backend');
     expect(readError(404, { code: 'http.404', message: 'x' }).code).toBe('http.404');
     expect(readError(500, null).code).toBe('failed');
   });
 
   it('become answers to a click', () => {
-    expect(readRefusal(new BackendError('refuse.stop_time_unknown')).code).toBe('stop-time-unknown');
-    expect(readRefusal(new BackendError('x', 'No.', { status: 403 })).code).toBe('no-permission');
     expect(readRefusal(new BackendError('x', 'No.', { hint: 'Do.' })).text).toBe('No. Do.');
     expect(readProblem({})).toBeNull();
   });

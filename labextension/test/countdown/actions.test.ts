@@ -105,7 +105,7 @@ describe('clicks', () => {
     actions.update(inputs({ stopsAtMs: STOP + 5 * MINUTE }));
     timers.advance(CLICK_COLLECTION_MS);
     expect(requests).toEqual([]);
-    expect(actions.feedback).toMatchObject({ tone: 'bad', codes: ['changed'] });
+    expect(actions.feedback).toMatchObject({ tone: 'error', codes: ['changed'] });
   });
 
   it('are not dropped by a stop time that only wobbles, as one does that follows from the time left', () => {
@@ -160,7 +160,7 @@ describe('bounds', () => {
     expect(actions.feedback?.codes).toEqual(['at-latest']);
     actions.update(inputs({ stopsAtMs: STOP + 30 * MINUTE, latestMs: STOP + 30 * MINUTE }));
     sendResult('r1');
-    expect(actions.feedback).toMatchObject({ tone: 'good', codes: ['at-latest', 'now'] });
+    expect(actions.feedback).toMatchObject({ tone: 'success', codes: ['at-latest', 'now'] });
     expect(actions.blockedReason(3600)).toBe('at-latest');
     expect(actions.blockedReason(-3600)).toBeNull();
   });
@@ -202,7 +202,7 @@ describe('answers', () => {
     actions.update(inputs({ stopsAtMs: STOP + HOUR }));
     sendResult('r1');
     expect(actions.feedback).toMatchObject({
-      tone: 'good',
+      tone: 'success',
       codes: ['now'],
       stopsAtMs: STOP + HOUR,
     });
@@ -221,7 +221,7 @@ describe('answers', () => {
     sendResult('r1', { ok: false, effect: null, code: 'no-permission', text: 'Forbidden.' });
     expect(actions.shownStopMs).toBe(STOP);
     expect(actions.feedback).toMatchObject({
-      tone: 'bad',
+      tone: 'error',
       codes: ['no-permission'],
       text: 'Forbidden.',
     });
@@ -251,7 +251,7 @@ describe('answers', () => {
       const values = { duration_s: 7200, previous_duration_s: 3600 };
       sendResult('r1', { effect: 'next-start', values });
       expect(actions.feedback).toMatchObject({
-        tone: 'bad',
+        tone: 'error',
         codes: [`next-start-${action}`],
         durationS: 7200,
         previousDurationS: 3600,
@@ -296,7 +296,7 @@ describe('answers', () => {
   it('cannot come when nobody could be asked', () => {
     recipient = null;
     click(3600);
-    expect(actions.feedback).toMatchObject({ tone: 'bad', codes: ['no-kernel'] });
+    expect(actions.feedback).toMatchObject({ tone: 'error', codes: ['no-kernel'] });
     expect(actions.shownStopMs).toBe(STOP);
   });
 
@@ -316,10 +316,10 @@ describe('a click that waits', () => {
   });
 
   it('says so after a second, and the time shown is the true one again', () => {
-    expect(actions.requestState).toBe('waiting');
+    expect(actions.requestState).toBe('slow');
     expect(actions.pendingRequest).toMatchObject({ recipient: 'kernel', seconds: 3600 });
     expect(actions.shownStopMs).toBe(STOP);
-    expect(actions.blockedReason(3600)).toBe('click-waits');
+    expect(actions.blockedReason(3600)).toBe('kernel-busy');
   });
 
   it('is carried out when the answer comes at last', () => {
@@ -331,16 +331,16 @@ describe('a click that waits', () => {
 
   it('is dropped by the kernel when the stop time changed meanwhile', () => {
     actions.update(inputs({ stopsAtMs: STOP + 2 * HOUR }));
-    expect(actions.requestState).toBe('waiting');
+    expect(actions.requestState).toBe('slow');
     sendResult('r1', { ok: false, effect: null, code: 'changed' });
-    expect(actions.feedback).toMatchObject({ tone: 'bad', codes: ['changed'] });
+    expect(actions.feedback).toMatchObject({ tone: 'error', codes: ['changed'] });
     expect(actions.shownStopMs).toBe(STOP + 2 * HOUR);
   });
 
   it('can be cancelled, and new clicks are free at once', () => {
     actions.cancel();
     expect(cancelRequest).toHaveBeenCalledWith('r1', 'kernel');
-    expect(actions.feedback?.codes).toEqual(['cancel-sent']);
+    expect(actions.feedback?.codes).toEqual(['cancel-requested']);
     expect(actions.blockedReason(3600)).toBeNull();
     sendResult('r1', { ok: false, effect: null, code: 'cancelled' });
     expect(actions.feedback?.codes).toEqual(['cancelled']);
@@ -350,14 +350,14 @@ describe('a click that waits', () => {
     actions.cancel();
     actions.update(inputs({ stopsAtMs: STOP + HOUR }));
     sendResult('r1');
-    expect(actions.feedback).toMatchObject({ tone: 'good', codes: ['too-late', 'now'] });
+    expect(actions.feedback).toMatchObject({ tone: 'success', codes: ['too-late', 'now'] });
     sendResult('r1', { ok: false, code: 'cancelled' });
     expect(actions.feedback?.codes).toEqual(['too-late', 'now']);
   });
 
   it('goes on waiting for who has taken it, whatever becomes of the run', () => {
     actions.update(inputs({ blockedReason: 'stopping' }));
-    expect(actions.requestState).toBe('waiting');
+    expect(actions.requestState).toBe('slow');
   });
 
   it('comes to nothing when the kernel goes away', () => {

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CLICK_COLLECTION_MS, SLOW_REQUEST_MS } from '../../src/countdown/actions';
 import { HELLO_TIMEOUT_MS } from '../../src/countdown/kernel-link';
 import { PAGE_EVENTS, type InstanceState } from '../../src/countdown/messages';
-import { CountdownController } from '../../src/countdown/controller';
+import type { CountdownController } from '../../src/countdown/controller';
+import { renderWidget } from '../../src/countdown/widget';
 import entry from '../../src/countdown/anywidget';
 import {
   ListenerCountingTarget,
@@ -50,10 +51,7 @@ function addController({
 }: Omit<RenderedCountdown, 'widget'>): CountdownController {
   let id = controllers.length * 100;
   const wakeups = [[page, 'focus'] as const];
-  const widget = new CountdownController(
-    { model, el },
-    { timers, wakeups, newId: () => `r${++id}` },
-  );
+  const widget = renderWidget({ model, el }, { timers, wakeups, newId: () => `r${++id}` });
   controllers.push(widget);
   return widget;
 }
@@ -73,20 +71,20 @@ const visibleText = (shown: RenderedCountdown | { el: HTMLElement }, name: strin
   return found.closest('[hidden]') ? '' : (found.textContent ?? '');
 };
 const findButton = (shown: RenderedCountdown, action: string): HTMLButtonElement => {
-  const found = shown.el.querySelector<HTMLButtonElement>(`[data-do=${action}]`);
+  const found = shown.el.querySelector<HTMLButtonElement>(`[data-action=${action}]`);
   if (!found) {
     throw new Error(action);
   }
   return found;
 };
 const rootOf = (shown: RenderedCountdown): Element =>
-  findPart(shown, 'figure').closest('.ma-Countdown') ?? shown.el;
+  findPart(shown, 'timeLeft').closest('.ma-Countdown') ?? shown.el;
 const click = (shown: RenderedCountdown, action: string): void => {
   findButton(shown, action).click();
 };
 const enterDuration = (shown: RenderedCountdown, typed: string): void => {
   (findPart(shown, 'input') as HTMLInputElement).value = typed;
-  click(shown, 'extend');
+  click(shown, 'extend-custom');
 };
 const flushPromises = (): Promise<void> => Promise.resolve().then(() => Promise.resolve());
 
@@ -103,16 +101,16 @@ describe('a running instance', () => {
       runningState(72 * MINUTE + 45_000, { name: 'nb-1', api: 'notebooks' }),
     );
     sendServerTime(shown);
-    expect(visibleText(shown, 'figure')).toBe('1 h 12 min');
+    expect(visibleText(shown, 'timeLeft')).toBe('1 h 12 min');
     expect(visibleText(shown, 'seconds')).toBe('45 s');
-    expect(visibleText(shown, 'stop')).toBe('Stops at 18:04');
-    expect(findPart(shown, 'stop').title).toBe(
+    expect(visibleText(shown, 'stopTime')).toBe('Stops at 18:04');
+    expect(findPart(shown, 'stopTime').title).toBe(
       '2026-11-23 18:04 +08:00 · auto-stop after 2 h · notebooks',
     );
     expect(visibleText(shown, 'phase')).toBe('running');
     expect(visibleText(shown, 'name')).toBe('nb-1');
     expect(rootOf(shown).getAttribute('data-phase')).toBe('calm');
-    expect(findPart(shown, 'fill').style.width).toBe('45.2%');
+    expect(findPart(shown, 'barFill').style.width).toBe('45.2%');
     expect(visibleText(shown, 'reason')).toBe('');
   });
 
@@ -121,20 +119,20 @@ describe('a running instance', () => {
     sendServerTime(shown);
     const sent = shown.model.sent.length;
     shown.timers.advance(2501);
-    expect(visibleText(shown, 'figure')).toBe('9 min 59 s');
+    expect(visibleText(shown, 'timeLeft')).toBe('9 min 59 s');
     shown.timers.advance(9 * MINUTE + 59_000);
-    expect(visibleText(shown, 'figure')).toBe('0 s');
+    expect(visibleText(shown, 'timeLeft')).toBe('0 s');
     shown.timers.advance(1000);
-    expect(visibleText(shown, 'figure')).toBe('Stopping');
+    expect(visibleText(shown, 'timeLeft')).toBe('Stopping');
     shown.timers.advance(HOUR);
-    expect(visibleText(shown, 'figure')).toBe('Stop time unknown');
+    expect(visibleText(shown, 'timeLeft')).toBe('Stop time unknown');
     expect(shown.model.sent).toHaveLength(sent);
   });
 
   it.each([
     [31, 'calm', 'running'],
     [30, 'soon', 'stops soon'],
-    [10, 'urgent', 'stops very soon'],
+    [10, 'urgent', 'about to stop'],
   ])('with %i min left is %s, by word and colour', (minutes, phase, word) => {
     const shown = renderCountdown(runningState(minutes * MINUTE));
     expect(rootOf(shown).getAttribute('data-phase')).toBe(phase);
@@ -145,19 +143,19 @@ describe('a running instance', () => {
     const shown = renderCountdown(runningState(HOUR), ({ timers }) => {
       timers.sleep(24 * HOUR);
     });
-    expect(visibleText(shown, 'figure')).toBe('Stop time unknown');
+    expect(visibleText(shown, 'timeLeft')).toBe('Stop time unknown');
     sendServerTime(shown, NOW);
-    expect(visibleText(shown, 'figure')).toBe('1 h');
+    expect(visibleText(shown, 'timeLeft')).toBe('1 h');
   });
 
   it('has the seconds aside until the label itself has them', () => {
     const shown = renderCountdown(runningState(10 * MINUTE));
-    expect([visibleText(shown, 'figure'), visibleText(shown, 'seconds')]).toEqual([
+    expect([visibleText(shown, 'timeLeft'), visibleText(shown, 'seconds')]).toEqual([
       '10 min',
       '00 s',
     ]);
     shown.timers.advance(1000);
-    expect([visibleText(shown, 'figure'), visibleText(shown, 'seconds')]).toEqual([
+    expect([visibleText(shown, 'timeLeft'), visibleText(shown, 'seconds')]).toEqual([
       '9 min 59 s',
       '',
     ]);
@@ -165,7 +163,7 @@ describe('a running instance', () => {
 
   it('has an empty bar when the clock is before the start', () => {
     const shown = renderCountdown(runningState(2 * HOUR, { run_started_at_ms: NOW + HOUR }));
-    expect(findPart(shown, 'fill').style.width).toBe('0.0%');
+    expect(findPart(shown, 'barFill').style.width).toBe('0.0%');
   });
 
   it('has no bar without a start', () => {
@@ -187,10 +185,10 @@ describe('a running instance', () => {
   it('is worded in the language that was set, at once', () => {
     const shown = renderCountdown(runningState(72 * MINUTE));
     shown.model.setTraits({ language: 'zh-CN' });
-    expect(visibleText(shown, 'figure')).toBe('1 小时 12 分');
-    expect(visibleText(shown, 'stop')).toBe('将于 18:04 停止');
+    expect(visibleText(shown, 'timeLeft')).toBe('1 小时 12 分');
+    expect(visibleText(shown, 'stopTime')).toBe('将于 18:04 停止');
     expect(rootOf(shown).getAttribute('lang')).toBe('zh-CN');
-    expect(findButton(shown, 'plus').textContent).toBe('+1 小时');
+    expect(findButton(shown, 'extend').textContent).toBe('+1 小时');
   });
 });
 
@@ -200,25 +198,25 @@ describe('an instance with nothing to extend', () => {
       'off',
       { enabled: false },
       'Auto-stop is off',
-      'Auto-stop is off; there is nothing to extend.',
+      'Auto-stop is off; there is no stop time to change.',
     ],
-    ['idle', { mode: 'IDLE' }, 'Stops when idle', 'There is no fixed stop time.'],
+    ['idle', { mode: 'IDLE' }, 'Stops when idle', 'Stops when idle; there is no fixed stop time.'],
     ['stopped', { status: 'STOPPED' }, 'Stopped', ''],
     ['stopping', { status: 'STOPPING' }, 'Stopping', ''],
     ['unknown', { stops_at_ms: null }, 'Stop time unknown', ''],
   ])('(%s) says so and why the buttons are off', (phase, more, figure, reason) => {
     const shown = renderCountdown(runningState(HOUR, more));
     expect(rootOf(shown).getAttribute('data-phase')).toBe(phase);
-    expect(visibleText(shown, 'figure')).toBe(figure);
+    expect(visibleText(shown, 'timeLeft')).toBe(figure);
     expect(visibleText(shown, 'reason')).toBe(reason);
-    expect(visibleText(shown, 'stop')).toBe('');
-    for (const does of ['plus', 'minus', 'extend']) {
+    expect(visibleText(shown, 'stopTime')).toBe('');
+    for (const does of ['extend', 'shorten', 'extend-custom']) {
       expect(findButton(shown, does).getAttribute('aria-disabled')).toBe('true');
       expect(findButton(shown, does).title).toBe(reason || figure);
     }
-    click(shown, 'plus');
-    expect(visibleText(shown, 'note')).toBe('');
-    expect(visibleText(shown, 'status')).toBe(reason || figure);
+    click(shown, 'extend');
+    expect(visibleText(shown, 'feedback')).toBe('');
+    expect(visibleText(shown, 'liveRegion')).toBe(reason || figure);
     shown.timers.advance(CLICK_COLLECTION_MS);
     expect(shown.model.requests).toEqual([]);
   });
@@ -226,28 +224,30 @@ describe('an instance with nothing to extend', () => {
   it('says why again when it is pressed again', () => {
     const shown = renderCountdown(runningState(HOUR, { enabled: false }));
     const said = [1, 2, 3].map(() => {
-      click(shown, 'plus');
-      return findPart(shown, 'status').textContent;
+      click(shown, 'extend');
+      return findPart(shown, 'liveRegion').textContent;
     });
     expect(said[1]).not.toBe(said[0]); // An equal text is not read out.
     expect(said.map((text) => text?.trim())).toEqual(
-      Array(3).fill('Auto-stop is off; there is nothing to extend.'),
+      Array(3).fill('Auto-stop is off; there is no stop time to change.'),
     );
   });
 
   it('gives the reason for an unknown stop time', () => {
     const shown = renderCountdown(runningState(-HOUR, { unknown_reason: 'stop-time-passed' }));
-    expect(visibleText(shown, 'reason')).toBe('The stop time has passed, but it still runs.');
+    expect(visibleText(shown, 'reason')).toBe(
+      'The stop time has passed, but the instance is still running.',
+    );
   });
 
   it('may be one whose credentials do not suffice', () => {
     const shown = renderCountdown(
       runningState(HOUR, { can_change: false, reason: 'no-permission' }),
     );
-    expect(visibleText(shown, 'figure')).toBe('1 h');
-    expect(visibleText(shown, 'reason')).toBe('These credentials may not change auto-stop.');
+    expect(visibleText(shown, 'timeLeft')).toBe('1 h');
+    expect(visibleText(shown, 'reason')).toBe('Your credentials do not permit changing auto-stop.');
     expect(visibleText(renderCountdown(runningState(HOUR, { can_change: false })), 'reason')).toBe(
-      'This cannot be changed while it runs.',
+      'This cannot be changed while the instance is running.',
     );
   });
 
@@ -255,7 +255,7 @@ describe('an instance with nothing to extend', () => {
     const shown = renderCountdown(runningState(HOUR, { mode: 'IDLE' }));
     shown.timers.advance(HELLO_TIMEOUT_MS);
     expect(shown.timers.pendingCount).toBe(0);
-    expect(findPart(shown, 'unchecked').hidden).toBe(true);
+    expect(findPart(shown, 'unsynced').hidden).toBe(true);
     expect(findPart(shown, 'bar').hidden).toBe(true);
   });
 });
@@ -265,11 +265,11 @@ describe('for a screen reader', () => {
     const shown = renderCountdown(runningState(HOUR));
     expect(findPart(shown, 'timer').getAttribute('role')).toBe('timer');
     expect(findPart(shown, 'timer').getAttribute('aria-live')).toBe('off');
-    expect(findButton(shown, 'plus').getAttribute('aria-label')).toBe('+1 h: Stop 1 hour later');
-    expect(findButton(shown, 'minus').getAttribute('aria-label')).toBe('−1 h: Stop 1 hour sooner');
+    expect(findButton(shown, 'extend').getAttribute('aria-label')).toBe('+1 h: Extend by 1 hour');
+    expect(findButton(shown, 'shorten').getAttribute('aria-label')).toBe('−1 h: Shorten by 1 hour');
     expect(findPart(shown, 'input').getAttribute('aria-label')).toBe('Extend by');
-    expect(findButton(shown, 'extend').getAttribute('aria-label')).toBe('Extend');
-    expect(findPart(shown, 'status').getAttribute('role')).toBe('status');
+    expect(findButton(shown, 'extend-custom').getAttribute('aria-label')).toBe('Extend');
+    expect(findPart(shown, 'liveRegion').getAttribute('role')).toBe('status');
   });
 
   it('30, 10 and 2 minutes are announced, and nothing else', () => {
@@ -278,22 +278,22 @@ describe('for a screen reader', () => {
     const said: string[] = [];
     for (let second = 0; second < 3600; second++) {
       shown.timers.advance(1000);
-      const text = visibleText(shown, 'status');
+      const text = visibleText(shown, 'liveRegion');
       if (text !== (said.at(-1) ?? '')) {
         said.push(text);
       }
     }
     expect(said).toEqual([
-      'Stops at 17:52, in 30 min.',
-      'Stops at 17:52, in 10 min.',
-      'Stops at 17:52, in 2 min.',
+      'Stops at 17:52, 30 min left.',
+      'Stops at 17:52, 10 min left.',
+      'Stops at 17:52, 2 min left.',
     ]);
   });
 
   it('the outcome of a click is announced once, although its text ticks', () => {
     const shown = renderCountdown(runningState(9 * MINUTE));
     sendServerTime(shown);
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS);
     shown.model.receiveMessage({
       ...SUCCESS,
@@ -301,11 +301,11 @@ describe('for a screen reader', () => {
       id: shown.model.requests[0]?.id,
       effect: 'next-start',
     });
-    const said = visibleText(shown, 'status');
+    const said = visibleText(shown, 'liveRegion');
     expect(said).toContain('NOT extended');
     shown.timers.advance(2000);
-    expect(visibleText(shown, 'note')).toContain('(8 min 57 s left)');
-    expect(visibleText(shown, 'status')).toBe(said);
+    expect(visibleText(shown, 'feedback')).toContain('(8 min 57 s left)');
+    expect(visibleText(shown, 'liveRegion')).toBe(said);
   });
 });
 
@@ -319,8 +319,8 @@ describe('a click', () => {
   });
 
   it('is shown at once, sent after half a second, and done by the answer', () => {
-    click(shown, 'plus');
-    expect(visibleText(shown, 'figure')).toBe('2 h');
+    click(shown, 'extend');
+    expect(visibleText(shown, 'timeLeft')).toBe('2 h');
     shown.timers.advance(CLICK_COLLECTION_MS);
     const [request] = shown.model.requests;
     expect(request).toEqual({
@@ -332,13 +332,13 @@ describe('a click', () => {
     });
     shown.model.setTraits({ state: runningState(2 * HOUR), as_of_ms: NOW + 600 });
     shown.model.receiveMessage({ ...SUCCESS, type: 'result', id: request?.id });
-    expect(visibleText(shown, 'note')).toBe('Now stops at 18:52.');
-    expect(findPart(shown, 'note').getAttribute('data-tone')).toBe('good');
+    expect(visibleText(shown, 'feedback')).toBe('New stop time: 18:52.');
+    expect(findPart(shown, 'feedback').getAttribute('data-tone')).toBe('success');
   });
 
   it('storm is one request', () => {
     for (let i = 0; i < 40; i++) {
-      click(shown, i % 4 === 0 ? 'minus' : 'plus');
+      click(shown, i % 4 === 0 ? 'shorten' : 'extend');
     }
     shown.timers.advance(SLOW_REQUEST_MS);
     expect(shown.model.requests.map(({ seconds }) => seconds)).toEqual([20 * 3600]);
@@ -355,7 +355,7 @@ describe('a click', () => {
     enterDuration(shown, '2');
     expect((findPart(shown, 'input') as HTMLInputElement).value).toBe('2');
     expect(findPart(shown, 'input').getAttribute('aria-invalid')).toBe('true');
-    expect(visibleText(shown, 'note')).toBe('Write 90m or 2h30m.');
+    expect(visibleText(shown, 'feedback')).toBe('Use a format such as 90m or 2h30m.');
     enterDuration(shown, '30m');
     expect(findPart(shown, 'input').hasAttribute('aria-invalid')).toBe(false);
   });
@@ -375,28 +375,28 @@ describe('a click', () => {
 
   it('with Enter on a button is that button’s own', () => {
     const enter = new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true });
-    expect(findButton(shown, 'plus').dispatchEvent(enter)).toBe(true);
-    expect(visibleText(shown, 'note')).toBe('');
+    expect(findButton(shown, 'extend').dispatchEvent(enter)).toBe(true);
+    expect(visibleText(shown, 'feedback')).toBe('');
   });
 
   it('that waits for the next start is told with what is saved for it now', () => {
     shown.model.setTraits({ state: runningState(HOUR, { duration_s: null }) });
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS);
     const values = { duration_s: 7200, previous_duration_s: 3600 };
     const id = shown.model.requests[0]?.id;
     shown.model.receiveMessage({ ...SUCCESS, type: 'result', id, effect: 'next-start', values });
-    expect(visibleText(shown, 'note')).toContain('Saved for the next start: 2 h (was 1 h).');
+    expect(visibleText(shown, 'feedback')).toContain('Saved for the next start: 2 h (was 1 h).');
     shown.model.setTraits({ state: runningState(HOUR, { duration_s: 10_800 }) });
-    expect(visibleText(shown, 'note')).toContain('Saved for the next start: 3 h (was 1 h).');
+    expect(visibleText(shown, 'feedback')).toContain('Saved for the next start: 3 h (was 1 h).');
   });
 
   it('beyond a bound goes there; bounds that are reckoned from now move on', () => {
     const bounds = { earliest_stop_ms: NOW, latest_stop_ms: NOW + 90 * MINUTE, from_now: true };
     shown.model.setTraits({ state: runningState(HOUR, { bounds }) });
     shown.timers.advance(10 * MINUTE);
-    click(shown, 'plus');
-    expect(visibleText(shown, 'note')).toBe('That is the latest stop possible.');
+    click(shown, 'extend');
+    expect(visibleText(shown, 'feedback')).toBe('This is already the latest possible stop time.');
     shown.timers.advance(CLICK_COLLECTION_MS);
     // The bound is as of the last tick, so up to a second behind.
     expect(shown.model.requests[0]?.seconds).toBeGreaterThanOrEqual(40 * 60 - 1);
@@ -424,16 +424,16 @@ describe('a click', () => {
       });
       return Math.round((request?.seconds ?? 0) / 60);
     };
-    expect([asked('plus'), asked('minus')]).toEqual(fromNow ? [40, 45] : [30, 55]);
+    expect([asked('extend'), asked('shorten')]).toEqual(fromNow ? [40, 45] : [30, 55]);
   });
 
   it('at a bound can only go the other way, which a typed duration can', () => {
     const bounds = { earliest_stop_ms: NOW, latest_stop_ms: NOW + HOUR, from_now: false };
     for (const [left, off] of [
-      [HOUR, 'plus'],
-      [0.5 * MINUTE, 'minus'],
+      [HOUR, 'extend'],
+      [0.5 * MINUTE, 'shorten'],
     ] as const) {
-      const disabled = ['plus', 'minus', 'extend'].filter((does) =>
+      const disabled = ['extend', 'shorten', 'extend-custom'].filter((does) =>
         findButton(renderCountdown(runningState(left, { bounds })), does).hasAttribute(
           'aria-disabled',
         ),
@@ -447,48 +447,48 @@ describe('a click', () => {
     const behind = renderCountdown(runningState(HOUR, { bounds }), ({ timers }) => {
       timers.sleep(-HOUR);
     });
-    click(behind, 'plus');
+    click(behind, 'extend');
     behind.timers.advance(CLICK_COLLECTION_MS);
     expect(behind.model.requests).toMatchObject([{ seconds: 1800 }]);
   });
 
   it('during a request is shown as soon as that is answered, and sent then', () => {
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS);
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.model.setTraits({ state: runningState(2 * HOUR), as_of_ms: NOW + 600 });
     shown.model.receiveMessage({ ...SUCCESS, type: 'result', id: shown.model.requests[0]?.id });
-    expect(visibleText(shown, 'figure')).toBe('2 h 59 min');
+    expect(visibleText(shown, 'timeLeft')).toBe('2 h 59 min');
     shown.timers.advance(CLICK_COLLECTION_MS);
     expect(shown.model.requests).toHaveLength(2);
   });
 
   it('that waits offers a line for the terminal and can be cancelled', () => {
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS + SLOW_REQUEST_MS);
-    expect(visibleText(shown, 'waiting')).toContain(
-      'The kernel is busy; this click waits. To do it now, in a terminal:',
+    expect(visibleText(shown, 'delayedRequest')).toContain(
+      'The kernel is busy; the change is queued. To do it now, run in a terminal:',
     );
     expect(visibleText(shown, 'command')).toBe('/env/bin/python -m modelarts_magics extend 1h');
-    expect(visibleText(shown, 'figure')).toBe('59 min');
+    expect(visibleText(shown, 'timeLeft')).toBe('59 min');
     expect(visibleText(shown, 'reason')).toBe('');
-    const said = visibleText(shown, 'status');
+    const said = visibleText(shown, 'liveRegion');
     expect(said).toContain('The kernel is busy');
     shown.timers.advance(1000);
-    expect(visibleText(shown, 'status')).toBe(said);
+    expect(visibleText(shown, 'liveRegion')).toBe(said);
     click(shown, 'cancel');
     expect(shown.model.sent.at(-1)).toEqual({ type: 'cancel', id: shown.model.requests[0]?.id });
-    expect(findPart(shown, 'waiting').hidden).toBe(true);
-    expect(document.activeElement).toBe(findButton(shown, 'plus'));
+    expect(findPart(shown, 'delayedRequest').hidden).toBe(true);
+    expect(document.activeElement).toBe(findButton(shown, 'extend'));
   });
 
   it('that waits offers no line when none is known', () => {
     shown.model.setTraits({ terminal_prefix: '' });
-    click(shown, 'minus');
+    click(shown, 'shorten');
     shown.timers.advance(CLICK_COLLECTION_MS + SLOW_REQUEST_MS);
     expect(visibleText(shown, 'command')).toBe('');
-    expect(findPart(shown, 'waiting').textContent).toContain(
-      'The kernel is busy; this click waits.',
+    expect(findPart(shown, 'delayedRequest').textContent).toContain(
+      'The kernel is busy; the change is queued.',
     );
     expect(findButton(shown, 'copy').hidden).toBe(true);
   });
@@ -496,7 +496,7 @@ describe('a click', () => {
   it('on Copy puts the line on the clipboard', async () => {
     const writeText = vi.fn(() => Promise.resolve());
     vi.stubGlobal('navigator', { language: 'en', clipboard: { writeText } });
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS + SLOW_REQUEST_MS);
     click(shown, 'copy');
     click(shown, 'copy');
@@ -507,7 +507,7 @@ describe('a click', () => {
 
   it('on Copy without a right to the clipboard selects the line', async () => {
     vi.stubGlobal('navigator', { language: 'en' });
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS + SLOW_REQUEST_MS);
     click(shown, 'copy');
     await flushPromises();
@@ -519,9 +519,9 @@ it('a duration beyond any calendar is not understood, and the countdown goes on'
   const shown = renderCountdown(runningState(HOUR));
   sendServerTime(shown);
   enterDuration(shown, '9999999999999h');
-  expect(visibleText(shown, 'note')).toBe('Write 90m or 2h30m.');
+  expect(visibleText(shown, 'feedback')).toBe('Use a format such as 90m or 2h30m.');
   shown.timers.advance(CLICK_COLLECTION_MS + MINUTE);
-  expect(visibleText(shown, 'figure')).toBe('58 min');
+  expect(visibleText(shown, 'timeLeft')).toBe('58 min');
   expect(shown.model.requests).toEqual([]);
 });
 
@@ -534,7 +534,7 @@ describe("the page's extension", () => {
       details.push((event as CustomEvent<(typeof details)[0]>).detail);
     };
     document.addEventListener(PAGE_EVENTS.request, take);
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS);
     document.removeEventListener(PAGE_EVENTS.request, take);
     expect(details[0]).toMatchObject({
@@ -549,8 +549,8 @@ describe("the page's extension", () => {
       as_of_ms: NOW + 1,
       server_now_ms: NOW,
     });
-    expect(visibleText(shown, 'note')).toBe('Now stops at 18:52.');
-    expect(visibleText(shown, 'figure')).toBe('2 h');
+    expect(visibleText(shown, 'feedback')).toBe('New stop time: 18:52.');
+    expect(visibleText(shown, 'timeLeft')).toBe('2 h');
   });
 
   it('is told when a click it took is cancelled', () => {
@@ -563,9 +563,11 @@ describe("the page's extension", () => {
     };
     document.addEventListener(PAGE_EVENTS.request, take);
     document.addEventListener(PAGE_EVENTS.cancel, cancelled);
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS + SLOW_REQUEST_MS);
-    expect(findPart(shown, 'waiting').textContent).toContain('No answer yet; this click waits.');
+    expect(findPart(shown, 'delayedRequest').textContent).toContain(
+      'No response yet; the change is waiting.',
+    );
     expect(visibleText(shown, 'command')).toBe('');
     click(shown, 'cancel');
     document.removeEventListener(PAGE_EVENTS.request, take);
@@ -581,15 +583,15 @@ describe("the page's extension", () => {
       rootOf(shown).dispatchEvent(new CustomEvent(PAGE_EVENTS.state, { detail }));
     };
     push(runningState(3 * HOUR), NOW + 1000);
-    expect(visibleText(shown, 'figure')).toBe('3 h');
+    expect(visibleText(shown, 'timeLeft')).toBe('3 h');
     push(runningState(HOUR), NOW);
-    expect(visibleText(shown, 'figure')).toBe('3 h');
+    expect(visibleText(shown, 'timeLeft')).toBe('3 h');
     shown.model.setTraits({ state: runningState(HOUR), as_of_ms: NOW + 500 });
-    expect(visibleText(shown, 'figure')).toBe('3 h');
+    expect(visibleText(shown, 'timeLeft')).toBe('3 h');
     shown.model.setTraits({ state: runningState(4 * HOUR), as_of_ms: NOW + 2000 });
-    expect(visibleText(shown, 'figure')).toBe('4 h');
+    expect(visibleText(shown, 'timeLeft')).toBe('4 h');
     rootOf(shown).dispatchEvent(new CustomEvent(PAGE_EVENTS.state, { detail: null }));
-    expect(visibleText(shown, 'figure')).toBe('4 h');
+    expect(visibleText(shown, 'timeLeft')).toBe('4 h');
   });
 
   it('tells the time with it, where the kernel is too busy to', () => {
@@ -599,8 +601,8 @@ describe("the page's extension", () => {
     shown.timers.advance(HELLO_TIMEOUT_MS);
     const detail = { state: runningState(HOUR), as_of_ms: NOW + 1, server_now_ms: NOW };
     rootOf(shown).dispatchEvent(new CustomEvent(PAGE_EVENTS.state, { detail }));
-    expect(visibleText(shown, 'figure')).toBe('1 h');
-    expect(findPart(shown, 'unchecked').hidden).toBe(true);
+    expect(visibleText(shown, 'timeLeft')).toBe('1 h');
+    expect(findPart(shown, 'unsynced').hidden).toBe(true);
   });
 
   it('serves a view also after its kernel went', async () => {
@@ -624,7 +626,7 @@ describe("the page's extension", () => {
     const detail = { state: runningState(3 * HOUR), as_of_ms: NOW + 1, server_now_ms: NOW };
     rootOf(shown).dispatchEvent(new CustomEvent(PAGE_EVENTS.state, { detail }));
     expect(visibleText(shown, 'phase')).toBe('running');
-    expect(findButton(shown, 'plus').hasAttribute('aria-disabled')).toBe(false);
+    expect(findButton(shown, 'extend').hasAttribute('aria-disabled')).toBe(false);
   });
 });
 
@@ -644,15 +646,15 @@ describe('the kernel', () => {
 
   it('that is busy leaves the countdown running, marked as unchecked', () => {
     const shown = renderCountdown(runningState(HOUR));
-    expect(findPart(shown, 'unchecked').hidden).toBe(true);
+    expect(findPart(shown, 'unsynced').hidden).toBe(true);
     shown.timers.advance(HELLO_TIMEOUT_MS);
-    expect(findPart(shown, 'unchecked').hidden).toBe(false);
-    expect(findPart(shown, 'unchecked').title).toBe('Not checked against the server’s clock.');
+    expect(findPart(shown, 'unsynced').hidden).toBe(false);
+    expect(findPart(shown, 'unsynced').title).toBe('Not synchronized with the server clock.');
     shown.timers.advance(MINUTE);
-    expect(visibleText(shown, 'figure')).toBe('58 min');
-    expect(findButton(shown, 'plus').hasAttribute('aria-disabled')).toBe(false);
+    expect(visibleText(shown, 'timeLeft')).toBe('58 min');
+    expect(findButton(shown, 'extend').hasAttribute('aria-disabled')).toBe(false);
     sendServerTime(shown);
-    expect(findPart(shown, 'unchecked').hidden).toBe(true);
+    expect(findPart(shown, 'unsynced').hidden).toBe(true);
   });
 
   it('is asked again after a sleep; the time is right at once, and marked until it answers', () => {
@@ -660,12 +662,12 @@ describe('the kernel', () => {
     sendServerTime(shown);
     shown.timers.sleep(4 * HOUR);
     shown.page.dispatchEvent(new Event('focus'));
-    expect(visibleText(shown, 'figure')).toBe('1 h');
+    expect(visibleText(shown, 'timeLeft')).toBe('1 h');
     expect(shown.model.sent).toHaveLength(2);
     shown.timers.advance(HELLO_TIMEOUT_MS);
-    expect(findPart(shown, 'unchecked').hidden).toBe(false);
+    expect(findPart(shown, 'unsynced').hidden).toBe(false);
     sendServerTime(shown);
-    expect(findPart(shown, 'unchecked').hidden).toBe(true);
+    expect(findPart(shown, 'unsynced').hidden).toBe(true);
   });
 
   it('that is not there leaves what was known, dated, with the buttons off', async () => {
@@ -675,18 +677,18 @@ describe('the kernel', () => {
     });
     await flushPromises();
     expect(visibleText(shown, 'phase')).toBe('not connected');
-    expect(visibleText(shown, 'figure')).toBe('1 h 12 min');
+    expect(visibleText(shown, 'timeLeft')).toBe('1 h 12 min');
     expect(visibleText(shown, 'seconds')).toBe('');
-    expect(visibleText(shown, 'stop')).toBe(
+    expect(visibleText(shown, 'stopTime')).toBe(
       'Stops at 2026-11-23 18:04 +08:00 · as of 2026-11-23 16:52 +08:00',
     );
-    expect(visibleText(shown, 'reason')).toBe('No kernel is connected. Run the cell again.');
+    expect(visibleText(shown, 'reason')).toBe('No kernel connected. Run the cell again.');
     expect(findPart(shown, 'bar').hidden).toBe(true);
-    expect(rootOf(shown).getAttribute('data-phase')).toBe('frozen');
-    expect(findButton(shown, 'plus').getAttribute('aria-disabled')).toBe('true');
+    expect(rootOf(shown).getAttribute('data-phase')).toBe('disconnected');
+    expect(findButton(shown, 'extend').getAttribute('aria-disabled')).toBe('true');
     shown.timers.advance(HOUR);
-    expect(visibleText(shown, 'figure')).toBe('1 h 12 min');
-    expect(findPart(shown, 'unchecked').hidden).toBe(true);
+    expect(visibleText(shown, 'timeLeft')).toBe('1 h 12 min');
+    expect(findPart(shown, 'unsynced').hidden).toBe(true);
     expect(shown.timers.pendingCount).toBe(0);
   });
 
@@ -698,7 +700,7 @@ describe('the kernel', () => {
       },
     );
     await flushPromises();
-    expect(visibleText(shown, 'reason')).toBe('No kernel is connected. Run the cell again.');
+    expect(visibleText(shown, 'reason')).toBe('No kernel connected. Run the cell again.');
   });
 
   it('that is not there is dated also where there was no stop time', async () => {
@@ -706,17 +708,17 @@ describe('the kernel', () => {
       model.commLive = false;
     });
     await flushPromises();
-    expect(visibleText(shown, 'stop')).toBe('as of 2026-11-23 16:52 +08:00');
+    expect(visibleText(shown, 'stopTime')).toBe('as of 2026-11-23 16:52 +08:00');
   });
 
   it('that goes away is noticed by a send that throws', () => {
     const shown = renderCountdown(runningState(HOUR));
     sendServerTime(shown);
     shown.model.isClosed = true;
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS);
     expect(visibleText(shown, 'phase')).toBe('not connected');
-    expect(visibleText(shown, 'figure')).toBe('1 h');
+    expect(visibleText(shown, 'timeLeft')).toBe('1 h');
   });
 
   it('that restarts is noticed by the manager, and one that comes back too', async () => {
@@ -759,13 +761,13 @@ describe('several views', () => {
     document.body.append(el);
     addController({ ...first, el });
     sendServerTime(first);
-    click(first, 'plus');
+    click(first, 'extend');
     first.timers.advance(CLICK_COLLECTION_MS);
     first.model.setTraits({ state: runningState(2 * HOUR), as_of_ms: NOW + 600 });
     first.model.receiveMessage({ ...SUCCESS, type: 'result', id: first.model.requests[0]?.id });
-    expect(visibleText(first, 'figure')).toBe(visibleText({ el }, 'figure'));
-    expect(visibleText(first, 'note')).not.toBe('');
-    expect(visibleText({ el }, 'note')).toBe('');
+    expect(visibleText(first, 'timeLeft')).toBe(visibleText({ el }, 'timeLeft'));
+    expect(visibleText(first, 'feedback')).not.toBe('');
+    expect(visibleText({ el }, 'feedback')).toBe('');
   });
 });
 
@@ -777,7 +779,7 @@ describe('the end of a view', () => {
     const added = rootOf(shown);
     const removed = vi.spyOn(added, 'removeEventListener');
     sendServerTime(shown);
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS);
     expect(shown.model.listenerCount).toBeGreaterThan(0);
     expect(shown.page.listenerCount).toBe(1);
@@ -796,7 +798,7 @@ describe('the end of a view', () => {
 
   it('sends a click that was on its way', () => {
     const shown = renderCountdown(runningState(HOUR));
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.widget.dispose();
     expect(shown.model.requests).toHaveLength(1);
     expect(shown.timers.pendingCount).toBe(0);
@@ -810,10 +812,10 @@ describe('the end of a view', () => {
       ({ respond } = (event as CustomEvent<{ respond: typeof respond }>).detail);
     };
     document.addEventListener(PAGE_EVENTS.request, take);
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS);
     document.removeEventListener(PAGE_EVENTS.request, take);
-    click(shown, 'plus');
+    click(shown, 'extend');
     shown.widget.dispose();
     respond({ ...SUCCESS, state: runningState(2 * HOUR), as_of_ms: NOW + 1 });
     expect(shown.timers.pendingCount).toBe(0);

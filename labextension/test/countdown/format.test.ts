@@ -39,7 +39,7 @@ describe('every code', () => {
       expect(chinese).not.toBe('');
       expect(places(chinese)).toEqual(places(english));
       expect(english).not.toMatch(/[\u4e00-\u9fff]/);
-      if (code !== 'locale' && code !== 'onDate') {
+      if (code !== 'locale' && code !== 'timeOnDate') {
         expect(chinese).toMatch(/[\u4e00-\u9fff]/);
       }
     },
@@ -81,8 +81,8 @@ describe('the language', () => {
 
 describe('sentences', () => {
   it('announce the time and what is left', () => {
-    expect(stopAnnouncement(en, STOP, 4320)).toBe('Stops at 18:04, in 1 h 12 min.');
-    expect(stopAnnouncement(zh, STOP, 4320)).toBe('将于 18:04 停止，剩 1 小时 12 分。');
+    expect(stopAnnouncement(en, STOP, 4320)).toBe('Stops at 18:04, 1 h 12 min left.');
+    expect(stopAnnouncement(zh, STOP, 4320)).toBe('将于 18:04 停止，剩余 1 小时 12 分。');
   });
 
   it('begin with the bad news when this run was not extended', () => {
@@ -91,7 +91,7 @@ describe('sentences', () => {
       'This run was NOT extended: it still stops at 18:04 (2 min left). Saved for the next start: 2 h (was 1 h).',
     );
     expect(feedbackText(zh, saved, NOW, 120)).toBe(
-      '本次运行未能延长：仍将于 18:04 停止（剩 2 分钟）。已保存，下次启动时生效：2 小时（原为 1 小时）。',
+      '本次运行未延长，仍将于 18:04 停止（剩余 2 分钟）。已保存，下次启动时生效：2 小时（原值：1 小时）。',
     );
   });
 
@@ -102,15 +102,15 @@ describe('sentences', () => {
   });
 
   it('say that there is nothing to extend', () => {
-    expect(reasonText(zh, 'off')).toBe('自动停止已关闭，无需延长。');
+    expect(reasonText(zh, 'off')).toBe('自动停止已关闭，没有可调整的停止时间。');
   });
 
   it('follow each other', () => {
     expect(feedbackText(en, note(['at-latest', 'now']), NOW, null)).toBe(
-      'That is the latest stop possible. Now stops at 18:04.',
+      'This is already the latest possible stop time. New stop time: 18:04.',
     );
     expect(feedbackText(zh, note(['at-latest', 'now']), NOW, null)).toBe(
-      '已是最晚停止时间。现将于 18:04 停止。',
+      '已是允许的最晚停止时间。停止时间已改为 18:04。',
     );
   });
 
@@ -121,7 +121,7 @@ describe('sentences', () => {
     expect(feedbackText(en, note(['failed'], { text: 'It broke.' }), NOW, null)).toBe('It broke.');
     expect(feedbackText(en, note(['teapot']), NOW, null)).toBe(en('failed'));
     expect(reasonText(en, 'teapot')).toBe(en('is-unknown'));
-    for (const code of ['toString', 'plus', 'left', 's']) {
+    for (const code of ['toString', 'extendButton', 'timeLeftSuffix', 's']) {
       expect(feedbackText(en, note([code], { text: 'Own.' }), NOW, null)).toBe('Own.');
     }
     expect(feedbackText(en, note(['stopping']), NOW, null)).toBe('Stopping');

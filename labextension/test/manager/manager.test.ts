@@ -15,7 +15,7 @@ describe('reading', () => {
     await harness.refreshWith(instancePayload(72 * MINUTE, { server_now_ms: NOW + 5_000 }));
     expect(harness.manager.payload?.instance?.name).toBe('train-a');
     expect(harness.manager.clock.now()).toBe(NOW + 5_000);
-    expect(harness.manager.backend).toBe('routes');
+    expect(harness.manager.backend).toBe('server-extension');
     expect(harness.changeCount).toBe(1);
   });
 
@@ -101,7 +101,7 @@ describe('reading', () => {
   it('takes an answer that is no object for a failure', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith('<html>');
-    expect(harness.manager.failure?.code).toBe('bad-answer');
+    expect(harness.manager.failure?.code).toBe('invalid-response');
   });
 
   it('drops a reading that is older than what it knows', async () => {
@@ -266,7 +266,7 @@ describe('changes', () => {
       });
     };
     const outcome = await harness.manager.edit({ description: 'mine', base: {} });
-    expect(outcome).toMatchObject({ isConflict: true, result: { ok: false, code: 'changed' } });
+    expect(outcome).toMatchObject({ isConflict: true, result: { ok: false, text: 'It changed.' } });
     expect(harness.manager.payload?.instance?.description).toBe('theirs');
   });
 
@@ -286,16 +286,15 @@ describe('changes', () => {
     expect(harness.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 132 * MINUTE);
   });
 
-  it('that are refused say why in the words of a countdown', async () => {
+  it('have the message and hint of the server when they are refused', async () => {
     const harness = new ManagerHarness();
     harness.backend.respond = () => {
-      const answer = { code: 'at-latest', values: { duration_s: 1 }, text: 'It is too late.' };
-      throw new BackendError('refuse.auto_stop_off', 'It is off.', { status: 422, details: { answer } });
+      throw new BackendError('refuse.auto_stop_off', 'It is off.', { status: 422, hint: 'Turn it on.' });
     };
     const { result } = await harness.manager.extend(3600, NOW);
     expect(result).toEqual({
-      ...{ ok: false, effect: null, code: 'at-latest' },
-      ...{ values: { duration_s: 1 }, text: 'It is too late.' },
+      ...{ ok: false, effect: null, code: 'refuse.auto_stop_off', values: {} },
+      text: 'It is off. Turn it on.',
     });
   });
 
@@ -338,22 +337,22 @@ describe('changes', () => {
 
 describe('backends', () => {
   const absent = (): unknown => {
-    throw new BackendError('absent', '', { status: 404 });
+    throw new BackendError('no-backend', '', { status: 404 });
   };
 
   it('are tried in their order, and the one that is there is kept', async () => {
-    const [routes, helper] = [new FakeBackend(), new FakeBackend('helper', false)];
+    const [routes, helper] = [new FakeBackend(), new FakeBackend('helper-kernel', false)];
     routes.respond = absent;
     const harness = new ManagerHarness([() => routes, () => helper]);
     await harness.manager.refresh();
-    expect(harness.manager.backend).toBe('helper');
+    expect(harness.manager.backend).toBe('helper-kernel');
     expect(routes.isDisposed).toBe(true);
     await harness.manager.extend(60, NOW);
     expect(routes.requests).toHaveLength(1);
   });
 
   it('that do not tell of news are looked at while somebody sees the page', async () => {
-    const helper = new FakeBackend('helper', false);
+    const helper = new FakeBackend('helper-kernel', false);
     const harness = new ManagerHarness([() => helper]);
     await harness.manager.refresh();
     await harness.advance(30_000);
@@ -369,19 +368,19 @@ describe('backends', () => {
   });
 
   it('of which none is there are not tried again by themselves, but when somebody looks', async () => {
-    const [routes, helper] = [new FakeBackend(), new FakeBackend('helper', false)];
+    const [routes, helper] = [new FakeBackend(), new FakeBackend('helper-kernel', false)];
     routes.respond = absent;
     helper.respond = absent;
     const harness = new ManagerHarness([() => routes, () => helper]);
     await harness.manager.refresh();
-    expect(harness.manager.failure?.code).toBe('absent');
+    expect(harness.manager.failure?.code).toBe('no-backend');
     expect(harness.manager.backend).toBeNull();
     routes.respond = () => instancePayload();
     await harness.advance(HOUR);
     expect(harness.manager.backend).toBeNull();
     harness.wakeUp();
     await flushPromises();
-    expect(harness.manager.backend).toBe('routes');
+    expect(harness.manager.backend).toBe('server-extension');
   });
 });
 

@@ -105,8 +105,8 @@ describe('the panel shows', () => {
   it('whose countdown it is, and how much is left', async () => {
     await openPanel(instancePayload(72 * MINUTE, {}, { demo: true }));
     expect(fixture.findElement('h2').textContent).toBe('train-a');
-    expect(fixture.findElement('.ma-Countdown-figure').textContent).toBe('1 h 12 min');
-    for (const words of ['RUNNING', 'gpu.1', 'i-1', 'demanager', 'the Jupyter server']) {
+    expect(fixture.findElement('.ma-Countdown-timeLeft').textContent).toBe('1 h 12 min');
+    for (const words of ['RUNNING', 'gpu.1', 'i-1', 'demanager', 'Jupyter server']) {
       expect(fixture.visibleText).toContain(words);
     }
   });
@@ -114,7 +114,7 @@ describe('the panel shows', () => {
   it('that it looks, and then what does not work and what to do', async () => {
     fixture = new PanelFixture();
     expect(fixture.visibleText).toContain('Looking for the instance…');
-    expect(fixture.visibleText).not.toMatch(/Auto-stop|Description|Check the set-up/);
+    expect(fixture.visibleText).not.toMatch(/Auto-stop|Description|Check Setup/);
     const problem = { code: 'x', message: 'No credentials.', hint: 'Set MODELARTS_AUTH_TOKEN.' };
     await fixture.harness.refreshWith(
       instancePayload(0, { problem, instance: null, read_only: true }),
@@ -122,10 +122,10 @@ describe('the panel shows', () => {
     expect(fixture.visibleText).toContain('No credentials.');
     expect(fixture.visibleText).toContain('Set MODELARTS_AUTH_TOKEN.');
     expect(fixture.visibleText).not.toContain('Looking');
-    const retry = fixture.findButton('Try again');
+    const retry = fixture.findButton('Try Again');
     await fixture.harness.refreshWith();
-    expect(fixture.findButton('Try again')).toBe(retry); // and with it the focus
-    await fixture.click('Try again');
+    expect(fixture.findButton('Try Again')).toBe(retry); // and with it the focus
+    await fixture.click('Try Again');
     expect(fixture.harness.backend.requestLines.at(-1)).toBe('GET instance?refresh=1');
   });
 
@@ -133,8 +133,8 @@ describe('the panel shows', () => {
     await openPanel(
       instancePayload(HOUR, { read_only: true }, { can_change: false, reason: 'read-only' }),
     );
-    expect(fixture.visibleText).toContain('As of 2026-11-23 16:52 +08:00, read-only.');
-    expect(fixture.findElement('.ma-Panel-countdown').classList).toContain('ma-mod-readonly');
+    expect(fixture.visibleText).toContain('Last updated 2026-11-23 16:52 +08:00; read-only.');
+    expect(fixture.findElement('.ma-Panel-countdown').classList).toContain('ma-mod-readOnly');
     const fields = [
       ...fixture.panel.node.querySelectorAll<HTMLInputElement>('.ma-Panel-section input'),
     ];
@@ -150,15 +150,15 @@ describe('the panel shows', () => {
       throw new BackendError('unreachable');
     };
     await fixture.harness.refreshWith();
-    expect(fixture.visibleText).toContain('The Jupyter server does not answer.');
-    expect(fixture.findElement('.ma-Panel-countdown').classList).toContain('ma-mod-readonly');
+    expect(fixture.visibleText).toContain('The Jupyter server is not responding.');
+    expect(fixture.findElement('.ma-Panel-countdown').classList).toContain('ma-mod-readOnly');
     expect(fixture.findElement('h2').textContent).toBe('train-a');
   });
 
   it.each([
-    [new BackendError('absent'), 'pip install modelarts-magics'],
+    [new BackendError('no-backend'), 'pip install modelarts-magics'],
     [new BackendError('x', 'It broke.', { hint: 'Mend it.' }), 'It broke. Mend it.'],
-    [new BackendError('x'), 'It did not work.'],
+    [new BackendError('x'), 'The operation failed.'],
   ])('why nothing is known, and what to do: %o', async (failure, words) => {
     fixture = new PanelFixture();
     fixture.harness.backend.respond = () => {
@@ -174,7 +174,7 @@ describe('the panel shows', () => {
       not_saved: [{ path: 'b.py', reason: 'changed-on-disk' }],
     };
     await openPanel(instancePayload(HOUR, { last_run: lastRun }));
-    expect(fixture.visibleText).toContain('Last run ended 15:52 (auto-stop, 1 h).');
+    expect(fixture.visibleText).toContain('Last run ended at 15:52 (auto-stop, 1 h).');
     expect(fixture.visibleText).toContain('Saved: a.ipynb');
     expect(fixture.visibleText).toContain('Not saved: b.py (changed on disk)');
     fixture.harness.backend.respond = () => instancePayload();
@@ -187,14 +187,14 @@ describe('the panel shows', () => {
     await openPanel();
     const notSaved = [{ path: 'c', reason: 'timed-out' }];
     await fixture.harness.manager.reportSaved(NOW, { saved: [], notSaved }, 'tab');
-    expect(fixture.visibleText).toContain('Not saved: c (took too long)');
+    expect(fixture.visibleText).toContain('Not saved: c (timed out)');
   });
 
   it('that reminders are off, and turns them on', async () => {
     await openPanel(instancePayload(HOUR, { reminders: { muted: true } }));
     expect(fixture.visibleText).toContain('Reminders are off for this instance.');
     fixture.harness.backend.respond = () => changeResponse();
-    await fixture.click('Turn on');
+    await fixture.click('Turn On');
     expect(fixture.lastWrite).toMatchObject({ path: 'remind', body: { muted: false } });
     expect(fixture.visibleText).not.toContain('Reminders are off');
   });
@@ -204,15 +204,15 @@ describe('the panel shows', () => {
     fixture.harness.backend.respond = () => {
       throw new BackendError('api.500', 'Server error.', { status: 502 });
     };
-    await fixture.click('Turn on');
+    await fixture.click('Turn On');
     expect(fixture.visibleText).toContain('Server error.');
     fixture.harness.backend.respond = () => changeResponse();
-    await fixture.click('Turn on');
+    await fixture.click('Turn On');
     await fixture.harness.refreshWith(
       instancePayload(HOUR, { seq: 2, reminders: { muted: true } }),
     );
     expect(fixture.visibleText).toContain('Reminders are off');
-    expect(fixture.findElement('.ma-Panel-notices').querySelector('.ma-Panel-wrong')).toBeNull();
+    expect(fixture.findElement('.ma-Panel-notices').querySelector('.ma-Panel-error')).toBeNull();
   });
 
   it('that a change had no answer, and no more', async () => {
@@ -223,7 +223,7 @@ describe('the panel shows', () => {
     fixture.enterText('.ma-Panel-field input', '3h');
     await fixture.click('Save');
     expect(fixture.visibleText).toContain(
-      'The Jupyter server does not answer. What holds will show',
+      'The Jupyter server is not responding. The current state will be shown',
     );
     expect(fixture.visibleText).not.toContain('fetch');
   });
@@ -252,7 +252,7 @@ describe('the panel shows', () => {
     details.open = true;
     details.dispatchEvent(new Event('toggle'));
     await flushPromises();
-    expect(details.textContent).toContain('The Jupyter server does not answer.');
+    expect(details.textContent).toContain('The Jupyter server is not responding.');
   });
 
   it('what the cloud says when it is asked again', async () => {
@@ -298,16 +298,16 @@ describe('the description', () => {
       body: { description: 'two', base: { description: 'one' } },
     });
     expect(fixture.findElement('.ma-Panel-description').textContent).toBe('two');
-    expect(fixture.findElement('[role=status].ma-Panel-status').textContent).toBe('Saved.');
+    expect(fixture.findElement('[role=status].ma-Panel-liveRegion').textContent).toBe('Saved.');
   });
 
   it('with a character that is not allowed names it, and offers another', async () => {
     await openPanel();
     await fixture.click('Edit');
     fixture.enterText('textarea', 'a/b');
-    expect(fixture.visibleText).toContain('“/” at position 2 is not allowed.');
+    expect(fixture.visibleText).toContain('“/” (position 2) is not allowed.');
     expect(fixture.findElement('textarea').getAttribute('aria-describedby')).toBe(
-      'ma-description-wrong',
+      'ma-description-error',
     );
     expect(fixture.findButton('Save').disabled).toBe(true);
     const save = { key: 'Enter', ctrlKey: true };
@@ -316,7 +316,7 @@ describe('the description', () => {
     expect(fixture.lastWrite).toBeUndefined();
     fixture.panel.focusField('description');
     expect(fixture.findInput('textarea').value).toBe('a/b');
-    await fixture.click('Use full-width characters');
+    await fixture.click('Use Full-Width Characters');
     expect(fixture.findInput('textarea').value).toBe('a／b');
     expect(fixture.findButton('Save').disabled).toBe(false);
   });
@@ -329,15 +329,15 @@ describe('the description', () => {
       instancePayload(HOUR, { seq: 2, instance: instanceWith('theirs') }),
     );
     expect(fixture.findInput('textarea').value).toBe('mine');
-    expect(fixture.findElement('.ma-Panel-form .ma-Panel-foreign').textContent).toBe(
-      'Changed meanwhile to: theirs',
+    expect(fixture.findElement('.ma-Panel-form .ma-Panel-conflictText').textContent).toBe(
+      'Changed elsewhere to: theirs',
     );
     expect(fixture.findButton('Save').disabled).toBe(true);
     const save = { key: 'Enter', ctrlKey: true };
     fixture.findElement('textarea').dispatchEvent(new KeyboardEvent('keydown', save));
     await flushPromises();
     expect(fixture.lastWrite).toBeUndefined();
-    await fixture.click('Keep mine');
+    await fixture.click('Keep Mine');
     await fixture.click('Save');
     expect(fixture.lastWrite).toMatchObject({
       body: { description: 'mine', base: { description: 'theirs' } },
@@ -353,8 +353,8 @@ describe('the description', () => {
       throw new BackendError('refuse.stop_time_changed', 'Changed.', { status: 409, details: { current } });
     };
     await fixture.click('Save');
-    expect(fixture.findElement('.ma-Panel-form .ma-Panel-wrong').textContent).toBe(''); // both stand there
-    await fixture.click('Take that one');
+    expect(fixture.findElement('.ma-Panel-form .ma-Panel-error').textContent).toBe(''); // both stand there
+    await fixture.click('Use Current');
     expect(fixture.findElement('.ma-Panel-description').textContent).toBe('theirs');
   });
 
@@ -386,7 +386,7 @@ describe('the description', () => {
     await fixture.click('Save');
     expect(fixture.visibleText).toContain('The cloud says no.');
     expect(fixture.findInput('textarea').value).toBe('mine');
-    const wrong = fixture.findElement('.ma-Panel-form .ma-Panel-wrong');
+    const wrong = fixture.findElement('.ma-Panel-form .ma-Panel-error');
     fixture.enterText('textarea', 'mine too');
     expect(wrong.textContent).toBe('');
     await fixture.click('Save');
@@ -440,15 +440,15 @@ describe('auto-stop', () => {
       },
     });
     expect(fixture.visibleText).toContain(
-      'Saved for the next start. This run still stops as before.',
+      'Saved for the next start. The stop time of this run is unchanged.',
     );
   });
 
   it.each([
-    ['30m', 'It has to be 1 h to 24 h.'],
-    ['25h', 'It has to be 1 h to 24 h.'],
-    ['-2h', 'Write 90m or 2h30m.'],
-    ['soon', 'Write 90m or 2h30m.'],
+    ['30m', 'Enter a duration from 1 h to 24 h.'],
+    ['25h', 'Enter a duration from 1 h to 24 h.'],
+    ['-2h', 'Use a format such as 90m or 2h30m.'],
+    ['soon', 'Use a format such as 90m or 2h30m.'],
   ])('does not take %s', async (typed, words) => {
     await openPanel();
     fixture.enterText(duration, typed);
@@ -462,8 +462,8 @@ describe('auto-stop', () => {
     fixture.enterText(duration, '5h');
     await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }, { duration_s: 10_800 }));
     expect(fixture.findInput(duration).value).toBe('5h');
-    expect(fixture.visibleText).toContain('Changed meanwhile to: 3h');
-    await fixture.click('Take that one');
+    expect(fixture.visibleText).toContain('Changed elsewhere to: 3h');
+    await fixture.click('Use Current');
     expect(fixture.findInput(duration).value).toBe('3h');
   });
 
@@ -474,7 +474,7 @@ describe('auto-stop', () => {
     fixture.findElement(duration).dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
     await flushPromises();
     expect(fixture.lastWrite).toBeUndefined();
-    await fixture.click('Keep mine');
+    await fixture.click('Keep Mine');
     await fixture.click('Save');
     expect(fixture.lastWrite).toMatchObject({ body: { auto_stop: { duration_s: 18_000 } } });
   });
@@ -492,8 +492,8 @@ describe('auto-stop', () => {
     expect(fixture.findButton('Save').disabled).toBe(true);
     answer({ ok: true, effect: 'unconfirmed' });
     await flushPromises();
-    expect(fixture.findElement('[role=status].ma-Panel-status').textContent).toBe(
-      'Sent, but not confirmed by the cloud.',
+    expect(fixture.findElement('[role=status].ma-Panel-liveRegion').textContent).toBe(
+      'Sent, but not yet confirmed by ModelArts.',
     );
     await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }, { duration_s: 9000 }));
     expect(fixture.findInput(duration).value).toBe('2h30m');
@@ -507,7 +507,7 @@ describe('auto-stop', () => {
 
   it('that decides by use says so', async () => {
     await openPanel(instancePayload(HOUR, {}, { mode: 'IDLE' }));
-    expect(fixture.visibleText).toContain('It now stops when idle.');
+    expect(fixture.visibleText).toContain('Currently stops when idle.');
   });
 
   it('reminds or not, by its switch', async () => {
@@ -526,7 +526,7 @@ describe('auto-stop', () => {
     };
     fixture.findElement('[role=switch]').click();
     await flushPromises();
-    expect(fixture.findElement('.ma-Panel-said').dataset.tone).toBe('bad');
+    expect(fixture.findElement('.ma-Panel-message').dataset.tone).toBe('error');
     expect(fixture.findInput('[role=switch]').checked).toBe(true);
     expect(fixture.findElement(duration).hasAttribute('aria-invalid')).toBe(false);
   });
@@ -578,7 +578,7 @@ describe('auto-stop', () => {
     await flushPromises();
     await fixture.harness.advance(1_000);
     expect(fixture.findInput(duration).readOnly).toBe(false);
-    expect(fixture.visibleText).toContain('Saved. Now stops at 17:52.');
+    expect(fixture.visibleText).toContain('Saved. New stop time: 17:52.');
     await fixture.harness.refreshWith(
       instancePayload(HOUR, { seq: 3, as_of_ms: NOW + 2_000 }, { duration_s: 9000 }),
     );
@@ -601,8 +601,8 @@ describe('auto-stop', () => {
     };
     await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2, capabilities }));
     expect(toggle.disabled).toBe(true);
-    expect(fixture.visibleText).toContain('Stop in (from now)');
-    expect(fixture.visibleText).toContain('This API cannot turn it off.');
+    expect(fixture.visibleText).toContain('Run for (from now)');
+    expect(fixture.visibleText).toContain('This API cannot turn auto-stop off.');
     await fixture.harness.refreshWith(
       instancePayload(HOUR, { seq: 3, capabilities }, { enabled: false }),
     );
@@ -638,21 +638,21 @@ describe('a click on +1 h', () => {
     await openPanel();
     const later = { seq: 2, as_of_ms: NOW + 1, server_now_ms: NOW + 500 };
     fixture.harness.backend.respond = () => changeResponse(instancePayload(132 * MINUTE, later));
-    fixture.findElement('[data-do=plus]').click();
+    fixture.findElement('[data-action=extend]').click();
     await fixture.harness.advance(500);
     expect(fixture.lastWrite).toMatchObject({
       path: 'extend',
       body: { seconds: 3600, base_stops_at_ms: NOW + 72 * MINUTE },
     });
-    expect(fixture.findElement('.ma-Countdown-note').textContent).toBe('Now stops at 19:04.');
+    expect(fixture.findElement('.ma-Countdown-feedback').textContent).toBe('New stop time: 19:04.');
   });
 
   it('that nobody answers says so', async () => {
     await openPanel();
     fixture.bridge.dispose();
-    fixture.findElement('[data-do=plus]').click();
+    fixture.findElement('[data-action=extend]').click();
     await fixture.harness.advance(500);
-    expect(fixture.findElement('.ma-Countdown').dataset.phase).toBe('frozen');
+    expect(fixture.lastWrite).toMatchObject({ path: 'extend' });
     const { pushed } = addNotebookCountdown();
     await fixture.harness.refreshWith();
     expect(pushed).toEqual([]);
@@ -660,7 +660,7 @@ describe('a click on +1 h', () => {
 
   it('and on −1 h goes the other way', async () => {
     await openPanel();
-    fixture.findElement('[data-do=minus]').click();
+    fixture.findElement('[data-action=shorten]').click();
     await fixture.harness.advance(500);
     expect(fixture.lastWrite).toMatchObject({ path: 'extend', body: { seconds: -3600 } });
   });
@@ -713,7 +713,7 @@ describe('a click on +1 h', () => {
     expect(asked.answers).toMatchObject([
       {
         ...{ ok: false, code: 'unreachable', as_of_ms: NOW, server_now_ms: NOW },
-        text: 'The Jupyter server does not answer. What holds will show once it does.',
+        text: 'The Jupyter server is not responding. The current state will be shown once it responds.',
       },
     ]);
   });

@@ -66,11 +66,11 @@ describe('a reminder', () => {
     const { show } = await createReminder();
     const takeAway = show();
     expect(shown).toMatchObject([
-      { text: '“train-a” stops at 17:21 (30 min left at 16:52).', autoClose: false },
+      { text: '“train-a” stops at 17:21 (30 min left as of 16:52).', autoClose: false },
     ]);
     expect(shown[0]?.actions.map(({ label }) => label)).toEqual([
-      'Extend 1 h',
-      'Don’t remind again',
+      'Extend by 1 h',
+      'Don’t Remind Me Again',
     ]);
     takeAway();
     expect(dismissed).toEqual(['toast-1']);
@@ -79,16 +79,16 @@ describe('a reminder', () => {
   it.each(['', 'x'.repeat(41)])('does without a name such as %j', async (name) => {
     const { show } = await createReminder(20_000, name);
     show();
-    expect(shown[0]?.text).toBe('Stops at 16:52, in 1 min.');
+    expect(shown[0]?.text).toBe('Stops at 16:52, 1 min left.');
   });
 
   it('extends, and says what became of it', async () => {
     const { harness, show, press } = await createReminder();
     show();
     harness.backend.respond = () => changeResponse(instancePayload(90 * MINUTE, { seq: 2 }));
-    await press('Extend 1 h');
+    await press('Extend by 1 h');
     expect(harness.backend.requests[1]).toMatchObject({ path: 'extend', body: { seconds: 3600 } });
-    expect(shown[1]).toMatchObject({ text: 'Now stops at 18:22.', kind: 'success' });
+    expect(shown[1]).toMatchObject({ text: 'New stop time: 18:22.', kind: 'success' });
   });
 
   it('comes no more where nobody wants it, and says only that this failed', async () => {
@@ -96,15 +96,15 @@ describe('a reminder', () => {
     show();
     harness.backend.respond = () =>
       changeResponse(instancePayload(HOUR, { seq: 2, reminders: { muted: true } }));
-    await press('Don’t remind again');
+    await press('Don’t Remind Me Again');
     expect(harness.backend.requests[1]).toMatchObject({ path: 'remind', body: { muted: true } });
     expect(shown).toHaveLength(1);
     harness.backend.respond = () => {
       throw new BackendError('unreachable');
     };
-    await press('Don’t remind again');
+    await press('Don’t Remind Me Again');
     expect(shown[1]).toMatchObject({ kind: 'warning' });
-    expect(shown[1]?.text).toMatch(/^The Jupyter server does not answer/);
+    expect(shown[1]?.text).toMatch(/^The Jupyter server is not responding/);
   });
 
   it('offers to save where that can be done, which says what was and what was not', async () => {
@@ -122,14 +122,14 @@ describe('a reminder', () => {
       Promise.resolve(reports.pop() ?? { saved: [], notSaved: [] }),
     );
     show();
-    await press('Save all');
+    await press('Save All');
     await commands.execute(COMMAND_IDS.saveAll);
     await commands.execute(COMMAND_IDS.saveAll);
     expect(shown.slice(1).map(({ kind, text }) => [kind, text])).toEqual([
       ['success', 'Saved: a, b'],
       [
         'warning',
-        'Not saved: 4 documents: b (is read-only), c (is read-only), d (is read-only), e (is read-only)',
+        '4 documents not saved: b (is read-only), c (is read-only), d (is read-only), e (is read-only)',
       ],
       ['success', 'Nothing to save in this tab.'],
     ]);

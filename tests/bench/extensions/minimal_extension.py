@@ -1,4 +1,4 @@
-"""The least that an extension with one line magic can be: what %load_ext itself takes."""
+"""Smallest possible extension with one line magic, to measure `%load_ext` itself."""
 
 from __future__ import annotations
 

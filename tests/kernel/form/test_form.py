@@ -1,4 +1,4 @@
-"""The form: one request for everything, nothing overwritten in silence, nothing lost, no error unseen."""
+"""The form: all edits in one request, conflicts shown, no edit lost, every error visible."""
 
 from __future__ import annotations
 
@@ -52,36 +52,36 @@ if TYPE_CHECKING:
 HOUR = timedelta(hours=1)
 NEAR = timedelta(seconds=5)
 JOIN_S = 60
-"""How long a thread may take that is not stuck."""
+"""Seconds after which a thread is considered stuck."""
 
 
 @pytest.fixture
 def session(make_session: Callable[..., Session]) -> Session:
-    """A session on an instance that stops in 40 minutes, after one hour."""
+    """Return a session with an instance that stops in 40 minutes, after one hour."""
     return make_session()
 
 
 @pytest.fixture
 def other(make_session: Callable[..., Session]) -> Session:
-    """Another session with the same instance, in this process."""
+    """Return a second session with the same instance in this process."""
     return make_session()
 
 
 @pytest.fixture
 def stranger(make_session: Callable[..., Session]) -> Session:
-    """A session with the same instance on another machine: this one hears nothing of it."""
+    """Return a session with the same instance on another machine, whose changes are not noticed here."""
     return make_session(state="elsewhere")
 
 
 @pytest.fixture
 def make(session: Session) -> Iterator[Make]:
-    """Make forms that answer at once, and close them afterwards."""
+    """Return a function that makes forms whose callbacks run immediately; all are closed afterwards."""
     made: list[InstanceForm] = []
     before = open_widget_ids()
 
-    def form(given: Any = None, **how: Any) -> InstanceForm:  # noqa: ANN401 - a session, arguments
-        how = {"schedule": run_immediately, "schedule_idle": run_immediately, **how}
-        made.append(InstanceForm(given or session, **how))
+    def form(given_session: Any = None, **options: Any) -> InstanceForm:  # noqa: ANN401 - any arguments
+        options = {"schedule": run_immediately, "schedule_idle": run_immediately, **options}
+        made.append(InstanceForm(given_session or session, **options))
         return made[-1]
 
     yield form
@@ -92,26 +92,26 @@ def make(session: Session) -> Iterator[Make]:
 
 @pytest.fixture
 def form(make: Make) -> InstanceForm:
-    """A form that was just opened."""
+    """Return a new form."""
     return make()
 
 
 def button(form: InstanceForm, label: str) -> Any:  # noqa: ANN401 - ipywidgets has no types
-    """The button of that name."""
+    """Return the button with a label."""
     found = [each for each in widgets_in(form) if type(each).__name__ == "Button"]
     return next(each for each in found if each.description == label)
 
 
-def offered(form: InstanceForm) -> bool:
-    """Whether both sides of a conflict are offered."""
+def offers_resolution(form: InstanceForm) -> bool:
+    """Return whether the buttons that resolve a conflict are visible."""
     return form._widgets.conflict_buttons.layout.display != "none"
 
 
 @every_api_version
-def test_it_shows_what_holds_and_offers_no_apply(
+def test_new_form_shows_the_instance(
     form: InstanceForm, api_version: ApiVersion, instance_state: Truth
 ) -> None:
-    """And nothing that the API has not."""
+    """Apply is disabled, and controls that the API does not support are hidden."""
     now = instance_state()
     assert form.description.value == now["description"]
     assert form.auto_stop.value is True
@@ -120,16 +120,16 @@ def test_it_shows_what_holds_and_offers_no_apply(
     assert (form.remind.layout.display == "none") is (api_version is NOTEBOOKS_2021)
     assert (form.mode.layout.display == "none") is (api_version is not NOTEBOOKS_2021)
     assert button(form, "Apply").disabled
-    assert not offered(form)
+    assert not offers_resolution(form)
     assert form.countdown in form.children
     assert form.instance.id == now["id"]
 
 
 @every_api_version
-def test_one_request_sends_everything(
+def test_apply_sends_all_edits_in_one_request(
     form: InstanceForm, api_version: ApiVersion, instance_state: Truth, write_requests: Writes
 ) -> None:
-    """Of the current API, which has one for each half, one each."""
+    """The current API needs two: one for the description, one for auto-stop."""
     form.description.value = "ResNet 之后 ☕"
     form.duration.value = "2:30"
     if api_version is not NOTEBOOKS_2021:
@@ -148,10 +148,10 @@ def test_one_request_sends_everything(
 
 
 @every_api_version
-def test_each_half_leaves_the_other_alone(
+def test_unedited_part_is_not_changed(
     form: InstanceForm, instance_state: Truth, api_version: ApiVersion
 ) -> None:
-    """Whichever is changed first."""
+    """Description and auto-stop can be changed separately, in any order."""
     was = instance_state()
     form.description.value = "new"
     form.apply()
@@ -164,8 +164,10 @@ def test_each_half_leaves_the_other_alone(
 
 
 @every_api_version
-def test_a_button_applies_like_code(form: InstanceForm, instance_state: Truth) -> None:
-    """It is enabled as soon as there is something to apply, and off again after it."""
+def test_apply_button_is_enabled_while_there_are_edits(
+    form: InstanceForm, instance_state: Truth
+) -> None:
+    """A click does the same as `apply`."""
     apply = button(form, "Apply")
     form.description.value = "by a click"
     assert not apply.disabled
@@ -179,16 +181,18 @@ def test_a_button_applies_like_code(form: InstanceForm, instance_state: Truth) -
 
 @parametrize_api_version(DEMANAGER_2019)
 @pytest.mark.parametrize("text", ["", "x" * 512, "☕" * 512, "👩‍🔬 e\u0301 训练"])
-def test_the_count_is_of_code_points(form: InstanceForm, text: str) -> None:
-    """As the API counts."""
+def test_description_length_counts_code_points(form: InstanceForm, text: str) -> None:
+    """This is how the API counts."""
     form.description.value = text
     assert f"{len(text)} / 512" in visible_text(form)
     assert not button(form, "Apply").disabled
 
 
 @parametrize_api_version(DEMANAGER_2019)
-def test_too_long_is_said_while_typing(form: InstanceForm, write_requests: Writes) -> None:
-    """And cannot be applied, by code either."""
+def test_too_long_description_is_shown_while_typing(
+    form: InstanceForm, write_requests: Writes
+) -> None:
+    """It cannot be applied, neither by the button nor by code."""
     form.description.value = "x" * 514
     assert "514 / 512 · 2 too many" in visible_text(form)
     assert button(form, "Apply").disabled
@@ -200,10 +204,10 @@ def test_too_long_is_said_while_typing(form: InstanceForm, write_requests: Write
 
 @parametrize_api_version(DEMANAGER_2019)
 @pytest.mark.parametrize("character", FULL_WIDTH_FORMS)
-def test_a_forbidden_character_is_named_and_can_be_widened(
+def test_forbidden_character_can_be_replaced_by_full_width(
     form: InstanceForm, character: str, instance_state: Truth
 ) -> None:
-    """By a button that is there only then."""
+    """The button is visible only if there is such a character."""
     widen = button(form, "Use full-width characters")
     assert widen.layout.display == "none"
     form.description.value = f"ab{character}c"
@@ -218,8 +222,8 @@ def test_a_forbidden_character_is_named_and_can_be_widened(
 
 
 @parametrize_api_version(DEMANAGER_2019)
-def test_half_a_character_cannot_be_widened(form: InstanceForm) -> None:
-    """It is named by its place alone, since nothing can show it."""
+def test_unpaired_surrogate_is_named_by_its_position(form: InstanceForm) -> None:
+    """It cannot be displayed or replaced."""
     form.description.value = "ab\ud83d"
     assert "Invalid character at position 3" in visible_text(form)
     assert button(form, "Use full-width characters").layout.display == "none"
@@ -227,10 +231,10 @@ def test_half_a_character_cannot_be_widened(form: InstanceForm) -> None:
 
 
 @parametrize_api_version(DEMANAGER_2019)
-def test_a_stored_description_that_could_not_be_entered_hinders_nobody(
+def test_invalid_stored_description_does_not_block_other_edits(
     make: Make, emulator: LocalEmulator
 ) -> None:
-    """It is shown with its mistake, and what is changed beside it can be applied."""
+    """The error is shown, and edits of other fields can be applied."""
     emulator.set_instance(description="a/b")
     form = make()
     form.remind.value = False
@@ -240,7 +244,7 @@ def test_a_stored_description_that_could_not_be_entered_hinders_nobody(
 
 @every_api_version
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("soon", "“soon” is not a valid duration."),
         ("90", "“90” is not a valid duration."),
@@ -252,12 +256,12 @@ def test_a_stored_description_that_could_not_be_entered_hinders_nobody(
         ("<b>", "“<b>” is not a valid duration."),
     ],
 )
-def test_a_duration_that_cannot_be_is_explained(
-    form: InstanceForm, text: str, said: str, write_requests: Writes
+def test_invalid_duration_is_explained(
+    form: InstanceForm, text: str, expected: str, write_requests: Writes
 ) -> None:
-    """While typing; code that applies it gets the same as an error."""
+    """The error is shown while typing; code gets it as an exception."""
     form.duration.value = text
-    assert said in visible_text(form)
+    assert expected in visible_text(form)
     assert button(form, "Apply").disabled
     with pytest.raises(DurationError):
         form.apply()
@@ -266,10 +270,10 @@ def test_a_duration_that_cannot_be_is_explained(
 
 @every_api_version
 @pytest.mark.parametrize("text", ["2:30", "2h30m", "150m", " 02:30 ", "2：30", "9000s"])  # noqa: RUF001
-def test_durations_can_be_written_in_many_ways(
+def test_duration_formats_are_equivalent(
     form: InstanceForm, text: str, instance_state: Truth, api_version: ApiVersion
 ) -> None:
-    """And the end is shown before it is asked for; it is the one that comes to be."""
+    """The preview shows the stop time that applying sets."""
     form.duration.value = text
     shown = visible_text(form)
     assert "Will stop at " in shown
@@ -281,17 +285,19 @@ def test_durations_can_be_written_in_many_ways(
 
 
 @every_api_version
-def test_the_same_duration_written_otherwise_changes_nothing(
+def test_equal_duration_in_another_format_is_no_edit(
     form: InstanceForm, api_version: ApiVersion
 ) -> None:
-    """Where it counts from the start of the run; from now it always does."""
+    """Where a run time counts from now, it is always a change."""
     form.duration.value = "60m"
     assert button(form, "Apply").disabled is (api_version is not NOTEBOOKS_2021)
 
 
 @every_api_version
-def test_presets_are_those_that_the_api_takes(form: InstanceForm, api_version: ApiVersion) -> None:
-    """A click writes it into the field."""
+def test_presets_are_within_the_limits_of_the_api(
+    form: InstanceForm, api_version: ApiVersion
+) -> None:
+    """A click writes the duration into the field."""
     labels = [each.description for each in form._widgets.preset_buttons.values()]
     assert labels[0] == "1 h"
     assert labels[-1] == ("72 h" if api_version is NOTEBOOKS_2021 else "24 h")
@@ -301,8 +307,8 @@ def test_presets_are_those_that_the_api_takes(form: InstanceForm, api_version: A
 
 
 @every_api_version
-def test_a_mistake_in_one_field_hides_nothing_of_the_other(form: InstanceForm) -> None:
-    """The end is shown all the same, and there is no Apply."""
+def test_invalid_field_does_not_hide_the_preview(form: InstanceForm) -> None:
+    """The preview and the error are both shown, and Apply is disabled."""
     form.duration.value = "2h"
     form.description.value = "a/b"
     assert "Will stop" in visible_text(form)
@@ -315,8 +321,8 @@ def test_a_mistake_in_one_field_hides_nothing_of_the_other(form: InstanceForm) -
 
 
 @parametrize_api_version(DEMANAGER_2021)
-def test_a_cloud_that_was_seen_to_wait_is_not_believed_again(form: InstanceForm) -> None:
-    """The form says so before the second time."""
+def test_preview_warns_after_a_deferred_change(form: InstanceForm) -> None:
+    """The form warns that the change may apply at the next start only."""
     form.duration.value = "2h"
     assert "Will stop" in visible_text(form)
     form.apply()
@@ -326,8 +332,8 @@ def test_a_cloud_that_was_seen_to_wait_is_not_believed_again(form: InstanceForm)
 
 
 @parametrize_api_version(DEMANAGER_2019, DEMANAGER_2021)
-def test_off_and_on_again(form: InstanceForm, instance_state: Truth) -> None:
-    """The run time that was set comes back; while it is off there is none to enter."""
+def test_auto_stop_can_be_turned_off_and_on(form: InstanceForm, instance_state: Truth) -> None:
+    """The previous run time is restored; while auto-stop is off, the field is disabled."""
     form.duration.value = "2h"
     form.apply()
     form.auto_stop.value = False
@@ -344,10 +350,10 @@ def test_off_and_on_again(form: InstanceForm, instance_state: Truth) -> None:
 
 
 @parametrize_api_version(DEMANAGER_2019)
-def test_a_run_time_without_auto_stop_is_refused(
+def test_duration_is_refused_while_auto_stop_is_off(
     make: Make, emulator: LocalEmulator, write_requests: Writes
 ) -> None:
-    """Code may enter it all the same; it would be for nothing."""
+    """Code can enter a run time, but it would have no effect."""
     emulator.set_instance(auto_stop={"enable": False})
     form = make()
     form.duration.value = "3h"
@@ -358,10 +364,10 @@ def test_a_run_time_without_auto_stop_is_refused(
 
 
 @parametrize_api_version(NOTEBOOKS_2021)
-def test_off_cannot_be_chosen_where_it_is_not_documented(
+def test_auto_stop_cannot_be_turned_off_on_current_api(
     form: InstanceForm, write_requests: Writes
 ) -> None:
-    """The reason stands beside it, and code gets it as an error."""
+    """The reason is shown beside the control; code gets it as an exception."""
     assert form.auto_stop.disabled
     assert "does not document how to turn auto-stop off" in visible_text(form)
     form.auto_stop.value = False
@@ -371,8 +377,8 @@ def test_off_cannot_be_chosen_where_it_is_not_documented(
 
 
 @parametrize_api_version(NOTEBOOKS_2021)
-def test_the_idle_mode_and_back(form: InstanceForm, instance_state: Truth) -> None:
-    """There is no time to enter with it."""
+def test_idle_mode_has_no_duration(form: InstanceForm, instance_state: Truth) -> None:
+    """The field is disabled in idle mode and enabled again in timed mode."""
     form.mode.value = "IDLE"
     assert "Will stop when idle" in visible_text(form)
     assert form.duration.disabled
@@ -385,10 +391,10 @@ def test_the_idle_mode_and_back(form: InstanceForm, instance_state: Truth) -> No
 
 
 @every_api_version
-def test_a_stopped_instance(
+def test_stopped_instance_accepts_only_stored_settings(
     make: Make, emulator: LocalEmulator, instance_state: Truth, api_version: ApiVersion
 ) -> None:
-    """What is kept is set for the next start, what is not is refused."""
+    """A run time that the API stores applies at the next start; a lease is refused."""
     emulator.set_instance(status="STOPPED")
     form = make()
     form.duration.value = "2h"
@@ -402,10 +408,10 @@ def test_a_stopped_instance(
 
 
 @every_api_version
-def test_what_was_not_entered_follows_every_change(
+def test_unedited_fields_follow_changes(
     form: InstanceForm, other: Session, instance_state: Truth
 ) -> None:
-    """Whoever in this process makes it; the countdown too."""
+    """Fields and countdown show changes made anywhere in this process."""
     other.update(description="theirs")
     assert form.description.value == "theirs"
     other.extend("80m")
@@ -415,30 +421,31 @@ def test_what_was_not_entered_follows_every_change(
 
 
 @parametrize_api_version(DEMANAGER_2019)
-def test_news_that_seem_a_moment_older_are_news(form: InstanceForm) -> None:
-    """The cloud tells its time in seconds, so what is read later may seem earlier by a part of one."""
-    told = replace(
+def test_slightly_older_update_is_accepted(form: InstanceForm) -> None:
+    """The API reports whole seconds, so a later reading can appear up to one second older."""
+    update = replace(
         form.instance,
         description="theirs",
         observed_at=form.instance.observed_at - timedelta(milliseconds=400),
     )
-    form._on_instance_update(told)
+    form._on_instance_update(update)
     assert form.description.value == "theirs"
-    form._on_instance_update(replace(told, description="old", observed_at=told.observed_at - HOUR))
+    outdated = replace(update, description="old", observed_at=update.observed_at - HOUR)
+    form._on_instance_update(outdated)
     assert form.description.value == "theirs"
 
 
 @every_api_version
-def test_what_is_being_typed_is_never_replaced(
+def test_edited_field_is_not_overwritten(
     form: InstanceForm, other: Session, write_requests: Writes
 ) -> None:
-    """The form says what changed, sends nothing until it is decided, and offers both."""
+    """The form shows the conflict, offers both values, and sends nothing until it is resolved."""
     form.description.value = "mine"
     other.describe("theirs")
     sent = len(write_requests())
     assert form.description.value == "mine"
     assert "Current description: “theirs”. Yours: “mine”." in visible_text(form)
-    assert offered(form)
+    assert offers_resolution(form)
     assert button(form, "Apply").disabled
     with pytest.raises(RefusedError):
         form.apply()
@@ -446,35 +453,39 @@ def test_what_is_being_typed_is_never_replaced(
 
 
 @every_api_version
-def test_keep_mine(form: InstanceForm, other: Session, instance_state: Truth) -> None:
-    """Apply then sends it; nothing is sent before."""
+def test_keep_mine_applies_the_edit(
+    form: InstanceForm, other: Session, instance_state: Truth
+) -> None:
+    """Nothing is sent before Apply."""
     form.description.value = "mine"
     other.describe("theirs")
     button(form, "Keep mine").click()
     assert instance_state()["description"] == "theirs"
-    assert not offered(form)
+    assert not offers_resolution(form)
     button(form, "Apply").click()
     assert instance_state()["description"] == "mine"
 
 
 @every_api_version
-def test_take_theirs(form: InstanceForm, other: Session, instance_state: Truth) -> None:
-    """Of what was entered only that is given up about which both differ."""
+def test_take_theirs_replaces_only_conflicting_parts(
+    form: InstanceForm, other: Session, instance_state: Truth
+) -> None:
+    """Other edits remain."""
     form.description.value = "mine"
     form.duration.value = "3h"
     other.describe("theirs")
     button(form, "Use current").click()
     assert (form.description.value, form.duration.value) == ("theirs", "3h")
-    assert not offered(form)
+    assert not offers_resolution(form)
     form.apply()
     assert instance_state()["description"] == "theirs"
 
 
 @every_api_version
-def test_a_conflict_about_auto_stop(
+def test_conflict_about_auto_stop_shows_both_values(
     form: InstanceForm, other: Session, api_version: ApiVersion
 ) -> None:
-    """In words of both sides."""
+    """Taking the other value restores the field."""
     form.duration.value = "5h"
     other.extend("80m")
     assert "Current auto-stop: " in visible_text(form)
@@ -484,58 +495,60 @@ def test_a_conflict_about_auto_stop(
 
 
 @parametrize_api_version(DEMANAGER_2019)
-def test_a_conflict_about_the_reminder(form: InstanceForm, make: Make, other: Session) -> None:
-    """Both want it otherwise than it was, so both want the same: that is none."""
+def test_same_change_of_the_reminder_is_no_conflict(
+    form: InstanceForm, make: Make, other: Session
+) -> None:
+    """Two changes of a checkbox always agree."""
     form.remind.value = False
     second = make()
     second.remind.value = False
     second.apply()
-    assert not offered(form)
+    assert not offers_resolution(form)
     other.describe("x")
     assert not form.remind.value
 
 
 @every_api_version
-def test_the_same_change_elsewhere_is_no_conflict(form: InstanceForm, other: Session) -> None:
+def test_same_change_elsewhere_is_no_conflict(form: InstanceForm, other: Session) -> None:
     """There is nothing left to apply."""
     form.description.value = "same"
     other.describe("same")
-    assert not offered(form)
+    assert not offers_resolution(form)
     assert button(form, "Apply").disabled
 
 
 @every_api_version
-def test_a_change_that_was_taken_back_is_no_conflict(form: InstanceForm, other: Session) -> None:
-    """What was loaded holds again."""
+def test_reverted_change_elsewhere_is_no_conflict(form: InstanceForm, other: Session) -> None:
+    """The loaded value is valid again."""
     was = form.description.value
     form.description.value = "mine"
     other.describe("theirs")
-    assert offered(form)
+    assert offers_resolution(form)
     other.describe(was)
-    assert not offered(form)
+    assert not offers_resolution(form)
     assert not button(form, "Apply").disabled
 
 
 @every_api_version
-def test_another_part_changed_elsewhere_does_not_stop_mine(
+def test_change_of_another_part_elsewhere_is_merged(
     form: InstanceForm, stranger: Session, instance_state: Truth
 ) -> None:
-    """Both hold afterwards, although the form heard of it only when it applied."""
+    """Both changes are effective, although the form did not notice the other one."""
     stranger.extend("80m")
     end = instance_state()["stops_at"]
     form.description.value = "mine"
     form.apply()
     assert instance_state()["description"] == "mine"
     assert instance_state()["stops_at"] == end
-    assert not offered(form)
+    assert not offers_resolution(form)
 
 
 @every_api_version
 @pytest.mark.parametrize("part", ["description", "duration"])
-def test_nothing_is_overwritten_that_the_form_has_not_seen(
+def test_apply_refuses_to_overwrite_an_unseen_change(
     form: InstanceForm, stranger: Session, instance_state: Truth, write_requests: Writes, part: str
 ) -> None:
-    """What it finds when it applies stops it, and both are offered then."""
+    """The conflict found while applying is shown, and can be resolved."""
     if part == "description":
         stranger.describe("theirs")
         form.description.value = "mine"
@@ -548,25 +561,25 @@ def test_nothing_is_overwritten_that_the_form_has_not_seen(
     assert raised.value.code == "refuse.edit_conflict"
     assert instance_state() == was
     assert len(write_requests()) == sent
-    assert offered(form)
+    assert offers_resolution(form)
     form.keep_mine()
     form.apply()
     assert len(write_requests()) == sent + 1
 
 
 @every_api_version
-def test_the_click_tells_of_it_too(form: InstanceForm, stranger: Session) -> None:
-    """Nobody would catch an error there."""
+def test_click_shows_an_unseen_change_as_conflict(form: InstanceForm, stranger: Session) -> None:
+    """A click has no caller to raise an error to."""
     stranger.describe("theirs")
     form.description.value = "mine"
     button(form, "Apply").click()
     assert "Nothing was sent." in visible_text(form)
-    assert offered(form)
+    assert offers_resolution(form)
 
 
 @every_api_version
-def test_news_wait_until_the_page_was_heard(make: Make, other: Session) -> None:
-    """What was typed while the kernel was busy arrives before the news may replace it."""
+def test_update_waits_for_pending_edits(make: Make, other: Session) -> None:
+    """Text typed while the kernel was busy arrives before an update can replace it."""
     queue = DeferredJobs()
     form = make(schedule_idle=queue)
     other.describe("theirs")
@@ -574,12 +587,14 @@ def test_news_wait_until_the_page_was_heard(make: Make, other: Session) -> None:
     form.description.value = "typed meanwhile"
     queue.run_all()
     assert form.description.value == "typed meanwhile"
-    assert offered(form)
+    assert offers_resolution(form)
 
 
 @every_api_version
-def test_apply_hears_the_news_first(make: Make, other: Session, write_requests: Writes) -> None:
-    """However long they have been waiting."""
+def test_apply_processes_pending_updates_first(
+    make: Make, other: Session, write_requests: Writes
+) -> None:
+    """The conflict is found without a request."""
     form = make(schedule_idle=DeferredJobs())
     other.describe("theirs")
     sent = len(write_requests())
@@ -590,72 +605,77 @@ def test_apply_hears_the_news_first(make: Make, other: Session, write_requests: 
 
 
 @every_api_version
-def test_what_is_typed_while_the_cloud_is_asked_stays(
-    make: Make, session: Session, instance_state: Truth
-) -> None:
-    """It is one more change, to be applied after this one."""
-    slow = SessionWithHooks(session)
-    form = make(slow)
+def test_edit_during_a_request_remains(make: Make, session: Session, instance_state: Truth) -> None:
+    """It can be applied with the next request."""
+    hooked = SessionWithHooks(session)
+    form = make(hooked)
     form.description.value = "first"
-    slow.before_update = lambda: setattr(form.description, "value", "second")
+    hooked.before_update = lambda: setattr(form.description, "value", "second")
     form.apply()
     assert instance_state()["description"] == "first"
     assert form.description.value == "second"
-    assert not offered(form)
-    slow.before_update = lambda: None
+    assert not offers_resolution(form)
+    hooked.before_update = lambda: None
     form.apply()
     assert instance_state()["description"] == "second"
 
 
 @every_api_version
-def test_a_change_that_lands_while_the_form_applies_shows_afterwards(
+def test_change_elsewhere_during_a_request_is_shown(
     make: Make, session: Session, other: Session
 ) -> None:
-    """Here right after the answer."""
-    slow = SessionWithHooks(session)
-    form = make(slow)
+    """It is shown after the response."""
+    hooked = SessionWithHooks(session)
+    form = make(hooked)
     form.duration.value = "5h"
-    slow.after_update = lambda: other.describe("theirs")
+    hooked.after_update = lambda: other.describe("theirs")
     form.apply()
     assert form.description.value == "theirs"
     assert form.instance.description == "theirs"
 
 
 @every_api_version
-def test_a_callback_during_a_cell(make: Make, session: Session, instance_state: Truth) -> None:
-    """As ipykernel 7 calls it: in another thread, while this one waits for the cloud."""
-    slow = SessionWithHooks(session)
-    form = make(slow)
+def test_callbacks_may_run_during_a_cell(
+    make: Make, session: Session, instance_state: Truth
+) -> None:
+    """In ipykernel 7 they run in another thread while this one waits for a response."""
+    hooked = SessionWithHooks(session)
+    form = make(hooked)
     done: list[str] = []
 
     def page() -> None:
         form.description.value = "typed in the page"
         button(form, "Apply").click()
-        session.refresh()  # news, in that thread
-        done.append("came through")
+        # The update arrives in this thread.
+        session.refresh()
+        done.append("completed")
 
     def busy() -> None:
         thread = threading.Thread(target=page)
         thread.start()
         thread.join(JOIN_S)
 
-    slow.before_update = busy
+    hooked.before_update = busy
     form.duration.value = "2h"
     form.apply()
-    assert done == ["came through"]
+    assert done == ["completed"]
     assert form.description.value == "typed in the page"
-    assert instance_state()["description"] != "typed in the page"  # the click found the form busy
+    # The click was ignored, since the form was busy.
+    assert instance_state()["description"] != "typed in the page"
 
 
 @every_api_version
-def test_a_callback_after_the_cell(make: Make, other: Session, instance_state: Truth) -> None:
-    """As ipykernel 6 calls it: the clicks of a whole cell at once, when it is over."""
+def test_callbacks_may_run_after_the_cell(
+    make: Make, other: Session, instance_state: Truth
+) -> None:
+    """In ipykernel 6 all clicks made during a cell are handled after it."""
     queue = DeferredJobs()
     form = make(schedule=queue, schedule_idle=queue)
     form.description.value = "mine"
     button(form, "Apply").click()
     button(form, "Apply").click()
-    other.extend("80m")  # by the cell
+    # The cell makes a change, too.
+    other.extend("80m")
     queue.run_all()
     assert instance_state()["description"] == "mine"
     assert "✓ Done" in visible_text(form)
@@ -663,10 +683,12 @@ def test_a_callback_after_the_cell(make: Make, other: Session, instance_state: T
 
 
 @every_api_version
-def test_two_threads_apply_once(make: Make, session: Session, write_requests: Writes) -> None:
-    """The second is told that the form is waiting."""
-    slow = SessionWithHooks(session)
-    form = make(slow)
+def test_second_apply_is_refused_while_busy(
+    make: Make, session: Session, write_requests: Writes
+) -> None:
+    """Only one request is sent."""
+    hooked = SessionWithHooks(session)
+    form = make(hooked)
     refused: list[str] = []
 
     def second() -> None:
@@ -680,7 +702,7 @@ def test_two_threads_apply_once(make: Make, session: Session, write_requests: Wr
         thread.start()
         thread.join(JOIN_S)
 
-    slow.before_update = busy
+    hooked.before_update = busy
     form.description.value = "once"
     form.apply()
     assert refused == ["form.busy"]
@@ -688,27 +710,29 @@ def test_two_threads_apply_once(make: Make, session: Session, write_requests: Wr
 
 
 @parametrize_api_version(DEMANAGER_2019)
-def test_many_threads_at_once(form: InstanceForm, other: Session, write_requests: Writes) -> None:
-    """News from one, entries from another, applied by a third: nothing gets stuck or lost, and it settles."""
+def test_concurrent_edits_and_updates_lose_nothing(
+    form: InstanceForm, other: Session, write_requests: Writes
+) -> None:
+    """Updates, edits and applying in several threads neither deadlock nor lose a value."""
     failed: list[BaseException] = []
 
-    def doing(job: Callable[[int], object]) -> threading.Thread:
+    def repeating(job: Callable[[int], object]) -> threading.Thread:
         def work() -> None:
             for number in range(8):
                 try:
                     job(number)
                 except ModelArtsError:
                     pass
-                except BaseException as error:  # noqa: BLE001 - the test's own report
+                except BaseException as error:  # noqa: BLE001 - reported by the test
                     failed.append(error)
 
         return threading.Thread(target=work)
 
     threads = [
-        doing(lambda number: other.describe(f"theirs {number}")),
-        doing(lambda number: setattr(form.description, "value", f"mine {number}")),
-        doing(lambda _: form.apply()),
-        doing(lambda _: form.keep_mine()),
+        repeating(lambda number: other.describe(f"theirs {number}")),
+        repeating(lambda number: setattr(form.description, "value", f"mine {number}")),
+        repeating(lambda _: form.apply()),
+        repeating(lambda _: form.keep_mine()),
     ]
     for each in threads:
         each.start()
@@ -726,10 +750,10 @@ def test_many_threads_at_once(form: InstanceForm, other: Session, write_requests
 
 
 @every_api_version
-def test_reload_asks_again_and_drops_what_was_not_applied(
+def test_reload_reads_the_instance_and_discards_edits(
     form: InstanceForm, stranger: Session, instance_state: Truth
 ) -> None:
-    """Of this machine nobody had noticed the change."""
+    """The change on another machine is found."""
     stranger.describe("theirs")
     form.description.value = "a draft"
     form.duration.value = "4h"
@@ -742,8 +766,8 @@ def test_reload_asks_again_and_drops_what_was_not_applied(
 
 
 @every_api_version
-def test_a_reload_that_fails_drops_nothing(form: InstanceForm, emulator: LocalEmulator) -> None:
-    """And says why."""
+def test_failed_reload_discards_nothing(form: InstanceForm, emulator: LocalEmulator) -> None:
+    """The error is shown."""
     form.description.value = "a draft"
     emulator.add_fault("403")
     with pytest.raises(ForbiddenError):
@@ -755,10 +779,10 @@ def test_a_reload_that_fails_drops_nothing(form: InstanceForm, emulator: LocalEm
 
 @every_api_version
 @pytest.mark.parametrize("fault", ["401", "403", "404", "429", "html", "bad-json", "reset"])
-def test_every_error_shows_and_can_be_tried_again(
+def test_error_is_shown_and_apply_can_be_repeated(
     form: InstanceForm, emulator: LocalEmulator, fault: str, instance_state: Truth
 ) -> None:
-    """By a click nothing is raised, by code it is; the entries stay."""
+    """Clicks show the error, code gets it as an exception, and the edits remain."""
     form.description.value = "mine"
     emulator.add_fault(fault)
     button(form, "Apply").click()
@@ -774,10 +798,10 @@ def test_every_error_shows_and_can_be_tried_again(
 
 
 @parametrize_api_version(DEMANAGER_2019)
-def test_an_open_outcome_is_not_called_a_failure(
+def test_unknown_outcome_is_not_shown_as_failure(
     form: InstanceForm, emulator: LocalEmulator
 ) -> None:
-    """It may or may not have taken effect."""
+    """The change may have been applied."""
     form.description.value = "mine"
     emulator.add_fault("reset", methods=("GET",), skip=1)
     emulator.add_fault("500", methods=("PUT",))
@@ -788,10 +812,8 @@ def test_an_open_outcome_is_not_called_a_failure(
 
 
 @parametrize_api_version(DEMANAGER_2019)
-def test_an_unread_change_is_said_to_be_unconfirmed(
-    form: InstanceForm, emulator: LocalEmulator
-) -> None:
-    """The entry stays, since nobody knows."""
+def test_unreadable_change_is_unconfirmed(form: InstanceForm, emulator: LocalEmulator) -> None:
+    """The edit remains, since the change may not have been applied."""
     form.description.value = "mine"
     emulator.add_fault("reset", methods=("GET",), skip=1)
     assert form.apply().effect is Effect.UNCONFIRMED
@@ -800,8 +822,8 @@ def test_an_unread_change_is_said_to_be_unconfirmed(
 
 
 @every_api_version
-def test_an_ignored_change_can_be_tried_again(form: InstanceForm, emulator: LocalEmulator) -> None:
-    """The cloud did not do it, so what was entered is still to be applied."""
+def test_ignored_change_can_be_applied_again(form: InstanceForm, emulator: LocalEmulator) -> None:
+    """ModelArts did not apply it, so the edit remains."""
     form.description.value = "mine"
     emulator.add_fault("ignored")
     assert form.apply().effect is Effect.UNCONFIRMED
@@ -811,18 +833,18 @@ def test_an_ignored_change_can_be_tried_again(form: InstanceForm, emulator: Loca
 
 
 @parametrize_api_version(DEMANAGER_2019)
-def test_what_nobody_foresaw_is_shown_logged_and_raised(
+def test_unexpected_error_is_shown_logged_and_raised(
     make: Make, session: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A click has nobody to raise it to."""
-    slow = SessionWithHooks(session)
-    form = make(slow)
+    """A click shows and logs it, since it has no caller to raise it to."""
+    hooked = SessionWithHooks(session)
+    form = make(hooked)
     form.description.value = "mine"
 
     def fail() -> None:
         raise ZeroDivisionError("<i>unforeseen</i>")
 
-    slow.before_update = fail
+    hooked.before_update = fail
     button(form, "Apply").click()
     assert "Failed: ZeroDivisionError('<i>unforeseen</i>')" in visible_text(form)
     assert [each.levelno for each in caplog.records] == [logging.ERROR]
@@ -832,8 +854,8 @@ def test_what_nobody_foresaw_is_shown_logged_and_raised(
 
 
 @parametrize_api_version(DEMANAGER_2019)
-def test_applying_nothing_is_an_error_to_code(form: InstanceForm, write_requests: Writes) -> None:
-    """It was surely meant otherwise."""
+def test_apply_without_edits_raises(form: InstanceForm, write_requests: Writes) -> None:
+    """Calling it without edits is a mistake."""
     with pytest.raises(RefusedError) as raised:
         form.apply()
     assert raised.value.code == "form.no_changes"
@@ -841,18 +863,16 @@ def test_applying_nothing_is_an_error_to_code(form: InstanceForm, write_requests
 
 
 @every_api_version
-def test_nothing_of_the_clouds_or_the_persons_is_markup(
-    make: Make, emulator: LocalEmulator, other: Session
-) -> None:
-    """Everything that is shown is text."""
+def test_all_values_are_escaped(make: Make, emulator: LocalEmulator, other: Session) -> None:
+    """Names and descriptions from the API and from the user are shown as text."""
     emulator.set_instance(name=HTML_INJECTION, description=HTML_INJECTION)
     form = make()
     form.description.value = f"{HTML_INJECTION} mine"
     form.duration.value = HTML_INJECTION
     emulator.set_instance(description=f"{HTML_INJECTION} theirs")
     other.refresh()
-    assert offered(form)
-    shown = visible_text(form)  # strict
+    assert offers_resolution(form)
+    shown = visible_text(form)
     assert f"“{HTML_INJECTION} theirs”" in shown
     html = form._repr_mimebundle_()["text/html"]
     assert "<script" not in html
@@ -860,8 +880,8 @@ def test_nothing_of_the_clouds_or_the_persons_is_markup(
 
 
 @every_api_version
-def test_where_there_are_no_widgets_there_are_words(form: InstanceForm) -> None:
-    """As text and as HTML, and how to change it there."""
+def test_front_ends_without_widgets_get_text(form: InstanceForm) -> None:
+    """It says how to make changes there."""
     bundle = form._repr_mimebundle_()
     assert set(bundle) == {
         "text/plain",
@@ -873,8 +893,8 @@ def test_where_there_are_no_widgets_there_are_words(form: InstanceForm) -> None:
 
 
 @every_api_version
-def test_everything_that_can_be_operated_has_a_name(form: InstanceForm) -> None:
-    """And none of it is reached out of turn, or wider than the page."""
+def test_every_control_has_a_label(form: InstanceForm) -> None:
+    """The tab order is unchanged, and nothing is wider than the page."""
     fields = [each for each in widgets_in(form) if hasattr(each, "description")]
     named = [each for each in fields if type(each).__name__ != "HTML"]
     assert len(named) >= 12
@@ -885,8 +905,8 @@ def test_everything_that_can_be_operated_has_a_name(form: InstanceForm) -> None:
 
 
 @every_api_version
-def test_a_tone_is_never_colour_alone(form: InstanceForm, emulator: LocalEmulator) -> None:
-    """A word and a sign say the same."""
+def test_outcome_has_icon_and_word(form: InstanceForm, emulator: LocalEmulator) -> None:
+    """Colour is not the only sign."""
     form.description.value = "mine"
     form.apply()
     assert "✓ Done · " in visible_text(form)
@@ -897,8 +917,8 @@ def test_a_tone_is_never_colour_alone(form: InstanceForm, emulator: LocalEmulato
 
 
 @every_api_version
-def test_a_cloud_that_cannot_be_asked_leaves_no_widget(make: Make, emulator: LocalEmulator) -> None:
-    """The error is the caller's."""
+def test_failed_first_read_leaves_no_widget(make: Make, emulator: LocalEmulator) -> None:
+    """The error is raised to the caller."""
     emulator.add_fault("403")
     before = open_widget_ids()
     with pytest.raises(ForbiddenError):
@@ -907,8 +927,8 @@ def test_a_cloud_that_cannot_be_asked_leaves_no_widget(make: Make, emulator: Loc
 
 
 @every_api_version
-def test_a_closed_form_hears_nothing(make: Make, other: Session) -> None:
-    """Closing twice is fine."""
+def test_closed_form_follows_no_changes(make: Make, other: Session) -> None:
+    """Closing twice does nothing."""
     form = make()
     form.close()
     form.close()

@@ -44,7 +44,7 @@ class SidebarPage:
         self.notices = self.panel.locator(".ma-Panel-notices")
         self.status_item = self.page.locator(".ma-Status-button")
         self.countdown = CountdownView(self.panel.locator(".ma-Countdown"))
-        self.toasts = self.page.locator(".Toastify__toast", has_text="left at")
+        self.toasts = self.page.locator(".Toastify__toast", has_text="left as of")
         self.running_prompt = self.page.locator(".jp-InputPrompt", has_text=RUNNING_PROMPT)
 
     def run_command(self, command: str, **arguments: object) -> None:
@@ -68,7 +68,7 @@ class SidebarPage:
 
     def detail(self, name: str) -> Locator:
         """What the panel says of the instance."""
-        return self.panel.locator(".ma-Panel-facts dt", has_text=name).locator("+ dd")
+        return self.panel.locator(".ma-Panel-details dt", has_text=name).locator("+ dd")
 
     def trigger_reminder(self, instance_control: InstanceControl) -> None:
         """Let the stop come near, and see the reminder."""

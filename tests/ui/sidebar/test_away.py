@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from modelarts_magics.emulator.local import LocalEmulator
 
-SILENT = "The Jupyter server does not answer."
+SILENT = "The Jupyter server is not responding."
 TOKEN = "MODELARTS_AUTH_TOKEN"
 
 
 def test_the_cloud(sidebar: SidebarPage, instance_control: InstanceControl) -> None:
     """The panel says so, goes on counting, and asks again when it is told to."""
-    notice = sidebar.panel.locator('.ma-Panel-notice[data-tone="bad"]')
+    notice = sidebar.panel.locator('.ma-Panel-notice[data-tone="error"]')
     instance_control.emulator.stop()
     try:
         sidebar.refresh()
@@ -35,7 +35,7 @@ def test_the_cloud(sidebar: SidebarPage, instance_control: InstanceControl) -> N
     finally:
         instance_control.emulator.start()
     instance_control.emulator.set_instance(minutes_left=100)
-    sidebar.button("Try again").click()
+    sidebar.button("Try Again").click()
     expect(notice).to_have_count(0)
     expect(sidebar.status_item).to_contain_text(EXTENDED_TIME_LEFT)
     instance_control.wait_until_shown_in(sidebar.countdown)
@@ -122,17 +122,17 @@ def test_the_token(
     place = JupyterServerProcess(tmp_path, variables, with_extensions=True)
     with place.running():
         side = open_sidebar_page(context, place, front_end)
-        expect(side.status_item).to_have_text("Set up ModelArts")
+        expect(side.status_item).to_have_text("Set Up ModelArts")
         side.status_item.click()
         expect(side.notices).to_contain_text("no credentials")
         assert side.notebook.execute(f"import os; os.environ[{TOKEN!r}] = {token!r}") == "ok"
         side.notebook.run_cells(0, 1)
-        expect(side.panel.locator(".ma-Panel-asOf")).to_contain_text("read-only")
+        expect(side.panel.locator(".ma-Panel-observedAt")).to_contain_text("read-only")
         instance_control.wait_until_shown_in(side.countdown)
-        expect(side.countdown.button("plus")).to_be_hidden()
-        expect(side.button("Edit the description")).to_be_hidden()
+        expect(side.countdown.button("extend")).to_be_hidden()
+        expect(side.button("Edit Description")).to_be_hidden()
         widget = CountdownView(side.page.locator(".jp-Notebook .ma-Countdown"))
-        expect(widget.button("plus")).not_to_have_attribute("aria-disabled", "true")
+        expect(widget.button("extend")).not_to_have_attribute("aria-disabled", "true")
         side.notebook.run_cells(3)
         expect(side.status_item).to_contain_text(EXTENDED_TIME_LEFT)
         assert token not in side.page.content()

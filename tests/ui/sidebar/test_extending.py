@@ -32,10 +32,11 @@ def holds(side: SidebarPage, cloud: InstanceControl) -> None:
     assert len(cloud.write_requests) == 1
 
 
+@pytest.mark.every_front_end
 def test_by_the_panel(busy: SidebarPage, instance_control: InstanceControl) -> None:
     """One click, and the answer below it."""
-    busy.countdown.button("plus").click()
-    expect(busy.countdown.element("note")).to_contain_text("Now stops at")
+    busy.countdown.button("extend").click()
+    expect(busy.countdown.element("feedback")).to_contain_text("Now stops at")
     holds(busy, instance_control)
 
 
@@ -57,6 +58,7 @@ def test_by_the_palette(busy: SidebarPage, instance_control: InstanceControl) ->
     holds(busy, instance_control)
 
 
+@pytest.mark.every_front_end
 def test_by_the_menu(busy: SidebarPage, instance_control: InstanceControl) -> None:
     """Of the page's menu bar."""
     busy.page.get_by_role("menuitem", name="ModelArts").click()
@@ -67,7 +69,7 @@ def test_by_the_menu(busy: SidebarPage, instance_control: InstanceControl) -> No
 def test_by_a_reminder(busy: SidebarPage, instance_control: InstanceControl) -> None:
     """Which then goes."""
     busy.trigger_reminder(instance_control)
-    busy.toasts.get_by_role("button", name="Extend 1 h").click()
+    busy.toasts.get_by_role("button", name="Extend by 1 h").click()
     expect(busy.status_item).to_contain_text(re.compile(r"^1 h \d+ min"))
     expect(busy.toasts).to_have_count(0)
     instance_control.wait_until_shown_in(busy.countdown)

@@ -48,7 +48,7 @@ def bare(emulator: LocalEmulator, tmp_path: Path) -> Iterator[JupyterServerProce
 def extend_beside_a_running_cell(side: SidebarPage, cloud: InstanceControl) -> None:
     """By the panel, with one request."""
     side.notebook.start_cell(2)
-    side.countdown.button("plus").click()
+    side.countdown.button("extend").click()
     expect(side.status_item).to_contain_text(EXTENDED_TIME_LEFT)
     cloud.wait_until_shown_in(side.countdown)
     assert len(cloud.write_requests) == 1
@@ -63,7 +63,7 @@ def test_it_extends_while_a_cell_runs_and_goes_with_the_page(
 ) -> None:
     """By one request; the panel says who asks."""
     side = open_sidebar_page(context, bare, front_end).open_panel()
-    expect(side.detail("Asked by")).to_have_text("a helper kernel")
+    expect(side.detail("Data source")).to_have_text("helper kernel")
     instance_control.wait_until_shown_in(side.countdown)
     bare.run_cli("extend", "1h")
     expect(side.status_item).to_contain_text(EXTENDED_TIME_LEFT)
@@ -89,7 +89,7 @@ def test_two_tabs_share_it(
     assert len(kernels) == 3
     one.notebook.save()
     one.page.goto(AWAY)
-    other.countdown.button("plus").click()
+    other.countdown.button("extend").click()
     expect(other.status_item).to_contain_text(EXTENDED_TIME_LEFT)
     instance_control.wait_until_shown_in(other.countdown)
     assert bare.kernel_ids() == kernels
@@ -143,7 +143,7 @@ def test_kernel_and_server_in_two_environments(
         said = apart.install_lab("--widgets")  # this server has no ipywidgets either
         assert all(name in said for name in EXTENSION_NAMES)
         side = apart.tab(context).open_panel()
-        expect(side.detail("Asked by")).to_have_text("a helper kernel")
+        expect(side.detail("Data source")).to_have_text("helper kernel")
         side.notebook.run_cells(0, 1)
         instance_control.wait_until_shown_in(
             CountdownView(side.page.locator(".jp-Notebook .ma-Countdown"))

@@ -42,7 +42,7 @@ def complaints(side: SidebarPage) -> list[str]:
 
 def test_axe_has_no_complaint(sidebar: SidebarPage) -> None:
     """With a wrong description being edited, too."""
-    sidebar.button("Edit the description").click()
+    sidebar.button("Edit Description").click()
     sidebar.panel.get_by_role("textbox", name="Description").fill("a/b")
     assert complaints(sidebar) == []
     sidebar.panel.locator(".ma-Panel-form").get_by_role("button", name="Cancel").click()
@@ -87,7 +87,7 @@ def test_a_clock_of_twelve_hours(
     side.notebook.run_cells(0, 1)
     widget = CountdownView(side.page.locator(".jp-Notebook .ma-Countdown"))
     instance_control.wait_until_shown_in(widget)
-    for shown in (side.countdown.element("stop"), widget.element("stop"), side.status_item):
+    for shown in (side.countdown.element("stopTime"), widget.element("stopTime"), side.status_item):
         expect(shown).to_contain_text(re.compile(r"Stops at \d\d?:\d\d [ap]m"))
 
 
@@ -97,8 +97,8 @@ def test_two_hundred_pixels_are_enough(
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
     """Nothing is cut off, nothing scrolls sideways; also with everything open."""
-    sidebar.button("Edit the description").click()
-    sidebar.panel.get_by_text("Check the set-up").click()
+    sidebar.button("Edit Description").click()
+    sidebar.panel.get_by_text("Check Setup").click()
     expect(sidebar.panel.locator(".ma-Panel-findings")).to_contain_text("No problem found.")
     sidebar.panel.evaluate(WIDTH, "200px")
     found = sidebar.panel.evaluate(SPILLS)
@@ -109,7 +109,7 @@ def test_two_hundred_pixels_are_enough(
     take_screenshot(sidebar.panel, "sidebar-narrow")
     instance_control.wait_until_shown_in(sidebar.countdown)
     sidebar.panel.evaluate(WIDTH, "")
-    sidebar.panel.get_by_text("Check the set-up").click()
+    sidebar.panel.get_by_text("Check Setup").click()
     sidebar.panel.locator(".ma-Panel-form").get_by_role("button", name="Cancel").click()
 
 
@@ -123,6 +123,6 @@ def test_keys_are_enough(sidebar: SidebarPage, instance_control: InstanceControl
             break
         sidebar.page.keyboard.press("Tab")
     sidebar.page.keyboard.press("Enter")
-    expect(sidebar.countdown.element("note")).to_contain_text("Now stops at")
+    expect(sidebar.countdown.element("feedback")).to_contain_text("Now stops at")
     assert sidebar.page.evaluate(FOCUSED) == "+1 h"
     assert len(instance_control.write_requests) == 1

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ui.sidebar.sidebar_page import SidebarPage
 
 
+@pytest.mark.every_front_end
 def test_the_panel_and_the_status_item_show_the_instance(
     sidebar: SidebarPage, instance_control: InstanceControl
 ) -> None:
@@ -25,7 +26,7 @@ def test_the_panel_and_the_status_item_show_the_instance(
     expect(sidebar.detail("Status")).to_have_text("RUNNING")
     expect(sidebar.detail("ID")).to_have_text(instance_control.emulator.instance_id)
     expect(sidebar.detail("Flavor")).to_contain_text("modelarts.")
-    expect(sidebar.detail("Asked by")).to_have_text("the Jupyter server")
+    expect(sidebar.detail("Data source")).to_have_text("Jupyter server")
     instance_control.wait_until_shown_in(sidebar.countdown)
     assert sidebar.notebook.own_errors == []
 
@@ -42,6 +43,7 @@ def test_the_top_bar_of_notebook(
     expect(side.panel.get_by_role("heading", level=2)).to_have_text("demo-notebook")
 
 
+@pytest.mark.every_front_end
 def test_a_magic_moves_panel_and_status_item(
     sidebar: SidebarPage, instance_control: InstanceControl
 ) -> None:
@@ -59,29 +61,30 @@ def test_the_panel_moves_a_notebooks_countdown(
     sidebar.notebook.run_cells(1)
     widget = CountdownView(sidebar.page.locator(".jp-Notebook .ma-Countdown"))
     instance_control.wait_until_shown_in(widget)
-    sidebar.countdown.button("plus").click()
-    expect(sidebar.countdown.element("note")).to_contain_text("Now stops at")
+    sidebar.countdown.button("extend").click()
+    expect(sidebar.countdown.element("feedback")).to_contain_text("Now stops at")
     expect(widget.element("timer")).to_contain_text("1 h")
     instance_control.wait_until_shown_in(widget)
-    widget.button("minus").click()
+    widget.button("shorten").click()
     expect(sidebar.status_item).to_contain_text(DEFAULT_TIME_LEFT)
     instance_control.wait_until_shown_in(sidebar.countdown)
     assert len(instance_control.write_requests) == 2
 
 
+@pytest.mark.every_front_end
 def test_the_description_is_edited_in_place(
     sidebar: SidebarPage, instance_control: InstanceControl
 ) -> None:
     """What the API refuses is named while it is typed, and can be had in full width."""
-    sidebar.button("Edit the description").click()
+    sidebar.button("Edit Description").click()
     area = sidebar.panel.get_by_role("textbox", name="Description")
     area.fill("a/b")
-    expect(sidebar.panel.locator(".ma-Panel-wrong")).to_have_text(
-        "“/” at position 2 is not allowed."
+    expect(sidebar.panel.locator(".ma-Panel-error")).to_have_text(
+        "“/” (position 2) is not allowed."
     )
     save = sidebar.panel.locator(".ma-Panel-form .ma-mod-accept")
     expect(save).to_be_disabled()
-    sidebar.button("Use full-width characters").click()
+    sidebar.button("Use Full-Width Characters").click()
     expect(area).to_have_value("a\uff0fb")
     save.click()
     expect(sidebar.panel.locator(".ma-Panel-description")).to_have_text("a\uff0fb")
@@ -92,14 +95,14 @@ def test_what_is_being_typed_is_not_overwritten(
     sidebar: SidebarPage, instance_control: InstanceControl, jupyter_server: JupyterServerProcess
 ) -> None:
     """What somebody else wrote meanwhile stands beside it, to choose from."""
-    sidebar.button("Edit the description").click()
+    sidebar.button("Edit Description").click()
     area = sidebar.panel.get_by_role("textbox", name="Description")
     area.fill("mine")
     jupyter_server.run_cli("describe", "theirs")
     conflict = sidebar.panel.locator(".ma-Panel-form .ma-Panel-conflict")
     expect(conflict).to_contain_text("theirs")
     expect(area).to_have_value("mine")
-    conflict.get_by_role("button", name="Keep mine").click()
+    conflict.get_by_role("button", name="Keep Mine").click()
     sidebar.panel.locator(".ma-Panel-form .ma-mod-accept").click()
     expect(sidebar.panel.locator(".ma-Panel-description")).to_have_text("mine")
     assert instance_control.instance["description"] == "mine"
@@ -107,18 +110,18 @@ def test_what_is_being_typed_is_not_overwritten(
 
 def test_auto_stop_is_set(sidebar: SidebarPage, instance_control: InstanceControl) -> None:
     """Another duration, off and on; a duration that the API would refuse is not sent."""
-    duration = sidebar.panel.get_by_role("textbox", name="Stop after")
-    said = sidebar.panel.locator(".ma-Panel-said")
+    duration = sidebar.panel.get_by_role("textbox", name="Run time")
+    said = sidebar.panel.locator(".ma-Panel-message")
     duration.fill("30m")
     duration.press("Enter")
-    expect(said).to_have_text("It has to be 1 h to 24 h.")
+    expect(said).to_have_text("Enter a duration from 1 h to 24 h.")
     assert instance_control.write_requests == []
     duration.fill("3h")
     duration.press("Enter")
     expect(said).to_contain_text("Saved. Now stops at")
     expect(sidebar.status_item).to_contain_text("2 h ")
     instance_control.wait_until_shown_in(sidebar.countdown)
-    switch = sidebar.panel.get_by_role("switch", name="Stop by itself")
+    switch = sidebar.panel.get_by_role("switch", name="Enable auto-stop")
     switch.click()
     expect(sidebar.status_item).to_have_text("Auto-stop is off")
     assert instance_control.instance["enable"] is False
@@ -129,6 +132,6 @@ def test_auto_stop_is_set(sidebar: SidebarPage, instance_control: InstanceContro
 
 def test_the_doctor_is_asked_for(sidebar: SidebarPage) -> None:
     """It looks from the server's side, when a person wants to know."""
-    sidebar.panel.get_by_text("Check the set-up").click()
+    sidebar.panel.get_by_text("Check Setup").click()
     expect(sidebar.panel.locator(".ma-Panel-findings")).to_contain_text("No problem found.")
-    sidebar.panel.get_by_text("Check the set-up").click()
+    sidebar.panel.get_by_text("Check Setup").click()

@@ -46,7 +46,7 @@ def test_two_tabs_remind_once(
     wait_until(tabs[0].page, lambda: tabs[0].page.evaluate(DECIDED))
     wait_until(tabs[0].page, lambda: any(each.toasts.count() for each in tabs))
     (shown,) = [each for each in tabs for _ in each.toasts.all()]
-    shown.toasts.get_by_role("button", name="Extend 1 h").click()
+    shown.toasts.get_by_role("button", name="Extend by 1 h").click()
     for each in tabs:
         expect(each.status_item).to_contain_text(re.compile(r"^1 h \d+ min"))
     expect(shown.toasts).to_have_count(0)
@@ -61,9 +61,9 @@ def test_dont_remind_again(reminded: SidebarPage, instance_control: InstanceCont
     expect(reminded.toasts).to_have_count(0)
     assert instance_control.instance["prompt"] is False
     assert instance_control.instance["duration_s"] == 3600
-    switch = reminded.panel.get_by_role("switch", name="Remind me before it stops")
+    switch = reminded.panel.get_by_role("switch", name="Remind me before the stop")
     expect(switch).not_to_be_checked()
-    reminded.button("Turn on").click()
+    reminded.button("Turn On").click()
     expect(switch).to_be_checked()
     expect(reminded.notices).not_to_contain_text("Reminders are off")
     assert instance_control.instance["prompt"] is True
@@ -72,7 +72,7 @@ def test_dont_remind_again(reminded: SidebarPage, instance_control: InstanceCont
 def test_save_all(reminded: SidebarPage) -> None:
     """Everything that can be saved without a question is, at once."""
     reminded.make_dirty()
-    reminded.toasts.get_by_role("button", name="Save all").click()
+    reminded.toasts.get_by_role("button", name="Save All").click()
     said = reminded.page.locator(".Toastify__toast", has_text="Saved:")
     expect(said).to_contain_text(reminded.notebook.name)
     assert not reminded.page.evaluate(IS_DIRTY_JS)
@@ -94,4 +94,4 @@ def test_do_not_disturb(
     wait_until(side.page, lambda: side.page.evaluate(DECIDED))
     expect(side.toasts).to_have_count(0)
     side.run_command("apputils:display-notifications")  # which would take away what has popped up
-    expect(side.page.locator(".jp-Notification-List-Item", has_text="left at")).to_have_count(1)
+    expect(side.page.locator(".jp-Notification-List-Item", has_text="left as of")).to_have_count(1)

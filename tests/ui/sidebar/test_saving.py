@@ -43,6 +43,7 @@ def edit(side: SidebarPage, path: str) -> None:
     side.page.wait_for_function(IS_DIRTY_JS)
 
 
+@pytest.mark.every_front_end
 def test_a_dirty_notebook_is_saved(
     sidebar: SidebarPage, jupyter_server: JupyterServerProcess, instance_control: InstanceControl
 ) -> None:
@@ -127,7 +128,7 @@ def test_the_first_page_after_a_stop_tells_of_it(
         with place.running():
             again = open_sidebar_page(context, place, front_end).open_panel()
             expect(again.notices).to_contain_text(
-                re.compile(r"Last run ended \d\d:\d\d( on \w+ \d+)? \(auto-stop, 1 h\)\.")
+                re.compile(r"Last run ended at \d\d:\d\d( on \w+ \d+)? \(auto-stop, 1 h\)\.")
             )
             expect(again.notices).to_contain_text(f"Saved: {side.notebook.name}")
             again.button("Dismiss").click()

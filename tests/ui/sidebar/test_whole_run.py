@@ -29,7 +29,7 @@ def test_reminded_saved_and_stopped(context: BrowserContext, tmp_path: Path) -> 
     with LocalEmulator(time_scale=SCALE, minutes_left=LONG) as emulator:
         place = JupyterServerProcess(tmp_path, emulator.environment(), with_extensions=True)
         cloud = InstanceControl(emulator)
-        with place.running(f"--ModelArtsServer.period={PERIOD_S}"):
+        with place.running(f"--ModelArtsServer.poll_interval={PERIOD_S}"):
             side = open_sidebar_page(context, place).open_panel()
             side.make_dirty()
             phase = side.page.locator(".ma-Status")

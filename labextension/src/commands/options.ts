@@ -1,0 +1,25 @@
+/** The options that the commands and their handlers share. */
+
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { CommandRegistry } from '@lumino/commands';
+import type { IManager, PanelField } from '../tokens';
+
+/** The arguments of a command, which may be of any type. */
+export type CommandArguments = Readonly<Record<string, unknown>>;
+
+/** Options of the commands. */
+export interface CommandOptions {
+  /** The registry to which the commands are added. */
+  readonly commands: CommandRegistry;
+  /** Carries out the changes. */
+  readonly manager: IManager;
+  /** The translations. */
+  readonly trans: TranslationBundle;
+  /** Show the panel, optionally with the focus on one of its fields. */
+  readonly showPanel: (field: PanelField | null) => void;
+  /** Show a notification. */
+  readonly notify: (text: string, succeeded: boolean) => void;
+}
+
+/** What a handler needs to make a change and report its result. */
+export type CommandContext = Pick<CommandOptions, 'manager' | 'trans' | 'notify'>;
