@@ -92,7 +92,7 @@ def error_from_response(
         error_class = _ERRORS_BY_STATUS.get(status, fallback)
         code = f"api.{error_class.__name__}"
     return error_class(
-        code, status=status, error_code=error_code, request_id=request_id, words=detail
+        code, status=status, error_code=error_code, request_id=request_id, detail=detail
     )
 
 
