@@ -266,7 +266,7 @@ async def test_refused_credentials_are_the_servers_own(
 async def test_a_hint_names_no_option_of_a_command(send_request: SendRequest) -> None:
     """Where a page cannot follow it."""
     got = await send_request("instance", "PATCH", {"description": "a/b"})
-    assert got.body["hint"] == "Allowed instead: a／b"
+    assert got.body["hint"] == "Allowed instead: a\uff0fb"
     assert "--" not in got.body["answer"]["text"]
 
 
