@@ -810,3 +810,26 @@ def test_update_is_refused_if_auto_stop_has_changed(
         session.update(auto_stop=AutoStopRequest(time_left=2 * HOUR), seen=seen)
     assert caught.value.code == "refuse.edit_conflict"
     assert {one["method"] for one in emulator.requests} == {"GET"}
+
+
+def test_check_publishes_changes_that_were_read_already(
+    make_session: Callable[..., Session],
+) -> None:
+    """A command may have read the change from the store before; subscribers are notified once."""
+    session, other = make_session(), make_session()
+    session.refresh()
+    descriptions: list[str] = []
+    unsubscribe = session.subscribe(
+        lambda instance: descriptions.append(instance.description), follow_store=False
+    )
+    # Sessions with one key notify each other within the process.
+    other._cache._key = "another process"
+    other.describe("from afar")
+    # Reading the cache does not notify subscribers.
+    assert session.last_known().description == "from afar"
+    assert descriptions == []
+    session.check_for_updates()
+    session.check_for_updates()
+    session.refresh()
+    assert descriptions == ["from afar"]
+    unsubscribe()
