@@ -35,12 +35,17 @@ ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
 READMES = {name: (ROOT / name).read_text(encoding="utf-8") for name in (ENGLISH, CHINESE)}
 DOCUMENTS = (*READMES, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PANEL_SETTINGS = json.loads(
     (ROOT / "labextension" / "schema" / "manager.json").read_text(encoding="utf-8")
 )["properties"]
 PAGE_COMMANDS = re.findall(
     r"'(modelarts-magics:[\w-]+)'",
     (ROOT / "labextension" / "src" / "tokens.ts").read_text(encoding="utf-8"),
+)
+PLUGINS = re.findall(
+    r"id: `\$\{EXTENSION_ID\}(:\w+)`",
+    (ROOT / "labextension" / "src" / "plugins.ts").read_text(encoding="utf-8"),
 )
 VARIABLES = (
     *(variable for setting in SETTINGS.values() for variable in setting.variables),
@@ -93,6 +98,18 @@ def test_readme_has_every_panel_setting(readme: str, name: str) -> None:
 def test_readme_has_every_page_command(readme: str, command: str) -> None:
     """Every command of the command palette is listed."""
     assert f"`{command}`" in readme
+
+
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_readme_has_every_plugin(readme: str, plugin: str) -> None:
+    """Every part of the page that can be disabled is listed."""
+    assert f"`{plugin}`" in readme or f"`modelarts-magics-lab{plugin}`" in readme
+
+
+def test_plugins_are_found() -> None:
+    """The source has the plugins where the tests look for them."""
+    assert len(PLUGINS) > 3
+    assert len(PAGE_COMMANDS) > 3
 
 
 @pytest.mark.parametrize("option", ["--remove", "--widgets"])
@@ -154,6 +171,14 @@ def test_links_of_documents_exist(name: str) -> None:
         target = ROOT / path if path else ROOT / name
         assert target.exists(), link
         assert not anchor or anchor in _anchors(target.read_text(encoding="utf-8")), link
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_make_targets_in_documents_exist(name: str) -> None:
+    """Every ``make`` command in a document is a target of the Makefile."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for target in re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE):
+        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
 
 
 @pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md"])

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import Capabilities, Instance
     from modelarts_magics.server.snapshot import Snapshot
 
-CONFLICT_CODES = ("refuse.changed", "refuse.changed_elsewhere")
+CONFLICT_CODES = ("refuse.stop_time_changed", "refuse.edit_conflict")
 """The refusals because the state has changed since the page read it."""
-REJECTED_KEY_CODE = "cloud.403.0206"
+REJECTED_KEY_CODE = "api.403.0206"
 """The code of an access key that is not accepted, which has the status of a missing permission."""
 _HINT_PREFIX = "server.hint."
 _HTTP_STATUSES: tuple[tuple[type[ModelArtsError], int], ...] = (

@@ -42,7 +42,6 @@ from modelarts_magics.server.run_store import (
     RunStore,
     default_path,
 )
-
 from modelarts_magics.server.snapshot import Snapshot
 
 if TYPE_CHECKING:

@@ -98,7 +98,8 @@ class FakeTime:
 
 async def run_pending_tasks() -> None:
     """Let everything run that can run without time passing."""
-    for _ in range(30):
+    await asyncio.sleep(0)
+    while asyncio.get_running_loop()._ready:  # noqa: ASYNC110 - a loop has no event for being idle
         await asyncio.sleep(0)
 
 
