@@ -305,9 +305,9 @@ OUT_OF_BOUNDS = [
     (90, "extend 71h", "refuse.too_late", "2026-11-26 16:30 +08:00"),
     (90, "auto-stop in 73h", "refuse.too_late", "2026-11-26 16:30 +08:00"),
     (90, "auto-stop at 2026-11-26 16:31", "refuse.too_late", "2026-11-26 16:30 +08:00"),
-    (90, "auto-stop 73h", "duration.bounds", "1 h to 72 h"),
-    (90, "auto-stop 59m", "duration.bounds", "1 h to 72 h"),
-    (90, "shorten 2h", "refuse.end_past", "2026-11-23 16:00 +08:00 is in the past"),
+    (90, "auto-stop 73h", "duration.out_of_range", "1 h to 72 h"),
+    (90, "auto-stop 59m", "duration.out_of_range", "1 h to 72 h"),
+    (90, "shorten 2h", "refuse.time_in_past", "2026-11-23 16:00 +08:00 is in the past"),
 ]
 
 
@@ -386,7 +386,7 @@ def test_passed_stop_time_is_unknown_and_not_moved(
     stage = make(kind)
     stage.emulator.set_instance(stops_on_time=False, minutes_left=-5)
     stop = stage.run_magic("status").auto_stop
-    assert (stop.stops_at, stop.stop_time_unknown) == (None, "past")
+    assert (stop.stops_at, stop.stop_time_unknown) == (None, "passed")
     with pytest.raises(RefusedError, match="stop time of this run is unknown"):
         stage.run_magic("extend")
     assert writes(stage) == []

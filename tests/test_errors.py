@@ -67,7 +67,7 @@ def test_str_is_message_and_hint() -> None:
 
 def test_str_without_hint_is_one_line() -> None:
     """No empty line is added."""
-    error = ModelArtsError("cloud.request", request_id="r")
+    error = ModelArtsError("api.request", request_id="r")
     assert error.hint == ""
     assert str(error) == error.message == "request ID: r"
 
@@ -85,7 +85,7 @@ def test_ipython_shows_message_and_hint_only() -> None:
 
 def raise_with_cause() -> None:
     """Raise an error of this package from another."""
-    raise RefusedError("refuse.no_prompt") from ValueError("inner")
+    raise RefusedError("refuse.no_reminder") from ValueError("inner")
 
 
 @pytest.mark.parametrize(
@@ -106,25 +106,25 @@ def test_api_error_ends_with_code_and_request_id(
     status: int, error_code: str, request_id: str, message: str
 ) -> None:
     """The error code, else the HTTP status."""
-    error = ApiError("cloud.400.6309", status=status, error_code=error_code, request_id=request_id)
+    error = ApiError("api.400.6309", status=status, error_code=error_code, request_id=request_id)
     assert error.message == message
     assert (error.status, error.error_code, error.request_id) == (status, error_code, request_id)
 
 
 def test_api_error_without_detail_has_no_gap() -> None:
     """It ends neither in a colon nor in two spaces."""
-    assert ServerError("cloud.ServerError", status=502, words="").message == (
+    assert ServerError("api.ServerError", status=502, detail="").message == (
         "Server error. (HTTP 502)"
     )
-    assert RejectedValueError("cloud.RejectedValueError", status=400, words="").message == (
+    assert RejectedValueError("api.RejectedValueError", status=400, detail="").message == (
         "ModelArts rejected the request (HTTP 400)"
     )
 
 
 def test_unknown_outcome_names_its_cause() -> None:
     """The message includes that of the cause."""
-    cause = ServerError("cloud.500.0010", status=500, error_code="ModelArts.0010", words="")
-    error = OutcomeUnknownError("unsettled.unread", cause=cause)
+    cause = ServerError("api.500.0010", status=500, error_code="ModelArts.0010", detail="")
+    error = OutcomeUnknownError("outcome_unknown.not_read_back", cause=cause)
     assert error.cause is cause
     assert cause.message in error.message
 
@@ -133,7 +133,7 @@ def test_unknown_outcome_names_its_cause() -> None:
 @given(st.text(alphabet=st.characters(), max_size=40))
 def test_message_is_one_printable_line(entered: str) -> None:
     """It has no line break, control character or unpaired surrogate."""
-    error = DurationError("duration.unreadable", text=entered)
+    error = DurationError("duration.invalid", text=entered)
     assert len(error.message.splitlines()) == 1
     assert len(f"{error}".splitlines()) == 2
     assert not re.search(r"[\x00-\x1f\x7f-\x9f]", error.message)
@@ -142,19 +142,17 @@ def test_message_is_one_printable_line(entered: str) -> None:
 
 def test_quoted_input_is_otherwise_unchanged() -> None:
     """Double spaces, Chinese and joined emoji."""
-    assert (
-        "a  b 中文 👨‍👩‍👧" in DurationError("duration.unreadable", text="a  b 中文 👨‍👩‍👧").message
-    )
+    assert "a  b 中文 👨‍👩‍👧" in DurationError("duration.invalid", text="a  b 中文 👨‍👩‍👧").message
 
 
 @pytest.mark.parametrize(
     "error",
     [
-        RefusedError("refuse.no_prompt"),
+        RefusedError("refuse.no_reminder"),
         DurationError("duration.no_unit", text="90"),
         LockTimeoutError("store.locked", path="/p"),
-        ApiError("cloud.400.6309", status=400, error_code="ModelArts.6309", request_id="r"),
-        UnreachableError("unreachable.timeout", sent=True, host="h"),
+        ApiError("api.400.6309", status=400, error_code="ModelArts.6309", request_id="r"),
+        UnreachableError("unreachable.read_timeout", sent=True, host="h"),
     ],
 )
 def test_error_can_be_pickled(error: ModelArtsError) -> None:

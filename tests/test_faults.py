@@ -219,7 +219,7 @@ def check_error(
     if isinstance(error, PartialUpdateError):
         assert now["description"] == NEW
         assert near(expected_stop_time(session, now), was["stops_at"])
-    elif error.code == "unsettled.not_applied":
+    elif error.code == "outcome_unknown.not_applied":
         assert f"“{now['description']}”" in error.message
 
 

@@ -137,7 +137,7 @@ def test_search_finds_a_secret() -> None:
         careless(TOKEN)
     assert MARK not in str(caught.value)
     assert MARK in verbose_traceback(caught.value)
-    assert MARK in error_texts(ModelArtsError("cloud.400.6309", words=SECRET_KEY))
+    assert MARK in error_texts(ModelArtsError("api.400.6309", detail=SECRET_KEY))
 
 
 @pytest.mark.parametrize(("name", "api_version"), all_pairs(list(FAULT_KINDS), API_VERSIONS))

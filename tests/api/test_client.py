@@ -261,21 +261,25 @@ def test_pause_beyond_deadline_raises_at_once(
 @pytest.mark.parametrize(
     ("answer", "code", "times"),
     [
-        (body(b"<!DOCTYPE html><html>", Content_Type="text/html"), "answer.not_json", MAX_ATTEMPTS),
-        (body(b'{"id": "x"'), "answer.not_json", MAX_ATTEMPTS),
-        (body(b"\xff\xfe\xfd"), "answer.not_json", MAX_ATTEMPTS),
-        (body(b"[" * 100_000), "answer.not_json", MAX_ATTEMPTS),
-        (body(b"no gzip", Content_Encoding="gzip"), "answer.not_json", MAX_ATTEMPTS),
-        (body(b" " * (MAX_RESPONSE_BYTES + 1)), "answer.too_large", 1),
-        (body(gzip.compress(b" " * (1 << 24)), Content_Encoding="gzip"), "answer.too_large", 1),
         (
-            body(gzip.compress(b"{}"), Content_Encoding="gzip, gzip"),
-            "answer.not_json",
+            body(b"<!DOCTYPE html><html>", Content_Type="text/html"),
+            "response.not_json",
             MAX_ATTEMPTS,
         ),
-        (status(302, Location="https://elsewhere.invalid/"), "answer.redirect", 1),
-        (status(307, Location="/v1/y"), "answer.redirect", 1),
-        (status(304), "answer.redirect", 1),
+        (body(b'{"id": "x"'), "response.not_json", MAX_ATTEMPTS),
+        (body(b"\xff\xfe\xfd"), "response.not_json", MAX_ATTEMPTS),
+        (body(b"[" * 100_000), "response.not_json", MAX_ATTEMPTS),
+        (body(b"no gzip", Content_Encoding="gzip"), "response.not_json", MAX_ATTEMPTS),
+        (body(b" " * (MAX_RESPONSE_BYTES + 1)), "response.too_large", 1),
+        (body(gzip.compress(b" " * (1 << 24)), Content_Encoding="gzip"), "response.too_large", 1),
+        (
+            body(gzip.compress(b"{}"), Content_Encoding="gzip, gzip"),
+            "response.not_json",
+            MAX_ATTEMPTS,
+        ),
+        (status(302, Location="https://elsewhere.invalid/"), "response.redirect", 1),
+        (status(307, Location="/v1/y"), "response.redirect", 1),
+        (status(304), "response.redirect", 1),
     ],
 )
 def test_invalid_response_is_an_error_of_one_line(
@@ -419,7 +423,7 @@ def test_nothing_is_sent_without_credentials() -> None:
     """The error of the chain is raised unchanged."""
 
     def none() -> Token:
-        raise NoCredentialsError("credentials.none")
+        raise NoCredentialsError("credentials.not_found")
 
     script = Script(GOOD)
     transport = ApiClient(ENDPOINT, project_id="p", credential=none, transport=script.transport)

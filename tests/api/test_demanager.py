@@ -239,7 +239,7 @@ def test_id_and_status_are_mandatory(path: str, value: object) -> None:
     """The error names the missing field."""
     with pytest.raises(InvalidResponseError) as caught:
         parse(at(demanager_response(), path, value))
-    assert (caught.value.code, caught.value.values["field"]) == ("answer.missing", path)
+    assert (caught.value.code, caught.value.values["field"]) == ("response.missing", path)
 
 
 @pytest.mark.parametrize("path", ["id", "status", *OPTIONAL])
@@ -273,7 +273,7 @@ def test_creation_timestamp_must_be_in_range(value: str) -> None:
     with pytest.raises(InvalidResponseError) as caught:
         parse(demanager_response(creation_timestamp=value))
     assert (caught.value.code, caught.value.values["field"]) == (
-        "answer.range",
+        "response.range",
         "creation_timestamp",
     )
 

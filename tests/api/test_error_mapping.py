@@ -23,6 +23,7 @@ from modelarts_magics.errors import (
     WrongStateError,
 )
 from modelarts_magics.messages import en
+from modelarts_magics.messages.shared import SHARED
 
 ROWS: list[tuple[int, str, type[ApiError], str]] = [
     (400, "ModelArts.6309", NoSuchInstanceError, "Instance not found in this project."),
@@ -81,14 +82,16 @@ def test_known_code_has_class_and_message(
 def test_gateway_codes_are_known_with_both_prefixes(prefix: str) -> None:
     """The key is the number and the status."""
     assert type(error_from_response(429, body(f"{prefix}.0308"))) is ThrottledError
-    assert error_from_response(401, body(f"{prefix}.0301")).code == "cloud.401.0301"
+    assert error_from_response(401, body(f"{prefix}.0301")).code == "api.401.0301"
 
 
 def test_every_message_for_a_code_is_used() -> None:
     """Each code with a message is in the table."""
-    worded = {code for code in en.TEXTS if code.startswith("cloud.") and code.count(".") == 2}
+    worded = {
+        code for code in (*en.TEXTS, *SHARED) if code.startswith("api.") and code.count(".") == 2
+    }
     worded = {code for code in worded if code.split(".")[1].isdigit()}
-    assert worded == {f"cloud.{status}.{code.split('.')[1]}" for status, code, _, _ in ROWS}
+    assert worded == {f"api.{status}.{code.split('.')[1]}" for status, code, _, _ in ROWS}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,7 @@ def test_code_with_another_status_is_another_error(
     """The general message of the status is used, with the detail of the API."""
     error = error_from_response(status, body(error_code, error_msg="its own words"))
     assert type(error) is kind
-    assert error.code == f"cloud.{kind.__name__}"
+    assert error.code == f"api.{kind.__name__}"
     assert "its own words" in error.message
 
 

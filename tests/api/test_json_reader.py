@@ -69,7 +69,7 @@ def test_non_object_is_an_error(data: object) -> None:
     """The error names the object."""
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader(data)
-    assert caught.value.values["field"] == "the response"
+    assert caught.value.values["field"] == "response"
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader(data, "spec.storage")
     assert caught.value.values["field"] == "spec.storage"
@@ -80,7 +80,7 @@ def test_required_text_must_not_be_empty(data: dict[str, Any]) -> None:
     """An empty text counts as missing."""
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader(data).required_text("f")
-    assert (caught.value.code, caught.value.values) == ("answer.missing", {"field": "f"})
+    assert (caught.value.code, caught.value.values) == ("response.missing", {"field": "f"})
 
 
 @pytest.mark.parametrize("value", ["NULL", "", None])
@@ -112,7 +112,7 @@ def test_duration_out_of_range_is_an_error(value: int) -> None:
     """The error names the field."""
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader({"f": value}, "spec").duration("f", unit=timedelta(seconds=1))
-    assert (caught.value.code, caught.value.values) == ("answer.range", {"field": "spec.f"})
+    assert (caught.value.code, caught.value.values) == ("response.range", {"field": "spec.f"})
 
 
 @pytest.mark.parametrize("value", [10**15, -1, 10**400])
@@ -120,7 +120,7 @@ def test_timestamp_out_of_range_is_an_error(value: int) -> None:
     """The error names the field."""
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader({"f": value}, "spec").timestamp("f")
-    assert (caught.value.code, caught.value.values) == ("answer.range", {"field": "spec.f"})
+    assert (caught.value.code, caught.value.values) == ("response.range", {"field": "spec.f"})
 
 
 @pytest.mark.parametrize(

@@ -497,27 +497,27 @@ def test_lease_is_renewed_by_query_if_body_is_rejected(
 @pytest.mark.parametrize(
     ("answer", "edit", "error", "code"),
     [
-        (refusal(400, "6327"), TWO_HOURS, WrongStateError, "cloud.400.6327"),
-        (refusal(400, "6336"), TWO_HOURS, RejectedValueError, "cloud.400.6336"),
+        (refusal(400, "6327"), TWO_HOURS, WrongStateError, "api.400.6327"),
+        (refusal(400, "6336"), TWO_HOURS, RejectedValueError, "api.400.6336"),
         (
             refusal(400, "6400"),
             AutoStopEdit(enabled=True, mode=Mode.IDLE, duration=HOUR),
             RejectedValueError,
-            "cloud.400.6400",
+            "api.400.6400",
         ),
         (
             refusal(400, "6400"),
             AutoStopEdit(enabled=False),
             RejectedValueError,
-            "cloud.off_refused",
+            "api.disable_rejected",
         ),
         (
             refusal(400, "6336"),
             AutoStopEdit(enabled=False),
             RejectedValueError,
-            "cloud.off_refused",
+            "api.disable_rejected",
         ),
-        (refusal(500, "0010"), TWO_HOURS, ServerError, "cloud.500.0010"),
+        (refusal(500, "0010"), TWO_HOURS, ServerError, "api.500.0010"),
     ],
 )
 def test_idle_and_off_are_not_sent_as_query(
@@ -588,7 +588,7 @@ def test_403_for_the_key_is_not_a_missing_permission(
     cloud = make_api(**{method: refusal(403, number)})
     with pytest.raises(ForbiddenError) as caught:
         cloud.write(cloud.read(), **edit)
-    assert caught.value.code == f"cloud.403.{number}"
+    assert caught.value.code == f"api.403.{number}"
 
 
 @pytest.mark.parametrize(
@@ -647,10 +647,10 @@ def test_refused_description_leaves_the_lease_unchanged(
 @pytest.mark.parametrize(
     ("status", "number", "code"),
     [
-        ("RUNNING", "6347", "cloud.description_running"),
-        ("RUNNING", "6327", "cloud.description_running"),
-        ("RUNNING", "6357", "cloud.400.6357"),
-        ("STOPPING", "6347", "cloud.400.6347"),
+        ("RUNNING", "6347", "api.description_while_running"),
+        ("RUNNING", "6327", "api.description_while_running"),
+        ("RUNNING", "6357", "api.400.6357"),
+        ("STOPPING", "6347", "api.400.6347"),
     ],
 )
 def test_description_refused_while_running_has_its_own_error(
@@ -781,7 +781,7 @@ def test_off_is_not_sent_without_force(
     stage = make_harness(patch_off=patch_off)
     with pytest.raises(ModelArtsError) as caught:
         stage.run_magic("auto-stop off")
-    assert caught.value.code == "refuse.no_off"
+    assert caught.value.code == "refuse.cannot_disable"
     assert "auto-stop 72h" in caught.value.hint
     assert "auto-stop off --try" in caught.value.hint
     assert writes(stage) == []

@@ -151,7 +151,7 @@ def test_incomplete_key_is_an_error(
     """The missing half is named, the present half is not shown."""
     with pytest.raises(ConfigurationError) as caught:
         CredentialChain({**environ, **home(tmp_path, text)}).find()
-    assert caught.value.code == "credentials.half"
+    assert caught.value.code == "credentials.incomplete"
     assert f"{missing} is missing in" in caught.value.message
     assert "s3cret" not in f"{caught.value} {caught.value.values}"
 
@@ -201,9 +201,9 @@ def test_value_invalid_in_a_header_is_refused(
     [
         (0o600, ""),
         (0o400, ""),
-        (0o640, "credentials.readable"),
-        (0o604, "credentials.readable"),
-        (0o644, "credentials.readable"),
+        (0o640, "credentials.readable_by_others"),
+        (0o604, "credentials.readable_by_others"),
+        (0o644, "credentials.readable_by_others"),
     ],
 )
 def test_readable_file_has_a_warning(tmp_path: Path, mode: int, warning: str) -> None:

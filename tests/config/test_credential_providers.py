@@ -227,16 +227,16 @@ def test_notebook_session_without_key_is_skipped(tmp_path: Path, session: str) -
     [
         (
             "class Session:\n    def __init__(self): raise OSError('s3cret')",
-            "credentials.sdk",
+            "credentials.notebook_session",
         ),
         (
             "class Session:\n    @property\n    def access_key(self): raise RuntimeError('s3cret')",
-            "credentials.sdk",
+            "credentials.notebook_session",
         ),
-        ("import nothing_of_that_name", "credentials.sdk"),
-        ("raise ValueError('s3cret')", "credentials.sdk"),
-        ("Session = 's3cret'", "credentials.sdk"),
-        (SESSION.replace('"sdk%s3cret"', '""'), "credentials.half"),
+        ("import nothing_of_that_name", "credentials.notebook_session"),
+        ("raise ValueError('s3cret')", "credentials.notebook_session"),
+        ("Session = 's3cret'", "credentials.notebook_session"),
+        (SESSION.replace('"sdk%s3cret"', '""'), "credentials.incomplete"),
         (SESSION.replace("sdk-sts", "s3cret sts"), "credentials.characters"),
     ],
     ids=["raises", "property", "import", "module", "no class", "half", "characters"],
@@ -288,10 +288,10 @@ print(json.dumps({**answer, "made": len(made)}))
     [
         (["good"], None, 1, "RUNNING"),
         (["bad", "good"], None, 2, "RUNNING"),
-        (["good", "good"], "401", 2, "cloud.401.0202"),
+        (["good", "good"], "401", 2, "api.401.0202"),
         (["other", "good"], "401", 2, "RUNNING"),
-        (["bad", "bad"], None, 2, "cloud.403.0206"),
-        (["bad", "worse"], None, 2, "cloud.403.0206"),
+        (["bad", "bad"], None, 2, "api.403.0206"),
+        (["bad", "worse"], None, 2, "api.403.0206"),
     ],
 )
 def test_rotated_key_is_loaded_after_refusal(

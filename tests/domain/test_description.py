@@ -55,9 +55,9 @@ def test_invalid_character_is_named_with_its_position(
     with pytest.raises(DescriptionError) as caught:
         validate(f"{before}{character}tail/")
     error = caught.value
-    assert error.code == "description.character"
+    assert error.code == "description.invalid_character"
     assert f"'{character}' (position {position})" in error.message
-    assert validate(error.values["offer"]) == error.values["offer"]
+    assert validate(error.values["suggestion"]) == error.values["suggestion"]
 
 
 def test_slashes_get_full_width_suggestion() -> None:
@@ -84,7 +84,7 @@ def test_unpaired_surrogate_is_refused_without_suggestion(text: str, position: i
     """An unpaired surrogate cannot be sent and has no full-width form."""
     with pytest.raises(DescriptionError) as caught:
         validate(text)
-    assert caught.value.code == "description.not_text"
+    assert caught.value.code == "description.unpaired_surrogate"
     assert caught.value.values == {"position": position}
     str(caught.value).encode()
 

@@ -115,29 +115,29 @@ def test_duration_counts_from_now_for_a_lease(wish: AutoStopRequest, duration: t
 @pytest.mark.parametrize(
     ("wish", "code"),
     [
-        (AutoStopRequest(duration=HOUR - SECOND), "duration.bounds"),
-        (AutoStopRequest(duration=24 * HOUR + SECOND), "duration.bounds"),
-        (AutoStopRequest(duration=timedelta(0)), "duration.bounds"),
-        (AutoStopRequest(duration=-HOUR), "duration.bounds"),
-        (AutoStopRequest(duration=timedelta.max), "duration.bounds"),
-        (AutoStopRequest(time_left=timedelta.max), "duration.bounds"),
-        (AutoStopRequest(time_left=timedelta.min), "duration.bounds"),
-        (AutoStopRequest(enabled=True, duration=25 * HOUR), "duration.bounds"),
-        (AutoStopRequest(duration=HOUR), "refuse.past"),
+        (AutoStopRequest(duration=HOUR - SECOND), "duration.out_of_range"),
+        (AutoStopRequest(duration=24 * HOUR + SECOND), "duration.out_of_range"),
+        (AutoStopRequest(duration=timedelta(0)), "duration.out_of_range"),
+        (AutoStopRequest(duration=-HOUR), "duration.out_of_range"),
+        (AutoStopRequest(duration=timedelta.max), "duration.out_of_range"),
+        (AutoStopRequest(time_left=timedelta.max), "duration.out_of_range"),
+        (AutoStopRequest(time_left=timedelta.min), "duration.out_of_range"),
+        (AutoStopRequest(enabled=True, duration=25 * HOUR), "duration.out_of_range"),
+        (AutoStopRequest(duration=HOUR), "refuse.duration_elapsed"),
         (AutoStopRequest(duration=HOUR + 4 * MINUTE), "refuse.too_soon"),
         (AutoStopRequest(duration=HOUR + 5 * MINUTE - SECOND), "refuse.too_soon"),
-        (AutoStopRequest(time_left=timedelta(0)), "refuse.end_past"),
-        (AutoStopRequest(time_left=-HOUR), "refuse.end_past"),
+        (AutoStopRequest(time_left=timedelta(0)), "refuse.time_in_past"),
+        (AutoStopRequest(time_left=-HOUR), "refuse.time_in_past"),
         (AutoStopRequest(time_left=5 * MINUTE - SECOND), "refuse.too_early"),
         (AutoStopRequest(time_left=23 * HOUR + SECOND), "refuse.too_late"),
         (AutoStopRequest(time_left=20_000 * 24 * HOUR), "refuse.too_late"),
-        (AutoStopRequest(stop_time=NOW), "refuse.end_past"),
-        (AutoStopRequest(stop_time=NOW - SECOND), "refuse.end_past"),
+        (AutoStopRequest(stop_time=NOW), "refuse.time_in_past"),
+        (AutoStopRequest(stop_time=NOW - SECOND), "refuse.time_in_past"),
         (AutoStopRequest(stop_time=NOW + 23 * HOUR + SECOND), "refuse.too_late"),
-        (AutoStopRequest(clock_time="today 08:00"), "refuse.end_past"),
+        (AutoStopRequest(clock_time="today 08:00"), "refuse.time_in_past"),
         (AutoStopRequest(clock_time="08:51"), "refuse.too_late"),
         (AutoStopRequest(clock_time="9998-12-31 23:59"), "refuse.too_late"),
-        (AutoStopRequest(clock_time="noon"), "clock.unreadable"),
+        (AutoStopRequest(clock_time="noon"), "clock_time.invalid"),
         (AutoStopRequest(mode=Mode.IDLE), "refuse.no_idle"),
     ],
 )
@@ -152,7 +152,7 @@ def test_passed_stop_time_is_refused_even_if_unchanged() -> None:
     near = plan_context(timed_auto_stop(MINUTE), started_at=started_at + MINUTE)
     assert plan_auto_stop(wish, near).stops_at == NOW + MINUTE
     past = plan_context(timed_auto_stop(-MINUTE), started_at=started_at - MINUTE)
-    assert refusal(wish, past).code == "refuse.past"
+    assert refusal(wish, past).code == "refuse.duration_elapsed"
 
 
 def test_too_soon_suggests_the_duration_from_now() -> None:
@@ -172,7 +172,7 @@ def test_derived_run_start_is_mentioned(waits: bool | None, doubtful: bool) -> N
     """The error mentions that the run time may have been changed since."""
     given = plan_context(started_at=NOW - 2 * HOUR + 4 * MINUTE)
     error = refusal(AutoStopRequest(duration=2 * HOUR), replace(given, defers_duration=waits))
-    assert ("auto-stop 24h makes ModelArts return" in error.hint) is doubtful
+    assert ("%modelarts auto-stop 24h" in error.hint) is doubtful
 
 
 def test_too_late_names_the_latest_stop_time() -> None:
@@ -203,7 +203,7 @@ def test_too_early_names_the_earliest_stop_time(started_at: datetime, earliest: 
 @pytest.mark.parametrize(
     ("given_", "code"),
     [
-        (plan_context(started_at=None), "refuse.no_start"),
+        (plan_context(started_at=None), "refuse.start_unknown"),
         (plan_context(status=Status.STOPPED), "refuse.not_running"),
         (plan_context(status=Status.STARTING), "refuse.not_running"),
     ],
@@ -296,7 +296,7 @@ def test_off_sends_no_duration_and_keeps_reminder() -> None:
 def test_undocumented_off_needs_force() -> None:
     """Otherwise it is refused with alternatives."""
     error = refusal(AutoStopRequest(enabled=False), plan_context(able=NOTEBOOKS_CAPABILITIES))
-    assert error.code == "refuse.no_off"
+    assert error.code == "refuse.cannot_disable"
     assert "auto-stop 72h" in error.hint
     insisted = plan_auto_stop(
         AutoStopRequest(enabled=False, force=True), plan_context(able=NOTEBOOKS_CAPABILITIES)
@@ -359,7 +359,7 @@ def test_reminder_request_is_refused_without_duration() -> None:
     ).code == ("refuse.no_duration")
     assert (
         refusal(AutoStopRequest(prompt=True), plan_context(able=NOTEBOOKS_CAPABILITIES)).code
-        == "refuse.no_prompt"
+        == "refuse.no_reminder"
     )
 
 
@@ -394,9 +394,9 @@ def test_no_bounds_without_a_run() -> None:
 @pytest.mark.parametrize(
     ("set_", "status", "code"),
     [
-        (disabled_auto_stop(), Status.RUNNING, "refuse.off"),
-        (idle_auto_stop(), Status.RUNNING, "refuse.idle"),
-        (timed_auto_stop(None), Status.RUNNING, "refuse.unknown_end"),
+        (disabled_auto_stop(), Status.RUNNING, "refuse.auto_stop_off"),
+        (idle_auto_stop(), Status.RUNNING, "refuse.idle_mode"),
+        (timed_auto_stop(None), Status.RUNNING, "refuse.stop_time_unknown"),
         (
             timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST),
             Status.RUNNING,
@@ -443,10 +443,10 @@ def test_shift_writes_run_time_from_run_start(by: timedelta, duration: timedelta
     [
         (22 * HOUR + SECOND, "refuse.too_late"),
         (-55 * MINUTE - SECOND, "refuse.too_early"),
-        (-HOUR, "refuse.end_past"),
-        (-5 * HOUR, "refuse.end_past"),
-        (timedelta.max, "duration.bounds"),
-        (timedelta.min + timedelta(days=1), "duration.bounds"),
+        (-HOUR, "refuse.time_in_past"),
+        (-5 * HOUR, "refuse.time_in_past"),
+        (timedelta.max, "duration.out_of_range"),
+        (timedelta.min + timedelta(days=1), "duration.out_of_range"),
     ],
 )
 def test_shift_out_of_range_is_refused(by: timedelta, code: str) -> None:
@@ -519,5 +519,5 @@ def test_plan_is_always_within_range(
 def test_unchanged_duration_never_moves_stop_time() -> None:
     """Where a duration counts from now, sending the same one again would move it."""
     keep = AutoStopRequest(mode=Mode.TIMING)
-    assert refusal(keep, plan_context(able=NOTEBOOKS_CAPABILITIES)).code == "refuse.on"
+    assert refusal(keep, plan_context(able=NOTEBOOKS_CAPABILITIES)).code == "refuse.already_on"
     assert plan_auto_stop(keep, plan_context()).stops_at == NOW + HOUR

@@ -277,7 +277,7 @@ def test_response_with_another_id_does_not_confirm(tmp_path: Path) -> None:
             transport=http,
             hostname=f"notebook-{ONE}",
         )
-    assert caught.value.code == "config.no_candidate"
+    assert caught.value.code == "config.candidates_unconfirmed"
 
 
 def test_several_running_candidates_are_listed(discovery: DiscoveryHarness) -> None:
@@ -311,7 +311,7 @@ def test_instances_of_the_other_api_are_not_listed(discovery: DiscoveryHarness) 
 def test_tried_candidates_and_running_instances_are_both_named(discovery: DiscoveryHarness) -> None:
     """One does not explain the other."""
     error = discovery.refusal(hostname=f"notebook-{OLD[3:]}")
-    assert error.code == "config.others_run"
+    assert error.code == "config.candidates_not_running"
     assert f"{OLD[3:]} (host name) is not running" in error.message
     assert f"demo-notebook ({ONE})" in error.message
 
@@ -320,7 +320,7 @@ def test_tried_candidates_are_named_if_nothing_runs(discovery: DiscoveryHarness)
     """Each with its source."""
     discovery.emulator.set_instance(ONE, status="STOPPED")
     error = discovery.refusal(hostname=f"notebook-{ONE}", JUPYTERHUB_USER=OLD)
-    assert error.code == "config.no_candidate"
+    assert error.code == "config.candidates_unconfirmed"
     assert f"{ONE} (host name), {OLD} (JUPYTERHUB_USER)" in error.message
 
 
@@ -575,7 +575,7 @@ def test_all_missing_settings_are_named_at_once(
     ("variables", "code", "error"),
     [
         ({"MODELARTS_PROJECT_ID": "p", **KEY}, "config.missing_endpoint", ConfigurationError),
-        ({"MODELARTS_REGION": "cn-north-4"}, "credentials.none", NoCredentialsError),
+        ({"MODELARTS_REGION": "cn-north-4"}, "credentials.not_found", NoCredentialsError),
         (
             {"MODELARTS_ENDPOINT": "https://modelarts.example.com", **KEY},
             "config.missing_project_id",

@@ -439,7 +439,7 @@ def test_inconsistent_stop_time_is_not_extended(session: Session, emulator: Loca
     assert session.refresh().auto_stop.stop_time_unknown is StopTimeUnknown.INCONSISTENT
     with pytest.raises(RefusedError) as caught:
         session.extend()
-    assert caught.value.code == "refuse.unknown_end"
+    assert caught.value.code == "refuse.stop_time_unknown"
 
 
 def test_missing_stop_time_is_not_extended(session: Session, emulator: LocalEmulator) -> None:
@@ -449,7 +449,7 @@ def test_missing_stop_time_is_not_extended(session: Session, emulator: LocalEmul
     assert session.refresh().auto_stop.stop_time_unknown is StopTimeUnknown.MISSING
     with pytest.raises(RefusedError) as caught:
         session.extend()
-    assert caught.value.code == "refuse.unknown_end"
+    assert caught.value.code == "refuse.stop_time_unknown"
 
 
 def test_update_sets_description_and_auto_stop(
@@ -597,7 +597,7 @@ def test_refused_retry_reports_current_values(session: Session, emulator: LocalE
     emulator.add_fault("403", methods=WRITE_METHODS)
     with pytest.raises(OutcomeUnknownError) as caught:
         session.describe("new")
-    assert caught.value.code == "unsettled.not_applied"
+    assert caught.value.code == "outcome_unknown.not_applied"
     assert isinstance(caught.value.cause, ForbiddenError)
     assert "Demo instance" in caught.value.message
 
@@ -622,7 +622,7 @@ def test_failed_retry_without_read_back_has_unknown_outcome(
     emulator.add_fault("500", methods=("GET",), skip=2)
     with pytest.raises(OutcomeUnknownError) as caught:
         session.describe("new")
-    assert caught.value.code == "unsettled.unread"
+    assert caught.value.code == "outcome_unknown.not_read_back"
     assert isinstance(caught.value.cause, ServerError)
 
 
@@ -648,7 +648,7 @@ def test_failed_write_without_read_back_has_unknown_outcome(
     emulator.add_fault("500", methods=("GET",), skip=1)
     with pytest.raises(OutcomeUnknownError) as caught:
         session.extend()
-    assert caught.value.code == "unsettled.unread"
+    assert caught.value.code == "outcome_unknown.not_read_back"
     assert isinstance(caught.value.cause, UnreachableError)
 
 
@@ -661,7 +661,7 @@ def test_invalid_stored_description_is_named(
     was = instance_state()
     with pytest.raises(RejectedValueError) as caught:
         session.extend()
-    assert caught.value.code == "cloud.stored_description"
+    assert caught.value.code == "api.stored_description"
     assert "'/' (position 8)" in caught.value.message
     assert caught.value.error_code == "ModelArts.6334"
     assert write_requests()[0]["body"]["description"] == "见 http://x"
@@ -808,5 +808,28 @@ def test_update_is_refused_if_auto_stop_has_changed(
     seen = replace(now, auto_stop=replace(now.auto_stop, **what))
     with pytest.raises(RefusedError) as caught:
         session.update(auto_stop=AutoStopRequest(time_left=2 * HOUR), seen=seen)
-    assert caught.value.code == "refuse.changed_elsewhere"
+    assert caught.value.code == "refuse.edit_conflict"
     assert {one["method"] for one in emulator.requests} == {"GET"}
+
+
+def test_check_publishes_changes_that_were_read_already(
+    make_session: Callable[..., Session],
+) -> None:
+    """A command may have read the change from the store before; subscribers are notified once."""
+    session, other = make_session(), make_session()
+    session.refresh()
+    descriptions: list[str] = []
+    unsubscribe = session.subscribe(
+        lambda instance: descriptions.append(instance.description), follow_store=False
+    )
+    # Sessions with one key notify each other within the process.
+    other._cache._key = "another process"
+    other.describe("from afar")
+    # Reading the cache does not notify subscribers.
+    assert session.last_known().description == "from afar"
+    assert descriptions == []
+    session.check_for_updates()
+    session.check_for_updates()
+    session.refresh()
+    assert descriptions == ["from afar"]
+    unsubscribe()

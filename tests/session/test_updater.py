@@ -56,7 +56,7 @@ def test_failed_stop_reports_the_status(
     emulator.add_fault("500", methods=("POST",))
     with pytest.raises(OutcomeUnknownError, match="the instance is RUNNING") as caught:
         make_session().stop()
-    assert caught.value.code == "unsettled.not_stopped"
+    assert caught.value.code == "outcome_unknown.not_stopped"
 
 
 def test_retry_respects_retry_after(
@@ -146,7 +146,7 @@ class SlowApi:
 
 def test_write_leaves_time_to_read_back() -> None:
     """Also a write without response, which may have been applied."""
-    silent = DeadlineError("unreachable.timeout", sent=True, host="cloud", seconds="18")
+    silent = DeadlineError("unreachable.read_timeout", sent=True, host="cloud", seconds="18")
     cloud = SlowApi(make_instance(description="new"), takes=None, fails=silent)
     assert cloud.describe("new").effect is Effect.NOW
     assert cloud.left == [pytest.approx(30 * (1 - WRITE_TIMEOUT_SHARE))]
@@ -165,7 +165,7 @@ def test_read_back_is_not_repeated_without_time() -> None:
 def test_write_that_is_never_applied_reports_what_was_read() -> None:
     """Another process may have changed it."""
     cloud = SlowApi(
-        make_instance(description="by another"), fails=ServerError("cloud.500.0010", status=500)
+        make_instance(description="by another"), fails=ServerError("api.500.0010", status=500)
     )
     with pytest.raises(OutcomeUnknownError) as caught:
         cloud.describe("new")

@@ -39,7 +39,7 @@ describe('our routes', () => {
 
   it.each([
     ['no-backend', () => jsonResponse({ message: 'Not Found' }, 404)],
-    ['refuse.off', () => jsonResponse({ code: 'refuse.off', message: 'x' }, 422)],
+    ['refuse.auto_stop_off', () => jsonResponse({ code: 'refuse.auto_stop_off', message: 'x' }, 422)],
     ['failed', () => new Response('<html>', { status: 502 })],
     ['unreachable', () => Promise.reject(new TypeError('network'))],
   ])('fail as %s', async (code, reply) => {
@@ -343,9 +343,9 @@ describe('the helper kernel', () => {
     kernels.evaluate = (_, expression) =>
       expression.includes('find_spec')
         ? 'x'
-        : `'{"status": 422, "body": {"code": "refuse.off", "message": "Off."}}'`;
+        : `'{"status": 422, "body": {"code": "refuse.auto_stop_off", "message": "Off."}}'`;
     await expect(make(kernels).call(GET)).rejects.toMatchObject({
-      code: 'refuse.off',
+      code: 'refuse.auto_stop_off',
       status: 422,
     });
   });

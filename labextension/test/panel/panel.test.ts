@@ -202,10 +202,10 @@ describe('the panel shows', () => {
   it('that reminders could not be turned on, and why', async () => {
     await openPanel(instancePayload(HOUR, { reminders: { muted: true } }));
     fixture.harness.backend.respond = () => {
-      throw new BackendError('cloud.500', 'The cloud failed.', { status: 502 });
+      throw new BackendError('api.500', 'Server error.', { status: 502 });
     };
     await fixture.click('Turn On');
-    expect(fixture.visibleText).toContain('The cloud failed.');
+    expect(fixture.visibleText).toContain('Server error.');
     fixture.harness.backend.respond = () => changeResponse();
     await fixture.click('Turn On');
     await fixture.harness.refreshWith(
@@ -350,7 +350,7 @@ describe('the description', () => {
     fixture.enterText('textarea', 'mine');
     fixture.harness.backend.respond = () => {
       const current = instancePayload(HOUR, { seq: 2, instance: instanceWith('theirs') });
-      throw new BackendError('refuse.changed', 'Changed.', { status: 409, details: { current } });
+      throw new BackendError('refuse.stop_time_changed', 'Changed.', { status: 409, details: { current } });
     };
     await fixture.click('Save');
     expect(fixture.findElement('.ma-Panel-form .ma-Panel-error').textContent).toBe(''); // both stand there
@@ -522,7 +522,7 @@ describe('auto-stop', () => {
   it('that could not be switched is no fault of the duration', async () => {
     await openPanel();
     fixture.harness.backend.respond = () => {
-      throw new BackendError('cloud.500', 'The cloud failed.', { status: 502 });
+      throw new BackendError('api.500', 'Server error.', { status: 502 });
     };
     fixture.findElement('[role=switch]').click();
     await flushPromises();
