@@ -23,8 +23,8 @@ function restBackend(reply: () => Response | Promise<Response>) {
 const jsonResponse = (body: unknown, status = 200) =>
   new Response(JSON.stringify(body), { status });
 
-describe('our routes', () => {
-  it('are asked below the base of the server, in the language of the page', async () => {
+describe('the REST backend', () => {
+  it('sends the language of the page to the server', async () => {
     const { backend, requests } = restBackend(() => jsonResponse({ a: 1 }));
     document.documentElement.lang = 'zh-CN';
     expect(await backend.call({ method: 'POST', path: 'extend', body: { seconds: 1 } })).toEqual({
@@ -42,13 +42,13 @@ describe('our routes', () => {
     ['refuse.off', () => jsonResponse({ code: 'refuse.off', message: 'x' }, 422)],
     ['failed', () => new Response('<html>', { status: 502 })],
     ['unreachable', () => Promise.reject(new TypeError('network'))],
-  ])('fail as %s', async (code, reply) => {
+  ])('fails with the code %s', async (code, reply) => {
     const { backend } = restBackend(reply);
     await expect(backend.call({ method: 'GET', path: 'instance' })).rejects.toMatchObject({ code });
   });
 });
 
-/** The test's own has no `keepalive`. */
+/** A request with `keepalive`, which happy-dom does not have. */
 class KeepaliveRequest extends Request {
   override readonly keepalive: boolean;
 
@@ -58,7 +58,7 @@ class KeepaliveRequest extends Request {
   }
 }
 
-/** Kernels that evaluate by a function of the test. */
+/** Kernels whose results are set by the test. */
 class FakeKernels {
   readonly startedSpecs: string[] = [];
   readonly endedKernels: string[] = [];
@@ -67,9 +67,9 @@ class FakeKernels {
   evaluate = (_spec: string, expression: string): string =>
     expression.includes('find_spec') ? 'ModuleSpec(…)' : `'{"status": 200, "body": {"ok": true}}'`;
   readonly expressions: string[] = [];
-  /** The kernel sends something by itself. */
+  /** Send a message that is not a response. */
   sendMessage: (message: object) => void = () => undefined;
-  /** Those that somebody else has ended. */
+  /** The ids of kernels that another process has shut down. */
   readonly endedElsewhere = new Set<string>();
 
   readonly #kernel = (id: string, spec: string, gone = this.endedElsewhere) => ({
@@ -184,7 +184,7 @@ describe('the helper kernel', () => {
     });
   });
 
-  it('is started at the first question, once', async () => {
+  it('starts once, with the first request', async () => {
     const kernels = new FakeKernels();
     const backend = make(kernels);
     expect(kernels.startedSpecs).toEqual([]);
@@ -193,7 +193,7 @@ describe('the helper kernel', () => {
     expect(kernels.startedSpecs).toEqual(['py']);
   });
 
-  it('is one that has the package', async () => {
+  it('uses a kernel spec with the package', async () => {
     const kernels = new FakeKernels();
     const { evaluate } = kernels;
     kernels.evaluate = (spec, expression) =>
@@ -203,7 +203,7 @@ describe('the helper kernel', () => {
     expect(kernels.endedKernels).toEqual(['k-py']);
   });
 
-  it('is absent where no kernel has the package, and is not looked for again and again', async () => {
+  it('does not search again if no kernel has the package', async () => {
     const kernels = new FakeKernels();
     const { evaluate } = kernels;
     kernels.evaluate = () => 'None';
@@ -216,7 +216,7 @@ describe('the helper kernel', () => {
     expect(await make(kernels).call({ ...GET, path: 'instance?refresh=1' })).toEqual({ ok: true });
   });
 
-  it('tells what it learns by itself', async () => {
+  it('passes on change events', async () => {
     const kernels = new FakeKernels();
     await make(kernels).call(GET);
     const event = { server_id: 'b', seq: 2, kind: 'instance' };
@@ -228,7 +228,7 @@ describe('the helper kernel', () => {
     expect(kernels.events).toEqual([event]);
   });
 
-  it('is asked once more where it went meanwhile', async () => {
+  it('is replaced if it ends during a request', async () => {
     const kernels = new FakeKernels();
     const backend = make(kernels);
     await backend.call(GET);
@@ -242,13 +242,13 @@ describe('the helper kernel', () => {
     expect(kernels.startedSpecs).toEqual(['py', 'py']);
   });
 
-  it('is one for two tabs that ask at the same time', async () => {
+  it('starts once for two tabs at the same time', async () => {
     const kernels = new FakeKernels();
     await Promise.all([make(kernels).call(GET), make(kernels).call(GET)]);
     expect(kernels.startedSpecs).toEqual(['py']);
   });
 
-  it('is shared by the tabs, and ended by the last that goes', async () => {
+  it('is shut down by the last tab that uses it', async () => {
     const kernels = new FakeKernels();
     const [one, other] = [make(kernels), make(kernels)];
     await one.call(GET);
@@ -267,7 +267,7 @@ describe('the helper kernel', () => {
     expect(kernels.startedSpecs).toEqual(['py', 'py']);
   });
 
-  it('is ended when nobody has asked it for a while, and started anew when somebody does', async () => {
+  it('is shut down when idle and started again on demand', async () => {
     const kernels = new FakeKernels();
     const backend = make(kernels);
     await backend.call(GET);
@@ -283,7 +283,7 @@ describe('the helper kernel', () => {
     expect(kernels.startedSpecs).toEqual(['py', 'py']);
   });
 
-  it('is another one where it has died', async () => {
+  it('is replaced if it has died', async () => {
     const kernels = new FakeKernels();
     const backend = make(kernels);
     await backend.call(GET);
@@ -294,13 +294,13 @@ describe('the helper kernel', () => {
     expect(kernels.startedSpecs).toEqual(['py', 'py']);
   });
 
-  it('is found by what is stored, whatever that is', async () => {
+  it('starts despite an invalid stored record', async () => {
     const kernels = new FakeKernels();
     kernels.stored.set('modelarts-magics:helper:http://server/user/a/', 'k-py');
     expect(await make(kernels).call(GET)).toEqual({ ok: true });
   });
 
-  it('is one for each tab where nothing can be stored, and goes with that', async () => {
+  it('is started per tab without storage', async () => {
     const kernels = new FakeKernels();
     kernels.storage.setItem = () => {
       throw new DOMException('full', 'QuotaExceededError');
@@ -314,7 +314,7 @@ describe('the helper kernel', () => {
     expect(kernels.running.size).toBe(0);
   });
 
-  it('that cannot be asked twice over is said to be out of reach, in no words of its own', async () => {
+  it('is unreachable if two attempts fail', async () => {
     const kernels = new FakeKernels();
     const backend = make(kernels);
     await backend.call(GET);
@@ -327,7 +327,7 @@ describe('the helper kernel', () => {
     await expect(backend.call(GET)).rejects.toMatchObject({ code: 'unreachable', message: '' });
   });
 
-  it('is asked in ASCII, and answers in it', async () => {
+  it('sends and receives any text in ASCII', async () => {
     const kernels = new FakeKernels();
     kernels.evaluate = (_, expression) =>
       expression.includes('find_spec')
@@ -338,7 +338,7 @@ describe('the helper kernel', () => {
     expect(kernels.expressions.at(-1)).toMatch(/^[\x20-\x7e]+$/);
   });
 
-  it('hands on errors', async () => {
+  it('passes on errors', async () => {
     const kernels = new FakeKernels();
     kernels.evaluate = (_, expression) =>
       expression.includes('find_spec')
@@ -351,7 +351,7 @@ describe('the helper kernel', () => {
   });
 });
 
-describe('the part of a tab in the helper kernel', () => {
+describe('the record of the shared kernel', () => {
   function tabs() {
     const { storage, stored } = new FakeKernels();
     const timers = new FakeTimers();
@@ -360,7 +360,7 @@ describe('the part of a tab in the helper kernel', () => {
     return { one: make(), other: make(), make, timers, stored };
   }
 
-  it('is over for a tab that went without a word', () => {
+  it('ignores tabs that have not used it for long', () => {
     const { one: crashed, other, timers, stored } = tabs();
     crashed.markUsed('k');
     timers.advance(KERNEL_IDLE_TIMEOUT_MS - 1);
@@ -372,7 +372,7 @@ describe('the part of a tab in the helper kernel', () => {
     expect(stored.size).toBe(0);
   });
 
-  it('is no part in that of another server at the same origin', () => {
+  it('is separate for each server', () => {
     const { one, other, make } = tabs();
     const elsewhere = make('http://server/user/b/');
     one.markUsed('k');
@@ -384,20 +384,21 @@ describe('the part of a tab in the helper kernel', () => {
     expect(other.kernelId).toBe('k');
   });
 
-  it('leaves alone what other tabs have instead', () => {
+  it('does not count tabs that use another kernel', () => {
     const { one, other } = tabs();
     one.markUsed('k');
     other.markUsed('l');
     expect(one.release('k')).toBe(true);
     expect(other.kernelId).toBe('l');
-    expect(other.release('l')).toBe(true); // nobody was taken along
+    // The record of the other tab is unchanged.
+    expect(other.release('l')).toBe(true);
     other.markUsed('l');
     one.markUsed('l');
     expect(other.release('l')).toBe(false);
   });
 });
 
-it('a backend that could not be loaded is out of reach, and loaded the next time', async () => {
+it('is unreachable if loading fails, and loaded again later', async () => {
   const backend = new FakeBackend('helper-kernel', false);
   const loads = [() => Promise.reject(new Error('Loading chunk 134 failed.'))];
   const load = () => loads.pop()?.() ?? Promise.resolve(backend);
@@ -408,7 +409,7 @@ it('a backend that could not be loaded is out of reach, and loaded the next time
   expect(backend.requestLines).toEqual(['GET instance']);
 });
 
-it('a backend is loaded when it is needed', async () => {
+it('is loaded with the first request', async () => {
   const backend = new FakeBackend('helper-kernel', false);
   let loads = 0;
   const later = new LazyBackend('helper-kernel', () => {
