@@ -2,9 +2,9 @@
 
 import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import type { BrowserLock } from '../src/browser/lock';
-import { Manager } from '../src/manager/manager';
-import type { BackendKind, BackendRequest, IBackend, ChangeEvent } from '../src/tokens';
 import { asObject, type InstanceState } from '../src/countdown/messages';
+import { Manager } from '../src/manager/manager';
+import type { BackendKind, BackendRequest, ChangeEvent, IBackend } from '../src/tokens';
 import { FakeTimers, MINUTE, NOW, runningState } from './countdown/fakes';
 
 /** Translations that return the text of the source. */

@@ -1,10 +1,8 @@
-import { CommandRegistry } from '@lumino/commands';
 import { describe, expect, it } from 'vitest';
-import { addCommands } from '../src/commands/commands';
 import { StatusItem } from '../src/status-item';
-import { BackendError, COMMAND_IDS } from '../src/tokens';
-import { HOUR, MINUTE, NOW } from './countdown/fakes';
-import { ManagerHarness, changeResponse, trans, instancePayload } from './fakes';
+import { BackendError } from '../src/tokens';
+import { HOUR, MINUTE } from './countdown/fakes';
+import { instancePayload, ManagerHarness, trans } from './fakes';
 
 function createStatusItem() {
   const harness = new ManagerHarness();
@@ -151,4 +149,3 @@ describe('the status item', () => {
     expect(harness.timers.pendingCount).toBe(0);
   });
 });
-

@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { createBrowserLock } from '../../src/browser/lock';
 import {
+  AutoSaver,
   type DirtyDocument,
   FINAL_SAVE_MS,
   SAVE_TIMEOUT_MS,
-  AutoSaver,
 } from '../../src/autosave/autosave';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { ManagerHarness, fakeLock, flushPromises, instancePayload } from '../fakes';
+import { fakeLock, flushPromises, instancePayload, ManagerHarness } from '../fakes';
 
 const never = new Promise<never>(() => undefined);
 
@@ -237,4 +236,3 @@ it('can be disposed twice', async () => {
   expect(tab.saver.isDisposed).toBe(true);
   expect(tab.saves).toEqual([]);
 });
-

@@ -1,13 +1,9 @@
 /** Fake kernels for the tests of the helper kernel. */
 
 import { ServerConnection, type ServiceManager } from '@jupyterlab/services';
-import { afterEach, describe, expect, it } from 'vitest';
 import { HelperKernelBackend } from '../../src/backend/helper-kernel';
-import { LazyBackend } from '../../src/backend/lazy';
-import { RestBackend } from '../../src/backend/rest';
-import { SharedKernel, KERNEL_IDLE_TIMEOUT_MS } from '../../src/backend/shared-kernel';
 import { FakeTimers } from '../countdown/fakes';
-import { FakeBackend, fakeLock, flushPromises } from '../fakes';
+import { fakeLock } from '../fakes';
 /** A request with `keepalive`, which happy-dom does not have. */
 class KeepaliveRequest extends Request {
   override readonly keepalive: boolean;
@@ -127,4 +123,3 @@ export class FakeKernels {
     });
   }
 }
-

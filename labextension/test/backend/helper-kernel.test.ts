@@ -1,11 +1,7 @@
-import { ServerConnection, type ServiceManager } from '@jupyterlab/services';
 import { afterEach, describe, expect, it } from 'vitest';
 import { HelperKernelBackend } from '../../src/backend/helper-kernel';
-import { LazyBackend } from '../../src/backend/lazy';
-import { RestBackend } from '../../src/backend/rest';
-import { SharedKernel, KERNEL_IDLE_TIMEOUT_MS } from '../../src/backend/shared-kernel';
-import { FakeTimers } from '../countdown/fakes';
-import { FakeBackend, fakeLock, flushPromises } from '../fakes';
+import { KERNEL_IDLE_TIMEOUT_MS } from '../../src/backend/shared-kernel';
+import { flushPromises } from '../fakes';
 import { FakeKernels } from './fake-kernels';
 
 const GET = { method: 'GET', path: 'instance' } as const;
@@ -190,4 +186,3 @@ describe('the helper kernel', () => {
     });
   });
 });
-

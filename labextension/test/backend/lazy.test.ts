@@ -1,11 +1,6 @@
-import { ServerConnection, type ServiceManager } from '@jupyterlab/services';
-import { afterEach, describe, expect, it } from 'vitest';
-import { HelperKernelBackend } from '../../src/backend/helper-kernel';
+import { describe, expect, it } from 'vitest';
 import { LazyBackend } from '../../src/backend/lazy';
-import { RestBackend } from '../../src/backend/rest';
-import { SharedKernel, KERNEL_IDLE_TIMEOUT_MS } from '../../src/backend/shared-kernel';
-import { FakeTimers } from '../countdown/fakes';
-import { FakeBackend, fakeLock, flushPromises } from '../fakes';
+import { FakeBackend, flushPromises } from '../fakes';
 
 const GET = { method: 'GET', path: 'instance' } as const;
 
@@ -20,7 +15,7 @@ describe('the lazy backend', () => {
     await later.call(GET);
     expect(backend.requestLines).toEqual(['GET instance']);
   });
-  
+
   it('is loaded with the first request', async () => {
     const backend = new FakeBackend('helper-kernel', false);
     let loads = 0;

@@ -1,11 +1,6 @@
-import { ServerConnection, type ServiceManager } from '@jupyterlab/services';
-import { afterEach, describe, expect, it } from 'vitest';
-import { HelperKernelBackend } from '../../src/backend/helper-kernel';
-import { LazyBackend } from '../../src/backend/lazy';
+import { ServerConnection } from '@jupyterlab/services';
+import { describe, expect, it } from 'vitest';
 import { RestBackend } from '../../src/backend/rest';
-import { SharedKernel, KERNEL_IDLE_TIMEOUT_MS } from '../../src/backend/shared-kernel';
-import { FakeTimers } from '../countdown/fakes';
-import { FakeBackend, fakeLock, flushPromises } from '../fakes';
 
 function restBackend(reply: () => Response | Promise<Response>) {
   const requests: Request[] = [];
@@ -47,4 +42,3 @@ describe('the REST backend', () => {
     await expect(backend.call({ method: 'GET', path: 'instance' })).rejects.toMatchObject({ code });
   });
 });
-

@@ -1,11 +1,6 @@
-import { ServerConnection, type ServiceManager } from '@jupyterlab/services';
-import { afterEach, describe, expect, it } from 'vitest';
-import { HelperKernelBackend } from '../../src/backend/helper-kernel';
-import { LazyBackend } from '../../src/backend/lazy';
-import { RestBackend } from '../../src/backend/rest';
-import { SharedKernel, KERNEL_IDLE_TIMEOUT_MS } from '../../src/backend/shared-kernel';
+import { describe, expect, it } from 'vitest';
+import { KERNEL_IDLE_TIMEOUT_MS, SharedKernel } from '../../src/backend/shared-kernel';
 import { FakeTimers } from '../countdown/fakes';
-import { FakeBackend, fakeLock, flushPromises } from '../fakes';
 import { FakeKernels } from './fake-kernels';
 
 describe('the record of the shared kernel', () => {
@@ -54,4 +49,3 @@ describe('the record of the shared kernel', () => {
     expect(other.release('l')).toBe(false);
   });
 });
-

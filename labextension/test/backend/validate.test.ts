@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import {
-  toFullWidth,
-  codePointCount,
-  findDescriptionProblem,
-} from '../../src/panel/description-rules';
-import { BackendError, DEFAULT_PREFERENCES } from '../../src/tokens';
-import {
   readError,
   readFindings,
   readPayload,
@@ -13,6 +7,7 @@ import {
   readProblem,
   readRefusal,
 } from '../../src/backend/validate';
+import { BackendError, DEFAULT_PREFERENCES } from '../../src/tokens';
 import { instancePayload } from '../fakes';
 
 describe('a payload', () => {
@@ -109,4 +104,3 @@ describe('preferences', () => {
     expect(readPreferences(set)).toEqual(DEFAULT_PREFERENCES);
   });
 });
-

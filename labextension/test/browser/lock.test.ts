@@ -1,13 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { createBrowserLock } from '../../src/browser/lock';
-import {
-  type DirtyDocument,
-  FINAL_SAVE_MS,
-  SAVE_TIMEOUT_MS,
-  AutoSaver,
-} from '../../src/autosave/autosave';
-import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { ManagerHarness, fakeLock, flushPromises, instancePayload } from '../fakes';
 
 describe('the browser lock', () => {
   it('waits for other tabs if the browser has locks', async () => {

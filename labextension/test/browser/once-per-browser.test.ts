@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createOncePerBrowser, type OncePerBrowser } from '../../src/browser/once-per-browser';
-import { Reminders } from '../../src/reminders/reminders';
+import { createOncePerBrowser } from '../../src/browser/once-per-browser';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { ManagerHarness, fakeLock, flushPromises, instancePayload } from '../fakes';
+import { fakeLock, flushPromises, ManagerHarness } from '../fakes';
+import { createFakeOncePerBrowser, FakeStorage } from './fakes';
 
 describe('once per browser', () => {
   it('is true once, also after a reload', async () => {

@@ -1,10 +1,9 @@
 import { CommandRegistry } from '@lumino/commands';
 import { describe, expect, it } from 'vitest';
 import { addCommands } from '../../src/commands/commands';
-import { StatusItem } from '../../src/status-item';
-import { BackendError, COMMAND_IDS } from '../../src/tokens';
+import { COMMAND_IDS } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { ManagerHarness, changeResponse, trans, instancePayload } from '../fakes';
+import { changeResponse, instancePayload, ManagerHarness, trans } from '../fakes';
 
 function createCommands() {
   const harness = new ManagerHarness();

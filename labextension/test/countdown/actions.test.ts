@@ -1,14 +1,14 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import {
+  type ActionInputs,
   Actions,
   CLICK_COLLECTION_MS,
-  type ActionInputs,
   type Recipient,
   SLOW_REQUEST_MS,
 } from '../../src/countdown/actions';
 import { type ChangeRequest, readChangeResult } from '../../src/countdown/messages';
-import { SUCCESS, FakeTimers, HOUR, MINUTE, NOW } from './fakes';
+import { FakeTimers, HOUR, MINUTE, NOW, SUCCESS } from './fakes';
 
 const STOP = NOW + HOUR;
 const inputs = (more: Partial<ActionInputs> = {}): ActionInputs => ({

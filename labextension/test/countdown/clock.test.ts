@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { browserTimers, browserWakeups, ServerClock, Ticker } from '../../src/countdown/clock';
-import { msUntilNextPhaseUpdate, type PhaseInput, evaluatePhase } from '../../src/countdown/phase';
-import { ListenerCountingTarget, FakeTimers, HOUR, MINUTE, NOW } from './fakes';
+import { evaluatePhase, msUntilNextPhaseUpdate, type PhaseInput } from '../../src/countdown/phase';
+import { FakeTimers, HOUR, ListenerCountingTarget, MINUTE, NOW } from './fakes';
 
 const DAY = 24 * HOUR;
 

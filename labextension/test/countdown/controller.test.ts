@@ -1,20 +1,20 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { CLICK_COLLECTION_MS, SLOW_REQUEST_MS } from '../../src/countdown/actions';
-import { HELLO_TIMEOUT_MS } from '../../src/countdown/kernel-link';
-import { PAGE_EVENTS, type InstanceState } from '../../src/countdown/messages';
-import type { CountdownController } from '../../src/countdown/controller';
-import { renderWidget } from '../../src/countdown/widget';
 import entry from '../../src/countdown/anywidget';
+import type { CountdownController } from '../../src/countdown/controller';
+import { HELLO_TIMEOUT_MS } from '../../src/countdown/kernel-link';
+import { type InstanceState, PAGE_EVENTS } from '../../src/countdown/messages';
+import { renderWidget } from '../../src/countdown/widget';
 import {
-  ListenerCountingTarget,
-  SUCCESS,
   FakeModel,
   FakeTimers,
   HOUR,
+  ListenerCountingTarget,
   MINUTE,
   NOW,
   runningState,
+  SUCCESS,
 } from './fakes';
 
 interface RenderedCountdown {

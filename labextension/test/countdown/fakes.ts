@@ -1,7 +1,7 @@
 /** A fake clock, page and kernel for the tests of the countdown. */
 
 import type { Timers } from '../../src/countdown/clock';
-import type { InstanceState, WidgetModel, MessageToKernel } from '../../src/countdown/messages';
+import type { InstanceState, MessageToKernel, WidgetModel } from '../../src/countdown/messages';
 import { readState } from '../../src/countdown/messages';
 
 /** 2026-11-23 16:52 in the time zone of the tests, +08:00. */

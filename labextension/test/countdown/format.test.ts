@@ -1,19 +1,19 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import type { Feedback } from '../../src/countdown/actions';
-import { FEEDBACK, STRINGS, type StringKey } from '../../src/countdown/strings';
 import {
-  formatClockTime,
-  formatDurationArgument,
-  formatDuration,
-  formatTime,
   feedbackText,
+  formatClockTime,
+  formatDuration,
+  formatDurationArgument,
+  formatterFor,
+  formatTime,
+  formatTimestamp,
   parseDuration,
   reasonText,
-  formatTimestamp,
   stopAnnouncement,
-  formatterFor,
 } from '../../src/countdown/format';
+import { FEEDBACK, type StringKey, STRINGS } from '../../src/countdown/strings';
 import { HOUR, MINUTE, NOW } from './fakes';
 
 const en = formatterFor('en');

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 
 import cases from '../../../tests/contract/countdown.json';
+import { formatPhase, formatterFor } from '../../src/countdown/format';
 import {
   AnnouncementThresholds,
   evaluatePhase,
   msUntilNextPhaseUpdate,
 } from '../../src/countdown/phase';
-import { formatPhase, formatterFor } from '../../src/countdown/format';
 import { HOUR, NOW } from './fakes';
 
 describe('the cases shared with Python', () => {

@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { BackendError } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
 import {
-  ManagerHarness,
-  FakeBackend,
   changeResponse,
+  FakeBackend,
   flushPromises,
   instancePayload,
+  ManagerHarness,
 } from '../fakes';
 
 describe('reading', () => {

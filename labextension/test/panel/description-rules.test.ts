@@ -1,19 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import {
-  toFullWidth,
   codePointCount,
   findDescriptionProblem,
+  toFullWidth,
 } from '../../src/panel/description-rules';
-import { BackendError, DEFAULT_PREFERENCES } from '../../src/tokens';
-import {
-  readError,
-  readFindings,
-  readPayload,
-  readPreferences,
-  readProblem,
-  readRefusal,
-} from '../../src/backend/validate';
-import { instancePayload } from '../fakes';
 
 describe('a description', () => {
   it.each(['&', '<', '>', '"', "'", '/'])('must not contain %s', (character) => {

@@ -4,7 +4,7 @@ import { addSaveAllCommand } from '../../src/commands/commands';
 import { notify, showReminder } from '../../src/reminders/notifications';
 import { BackendError, COMMAND_IDS } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { ManagerHarness, changeResponse, flushPromises, trans, instancePayload } from '../fakes';
+import { changeResponse, flushPromises, instancePayload, ManagerHarness, trans } from '../fakes';
 
 interface ShownNotification {
   readonly text: string;

@@ -1,40 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createOncePerBrowser, type OncePerBrowser } from '../../src/browser/once-per-browser';
+import { type OncePerBrowser } from '../../src/browser/once-per-browser';
 import { Reminders } from '../../src/reminders/reminders';
+import { createFakeOncePerBrowser } from '../browser/fakes';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { ManagerHarness, fakeLock, flushPromises, instancePayload } from '../fakes';
-
-class FakeStorage implements Storage {
-  readonly #items = new Map<string, string>();
-  get length() {
-    return this.#items.size;
-  }
-  key(at: number) {
-    return [...this.#items.keys()][at] ?? null;
-  }
-  getItem(name: string) {
-    return this.#items.get(name) ?? null;
-  }
-  setItem(name: string, value: string) {
-    this.#items.set(name, value);
-  }
-  removeItem(name: string) {
-    this.#items.delete(name);
-  }
-  clear() {
-    this.#items.clear();
-  }
-}
-
-function createFakeOncePerBrowser(
-  storage = new FakeStorage(),
-  exclusive = fakeLock(),
-): OncePerBrowser {
-  const atOnce = (callback: () => void): void => {
-    callback();
-  };
-  return createOncePerBrowser({ storage, lock: exclusive, setTimeout: atOnce });
-}
+import { flushPromises, instancePayload, ManagerHarness } from '../fakes';
 
 class ReminderTab {
   readonly shown: number[] = [];
@@ -235,4 +204,3 @@ describe('a reminder', () => {
     expect(claimed.shown).toEqual([]);
   });
 });
-
