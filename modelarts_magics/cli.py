@@ -99,7 +99,9 @@ def exit_status_of_error(error: ModelArtsError) -> int:
     """Return the exit status for an error."""
     if isinstance(error, UsageError):
         return EXIT_USAGE
-    incomplete = isinstance(error, PartialUpdateError) or error.code == "unsettled.unread"
+    incomplete = (
+        isinstance(error, PartialUpdateError) or error.code == "outcome_unknown.not_read_back"
+    )
     return EXIT_INCOMPLETE if incomplete else EXIT_FAILED
 
 

@@ -131,8 +131,11 @@ class ApiError(ModelArtsError):
         """What happened, with the error code and request ID, which the support asks for."""
         parts = [self.error_code or f"HTTP {self.status}"]
         if self.request_id:
-            parts.append(messages.text("cloud.request", request_id=self.request_id))
-        return f"{super().message.rstrip(' :')} ({', '.join(parts)})"
+            parts.append(messages.text("api.request", request_id=self.request_id))
+        details = messages.join_list(parts)
+        return messages.text(
+            "api.details", message=super().message.rstrip(" :\N{FULLWIDTH COLON}"), details=details
+        )
 
 
 class AuthenticationError(ApiError):

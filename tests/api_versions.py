@@ -1,6 +1,6 @@
-"""The clouds that the tests of the core run over, and what is expected of each.
+"""The APIs and editions that the tests use, and what is expected of each.
 
-What an API can do is asked of `Session.capabilities`; here stands only what no capability tells.
+What an API supports is in `Session.capabilities`; this module has what no capability says.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ApiVersion:
-    """An API as the emulator plays it; a later one is one more entry in `GENERATIONS`.
+    """An API as the emulator provides it; a later one is another entry in `API_VERSIONS`.
 
     Attributes:
-        api: As the settings name it.
-        edition: Of its pages.
+        api: The name of the API.
+        edition: The edition of its documentation.
         changes_current_run: Whether a run follows a duration that is set while it runs.
-        separate_auto_stop_request: Whether auto-stop is written by a request of its own, without the description;
-            one of the two can then be refused alone.
+        separate_auto_stop_request: Whether auto-stop is written by a request without the description, so
+            that one of both can be refused.
     """
 
     api: str
@@ -39,18 +39,18 @@ class ApiVersion:
 
     @property
     def run_time_effect(self) -> Effect:
-        """What becomes of a duration that is set while the instance runs."""
+        """The effect of a duration that is set while the instance runs."""
         return Effect.NOW if self.changes_current_run else Effect.NEXT_START
 
     @property
     def auto_stop_method(self) -> str:
-        """What a change of auto-stop is sent by; a description always goes by PUT."""
+        """The HTTP method of a change of auto-stop; a description is always sent by PUT."""
         return "PATCH" if self.separate_auto_stop_request else "PUT"
 
     def emulator_state(self, **state: Any) -> dict[str, Any]:  # noqa: ANN401 - any field of the emulator
-        """A state of the emulated instance, described as for `demanager`, in this API's own words.
+        """Convert a state described as for `demanager` to this API.
 
-        A lease has no run time that is kept, and nothing to remind of: its end is `minutes_left`.
+        A lease stores no run time and has no reminder: its stop time is `minutes_left`.
         """
         auto_stop = state.pop("auto_stop", None)
         if auto_stop is None:
@@ -74,13 +74,13 @@ API_VERSIONS = (
 
 
 def duration_origin(session: Session, before: dict[str, Any]) -> datetime:
-    """What a duration counts from in a request, by what is true before it."""
+    """Return the time from which a duration in a request counts."""
     counts_from = session.capabilities.counts_from
     return session.now() if counts_from is CountsFrom.NOW else before["running_since"]
 
 
 def expected_stop_time(session: Session, after: dict[str, Any]) -> datetime:
-    """The end that what is set means for this run, whether the run follows it or not."""
+    """Return the stop time that a request means for this run, whether the run follows it or not."""
     if not session.capabilities.persists_duration:
         return after["stops_at"]
     return after["running_since"] + timedelta(seconds=after["duration_s"])

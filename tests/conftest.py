@@ -1,4 +1,4 @@
-"""What the tests of the core share: an emulator of each edition, sessions with it, and time."""
+"""Fixtures of all tests: emulators of each edition, sessions with them, and clocks."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _require_process_marker(event: str, _arguments: object) -> None:
 
 
 class InstantSleepClock:
-    """Real time, except that a sleep is over at once: it is written down and added to the clock."""
+    """A real clock whose sleeps end at once; they are recorded and added to the time."""
 
     def __init__(self) -> None:
         self.sleeps: list[float] = []
@@ -111,7 +111,7 @@ class InstantSleepClock:
 
 @pytest.fixture(autouse=True)
 def _english_messages() -> Iterator[None]:
-    """Words in English, whatever the locale; what a session chooses is forgotten after each test."""
+    """Use English messages; the language that a session sets is reset after each test."""
     messages.use_language("en")
     yield
     messages.use_language(None)
@@ -121,13 +121,13 @@ def _english_messages() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def built_packages(tmp_path_factory: pytest.TempPathFactory) -> BuiltPackages:
-    """The source archive, and the wheel from it."""
+    """Build the source archive and the wheel from it."""
     return build_packages(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture
 def instant_clock() -> InstantSleepClock:
-    """Time in which nobody waits."""
+    """Return a clock whose sleeps end at once."""
     return InstantSleepClock()
 
 
@@ -155,13 +155,13 @@ def harness(make_harness: Callable[..., EmulatorHarness]) -> EmulatorHarness:
 
 @pytest.fixture(params=API_VERSIONS, ids=str)
 def api_version(request: pytest.FixtureRequest) -> ApiVersion:
-    """Each API in each edition."""
+    """Return each API in each edition."""
     return request.param
 
 
 @pytest.fixture
 def make_emulator(api_version: ApiVersion) -> Iterator[Callable[..., LocalEmulator]]:
-    """Make emulators of the generation with options, and stop them afterwards."""
+    """Create emulators of the API with options, and stop them after the test."""
     made: list[LocalEmulator] = []
 
     def make(**options: Any) -> LocalEmulator:  # noqa: ANN401 - the fields of Options
@@ -177,7 +177,7 @@ def make_emulator(api_version: ApiVersion) -> Iterator[Callable[..., LocalEmulat
 
 @pytest.fixture
 def emulator(make_emulator: Callable[..., LocalEmulator]) -> LocalEmulator:
-    """An emulator whose instance runs, with auto-stop on, 40 of 60 minutes left."""
+    """Return an emulator whose instance has auto-stop on and 40 of 60 minutes left."""
     return make_emulator()
 
 
@@ -185,10 +185,10 @@ def emulator(make_emulator: Callable[..., LocalEmulator]) -> LocalEmulator:
 def make_session(
     emulator: LocalEmulator, tmp_path: Path, instant_clock: InstantSleepClock
 ) -> Iterator[Callable[..., Session]]:
-    """Open sessions with the emulator, and close them afterwards.
+    """Create sessions with the emulator, and close them after the test.
 
-    By keyword: `auth`, `state` (a folder name: who shares it shares what is known), `clock`, `http`,
-    `environ` (more variables), and any setting.
+    Keywords: `auth`, `state` (the name of a state folder, to share it), `clock`, `http`, `environ`
+    (additional variables), and any setting.
     """
     opened: list[Session] = []
 
@@ -215,13 +215,13 @@ def make_session(
 
 @pytest.fixture
 def set_instance(emulator: LocalEmulator, api_version: ApiVersion) -> Callable[..., dict[str, Any]]:
-    """Return what puts the emulated instance in a state; see `Generation.fields`."""
+    """Return a function that sets the state of the emulated instance; see `ApiVersion.emulator_state`."""
     return lambda **state: emulator.set_instance(**api_version.emulator_state(**state))
 
 
 @pytest.fixture
 def instance_state(emulator: LocalEmulator) -> Callable[[], dict[str, Any]]:
-    """Return what asks the emulator itself about the instance, past all HTTP and faults."""
+    """Return a function that returns the instance according to the emulator, without HTTP and faults."""
 
     def read() -> dict[str, Any]:
         found = next(
@@ -236,5 +236,5 @@ def instance_state(emulator: LocalEmulator) -> Callable[[], dict[str, Any]]:
 
 @pytest.fixture
 def write_requests(emulator: LocalEmulator) -> Callable[[], list[dict[str, Any]]]:
-    """Return what lists the writes that the emulator received."""
+    """Return a function that returns the writes that the emulator received."""
     return lambda: [one for one in emulator.requests if one["method"] != "GET"]

@@ -145,4 +145,5 @@ async def wait_until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < end
-        await asyncio.sleep(0)
+        # A pause lets the threads run that are waited for; a busy loop would hold them up.
+        await asyncio.sleep(0.001)

@@ -1,4 +1,4 @@
-"""What several tests build: instances, their auto-stop, and the JSON that the cloud would send."""
+"""Instances, their auto-stop and API responses, for tests."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ NOTEBOOKS_CAPABILITIES = Capabilities(
 
 
 def timed_auto_stop(time_left: timedelta | None, **changes: Any) -> AutoStop:  # noqa: ANN401 - any field
-    """An auto-stop that is on and ends so long after NOW; None: at an end that is not known."""
+    """Return an auto-stop that stops so long after NOW; None for an unknown stop time."""
     values: dict[str, Any] = {
         "enabled": True,
         "duration": 2 * HOUR,
@@ -80,12 +80,12 @@ def timed_auto_stop(time_left: timedelta | None, **changes: Any) -> AutoStop:  #
 
 
 def disabled_auto_stop(**changes: Any) -> AutoStop:  # noqa: ANN401 - any field
-    """An auto-stop that is off, as the cloud says it: with nothing but the wish to be reminded."""
+    """Return an auto-stop that is off, with a reminder, as the API returns it."""
     return AutoStop(**{"enabled": False, "prompt": True, **changes})
 
 
 def make_instance(auto_stop: AutoStop | None = None, **changes: Any) -> Instance:  # noqa: ANN401
-    """A running instance that ends an hour after NOW."""
+    """Return a running instance that stops an hour after NOW."""
     values: dict[str, Any] = {
         "id": "6fa459ea-ee8a-3ca4-894e-db77e160355e",
         "name": "notebook-instance",
@@ -99,18 +99,18 @@ def make_instance(auto_stop: AutoStop | None = None, **changes: Any) -> Instance
 
 
 def auto_stop_edit(duration: timedelta | None, **changes: Any) -> Edit:  # noqa: ANN401 - any field
-    """An edit of auto-stop alone: on, by time, reminding."""
+    """Return an edit of auto-stop: on, at a fixed time, with reminder."""
     values: dict[str, Any] = {"enabled": True, "duration": duration, "prompt": True}
     return Edit(auto_stop=AutoStopEdit(**{**values, **changes}))
 
 
 def idle_auto_stop() -> AutoStop:
-    """An auto-stop that waits for low use."""
+    """Return an auto-stop in idle mode."""
     return timed_auto_stop(None, mode=Mode.IDLE, stop_time_unknown=None)
 
 
 def demanager_response(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
-    """An answer of the seed's API in which every field of tables 5 to 12 is there."""
+    """Return a response of the historical API with every field of tables 5 to 12."""
     return {
         "id": "6fa459ea-ee8a-3ca4-894e-db77e160355e",
         "name": "notebook-instance",
@@ -149,7 +149,7 @@ def demanager_response(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any 
 
 
 def auto_stop_json(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
-    """Table 11: two hours set, one hour left."""
+    """Return table 11 with two hours set and one hour left."""
     return {
         "enable": True,
         "duration": 7200,
@@ -161,6 +161,6 @@ def auto_stop_json(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any fiel
 
 
 def response_with_auto_stop(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any field
-    """An answer with another auto-stop."""
+    """Return a response with another auto-stop."""
     response = demanager_response()
     return {**response, "spec": {**response["spec"], "auto_stop": auto_stop_json(**changes)}}

@@ -1,4 +1,4 @@
-"""The same words over every API and edition, each claim held to what the emulator then holds."""
+"""The same commands with every API and edition; each result is compared with the emulator."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ NOW = START + 30 * MINUTE
 
 @dataclass(frozen=True)
 class Kind:
-    """A cloud, and what is known of it.
+    """An API with what is expected of it.
 
     Attributes:
-        name: For the list of tests.
-        options: The emulator's.
+        name: The name in test IDs.
+        options: The options of the emulator.
         lease: Whether a duration counts from now and there is an idle mode.
-        follows: Whether the run follows a new duration.
+        follows: Whether a run follows a new duration.
         describes: Whether the description can be changed while the instance runs.
     """
 
@@ -67,7 +67,7 @@ LEASES = [kind for kind in KINDS if kind.lease]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
-    """Make a cloud whose instance has run for half an hour of three."""
+    """Start an emulator whose instance has run for half an hour of three."""
     made: list[EmulatorHarness] = []
 
     def start(kind: Kind, **more: object) -> EmulatorHarness:
@@ -81,14 +81,14 @@ def make(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
         stage.close()
 
 
-def end_of(stage: EmulatorHarness) -> datetime | None:
-    """When the run ends by the emulator itself."""
+def stop_time_of(stage: EmulatorHarness) -> datetime | None:
+    """Return the stop time according to the emulator."""
     end = stage.instance_state()["stops_at"]
     return None if end is None else datetime.fromisoformat(end)
 
 
 def writes(stage: EmulatorHarness) -> list[dict[str, Any]]:
-    """The writes that the emulator received."""
+    """Return the writes that the emulator received."""
     return [one for one in stage.emulator.requests if one["method"] != "GET"]
 
 
@@ -106,22 +106,22 @@ LINES = [
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize(("line", "from_start", "from_now"), LINES)
-def test_an_end_is_claimed_only_if_the_run_really_ends_then(
+def test_reported_stop_time_matches_the_emulator(
     make: Callable[..., EmulatorHarness],
     kind: Kind,
     line: str,
     from_start: datetime,
     from_now: datetime,
 ) -> None:
-    """Now or at the next start: whichever is said is what the emulator holds."""
+    """Whether it applies now or at the next start."""
     stage = make(kind)
     change = stage.run_magic(line)
     expected = from_now if kind.lease else from_start
     assert change.effect is (Effect.NOW if kind.follows else Effect.NEXT_START)
-    assert end_of(stage) == (expected if kind.follows else OLD_END)
-    assert change.after.auto_stop.stops_at == end_of(stage)
+    assert stop_time_of(stage) == (expected if kind.follows else OLD_END)
+    assert change.after.auto_stop.stops_at == stop_time_of(stage)
     said = "\n".join(change_lines(change))
-    shown = end_of(stage)
+    shown = stop_time_of(stage)
     assert shown is not None
     assert f"{shown + 8 * HOUR:%Y-%m-%d %H:%M} +08:00" in said
     assert ("NOT" in said) is not kind.follows
@@ -132,10 +132,10 @@ def test_an_end_is_claimed_only_if_the_run_really_ends_then(
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("line", [line for line, *_ in LINES])
-def test_the_undo_that_is_offered_undoes(
+def test_suggested_undo_restores_the_state(
     make: Callable[..., EmulatorHarness], kind: Kind, line: str
 ) -> None:
-    """Typed back as it is shown, it leaves the end that was there before, and the duration kept."""
+    """Entered as shown, it restores the stop time and the stored duration."""
     stage = make(kind)
     stage.emulator.set_instance(minutes_left=147.25)  # an end that is no whole minute
     before = stage.instance_state()
@@ -148,10 +148,8 @@ def test_the_undo_that_is_offered_undoes(
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_a_description_changes_nothing_else(
-    make: Callable[..., EmulatorHarness], kind: Kind
-) -> None:
-    """Where it cannot be changed during a run that is said, and it stays."""
+def test_describe_changes_nothing_else(make: Callable[..., EmulatorHarness], kind: Kind) -> None:
+    """If it is impossible during a run, the error says so."""
     stage = make(kind)
     if kind.describes:
         change = stage.run_magic("describe new")
@@ -161,41 +159,43 @@ def test_a_description_changes_nothing_else(
         with pytest.raises(WrongStateError, match="only while the instance is stopped"):
             stage.run_magic("describe new")
     assert stage.instance_state()["description"] == "old"
-    assert end_of(stage) == OLD_END
+    assert stop_time_of(stage) == OLD_END
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_off_is_off_or_refused(make: Callable[..., EmulatorHarness], kind: Kind) -> None:
-    """By what the API documents; "on" brings it back."""
+def test_off_turns_auto_stop_off_or_is_refused(
+    make: Callable[..., EmulatorHarness], kind: Kind
+) -> None:
+    """As the API documents it; "on" turns it on again."""
     stage = make(kind)
     if kind.lease:
         with pytest.raises(RefusedError, match="does not document"):
             stage.run_magic("auto-stop off")
-        assert (writes(stage), end_of(stage)) == ([], OLD_END)
+        assert (writes(stage), stop_time_of(stage)) == ([], OLD_END)
         return
     change = stage.run_magic("auto-stop off")
     assert change.effect is Effect.NOW
-    assert (stage.instance_state()["enable"], end_of(stage)) == (False, None)
+    assert (stage.instance_state()["enable"], stop_time_of(stage)) == (False, None)
     assert stage.run_magic("auto-stop on").effect is Effect.NOW
-    assert (stage.instance_state()["enable"], end_of(stage)) == (True, OLD_END)
+    assert (stage.instance_state()["enable"], stop_time_of(stage)) == (True, OLD_END)
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
-def test_off_that_was_tried_is_turned_on_with_the_run_time_last_set(
+def test_on_after_forced_off_uses_the_last_run_time(
     make: Callable[..., EmulatorHarness], kind: Kind
 ) -> None:
-    """A lease keeps no duration for later; this package does."""
+    """A lease stores no duration, the cache does."""
     stage = make(kind, patch_off="accept")
     stage.run_magic("auto-stop 2h")
     change = stage.run_magic("auto-stop off --try")
-    assert (change.effect, end_of(stage)) == (Effect.NOW, None)
+    assert (change.effect, stop_time_of(stage)) == (Effect.NOW, None)
     stage.run_magic("auto-stop on")
-    assert end_of(stage) == NOW + 2 * HOUR
+    assert stop_time_of(stage) == NOW + 2 * HOUR
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_on_where_it_is_on_moves_no_end(make: Callable[..., EmulatorHarness], kind: Kind) -> None:
-    """Least of all to an earlier one, by a default that nobody named."""
+def test_on_while_on_keeps_the_stop_time(make: Callable[..., EmulatorHarness], kind: Kind) -> None:
+    """A default duration never moves it."""
     stage = make(kind)
     if kind.lease:
         with pytest.raises(RefusedError, match="is already on"):
@@ -203,45 +203,47 @@ def test_on_where_it_is_on_moves_no_end(make: Callable[..., EmulatorHarness], ki
         assert writes(stage) == []
     else:
         stage.run_magic("auto-stop on")
-    assert end_of(stage) == OLD_END
+    assert stop_time_of(stage) == OLD_END
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_idle_is_idle_or_refused(make: Callable[..., EmulatorHarness], kind: Kind) -> None:
-    """There is no end then, so none is shown, none is moved; a run time ends it."""
+def test_idle_mode_has_no_stop_time_or_is_refused(
+    make: Callable[..., EmulatorHarness], kind: Kind
+) -> None:
+    """No stop time is shown or moved; a run time ends the mode."""
     stage = make(kind)
     if not kind.lease:
         with pytest.raises(RefusedError, match="no idle mode"):
             stage.run_magic("auto-stop idle")
-        assert (writes(stage), end_of(stage)) == ([], OLD_END)
+        assert (writes(stage), stop_time_of(stage)) == ([], OLD_END)
         return
     change = stage.run_magic("auto-stop idle")
     assert (change.effect, change.after.auto_stop.stops_at) == (Effect.NOW, None)
-    assert (stage.instance_state()["type"], end_of(stage)) == ("IDLE", None)
+    assert (stage.instance_state()["type"], stop_time_of(stage)) == ("IDLE", None)
     assert "CPU ≤ 5%" in "\n".join(change_lines(change))
     for line in ("extend", "shorten"):
         with pytest.raises(RefusedError, match="no fixed stop time"):
             stage.run_magic(line)
     assert undo_command(stage.run_magic("auto-stop idle")) == ""
     back = stage.run_magic("auto-stop 2h")
-    assert (stage.instance_state()["type"], end_of(stage)) == ("TIMING", NOW + 2 * HOUR)
+    assert (stage.instance_state()["type"], stop_time_of(stage)) == ("TIMING", NOW + 2 * HOUR)
     assert undo_command(back) == "auto-stop idle"
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
-def test_on_after_idle_is_not_the_shortest_run(
+def test_on_after_idle_uses_the_last_run_time(
     make: Callable[..., EmulatorHarness], kind: Kind
 ) -> None:
-    """The duration that goes with idle mode is nobody's choice and is not remembered."""
+    """The duration that is sent with idle mode does not count."""
     stage = make(kind)
     for line in ("auto-stop 5h", "auto-stop idle", "auto-stop on"):
         stage.run_magic(line)
-    assert end_of(stage) == NOW + 5 * HOUR
+    assert stop_time_of(stage) == NOW + 5 * HOUR
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_stop_stops_the_instance(make: Callable[..., EmulatorHarness], kind: Kind) -> None:
-    """Once; a second time is refused without a request."""
+    """A second stop is refused without a request."""
     stage = make(kind)
     change = stage.run_magic("stop --yes")
     assert change.effect is Effect.NOW
@@ -255,10 +257,8 @@ def test_stop_stops_the_instance(make: Callable[..., EmulatorHarness], kind: Kin
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_a_stop_that_the_cloud_ignores_is_not_confirmed(
-    make: Callable[..., EmulatorHarness], kind: Kind
-) -> None:
-    """It took the request, and the instance runs."""
+def test_ignored_stop_is_not_confirmed(make: Callable[..., EmulatorHarness], kind: Kind) -> None:
+    """The request was accepted, and the instance still runs."""
     stage = make(kind)
     stage.emulator.add_fault("echoed", methods=("POST",))
     change = stage.run_magic("stop --yes")
@@ -269,10 +269,10 @@ def test_a_stop_that_the_cloud_ignores_is_not_confirmed(
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("line", ["auto-stop in 2h", "extend", "shorten", "auto-stop at 20:00"])
-def test_no_end_is_set_where_nothing_runs(
+def test_stop_time_needs_a_running_instance(
     make: Callable[..., EmulatorHarness], kind: Kind, line: str
 ) -> None:
-    """There is no run that could end then."""
+    """Without a run there is no stop time to set."""
     stage = make(kind)
     stage.emulator.set_instance(status="STOPPED")
     with pytest.raises(RefusedError, match="STOPPED"):
@@ -282,10 +282,10 @@ def test_no_end_is_set_where_nothing_runs(
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("line", ["auto-stop 2h", "auto-stop on"])
-def test_a_duration_is_for_the_next_start_or_for_nothing(
+def test_duration_of_a_stopped_instance_applies_at_next_start_or_is_refused(
     make: Callable[..., EmulatorHarness], kind: Kind, line: str
 ) -> None:
-    """A lease is of this run alone, so there is nothing to keep it in."""
+    """A lease is for the present run only."""
     stage = make(kind)
     stage.emulator.set_instance(status="STOPPED")
     if kind.lease:
@@ -305,15 +305,15 @@ OUT_OF_BOUNDS = [
     (90, "extend 71h", "refuse.too_late", "2026-11-26 16:30 +08:00"),
     (90, "auto-stop in 73h", "refuse.too_late", "2026-11-26 16:30 +08:00"),
     (90, "auto-stop at 2026-11-26 16:31", "refuse.too_late", "2026-11-26 16:30 +08:00"),
-    (90, "auto-stop 73h", "duration.bounds", "1 h to 72 h"),
-    (90, "auto-stop 59m", "duration.bounds", "1 h to 72 h"),
-    (90, "shorten 2h", "refuse.end_past", "2026-11-23 16:00 +08:00 is in the past"),
+    (90, "auto-stop 73h", "duration.out_of_range", "1 h to 72 h"),
+    (90, "auto-stop 59m", "duration.out_of_range", "1 h to 72 h"),
+    (90, "shorten 2h", "refuse.time_in_past", "2026-11-23 16:00 +08:00 is in the past"),
 ]
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
 @pytest.mark.parametrize(("minutes", "line", "code", "words"), OUT_OF_BOUNDS)
-def test_a_lease_out_of_bounds_is_refused_with_what_is_possible(  # noqa: PLR0913 - the columns of a table
+def test_lease_out_of_range_is_refused(  # noqa: PLR0913 - the columns of a table
     make: Callable[..., EmulatorHarness],
     kind: Kind,
     minutes: float,
@@ -321,7 +321,7 @@ def test_a_lease_out_of_bounds_is_refused_with_what_is_possible(  # noqa: PLR091
     code: str,
     words: str,
 ) -> None:
-    """One hour from now at least, 72 at most; nothing is sent."""
+    """From one hour to 72 hours from now; nothing is sent."""
     stage = make(kind)
     stage.emulator.set_instance(minutes_left=minutes)
     before = stage.instance_state()
@@ -344,22 +344,22 @@ def test_a_lease_out_of_bounds_is_refused_with_what_is_possible(  # noqa: PLR091
         ("extend 70h30m", 72 * HOUR),
     ],
 )
-def test_the_bounds_themselves_are_taken(
+def test_limits_of_a_lease_are_accepted(
     make: Callable[..., EmulatorHarness], kind: Kind, line: str, left: timedelta
 ) -> None:
-    """The shortest and the longest lease, however they are asked for."""
+    """The shortest and the longest lease, in each form."""
     stage = make(kind)
     stage.emulator.set_instance(minutes_left=90)
     assert stage.run_magic(line).effect is Effect.NOW
-    assert end_of(stage) == NOW + left
+    assert stop_time_of(stage) == NOW + left
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
 @pytest.mark.parametrize("left", [30 * MINUTE, HOUR, HOUR + MINUTE])
-def test_no_undo_is_offered_that_the_next_minute_makes_impossible(
+def test_no_undo_is_suggested_that_soon_becomes_impossible(
     make: Callable[..., EmulatorHarness], kind: Kind, left: timedelta
 ) -> None:
-    """An end closer than an hour cannot be set again."""
+    """A lease cannot set a stop time within the next hour."""
     stage = make(kind)
     stage.emulator.set_instance(minutes_left=left / MINUTE)
     assert undo_command(stage.run_magic("extend 2h")) == ""
@@ -367,38 +367,36 @@ def test_no_undo_is_offered_that_the_next_minute_makes_impossible(
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
 @pytest.mark.parametrize("fault", ["echoed", "ignored"])
-def test_a_renewal_that_the_cloud_forgets_is_not_confirmed(
+def test_ignored_renewal_is_not_confirmed(
     make: Callable[..., EmulatorHarness], kind: Kind, fault: str
 ) -> None:
-    """Whatever its answer to the renewal was, what is read back counts."""
+    """The result of reading back counts."""
     stage = make(kind)
     stage.emulator.add_fault(fault, methods=("PATCH",))
     change = stage.run_magic("extend")
     assert change.effect is Effect.UNCONFIRMED
-    assert end_of(stage) == OLD_END
+    assert stop_time_of(stage) == OLD_END
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
-def test_an_end_that_is_past_is_not_known_and_not_moved(
+def test_passed_stop_time_is_unknown_and_not_moved(
     make: Callable[..., EmulatorHarness], kind: Kind
 ) -> None:
-    """The instance runs on beyond its lease: no countdown, and no sum with a false term."""
+    """There is no countdown and no shift."""
     stage = make(kind)
     stage.emulator.set_instance(stops_on_time=False, minutes_left=-5)
     stop = stage.run_magic("status").auto_stop
-    assert (stop.stops_at, stop.stop_time_unknown) == (None, "past")
+    assert (stop.stops_at, stop.stop_time_unknown) == (None, "passed")
     with pytest.raises(RefusedError, match="stop time of this run is unknown"):
         stage.run_magic("extend")
     assert writes(stage) == []
     assert stage.run_magic("auto-stop 2h").effect is Effect.NOW
-    assert end_of(stage) == NOW + 2 * HOUR
+    assert stop_time_of(stage) == NOW + 2 * HOUR
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_what_an_api_can_do_is_said_by_it_alone(
-    make: Callable[..., EmulatorHarness], kind: Kind
-) -> None:
-    """The words of the rest follow from these."""
+def test_capabilities_match_the_api(make: Callable[..., EmulatorHarness], kind: Kind) -> None:
+    """All differences between the APIs follow from them."""
     able = make(kind).run_magic("extend").capabilities
     assert (able.counts_from is CountsFrom.NOW) is kind.lease
     assert (
@@ -411,10 +409,10 @@ def test_what_an_api_can_do_is_said_by_it_alone(
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
 @pytest.mark.parametrize("option", ["--remind", "--no-remind"])
-def test_a_wish_to_be_reminded_is_refused_where_nobody_keeps_it(
+def test_reminder_is_refused_if_unsupported(
     make: Callable[..., EmulatorHarness], kind: Kind, option: str
 ) -> None:
-    """Also beside a duration, which is then not set either."""
+    """Also with a duration, which is then not set either."""
     stage = make(kind)
     for line in (f"auto-stop {option}", f"auto-stop 2h {option}"):
         with pytest.raises(RefusedError, match="no console reminder"):
@@ -434,8 +432,8 @@ def _names(node: ast.AST) -> bool:
     return any(isinstance(each, ast.Constant) and each.value in APIS for each in ast.walk(node))
 
 
-def decisions(source: str) -> list[int]:
-    """The lines where a program decides something by the name of an API."""
+def api_name_comparisons(source: str) -> list[int]:
+    """Return the lines in which code compares the name of an API."""
     found = []
     for node in ast.walk(ast.parse(source)):
         compared = isinstance(node, ast.Compare) and _names(node)
@@ -454,26 +452,26 @@ def decisions(source: str) -> list[int]:
         'if api == Api("demanager"): pass',
     ],
 )
-def test_a_decision_by_name_would_be_seen(source: str) -> None:
-    """The search below finds what it looks for."""
-    assert decisions(source) == [1]
+def test_search_finds_api_name_comparisons(source: str) -> None:
+    """The search of the next test works."""
+    assert api_name_comparisons(source) == [1]
 
 
-def test_nobody_outside_the_apis_decides_by_their_names() -> None:
-    """What differs is asked of the capabilities."""
+def test_no_code_outside_the_apis_compares_their_names() -> None:
+    """It reads the capabilities."""
     files = sorted(PACKAGE.rglob("*.py"))
     guilty = {
         str(path.relative_to(PACKAGE)): found
         for path in files
         if not path.relative_to(PACKAGE).as_posix().startswith(KNOWING)
-        if (found := decisions(path.read_text(encoding="utf-8")))
+        if (found := api_name_comparisons(path.read_text(encoding="utf-8")))
     }
     assert len(files) > 50
     assert guilty == {}
 
 
-def test_a_change_names_its_action(make: Callable[..., EmulatorHarness]) -> None:
-    """Which the words above depend on."""
+def test_change_has_its_action(make: Callable[..., EmulatorHarness]) -> None:
+    """The messages depend on it."""
     change = make(KINDS[0]).run_magic("extend")
     assert isinstance(change, Change)
     assert change.action == "extend"

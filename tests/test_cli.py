@@ -30,7 +30,7 @@ from modelarts_magics.errors import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TIMEOUT_ERROR = DeadlineError("unreachable.timeout", host="h")
+TIMEOUT_ERROR = DeadlineError("unreachable.read_timeout", host="h")
 PREFIX = f"{shlex.quote(sys.executable)} -m modelarts_magics"
 Terminal = Callable[..., "tuple[int, str, str]"]
 
@@ -277,8 +277,8 @@ def test_ctrl_c_prints_one_line(harness: EmulatorHarness, command: str, note: st
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (OutcomeUnknownError("unsettled.unread", cause=TIMEOUT_ERROR), 3),
-        (OutcomeUnknownError("unsettled.not_applied", cause=TIMEOUT_ERROR), 1),
+        (OutcomeUnknownError("outcome_unknown.not_read_back", cause=TIMEOUT_ERROR), 3),
+        (OutcomeUnknownError("outcome_unknown.not_applied", cause=TIMEOUT_ERROR), 1),
         (PartialUpdateError("partial.description", cause=TIMEOUT_ERROR), 3),
         (UsageError("usage.extra"), 2),
         (TIMEOUT_ERROR, 1),

@@ -1,4 +1,4 @@
-"""Every fault of the emulator x every command x every API and edition: no false success, no loss, no hang."""
+"""Every fault with every command, API and edition: no false success, no loss, no hang."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OLD, NEW = "原来的 description", "新的 description ☕"
 
 @pytest.fixture
 def emulator(make_emulator: Callable[..., LocalEmulator]) -> LocalEmulator:
-    """One whose clock stands still, so that it can be put back to the same state exactly."""
+    """Return an emulator whose clock stands still, so that its state can be restored exactly."""
     return make_emulator(clock=ManualClock())
 
 
@@ -44,7 +44,7 @@ def emulator(make_emulator: Callable[..., LocalEmulator]) -> LocalEmulator:
 def opened(
     make_session: Connect, emulator: LocalEmulator, instant_clock: InstantSleepClock
 ) -> Callable[..., Session]:
-    """Open sessions whose clock is the emulator's, and in which nobody waits."""
+    """Open sessions with the clock of the emulator and without waiting."""
     now, plain = emulator.account.clock.now, instant_clock.clock
     clock = Clock(now=now, monotonic=plain.monotonic, sleep=plain.sleep)
     return lambda **how: make_session(clock=clock, **how)
@@ -63,23 +63,23 @@ ACTIONS: dict[str, Callable[[Session], Instance | Change]] = {
 }
 
 
-class Aim(NamedTuple):
-    """What an action would make of the instance."""
+class ExpectedState(NamedTuple):
+    """The state that an action should produce."""
 
     description: str
     end: datetime
     status: str
 
 
-def aim(action: str, session: Session, was: dict[str, Any]) -> Aim:
-    """What it is after, from the state before."""
+def expected_state(action: str, session: Session, was: dict[str, Any]) -> ExpectedState:
+    """Return the expected state after an action."""
     ends = {
         "auto-stop": duration_origin(session, was) + 4 * HOUR,
         "extend": was["stops_at"] + HOUR,
         "shorten": was["stops_at"] - HOUR,
         "update": duration_origin(session, was) + 4 * HOUR,
     }
-    return Aim(
+    return ExpectedState(
         description=NEW if action in ("describe", "update") else OLD,
         end=ends.get(action, was["stops_at"]),
         status="STOPPING" if action == "stop" else "RUNNING",
@@ -133,20 +133,20 @@ EVERYWHERE = ("refresh", "update", "stop")
 """Actions that are struck in every place; the others go one of their ways, with less to write."""
 
 
-def verbs(action: str, generation: ApiVersion) -> tuple[str, ...]:
-    """What an action is sent by, in this order."""
+def methods(action: str, generation: ApiVersion) -> tuple[str, ...]:
+    """Return the methods of the requests of an action, in order."""
     if action in ("describe", "stop"):
         return ("PUT",) if action == "describe" else ("POST",)
     both = action == "update" and generation.separate_auto_stop_request
     return ("PUT", generation.auto_stop_method) if both else (generation.auto_stop_method,)
 
 
-def scenes(action: str, generation: ApiVersion) -> dict[str, dict[str, Any]]:
-    """Where a fault can strike; one that strikes all reads of a write shows in reading already."""
+def fault_positions(action: str, generation: ApiVersion) -> dict[str, dict[str, Any]]:
+    """Return the requests at which a fault can occur."""
     reads = {"methods": ("GET",)}
     if action == "refresh":
         return {"the read, once": {**reads, "times": 1}, "every read": reads}
-    sent = verbs(action, generation)
+    sent = methods(action, generation)
     found: dict[str, dict[str, Any]] = {
         **{f"{verb}, once": {"methods": (verb,), "times": 1} for verb in sent},
         "all but the first read": {"skip": 1},
@@ -160,18 +160,18 @@ def scenes(action: str, generation: ApiVersion) -> dict[str, dict[str, Any]]:
 
 
 def named(case: tuple[str, str | None]) -> str:
-    """The fault as the command line writes it."""
+    """Return the fault in the form of the command line."""
     name, arg = case
     return name if arg is None else f"{name}:{arg}"
 
 
 def cell_name(value: object) -> str:
-    """The part of a test's id for a fault, an action or an API."""
+    """Return the part of a test ID for a fault, an action or an API."""
     return named(value) if isinstance(value, tuple) else str(value)
 
 
 def prepare(emulator: LocalEmulator, put: Put) -> None:
-    """Two of three hours left, a description that could be lost, no reminder."""
+    """Set two of three hours left, a description and no reminder."""
     emulator.clear_faults()
     put(
         description=OLD,
@@ -186,9 +186,14 @@ AIMED_AT = ("description", "status", "stops_at", "running_since", "duration_s")
 
 
 def check(
-    outcome: object, session: Session, aimed: Aim, *, was: dict[str, Any], now: dict[str, Any]
+    outcome: object,
+    session: Session,
+    aimed: ExpectedState,
+    *,
+    was: dict[str, Any],
+    now: dict[str, Any],
 ) -> None:
-    """Hold an outcome against what the emulator itself has."""
+    """Compare an outcome with the state of the emulator."""
     assert {**now, **{key: was[key] for key in AIMED_AT}} == was
     assert now["description"] in (OLD, aimed.description)
     assert now["status"] in ("RUNNING", aimed.status)
@@ -208,18 +213,18 @@ def check(
 def check_error(
     error: ModelArtsError, session: Session, *, was: dict[str, Any], now: dict[str, Any]
 ) -> None:
-    """It has words and a way out; and what it says of the instance is so."""
+    """Check that an error has a message and a hint, and that what it says is true."""
     assert error.message.strip()
     assert error.hint.strip()
     if isinstance(error, PartialUpdateError):
         assert now["description"] == NEW
         assert near(expected_stop_time(session, now), was["stops_at"])
-    elif error.code == "unsettled.not_applied":
+    elif error.code == "outcome_unknown.not_applied":
         assert f"“{now['description']}”" in error.message
 
 
 def check_instance(seen: Instance, now: dict[str, Any]) -> None:
-    """What is said of the instance is so; what is not known is not said."""
+    """Check that an instance equals the state of the emulator, or is unknown."""
     stop = seen.auto_stop
     assert (seen.description, seen.status.value) == (now["description"], now["status"])
     assert (stop.enabled, stop.prompt) == (now["enable"], now.get("prompt"))
@@ -233,8 +238,10 @@ def check_instance(seen: Instance, now: dict[str, Any]) -> None:
         assert near(stop.stops_at, now["stops_at"])
 
 
-def check_change(change: Change, session: Session, aimed: Aim, *, now: dict[str, Any]) -> None:
-    """An effect that is claimed is there, all of it."""
+def check_change(
+    change: Change, session: Session, aimed: ExpectedState, *, now: dict[str, Any]
+) -> None:
+    """Check that a reported effect is that of the emulator."""
     assert (change.after is None) is (change.read_back_error is not None)
     if change.effect is Effect.UNCONFIRMED:
         return
@@ -248,14 +255,14 @@ def check_change(change: Change, session: Session, aimed: Aim, *, now: dict[str,
 
 
 def near(one: datetime, other: datetime) -> bool:
-    """Whether two moments are the same; requests have whole seconds."""
+    """Return whether two times are equal; requests have whole seconds."""
     return abs(one - other) <= 2 * SECOND
 
 
-def play(action: str, session: Session, truth: Truth) -> object:
-    """Do it, in time, and hold the outcome against the truth."""
+def run_action(action: str, session: Session, truth: Truth) -> object:
+    """Run an action within its timeout and check the outcome."""
     was, start = truth(), time.monotonic()
-    aimed = aim(action, session, was)
+    aimed = expected_state(action, session, was)
     outcome: object
     try:
         outcome = ACTIONS[action](session)
@@ -273,7 +280,7 @@ def play(action: str, session: Session, truth: Truth) -> object:
         *all_pairs(VARIANTS, EVERYWHERE, API_VERSIONS, name=cell_name),
     ],
 )
-def test_a_fault_is_survived(  # noqa: PLR0913 - two dimensions and five fixtures
+def test_outcome_with_a_fault_is_true(  # noqa: PLR0913 - two dimensions and five fixtures
     case: tuple[str, str | None],
     action: str,
     emulator: LocalEmulator,
@@ -282,13 +289,13 @@ def test_a_fault_is_survived(  # noqa: PLR0913 - two dimensions and five fixture
     set_instance: Put,
     instance_state: Truth,
 ) -> None:
-    """In every place where it can strike; and the same session works when it is over."""
+    """At every request; the same session works afterwards."""
     name, arg = case
-    for scene, how in scenes(action, api_version).items():
+    for scene, how in fault_positions(action, api_version).items():
         prepare(emulator, set_instance)
         emulator.add_fault(name, arg=arg, **how)
         session = opened(state=scene)
-        play(action, session, instance_state)
+        run_action(action, session, instance_state)
         emulator.clear_faults()
         check_instance(session.refresh(), instance_state())
         session.close()
@@ -298,7 +305,7 @@ def test_a_fault_is_survived(  # noqa: PLR0913 - two dimensions and five fixture
     ("case", "action", "api_version"),
     all_pairs(SLOW, list(ACTIONS), API_VERSIONS, name=cell_name),
 )
-def test_a_fault_that_takes_time_is_given_up(  # noqa: PLR0913 - two dimensions and five fixtures
+def test_slow_fault_ends_at_the_timeout(  # noqa: PLR0913 - two dimensions and five fixtures
     case: tuple[str, str],
     action: str,
     emulator: LocalEmulator,
@@ -307,17 +314,17 @@ def test_a_fault_that_takes_time_is_given_up(  # noqa: PLR0913 - two dimensions 
     set_instance: Put,
     instance_state: Truth,
 ) -> None:
-    """Once the time is over that the whole call has, whatever is still to come."""
+    """After the total timeout of the call."""
     prepare(emulator, set_instance)
-    how = {} if action == "refresh" else {"methods": verbs(action, api_version)[-1:], "times": 1}
+    how = {} if action == "refresh" else {"methods": methods(action, api_version)[-1:], "times": 1}
     emulator.add_fault(case[0], arg=case[1], **how)
-    play(action, opened(total_timeout="0.15"), instance_state)
+    run_action(action, opened(total_timeout="0.15"), instance_state)
     emulator.clear_faults()
     assert opened().refresh()
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_without_a_fault_it_works(  # noqa: PLR0913 - one dimension and five fixtures
+def test_actions_succeed_without_a_fault(  # noqa: PLR0913 - one dimension and five fixtures
     action: str,
     emulator: LocalEmulator,
     opened: Connect,
@@ -325,11 +332,11 @@ def test_without_a_fault_it_works(  # noqa: PLR0913 - one dimension and five fix
     instance_state: Truth,
     api_version: ApiVersion,
 ) -> None:
-    """So that the tests above do not hold because nothing ever succeeds."""
+    """The other tests do not pass because nothing succeeds."""
     prepare(emulator, set_instance)
     session, was = opened(), instance_state()
-    aimed = aim(action, session, was)
-    outcome, now = play(action, session, instance_state), instance_state()
+    aimed = expected_state(action, session, was)
+    outcome, now = run_action(action, session, instance_state), instance_state()
     assert (now["description"], now["status"]) == (aimed.description, aimed.status)
     if aimed.status == "RUNNING":
         assert near(expected_stop_time(session, now), aimed.end)
@@ -338,6 +345,6 @@ def test_without_a_fault_it_works(  # noqa: PLR0913 - one dimension and five fix
         assert outcome.effect is (api_version.run_time_effect if of_the_run else Effect.NOW)
 
 
-def test_no_fault_is_left_out() -> None:
-    """One that is added to the emulator has to be added here."""
+def test_every_fault_is_covered() -> None:
+    """A new fault of the emulator must be added here."""
     assert {name for name, _ in [*QUICK, *SLOW]} == set(FAULT_KINDS)

@@ -35,12 +35,17 @@ ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
 READMES = {name: (ROOT / name).read_text(encoding="utf-8") for name in (ENGLISH, CHINESE)}
 DOCUMENTS = (*READMES, "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 PROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 PANEL_SETTINGS = json.loads(
     (ROOT / "labextension" / "schema" / "manager.json").read_text(encoding="utf-8")
 )["properties"]
 PAGE_COMMANDS = re.findall(
     r"'(modelarts-magics:[\w-]+)'",
     (ROOT / "labextension" / "src" / "tokens.ts").read_text(encoding="utf-8"),
+)
+PLUGINS = re.findall(
+    r"id: `\$\{EXTENSION_ID\}(:\w+)`",
+    (ROOT / "labextension" / "src" / "plugins.ts").read_text(encoding="utf-8"),
 )
 VARIABLES = (
     *(variable for setting in SETTINGS.values() for variable in setting.variables),
@@ -95,6 +100,18 @@ def test_readme_has_every_page_command(readme: str, command: str) -> None:
     assert f"`{command}`" in readme
 
 
+@pytest.mark.parametrize("plugin", PLUGINS)
+def test_readme_has_every_plugin(readme: str, plugin: str) -> None:
+    """Every part of the page that can be disabled is listed."""
+    assert f"`{plugin}`" in readme or f"`modelarts-magics-lab{plugin}`" in readme
+
+
+def test_plugins_are_found() -> None:
+    """The source has the plugins where the tests look for them."""
+    assert len(PLUGINS) > 3
+    assert len(PAGE_COMMANDS) > 3
+
+
 @pytest.mark.parametrize("option", ["--remove", "--widgets"])
 def test_readme_has_every_install_lab_option(readme: str, option: str) -> None:
     """Every option of ``install-lab`` is listed."""
@@ -125,7 +142,6 @@ def test_every_command_of_the_table_can_be_parsed(readme: str) -> None:
         assert parse_line(line).command.name in COMMANDS
 
 
-@pytest.mark.process
 def test_first_cell_is_near_the_top(readme: str) -> None:
     """The first cell is within the first 40 lines and begins with the installation."""
     assert readme.splitlines().index("%load_ext modelarts_magics") < FIRST_LINES
@@ -155,6 +171,14 @@ def test_links_of_documents_exist(name: str) -> None:
         target = ROOT / path if path else ROOT / name
         assert target.exists(), link
         assert not anchor or anchor in _anchors(target.read_text(encoding="utf-8")), link
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_make_targets_in_documents_exist(name: str) -> None:
+    """Every ``make`` command in a document is a target of the Makefile."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    for target in re.findall(r"(?:^|`)make ([a-z]+)", text, re.MULTILINE):
+        assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE), target
 
 
 @pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
@@ -201,6 +225,7 @@ def test_output_of_the_first_cell_is_current(name: str, language: str, descripti
     assert f"```\n{output}\n```" in READMES[name]
 
 
+@pytest.mark.process
 def test_program_of_the_readme_extends_the_run(tmp_path: Path, readme: str) -> None:
     """The program extends the run by an hour and prints the new stop time."""
     script = tmp_path / "program.py"

@@ -1,4 +1,4 @@
-"""Secrets stay put: pushed through every failing path, and searched for in all that comes out."""
+"""Secrets do not appear in errors, logs, tracebacks or files."""
 
 from __future__ import annotations
 
@@ -53,35 +53,35 @@ every_api = pytest.mark.parametrize("api", sorted({each.api for each in API_VERS
 ARGUMENTS = {"drip": "0.05", "delay": "0.5", "late-apply": "0.1", "oversized": str(2 << 20)}
 
 
-def verbose(error: BaseException) -> str:
-    """The traceback with all variables, as IPython shows it after ``%xmode Verbose``."""
+def verbose_traceback(error: BaseException) -> str:
+    """Return the traceback with all variables, as IPython shows it after ``%xmode Verbose``."""
     painter = VerboseTB(include_vars=True)
     return painter.text(type(error), error, error.__traceback__)
 
 
-def spoken(error: BaseException) -> str:
-    """Everything that an error could say."""
+def error_texts(error: BaseException) -> str:
+    """Return everything that an error can show."""
     values = getattr(error, "values", {})
     plain = traceback.format_exception(type(error), error, error.__traceback__)
     parts = [str(error), repr(error), repr(error.args), repr(values), *plain]
     parts.extend(getattr(error, "_render_traceback_", list)())
     cause = getattr(error, "cause", None)
-    return "\n".join(parts) + (spoken(cause) if cause else "")
+    return "\n".join(parts) + (error_texts(cause) if cause else "")
 
 
-def said_by(errors: list[ModelArtsError]) -> str:
-    """Everything that these could say; in full detail one of each sort, since that takes long."""
+def all_error_texts(errors: list[ModelArtsError]) -> str:
+    """Return everything that these errors can show; the verbose_traceback form for one of each kind."""
     sorts = {(each.code, type(getattr(each, "cause", None))): each for each in errors}
-    return "\n".join([*map(spoken, errors), *map(verbose, sorts.values())])
+    return "\n".join([*map(error_texts, errors), *map(verbose_traceback, sorts.values())])
 
 
-def logged(caplog: pytest.LogCaptureFixture) -> str:
-    """Everything that was logged, by anybody."""
+def log_text(caplog: pytest.LogCaptureFixture) -> str:
+    """Return everything that was log_text."""
     return "\n".join(f"{each.getMessage()} {each.args!r} {vars(each)!r}" for each in caplog.records)
 
 
-def stored(folder: Path) -> str:
-    """Everything on disk."""
+def file_text(folder: Path) -> str:
+    """Return the content of all files."""
     return "\n".join(each.read_text() for each in folder.rglob("*") if each.is_file())
 
 
@@ -94,7 +94,7 @@ def _all_logs(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.fixture
 def opened(tmp_path: Path, instant_clock: Any) -> Iterator[Callable[..., Session]]:  # noqa: ANN401 - conftest's
-    """Open sessions by an environment, and close them afterwards."""
+    """Open sessions with an environment, and close them after the test."""
     made: list[Session] = []
 
     def make(environ: dict[str, str], *, http: Any = None, **arguments: str) -> Session:  # noqa: ANN401
@@ -113,7 +113,7 @@ def opened(tmp_path: Path, instant_clock: Any) -> Iterator[Callable[..., Session
 
 
 def try_all(session: Session) -> list[ModelArtsError]:
-    """Do a bit of everything; return what failed."""
+    """Run several commands; return the errors."""
     failed: list[ModelArtsError] = []
     acts = (session.refresh, lambda: session.describe("new"), session.extend, session.stop)
     for act in acts:
@@ -127,8 +127,8 @@ def try_all(session: Session) -> list[ModelArtsError]:
     return failed
 
 
-def test_the_search_would_find_one() -> None:
-    """A secret in a message, in a variable, in the values: each is found."""
+def test_search_finds_a_secret() -> None:
+    """In a message, a variable and the values of an error."""
 
     def careless(secret: str) -> None:
         raise KeyError(len(secret))
@@ -136,12 +136,12 @@ def test_the_search_would_find_one() -> None:
     with pytest.raises(KeyError) as caught:
         careless(TOKEN)
     assert MARK not in str(caught.value)
-    assert MARK in verbose(caught.value)
-    assert MARK in spoken(ModelArtsError("cloud.400.6309", words=SECRET_KEY))
+    assert MARK in verbose_traceback(caught.value)
+    assert MARK in error_texts(ModelArtsError("api.400.6309", detail=SECRET_KEY))
 
 
 @pytest.mark.parametrize(("name", "api_version"), all_pairs(list(FAULT_KINDS), API_VERSIONS))
-def test_no_fault_brings_one_out(  # noqa: PLR0913 - two dimensions and four fixtures
+def test_no_fault_reveals_a_secret(  # noqa: PLR0913 - two dimensions and four fixtures
     name: str,
     api_version: ApiVersion,
     emulator: LocalEmulator,
@@ -149,21 +149,21 @@ def test_no_fault_brings_one_out(  # noqa: PLR0913 - two dimensions and four fix
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The credentials are those that the emulator takes, so each fault is really met."""
+    """The emulator accepts the credentials, so each fault occurs."""
     auth = "token" if api_version is API_VERSIONS[0] else "temporary"
     secrets = (emulator.auth_token, emulator.temporary_sk, emulator.security_token, JUPYTER_TOKEN)
     opened(emulator.environment(auth=auth)).refresh()
     session = opened(emulator.environment(auth=auth), total_timeout="0.2")
     emulator.add_fault(name, arg=ARGUMENTS.get(name), skip=1)
-    said = said_by(try_all(session))
+    said = all_error_texts(try_all(session))
     session.close()
-    everything = said + logged(caplog) + stored(tmp_path)
+    everything = said + log_text(caplog) + file_text(tmp_path)
     assert all(secret not in everything for secret in secrets)
 
 
 @pytest.mark.parametrize(("api", "auth"), [("demanager", "keys"), ("notebooks", "token")])
 @pytest.mark.parametrize("number", [200, 302, 400, 401, 403, 404, 409, 418, 429, 500, 503])
-def test_an_echo_is_muffled(  # noqa: PLR0913 - three dimensions and three fixtures
+def test_repeated_secret_is_masked(  # noqa: PLR0913 - three dimensions and three fixtures
     api: str,
     number: int,
     auth: str,
@@ -171,7 +171,7 @@ def test_an_echo_is_muffled(  # noqa: PLR0913 - three dimensions and three fixtu
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A cloud, or a gateway, that repeats what it was sent: in the code, the words, the request id."""
+    """An API that repeats the request in the code, the detail and the request ID."""
     echo = " ".join(CREDENTIALS[auth].values())
     asked: list[httpx.Request] = []
 
@@ -191,17 +191,17 @@ def test_an_echo_is_muffled(  # noqa: PLR0913 - three dimensions and three fixtu
     failed = try_all(session) + try_all(session) + try_all(session)
     assert len(failed) == 12
     signatures = [each.headers.get("Authorization", MARK)[-64:] for each in asked]
-    everything = said_by(failed) + logged(caplog) + stored(tmp_path)
+    everything = all_error_texts(failed) + log_text(caplog) + file_text(tmp_path)
     assert MARK not in everything
     if number != 200 and auth == "token":
         assert all(each not in everything for each in signatures)
 
 
 @every_api
-def test_the_clouds_own_secrets_are_dropped_at_the_door(
+def test_secrets_of_the_api_are_removed(
     api: str, opened: Callable[..., Session], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The token of the instance's Jupyter: not in the instance, nor in the snapshot."""
+    """The Jupyter token of the instance is neither in the instance nor in the state file."""
     url = f"https://host/hub/user/x?token={SECRET_KEY}"
     raw = {
         "id": "i",
@@ -216,7 +216,7 @@ def test_the_clouds_own_secrets_are_dropped_at_the_door(
     http = httpx.MockTransport(lambda _: httpx.Response(200, json=raw))
     instance = opened(environ, http=http).refresh()
     assert MARK not in repr(instance) + repr(instance.raw) + repr(vars(instance))
-    assert MARK not in stored(tmp_path) + logged(caplog)
+    assert MARK not in file_text(tmp_path) + log_text(caplog)
     assert MARK not in repr(Token(TOKEN)) + repr(AccessKey("ACCESS", SECRET_KEY, SECURITY_TOKEN))
 
 
@@ -231,22 +231,22 @@ def test_the_clouds_own_secrets_are_dropped_at_the_door(
         {**CREDENTIALS["keys"], "HUAWEICLOUD_SDK_SECURITY_TOKEN": SECURITY_TOKEN + "é"},
     ],
 )
-def test_a_credential_that_cannot_be_sent_is_not_shown(
+def test_invalid_credential_is_not_shown(
     api: str,
     environ: dict[str, str],
     opened: Callable[..., Session],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Neither in the message nor among the variables of the traceback."""
+    """Neither in the message nor in the variables of the traceback."""
     http = httpx.MockTransport(lambda _: httpx.Response(200))
     with pytest.raises(ConfigurationError) as caught:
         opened({**ELSEWHERE, **environ, "MODELARTS_API": api}, http=http).refresh()
-    error = caught.value.with_traceback(_inside(caught.value))
-    assert MARK not in spoken(error) + verbose(error) + logged(caplog)
+    error = caught.value.with_traceback(_package_frames(caught.value))
+    assert MARK not in error_texts(error) + verbose_traceback(error) + log_text(caplog)
 
 
-def _inside(error: BaseException) -> Any:  # noqa: ANN401 - a traceback
-    """The part of the traceback behind this file, whose own variables are the secrets."""
+def _package_frames(error: BaseException) -> Any:  # noqa: ANN401 - a traceback
+    """Return the traceback without the frames of this file, whose variables are the secrets."""
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
         frames = frames.tb_next

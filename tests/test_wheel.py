@@ -1,4 +1,4 @@
-"""What a person gets from the package index: built as for a release, installed where nothing else is."""
+"""The built wheel and source archive, and their installation."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ pytestmark = pytest.mark.process
 
 MINORS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 BUILT = ("modelarts_magics/static/countdown.js", "modelarts_magics/static/countdown.css")
-"""What git does not know and a build makes; without the hook a wheel would silently lack it."""
-NOT_IN_A_KERNEL = ("jupyter_server", "jupyterlab", "jsonschema", "nbformat", "tornado")
+"""Generated files that the build adds to the wheel; they are not in the repository."""
+SERVER_PACKAGES = ("jupyter_server", "jupyterlab", "jsonschema", "nbformat", "tornado")
 
-KERNEL_HALF = """
+KERNEL_CODE = """
 import json
 import sys
 from IPython.core.interactiveshell import InteractiveShell
@@ -43,7 +43,7 @@ def run(cell):
 
 
 run("%load_ext modelarts_magics")
-cold = sorted({"httpx", "ipywidgets", "anywidget"} & set(sys.modules))
+imported = sorted({"httpx", "ipywidgets", "anywidget"} & set(sys.modules))
 before = run("%modelarts status --json")
 described = run("%modelarts describe from a wheel")
 extended = run("%modelarts extend 30m --json")
@@ -57,7 +57,7 @@ print()
 print(json.dumps({
     "version": list(sys.version_info[:2]),
     "home": modelarts_magics.__file__,
-    "cold": cold,
+    "imported": imported,
     "before": before["auto_stop"]["stops_at"],
     "described": render_text(described),
     "after": extended["after"]["auto_stop"]["stops_at"],
@@ -70,7 +70,7 @@ print(json.dumps({
 
 
 def _interpreters() -> dict[str, str]:
-    """Every CPython from 3.9 to 3.13 on this machine, by its minor version."""
+    """Return the CPython interpreters from 3.9 to 3.13 on this machine by their minor version."""
     folders = [Path(folder) for folder in os.get_exec_path()]
     for home in ("~/.pyenv/versions", "~/.local/share/uv/python"):
         folders += sorted(Path(home).expanduser().glob("*/bin"))
@@ -84,9 +84,9 @@ def _interpreters() -> dict[str, str]:
 
 
 def _is_cpython(path: Path, minor: str) -> bool:
-    """Whether it runs and is what its name says; a version manager's stand-in may be neither."""
-    asked = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
-    done = subprocess.run([str(path), "-c", asked], capture_output=True, text=True, check=False)  # noqa: S603 - fixed words
+    """Return whether an interpreter is what its name says; the shim of a version manager may not be."""
+    code = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
+    done = subprocess.run([str(path), "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
     return done.stdout.split() == ["cpython", minor]
 
 
@@ -95,23 +95,23 @@ OLDEST_AND_NEWEST = (*list(INTERPRETERS)[:1], *list(INTERPRETERS)[-1:])
 
 
 @pytest.fixture(scope="module")
-def empty(
+def wheel_only(
     built_packages: BuiltPackages, tmp_path_factory: pytest.TempPathFactory
 ) -> VirtualEnvironment:
-    """Install the wheel where nothing else is."""
-    folder = tmp_path_factory.mktemp("empty") / "venv"
+    """Install only the wheel."""
+    folder = tmp_path_factory.mktemp("wheel") / "venv"
     return VirtualEnvironment(folder, built_packages.wheel)
 
 
 @pytest.fixture
 def emulator() -> Iterator[LocalEmulator]:
     """Serve an instance with 40 minutes left."""
-    with LocalEmulator() as made:
-        yield made
+    with LocalEmulator() as running:
+        yield running
 
 
-def test_the_wheel_has_the_package_and_nothing_else(built_packages: BuiltPackages) -> None:
-    """Every module, the marker of types, the built widget, the notebooks, the licence; no test, no cache."""
+def test_wheel_contains_exactly_the_package(built_packages: BuiltPackages) -> None:
+    """The wheel has all modules, the built widget, the notebooks and the licence, and no test or cache."""
     with zipfile.ZipFile(built_packages.wheel) as archive:
         names = {PurePosixPath(name) for name in archive.namelist()}
     package = ROOT / "modelarts_magics"
@@ -126,12 +126,14 @@ def test_the_wheel_has_the_package_and_nothing_else(built_packages: BuiltPackage
     }
     packaged = {name for name in names if name.parts[0] == "modelarts_magics"}
     assert packaged == expected
-    about = {str(PurePosixPath(*name.parts[1:])) for name in names if ".dist-info" in name.parts[0]}
-    assert about == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
+    metadata = {
+        str(PurePosixPath(*name.parts[1:])) for name in names if ".dist-info" in name.parts[0]
+    }
+    assert metadata == {"METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE"}
 
 
-def test_the_wheel_has_the_front_end_and_the_server_config(built_packages: BuiltPackages) -> None:
-    """Where Jupyter looks: the labextension with its schema and origin, and what switches the server half on."""
+def test_wheel_contains_front_end_and_server_config(built_packages: BuiltPackages) -> None:
+    """JupyterLab finds the extension with its schema, and the server is configured to load its extension."""
     with zipfile.ZipFile(built_packages.wheel) as archive:
         names = {PurePosixPath(name) for name in archive.namelist()}
     data = {str(PurePosixPath(*name.parts[2:])) for name in names if ".data" in name.parts[0]}
@@ -142,8 +144,8 @@ def test_the_wheel_has_the_front_end_and_the_server_config(built_packages: Built
     assert "etc/jupyter/jupyter_server_config.d/modelarts_magics.json" in data
 
 
-def test_the_source_archive_has_what_a_build_and_a_test_need(built_packages: BuiltPackages) -> None:
-    """Sources, tests, notebooks, Makefile and texts; nothing that was installed or made."""
+def test_source_archive_contains_build_and_test_files(built_packages: BuiltPackages) -> None:
+    """The archive has sources, tests, notebooks and documents, and no generated file."""
     with tarfile.open(built_packages.sdist) as archive:
         names = {PurePosixPath(*PurePosixPath(name).parts[1:]) for name in archive.getnames()}
     texts = ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "Makefile")
@@ -154,47 +156,49 @@ def test_the_source_archive_has_what_a_build_and_a_test_need(built_packages: Bui
     assert not parts & {"node_modules", "__pycache__", ".venv", ".cache", ".demo", ".hypothesis"}
 
 
-def test_the_terminal_does_the_main_job(empty: VirtualEnvironment, emulator: LocalEmulator) -> None:
-    """See, describe, extend, by both names of the program; the package is the installed one."""
-    assert empty.run(empty.executable, emulator=emulator).stdout.startswith(
+def test_terminal_command_works(wheel_only: VirtualEnvironment, emulator: LocalEmulator) -> None:
+    """Both names of the program show, describe and extend the instance."""
+    assert wheel_only.run(wheel_only.executable, emulator=emulator).stdout.startswith(
         "demo-notebook · RUNNING"
     )
-    status, out, err = empty.run_cli("describe", "from a wheel", emulator=emulator)
+    status, out, err = wheel_only.run_cli("describe", "from a wheel", emulator=emulator)
     assert (status, err) == (0, "")
     assert "Description saved: “from a wheel”" in out
-    status, out, err = empty.run_cli("extend", "30m", "--json", emulator=emulator)
+    status, out, err = wheel_only.run_cli("extend", "30m", "--json", emulator=emulator)
     assert (status, err) == (0, "")
     changed = json.loads(out)
     assert changed["effect"] == "now"
-    seen = emulator.state()["instances"][0]
-    assert seen["description"] == "from a wheel"
-    assert changed["after"]["auto_stop"]["duration_s"] == seen["duration_s"] == 1.5 * 3600
-    assert empty.run_cli("describe", "a/b", emulator=emulator)[0] == 1
-    assert empty.run_cli("statsu", emulator=emulator)[0] == 2
+    found = emulator.state()["instances"][0]
+    assert found["description"] == "from a wheel"
+    assert changed["after"]["auto_stop"]["duration_s"] == found["duration_s"] == 1.5 * 3600
+    assert wheel_only.run_cli("describe", "a/b", emulator=emulator)[0] == 1
+    assert wheel_only.run_cli("statsu", emulator=emulator)[0] == 2
 
 
-def test_nothing_of_a_server_comes_with_it(empty: VirtualEnvironment) -> None:
-    """The base install stays light: no server, no schema checker, no front end."""
-    asked = "import importlib.util as u, sys; print(*(n for n in sys.argv[1:] if u.find_spec(n)))"
-    done = empty.run(empty.python, "-c", asked, *NOT_IN_A_KERNEL, "httpx", "IPython", "anywidget")
+def test_base_install_has_no_server_packages(wheel_only: VirtualEnvironment) -> None:
+    """The base install has no server, schema validator or front end."""
+    code = "import importlib.util as u, sys; print(*(n for n in sys.argv[1:] if u.find_spec(n)))"
+    done = wheel_only.run(
+        wheel_only.python, "-c", code, *SERVER_PACKAGES, "httpx", "IPython", "anywidget"
+    )
     assert done.stdout.split() == ["httpx", "IPython", "anywidget"]
 
 
 @pytest.mark.parametrize("program", ["emulator", "demo"])
-def test_a_missing_extra_is_one_line_with_what_to_do(
-    empty: VirtualEnvironment, program: str
+def test_missing_extra_prints_the_install_command(
+    wheel_only: VirtualEnvironment, program: str
 ) -> None:
-    """The line can be copied as it is; the exit status says that it failed."""
-    status, out, err = empty.run_cli(program)
+    """One line shows the command, and the status is 1."""
+    status, out, err = wheel_only.run_cli(program)
     assert (status, out) == (1, "")
     assert len(err.splitlines()) == 1
     assert "pip install 'modelarts-magics[demo]'" in err
 
 
-def test_a_python_to_try_is_found(capsys: pytest.CaptureFixture[str]) -> None:
-    """At least one; which ones is said, so that a log shows what was covered."""
+def test_interpreters_are_found(capsys: pytest.CaptureFixture[str]) -> None:
+    """At least one interpreter is tested; the log names them."""
     with capsys.disabled():
-        sys.stdout.write(f"\nkernel half on CPython {', '.join(INTERPRETERS)}\n")
+        sys.stdout.write(f"\nIPython extension on CPython {', '.join(INTERPRETERS)}\n")
     assert INTERPRETERS
 
 
@@ -205,35 +209,38 @@ def test_a_python_to_try_is_found(capsys: pytest.CaptureFixture[str]) -> None:
         for minor in INTERPRETERS
     ],
 )
-def test_the_kernel_half_works(
+def test_extension_works_in_ipython(
     built_packages: BuiltPackages, emulator: LocalEmulator, tmp_path: Path, minor: str
 ) -> None:
-    """Load, see, describe, extend, a refusal, completion, unload, in plain IPython on each Python."""
+    """Loading, commands, an error, completion and unloading work in IPython on each Python."""
     environment = VirtualEnvironment(
         tmp_path / "venv", built_packages.wheel, python=INTERPRETERS[minor]
     )
-    done = environment.run(environment.python, "-c", KERNEL_HALF, emulator=emulator)
+    done = environment.run(environment.python, "-c", KERNEL_CODE, emulator=emulator)
     assert done.returncode == 0, done.stdout + done.stderr
-    seen = json.loads(done.stdout.splitlines()[-1])
-    assert ".".join(map(str, seen["version"])) == minor
-    assert Path(seen["home"]).is_relative_to(environment.folder)
-    assert seen["cold"] == []
-    assert "Description saved: “from a wheel”" in seen["described"]
-    assert seen["effect"] == "now"
-    assert seen["before"] < seen["after"]
-    assert "add --replace" in seen["refused"]
-    assert "extend" in seen["completed"]
-    assert seen["left"] is False
-    shutil.rmtree(environment.folder)  # five of them are 200 MB
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert ".".join(map(str, found["version"])) == minor
+    assert Path(found["home"]).is_relative_to(environment.folder)
+    assert found["imported"] == []
+    assert "Description saved: “from a wheel”" in found["described"]
+    assert found["effect"] == "now"
+    assert found["before"] < found["after"]
+    assert "add --replace" in found["refused"]
+    assert "extend" in found["completed"]
+    assert found["left"] is False
+    # Five environments would take 200 MB.
+    shutil.rmtree(environment.folder)
 
 
-def test_jupyter_lists_both_halves_as_fine(
+def test_jupyter_lists_both_extensions(
     built_packages: BuiltPackages, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """One install without Node, and JupyterLab and its server know the extension."""
+    """After an install without Node.js, JupyterLab and its server list the extensions as valid."""
     folder = tmp_path_factory.mktemp("lab") / "venv"
-    place = VirtualEnvironment(folder, f"modelarts-magics[lab] @ {built_packages.wheel.as_uri()}")
-    lab = place.run(place.folder / "bin" / "jupyter", "labextension", "list")
+    environment = VirtualEnvironment(
+        folder, f"modelarts-magics[lab] @ {built_packages.wheel.as_uri()}"
+    )
+    lab = environment.run(environment.folder / "bin" / "jupyter", "labextension", "list")
     assert re.search(r"modelarts-magics-lab v\S+ .*enabled.*OK", lab.stdout + lab.stderr)
-    server = place.run(place.folder / "bin" / "jupyter", "server", "extension", "list")
+    server = environment.run(environment.folder / "bin" / "jupyter", "server", "extension", "list")
     assert re.search(r"modelarts_magics \d\S+.*OK", server.stdout + server.stderr)

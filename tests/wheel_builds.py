@@ -1,4 +1,4 @@
-"""The package built as for a release, and environments with it."""
+"""Built packages, and virtual environments that install them."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ ROOT = Path(__file__).parents[1]
 
 
 class BuiltPackages(NamedTuple):
-    """The two files of a release."""
+    """Wheel and source archive of a release."""
 
     wheel: Path
     sdist: Path
 
 
 class VirtualEnvironment:
-    """An environment of its own, made from a Python of this machine.
+    """Virtual environment for a test.
 
     Args:
-        folder: Where it is to be.
+        folder: The folder to create.
+        packages: What to install; wheels by their path.
         python: The interpreter.
-        packages: What to install, wheels by their path.
     """
 
     def __init__(self, folder: Path, *packages: str | Path, python: str = sys.executable) -> None:
@@ -43,7 +43,7 @@ class VirtualEnvironment:
     def run(
         self, *command: str | Path, emulator: LocalEmulator | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command far from the source tree, with nothing of this process's environment."""
+        """Run a command outside the source tree, without the environment variables of this process."""
         variables = {
             "PATH": os.pathsep.join((str(self.python.parent), os.environ["PATH"])),
             "HOME": str(self.folder),
@@ -51,7 +51,7 @@ class VirtualEnvironment:
             "PYTHONUTF8": "1",
         }
         emulator_variables = emulator.environment() if emulator else {}
-        return subprocess.run(  # noqa: S603 - our own program
+        return subprocess.run(  # noqa: S603 - fixed arguments
             [str(word) for word in command],
             capture_output=True,
             encoding="utf-8",
@@ -64,22 +64,22 @@ class VirtualEnvironment:
     def run_cli(
         self, *arguments: str, emulator: LocalEmulator | None = None
     ) -> tuple[int, str, str]:
-        """Run `python -m modelarts_magics` and return status, output, errors."""
+        """Run `python -m modelarts_magics` and return status, output and errors."""
         done = self.run(self.python, "-m", "modelarts_magics", *arguments, emulator=emulator)
         return done.returncode, done.stdout, done.stderr
 
 
 def run_uv(*arguments: str) -> None:
-    """Run `uv`, which installs in seconds."""
+    """Run `uv`."""
     command = [sys.executable, "-m", "uv", "--quiet", "--no-progress", "--no-config", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - fixed words
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - fixed arguments
     assert done.returncode == 0, done.stderr
 
 
 def build_packages(folder: Path) -> BuiltPackages:
-    """Build the source archive into a folder, and the wheel from it, as for a release."""
+    """Build the source archive, and the wheel from it, as for a release."""
     words = ["-m", "build", "--installer", "uv", "--outdir", str(folder), str(ROOT)]
-    done = subprocess.run(  # noqa: S603 - fixed words
+    done = subprocess.run(  # noqa: S603 - fixed arguments
         [sys.executable, *words], capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr

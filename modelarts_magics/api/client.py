@@ -207,7 +207,7 @@ class ApiClient:
         except TimeoutError:
             pending.cancel()
             raise self._connections.timeout_error(
-                "unreachable.deadline", deadline, sent=True
+                "unreachable.total_timeout", deadline, sent=True
             ) from None
         except httpx.HTTPError as error:
             raise self._connections.to_error(error, deadline) from None
@@ -256,7 +256,7 @@ class ApiClient:
             error.values.update(host=self._host, retry_after=response.retry_after(self.now()))
             raise error
         if response.status >= HTTPStatus.MULTIPLE_CHOICES:
-            raise InvalidResponseError("answer.redirect", host=self._host, status=response.status)
+            raise InvalidResponseError("response.redirect", host=self._host, status=response.status)
         return ApiResponse(response.json(self._host), self.now(), "X-Emulator" in response.headers)
 
     def _update_skew(self, response: HttpResponse) -> None:
@@ -293,4 +293,4 @@ def _is_credential_refused(response: HttpResponse) -> bool:
 
 def _is_invalid_json(error: ModelArtsError) -> bool:
     """Whether the body was not JSON, which another attempt may fix, unlike a redirect."""
-    return error.code == "answer.not_json"
+    return error.code == "response.not_json"

@@ -103,13 +103,13 @@ class Connections(threading.local):
         """Convert an error of httpx to an error of this package."""
         sent = not isinstance(error, _NOT_SENT_ERRORS)
         if isinstance(error, httpx.DecodingError):
-            return InvalidResponseError("answer.not_json", host=self._host)
+            return InvalidResponseError("response.not_json", host=self._host)
         if isinstance(error, httpx.ConnectTimeout) and self._proxy_host():
             return self._proxy_error("network")
         if isinstance(error, httpx.TimeoutException):
-            return self.timeout_error("unreachable.timeout", deadline, sent=sent)
+            return self.timeout_error("unreachable.read_timeout", deadline, sent=sent)
         if sent:
-            return UnreachableError("unreachable.broken", sent=True, host=self._host)
+            return UnreachableError("unreachable.connection_lost", sent=True, host=self._host)
         reason = _failure_reason(error)
         if reason in _PROXY_REASONS and self._proxy_host():
             return self._proxy_error(reason)

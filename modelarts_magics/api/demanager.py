@@ -199,7 +199,7 @@ def _parse_created_at(reader: JsonReader) -> datetime | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit()):
-        raise InvalidResponseError("answer.type", field="creation_timestamp", expected="digits")
+        raise InvalidResponseError("response.type", field="creation_timestamp", expected="digits")
     return reader.convert("creation_timestamp", datetime_from_ms, int(text[:20]))
 
 

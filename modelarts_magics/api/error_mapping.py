@@ -85,14 +85,14 @@ def error_from_response(
     request_id = _sanitize(request_id, secrets)
     error_class = _ERRORS_BY_CODE.get((status, number))
     if error_class:
-        code = f"cloud.{status}.{number}"
+        code = f"api.{status}.{number}"
     else:
         is_server_error = status >= HTTPStatus.INTERNAL_SERVER_ERROR
         fallback = ServerError if is_server_error else ApiError
         error_class = _ERRORS_BY_STATUS.get(status, fallback)
-        code = f"cloud.{error_class.__name__}"
+        code = f"api.{error_class.__name__}"
     return error_class(
-        code, status=status, error_code=error_code, request_id=request_id, words=detail
+        code, status=status, error_code=error_code, request_id=request_id, detail=detail
     )
 
 
@@ -100,12 +100,12 @@ def missing_permission(operation: str, error: ForbiddenError) -> ForbiddenError:
     """Return an error that names the missing permission, since reading may still be allowed.
 
     Args:
-        operation: What was refused; the last part of the message code ``cloud.forbidden.…``.
+        operation: What was refused; the last part of the message code ``api.forbidden.…``.
         error: The 403 response; returned unchanged if it concerns the credential.
     """
     if error.code.endswith(_CREDENTIAL_ERROR_CODES):
         return error
-    return ForbiddenError(f"cloud.forbidden.{operation}", **error.values)
+    return ForbiddenError(f"api.forbidden.{operation}", **error.values)
 
 
 def _parse_envelope(content: bytes) -> dict[str, Any]:

@@ -39,9 +39,7 @@ class JsonReader:
 
     def __init__(self, data: object, path: str = "") -> None:
         if not isinstance(data, dict):
-            raise InvalidResponseError(
-                "answer.type", field=path or "the response", expected="object"
-            )
+            raise InvalidResponseError("response.type", field=path or "response", expected="object")
         self._data: Mapping[str, Any] = data
         self._path = path
 
@@ -56,7 +54,7 @@ class JsonReader:
         """Return a string that must be present and not empty."""
         value = self.text(name)
         if not value:
-            raise InvalidResponseError("answer.missing", field=self.full_name(name))
+            raise InvalidResponseError("response.missing", field=self.full_name(name))
         return value
 
     def integer(self, name: str) -> int | None:
@@ -82,7 +80,7 @@ class JsonReader:
         """Return a duration from an integer number of units; at most `MAX_DURATION`."""
         value = self.integer(name)
         if value is not None and abs(value) > MAX_DURATION // unit:
-            raise InvalidResponseError("answer.range", field=self.full_name(name))
+            raise InvalidResponseError("response.range", field=self.full_name(name))
         return None if value is None else value * unit
 
     def nested(self, name: str, parse: Callable[[JsonReader], T]) -> T | None:
@@ -132,10 +130,10 @@ class JsonReader:
         try:
             return convert(value)
         except (ValueError, OverflowError):
-            raise InvalidResponseError("answer.range", field=self.full_name(name)) from None
+            raise InvalidResponseError("response.range", field=self.full_name(name)) from None
 
     def _type_error(self, name: str, expected: str) -> InvalidResponseError:
-        return InvalidResponseError("answer.type", field=self.full_name(name), expected=expected)
+        return InvalidResponseError("response.type", field=self.full_name(name), expected=expected)
 
 
 def redact_secrets(value: Any, *, depth: int = 0) -> Any:  # noqa: ANN401 - any JSON
@@ -149,7 +147,7 @@ def redact_secrets(value: Any, *, depth: int = 0) -> Any:  # noqa: ANN401 - any 
     if not isinstance(value, (dict, list)):
         return value
     if depth > _MAX_DEPTH:
-        raise InvalidResponseError("answer.range", field="the response")
+        raise InvalidResponseError("response.range", field="response")
     if isinstance(value, list):
         return [redact_secrets(item, depth=depth + 1) for item in value]
     return {

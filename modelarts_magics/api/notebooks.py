@@ -161,7 +161,7 @@ class NotebooksBackend:
             # The code .6357 means that another operation is in progress.
             if not before.running or error.code.endswith(".6357"):
                 raise
-            raise WrongStateError("cloud.description_running", **error.values) from None
+            raise WrongStateError("api.description_while_running", **error.values) from None
 
     def _patch_lease(self, edit: AutoStopEdit, deadline: Deadline) -> None:
         """Send RenewLease with a body; if that is not supported, with a query, which implies TIMING."""
@@ -174,7 +174,7 @@ class NotebooksBackend:
             raise missing_permission("lease", error) from None
         except RejectedValueError as error:
             if not edit.enabled:
-                raise RejectedValueError("cloud.off_refused", **error.values) from None
+                raise RejectedValueError("api.disable_rejected", **error.values) from None
             if edit.mode is not Mode.TIMING or not error.error_code.endswith("6400"):
                 raise
             query = (("duration", str(duration)),)
@@ -249,7 +249,7 @@ def _determine_stop_time(
     try:
         stop_time = created_at + duration
     except OverflowError:
-        raise InvalidResponseError("answer.range", field="lease.duration") from None
+        raise InvalidResponseError("response.range", field="lease.duration") from None
     if stop_time < now - STOP_GRACE_PERIOD:
         return None, StopTimeUnknown.PAST
     return stop_time, None

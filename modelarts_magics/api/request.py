@@ -65,7 +65,7 @@ class HttpResponse:
         try:
             return json.loads(self.content)
         except (ValueError, RecursionError):
-            raise InvalidResponseError("answer.not_json", host=host) from None
+            raise InvalidResponseError("response.not_json", host=host) from None
 
 
 class PendingRequest:
@@ -105,7 +105,7 @@ class PendingRequest:
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > MAX_RESPONSE_BYTES:
-                    raise InvalidResponseError("answer.too_large", limit=MAX_RESPONSE_BYTES >> 20)
+                    raise InvalidResponseError("response.too_large", limit=MAX_RESPONSE_BYTES >> 20)
                 self._check_deadline()
             return HttpResponse(response, b"".join(chunks))
         finally:
@@ -118,7 +118,7 @@ class PendingRequest:
         """
         encoding = response.headers.get("Content-Encoding", "")
         if "," in encoding:
-            raise InvalidResponseError("answer.not_json", host=self._request.headers["Host"])
+            raise InvalidResponseError("response.not_json", host=self._request.headers["Host"])
         return response.iter_bytes() if encoding else cast("Iterable[bytes]", response.stream)
 
     def _check_deadline(self) -> None:

@@ -13,7 +13,7 @@ from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.domain.effects import EXPECTED_STOP_TOLERANCE
 from modelarts_magics.domain.models import Effect, Mode
 from modelarts_magics.domain.planning import MIN_TIME_LEFT
-from modelarts_magics.messages import Message, text
+from modelarts_magics.messages import Message, format_duration, format_status, text
 
 if TYPE_CHECKING:
     from modelarts_magics.domain.models import AutoStop, Change, Instance
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 def instance_lines(instance: Instance) -> list[str]:
     """Return the lines for an instance: title, stop time, auto-stop setting and description."""
-    lines = [title_line(instance), text("line.stop", words=stop_message(instance))]
+    lines = [title_line(instance), str(stop_message(instance))]
     lines.append(auto_stop_line(instance.auto_stop))
-    lines.append(text("line.description", description=instance.description or text("word.none")))
+    lines.append(text("line.description", description=instance.description or text("word.empty")))
     return lines
 
 
 def title_line(instance: Instance) -> str:
     """Return the name and status of an instance, marked if it is the demo's."""
-    parts = [instance.name or instance.id, instance.status.value]
+    parts = [instance.name or instance.id, format_status(instance.status.value)]
     if instance.demo:
         parts.append(text("word.demo"))
     return " · ".join(parts)
@@ -39,7 +39,7 @@ def auto_stop_line(stop: AutoStop) -> str:
     """Return the line for the auto-stop setting."""
     parts = [_setting_text(stop)]
     if stop.prompt is not None:
-        parts.append(text("word.remind" if stop.prompt else "word.no_remind"))
+        parts.append(text("word.reminder_on" if stop.prompt else "word.reminder_off"))
     return " · ".join(parts)
 
 
@@ -48,7 +48,7 @@ def change_lines(change: Change) -> list[str]:
     if change.after is None:
         return [
             text(
-                "change.unread",
+                "change.not_read_back",
                 problem=change.read_back_error.message if change.read_back_error else "",
             )
         ]
@@ -79,19 +79,21 @@ def _description_message(change: Change, after: Instance) -> Message:
 
 def _auto_stop_messages(change: Change, after: Instance) -> list[Message]:
     if change.effect is Effect.UNCONFIRMED:
-        return [Message("change.unconfirmed", {"words": stop_message(after)})]
+        return [Message("change.unconfirmed", {"stop": stop_message(after)})]
     lines = [_effect_message(change, after), *_duration_messages(change, after)]
     if after.auto_stop.prompt != change.before.auto_stop.prompt:
-        lines.append(Message("change.remind" if after.auto_stop.prompt else "change.no_remind"))
+        lines.append(
+            Message("change.reminder_on" if after.auto_stop.prompt else "change.reminder_off")
+        )
     return [*lines, *_warning_messages(change, after)]
 
 
 def _effect_message(change: Change, after: Instance) -> Message:
     stop, before = after.auto_stop, change.before.auto_stop
     values = {
-        "words": stop_message(after),
-        "end": stop.stops_at,
-        "left": (stop.stops_at or after.observed_at) - after.observed_at,
+        "stop": stop_message(after),
+        "stop_time": stop.stops_at,
+        "time_left": (stop.stops_at or after.observed_at) - after.observed_at,
         "now": after.observed_at,
         "duration": _duration_text(stop),
         "old": _duration_text(before),
@@ -107,7 +109,9 @@ def _effect_message(change: Change, after: Instance) -> Message:
     if stop.mode is Mode.IDLE:
         return Message("change.idle", values)
     return Message(
-        "change.same" if _only_reminder_differs(stop, before) else f"change.now.{change.action}",
+        "change.unchanged"
+        if _only_reminder_differs(stop, before)
+        else f"change.now.{change.action}",
         values,
     )
 
@@ -123,10 +127,10 @@ def _duration_messages(change: Change, after: Instance) -> list[Message]:
     if change.effect is not Effect.NOW or _only_reminder_differs(stop, before) or not stop.enabled:
         return []
     if not change.capabilities.persists_duration:
-        was = Message("change.was", {"words": stop_message(change.before)})
+        was = Message("change.previous", {"stop": stop_message(change.before)})
         return [*_run_time_messages(change, after), was]
     values = {"duration": _duration_text(stop), "old": _duration_text(before)}
-    return [Message("change.kept", values)]
+    return [Message("change.run_time_set", values)]
 
 
 def _run_time_messages(change: Change, after: Instance) -> list[Message]:
@@ -137,7 +141,7 @@ def _run_time_messages(change: Change, after: Instance) -> list[Message]:
         return []
     if abs(stop_time - expected) > EXPECTED_STOP_TOLERANCE:
         return []
-    return [Message("change.set", {"duration": edit.duration})]
+    return [Message("change.runs_from_now", {"duration": edit.duration})]
 
 
 def _warning_messages(change: Change, after: Instance) -> list[Message]:
@@ -146,24 +150,26 @@ def _warning_messages(change: Change, after: Instance) -> list[Message]:
         return []
     warnings = []
     if expected is not None and abs(stop_time - expected) > EXPECTED_STOP_TOLERANCE:
-        warnings.append(Message("change.other_end", {"asked": expected, "end": stop_time}))
+        warnings.append(
+            Message("change.unexpected_stop_time", {"asked": expected, "stop_time": stop_time})
+        )
     if stop_time - after.observed_at < MIN_TIME_LEFT:
-        warnings.append(Message("change.pressing", {"end": stop_time}))
+        warnings.append(Message("change.stops_soon", {"stop_time": stop_time}))
     return warnings
 
 
 def _setting_text(stop: AutoStop) -> str:
     if not stop.is_known:
-        return text("set.unknown")
+        return text("setting.unknown")
     if not stop.enabled:
-        return text("set.off")
+        return text("setting.off")
     if stop.mode is Mode.IDLE:
-        return text("set.idle")
+        return text("setting.idle")
     named = stop.duration is not None and stop.duration_start is None
-    return text("set.duration", duration=stop.duration) if named else text("set.on")
+    return text("setting.duration", duration=stop.duration) if named else text("setting.on")
 
 
 def _duration_text(stop: AutoStop) -> str:
     if not stop.enabled:
         return text("word.off")
-    return text("word.span", duration=stop.duration) if stop.duration else text("word.none")
+    return format_duration(stop.duration) if stop.duration else text("word.empty")

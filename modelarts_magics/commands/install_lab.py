@@ -80,7 +80,7 @@ def remove_extensions(target: Path) -> list[str]:
                 # The folder of the npm scope is not empty if other extensions use it.
                 with contextlib.suppress(OSError):
                     (target / name).parent.rmdir()
-        lines.append(text("lab.removed" if ours else "lab.not_ours", name=name, path=target))
+        lines.append(text("lab.removed" if ours else "lab.not_installed", name=name, path=target))
     return lines
 
 
@@ -88,7 +88,7 @@ def _install_extension(name: str, source: Path, target: Path) -> str:
     if not (source / "package.json").is_file():
         return text("lab.missing", name=name, path=source)
     if target.exists() and not (target / MARKER_FILE).is_file():
-        return text("lab.kept", name=name, path=target)
+        return text("lab.foreign_files", name=name, path=target)
     copy = target.with_name(f"{target.name}.new")
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(source, copy)
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             else install_extensions(source, target, include_widget_manager=options.widgets)
         )
     except OSError as error:
-        sys.stderr.write(text("lab.failed", path=error.filename or target) + "\n")
+        sys.stderr.write(text("file.not_writable", path=error.filename or target) + "\n")
         return 1
     next_step = "lab.reload" if options.remove or options.widgets else "lab.reload.widgets"
     sys.stdout.write("\n".join([*lines, text(next_step)]) + "\n")

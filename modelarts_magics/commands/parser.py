@@ -58,7 +58,7 @@ def interrupt_message_code(request: CommandRequest | None) -> str:
     Args:
         request: The command; None if the interrupt came before it was parsed.
     """
-    return "cli.interrupted.write" if request and request.may_write() else "cli.interrupted"
+    return "cli.interrupted_during_write" if request and request.may_write() else "cli.interrupted"
 
 
 def parse_line(line: str, *, cell: str | None = None) -> CommandRequest:
@@ -171,7 +171,7 @@ def _add_cell_body(request: CommandRequest, cell: str | None) -> CommandRequest:
     if request.command is HELP:
         return request
     if request.text is not None:
-        raise UsageError("usage.beside_cell", word=request.text)
+        raise UsageError("usage.text_and_cell", word=request.text)
     if not cell.strip():
         raise UsageError("usage.empty_cell")
     body = cell.removesuffix("\n")

@@ -20,7 +20,7 @@ from modelarts_magics.config.credentials import (
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.errors import ConfigurationError, RefusedError, UsageError
-from modelarts_magics.messages import text
+from modelarts_magics.messages import join_list, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +50,7 @@ def login(request: CommandRequest, context: CommandContext) -> TextResult:
     try:
         found = _ask_for_credential(request, context)
     except _INPUT_UNAVAILABLE:
-        raise RefusedError("login.cannot_ask") from None
+        raise RefusedError("login.no_input") from None
     return _store_credential(found, request, context)
 
 
@@ -62,7 +62,7 @@ def _ask_for_credential(request: CommandRequest, context: CommandContext) -> Fou
     security_token = context.ask_secret(text("login.ask.security_token"))
     key = make_access_key(ak, sk, security_token, source="login")
     if key is None:
-        raise RefusedError("login.nothing")
+        raise RefusedError("login.empty")
     return FoundCredential(key, "login")
 
 
@@ -71,7 +71,7 @@ def _ask_for_token(request: CommandRequest, context: CommandContext) -> FoundCre
         raise RefusedError("login.token_not_saved")
     token = context.ask_secret(text("login.ask.token")).strip()
     if not token:
-        raise RefusedError("login.nothing")
+        raise RefusedError("login.empty")
     return FoundCredential(Token(check_characters(token, "login")), "login")
 
 
@@ -81,7 +81,7 @@ def _store_credential(
     if context.use_interactive_credential is not None:
         context.use_interactive_credential(found)
     if not request.has_option("--save"):
-        return TextResult(text("login.kept"))
+        return TextResult(text("login.session_only"))
     path = CredentialChain().credentials_file
     if isinstance(found.credential, AccessKey):
         save_access_key(found.credential, path)
@@ -104,7 +104,7 @@ def configure(request: CommandRequest, context: CommandContext) -> TextResult:  
         lines = [text("configure.written", path=path)]
     else:
         shown_path = settings_file.current_path(os.environ) or "~"
-        lines = [text("configure.shown" if values else "configure.empty", path=shown_path)]
+        lines = [text("configure.current" if values else "configure.empty", path=shown_path)]
     return TextResult(
         "\n".join([*lines, *(f"  {name} = {value}" for name, value in values.items())])
     )
@@ -124,7 +124,7 @@ def _parse_assignment(word: str, request: CommandRequest) -> tuple[str, str]:
     name, equals, value = word.partition("=")
     if not equals or name not in settings_file.STORABLE:
         usage = f"{request.command.name} {request.command.usage}"
-        names = ", ".join(settings_file.STORABLE)
+        names = join_list(settings_file.STORABLE)
         raise UsageError("usage.setting", word=name, usage=usage, names=names)
     return name, value.strip()
 
@@ -149,7 +149,7 @@ def confirm_stop(request: CommandRequest, context: CommandContext, instance: Ins
     question = text(
         "stop.question",
         name=instance.name or instance.id,
-        words=stop_message(instance),
+        stop=stop_message(instance),
         variables=_list_variables(context.namespace),
     )
     try:
@@ -170,7 +170,7 @@ def _list_variables(namespace: Mapping[str, object]) -> str:
     ]
     if not names:
         return ""
-    shown = ", ".join(names[:MAX_LISTED_VARIABLES])
+    shown = join_list(names[:MAX_LISTED_VARIABLES])
     more = (
         text("stop.more", count=len(names) - MAX_LISTED_VARIABLES)
         if len(names) > MAX_LISTED_VARIABLES

@@ -96,5 +96,5 @@ def _flatten(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]
 def _format_value(value: object) -> str:
     """Format a JSON value for a table: text without quotes, and a dash for null and empty objects."""
     if value in (None, {}):
-        return text("word.none")
+        return text("word.empty")
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

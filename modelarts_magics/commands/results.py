@@ -39,7 +39,7 @@ class TextResult(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return str(self) or messages.text("word.none")
+        return str(self) or messages.text("word.empty")
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG002 - IPython's hook
         printer.text(replace_control_characters(repr(self)))

@@ -114,7 +114,7 @@ class CredentialChain:
         """
         found = self.find()
         if found is None:
-            raise NoCredentialsError("credentials.none")
+            raise NoCredentialsError("credentials.not_found")
         if found.warning and self.on_warning and not self._warned:
             self._warned = True
             self.on_warning(Message(found.warning, {"path": found.source}))

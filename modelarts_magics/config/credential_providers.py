@@ -46,7 +46,7 @@ def load_credentials_file(path: Path) -> FoundCredential | None:
     )
     if key is None:
         return None
-    warning = "credentials.readable" if _is_readable_by_others(path) else ""
+    warning = "credentials.readable_by_others" if _is_readable_by_others(path) else ""
     return FoundCredential(key, str(path), section.get("project_id", "").strip(), warning=warning)
 
 
@@ -97,7 +97,9 @@ def load_notebook_session() -> FoundCredential | None:
         if isinstance(error, ModuleNotFoundError) and error.name == "modelarts.session":
             # Another package or a folder of that name.
             return None
-        raise ConfigurationError("credentials.sdk", reason=type(error).__name__) from None
+        raise ConfigurationError(
+            "credentials.notebook_session", reason=type(error).__name__
+        ) from None
     key = make_access_key(ak, sk, security_token, source=source)
     return FoundCredential(key, source, project.strip(), region.strip()) if key else None
 

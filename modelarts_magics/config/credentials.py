@@ -109,5 +109,5 @@ def make_access_key(
         return None
     if not has_id or not has_secret:
         missing = "SK" if has_id else "AK"
-        raise ConfigurationError("credentials.half", missing=missing, source=source)
+        raise ConfigurationError("credentials.incomplete", missing=missing, source=source)
     return AccessKey(*(check_characters(value, source) for value in values))

@@ -17,7 +17,7 @@ from modelarts_magics.config import settings_file
 from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.domain.durations import parse_timezone
 from modelarts_magics.errors import ConfigurationError, UsageError
-from modelarts_magics.messages import LANGUAGES
+from modelarts_magics.messages import LANGUAGES, join_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -175,7 +175,7 @@ class Settings:
         """
         value = self.get("api").lower()
         if value not in API_CHOICES:
-            raise ConfigurationError("config.api", value=value, choices=", ".join(API_CHOICES))
+            raise ConfigurationError("config.api", value=value, choices=join_list(API_CHOICES))
         return value
 
     @property
@@ -212,7 +212,7 @@ class Settings:
     def _check_language(self) -> None:
         value = self.get("language")
         if value not in LANGUAGES:
-            raise UsageError("usage.language", word=value, choices=", ".join(LANGUAGES))
+            raise UsageError("usage.language", word=value, choices=join_list(LANGUAGES))
 
     def _region_endpoint(self) -> str:
         region = self.get("region").lower()
@@ -264,7 +264,7 @@ def _redact_endpoint(endpoint: str) -> str:
 def _check_names(arguments: Mapping[str, object]) -> None:
     unknown = set(arguments) - set(SETTINGS)
     if unknown:
-        raise ConfigurationError("config.unknown", name=min(unknown), names=", ".join(SETTINGS))
+        raise ConfigurationError("config.unknown", name=min(unknown), names=join_list(SETTINGS))
 
 
 def _add_file_settings(

@@ -70,7 +70,7 @@ class CellReporter:
         failed = any(output["output_type"] == "error" for output in cell["outputs"])
         expected = "raises-exception" in cell["metadata"].get("tags", ())
         self.unexpected += failed is not expected
-        mark = text("demo.right" if failed is expected else "demo.wrong")
+        mark = text("doctor.ok" if failed is expected else "doctor.problem")
         outputs = [f"        {_indent(_plain_text(output))}" for output in cell["outputs"]]
         print_lines(f"{mark} [{self.cells}] {_indent(cell['source'])}", *outputs, "")
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.config import settings_file
 from modelarts_magics.config.credential_chain import CredentialChain
+from modelarts_magics.config.credentials import Token, mask
 from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.doctor import machine
 from modelarts_magics.doctor.findings import Finding, Level, display_width, pad_label
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from datetime import datetime
 
-    from modelarts_magics.config.credentials import FoundCredential
+    from modelarts_magics.config.credentials import Credential, FoundCredential
     from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import AutoStop
     from modelarts_magics.session.session import Session
@@ -50,7 +51,7 @@ class DoctorReport:
         """Return the report as text, one line for each finding and each hint."""
         width = max(display_width(each.label) for each in self.findings)
         count = len(self.problems)
-        lines = [text("doctor.title", count=count) if count else text("doctor.fine")]
+        lines = [text("doctor.title", count=count) if count else text("doctor.no_problems")]
         for each in self.findings:
             mark = text(f"doctor.{each.level.value}")
             lines.append(f"{mark} {pad_label(each.label, width)}  {each.message}")
@@ -159,7 +160,7 @@ def _setting_findings(settings: Settings, *, project_unknown: bool) -> Iterator[
             message = text("doctor.setting", value=settings.get(name), source=source)
             yield Finding(name, Level.OK, message)
         elif name == "project_id":
-            yield Finding(name, Level.INFO, text("doctor.lookup"))
+            yield Finding(name, Level.INFO, text("doctor.looked_up"))
 
 
 def _error_raised_by(check: Callable[[], object]) -> ModelArtsError | None:
@@ -181,20 +182,33 @@ def _credential_findings(chain: CredentialChain) -> Iterator[Finding]:
             used = True
             continue
         if found is None:
-            message = text("doctor.nothing", place=source_label(provider.name))
+            message = text("doctor.not_set", place=source_label(provider.name))
             yield Finding("credentials", Level.INFO, message)
             continue
         yield _credential_finding(found, shadowed=used)
         used = True
     if not used:
         yield Finding(
-            "credentials", Level.PROBLEM, text("credentials.none"), text("credentials.none.hint")
+            "credentials",
+            Level.PROBLEM,
+            text("credentials.not_found"),
+            text("credentials.not_found.hint"),
         )
+
+
+def _credential_text(credential: Credential) -> str:
+    """Return the kind of a credential, and as much of an access key ID as may be shown."""
+    if isinstance(credential, Token):
+        return text("credential.token")
+    kind = "temporary_key" if credential.security_token else "access_key"
+    return text(f"credential.{kind}", ak=mask(credential.access_key_id))
 
 
 def _credential_finding(found: FoundCredential, *, shadowed: bool) -> Finding:
     code = "doctor.shadowed" if shadowed else "doctor.used"
-    message = text(code, credential=repr(found.credential), place=source_label(found.source))
+    message = text(
+        code, credential=_credential_text(found.credential), place=source_label(found.source)
+    )
     if found.warning:
         hint = text(found.warning, path=found.source)
         return Finding("credentials", Level.PROBLEM, message, hint)
@@ -207,7 +221,7 @@ def _connection_findings(
     if isinstance(session_or_error, ModelArtsError) and (
         session_or_error.message in reported or session_or_error.code == "config.missing_several"
     ):
-        yield Finding("connection", Level.INFO, text("doctor.not_asked"))
+        yield Finding("connection", Level.INFO, text("doctor.not_checked"))
         return
     if isinstance(session_or_error, ModelArtsError):
         yield Finding("connection", Level.PROBLEM, session_or_error.message, session_or_error.hint)
@@ -234,10 +248,12 @@ def unknown_stop_time_findings(stop: AutoStop) -> Iterator[Finding]:
     """Yield a problem if the stop time is unknown although auto-stop is on."""
     if stop.stop_time_unknown is None:
         return
-    reason = stop.stop_time_unknown.value if stop.is_known else "unstated"
+    reason = stop.stop_time_unknown.value if stop.is_known else "not_reported"
     remain = "—" if stop.remain_time is None else stop.remain_time
-    message = text(f"doctor.end.{reason}", stamp=_reported_stop_time(stop) or "—", remain=remain)
-    yield Finding("auto-stop", Level.PROBLEM, message, text("doctor.end.hint"))
+    message = text(
+        f"doctor.stop_time.{reason}", stamp=_reported_stop_time(stop) or "—", remain=remain
+    )
+    yield Finding("auto-stop", Level.PROBLEM, message, text("doctor.stop_time.hint"))
 
 
 def _reported_stop_time(stop: AutoStop) -> datetime | None:

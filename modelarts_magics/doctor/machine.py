@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from modelarts_magics.config import settings_file
 from modelarts_magics.doctor.findings import Finding, Level
 from modelarts_magics.errors import ModelArtsError
-from modelarts_magics.messages import text
+from modelarts_magics.messages import join_list, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +38,11 @@ def time_zone_findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
         message = text("doctor.zone.utc")
         yield Finding("time zone", Level.PROBLEM, message, text("doctor.zone.hint"))
         return
-    yield Finding("time zone", Level.OK, text("doctor.zone", now=now, name=now.tzname() or ""))
+    yield Finding(
+        "time zone",
+        Level.OK,
+        text("doctor.zone", now=now, name=getattr(now.tzinfo, "key", None) or now.tzname() or ""),
+    )
 
 
 def store_findings(settings: Settings) -> Iterator[Finding]:
@@ -47,7 +51,7 @@ def store_findings(settings: Settings) -> Iterator[Finding]:
     if _is_writable_folder(state_dir):
         yield Finding("state store", Level.OK, str(settings_file.expand_user(state_dir)))
     else:
-        message = text("doctor.store", path=state_dir)
+        message = text("file.not_writable", path=state_dir)
         yield Finding("state store", Level.PROBLEM, message, text("doctor.store.hint"))
 
 
@@ -79,7 +83,7 @@ def installation_findings() -> Iterator[Finding]:
 
 
 def _versions(packages: tuple[str, ...]) -> str:
-    return ", ".join(f"{package} {_version(package)}" for package in packages)
+    return join_list(f"{package} {_version(package)}" for package in packages)
 
 
 def _version(package: str) -> str:
@@ -94,9 +98,9 @@ def persistence_findings(environ: Mapping[str, str]) -> Iterator[Finding]:
     package = Path(__file__).resolve().parents[1]
     work = (settings_file.expand_user(environ.get("HOME") or "~") / "work").resolve()
     if not work.is_dir():
-        yield Finding("persistence", Level.INFO, text("doctor.survives.unknown", path=package))
+        yield Finding("persistence", Level.INFO, text("doctor.persistence.unknown", path=package))
     elif work in package.parents:
-        yield Finding("persistence", Level.OK, text("doctor.survives.yes", path=package))
+        yield Finding("persistence", Level.OK, text("doctor.persistence.yes", path=package))
     else:
-        message = text("doctor.survives.no", path=package)
-        yield Finding("persistence", Level.INFO, message, text("doctor.survives.hint"))
+        message = text("doctor.persistence.no", path=package)
+        yield Finding("persistence", Level.INFO, message, text("doctor.persistence.hint"))

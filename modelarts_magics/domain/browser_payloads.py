@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from modelarts_magics.errors import ModelArtsError
 
 _PAGE_CODES = {
-    "refuse.off": "off",
-    "refuse.idle": "idle",
+    "refuse.auto_stop_off": "off",
+    "refuse.idle_mode": "idle",
     "refuse.stop_time_passed": "stop-time-passed",
-    "refuse.unknown_end": "stop-time-unknown",
-    "refuse.changed": "changed",
+    "refuse.stop_time_unknown": "stop-time-unknown",
+    "refuse.stop_time_changed": "changed",
 }
 """The codes that the page translates itself, by the code of the error."""
 

@@ -104,7 +104,7 @@ def stop_message(instance: Instance) -> Message:
     """
     auto_stop = instance.auto_stop
     if instance.status.stopped or instance.status.stopping:
-        return Message("stop.ended", {"status": instance.status.value})
+        return Message("stop.stopping_or_stopped", {"status": instance.status.value})
     if auto_stop.is_known and not auto_stop.enabled:
         return Message("stop.off")
     if not instance.running:
@@ -120,4 +120,4 @@ def stop_message(instance: Instance) -> Message:
 def _stop_time_message(stop_time: datetime, now: datetime) -> Message:
     code = "stop.at" if same_day(stop_time, now) else "stop.at_other_day"
     left = max(stop_time - now, timedelta(0))
-    return Message(code, {"end": stop_time, "left": left, "now": now})
+    return Message(code, {"stop_time": stop_time, "time_left": left, "now": now})

@@ -44,8 +44,11 @@ def validate(text: str) -> str:
     # An unpaired surrogate has no full-width form.
     surrogate = find_invalid_character(suggestion)
     if surrogate:
-        raise DescriptionError("description.not_text", position=surrogate[0])
+        raise DescriptionError("description.unpaired_surrogate", position=surrogate[0])
     position, character = found
     raise DescriptionError(
-        "description.character", position=position, character=character, offer=suggestion
+        "description.invalid_character",
+        position=position,
+        character=character,
+        suggestion=suggestion,
     )

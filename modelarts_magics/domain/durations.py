@@ -58,7 +58,7 @@ def parse_duration(text: str) -> timedelta:
     if _DURATION_PART.sub("", text).strip() or not text:
         raise DurationError(_duration_error_code(text), text=text)
     if seconds != round(seconds):
-        raise DurationError("duration.fraction", text=text)
+        raise DurationError("duration.not_whole_seconds", text=text)
     if not 0 < seconds < 10**9:
         raise DurationError("duration.not_positive", text=text)
     return timedelta(seconds=round(seconds))
@@ -71,7 +71,7 @@ def _seconds_of_part(match: re.Match[str]) -> float:
 def _duration_error_code(text: str) -> str:
     if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
         return "duration.no_unit"
-    return "duration.is_clock" if _CLOCK_TIME.fullmatch(text) else "duration.unreadable"
+    return "duration.is_clock_time" if _CLOCK_TIME.fullmatch(text) else "duration.invalid"
 
 
 def parse_clock_time(text: str, *, now: datetime, zone: tzinfo) -> datetime:
@@ -99,14 +99,14 @@ def parse_clock_time(text: str, *, now: datetime, zone: tzinfo) -> datetime:
     text = text.strip()
     match = _CLOCK_TIME.fullmatch(text)
     if not match:
-        raise DurationError("clock.unreadable", text=text)
+        raise DurationError("clock_time.invalid", text=text)
     try:
         zone = _parse_offset(match["zone"]) if match["zone"] else zone
         moment = _next_matching_time(match, now.astimezone(zone))
     except (ValueError, OverflowError):
-        raise DurationError("clock.unreadable", text=text) from None
+        raise DurationError("clock_time.invalid", text=text) from None
     if _is_in_dst_gap(moment):
-        raise DurationError("clock.skipped", text=text, zone=str(zone))
+        raise DurationError("clock_time.skipped", text=text, zone=str(zone))
     return moment
 
 

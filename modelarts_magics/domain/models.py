@@ -105,9 +105,9 @@ class StopTimeUnknown(str, Enum):
 
     MISSING = "missing"
     """The API returned no stop time."""
-    PAST = "past"
+    PAST = "passed"
     """The stop time has passed and the instance still runs."""
-    INCONSISTENT = "disagree"
+    INCONSISTENT = "inconsistent"
     """stop_timestamp and remain_time differ by more than 60 s."""
 
 

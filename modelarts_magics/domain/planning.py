@@ -166,11 +166,11 @@ def plan_stop_time_shift(delta: timedelta, context: PlanContext) -> Plan:
 
 def _no_stop_time_code(auto_stop: AutoStop) -> str:
     if auto_stop.is_known and not auto_stop.enabled:
-        return "refuse.off"
+        return "refuse.auto_stop_off"
     if auto_stop.mode is Mode.IDLE:
-        return "refuse.idle"
+        return "refuse.idle_mode"
     passed = auto_stop.stop_time_unknown is StopTimeUnknown.PAST
-    return "refuse.stop_time_passed" if passed else "refuse.unknown_end"
+    return "refuse.stop_time_passed" if passed else "refuse.stop_time_unknown"
 
 
 def _requested_stop_time(request: AutoStopRequest, context: PlanContext) -> datetime | None:
@@ -189,21 +189,23 @@ def _add_delta(start: datetime, delta: timedelta, context: PlanContext) -> datet
 
 def _out_of_range(duration: timedelta, context: PlanContext) -> DurationError:
     shortest, longest = context.capabilities.min_duration, context.capabilities.max_duration
-    return DurationError("duration.bounds", duration=duration, shortest=shortest, longest=longest)
+    return DurationError(
+        "duration.out_of_range", duration=duration, shortest=shortest, longest=longest
+    )
 
 
 def _resolve_prompt(request: AutoStopRequest, context: PlanContext) -> bool | None:
     if request.prompt is None:
         return context.instance.auto_stop.prompt
     if not context.capabilities.supports_reminder:
-        raise RefusedError("refuse.no_prompt")
+        raise RefusedError("refuse.no_reminder")
     return request.prompt
 
 
 def _plan_disable(request: AutoStopRequest, context: PlanContext, prompt: bool | None) -> Plan:
     if not (context.capabilities.can_disable or request.force):
         raise RefusedError(
-            "refuse.no_off",
+            "refuse.cannot_disable",
             longest=context.capabilities.max_duration,
             idle=context.capabilities.supports_idle,
         )
@@ -233,7 +235,7 @@ def _check_no_stop_time(context: PlanContext) -> None:
         return
     stop_time = context.instance.auto_stop.stops_at
     if stop_time is not None:
-        raise RefusedError("refuse.on", end=stop_time)
+        raise RefusedError("refuse.already_on", stop_time=stop_time)
 
 
 def _plan_unchanged(context: PlanContext, prompt: bool | None) -> Plan:
@@ -258,9 +260,11 @@ def _plan_duration(duration: timedelta, context: PlanContext, prompt: bool | Non
     start = context.reference_time if context.instance.running else None
     stop_time = start + duration if start else None
     if stop_time and not context.defers_duration and _is_too_soon(stop_time, context):
-        code = "refuse.past" if stop_time <= context.now else "refuse.too_soon"
+        code = "refuse.duration_elapsed" if stop_time <= context.now else "refuse.too_soon"
         left, doubt = stop_time - context.now, _start_uncertainty(context)
-        raise RefusedError(code, duration=duration, end=stop_time, left=left, doubt=doubt)
+        raise RefusedError(
+            code, duration=duration, stop_time=stop_time, time_left=left, uncertainty=doubt
+        )
     return Plan(AutoStopEdit(enabled=True, duration=duration, prompt=prompt), stop_time)
 
 
@@ -272,8 +276,8 @@ def _is_too_soon(stop_time: datetime, context: PlanContext) -> bool:
     return stop_time - context.now < MIN_TIME_LEFT
 
 
-def _start_uncertainty(context: PlanContext) -> Message:
-    """Return a remark on the start of the run, if it is only derived.
+def _start_uncertainty(context: PlanContext) -> Message | str:
+    """Return a remark on the start of the run if it is only derived, else an empty string.
 
     It follows from the duration that is set, which may have been changed since.
     """
@@ -281,26 +285,32 @@ def _start_uncertainty(context: PlanContext) -> Message:
         context.capabilities.counts_from is CountsFrom.RUN_START and context.defers_duration is None
     )
     longest = context.capabilities.max_duration
-    return Message("refuse.doubt", {"longest": longest}) if derived else Message("word.nothing")
+    return Message("refuse.start_uncertain", {"longest": longest}) if derived else ""
 
 
 def _plan_stop_time(stop_time: datetime, context: PlanContext, prompt: bool | None) -> Plan:
     capabilities = context.capabilities
     _check_running(context)
     if stop_time <= context.now:
-        raise RefusedError("refuse.end_past", end=stop_time)
+        raise RefusedError("refuse.time_in_past", stop_time=stop_time)
     bounds = stop_time_bounds(context)
     if context.reference_time is None or bounds is None:
-        raise RefusedError("refuse.no_start", longest=capabilities.max_duration)
+        raise RefusedError("refuse.start_unknown", longest=capabilities.max_duration)
     earliest, latest = bounds
     duration = _round_up_to_seconds(stop_time - context.reference_time)
     if duration > capabilities.max_duration:
         raise RefusedError(
-            "refuse.too_late", end=stop_time, latest=latest, doubt=_start_uncertainty(context)
+            "refuse.too_late",
+            stop_time=stop_time,
+            latest=latest,
+            uncertainty=_start_uncertainty(context),
         )
     if duration < capabilities.min_duration or stop_time - context.now < MIN_TIME_LEFT:
         raise RefusedError(
-            "refuse.too_early", end=stop_time, earliest=earliest, left=earliest - context.now
+            "refuse.too_early",
+            stop_time=stop_time,
+            earliest=earliest,
+            time_left=earliest - context.now,
         )
     return Plan(AutoStopEdit(enabled=True, duration=duration, prompt=prompt), stop_time)
 

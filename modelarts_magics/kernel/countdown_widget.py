@@ -27,7 +27,6 @@ from modelarts_magics.domain.durations import datetime_from_ms, datetime_to_ms
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.kernel.current_session import current_session
 from modelarts_magics.kernel.scheduling import run_after_delay
-from modelarts_magics.kernel.watch import StoreWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,8 +43,7 @@ _LOG = logging.getLogger(__name__)
 class Countdown(anywidget.AnyWidget):
     """A countdown to the stop time, with buttons to extend and shorten the run.
 
-    Counts down in the browser. Every view shows changes made in this kernel immediately, and changes made by other
-    processes of this machine within about a second.
+    Counts down in the browser. Every view shows changes made by any process of this machine immediately.
 
     Args:
         session: The session to show and change; by default the session of the magics, or one from the settings.
@@ -75,7 +73,6 @@ class Countdown(anywidget.AnyWidget):
     ) -> None:
         get_session = current_session if session is None else lambda: session
         self._unsubscribe: Callable[[], None] = lambda: None
-        self._watcher: StoreWatcher | None = None
         self._session = opened = get_session()
         # A failed read must not leave an open widget behind, so it comes before the widget is created.
         self._instance = opened.refresh()
@@ -89,9 +86,6 @@ class Countdown(anywidget.AnyWidget):
         self.on_msg(self._on_message)
         self._update_state(self._instance)
         self._unsubscribe = opened.subscribe(self._update_state)
-        # The watcher runs in a thread, which must not open a session.
-        self._watcher = StoreWatcher(lambda: opened)
-        self._watcher.start()
 
     @property
     def instance(self) -> Instance:
@@ -100,8 +94,6 @@ class Countdown(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Remove all views and stop following changes. Closing twice does nothing."""
-        if self._watcher is not None:
-            self._watcher.stop()
         self._unsubscribe()
         super().close()
 

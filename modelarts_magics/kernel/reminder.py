@@ -54,7 +54,7 @@ class Reminder:
         """Print once that no reminder can be given, so that nobody relies on one."""
         if not self._unknown_reported:
             self._unknown_reported = True
-            self._show(text("remind.unknown"))
+            self._show(text("reminder.unknown"))
 
     def _remind_if_due(self, instance: Instance, now: datetime) -> None:
         stop_time = instance.auto_stop.stops_at
@@ -66,7 +66,7 @@ class Reminder:
         due_count = sum(time_left <= each for each in REMINDER_TIMES)
         if due_count > self._shown_count:
             self._shown_count = due_count
-            self._show(text("remind.line", end=stop_time, left=_round_down(time_left)))
+            self._show(text("reminder.line", stop_time=stop_time, time_left=_round_down(time_left)))
 
 
 def _round_down(time_left: timedelta) -> timedelta:

@@ -1,8 +1,9 @@
-"""Every sentence shown to a person, by code, in the person's language.
+"""Message catalogue: the text of every message by its code, in English and Chinese.
 
-Code elsewhere names a sentence by its code and gives it values; only this package turns
-the two into text. Values stay what they are (a ``timedelta``, an aware ``datetime``) until
-then, so that the same code and values can also cross to a browser and be worded there.
+Other modules name a message by its code and pass values; only this package formats them as text. Values keep their
+type (``timedelta``, aware ``datetime``) until then, so that code and values can also be sent to a browser.
+
+It imports no other module of this project.
 """
 
 from __future__ import annotations
@@ -15,26 +16,32 @@ from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.messages import en
+from modelarts_magics.messages.shared import SHARED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 LANGUAGES = ("en", "zh_CN")
-"""The languages that ship; `en` is complete by definition."""
+"""The available languages. The English catalogue is complete, so it is the fallback."""
 
 _process_language: str | None = None
 _request_language: ContextVar[str | None] = ContextVar("modelarts_language", default=None)
 _timezone: tzinfo | None = None
 _command_prefix = "%modelarts"
+_SECONDS_SHOWN_BELOW_S = 600
 
 
 @dataclass(frozen=True)
 class Message:
-    """A sentence not yet worded: its code and its values.
+    """A message code with its values, formatted by `str`.
+
+    Example:
+        >>> str(Message("unit.h", {"n": 2}))
+        '2 h'
 
     Attributes:
-        code: The key of the sentence in the catalogue.
-        values: What the sentence's places are filled with.
+        code: The key of the message in the catalogue.
+        values: The values of the placeholders.
     """
 
     code: str
@@ -45,19 +52,24 @@ class Message:
 
 
 def text(code: str, **values: object) -> str:
-    """Word the sentence `code` in the language in force.
+    """Return the message `code` in the current language.
+
+    Args:
+        code: The key of the message in the catalogue.
+        **values: The values of the placeholders.
 
     Raises:
-        KeyError: No catalogue has the code; a mistake in this package, not of the person.
+        KeyError: The catalogue has no such code, which is a bug in this package.
     """
-    template = _catalogue().get(code) or en.TEXTS[code]
+    key = SHARED.get(code, code)
+    template = _catalogue().get(key) or en.TEXTS[key]
     return _FORMATTER.vformat(
         template, (), {"cmd": _command_prefix, "login": _login_command(), **values}
     )
 
 
 def _login_command() -> str:
-    """How a key is entered where the reader is: a terminal's command forgets one that it does not save."""
+    """Return the login command; in a terminal with ``--save``, because the process ends with the command."""
     return (
         f"{_command_prefix} login"
         if _command_prefix.startswith("%")
@@ -66,65 +78,71 @@ def _login_command() -> str:
 
 
 def source_label(source: str) -> str:
-    """The place that a value came from, in words where it is no name that one could type."""
+    """Return the display name of the source of a value; the name of a variable is returned unchanged."""
     code = f"source.{source.replace(' ', '_')}"
     return text(code) if has_text(code) else source
 
 
 def has_text(code: str) -> bool:
-    """Whether a sentence of that code exists."""
-    return code in en.TEXTS
+    """Return whether the catalogue has a message with this code."""
+    return SHARED.get(code, code) in en.TEXTS
+
+
+def join_list(items: Iterable[str]) -> str:
+    """Join items with the list separator of the current language."""
+    return text("word.list").join(items)
 
 
 def use_language(tag: str | None) -> None:
-    """Choose the language of all later sentences: ``"en"``, ``"zh_CN"``, or None for the locale's.
+    """Set the language of this process.
 
-    An unknown tag falls back to English, so that a setting never takes the words away.
+    Args:
+        tag: ``"en"``, ``"zh_CN"`` or another tag, which falls back to English; None for the locale's language.
     """
-    global _process_language  # noqa: PLW0603 - one person, one language: a process-wide choice by nature
+    global _process_language  # noqa: PLW0603 - a process has one language
     _process_language = None if not tag else _match_language(tag)
 
 
 def use_request_language(tag: str | None) -> None:
-    """Choose the language of one question and of all that is done for it, before the process's own.
+    """Set the language of the current request, which takes precedence over that of the process.
 
-    It holds in the present context (`contextvars`): a task, or a thread that was given a copy.
+    It applies to the current context (`contextvars`): a task, or a thread that runs in a copy of the context.
 
     Args:
-        tag: As for `use_language`, or a whole ``Accept-Language``; None or "" for the process's own.
+        tag: As for `use_language`, or an ``Accept-Language`` header; None or "" for the language of the process.
     """
     _request_language.set(_match_language(tag) if tag else None)
 
 
 def language() -> str:
-    """The language in force: the question's, else the one chosen, else the locale's, else English."""
+    """Return the current language: of the request, else of the process, else of the locale, else English."""
     return _request_language.get() or _process_language or _locale_language(os.environ)
 
 
 def use_command_prefix(prefix: str) -> None:
-    """Choose how a sentence writes a command to type: ``%modelarts`` or a terminal's words."""
-    global _command_prefix  # noqa: PLW0603 - as for the language
+    """Set how messages write a command: ``%modelarts`` or the command line of a terminal."""
+    global _command_prefix  # noqa: PLW0603 - a process has one prefix
     _command_prefix = prefix
 
 
 def use_timezone(timezone: tzinfo | None) -> None:
-    """Choose the time zone in which all later sentences name a moment; None: as it comes."""
-    global _timezone  # noqa: PLW0603 - as for the language
+    """Set the time zone of the times in messages; None keeps the zone of each value."""
+    global _timezone  # noqa: PLW0603 - a process has one time zone
     _timezone = timezone
 
 
 def to_local(moment: datetime) -> datetime:
-    """The same moment in the zone that sentences use."""
+    """Return the same time in the time zone of messages."""
     return moment.astimezone(_timezone) if _timezone else moment
 
 
 def same_day(one: datetime, other: datetime) -> bool:
-    """Whether two moments share a date where the reader is."""
+    """Return whether two times have the same date in the time zone of messages."""
     return to_local(one).date() == to_local(other).date()
 
 
 def format_duration(duration: timedelta) -> str:
-    """An exact duration in words: ``1 h 30 min``, ``24 h``, ``1 h 5 s``."""
+    """Return an exact duration as text, for example ``1 h 30 min`` or ``24 h``."""
     seconds = round(duration.total_seconds())
     parts = (
         (seconds // 3600, "unit.h"),
@@ -132,27 +150,26 @@ def format_duration(duration: timedelta) -> str:
         (seconds % 60, "unit.s"),
     )
     named = [(number, unit) for number, unit in parts if number] or [(0, "unit.s")]
-    if len(named) == 1 and named[0][1] == "unit.min":
-        return text("unit.min_only", n=named[0][0])  # a word of its own in Chinese
     return " ".join(text(unit, n=number) for number, unit in named)
 
 
 def format_duration_argument(duration: timedelta) -> str:
-    """A duration as a command takes it: ``2h30m``."""
+    """Return a duration as a command argument, for example ``2h30m``."""
     seconds = round(duration.total_seconds())
     parts = ((seconds // 3600, "h"), (seconds // 60 % 60, "m"), (seconds % 60, "s"))
     return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"
 
 
 def format_time_left(time_left: timedelta) -> str:
-    """A time that runs down, as fine as it matters: seconds only in the last ten minutes."""
+    """Return a time left as text, rounded down; with seconds only in the last ten minutes."""
     seconds = max(0, int(time_left.total_seconds()))
-    fine = seconds if seconds < 600 else seconds - seconds % 60  # noqa: PLR2004 - ten minutes
-    return format_duration(timedelta(seconds=fine))
+    if seconds >= _SECONDS_SHOWN_BELOW_S:
+        seconds -= seconds % 60
+    return format_duration(timedelta(seconds=seconds))
 
 
 def format_datetime(moment: datetime) -> str:
-    """A point in time that is still true tomorrow: ``2026-11-23 18:04 +08:00``."""
+    """Return a time with date and UTC offset, for example ``2026-11-23 18:04 +08:00``."""
     local = to_local(moment)
     return f"{local:%Y-%m-%d %H:%M} {_format_offset(local)}"
 
@@ -163,20 +180,38 @@ def _format_offset(moment: datetime) -> str:
 
 
 def format_clock_time(moment: datetime) -> str:
-    """The time of day alone, for what ticks: ``18:04``."""
+    """Return the time of day alone, for example ``18:04``."""
     return f"{to_local(moment):%H:%M}"
 
 
-class _MessageFormatter(string.Formatter):
-    """`str.format` that knows spans and moments; ``:left``, ``:arg`` and ``:clock`` choose other forms."""
+def format_status(status: str) -> str:
+    """Return an instance status as text, for example ``RUNNING`` in English; an unknown one unchanged."""
+    return _format_named("status", status)
 
-    def format_field(self, value: Any, format_spec: str) -> Any:  # noqa: ANN401 - the base's signature
+
+def _format_named(prefix: str, value: object) -> str:
+    """Return the text of a status or a type; an unknown one is returned unchanged."""
+    code = f"{prefix}.{value}"
+    return text(code) if has_text(code) else str(value)
+
+
+_DURATION_FORMATS = {"time_left": format_time_left, "argument": format_duration_argument}
+
+
+class _MessageFormatter(string.Formatter):
+    """Format values by type.
+
+    Formats of a duration: ``:time_left`` and ``:argument``; of a time: ``:clock``; of a string: ``:status`` and
+    ``:type`` for the text of an instance status or of a JSON type.
+    """
+
+    def format_field(self, value: Any, format_spec: str) -> Any:  # noqa: ANN401 - as in the base class
         if isinstance(value, timedelta):
-            return {"left": format_time_left, "arg": format_duration_argument}.get(
-                format_spec, format_duration
-            )(value)
+            return _DURATION_FORMATS.get(format_spec, format_duration)(value)
         if isinstance(value, datetime):
             return format_clock_time(value) if format_spec == "clock" else format_datetime(value)
+        if format_spec in ("status", "type"):
+            return _format_named(format_spec, value)
         if isinstance(value, Message):
             return str(value)
         return super().format_field(value, format_spec)
@@ -199,6 +234,7 @@ def _locale_language(environ: Mapping[str, str]) -> str:
 def _catalogue() -> Mapping[str, str]:
     if language() == "en":
         return en.TEXTS
-    from modelarts_magics.messages import zh_cn  # noqa: PLC0415 - loaded by who reads it
+    # Most processes need one language only, so Chinese is loaded when it is used.
+    from modelarts_magics.messages import zh_cn  # noqa: PLC0415 - loaded when used
 
     return zh_cn.TEXTS

@@ -1,7 +1,7 @@
-"""Blocking work beside the event loop.
+"""Run blocking work beside the event loop.
 
-`asyncio.to_thread` would do, but its threads are waited for when the process ends: a cloud that does not
-answer would keep a server from ending for as long as a call may take. Daemon threads are not.
+`asyncio.to_thread` uses threads that the interpreter waits for at its end, so an API that does not answer would
+keep a server from ending. The threads here are daemons.
 """
 
 from __future__ import annotations
@@ -15,41 +15,46 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
+from modelarts_magics.session import notify
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from pathlib import Path
 
 T = TypeVar("T")
 _JobQueue = SimpleQueue["Callable[[], None]"]
 
 MAX_IDLE_THREADS = 2
-"""How many threads wait for more work, which is cheaper than starting one for each look at the store."""
+"""The number of threads that wait for more work; starting one costs more than keeping it."""
 _idle_queues: list[_JobQueue] = []
 
 
 async def run_in_thread(call: Callable[[], T]) -> T:
-    """Make the call in a daemon thread; return what it returns, raise what it raises.
+    """Make the call in a daemon thread; return what it returns and raise what it raises.
 
-    Who stops waiting leaves the call to end by itself, unseen.
+    The call runs in the context of the caller, with the language of the request. If the caller is cancelled,
+    the call goes on and its result is dropped.
     """
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[T] = loop.create_future()
-    context = contextvars.copy_context()  # the language of who asks
+    context = contextvars.copy_context()
 
     def set_outcome(value: T | None, error: BaseException | None) -> None:
-        if outcome.done():  # nobody waits any more
+        if outcome.done():
             return
         if error is not None:
             outcome.set_exception(error)
         else:
-            outcome.set_result(value)  # type: ignore[arg-type]  # what the call returned
+            outcome.set_result(value)  # type: ignore[arg-type]  # the type is that of the call's result
 
     def job() -> None:
         value, error = None, None
         try:
             value = context.run(call)
-        except BaseException as caught:  # noqa: BLE001 - raised where it is waited for
+        except BaseException as caught:  # noqa: BLE001 - raised again in the caller
             error = caught
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        # The loop may have been closed meanwhile.
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(set_outcome, value, error)
 
     _submit(job)
@@ -75,20 +80,19 @@ def _run_worker(queue: _JobQueue) -> None:
         _idle_queues.append(queue)
 
 
-def _random_jitter() -> float:
-    return random.uniform(-1, 1)  # noqa: S311 - a pause, no secret
-
-
 @dataclass(frozen=True)
 class AsyncRuntime:
-    """What the monitor waits and works with; a test gives its own.
+    """The functions through which the poller waits and works; a test replaces them.
 
     Attributes:
-        sleep: Waits so many seconds.
-        run_blocking: Does blocking work off the loop.
-        jitter: A number from -1 to 1.
+        sleep: Wait for a number of seconds.
+        run_blocking: Make a blocking call off the loop.
+        follow_folder: Call a function whenever another process may have changed a file of a folder; returns
+            what ends that.
+        jitter: Return a number from 0 to 1.
     """
 
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     run_blocking: Callable[[Callable[[], Any]], Awaitable[Any]] = run_in_thread
-    jitter: Callable[[], float] = _random_jitter
+    follow_folder: Callable[[Path, Callable[[], object]], Callable[[], None]] = notify.subscribe
+    jitter: Callable[[], float] = random.random

@@ -178,11 +178,13 @@ def _http_error_payload(status_code: int, error: BaseException | None) -> dict[s
     """An error that is not the cloud's: Jupyter refused the request, or this package failed."""
     reason = error.log_message if isinstance(error, web.HTTPError) else None
     is_server_error = status_code >= 500  # noqa: PLR2004 - the server's own
-    code = "request.failed" if is_server_error else f"http.{status_code}"
+    code = "server.internal_error" if is_server_error else f"http.{status_code}"
     return {
         "code": code,
-        "message": text("request.failed") if is_server_error else reason or f"HTTP {status_code}",
-        "hint": text("request.failed.hint") if is_server_error else payloads.page_hint(code),
+        "message": text("server.internal_error")
+        if is_server_error
+        else reason or f"HTTP {status_code}",
+        "hint": text("server.internal_error.hint") if is_server_error else payloads.page_hint(code),
         "request_id": "",
         "field": "",
         "values": {},

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.errors import InputError
+from modelarts_magics.messages import join_list
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -33,8 +34,8 @@ class JsonBody:
         self._prefix = prefix
         extra = sorted(set(data) - set(allowed))
         if extra:
-            names = ", ".join(allowed)
-            raise InputError("request.unknown", field=self.field_path(extra[0]), fields=names)
+            names = join_list(allowed)
+            raise InputError("request.unknown_field", field=self.field_path(extra[0]), fields=names)
 
     def __contains__(self, name: str) -> bool:
         return name in self._data
@@ -48,14 +49,14 @@ class JsonBody:
         if name not in self:
             return None
         if not isinstance(self._data[name], dict):
-            raise self._type_error(name, "an object")
+            raise self._type_error(name, "object")
         return JsonBody(self._data[name], allowed=allowed, prefix=f"{self.field_path(name)}.")
 
     def get_text(self, name: str, *, max_length: int = MAX_TEXT_LENGTH) -> str | None:
         """A text; None if it is absent."""
         value = self._data.get(name)
         if name in self and not isinstance(value, str):
-            raise self._type_error(name, "a text")
+            raise self._type_error(name, "string")
         if value is not None and len(value) > max_length:
             raise self._range_error(name, 0, max_length)
         return value
@@ -64,7 +65,7 @@ class JsonBody:
         """True or false; None if it is absent."""
         value = self._data.get(name)
         if name in self and not isinstance(value, bool):
-            raise self._type_error(name, "true or false")
+            raise self._type_error(name, "boolean")
         return value
 
     def get_int(
@@ -77,7 +78,7 @@ class JsonBody:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise self._type_error(name, "a whole number")
+            raise self._type_error(name, "integer")
         if not minimum <= value <= maximum:
             raise self._range_error(name, minimum, maximum)
         return value
@@ -87,7 +88,7 @@ class JsonBody:
         value = self.get_text(name)
         if value is not None and value not in choices:
             raise InputError(
-                "request.choice", field=self.field_path(name), choices=", ".join(choices)
+                "request.invalid_choice", field=self.field_path(name), choices=join_list(choices)
             )
         return value
 
@@ -95,7 +96,7 @@ class JsonBody:
         """A list, empty if it is absent; its items are as they came."""
         value = self._data.get(name, [])
         if not isinstance(value, list):
-            raise self._type_error(name, "a list")
+            raise self._type_error(name, "list")
         if len(value) > MAX_ITEMS:
             raise self._range_error(name, 0, MAX_ITEMS)
         return value
@@ -108,17 +109,19 @@ class JsonBody:
         """
         for name in names:
             if name not in self:
-                raise InputError("request.missing", field=self.field_path(name))
+                raise InputError("request.missing_field", field=self.field_path(name))
 
     def is_null(self, name: str) -> bool:
         """Whether the field is there and null."""
         return name in self and self._data[name] is None
 
     def _type_error(self, name: str, expected: str) -> InputError:
-        return InputError("request.kind", field=self.field_path(name), expected=expected)
+        return InputError("request.wrong_type", field=self.field_path(name), expected=expected)
 
     def _range_error(self, name: str, minimum: int, maximum: int) -> InputError:
-        return InputError("request.range", field=self.field_path(name), low=minimum, high=maximum)
+        return InputError(
+            "request.out_of_range", field=self.field_path(name), low=minimum, high=maximum
+        )
 
 
 def parse_json_body(raw: bytes, *, allowed: Collection[str]) -> JsonBody:
@@ -132,5 +135,5 @@ def parse_json_body(raw: bytes, *, allowed: Collection[str]) -> JsonBody:
     except (ValueError, RecursionError):
         data = None
     if not isinstance(data, dict):
-        raise InputError("request.json")
+        raise InputError("request.invalid_json")
     return JsonBody(data, allowed=allowed)

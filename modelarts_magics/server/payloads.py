@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import Capabilities, Instance
     from modelarts_magics.server.snapshot import Snapshot
 
-CONFLICT_CODES = ("refuse.changed", "refuse.changed_elsewhere")
+CONFLICT_CODES = ("refuse.stop_time_changed", "refuse.edit_conflict")
 """The refusals of what was decided on something that no longer holds."""
-REJECTED_KEY_CODE = "cloud.403.0206"
+REJECTED_KEY_CODE = "api.403.0206"
 """A key that is not accepted, although the status says that it may not."""
 _HINT_PREFIX = "server.hint."
 _HTTP_STATUSES: tuple[tuple[type[ModelArtsError], int], ...] = (

@@ -1,4 +1,4 @@
-"""When to ask the cloud again. Pure."""
+"""Decide when to call the API again. Pure."""
 
 from __future__ import annotations
 
@@ -12,22 +12,26 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import Instance
 
 NEAR_STOP_WINDOW = timedelta(minutes=10)
-"""Before its end a run is looked at more often for so long."""
+"""The time before the stop in which the API is called more often."""
+FAR_FROM_STOP = timedelta(hours=1)
+"""With more time left than this and no page open, the API is called less often."""
+WITHOUT_PAGE_FACTOR = 3
+"""The number of usual intervals between two calls while no page is open."""
 JITTER_FRACTION = 0.1
-"""The part by which a pause is made longer or shorter, so that many servers do not ask at once."""
+"""The largest part by which a delay is lengthened at random, so that many servers do not call at the same time."""
 MAX_AGE_FRACTION = 0.8
-"""The part of a pause within which somebody else's answer does."""
+"""The part of a delay during which the response to another process is used instead of a call."""
 MAX_BACKOFF_FACTOR = 6
-"""How many pauses long a pause may become while the cloud fails."""
+"""The largest factor by which failures lengthen a delay."""
 
 
 @dataclass(frozen=True)
 class PollSchedule:
-    """How often to ask.
+    """The intervals between calls of the API.
 
     Attributes:
-        interval: The pause between two requests.
-        interval_near_stop: The pause in the last ten minutes of a run, and while an instance starts or stops.
+        interval: The usual interval.
+        interval_near_stop: The interval in the last ten minutes of a run, and while an instance starts or stops.
     """
 
     interval: timedelta = timedelta(minutes=5)
@@ -35,36 +39,44 @@ class PollSchedule:
 
     @classmethod
     def from_interval(cls, interval_s: float) -> PollSchedule:
-        """A rhythm with this usual pause, and a fifth of it in the last ten minutes."""
+        """Return a schedule with this usual interval in seconds, and a fifth of it near the stop time."""
         return cls(timedelta(seconds=interval_s), timedelta(seconds=interval_s / 5))
 
-    def max_age(self, instance: Instance | None, *, now: datetime) -> timedelta:
-        """How old an answer may be that another process of this machine had, to do instead of one's own."""
-        return self.next_delay(instance, now=now) * MAX_AGE_FRACTION
+    def max_age(self, instance: Instance | None, *, now: datetime, page_open: bool) -> timedelta:
+        """Return how old the response to another process of this machine may be to be used instead of a call."""
+        return self.next_delay(instance, now=now, page_open=page_open) * MAX_AGE_FRACTION
 
     def next_delay(
-        self, instance: Instance | None, *, now: datetime, failures: int = 0, jitter: float = 0.0
+        self,
+        instance: Instance | None,
+        *,
+        now: datetime,
+        page_open: bool = True,
+        failures: int = 0,
+        jitter: float = 0.0,
     ) -> timedelta:
-        """How long to wait from the last answer to the next request.
+        """Return the time from the last response to the next call.
 
         Args:
-            instance: What is known; None if nothing is.
-            now: The cloud's time.
-            failures: How many requests have failed since one succeeded.
-            jitter: From -1 to 1; what random gives.
+            instance: The last known state; None if there is none.
+            now: The current time by the API's clock.
+            page_open: Whether a page shows the instance.
+            failures: The number of calls that have failed since the last success.
+            jitter: A random number from 0 to 1.
         """
-        delay = self.interval if instance is None else self._base_delay(instance, now)
-        backed_off: timedelta = (
-            delay * min(2**failures, MAX_BACKOFF_FACTOR)
-            if failures < MAX_BACKOFF_FACTOR
-            else delay * MAX_BACKOFF_FACTOR
-        )
-        return backed_off * (1 + JITTER_FRACTION * jitter)
+        delay = self.interval if instance is None else self._base_delay(instance, now, page_open)
+        # The exponent is limited, too: failures may go on for days.
+        factor = min(2 ** min(failures, MAX_BACKOFF_FACTOR), MAX_BACKOFF_FACTOR)
+        delayed: timedelta = delay * factor
+        return delayed * (1 + JITTER_FRACTION * jitter)
 
-    def _base_delay(self, instance: Instance, now: datetime) -> timedelta:
+    def _base_delay(self, instance: Instance, now: datetime, page_open: bool) -> timedelta:
+        longest = self.interval if page_open else self.interval * WITHOUT_PAGE_FACTOR
         if not instance.running:
-            return self.interval if instance.status.stopped else self.interval_near_stop
+            return longest if instance.status.stopped else self.interval_near_stop
         stop_time = instance.auto_stop.stops_at
         if stop_time is None:
-            return self.interval
-        return max(self.interval_near_stop, min(self.interval, stop_time - now - NEAR_STOP_WINDOW))
+            return longest
+        time_left = stop_time - now
+        until_near = max(self.interval_near_stop, min(self.interval, time_left - NEAR_STOP_WINDOW))
+        return max(until_near, min(longest, time_left - FAR_FROM_STOP))

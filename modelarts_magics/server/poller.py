@@ -1,9 +1,9 @@
-"""The one voice of this server to the cloud: asks in a rhythm, hears what others learn, tells the pages.
+"""Poll the API for this Jupyter server and notify the open pages.
 
-It asks every five minutes, every minute in the last ten, slower while the cloud fails, and not at all once
-settings or credentials are at fault, until they change or a person asks. What another process of this
-machine learned or changed comes through the store; the pages are told of it, and the cloud is asked whether
-it holds. The store is looked at only while a page listens, and whenever a page reads.
+The API is called every five minutes, every minute in the last ten before the stop, every 15 minutes while no
+page is open and the stop is over an hour away, less often while it fails, and not at all while settings or
+credentials are at fault. A change by another process of this machine arrives by a notification; it is shown at
+once and verified by a call of the API.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.errors import ModelArtsError
@@ -28,36 +28,39 @@ if TYPE_CHECKING:
     from modelarts_magics.server.session_provider import SessionFactory
     from modelarts_magics.session.session import Session
 
-STORE_CHECK_INTERVAL_S = 1.5
-"""Between two looks at the store, one `stat` each."""
+LISTENER_CHECK_INTERVAL_S = 5.0
+"""The time between two checks for pages that have opened or reopened the event socket."""
 RECOVERY_CHECK_INTERVAL_S = 15.0
-"""Between two looks at settings and credentials while they are at fault."""
-HELLO = "greeting"
-"""What is told when somebody began to listen: a page that was cut off notices what it missed."""
+"""The time between two checks of settings and credentials that are at fault."""
+HELLO = "hello"
+"""The kind of event that a page receives after it has connected, so that it notices events that it missed."""
 FIRST_RESPONSE_TIMEOUT_S = 3.0
-"""How long the first page of a server waits for the first answer."""
+"""The time that the first page of a server waits for the first response of the API."""
 
 _LOG = logging.getLogger(__name__)
 
 
 def _ignore_response(_session: Session, _instance: Instance) -> None:
-    """Nobody wants to know."""
+    """Do nothing with a response."""
 
 
 class Poller:
-    """Keeps a `View` true between `start` and `stop`.
+    """Keep a `Snapshot` up to date between `start` and `stop`.
 
     Args:
-        session_factory: Where sessions come from.
-        notify: Called on the loop with what kind of thing there is to tell: ``instance``, ``problem`` or
-            ``clock`` changed, or ``greeting``, since somebody began to listen.
-        listeners: Who wants to be told.
-        on_response: Told in a thread of each answer, also of one that says nothing new.
-        schedule: How often to ask.
-        runtime: What to wait and work with.
+        session_factory: Creates the sessions.
+        notify: Called on the loop with the kind of event: ``instance``, ``problem`` or ``clock`` has changed, or
+            ``hello`` for a page that has connected.
+        listeners: Returns the pages that receive events.
+        on_response: Called in a thread with each response of the API, also with one without a change.
+        schedule: The intervals between calls of the API.
+        runtime: The functions to wait and work with.
+
+    Attributes:
+        snapshot: The current state.
     """
 
-    def __init__(  # noqa: PLR0913 - each is one thing that a test replaces
+    def __init__(  # noqa: PLR0913 - a test replaces each of them
         self,
         session_factory: SessionFactory,
         *,
@@ -74,27 +77,37 @@ class Poller:
         self._on_response = on_response
         self._schedule = schedule or PollSchedule()
         self._runtime = runtime or AsyncRuntime()
-        self._session_provider = SessionProvider(session_factory, on_change=self._on_change)
+        self._session_provider = SessionProvider(
+            session_factory,
+            on_change=self._on_change,
+            on_store_written=self._on_store_written,
+            follow_folder=self._runtime.follow_folder,
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._refresh_task: asyncio.Task[None] | None = None
         self._refresh_is_forced = False
         self._invalidated = False
-        self._wakeup: asyncio.Event | None = None
+        self._wakeup = _LazyEvent()
+        self._page_opened = _LazyEvent()
+        self._store_written = _LazyEvent()
+        self._last_read_at: datetime | None = None
         self._change_count = 0
         self._failure_count = 0
         self._failed_fingerprint: int | None = None
         self._clock_skew: timedelta | None = None
 
     def start(self) -> None:
-        """Begin, on the running loop; once, however often it is called."""
+        """Start polling on the running loop; further calls do nothing."""
         if self._loop is None:
-            self._loop, self._wakeup = asyncio.get_running_loop(), asyncio.Event()
-            jobs = (self._poll_forever(self._wakeup), self._watch_store_forever())
+            self._loop = asyncio.get_running_loop()
+            for event in (self._wakeup, self._page_opened, self._store_written):
+                event.create()
+            jobs = (self._poll_forever(), self._follow_store_forever(), self._greet_forever())
             self._tasks = [self._loop.create_task(job) for job in jobs]
 
     async def stop(self) -> None:
-        """End, and close the connections."""
+        """Stop polling and close the connections."""
         tasks, self._tasks = self._tasks, []
         if self._refresh_task is not None:
             tasks.append(self._refresh_task)
@@ -104,11 +117,12 @@ class Poller:
         await self._runtime.run_blocking(self._session_provider.close)
 
     async def get(self) -> Snapshot:
-        """What is known, with what other processes of this machine learned; never asks the cloud.
+        """Return the state for a page, with what other processes have saved, without calling the API.
 
-        The first page of a server waits a little for the first answer.
+        The first page of a server waits a short time for the first response.
         """
         self.start()
+        self._note_page_read()
         await self._check_store()
         if self.snapshot.is_empty:
             await _wait_for_first(
@@ -117,22 +131,21 @@ class Poller:
         return self.snapshot
 
     async def refresh(self) -> Snapshot:
-        """Ask the cloud now; who asks at the same time shares the answer."""
+        """Call the API now and return the state; simultaneous calls share one response."""
         self.start()
         await self._refresh(force=True)
         return self.snapshot
 
     def invalidate(self) -> None:
-        """Ask the cloud at once, in the background: what is known may not hold."""
+        """Call the API at once, in the background, because the state may no longer be true."""
         self._invalidated = True
-        if self._wakeup is not None:
-            self._wakeup.set()
+        self._wakeup.set()
 
     async def get_session(self) -> Session:
-        """The session to change the instance with.
+        """Return the session to change the instance with.
 
         Raises:
-            ModelArtsError: It cannot be opened; the view then says so, too.
+            ModelArtsError: It cannot be opened; the snapshot contains the error, too.
         """
         self.start()
         try:
@@ -142,81 +155,119 @@ class Poller:
             raise
         return session
 
-    async def run_blocking(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the call returns
-        """Make a call that may block."""
+    async def run_blocking(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - the result of the call
+        """Make a blocking call off the loop and return its result."""
         return await self._runtime.run_blocking(call)
 
-    async def _poll_forever(self, wakeup: asyncio.Event) -> None:
+    async def _poll_forever(self) -> None:
         while True:
-            wakeup.clear()
+            self._wakeup.clear()
             force, self._invalidated = self._invalidated, False
             if not self.snapshot.read_only or await self._runtime.run_blocking(self._may_recover):
                 await self._refresh(force=force)
-            await self._wait_for_next_poll(wakeup)
+            await self._wait_for_next_poll()
 
     def _may_recover(self) -> bool:
-        """Whether what was at fault may have changed since the cloud was last asked."""
+        """Return whether settings or credentials may have changed since the last call of the API."""
         return (
             self._session_factory.fingerprint() != self._failed_fingerprint
             or self._session_provider.has_new_credential()
         )
 
-    async def _wait_for_next_poll(self, wakeup: asyncio.Event) -> None:
-        """Until the next request is due, or there is something new that moves it."""
-        await _wait_for_first(self._runtime.sleep(self._seconds_until_next_poll()), wakeup.wait())
+    async def _wait_for_next_poll(self) -> None:
+        """Wait until the next call is due or is requested; a page that opens makes it due earlier."""
+        while not self._wakeup.is_set():
+            self._page_opened.clear()
+            await _wait_for_first(
+                self._runtime.sleep(self._seconds_until_next_poll()),
+                self._wakeup.wait(),
+                self._page_opened.wait(),
+            )
+            if not self._page_opened.is_set():
+                return
 
     def _seconds_until_next_poll(self) -> float:
-        snapshot, session = self.snapshot, self.snapshot.session
+        snapshot = self.snapshot
         if snapshot.read_only:
             return RECOVERY_CHECK_INTERVAL_S
-        now = session.now() if session else self._session_factory.clock.now()
+        now = self._now(snapshot.session)
         delay = self._schedule.next_delay(
-            snapshot.instance, now=now, failures=self._failure_count, jitter=self._runtime.jitter()
+            snapshot.instance,
+            now=now,
+            page_open=self._is_page_open(),
+            failures=self._failure_count,
+            jitter=self._runtime.jitter(),
         )
         if snapshot.instance is not None and self._failure_count == 0:
             delay -= max(now - snapshot.instance.observed_at, timedelta(0))
         return max(1.0, delay.total_seconds())
 
-    async def _watch_store_forever(self) -> None:
-        """Look at the store for who listens; who has just begun may have missed something, and is told so."""
+    def _now(self, session: Session | None) -> datetime:
+        return session.now() if session else self._session_factory.clock.now()
+
+    def _is_page_open(self) -> bool:
+        """Return whether a page receives events, or has read the state within the last interval."""
+        if self._listeners():
+            return True
+        last = self._last_read_at
+        return last is not None and (
+            abs(self._session_factory.clock.now() - last) <= self._schedule.interval
+        )
+
+    def _note_page_read(self) -> None:
+        was_open = self._is_page_open()
+        self._last_read_at = self._session_factory.clock.now()
+        if not was_open:
+            self._page_opened.set()
+
+    async def _greet_forever(self) -> None:
+        """Send an event to each page that has connected: it may have missed events before."""
         known: set[Hashable] = set()
         while True:
-            await self._runtime.sleep(STORE_CHECK_INTERVAL_S)
+            await self._runtime.sleep(LISTENER_CHECK_INTERVAL_S)
             listeners = set(self._listeners())
             if listeners - known:
                 self._notify(HELLO)
+                self._page_opened.set()
             known = listeners
-            if listeners:
-                await self._check_store()
+
+    async def _follow_store_forever(self) -> None:
+        """Read the store after each notification that another process has written it."""
+        await self._runtime.run_blocking(self._session_provider.follow_store)
+        while True:
+            await self._store_written.wait()
+            self._store_written.clear()
+            await self._check_store()
 
     async def _check_store(self) -> None:
-        """Take in what others learned; what cannot be looked at now may be in a while."""
+        """Apply what other processes have saved; an error is logged, since the next check may succeed."""
         try:
             found = await self._runtime.run_blocking(self._read_store)
-        except Exception:  # noqa: BLE001 - the watch goes on
-            _LOG.debug("the store could not be looked at", exc_info=True)
+        except Exception:  # noqa: BLE001 - a file may hold anything
+            _LOG.debug("The state file could not be read", exc_info=True)
             return
         if found is not None and self.snapshot.instance is None:
             self._update(instance=found[1], session=found[0])
 
     def _read_store(self) -> tuple[Session, Instance] | None:
-        """What to begin with, if nothing is known yet; what others learned later is heard by `_hear`."""
+        """Return the saved state if there is no state yet; later ones arrive through `_on_change`."""
         session = self._session_provider.cached_or_offline(self.snapshot.problem)
         if session is None:
             return None
-        if session.check_for_updates() and self._loop is not None:
-            self._loop.call_soon_threadsafe(self.invalidate)
+        if session.check_for_updates():
+            self._call_on_loop(self.invalidate)
         instance = session.last_known() if self.snapshot.instance is None else None
         return (session, instance) if instance else None
 
     async def _refresh(self, *, force: bool) -> None:
+        # A refresh that is under way may use the response to another process.
         while (
             force
             and not self._refresh_is_forced
             and self._refresh_task is not None
             and not self._refresh_task.done()
         ):
-            await asyncio.shield(self._refresh_task)  # it may do with what others know
+            await asyncio.shield(self._refresh_task)
         if self._refresh_task is None or self._refresh_task.done():
             self._refresh_is_forced = force
             self._refresh_task = asyncio.ensure_future(self._run_refresh(force=force))
@@ -230,19 +281,21 @@ class Poller:
             self._failure_count += 1
             self._failed_fingerprint = self._session_provider.fingerprint
             self._update(problem=error)
-            await self._check_store()  # others may know more
-        except Exception:  # noqa: BLE001 - a mistake of ours: logged, and asked again in a while
+            # Another process may have saved a newer state.
+            await self._check_store()
+        except Exception:  # noqa: BLE001 - see the comment
+            # An error in this package: it must not end the polling.
             self._failure_count += 1
-            _LOG.exception("the instance could not be read")
+            _LOG.exception("The instance could not be read")
         else:
             self._failure_count = 0
-            # What was heard meanwhile is this answer, or a later one.
+            # A change that has arrived meanwhile is this response or a later one.
             changes = {"instance": instance} if self._change_count == change_count else {}
             self._update(**changes, session=session, problem=None)
             self._update_clock_skew(session.skew)
 
     def _update_clock_skew(self, clock_skew: timedelta) -> None:
-        """Tell the pages that the cloud's clock has moved against this machine's: they count by it."""
+        """Notify the pages if the API's clock has moved against this machine's: they count by it."""
         before, self._clock_skew = self._clock_skew, clock_skew
         if before not in (None, clock_skew):
             self._notify("clock")
@@ -254,26 +307,34 @@ class Poller:
         return session, instance
 
     def _recent_instance(self, session: Session) -> Instance:
-        """What somebody on this machine had from the cloud a short while ago, else what it says now."""
+        """Return the recent response to another process of this machine if there is one, else call the API."""
         cached, now, age = session.last_known(), session.now(), session.cache_age
-        instance = session.status(max_age=self._schedule.max_age(cached, now=now))
+        max_age = self._schedule.max_age(cached, now=now, page_open=self._is_page_open())
+        instance = session.status(max_age=max_age)
         confirmed = instance.observed_at if age is None else now - age
         return replace(instance, observed_at=max(instance.observed_at, confirmed))
 
     def _on_change(self, instance: Instance) -> None:
-        """Take news, in whichever thread it comes."""
+        """Receive a new state, in any thread."""
+        self._call_on_loop(self._handle_change, instance)
+
+    def _on_store_written(self) -> None:
+        """Receive a notification, in the listener thread."""
+        self._call_on_loop(self._store_written.set)
+
+    def _call_on_loop(self, call: Callable[..., None], *values: object) -> None:
         if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                self._loop.call_soon_threadsafe(self._handle_change, instance)
+            # The loop may have been closed meanwhile.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(call, *values)
 
     def _handle_change(self, instance: Instance) -> None:
         self._change_count += 1
         self._update(instance=instance, session=self._session_provider.current)
-        if self._wakeup is not None:
-            self._wakeup.set()
+        self._wakeup.set()
 
-    def _update(self, **fields: Any) -> None:  # noqa: ANN401 - fields of `View`
-        """Take over what became known, and tell the pages if it is new."""
+    def _update(self, **fields: Any) -> None:  # noqa: ANN401 - fields of `Snapshot`
+        """Update the snapshot, and notify the pages if it has changed."""
         before, self.snapshot = self.snapshot, replace(self.snapshot, **fields)
         if before.instance != self.snapshot.instance:
             self._notify("instance")
@@ -281,8 +342,33 @@ class Poller:
             self._notify("problem")
 
 
+class _LazyEvent:
+    """An `asyncio.Event` that is created on the running loop; before, setting it does nothing."""
+
+    def __init__(self) -> None:
+        self._event: asyncio.Event | None = None
+
+    def create(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        if self._event is not None:
+            self._event.set()
+
+    def clear(self) -> None:
+        if self._event is not None:
+            self._event.clear()
+
+    def is_set(self) -> bool:
+        return self._event is not None and self._event.is_set()
+
+    async def wait(self) -> None:
+        if self._event is not None:
+            await self._event.wait()
+
+
 async def _wait_for_first(*awaitables: Awaitable[Any]) -> None:
-    """Until the first of them has come; the others are not waited for any more."""
+    """Wait until the first of the awaitables is done, then cancel the others."""
     futures = [asyncio.ensure_future(each) for each in awaitables]
     try:
         await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

@@ -96,7 +96,7 @@ def parse_update_request(raw: bytes) -> UpdateRequest:
 def _parse_auto_stop(auto_stop: JsonBody, duration_fields: list[str]) -> AutoStopRequest:
     if len(duration_fields) > 1:
         raise InputError(
-            "request.conflict",
+            "request.conflicting_fields",
             field=auto_stop.field_path(duration_fields[1]),
             other=auto_stop.field_path(duration_fields[0]),
         )
@@ -110,7 +110,7 @@ def _parse_auto_stop(auto_stop: JsonBody, duration_fields: list[str]) -> AutoSto
         mode=Mode(mode) if mode else None,
     )
     if request == AutoStopRequest():
-        raise InputError("request.missing", field=auto_stop.field_path("enabled"))
+        raise InputError("request.missing_field", field=auto_stop.field_path("enabled"))
     return request
 
 
@@ -209,7 +209,7 @@ def _parse_path(value: object, field: str) -> str:
 
 def _parse_not_saved(value: object, field: str) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise InputError("request.kind", field=field, expected="an object")
+        raise InputError("request.wrong_type", field=field, expected="object")
     body = JsonBody(value, allowed=("path", "reason"), prefix=f"{field}.")
     body.require("path", "reason")
     return {name: body.get_text(name) or "" for name in ("path", "reason")}

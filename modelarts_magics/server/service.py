@@ -175,7 +175,7 @@ class InstanceService:
         if snapshot.instance is None or snapshot.session is None:
             snapshot = await self.poller.refresh()
         if snapshot.instance is None or snapshot.session is None:
-            raise snapshot.problem or ModelArtsError("request.failed")
+            raise snapshot.problem or ModelArtsError("server.internal_error")
         return snapshot.session, snapshot.instance
 
     async def _apply_change(

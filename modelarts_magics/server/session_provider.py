@@ -1,4 +1,4 @@
-"""The session of this server: opened when it is wanted, and anew when what it depends on has changed."""
+"""Open the session of this server when it is needed, and again when settings or credentials have changed."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ from modelarts_magics.config.credential_chain import (
 from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.errors import ConfigurationError, ModelArtsError, NoCredentialsError
+from modelarts_magics.session import notify
 from modelarts_magics.session.cache import InstanceCache
 from modelarts_magics.session.session import Session
-from modelarts_magics.session.store import Store
+from modelarts_magics.session.store import Store, file_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,12 +50,12 @@ _FINGERPRINT_VARIABLES = (
 
 @dataclass(frozen=True)
 class SessionFactory:
-    """Where a session of this server comes from.
+    """Create sessions from the settings and credentials as they are at the moment.
 
     Attributes:
         traits: The settings of Jupyter's configuration, by name.
-        environ: The environment.
-        clock: Time.
+        environ: The environment variables.
+        clock: The clock.
     """
 
     traits: Mapping[str, object]
@@ -62,89 +63,105 @@ class SessionFactory:
     clock: Clock
 
     def settings(self) -> Settings:
-        """The settings as they are now.
+        """Return the current settings.
 
         Raises:
             ConfigurationError: The settings file cannot be read.
         """
         return Settings.load(traits=self.traits, environ=self.environ)
 
+    def state_folder(self) -> Path | None:
+        """Return the folder of the state files; None if the settings cannot be read."""
+        try:
+            return settings_file.expand_user(self.settings().get("state_dir"))
+        except ModelArtsError:
+            return None
+
     def credential_chain(self) -> CredentialChain:
-        """The places of credentials, none of them looked at yet."""
+        """Return the credential chain; no provider has been asked yet."""
         return CredentialChain(self.environ)
 
     def open(self, chain: CredentialChain) -> Session:
-        """Open a session by the settings as they are now; may ask the cloud.
+        """Open a session with the current settings; may call the API.
 
         Raises:
-            ModelArtsError: A setting is missing or wrong, or the cloud had to be asked and could not be.
+            ModelArtsError: A setting is missing or invalid, or a call of the API failed.
         """
-        from modelarts_magics.session.connect import open_session  # noqa: PLC0415 - brings httpx, in a thread
+        # Imports httpx, which takes a while: this runs in a thread.
+        from modelarts_magics.session.connect import open_session  # noqa: PLC0415 - see above
 
         return open_session(self.settings(), environ=self.environ, chain=chain, clock=self.clock)
 
     def check_credentials(self) -> None:
-        """Look whether there are any; they are not tried.
+        """Check that there are credentials, without using them.
 
         Raises:
-            ConfigurationError: There are none, or half of one.
+            ConfigurationError: There are none, or they are incomplete.
         """
         if self.credential_chain().find() is None:
             raise NoCredentialsError("server.no_credentials")
 
     def offline_session(self, error: ModelArtsError) -> Session | None:
-        """A session that knows what another process of this machine last learned, and can only tell that.
+        """Return a session that reads only what another process of this machine has saved.
 
-        It is about the instance that was confirmed last, and about the one that is set if one is.
+        It is for the instance of the newest state file; None if another instance is configured.
 
         Args:
-            error: What it raises when it is to ask the cloud.
+            error: Raised by the session when it has to call the API.
         """
-        try:
-            settings = self.settings()
-        except ModelArtsError:
-            return None
-        store = Store.latest(settings_file.expand_user(settings.get("state_dir")))
+        folder = self.state_folder()
+        store = Store.latest(folder) if folder else None
         backend_class = BACKENDS.get(str(store.load().get("api"))) if store else None
         if store is None or backend_class is None:
             return None
         backend = OfflineBackend(
             backend_class(cast("ApiClient", None), project_id="", instance_id=""), error
         )
-        capabilities = backend.capabilities
-        memory = InstanceCache(
-            store, parse=backend.parse, capabilities=capabilities, clock=self.clock
+        cache = InstanceCache(
+            store, parse=backend.parse, capabilities=backend.capabilities, clock=self.clock
         )
-        session = Session(backend, cache=memory, settings=settings, clock=self.clock)
+        settings = self.settings()
+        session = Session(backend, cache=cache, settings=settings, clock=self.clock)
         cached, configured_id = session.last_known(), settings.get("instance_id")
         return session if cached and configured_id in ("", cached.id) else None
 
     def fingerprint(self) -> int:
-        """A number that changes when settings or credentials may have; it tells nothing of them."""
+        """Return a number that changes with settings and credentials; it does not reveal them."""
         files = (
             settings_file.current_path(self.environ),
             CredentialChain(self.environ).credentials_file,
         )
         variables = tuple(self.environ.get(name) for name in _FINGERPRINT_VARIABLES)
-        return hash((variables, tuple(_file_stamp(path) for path in files)))
+        return hash((variables, tuple(file_fingerprint(path) if path else None for path in files)))
 
 
 class SessionProvider:
-    """Gives the session that there is, or opens one; used from threads, since that may take time.
+    """Provide the open session, or open one. The methods may block: call them in threads.
 
     Args:
-        session_factory: Where sessions come from.
-        on_change: Told each new state of the instance, in whichever thread learned it.
+        session_factory: Creates the sessions.
+        on_change: Called with each new state of the instance, in the thread that received it.
+        on_store_written: Called in another thread when another process may have written a state file.
+        follow_folder: Subscribes to a folder, as `session.notify.subscribe` does.
 
     Attributes:
-        fingerprint: The fingerprint of settings and credentials when a session was last opened, or was to be.
+        fingerprint: The fingerprint of settings and credentials when a session was last opened or tried to.
     """
 
     def __init__(
-        self, session_factory: SessionFactory, *, on_change: Callable[[Instance], None]
+        self,
+        session_factory: SessionFactory,
+        *,
+        on_change: Callable[[Instance], None],
+        on_store_written: Callable[[], object],
+        follow_folder: Callable[
+            [Path, Callable[[], object]], Callable[[], None]
+        ] = notify.subscribe,
     ) -> None:
         self._session_factory = session_factory
         self._on_change = on_change
+        self._on_store_written = on_store_written
+        self._follow_folder = follow_folder
         self._lock = threading.Lock()
         self.fingerprint: int | None = None
         self._session: Session | None = None
@@ -152,11 +169,13 @@ class SessionProvider:
         self._last_tried_credential: Credential | None = None
         self._credentials_checked = False
         self._offline_session: Session | None = None
-        self._unsubscribe: Callable[[], None] = _no_subscription
+        self._followed_folder: Path | None = None
+        self._stop_following: Callable[[], None] = _do_nothing
+        self._unsubscribe: Callable[[], None] = _do_nothing
         self._closed = False
 
     def get_session(self) -> Session:
-        """The session to ask and to change with.
+        """Return the session to read and change the instance with.
 
         Raises:
             ModelArtsError: It cannot be opened.
@@ -165,13 +184,20 @@ class SessionProvider:
             try:
                 return self._open_if_needed()
             finally:
-                if self._closed:  # closed meanwhile
+                # `close` may have been called meanwhile, from another thread.
+                if self._closed:
                     self._close_session()
 
-    def has_new_credential(self) -> bool:
-        """Whether a credential is found by now that was not refused; the next session is opened with it.
+    def follow_store(self) -> None:
+        """Report from now on what other processes write to the state folder of the settings."""
+        with self._lock:
+            if not self._closed:
+                self._follow_store()
 
-        It looks at every place anew, which may take a while: for who cannot go on with the one that there was.
+    def has_new_credential(self) -> bool:
+        """Return whether there is a credential that was not refused; the next session is opened with it.
+
+        This asks all credential providers, which may take a while, so it is meant for a server that cannot go on.
         """
         found = _find_credential(self._session_factory.credential_chain())
         with self._lock:
@@ -185,10 +211,10 @@ class SessionProvider:
             return True
 
     def cached_or_offline(self, error: ModelArtsError | None) -> Session | None:
-        """The session to look with: the opened one, else one that only knows what others left.
+        """Return the open session, else one that reads only what other processes have saved.
 
         Args:
-            error: Why none could be opened; None if that was not tried yet.
+            error: The reason why no session could be opened; None if that was not tried yet.
         """
         if self._session is not None or error is None:
             return self._session
@@ -200,13 +226,14 @@ class SessionProvider:
 
     @property
     def current(self) -> Session | None:
-        """The session that `hear` is told of; None if there is none yet."""
+        """The session whose changes are reported; None if there is none yet."""
         return self._session or self._offline_session
 
     def close(self) -> None:
-        """Close the connections, and listen no more; who is opening one at this moment closes it then.
+        """Close the connections and end all subscriptions.
 
-        It is not waited for: a cloud that does not answer would keep a server from ending.
+        A session that is being opened at this moment is closed by the thread that opens it: waiting for it
+        would keep the server from ending while the API does not answer.
         """
         self._closed = True
         if self._lock.acquire(blocking=False):
@@ -220,30 +247,42 @@ class SessionProvider:
         if self._session is None or fingerprint != self.fingerprint:
             self._close_session()
             self.fingerprint, self._credentials_checked = fingerprint, False
+            self._follow_store()
             self._chain = self._session_factory.credential_chain()
             self._session = self._session_factory.open(self._chain)
             self._subscribe(self._session)
-        if (
-            not self._credentials_checked
-        ):  # else what others know would hide that nothing can be changed here
+        # A cached state would hide that nothing can be changed without credentials.
+        if not self._credentials_checked:
             self._session_factory.check_credentials()
             self._credentials_checked = True
         return self._session
 
+    def _follow_store(self) -> None:
+        folder = self._session_factory.state_folder()
+        if folder is None or folder == self._followed_folder:
+            return
+        self._stop_following()
+        self._followed_folder = folder
+        self._stop_following = self._follow_folder(folder, self._on_store_written)
+
     def _subscribe(self, session: Session) -> None:
         self._unsubscribe()
-        self._unsubscribe = session.subscribe(self._on_change)
+        self._unsubscribe = session.subscribe(self._on_change, follow_store=False)
+        # The first look is the one that later looks are compared with.
         session.check_for_updates()
 
     def _close_session(self) -> None:
         self._unsubscribe()
+        if self._closed:
+            self._stop_following()
+            self._stop_following = _do_nothing
         session, self._session, self._offline_session = self._session, None, None
         if session is not None:
             session.close()
 
 
 class OfflineBackend:
-    """An API that can read what it once answered, and is never asked: it raises why not."""
+    """A backend that parses saved responses, and raises an error instead of calling the API."""
 
     def __init__(self, backend: Backend, error: ModelArtsError) -> None:
         self.capabilities = backend.capabilities
@@ -252,40 +291,33 @@ class OfflineBackend:
         self._error = error
 
     def parse(self, raw: Mapping[str, Any], *, observed_at: datetime, demo: bool) -> Instance:
-        """The instance that a stored answer described."""
+        """Return the instance of a saved response."""
         return self._backend.parse(raw, observed_at=observed_at, demo=demo)
 
     def read(self, **_: object) -> NoReturn:
-        """Raise why the cloud cannot be asked."""
+        """Raise the reason why the API cannot be called."""
         raise self._error.with_traceback(None)
 
     def write(self, *_: object, **__: object) -> NoReturn:
-        """Raise why the cloud cannot be asked."""
+        """Raise the reason why the API cannot be called."""
         raise self._error.with_traceback(None)
 
     def stop(self, **_: object) -> NoReturn:
-        """Raise why the cloud cannot be asked."""
+        """Raise the reason why the API cannot be called."""
         raise self._error.with_traceback(None)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is no connection."""
 
 
 def _find_credential(chain: CredentialChain) -> Credential | None:
     try:
         found = chain.find()
-    except ConfigurationError:  # half of one, say: as good as none
+    except ConfigurationError:
+        # An incomplete credential, such as an access key without its secret, is as good as none.
         return None
     return found.credential if found else None
 
 
-def _no_subscription() -> None:
-    """Nobody listens yet."""
-
-
-def _file_stamp(path: Path | None) -> tuple[int, int, int] | None:
-    try:
-        stat = path.stat() if path else None
-    except OSError:
-        return None
-    return (stat.st_ino, stat.st_mtime_ns, stat.st_size) if stat else None
+def _do_nothing() -> None:
+    """End nothing: there is no subscription."""

@@ -1,4 +1,4 @@
-"""What this server knows of the instance at one moment."""
+"""The state of the instance as this server knows it at one moment."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from modelarts_magics.session.session import Session
 
 PERMANENT_ERRORS = (ConfigurationError, AuthenticationError, ForbiddenError)
-"""What asking again does not mend."""
+"""The errors that persist until settings, credentials or permissions change."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is known at one moment.
+    """The state of the instance at one moment.
 
     Attributes:
-        instance: The instance; None if nobody on this machine ever saw it.
-        problem: Why the cloud could not be asked the last time; None if it could.
-        session: Who can say more of the instance; None if there is none.
+        instance: The instance; None if no process of this machine has read it yet.
+        problem: The error of the last call of the API; None if it succeeded.
+        session: The session that the instance was read with; None if there is none.
     """
 
     instance: Instance | None = None
@@ -36,10 +36,10 @@ class Snapshot:
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing can be changed through this server until settings or credentials change."""
+        """Whether this server cannot change anything until settings or credentials change."""
         return isinstance(self.problem, PERMANENT_ERRORS)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is known yet, not even a problem."""
+        """Whether there is neither an instance nor a problem yet."""
         return self.instance is None and self.problem is None

@@ -25,7 +25,7 @@ from modelarts_magics.errors import (
     NoSuchApiError,
     NoSuchInstanceError,
 )
-from modelarts_magics.messages import source_label, text
+from modelarts_magics.messages import join_list, source_label, text
 from modelarts_magics.session.instance_id import Candidate, find_candidates
 from modelarts_magics.session.store import Store
 
@@ -158,10 +158,10 @@ class Discovery:
         missing = self._missing_variables(can_find_project=can_find_project)
         if missing and self._chain.find() is None:
             after_region = int(missing[0] == SETTINGS["region"].variable)
-            missing.insert(after_region, text("config.missing_several.credentials"))
+            missing.insert(after_region, text("doctor.about.credentials"))
         # If only one is missing, the instances that run can be listed.
         if len(missing) > 1:
-            raise ConfigurationError("config.missing_several", names=", ".join(missing))
+            raise ConfigurationError("config.missing_several", names=join_list(missing))
 
     def _missing_variables(self, *, can_find_project: bool) -> list[str]:
         has = self._settings.get
@@ -221,18 +221,18 @@ class Discovery:
         self, client: ApiClient, candidates: tuple[Candidate, ...], running: list[Instance]
     ) -> ConfigurationError:
         if running:
-            choice = ", ".join(f"{each.name} ({each.id})" for each in running)
+            choice = join_list(f"{each.name} ({each.id})" for each in running)
             return ConfigurationError("config.several_instances", choice=choice)
         choice = self._list_running(client)
-        tried = ", ".join(
+        tried = join_list(
             f"{each.instance_id} ({source_label(each.source)})" for each in candidates
         )
         if choice and tried:
-            return ConfigurationError("config.others_run", tried=tried, choice=choice)
+            return ConfigurationError("config.candidates_not_running", tried=tried, choice=choice)
         if choice:
             return ConfigurationError("config.choose_instance", choice=choice)
         if tried:
-            return ConfigurationError("config.no_candidate", tried=tried)
+            return ConfigurationError("config.candidates_unconfirmed", tried=tried)
         variable = SETTINGS["instance_id"].variable
         return ConfigurationError("config.missing_instance_id", variable=variable)
 
@@ -246,7 +246,7 @@ class Discovery:
             found = list(list_running(client, project_id=project_id, deadline=deadline))
         except ModelArtsError:
             return ""
-        return ", ".join(f"{name} ({instance_id})" for name, instance_id in found)
+        return join_list(f"{name} ({instance_id})" for name, instance_id in found)
 
     def _known_api(self, instance_id: str) -> str:
         """Return the API from the settings, the form of the ID or the state file; "" if unknown."""

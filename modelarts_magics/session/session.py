@@ -165,7 +165,7 @@ class Session:
             DurationError, RefusedError: The request cannot be fulfilled; nothing was sent.
         """
         if request == AutoStopRequest():
-            raise RefusedError("refuse.nothing")
+            raise RefusedError("refuse.no_changes")
         return self.update(auto_stop=request, action="auto-stop")
 
     def update(
@@ -195,7 +195,7 @@ class Session:
 
         def decide(before: Instance) -> tuple[Edit, datetime | None]:
             if seen and _has_changed(seen, before, description, auto_stop):
-                raise RefusedError("refuse.changed_elsewhere")
+                raise RefusedError("refuse.edit_conflict")
             planned = plan_auto_stop(auto_stop, self.plan_context(before)) if auto_stop else None
             return Edit(description, planned.edit if planned else None), _planned_stop_time(planned)
 
@@ -243,7 +243,7 @@ class Session:
         with self._locked() as deadline:
             before = self._updater.read(deadline)
             if before.status.stopped or before.status.stopping:
-                raise RefusedError("refuse.stopped", status=before.status.value)
+                raise RefusedError("refuse.already_stopped", status=before.status.value)
             change = Change(before, None, Effect.UNCONFIRMED, Edit(), self.capabilities, "stop")
             return self._updater.stop(change, deadline)
 
@@ -257,7 +257,7 @@ class Session:
         def decide(before: Instance) -> tuple[Edit, datetime | None]:
             current = before.auto_stop.stops_at
             if seen_stop_time and current and not same_stop_time(current, seen_stop_time):
-                raise RefusedError("refuse.changed", end=current)
+                raise RefusedError("refuse.stop_time_changed", stop_time=current)
             planned = plan_stop_time_shift(delta, self.plan_context(before))
             return Edit(auto_stop=planned.edit), planned.stops_at
 
@@ -290,7 +290,7 @@ class Session:
         if edit is None or not self._cache.defers_duration:
             return None
         if edit.enabled and current.stops_at and edit.duration != current.duration:
-            return Message("notice.next_start", {"end": current.stops_at})
+            return Message("notice.applies_at_next_start", {"stop_time": current.stops_at})
         return None
 
     def plan_context(self, before: Instance) -> PlanContext:

@@ -95,7 +95,7 @@ class Updater:
                 write_error = error
         if write_error and result.effect is Effect.UNCONFIRMED:
             raise OutcomeUnknownError(
-                "unsettled.not_applied", cause=write_error, **_current_values(result)
+                "outcome_unknown.not_applied", cause=write_error, **_current_values(result)
             ) from None
         self._cache.record_effect(result)
         return result
@@ -113,13 +113,15 @@ class Updater:
             after = self.read(deadline)
         except ModelArtsError as error:
             if write_error:
-                raise OutcomeUnknownError("unsettled.unread", cause=write_error) from None
+                raise OutcomeUnknownError(
+                    "outcome_unknown.not_read_back", cause=write_error
+                ) from None
             return replace(change, read_back_error=error)
         if after.status.stopping or after.status.stopped:
             return replace(change, after=after, effect=Effect.NOW)
         if write_error:
             raise OutcomeUnknownError(
-                "unsettled.not_stopped", cause=write_error, status=after.status.value
+                "outcome_unknown.not_stopped", cause=write_error, status=after.status.value
             )
         return replace(change, after=after)
 
@@ -139,7 +141,9 @@ class Updater:
             return self._read_back(change, deadline, repeat=repeat), write_error
         except ModelArtsError as error:
             if write_error:
-                raise OutcomeUnknownError("unsettled.unread", cause=write_error) from None
+                raise OutcomeUnknownError(
+                    "outcome_unknown.not_read_back", cause=write_error
+                ) from None
             return replace(change, read_back_error=error), None
 
     def _send(self, change: Change, deadline: Deadline) -> ModelArtsError | None:
@@ -213,4 +217,4 @@ def _explain_stored_description(error: RejectedValueError, change: Change) -> Mo
         return error
     position, character = found
     values = {**error.values, "position": position, "character": character}
-    return RejectedValueError("cloud.stored_description", **values)
+    return RejectedValueError("api.stored_description", **values)

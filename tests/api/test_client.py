@@ -1,4 +1,4 @@
-"""HTTP: what is repeated and what is not, how long it may take, and which bytes travel."""
+"""The HTTP client: retries, deadlines, signatures and connections."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ GOOD = httpx.Response(200, json={"id": "x"})
 
 
 class Script:
-    """A cloud that answers as written, the last answer for ever after, and keeps what it was asked."""
+    """A transport that gives scripted responses, the last one forever, and records the requests."""
 
     def __init__(self, *answers: Any) -> None:  # noqa: ANN401 - a response, an error, or what makes one
         self.answers = list(answers)
@@ -68,20 +68,20 @@ class Script:
 
 
 def status(number: int, **headers: str) -> Callable[[httpx.Request], httpx.Response]:
-    """An answer that is made anew each time."""
+    """Return a response that is created at each use."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda _: httpx.Response(number, headers=named, json={"error_msg": "words"})
 
 
 def body(content: bytes, **headers: str) -> Callable[[httpx.Request], httpx.Response]:
-    """A successful answer with these bytes, as a stream."""
+    """Return a successful response that streams these bytes."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda _: httpx.Response(200, headers=named, content=iter([content]))
 
 
 @pytest.fixture
 def client(instant_clock: InstantSleepClock) -> Iterator[Callable[..., ApiClient]]:
-    """Make transports, and close them afterwards."""
+    """Create clients, and close them after the test."""
     made: list[ApiClient] = []
 
     def make(
@@ -111,14 +111,14 @@ def client(instant_clock: InstantSleepClock) -> Iterator[Callable[..., ApiClient
 
 @pytest.fixture
 def local() -> Iterator[LocalEmulator]:
-    """An emulator to be asked over real sockets."""
+    """Return an emulator that is reached over real sockets."""
     with LocalEmulator() as emulator:
         yield emulator
 
 
 @pytest.fixture
 def real(client: Callable[..., ApiClient], local: LocalEmulator) -> Callable[..., ApiClient]:
-    """Make transports to the emulator, on the real clock."""
+    """Create clients of the emulator with the real clock."""
 
     def make(**how: Any) -> ApiClient:  # noqa: ANN401 - as for `client`
         how.setdefault("credential", Token(local.auth_token))
@@ -129,17 +129,17 @@ def real(client: Callable[..., ApiClient], local: LocalEmulator) -> Callable[...
 
 
 def path_of(emulator: LocalEmulator) -> str:
-    """The path of the instance."""
+    """Return the path of the instance."""
     return f"/v1/{emulator.project_id}/demanager/instances/{emulator.demanager_id}"
 
 
 def get(transport: ApiClient, *, seconds: float = 30, clock: Clock = SYSTEM_CLOCK) -> Any:  # noqa: ANN401 - JSON
-    """Ask for something and return its data."""
+    """Send a GET and return its data."""
     return transport.request("GET", "/v1/x", deadline=Deadline(seconds, clock=clock)).data
 
 
 def put(transport: ApiClient, path: str = "/v1/x", *, seconds: float = 30, **data: Any) -> Any:  # noqa: ANN401 - JSON
-    """Write something."""
+    """Send a PUT."""
     return transport.request("PUT", path, body=data or {"a": 1}, deadline=Deadline(seconds)).data
 
 
@@ -160,10 +160,10 @@ NEVER_ARRIVED = {"429", "refused", "connect time-out"}
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_a_read_is_repeated_with_growing_pauses(
+def test_read_is_retried_with_backoff(
     name: str, client: Callable[..., ApiClient], instant_clock: InstantSleepClock
 ) -> None:
-    """A passing failure costs a pause, not the answer."""
+    """A transient error costs a pause, not the response."""
     failure, _ = PASSING[name]
     script = Script(failure, failure, GOOD)
     assert get(client(script)) == {"id": "x"}
@@ -173,10 +173,10 @@ def test_a_read_is_repeated_with_growing_pauses(
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_a_read_is_not_repeated_for_ever(
+def test_read_retries_are_limited(
     name: str, client: Callable[..., ApiClient], instant_clock: InstantSleepClock
 ) -> None:
-    """After the last attempt the failure is told, by its kind."""
+    """After the last attempt the error is raised."""
     failure, kind = PASSING[name]
     script = Script(failure)
     with pytest.raises(kind) as caught:
@@ -188,10 +188,10 @@ def test_a_read_is_not_repeated_for_ever(
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_a_write_is_repeated_only_if_it_never_arrived(
+def test_write_is_retried_only_if_not_processed(
     name: str, client: Callable[..., ApiClient]
 ) -> None:
-    """What the cloud may have done is not done again by the transport."""
+    """A write that may have been applied is not sent again by the client."""
     failure, kind = PASSING[name]
     script = Script(failure, GOOD)
     if name in NEVER_ARRIVED:
@@ -205,8 +205,8 @@ def test_a_write_is_repeated_only_if_it_never_arrived(
 
 
 @pytest.mark.parametrize("number", [400, 401, 403, 404, 409, 418])
-def test_a_refusal_is_final(number: int, client: Callable[..., ApiClient]) -> None:
-    """Asking again does not change a no."""
+def test_refusal_is_not_retried(number: int, client: Callable[..., ApiClient]) -> None:
+    """Another attempt would be refused, too."""
     script = Script(status(number))
     with pytest.raises(ApiError) as caught:
         get(client(script))
@@ -214,19 +214,19 @@ def test_a_refusal_is_final(number: int, client: Callable[..., ApiClient]) -> No
     assert caught.value.status == number
 
 
-def test_retry_after_in_seconds_is_waited_for(
+def test_retry_after_in_seconds_is_respected(
     client: Callable[..., ApiClient], instant_clock: InstantSleepClock
 ) -> None:
-    """The cloud says how long; that long it is."""
+    """The client waits as long as the API asks for."""
     get(client(Script(status(429, Retry_After="7"), GOOD)))
     assert instant_clock.sleeps == [7]
 
 
 @pytest.mark.parametrize("off", [timedelta(0), timedelta(days=3), timedelta(days=-3)])
-def test_retry_after_as_a_date_is_by_the_clouds_clock(
+def test_retry_after_date_uses_clock_of_api(
     off: timedelta, client: Callable[..., ApiClient], instant_clock: InstantSleepClock
 ) -> None:
-    """A local clock that is off does not make the pause days long, nor none."""
+    """A wrong local clock makes the pause neither days long nor zero."""
     cloud = datetime.now(timezone.utc) + off
     later = cloud + timedelta(seconds=9)
     dates = {"Date": format_datetime(cloud), "Retry_After": format_datetime(later)}
@@ -237,20 +237,20 @@ def test_retry_after_as_a_date_is_by_the_clouds_clock(
 @pytest.mark.parametrize(
     "value", ["", "soon", "-5", "1e3", "²", "Mon, 01 Jan 2024 00:00:00 +" + "9" * 30, "99 Foo 99"]
 )
-def test_a_senseless_retry_after_is_ignored(
+def test_invalid_retry_after_is_ignored(
     value: str, client: Callable[..., ApiClient], instant_clock: InstantSleepClock
 ) -> None:
-    """Then the own pause holds."""
+    """The backoff of the client is used."""
     sent = {b"Retry-After": value.encode("latin-1")}
     script = Script(lambda _: httpx.Response(429, headers=list(sent.items())), GOOD)
     get(client(script))
     assert instant_clock.sleeps[0] < 1
 
 
-def test_a_pause_beyond_the_deadline_is_not_begun(
+def test_pause_beyond_deadline_raises_at_once(
     client: Callable[..., ApiClient], instant_clock: InstantSleepClock
 ) -> None:
-    """Who is told to wait longer than there is time hears so at once."""
+    """The client does not wait longer than the deadline."""
     script = Script(status(429, Retry_After="31"))
     with pytest.raises(ThrottledError):
         get(client(script), seconds=30, clock=instant_clock.clock)
@@ -261,27 +261,31 @@ def test_a_pause_beyond_the_deadline_is_not_begun(
 @pytest.mark.parametrize(
     ("answer", "code", "times"),
     [
-        (body(b"<!DOCTYPE html><html>", Content_Type="text/html"), "answer.not_json", MAX_ATTEMPTS),
-        (body(b'{"id": "x"'), "answer.not_json", MAX_ATTEMPTS),
-        (body(b"\xff\xfe\xfd"), "answer.not_json", MAX_ATTEMPTS),
-        (body(b"[" * 100_000), "answer.not_json", MAX_ATTEMPTS),
-        (body(b"no gzip", Content_Encoding="gzip"), "answer.not_json", MAX_ATTEMPTS),
-        (body(b" " * (MAX_RESPONSE_BYTES + 1)), "answer.too_large", 1),
-        (body(gzip.compress(b" " * (1 << 24)), Content_Encoding="gzip"), "answer.too_large", 1),
         (
-            body(gzip.compress(b"{}"), Content_Encoding="gzip, gzip"),
-            "answer.not_json",
+            body(b"<!DOCTYPE html><html>", Content_Type="text/html"),
+            "response.not_json",
             MAX_ATTEMPTS,
         ),
-        (status(302, Location="https://elsewhere.invalid/"), "answer.redirect", 1),
-        (status(307, Location="/v1/y"), "answer.redirect", 1),
-        (status(304), "answer.redirect", 1),
+        (body(b'{"id": "x"'), "response.not_json", MAX_ATTEMPTS),
+        (body(b"\xff\xfe\xfd"), "response.not_json", MAX_ATTEMPTS),
+        (body(b"[" * 100_000), "response.not_json", MAX_ATTEMPTS),
+        (body(b"no gzip", Content_Encoding="gzip"), "response.not_json", MAX_ATTEMPTS),
+        (body(b" " * (MAX_RESPONSE_BYTES + 1)), "response.too_large", 1),
+        (body(gzip.compress(b" " * (1 << 24)), Content_Encoding="gzip"), "response.too_large", 1),
+        (
+            body(gzip.compress(b"{}"), Content_Encoding="gzip, gzip"),
+            "response.not_json",
+            MAX_ATTEMPTS,
+        ),
+        (status(302, Location="https://elsewhere.invalid/"), "response.redirect", 1),
+        (status(307, Location="/v1/y"), "response.redirect", 1),
+        (status(304), "response.redirect", 1),
     ],
 )
-def test_an_answer_that_is_none_is_named_and_not_shown(
+def test_invalid_response_is_an_error_of_one_line(
     answer: Answer, code: str, times: int, client: Callable[..., ApiClient]
 ) -> None:
-    """HTML, half a body, a flood, a redirect: an error in one line, never a crash."""
+    """HTML, a partial body, a huge body and a redirect are errors."""
     script = Script(answer)
     with pytest.raises(InvalidResponseError) as caught:
         get(client(script))
@@ -292,13 +296,13 @@ def test_an_answer_that_is_none_is_named_and_not_shown(
 
 
 @pytest.mark.parametrize("content", [b"", b"  \r\n"])
-def test_an_empty_success_has_no_data(content: bytes, client: Callable[..., ApiClient]) -> None:
-    """A PUT may be answered by nothing at all."""
+def test_empty_success_has_no_data(content: bytes, client: Callable[..., ApiClient]) -> None:
+    """A PUT may have an empty response."""
     assert put(client(Script(body(content)))) is None
 
 
-def test_a_zipped_answer_is_read(client: Callable[..., ApiClient]) -> None:
-    """A gateway may pack what it passes on."""
+def test_compressed_response_is_decoded(client: Callable[..., ApiClient]) -> None:
+    """A gateway may compress responses."""
     packed = gzip.compress(json.dumps({"description": "华为"}).encode())
     assert get(client(Script(body(packed, Content_Encoding="gzip")))) == {"description": "华为"}
 
@@ -307,10 +311,8 @@ def test_a_zipped_answer_is_read(client: Callable[..., ApiClient]) -> None:
     "text",
     ["华为云 笔记本", "☕ 🧪 👩‍🔬", "line\nbreak\tand \x7f", "half \ud83d of one", 'a"\\b', ""],
 )
-def test_the_bytes_that_are_signed_are_the_bytes_that_travel(
-    text: str, client: Callable[..., ApiClient]
-) -> None:
-    """The signature, made again from what arrived by the emulator's own code, is the one sent."""
+def test_signature_covers_the_sent_bytes(text: str, client: Callable[..., ApiClient]) -> None:
+    """The code of the emulator computes the same signature from what arrived."""
     script = Script(GOOD)
     put(client(script, credential=KEYS), "/v1/p/demanager/instances/DE-1", description=text)
     (request,) = script.asked
@@ -325,7 +327,7 @@ def test_the_bytes_that_are_signed_are_the_bytes_that_travel(
 
 
 @pytest.mark.parametrize("auth", ["keys", "temporary"])
-def test_a_server_that_checks_accepts_the_signature(
+def test_emulator_accepts_the_signature(
     auth: str, real: Callable[..., ApiClient], local: LocalEmulator
 ) -> None:
     """Over a real socket, with Chinese text and an emoji."""
@@ -339,13 +341,13 @@ def test_a_server_that_checks_accepts_the_signature(
 
 
 @pytest.mark.parametrize("days", [3, -3, 20_000])
-def test_a_clock_off_by_days_is_corrected_once(
+def test_clock_skew_is_corrected_once(
     days: int,
     real: Callable[..., ApiClient],
     local: LocalEmulator,
     instant_clock: InstantSleepClock,
 ) -> None:
-    """One refusal, one signature more; the next request is right from the start."""
+    """One refused signature corrects the clock for all later requests."""
     instant_clock.offset = -timedelta(days=days)
     transport = real(credential=AccessKey(local.ak, local.sk), clock=instant_clock.clock)
     put(transport, path_of(local), description="d")
@@ -356,19 +358,19 @@ def test_a_clock_off_by_days_is_corrected_once(
     assert abs(transport.now() - datetime.now(timezone.utc)) < timedelta(seconds=30)
 
 
-def test_a_refused_key_with_a_right_clock_is_not_tried_again(
+def test_refused_key_with_correct_clock_is_not_retried(
     real: Callable[..., ApiClient], local: LocalEmulator
 ) -> None:
-    """A wrong secret key is no matter of time."""
+    """A wrong secret key has nothing to do with the clock."""
     with pytest.raises(ForbiddenError):
         put(real(credential=AccessKey(local.ak, "WRONG")), path_of(local))
     assert len(local.requests) == 1
 
 
-def test_a_cloud_that_never_accepts_the_clock_is_asked_twice_at_most(
+def test_refused_clock_is_retried_once(
     client: Callable[..., ApiClient],
 ) -> None:
-    """Even one whose date jumps about."""
+    """Also if the date of the API jumps."""
     script = Script(
         *(status(401, Date=f"Mon, 0{day} Jan 2024 00:00:00 GMT") for day in range(1, 9))
     )
@@ -389,10 +391,8 @@ def test_a_cloud_that_never_accepts_the_clock_is_asked_twice_at_most(
     ],
 )
 @pytest.mark.parametrize("number", [200, 401])
-def test_a_senseless_date_is_ignored(
-    number: int, date: str, client: Callable[..., ApiClient]
-) -> None:
-    """It neither crashes nor moves the clock."""
+def test_invalid_date_is_ignored(number: int, date: str, client: Callable[..., ApiClient]) -> None:
+    """It neither crashes nor changes the clock."""
     transport = client(Script(status(number, Date=date)), credential=KEYS)
     if number == 200:
         get(transport)
@@ -403,8 +403,8 @@ def test_a_senseless_date_is_ignored(
     transport.now()
 
 
-def test_a_rotated_credential_counts_at_once(instant_clock: InstantSleepClock) -> None:
-    """It is asked for before every request, also before a repeated one."""
+def test_rotated_credential_is_used_at_once(instant_clock: InstantSleepClock) -> None:
+    """The credential is requested before every attempt."""
     tokens = iter(["FIRST", "SECOND"])
     script = Script(status(503), GOOD)
     transport = ApiClient(
@@ -419,11 +419,11 @@ def test_a_rotated_credential_counts_at_once(instant_clock: InstantSleepClock) -
     assert [each.headers["X-Auth-Token"] for each in script.asked] == ["FIRST", "SECOND"]
 
 
-def test_without_credentials_nothing_is_sent() -> None:
-    """The error comes through as it is."""
+def test_nothing_is_sent_without_credentials() -> None:
+    """The error of the chain is raised unchanged."""
 
     def none() -> Token:
-        raise NoCredentialsError("credentials.none")
+        raise NoCredentialsError("credentials.not_found")
 
     script = Script(GOOD)
     transport = ApiClient(ENDPOINT, project_id="p", credential=none, transport=script.transport)
@@ -437,12 +437,12 @@ SOON_S, LONG_S = 10.0, 20.0
 
 
 class Hanging(httpx.BaseTransport):
-    """Hangs before the first request is sent, as a name look-up does, until it is released.
+    """A transport whose first request hangs before it is sent, until it is released.
 
     Attributes:
-        begun: It hangs.
-        over: It does no more.
-        clock: By which time passes as soon as it hangs, and not before.
+        begun: Set when it hangs.
+        over: Set when it has ended.
+        clock: A clock that advances once it hangs, and not before.
     """
 
     def __init__(self, then: httpx.BaseTransport) -> None:
@@ -452,7 +452,7 @@ class Hanging(httpx.BaseTransport):
         self.clock = Clock(monotonic=lambda: 1.0 if self.begun.is_set() else 0.0)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer, the first time late."""
+        """Respond; the first request is delayed."""
         if not self.first:
             return self.then.handle_request(request)
         self.first = False
@@ -464,20 +464,20 @@ class Hanging(httpx.BaseTransport):
             self.over.set()
 
     def close(self) -> None:
-        """Close what is behind it."""
+        """Close the real transport."""
         self.then.close()
 
 
 def soon(call: Callable[[], object], kind: type[BaseException]) -> None:
-    """The call raises, and does so before what it waits for can come."""
+    """Assert that the call raises before the delayed response can arrive."""
     start = time.monotonic()
     with pytest.raises(kind):
         call()
     assert time.monotonic() - start < SOON_S
 
 
-def test_a_hanging_name_look_up_ends_with_the_deadline(client: Callable[..., ApiClient]) -> None:
-    """And the next call works, with connections of its own."""
+def test_hanging_name_lookup_ends_at_the_deadline(client: Callable[..., ApiClient]) -> None:
+    """The next call succeeds with new connections."""
     hanging = Hanging(Script(GOOD).transport)
     transport = client(hanging, clock=SYSTEM_CLOCK)
     soon(lambda: get(transport, seconds=0.2), DeadlineError)
@@ -485,10 +485,10 @@ def test_a_hanging_name_look_up_ends_with_the_deadline(client: Callable[..., Api
     hanging.release.set()
 
 
-def test_a_write_that_hung_is_not_sent_after_it_was_given_up(
+def test_abandoned_write_is_never_sent(
     real: Callable[..., ApiClient], local: LocalEmulator
 ) -> None:
-    """It would come between what others do meanwhile, and put an old description back."""
+    """It could undo a later change."""
     hanging = Hanging(httpx.HTTPTransport(verify=False, trust_env=False))
     transport = real(http=hanging)
     deadline = Deadline(0.2, clock=hanging.clock)
@@ -499,10 +499,10 @@ def test_a_write_that_hung_is_not_sent_after_it_was_given_up(
     assert not local.requests
 
 
-def test_a_slow_drip_ends_with_the_deadline(
+def test_slow_response_ends_at_the_deadline(
     real: Callable[..., ApiClient], local: LocalEmulator
 ) -> None:
-    """Every single read is in time, and still the whole is not."""
+    """Each part is in time, the whole response is not."""
     local.add_fault("drip", arg=0.1, times=1)  # more than a minute for the whole
     transport = real()
     deadline = Deadline(0.3)
@@ -510,8 +510,8 @@ def test_a_slow_drip_ends_with_the_deadline(
     assert transport.request("GET", path_of(local), deadline=Deadline(LONG_S)).data["id"]
 
 
-def test_ctrl_c_ends_a_call_at_once(client: Callable[..., ApiClient]) -> None:
-    """Also where the thread that makes it cannot be interrupted."""
+def test_ctrl_c_ends_a_call(client: Callable[..., ApiClient]) -> None:
+    """Also while the thread of the call cannot be interrupted."""
     hanging = Hanging(Script(GOOD).transport)
     transport = client(hanging, clock=SYSTEM_CLOCK)
 
@@ -527,10 +527,8 @@ def test_ctrl_c_ends_a_call_at_once(client: Callable[..., ApiClient]) -> None:
     hanging.release.set()
 
 
-def test_several_threads_share_one_client(
-    real: Callable[..., ApiClient], local: LocalEmulator
-) -> None:
-    """Each gets the answer to its own question."""
+def test_threads_share_one_client(real: Callable[..., ApiClient], local: LocalEmulator) -> None:
+    """Each thread gets the response to its own request."""
     transport = real()
     ids = [local.add_instance(name=f"n{number}") for number in range(8)]
     root = f"/v1/{local.project_id}/demanager/instances/"
@@ -542,10 +540,10 @@ def test_several_threads_share_one_client(
         assert list(pool.map(ask, ids * 4)) == ids * 4
 
 
-def test_it_can_be_closed_twice_and_used_again(
+def test_client_can_be_closed_twice_and_reused(
     real: Callable[..., ApiClient], local: LocalEmulator
 ) -> None:
-    """Closing gives the connections back, nothing more."""
+    """Closing only closes connections."""
     transport = real()
     transport.close()
     for _ in range(2):
@@ -554,8 +552,10 @@ def test_it_can_be_closed_twice_and_used_again(
         transport.close()
 
 
-def test_nobody_listens(client: Callable[..., ApiClient], local: LocalEmulator) -> None:
-    """A refused connection says so; a write did surely not arrive."""
+def test_refused_connection_is_reported_as_not_sent(
+    client: Callable[..., ApiClient], local: LocalEmulator
+) -> None:
+    """A write certainly did not arrive."""
     local.stop()
     with pytest.raises(UnreachableError) as caught:
         put(client(endpoint=local.endpoint))
@@ -600,7 +600,7 @@ print(answer, status)
 
 
 def run(script: str, *arguments: str, **variables: str) -> str:
-    """Run a script in an interpreter of its own and return what it prints."""
+    """Run a script in a new interpreter and return what it prints."""
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
     done = subprocess.run(  # noqa: S603 - a script of ours
         [sys.executable, "-W", "ignore", "-c", script, *arguments],
@@ -615,8 +615,8 @@ def run(script: str, *arguments: str, **variables: str) -> str:
 
 
 @pytest.mark.process
-def test_no_proxy_stands_between_this_machine_and_itself(local: LocalEmulator) -> None:
-    """Whatever the environment says: a proxy cannot reach our loopback."""
+def test_loopback_ignores_proxies(local: LocalEmulator) -> None:
+    """A proxy cannot reach the loopback interface."""
     dead = "http://127.0.0.1:9"
     proxies = {"HTTP_PROXY": dead, "http_proxy": dead, "ALL_PROXY": dead, "all_proxy": dead}
     arguments = (local.endpoint, local.project_id, local.auth_token, path_of(local))
@@ -645,14 +645,14 @@ def test_no_proxy_stands_between_this_machine_and_itself(local: LocalEmulator) -
         ("NO_PROXY", "*", "nowhere.invalid: host name not resolved"),
     ],
 )
-def test_who_cannot_be_reached_is_named(variable: str, value: str, words: str) -> None:
-    """The proxy where it is that, without its password; never in httpx's words."""
+def test_unreachable_host_or_proxy_is_named(variable: str, value: str, words: str) -> None:
+    """A proxy is named without its password."""
     said = run(ASK, "https://nowhere.invalid", "p", "FAKE", "/v1/p", **{variable: value})
     assert said.startswith(f"UnreachableError Cannot connect to {words}")
 
 
 @pytest.mark.process
-def test_a_forked_child_has_connections_of_its_own(local: LocalEmulator) -> None:
-    """Parent and child ask at once, and neither reads the other's answer."""
+def test_forked_child_opens_its_own_connections(local: LocalEmulator) -> None:
+    """Parent and child send requests at once and get their own responses."""
     arguments = (local.endpoint, local.project_id, local.auth_token, path_of(local))
     assert run(FORK, *arguments) == "RUNNING 0"

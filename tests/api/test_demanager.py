@@ -1,4 +1,4 @@
-"""The seed's API: its JSON to models and back."""
+"""The historical API: its JSON to models and back."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ SEED_EXAMPLE = json.loads((Path(__file__).parent / "seed_example.json").read_tex
 
 @dataclass
 class Recorder:
-    """In the place of the transport: notes what it was asked, and answers nothing or an error."""
+    """Replaces the client; records the requests, and returns nothing or raises an error."""
 
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
     error: Exception | None = None
 
     def request(self, method: str, path: str, *, deadline: Deadline, body: Any = None) -> None:  # noqa: ANN401
-        """Note the request."""
+        """Record the request."""
         del deadline
         self.asked.append((method, path, body))
         if self.error:
@@ -65,13 +65,13 @@ class Recorder:
 
 
 def parse(raw: Any, *, observed_at: datetime = NOW) -> Instance:  # noqa: ANN401 - any JSON
-    """The instance that an answer describes."""
+    """Parse a response."""
     api = DemanagerBackend(Recorder(), project_id="p", instance_id="i")  # type: ignore[arg-type]
     return api.parse(raw, observed_at=observed_at, demo=False)
 
 
 def sent(before: Instance, edit: Edit) -> dict[str, Any]:
-    """The body of the PUT for an edit."""
+    """Return the body of the PUT for an edit."""
     recorder = Recorder()
     api = DemanagerBackend(recorder, project_id="p", instance_id="i")  # type: ignore[arg-type]
     api.write(before, edit, deadline=Deadline(1))
@@ -82,7 +82,7 @@ def sent(before: Instance, edit: Edit) -> dict[str, Any]:
 
 
 def at(raw: dict[str, Any], path: str, value: object) -> dict[str, Any]:
-    """The answer with another value at a path of names; `...` removes the field."""
+    """Return the response with another value at a path of names; `...` removes the field."""
     copy = json.loads(json.dumps(raw))
     *above, last = path.split(".")
     place = copy
@@ -95,8 +95,8 @@ def at(raw: dict[str, Any], path: str, value: object) -> dict[str, Any]:
     return copy
 
 
-def test_the_seed_s_example_is_understood_whole() -> None:
-    """Every field of the published answer is where the tables say."""
+def test_documented_example_is_parsed_completely() -> None:
+    """Every field of the published response is parsed."""
     assert parse(SEED_EXAMPLE) == Instance(
         id="6fa459ea-ee8a-3ca4-894e-db77e160355e",
         name="notebook-instance",
@@ -133,13 +133,13 @@ def test_the_seed_s_example_is_understood_whole() -> None:
     )
 
 
-def test_the_seed_s_example_is_kept_as_it_came() -> None:
-    """It holds no secret, so its raw form is the same."""
+def test_documented_example_is_kept_raw() -> None:
+    """It has no secret, so the raw form is unchanged."""
     assert parse(SEED_EXAMPLE).raw == SEED_EXAMPLE
 
 
-def test_every_field_of_every_table_is_reached() -> None:
-    """Each text and map of a full answer shows up in the instance, not only in its raw form."""
+def test_every_documented_field_is_parsed() -> None:
+    """Each text and map of a full response is in the instance, not only in its raw form."""
     some = parse(demanager_response())
     shown = repr(some)
     values = {text for text in leaves(demanager_response()) if isinstance(text, str)}
@@ -158,7 +158,7 @@ def test_every_field_of_every_table_is_reached() -> None:
 
 
 def leaves(value: Any) -> list[Any]:  # noqa: ANN401 - any JSON
-    """All values of a JSON that are neither object nor list."""
+    """Yield all values of a JSON that are neither object nor list."""
     if isinstance(value, dict):
         return [leaf for item in value.values() for leaf in leaves(item)]
     return [value]
@@ -175,8 +175,8 @@ MAPS = [
 
 @pytest.mark.parametrize("path", MAPS)
 @pytest.mark.parametrize("value", ["NULL", None, ..., "", {}])
-def test_an_open_map_may_be_empty_in_any_way(path: str, value: object) -> None:
-    """The word NULL, null, nothing or an empty object: always an empty map."""
+def test_empty_maps_are_equal(path: str, value: object) -> None:
+    """The word NULL, null, an absent field and an empty object are all an empty map."""
     some = parse(at(demanager_response(), path, value))
     profile, spec = some.profile, some.spec
     assert profile is not None
@@ -228,24 +228,24 @@ OPTIONAL = [*TEXTS, *OBJECTS, *MAPS, *(f"spec.auto_stop.{name}" for name in STOP
 
 @pytest.mark.parametrize("path", OPTIONAL)
 @pytest.mark.parametrize("value", [None, ...])
-def test_every_optional_field_may_be_absent_or_null(path: str, value: object) -> None:
-    """Only id and status are needed; the rest is then not known."""
+def test_optional_fields_may_be_absent_or_null(path: str, value: object) -> None:
+    """Only ID and status are mandatory."""
     assert parse(at(demanager_response(), path, value)).id == demanager_response()["id"]
 
 
 @pytest.mark.parametrize("path", ["id", "status"])
 @pytest.mark.parametrize("value", [None, ..., ""])
-def test_id_and_status_must_be_there(path: str, value: object) -> None:
-    """Their absence is named."""
+def test_id_and_status_are_mandatory(path: str, value: object) -> None:
+    """The error names the missing field."""
     with pytest.raises(InvalidResponseError) as caught:
         parse(at(demanager_response(), path, value))
-    assert (caught.value.code, caught.value.values["field"]) == ("answer.missing", path)
+    assert (caught.value.code, caught.value.values["field"]) == ("response.missing", path)
 
 
 @pytest.mark.parametrize("path", ["id", "status", *OPTIONAL])
 @pytest.mark.parametrize("value", [1.5, ["s3cret"], {"x": "s3cret"}, "s3cret", True, 7])
-def test_a_wrong_type_is_named_with_its_whole_path(path: str, value: object) -> None:
-    """A value is taken if the tables allow its type; else the error names the field and shows nothing."""
+def test_wrong_type_is_named_with_its_path(path: str, value: object) -> None:
+    """A documented type is accepted, another is an error without the value."""
     try:
         parse(at(demanager_response(), path, value))
     except InvalidResponseError as error:
@@ -260,35 +260,35 @@ def test_a_wrong_type_is_named_with_its_whole_path(path: str, value: object) -> 
 
 
 @pytest.mark.parametrize("value", ["15395755835.17", "-1539575583517", "١٥٣٩", "soon", " 1"])
-def test_a_creation_timestamp_is_digits(value: str) -> None:
-    """A string, as the seed has it, of nothing else."""
+def test_creation_timestamp_must_be_digits(value: str) -> None:
+    """It is a string, as documented."""
     with pytest.raises(InvalidResponseError) as caught:
         parse(demanager_response(creation_timestamp=value))
     assert caught.value.values["field"] == "creation_timestamp"
 
 
 @pytest.mark.parametrize("value", ["9" * 15, "9" * 30, "9" * 5000])
-def test_a_creation_timestamp_is_of_our_time(value: str) -> None:
-    """A moment that no calendar has is an error that names the field."""
+def test_creation_timestamp_must_be_in_range(value: str) -> None:
+    """A time that cannot be represented is an error that names the field."""
     with pytest.raises(InvalidResponseError) as caught:
         parse(demanager_response(creation_timestamp=value))
     assert (caught.value.code, caught.value.values["field"]) == (
-        "answer.range",
+        "response.range",
         "creation_timestamp",
     )
 
 
 @pytest.mark.parametrize("name", ["duration", "stop_timestamp", "remain_time"])
 @pytest.mark.parametrize("value", [10**16, -(10**16), 10**400, 253_402_300_799_000])
-def test_an_impossible_number_of_auto_stop_is_named(name: str, value: int) -> None:
+def test_auto_stop_number_out_of_range_is_an_error(name: str, value: int) -> None:
     """It neither crashes nor becomes a date."""
     with pytest.raises(InvalidResponseError) as caught:
         parse(response_with_auto_stop(**{name: value}))
     assert caught.value.values == {"field": f"spec.auto_stop.{name}"}
 
 
-def test_what_is_not_of_the_seed_s_types_stays_as_it_came() -> None:
-    """Table 9 is for Docker and table 10 for Notebook; anything else has no documented shape."""
+def test_undocumented_types_are_kept_raw() -> None:
+    """Table 9 is for Docker and table 10 for Notebook."""
     other = at(demanager_response(), "profile.provision.type", "Other")
     some = parse(at(other, "profile.de_type", "VSCode"))
     assert some.profile is not None
@@ -301,20 +301,20 @@ def test_what_is_not_of_the_seed_s_types_stays_as_it_came() -> None:
 
 
 def test_unknown_fields_are_kept_raw() -> None:
-    """Later editions add some; they are neither an error nor lost."""
+    """Later editions add fields; they are neither errors nor lost."""
     some = parse(demanager_response(queuing_info={"remain_time": 7}, ai_project={"id": "x"}))
     assert some.raw["queuing_info"] == {"remain_time": 7}
     assert some == parse(demanager_response())
 
 
-def test_a_queue_s_wait_is_not_auto_stop() -> None:
-    """`queuing_info.remain_time` has the name of another thing."""
+def test_queuing_info_is_not_auto_stop() -> None:
+    """`queuing_info.remain_time` has another meaning."""
     raw = demanager_response(status="CREATE_QUEUING", queuing_info={"remain_time": 7})
     assert parse(raw).auto_stop.remain_time == HOUR
 
 
-def test_an_unknown_status_is_kept() -> None:
-    """A word of a later edition is no error, and claims no run."""
+def test_unknown_status_is_kept() -> None:
+    """It is no error, and the instance does not count as running."""
     some = parse(demanager_response(status="HIBERNATING"))
     assert (some.status.name, some.status.value) == ("UNKNOWN", "HIBERNATING")
     assert some.auto_stop.stops_at is None
@@ -365,10 +365,10 @@ def test_an_unknown_status_is_kept() -> None:
         ),
     ],
 )
-def test_the_end_is_what_both_statements_agree_on(
+def test_stop_time_needs_consistent_fields(
     changes: dict[str, Any], left: timedelta | None, unknown: StopTimeUnknown | None
 ) -> None:
-    """The stop timestamp, else the time left from now; if they disagree or are past, it is unknown."""
+    """It is the stop timestamp, else now plus the time left; if both disagree or have passed, it is unknown."""
     stop = parse(response_with_auto_stop(**changes)).auto_stop
     assert stop.stops_at == (None if left is None else NOW + left)
     assert stop.stop_time_unknown is unknown
@@ -387,35 +387,35 @@ def test_the_end_is_what_both_statements_agree_on(
         ),
     ],
 )
-def test_there_is_no_end_without_a_run_that_has_one(raw: dict[str, Any], why: str) -> None:
-    """And it is then not called unknown."""
+def test_no_stop_time_without_an_active_auto_stop(raw: dict[str, Any], why: str) -> None:
+    """It is then not reported as unknown."""
     stop = parse(raw).auto_stop
     assert (stop.stops_at, stop.stop_time_unknown) == (None, None), why
 
 
 @pytest.mark.parametrize("missing", ["spec", "spec.auto_stop"])
-def test_what_the_cloud_does_not_state_is_not_taken_for_off(missing: str) -> None:
-    """Neither on nor off was said, so nothing is claimed."""
+def test_missing_auto_stop_is_unknown(missing: str) -> None:
+    """It is neither on nor off."""
     stop = parse(at(demanager_response(), missing, ...)).auto_stop
     assert not stop.is_known
     assert (stop.stops_at, stop.stop_time_unknown) == (None, StopTimeUnknown.MISSING)
 
 
-def test_the_time_left_counts_from_the_cloud_s_now() -> None:
-    """The same answer seen later means a later end, where only the time left is given."""
+def test_time_left_counts_from_the_response() -> None:
+    """If only the time left is returned, a later response means a later stop time."""
     raw = response_with_auto_stop(stop_timestamp=None)
     assert parse(raw, observed_at=NOW + HOUR).auto_stop.stops_at == NOW + 2 * HOUR
 
 
 @pytest.mark.parametrize("description", [None, ..., ""])
-def test_no_description_is_an_empty_one(description: object) -> None:
-    """So that it can be sent back, as the seed demands."""
+def test_missing_description_is_empty(description: object) -> None:
+    """It can be sent back, as the API demands."""
     assert parse(at(demanager_response(), "description", description)).description == ""
 
 
 @pytest.mark.parametrize("where", ["", "profile", "profile.labels", "spec.annotations", *OBJECTS])
-def test_a_token_goes_nowhere_from_any_depth(where: str) -> None:
-    """Neither into a field nor into the raw form, under any object of the answer."""
+def test_token_is_removed_at_any_depth(where: str) -> None:
+    """Neither a field nor the raw form contains it."""
     raw = at(demanager_response(), f"{where}.token".lstrip("."), "s3cret")
     raw = at(raw, "spec.annotations.url", "https://h/lab?token=s3cret")
     raw = at(raw, "extra", {"deep": [{"auth_token": "s3cret"}]})
@@ -425,8 +425,8 @@ def test_a_token_goes_nowhere_from_any_depth(where: str) -> None:
     assert some.spec.annotations["url"] == "https://h/lab"
 
 
-def test_no_token_shows_where_the_shape_is_not_documented() -> None:
-    """Also in parts that are kept as they came."""
+def test_token_is_removed_from_undocumented_parts() -> None:
+    """Also from parts that are kept raw."""
     raw = at(demanager_response(), "profile.de_type", "VSCode")
     raw = at(raw, "profile.provision.type", "Other")
     raw = at(raw, "profile.provision.spec.params.token", "s3cret")
@@ -434,8 +434,8 @@ def test_no_token_shows_where_the_shape_is_not_documented() -> None:
 
 
 @pytest.mark.parametrize("text", ["ask? token=5", "see https://h/x?token=mine", "a&b <c>"])
-def test_a_description_is_never_cleaned(text: str) -> None:
-    """It is the person's own, and travels with every change."""
+def test_description_is_never_redacted(text: str) -> None:
+    """It is the text of the user and is sent back with every change."""
     some = parse(demanager_response(description=text))
     assert some.description == text
     assert sent(some, Edit(auto_stop=AutoStopEdit(enabled=False)))["description"] == text
@@ -444,8 +444,8 @@ def test_a_description_is_never_cleaned(text: str) -> None:
 @pytest.mark.parametrize(
     "raw", [SEED_EXAMPLE, demanager_response(token="s3cret", description="x? token=1")]
 )
-def test_what_is_stored_reads_as_it_did_fresh(raw: dict[str, Any]) -> None:
-    """The raw form is enough to make the same instance of."""
+def test_raw_response_parses_to_an_equal_instance(raw: dict[str, Any]) -> None:
+    """The state file holds enough to restore the instance."""
     some = parse(raw)
     again = parse(json.loads(json.dumps(some.raw)))
     assert again == some
@@ -475,13 +475,13 @@ def test_what_is_stored_reads_as_it_did_fresh(raw: dict[str, Any]) -> None:
         (Edit(), {"description": "training"}),
     ],
 )
-def test_a_write_is_whole(edit: Edit, body: dict[str, Any]) -> None:
-    """The description always travels, enable is always said, and nothing the cloud computes is sent."""
+def test_write_sends_all_mandatory_fields(edit: Edit, body: dict[str, Any]) -> None:
+    """Description and enable are always sent, computed fields never."""
     assert sent(make_instance(), edit) == body
 
 
-def test_ids_are_quoted_into_the_path() -> None:
-    """An id can never leave its place in the address."""
+def test_ids_are_quoted_in_the_path() -> None:
+    """An ID cannot change the path."""
     recorder = Recorder()
     api = DemanagerBackend(recorder, project_id="p?q", instance_id="i#j")  # type: ignore[arg-type]
     api.write(make_instance(), Edit(description=""), deadline=Deadline(1))
@@ -496,10 +496,10 @@ def test_ids_are_quoted_into_the_path() -> None:
     st.text(max_size=30),
     st.timedeltas(timedelta(0), 23 * HOUR),
 )
-def test_what_is_written_reads_back(
+def test_written_values_are_read_back(
     enabled: bool, duration_s: int, prompt: bool, description: str, left: timedelta
 ) -> None:
-    """A cloud that keeps what it is sent gives the same description, duration and wish back."""
+    """Description, duration and reminder are preserved by an API that stores them."""
     duration = timedelta(seconds=duration_s) if enabled else None
     edit = AutoStopEdit(enabled=enabled, duration=duration, prompt=prompt)
     body = json.loads(json.dumps(sent(make_instance(), Edit(description, edit))))
@@ -514,8 +514,8 @@ def test_what_is_written_reads_back(
 
 @property_settings
 @given(JSON_VALUES)
-def test_no_json_crashes(raw: Any) -> None:  # noqa: ANN401 - any JSON
-    """Anything that is not an instance is a InvalidResponseError of one line that names a field."""
+def test_any_json_is_an_instance_or_an_error(raw: Any) -> None:  # noqa: ANN401 - any JSON
+    """The error has one line and names a field."""
     with pytest.raises(InvalidResponseError) as caught:
         parse(raw)
     assert caught.value.values["field"]
@@ -524,8 +524,8 @@ def test_no_json_crashes(raw: Any) -> None:  # noqa: ANN401 - any JSON
 
 @property_settings
 @given(st.sampled_from(["id", "status", *OPTIONAL]), JSON_VALUES | st.integers())
-def test_no_field_crashes(path: str, value: Any) -> None:  # noqa: ANN401 - any JSON
-    """Any JSON in any place gives an instance, or a InvalidResponseError that names that place."""
+def test_any_field_value_is_parsed_or_an_error(path: str, value: Any) -> None:  # noqa: ANN401 - any JSON
+    """The error names the field."""
     try:
         some = parse(at(demanager_response(), path, value))
     except InvalidResponseError as error:
@@ -541,8 +541,8 @@ def test_no_field_crashes(path: str, value: Any) -> None:  # noqa: ANN401 - any 
 @given(
     st.dictionaries(st.sampled_from([*STOPS, "other"]), st.integers() | st.booleans() | st.none())
 )
-def test_no_auto_stop_crashes(stop: dict[str, Any]) -> None:
-    """Any numbers together either agree on an end near now or later, or there is none."""
+def test_any_auto_stop_numbers_are_consistent_or_unknown(stop: dict[str, Any]) -> None:
+    """A stop time is near now or later, or unknown."""
     try:
         found = parse(at(demanager_response(), "spec.auto_stop", stop)).auto_stop
     except InvalidResponseError as error:
@@ -552,8 +552,8 @@ def test_no_auto_stop_crashes(stop: dict[str, Any]) -> None:
     assert found.enabled == (stop.get("enable") is True)
 
 
-def test_what_the_api_can_do_is_the_seed_s_table_4() -> None:
-    """An hour to a day, from the start of the run, kept; off and reminding, but no idle mode."""
+def test_capabilities_follow_the_documentation() -> None:
+    """One hour to one day from the start of the run, stored; off and reminder, but no idle mode."""
     assert (CAPABILITIES.min_duration, CAPABILITIES.max_duration) == (HOUR, 24 * HOUR)
     assert CAPABILITIES.counts_from is CountsFrom.RUN_START
     assert CAPABILITIES.can_disable
@@ -564,13 +564,13 @@ def test_what_the_api_can_do_is_the_seed_s_table_4() -> None:
 
 
 def refused(number: str) -> DemanagerBackend:
-    """An API whose every request ends in a 403 with that code."""
+    """Return an API whose requests all fail with 403 and this code."""
     recorder = Recorder(error=ForbiddenError(f"cloud.403.{number}", status=403, request_id="r-1"))
     return DemanagerBackend(recorder, project_id="p", instance_id="i")  # type: ignore[arg-type]
 
 
-def test_a_right_that_is_missing_says_what_still_works() -> None:
-    """Who cannot change or stop the instance can read it."""
+def test_missing_permission_is_named() -> None:
+    """Without permission to change or stop, reading still works."""
     api = refused("0108")
     with pytest.raises(ForbiddenError, match="You do not have permission to change") as put:
         api.write(make_instance(), Edit(description="new"), deadline=Deadline(1))
@@ -582,8 +582,8 @@ def test_a_right_that_is_missing_says_what_still_works() -> None:
 
 
 @pytest.mark.parametrize("number", ["0206", "0210"])
-def test_a_403_about_the_key_is_not_taken_for_a_missing_right(number: str) -> None:
-    """It is said as it is."""
+def test_403_for_the_key_is_not_a_missing_permission(number: str) -> None:
+    """The error is raised unchanged."""
     with pytest.raises(ForbiddenError) as caught:
         refused(number).stop(deadline=Deadline(1))
     assert caught.value.code == f"cloud.403.{number}"

@@ -1,4 +1,4 @@
-"""A failing HTTP status as an error, for every row of the table of known codes."""
+"""Mapping of HTTP errors to errors of this package, for every row of the table."""
 
 from __future__ import annotations
 
@@ -56,16 +56,16 @@ ROWS: list[tuple[int, str, type[ApiError], str]] = [
 
 
 def body(error_code: object = "ModelArts.9999", **words: object) -> bytes:
-    """An envelope as the cloud sends it."""
+    """Return a JSON error of the API."""
     return json.dumps({"error_code": error_code, **words}).encode()
 
 
 @pytest.mark.parametrize(("status", "error_code", "kind", "words"), ROWS)
 @pytest.mark.parametrize("member", ["error_msg", "error_message"])
-def test_every_known_code_has_its_class_and_words(
+def test_known_code_has_class_and_message(
     status: int, error_code: str, kind: type[ApiError], words: str, member: str
 ) -> None:
-    """Whichever name the cloud's own words have; they are replaced by ours, with code and request id."""
+    """The message of this package replaces that of the API; code and request ID are kept."""
     error = error_from_response(
         status, body(error_code, **{member: "cloud's own"}), request_id="r-1"
     )
@@ -78,17 +78,17 @@ def test_every_known_code_has_its_class_and_words(
 
 
 @pytest.mark.parametrize("prefix", ["ModelArts", "APIG", "APIGW"])
-def test_the_gateway_s_codes_count_under_both_its_names(prefix: str) -> None:
-    """The number and the status are the key."""
+def test_gateway_codes_are_known_with_both_prefixes(prefix: str) -> None:
+    """The key is the number and the status."""
     assert type(error_from_response(429, body(f"{prefix}.0308"))) is ThrottledError
-    assert error_from_response(401, body(f"{prefix}.0301")).code == "cloud.401.0301"
+    assert error_from_response(401, body(f"{prefix}.0301")).code == "api.401.0301"
 
 
-def test_every_sentence_about_a_code_has_its_row() -> None:
-    """No words were written for a code that is never looked up."""
+def test_every_message_for_a_code_is_used() -> None:
+    """Each code with a message is in the table."""
     worded = {code for code in en.TEXTS if code.startswith("cloud.") and code.count(".") == 2}
     worded = {code for code in worded if code.split(".")[1].isdigit()}
-    assert worded == {f"cloud.{status}.{code.split('.')[1]}" for status, code, _, _ in ROWS}
+    assert worded == {f"api.{status}.{code.split('.')[1]}" for status, code, _, _ in ROWS}
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def test_every_sentence_about_a_code_has_its_row() -> None:
         (400, "ModelArts.0010", RejectedValueError),
     ],
 )
-def test_a_number_under_another_status_is_another_error(
+def test_code_with_another_status_is_another_error(
     status: int, error_code: str, kind: type[ApiError]
 ) -> None:
-    """Numbers recur; the general words of the status are used, with the cloud's own."""
+    """The general message of the status is used, with the detail of the API."""
     error = error_from_response(status, body(error_code, error_msg="its own words"))
     assert type(error) is kind
-    assert error.code == f"cloud.{kind.__name__}"
+    assert error.code == f"api.{kind.__name__}"
     assert "its own words" in error.message
 
 
@@ -145,10 +145,10 @@ STATUSES = [
         b'{"message": "s3cret"}',
     ],
 )
-def test_an_answer_without_an_envelope_is_told_by_its_status(
+def test_response_without_json_error_uses_the_status(
     status: int, kind: type[ApiError], content: bytes
 ) -> None:
-    """HTML, nothing, and JSON of any other shape: never a crash, and nothing of it is shown."""
+    """HTML, an empty body and other JSON never crash, and are not shown."""
     error = error_from_response(status, content)
     assert type(error) is kind
     assert error.message.endswith(f"(HTTP {status})")
@@ -170,8 +170,8 @@ def test_an_answer_without_an_envelope_is_told_by_its_status(
         ({"error_msg": "x" * 999}, "x" * 200),
     ],
 )
-def test_the_cloud_s_words_are_one_short_line(envelope: dict[str, Any], words: str) -> None:
-    """Where ours say less than theirs."""
+def test_detail_of_the_api_is_one_short_line(envelope: dict[str, Any], words: str) -> None:
+    """It is added to a general message."""
     error = error_from_response(400, body(**envelope))
     assert error.message == f"ModelArts rejected the request: {words} (ModelArts.9999)"
 
@@ -192,10 +192,10 @@ def test_the_cloud_s_words_are_one_short_line(envelope: dict[str, Any], words: s
 @pytest.mark.parametrize(
     "secrets", [("s3cret-token", "s3cret-token-longer"), ("s3cret-token-longer", "s3cret-token")]
 )
-def test_an_echoed_secret_is_masked(
+def test_repeated_secret_is_masked(
     status: int, envelope: dict[str, Any], request_id: str, secrets: tuple[str, ...]
 ) -> None:
-    """Wherever the cloud repeats it, also where one secret begins another."""
+    """Also if one secret is the beginning of another."""
     error = error_from_response(status, body(**envelope), request_id=request_id, secrets=secrets)
     everything = f"{error} {error!r} {error.values} {error.args}"
     assert "s3cret" not in everything
@@ -207,8 +207,8 @@ def test_an_echoed_secret_is_masked(
     st.integers(400, 599),
     st.binary(max_size=40) | JSON_VALUES.map(lambda value: json.dumps(value).encode()),
 )
-def test_no_failing_answer_crashes(status: int, content: bytes) -> None:
-    """Any status with any content is a ApiError of one line."""
+def test_any_error_response_is_an_api_error(status: int, content: bytes) -> None:
+    """Any status with any content is an ApiError of one line."""
     error = error_from_response(status, content)
     assert len(error.message.splitlines()) == 1
     assert len(error.hint.splitlines()) == 1
@@ -216,8 +216,8 @@ def test_no_failing_answer_crashes(status: int, content: bytes) -> None:
 
 @property_settings
 @given(JSON_VALUES, JSON_VALUES, st.text(max_size=20))
-def test_no_envelope_crashes(error_code: Any, words: Any, request_id: str) -> None:  # noqa: ANN401
-    """Any JSON in the envelope's places, and any request id, is shown on one line or left out."""
+def test_any_json_error_is_shown_on_one_line(error_code: Any, words: Any, request_id: str) -> None:  # noqa: ANN401
+    """Any JSON in the fields and any request ID is shown on one line or left out."""
     error = error_from_response(400, body(error_code, error_msg=words), request_id=request_id)
     assert len(error.message.splitlines()) == 1
     assert error.message.encode()

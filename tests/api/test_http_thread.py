@@ -1,4 +1,4 @@
-"""The thread that makes the calls: left behind when it hangs, never lost, never two at a time."""
+"""The thread that makes the calls."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ PATIENCE_S = 20
 TICK_S = 0.01
 
 
-class Patience:
-    """Time for one call, which is over when the test says so and not before."""
+class ManualDeadline:
+    """A deadline that passes when the test says so."""
 
     def __init__(self) -> None:
         self._over = threading.Event()
         clock = Clock(monotonic=lambda: 1.0 if self._over.is_set() else 0.0)
         self.deadline = Deadline(TICK_S, clock=clock)
 
-    def ends(self) -> None:
+    def expire(self) -> None:
         """Let the deadline pass."""
         self._over.set()
 
 
 @pytest.fixture
 def worker() -> Iterator[HttpThread]:
-    """A worker, stopped afterwards."""
+    """Return a thread that is stopped after the test."""
     made = HttpThread()
     yield made
     made.stop()
 
 
-def test_it_returns_what_the_call_returns(worker: HttpThread) -> None:
-    """From a thread that is not the caller's, and the same one each time."""
+def test_run_returns_the_result(worker: HttpThread) -> None:
+    """The call runs in the same other thread each time."""
     threads = {worker.run(threading.get_ident, deadline=Deadline(PATIENCE_S)) for _ in range(3)}
     assert len(threads) == 1
     assert threading.get_ident() not in threads
@@ -49,8 +49,8 @@ def test_it_returns_what_the_call_returns(worker: HttpThread) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), SystemExit(3)])
-def test_it_raises_what_the_call_raises(worker: HttpThread, error: BaseException) -> None:
-    """And goes on working."""
+def test_run_raises_the_error_of_the_call(worker: HttpThread, error: BaseException) -> None:
+    """The thread continues to work."""
 
     def fail() -> None:
         raise error
@@ -60,8 +60,8 @@ def test_it_raises_what_the_call_raises(worker: HttpThread, error: BaseException
     assert worker.run(lambda: 1, deadline=Deadline(PATIENCE_S)) == 1
 
 
-def test_a_call_that_hangs_is_left_behind(worker: HttpThread) -> None:
-    """The next one has a thread of its own."""
+def test_hanging_call_is_abandoned(worker: HttpThread) -> None:
+    """The next call has a new thread."""
     end = threading.Event()
     with pytest.raises(TimeoutError):
         worker.run(lambda: end.wait(PATIENCE_S), deadline=Deadline(0.05))
@@ -70,14 +70,14 @@ def test_a_call_that_hangs_is_left_behind(worker: HttpThread) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_a_deadline_that_has_passed_is_over_at_once(worker: HttpThread, seconds: float) -> None:
-    """Nobody waits for what cannot be in time."""
+def test_passed_deadline_raises_at_once(worker: HttpThread, seconds: float) -> None:
+    """The caller does not wait."""
     with pytest.raises(TimeoutError):
         worker.run(lambda: 1, deadline=Deadline(seconds))
 
 
-def wait_for_the_queue(worker: HttpThread) -> None:
-    """Wait until a call stands behind the one that is being made."""
+def wait_until_queued(worker: HttpThread) -> None:
+    """Wait until a call is queued behind the current one."""
     jobs, pause = worker._queue, threading.Event()
     assert jobs is not None
     for _ in range(round(PATIENCE_S / TICK_S)):
@@ -87,9 +87,9 @@ def wait_for_the_queue(worker: HttpThread) -> None:
     raise AssertionError("nobody came")
 
 
-def test_a_call_given_up_in_the_queue_is_never_made(worker: HttpThread) -> None:
-    """Two callers, the first hangs, both give up: the second's call must not happen afterwards."""
-    end, begun, patience = threading.Event(), threading.Event(), Patience()
+def test_call_abandoned_in_the_queue_is_never_made(worker: HttpThread) -> None:
+    """Two callers give up while the first call hangs; the second call is never made."""
+    end, begun, patience = threading.Event(), threading.Event(), ManualDeadline()
     made: list[str] = []
 
     def hang() -> None:
@@ -105,8 +105,8 @@ def test_a_call_given_up_in_the_queue_is_never_made(worker: HttpThread) -> None:
         assert begun.wait(PATIENCE_S)
         left_behind = worker._thread
         second = pool.submit(give_up, lambda: made.append("late"))
-        wait_for_the_queue(worker)
-        patience.ends()
+        wait_until_queued(worker)
+        patience.expire()
         for each in (first, second):
             each.result()
     end.set()
@@ -116,16 +116,16 @@ def test_a_call_given_up_in_the_queue_is_never_made(worker: HttpThread) -> None:
     assert not made
 
 
-def test_one_call_given_up_does_not_stop_the_others_new_thread(worker: HttpThread) -> None:
-    """A late quitter leaves its own thread, not the one that somebody else began to use."""
+def test_late_abandonment_keeps_the_new_thread(worker: HttpThread) -> None:
+    """It expire only the thread of its own call."""
     end, begun = threading.Event(), threading.Event()
-    short, long = Patience(), Patience()
+    short, long = ManualDeadline(), ManualDeadline()
 
     def hang() -> None:
         begun.set()
         end.wait(PATIENCE_S)
 
-    def give_up(call: Callable[[], object], patience: Patience) -> None:
+    def give_up(call: Callable[[], object], patience: ManualDeadline) -> None:
         with pytest.raises(TimeoutError):
             worker.run(call, deadline=patience.deadline)
 
@@ -133,25 +133,25 @@ def test_one_call_given_up_does_not_stop_the_others_new_thread(worker: HttpThrea
         early = pool.submit(give_up, hang, short)
         assert begun.wait(PATIENCE_S)
         late = pool.submit(give_up, lambda: None, long)
-        wait_for_the_queue(worker)
-        short.ends()
+        wait_until_queued(worker)
+        short.expire()
         early.result()
         new = worker.run(threading.current_thread, deadline=Deadline(PATIENCE_S))
-        long.ends()
+        long.expire()
         late.result()
     assert worker.run(threading.current_thread, deadline=Deadline(PATIENCE_S)) is new
     end.set()
 
 
-def test_each_thread_closes_what_it_opened() -> None:
-    """When it is stopped, and also when it was left behind, once it is free."""
+def test_each_thread_closes_its_connections() -> None:
+    """After stop, and also after it was abandoned."""
     closed: list[int] = []
     worker = HttpThread(lambda: closed.append(threading.get_ident()), shutdown_timeout_s=PATIENCE_S)
     used = worker.run(threading.get_ident, deadline=Deadline(PATIENCE_S))
-    end, patience = threading.Event(), Patience()
+    end, patience = threading.Event(), ManualDeadline()
 
     def hang() -> None:
-        patience.ends()  # it has begun, so it is left behind and not dropped
+        patience.expire()  # it has begun, so it is left behind and not dropped
         end.wait(PATIENCE_S)
 
     with pytest.raises(TimeoutError):
@@ -167,8 +167,8 @@ def test_each_thread_closes_what_it_opened() -> None:
     assert closed == [used, other]
 
 
-def test_stopping_what_never_ran_or_has_stopped_is_nothing(worker: HttpThread) -> None:
-    """As often as one likes."""
+def test_stop_may_be_repeated(worker: HttpThread) -> None:
+    """Also before the first call."""
     worker.stop()
     worker.run(lambda: 1, deadline=Deadline(PATIENCE_S))
     worker.stop()
@@ -176,8 +176,8 @@ def test_stopping_what_never_ran_or_has_stopped_is_nothing(worker: HttpThread) -
     assert worker.run(lambda: 1, deadline=Deadline(PATIENCE_S)) == 1
 
 
-def test_many_callers_at_once(worker: HttpThread) -> None:
-    """One call at a time, each outcome to its own caller."""
+def test_concurrent_callers_get_their_own_results(worker: HttpThread) -> None:
+    """One call is made at a time."""
     inside: list[int] = []
 
     def alone(number: int) -> int:

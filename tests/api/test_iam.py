@@ -1,4 +1,4 @@
-"""The one question that IAM is asked: which project the credentials belong to in a region."""
+"""The lookup of a project in IAM."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[LocalEmulator]:
-    """A cloud with one project in each region."""
+    """Return an emulator with one project in each region."""
     with LocalEmulator() as running:
         yield running
 
@@ -36,7 +36,7 @@ def ask(
     *,
     region: str = "cn-north-4",
 ) -> tuple[str | None, list[httpx.Request]]:
-    """Ask a cloud that answers so; return what was found, and what was sent."""
+    """Send the lookup to an API with this response; return the result and the requests."""
     sent: list[httpx.Request] = []
 
     def respond(request: httpx.Request) -> httpx.Response:
@@ -60,10 +60,10 @@ def ask(
 
 @pytest.mark.parametrize("region", ["cn-north-4", "ap-southeast-1", "cn-unknown-9"])
 @pytest.mark.parametrize("with_key", [True, False])
-def test_the_project_of_a_region_is_found(
+def test_project_of_region_is_found(
     emulator: LocalEmulator, region: str, *, with_key: bool
 ) -> None:
-    """By token or by signature, without a project in the header; None where there is none."""
+    """With token or signature, without a project header; None if there is no project."""
     key: Credential = Token(emulator.auth_token)
     if with_key:
         key = AccessKey(emulator.ak, emulator.sk)
@@ -89,10 +89,8 @@ def test_the_project_of_a_region_is_found(
         ([{"name": "CN-NORTH-4", "id": "no"}], None),
     ],
 )
-def test_only_the_project_that_bears_the_regions_name_counts(
-    projects: list[dict[str, str]], found: str | None
-) -> None:
-    """A sub-project of the region has a longer name."""
+def test_only_the_default_project_counts(projects: list[dict[str, str]], found: str | None) -> None:
+    """A subproject of the region has a longer name."""
     project, sent = ask({"projects": projects})
     assert project == found
     assert [str(one.url) for one in sent] == ["https://iam.example.com/v3/projects?name=cn-north-4"]
@@ -113,7 +111,7 @@ def test_only_the_project_that_bears_the_regions_name_counts(
         (httpx.ConnectError("refused"), UnreachableError),
     ],
 )
-def test_what_is_no_answer_is_an_error(answer: object, error: type[ModelArtsError]) -> None:
-    """Never a project that was made up."""
+def test_invalid_iam_response_is_an_error(answer: object, error: type[ModelArtsError]) -> None:
+    """No project is made up."""
     with pytest.raises(error):
         ask(answer)

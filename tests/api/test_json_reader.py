@@ -1,4 +1,4 @@
-"""Reading an answer field by field."""
+"""Reading the fields of a response."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ VALUES: list[Any] = ["", "a", 0, 1, 1.0, 1.5, float("nan"), True, False, [], [1]
 
 
 def read(fields: JsonReader, reader: str, name: str) -> object:
-    """What a reader makes of a field; a nested object as its data."""
+    """Return what the reader makes of a field; a nested object as its data."""
     value = getattr(fields, reader)(name)
     return value.data if isinstance(value, JsonReader) else value
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_a_value_of_the_right_type_is_itself(reader: str) -> None:
+def test_value_of_right_type_is_returned(reader: str) -> None:
     """Nothing is converted."""
     for value in READERS[reader][1]:
         assert read(JsonReader({"f": value}), reader, "f") == value
@@ -42,17 +42,15 @@ def test_a_value_of_the_right_type_is_itself(reader: str) -> None:
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("data", [{}, {"f": None}])
-def test_absent_and_null_are_the_same(reader: str, data: dict[str, Any]) -> None:
-    """Both are nothing: None, or an empty map."""
+def test_absent_field_and_null_are_equal(reader: str, data: dict[str, Any]) -> None:
+    """Both are None, or an empty map."""
     assert read(JsonReader(data), reader, "f") in (None, {})
 
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_a_value_of_another_type_is_an_error_that_names_the_field(
-    reader: str, value: object
-) -> None:
-    """With its whole path and what was expected; the value itself is not shown."""
+def test_wrong_type_names_the_field(reader: str, value: object) -> None:
+    """The error has the path and the expected type, not the value."""
     expected = READERS[reader][0]
     kinds = {"string": str, "integer": int, "boolean": bool, "object": dict}
     fits = type(value) is kinds[expected] or (reader == "mapping" and value == "")
@@ -67,32 +65,32 @@ def test_a_value_of_another_type_is_an_error_that_names_the_field(
 
 
 @pytest.mark.parametrize("data", [None, "text", 1, [], True])
-def test_an_answer_that_is_no_object_is_an_error(data: object) -> None:
-    """At the top and nested, with its name."""
+def test_non_object_is_an_error(data: object) -> None:
+    """The error names the object."""
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader(data)
-    assert caught.value.values["field"] == "the response"
+    assert caught.value.values["field"] == "response"
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader(data, "spec.storage")
     assert caught.value.values["field"] == "spec.storage"
 
 
 @pytest.mark.parametrize("data", [{}, {"f": None}, {"f": ""}])
-def test_a_mandatory_text_must_be_there(data: dict[str, Any]) -> None:
-    """An empty one is none."""
+def test_required_text_must_not_be_empty(data: dict[str, Any]) -> None:
+    """An empty text counts as missing."""
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader(data).required_text("f")
-    assert (caught.value.code, caught.value.values) == ("answer.missing", {"field": "f"})
+    assert (caught.value.code, caught.value.values) == ("response.missing", {"field": "f"})
 
 
 @pytest.mark.parametrize("value", ["NULL", "", None])
-def test_an_open_map_has_three_ways_to_be_empty(value: object) -> None:
-    """The cloud's word for it, nothing, and null."""
+def test_mapping_can_be_empty_in_three_ways(value: object) -> None:
+    """The word NULL, null and an absent field."""
     assert JsonReader({"f": value}).mapping("f") == {}
 
 
-def test_the_objects_of_a_list_know_their_place() -> None:
-    """A wrong one is named with its index; an absent list has none."""
+def test_objects_of_a_list_have_indexed_names() -> None:
+    """An error names the index; an absent list is empty."""
     fields = JsonReader({"data": [{"id": "a"}, {"id": 1}, 7]})
     found = fields.objects("data")
     assert next(found).text("id") == "a"
@@ -110,19 +108,19 @@ def test_the_objects_of_a_list_know_their_place() -> None:
 
 
 @pytest.mark.parametrize("value", [10**13, -(10**13), 10**400, 3_153_600_001])
-def test_an_impossible_span_is_an_error_that_names_the_field(value: int) -> None:
-    """More than a century of seconds is no run time."""
+def test_duration_out_of_range_is_an_error(value: int) -> None:
+    """The error names the field."""
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader({"f": value}, "spec").duration("f", unit=timedelta(seconds=1))
-    assert (caught.value.code, caught.value.values) == ("answer.range", {"field": "spec.f"})
+    assert (caught.value.code, caught.value.values) == ("response.range", {"field": "spec.f"})
 
 
 @pytest.mark.parametrize("value", [10**15, -1, 10**400])
-def test_an_impossible_moment_is_an_error_that_names_the_field(value: int) -> None:
-    """No calendar has it."""
+def test_timestamp_out_of_range_is_an_error(value: int) -> None:
+    """The error names the field."""
     with pytest.raises(InvalidResponseError) as caught:
         JsonReader({"f": value}, "spec").timestamp("f")
-    assert (caught.value.code, caught.value.values) == ("answer.range", {"field": "spec.f"})
+    assert (caught.value.code, caught.value.values) == ("response.range", {"field": "spec.f"})
 
 
 @pytest.mark.parametrize(
@@ -148,8 +146,8 @@ def test_an_impossible_moment_is_an_error_that_names_the_field(value: int) -> No
         ({"annotations": {"url": "https://h?token=s3cret"}}, {"annotations": {"url": "https://h"}}),
     ],
 )
-def test_secrets_are_dropped_at_any_depth(value: object, clean: object) -> None:
-    """By the name of the field, and out of addresses."""
+def test_secrets_are_removed_at_any_depth(value: object, clean: object) -> None:
+    """By the name of the field, and from URLs."""
     assert redact_secrets(value) == clean
 
 
@@ -165,8 +163,8 @@ def test_secrets_are_dropped_at_any_depth(value: object, clean: object) -> None:
         [None, True, 1.5, "NULL", {}, []],
     ],
 )
-def test_all_else_stays_as_it_is(value: object) -> None:
-    """Above all what a person wrote into the description, which has to be sent back unchanged."""
+def test_other_fields_are_unchanged(value: object) -> None:
+    """In particular the description, which is sent back."""
     assert redact_secrets(value) == value
 
 
@@ -174,16 +172,16 @@ def test_all_else_stays_as_it_is(value: object) -> None:
 @given(
     JSON_VALUES | st.dictionaries(st.sampled_from(["token", "a", "Token"]), JSON_VALUES, max_size=3)
 )
-def test_cleaning_twice_is_cleaning_once(value: object) -> None:
-    """And what was clean stays equal, so that a stored answer reads as the fresh one did."""
+def test_redacting_twice_equals_redacting_once(value: object) -> None:
+    """A stored response parses like the original one."""
     clean = redact_secrets(value)
     assert json.dumps(redact_secrets(clean)) == json.dumps(clean)
 
 
 @pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])
 @pytest.mark.parametrize("depth", [100, 400, 900])
-def test_an_answer_nested_too_deeply_is_an_error(opening: str, closing: str, depth: int) -> None:
-    """It is named and not followed to where the stack ends."""
+def test_too_deep_nesting_is_an_error(opening: str, closing: str, depth: int) -> None:
+    """The stack is not exhausted."""
     value = json.loads(opening * depth + "1" + closing * depth)
     with pytest.raises(InvalidResponseError):
         redact_secrets(value)

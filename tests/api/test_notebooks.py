@@ -1,4 +1,4 @@
-"""The current API: what a lease says, what is written, and what a refusal means."""
+"""The current API: leases, requests and errors."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ PATH = f"/v1/p/notebooks/{ID}"
 
 
 def ms(moment: datetime) -> int:
-    """The 13 digits of a moment."""
+    """Return the 13 digits of a timestamp."""
     return round(moment.timestamp() * 1000)
 
 
 def lease(**changes: object) -> dict[str, Any]:
-    """A lease made three days ago that ends in 40 minutes; None takes a field away."""
+    """Return a lease created three days ago that ends in 40 minutes; None removes a field."""
     values = {
         "create_at": ms(CREATED),
         "duration": (DAYS + 40 * MINUTE) // MS,
@@ -81,7 +81,7 @@ def lease(**changes: object) -> dict[str, Any]:
 
 
 def notebook(**changes: object) -> dict[str, Any]:
-    """What ShowNotebook answers."""
+    """Return a response of ShowNotebook."""
     return {
         "id": ID,
         "name": "notebook-instance",
@@ -95,8 +95,8 @@ def notebook(**changes: object) -> dict[str, Any]:
     }
 
 
-class Cloud:
-    """Answers each method and last word of a path as told, and keeps what it was asked."""
+class ScriptedApi:
+    """Gives a scripted response for each method and last path segment, and records the requests."""
 
     def __init__(self, **answers: Any) -> None:  # noqa: ANN401 - a response, an error, or a list of both
         self.answers = {"GET": httpx.Response(200, json=notebook()), **answers}
@@ -124,33 +124,33 @@ class Cloud:
         return answer
 
     def read(self) -> Instance:
-        """Ask for the instance."""
+        """Read the instance."""
         return self.notebook.read(deadline=Deadline(30))
 
     def write(self, before: Instance, **edit: Any) -> None:  # noqa: ANN401 - the fields of Edit
-        """Send an edit, and forget what was asked before."""
+        """Send an edit, and forget earlier requests."""
         self.asked.clear()
         self.notebook.write(before, Edit(**edit), deadline=Deadline(30))
 
     @property
     def sent(self) -> list[str]:
-        """What was asked, as METHOD path?query."""
+        """Return the requests as METHOD path?query."""
         return [f"{method} {path}?{query}".rstrip("?") for method, path, query, _ in self.asked]
 
 
 def refusal(status: int, number: str, words: str = "words") -> httpx.Response:
-    """An error of the cloud."""
+    """Return an error response."""
     code = number if "." in number else f"ModelArts.{number}"
     return httpx.Response(status, json={"error_code": code, "error_msg": words})
 
 
 @pytest.fixture
-def make_cloud() -> Iterator[Callable[..., Cloud]]:
-    """Make scripted clouds, and close them afterwards."""
-    made: list[Cloud] = []
+def make_api() -> Iterator[Callable[..., ScriptedApi]]:
+    """Create scripted APIs, and close them after the test."""
+    made: list[ScriptedApi] = []
 
-    def make(**answers: object) -> Cloud:
-        made.append(Cloud(**answers))
+    def make(**answers: object) -> ScriptedApi:
+        made.append(ScriptedApi(**answers))
         return made[-1]
 
     yield make
@@ -160,7 +160,7 @@ def make_cloud() -> Iterator[Callable[..., Cloud]]:
 
 @pytest.fixture
 def make_harness(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
-    """Make emulators of this API with options, and close them afterwards."""
+    """Create emulators of this API with options, and close them after the test."""
     made: list[EmulatorHarness] = []
 
     def make(**options: object) -> EmulatorHarness:
@@ -173,7 +173,7 @@ def make_harness(tmp_path: Path) -> Iterator[Callable[..., EmulatorHarness]]:
 
 
 def parse(raw: Any) -> Instance:  # noqa: ANN401 - any JSON
-    """Read an answer as given at NOW."""
+    """Parse a response received at NOW."""
     backend: Any = NotebooksBackend(None, project_id="p", instance_id=ID)  # type: ignore[arg-type]
     return backend.parse(raw, observed_at=NOW, demo=False)
 
@@ -187,7 +187,7 @@ UNKNOWN = AutoStop(enabled=True, stop_time_unknown=StopTimeUnknown.MISSING)
 
 
 def timed(left: timedelta | None, unknown: StopTimeUnknown | None = None) -> AutoStop:
-    """A timed lease; `left` is also what remains if the end is known."""
+    """Return a timed lease; `left` is the time left if the stop time is known."""
     return AutoStop(
         enabled=True,
         duration=None if left is None else DAYS + left,
@@ -234,10 +234,8 @@ def timed(left: timedelta | None, unknown: StopTimeUnknown | None = None) -> Aut
         pytest.param(lease(remark={"new": 1}), TIMED, id="a field not known yet"),
     ],
 )
-def test_a_lease_says_when_the_run_ends_or_that_it_is_not_known(
-    wire: dict[str, Any] | None, meant: AutoStop
-) -> None:
-    """Nothing that the cloud leaves out is taken for "off", and a past end is no end."""
+def test_lease_gives_stop_time_or_unknown(wire: dict[str, Any] | None, meant: AutoStop) -> None:
+    """A missing field does not mean off, and a passed stop time is unknown."""
     assert parse(notebook(lease=wire)).auto_stop == meant
 
 
@@ -245,30 +243,28 @@ def test_a_lease_says_when_the_run_ends_or_that_it_is_not_known(
     "status", ["STOPPED", "STOPPING", "STARTING", "INIT", "FROZEN", "SOMETHING"]
 )
 @pytest.mark.parametrize("wire", [lease(), lease(duration=1), lease(type="LUNAR")])
-def test_what_does_not_run_has_no_end(status: str, wire: dict[str, Any] | None) -> None:
-    """Neither a countdown nor a complaint about one that is missing."""
+def test_stopped_instance_has_no_stop_time(status: str, wire: dict[str, Any] | None) -> None:
+    """The missing stop time is not reported as unknown."""
     stop = parse(notebook(status=status, lease=wire)).auto_stop
     assert (stop.stops_at, stop.stop_time_unknown) == (None, None)
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "STOPPED", "STARTING"])
 @pytest.mark.parametrize("wire", [None, {}])
-def test_a_lease_that_is_not_there_is_neither_on_nor_off(
-    status: str, wire: dict[str, Any] | None
-) -> None:
-    """Whether it runs or not; the words say so."""
+def test_missing_lease_is_unknown(status: str, wire: dict[str, Any] | None) -> None:
+    """Auto-stop is neither on nor off, whether the instance runs or not."""
     found = parse(notebook(status=status, lease=wire))
     assert not found.auto_stop.is_known
     assert "Auto-stop: not reported" in instance_lines(found)
 
 
-def test_without_its_beginning_a_lease_is_no_run_time() -> None:
-    """72 h 46 min since nobody knows when is not "72 h 46 min a run"."""
+def test_lease_without_start_has_no_run_time() -> None:
+    """Its duration counts from an unknown time."""
     assert "Auto-stop: on" in instance_lines(parse(notebook(lease=lease(create_at=None))))
 
 
-def test_a_negative_duration_other_than_the_word_for_off_is_no_off() -> None:
-    """The run ends, nobody knows when."""
+def test_negative_duration_is_not_off() -> None:
+    """Only -1 means no limit."""
     stop = parse(notebook(lease=lease(duration=-2))).auto_stop
     assert (stop.enabled, stop.stops_at, stop.stop_time_unknown) == (
         True,
@@ -277,8 +273,8 @@ def test_a_negative_duration_other_than_the_word_for_off_is_no_off() -> None:
     )
 
 
-def test_an_instance_is_read_whole() -> None:
-    """What has no place in the models stays in the raw answer."""
+def test_instance_is_parsed_completely() -> None:
+    """Other fields stay in the raw response."""
     found = parse(notebook(image={"id": "i"}))
     assert (found.id, found.name, found.description) == (ID, "notebook-instance", "training")
     assert (found.status.value, found.api, found.created_at) == ("RUNNING", "notebooks", CREATED)
@@ -288,8 +284,8 @@ def test_an_instance_is_read_whole() -> None:
 
 
 @pytest.mark.parametrize("empty", [None, ""])
-def test_what_is_null_is_empty(empty: str | None) -> None:
-    """A description or name that nobody gave."""
+def test_null_text_is_empty(empty: str | None) -> None:
+    """A description or name that was never set."""
     found = parse(notebook(description=empty, name=empty, workspace_id=empty, flavor=None))
     assert (found.description, found.name, found.workspace) == ("", "", None)
 
@@ -321,10 +317,8 @@ def test_what_is_null_is_empty(empty: str | None) -> None:
         ({"workspace_id": 0.5}, "workspace_id"),
     ],
 )
-def test_what_cannot_be_is_an_error_that_names_the_field(
-    change: dict[str, Any], field: str
-) -> None:
-    """A huge number, a wrong type, a mandatory field that is missing."""
+def test_invalid_field_is_named(change: dict[str, Any], field: str) -> None:
+    """A huge number, a wrong type and a missing mandatory field are errors."""
     with pytest.raises(InvalidResponseError) as caught:
         parse(notebook(**change))
     assert caught.value.values["field"] == field
@@ -347,8 +341,8 @@ LEASE_FIELDS = ("create_at", "duration", "enable", "type", "update_at")
         ),
     )
 )
-def test_any_json_is_an_instance_or_an_answer_that_is_said_to_be_bad(raw: object) -> None:
-    """No other error, whatever the cloud sends."""
+def test_any_json_is_an_instance_or_an_error(raw: object) -> None:
+    """No other exception is raised."""
     try:
         found = parse(raw)
     except InvalidResponseError:
@@ -372,25 +366,25 @@ SECRET = "s3cret-jupyter-token"
         {"password": SECRET},
     ],
 )
-def test_the_instances_own_secret_is_dropped_at_the_door(
-    make_cloud: Callable[..., Cloud], change: dict[str, Any]
+def test_secret_of_the_instance_is_removed(
+    make_api: Callable[..., ScriptedApi], change: dict[str, Any]
 ) -> None:
-    """At any depth, as a field or in an address; neither in the raw answer nor in a repr."""
-    found = make_cloud(GET=httpx.Response(200, json=notebook(**change))).read()
+    """At any depth, as a field or in a URL, from the raw response and every repr."""
+    found = make_api(GET=httpx.Response(200, json=notebook(**change))).read()
     assert SECRET not in repr(found) + json.dumps(dict(found.raw))
     assert found.id == ID
 
 
-def test_a_lease_that_is_not_in_the_answer_is_asked_for(make_cloud: Callable[..., Cloud]) -> None:
-    """ShowLease, in the same read; where it is in the answer nothing more is asked."""
+def test_missing_lease_is_requested(make_api: Callable[..., ScriptedApi]) -> None:
+    """ShowLease is sent only if the response has no lease."""
     bare = notebook()
     del bare["lease"]
-    cloud = make_cloud(
+    cloud = make_api(
         GET=httpx.Response(200, json=bare), GET_lease=httpx.Response(200, json=lease())
     )
     assert cloud.read().auto_stop == TIMED
     assert cloud.sent == [f"GET {PATH}", f"GET {PATH}/lease"]
-    whole = make_cloud()
+    whole = make_api()
     assert whole.read().auto_stop == TIMED
     assert whole.sent == [f"GET {PATH}"]
 
@@ -406,11 +400,11 @@ def test_a_lease_that_is_not_in_the_answer_is_asked_for(make_cloud: Callable[...
     ],
     ids=["204", "empty", "403", "404", "400"],
 )
-def test_a_lease_that_cannot_be_had_hides_not_the_instance(
-    make_cloud: Callable[..., Cloud], answer: httpx.Response
+def test_refused_lease_does_not_hide_the_instance(
+    make_api: Callable[..., ScriptedApi], answer: httpx.Response
 ) -> None:
-    """It is shown with an end that is not known; a right to see the lease may well be missing."""
-    found = make_cloud(GET=httpx.Response(200, json=notebook(lease=None)), GET_lease=answer).read()
+    """The stop time is unknown; the permission to read leases may be missing."""
+    found = make_api(GET=httpx.Response(200, json=notebook(lease=None)), GET_lease=answer).read()
     assert found.auto_stop == UNKNOWN_AUTO_STOP
 
 
@@ -425,11 +419,11 @@ def test_a_lease_that_cannot_be_had_hides_not_the_instance(
     ],
     ids=["401", "429", "500", "unreachable", "bad"],
 )
-def test_a_failure_that_passes_is_one_of_the_whole_read(
-    make_cloud: Callable[..., Cloud], answer: object, error: type[ModelArtsError]
+def test_transient_error_of_the_lease_fails_the_read(
+    make_api: Callable[..., ScriptedApi], answer: object, error: type[ModelArtsError]
 ) -> None:
-    """It says nothing about the lease, so nothing is said of it."""
-    cloud = make_cloud(GET=httpx.Response(200, json=notebook(lease=None)), GET_lease=answer)
+    """It is not a statement about the lease."""
+    cloud = make_api(GET=httpx.Response(200, json=notebook(lease=None)), GET_lease=answer)
     with pytest.raises(error):
         cloud.read()
 
@@ -437,12 +431,12 @@ def test_a_failure_that_passes_is_one_of_the_whole_read(
 @pytest.mark.parametrize(
     "answer", [httpx.Response(204), httpx.Response(200, content=b""), httpx.Response(200, json=[])]
 )
-def test_an_answer_without_an_instance_is_bad(
-    make_cloud: Callable[..., Cloud], answer: httpx.Response
+def test_response_without_instance_is_an_error(
+    make_api: Callable[..., ScriptedApi], answer: httpx.Response
 ) -> None:
-    """A 204 or an empty body where the instance should be."""
+    """A 204 or an empty body."""
     with pytest.raises(InvalidResponseError):
-        make_cloud(GET=answer).read()
+        make_api(GET=answer).read()
 
 
 TWO_HOURS = AutoStopEdit(enabled=True, duration=2 * HOUR)
@@ -479,20 +473,20 @@ PATCHED = {"duration": 7_200_000, "type": "TIMING"}
         ({}, []),
     ],
 )
-def test_only_what_differs_is_written(
-    make_cloud: Callable[..., Cloud], edit: dict[str, Any], asked: list[Any], empty: int
+def test_only_changes_are_written(
+    make_api: Callable[..., ScriptedApi], edit: dict[str, Any], asked: list[Any], empty: int
 ) -> None:
-    """Description and lease each by its own request; an answer without a body is as good as any."""
-    cloud = make_cloud(PUT=httpx.Response(empty), PATCH=httpx.Response(empty))
+    """Description and lease have separate requests."""
+    cloud = make_api(PUT=httpx.Response(empty), PATCH=httpx.Response(empty))
     cloud.write(cloud.read(), **edit)
     assert cloud.asked == asked
 
 
-def test_a_lease_is_renewed_by_query_where_the_body_is_of_no_use(
-    make_cloud: Callable[..., Cloud],
+def test_lease_is_renewed_by_query_if_body_is_rejected(
+    make_api: Callable[..., ScriptedApi],
 ) -> None:
-    """Once, and only after the cloud could not use the payload."""
-    cloud = make_cloud(PATCH=[refusal(400, "6400"), httpx.Response(200, json=lease())])
+    """Once, and only after the API rejected the payload."""
+    cloud = make_api(PATCH=[refusal(400, "6400"), httpx.Response(200, json=lease())])
     cloud.write(cloud.read(), auto_stop=TWO_HOURS)
     assert cloud.asked == [
         ("PATCH", f"{PATH}/lease", "", PATCHED),
@@ -503,47 +497,47 @@ def test_a_lease_is_renewed_by_query_where_the_body_is_of_no_use(
 @pytest.mark.parametrize(
     ("answer", "edit", "error", "code"),
     [
-        (refusal(400, "6327"), TWO_HOURS, WrongStateError, "cloud.400.6327"),
-        (refusal(400, "6336"), TWO_HOURS, RejectedValueError, "cloud.400.6336"),
+        (refusal(400, "6327"), TWO_HOURS, WrongStateError, "api.400.6327"),
+        (refusal(400, "6336"), TWO_HOURS, RejectedValueError, "api.400.6336"),
         (
             refusal(400, "6400"),
             AutoStopEdit(enabled=True, mode=Mode.IDLE, duration=HOUR),
             RejectedValueError,
-            "cloud.400.6400",
+            "api.400.6400",
         ),
         (
             refusal(400, "6400"),
             AutoStopEdit(enabled=False),
             RejectedValueError,
-            "cloud.off_refused",
+            "api.disable_rejected",
         ),
         (
             refusal(400, "6336"),
             AutoStopEdit(enabled=False),
             RejectedValueError,
-            "cloud.off_refused",
+            "api.disable_rejected",
         ),
-        (refusal(500, "0010"), TWO_HOURS, ServerError, "cloud.500.0010"),
+        (refusal(500, "0010"), TWO_HOURS, ServerError, "api.500.0010"),
     ],
 )
-def test_what_a_query_would_not_mend_is_not_sent_again(
-    make_cloud: Callable[..., Cloud],
+def test_idle_and_off_are_not_sent_as_query(
+    make_api: Callable[..., ScriptedApi],
     answer: httpx.Response,
     edit: AutoStopEdit,
     error: type[ModelArtsError],
     code: str,
 ) -> None:
-    """A query forces a timed lease, so neither idle nor off may take that way."""
-    cloud = make_cloud(PATCH=answer)
+    """A query forces a timed lease."""
+    cloud = make_api(PATCH=answer)
     with pytest.raises(error) as caught:
         cloud.write(cloud.read(), auto_stop=edit)
     assert caught.value.code == code
     assert cloud.sent == [f"PATCH {PATH}/lease"]
 
 
-def test_a_lease_refused_both_ways_is_refused(make_cloud: Callable[..., Cloud]) -> None:
-    """The second refusal is the one that is said."""
-    cloud = make_cloud(PATCH=[refusal(400, "6400"), refusal(400, "6327")])
+def test_lease_refused_with_query_is_an_error(make_api: Callable[..., ScriptedApi]) -> None:
+    """The second error is raised."""
+    cloud = make_api(PATCH=[refusal(400, "6400"), refusal(400, "6327")])
     with pytest.raises(WrongStateError):
         cloud.write(cloud.read(), auto_stop=TWO_HOURS)
     assert len(cloud.asked) == 2
@@ -557,16 +551,16 @@ RIGHTS = [
 
 @pytest.mark.parametrize("number", ["0108", "9999", "APIGW.0802"])
 @pytest.mark.parametrize(("method", "edit", "right", "words"), RIGHTS)
-def test_a_right_that_is_missing_is_named(  # noqa: PLR0913 - the columns of a table
-    make_cloud: Callable[..., Cloud],
+def test_missing_permission_is_named(  # noqa: PLR0913 - the columns of a table
+    make_api: Callable[..., ScriptedApi],
     method: str,
     edit: dict[str, Any],
     right: str,
     words: str,
     number: str,
 ) -> None:
-    """And what still works, since reading worked just before; the cloud's own code stays."""
-    cloud = make_cloud(**{method: refusal(403, number)})
+    """The error code of the API is kept."""
+    cloud = make_api(**{method: refusal(403, number)})
     with pytest.raises(ForbiddenError) as caught:
         cloud.write(cloud.read(), **edit)
     assert f"You do not have permission to {words} ({right.rstrip('.')}" in caught.value.message
@@ -575,9 +569,9 @@ def test_a_right_that_is_missing_is_named(  # noqa: PLR0913 - the columns of a t
     assert len(cloud.asked) == 1
 
 
-def test_the_right_to_stop_is_named_too(make_cloud: Callable[..., Cloud]) -> None:
-    """StopNotebook is a right of its own."""
-    cloud = make_cloud(POST=refusal(403, "0108"))
+def test_missing_stop_permission_is_named(make_api: Callable[..., ScriptedApi]) -> None:
+    """StopNotebook has a permission of its own."""
+    cloud = make_api(POST=refusal(403, "0108"))
     with pytest.raises(
         ForbiddenError, match=r"permission to stop this instance \(modelarts:notebook:stop\)"
     ):
@@ -587,14 +581,14 @@ def test_the_right_to_stop_is_named_too(make_cloud: Callable[..., Cloud]) -> Non
 
 @pytest.mark.parametrize("number", ["0206", "0210"])
 @pytest.mark.parametrize(("method", "edit"), [row[:2] for row in RIGHTS])
-def test_a_403_about_the_key_is_not_taken_for_a_missing_right(
-    make_cloud: Callable[..., Cloud], method: str, edit: dict[str, Any], number: str
+def test_403_for_the_key_is_not_a_missing_permission(
+    make_api: Callable[..., ScriptedApi], method: str, edit: dict[str, Any], number: str
 ) -> None:
-    """A wrong key or project has its own words."""
-    cloud = make_cloud(**{method: refusal(403, number)})
+    """A wrong key or project has its own message."""
+    cloud = make_api(**{method: refusal(403, number)})
     with pytest.raises(ForbiddenError) as caught:
         cloud.write(cloud.read(), **edit)
-    assert caught.value.code == f"cloud.403.{number}"
+    assert caught.value.code == f"api.403.{number}"
 
 
 @pytest.mark.parametrize(
@@ -608,11 +602,11 @@ def test_a_403_about_the_key_is_not_taken_for_a_missing_right(
     ],
     ids=["403", "6327", "6336", "429", "unreachable"],
 )
-def test_a_description_that_was_saved_is_said_when_the_lease_was_not(
-    make_cloud: Callable[..., Cloud], answer: object, words: str
+def test_partial_update_names_what_was_saved(
+    make_api: Callable[..., ScriptedApi], answer: object, words: str
 ) -> None:
-    """What holds, what does not, and why; the lease surely stayed."""
-    cloud = make_cloud(PATCH=answer)
+    """The description was saved, the lease certainly not."""
+    cloud = make_api(PATCH=answer)
     with pytest.raises(PartialUpdateError) as caught:
         cloud.write(cloud.read(), description="new", auto_stop=TWO_HOURS)
     assert caught.value.message.startswith(
@@ -631,20 +625,20 @@ def test_a_description_that_was_saved_is_said_when_the_lease_was_not(
     ],
     ids=["500", "no answer", "garbled"],
 )
-def test_a_lease_whose_fate_is_open_is_not_said_to_be_as_before(
-    make_cloud: Callable[..., Cloud], answer: object, error: type[ModelArtsError]
+def test_unknown_lease_outcome_is_not_a_partial_update(
+    make_api: Callable[..., ScriptedApi], answer: object, error: type[ModelArtsError]
 ) -> None:
-    """It may have been renewed: the session has to look."""
-    cloud = make_cloud(PATCH=answer)
+    """The lease may have been renewed, so the session reads back."""
+    cloud = make_api(PATCH=answer)
     with pytest.raises(error):
         cloud.write(cloud.read(), description="new", auto_stop=TWO_HOURS)
 
 
-def test_a_description_that_was_refused_leaves_the_lease_alone(
-    make_cloud: Callable[..., Cloud],
+def test_refused_description_leaves_the_lease_unchanged(
+    make_api: Callable[..., ScriptedApi],
 ) -> None:
-    """Nothing is half done without need."""
-    cloud = make_cloud(PUT=refusal(400, "6400"))
+    """The lease request is not sent."""
+    cloud = make_api(PUT=refusal(400, "6400"))
     with pytest.raises(RejectedValueError):
         cloud.write(cloud.read(), description="new", auto_stop=TWO_HOURS)
     assert cloud.sent == [f"PUT {PATH}"]
@@ -653,17 +647,17 @@ def test_a_description_that_was_refused_leaves_the_lease_alone(
 @pytest.mark.parametrize(
     ("status", "number", "code"),
     [
-        ("RUNNING", "6347", "cloud.description_running"),
-        ("RUNNING", "6327", "cloud.description_running"),
-        ("RUNNING", "6357", "cloud.400.6357"),
-        ("STOPPING", "6347", "cloud.400.6347"),
+        ("RUNNING", "6347", "api.description_while_running"),
+        ("RUNNING", "6327", "api.description_while_running"),
+        ("RUNNING", "6357", "api.400.6357"),
+        ("STOPPING", "6347", "api.400.6347"),
     ],
 )
-def test_a_description_that_waits_for_the_stop_is_told_from_one_that_waits_for_its_turn(
-    make_cloud: Callable[..., Cloud], status: str, number: str, code: str
+def test_description_refused_while_running_has_its_own_error(
+    make_api: Callable[..., ScriptedApi], status: str, number: str, code: str
 ) -> None:
-    """That it runs is claimed only of an instance that runs."""
-    cloud = make_cloud(
+    """It is raised only for an instance that runs."""
+    cloud = make_api(
         GET=httpx.Response(200, json=notebook(status=status)), PUT=refusal(400, number)
     )
     with pytest.raises(WrongStateError) as caught:
@@ -678,11 +672,11 @@ def test_a_description_that_waits_for_the_stop_is_told_from_one_that_waits_for_i
         ([{"id": "a", "name": "one"}, {"id": "b"}], [("one", "a"), ("", "b")]),
     ],
 )
-def test_the_running_instances_of_a_project_are_listed(
-    make_cloud: Callable[..., Cloud], rows: list[dict[str, str]], found: list[tuple[str, str]]
+def test_running_instances_are_listed(
+    make_api: Callable[..., ScriptedApi], rows: list[dict[str, str]], found: list[tuple[str, str]]
 ) -> None:
-    """By name and id, in one request that asks for running ones only."""
-    cloud = make_cloud(GET=httpx.Response(200, json={"data": rows, "total": len(rows)}))
+    """By name and ID, with one request."""
+    cloud = make_api(GET=httpx.Response(200, json={"data": rows, "total": len(rows)}))
     listed = list_running_instances(cloud.transport, project_id="p", deadline=Deadline(5))
     assert list(listed) == found
     assert cloud.sent == ["GET /v1/p/notebooks?limit=50&status=RUNNING"]
@@ -692,13 +686,13 @@ def test_the_running_instances_of_a_project_are_listed(
 
 
 def left(stage: EmulatorHarness) -> timedelta | None:
-    """What the run has left by the emulator itself."""
+    """Return the time left according to the emulator."""
     end = stage.instance_state()["stops_at"]
     return None if end is None else datetime.fromisoformat(end) - stage.clock.now()
 
 
 def writes(stage: EmulatorHarness) -> list[str]:
-    """The writes that the emulator received, by method."""
+    """Return the methods of the writes that the emulator received."""
     return [one["method"] for one in stage.emulator.requests if one["method"] != "GET"]
 
 
@@ -722,14 +716,14 @@ def writes(stage: EmulatorHarness) -> list[str]:
         ),
     ],
 )
-def test_one_part_never_touches_the_other(
+def test_description_and_lease_are_independent(
     make_harness: Callable[..., EmulatorHarness],
     change: dict[str, Any],
     sent: list[str],
     description: str,
     run: timedelta,
 ) -> None:
-    """And "now" is said only because the emulator's own state agrees."""
+    """A change counts as applied only if the emulator agrees."""
     stage = make_harness(description="old")
     done = stage._session.update(**change)
     assert done.effect is Effect.NOW
@@ -738,10 +732,10 @@ def test_one_part_never_touches_the_other(
 
 
 @pytest.mark.parametrize("times", [1, None])
-def test_partial_success_is_what_the_cloud_then_holds(
+def test_partial_update_matches_the_emulator(
     make_harness: Callable[..., EmulatorHarness], times: int | None
 ) -> None:
-    """The new description with the old end, said in as many words, sent once."""
+    """The description is new, the stop time old; each is sent once."""
     stage = make_harness(description="old")
     stage.emulator.add_fault("403", methods=("PATCH",), times=times)
     with pytest.raises(
@@ -752,10 +746,10 @@ def test_partial_success_is_what_the_cloud_then_holds(
     assert writes(stage) == ["PUT", "PATCH"]
 
 
-def test_a_lease_that_fails_after_the_description_is_tried_again_and_then_told(
+def test_lease_is_retried_after_saved_description(
     make_harness: Callable[..., EmulatorHarness],
 ) -> None:
-    """The facts are in the message: the new description, the old end."""
+    """The error names the new description and the old stop time."""
     stage = make_harness(description="old")
     stage.emulator.add_fault("500", methods=("PATCH",))
     with pytest.raises(OutcomeUnknownError) as caught:
@@ -765,10 +759,10 @@ def test_a_lease_that_fails_after_the_description_is_tried_again_and_then_told(
     assert (stage.instance_state()["description"], left(stage)) == ("new", 40 * MINUTE)
 
 
-def test_a_description_refused_while_running_is_said_plainly(
+def test_description_refused_while_running_suggests_what_to_do(
     make_harness: Callable[..., EmulatorHarness],
 ) -> None:
-    """With what can be done, and nothing changed; stopped, it is taken."""
+    """Nothing changed; after a stop it is accepted."""
     stage = make_harness(description="old", description_put_while_running="refuse")
     with pytest.raises(WrongStateError, match="only while the instance is stopped") as caught:
         stage.run_magic("describe new")
@@ -780,33 +774,33 @@ def test_a_description_refused_while_running_is_said_plainly(
 
 
 @pytest.mark.parametrize("patch_off", ["accept", "refuse"])
-def test_off_is_not_tried_unless_asked_for(
+def test_off_is_not_sent_without_force(
     make_harness: Callable[..., EmulatorHarness], patch_off: str
 ) -> None:
-    """What the API does not document is refused with the alternatives, whatever it would do."""
+    """It is refused with alternatives, whatever the API would do."""
     stage = make_harness(patch_off=patch_off)
     with pytest.raises(ModelArtsError) as caught:
         stage.run_magic("auto-stop off")
-    assert caught.value.code == "refuse.no_off"
+    assert caught.value.code == "refuse.cannot_disable"
     assert "auto-stop 72h" in caught.value.hint
     assert "auto-stop off --try" in caught.value.hint
     assert writes(stage) == []
 
 
-def test_off_that_was_tried_and_taken_is_confirmed_by_reading_back(
+def test_forced_off_is_confirmed_by_reading_back(
     make_harness: Callable[..., EmulatorHarness],
 ) -> None:
-    """Said to be off because the cloud says so."""
+    """The API then reports auto-stop as off."""
     stage = make_harness(patch_off="accept")
     change = stage.run_magic("auto-stop off --try")
     assert (change.effect, change.after.auto_stop) == (Effect.NOW, OFF)
     assert (stage.instance_state()["enable"], left(stage)) == (False, None)
 
 
-def test_off_that_was_tried_and_refused_says_what_else_there_is(
+def test_refused_off_suggests_alternatives(
     make_harness: Callable[..., EmulatorHarness],
 ) -> None:
-    """The lease is as before; the longest run and idle mode are named."""
+    """The lease is unchanged; the longest run and idle mode are named."""
     stage = make_harness(patch_off="refuse")
     with pytest.raises(RejectedValueError, match="does not allow turning auto-stop off") as caught:
         stage.run_magic("auto-stop off --try")
@@ -816,10 +810,10 @@ def test_off_that_was_tried_and_refused_says_what_else_there_is(
     assert left(stage) == 40 * MINUTE
 
 
-def test_off_that_was_taken_and_not_done_is_not_confirmed(
+def test_ignored_off_is_not_confirmed(
     make_harness: Callable[..., EmulatorHarness],
 ) -> None:
-    """An answer that shows the change is no proof: what is read back counts."""
+    """The response of the write is no proof."""
     stage = make_harness(patch_off="accept")
     stage.emulator.add_fault("echoed", methods=("PATCH",))
     change = stage.run_magic("auto-stop off --try")

@@ -1,4 +1,4 @@
-"""The request signature, held to what the vendor's signer made."""
+"""The request signature, compared with the signer of the vendor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEADERS = {"Host": "host", "X-Sdk-Date": "20240229T235959Z"}
 
 
 def sign(**changes: Any) -> str:  # noqa: ANN401 - any argument
-    """The signature of a plain request, with changes."""
+    """Return the signature of a simple request, with changes."""
     values: dict[str, Any] = {
         "method": "GET",
         "path": "/v1/p/notebooks",
@@ -36,8 +36,8 @@ def sign(**changes: Any) -> str:  # noqa: ANN401 - any argument
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
-def test_the_signature_is_the_vendor_s(vector: dict[str, Any]) -> None:
-    """Byte for byte, from the same request."""
+def test_signature_equals_that_of_the_vendor(vector: dict[str, Any]) -> None:
+    """Every byte, for the same request."""
     url = urlsplit(vector["url"])
     signed = authorization(
         method=vector["method"],
@@ -51,13 +51,13 @@ def test_the_signature_is_the_vendor_s(vector: dict[str, Any]) -> None:
     assert signed == vector["authorization"]
 
 
-def test_there_are_six_vectors() -> None:
-    """None was lost on the way here."""
+def test_all_six_vectors_are_present() -> None:
+    """No test vector is missing."""
     assert len(VECTORS) == 6
 
 
-def test_the_date_is_utc_to_the_second() -> None:
-    """Whatever the zone of the moment."""
+def test_timestamp_is_utc_to_the_second() -> None:
+    """The zone of the time does not matter."""
     assert timestamp(NOW) == "20261123T085200Z"
     assert timestamp(NOW.astimezone(timezone(timedelta(hours=8)))) == "20261123T085200Z"
     assert timestamp(datetime(2026, 1, 2, 3, 4, 5, 999_999, timezone.utc)) == "20260102T030405Z"
@@ -77,8 +77,8 @@ def test_the_date_is_utc_to_the_second() -> None:
         {"secret": "other"},
     ],
 )
-def test_every_part_of_a_request_counts(change: dict[str, Any]) -> None:
-    """What is changed on the way is noticed."""
+def test_every_part_of_a_request_is_signed(change: dict[str, Any]) -> None:
+    """A change of any part changes the signature."""
     assert sign(**change) != sign()
 
 
@@ -92,13 +92,13 @@ def test_every_part_of_a_request_counts(change: dict[str, Any]) -> None:
         {"headers": dict(reversed(HEADERS.items()))},
     ],
 )
-def test_what_a_proxy_may_change_does_not_count(same: dict[str, Any]) -> None:
-    """A closing slash, quoting, the case and order of headers and spaces around their values."""
+def test_signature_tolerates_normalisation(same: dict[str, Any]) -> None:
+    """A trailing slash, quoting, the case and order of headers and spaces around values."""
     assert sign(**same) == sign()
 
 
-def test_the_secret_is_not_in_the_header() -> None:
-    """Only the key's id is."""
+def test_header_does_not_contain_the_secret() -> None:
+    """Only the ID of the key is in it."""
     assert "s3cret" not in sign(secret="s3cret")
     assert sign().startswith("SDK-HMAC-SHA256 Access=AK, SignedHeaders=host;x-sdk-date, Signature=")
 
@@ -111,7 +111,7 @@ PAIRS = st.lists(st.tuples(st.text(max_size=6), st.text(max_size=6)), max_size=5
 def test_any_path_and_query_can_be_signed(
     path: str, query: list[tuple[str, str]], body: bytes
 ) -> None:
-    """Quoted or not, the signature is 64 hexadecimal digits of one request; the query's order is free."""
+    """The signature has 64 hexadecimal digits; the order of the query does not matter."""
     signed = sign(path=f"/{path}", query=query, body=body)
     assert set(signed.rpartition("=")[2]) <= set("0123456789abcdef")
     assert len(signed.rpartition("=")[2]) == 64
@@ -120,8 +120,8 @@ def test_any_path_and_query_can_be_signed(
 
 @property_settings
 @given(st.text(alphabet=st.characters(exclude_characters="/%", codec="utf-8"), max_size=20))
-def test_a_path_is_signed_as_it_arrives(path: str) -> None:
-    """Sent quoted or written plainly, it is the same path."""
+def test_quoted_and_plain_path_have_equal_signatures(path: str) -> None:
+    """Both are the same path."""
     assert sign(path=f"/{path}") == sign(path=f"/{quote(path, safe='')}")
 
 
@@ -134,6 +134,6 @@ def test_a_path_is_signed_as_it_arrives(path: str) -> None:
         ((("a", ""),), (("a", "a"),)),
     ],
 )
-def test_different_queries_differ(one: object, other: object) -> None:
-    """Quoting keeps apart what is apart."""
+def test_different_queries_have_different_signatures(one: object, other: object) -> None:
+    """Quoting keeps them apart."""
     assert sign(query=one) != sign(query=other)

@@ -23,18 +23,18 @@ class MeasuredServer(ModelArtsServer):
     """Extension with one open page that receives no event.
 
     Attributes:
-        store_checked: Set when the extension has asked for the open pages, as it does before it checks the store.
+        pages_checked: Set when the extension has asked for the open pages, as it does every five seconds.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.store_checked = asyncio.Event()
+        self.pages_checked = asyncio.Event()
 
     def _emit(self, event: dict[str, Any]) -> None:
         """Discard the event, as there is no socket."""
 
     def _listeners(self) -> tuple[str]:
-        self.store_checked.set()
+        self.pages_checked.set()
         return ("page",)
 
 
@@ -43,12 +43,12 @@ async def measure_server() -> float:
     server = MeasuredServer()
     service = server._create_service()
     await service.get_instance()
-    await server.store_checked.wait()
-    server.store_checked.clear()
+    await server.pages_checked.wait()
+    server.pages_checked.clear()
     before = service.poller.snapshot.instance
     cpu_s = await _cpu_per_minute(service.poller.refresh())
-    if service.poller.snapshot.instance is before or not server.store_checked.is_set():
-        raise RuntimeError("the store was not checked")
+    if service.poller.snapshot.instance is before or not server.pages_checked.is_set():
+        raise RuntimeError("the extension was not running")
     await service.poller.stop()
     return cpu_s
 

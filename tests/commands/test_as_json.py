@@ -54,7 +54,7 @@ def test_auto_stop_off_has_null_fields(harness: EmulatorHarness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "unknown"), [("disagreeing-remain", "disagree"), ("no-stop-timestamp", "missing")]
+    ("fault", "unknown"), [("disagreeing-remain", "inconsistent"), ("no-stop-timestamp", "missing")]
 )
 def test_inconsistent_stop_time_is_null(harness: EmulatorHarness, fault: str, unknown: str) -> None:
     """`--all` has the reason."""

@@ -190,7 +190,7 @@ def test_deferred_change_does_not_look_effective(
 def test_turning_off_auto_stop_mentions_billing(harness: EmulatorHarness) -> None:
     """The instance runs until the user stops it."""
     first, *_, last = change_lines(harness.run_magic("auto-stop off"))
-    assert "and billing, until you stop it" in first
+    assert "is billed until you stop it" in first
     assert last == "Undo: %modelarts auto-stop 1h"
 
 

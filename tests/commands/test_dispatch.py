@@ -141,22 +141,22 @@ def test_auto_stop_on_uses_the_last_duration(harness: EmulatorHarness) -> None:
         ("describe --from note text", UsageError, "usage.conflict"),
         ("describe --from nobody", InputError, "description.name"),
         ("describe --from number", InputError, "description.name"),
-        ("describe it's", DescriptionError, "description.character"),
-        ('describe say "hi"', DescriptionError, "description.character"),
-        ("describe a/b", DescriptionError, "description.character"),
+        ("describe it's", DescriptionError, "description.invalid_character"),
+        ('describe say "hi"', DescriptionError, "description.invalid_character"),
+        ("describe a/b", DescriptionError, "description.invalid_character"),
         (f"describe {'x' * 513}", DescriptionError, "description.too_long"),
         (f"describe --replace {'/' * 513}", DescriptionError, "description.too_long"),
         ("auto-stop 90", DurationError, "duration.no_unit"),
-        ("auto-stop 18:00", DurationError, "duration.is_clock"),
-        ("auto-stop soon", DurationError, "duration.unreadable"),
+        ("auto-stop 18:00", DurationError, "duration.is_clock_time"),
+        ("auto-stop soon", DurationError, "duration.invalid"),
         ("auto-stop 0h", DurationError, "duration.not_positive"),
-        ("auto-stop in 18:00", DurationError, "duration.is_clock"),
-        ("auto-stop at noon", DurationError, "clock.unreadable"),
-        ("auto-stop at 25:00", DurationError, "clock.unreadable"),
-        ("extend -1h", DurationError, "duration.unreadable"),
-        ("extend in 1h", DurationError, "duration.unreadable"),
-        ("extend 0.1s", DurationError, "duration.fraction"),
-        ("shorten one hour", DurationError, "duration.unreadable"),
+        ("auto-stop in 18:00", DurationError, "duration.is_clock_time"),
+        ("auto-stop at noon", DurationError, "clock_time.invalid"),
+        ("auto-stop at 25:00", DurationError, "clock_time.invalid"),
+        ("extend -1h", DurationError, "duration.invalid"),
+        ("extend in 1h", DurationError, "duration.invalid"),
+        ("extend 0.1s", DurationError, "duration.not_whole_seconds"),
+        ("shorten one hour", DurationError, "duration.invalid"),
         ("help xyzzy", UsageError, "usage.command"),
         ("help help me", UsageError, "usage.extra"),
     ],
@@ -208,7 +208,7 @@ def test_extend_refuses_when_auto_stop_is_off(harness: EmulatorHarness, line: st
     harness.emulator.clear_requests()
     with pytest.raises(RefusedError) as caught:
         harness.run_magic(line)
-    assert caught.value.code == "refuse.off"
+    assert caught.value.code == "refuse.auto_stop_off"
     assert [one["method"] for one in harness.emulator.requests] == ["GET"]
     assert harness.instance_state()["enable"] is False
 

@@ -208,7 +208,7 @@ def test_cell_body_is_a_verbatim_description() -> None:
         ("status", "body\n", "usage.cell"),
         ("auto-stop 2h", "body\n", "usage.cell"),
         ("help", "body\n", "usage.cell"),
-        ("describe one", "two\n", "usage.beside_cell"),
+        ("describe one", "two\n", "usage.text_and_cell"),
         ("describe", "", "usage.empty_cell"),
         ("describe", " \n\n", "usage.empty_cell"),
     ],
@@ -347,7 +347,7 @@ def test_may_write_is_true_for_changes_only(line: str, writes: bool) -> None:
     """The message for an interrupt mentions a change only if one may have been sent."""
     request = parse_line(line)
     assert request.may_write() is writes
-    assert interrupt_message_code(request).endswith(".write") is writes
+    assert interrupt_message_code(request).endswith("during_write") is writes
 
 
 def test_interrupt_before_parsing_mentions_no_change() -> None:

@@ -123,14 +123,14 @@ def test_terminal_login_saves_the_key(home: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "answers", "code", "questions"),
     [
-        ("login", ("", ""), "login.nothing", 2),
-        ("login", (AK, "", ""), "credentials.half", 3),
+        ("login", ("", ""), "login.empty", 2),
+        ("login", (AK, "", ""), "credentials.incomplete", 3),
         ("login", (AK, "two words s3cret", ""), "credentials.characters", 3),
         ("login", ("", "two words s3cret"), "credentials.characters", 2),
         ("login --save", ("",), "login.token_not_saved", 1),
-        ("login", (EOFError(),), "login.cannot_ask", 1),
-        ("login", (StdinNotImplementedError("no input"),), "login.cannot_ask", 1),
-        ("login --save", (AK, EOFError()), "login.cannot_ask", 2),
+        ("login", (EOFError(),), "login.no_input", 1),
+        ("login", (StdinNotImplementedError("no input"),), "login.no_input", 1),
+        ("login --save", (AK, EOFError()), "login.no_input", 2),
         (f"login {AK} {SK}", (), "usage.secret", 0),
         (f"login --save {SK}", (), "usage.secret", 0),
     ],
@@ -179,7 +179,7 @@ def test_entered_credential_takes_precedence_and_is_masked(tmp_path: Path) -> No
         report = run_checks(settings, environ=environ, interactive=entered)
         assert {one["auth"] for one in emulator.requests} == {"signature"}
         lines = "\n".join(report.lines())
-        assert "AccessKey(FAKE…) from login" in lines
+        assert "access key FAKE… from login" in lines
         assert emulator.sk not in lines
 
 

@@ -1,4 +1,4 @@
-"""Where credentials are found, and that they are never shown."""
+"""The order of credential sources, and that secrets are never shown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEYS = {"HUAWEICLOUD_SDK_AK": "ENVAK", "HUAWEICLOUD_SDK_SK": "env-secret"}
 
 
 def home(folder: Path, text: str | bytes | None, *, mode: int = 0o600) -> dict[str, str]:
-    """An environment whose home holds this credentials file, or none."""
+    """Return an environment whose home folder holds this credentials file, or none."""
     if text is not None:
         file = folder / ".huaweicloud" / "credentials"
         file.parent.mkdir()
@@ -52,22 +52,22 @@ FILE = "[basic]\nak = FILEAK\nsk = file-secret\n"
         ({"MODELARTS_AUTH_TOKEN": " t0ken\n"}, None, Token("t0ken"), "MODELARTS_AUTH_TOKEN"),
     ],
 )
-def test_the_first_place_that_has_some_wins(
+def test_first_source_with_a_credential_is_used(
     tmp_path: Path,
     environ: dict[str, str],
     text: str | None,
     credential: object,
     source: str | None,
 ) -> None:
-    """Token, then keys of the environment, then the vendor's file; what is empty is not there."""
+    """The order is token, access key in the environment, credentials file; empty values do not count."""
     found = CredentialChain({**environ, **home(tmp_path, text)}).find()
     assert found is not None
     assert found.credential == credential
     assert found.source == (source or str(tmp_path / ".huaweicloud" / "credentials"))
 
 
-def test_a_refused_login_gives_way_to_the_other_places(tmp_path: Path) -> None:
-    """It would shadow them for ever; without others it stays, and its refusal is what is said."""
+def test_refused_login_gives_way_to_other_sources(tmp_path: Path) -> None:
+    """Without another source it stays, and its refusal is reported."""
     entered = FoundCredential(Token("entered"), "login")
     environ = home(tmp_path, None)
     chain = CredentialChain(environ, interactive=entered)
@@ -80,8 +80,8 @@ def test_a_refused_login_gives_way_to_the_other_places(tmp_path: Path) -> None:
     assert chain.current() == AccessKey("ENVAK", "env-secret")
 
 
-def test_a_file_that_others_can_read_is_told_once(tmp_path: Path) -> None:
-    """When its key is used, to whoever listens by then."""
+def test_readable_file_is_warned_about_once(tmp_path: Path) -> None:
+    """The warning is sent when the key is used."""
     told: list[str] = []
     chain = CredentialChain(home(tmp_path, FILE, mode=0o644))
     chain.current()
@@ -92,14 +92,14 @@ def test_a_file_that_others_can_read_is_told_once(tmp_path: Path) -> None:
     assert "chmod 600" in told[0]
 
 
-def test_nothing_anywhere_is_none(tmp_path: Path) -> None:
-    """No credentials is not an error of the chain."""
+def test_find_returns_none_without_credentials(tmp_path: Path) -> None:
+    """Missing credentials are not an error of the chain."""
     assert CredentialChain(home(tmp_path, None)).find() is None
     assert CredentialChain(home(tmp_path, "[other]\nak = A\nsk = S\n")).find() is None
 
 
-def test_the_chain_looks_anew_each_time(tmp_path: Path) -> None:
-    """A variable set later counts, and so does a key that rotated."""
+def test_environment_is_read_at_every_call(tmp_path: Path) -> None:
+    """A variable that is set later counts, and so does a rotated key."""
     environ = home(tmp_path, None)
     chain = CredentialChain(environ)
     assert chain.find() is None
@@ -113,8 +113,8 @@ def test_the_chain_looks_anew_each_time(tmp_path: Path) -> None:
     assert found.credential == AccessKey("ENVAK", "rotated")
 
 
-def test_a_file_gives_all_it_has_as_it_is_written(tmp_path: Path) -> None:
-    """A percent sign is itself; security token and project id belong to the key."""
+def test_credentials_file_is_read_without_interpolation(tmp_path: Path) -> None:
+    """A percent sign is literal; security token and project ID belong to the key."""
     text = "[basic]\nak = A%K\nsk = 100%%s=#;K%(ak)s\nsecurity_token = a%b\nproject_id = p1\n"
     found = CredentialChain(home(tmp_path, text)).find()
     assert found is not None
@@ -122,8 +122,8 @@ def test_a_file_gives_all_it_has_as_it_is_written(tmp_path: Path) -> None:
     assert found.project_id == "p1"
 
 
-def test_another_file_may_be_named(tmp_path: Path) -> None:
-    """The variable replaces the one in the home folder, which is then not looked at."""
+def test_file_variable_replaces_default_file(tmp_path: Path) -> None:
+    """The file in the home folder is then not read."""
     other = tmp_path / "other"
     other.write_text(FILE.replace("FILE", "OTHER"))
     other.chmod(0o600)
@@ -145,13 +145,13 @@ def test_another_file_may_be_named(tmp_path: Path) -> None:
         ({}, "[basic]\nsk = s3cret\n", "AK"),
     ],
 )
-def test_half_a_key_is_said_and_not_skipped(
+def test_incomplete_key_is_an_error(
     tmp_path: Path, environ: dict[str, str], text: str | None, missing: str
 ) -> None:
-    """Who set one half meant this place; what is missing is named, what is there is not shown."""
+    """The missing half is named, the present half is not shown."""
     with pytest.raises(ConfigurationError) as caught:
         CredentialChain({**environ, **home(tmp_path, text)}).find()
-    assert caught.value.code == "credentials.half"
+    assert caught.value.code == "credentials.incomplete"
     assert f"{missing} is missing in" in caught.value.message
     assert "s3cret" not in f"{caught.value} {caught.value.values}"
 
@@ -167,8 +167,8 @@ def test_half_a_key_is_said_and_not_skipped(
         b'{"sk": "s3cret"}',
     ],
 )
-def test_a_file_that_cannot_be_read_is_named_and_not_quoted(tmp_path: Path, text: bytes) -> None:
-    """The error has the path; nothing of the content, and no cause that would show it."""
+def test_invalid_file_is_named_but_not_quoted(tmp_path: Path, text: bytes) -> None:
+    """The error has the path, but neither content nor cause."""
     with pytest.raises(ConfigurationError) as caught:
         CredentialChain(home(tmp_path, text)).find()
     error = caught.value
@@ -185,10 +185,10 @@ def test_a_file_that_cannot_be_read_is_named_and_not_quoted(tmp_path: Path, text
 @pytest.mark.parametrize(
     "variables", [("MODELARTS_AUTH_TOKEN",), ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK")]
 )
-def test_what_no_header_can_carry_is_refused_unseen(
+def test_value_invalid_in_a_header_is_refused(
     tmp_path: Path, variables: tuple[str, ...], secret: str
 ) -> None:
-    """It would crash the client or split the request; the source is named, the value is not."""
+    """It could split the request; the source is named, the value is not."""
     environ = {**home(tmp_path, None), **dict.fromkeys(variables, secret)}
     with pytest.raises(ConfigurationError) as caught:
         CredentialChain(environ).find()
@@ -201,15 +201,13 @@ def test_what_no_header_can_carry_is_refused_unseen(
     [
         (0o600, ""),
         (0o400, ""),
-        (0o640, "credentials.readable"),
-        (0o604, "credentials.readable"),
-        (0o644, "credentials.readable"),
+        (0o640, "credentials.readable_by_others"),
+        (0o604, "credentials.readable_by_others"),
+        (0o644, "credentials.readable_by_others"),
     ],
 )
-def test_a_file_that_others_can_read_is_warned_about(
-    tmp_path: Path, mode: int, warning: str
-) -> None:
-    """It is used all the same."""
+def test_readable_file_has_a_warning(tmp_path: Path, mode: int, warning: str) -> None:
+    """The key is used all the same."""
     found = CredentialChain(home(tmp_path, FILE, mode=mode)).find()
     assert found is not None
     assert found.warning == warning
@@ -230,8 +228,8 @@ SECRETS = ("ak-id-of-a-long-key", "s3cret-key-0123456789", "s3cret-sts-012345678
         {"key": AccessKey(*SECRETS)},
     ],
 )
-def test_no_way_to_show_a_credential_shows_a_secret(value: object) -> None:
-    """repr, str, format and % are all masked, also inside other values."""
+def test_string_forms_of_credentials_are_masked(value: object) -> None:
+    """repr, str and format are masked, also inside other values."""
     for shown in (repr(value), str(value), f"{value}", f"{value!s}", "%s %r" % (value, value)):  # noqa: UP031 - one of the ways
         assert "s3cret" not in shown
         assert SECRETS[0] not in shown
@@ -246,10 +244,10 @@ def test_no_way_to_show_a_credential_shows_a_secret(value: object) -> None:
         (AccessKey("a", "s", "x"), ("s", "x")),
     ],
 )
-def test_a_credential_names_what_must_not_be_shown(
+def test_secrets_lists_no_empty_text(
     credential: Token | AccessKey, secrets: tuple[str, ...]
 ) -> None:
-    """Never an empty text, which would be found everywhere."""
+    """An empty text would match everywhere."""
     assert credential.secrets == secrets
 
 
@@ -263,13 +261,13 @@ def test_a_credential_names_what_must_not_be_shown(
         ("x" * 99, "xxxx…"),
     ],
 )
-def test_a_mask_shows_four_characters_of_a_long_value(value: str, shown: str) -> None:
-    """And nothing of a short one, of which four would be much."""
+def test_mask_shows_four_characters_of_a_long_value(value: str, shown: str) -> None:
+    """A short value is hidden completely."""
     assert mask(value) == shown
 
 
-def test_the_places_are_named_in_order(tmp_path: Path) -> None:
-    """For doctor: what is looked at, first to last, without a secret."""
+def test_providers_are_named_in_order(tmp_path: Path) -> None:
+    """The names for doctor contain no secret."""
     names = [
         link.name for link in CredentialChain({**TOKEN, **KEYS, **home(tmp_path, FILE)}).providers()
     ]

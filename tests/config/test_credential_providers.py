@@ -1,4 +1,4 @@
-"""Keys in the vendor's file, in the notebook's own session and in a server's metadata."""
+"""Access keys in the credentials file, the notebook session and the metadata service."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ TEMPORARY = AccessKey("NEWAK", "n%w=s3cret", "sts%(ak)s")
 
 
 @pytest.mark.parametrize("key", [KEY, TEMPORARY])
-def test_a_key_that_is_saved_is_found(tmp_path: Path, key: AccessKey) -> None:
-    """In a file and a folder that nobody else can read; every character is itself."""
+def test_saved_key_is_loaded(tmp_path: Path, key: AccessKey) -> None:
+    """File and folder are private; every character is preserved."""
     path = tmp_path / ".huaweicloud" / "credentials"
     key_sources.save_access_key(key, path)
     found = CredentialChain({"HOME": str(tmp_path)}).find()
@@ -45,8 +45,8 @@ def test_a_key_that_is_saved_is_found(tmp_path: Path, key: AccessKey) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o600, 0o400])
-def test_what_else_is_in_the_file_stays(tmp_path: Path, mode: int) -> None:
-    """Other keys and sections, with their capitals; and the file is ours alone afterwards."""
+def test_save_preserves_other_content(tmp_path: Path, mode: int) -> None:
+    """Other keys and sections keep their case; the file becomes private."""
     path = tmp_path / "credentials"
     path.write_text(
         "[basic]\nak = OLD\nSK = old-s3cret\nsecurity_token = old-sts\nproject_id = p%1\n"
@@ -65,8 +65,8 @@ def test_what_else_is_in_the_file_stays(tmp_path: Path, mode: int) -> None:
 @pytest.mark.parametrize(
     "text", [b"no ini\n", b"[basic\n", b"\xff\xfe", b"[basic]\nak = 1\nak = 2\n"]
 )
-def test_a_file_that_is_none_is_not_written_over(tmp_path: Path, text: bytes) -> None:
-    """It may hold what somebody needs."""
+def test_save_does_not_replace_an_invalid_file(tmp_path: Path, text: bytes) -> None:
+    """It may contain something else."""
     path = tmp_path / "credentials"
     path.write_bytes(text)
     with pytest.raises(ConfigurationError, match="Cannot read"):
@@ -76,8 +76,8 @@ def test_a_file_that_is_none_is_not_written_over(tmp_path: Path, text: bytes) ->
 
 
 @pytest.mark.parametrize("blocker", ["a folder in its place", "a file for a folder"])
-def test_what_cannot_be_saved_leaves_nothing_behind(tmp_path: Path, blocker: str) -> None:
-    """Least of all a file with the secret under another name."""
+def test_failed_save_leaves_no_file(tmp_path: Path, blocker: str) -> None:
+    """In particular no temporary file with the secret."""
     path = tmp_path / "place" / "credentials"
     if blocker.startswith("a file"):
         path.parent.write_text("")
@@ -90,8 +90,8 @@ def test_what_cannot_be_saved_leaves_nothing_behind(tmp_path: Path, blocker: str
     assert left == []
 
 
-def test_a_link_stays_a_link(tmp_path: Path) -> None:
-    """A file kept where it survives a stop, and linked from the home, is kept there."""
+def test_save_follows_a_symbolic_link(tmp_path: Path) -> None:
+    """A link into a folder that is preserved stays a link."""
     kept = tmp_path / "work" / "credentials"
     kept.parent.mkdir()
     kept.write_text("[global]\nx = 1\n")
@@ -138,10 +138,10 @@ print(json.dumps({**answer, "imported": Recorder.asked, "loaded": "modelarts" in
 """
 
 
-def in_a_process(
+def run_with_package(
     folder: Path, script: str, package: dict[str, str] | None = None, **variables: str
 ) -> Any:  # noqa: ANN401 - any JSON
-    """Run a script where this package `modelarts` is installed; return the JSON that it prints."""
+    """Run a script in a process with a package `modelarts`; return the JSON that it prints."""
     place = folder / "site"
     for name, text in (package or {}).items():
         (place / name).parent.mkdir(parents=True, exist_ok=True)
@@ -163,23 +163,23 @@ def in_a_process(
 
 
 def package(session: str) -> dict[str, str]:
-    """A stand-in for the platform's package."""
+    """Create a replacement for the platform's package."""
     return {"modelarts/__init__.py": "", "modelarts/session.py": session}
 
 
 @pytest.mark.process
-def test_the_notebooks_own_session_gives_key_project_and_region(tmp_path: Path) -> None:
-    """Without anything being set."""
-    found = in_a_process(tmp_path, LOOK, package(SESSION))
+def test_notebook_session_provides_key_project_and_region(tmp_path: Path) -> None:
+    """No setting is needed."""
+    found = run_with_package(tmp_path, LOOK, package(SESSION))
     assert found["key"] == ["SDKAK", "sdk%s3cret", "sdk-sts"]
     assert found["place"] == ["modelarts.session.Session()", "p-sdk", "cn-north-4"]
 
 
 @pytest.mark.process
-def test_it_is_asked_last(tmp_path: Path) -> None:
-    """The vendor's file before it; then the package is not even imported."""
+def test_notebook_session_is_not_imported_if_file_has_key(tmp_path: Path) -> None:
+    """The credentials file comes before it."""
     key_sources.save_access_key(KEY, tmp_path / ".huaweicloud" / "credentials")
-    found = in_a_process(tmp_path, LOOK, package(SESSION))
+    found = run_with_package(tmp_path, LOOK, package(SESSION))
     assert found["key"][0] == "NEWAK"
     assert (found["imported"], found["loaded"]) == ([], False)
 
@@ -195,11 +195,11 @@ def test_it_is_asked_last(tmp_path: Path) -> None:
     ],
     ids=["absent", "a folder", "another package", "a module"],
 )
-def test_where_there_is_no_such_session_there_is_no_key(
+def test_missing_notebook_session_is_not_an_error(
     tmp_path: Path, files: dict[str, str] | None, looked: list[str] | None
 ) -> None:
-    """Absent, no import is tried; another package of that name is no reason to fail."""
-    found = in_a_process(tmp_path, LOOK, files)
+    """Neither an absent package nor another one of that name fails."""
+    found = run_with_package(tmp_path, LOOK, files)
     assert found["key"] is None
     if looked is not None:
         assert list(dict.fromkeys(found["imported"])) == looked
@@ -216,9 +216,9 @@ def test_where_there_is_no_such_session_there_is_no_key(
     ],
     ids=["empty", "without attributes", "numbers"],
 )
-def test_a_session_without_a_key_has_none(tmp_path: Path, session: str) -> None:
-    """The next place is asked, if there is one."""
-    assert in_a_process(tmp_path, LOOK, package(session))["key"] is None
+def test_notebook_session_without_key_is_skipped(tmp_path: Path, session: str) -> None:
+    """The next source is used."""
+    assert run_with_package(tmp_path, LOOK, package(session))["key"] is None
 
 
 @pytest.mark.process
@@ -227,23 +227,25 @@ def test_a_session_without_a_key_has_none(tmp_path: Path, session: str) -> None:
     [
         (
             "class Session:\n    def __init__(self): raise OSError('s3cret')",
-            "credentials.sdk",
+            "credentials.notebook_session",
         ),
         (
             "class Session:\n    @property\n    def access_key(self): raise RuntimeError('s3cret')",
-            "credentials.sdk",
+            "credentials.notebook_session",
         ),
-        ("import nothing_of_that_name", "credentials.sdk"),
-        ("raise ValueError('s3cret')", "credentials.sdk"),
-        ("Session = 's3cret'", "credentials.sdk"),
-        (SESSION.replace('"sdk%s3cret"', '""'), "credentials.half"),
+        ("import nothing_of_that_name", "credentials.notebook_session"),
+        ("raise ValueError('s3cret')", "credentials.notebook_session"),
+        ("Session = 's3cret'", "credentials.notebook_session"),
+        (SESSION.replace('"sdk%s3cret"', '""'), "credentials.incomplete"),
         (SESSION.replace("sdk-sts", "s3cret sts"), "credentials.characters"),
     ],
     ids=["raises", "property", "import", "module", "no class", "half", "characters"],
 )
-def test_a_session_that_fails_is_said_in_one_line(tmp_path: Path, session: str, code: str) -> None:
-    """Whatever it raises: somebody else's words may hold a secret, so none of them is repeated."""
-    found = in_a_process(tmp_path, LOOK, package(session))
+def test_failing_notebook_session_is_reported_without_its_message(
+    tmp_path: Path, session: str, code: str
+) -> None:
+    """The message of foreign code may contain a secret."""
+    found = run_with_package(tmp_path, LOOK, package(session))
     assert found["code"] == code
     assert "s3cret" not in found["words"]
     assert len(found["words"].splitlines()) == 2
@@ -286,16 +288,16 @@ print(json.dumps({**answer, "made": len(made)}))
     [
         (["good"], None, 1, "RUNNING"),
         (["bad", "good"], None, 2, "RUNNING"),
-        (["good", "good"], "401", 2, "cloud.401.0202"),
+        (["good", "good"], "401", 2, "api.401.0202"),
         (["other", "good"], "401", 2, "RUNNING"),
-        (["bad", "bad"], None, 2, "cloud.403.0206"),
-        (["bad", "worse"], None, 2, "cloud.403.0206"),
+        (["bad", "bad"], None, 2, "api.403.0206"),
+        (["bad", "worse"], None, 2, "api.403.0206"),
     ],
 )
-def test_a_key_that_rotated_is_read_once_more(
+def test_rotated_key_is_loaded_after_refusal(
     tmp_path: Path, keys: list[str], fault: str | None, made: int, outcome: str
 ) -> None:
-    """Read anew when it is refused, not at every request; then what the cloud says is said."""
+    """It is loaded when it is refused, not at every request."""
     with LocalEmulator(api="notebooks") as emulator:
         pairs = {
             "good": (emulator.ak, emulator.sk),
@@ -311,7 +313,7 @@ def test_a_key_that_rotated_is_read_once_more(
             for name, text in emulator.environment().items()
             if name != "MODELARTS_AUTH_TOKEN"
         }
-        found = in_a_process(
+        found = run_with_package(
             tmp_path, ASK, given, **target, MODELARTS_STATE_DIR=str(tmp_path / "state")
         )
     assert found.get("code") or set(found["status"]) == {outcome}
@@ -327,7 +329,7 @@ GOOD = {"credential": {"access": "METAAK", "secret": "meta-s3cret", "securitytok
 
 @contextmanager
 def metadata(status: int, body: bytes, *, raw: bytes = b"") -> Iterator[tuple[str, list[str]]]:
-    """Serve this at every path of this machine's loopback; gives the address and what was asked."""
+    """Serve a response at every path of the loopback interface; return the address and the requests."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -356,13 +358,13 @@ def metadata(status: int, body: bytes, *, raw: bytes = b"") -> Iterator[tuple[st
 
 
 def chain(folder: Path, **variables: str) -> CredentialChain:
-    """A chain in an empty home."""
+    """Return a chain with an empty home folder."""
     return CredentialChain({"HOME": str(folder), **variables})
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_the_metadata_is_asked_where_it_is_wanted(tmp_path: Path, slash: str) -> None:
-    """Once, until the key is refused."""
+def test_metadata_is_used_if_enabled(tmp_path: Path, slash: str) -> None:
+    """It is requested once, until the key is refused."""
     with metadata(200, json.dumps(GOOD).encode()) as (endpoint, asked):
         asking = chain(tmp_path, MODELARTS_METADATA=endpoint + slash)
         for _ in range(2):
@@ -373,18 +375,16 @@ def test_the_metadata_is_asked_where_it_is_wanted(tmp_path: Path, slash: str) ->
 
 
 @pytest.mark.parametrize("variables", [{}, {"MODELARTS_METADATA": " "}])
-def test_the_metadata_is_not_asked_unless_it_is_wanted(
-    tmp_path: Path, variables: dict[str, str]
-) -> None:
-    """Elsewhere its address is nobody's, and a request there would hang."""
+def test_metadata_is_not_used_by_default(tmp_path: Path, variables: dict[str, str]) -> None:
+    """Outside a cloud server the request would hang."""
     names = [link.name for link in chain(tmp_path, **variables).providers()]
     assert "MODELARTS_METADATA" not in names
     with pytest.raises(NoCredentialsError):
         chain(tmp_path, **variables).current()
 
 
-def test_any_other_place_wins_over_the_metadata(tmp_path: Path) -> None:
-    """It is the last of all."""
+def test_metadata_is_the_last_source(tmp_path: Path) -> None:
+    """Any other source is used first."""
     with metadata(200, json.dumps(GOOD).encode()) as (endpoint, asked):
         found = chain(tmp_path, MODELARTS_METADATA=endpoint, MODELARTS_AUTH_TOKEN="t").find()
         assert found == FoundCredential(Token("t"), "MODELARTS_AUTH_TOKEN")
@@ -408,10 +408,8 @@ def test_any_other_place_wins_over_the_metadata(tmp_path: Path) -> None:
         (200, b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
     ],
 )
-def test_what_is_no_metadata_is_said_so(
-    tmp_path: Path, status: int, body: bytes, raw: bytes
-) -> None:
-    """It was asked for, so it is not passed over in silence."""
+def test_invalid_metadata_is_an_error(tmp_path: Path, status: int, body: bytes, raw: bytes) -> None:
+    """It was enabled, so a failure is reported."""
     with metadata(status, body, raw=raw) as (endpoint, _):
         asking = chain(tmp_path, MODELARTS_METADATA=endpoint)
         with pytest.raises(ConfigurationError) as caught:
@@ -423,8 +421,8 @@ def test_what_is_no_metadata_is_said_so(
 # the whole chain
 
 
-def test_the_whole_chain_has_this_order(tmp_path: Path) -> None:
-    """What was entered before all; each place wins over those behind it."""
+def test_order_of_all_sources(tmp_path: Path) -> None:
+    """Each source is used only if those before it have nothing."""
     key_sources.save_access_key(KEY, tmp_path / ".huaweicloud" / "credentials")
     environ = {
         "HOME": str(tmp_path),

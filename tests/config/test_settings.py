@@ -1,4 +1,4 @@
-"""The settings, where they come from, and what they must not be."""
+"""The settings, their sources and their validation."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ REGION = "https://modelarts.cn-north-4.myhuaweicloud.com"
 
 
 def settings(**arguments: object) -> Settings:
-    """Settings from arguments alone."""
+    """Return settings from arguments only."""
     return Settings.load(arguments, environ={})
 
 
 def refusal(name: str, value: object) -> ConfigurationError:
-    """Why a setting is not taken; its words are one line each."""
+    """Return the error for a value; its message and hint are one line each."""
     with pytest.raises(ConfigurationError) as caught:
         getattr(settings(**{name: value}), name)
     assert len(caught.value.message.splitlines()) == 1
@@ -31,8 +31,8 @@ def refusal(name: str, value: object) -> ConfigurationError:
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_the_more_explicit_source_wins_and_is_named(name: str) -> None:
-    """Argument before %config before environment before default, for every setting."""
+def test_more_explicit_source_wins(name: str) -> None:
+    """Arguments come before %config, the environment and the default, for every setting."""
     variable = SETTINGS[name].variable
     environ = {variable: "from-environment"}
     sources = [
@@ -53,8 +53,8 @@ def test_the_more_explicit_source_wins_and_is_named(name: str) -> None:
 
 
 @pytest.mark.parametrize("empty", [None, "", "   ", "\n"])
-def test_what_is_empty_is_not_set(empty: str | None) -> None:
-    """An empty value, wherever it stands, lets the next source be asked."""
+def test_empty_value_counts_as_not_set(empty: str | None) -> None:
+    """The next source is used."""
     gathered = Settings.load(
         {"region": empty}, traits={"region": empty}, environ={"MODELARTS_REGION": "cn-north-4"}
     )
@@ -63,8 +63,8 @@ def test_what_is_empty_is_not_set(empty: str | None) -> None:
     assert gathered.source("api") == "default"
 
 
-def test_of_two_variables_the_first_wins() -> None:
-    """The vendor's project id counts only where ours is not set."""
+def test_first_variable_of_a_setting_wins() -> None:
+    """The project variable of the vendor counts only if that of this package is not set."""
     both = {"MODELARTS_PROJECT_ID": "ours", "HUAWEICLOUD_SDK_PROJECT_ID": "vendors"}
     gathered = Settings.load(environ=both)
     assert (gathered.project_id, gathered.source("project_id")) == ("ours", "MODELARTS_PROJECT_ID")
@@ -75,8 +75,8 @@ def test_of_two_variables_the_first_wins() -> None:
     )
 
 
-def test_an_argument_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    """A misspelt setting is not ignored."""
+def test_unknown_argument_is_refused() -> None:
+    """The error lists the settings."""
     with pytest.raises(ConfigurationError) as caught:
         settings(endpint="https://x")
     assert caught.value.code == "config.unknown"
@@ -84,14 +84,14 @@ def test_an_argument_that_does_not_exist_is_refused_with_those_that_do() -> None
     assert all(name in caught.value.hint for name in SETTINGS)
 
 
-def test_a_value_of_another_type_is_its_text() -> None:
-    """Traitlets and arguments may be numbers; spaces around a value do not count."""
+def test_value_is_converted_to_stripped_text() -> None:
+    """Traits and arguments may be numbers; surrounding spaces do not count."""
     assert settings(read_timeout=2.5).timeout_s("read_timeout") == 2.5
     assert settings(region=" CN-North-4 ").endpoint == REGION
 
 
-def test_settings_say_nothing_of_secrets() -> None:
-    """No setting takes a token or a key, from wherever."""
+def test_settings_contain_no_secrets() -> None:
+    """No setting takes a token or a key from any source."""
     secret = {"MODELARTS_AUTH_TOKEN": "s3cret-token", "HUAWEICLOUD_SDK_SK": "s3cret-key"}
     assert "s3cret" not in repr(Settings.load(environ=secret))
 
@@ -113,8 +113,8 @@ def test_settings_say_nothing_of_secrets() -> None:
         ("http://[::1]:8080", "http://[::1]:8080"),
     ],
 )
-def test_an_endpoint_is_scheme_host_and_port(written: str, endpoint: str) -> None:
-    """Plain http is taken for this machine's loopback only."""
+def test_endpoint_is_scheme_host_and_port(written: str, endpoint: str) -> None:
+    """Plain http is accepted for the loopback interface only."""
     assert settings(endpoint=written).endpoint == endpoint
 
 
@@ -157,8 +157,8 @@ def test_an_endpoint_is_scheme_host_and_port(written: str, endpoint: str) -> Non
         ("http://[fd00::1]", "config.endpoint_plain"),
     ],
 )
-def test_any_other_endpoint_is_refused(written: str, code: str) -> None:
-    """No user, path or query, no plain http to elsewhere, nothing that only looks like a host."""
+def test_invalid_endpoint_is_refused(written: str, code: str) -> None:
+    """User, path, query, plain http and invalid hosts are refused."""
     assert refusal("endpoint", written).code == code
 
 
@@ -177,8 +177,8 @@ def test_any_other_endpoint_is_refused(written: str, code: str) -> None:
         "ftp://us\ner:s3cret@host",
     ],
 )
-def test_a_password_in_an_endpoint_is_not_shown(written: str) -> None:
-    """The refusal names the setting, never the credentials in it."""
+def test_password_in_endpoint_is_not_shown(written: str) -> None:
+    """The error names the setting, not the password."""
     error = refusal("endpoint", written)
     assert "s3cret" not in f"{error} {error.values}"
 
@@ -188,8 +188,8 @@ def test_a_password_in_an_endpoint_is_not_shown(written: str) -> None:
     st.text(max_size=20)
     | st.text(alphabet="htps:/@.[]1a?#%\\ ", max_size=20).map(lambda text: f"https://{text}")
 )
-def test_reading_an_endpoint_never_crashes(written: str) -> None:
-    """Any text is an endpoint to which a path can be joined, or a ConfigurationError."""
+def test_endpoint_never_crashes(written: str) -> None:
+    """Any text is a valid endpoint or a ConfigurationError."""
     try:
         endpoint = settings(endpoint=written).endpoint
     except ConfigurationError:
@@ -210,8 +210,8 @@ def test_reading_an_endpoint_never_crashes(written: str) -> None:
         ("eu-west-101", "https://modelarts.eu-west-101.myhuaweicloud.com"),
     ],
 )
-def test_a_region_gives_the_endpoint(region: str, endpoint: str) -> None:
-    """Where no endpoint is set; one that is set wins."""
+def test_region_determines_the_endpoint(region: str, endpoint: str) -> None:
+    """An endpoint that is set comes first."""
     assert settings(region=region).endpoint == endpoint
     assert settings(region=region, endpoint="https://own").endpoint == "https://own"
 
@@ -220,15 +220,15 @@ def test_a_region_gives_the_endpoint(region: str, endpoint: str) -> None:
     "region",
     ["cn north 4", "cn_north", "evil.example/", "-cn", "cn-", "a@b", "北京", "cn-north-4\x00"],
 )
-def test_what_is_no_region_never_becomes_a_host(region: str) -> None:
-    """A region is letters, digits and hyphens."""
+def test_invalid_region_is_refused(region: str) -> None:
+    """A region has letters, digits and hyphens."""
     with pytest.raises(ConfigurationError) as caught:
         _ = settings(region=region).endpoint
     assert caught.value.code == "config.region"
 
 
-def test_a_missing_endpoint_says_what_to_set() -> None:
-    """Neither endpoint nor region: both are named."""
+def test_missing_endpoint_names_both_settings() -> None:
+    """Endpoint and region are named."""
     with pytest.raises(ConfigurationError) as caught:
         _ = settings().endpoint
     assert caught.value.code == "config.missing_endpoint"
@@ -237,8 +237,8 @@ def test_a_missing_endpoint_says_what_to_set() -> None:
 
 
 @pytest.mark.parametrize("name", ["project_id", "instance_id"])
-def test_an_id_that_is_missing_is_named(name: str) -> None:
-    """With the variable to set."""
+def test_missing_id_names_its_variable(name: str) -> None:
+    """The variable to set is named."""
     with pytest.raises(ConfigurationError) as caught:
         getattr(settings(), name)
     assert caught.value.code == f"config.missing_{name}"
@@ -249,8 +249,8 @@ def test_an_id_that_is_missing_is_named(name: str) -> None:
 @pytest.mark.parametrize(
     "value", ["a/b", "..", "a b", "a?b", "a#b", "a%2Fb", "a\nb", "中", "a" * 129, "a\x00", "{id}"]
 )
-def test_what_cannot_be_an_id_never_becomes_a_path(name: str, value: str) -> None:
-    """The value is not shown, only its setting and source: it may be a secret in the wrong place."""
+def test_invalid_id_is_refused_and_not_shown(name: str, value: str) -> None:
+    """It may be a secret in the wrong place."""
     error = refusal(name, value)
     assert error.code == "config.id"
     assert error.values == {"name": name, "source": "argument"}
@@ -265,26 +265,26 @@ def test_what_cannot_be_an_id_never_becomes_a_path(name: str, value: str) -> Non
         "a" * 128,
     ],
 )
-def test_an_id_of_either_generation_is_taken(value: str) -> None:
+def test_ids_of_both_apis_are_accepted(value: str) -> None:
     """With or without hyphens and prefix."""
     assert settings(instance_id=value).instance_id == value
 
 
 @pytest.mark.parametrize("value", ["auto", "demanager", "notebooks", "NoteBooks"])
-def test_an_api_generation_is_one_of_three(value: str) -> None:
-    """In capitals or not; auto is the default."""
+def test_api_is_one_of_three_words(value: str) -> None:
+    """The case does not matter; auto is the default."""
     assert settings(api=value).api == value.lower()
     assert settings().api == "auto"
 
 
 @pytest.mark.parametrize("value", ["v2", "demanger", "auto,notebooks"])
-def test_another_api_generation_is_refused_with_the_choice(value: str) -> None:
-    """All three are named."""
+def test_unknown_api_is_refused_with_choices(value: str) -> None:
+    """The error lists the three words."""
     assert refusal("api", value).hint == "Choose one of: auto, demanager, notebooks"
 
 
-def test_a_zone_is_a_setting() -> None:
-    """By name; a wrong one is a wrong setting."""
+def test_timezone_is_a_setting() -> None:
+    """An unknown zone is a ConfigurationError."""
     assert str(settings(timezone="Asia/Shanghai").timezone) == "Asia/Shanghai"
     with pytest.raises(ConfigurationError) as caught:
         _ = settings(timezone="+25:00").timezone
@@ -295,21 +295,21 @@ def test_a_zone_is_a_setting() -> None:
 @pytest.mark.parametrize(
     ("value", "seconds"), [("15", 15.0), ("0.5", 0.5), ("600", 600.0), (7, 7.0), (" 3 ", 3.0)]
 )
-def test_a_time_out_is_a_number_of_seconds(name: str, value: object, seconds: float) -> None:
-    """Up to ten minutes."""
+def test_timeout_is_a_number_of_seconds(name: str, value: object, seconds: float) -> None:
+    """At most ten minutes."""
     assert settings(**{name: value}).timeout_s(name) == seconds
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "601", "nan", "inf", "-inf", "15s", "1,5", "\uff11s"])
-def test_what_is_no_time_out_is_refused(value: str) -> None:
-    """The setting and what it holds are named."""
+def test_invalid_timeout_is_refused(value: str) -> None:
+    """The setting and its value are named."""
     with pytest.raises(ConfigurationError) as caught:
         settings(read_timeout=value).timeout_s("read_timeout")
     assert caught.value.values == {"name": "read_timeout", "value": value}
 
 
-def test_the_defaults_are_valid() -> None:
-    """With nothing set, what has a default can be used."""
+def test_defaults_are_valid() -> None:
+    """Without any setting, those with a default can be used."""
     plain = settings()
     assert [plain.timeout_s(f"{name}_timeout") for name in ("connect", "read", "total")] == [
         5,

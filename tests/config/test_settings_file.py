@@ -1,4 +1,4 @@
-"""The file that `configure` writes: where it is, what is in it, and what it yields to."""
+"""The settings file: its path, content and precedence."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ VALUES = {
 
 
 @pytest.mark.parametrize("variable", ["HOME", "USERPROFILE"])
-def test_it_is_where_it_survives_a_stop(tmp_path: Path, variable: str) -> None:
-    """In ~/work if there is one, else at home."""
+def test_file_is_written_to_work_folder(tmp_path: Path, variable: str) -> None:
+    """If there is no ~/work, it is written to the home folder."""
     environ = {variable: str(tmp_path)}
     assert settings_file.current_path(environ) == tmp_path / ".modelarts-magics.ini"
     (tmp_path / "work").write_text("a file of that name is no folder")
@@ -39,8 +39,8 @@ def test_it_is_where_it_survives_a_stop(tmp_path: Path, variable: str) -> None:
     assert settings_file.current_path(environ) == tmp_path / "work" / ".modelarts-magics.ini"
 
 
-def test_another_place_can_be_named(tmp_path: Path) -> None:
-    """It wins over every home, and its folder is made."""
+def test_config_variable_sets_the_path(tmp_path: Path) -> None:
+    """It comes before the home folder, and its folder is created."""
     named = tmp_path / "deep" / "er" / "settings.ini"
     environ = {"HOME": str(tmp_path), "MODELARTS_CONFIG": str(named)}
     assert settings_file.write(environ, {"region": "cn-north-4"}) == named
@@ -48,8 +48,8 @@ def test_another_place_can_be_named(tmp_path: Path) -> None:
     assert settings_file.read({"HOME": str(tmp_path)}) == {}
 
 
-def test_without_a_home_nothing_is_read_and_writing_says_so() -> None:
-    """A kernel may have no home at all."""
+def test_write_needs_a_home_folder() -> None:
+    """A kernel may have no home folder; reading then returns nothing."""
     assert settings_file.current_path({}) is None
     assert settings_file.read({}) == {}
     with pytest.raises(ConfigurationError, match="no home") as caught:
@@ -57,8 +57,8 @@ def test_without_a_home_nothing_is_read_and_writing_says_so() -> None:
     assert "MODELARTS_CONFIG" in caught.value.hint
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
-    """All that may be kept; anything else, and what is empty, is left out."""
+def test_written_settings_are_read(tmp_path: Path) -> None:
+    """Other names and empty values are left out."""
     environ = {"HOME": str(tmp_path)}
     settings_file.write(environ, {**VALUES, "api": "", "sk": "s3cret", "read_timeout": "9"})
     expected = {name: value for name, value in VALUES.items() if name != "api"}
@@ -66,8 +66,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert "s3cret" not in (tmp_path / ".modelarts-magics.ini").read_text(encoding="utf-8")
 
 
-def test_a_percent_sign_is_itself(tmp_path: Path) -> None:
-    """A value is text, not a template."""
+def test_percent_sign_is_literal(tmp_path: Path) -> None:
+    """A value is not a template."""
     environ = {"HOME": str(tmp_path)}
     settings_file.write(environ, {"instance_id": "100%", "project_id": "%(region)s"})
     assert settings_file.read(environ) == {"instance_id": "100%", "project_id": "%(region)s"}
@@ -83,8 +83,8 @@ def test_a_percent_sign_is_itself(tmp_path: Path) -> None:
         b"[modelarts]\nnonsense\n",
     ],
 )
-def test_a_file_that_is_none_is_named(tmp_path: Path, text: bytes) -> None:
-    """Instead of running with half of the settings; only who opens a session is stopped by it."""
+def test_invalid_file_is_an_error(tmp_path: Path, text: bytes) -> None:
+    """The error is raised when a session is opened."""
     path = tmp_path / ".modelarts-magics.ini"
     path.write_bytes(text)
     environ = {"HOME": str(tmp_path), "MODELARTS_REGION": "cn-north-4"}
@@ -99,13 +99,13 @@ def test_a_file_that_is_none_is_named(tmp_path: Path, text: bytes) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "[other]\nregion = x\n", "[modelarts]\nregion =  \n"])
-def test_a_file_without_our_settings_has_none(tmp_path: Path, text: str) -> None:
-    """Other sections are nobody's business here."""
+def test_other_sections_are_ignored(tmp_path: Path, text: str) -> None:
+    """Only the section of this package counts."""
     (tmp_path / ".modelarts-magics.ini").write_text(text)
     assert settings_file.read({"HOME": str(tmp_path)}) == {}
 
 
-def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_unwritable_path_is_an_error(tmp_path: Path) -> None:
     """Its folder is a file."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="Cannot write"):
@@ -113,10 +113,8 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", settings_file.STORABLE)
-def test_the_file_yields_to_the_environment_and_wins_over_the_default(
-    tmp_path: Path, name: str
-) -> None:
-    """Each value knows which file it came from."""
+def test_file_comes_between_environment_and_default(tmp_path: Path, name: str) -> None:
+    """Each value has the path of the file as its source."""
     environ = {"HOME": str(tmp_path)}
     path = settings_file.write(environ, VALUES)
     kept = Settings.load(environ=environ)
@@ -128,8 +126,8 @@ def test_the_file_yields_to_the_environment_and_wins_over_the_default(
     assert (given.get(name), given.source(name)) == ("given", "argument")
 
 
-def test_doctor_shows_which_file_won(tmp_path: Path) -> None:
-    """Of the one in ~/work and the one beside it, the one that is read."""
+def test_doctor_shows_which_file_is_used(tmp_path: Path) -> None:
+    """The file in ~/work is used, the one in the home folder is not."""
     environ = {"HOME": str(tmp_path), "MODELARTS_REGION": "cn-east-3"}
     beside = settings_file.write(environ, {"instance_id": "beside", "timezone": "UTC"})
     (tmp_path / "work").mkdir()
@@ -146,16 +144,16 @@ def test_doctor_shows_which_file_won(tmp_path: Path) -> None:
     assert [each.level for each in files] == [Level.OK, Level.INFO]
 
 
-def test_doctor_tells_where_a_file_would_be(tmp_path: Path) -> None:
-    """Where there is none yet."""
+def test_doctor_shows_the_path_of_a_new_file(tmp_path: Path) -> None:
+    """If there is no file yet."""
     environ = {"HOME": str(tmp_path)}
     report = run_checks(Settings.load(environ=environ), environ=environ)
     (found,) = (each for each in report.findings if each.subject == ABOUT)
     assert found.message == f"none; “%modelarts configure” creates {tmp_path}/.modelarts-magics.ini"
 
 
-def test_one_beside_a_work_folder_counts_until_there_is_one_in_it(tmp_path: Path) -> None:
-    """The folder may be younger than the file; what is written next survives a stop."""
+def test_file_in_home_counts_until_work_has_one(tmp_path: Path) -> None:
+    """The folder may be newer than the file."""
     environ = {"HOME": str(tmp_path)}
     beside = settings_file.write(environ, VALUES)
     (tmp_path / "work").mkdir()
@@ -166,8 +164,8 @@ def test_one_beside_a_work_folder_counts_until_there_is_one_in_it(tmp_path: Path
     assert settings_file.read(environ) == {"region": "cn-east-3"}
 
 
-def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
-    """Half of a file is never seen, and nothing is left beside it."""
+def test_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    """No part of the new file and no temporary file remains."""
     environ = {"HOME": str(tmp_path)}
     path = settings_file.write(environ, {"region": "cn-north-4"})
     with pytest.raises(ConfigurationError, match="Cannot write"):
@@ -176,8 +174,8 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_link_stays_one(tmp_path: Path) -> None:
-    """It leads into a folder that lasts, say."""
+def test_write_follows_a_symbolic_link(tmp_path: Path) -> None:
+    """A link into a folder that is preserved stays a link."""
     target = tmp_path / "target.ini"
     target.write_text("")
     (tmp_path / ".modelarts-magics.ini").symlink_to(target)

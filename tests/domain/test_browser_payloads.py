@@ -158,12 +158,12 @@ def test_a_change_that_could_not_be_read_back() -> None:
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (RefusedError("refuse.off", verb="extend"), "off"),
-        (RefusedError("refuse.idle", verb="extend"), "idle"),
+        (RefusedError("refuse.auto_stop_off", verb="extend"), "off"),
+        (RefusedError("refuse.idle_mode", verb="extend"), "idle"),
         (RefusedError("refuse.stop_time_passed", verb="extend"), "stop-time-passed"),
-        (RefusedError("refuse.unknown_end", verb="extend"), "stop-time-unknown"),
-        (RefusedError("refuse.changed", end=NOW), "changed"),
-        (ForbiddenError("cloud.403.0108", status=403), "no-permission"),
+        (RefusedError("refuse.stop_time_unknown", verb="extend"), "stop-time-unknown"),
+        (RefusedError("refuse.stop_time_changed", stop_time=NOW), "changed"),
+        (ForbiddenError("api.403.0108", status=403), "no-permission"),
     ],
 )
 def test_a_refusal_has_a_code_that_the_page_words(error: Any, code: str) -> None:  # noqa: ANN401
@@ -176,8 +176,8 @@ def test_a_refusal_has_a_code_that_the_page_words(error: Any, code: str) -> None
 
 def test_any_other_error_brings_its_own_words() -> None:
     """The message and what to do next."""
-    answer = error_response(UnreachableError("unreachable.timeout", host="h"))
-    assert answer["code"] == "unreachable.timeout"
+    answer = error_response(UnreachableError("unreachable.read_timeout", host="h"))
+    assert answer["code"] == "unreachable.read_timeout"
     assert answer["text"].startswith("h timed out. Try again")
-    late = RefusedError("refuse.end_past", end=NOW)
+    late = RefusedError("refuse.time_in_past", stop_time=NOW)
     assert "is in the past" in error_response(late)["text"]

@@ -1,4 +1,4 @@
-"""The countdown, held to the table that the browser's is held to."""
+"""The countdown, tested with the same cases as the countdown of the page."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ CASES = json.loads(
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_the_contract_holds(case: dict[str, Any]) -> None:
-    """Phase, seconds left and English words are those that the browser shows too."""
+def test_countdown_matches_the_shared_cases(case: dict[str, Any]) -> None:
+    """Phase, seconds left and English text equal those of the page."""
     ends, now = case["stops_at_ms"], datetime_from_ms(case["now_ms"])
     stop = AutoStop(
         enabled=case["enabled"],
@@ -51,8 +51,8 @@ def test_the_contract_holds(case: dict[str, Any]) -> None:
     assert result.label == expected["label_en"]
 
 
-def test_the_contract_has_every_phase() -> None:
-    """No phase is left to be agreed on by chance."""
+def test_shared_cases_cover_every_phase() -> None:
+    """Every phase occurs in the shared cases."""
     assert {case["expect"]["phase"] for case in CASES} == {phase.value for phase in Phase}
 
 
@@ -63,10 +63,10 @@ def test_the_contract_has_every_phase() -> None:
     st.sampled_from(list(Mode)),
     st.none() | st.timedeltas(timedelta(days=-99), timedelta(days=99)),
 )
-def test_no_false_countdown(
+def test_time_left_needs_a_running_instance_with_stop_time(
     status: Status, enabled: bool, mode: Mode, left: timedelta | None
 ) -> None:
-    """Time left is shown only for a running instance with a fixed end ahead, and is never negative."""
+    """Time left is shown only before a known stop time of a running instance, and is never negative."""
     stop = AutoStop(enabled=enabled, mode=mode, stops_at=None if left is None else NOW + left)
     result = compute_countdown(status, stop, NOW)
     if result.phase in (Phase.CALM, Phase.SOON, Phase.URGENT):
@@ -80,8 +80,8 @@ def test_no_false_countdown(
         assert not result.time_left
 
 
-def test_the_countdown_of_an_instance_is_that_of_its_status_and_auto_stop() -> None:
-    """Both ways to ask give one answer."""
+def test_instance_countdown_equals_countdown_of_its_parts() -> None:
+    """Both functions return the same countdown."""
     some = make_instance(timed_auto_stop(40 * MINUTE))
     assert instance_countdown(some, NOW) == compute_countdown(some.status, some.auto_stop, NOW)
     assert instance_countdown(some, NOW).time_left == 40 * MINUTE
@@ -95,33 +95,36 @@ def test_the_countdown_of_an_instance_is_that_of_its_status_and_auto_stop() -> N
         (make_instance(disabled_auto_stop()), "stop.off"),
         (make_instance(idle_auto_stop()), "stop.idle"),
         (make_instance(timed_auto_stop(None)), "stop.missing"),
-        (make_instance(timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST)), "stop.past"),
+        (
+            make_instance(timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST)),
+            "stop.passed",
+        ),
         (
             make_instance(timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.INCONSISTENT)),
-            "stop.disagree",
+            "stop.inconsistent",
         ),
         (make_instance(timed_auto_stop(None, stop_time_unknown=None)), "stop.missing"),
-        (make_instance(status=Status.STOPPED), "stop.ended"),
-        (make_instance(status=Status.STOPPING), "stop.ended"),
+        (make_instance(status=Status.STOPPED), "stop.stopping_or_stopped"),
+        (make_instance(status=Status.STOPPING), "stop.stopping_or_stopped"),
         (make_instance(status=Status.STARTING), "stop.not_running"),
-        (make_instance(disabled_auto_stop(), status=Status.STOPPED), "stop.ended"),
+        (make_instance(disabled_auto_stop(), status=Status.STOPPED), "stop.stopping_or_stopped"),
         (make_instance(idle_auto_stop(), status=Status.STARTING), "stop.not_running"),
     ],
 )
-def test_the_lasting_words_name_what_is_the_case(some: Instance, code: str) -> None:
-    """What is written down says the end, or why there is none; and it can be worded."""
+def test_stop_message_names_stop_time_or_reason(some: Instance, code: str) -> None:
+    """The message has the stop time, or the reason why there is none."""
     fact = stop_message(some)
     assert fact.code == code
     assert len(str(fact).splitlines()) == 1
 
 
-def test_the_lasting_words_hold_date_offset_and_when_that_was() -> None:
-    """They are still true tomorrow: the end with its date, the time left with its moment."""
+def test_stop_message_names_date_offset_and_time_of_reading() -> None:
+    """The message is still true tomorrow: the stop time has its date, the time left its moment."""
     assert str(stop_message(make_instance(timed_auto_stop(72 * MINUTE)))) == (
         "Stops at 2026-11-23 10:04 +00:00 · 1 h 12 min left (as of 08:52)"
     )
 
 
-def test_an_end_just_past_has_no_negative_time_left() -> None:
-    """Within the minute of grace the words say that nothing is left."""
+def test_stop_message_has_no_negative_time_left() -> None:
+    """Within the grace period the time left is zero."""
     assert "0 s left" in str(stop_message(make_instance(timed_auto_stop(-timedelta(seconds=30)))))

@@ -1,4 +1,4 @@
-"""What a description may contain."""
+"""The rules for a description."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ MIXED = st.text(alphabet=st.sampled_from(FORBIDDEN + "a中é👍\n "), max_size=
         "e\u0301" * (MAX_LENGTH // 2),
     ],
 )
-def test_an_allowed_text_is_returned_as_it_is(text: str) -> None:
-    """Nothing is trimmed, normalised or replaced; 512 counts code points, not UTF-16 units."""
+def test_validate_returns_allowed_text_unchanged(text: str) -> None:
+    """Nothing is trimmed, normalised or replaced; the limit counts code points."""
     assert validate(text) == text
 
 
@@ -48,20 +48,20 @@ def test_an_allowed_text_is_returned_as_it_is(text: str) -> None:
 @pytest.mark.parametrize(
     ("before", "position"), [("", 1), ("ab", 3), ("👍", 2), ("e\u0301中\n", 5)]
 )
-def test_a_forbidden_character_is_named_with_its_position(
+def test_invalid_character_is_named_with_its_position(
     character: str, before: str, position: int
 ) -> None:
-    """The position counts code points from 1, and the message shows an offer that would be taken."""
+    """The position counts code points from 1, and the suggestion is valid."""
     with pytest.raises(DescriptionError) as caught:
         validate(f"{before}{character}tail/")
     error = caught.value
-    assert error.code == "description.character"
+    assert error.code == "description.invalid_character"
     assert f"'{character}' (position {position})" in error.message
-    assert validate(error.values["offer"]) == error.values["offer"]
+    assert validate(error.values["suggestion"]) == error.values["suggestion"]
 
 
-def test_the_offer_of_the_seed_s_slashes() -> None:
-    """A date with slashes is offered with full-width ones, to be asked for with --replace."""
+def test_slashes_get_full_width_suggestion() -> None:
+    """A date with slashes is suggested with full-width slashes and --replace."""
     with pytest.raises(DescriptionError) as caught:
         validate("2026/11/23")
     assert caught.value.message == "'/' (position 5) is not allowed in a description."
@@ -69,8 +69,8 @@ def test_the_offer_of_the_seed_s_slashes() -> None:
 
 
 @pytest.mark.parametrize("text", ["a" * (MAX_LENGTH + 1), "👍" * (MAX_LENGTH + 1), "/" * 600])
-def test_a_text_that_is_too_long_is_refused_with_its_length(text: str) -> None:
-    """513 code points are one too many, whatever they are."""
+def test_too_long_text_is_refused_with_its_length(text: str) -> None:
+    """513 code points are too many, whatever they are."""
     with pytest.raises(DescriptionError) as caught:
         validate(text)
     assert caught.value.values == {"length": len(text), "limit": 512}
@@ -80,18 +80,18 @@ def test_a_text_that_is_too_long_is_refused_with_its_length(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "position"), [("\ud800", 1), ("ab\udfff", 3), ("a/b\ud83d", 4), ("\udc80/", 1)]
 )
-def test_half_a_character_is_refused_and_no_offer_is_made(text: str, position: int) -> None:
-    """A lone surrogate cannot be sent, and has no replacement that an offer could show."""
+def test_unpaired_surrogate_is_refused_without_suggestion(text: str, position: int) -> None:
+    """An unpaired surrogate cannot be sent and has no full-width form."""
     with pytest.raises(DescriptionError) as caught:
         validate(text)
-    assert caught.value.code == "description.not_text"
+    assert caught.value.code == "description.unpaired_surrogate"
     assert caught.value.values == {"position": position}
     str(caught.value).encode()
 
 
 @pytest.mark.parametrize("text", ["a/b\nc", "a/\x1b[31m", "a/\u2028b"])
-def test_the_refusal_of_several_lines_is_one_line(text: str) -> None:
-    """The offer of a text with line breaks or control characters still fits on one line."""
+def test_error_for_multiline_text_is_one_line(text: str) -> None:
+    """The suggestion for a text with line breaks fits on one line."""
     with pytest.raises(DescriptionError) as caught:
         validate(text)
     assert len(str(caught.value).splitlines()) == 2
@@ -100,8 +100,8 @@ def test_the_refusal_of_several_lines_is_one_line(text: str) -> None:
 
 @property_settings
 @given(st.text(max_size=MAX_LENGTH) | MIXED)
-def test_full_width_is_always_valid_and_as_long(text: str) -> None:
-    """Any text within the limit can be made valid, and nothing but the six characters changes."""
+def test_full_width_text_is_valid_and_as_long(text: str) -> None:
+    """Any text within the limit becomes valid, and only the six characters change."""
     wide = to_full_width(text)
     assert validate(wide) == wide
     assert len(wide) == len(text)
@@ -110,8 +110,8 @@ def test_full_width_is_always_valid_and_as_long(text: str) -> None:
 
 @property_settings
 @given(MIXED | st.text(alphabet=st.characters(), max_size=20))
-def test_an_offence_is_the_first_one(text: str) -> None:
-    """It names what stands at that place, and nothing before it offends."""
+def test_first_invalid_character_is_found(text: str) -> None:
+    """No character before it is invalid."""
     found = find_invalid_character(text)
     if found is None:
         assert validate(text) == text

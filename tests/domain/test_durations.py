@@ -54,46 +54,46 @@ ALMOST = st.text(alphabet="0123456789.:+-hmsdTZ 天小时分钟秒todaymrw/今�
         ("1时1分1秒", 3661),
     ],
 )
-def test_a_duration_is_read_as_people_write_it(text: str, seconds: int) -> None:
-    """Units, fractions, spaces, capitals and Chinese units are understood."""
+def test_parse_duration_accepts_common_forms(text: str, seconds: int) -> None:
+    """Units, fractions, spaces, capitals and Chinese units are accepted."""
     assert parse_duration(text) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ("", "duration.unreadable"),
-        ("   ", "duration.unreadable"),
-        ("h", "duration.unreadable"),
-        ("-1h", "duration.unreadable"),
-        ("+1h", "duration.unreadable"),
-        ("1h30", "duration.unreadable"),
-        ("1h,30m", "duration.unreadable"),
-        ("1,5h", "duration.unreadable"),
-        ("1..5h", "duration.unreadable"),
-        (".5h", "duration.unreadable"),
-        ("1h.", "duration.unreadable"),
-        ("1e3s", "duration.unreadable"),
-        ("infh", "duration.unreadable"),
-        ("1hx", "duration.unreadable"),
-        ("10000000000s", "duration.unreadable"),
-        ("\uff11h", "duration.unreadable"),
-        ("٣h", "duration.unreadable"),
-        ("1\u017f", "duration.unreadable"),
-        ("1h\x00", "duration.unreadable"),
+        ("", "duration.invalid"),
+        ("   ", "duration.invalid"),
+        ("h", "duration.invalid"),
+        ("-1h", "duration.invalid"),
+        ("+1h", "duration.invalid"),
+        ("1h30", "duration.invalid"),
+        ("1h,30m", "duration.invalid"),
+        ("1,5h", "duration.invalid"),
+        ("1..5h", "duration.invalid"),
+        (".5h", "duration.invalid"),
+        ("1h.", "duration.invalid"),
+        ("1e3s", "duration.invalid"),
+        ("infh", "duration.invalid"),
+        ("1hx", "duration.invalid"),
+        ("10000000000s", "duration.invalid"),
+        ("\uff11h", "duration.invalid"),
+        ("٣h", "duration.invalid"),
+        ("1\u017f", "duration.invalid"),
+        ("1h\x00", "duration.invalid"),
         ("5400", "duration.no_unit"),
         ("1.5", "duration.no_unit"),
-        ("18:00", "duration.is_clock"),
-        ("tomorrow 09:00", "duration.is_clock"),
-        ("0.0001h", "duration.fraction"),
-        ("1.5s", "duration.fraction"),
+        ("18:00", "duration.is_clock_time"),
+        ("tomorrow 09:00", "duration.is_clock_time"),
+        ("0.0001h", "duration.not_whole_seconds"),
+        ("1.5s", "duration.not_whole_seconds"),
         ("0h", "duration.not_positive"),
         ("0m0s", "duration.not_positive"),
         ("999999999d", "duration.not_positive"),
     ],
 )
-def test_what_is_no_duration_is_refused_for_its_own_reason(text: str, code: str) -> None:
-    """A missing unit, a clock time, a fraction of a second and zero each have their own words."""
+def test_parse_duration_names_the_reason_for_refusal(text: str, code: str) -> None:
+    """A missing unit, a clock time, a fraction of a second and zero have different errors."""
     with pytest.raises(DurationError) as caught:
         parse_duration(text)
     assert caught.value.code == code
@@ -101,16 +101,16 @@ def test_what_is_no_duration_is_refused_for_its_own_reason(text: str, code: str)
 
 @property_settings
 @given(st.integers(1, 10**9 - 1))
-def test_a_duration_written_as_an_argument_reads_back(seconds: int) -> None:
-    """What a message offers to type means the same when it is typed."""
+def test_formatted_argument_parses_to_same_duration(seconds: int) -> None:
+    """A duration suggested by a message means the same when it is entered."""
     duration = timedelta(seconds=seconds)
     assert parse_duration(messages.format_duration_argument(duration)) == duration
 
 
 @property_settings
 @given(st.text() | ALMOST)
-def test_reading_a_duration_never_crashes(text: str) -> None:
-    """Any text is a positive duration of whole seconds, or a DurationError of one line."""
+def test_parse_duration_never_crashes(text: str) -> None:
+    """Any text is a positive duration in whole seconds or a DurationError of one line."""
     try:
         duration = parse_duration(text)
     except DurationError as error:
@@ -149,8 +149,8 @@ def test_reading_a_duration_never_crashes(text: str) -> None:
         (" 18:00 ", "2026-11-23T18:00:00+08:00"),
     ],
 )
-def test_a_clock_time_is_the_moment_that_is_meant(text: str, expected: str) -> None:
-    """At 16:52 in Shanghai: bare times are the next ones, days and offsets count as written."""
+def test_parse_clock_time_returns_the_intended_moment(text: str, expected: str) -> None:
+    """At 16:52 in Shanghai a bare time is the next one; days and offsets count as written."""
     moment = parse_clock_time(text, now=NOW, zone=SHANGHAI)
     assert moment.isoformat() == expected
 
@@ -183,11 +183,11 @@ def test_a_clock_time_is_the_moment_that_is_meant(text: str, expected: str) -> N
         "18:0",
     ],
 )
-def test_what_is_no_clock_time_is_refused(text: str) -> None:
-    """Impossible hours, days, offsets and years are an error, never a crash or a guess."""
+def test_parse_clock_time_refuses_impossible_times(text: str) -> None:
+    """Impossible hours, days, offsets and years are errors."""
     with pytest.raises(DurationError) as caught:
         parse_clock_time(text, now=NOW, zone=SHANGHAI)
-    assert caught.value.code == "clock.unreadable"
+    assert caught.value.code == "clock_time.invalid"
     assert caught.value.values["text"] == text.strip()
 
 
@@ -196,8 +196,8 @@ def test_what_is_no_clock_time_is_refused(text: str) -> None:
     st.text() | ALMOST,
     st.sampled_from([*ZONES, UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))]),
 )
-def test_reading_a_clock_time_never_crashes(text: str, zone: ZoneInfo) -> None:
-    """Any text is a moment that can be shown in any zone, or a DurationError of one line."""
+def test_parse_clock_time_never_crashes(text: str, zone: ZoneInfo) -> None:
+    """Any text is a time in any zone or a DurationError of one line."""
     try:
         moment = parse_clock_time(text, now=NOW, zone=zone)
     except DurationError as error:
@@ -214,14 +214,14 @@ def test_reading_a_clock_time_never_crashes(text: str, zone: ZoneInfo) -> None:
     st.integers(0, 59),
     st.sampled_from(ZONES),
 )
-def test_a_bare_clock_time_is_the_next_one(
+def test_bare_clock_time_is_the_next_one(
     now: datetime, hour: int, minute: int, zone: ZoneInfo
 ) -> None:
-    """It lies ahead, by at most a day and what the clocks are put back, and shows what was written."""
+    """It is at most a day and one clock change ahead, and has the entered digits."""
     try:
         moment = parse_clock_time(f"{hour:02}:{minute:02}", now=now, zone=zone)
     except DurationError as error:
-        assert error.code == "clock.skipped"  # noqa: PT017 - the rare other way out of the property
+        assert error.code == "clock_time.skipped"  # noqa: PT017 - the rare other way out of the property
         return
     assert now < moment.astimezone(UTC) <= now + 25 * HOUR
     shown = moment.astimezone(UTC).astimezone(zone)
@@ -247,10 +247,8 @@ SPRING_FORWARD = datetime(2026, 3, 29, tzinfo=UTC)
         ("00:10", "03:00", "02:00"),
     ],
 )
-def test_a_time_that_a_day_has_twice_is_the_first_still_to_come(
-    now: str, text: str, expected: str
-) -> None:
-    """On the day on which Berlin puts its clocks back; all moments in UTC."""
+def test_repeated_clock_time_is_the_first_to_come(now: str, text: str, expected: str) -> None:
+    """When Berlin sets its clocks back, the first of both times that is to come is used."""
     moment = parse_clock_time(text, now=FALL_BACK + _hours(now), zone=BERLIN)
     assert moment.astimezone(UTC) == FALL_BACK + _hours(expected)
 
@@ -266,17 +264,17 @@ def test_a_time_that_a_day_has_twice_is_the_first_still_to_come(
         ("-10:00", "02:30"),
     ],
 )
-def test_a_time_that_no_clock_shows_is_refused(now: str, text: str) -> None:
-    """On the day on which Berlin puts its clocks on, 02:30 does not exist and is not shifted silently."""
+def test_skipped_clock_time_is_refused(now: str, text: str) -> None:
+    """When Berlin sets its clocks forward, 02:30 does not exist and is not shifted."""
     with pytest.raises(DurationError) as caught:
         parse_clock_time(text, now=SPRING_FORWARD + _hours(now), zone=BERLIN)
-    assert caught.value.code == "clock.skipped"
+    assert caught.value.code == "clock_time.skipped"
     assert "Berlin" in caught.value.message
 
 
 @pytest.mark.parametrize("now", ["01:10", "05:00"])
-def test_a_skipped_time_that_the_day_has_passed_means_tomorrow(now: str) -> None:
-    """After the clocks were put on, 02:30 is the one of the next day."""
+def test_skipped_clock_time_in_the_past_means_tomorrow(now: str) -> None:
+    """After the clocks were set forward, 02:30 is the one of the next day."""
     moment = parse_clock_time("02:30", now=SPRING_FORWARD + _hours(now), zone=BERLIN)
     assert moment.isoformat() == "2026-03-30T02:30:00+02:00"
 
@@ -287,14 +285,14 @@ def _hours(written: str) -> timedelta:
     return sign * timedelta(hours=hours, minutes=minutes)
 
 
-def test_a_written_offset_decides_the_day() -> None:
-    """23:30 at -10:00 is today's there, although it is tomorrow in Shanghai already."""
+def test_offset_determines_the_day() -> None:
+    """23:30 at -10:00 is today there, although it is already tomorrow in Shanghai."""
     moment = parse_clock_time("23:30-10:00", now=NOW, zone=SHANGHAI)
     assert moment.isoformat() == "2026-11-22T23:30:00-10:00"
 
 
-def test_the_zone_of_now_does_not_matter() -> None:
-    """The same present in another zone gives the same moment."""
+def test_zone_of_now_does_not_matter() -> None:
+    """The same moment in another zone gives the same result."""
     elsewhere = NOW.astimezone(NEW_YORK)
     assert parse_clock_time("18:00", now=elsewhere, zone=SHANGHAI) == parse_clock_time(
         "18:00", now=NOW, zone=SHANGHAI
@@ -305,8 +303,8 @@ def test_the_zone_of_now_does_not_matter() -> None:
     ("name", "offset_h"),
     [("Asia/Shanghai", 8), ("+08:00", 8), ("-05:30", -5.5), ("Z", 0), ("z", 0), ("UTC", 0)],
 )
-def test_a_zone_is_a_name_or_an_offset(name: str, offset_h: float) -> None:
-    """Both kinds give the offset they stand for."""
+def test_parse_timezone_accepts_name_and_offset(name: str, offset_h: float) -> None:
+    """Both give the expected offset."""
     assert NOW.astimezone(parse_timezone(name)).utcoffset() == timedelta(hours=offset_h)
 
 
@@ -326,8 +324,8 @@ def test_a_zone_is_a_name_or_an_offset(name: str, offset_h: float) -> None:
         ".",
     ],
 )
-def test_what_is_no_zone_is_a_wrong_setting(name: str) -> None:
-    """It is a ConfigurationError of one line, whatever was written."""
+def test_parse_timezone_refuses_unknown_zone(name: str) -> None:
+    """The error is a ConfigurationError of one line."""
     with pytest.raises(ConfigurationError) as caught:
         parse_timezone(name)
     assert caught.value.code == "config.timezone"
@@ -336,7 +334,7 @@ def test_what_is_no_zone_is_a_wrong_setting(name: str) -> None:
 
 @property_settings
 @given(st.text(max_size=12))
-def test_reading_a_zone_never_crashes(name: str) -> None:
+def test_parse_timezone_never_crashes(name: str) -> None:
     """Any text is a zone or a ConfigurationError."""
     try:
         zone = parse_timezone(name)
@@ -345,29 +343,29 @@ def test_reading_a_zone_never_crashes(name: str) -> None:
     assert NOW.astimezone(zone) == NOW
 
 
-def test_no_zone_is_the_system_s() -> None:
-    """Without a setting there is still a zone to read clock times in."""
+def test_empty_timezone_is_the_system_zone() -> None:
+    """Without a setting, clock times are read in the zone of the system."""
     assert NOW.astimezone(parse_timezone("")).utcoffset() is not None
 
 
 @property_settings
 @given(st.integers(0, 253_000_000_000_000))
-def test_a_timestamp_survives_the_way_in_and_out(milliseconds: int) -> None:
-    """Milliseconds to a moment and back are the same milliseconds."""
+def test_timestamp_round_trip(milliseconds: int) -> None:
+    """Milliseconds to a time and back are the same milliseconds."""
     assert datetime_to_ms(datetime_from_ms(milliseconds)) == milliseconds
 
 
 @pytest.mark.parametrize(
     "milliseconds", [-1, -(10**15), 253_402_300_799_000, 10**15, 10**18, 10**400, -(10**400)]
 )
-def test_a_timestamp_that_no_zone_can_show_is_a_value_error(milliseconds: int) -> None:
-    """The year 9999, which some write for never, has no date in Shanghai; nor have larger numbers."""
+def test_timestamp_out_of_range_raises_value_error(milliseconds: int) -> None:
+    """The year 9999, which some systems use for "never", has no date in Shanghai."""
     with pytest.raises(ValueError, match=r".*"):
         datetime_from_ms(milliseconds)
 
 
 @property_settings
 @given(st.integers(-(10**12), 10**12))
-def test_a_duration_survives_milliseconds(milliseconds: int) -> None:
+def test_duration_round_trip(milliseconds: int) -> None:
     """Milliseconds to a duration and back are the same milliseconds."""
     assert duration_to_ms(duration_from_ms(milliseconds)) == milliseconds

@@ -1,4 +1,4 @@
-"""What became of a change, by the cloud's own answer."""
+"""The effect of a change, determined from the response of the API."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ OFF = Edit(auto_stop=AutoStopEdit(enabled=False, prompt=True))
 
 @dataclass(frozen=True)
 class Case:
-    """One write: what the cloud said before and after, what was sent, and what that means."""
+    """One write: the state before and after it, the edit, and the expected effect."""
 
     name: str
     before: AutoStop
@@ -418,8 +418,8 @@ FROM_NOW = [
 ]
 
 
-def told(case: Case, able: Capabilities) -> Effect:
-    """What is told of a case."""
+def effect_of(case: Case, able: Capabilities) -> Effect:
+    """Return the effect of a case."""
     return determine_effect(
         make_instance(case.before, status=case.status),
         make_instance(case.after, status=case.status),
@@ -430,15 +430,15 @@ def told(case: Case, able: Capabilities) -> Effect:
 
 
 @pytest.mark.parametrize("case", FROM_RUN_START, ids=lambda case: case.name)
-def test_where_a_duration_counts_from_the_start(case: Case) -> None:
-    """Now, next start or unconfirmed: decided by what the cloud says of this run's end."""
-    assert told(case, DEMANAGER_CAPABILITIES) is case.effect
+def test_effect_when_duration_counts_from_run_start(case: Case) -> None:
+    """The stop time of this run shows whether a change applies now, at the next start, or is unconfirmed."""
+    assert effect_of(case, DEMANAGER_CAPABILITIES) is case.effect
 
 
 @pytest.mark.parametrize("case", FROM_NOW, ids=lambda case: case.name)
-def test_where_a_duration_counts_from_now(case: Case) -> None:
-    """There is no next start to wait for: it holds, or it is not confirmed."""
-    assert told(case, NOTEBOOKS_CAPABILITIES) is case.effect
+def test_effect_when_duration_counts_from_now(case: Case) -> None:
+    """There is no next start, so a change applies now or is unconfirmed."""
+    assert effect_of(case, NOTEBOOKS_CAPABILITIES) is case.effect
 
 
 @pytest.mark.parametrize(
@@ -451,10 +451,10 @@ def test_where_a_duration_counts_from_now(case: Case) -> None:
     ],
 )
 @pytest.mark.parametrize("able", [DEMANAGER_CAPABILITIES, NOTEBOOKS_CAPABILITIES])
-def test_a_description_holds_when_it_reads_back_the_same(
+def test_description_is_confirmed_when_read_back_unchanged(
     stored: str, effect: Effect, able: Capabilities
 ) -> None:
-    """Character by character; auto-stop does not matter to it."""
+    """Every character is compared; auto-stop does not matter."""
     result = determine_effect(
         make_instance(BEFORE),
         make_instance(timed_auto_stop(None), description=stored),
@@ -465,8 +465,8 @@ def test_a_description_holds_when_it_reads_back_the_same(
     assert result is effect
 
 
-def test_both_parts_of_an_edit_must_hold() -> None:
-    """A description that did not hold outweighs an auto-stop that did."""
+def test_unconfirmed_description_makes_edit_unconfirmed() -> None:
+    """An auto-stop that was applied does not outweigh it."""
     both = Edit(description="new", auto_stop=auto_stop_edit(3 * HOUR).auto_stop)
     result = determine_effect(
         make_instance(BEFORE),
@@ -480,10 +480,8 @@ def test_both_parts_of_an_edit_must_hold() -> None:
 
 @property_settings
 @given(st.timedeltas(timedelta(seconds=1), timedelta(hours=20)), st.booleans())
-def test_an_extension_that_does_not_hold_never_looks_like_success(
-    by: timedelta, known: bool
-) -> None:
-    """However small the move, an end that stayed is not the new one, in either kind of API."""
+def test_unchanged_stop_time_is_not_a_successful_extension(by: timedelta, known: bool) -> None:
+    """Even a small shift is compared with the previous stop time, on both APIs."""
     new = timedelta(seconds=int(by.total_seconds()))
     case = Case(
         "",
@@ -493,15 +491,19 @@ def test_an_extension_that_does_not_hold_never_looks_like_success(
         NOW + HOUR + new if known else None,
         Effect.NEXT_START,
     )
-    assert told(case, DEMANAGER_CAPABILITIES) is Effect.NEXT_START
-    assert told(case, NOTEBOOKS_CAPABILITIES) is Effect.UNCONFIRMED
+    assert effect_of(case, DEMANAGER_CAPABILITIES) is Effect.NEXT_START
+    assert effect_of(case, NOTEBOOKS_CAPABILITIES) is Effect.UNCONFIRMED
 
 
 @property_settings
 @given(st.timedeltas(timedelta(seconds=1), timedelta(hours=20)))
-def test_an_extension_that_holds_is_told_so(by: timedelta) -> None:
-    """The end is where it should be, so it holds now, in either kind of API."""
+def test_moved_stop_time_is_a_successful_extension(by: timedelta) -> None:
+    """The stop time is the expected one, on both APIs."""
     new = timedelta(seconds=int(by.total_seconds()))
     after = timed_auto_stop(HOUR + new, duration=2 * HOUR + new)
     case = Case("", BEFORE, after, auto_stop_edit(2 * HOUR + new), NOW + HOUR + new, Effect.NOW)
-    assert told(case, DEMANAGER_CAPABILITIES) is told(case, NOTEBOOKS_CAPABILITIES) is Effect.NOW
+    assert (
+        effect_of(case, DEMANAGER_CAPABILITIES)
+        is effect_of(case, NOTEBOOKS_CAPABILITIES)
+        is Effect.NOW
+    )

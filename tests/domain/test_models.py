@@ -37,8 +37,8 @@ STOPPED = {
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_a_status_is_at_most_one_of_running_stopping_and_stopped(status: Status) -> None:
-    """Each documented word answers the three questions; the others answer none of them."""
+def test_status_is_at_most_one_of_three_groups(status: Status) -> None:
+    """Each documented status is running, stopping, stopped or none of them."""
     assert status.running == (status in RUNNING)
     assert status.stopping == (status in STOPPING)
     assert status.stopped == (status in STOPPED)
@@ -71,15 +71,15 @@ def test_a_status_is_at_most_one_of_running_stopping_and_stopped(status: Status)
         "FROZEN",
     ],
 )
-def test_every_documented_status_is_known(word: str) -> None:
-    """The words of both generations and all editions have a member of their own."""
+def test_documented_status_is_a_member(word: str) -> None:
+    """The words of both APIs and all editions are members."""
     assert Status(word).name == word
 
 
 @property_settings
 @given(st.text().filter(lambda word: word not in Status.__members__))
-def test_an_unknown_status_keeps_its_word_and_claims_nothing(word: str) -> None:
-    """It is named UNKNOWN, equals itself and its word alone, and survives copying."""
+def test_unknown_status_keeps_its_word(word: str) -> None:
+    """It is named UNKNOWN, equals only its own word, and can be copied."""
     status = Status(word)
     assert (status.name, status.value) == ("UNKNOWN", word)
     assert status == Status(word) == word
@@ -91,8 +91,8 @@ def test_an_unknown_status_keeps_its_word_and_claims_nothing(word: str) -> None:
     assert word not in Status.__members__
 
 
-def test_instances_are_equal_when_the_cloud_says_the_same() -> None:
-    """When it was asked, what was left then and the raw answer do not count; all else does."""
+def test_instances_with_equal_content_are_equal() -> None:
+    """The time of reading, the time left and the raw response do not count."""
     some = make_instance(timed_auto_stop(HOUR, remain_time=HOUR))
     later = replace(
         some,
@@ -108,20 +108,20 @@ def test_instances_are_equal_when_the_cloud_says_the_same() -> None:
 
 
 @pytest.mark.parametrize("value", [make_instance(), timed_auto_stop(HOUR)])
-def test_values_are_frozen(value: Instance | AutoStop) -> None:
-    """No field of what the cloud said can be changed afterwards."""
+def test_values_are_immutable(value: Instance | AutoStop) -> None:
+    """No field can be changed."""
     for field in fields(value):
         with pytest.raises(FrozenInstanceError):
             setattr(value, field.name, None)
 
 
-def test_the_raw_answer_is_not_in_the_repr() -> None:
-    """A repr is short enough to read, whatever the cloud added."""
+def test_repr_omits_the_raw_response() -> None:
+    """A repr stays readable, whatever the response contains."""
     assert "surprise" not in repr(make_instance(raw={"surprise": 1}))
 
 
-def test_a_printed_value_is_one_short_line() -> None:
-    """What `print` and a log show; all of it is in the repr."""
+def test_str_is_one_short_line() -> None:
+    """Print and logs show one line."""
     some = make_instance()
     assert str(some) == f"{some}" == "notebook-instance: RUNNING"
     assert str(make_instance(name="")) == "6fa459ea-ee8a-3ca4-894e-db77e160355e: RUNNING"
@@ -132,8 +132,8 @@ def test_a_printed_value_is_one_short_line() -> None:
 
 
 @pytest.mark.parametrize(("by_s", "same"), [(0, True), (5, True), (-5, True), (5.1, False)])
-def test_an_end_that_moves_by_a_few_seconds_is_the_same(by_s: float, same: object) -> None:
-    """It follows from the time left, in whole seconds, and from when that was asked."""
+def test_stop_times_within_tolerance_are_equivalent(by_s: float, same: object) -> None:
+    """A stop time computed from the time left moves by a few seconds."""
     stop = timed_auto_stop(HOUR)
     moved = replace(stop, stops_at=NOW + HOUR + timedelta(seconds=by_s))
     assert stop.equivalent_to(moved) is same
@@ -149,8 +149,8 @@ def test_an_end_that_moves_by_a_few_seconds_is_the_same(by_s: float, same: objec
         timed_auto_stop(None),
     ],
 )
-def test_what_else_differs_is_not_the_same(other: AutoStop) -> None:
-    """Above all not an end that the cloud wrote, nor one that is not known."""
+def test_other_differences_are_not_equivalent(other: AutoStop) -> None:
+    """A stop time returned by the API and an unknown one count exactly."""
     assert not timed_auto_stop(HOUR).equivalent_to(other)
     assert not other.equivalent_to(timed_auto_stop(HOUR))
     assert not make_instance(timed_auto_stop(HOUR)).equivalent_to(make_instance(other))

@@ -1,4 +1,4 @@
-"""From a wish to what is written, or to why not."""
+"""Plans for requests, and refusals."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ STARTED = NOW - HOUR
 """This run is an hour old and, with two hours set, has an hour to go."""
 
 
-def circumstances(  # noqa: PLR0913 - each is one thing that a plan depends on
+def plan_context(  # noqa: PLR0913 - each is one thing that a plan depends on
     auto_stop: object = None,
     *,
     able: Capabilities = DEMANAGER_CAPABILITIES,
@@ -53,13 +53,13 @@ def circumstances(  # noqa: PLR0913 - each is one thing that a plan depends on
     last: timedelta | None = None,
     observed_at: datetime = NOW,
 ) -> PlanContext:
-    """An instance with an hour left of two, if nothing else is said."""
+    """Return the context of an instance with one hour left of two."""
     some = make_instance(auto_stop or timed_auto_stop(HOUR), status=status, observed_at=observed_at)  # type: ignore[arg-type]
     return PlanContext(some, able, started_at, last)
 
 
 def refusal(wish: AutoStopRequest | timedelta, given_: PlanContext) -> InputError | RefusedError:
-    """Why a wish, or a shift by so much, is not written; its words must be wordable."""
+    """Return the error for a request or a shift; its message and hint are one line each."""
     with pytest.raises((DurationError, RefusedError)) as caught:
         plan_auto_stop(wish, given_) if isinstance(wish, AutoStopRequest) else plan_stop_time_shift(
             wish, given_
@@ -88,11 +88,11 @@ def refusal(wish: AutoStopRequest | timedelta, given_: PlanContext) -> InputErro
         (AutoStopRequest(), 2 * HOUR, NOW + HOUR),
     ],
 )
-def test_a_duration_counts_from_the_start_of_the_run(
+def test_duration_counts_from_run_start(
     wish: AutoStopRequest, duration: timedelta, stops_at: datetime
 ) -> None:
-    """What is written is the whole run time; the end that results is named; reminding is kept."""
-    planned = plan_auto_stop(wish, circumstances())
+    """The whole run time is written, the resulting stop time is returned, the reminder is unchanged."""
+    planned = plan_auto_stop(wish, plan_context())
     assert planned.edit == AutoStopEdit(enabled=True, duration=duration, prompt=True)
     assert planned.stops_at == stops_at
 
@@ -106,61 +106,59 @@ def test_a_duration_counts_from_the_start_of_the_run(
         (AutoStopRequest(stop_time=NOW + 71 * HOUR), 71 * HOUR),
     ],
 )
-def test_a_duration_counts_from_now_where_the_api_does_so(
-    wish: AutoStopRequest, duration: timedelta
-) -> None:
+def test_duration_counts_from_now_for_a_lease(wish: AutoStopRequest, duration: timedelta) -> None:
     """On such an API the start of the run does not matter."""
-    planned = plan_auto_stop(wish, circumstances(able=NOTEBOOKS_CAPABILITIES))
+    planned = plan_auto_stop(wish, plan_context(able=NOTEBOOKS_CAPABILITIES))
     assert (planned.edit.duration, planned.stops_at) == (duration, NOW + duration)
 
 
 @pytest.mark.parametrize(
     ("wish", "code"),
     [
-        (AutoStopRequest(duration=HOUR - SECOND), "duration.bounds"),
-        (AutoStopRequest(duration=24 * HOUR + SECOND), "duration.bounds"),
-        (AutoStopRequest(duration=timedelta(0)), "duration.bounds"),
-        (AutoStopRequest(duration=-HOUR), "duration.bounds"),
-        (AutoStopRequest(duration=timedelta.max), "duration.bounds"),
-        (AutoStopRequest(time_left=timedelta.max), "duration.bounds"),
-        (AutoStopRequest(time_left=timedelta.min), "duration.bounds"),
-        (AutoStopRequest(enabled=True, duration=25 * HOUR), "duration.bounds"),
-        (AutoStopRequest(duration=HOUR), "refuse.past"),
+        (AutoStopRequest(duration=HOUR - SECOND), "duration.out_of_range"),
+        (AutoStopRequest(duration=24 * HOUR + SECOND), "duration.out_of_range"),
+        (AutoStopRequest(duration=timedelta(0)), "duration.out_of_range"),
+        (AutoStopRequest(duration=-HOUR), "duration.out_of_range"),
+        (AutoStopRequest(duration=timedelta.max), "duration.out_of_range"),
+        (AutoStopRequest(time_left=timedelta.max), "duration.out_of_range"),
+        (AutoStopRequest(time_left=timedelta.min), "duration.out_of_range"),
+        (AutoStopRequest(enabled=True, duration=25 * HOUR), "duration.out_of_range"),
+        (AutoStopRequest(duration=HOUR), "refuse.duration_elapsed"),
         (AutoStopRequest(duration=HOUR + 4 * MINUTE), "refuse.too_soon"),
         (AutoStopRequest(duration=HOUR + 5 * MINUTE - SECOND), "refuse.too_soon"),
-        (AutoStopRequest(time_left=timedelta(0)), "refuse.end_past"),
-        (AutoStopRequest(time_left=-HOUR), "refuse.end_past"),
+        (AutoStopRequest(time_left=timedelta(0)), "refuse.time_in_past"),
+        (AutoStopRequest(time_left=-HOUR), "refuse.time_in_past"),
         (AutoStopRequest(time_left=5 * MINUTE - SECOND), "refuse.too_early"),
         (AutoStopRequest(time_left=23 * HOUR + SECOND), "refuse.too_late"),
         (AutoStopRequest(time_left=20_000 * 24 * HOUR), "refuse.too_late"),
-        (AutoStopRequest(stop_time=NOW), "refuse.end_past"),
-        (AutoStopRequest(stop_time=NOW - SECOND), "refuse.end_past"),
+        (AutoStopRequest(stop_time=NOW), "refuse.time_in_past"),
+        (AutoStopRequest(stop_time=NOW - SECOND), "refuse.time_in_past"),
         (AutoStopRequest(stop_time=NOW + 23 * HOUR + SECOND), "refuse.too_late"),
-        (AutoStopRequest(clock_time="today 08:00"), "refuse.end_past"),
+        (AutoStopRequest(clock_time="today 08:00"), "refuse.time_in_past"),
         (AutoStopRequest(clock_time="08:51"), "refuse.too_late"),
         (AutoStopRequest(clock_time="9998-12-31 23:59"), "refuse.too_late"),
-        (AutoStopRequest(clock_time="noon"), "clock.unreadable"),
+        (AutoStopRequest(clock_time="noon"), "clock_time.invalid"),
         (AutoStopRequest(mode=Mode.IDLE), "refuse.no_idle"),
     ],
 )
-def test_what_makes_no_sense_is_refused_before_it_is_sent(wish: AutoStopRequest, code: str) -> None:
-    """Outside the bounds, past, too soon or too late: each has its own words."""
-    assert refusal(wish, circumstances()).code == code
+def test_impossible_request_is_refused_with_its_reason(wish: AutoStopRequest, code: str) -> None:
+    """Out of range, past, too soon and too late have different errors."""
+    assert refusal(wish, plan_context()).code == code
 
 
-def test_an_end_that_is_past_is_refused_even_where_it_is_the_present_one() -> None:
-    """A run that has not ended yet by its end may keep one that is near; one that is past it may not."""
+def test_passed_stop_time_is_refused_even_if_unchanged() -> None:
+    """A close stop time may be kept, a passed one may not."""
     wish, started_at = AutoStopRequest(duration=2 * HOUR), NOW - 2 * HOUR
-    near = circumstances(timed_auto_stop(MINUTE), started_at=started_at + MINUTE)
+    near = plan_context(timed_auto_stop(MINUTE), started_at=started_at + MINUTE)
     assert plan_auto_stop(wish, near).stops_at == NOW + MINUTE
-    past = circumstances(timed_auto_stop(-MINUTE), started_at=started_at - MINUTE)
-    assert refusal(wish, past).code == "refuse.past"
+    past = plan_context(timed_auto_stop(-MINUTE), started_at=started_at - MINUTE)
+    assert refusal(wish, past).code == "refuse.duration_elapsed"
 
 
-def test_too_soon_offers_the_same_from_now() -> None:
-    """Who forgot that a duration counts from the start is told the end and what to type instead."""
+def test_too_soon_suggests_the_duration_from_now() -> None:
+    """The hint suggests the same duration counted from now."""
     error = refusal(
-        AutoStopRequest(duration=2 * HOUR), circumstances(started_at=NOW - 2 * HOUR + 4 * MINUTE)
+        AutoStopRequest(duration=2 * HOUR), plan_context(started_at=NOW - 2 * HOUR + 4 * MINUTE)
     )
     assert (
         error.message
@@ -170,16 +168,16 @@ def test_too_soon_offers_the_same_from_now() -> None:
 
 
 @pytest.mark.parametrize(("waits", "doubtful"), [(None, True), (False, False)])
-def test_a_start_that_is_only_derived_is_said_to_be(waits: bool | None, doubtful: bool) -> None:
-    """Where somebody saved another run time meanwhile, the way out is named."""
-    given = circumstances(started_at=NOW - 2 * HOUR + 4 * MINUTE)
+def test_derived_run_start_is_mentioned(waits: bool | None, doubtful: bool) -> None:
+    """The error mentions that the run time may have been changed since."""
+    given = plan_context(started_at=NOW - 2 * HOUR + 4 * MINUTE)
     error = refusal(AutoStopRequest(duration=2 * HOUR), replace(given, defers_duration=waits))
     assert ("auto-stop 24h makes ModelArts return" in error.hint) is doubtful
 
 
-def test_too_late_names_the_latest_possible_end() -> None:
-    """It is the start of the run and 24 hours."""
-    error = refusal(AutoStopRequest(time_left=48 * HOUR), circumstances())
+def test_too_late_names_the_latest_stop_time() -> None:
+    """It is 24 hours after the start of the run."""
+    error = refusal(AutoStopRequest(time_left=48 * HOUR), plan_context())
     assert error.values["latest"] == STARTED + 24 * HOUR
     assert "2026-11-24 07:52" in error.message
 
@@ -188,11 +186,9 @@ def test_too_late_names_the_latest_possible_end() -> None:
     ("started_at", "earliest"),
     [(NOW - HOUR, NOW + 5 * MINUTE), (NOW - 10 * MINUTE, NOW + 50 * MINUTE)],
 )
-def test_too_early_names_the_earliest_possible_end(
-    started_at: datetime, earliest: datetime
-) -> None:
+def test_too_early_names_the_earliest_stop_time(started_at: datetime, earliest: datetime) -> None:
     """It is five minutes ahead, or where the shortest duration ends."""
-    error = refusal(AutoStopRequest(time_left=MINUTE), circumstances(started_at=started_at))
+    error = refusal(AutoStopRequest(time_left=MINUTE), plan_context(started_at=started_at))
     assert (error.code, error.values["earliest"]) == ("refuse.too_early", earliest)
 
 
@@ -207,32 +203,32 @@ def test_too_early_names_the_earliest_possible_end(
 @pytest.mark.parametrize(
     ("given_", "code"),
     [
-        (circumstances(started_at=None), "refuse.no_start"),
-        (circumstances(status=Status.STOPPED), "refuse.not_running"),
-        (circumstances(status=Status.STARTING), "refuse.not_running"),
+        (plan_context(started_at=None), "refuse.start_unknown"),
+        (plan_context(status=Status.STOPPED), "refuse.not_running"),
+        (plan_context(status=Status.STARTING), "refuse.not_running"),
     ],
 )
-def test_an_end_needs_a_run_whose_start_is_known(
+def test_stop_time_needs_a_known_run_start(
     wish: AutoStopRequest, given_: PlanContext, code: str
 ) -> None:
-    """Without one, what to write for an end cannot be computed."""
+    """Without the start, the duration for a stop time cannot be computed."""
     assert refusal(wish, given_).code == code
 
 
 @pytest.mark.parametrize(
-    "given_", [circumstances(started_at=None), circumstances(status=Status.STOPPED)]
+    "given_", [plan_context(started_at=None), plan_context(status=Status.STOPPED)]
 )
-def test_a_duration_needs_no_known_start(given_: PlanContext) -> None:
-    """It is kept for later starts; what it means for this run is then not claimed."""
+def test_duration_needs_no_run_start(given_: PlanContext) -> None:
+    """It is stored for later runs; no stop time is claimed for this run."""
     planned = plan_auto_stop(AutoStopRequest(duration=3 * HOUR), given_)
     assert (planned.edit.duration, planned.stops_at) == (3 * HOUR, None)
 
 
 @pytest.mark.parametrize("status", [Status.STOPPED, Status.STARTING])
-def test_no_end_is_claimed_for_an_instance_that_does_not_run(status: Status) -> None:
-    """The duration is kept for the next start; a stale start of another run does not count."""
+def test_no_stop_time_for_an_instance_that_does_not_run(status: Status) -> None:
+    """The duration is stored for the next start; the start of an earlier run does not count."""
     assert (
-        plan_auto_stop(AutoStopRequest(duration=2 * HOUR), circumstances(status=status)).stops_at
+        plan_auto_stop(AutoStopRequest(duration=2 * HOUR), plan_context(status=status)).stops_at
         is None
     )
 
@@ -247,24 +243,24 @@ def test_no_end_is_claimed_for_an_instance_that_does_not_run(status: Status) -> 
         AutoStopRequest(mode=Mode.IDLE),
     ],
 )
-def test_a_duration_that_is_not_kept_needs_a_run(wish: AutoStopRequest, status: Status) -> None:
-    """Where a lease is for the present run only, there must be one."""
-    error = refusal(wish, circumstances(able=NOTEBOOKS_CAPABILITIES, status=status))
+def test_lease_needs_a_run(wish: AutoStopRequest, status: Status) -> None:
+    """A lease is for the present run only."""
+    error = refusal(wish, plan_context(able=NOTEBOOKS_CAPABILITIES, status=status))
     assert error.code == "refuse.lease_not_running"
 
 
-def test_a_lease_takes_the_last_known_run_time_and_not_its_own() -> None:
-    """What a lease shows counts from its last renewal: it is no run time that somebody chose."""
-    given_ = circumstances(
+def test_lease_uses_last_run_time_by_default() -> None:
+    """The duration of a lease counts from its last renewal, so it is not a run time."""
+    given_ = plan_context(
         timed_auto_stop(None, duration=9 * HOUR), able=NOTEBOOKS_CAPABILITIES, last=3 * HOUR
     )
     assert plan_auto_stop(AutoStopRequest(enabled=True), given_).edit.duration == 3 * HOUR
 
 
-def test_a_fraction_of_a_second_is_rounded_up() -> None:
-    """The API counts whole seconds; the end named is the one that will be."""
+def test_fraction_of_a_second_is_rounded_up() -> None:
+    """The API counts whole seconds."""
     planned = plan_auto_stop(
-        AutoStopRequest(duration=3 * HOUR + timedelta(milliseconds=1)), circumstances()
+        AutoStopRequest(duration=3 * HOUR + timedelta(milliseconds=1)), plan_context()
     )
     assert planned.edit.duration == 3 * HOUR + SECOND
     assert planned.stops_at == NOW + 2 * HOUR + SECOND
@@ -278,40 +274,40 @@ def test_a_fraction_of_a_second_is_rounded_up() -> None:
         (disabled_auto_stop(), None, HOUR),
     ],
 )
-def test_on_takes_the_last_known_duration(
+def test_on_uses_the_last_known_duration(
     set_: object, last: timedelta | None, expected: timedelta
 ) -> None:
-    """What is set, else what was last seen set, else an hour."""
+    """The duration that is set, else the last one, else one hour."""
     planned = plan_auto_stop(
-        AutoStopRequest(enabled=True), circumstances(set_, started_at=None, last=last)
+        AutoStopRequest(enabled=True), plan_context(set_, started_at=None, last=last)
     )
     assert planned.edit == AutoStopEdit(enabled=True, duration=expected, prompt=True)
 
 
-def test_off_sends_no_duration_and_keeps_the_reminder() -> None:
-    """Off is off; the wish to be reminded stays as it was."""
+def test_off_sends_no_duration_and_keeps_reminder() -> None:
+    """Turning auto-stop off changes nothing else."""
     planned = plan_auto_stop(
-        AutoStopRequest(enabled=False), circumstances(timed_auto_stop(HOUR, prompt=False))
+        AutoStopRequest(enabled=False), plan_context(timed_auto_stop(HOUR, prompt=False))
     )
     assert planned.edit == AutoStopEdit(enabled=False, prompt=False)
     assert planned.stops_at is None
 
 
-def test_off_is_tried_only_on_request_where_it_is_not_documented() -> None:
-    """It is refused with what is possible instead, unless the person insists."""
-    error = refusal(AutoStopRequest(enabled=False), circumstances(able=NOTEBOOKS_CAPABILITIES))
-    assert error.code == "refuse.no_off"
+def test_undocumented_off_needs_force() -> None:
+    """Otherwise it is refused with alternatives."""
+    error = refusal(AutoStopRequest(enabled=False), plan_context(able=NOTEBOOKS_CAPABILITIES))
+    assert error.code == "refuse.cannot_disable"
     assert "auto-stop 72h" in error.hint
     insisted = plan_auto_stop(
-        AutoStopRequest(enabled=False, force=True), circumstances(able=NOTEBOOKS_CAPABILITIES)
+        AutoStopRequest(enabled=False, force=True), plan_context(able=NOTEBOOKS_CAPABILITIES)
     )
     assert insisted.edit.enabled is False
 
 
-def test_idle_has_no_end() -> None:
-    """Where the API stops on low use, the plan claims no stop time."""
+def test_idle_mode_has_no_stop_time() -> None:
+    """The plan has no stop time."""
     planned = plan_auto_stop(
-        AutoStopRequest(mode=Mode.IDLE), circumstances(able=NOTEBOOKS_CAPABILITIES)
+        AutoStopRequest(mode=Mode.IDLE), plan_context(able=NOTEBOOKS_CAPABILITIES)
     )
     assert (planned.edit.mode, planned.edit.enabled, planned.stops_at) == (Mode.IDLE, True, None)
     assert planned.edit.duration is not None
@@ -327,10 +323,10 @@ def test_idle_has_no_end() -> None:
         AutoStopRequest(time_left=HOUR),
     ],
 )
-def test_the_reminder_is_kept_unless_asked(wish: AutoStopRequest, kept: bool | None) -> None:
-    """Whatever else is written, the wish to be reminded is what the cloud had."""
+def test_reminder_is_kept_unless_requested(wish: AutoStopRequest, kept: bool | None) -> None:
+    """Any other request keeps the reminder as it is."""
     assert (
-        plan_auto_stop(wish, circumstances(timed_auto_stop(HOUR, prompt=kept))).edit.prompt is kept
+        plan_auto_stop(wish, plan_context(timed_auto_stop(HOUR, prompt=kept))).edit.prompt is kept
     )
 
 
@@ -338,9 +334,9 @@ def test_the_reminder_is_kept_unless_asked(wish: AutoStopRequest, kept: bool | N
 @pytest.mark.parametrize(
     "set_", [disabled_auto_stop(), timed_auto_stop(HOUR), timed_auto_stop(None, duration=HOUR)]
 )
-def test_a_wish_to_be_reminded_changes_nothing_else(set_: object, wanted: bool) -> None:
-    """On stays on with its duration, off stays off, and an unknown end stays unknown."""
-    given_ = circumstances(set_)
+def test_reminder_request_changes_nothing_else(set_: object, wanted: bool) -> None:
+    """On stays on with its duration, off stays off, an unknown stop time stays unknown."""
+    given_ = plan_context(set_)
     before, planned = (
         given_.instance.auto_stop,
         plan_auto_stop(AutoStopRequest(prompt=wanted), given_),
@@ -350,57 +346,57 @@ def test_a_wish_to_be_reminded_changes_nothing_else(set_: object, wanted: bool) 
     assert planned.stops_at == before.stops_at
 
 
-def test_a_stored_duration_outside_the_bounds_is_carried_along() -> None:
-    """Bounds are about what a person enters; what the cloud has is not judged."""
-    given_ = circumstances(timed_auto_stop(HOUR, duration=48 * HOUR))
+def test_stored_duration_out_of_range_is_kept() -> None:
+    """Only entered durations are checked."""
+    given_ = plan_context(timed_auto_stop(HOUR, duration=48 * HOUR))
     assert plan_auto_stop(AutoStopRequest(prompt=False), given_).edit.duration == 48 * HOUR
 
 
-def test_what_cannot_be_carried_along_is_refused() -> None:
-    """On without a duration cannot be written back, and the API has no such wish to keep."""
+def test_reminder_request_is_refused_without_duration() -> None:
+    """Auto-stop without a duration cannot be written, and some APIs have no reminder."""
     assert refusal(
-        AutoStopRequest(prompt=True), circumstances(timed_auto_stop(HOUR, duration=None))
+        AutoStopRequest(prompt=True), plan_context(timed_auto_stop(HOUR, duration=None))
     ).code == ("refuse.no_duration")
     assert (
-        refusal(AutoStopRequest(prompt=True), circumstances(able=NOTEBOOKS_CAPABILITIES)).code
-        == "refuse.no_prompt"
+        refusal(AutoStopRequest(prompt=True), plan_context(able=NOTEBOOKS_CAPABILITIES)).code
+        == "refuse.no_reminder"
     )
 
 
-def test_a_wish_to_be_reminded_never_turns_off_what_the_cloud_did_not_state() -> None:
-    """Off would be written, since no part of auto-stop can be left out."""
+def test_reminder_request_is_refused_when_auto_stop_is_unknown() -> None:
+    """It would have to write "off", since no field can be left out."""
     assert (
-        refusal(AutoStopRequest(prompt=True), circumstances(UNKNOWN_AUTO_STOP)).code
+        refusal(AutoStopRequest(prompt=True), plan_context(UNKNOWN_AUTO_STOP)).code
         == "refuse.no_duration"
     )
 
 
-def test_a_wish_to_be_reminded_sends_no_duration_with_off() -> None:
-    """Also where the cloud still names one."""
+def test_reminder_request_sends_no_duration_when_off() -> None:
+    """Also if the API still returns a duration."""
     edit = plan_auto_stop(
-        AutoStopRequest(prompt=False), circumstances(disabled_auto_stop(duration=HOUR))
+        AutoStopRequest(prompt=False), plan_context(disabled_auto_stop(duration=HOUR))
     ).edit
     assert edit == AutoStopEdit(enabled=False, prompt=False)
 
 
-def test_there_are_no_bounds_without_a_run() -> None:
-    """There is no end to ask for, whatever a duration counts from."""
-    assert stop_time_bounds(circumstances(able=NOTEBOOKS_CAPABILITIES)) == (
+def test_no_bounds_without_a_run() -> None:
+    """An instance that does not run has no stop time to request."""
+    assert stop_time_bounds(plan_context(able=NOTEBOOKS_CAPABILITIES)) == (
         NOW + NOTEBOOKS_CAPABILITIES.min_duration,
         NOW + NOTEBOOKS_CAPABILITIES.max_duration,
     )
     assert (
-        stop_time_bounds(circumstances(able=NOTEBOOKS_CAPABILITIES, status=Status.STOPPED)) is None
+        stop_time_bounds(plan_context(able=NOTEBOOKS_CAPABILITIES, status=Status.STOPPED)) is None
     )
-    assert stop_time_bounds(circumstances(status=Status.STOPPED)) is None
+    assert stop_time_bounds(plan_context(status=Status.STOPPED)) is None
 
 
 @pytest.mark.parametrize(
     ("set_", "status", "code"),
     [
-        (disabled_auto_stop(), Status.RUNNING, "refuse.off"),
-        (idle_auto_stop(), Status.RUNNING, "refuse.idle"),
-        (timed_auto_stop(None), Status.RUNNING, "refuse.unknown_end"),
+        (disabled_auto_stop(), Status.RUNNING, "refuse.auto_stop_off"),
+        (idle_auto_stop(), Status.RUNNING, "refuse.idle_mode"),
+        (timed_auto_stop(None), Status.RUNNING, "refuse.stop_time_unknown"),
         (
             timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST),
             Status.RUNNING,
@@ -414,13 +410,13 @@ def test_there_are_no_bounds_without_a_run() -> None:
 )
 @pytest.mark.parametrize("by", [HOUR, -10 * MINUTE])
 @pytest.mark.parametrize("able", [DEMANAGER_CAPABILITIES, NOTEBOOKS_CAPABILITIES])
-def test_there_must_be_an_end_to_move(
+def test_shift_needs_a_stop_time(
     set_: object, status: Status, code: str, by: timedelta, able: Capabilities
 ) -> None:
-    """An instance without a known end never gets one by accident."""
+    """An instance without a known stop time gets none by accident."""
     if able is NOTEBOOKS_CAPABILITIES and code == "refuse.not_running":
         code = "refuse.lease_not_running"  # nothing would keep it for the next start
-    given_ = circumstances(set_, status=status, able=able)
+    given_ = plan_context(set_, status=status, able=able)
     assert refusal(by, given_).code == code
     if status is not Status.RUNNING:
         assert refusal(by, replace(given_, defers_duration=True)).code == code
@@ -435,9 +431,9 @@ def test_there_must_be_an_end_to_move(
         (SECOND, 2 * HOUR + SECOND),
     ],
 )
-def test_moving_the_end_counts_from_the_start(by: timedelta, duration: timedelta) -> None:
-    """The end moves by what was asked; what is written is the run time that gives it."""
-    planned = plan_stop_time_shift(by, circumstances())
+def test_shift_writes_run_time_from_run_start(by: timedelta, duration: timedelta) -> None:
+    """The stop time moves by the shift; the run time that gives it is written."""
+    planned = plan_stop_time_shift(by, plan_context())
     assert planned.edit == AutoStopEdit(enabled=True, duration=duration, prompt=True)
     assert planned.stops_at == NOW + HOUR + by
 
@@ -447,20 +443,20 @@ def test_moving_the_end_counts_from_the_start(by: timedelta, duration: timedelta
     [
         (22 * HOUR + SECOND, "refuse.too_late"),
         (-55 * MINUTE - SECOND, "refuse.too_early"),
-        (-HOUR, "refuse.end_past"),
-        (-5 * HOUR, "refuse.end_past"),
-        (timedelta.max, "duration.bounds"),
-        (timedelta.min + timedelta(days=1), "duration.bounds"),
+        (-HOUR, "refuse.time_in_past"),
+        (-5 * HOUR, "refuse.time_in_past"),
+        (timedelta.max, "duration.out_of_range"),
+        (timedelta.min + timedelta(days=1), "duration.out_of_range"),
     ],
 )
-def test_an_end_cannot_be_moved_out_of_bounds(by: timedelta, code: str) -> None:
-    """What would be past, too soon or too late is refused with what is possible."""
-    assert refusal(by, circumstances()).code == code
+def test_shift_out_of_range_is_refused(by: timedelta, code: str) -> None:
+    """A past, too early or too late stop time is refused."""
+    assert refusal(by, plan_context()).code == code
 
 
-def test_moving_follows_the_real_end_where_another_duration_waits() -> None:
-    """With 8 h saved for the next start, this run still ends in an hour: 1 h more makes 3 h, not 9 h."""
-    given_ = circumstances(timed_auto_stop(HOUR, duration=8 * HOUR))
+def test_shift_follows_actual_stop_time() -> None:
+    """With 8 h saved for the next start and 1 h left, 1 h more makes 3 h, not 9 h."""
+    given_ = plan_context(timed_auto_stop(HOUR, duration=8 * HOUR))
     assert plan_stop_time_shift(HOUR, given_).edit.duration == 3 * HOUR
 
 
@@ -475,7 +471,7 @@ WISHES = st.builds(
     clock_time=st.none() | st.sampled_from(["10:00", "08:53", "tomorrow 08:00", "today 01:00"]),
 )
 GIVEN = st.builds(
-    circumstances,
+    plan_context,
     st.sampled_from(
         [
             timed_auto_stop(HOUR),
@@ -496,10 +492,10 @@ GIVEN = st.builds(
 
 @property_settings
 @given(WISHES.filter(lambda wish: wish != AutoStopRequest()) | DURATIONS, GIVEN)
-def test_nothing_out_of_bounds_is_ever_sent(
+def test_plan_is_always_within_range(
     wish: AutoStopRequest | timedelta, given_: PlanContext
 ) -> None:
-    """What is written is whole seconds within the API's bounds, and never ends too soon."""
+    """Any plan has whole seconds within the range of the API and never stops too soon."""
     try:
         planned = (
             plan_auto_stop(wish, given_)
@@ -520,8 +516,8 @@ def test_nothing_out_of_bounds_is_ever_sent(
         assert abs(given_.reference_time + duration - planned.stops_at) < SECOND
 
 
-def test_keeping_what_is_set_never_moves_an_end() -> None:
-    """Where a duration counts from now, sending the same one again would."""
+def test_unchanged_duration_never_moves_stop_time() -> None:
+    """Where a duration counts from now, sending the same one again would move it."""
     keep = AutoStopRequest(mode=Mode.TIMING)
-    assert refusal(keep, circumstances(able=NOTEBOOKS_CAPABILITIES)).code == "refuse.on"
-    assert plan_auto_stop(keep, circumstances()).stops_at == NOW + HOUR
+    assert refusal(keep, plan_context(able=NOTEBOOKS_CAPABILITIES)).code == "refuse.already_on"
+    assert plan_auto_stop(keep, plan_context()).stops_at == NOW + HOUR

@@ -103,7 +103,7 @@ def test_what_was_decided_on_something_else_is_a_conflict(
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code"),
     [
-        ("PATCH", "instance", {"description": "a/b"}, 400, "description.character"),
+        ("PATCH", "instance", {"description": "a/b"}, 400, "description.invalid_character"),
         ("POST", "extend", {"seconds": "much"}, 400, None),
         ("GET", "secrets", None, 404, "usage.command"),
     ],

@@ -145,7 +145,7 @@ def test_click_is_refused_after_the_stop_time_moved(
 
 @every_api_version
 @pytest.mark.parametrize(
-    ("fault", "code"), [("403", "no-permission"), ("reset", "unreachable.broken")]
+    ("fault", "code"), [("403", "no-permission"), ("reset", "unreachable.connection_lost")]
 )
 def test_failed_click_is_answered_with_code_and_text(
     pages: FakePages, emulator: LocalEmulator, fault: str, code: str

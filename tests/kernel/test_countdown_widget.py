@@ -29,6 +29,7 @@ from modelarts_magics.kernel.countdown_widget import Countdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from conftest import NotebookShell
     from emulator_harness import EmulatorHarness
@@ -153,47 +154,29 @@ def test_all_countdowns_show_changes_of_any_session(
         assert each.state == first.state
 
 
-@every_api_version
-def test_checking_the_store_shows_changes_by_other_processes(
-    widget: Countdown, session: Session, make_session: Connect
-) -> None:
-    """This includes changes that a command of this process has read already."""
-    other = make_session()
-    descriptions: list[str] = []
-    unsubscribe = session.subscribe(lambda instance: descriptions.append(instance.description))
-    # Sessions with one key notify each other within the process.
-    other._cache._key = "another process"
-    other.describe("from afar")
-    assert widget.instance.description != "from afar"
-    # Reading the cache does not notify subscribers.
-    assert session.last_known().description == "from afar"
-    session.check_for_updates()
-    assert widget.instance.description == "from afar"
-    session.check_for_updates()
-    session.refresh()
-    assert descriptions == ["from afar"]
-    unsubscribe()
-
-
+@pytest.mark.process
 @parametrize_api_version(DEMANAGER_2019)
-def test_open_countdown_checks_the_store(make: Make, make_session: Connect) -> None:
-    """No cell has to run, and the thread ends when the countdown is closed."""
-    before = set(threading.enumerate())
-    widget, seen = make(), threading.Event()
-    widget.observe(lambda _change: seen.set(), names="state")
-    (watcher_thread,) = [
-        each
-        for each in threading.enumerate()
-        if each.name == "modelarts-watch" and each not in before
-    ]
-    other = make_session()
-    # Sessions with one key notify each other within the process.
-    other._cache._key = "another process"
-    other.extend("80m")
-    assert seen.wait(TIMEOUT_S)
-    widget.close()
-    watcher_thread.join(TIMEOUT_S)
-    assert not watcher_thread.is_alive()
+def test_countdown_shows_changes_by_another_process(
+    make: Make, emulator: LocalEmulator, instance_state: Truth, tmp_path: Path
+) -> None:
+    """No cell has to run for it."""
+    widget, changed = make(), threading.Event()
+    was = widget.state["stops_at_ms"]
+    widget.observe(lambda change: change.new["stops_at_ms"] != was and changed.set(), names="state")
+    subprocess.run(
+        [sys.executable, "-m", "modelarts_magics", "extend", "80m"],
+        env={
+            **os.environ,
+            **emulator.environment(),
+            "MODELARTS_STATE_DIR": str(tmp_path / "state"),
+            "HOME": str(tmp_path),
+        },
+        capture_output=True,
+        check=True,
+    )
+    assert changed.wait(TIMEOUT_S)
+    expected = datetime_to_ms(instance_state()["stops_at"])
+    assert abs(widget.state["stops_at_ms"] - expected) < TOLERANCE_MS
 
 
 @parametrize_api_version(DEMANAGER_2019, NOTEBOOKS_2021)
@@ -303,6 +286,7 @@ def test_terminal_prefix_quotes_the_path_of_python(
 
 
 @pytest.mark.process
+@parametrize_api_version(DEMANAGER_2019)
 def test_script_without_ipython_uses_the_environment(emulator: LocalEmulator) -> None:
     """A session is opened from the settings of the environment."""
     code = "from modelarts_magics import Countdown; print(Countdown().instance.id)"

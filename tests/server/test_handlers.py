@@ -96,7 +96,7 @@ async def test_an_end_that_moved_meanwhile_is_not_moved_again(
     got = await send_request(
         "extend", "POST", {"seconds": 3600, "base_stops_at_ms": seen - 600 * SECOND_MS}
     )
-    assert (got.status, got.body["code"]) == (409, "refuse.changed")
+    assert (got.status, got.body["code"]) == (409, "refuse.stop_time_changed")
     assert got.body["answer"]["code"] == "changed"
     assert got.body["current"]["instance"]["stops_at_ms"] == seen
     assert changes(emulator) == []
@@ -157,7 +157,7 @@ async def test_what_was_edited_from_something_stale_is_refused(
     emulator.clear_requests()
     base = as_base(before)
     got = await send_request("instance", "PATCH", {"auto_stop": {"within_s": 7200}, "base": base})
-    assert (got.status, got.body["code"]) == (409, "refuse.changed_elsewhere")
+    assert (got.status, got.body["code"]) == (409, "refuse.edit_conflict")
     assert got.body["changed"] == ["auto_stop"]
     assert got.body["current"]["instance"]["stops_at_ms"] != before["stops_at_ms"]
     assert changes(emulator) == []
@@ -266,7 +266,7 @@ async def test_refused_credentials_are_the_servers_own(
 async def test_a_hint_names_no_option_of_a_command(send_request: SendRequest) -> None:
     """Where a page cannot follow it."""
     got = await send_request("instance", "PATCH", {"description": "a/b"})
-    assert got.body["hint"] == "Allowed instead: a／b"
+    assert got.body["hint"] == "Allowed instead: a\uff0fb"
     assert "--" not in got.body["answer"]["text"]
 
 
@@ -336,7 +336,7 @@ async def test_what_was_foreseen_is_logged_by_its_code_alone(
     """A mistake of a request, and what was decided on something stale; neither is one of this package."""
     await send_request("extend", "POST", {"seconds": 0})
     await send_request("extend", "POST", {"seconds": 60, "base_stops_at_ms": 1})
-    for code in ("duration.not_positive", "refuse.changed"):
+    for code in ("duration.not_positive", "refuse.stop_time_changed"):
         assert f"modelarts-magics: POST: {code}\n" in caplog.text
     assert "Traceback" not in caplog.text
 
@@ -347,7 +347,7 @@ async def test_a_mistake_of_ours_is_told_as_such(
     """It is logged with where it happened, and the page is told no more than that it did."""
     del service._run_store
     got = await send_request("saved", "DELETE")
-    assert (got.status, got.body["code"], got.body["field"]) == (500, "request.failed", "")
+    assert (got.status, got.body["code"], got.body["field"]) == (500, "server.internal_error", "")
     assert "a bug in modelarts-magics" in got.body["message"]
     assert "_kept" not in json.dumps(got.body)
     assert "Traceback" in caplog.text
@@ -356,7 +356,7 @@ async def test_a_mistake_of_ours_is_told_as_such(
 async def test_no_error_hides_its_values(send_request: SendRequest) -> None:
     """Moments are in ms and lengths in s, so that a page can word them itself."""
     got = await send_request("instance", "PATCH", {"auto_stop": {"duration_s": 60}})
-    assert got.body["code"] == "duration.bounds"
+    assert got.body["code"] == "duration.out_of_range"
     assert got.body["values"]["duration"] == 60
     assert got.body["values"]["shortest"] == 3600
     assert json.dumps(got.body)

@@ -40,27 +40,27 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import AutoStop
     from modelarts_magics.session.session import Session
 
-BROKEN = ServerError("cloud.500.0010", status=500, request_id="r-1")
+BROKEN = ServerError("api.500.0010", status=500, request_id="r-1")
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
         (DescriptionError("description.length"), 400),
-        (RefusedError("refuse.changed"), 409),
-        (RefusedError("refuse.changed_elsewhere"), 409),
-        (RefusedError("refuse.off"), 422),
-        (AuthenticationError("cloud.401.0201", status=401), 502),
-        (ForbiddenError("cloud.403.0108", status=403), 502),
+        (RefusedError("refuse.stop_time_changed"), 409),
+        (RefusedError("refuse.edit_conflict"), 409),
+        (RefusedError("refuse.auto_stop_off"), 422),
+        (AuthenticationError("api.401.0201", status=401), 502),
+        (ForbiddenError("api.403.0108", status=403), 502),
         (BROKEN, 502),
-        (InvalidResponseError("answer.type"), 502),
-        (OutcomeUnknownError("unsettled.unread", cause=BROKEN), 502),
+        (InvalidResponseError("response.type"), 502),
+        (OutcomeUnknownError("outcome_unknown.not_read_back", cause=BROKEN), 502),
         (ConfigurationError("config.api"), 503),
-        (NoCredentialsError("credentials.none"), 503),
-        (ThrottledError("cloud.429.0308", status=429), 503),
-        (UnreachableError("unreachable.broken"), 503),
+        (NoCredentialsError("credentials.not_found"), 503),
+        (ThrottledError("api.429.0308", status=429), 503),
+        (UnreachableError("unreachable.connection_lost"), 503),
         (LockTimeoutError("store.locked"), 503),
-        (DeadlineError("unreachable.deadline"), 504),
+        (DeadlineError("unreachable.total_timeout"), 504),
     ],
     ids=lambda value: getattr(value, "code", value),
 )
@@ -69,7 +69,9 @@ def test_the_status_says_whose_fault_it_is(error: ModelArtsError, status: int) -
     assert http_status(error) == status
 
 
-@pytest.mark.parametrize("error", [BROKEN, OutcomeUnknownError("unsettled.unread", cause=BROKEN)])
+@pytest.mark.parametrize(
+    "error", [BROKEN, OutcomeUnknownError("outcome_unknown.not_read_back", cause=BROKEN)]
+)
 def test_the_clouds_own_number_is_told_for_its_support(error: ModelArtsError) -> None:
     """Also where that is the error behind another one."""
     assert error_payload(error)["request_id"] == "r-1"
@@ -79,13 +81,13 @@ def test_a_key_that_is_refused_is_the_servers_own_whatever_the_status() -> None:
     """The cloud says 403 of it."""
     refused = error_payload(ForbiddenError(REJECTED_KEY_CODE, status=403))
     assert "login --save" in refused["hint"]
-    assert "login --save" not in error_payload(ForbiddenError("cloud.403.0108", status=403))["hint"]
+    assert "login --save" not in error_payload(ForbiddenError("api.403.0108", status=403))["hint"]
 
 
 def test_lengths_are_whole_seconds_and_moments_milliseconds() -> None:
     """Whatever an error carries."""
     values = {"duration": timedelta(seconds=1.6), "end": NOW, "n": 2, "word": Mode.IDLE}
-    told = error_payload(RefusedError("refuse.off", verb="", **values))["values"]
+    told = error_payload(RefusedError("refuse.auto_stop_off", verb="", **values))["values"]
     assert told["duration"] == 2
     assert isinstance(told["duration"], int)
     assert (told["end"], told["n"]) == (datetime_to_ms(NOW), 2)
@@ -113,6 +115,6 @@ def test_who_may_not_ask_the_cloud_changes_nothing(other_session: Session) -> No
     view = Snapshot(instance=make_instance(), session=other_session)
     assert snapshot_payload(view)["instance"]["can_change"] is True
     assert snapshot_payload(replace(view, problem=BROKEN))["instance"]["can_change"] is True
-    shut = snapshot_payload(replace(view, problem=NoCredentialsError("credentials.none")))
+    shut = snapshot_payload(replace(view, problem=NoCredentialsError("credentials.not_found")))
     assert shut["read_only"] is True
     assert (shut["instance"]["can_change"], shut["instance"]["reason"]) == (False, READ_ONLY_REASON)

@@ -41,21 +41,21 @@ def whole(value: object) -> int | None:
 @pytest.mark.parametrize(
     ("read", "within", "beyond", "code"),
     [
-        (whole, 1, 0, "request.range"),
-        (whole, 10, 11, "request.range"),
-        (whole, 2, True, "request.kind"),
-        (whole, 2, None, "request.kind"),
+        (whole, 1, 0, "request.out_of_range"),
+        (whole, 10, 11, "request.out_of_range"),
+        (whole, 2, True, "request.wrong_type"),
+        (whole, 2, None, "request.wrong_type"),
         (
             lambda it: body(it).get_text("it"),
             "x" * MAX_TEXT_LENGTH,
             "x" * (MAX_TEXT_LENGTH + 1),
-            "request.range",
+            "request.out_of_range",
         ),
         (
             lambda it: body(it).get_list("it"),
             [0] * MAX_ITEMS,
             [0] * (MAX_ITEMS + 1),
-            "request.range",
+            "request.out_of_range",
         ),
     ],
 )

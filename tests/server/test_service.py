@@ -84,7 +84,7 @@ async def test_what_a_page_saw_is_never_overwritten_uncompared(
     body = json.dumps({"description": "mine", "base": base}).encode()
     with pytest.raises(ForbiddenError):
         await new_service.update_instance(parse_update_request(body))
-    assert (await refused_change(new_service, base)).error.code == "refuse.changed_elsewhere"
+    assert (await refused_change(new_service, base)).error.code == "refuse.edit_conflict"
     assert {one["method"] for one in emulator.requests} == {"GET"}
 
 

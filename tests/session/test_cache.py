@@ -1,4 +1,4 @@
-"""What is known between calls: when this run started, what this cloud does, what was last set."""
+"""The cache of the instance state: last response, start of the run, effect of a new duration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BACKEND = DemanagerBackend(None, project_id="p", instance_id="i")  # type: ignor
 LONG = timedelta(days=1)
 
 
-def seen(
+def make_seen(
     end: datetime | None = None,
     duration: timedelta | None = HOUR,
     *,
@@ -33,7 +33,7 @@ def seen(
     at: datetime = NOW,
     **fields: Any,  # noqa: ANN401 - any JSON
 ) -> Instance:
-    """An instance as the cloud shows it."""
+    """Return an instance as the API returns it."""
     stop: dict[str, Any] = {"enable": enable, "prompt": True}
     if enable and duration is not None:
         stop["duration"] = int(duration.total_seconds())
@@ -44,265 +44,274 @@ def seen(
     return BACKEND.parse(raw, observed_at=at, demo=False)
 
 
-def changed(before: Instance, after: Instance, **how: Any) -> Change:  # noqa: ANN401 - fields of a change
-    """A change of the duration to two hours, from one instance to the other."""
+def make_change(before: Instance, after: Instance, **how: Any) -> Change:  # noqa: ANN401 - fields of a change
+    """Return a change of the duration to two hours."""
     edit = Edit(auto_stop=AutoStopEdit(enabled=True, duration=how.pop("duration", 2 * HOUR)))
     how.setdefault("expected_stop_time", START + 2 * HOUR)
     return Change(before, after, how.pop("effect"), edit, CAPABILITIES, **how)
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Callable[..., InstanceCache]:
-    """Make memories that share a store, as processes do."""
+def make_cache(tmp_path: Path) -> Callable[..., InstanceCache]:
+    """Create caches that share a state file, as processes do."""
 
-    def memory(**capabilities: Any) -> InstanceCache:  # noqa: ANN401 - fields of them
+    def cache(**capabilities: Any) -> InstanceCache:  # noqa: ANN401 - fields of them
         able = type(CAPABILITIES)(**{**vars(CAPABILITIES), **capabilities})
         return InstanceCache(
             Store(tmp_path, key=("e", "p", "i")), parse=BACKEND.parse, capabilities=able
         )
 
-    return memory
+    return cache
 
 
 @pytest.fixture
-def memory(make: Callable[..., InstanceCache]) -> InstanceCache:
-    """One memory."""
-    return make()
+def cache(make_cache: Callable[..., InstanceCache]) -> InstanceCache:
+    """Return one cache."""
+    return make_cache()
 
 
-def file_of(memory: InstanceCache) -> Path:
-    """Its file."""
-    return memory._store.path
+def file_of(cache: InstanceCache) -> Path:
+    """Return its state file."""
+    return cache._store.path
 
 
-def test_what_one_process_saw_another_recalls(make: Callable[..., InstanceCache]) -> None:
-    """Equal in all the cloud said, and with the moment it was said."""
-    instance = seen(START + HOUR, flavor="f", workspace={"id": "0"}, unknown={"later": 1})
-    make().put(instance)
-    recalled = make().get(max_age=LONG)
+def test_get_returns_what_another_process_put(make_cache: Callable[..., InstanceCache]) -> None:
+    """All fields are equal, including the time of the response."""
+    instance = make_seen(START + HOUR, flavor="f", workspace={"id": "0"}, unknown={"later": 1})
+    make_cache().put(instance)
+    recalled = make_cache().get(max_age=LONG)
     assert recalled == instance
     assert recalled is not None
     assert recalled.observed_at == NOW
     assert recalled.raw["unknown"] == {"later": 1}
 
 
-def test_nothing_is_recalled_before_anything_was_seen(memory: InstanceCache) -> None:
-    """No snapshot, no start, no duration, no habit."""
-    assert memory.get(max_age=timedelta.max) is None
-    assert (memory.started_at, memory.last_duration) == (None, None)
-    assert not memory.defers_duration
+def test_empty_cache_returns_nothing(cache: InstanceCache) -> None:
+    """No instance, no start, no duration, no observed effect."""
+    assert cache.get(max_age=timedelta.max) is None
+    assert (cache.started_at, cache.last_duration) == (None, None)
+    assert not cache.defers_duration
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
-def test_too_old_is_not_recalled(memory: InstanceCache, minutes: int) -> None:
-    """Nor what seems to be of the future; but who asks for the last known gets it."""
-    memory.put(seen(START + HOUR))
+def test_get_respects_max_age(cache: InstanceCache, minutes: int) -> None:
+    """A state from the future counts as too old; with an unlimited age it is returned."""
+    cache.put(make_seen(START + HOUR))
     moment = datetime.now().timestamp() - minutes * 60  # noqa: DTZ005 - seconds since 1970
-    os.utime(file_of(memory), (moment, moment))
-    assert memory.get(max_age=timedelta(minutes=9)) is None
-    assert memory.get(max_age=timedelta(minutes=11)) is not None
-    assert memory.get(max_age=timedelta.max) is not None
+    os.utime(file_of(cache), (moment, moment))
+    assert cache.get(max_age=timedelta(minutes=9)) is None
+    assert cache.get(max_age=timedelta(minutes=11)) is not None
+    assert cache.get(max_age=timedelta.max) is not None
 
 
-def test_a_disk_whose_clock_is_slightly_ahead_is_as_good(memory: InstanceCache) -> None:
-    """A shared disk's time is another machine's."""
-    memory.put(seen(START + HOUR))
+def test_small_clock_difference_of_a_disk_is_accepted(cache: InstanceCache) -> None:
+    """The clock of a shared disk is that of another machine."""
+    cache.put(make_seen(START + HOUR))
     moment = datetime.now().timestamp() + 0.5  # noqa: DTZ005 - seconds since 1970
-    os.utime(file_of(memory), (moment, moment))
-    assert memory.get(max_age=timedelta(seconds=5)) is not None
+    os.utime(file_of(cache), (moment, moment))
+    assert cache.get(max_age=timedelta(seconds=5)) is not None
 
 
-def test_the_same_again_is_not_written_but_confirmed(memory: InstanceCache) -> None:
-    """The remaining time changes at every look and is no news."""
-    memory.put(seen(START + HOUR))
-    os.utime(file_of(memory), (1, 1))
-    inode = file_of(memory).stat().st_ino
-    memory.put(seen(START + HOUR, at=NOW + timedelta(seconds=9)))
-    assert file_of(memory).stat().st_ino == inode
-    assert memory.get(max_age=timedelta(seconds=30)) is not None
+def test_unchanged_instance_is_confirmed_without_writing(cache: InstanceCache) -> None:
+    """The time left changes with every response and does not count."""
+    cache.put(make_seen(START + HOUR))
+    os.utime(file_of(cache), (1, 1))
+    inode = file_of(cache).stat().st_ino
+    cache.put(make_seen(START + HOUR, at=NOW + timedelta(seconds=9)))
+    assert file_of(cache).stat().st_ino == inode
+    assert cache.get(max_age=timedelta(seconds=30)) is not None
 
 
-def wobbling(by_s: float) -> Instance:
-    """An instance whose end follows from the time left alone, in whole seconds, seen a little later."""
+def make_instance_by_time_left(by_s: float) -> Instance:
+    """Return an instance whose stop time follows from the time left, received a little later."""
     stop = {"enable": True, "prompt": True, "duration": 3600, "remain_time": 2400}
-    raw = {**seen().raw, "spec": {"auto_stop": stop}}
+    raw = {**make_seen().raw, "spec": {"auto_stop": stop}}
     return BACKEND.parse(raw, observed_at=NOW + timedelta(seconds=by_s), demo=False)
 
 
-def test_an_end_that_only_wobbles_is_no_news(make: Callable[..., InstanceCache]) -> None:
-    """Else two servers of one machine would ask again and again, each because of the other."""
-    one, other = make(), make()
+def test_stop_time_within_tolerance_is_not_published(
+    make_cache: Callable[..., InstanceCache],
+) -> None:
+    """Otherwise two servers would publish to each other without end."""
+    one, other = make_cache(), make_cache()
     told: list[Instance] = []
-    one.put(wobbling(0))
+    one.put(make_instance_by_time_left(0))
     end = one.subscribe(told.append, follow_store=False)
     assert other.check_for_updates() is False
-    for memory, by_s in ((other, 0.4), (one, 0.8), (other, -3)):
-        memory.put(wobbling(by_s))
+    for cache, by_s in ((other, 0.4), (one, 0.8), (other, -3)):
+        cache.put(make_instance_by_time_left(by_s))
         assert (one.check_for_updates(), other.check_for_updates()) == (False, False)
     assert told == []
-    other.put(wobbling(6))
+    other.put(make_instance_by_time_left(6))
     assert one.check_for_updates()
     end()
 
 
-def test_the_start_of_the_run_follows_from_its_end(memory: InstanceCache) -> None:
-    """Where nothing hides it."""
-    memory.put(seen(START + HOUR))
-    assert memory.started_at == START
+def test_run_start_follows_from_stop_time(cache: InstanceCache) -> None:
+    """It is the stop time minus the duration."""
+    cache.put(make_seen(START + HOUR))
+    assert cache.started_at == START
 
 
-def test_the_start_is_kept_while_a_waiting_duration_hides_it(
-    make: Callable[..., InstanceCache],
+def test_run_start_is_kept_while_a_duration_is_deferred(
+    make_cache: Callable[..., InstanceCache],
 ) -> None:
-    """A later edition shows the next start's duration beside this run's end."""
-    make().put(seen(START + HOUR))
+    """A later edition returns the duration of the next start with the stop time of this run."""
+    make_cache().put(make_seen(START + HOUR))
     for duration in (2 * HOUR, 5 * HOUR, HOUR):
-        make().put(seen(START + HOUR, duration))
-        assert make().started_at == START
+        make_cache().put(make_seen(START + HOUR, duration))
+        assert make_cache().started_at == START
 
 
-def test_the_start_is_kept_while_the_run_gets_another_end(memory: InstanceCache) -> None:
-    """An edition that follows at once: the end moves, and the duration with it."""
+def test_run_start_is_kept_when_stop_time_moves(cache: InstanceCache) -> None:
+    """In an edition that applies a duration at once, stop time and duration move together."""
     for duration in (HOUR, 3 * HOUR, 2 * HOUR):
-        memory.put(seen(START + duration, duration))
-        assert memory.started_at == START
+        cache.put(make_seen(START + duration, duration))
+        assert cache.started_at == START
 
 
 @pytest.mark.parametrize("between", ["STOPPING", "STOPPED", "STARTING", "RESTARTING"])
-def test_a_run_that_was_seen_to_end_is_forgotten(memory: InstanceCache, between: str) -> None:
-    """Also where the next one shows no end at first."""
-    memory.put(seen(START + HOUR))
-    memory.put(seen(status=between))
-    assert memory.started_at is None
-    memory.put(seen())
-    assert memory.started_at is None
-    memory.put(seen(NOW + 2 * HOUR, 2 * HOUR))
-    assert memory.started_at == NOW
+def test_ended_run_is_forgotten(cache: InstanceCache, between: str) -> None:
+    """Also if the next one has no stop time at first."""
+    cache.put(make_seen(START + HOUR))
+    cache.put(make_seen(status=between))
+    assert cache.started_at is None
+    cache.put(make_seen())
+    assert cache.started_at is None
+    cache.put(make_seen(NOW + 2 * HOUR, 2 * HOUR))
+    assert cache.started_at == NOW
 
 
 @pytest.mark.parametrize("later", [timedelta(minutes=5), timedelta(hours=7)])
-def test_a_run_that_ended_unseen_is_noticed_by_its_end(
-    memory: InstanceCache, later: timedelta
+def test_unobserved_restart_is_noticed_by_the_stop_time(
+    cache: InstanceCache, later: timedelta
 ) -> None:
-    """Stopped and started while nobody looked, before or after the old run's end."""
-    memory.put(seen(START + HOUR))
-    memory.put(seen(START + HOUR, 2 * HOUR))
-    memory.put(seen(NOW + later + 2 * HOUR, 2 * HOUR, at=NOW + later + timedelta(minutes=1)))
-    assert memory.started_at == NOW + later
+    """The instance was stopped and started before or after the previous stop time."""
+    cache.put(make_seen(START + HOUR))
+    cache.put(make_seen(START + HOUR, 2 * HOUR))
+    cache.put(make_seen(NOW + later + 2 * HOUR, 2 * HOUR, at=NOW + later + timedelta(minutes=1)))
+    assert cache.started_at == NOW + later
 
 
-def test_the_start_outlives_auto_stop_that_is_off_for_a_while(memory: InstanceCache) -> None:
-    """Off shows no end; on again shows one, which tells the start anew."""
-    memory.put(seen(START + HOUR))
-    memory.put(seen(enable=False))
-    assert memory.started_at == START
-    memory.put(seen(START + 2 * HOUR, 2 * HOUR))
-    assert memory.started_at == START
+def test_run_start_is_kept_while_auto_stop_is_off(cache: InstanceCache) -> None:
+    """When auto-stop is on again, the start follows from the new stop time."""
+    cache.put(make_seen(START + HOUR))
+    cache.put(make_seen(enable=False))
+    assert cache.started_at == START
+    cache.put(make_seen(START + 2 * HOUR, 2 * HOUR))
+    assert cache.started_at == START
 
 
-def test_a_run_restarted_while_auto_stop_was_off_has_its_own_start(memory: InstanceCache) -> None:
-    """Else its duration would be counted from the run before."""
-    memory.put(seen(START + HOUR))
-    memory.put(seen(enable=False))
-    memory.put(seen(NOW + 9 * HOUR, 2 * HOUR, at=NOW + 8 * HOUR))
-    assert memory.started_at == NOW + 7 * HOUR
+def test_restart_while_auto_stop_is_off_is_noticed(cache: InstanceCache) -> None:
+    """Otherwise a duration would be counted from the previous run."""
+    cache.put(make_seen(START + HOUR))
+    cache.put(make_seen(enable=False))
+    cache.put(make_seen(NOW + 9 * HOUR, 2 * HOUR, at=NOW + 8 * HOUR))
+    assert cache.started_at == NOW + 7 * HOUR
 
 
-def test_an_end_that_is_unknown_for_a_moment_loses_nothing(memory: InstanceCache) -> None:
-    """A waiting duration still hides the start when the end is back."""
-    memory.put(seen(START + HOUR))
-    memory.put(seen(START + HOUR, 5 * HOUR))
-    memory.put(seen(None, 5 * HOUR))
-    memory.put(seen(START + HOUR, 5 * HOUR))
-    assert memory.started_at == START
+def test_unknown_stop_time_keeps_the_run_start(cache: InstanceCache) -> None:
+    """A deferred duration still hides the start afterwards."""
+    cache.put(make_seen(START + HOUR))
+    cache.put(make_seen(START + HOUR, 5 * HOUR))
+    cache.put(make_seen(None, 5 * HOUR))
+    cache.put(make_seen(START + HOUR, 5 * HOUR))
+    assert cache.started_at == START
 
 
-def test_a_start_that_cannot_be_is_not_believed(memory: InstanceCache) -> None:
-    """A waiting duration that was there at the first look puts the start into the future."""
-    memory.put(seen(NOW + 2 * HOUR, HOUR))
-    assert memory.started_at is None
+def test_run_start_in_the_future_is_ignored(cache: InstanceCache) -> None:
+    """It follows from a duration that was deferred before the first reading."""
+    cache.put(make_seen(NOW + 2 * HOUR, HOUR))
+    assert cache.started_at is None
 
 
-def test_without_a_run_start_to_count_from_there_is_none(
-    make: Callable[..., InstanceCache],
+def test_no_run_start_for_an_api_that_counts_from_now(
+    make_cache: Callable[..., InstanceCache],
 ) -> None:
-    """An API that counts from now needs none."""
-    memory = make(counts_from=CountsFrom.NOW)
-    memory.put(seen(START + HOUR))
-    assert memory.started_at is None
+    """Such an API does not need it."""
+    cache = make_cache(counts_from=CountsFrom.NOW)
+    cache.put(make_seen(START + HOUR))
+    assert cache.started_at is None
 
 
-def test_the_last_duration_outlives_off(make: Callable[..., InstanceCache]) -> None:
-    """The cloud does not show it then; `on` shall use it again."""
-    make().put(seen(START + 3 * HOUR, 3 * HOUR))
-    make().put(seen(enable=False))
-    assert make().last_duration == 3 * HOUR
+def test_last_duration_is_kept_while_off(make_cache: Callable[..., InstanceCache]) -> None:
+    """The API does not return it then; `on` uses it again."""
+    make_cache().put(make_seen(START + 3 * HOUR, 3 * HOUR))
+    make_cache().put(make_seen(enable=False))
+    assert make_cache().last_duration == 3 * HOUR
 
 
-def test_what_the_cloud_does_is_learned_and_kept(make: Callable[..., InstanceCache]) -> None:
-    """Over later snapshots, other runs and other processes; until it is seen to do otherwise."""
-    before, after = seen(START + HOUR), seen(START + HOUR, 2 * HOUR)
-    make().record_effect(changed(before, after, effect=Effect.NEXT_START))
-    for instance in (after, seen(status="STOPPED"), seen(NOW + HOUR)):
-        make().put(instance)
-        assert make().defers_duration
-    follows = seen(START + 2 * HOUR, 2 * HOUR)
-    make().record_effect(changed(before, follows, effect=Effect.NOW))
-    assert not make().defers_duration
+def test_observed_effect_is_kept_until_contradicted(
+    make_cache: Callable[..., InstanceCache],
+) -> None:
+    """Over later responses, other runs and other processes."""
+    before, after = make_seen(START + HOUR), make_seen(START + HOUR, 2 * HOUR)
+    make_cache().record_effect(make_change(before, after, effect=Effect.NEXT_START))
+    for instance in (after, make_seen(status="STOPPED"), make_seen(NOW + HOUR)):
+        make_cache().put(instance)
+        assert make_cache().defers_duration
+    follows = make_seen(START + 2 * HOUR, 2 * HOUR)
+    make_cache().record_effect(make_change(before, follows, effect=Effect.NOW))
+    assert not make_cache().defers_duration
 
 
-def test_what_is_learned_is_not_taken_for_what_was_seen_last(memory: InstanceCache) -> None:
-    """Another thread may have asked between the change and what it taught."""
-    before, after = seen(START + HOUR), seen(START + HOUR, 2 * HOUR)
-    memory.put(after)
-    later = seen(status="STOPPED")
-    memory.put(later)
-    memory.record_effect(changed(before, after, effect=Effect.NEXT_START))
-    assert memory.defers_duration
-    assert memory.get(max_age=LONG) == later
+def test_recording_an_effect_keeps_a_newer_instance(cache: InstanceCache) -> None:
+    """Another thread may have read the instance after the change."""
+    before, after = make_seen(START + HOUR), make_seen(START + HOUR, 2 * HOUR)
+    cache.put(after)
+    later = make_seen(status="STOPPED")
+    cache.put(later)
+    cache.record_effect(make_change(before, after, effect=Effect.NEXT_START))
+    assert cache.defers_duration
+    assert cache.get(max_age=LONG) == later
 
 
 NOT_TELLING = {
-    "unconfirmed": lambda: changed(
-        seen(START + HOUR), seen(START + HOUR), effect=Effect.UNCONFIRMED
+    "unconfirmed": lambda: make_change(
+        make_seen(START + HOUR), make_seen(START + HOUR), effect=Effect.UNCONFIRMED
     ),
-    "not read back": lambda: changed(seen(START + HOUR), None, effect=Effect.NOW),
-    "no run": lambda: changed(seen(status="STOPPED"), seen(), effect=Effect.NOW),
-    "the run ended meanwhile": lambda: changed(
-        seen(START + HOUR), seen(status="STOPPED"), effect=Effect.NOW
+    "not read back": lambda: make_change(make_seen(START + HOUR), None, effect=Effect.NOW),
+    "no run": lambda: make_change(make_seen(status="STOPPED"), make_seen(), effect=Effect.NOW),
+    "the run ended meanwhile": lambda: make_change(
+        make_seen(START + HOUR), make_seen(status="STOPPED"), effect=Effect.NOW
     ),
-    "there was no end": lambda: changed(
-        seen(enable=False), seen(START + 2 * HOUR), effect=Effect.NOW
+    "there was no end": lambda: make_change(
+        make_seen(enable=False), make_seen(START + 2 * HOUR), effect=Effect.NOW
     ),
-    "the end was to stay": lambda: changed(
-        seen(START + HOUR, 2 * HOUR),
-        seen(START + HOUR),
+    "the end was to stay": lambda: make_change(
+        make_seen(START + HOUR, 2 * HOUR),
+        make_seen(START + HOUR),
         effect=Effect.NOW,
         duration=HOUR,
         expected_stop_time=START + HOUR,
     ),
-    "no end was expected": lambda: changed(
-        seen(START + HOUR), seen(START + 2 * HOUR), effect=Effect.NOW, expected_stop_time=None
+    "no end was expected": lambda: make_change(
+        make_seen(START + HOUR),
+        make_seen(START + 2 * HOUR),
+        effect=Effect.NOW,
+        expected_stop_time=None,
     ),
     "only the description": lambda: Change(
-        seen(START + HOUR), seen(START + HOUR), Effect.NOW, Edit("text"), CAPABILITIES
+        make_seen(START + HOUR), make_seen(START + HOUR), Effect.NOW, Edit("text"), CAPABILITIES
     ),
 }
 
 
 @pytest.mark.parametrize("name", NOT_TELLING)
-def test_a_change_that_shows_nothing_teaches_nothing(memory: InstanceCache, name: str) -> None:
-    """Above all not the undoing of a duration that waits, which holds at once by itself."""
-    before = seen(START + HOUR)
-    memory.record_effect(changed(before, seen(START + HOUR, 2 * HOUR), effect=Effect.NEXT_START))
-    memory.record_effect(NOT_TELLING[name]())
-    assert memory.defers_duration
+def test_inconclusive_change_records_no_effect(cache: InstanceCache, name: str) -> None:
+    """In particular undoing a deferred duration, which applies at once."""
+    before = make_seen(START + HOUR)
+    cache.record_effect(
+        make_change(before, make_seen(START + HOUR, 2 * HOUR), effect=Effect.NEXT_START)
+    )
+    cache.record_effect(NOT_TELLING[name]())
+    assert cache.defers_duration
 
 
-def test_the_snapshot_of_another_api_is_not_read(make: Callable[..., InstanceCache]) -> None:
-    """Its answers have another shape; what this API then says replaces it."""
-    make().put(seen(START + HOUR))
-    other = make(api="notebooks")
+def test_state_of_another_api_is_ignored(make_cache: Callable[..., InstanceCache]) -> None:
+    """Its responses have another shape; the next response replaces it."""
+    make_cache().put(make_seen(START + HOUR))
+    other = make_cache(api="notebooks")
     assert other.get(max_age=LONG) is None
 
 
@@ -319,70 +328,70 @@ def test_the_snapshot_of_another_api_is_not_read(make: Callable[..., InstanceCac
         {"api": None},
     ],
 )
-def test_a_spoilt_snapshot_is_as_none(
-    make: Callable[..., InstanceCache], spoilt: dict[str, Any]
+def test_corrupt_state_counts_as_missing(
+    make_cache: Callable[..., InstanceCache], spoilt: dict[str, Any]
 ) -> None:
-    """Whatever somebody put into the file, reading it does not crash."""
-    memory = make()
-    memory.put(seen(START + HOUR))
-    memory._store.save({**memory._store.load(), **spoilt})
-    again = make()
+    """Reading it never crashes."""
+    cache = make_cache()
+    cache.put(make_seen(START + HOUR))
+    cache._store.save({**cache._store.load(), **spoilt})
+    again = make_cache()
     assert again.get(max_age=LONG) is None
-    again.put(seen(START + HOUR))
-    assert make().get(max_age=LONG) == seen(START + HOUR)
+    again.put(make_seen(START + HOUR))
+    assert make_cache().get(max_age=LONG) == make_seen(START + HOUR)
 
 
 @pytest.mark.parametrize("value", ["x", [], {}, float("inf"), float("nan"), 1e300, None])
-def test_a_spoilt_detail_is_as_none(memory: InstanceCache, value: object) -> None:
-    """The same for what stands beside the snapshot."""
+def test_corrupt_field_counts_as_missing(cache: InstanceCache, value: object) -> None:
+    """The same for the fields beside the response."""
     names = ("started_at", "run_stop_time", "last_duration_s", "duration_effect")
-    memory._store.save(dict.fromkeys(names, value))
-    assert (memory.started_at, memory.last_duration) == (None, None)
-    assert not memory.defers_duration
-    memory.put(seen(START + HOUR))
-    assert memory.started_at == START
+    cache._store.save(dict.fromkeys(names, value))
+    assert (cache.started_at, cache.last_duration) == (None, None)
+    assert not cache.defers_duration
+    cache.put(make_seen(START + HOUR))
+    assert cache.started_at == START
 
 
-def test_without_a_folder_it_remembers_all_the_same(tmp_path: Path) -> None:
-    """Else an instance could not be extended from a home that is read-only."""
+def test_cache_works_without_a_folder(tmp_path: Path) -> None:
+    """An instance can be extended from a read-only home folder."""
     (tmp_path / "file").write_text("")
     store = Store(tmp_path / "file" / "x", key=("e", "p", "i"))
-    memory = InstanceCache(store, parse=BACKEND.parse, capabilities=CAPABILITIES)
-    memory.put(seen(START + HOUR))
-    memory.put(seen(START + HOUR, 2 * HOUR))
-    assert memory.started_at == START
-    assert memory.last_duration == 2 * HOUR
-    assert memory.get(max_age=timedelta(seconds=30)) == seen(START + HOUR, 2 * HOUR)
+    cache = InstanceCache(store, parse=BACKEND.parse, capabilities=CAPABILITIES)
+    cache.put(make_seen(START + HOUR))
+    cache.put(make_seen(START + HOUR, 2 * HOUR))
+    assert cache.started_at == START
+    assert cache.last_duration == 2 * HOUR
+    assert cache.get(max_age=timedelta(seconds=30)) == make_seen(START + HOUR, 2 * HOUR)
 
 
 def test_put_calls_every_listener_of_the_instance(
-    make: Callable[..., InstanceCache], tmp_path: Path
+    make_cache: Callable[..., InstanceCache], tmp_path: Path
 ) -> None:
     """Listeners of all caches of the instance are called in order; those of another are not."""
     received: list[tuple[str, Instance]] = []
     another = InstanceCache(
         Store(tmp_path, key=("e", "p", "j")), parse=BACKEND.parse, capabilities=CAPABILITIES
     )
-    make().subscribe(lambda each: received.append(("first", each)))
-    make().subscribe(lambda each: received.append(("second", each)))
+    make_cache().subscribe(lambda each: received.append(("first", each)))
+    make_cache().subscribe(lambda each: received.append(("second", each)))
     another.subscribe(lambda each: received.append(("another", each)))
-    instance = seen(START + HOUR)
-    make().put(instance)
+    instance = make_seen(START + HOUR)
+    make_cache().put(instance)
     assert received == [("first", instance), ("second", instance)]
 
 
-def test_unsubscribed_listener_is_not_called(make: Callable[..., InstanceCache]) -> None:
+def test_unsubscribed_listener_is_not_called(make_cache: Callable[..., InstanceCache]) -> None:
     """Ending a subscription twice is allowed and ends no other subscription."""
     received: list[str] = []
-    unsubscribe = make().subscribe(lambda _: received.append("first"))
-    make().subscribe(lambda _: received.append("second"))
+    unsubscribe = make_cache().subscribe(lambda _: received.append("first"))
+    make_cache().subscribe(lambda _: received.append("second"))
     unsubscribe()
     unsubscribe()
-    make().put(seen(START + HOUR))
+    make_cache().put(make_seen(START + HOUR))
     assert received == ["second"]
 
 
-def test_listener_may_unsubscribe_while_called(make: Callable[..., InstanceCache]) -> None:
+def test_listener_may_unsubscribe_while_called(make_cache: Callable[..., InstanceCache]) -> None:
     """The other listeners are still called."""
     received: list[str] = []
 
@@ -390,16 +399,16 @@ def test_listener_may_unsubscribe_while_called(make: Callable[..., InstanceCache
         received.append("once")
         unsubscribe()
 
-    unsubscribe = make().subscribe(once)
-    make().subscribe(lambda _: received.append("always"))
-    memory = make()
-    memory.put(seen(START + HOUR))
-    memory.put(seen(START + 2 * HOUR))
+    unsubscribe = make_cache().subscribe(once)
+    make_cache().subscribe(lambda _: received.append("always"))
+    cache = make_cache()
+    cache.put(make_seen(START + HOUR))
+    cache.put(make_seen(START + 2 * HOUR))
     assert received == ["once", "always", "always"]
 
 
 def test_failing_listener_does_not_affect_others(
-    make: Callable[..., InstanceCache], caplog: pytest.LogCaptureFixture
+    make_cache: Callable[..., InstanceCache], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its exception is logged; the next listener is called and the update is kept."""
     received: list[Instance] = []
@@ -407,9 +416,9 @@ def test_failing_listener_does_not_affect_others(
     def fail(_: Instance) -> None:
         raise ZeroDivisionError
 
-    memory = make()
-    memory.subscribe(fail)
-    memory.subscribe(received.append)
-    memory.put(seen(START + HOUR))
+    cache = make_cache()
+    cache.subscribe(fail)
+    cache.subscribe(received.append)
+    cache.put(make_seen(START + HOUR))
     assert len(received) == 1
     assert [each.exc_info[0] for each in caplog.records if each.exc_info] == [ZeroDivisionError]

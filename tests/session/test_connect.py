@@ -1,4 +1,4 @@
-"""From settings and credentials to a session that asks nobody before it is asked."""
+"""Opening a session from settings and credentials."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def variables(emulator: LocalEmulator, tmp_path: Path) -> dict[str, str]:
-    """An environment that points to the emulator."""
+    """Return an environment for the emulator."""
     return {
         **emulator.environment(),
         "HOME": str(tmp_path),
@@ -48,7 +48,7 @@ def variables(emulator: LocalEmulator, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def opened() -> Iterator[Open]:
-    """Open sessions by an environment alone, and close them afterwards."""
+    """Open sessions with an environment, and close them after the test."""
     made: list[Session] = []
 
     def make(environ: dict[str, str], clock: Clock = SYSTEM_CLOCK, **arguments: str) -> Session:
@@ -61,10 +61,10 @@ def opened() -> Iterator[Open]:
         session.close()
 
 
-def test_opening_asks_nobody(
+def test_opening_sends_no_request(
     opened: Open, variables: dict[str, str], emulator: LocalEmulator, tmp_path: Path
 ) -> None:
-    """Neither the cloud nor the disk."""
+    """It neither sends a request nor writes a file."""
     opened(variables)
     assert not emulator.requests
     assert not list(tmp_path.iterdir())
@@ -74,7 +74,7 @@ def test_opening_asks_nobody(
 def test_each_kind_of_credential_is_accepted(
     auth: str, opened: Open, variables: dict[str, str], emulator: LocalEmulator
 ) -> None:
-    """By a server that checks it."""
+    """The emulator checks it."""
     del variables["MODELARTS_AUTH_TOKEN"]
     assert opened({**variables, **emulator.environment(auth=auth)}).refresh().demo
     assert emulator.requests[0]["auth"] == ("token" if auth == "token" else "signature")
@@ -87,7 +87,7 @@ def test_each_kind_of_credential_is_accepted(
         ("MODELARTS_PROJECT_ID", "MODELARTS_PROJECT_ID"),
     ],
 )
-def test_a_missing_setting_is_named(
+def test_missing_setting_is_named(
     missing: str, named: str, opened: Open, variables: dict[str, str]
 ) -> None:
     """With the variable to set."""
@@ -97,10 +97,10 @@ def test_a_missing_setting_is_named(
     assert named in str(caught.value)
 
 
-def test_credentials_are_looked_for_when_they_are_needed(
+def test_credentials_are_looked_up_for_each_request(
     opened: Open, variables: dict[str, str], emulator: LocalEmulator
 ) -> None:
-    """A token that is set, or renewed, later counts; without one nothing is sent."""
+    """A token that is set later counts; without one nothing is sent."""
     token = variables.pop("MODELARTS_AUTH_TOKEN")
     session = opened(variables)
     with pytest.raises(NoCredentialsError):
@@ -115,10 +115,10 @@ def test_credentials_are_looked_for_when_they_are_needed(
     assert session.refresh().id == emulator.instance_id
 
 
-def test_the_project_may_stand_beside_the_keys(
+def test_project_is_read_from_the_credentials_file(
     opened: Open, variables: dict[str, str], emulator: LocalEmulator, tmp_path: Path
 ) -> None:
-    """In the vendor's credentials file."""
+    """It is stored beside the key."""
     del variables["MODELARTS_AUTH_TOKEN"]
     del variables["MODELARTS_PROJECT_ID"]
     file = tmp_path / ".huaweicloud" / "credentials"
@@ -129,10 +129,10 @@ def test_the_project_may_stand_beside_the_keys(
     assert opened(variables).refresh().id == emulator.instance_id
 
 
-def test_an_argument_counts_more_than_the_environment(
+def test_argument_comes_before_the_environment(
     opened: Open, variables: dict[str, str], emulator: LocalEmulator
 ) -> None:
-    """Here the instance; the other one of the same project."""
+    """Here the ID of the other instance of the project."""
     other = emulator.add_instance(name="other")
     assert opened(variables, instance_id=other).refresh().name == "other"
     with pytest.raises(NoSuchInstanceError):
@@ -141,10 +141,10 @@ def test_an_argument_counts_more_than_the_environment(
         opened(variables, project_id="0" * 32).refresh()
 
 
-def test_instances_do_not_share_what_is_known(
+def test_each_instance_has_its_own_state_file(
     opened: Open, variables: dict[str, str], emulator: LocalEmulator
 ) -> None:
-    """Two instances, two files; two sessions of one, one file."""
+    """Two sessions of one instance share a file."""
     other = emulator.add_instance(name="other")
     opened(variables).refresh()
     assert opened(variables, instance_id=other).last_known() is None
@@ -155,7 +155,7 @@ def test_instances_do_not_share_what_is_known(
     ("name", "value"),
     [("total_timeout", "0"), ("connect_timeout", "x"), ("read_timeout", "601"), ("timezone", "+9")],
 )
-def test_a_senseless_setting_is_named(
+def test_invalid_setting_is_named(
     name: str, value: str, opened: Open, variables: dict[str, str]
 ) -> None:
     """Before anything is sent."""
@@ -164,21 +164,21 @@ def test_a_senseless_setting_is_named(
     assert value in caught.value.message
 
 
-def test_language_and_zone_are_set(opened: Open, variables: dict[str, str]) -> None:
-    """For every sentence from there on."""
+def test_language_and_timezone_are_applied(opened: Open, variables: dict[str, str]) -> None:
+    """For all later messages."""
     opened(variables, language="en", timezone="+08:00")
     assert messages.language() == "en"
     assert messages._timezone is not None
     assert messages._timezone.utcoffset(None) is not None
 
 
-def test_a_cloud_that_comes_back_is_reached(
+def test_session_recovers_after_a_lost_connection(
     opened: Open,
     variables: dict[str, str],
     emulator: LocalEmulator,
     instant_clock: InstantSleepClock,
 ) -> None:
-    """The same session, after the connection was lost."""
+    """The same session works again."""
     session = opened(variables, clock=instant_clock.clock)
     session.refresh()
     emulator.stop()
@@ -188,10 +188,10 @@ def test_a_cloud_that_comes_back_is_reached(
     assert session.refresh().status.running
 
 
-def test_a_refused_login_does_not_shadow_the_environment(
+def test_refused_login_gives_way_to_the_environment(
     variables: dict[str, str], emulator: LocalEmulator
 ) -> None:
-    """What is entered wins until the cloud refuses it."""
+    """The entered credential is used until the API refuses it."""
     entered = FoundCredential(Token("expired"), "login")
     settings = Settings.load(environ=variables)
     session = open_session(settings, environ=variables, interactive=entered)
@@ -199,10 +199,10 @@ def test_a_refused_login_does_not_shadow_the_environment(
     session.close()
 
 
-def test_a_credentials_file_that_others_can_read_is_said_at_the_first_use(
+def test_readable_credentials_file_gives_one_notice(
     variables: dict[str, str], emulator: LocalEmulator, tmp_path: Path
 ) -> None:
-    """Once, as a notice of the first command."""
+    """The first command shows it."""
     path = tmp_path / "credentials"
     path.write_text(f"[basic]\nak = {emulator.ak}\nsk = {emulator.sk}\n")
     path.chmod(0o644)
@@ -226,10 +226,10 @@ session.close()
 
 
 @pytest.mark.process
-def test_connect_takes_the_process_environment(
+def test_connect_uses_the_process_environment(
     variables: dict[str, str], emulator: LocalEmulator
 ) -> None:
-    """The one line that a script needs; and it leaves no warning behind."""
+    """One line is enough for a script, and it causes no warning."""
     done = subprocess.run(  # noqa: S603 - a script of ours
         [sys.executable, "-W", "error", "-X", "dev", "-c", CONNECT],
         env={"PATH": os.environ.get("PATH", ""), **variables},
@@ -241,8 +241,8 @@ def test_connect_takes_the_process_environment(
     assert (done.stdout.strip(), done.stderr) == (emulator.instance_id, "")
 
 
-def test_an_unknown_argument_is_refused(variables: dict[str, str]) -> None:
-    """A slip of the pen is not taken for a default."""
+def test_unknown_argument_is_refused(variables: dict[str, str]) -> None:
+    """A misspelt name is an error."""
     with pytest.raises(ModelArtsError) as caught:
         Settings.load({"projekt_id": "x"}, environ=variables)
     assert "projekt_id" in caught.value.message

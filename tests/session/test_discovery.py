@@ -1,4 +1,4 @@
-"""From what is set to what is meant: what is asked of the cloud, how often, and what is never guessed."""
+"""Discovery: which requests are sent, how often, and what is never guessed."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ IMPATIENT = Clock(sleep=lambda _: None)
 """Time in which nobody waits before asking again."""
 
 
-class Finder:
-    """An emulator and sessions with it, in a home of their own, with only what a test sets.
+class DiscoveryHarness:
+    """An emulator and sessions in a home folder of their own, with the settings of the test.
 
     Attributes:
-        emulator: The local cloud.
+        emulator: The emulator.
         environ: The environment, which a test may change.
     """
 
@@ -58,7 +58,7 @@ class Finder:
         }
 
     def open(self, *, hostname: str = NOWHERE, **variables: str) -> Session:
-        """Open a session as another process would; what a variable is empty for is not set."""
+        """Open a session as another process would; an empty variable is not set."""
         environ = {**self.environ, **variables}
         self._opened.append(
             open_session(
@@ -71,15 +71,15 @@ class Finder:
         return self._opened[-1]
 
     def refusal(self, **how: str) -> ConfigurationError:
-        """Why a session cannot be opened; its words are one line each."""
+        """Return the error of opening a session; its message and hint are one line each."""
         with pytest.raises(ConfigurationError) as caught:
             self.open(**how)
         assert len(str(caught.value).splitlines()) == 2
         return caught.value
 
     @property
-    def asked(self) -> list[str]:
-        """What the cloud was asked: the generation, and what of it."""
+    def requests(self) -> list[str]:
+        """Return the requests as (API, resource)."""
         words = []
         for one in self.emulator.requests:
             parts = one["path"].strip("/").split("/")
@@ -94,23 +94,23 @@ class Finder:
 
 
 @pytest.fixture
-def make_finder(tmp_path: Path) -> Iterator[Callable[..., Finder]]:
-    """Make finders with options, and close them afterwards."""
-    made: list[Finder] = []
+def make_discovery(tmp_path: Path) -> Iterator[Callable[..., DiscoveryHarness]]:
+    """Create harnesses with options, and close them after the test."""
+    made: list[DiscoveryHarness] = []
 
-    def make(**options: object) -> Finder:
-        made.append(Finder(tmp_path, **options))
+    def make(**options: object) -> DiscoveryHarness:
+        made.append(DiscoveryHarness(tmp_path, **options))
         return made[-1]
 
     yield make
-    for finder in made:
-        finder.close()
+    for discovery in made:
+        discovery.close()
 
 
 @pytest.fixture
-def finder(make_finder: Callable[..., Finder]) -> Finder:
-    """An emulator with an instance of each generation."""
-    return make_finder(instance_id=TWO, notebook_id=ONE)
+def discovery(make_discovery: Callable[..., DiscoveryHarness]) -> DiscoveryHarness:
+    """Return an emulator with an instance of each API."""
+    return make_discovery(instance_id=TWO, notebook_id=ONE)
 
 
 # which generation
@@ -120,62 +120,62 @@ def finder(make_finder: Callable[..., Finder]) -> Finder:
     ("instance_id", "api", "probes"),
     [(ONE, "notebooks", 1), (TWO, "demanager", 1)],
 )
-def test_one_probe_tells_the_generation_and_is_remembered(
-    finder: Finder, instance_id: str, api: str, probes: int
+def test_api_is_determined_once_and_stored(
+    discovery: DiscoveryHarness, instance_id: str, api: str, probes: int
 ) -> None:
-    """Later processes ask nothing but what they are asked for."""
-    session = finder.open(MODELARTS_INSTANCE_ID=instance_id)
-    assert finder.asked == [f"notebooks {instance_id}"] * probes
-    finder.emulator.clear_requests()
+    """Later processes send only their own requests."""
+    session = discovery.open(MODELARTS_INSTANCE_ID=instance_id)
+    assert discovery.requests == [f"notebooks {instance_id}"] * probes
+    discovery.emulator.clear_requests()
     instance = session.refresh()
     assert (instance.id, instance.api, session.capabilities.api) == (instance_id, api, api)
-    finder.emulator.clear_requests()
-    later = finder.open(MODELARTS_INSTANCE_ID=instance_id)
-    assert finder.asked == []
+    discovery.emulator.clear_requests()
+    later = discovery.open(MODELARTS_INSTANCE_ID=instance_id)
+    assert discovery.requests == []
     assert later.refresh().api == api
-    assert len(finder.asked) == 1
+    assert len(discovery.requests) == 1
 
 
-def test_the_old_form_of_an_id_tells_the_generation(make_finder: Callable[..., Finder]) -> None:
-    """No probe at all."""
-    finder = make_finder(instance_id=OLD)
-    session = finder.open(MODELARTS_INSTANCE_ID=OLD)
-    assert finder.asked == []
+def test_form_of_the_id_determines_the_api(make_discovery: Callable[..., DiscoveryHarness]) -> None:
+    """No request is needed."""
+    discovery = make_discovery(instance_id=OLD)
+    session = discovery.open(MODELARTS_INSTANCE_ID=OLD)
+    assert discovery.requests == []
     assert session.refresh().api == "demanager"
 
 
 @pytest.mark.parametrize("api", ["notebooks", "demanager"])
-def test_a_generation_that_is_set_is_not_asked_for(finder: Finder, api: str) -> None:
-    """Nor is what is remembered looked at: the setting wins."""
+def test_api_setting_is_used_without_request(discovery: DiscoveryHarness, api: str) -> None:
+    """The state file is not read either."""
     instance_id = {"notebooks": ONE, "demanager": TWO}[api]
-    finder.open(MODELARTS_INSTANCE_ID=instance_id).refresh()
-    finder.emulator.clear_requests()
+    discovery.open(MODELARTS_INSTANCE_ID=instance_id).refresh()
+    discovery.emulator.clear_requests()
     other = {"notebooks": "demanager", "demanager": "notebooks"}[api]
-    session = finder.open(MODELARTS_INSTANCE_ID=instance_id, MODELARTS_API=other)
-    assert (finder.asked, session.capabilities.api) == ([], other)
+    session = discovery.open(MODELARTS_INSTANCE_ID=instance_id, MODELARTS_API=other)
+    assert (discovery.requests, session.capabilities.api) == ([], other)
     with pytest.raises(NoSuchInstanceError):
         session.refresh()
 
 
-def test_what_was_remembered_of_another_instance_does_not_count(finder: Finder) -> None:
-    """The memory is of one endpoint, project and id."""
-    finder.open(MODELARTS_INSTANCE_ID=ONE).refresh()
-    finder.emulator.clear_requests()
-    finder.open(MODELARTS_INSTANCE_ID=TWO)
-    assert finder.asked == [f"notebooks {TWO}"]
+def test_stored_api_of_another_instance_does_not_count(discovery: DiscoveryHarness) -> None:
+    """The state file is that of one endpoint, project and ID."""
+    discovery.open(MODELARTS_INSTANCE_ID=ONE).refresh()
+    discovery.emulator.clear_requests()
+    discovery.open(MODELARTS_INSTANCE_ID=TWO)
+    assert discovery.requests == [f"notebooks {TWO}"]
 
 
-def test_a_wrong_id_is_no_instance_in_the_end(finder: Finder) -> None:
-    """Neither generation knows it, which is said as such."""
-    session = finder.open(MODELARTS_INSTANCE_ID=ONE.replace("6", "7"))
+def test_unknown_id_is_reported(discovery: DiscoveryHarness) -> None:
+    """Neither API has the instance."""
+    session = discovery.open(MODELARTS_INSTANCE_ID=ONE.replace("6", "7"))
     with pytest.raises(NoSuchInstanceError, match="Instance not found"):
         session.refresh()
 
 
-def test_a_wrong_id_is_no_instance_where_only_the_current_api_is_served(finder: Finder) -> None:
-    """That the historical one is retired there is not what is wrong."""
-    finder.emulator.add_fault("404", path="/demanager")
-    session = finder.open(MODELARTS_INSTANCE_ID=ONE.replace("6", "7"))
+def test_unknown_id_is_reported_without_historical_api(discovery: DiscoveryHarness) -> None:
+    """The missing historical API is not the reason."""
+    discovery.emulator.add_fault("404", path="/demanager")
+    session = discovery.open(MODELARTS_INSTANCE_ID=ONE.replace("6", "7"))
     for _ in range(2):
         with pytest.raises(NoSuchInstanceError, match="Instance not found"):
             session.refresh()
@@ -185,72 +185,72 @@ def test_a_wrong_id_is_no_instance_where_only_the_current_api_is_served(finder: 
     ("fault", "error"),
     [("401", AuthenticationError), ("403", ForbiddenError), ("reset", UnreachableError)],
 )
-def test_a_probe_that_fails_is_no_answer(
-    finder: Finder, fault: str, error: type[ModelArtsError]
+def test_failed_request_does_not_determine_the_api(
+    discovery: DiscoveryHarness, fault: str, error: type[ModelArtsError]
 ) -> None:
-    """It is not taken for the other generation, and nothing wrong is remembered."""
-    finder.emulator.add_fault(fault, methods=("GET",), path="/notebooks/")
+    """Nothing wrong is stored."""
+    discovery.emulator.add_fault(fault, methods=("GET",), path="/notebooks/")
     with pytest.raises(error):
-        finder.open(MODELARTS_INSTANCE_ID=ONE, MODELARTS_TOTAL_TIMEOUT="2")
-    assert not any(word.startswith("demanager") for word in finder.asked)
-    finder.emulator.clear_faults()
-    assert finder.open(MODELARTS_INSTANCE_ID=ONE).refresh().api == "notebooks"
+        discovery.open(MODELARTS_INSTANCE_ID=ONE, MODELARTS_TOTAL_TIMEOUT="2")
+    assert not any(word.startswith("demanager") for word in discovery.requests)
+    discovery.emulator.clear_faults()
+    assert discovery.open(MODELARTS_INSTANCE_ID=ONE).refresh().api == "notebooks"
 
 
-def test_an_endpoint_that_is_down_is_said_so(finder: Finder) -> None:
+def test_unreachable_endpoint_is_reported(discovery: DiscoveryHarness) -> None:
     """At once, with the host."""
-    finder.emulator.stop()
+    discovery.emulator.stop()
     with pytest.raises(UnreachableError, match="Cannot connect"):
-        finder.open(MODELARTS_INSTANCE_ID=ONE, MODELARTS_TOTAL_TIMEOUT="0.5")
+        discovery.open(MODELARTS_INSTANCE_ID=ONE, MODELARTS_TOTAL_TIMEOUT="0.5")
 
 
 @pytest.mark.parametrize("api", ["demanager", "notebooks"])
-def test_where_only_one_generation_is_served_it_is_found(
-    make_finder: Callable[..., Finder], api: str
+def test_only_available_api_is_found(
+    make_discovery: Callable[..., DiscoveryHarness], api: str
 ) -> None:
-    """A retired path is no instance either."""
-    finder = make_finder(instance_id=TWO, notebook_id=ONE)
+    """A path that no longer exists is not a missing instance."""
+    discovery = make_discovery(instance_id=TWO, notebook_id=ONE)
     retired = {"demanager": "/notebooks", "notebooks": "/demanager"}[api]
-    finder.emulator.add_fault("404", path=retired)
+    discovery.emulator.add_fault("404", path=retired)
     instance_id = {"demanager": TWO, "notebooks": ONE}[api]
-    assert finder.open(MODELARTS_INSTANCE_ID=instance_id).refresh().api == api
+    assert discovery.open(MODELARTS_INSTANCE_ID=instance_id).refresh().api == api
 
 
 # which instance
 
 
 @pytest.mark.parametrize(("instance_id", "api"), [(ONE, "notebooks"), (TWO, "demanager")])
-def test_a_candidate_that_runs_is_this_instance(finder: Finder, instance_id: str, api: str) -> None:
-    """Confirmed by the API, with the place where it was seen."""
-    session = finder.open(hostname=f"notebook-{instance_id.upper()}")
+def test_running_candidate_is_used(discovery: DiscoveryHarness, instance_id: str, api: str) -> None:
+    """The API confirms it; its source is named."""
+    session = discovery.open(hostname=f"notebook-{instance_id.upper()}")
     assert session.settings is not None
     assert session.settings.get("instance_id") == instance_id
     assert session.settings.source("instance_id") == "host name"
     assert session.refresh().api == api
 
 
-def test_what_is_set_is_not_looked_for(finder: Finder) -> None:
-    """Neither candidates nor the network, whatever the host is called."""
-    session = finder.open(
+def test_instance_id_setting_is_used_without_request(discovery: DiscoveryHarness) -> None:
+    """Candidates are not collected."""
+    session = discovery.open(
         hostname=f"notebook-{ONE}", MODELARTS_INSTANCE_ID=TWO, MODELARTS_API="demanager"
     )
-    assert finder.asked == []
+    assert discovery.requests == []
     assert session.settings is not None
     assert session.settings.source("instance_id") == "MODELARTS_INSTANCE_ID"
     assert session.refresh().id == TWO
 
 
 @pytest.mark.parametrize("status", ["STOPPED", "STARTING", "STOPPING"])
-def test_a_candidate_that_does_not_run_is_not_this_instance(finder: Finder, status: str) -> None:
-    """This code runs, so the instance it runs on does."""
-    finder.emulator.set_instance(ONE, status=status)
-    error = finder.refusal(hostname=f"notebook-{ONE}")
+def test_stopped_candidate_is_not_used(discovery: DiscoveryHarness, status: str) -> None:
+    """The code runs on the instance, so the instance runs."""
+    discovery.emulator.set_instance(ONE, status=status)
+    error = discovery.refusal(hostname=f"notebook-{ONE}")
     assert ONE in error.message or "choose" in error.code
 
 
-def test_a_candidate_that_nobody_knows_is_passed_over(finder: Finder) -> None:
-    """The next one is asked about."""
-    session = finder.open(
+def test_unknown_candidate_is_skipped(discovery: DiscoveryHarness) -> None:
+    """The next one is tried."""
+    session = discovery.open(
         hostname="notebook-00000000-0000-4000-8000-000000000000",
         JUPYTERHUB_SERVICE_PREFIX=f"/notebook/user/{ONE}",
     )
@@ -259,8 +259,8 @@ def test_a_candidate_that_nobody_knows_is_passed_over(finder: Finder) -> None:
     assert session.refresh().id == ONE
 
 
-def test_an_answer_about_another_instance_confirms_nothing(tmp_path: Path) -> None:
-    """The id in the answer is the one that counts."""
+def test_response_with_another_id_does_not_confirm(tmp_path: Path) -> None:
+    """The ID in the response counts."""
     environ = {
         "HOME": str(tmp_path),
         "MODELARTS_STATE_DIR": str(tmp_path / "state"),
@@ -277,58 +277,60 @@ def test_an_answer_about_another_instance_confirms_nothing(tmp_path: Path) -> No
             transport=http,
             hostname=f"notebook-{ONE}",
         )
-    assert caught.value.code == "config.no_candidate"
+    assert caught.value.code == "config.candidates_unconfirmed"
 
 
-def test_several_running_candidates_are_listed_to_choose_from(finder: Finder) -> None:
-    """None of them is a fact."""
-    error = finder.refusal(hostname=f"notebook-{ONE}", JUPYTERHUB_USER=TWO)
+def test_several_running_candidates_are_listed(discovery: DiscoveryHarness) -> None:
+    """None of them is chosen."""
+    error = discovery.refusal(hostname=f"notebook-{ONE}", JUPYTERHUB_USER=TWO)
     assert error.code == "config.several_instances"
     assert f"demo-notebook ({ONE}), demo-notebook ({TWO})" in error.message
     assert "configure instance_id=" in error.hint
-    chosen = finder.open(hostname=f"notebook-{ONE}", MODELARTS_INSTANCE_ID=TWO)
+    chosen = discovery.open(hostname=f"notebook-{ONE}", MODELARTS_INSTANCE_ID=TWO)
     assert chosen.refresh().id == TWO
 
 
-def test_without_candidates_the_running_instances_are_listed(finder: Finder) -> None:
-    """Even if there is but one: it may be another person's."""
-    more = finder.emulator.add_instance("notebooks", name="second")
-    stopped = finder.emulator.add_instance("notebooks", name="third")
-    finder.emulator.set_instance(stopped, status="STOPPED")
-    error = finder.refusal()
+def test_running_instances_are_listed_without_candidates(discovery: DiscoveryHarness) -> None:
+    """A single one may belong to another user, so it is not chosen."""
+    more = discovery.emulator.add_instance("notebooks", name="second")
+    stopped = discovery.emulator.add_instance("notebooks", name="third")
+    discovery.emulator.set_instance(stopped, status="STOPPED")
+    error = discovery.refusal()
     assert error.code == "config.choose_instance"
     assert f"demo-notebook ({ONE}), second ({more})" in error.message
     assert stopped not in error.message
 
 
-def test_an_instance_of_another_generation_is_no_choice(finder: Finder) -> None:
-    """Where the historical API is set, an id of the current one would lead nowhere."""
-    error = finder.refusal(MODELARTS_API="demanager")
+def test_instances_of_the_other_api_are_not_listed(discovery: DiscoveryHarness) -> None:
+    """With the historical API set, an ID of the current one would be of no use."""
+    error = discovery.refusal(MODELARTS_API="demanager")
     assert error.code == "config.missing_instance_id"
-    assert finder.asked == []
+    assert discovery.requests == []
 
 
-def test_what_was_tried_and_what_runs_are_both_named(finder: Finder) -> None:
-    """The one does not explain away the other."""
-    error = finder.refusal(hostname=f"notebook-{OLD[3:]}")
-    assert error.code == "config.others_run"
+def test_tried_candidates_and_running_instances_are_both_named(discovery: DiscoveryHarness) -> None:
+    """One does not explain the other."""
+    error = discovery.refusal(hostname=f"notebook-{OLD[3:]}")
+    assert error.code == "config.candidates_not_running"
     assert f"{OLD[3:]} (host name) is not running" in error.message
     assert f"demo-notebook ({ONE})" in error.message
 
 
-def test_where_nothing_runs_what_was_tried_is_said(finder: Finder) -> None:
-    """With each place, so that a wrong one is seen."""
-    finder.emulator.set_instance(ONE, status="STOPPED")
-    error = finder.refusal(hostname=f"notebook-{ONE}", JUPYTERHUB_USER=OLD)
-    assert error.code == "config.no_candidate"
+def test_tried_candidates_are_named_if_nothing_runs(discovery: DiscoveryHarness) -> None:
+    """Each with its source."""
+    discovery.emulator.set_instance(ONE, status="STOPPED")
+    error = discovery.refusal(hostname=f"notebook-{ONE}", JUPYTERHUB_USER=OLD)
+    assert error.code == "config.candidates_unconfirmed"
     assert f"{ONE} (host name), {OLD} (JUPYTERHUB_USER)" in error.message
 
 
 @pytest.mark.parametrize("fault", ["403", "404", "500"])
-def test_where_nothing_can_be_listed_the_setting_is_asked_for(finder: Finder, fault: str) -> None:
-    """A missing right to list is no reason to fail with its name."""
-    finder.emulator.add_fault(fault, path="/notebooks")
-    error = finder.refusal(MODELARTS_TOTAL_TIMEOUT="1")
+def test_setting_is_requested_if_instances_cannot_be_listed(
+    discovery: DiscoveryHarness, fault: str
+) -> None:
+    """A missing permission to list is not the error."""
+    discovery.emulator.add_fault(fault, path="/notebooks")
+    error = discovery.refusal(MODELARTS_TOTAL_TIMEOUT="1")
     assert error.code == "config.missing_instance_id"
     assert "MODELARTS_INSTANCE_ID" in error.message
 
@@ -336,28 +338,28 @@ def test_where_nothing_can_be_listed_the_setting_is_asked_for(finder: Finder, fa
 @pytest.mark.parametrize(
     ("fault", "error"), [("401", AuthenticationError), ("403", ForbiddenError)]
 )
-def test_a_candidate_that_may_not_be_read_is_said(
-    finder: Finder, fault: str, error: type[ModelArtsError]
+def test_refused_candidate_is_reported(
+    discovery: DiscoveryHarness, fault: str, error: type[ModelArtsError]
 ) -> None:
     """Refused credentials are not a missing instance."""
-    finder.emulator.add_fault(fault, path="/notebooks/")
+    discovery.emulator.add_fault(fault, path="/notebooks/")
     with pytest.raises(error):
-        finder.open(hostname=f"notebook-{ONE}")
+        discovery.open(hostname=f"notebook-{ONE}")
 
 
 # endpoint, region and project
 
 
-class Clouds:
-    """Answers for every host: IAM with a project, ModelArts with an instance.
+class ScriptedHosts:
+    """Scripted responses for IAM and ModelArts.
 
     Attributes:
-        asked: The URLs.
-        limits: The time limits of the last request.
+        requests: The URLs.
+        limits: The timeouts of the last request.
     """
 
     def __init__(self, **iam: Any) -> None:  # noqa: ANN401 - status and JSON of IAM's answer
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.limits: dict[str, float] = {}
         self._iam = {"status_code": 200, "json": {"projects": [self.project]}, **iam}
         self.transport = httpx.MockTransport(self._answer)
@@ -365,7 +367,7 @@ class Clouds:
     project = {"name": "cn-north-4", "id": "p-of-iam"}  # noqa: RUF012 - read only
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(str(request.url))
+        self.requests.append(str(request.url))
         self.limits = request.extensions["timeout"]
         if "/v3/projects" in request.url.path:
             return httpx.Response(**self._iam)
@@ -373,8 +375,8 @@ class Clouds:
 
     @property
     def hosts(self) -> list[str]:
-        """Whom it was asked as."""
-        return [urlsplit(url).hostname or "" for url in self.asked]
+        """Return the hosts of the requests."""
+        return [urlsplit(url).hostname or "" for url in self.requests]
 
 
 SET = {"MODELARTS_INSTANCE_ID": ONE, "MODELARTS_API": "notebooks"}
@@ -383,10 +385,10 @@ KEY = {"HUAWEICLOUD_SDK_AK": "AK", "HUAWEICLOUD_SDK_SK": "s3cret"}
 
 @pytest.fixture
 def look(tmp_path: Path) -> Iterator[Callable[..., Session]]:
-    """Open sessions with made-up clouds, in a home of their own, and close them afterwards."""
+    """Open sessions with scripted hosts in a home folder of their own, and close them after the test."""
     opened: list[Session] = []
 
-    def start(clouds: Clouds, **variables: str) -> Session:
+    def start(clouds: ScriptedHosts, **variables: str) -> Session:
         environ = {
             "HOME": str(tmp_path),
             "MODELARTS_STATE_DIR": str(tmp_path / "state"),
@@ -412,39 +414,37 @@ def look(tmp_path: Path) -> Iterator[Callable[..., Session]]:
         ("ap-southeast-1", "modelarts.ap-southeast-1.myhuaweicloud.cn"),
     ],
 )
-def test_the_region_gives_the_endpoint(
+def test_region_determines_the_endpoint(
     look: Callable[..., Session], region: str, host: str
 ) -> None:
-    """As in the vendor's table."""
-    clouds = Clouds()
+    """As in the table of the vendor."""
+    clouds = ScriptedHosts()
     look(clouds, MODELARTS_REGION=region, MODELARTS_PROJECT_ID="p", **KEY).refresh()
     assert clouds.hosts == [host]
 
 
-def test_each_time_limit_is_for_its_own(look: Callable[..., Session]) -> None:
-    """For a connection, and for each piece of an answer."""
-    clouds = Clouds()
+def test_each_timeout_is_used_for_its_purpose(look: Callable[..., Session]) -> None:
+    """One for a connection, one for each part of a response."""
+    clouds = ScriptedHosts()
     limits = {"MODELARTS_CONNECT_TIMEOUT": "3", "MODELARTS_READ_TIMEOUT": "4"}
     look(clouds, MODELARTS_REGION="cn-north-4", MODELARTS_PROJECT_ID="p", **KEY, **limits).refresh()
     assert (clouds.limits["connect"], clouds.limits["read"]) == (3, 4)
 
 
 @pytest.mark.parametrize("where", ["MODELARTS_REGION", "MODELARTS_ENDPOINT"])
-def test_credentials_are_not_looked_at_where_nothing_is_to_be_found_there(
-    look: Callable[..., Session], where: str
-) -> None:
-    """That may take a while; that half of one is at fault shows when the cloud is asked."""
+def test_credentials_are_not_loaded_without_need(look: Callable[..., Session], where: str) -> None:
+    """Loading may be slow; an incomplete key is reported with the first request."""
     value = "cn-north-4" if where == "MODELARTS_REGION" else "https://modelarts.example"
     half = {**KEY, "HUAWEICLOUD_SDK_SK": ""}
-    session = look(Clouds(), MODELARTS_PROJECT_ID="p", **{where: value}, **half)
+    session = look(ScriptedHosts(), MODELARTS_PROJECT_ID="p", **{where: value}, **half)
     with pytest.raises(ConfigurationError):
         session.refresh()
 
 
-def test_a_search_without_success_leaves_no_connection_open(look: Callable[..., Session]) -> None:
-    """Neither that to IAM nor that to ModelArts."""
+def test_failed_discovery_closes_its_connections(look: Callable[..., Session]) -> None:
+    """Those to IAM and to ModelArts."""
     before = set(threading.enumerate())
-    clouds = Clouds()
+    clouds = ScriptedHosts()
     with pytest.raises(ConfigurationError):
         look(clouds, MODELARTS_REGION="cn-north-4", MODELARTS_INSTANCE_ID="", **KEY)
     assert len(clouds.hosts) == 2
@@ -452,18 +452,16 @@ def test_a_search_without_success_leaves_no_connection_open(look: Callable[..., 
 
 
 @pytest.mark.parametrize("region", ["cn-north-4", "CN-North-4"])
-def test_iam_is_asked_once_for_a_project_that_nothing_names(
-    look: Callable[..., Session], region: str
-) -> None:
-    """By the region's own name; the answer's source is named."""
-    clouds = Clouds()
+def test_project_is_looked_up_in_iam_once(look: Callable[..., Session], region: str) -> None:
+    """By the name of the region; the source is named."""
+    clouds = ScriptedHosts()
     session = look(clouds, MODELARTS_REGION=region, **KEY)
     session.refresh()
     session.refresh()
     assert clouds.hosts == ["iam.cn-north-4.myhuaweicloud.com"] + 2 * [
         "modelarts.cn-north-4.myhuaweicloud.com"
     ]
-    assert clouds.asked[0].endswith("/v3/projects?name=cn-north-4")
+    assert clouds.requests[0].endswith("/v3/projects?name=cn-north-4")
     assert session.settings is not None
     assert session.settings.get("project_id") == "p-of-iam"
     assert session.settings.source("project_id") == "IAM, cn-north-4"
@@ -484,7 +482,7 @@ def test_iam_is_asked_once_for_a_project_that_nothing_names(
         ({"MODELARTS_PROJECT_ID": "p1"}, "project_id = p3", "p1", "MODELARTS_PROJECT_ID"),
     ],
 )
-def test_a_project_that_is_known_is_not_asked_for(  # noqa: PLR0913 - the columns of a table
+def test_known_project_is_not_looked_up(  # noqa: PLR0913 - the columns of a table
     look: Callable[..., Session],
     tmp_path: Path,
     variables: dict[str, str],
@@ -492,29 +490,27 @@ def test_a_project_that_is_known_is_not_asked_for(  # noqa: PLR0913 - the column
     project: str,
     source: str | None,
 ) -> None:
-    """A setting, then what stands beside the key; the session says which."""
+    """The setting comes first, then the project stored with the key."""
     path = tmp_path / ".huaweicloud" / "credentials"
     if file:
         path.parent.mkdir()
         path.write_text(f"[basic]\nak = AK\nsk = s3cret\n{file}\n")
-    clouds = Clouds()
+    clouds = ScriptedHosts()
     session = look(clouds, MODELARTS_REGION="cn-north-4", **variables)
     session.refresh()
-    assert clouds.asked == [
+    assert clouds.requests == [
         f"https://modelarts.cn-north-4.myhuaweicloud.com/v1/{project}/notebooks/{ONE}"
     ]
     assert session.settings is not None
     assert session.settings.source("project_id") == (source or str(path))
 
 
-def test_the_project_beside_another_key_is_not_taken(
-    look: Callable[..., Session], tmp_path: Path
-) -> None:
-    """The file's project belongs to the file's key, which is not the one in use."""
+def test_project_of_another_key_is_not_used(look: Callable[..., Session], tmp_path: Path) -> None:
+    """The project in the file belongs to the key in the file."""
     path = tmp_path / ".huaweicloud" / "credentials"
     path.parent.mkdir()
     path.write_text("[basic]\nak = AK\nsk = s3cret\nproject_id = p3\n")
-    session = look(Clouds(), MODELARTS_REGION="cn-north-4", **KEY)
+    session = look(ScriptedHosts(), MODELARTS_REGION="cn-north-4", **KEY)
     assert session.settings is not None
     assert session.settings.get("project_id") == "p-of-iam"
 
@@ -527,20 +523,20 @@ def test_the_project_beside_another_key_is_not_taken(
         {"status_code": 403},
     ],
 )
-def test_a_project_that_iam_does_not_name_is_asked_for(
+def test_project_setting_is_requested_if_iam_has_none(
     look: Callable[..., Session], iam: dict[str, Any]
 ) -> None:
-    """Only the person knows it then; the message says what to set."""
+    """The message says what to set."""
     with pytest.raises(ConfigurationError) as caught:
-        look(Clouds(**iam), MODELARTS_REGION="cn-north-4", **KEY)
+        look(ScriptedHosts(**iam), MODELARTS_REGION="cn-north-4", **KEY)
     assert caught.value.code == "config.missing_project_id"
     assert "MODELARTS_PROJECT_ID" in caught.value.message
 
 
-def test_credentials_that_iam_refuses_are_said_to_be_refused(look: Callable[..., Session]) -> None:
-    """No project could be found with them, and none would help."""
+def test_credentials_refused_by_iam_are_reported(look: Callable[..., Session]) -> None:
+    """A project setting would not help."""
     with pytest.raises(AuthenticationError):
-        look(Clouds(status_code=401), MODELARTS_REGION="cn-north-4", **KEY)
+        look(ScriptedHosts(status_code=401), MODELARTS_REGION="cn-north-4", **KEY)
 
 
 REGION, PROJECT, INSTANCE = "MODELARTS_REGION", "MODELARTS_PROJECT_ID", "MODELARTS_INSTANCE_ID"
@@ -562,24 +558,24 @@ REGION, PROJECT, INSTANCE = "MODELARTS_REGION", "MODELARTS_PROJECT_ID", "MODELAR
         ),
     ],
 )
-def test_all_that_is_missing_is_named_at_once(
+def test_all_missing_settings_are_named_at_once(
     look: Callable[..., Session], variables: dict[str, str], names: str
 ) -> None:
-    """In one line, so that one run is enough to learn it; what can be looked up is not missing."""
-    clouds = Clouds()
+    """In one line; what can be looked up does not count as missing."""
+    clouds = ScriptedHosts()
     with pytest.raises(ConfigurationError) as caught:
         look(clouds, **variables)
     assert caught.value.message == f"Missing: {names}."
     assert len(str(caught.value).splitlines()) == 2
     assert "%modelarts login" in caught.value.hint
-    assert clouds.asked == []
+    assert clouds.requests == []
 
 
 @pytest.mark.parametrize(
     ("variables", "code", "error"),
     [
         ({"MODELARTS_PROJECT_ID": "p", **KEY}, "config.missing_endpoint", ConfigurationError),
-        ({"MODELARTS_REGION": "cn-north-4"}, "credentials.none", NoCredentialsError),
+        ({"MODELARTS_REGION": "cn-north-4"}, "credentials.not_found", NoCredentialsError),
         (
             {"MODELARTS_ENDPOINT": "https://modelarts.example.com", **KEY},
             "config.missing_project_id",
@@ -588,23 +584,23 @@ def test_all_that_is_missing_is_named_at_once(
         ({"MODELARTS_REGION": "not a valid region", **KEY}, "config.region", ConfigurationError),
     ],
 )
-def test_one_thing_that_is_missing_is_named_and_nobody_is_asked(
+def test_single_missing_setting_has_its_own_message(
     look: Callable[..., Session],
     variables: dict[str, str],
     code: str,
     error: type[ConfigurationError],
 ) -> None:
-    """One line, one hint."""
-    clouds = Clouds()
+    """No request is sent."""
+    clouds = ScriptedHosts()
     with pytest.raises(error) as caught:
         look(clouds, **variables)
     assert caught.value.code == code
-    assert clouds.asked == []
+    assert clouds.requests == []
 
 
-def test_another_iam_can_be_named(look: Callable[..., Session]) -> None:
+def test_iam_endpoint_can_be_set(look: Callable[..., Session]) -> None:
     """For a cloud that is not the public one."""
-    clouds = Clouds()
+    clouds = ScriptedHosts()
     look(
         clouds,
         MODELARTS_REGION="cn-north-4",

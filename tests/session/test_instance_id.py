@@ -1,4 +1,4 @@
-"""Where an instance's id may be seen from inside, and what is no id."""
+"""Candidates for the ID of this instance."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOWHERE = "laptop"
 
 @pytest.fixture
 def write_server(tmp_path: Path) -> Callable[..., Path]:
-    """Leave a file as a running Jupyter server does, in a home or in a named folder."""
+    """Write the runtime file of a Jupyter server, in a home folder or in a given one."""
 
     def write(content: Any, *, name: str = "jpserver-17.json", folder: str = "") -> Path:  # noqa: ANN401 - any JSON, or bytes
         place = tmp_path / (folder or ".local/share/jupyter/runtime")
@@ -33,10 +33,10 @@ def write_server(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def seen(
+def found_ids(
     folder: Path, variables: dict[str, str] | None = None, hostname: str = NOWHERE
 ) -> list[tuple[str, str]]:
-    """The candidates in this home, as (id, source)."""
+    """Return the candidates in this home folder as (ID, source)."""
     found = find_candidates({"HOME": str(folder), **(variables or {})}, hostname=hostname)
     assert all(isinstance(one, Candidate) for one in found)
     return [(one.instance_id, one.source) for one in found]
@@ -70,11 +70,11 @@ def seen(
         (NOWHERE, {"JUPYTERHUB_USER": OLD.upper()}, [(OLD, "JUPYTERHUB_USER")]),
     ],
 )
-def test_each_place_gives_a_candidate_with_its_source(
+def test_each_source_gives_a_candidate(
     tmp_path: Path, hostname: str, variables: dict[str, str], found: list[tuple[str, str]]
 ) -> None:
-    """In small letters whatever the place writes; the old form keeps its DE."""
-    assert seen(tmp_path, variables, hostname) == found
+    """The ID is in lower case; the old form keeps its prefix DE."""
+    assert found_ids(tmp_path, variables, hostname) == found
 
 
 @pytest.mark.parametrize(
@@ -96,24 +96,24 @@ def test_each_place_gives_a_candidate_with_its_source(
         (NOWHERE, {"SOME_OTHER_ID": ONE}),
     ],
 )
-def test_what_is_no_id_is_no_candidate(
+def test_other_text_is_no_candidate(
     tmp_path: Path, hostname: str, variables: dict[str, str]
 ) -> None:
-    """A host name counts only in the form that instances have."""
-    assert seen(tmp_path, variables, hostname or NOWHERE) == []
+    """A host name counts only in the form of instances."""
+    assert found_ids(tmp_path, variables, hostname or NOWHERE) == []
 
 
-def test_the_likeliest_comes_first_and_each_once(
+def test_candidates_are_ordered_and_unique(
     tmp_path: Path, write_server: Callable[..., Path]
 ) -> None:
-    """The first place that names an id is its source."""
+    """The first source of an ID is kept."""
     write_server({"base_url": f"/{OLD}/"})
     variables = {
         "HOSTNAME": f"notebook-{ONE.upper()}",
         "JUPYTERHUB_SERVICE_PREFIX": f"/{TWO}/",
         "JUPYTERHUB_USER": OLD.lower(),
     }
-    assert seen(tmp_path, variables, f"notebook-{ONE}") == [
+    assert found_ids(tmp_path, variables, f"notebook-{ONE}") == [
         (ONE, "host name"),
         (TWO, "JUPYTERHUB_SERVICE_PREFIX"),
         (OLD, "JUPYTERHUB_USER"),
@@ -122,31 +122,29 @@ def test_the_likeliest_comes_first_and_each_once(
 
 @pytest.mark.parametrize("base_url", [f"/{ONE}/", f"/notebook/user/{ONE}", f"/x/{ONE.upper()}/lab"])
 @pytest.mark.parametrize("folder", ["", "runtime"])
-def test_the_server_of_this_home_names_it_in_its_base_url(
+def test_base_url_of_a_server_gives_a_candidate(
     tmp_path: Path, write_server: Callable[..., Path], base_url: str, folder: str
 ) -> None:
-    """In the usual folder, or in the one that the environment names instead."""
+    """From the default runtime folder or the one in the environment."""
     write_server({"base_url": base_url, "token": "t"}, folder=folder)
     variables = {"JUPYTER_RUNTIME_DIR": str(tmp_path / folder)} if folder else {}
-    assert seen(tmp_path, variables) == [(ONE, "Jupyter server")]
+    assert found_ids(tmp_path, variables) == [(ONE, "Jupyter server")]
 
 
-def test_a_named_folder_replaces_the_usual_one(
+def test_runtime_folder_variable_replaces_the_default(
     tmp_path: Path, write_server: Callable[..., Path]
 ) -> None:
-    """As it does for Jupyter itself."""
+    """As it does for Jupyter."""
     write_server({"base_url": f"/{ONE}/"})
-    assert seen(tmp_path, {"JUPYTER_RUNTIME_DIR": str(tmp_path / "empty")}) == []
+    assert found_ids(tmp_path, {"JUPYTER_RUNTIME_DIR": str(tmp_path / "empty")}) == []
 
 
-def test_nothing_but_the_base_url_is_looked_at(
-    tmp_path: Path, write_server: Callable[..., Path]
-) -> None:
-    """Ids elsewhere in the file, or in other files, are somebody else's."""
+def test_only_the_base_url_is_read(tmp_path: Path, write_server: Callable[..., Path]) -> None:
+    """Other IDs in the file or in other files do not count."""
     write_server({"base_url": "/", "root_dir": f"/{ONE}", "token": TWO, "url": f"http://h/{ONE}/"})
     write_server({"base_url": f"/{TWO}/"}, name="kernel-1.json")
     write_server({"base_url": f"/{TWO}/"}, name="nbserver-1.html")
-    assert seen(tmp_path) == []
+    assert found_ids(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -165,22 +163,22 @@ def test_nothing_but_the_base_url_is_looked_at(
         b"{}",
     ],
 )
-def test_garbage_is_passed_over(
+def test_invalid_runtime_file_is_skipped(
     tmp_path: Path, write_server: Callable[..., Path], garbage: bytes
 ) -> None:
-    """The file beside it is still read, and so is a folder that has a server's name."""
+    """A valid file beside it is still read."""
     write_server(garbage, name="jpserver-1.json")
     (tmp_path / ".local/share/jupyter/runtime/jpserver-2.json").mkdir()
     write_server({"base_url": f"/{TWO}/"}, name="jpserver-3.json")
-    assert seen(tmp_path) == [(TWO, "Jupyter server")]
+    assert found_ids(tmp_path) == [(TWO, "Jupyter server")]
 
 
-def test_of_many_servers_the_newest_are_read(
+def test_only_the_newest_runtime_files_are_read(
     tmp_path: Path, write_server: Callable[..., Path]
 ) -> None:
-    """A home that has seen hundreds of servers costs five small files."""
+    """At most five files are read."""
     for number in range(9):
         path = write_server({"base_url": f"/{ONE[:-1]}{number}/"}, name=f"jpserver-{number}.json")
         os.utime(path, (1000 + number, 1000 + number))
-    found = [each for each, _ in seen(tmp_path)]
+    found = [each for each, _ in found_ids(tmp_path)]
     assert found == [f"{ONE[:-1]}{number}" for number in (8, 7, 6, 5, 4)]

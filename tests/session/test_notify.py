@@ -88,6 +88,7 @@ def sockets_in(folder: Path) -> list[Path]:
     return [each for each in folder.iterdir() if each.name.startswith(notify.SOCKET_PREFIX)]
 
 
+@pytest.mark.process
 def test_other_process_wakes_all_subscribers(
     subscribe: Callable[..., Subscriber], tmp_path: Path
 ) -> None:
@@ -99,6 +100,7 @@ def test_other_process_wakes_all_subscribers(
     assert len(sockets_in(tmp_path)) == 1
 
 
+@pytest.mark.process
 def test_subscribers_of_other_folders_are_not_called(
     subscribe: Callable[..., Subscriber], tmp_path: Path
 ) -> None:
@@ -152,6 +154,7 @@ def test_socket_of_a_dead_process_is_removed(tmp_path: Path) -> None:
     assert not address.exists()
 
 
+@pytest.mark.process
 def test_socket_is_removed_when_the_process_exits(tmp_path: Path) -> None:
     """A process that subscribed leaves no socket behind."""
     program = (
@@ -178,6 +181,7 @@ def test_notification_fills_no_queue(
     subscriber.wait()
 
 
+@pytest.mark.process
 def test_long_folder_name_fits_into_a_socket_address(
     subscribe: Callable[..., Subscriber], tmp_path: Path
 ) -> None:
@@ -189,6 +193,7 @@ def test_long_folder_name_fits_into_a_socket_address(
     subscriber.wait()
 
 
+@pytest.mark.process
 def test_subscriber_that_fails_does_not_stop_the_others(
     subscribe: Callable[..., Subscriber], listener: Listener, tmp_path: Path
 ) -> None:
@@ -220,6 +225,7 @@ def test_notify_ignores_a_folder_that_does_not_exist(tmp_path: Path) -> None:
     assert not (tmp_path / "missing").exists()
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_forked_child_leaves_the_parents_socket_alone(tmp_path: Path) -> None:
     """A child can notify its parent, and its exit does not remove the socket."""

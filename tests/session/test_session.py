@@ -1,4 +1,4 @@
-"""Read, change, read back: nothing is lost, nothing is claimed that the cloud does not say."""
+"""Read, change, read back: nothing is lost, and nothing is claimed that the API does not confirm."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ STOPS: dict[str, dict[str, Any]] = {
 
 
 def near(one: datetime, other: datetime) -> bool:
-    """Whether they are the same moment but for the time that a test takes."""
+    """Return whether two times are equal within the duration of a test."""
     return abs(one - other) < 5 * SECOND
 
 
-def wishes(able: Capabilities) -> list[AutoStopRequest]:
-    """One of each sort that an API takes; off is tried also where it is not documented."""
+def make_requests(able: Capabilities) -> list[AutoStopRequest]:
+    """Return one request of each kind that an API accepts, including undocumented ones."""
     taken = [
         AutoStopRequest(duration=2 * HOUR),
         AutoStopRequest(enabled=False, force=not able.can_disable),
@@ -88,7 +88,7 @@ def wishes(able: Capabilities) -> list[AutoStopRequest]:
 
 @pytest.fixture
 def emulator(make_emulator: Callable[..., LocalEmulator]) -> LocalEmulator:
-    """One whose clock stands still, and that takes what is tried without being documented."""
+    """Return an emulator whose clock stands still and that accepts undocumented requests."""
     return make_emulator(clock=ManualClock(), patch_off="accept")
 
 
@@ -96,14 +96,14 @@ def emulator(make_emulator: Callable[..., LocalEmulator]) -> LocalEmulator:
 def session(
     make_session: Connect, emulator: LocalEmulator, instant_clock: InstantSleepClock
 ) -> Session:
-    """A session, by the emulator's clock, on an instance that stops in 40 minutes, after one hour."""
+    """Return a session with an instance that has 40 of 60 minutes left."""
     now, plain = emulator.account.clock.now, instant_clock.clock
     return make_session(clock=Clock(now=now, monotonic=plain.monotonic, sleep=plain.sleep))
 
 
 @pytest.mark.parametrize("stop", STOPS)
 @pytest.mark.parametrize("before", DESCRIPTIONS)
-def test_a_description_leaves_auto_stop_alone(  # noqa: PLR0913 - two dimensions and four fixtures
+def test_describe_changes_the_description_only(  # noqa: PLR0913 - two dimensions and four fixtures
     before: str | None,
     stop: str,
     session: Session,
@@ -111,7 +111,7 @@ def test_a_description_leaves_auto_stop_alone(  # noqa: PLR0913 - two dimensions
     instance_state: Truth,
     write_requests: Writes,
 ) -> None:
-    """In every state, whatever was stored before; and it replaces what could not be entered."""
+    """In every state, and also if the stored description is invalid."""
     set_instance(description=before, **STOPS[stop])
     was = instance_state()
     change = session.describe("after 之后 ☕")
@@ -124,7 +124,7 @@ def test_a_description_leaves_auto_stop_alone(  # noqa: PLR0913 - two dimensions
 
 @pytest.mark.parametrize("stop", STOPS)
 @pytest.mark.parametrize("before", DESCRIPTIONS)
-def test_auto_stop_leaves_the_description_alone(  # noqa: PLR0913 - two dimensions and four fixtures
+def test_auto_stop_change_keeps_the_description(  # noqa: PLR0913 - two dimensions and four fixtures
     before: str | None,
     stop: str,
     session: Session,
@@ -132,7 +132,7 @@ def test_auto_stop_leaves_the_description_alone(  # noqa: PLR0913 - two dimensio
     instance_state: Truth,
     api_version: ApiVersion,
 ) -> None:
-    """And the reminder; where something stands in the way, nothing changes at all."""
+    """Also the reminder; a refused request changes nothing."""
     set_instance(description=before, **STOPS[stop])
     was = instance_state()
     runs, kept = was["status"] == "RUNNING", session.capabilities.persists_duration
@@ -160,10 +160,10 @@ def test_auto_stop_leaves_the_description_alone(  # noqa: PLR0913 - two dimensio
 @only_demanager
 @pytest.mark.parametrize("stop", STOPS)
 @pytest.mark.parametrize("prompt", [True, False])
-def test_the_reminder_alone_changes_nothing_else(
+def test_reminder_request_changes_nothing_else(
     prompt: bool, stop: str, session: Session, set_instance: Put, instance_state: Truth
 ) -> None:
-    """`enable` is false by default and must not become so."""
+    """`enable` defaults to false and must not become false."""
     set_instance(**STOPS[stop])
     set_instance(auto_stop={"prompt": not prompt})
     was = instance_state()
@@ -173,10 +173,10 @@ def test_the_reminder_alone_changes_nothing_else(
 
 
 @pytest.mark.parametrize("stop", STOPS)
-def test_off_and_on_again(
+def test_auto_stop_can_be_turned_off_and_on(
     stop: str, session: Session, set_instance: Put, instance_state: Truth
 ) -> None:
-    """Off holds at once; on takes the duration of before, though the cloud shows it no longer."""
+    """Turning it on uses the previous duration, which the API no longer returns."""
     set_instance(**STOPS[stop])
     was = instance_state()
     session.refresh()
@@ -215,23 +215,23 @@ def test_off_and_on_again(
         max_size=512,
     )
 )
-def test_any_legal_text_arrives_as_it_is(
+def test_any_valid_description_is_stored_unchanged(
     session: Session, instance_state: Truth, text: str
 ) -> None:
-    """Control characters, emoji, right to left: what was entered is what is stored."""
+    """Control characters, emoji and right-to-left text."""
     was = instance_state()
     assert session.describe(text).effect is Effect.NOW
     assert instance_state() == {**was, "description": text}
 
 
-def test_full_width_forms_on_request(session: Session, instance_state: Truth) -> None:
-    """Never silently, but where it is asked for."""
+def test_full_width_replacement_needs_an_option(session: Session, instance_state: Truth) -> None:
+    """It is never silent."""
     session.describe("2026/11/23", full_width=True)
     assert instance_state()["description"] == "2026／11／23"  # noqa: RUF001 - full width is the point
 
 
-def test_a_bad_description_is_not_even_read_for(session: Session, emulator: LocalEmulator) -> None:
-    """Nothing at all is sent, in either way to set it."""
+def test_invalid_description_sends_no_request(session: Session, emulator: LocalEmulator) -> None:
+    """With describe and with update."""
     for text in ["a/b", "<", "x" * 513, "ok \ud800", 'say "hi"', "it's", "a&b"]:
         with pytest.raises(DescriptionError):
             session.describe(text)
@@ -240,10 +240,10 @@ def test_a_bad_description_is_not_even_read_for(session: Session, emulator: Loca
     assert not emulator.requests
 
 
-def test_a_change_of_the_duration_says_when_it_holds(
+def test_duration_change_reports_when_it_applies(
     session: Session, instance_state: Truth, api_version: ApiVersion
 ) -> None:
-    """Now, or from the next start in the edition of 2021; by what the cloud shows."""
+    """Now, or at the next start in the edition of 2021, as the API shows."""
     was = instance_state()
     wanted = duration_origin(session, was) + 2 * HOUR
     change = session.set_auto_stop(AutoStopRequest(duration=2 * HOUR))
@@ -263,14 +263,14 @@ def test_a_change_of_the_duration_says_when_it_holds(
         (lambda now: AutoStopRequest(stop_time=now + 3 * HOUR), 3 * HOUR),
     ],
 )
-def test_an_end_is_counted_from_where_the_api_counts(
+def test_stop_time_is_counted_from_the_reference_time(
     wish: Callable[[datetime], AutoStopRequest],
     left: timedelta,
     session: Session,
     instance_state: Truth,
     api_version: ApiVersion,
 ) -> None:
-    """What a person wants from now, one API wants from the start of the run: 20 minutes more."""
+    """A time from now is counted from the start of the run, 20 minutes more, on one API."""
     was = instance_state()
     over = session.now() - duration_origin(session, was)
     change = session.set_auto_stop(wish(session.now()))
@@ -282,10 +282,10 @@ def test_an_end_is_counted_from_where_the_api_counts(
     assert over == (timedelta(0) if api_version.separate_auto_stop_request else 20 * MINUTE)
 
 
-def test_extend_and_shorten_move_the_end(
+def test_extend_and_shorten_move_the_stop_time(
     session: Session, instance_state: Truth, api_version: ApiVersion
 ) -> None:
-    """By so much; where a run keeps its end, from what is saved for the next start by then."""
+    """If a run keeps its stop time, the saved duration changes."""
     was = instance_state()["stops_at"]
     longer = session.extend("2h30m")
     assert longer.effect is api_version.run_time_effect
@@ -301,10 +301,10 @@ def test_extend_and_shorten_move_the_end(
     )
 
 
-def test_up_to_the_longest_and_not_a_second_beyond(
+def test_longest_duration_is_the_limit(
     session: Session, instance_state: Truth, write_requests: Writes
 ) -> None:
-    """Counted from where the API counts; a second more is not sent."""
+    """One second more is not sent."""
     able, was = session.capabilities, instance_state()
     room = able.max_duration - (was["stops_at"] - duration_origin(session, was))
     with pytest.raises(RefusedError) as late:
@@ -318,10 +318,10 @@ def test_up_to_the_longest_and_not_a_second_beyond(
     )
 
 
-def test_down_to_the_shortest_and_not_a_second_below(
+def test_shortest_duration_is_the_limit(
     session: Session, set_instance: Put, instance_state: Truth, write_requests: Writes
 ) -> None:
-    """Counted from where the API counts; a second less is not sent."""
+    """One second less is not sent."""
     set_instance(auto_stop={"duration": 7200}, minutes_left=100)
     able, was = session.capabilities, instance_state()
     room = was["stops_at"] - duration_origin(session, was) - able.min_duration
@@ -393,10 +393,10 @@ REFUSED: dict[str, tuple[dict[str, Any], Callable[[Session], object], type[Model
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_makes_no_sense_is_not_sent(
+def test_impossible_request_is_not_sent(
     name: str, session: Session, set_instance: Put, instance_state: Truth, write_requests: Writes
 ) -> None:
-    """The reason comes from here, with a hint, and the instance is as it was."""
+    """The error has a hint, and the instance is unchanged."""
     state, ask, kind = REFUSED[name]
     set_instance(**state)
     was = instance_state()
@@ -414,7 +414,7 @@ def test_what_makes_no_sense_is_not_sent(
     [(10 * MINUTE, 2 * HOUR), (63 * MINUTE, 4 * HOUR)],
     ids=["past", "in 3 minutes"],
 )
-def test_a_run_that_would_end_at_once_is_not_asked_for(  # noqa: PLR0913 - two values and four fixtures
+def test_duration_that_has_elapsed_is_refused(  # noqa: PLR0913 - two values and four fixtures
     left: timedelta,
     duration: timedelta,
     session: Session,
@@ -422,7 +422,7 @@ def test_a_run_that_would_end_at_once_is_not_asked_for(  # noqa: PLR0913 - two v
     instance_state: Truth,
     write_requests: Writes,
 ) -> None:
-    """Of a run of five hours, so much is over that the shorter one would be."""
+    """More of a run of five hours is over than the requested duration."""
     set_instance(auto_stop={"duration": 18000}, minutes_left=left / MINUTE)
     was = instance_state()
     with pytest.raises(RefusedError) as caught:
@@ -433,31 +433,29 @@ def test_a_run_that_would_end_at_once_is_not_asked_for(  # noqa: PLR0913 - two v
 
 
 @only_demanager
-def test_an_end_that_is_told_in_two_ways_is_not_extended(
-    session: Session, emulator: LocalEmulator
-) -> None:
-    """Where the cloud's two statements disagree, nothing is made of either."""
+def test_inconsistent_stop_time_is_not_extended(session: Session, emulator: LocalEmulator) -> None:
+    """The two stop times of the API disagree."""
     emulator.add_fault("disagreeing-remain")
     assert session.refresh().auto_stop.stop_time_unknown is StopTimeUnknown.INCONSISTENT
     with pytest.raises(RefusedError) as caught:
         session.extend()
-    assert caught.value.code == "refuse.unknown_end"
+    assert caught.value.code == "refuse.stop_time_unknown"
 
 
-def test_an_end_that_is_not_told_is_not_extended(session: Session, emulator: LocalEmulator) -> None:
-    """Nothing is made up."""
+def test_missing_stop_time_is_not_extended(session: Session, emulator: LocalEmulator) -> None:
+    """No stop time is made up."""
     emulator.add_fault("no-stop-timestamp")
     emulator.add_fault("no-remain-time")
     assert session.refresh().auto_stop.stop_time_unknown is StopTimeUnknown.MISSING
     with pytest.raises(RefusedError) as caught:
         session.extend()
-    assert caught.value.code == "refuse.unknown_end"
+    assert caught.value.code == "refuse.stop_time_unknown"
 
 
-def test_description_and_auto_stop_are_set_in_one_go(
+def test_update_sets_description_and_auto_stop(
     session: Session, instance_state: Truth, api_version: ApiVersion
 ) -> None:
-    """However many requests that takes, there is one outcome for both."""
+    """There is one result for both, however many requests are sent."""
     end = duration_origin(session, instance_state()) + 2 * HOUR
     change = session.update(description="both", auto_stop=AutoStopRequest(duration=2 * HOUR))
     assert change.effect is api_version.run_time_effect
@@ -466,10 +464,8 @@ def test_description_and_auto_stop_are_set_in_one_go(
 
 
 @only_demanager
-def test_description_and_auto_stop_travel_in_one_put(
-    session: Session, write_requests: Writes
-) -> None:
-    """Both or none."""
+def test_update_sends_one_put(session: Session, write_requests: Writes) -> None:
+    """Both are applied or none."""
     session.update(description="both", auto_stop=AutoStopRequest(duration=2 * HOUR))
     stop = {"enable": True, "duration": 7200, "prompt": True}
     assert [each["body"] for each in write_requests()] == [
@@ -477,10 +473,10 @@ def test_description_and_auto_stop_travel_in_one_put(
     ]
 
 
-def test_what_this_cloud_does_is_said_before_writing(
+def test_deferral_is_announced_before_the_write(
     make_session: Connect, write_requests: Writes, api_version: ApiVersion
 ) -> None:
-    """Once it was seen to let a duration wait; also in a session that did not see it."""
+    """Once it was observed, also in another session."""
     told: list[tuple[str, int]] = []
     first, second = make_session(), make_session()
     for session in (first, second):
@@ -501,20 +497,20 @@ def test_what_this_cloud_does_is_said_before_writing(
         assert sent == 1
 
 
-def test_undoing_what_waits_holds_at_once_and_unteaches_nothing(
+def test_undoing_a_deferred_duration_keeps_the_observation(
     session: Session, api_version: ApiVersion
 ) -> None:
-    """The run never followed, so its end is the one that is asked for again."""
+    """The run never followed, so its stop time is unchanged."""
     session.extend()
     undone = session.set_auto_stop(AutoStopRequest(duration=HOUR))
     assert undone.effect is Effect.NOW
     assert bool(session._cache.defers_duration) is not api_version.changes_current_run
 
 
-def test_a_read_back_that_fails_leaves_the_effect_open(
+def test_failed_read_back_is_unconfirmed(
     session: Session, emulator: LocalEmulator, instance_state: Truth
 ) -> None:
-    """The write was accepted; whether it holds was not said."""
+    """The write was accepted."""
     emulator.add_fault("500", methods=("GET",), skip=1)
     change = session.describe("new")
     assert change.effect is Effect.UNCONFIRMED
@@ -523,38 +519,38 @@ def test_a_read_back_that_fails_leaves_the_effect_open(
     assert instance_state()["description"] == "new"
 
 
-def test_a_late_read_back_is_looked_at_again(
+def test_delayed_change_is_read_back_twice(
     session: Session, emulator: LocalEmulator, instance_state: Truth
 ) -> None:
-    """A cloud whose reads lag behind its writes is given a second."""
+    """The API may return the old state for a second."""
     emulator.add_fault("stale", methods=("GET",), skip=1, times=1)
     assert session.describe("new").effect is Effect.NOW
     assert instance_state()["description"] == "new"
 
 
 @pytest.mark.parametrize("fault", ["ignored", "echoed"])
-def test_a_change_that_does_not_show_is_not_claimed(
+def test_invisible_change_is_unconfirmed(
     fault: str, session: Session, emulator: LocalEmulator, instance_state: Truth
 ) -> None:
-    """Whatever the answer of the write pretends."""
+    """Whatever the response of the write was."""
     emulator.add_fault(fault, methods=WRITE_METHODS)
     was = instance_state()
     assert session.describe("new").effect is Effect.UNCONFIRMED
     assert session.extend().effect is Effect.UNCONFIRMED
-    for wish in wishes(session.capabilities):
+    for wish in make_requests(session.capabilities):
         assert session.set_auto_stop(wish).effect is Effect.UNCONFIRMED
     assert instance_state() == was
 
 
 @pytest.mark.parametrize("fault", ["applied-500", "reset-after", "truncated", "bad-json"])
-def test_a_write_that_failed_and_holds_is_a_success(
+def test_failed_write_that_was_applied_succeeds(
     fault: str,
     session: Session,
     emulator: LocalEmulator,
     write_requests: Writes,
     instance_state: Truth,
 ) -> None:
-    """Reading back settles it, without a second write."""
+    """Reading back shows it, without a second write."""
     emulator.add_fault(fault, methods=WRITE_METHODS)
     assert session.describe("new").effect is Effect.NOW
     assert len(write_requests()) == 1
@@ -562,24 +558,24 @@ def test_a_write_that_failed_and_holds_is_a_success(
 
 
 @pytest.mark.parametrize("fault", ["500", "502", "503", "reset", "html", "redirect"])
-def test_a_write_that_failed_and_does_not_show_is_sent_once_more(
+def test_failed_write_that_was_not_applied_is_retried(
     fault: str,
     session: Session,
     emulator: LocalEmulator,
     write_requests: Writes,
     instance_state: Truth,
 ) -> None:
-    """It is the same twice as once."""
+    """Sending it twice has the same effect as once."""
     emulator.add_fault(fault, methods=WRITE_METHODS, times=1)
     assert session.describe("new").effect is Effect.NOW
     assert len(write_requests()) == 2
     assert instance_state()["description"] == "new"
 
 
-def test_a_write_that_never_shows_says_what_holds(
+def test_write_that_is_never_applied_reports_current_values(
     session: Session, emulator: LocalEmulator, write_requests: Writes, instance_state: Truth
 ) -> None:
-    """End and description as read back, and why it failed."""
+    """Description and stop time as read back, and the cause."""
     emulator.set_instance(description="previous run time")
     was = instance_state()
     emulator.add_fault("500", methods=WRITE_METHODS)
@@ -595,23 +591,21 @@ def test_a_write_that_never_shows_says_what_holds(
     assert caught.value.hint
 
 
-def test_a_write_refused_at_the_second_try_says_what_holds(
-    session: Session, emulator: LocalEmulator
-) -> None:
-    """The first may yet arrive, so the refusal of the second is not the whole answer."""
+def test_refused_retry_reports_current_values(session: Session, emulator: LocalEmulator) -> None:
+    """The first write may still be applied."""
     emulator.add_fault("500", methods=WRITE_METHODS, times=1)
     emulator.add_fault("403", methods=WRITE_METHODS)
     with pytest.raises(OutcomeUnknownError) as caught:
         session.describe("new")
-    assert caught.value.code == "unsettled.not_applied"
+    assert caught.value.code == "outcome_unknown.not_applied"
     assert isinstance(caught.value.cause, ForbiddenError)
     assert "Demo instance" in caught.value.message
 
 
-def test_a_second_try_that_cannot_be_read_back_is_unconfirmed(
+def test_retry_without_read_back_is_unconfirmed(
     session: Session, emulator: LocalEmulator, instance_state: Truth
 ) -> None:
-    """It was accepted: that is no failure, and no proof."""
+    """It was accepted, which is neither a failure nor a proof."""
     emulator.add_fault("500", methods=WRITE_METHODS, times=1)
     emulator.add_fault("500", methods=("GET",), skip=2)
     change = session.describe("new")
@@ -620,22 +614,22 @@ def test_a_second_try_that_cannot_be_read_back_is_unconfirmed(
     assert instance_state()["description"] == "new"
 
 
-def test_a_second_try_that_fails_too_and_cannot_be_read_back_is_unsettled(
+def test_failed_retry_without_read_back_has_unknown_outcome(
     session: Session, emulator: LocalEmulator
 ) -> None:
-    """What was read back after the first tells nothing of the second."""
+    """The read-back after the first attempt does not show the second."""
     emulator.add_fault("500", methods=WRITE_METHODS)
     emulator.add_fault("500", methods=("GET",), skip=2)
     with pytest.raises(OutcomeUnknownError) as caught:
         session.describe("new")
-    assert caught.value.code == "unsettled.unread"
+    assert caught.value.code == "outcome_unknown.not_read_back"
     assert isinstance(caught.value.cause, ServerError)
 
 
-def test_the_last_read_back_of_a_write_that_failed_is_looked_at_again(
+def test_last_read_back_of_a_failed_write_is_repeated(
     session: Session, emulator: LocalEmulator, instant_clock: InstantSleepClock
 ) -> None:
-    """The one before the second try is not: that settles it."""
+    """The read-back before the retry is not."""
     emulator.add_fault("500", methods=WRITE_METHODS, times=1)
     assert session.describe("new").effect is Effect.NOW
     assert READ_BACK_DELAY_S not in instant_clock.sleeps
@@ -646,28 +640,28 @@ def test_the_last_read_back_of_a_write_that_failed_is_looked_at_again(
     assert instant_clock.sleeps.count(READ_BACK_DELAY_S) == 1
 
 
-def test_a_failed_write_that_cannot_be_read_back_is_unsettled(
+def test_failed_write_without_read_back_has_unknown_outcome(
     session: Session, emulator: LocalEmulator
 ) -> None:
-    """Neither the outcome nor the instance is known, and that is what is said."""
+    """The error says that neither outcome nor state is known."""
     emulator.add_fault("reset-after", methods=WRITE_METHODS)
     emulator.add_fault("500", methods=("GET",), skip=1)
     with pytest.raises(OutcomeUnknownError) as caught:
         session.extend()
-    assert caught.value.code == "unsettled.unread"
+    assert caught.value.code == "outcome_unknown.not_read_back"
     assert isinstance(caught.value.cause, UnreachableError)
 
 
 @only_demanager
-def test_a_stored_description_that_is_illegal_is_named(
+def test_invalid_stored_description_is_named(
     session: Session, emulator: LocalEmulator, instance_state: Truth, write_requests: Writes
 ) -> None:
-    """Which character, where; it was carried as it is, and nothing changed."""
+    """The error names the character and its position; nothing changed."""
     emulator.set_instance(description="见 http://x")
     was = instance_state()
     with pytest.raises(RejectedValueError) as caught:
         session.extend()
-    assert caught.value.code == "cloud.stored_description"
+    assert caught.value.code == "api.stored_description"
     assert "'/' (position 8)" in caught.value.message
     assert caught.value.error_code == "ModelArts.6334"
     assert write_requests()[0]["body"]["description"] == "见 http://x"
@@ -676,8 +670,8 @@ def test_a_stored_description_that_is_illegal_is_named(
     assert session.extend().effect is not Effect.UNCONFIRMED
 
 
-def test_each_call_has_a_time_of_its_own(make_session: Connect, emulator: LocalEmulator) -> None:
-    """A cloud that only drips ends the call, and neither lock nor session stays stuck."""
+def test_each_call_has_its_own_deadline(make_session: Connect, emulator: LocalEmulator) -> None:
+    """A slow API ends the call, and the lock is free again."""
     session = make_session(clock=SYSTEM_CLOCK, total_timeout="0.4")
     emulator.add_fault("drip", arg=0.05, times=1)
     with pytest.raises(UnreachableError):
@@ -686,10 +680,8 @@ def test_each_call_has_a_time_of_its_own(make_session: Connect, emulator: LocalE
     assert session.describe("newest").effect is Effect.NOW
 
 
-def test_a_lock_that_is_held_for_too_long_is_an_error(
-    make_session: Connect, write_requests: Writes
-) -> None:
-    """Reading needs no lock; writing waits for it, in vain."""
+def test_held_lock_is_an_error_for_writes(make_session: Connect, write_requests: Writes) -> None:
+    """Reading needs no lock."""
     holder, waiting = make_session(), make_session()
     with holder._locked():
         assert waiting.refresh()
@@ -699,10 +691,10 @@ def test_a_lock_that_is_held_for_too_long_is_an_error(
     assert waiting.describe("new").effect is Effect.NOW
 
 
-def test_without_a_place_for_the_store_everything_works(
+def test_session_works_without_a_state_folder(
     make_session: Connect, tmp_path: Path, api_version: ApiVersion
 ) -> None:
-    """Reading, changing, extending, and the knowledge of this run's start."""
+    """Reading, changing, extending, and the start of the run."""
     (tmp_path / "file").write_text("")
     session = make_session(state="file/state")
     assert session.last_known() is None
@@ -713,8 +705,8 @@ def test_without_a_place_for_the_store_everything_works(
     assert session.status(max_age=MINUTE) == known
 
 
-def test_the_last_known_costs_nothing(make_session: Connect, emulator: LocalEmulator) -> None:
-    """It is what any process saw, and None where none did."""
+def test_last_known_sends_no_request(make_session: Connect, emulator: LocalEmulator) -> None:
+    """It is what any process read, or None."""
     session = make_session()
     assert session.last_known() is None
     assert not emulator.requests
@@ -723,10 +715,10 @@ def test_the_last_known_costs_nothing(make_session: Connect, emulator: LocalEmul
     assert len(emulator.requests) == 1
 
 
-def test_a_change_is_known_everywhere_at_once(
+def test_change_is_visible_to_other_processes(
     make_session: Connect, emulator: LocalEmulator
 ) -> None:
-    """What a magic changed, the server reads from the store."""
+    """A server reads the change of a magic from the state file."""
     watcher = make_session()
     watcher.refresh()
     change = make_session().describe("new")
@@ -735,10 +727,10 @@ def test_a_change_is_known_everywhere_at_once(
     assert len(emulator.requests) == count
 
 
-def test_many_threads_that_want_to_know_ask_once(
+def test_concurrent_threads_send_one_request(
     make_session: Connect, emulator: LocalEmulator
 ) -> None:
-    """One session or several, it is one question to the cloud."""
+    """In one session or several."""
     sessions = [make_session(clock=SYSTEM_CLOCK) for _ in range(4)]
     with ThreadPoolExecutor(12) as pool:
         seen = list(pool.map(lambda one: one.status(max_age=MINUTE), sessions * 3))
@@ -746,8 +738,8 @@ def test_many_threads_that_want_to_know_ask_once(
     assert all(each == seen[0] for each in seen)
 
 
-def test_who_wants_it_fresher_asks_again(make_session: Connect, emulator: LocalEmulator) -> None:
-    """And who asks for no age at all, always."""
+def test_smaller_max_age_sends_a_request(make_session: Connect, emulator: LocalEmulator) -> None:
+    """A maximum age of zero always does."""
     session = make_session()
     for _ in range(2):
         session.status(max_age=timedelta(0))
@@ -765,8 +757,8 @@ session.close()
 """
 
 
-def act_at_once(emulator: LocalEmulator, folder: Path, *actions: str) -> None:
-    """Do each action in a process of its own, all at the same time."""
+def run_concurrently(emulator: LocalEmulator, folder: Path, *actions: str) -> None:
+    """Run each action in a process of its own, all at the same time."""
     environment = {
         **emulator.environment(),
         "PATH": os.environ.get("PATH", ""),
@@ -781,22 +773,22 @@ def act_at_once(emulator: LocalEmulator, folder: Path, *actions: str) -> None:
 
 
 @pytest.mark.process
-def test_processes_that_want_to_know_ask_once(emulator: LocalEmulator, tmp_path: Path) -> None:
-    """One instance, one voice."""
-    act_at_once(emulator, tmp_path, *["session.status(max_age=timedelta(minutes=1))"] * 3)
+def test_concurrent_processes_send_one_request(emulator: LocalEmulator, tmp_path: Path) -> None:
+    """They share the response."""
+    run_concurrently(emulator, tmp_path, *["session.status(max_age=timedelta(minutes=1))"] * 3)
     assert len(emulator.requests) == 1
 
 
 @pytest.mark.process
-def test_processes_that_change_at_once_lose_nothing(
+def test_concurrent_changes_are_all_applied(
     session: Session,
     emulator: LocalEmulator,
     tmp_path: Path,
     instance_state: Truth,
 ) -> None:
-    """Two extensions and a description: none of them puts back what another changed."""
+    """Two extensions and a description: none undoes another."""
     was = instance_state()["stops_at"]
-    act_at_once(
+    run_concurrently(
         emulator, tmp_path, "session.extend()", "session.describe('new')", "session.extend()"
     )
     assert instance_state()["description"] == "new"
@@ -807,14 +799,37 @@ def test_processes_that_change_at_once_lose_nothing(
 
 
 @pytest.mark.parametrize("what", [{"stops_at": None}, {"mode": Mode.IDLE}])
-def test_what_was_seen_of_auto_stop_must_still_hold(
+def test_update_is_refused_if_auto_stop_has_changed(
     make_session: Callable[..., Session], emulator: LocalEmulator, what: dict[str, Any]
 ) -> None:
-    """Also its mode, and that no end was known; nothing is sent."""
+    """Mode and unknown stop time count, too; nothing is sent."""
     session = make_session()
     now = session.refresh()
     seen = replace(now, auto_stop=replace(now.auto_stop, **what))
     with pytest.raises(RefusedError) as caught:
         session.update(auto_stop=AutoStopRequest(time_left=2 * HOUR), seen=seen)
-    assert caught.value.code == "refuse.changed_elsewhere"
+    assert caught.value.code == "refuse.edit_conflict"
     assert {one["method"] for one in emulator.requests} == {"GET"}
+
+
+def test_check_publishes_changes_that_were_read_already(
+    make_session: Callable[..., Session],
+) -> None:
+    """A command may have read the change from the store before; subscribers are notified once."""
+    session, other = make_session(), make_session()
+    session.refresh()
+    descriptions: list[str] = []
+    unsubscribe = session.subscribe(
+        lambda instance: descriptions.append(instance.description), follow_store=False
+    )
+    # Sessions with one key notify each other within the process.
+    other._cache._key = "another process"
+    other.describe("from afar")
+    # Reading the cache does not notify subscribers.
+    assert session.last_known().description == "from afar"
+    assert descriptions == []
+    session.check_for_updates()
+    session.check_for_updates()
+    session.refresh()
+    assert descriptions == ["from afar"]
+    unsubscribe()

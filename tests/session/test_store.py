@@ -1,4 +1,4 @@
-"""The file of one instance: whole or absent, private, quiet, and never in the way."""
+"""The state file: complete, private, and written only if necessary."""
 
 from __future__ import annotations
 
@@ -32,36 +32,36 @@ SOON = timedelta(seconds=30)
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    """A store in a folder that is not there yet."""
+    """Return a store in a folder that does not exist yet."""
     return Store(tmp_path / "new" / "state", key=KEY)
 
 
 @pytest.fixture
 def unwritable(tmp_path: Path) -> Store:
-    """A store whose folder cannot be made, by anybody: a file is in its place."""
+    """Return a store whose folder cannot be created, because a file is in its place."""
     (tmp_path / "file").write_text("")
     return Store(tmp_path / "file" / "state", key=KEY)
 
 
 def now() -> datetime:
-    """The present."""
+    """Return the current time."""
     return datetime.now(timezone.utc)
 
 
 def other(store: Store) -> Store:
-    """The same store as another process has it."""
+    """Return the same store as in another process."""
     return Store(store.path.parent, key=KEY)
 
 
 def age_of(store: Store) -> timedelta:
-    """Return how old it says to be, which it has to."""
+    """Return the age, which must be known."""
     age = store.age(now())
     assert age is not None
     return age
 
 
-def test_what_is_saved_is_found_by_another_process(store: Store) -> None:
-    """Nothing before, everything afterwards."""
+def test_saved_data_is_loaded_by_another_process(store: Store) -> None:
+    """Before the first save there is nothing."""
     assert store.load() == {}
     assert store.age(now()) is None
     assert store.save({"a": [1, {"b": "华为 ☕"}]})
@@ -76,32 +76,32 @@ def test_what_is_saved_is_found_by_another_process(store: Store) -> None:
         max_size=4,
     )
 )
-def test_any_text_survives(
+def test_any_text_is_preserved(
     tmp_path_factory: pytest.TempPathFactory, data: dict[str, object]
 ) -> None:
-    """Also half of a surrogate pair, which JSON can carry and UTF-8 cannot."""
+    """Also an unpaired surrogate, which JSON can represent and UTF-8 cannot."""
     store = Store(tmp_path_factory.mktemp("any"), key=KEY)
     data = {"x": "\ud83d", **data}
     assert store.save(data)
     assert other(store).load() == data
 
 
-def test_it_is_private(store: Store) -> None:
-    """The file is for its owner alone, and so is the folder."""
+def test_file_and_folder_are_private(store: Store) -> None:
+    """Only the owner can read them."""
     store.save({"a": 1})
     assert store.path.stat().st_mode & 0o777 == 0o600
     assert store.path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_each_instance_has_a_file_of_its_own(tmp_path: Path) -> None:
-    """By endpoint, project and instance."""
+def test_each_key_has_its_own_file(tmp_path: Path) -> None:
+    """Endpoint, project and instance are the key."""
     keys = [("e", "p", "i"), ("e2", "p", "i"), ("e", "p2", "i"), ("e", "p", "i2")]
     paths = {Store(tmp_path, key=key).path for key in keys}
     assert len(paths) == 4
 
 
-def test_it_is_replaced_and_nothing_is_left_over(store: Store) -> None:
-    """A new inode each time, so that a reader sees the old or the new, and no draft stays."""
+def test_save_replaces_the_file(store: Store) -> None:
+    """Each save makes a new inode and leaves no temporary file."""
     store.save({"a": 1})
     before = store.path.stat().st_ino
     with store.path.open() as reader:
@@ -111,8 +111,8 @@ def test_it_is_replaced_and_nothing_is_left_over(store: Store) -> None:
     assert [each.name for each in store.path.parent.iterdir()] == [store.path.name]
 
 
-def test_a_reader_never_sees_half_a_file(store: Store) -> None:
-    """While another writes large and small by turns."""
+def test_reader_never_sees_a_partial_file(store: Store) -> None:
+    """While another process writes large and small content."""
     store.save({"text": ""})
     end = threading.Event()
 
@@ -128,8 +128,8 @@ def test_a_reader_never_sees_half_a_file(store: Store) -> None:
         writing.result()
 
 
-def test_the_same_again_is_not_written(store: Store) -> None:
-    """Only on change: an inode and a time that stay."""
+def test_unchanged_data_is_not_written(store: Store) -> None:
+    """Inode and time stay the same."""
     store.save({"a": 1})
     before = store.path.stat()
     assert store.save({"a": 1})
@@ -138,8 +138,8 @@ def test_the_same_again_is_not_written(store: Store) -> None:
     assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
 
 
-def test_a_touch_renews_the_age_and_nothing_else(store: Store) -> None:
-    """What is confirmed is young again, for every process, without a byte written."""
+def test_touch_resets_the_age_only(store: Store) -> None:
+    """For every process, without writing content."""
     store.save({"a": 1})
     old = store.path.stat()
     os.utime(store.path, (old.st_mtime - 3600, old.st_mtime - 3600))
@@ -153,8 +153,8 @@ def test_a_touch_renews_the_age_and_nothing_else(store: Store) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
-def test_a_touch_does_not_hide_what_another_process_wrote(store: Store, times: int) -> None:
-    """The touch of who has not read it yet must not make it look read; the inode may be the old one again."""
+def test_touch_does_not_hide_a_write_of_another_process(store: Store, times: int) -> None:
+    """The unread file must not look read, even if it reuses the inode."""
     store.save({"a": 0})
     for number in range(1, times + 1):
         other(store).save({"a": number})
@@ -178,8 +178,8 @@ def test_a_touch_does_not_hide_what_another_process_wrote(store: Store, times: i
         json.dumps({"version": str(FORMAT_VERSION), "a": 1}).encode(),
     ],
 )
-def test_a_foreign_file_is_as_none(store: Store, content: bytes) -> None:
-    """Broken, of another version, of another program: ignored, and replaced by the next save."""
+def test_invalid_file_counts_as_missing(store: Store, content: bytes) -> None:
+    """A broken file or another version is ignored, and replaced by the next save."""
     store.path.parent.mkdir(parents=True)
     store.path.write_bytes(content)
     assert store.load() == {}
@@ -187,16 +187,16 @@ def test_a_foreign_file_is_as_none(store: Store, content: bytes) -> None:
     assert other(store).load() == {"a": 2}
 
 
-def test_a_folder_in_the_files_place_is_no_obstacle(store: Store) -> None:
-    """It cannot be read and not be replaced; the process goes on alone."""
+def test_folder_in_place_of_the_file_is_tolerated(store: Store) -> None:
+    """The process works without sharing."""
     store.path.mkdir(parents=True)
     assert store.load() == {}
     assert not store.save({"a": 1})
     assert store.load() == {"a": 1}
 
 
-def test_without_a_folder_it_works_alone(unwritable: Store) -> None:
-    """What is known is known to this object, with its age."""
+def test_store_works_without_a_folder(unwritable: Store) -> None:
+    """This object has the data and its age."""
     assert unwritable.load() == {}
     assert not unwritable.save({"a": 1})
     assert unwritable.load() == {"a": 1}
@@ -210,7 +210,7 @@ def test_without_a_folder_it_works_alone(unwritable: Store) -> None:
 
 @pytest.fixture
 def overtaken(store: Store) -> Store:
-    """A store that could not save, of which another process then saved something else."""
+    """Return a store that could not save, and whose file another process then saved."""
     store.path.parent.parent.mkdir(parents=True)
     store.path.parent.write_text("in the way")
     assert not store.save({"a": 1})
@@ -219,23 +219,23 @@ def overtaken(store: Store) -> Store:
     return store
 
 
-def test_what_another_process_saved_counts_more_than_what_could_not_be(overtaken: Store) -> None:
-    """Once there is a file again, it is read."""
+def test_file_of_another_process_replaces_unsaved_data(overtaken: Store) -> None:
+    """It is read once it exists."""
     assert overtaken.load() == {"a": 2}
     assert age_of(overtaken) < SOON
     assert overtaken.save({"a": 3})
     assert other(overtaken).load() == {"a": 3}
 
 
-def test_the_age_is_that_of_what_another_process_saved(overtaken: Store) -> None:
-    """Also where it was not read yet, and this one could not save."""
+def test_age_is_that_of_the_file_of_another_process(overtaken: Store) -> None:
+    """Also before the file is read."""
     an_hour_ago = (now() - timedelta(hours=1)).timestamp()
     os.utime(overtaken.path, (an_hour_ago, an_hour_ago))
     assert age_of(overtaken) > timedelta(minutes=59)
 
 
-def test_the_lock_excludes_and_times_out(store: Store, instant_clock: InstantSleepClock) -> None:
-    """Who waits in vain hears which lock it was."""
+def test_lock_excludes_and_times_out(store: Store, instant_clock: InstantSleepClock) -> None:
+    """The error names the lock file."""
     waiting = other(store).lock(
         deadline=Deadline(2, clock=instant_clock.clock), clock=instant_clock.clock
     )
@@ -248,16 +248,16 @@ def test_the_lock_excludes_and_times_out(store: Store, instant_clock: InstantSle
         pass
 
 
-def test_an_error_gives_the_lock_back(store: Store) -> None:
-    """Whatever happened inside."""
+def test_error_releases_the_lock(store: Store) -> None:
+    """Any exception inside."""
     with pytest.raises(KeyError), store.lock(deadline=Deadline(1), clock=SYSTEM_CLOCK):
         raise KeyError
     with store.lock(deadline=Deadline(0), clock=SYSTEM_CLOCK):
         pass
 
 
-def test_a_file_system_without_locks_does_not_lock_everybody_out(tmp_path: Path) -> None:
-    """What cannot be locked is not locked by somebody else; a handle that is no file plays it."""
+def test_file_system_without_locks_is_tolerated(tmp_path: Path) -> None:
+    """Represented by a handle that is not a file."""
     target = tmp_path / "x"
     target.write_text("")
     with os.fdopen(os.open(target, os.O_RDONLY | os.O_PATH), "rb", closefd=True) as handle:
@@ -278,38 +278,38 @@ for _ in range(100):
 
 
 @pytest.mark.process
-def test_processes_wait_for_each_other(tmp_path: Path) -> None:
-    """Three of them count together, and no count is lost."""
+def test_processes_exclude_each_other(tmp_path: Path) -> None:
+    """Three processes count together without losing a count."""
     command = [sys.executable, "-c", COUNT, str(tmp_path)]
     running = [subprocess.Popen(command) for _ in range(3)]  # noqa: S603 - a script of ours
     assert [each.wait(120) for each in running] == [0, 0, 0]
     assert Store(tmp_path, key=("e", "p", "i")).load() == {"count": 300}
 
 
-class TestWithoutAFolder:
-    """What cannot be written is known to this object alone, until it can be."""
+class TestWithoutFolder:
+    """Data that cannot be written is kept in this object until it can be."""
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
-        """Where a file is in the way of a folder."""
+        """Return a path at which a file is in the place of the folder."""
         (tmp_path / "state").write_text("")
         return tmp_path / "state"
 
     @pytest.fixture
     def alone(self, folder: Path) -> Store:
-        """A store that could not write."""
+        """Return a store that could not write."""
         store = Store(folder, key=("e", "p", "i"))
         assert store.save({"a": 1}) is False
         return store
 
-    def test_the_same_is_written_once_it_can_be(self, alone: Store, folder: Path) -> None:
-        """Although it is known already."""
+    def test_same_data_is_written_once_possible(self, alone: Store, folder: Path) -> None:
+        """Although it is unchanged."""
         folder.unlink()
         assert alone.save({"a": 1})
         assert Store(folder, key=("e", "p", "i")).load() == {"a": 1}
 
-    def test_it_is_confirmed_like_any_other(self, alone: Store) -> None:
-        """Else the cloud would be asked again and again."""
+    def test_unsaved_data_can_be_touched(self, alone: Store) -> None:
+        """Otherwise each process would send requests again and again."""
         now = datetime.now(timezone.utc)
         before = alone.age(now)
         alone.touch()
@@ -318,8 +318,8 @@ class TestWithoutAFolder:
         assert after is not None
         assert after < before
 
-    def test_what_another_process_could_write_counts(self, alone: Store, folder: Path) -> None:
-        """With the moment of which it is."""
+    def test_file_of_another_process_counts(self, alone: Store, folder: Path) -> None:
+        """With the time at which it was confirmed."""
         folder.unlink()
         other = Store(folder, key=("e", "p", "i"))
         other.save({"b": 2})

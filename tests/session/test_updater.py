@@ -1,4 +1,4 @@
-"""A stop, and a write that the cloud asked to try later: what is settled by reading back."""
+"""The outcome of a stop and of a write, determined by reading back."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize("fault", ["applied-500", "reset-after"])
-def test_a_stop_whose_answer_was_lost_is_settled_by_reading_back(
+def test_stop_with_lost_response_is_read_back(
     emulator: LocalEmulator, make_session: Callable[..., Session], fault: str
 ) -> None:
-    """It happened, so it is told as such."""
+    """It was applied, so it is reported as such."""
     emulator.add_fault(fault, times=1, methods=("POST",))
     change = make_session().stop()
     assert change.effect is Effect.NOW
@@ -49,38 +49,38 @@ def test_a_stop_whose_answer_was_lost_is_settled_by_reading_back(
     assert change.after.status.stopping
 
 
-def test_a_stop_that_failed_says_what_holds(
+def test_failed_stop_reports_the_status(
     emulator: LocalEmulator, make_session: Callable[..., Session]
 ) -> None:
-    """The instance still runs, and the error says so."""
+    """The instance still runs."""
     emulator.add_fault("500", methods=("POST",))
     with pytest.raises(OutcomeUnknownError, match="the instance is RUNNING") as caught:
         make_session().stop()
-    assert caught.value.code == "unsettled.not_stopped"
+    assert caught.value.code == "outcome_unknown.not_stopped"
 
 
-def test_the_second_try_waits_as_long_as_the_cloud_asked_for(
+def test_retry_respects_retry_after(
     emulator: LocalEmulator, make_session: Callable[..., Session], instant_clock: InstantSleepClock
 ) -> None:
-    """Retry-After counts for a write that may have been applied, too."""
+    """Also for a write that may have been applied."""
     emulator.add_fault("503", arg="3", times=1, methods=("PUT",))
     assert make_session().describe("later").effect is Effect.NOW
     assert 3 in instant_clock.sleeps
 
 
-def test_the_second_try_does_not_wait_longer_than_there_is_time(
+def test_retry_does_not_wait_beyond_the_deadline(
     emulator: LocalEmulator, make_session: Callable[..., Session], instant_clock: InstantSleepClock
 ) -> None:
-    """It is made at once, and may do."""
+    """It is sent at once."""
     emulator.add_fault("503", arg="60", times=1, methods=("PUT",))
     assert make_session().describe("at once").effect is Effect.NOW
     assert 60 not in instant_clock.sleeps
 
 
-def test_what_holds_after_half_a_write_is_remembered(
+def test_partial_update_is_stored(
     emulator: LocalEmulator, make_session: Callable[..., Session]
 ) -> None:
-    """Where description and lease are two requests, the saved one is known to all processes."""
+    """If description and lease have separate requests, all processes see the saved one."""
     session = make_session()
     if session.capabilities.persists_duration:  # one request carries both: there is no half
         emulator.add_fault("403", methods=("PUT",))
@@ -93,17 +93,17 @@ def test_what_holds_after_half_a_write_is_remembered(
     assert (known.description == "half") is isinstance(caught.value, PartialUpdateError)
 
 
-class Cloud:
-    """A writer and the backend behind it, in time that only the two spend.
+class SlowApi:
+    """An updater and its backend, in time that only both spend.
 
     Args:
-        known: What reading back says.
+        known: The result of reading back.
         takes: How long a write takes; None for as long as it may.
-        fails: What a write then raises.
+        fails: The error of a write.
 
     Attributes:
-        slept: How long was waited, each time.
-        left: How much time there was for each reading.
+        slept: The length of each wait.
+        left: The time left at each reading.
     """
 
     capabilities = DEMANAGER_CAPABILITIES
@@ -121,7 +121,7 @@ class Cloud:
         self._writer = Updater(backend, cache=memory, total_timeout_s=30, clock=self.clock)
 
     def read(self, *, deadline: Deadline) -> Instance:
-        """Say what is known."""
+        """Return the known state."""
         self.left.append(deadline.time_left_s)
         return self._known
 
@@ -132,7 +132,7 @@ class Cloud:
             raise self._fails
 
     def describe(self, text: str, *, seconds: float = 30) -> Change:
-        """Change the description within so much time."""
+        """Change the description within a timeout."""
         edit = Edit(description=text)
         change = Change(
             make_instance(), None, Effect.UNCONFIRMED, edit, DEMANAGER_CAPABILITIES, "describe"
@@ -144,39 +144,39 @@ class Cloud:
         self._passed += seconds
 
 
-def test_a_write_leaves_time_to_read_back() -> None:
-    """Also one that nobody answers: it may hold."""
-    silent = DeadlineError("unreachable.timeout", sent=True, host="cloud", seconds="18")
-    cloud = Cloud(make_instance(description="new"), takes=None, fails=silent)
+def test_write_leaves_time_to_read_back() -> None:
+    """Also a write without response, which may have been applied."""
+    silent = DeadlineError("unreachable.read_timeout", sent=True, host="cloud", seconds="18")
+    cloud = SlowApi(make_instance(description="new"), takes=None, fails=silent)
     assert cloud.describe("new").effect is Effect.NOW
     assert cloud.left == [pytest.approx(30 * (1 - WRITE_TIMEOUT_SHARE))]
 
 
-def test_without_time_there_is_no_second_look() -> None:
-    """It would only fail, and what the first one showed would be lost."""
-    late = Cloud(make_instance(), takes=1.5)
+def test_read_back_is_not_repeated_without_time() -> None:
+    """It would fail and lose the result of the first one."""
+    late = SlowApi(make_instance(), takes=1.5)
     assert late.describe("new", seconds=2).effect is Effect.UNCONFIRMED
     assert (late.slept, len(late.left)) == ([], 1)
-    in_time = Cloud(make_instance(), takes=0.5)
+    in_time = SlowApi(make_instance(), takes=0.5)
     assert in_time.describe("new", seconds=2).effect is Effect.UNCONFIRMED
     assert (in_time.slept, len(in_time.left)) == ([READ_BACK_DELAY_S], 2)
 
 
-def test_a_write_that_never_shows_says_what_was_read_back() -> None:
-    """Somebody else may have changed it meanwhile."""
-    cloud = Cloud(
-        make_instance(description="by another"), fails=ServerError("cloud.500.0010", status=500)
+def test_write_that_is_never_applied_reports_what_was_read() -> None:
+    """Another process may have changed it."""
+    cloud = SlowApi(
+        make_instance(description="by another"), fails=ServerError("api.500.0010", status=500)
     )
     with pytest.raises(OutcomeUnknownError) as caught:
         cloud.describe("new")
     assert caught.value.values["description"] == "by another"
 
 
-class Slow:
-    """A backend whose first answer comes after that to a second question.
+class OvertakenBackend:
+    """A backend whose first response arrives after that to a later request.
 
     Args:
-        answers: What is answered first, and second.
+        answers: The first and the second response.
     """
 
     def __init__(self, *answers: Instance) -> None:
@@ -188,7 +188,7 @@ class Slow:
         self.writer = Updater(backend, cache=memory, total_timeout_s=30, clock=SYSTEM_CLOCK)  # type: ignore[arg-type]
 
     def read(self, *, deadline: Deadline) -> Instance:
-        """Answer; the first time another question comes in between."""
+        """Respond; a second request is made during the first one."""
         self.questions += 1
         if self.questions == 1:
             self.writer.read(deadline)
@@ -196,20 +196,20 @@ class Slow:
         return self.answers[0]
 
 
-def test_an_answer_that_was_overtaken_by_a_later_question_counts_no_more(
+def test_overtaken_response_is_discarded(
     make_session: Callable[..., Session],
 ) -> None:
-    """It may tell what held before a change that was made meanwhile."""
+    """It may show the state before a change."""
     before = make_session().refresh()
     after = replace(before, description="has changed to")
-    slow = Slow(after, before)
+    slow = OvertakenBackend(after, before)
     assert slow.writer.read(Deadline(30, clock=SYSTEM_CLOCK)) is after
     assert slow.memory == [after]
 
 
 @pytest.fixture
 def late(tmp_path: Path) -> Iterator[Session]:
-    """A session with the later edition, whose 4 h run has 2 h left, and which is known to wait."""
+    """Return a session with the later edition, whose run of 4 h has 2 h left and defers durations."""
     with LocalEmulator(edition="2021", minutes_left=120) as emulator:
         emulator.set_instance(auto_stop={"duration": 14400}, minutes_left=120)
         variables = {**emulator.environment(), "MODELARTS_STATE_DIR": str(tmp_path)}
@@ -219,15 +219,15 @@ def late(tmp_path: Path) -> Iterator[Session]:
         session.close()
 
 
-def test_a_cloud_that_waits_takes_what_this_run_could_not_follow(late: Session) -> None:
-    """A run time shorter than this run is already can be saved for the next start."""
+def test_deferred_duration_may_be_shorter_than_this_run(late: Session) -> None:
+    """It is saved for the next start."""
     change = late.set_auto_stop(AutoStopRequest(duration=HOUR))
     assert change.effect is Effect.NEXT_START
     assert change.after is not None
     assert change.after.auto_stop.duration == HOUR
 
 
-def test_on_a_cloud_that_waits_an_extension_adds_to_what_is_saved(late: Session) -> None:
+def test_extension_adds_to_a_deferred_duration(late: Session) -> None:
     """Two extensions add up, though this run follows neither."""
     late.extend(HOUR)
     change = late.extend(HOUR / 2)

@@ -135,11 +135,13 @@ def _take_steps(sidebar: SidebarPage, language: Language) -> None:
     page.evaluate(COLLAPSE_SIDEBARS_JS)
     sidebar.notebook.start_cell(2)
     _save(page, f"extend-1{language.suffix}")
-    reminder = page.locator(TOAST)
-    reminder.get_by_role("button").filter(has_text="1").click()
+    page.locator(TOAST).get_by_role("button").filter(has_text="1").click()
     expect(sidebar.status_item).to_contain_text(LONGER_THAN_AN_HOUR)
+    # A notification under the mouse stays.
+    page.locator(f"{TOAST}--success").hover()
     expect(page.locator(TOAST)).to_have_count(1)
     _save(page, f"extend-2{language.suffix}")
+    page.mouse.move(1, 1)
     sidebar.run_command("apputils:dismiss-notification")
     expect(page.locator(TOAST)).to_have_count(0)
     sidebar.open_panel()
@@ -154,12 +156,12 @@ def _save(page: Page, name: str) -> None:
         SystemExit: The picture is larger than `MAX_BYTES`.
     """
     page.evaluate(BLUR_JS)
-    page.mouse.move(1, 1)
-    # The layout follows a changed width a moment later.
-    page.wait_for_timeout(300)
+    # Notifications slide in, and the layout follows a changed width.
+    page.wait_for_timeout(1000)
     PICTURES.mkdir(exist_ok=True)
     path = PICTURES / f"{name}.png"
-    page.screenshot(path=path, animations="disabled")
+    # Disabling animations would end that of a notification's progress bar, which closes the notification.
+    page.screenshot(path=path)
     size = path.stat().st_size
     sys.stdout.write(f"{path.relative_to(ROOT)}: {size:,} bytes\n")
     if size > MAX_BYTES:

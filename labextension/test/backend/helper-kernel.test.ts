@@ -179,9 +179,9 @@ describe('the helper kernel', () => {
     kernels.evaluate = (_, expression) =>
       expression.includes('find_spec')
         ? 'x'
-        : `'{"status": 422, "body": {"code": "refuse.off", "message": "Off."}}'`;
+        : `'{"status": 422, "body": {"code": "refuse.auto_stop_off", "message": "Off."}}'`;
     await expect(make(kernels).call(GET)).rejects.toMatchObject({
-      code: 'refuse.off',
+      code: 'refuse.auto_stop_off',
       status: 422,
     });
   });

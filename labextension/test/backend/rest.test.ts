@@ -34,7 +34,10 @@ describe('the REST backend', () => {
 
   it.each([
     ['no-backend', () => jsonResponse({ message: 'Not Found' }, 404)],
-    ['refuse.off', () => jsonResponse({ code: 'refuse.off', message: 'x' }, 422)],
+    [
+      'refuse.auto_stop_off',
+      () => jsonResponse({ code: 'refuse.auto_stop_off', message: 'x' }, 422),
+    ],
     ['failed', () => new Response('<html>', { status: 502 })],
     ['unreachable', () => Promise.reject(new TypeError('network'))],
   ])('fails with the code %s', async (code, reply) => {

@@ -262,7 +262,7 @@ describe('changes', () => {
     await harness.refreshWith();
     harness.backend.respond = () => {
       const current = instancePayload(HOUR, { seq: 5, instance: { description: 'theirs' } });
-      throw new BackendError('refuse.changed', 'It changed.', {
+      throw new BackendError('refuse.stop_time_changed', 'It changed.', {
         status: 409,
         details: { current },
       });
@@ -291,11 +291,14 @@ describe('changes', () => {
   it('have the message and hint of the server when they are refused', async () => {
     const harness = new ManagerHarness();
     harness.backend.respond = () => {
-      throw new BackendError('refuse.off', 'It is off.', { status: 422, hint: 'Turn it on.' });
+      throw new BackendError('refuse.auto_stop_off', 'It is off.', {
+        status: 422,
+        hint: 'Turn it on.',
+      });
     };
     const { result } = await harness.manager.extend(3600, NOW);
     expect(result).toEqual({
-      ...{ ok: false, effect: null, code: 'refuse.off', values: {} },
+      ...{ ok: false, effect: null, code: 'refuse.auto_stop_off', values: {} },
       text: 'It is off. Turn it on.',
     });
   });

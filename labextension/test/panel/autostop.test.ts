@@ -112,7 +112,7 @@ describe('auto-stop', () => {
   it('does not mark the run time on other errors', async () => {
     await openPanel();
     fixture.harness.backend.respond = () => {
-      throw new BackendError('cloud.500', 'The cloud failed.', { status: 502 });
+      throw new BackendError('api.500', 'Server error.', { status: 502 });
     };
     fixture.findElement('[role=switch]').click();
     await flushPromises();

@@ -79,7 +79,10 @@ describe('the description', () => {
     fixture.enterText('textarea', 'mine');
     fixture.harness.backend.respond = () => {
       const current = instancePayload(HOUR, { seq: 2, instance: instanceWith('theirs') });
-      throw new BackendError('refuse.changed', 'Changed.', { status: 409, details: { current } });
+      throw new BackendError('refuse.stop_time_changed', 'Changed.', {
+        status: 409,
+        details: { current },
+      });
     };
     await fixture.click('Save');
     // The conflict is shown instead of an error.

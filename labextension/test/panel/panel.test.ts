@@ -116,10 +116,10 @@ describe('the panel shows', () => {
   it('why reminders could not be turned on', async () => {
     await openPanel(instancePayload(HOUR, { reminders: { muted: true } }));
     fixture.harness.backend.respond = () => {
-      throw new BackendError('cloud.500', 'The cloud failed.', { status: 502 });
+      throw new BackendError('api.500', 'Server error.', { status: 502 });
     };
     await fixture.click('Turn On');
-    expect(fixture.visibleText).toContain('The cloud failed.');
+    expect(fixture.visibleText).toContain('Server error.');
     fixture.harness.backend.respond = () => changeResponse();
     await fixture.click('Turn On');
     await fixture.harness.refreshWith(

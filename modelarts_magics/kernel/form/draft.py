@@ -25,7 +25,7 @@ PARTS = ("description", "auto_stop", "remind")
 """The parts of the form that change, and are merged, independently of each other."""
 PRESET_DURATIONS = tuple(timedelta(hours=hours) for hours in (1, 2, 4, 8, 12, 24, 48, 72))
 _CLOCK_FORMAT = re.compile(r"(\d{1,3})[:：](\d{1,2})(?:[:：](\d{1,2}))?", re.ASCII)  # noqa: RUF001 - Chinese keyboards type this colon
-_UNPARSABLE_CODES = ("duration.no_unit", "duration.is_clock", "duration.unreadable")
+_UNPARSABLE_CODES = ("duration.no_unit", "duration.is_clock_time", "duration.invalid")
 _SIXTY = 60
 
 
@@ -169,7 +169,7 @@ def _request_without_duration(base: FormFields, mine: FormFields) -> AutoStopReq
     """Return the request to turn auto-stop off or to stop when idle, neither of which uses a run time."""
     if (mine.enabled, mine.mode) == (base.enabled, base.mode):
         if mine.duration != base.duration:
-            raise RefusedError("form.unused_duration")
+            raise RefusedError("form.duration_not_used")
         return AutoStopRequest()
     return (
         AutoStopRequest(enabled=True, mode=Mode.IDLE)
@@ -194,20 +194,20 @@ def preview(request: AutoStopRequest, context: PlanContext, planned: Plan | None
         DurationError, RefusedError: The request would be refused.
     """
     planned = planned or plan_auto_stop(request, context)
-    values = {"end": planned.stops_at, "duration": planned.edit.duration}
+    values = {"stop_time": planned.stops_at, "duration": planned.edit.duration}
     if not planned.edit.enabled:
-        return Message("form.would.off")
+        return Message("form.preview.off")
     if planned.edit.mode is Mode.IDLE:
-        return Message("form.would.idle")
+        return Message("form.preview.idle")
     if not context.instance.running:
-        return Message("form.would.next_start", values)
+        return Message("form.preview.next_start", values)
     if planned.stops_at is None:
-        return Message("form.would.unknown")
+        return Message("form.preview.unknown")
     if context.capabilities.counts_from is CountsFrom.NOW and request != AutoStopRequest(
         prompt=request.prompt
     ):
-        return Message("form.would.from_now", values)
-    return Message("form.would.stop", values)
+        return Message("form.preview.from_now", values)
+    return Message("form.preview.stop", values)
 
 
 def merge(base: FormFields, mine: FormFields, theirs: FormFields) -> MergeResult:

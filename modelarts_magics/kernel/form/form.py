@@ -224,10 +224,10 @@ class InstanceForm(ipywidgets.VBox):
         """Mark the form as busy; return the values, the changes to send and the instance they are based on."""
         with self._lock:
             if self._form_state.conflicts:
-                raise RefusedError("refuse.changed_elsewhere")
+                raise RefusedError("refuse.edit_conflict")
             changes = draft.changes_to_send(self._form_state.base, self._read_fields())
             if changes == draft.FormChanges():
-                raise RefusedError("form.nothing")
+                raise RefusedError("form.no_changes")
             return self._mark_busy(), changes, self._form_state.base_instance
 
     def _mark_busy(self) -> draft.FormFields:

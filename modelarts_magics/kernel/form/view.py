@@ -149,7 +149,7 @@ class FormView:
 
 def static_mimebundle(instance: Instance) -> dict[str, Any]:
     """Return the instance as text and HTML, for front ends without widgets."""
-    lines = [*instance_lines(instance), text("form.elsewhere")]
+    lines = [*instance_lines(instance), text("form.commands")]
     return {
         "text/plain": "\n".join(lines),
         "text/html": "".join(note_html(line) for line in lines),
@@ -166,8 +166,8 @@ def _preview_text(
 
 def _character_error(position: int, character: str) -> str:
     if to_full_width(character) == character:
-        return text("form.not_text", position=position)
-    return text("form.offence", character=character, position=position)
+        return text("description.unpaired_surrogate", position=position)
+    return text("description.invalid_character", character=character, position=position)
 
 
 def _conflict_line(part: str, mine: draft.FormFields, instance: Instance) -> str:
@@ -186,5 +186,5 @@ def _on_off_text(enabled: bool) -> str:
 
 def _auto_stop_entry(mine: draft.FormFields) -> str:
     if not mine.enabled:
-        return text("set.off")
-    return text("set.idle") if mine.mode is Mode.IDLE else mine.duration or text("set.on")
+        return text("setting.off")
+    return text("setting.idle") if mine.mode is Mode.IDLE else mine.duration or text("setting.on")

@@ -15,7 +15,7 @@ import ipywidgets  # type: ignore[import-untyped]
 from modelarts_magics.commands.render import TONE_COLOURS, to_html
 from modelarts_magics.domain.models import Mode
 from modelarts_magics.kernel.form.draft import format_field_duration, preset_durations
-from modelarts_magics.messages import text
+from modelarts_magics.messages import format_duration, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -203,7 +203,7 @@ def _button(name: str, *, style: str = "", margin: str | None = None) -> Any:  #
 
 
 def _preset_button(duration: timedelta) -> Any:  # noqa: ANN401 - ipywidgets has no types
-    label = text("form.preset", duration=duration)
+    label = format_duration(duration)
     return ipywidgets.Button(description=label, layout=_layout(width="auto"))
 
 

@@ -558,7 +558,7 @@ def test_apply_refuses_to_overwrite_an_unseen_change(
     was, sent = instance_state(), len(write_requests())
     with pytest.raises(RefusedError) as raised:
         form.apply()
-    assert raised.value.code == "refuse.changed_elsewhere"
+    assert raised.value.code == "refuse.edit_conflict"
     assert instance_state() == was
     assert len(write_requests()) == sent
     assert offers_resolution(form)
@@ -858,7 +858,7 @@ def test_apply_without_edits_raises(form: InstanceForm, write_requests: Writes) 
     """Calling it without edits is a mistake."""
     with pytest.raises(RefusedError) as raised:
         form.apply()
-    assert raised.value.code == "form.nothing"
+    assert raised.value.code == "form.no_changes"
     assert write_requests() == []
 
 
