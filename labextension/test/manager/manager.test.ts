@@ -392,10 +392,10 @@ describe('backends', () => {
 
 it('runs the doctor', async () => {
   const harness = new ManagerHarness();
-  const finding = { label: 'cloud', level: 'ok', message: 'fine', hint: '' };
+  const finding = { label: 'API', level: 'ok', message: 'fine', hint: '' };
   harness.backend.respond = () => ({ problems: 0, findings: [finding] });
   expect(await harness.manager.runDoctor()).toEqual([
-    { label: 'cloud', level: 'ok', message: 'fine', hint: '' },
+    { label: 'API', level: 'ok', message: 'fine', hint: '' },
   ]);
 });
 

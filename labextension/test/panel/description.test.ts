@@ -114,16 +114,16 @@ describe('the description', () => {
     await fixture.click('Edit');
     fixture.enterText('textarea', 'mine');
     fixture.harness.backend.respond = () => {
-      throw new BackendError('x', 'The cloud says no.', { status: 502 });
+      throw new BackendError('x', 'Bad request.', { status: 502 });
     };
     await fixture.click('Save');
-    expect(fixture.visibleText).toContain('The cloud says no.');
+    expect(fixture.visibleText).toContain('Bad request.');
     expect(fixture.findInput('textarea').value).toBe('mine');
     const wrong = fixture.findElement('.ma-Panel-form .ma-Panel-error');
     fixture.enterText('textarea', 'mine too');
     expect(wrong.textContent).toBe('');
     await fixture.click('Save');
-    expect(wrong.textContent).toBe('The cloud says no.');
+    expect(wrong.textContent).toBe('Bad request.');
     await fixture.click('Cancel');
     await fixture.click('Edit');
     expect(wrong.textContent).toBe('');
