@@ -23,6 +23,7 @@ from modelarts_magics.errors import (
     WrongStateError,
 )
 from modelarts_magics.messages import en
+from modelarts_magics.messages.shared import SHARED
 
 ROWS: list[tuple[int, str, type[ApiError], str]] = [
     (400, "ModelArts.6309", NoSuchInstanceError, "Instance not found in this project."),
@@ -86,7 +87,9 @@ def test_gateway_codes_are_known_with_both_prefixes(prefix: str) -> None:
 
 def test_every_message_for_a_code_is_used() -> None:
     """Each code with a message is in the table."""
-    worded = {code for code in en.TEXTS if code.startswith("cloud.") and code.count(".") == 2}
+    worded = {
+        code for code in (*en.TEXTS, *SHARED) if code.startswith("api.") and code.count(".") == 2
+    }
     worded = {code for code in worded if code.split(".")[1].isdigit()}
     assert worded == {f"api.{status}.{code.split('.')[1]}" for status, code, _, _ in ROWS}
 

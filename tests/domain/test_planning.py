@@ -172,7 +172,7 @@ def test_derived_run_start_is_mentioned(waits: bool | None, doubtful: bool) -> N
     """The error mentions that the run time may have been changed since."""
     given = plan_context(started_at=NOW - 2 * HOUR + 4 * MINUTE)
     error = refusal(AutoStopRequest(duration=2 * HOUR), replace(given, defers_duration=waits))
-    assert ("auto-stop 24h makes ModelArts return" in error.hint) is doubtful
+    assert ("%modelarts auto-stop 24h" in error.hint) is doubtful
 
 
 def test_too_late_names_the_latest_stop_time() -> None:
