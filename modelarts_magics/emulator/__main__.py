@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "modelarts-magics emulator"
 HIDDEN = argparse.SUPPRESS
-INSTALL_HINT = "The emulator needs tornado: pip install 'modelarts-magics[demo]'"
+INSTALL_HINT = "The emulator requires tornado: pip install 'modelarts-magics[demo]'"
 CHOICE_HELP: dict[str, str] = {
     "api": "API of the printed instance; both APIs are served (default: %(default)s)",
     "edition": "edition of the demanager API (default: %(default)s)",
