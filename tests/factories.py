@@ -25,7 +25,7 @@ MINUTE = timedelta(minutes=1)
 NOW = datetime(2026, 11, 23, 8, 52, 0, tzinfo=timezone.utc)
 """The present of all tests: 16:52 in Shanghai."""
 
-property_settings = settings(max_examples=100)
+property_settings = settings()
 """How far a property is searched."""
 
 JSON_VALUES = st.recursive(
