@@ -1,4 +1,4 @@
-"""What the tests of the command layer share: an emulator whose clock stands still, and who talks to it."""
+"""Helpers of the command tests: an emulator with a manual clock, commands run against it, an HTML parser."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ TIMEOUT_S = 10
 
 
 class EmulatorHarness:
-    """An emulator, and the commands run against it as a kernel or a terminal runs them.
+    """An emulator, with commands run against it as in a kernel or in a terminal.
 
     Attributes:
-        emulator: The local cloud, at `START` until it is advanced.
-        environ: What points at it.
-        notices: What was said before a write.
-        namespace: The variables of the person.
+        emulator: The emulator, whose clock is at `START` until it is advanced.
+        environ: The environment with its address and credentials.
+        notices: The notices given before changes.
+        namespace: The variables of the user.
     """
 
     def __init__(self, folder: Path, **options: Any) -> None:  # noqa: ANN401 - the fields of Options
@@ -61,26 +61,26 @@ class EmulatorHarness:
         self._session.on_notice = lambda notice: self.notices.append(str(notice))
 
     def settings(self) -> Settings:
-        """Return the settings that point at the emulator."""
+        """Return the settings for the emulator."""
         return Settings.load(environ=self.environ)
 
     def run_magic(self, line: str, cell: str | None = None) -> Any:  # noqa: ANN401 - any command's value
-        """Run one command as a kernel does."""
+        """Run one command as a magic."""
         configure_messages(self.settings(), "%modelarts")
         return run_command(parse_line(line, cell=cell), self._context("%modelarts"))
 
     def run_in_terminal(self, arguments: Sequence[str]) -> Any:  # noqa: ANN401 - any command's value
-        """Run one command as a terminal does."""
+        """Run one command as in a terminal."""
         configure_messages(self.settings(), "python -m modelarts_magics")
         return run_command(parse_arguments(arguments), self._context("python -m modelarts_magics"))
 
     def instance_state(self) -> dict[str, Any]:
-        """Return the instance as the emulator itself sees it."""
+        """Return the state of the instance in the emulator."""
         instance_id = self.emulator.instance_id
         return next(one for one in self.emulator.state()["instances"] if one["id"] == instance_id)
 
     def wait_for_request(self) -> None:
-        """Wait until somebody has asked the emulator something."""
+        """Wait until the emulator has received a request."""
         remaining, pause = 500, threading.Event()
         while not self.emulator.requests and remaining:
             pause.wait(0.02)
@@ -98,7 +98,7 @@ class EmulatorHarness:
 
 @contextmanager
 def environment_variables(variables: Mapping[str, str]) -> Iterator[None]:
-    """Give this process an environment without any settings but these, for a while."""
+    """Replace all settings in the environment of this process by these variables."""
     before = dict(os.environ)
     for name in before:
         if name.startswith(SETTING_PREFIXES):
@@ -112,7 +112,10 @@ def environment_variables(variables: Mapping[str, str]) -> Iterator[None]:
 
 
 class StrictHtmlParser(HTMLParser):
-    """Reads HTML strictly: every element is closed in order, and all that is there is remembered."""
+    """A strict HTML parser that collects tags, attributes and text.
+
+    Every element has to be closed in order.
+    """
 
     def __init__(self, markup: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -125,23 +128,23 @@ class StrictHtmlParser(HTMLParser):
         assert self._open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Remember it."""
+        """Collect the tag and its attributes."""
         self.tags.add(tag)
         self.attributes.update(name for name, _ in attrs)
         if tag != "br":
             self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Hold it to the element that was opened last."""
+        """Check that the innermost open element is closed."""
         assert self._open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        """Collect it."""
+        """Collect the text."""
         self.text += data
 
 
 async def wait_until(condition: Callable[[], object]) -> None:
-    """Let everything on the loop run until this holds; fail if it never does."""
+    """Run the event loop until the condition holds; fail after a timeout."""
     end = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < end

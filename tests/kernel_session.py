@@ -1,4 +1,4 @@
-"""A person in front of a real kernel, who types, answers what is asked, and sees all that is published."""
+"""A client of a real kernel that runs cells, answers prompts and records all published messages."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ SETTING_PREFIXES = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "HOSTNAME", "PYTHON
 
 
 def environment_without_settings() -> dict[str, str]:
-    """Return this process's environment without anything that could be a setting of ours."""
+    """Return the environment of this process without anything that could configure this package."""
     return {
         name: text for name, text in os.environ.items() if not name.startswith(SETTING_PREFIXES)
     }
 
 
 class KernelSession:
-    """Starts a kernel in an environment of its own.
+    """A kernel with an environment of its own.
 
     Attributes:
-        prompts: The questions, each with whether the answer is shown as it is typed.
-        messages: All that the kernel ever published.
+        prompts: The questions, each with whether the typed answer is visible.
+        messages: All messages that the kernel published.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.prompts: list[tuple[str, bool]] = []
         self.messages: list[dict[str, Any]] = []
         self._manager = KernelManager(kernel_name="python3")
-        ipython = os.path.join(environ["HOME"], ".ipython")  # noqa: PTH118 - a text for a variable
+        ipython = os.path.join(environ["HOME"], ".ipython")  # noqa: PTH118 - the path is a string
         self._manager.start_kernel(
             env={**environment_without_settings(), "IPYTHONDIR": ipython, **environ}
         )
@@ -43,11 +43,11 @@ class KernelSession:
         self._client.wait_for_ready(timeout=TIMEOUT_S)
 
     def run(self, cell: str, *, answers: Sequence[str] | None = None) -> tuple[str, str]:
-        """Run a cell and return its status and all that it showed.
+        """Run a cell and return its status and its output.
 
         Args:
-            cell: What is typed.
-            answers: What is answered to each question; None for a front end that takes no input.
+            cell: The code.
+            answers: The answers to prompts, in order; None for a front end without prompts.
         """
         outputs: list[str] = []
         remaining = list(answers or ())
@@ -73,11 +73,11 @@ class KernelSession:
         return reply["content"]["status"], "\n".join(filter(None, outputs))
 
     def published_text(self) -> str:
-        """All that was ever published, as one text."""
+        """Return all published messages as one text."""
         return json.dumps(self.messages, default=str, ensure_ascii=False)
 
     def close(self) -> None:
-        """End the kernel, in order, so that it writes what it would write."""
+        """Shut the kernel down in the regular way, so that it saves its history."""
         self._client.stop_channels()
         self._manager.shutdown_kernel()
         self._manager.cleanup_resources()

@@ -1,4 +1,4 @@
-"""What the tests of the widgets share: every API, time that a test decides, and what a page shows."""
+"""Helpers of the widget tests: API versions, schedulers, sessions with hooks, and the text that a page shows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ApiVersion(NamedTuple):
-    """An API as the emulator plays it."""
+    """An API and its edition in the emulator."""
 
     api: str
     edition: str
@@ -29,41 +29,41 @@ DEMANAGER_2019, DEMANAGER_2021, NOTEBOOKS_2021 = (
 
 
 def parametrize_api_version(*versions: ApiVersion) -> pytest.MarkDecorator:
-    """Run a test, or all of a module, with each of these."""
+    """Run a test with each of these API versions."""
     return pytest.mark.parametrize("api_version", versions, ids=lambda each: f"{each[0]}-{each[1]}")
 
 
 every_api_version = parametrize_api_version(DEMANAGER_2019, DEMANAGER_2021, NOTEBOOKS_2021)
 
 
-def run_immediately(job: Callable[[], None]) -> None:
-    """Do a job that would be done a moment later."""
-    job()
+def run_immediately(callback: Callable[[], None]) -> None:
+    """Run a callback without the usual delay."""
+    callback()
 
 
 class DeferredJobs:
-    """Keeps jobs until the test does them, as a busy kernel keeps messages."""
+    """A scheduler that stores callbacks until the test runs them, as a busy kernel queues messages."""
 
     def __init__(self) -> None:
-        self.jobs: list[Callable[[], None]] = []
+        self.callbacks: list[Callable[[], None]] = []
 
-    def __call__(self, job: Callable[[], None]) -> None:
-        """Keep a job."""
-        self.jobs.append(job)
+    def __call__(self, callback: Callable[[], None]) -> None:
+        """Store a callback."""
+        self.callbacks.append(callback)
 
     def run_all(self) -> None:
-        """Do all that was kept, in order."""
-        jobs, self.jobs = self.jobs, []
-        for job in jobs:
-            job()
+        """Run all stored callbacks in order."""
+        callbacks, self.callbacks = self.callbacks, []
+        for callback in callbacks:
+            callback()
 
 
 class SessionWithHooks:
-    """A session during whose calls something else happens.
+    """A session with callbacks around each update.
 
     Attributes:
-        before_update: Done before the call goes on.
-        after_update: Done when it has its answer.
+        before_update: Called before the request.
+        after_update: Called after the response.
     """
 
     def __init__(self, session: Session) -> None:
@@ -71,11 +71,11 @@ class SessionWithHooks:
         self.before_update: Callable[[], object] = lambda: None
         self.after_update: Callable[[], object] = lambda: None
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the session has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of the session
         return getattr(self._session, name)
 
     def update(self, **fields: Any) -> Any:  # noqa: ANN401 - as the session's own
-        """Change something, with what happens meanwhile."""
+        """Update the instance and call the hooks."""
         self.before_update()
         change = self._session.update(**fields)
         self.after_update()
@@ -83,14 +83,14 @@ class SessionWithHooks:
 
 
 def widgets_in(widget: Widget) -> Iterator[Any]:
-    """Yield a widget and all that stands in it, in the order of Tab."""
+    """Yield a widget and all widgets inside it, in tab order."""
     yield widget
     for child in getattr(widget, "children", ()):
         yield from widgets_in(child)
 
 
 def visible_text(widget: Widget) -> str:
-    """All the text that a form's HTML shows; what is no strict HTML fails."""
+    """Return the visible text of the HTML in a form; invalid HTML fails."""
     documents = [
         StrictHtmlParser(each.value)
         for each in widgets_in(widget)
@@ -101,5 +101,5 @@ def visible_text(widget: Widget) -> str:
 
 
 def open_widget_ids() -> set[str]:
-    """Return the ids of all widgets of this process that are not closed."""
+    """Return the ids of all open widgets of this process."""
     return set(Widget.get_manager_state()["state"])
