@@ -22,6 +22,9 @@ PERIOD_S = 300 / SCALE
 LONG = 24 * 60
 """Minutes, of which many pass until the page is there."""
 
+BEFORE_REMINDER, BEFORE_URGENT = 33, 12
+"""Minutes from which it takes seconds until the next phase begins; the waits between are left out."""
+
 
 @pytest.mark.only(FrontEnd.LAB)
 def test_reminded_saved_and_stopped(context: BrowserContext, tmp_path: Path) -> None:
@@ -37,8 +40,10 @@ def test_reminded_saved_and_stopped(context: BrowserContext, tmp_path: Path) -> 
             side.refresh()
             expect(phase).to_have_attribute("data-phase", "calm")
             expect(side.toasts).to_have_count(0)
+            emulator.set_instance(minutes_left=BEFORE_REMINDER)
             expect(phase).to_have_attribute("data-phase", "soon")
             expect(side.toasts).to_have_count(1)
+            emulator.set_instance(minutes_left=BEFORE_URGENT)
             expect(phase).to_have_attribute("data-phase", "urgent")
             expect(side.status_item).to_contain_text("about to stop")
             expect(side.notices).to_contain_text(f"Saved: {side.notebook.name}")
