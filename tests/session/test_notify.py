@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 20
 
+pytestmark = pytest.mark.process
+
 
 class Subscriber:
     """A subscriber to a folder that reports its calls."""
