@@ -1,4 +1,4 @@
-// Builds the labextension with Jupyter's builder; Node is all it needs. `--development` makes it readable.
+// Builds the extension with Jupyter's builder, without Python. `--development` skips minification.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

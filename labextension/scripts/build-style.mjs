@@ -1,4 +1,4 @@
-// Bundles the style sheets: the status item's, which every page loads, and the panel's with the countdown in it.
+// Bundles the style sheets: one for the status item, and one for the panel and its countdown.
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 

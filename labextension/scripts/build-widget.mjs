@@ -1,4 +1,4 @@
-// Bundles the countdown into the one ES module and the one style sheet that the widget loads.
+// Bundles the countdown into the ES module and the style sheet that the widget loads.
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -12,7 +12,7 @@ const options = {
   logLevel: 'warning',
 };
 
-/** Build both files into a folder; for tests another one than the package's. */
+/** Build both files into a folder, by default that of the Python package. */
 export async function buildWidget(folder = path('../../modelarts_magics/static')) {
   await Promise.all([
     build({

@@ -1,4 +1,4 @@
-// Removes the folders that are named, so that nothing of an older build is shipped.
+// Removes the folders given as arguments, so that no files of an older build are packaged.
 import { rmSync } from 'node:fs';
 
 for (const folder of process.argv.slice(2)) {

@@ -1,2 +1,2 @@
-// Bundled by `scripts/build-style.mjs`; loading one puts it into the page.
+// Style sheets are bundled by `scripts/build-style.mjs` and added to the page by importing them.
 declare module '*.css';

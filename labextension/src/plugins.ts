@@ -11,37 +11,37 @@ import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
-import { addCommands, addSaveAllCommand } from './commands/commands';
+import { AutoSaver } from './autosave/autosave';
 import { dirtyDocuments } from './autosave/documents';
-import { LazyPanel } from './panel/lazy-panel';
 import type { HelperKernelOptions } from './backend/helper-kernel';
+import { LazyBackend } from './backend/lazy';
+import { RestBackend } from './backend/rest';
+import { readChangeEvent, readPreferences } from './backend/validate';
+import {
+  applyClockFormat,
+  browserLock,
+  isPageVisible,
+  oncePerBrowser,
+  pageEnvironment,
+} from './browser/page';
+import { addCommands, addSaveAllCommand } from './commands/commands';
 import { panelIcon } from './icon';
 import { Manager } from './manager/manager';
-import { LazyBackend } from './backend/lazy';
-import {
-  oncePerBrowser,
-  browserLock,
-  pageEnvironment,
-  applyClockFormat,
-  isPageVisible,
-} from './browser/page';
 import { WidgetBridge } from './manager/widget-bridge';
+import { LazyPanel } from './panel/lazy-panel';
+import { notify, showReminder } from './reminders/notifications';
 import { Reminders } from './reminders/reminders';
-import { RestBackend } from './backend/rest';
-import { AutoSaver } from './autosave/autosave';
 import { translateSchema } from './schema';
 import { StatusItem } from './status-item';
-import { notify, showReminder } from './reminders/notifications';
 import {
+  type ChangeEvent,
   COMMAND_IDS,
-  TRANSLATION_DOMAIN,
   type IBackend,
   IManager,
-  type ChangeEvent,
   PANEL_ID,
   type PanelField,
+  TRANSLATION_DOMAIN,
 } from './tokens';
-import { readChangeEvent, readPreferences } from './backend/validate';
 
 const EXTENSION_ID = 'modelarts-magics-lab';
 /** The name of the service, the same in every language. */

@@ -4,17 +4,17 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 import { Ticker, type Timers, type Wakeup } from './countdown/clock';
 import { createElement, setAttributes, setText } from './countdown/elements';
-import type { InstanceState } from './countdown/messages';
-import { isCounting, type PhaseResult, SOON_S, URGENT_S } from './countdown/phase';
 import {
   formatPhase,
+  type Formatter,
+  formatterFor,
   formatTime,
   formatTimestamp,
   stopAnnouncement,
-  type Formatter,
-  formatterFor,
 } from './countdown/format';
-import { failureText, currentPhase } from './text/status-text';
+import type { InstanceState } from './countdown/messages';
+import { isCounting, type PhaseResult, SOON_S, URGENT_S } from './countdown/phase';
+import { currentPhase, failureText } from './text/status-text';
 import type { IManager } from './tokens';
 
 /** Options of {@link StatusItem}. */

@@ -38,7 +38,7 @@ it('is at most 10 KiB gzipped', () => {
   ).toBeLessThanOrEqual(10_240);
 });
 
-it('speaks with a kernel by the names of the wire', async () => {
+it('exchanges messages with a kernel', async () => {
   const { default: widget, ...named } = await import(
     pathToFileURL(join(folder, 'countdown.js')).href
   );

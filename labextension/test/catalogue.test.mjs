@@ -1,5 +1,5 @@
 // @vitest-environment node
-// The sentences of the source and those of the Chinese catalogue are the same ones.
+// Tests that the Chinese catalogue has the texts of the sources and of the settings.
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
@@ -22,13 +22,13 @@ const said = [...spoken, ...written];
 const places = (words) => [...new Set(words.match(/%\d/g))].sort();
 
 describe('the Chinese catalogue', () => {
-  it('has every sentence of source and settings, and no other', () => {
+  it('has every text of sources and settings, and no other', () => {
     const { '': head, ...sentences } = catalogue;
     expect(head).toMatchObject({ domain: 'modelarts_magics', language: 'zh-CN' });
     expect(Object.keys(sentences).sort()).toEqual([...new Set(said)].sort());
   });
 
-  it('has the places of each sentence', () => {
+  it('has the placeholders of each text', () => {
     for (const words of said) {
       expect(places(catalogue[words][0]), words).toEqual(places(words));
     }

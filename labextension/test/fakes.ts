@@ -1,16 +1,16 @@
-/** A backend, a manager and what a backend says, in a test's hands. */
+/** Fakes and payloads for the tests of the extension. */
 
 import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import type { BrowserLock } from '../src/browser/lock';
-import { Manager } from '../src/manager/manager';
-import type { BackendKind, BackendRequest, IBackend, ChangeEvent } from '../src/tokens';
 import { asObject, type InstanceState } from '../src/countdown/messages';
+import { Manager } from '../src/manager/manager';
+import type { BackendKind, BackendRequest, ChangeEvent, IBackend } from '../src/tokens';
 import { FakeTimers, MINUTE, NOW, runningState } from './countdown/fakes';
 
-/** Sentences as they are in the source. */
+/** Translations that return the text of the source. */
 export const trans: TranslationBundle = nullTranslator.load('modelarts_magics');
 
-/** What GET instance answers, with a run that stops in `leftMs`. */
+/** Return a payload of an instance that stops in `leftMs`. */
 export function instancePayload(
   leftMs = 72 * MINUTE,
   overrides: Record<string, unknown> = {},
@@ -38,12 +38,12 @@ export function instancePayload(
   };
 }
 
-/** What a write is answered with. */
+/** Return the response to a change. */
 export function changeResponse(current = instancePayload()): Record<string, unknown> {
   return { ok: true, effect: 'now', code: '', values: {}, text: '', current };
 }
 
-/** Turns as a browser's locks give them: who asks waits for those before. */
+/** Create a lock that runs the work of each name in order. */
 export function fakeLock(): BrowserLock {
   const turns = new Map<string, Promise<unknown>>();
   return (name, work) => {
@@ -53,18 +53,18 @@ export function fakeLock(): BrowserLock {
   };
 }
 
-/** Lets everything happen that only waits for promises. */
+/** Wait until all settled promises are processed. */
 export async function flushPromises(): Promise<void> {
   for (let turn = 0; turn < 30; turn++) {
     await Promise.resolve();
   }
 }
 
-/** A backend that answers what it is told to. */
+/** A backend whose responses are set by the test. */
 export class FakeBackend implements IBackend {
   readonly requests: BackendRequest[] = [];
   isDisposed = false;
-  /** The answer to each request, or what to throw. */
+  /** Return the response to a request, or throw. */
   respond: (request: BackendRequest) => unknown = () => instancePayload();
 
   constructor(
@@ -88,7 +88,7 @@ export class FakeBackend implements IBackend {
   }
 }
 
-/** A manager with everything that it is made of. */
+/** A manager with fake timers, events and backend. */
 export class ManagerHarness {
   readonly timers = new FakeTimers();
   readonly eventTarget = new EventTarget();
@@ -114,17 +114,17 @@ export class ManagerHarness {
     this.manager.changed.connect(() => this.changeCount++);
   }
 
-  /** An event arrives. */
+  /** Send a change event to the manager. */
   sendEvent(seq: number | null, serverId = 'b'): void {
     this.#listener({ serverId, sequence: seq });
   }
 
-  /** The page is looked at again. */
+  /** Dispatch a wake-up event. */
   wakeUp(): void {
     this.eventTarget.dispatchEvent(new Event('wake'));
   }
 
-  /** Read what the backend says; its clock goes on. */
+  /** Refresh with a response, whose server time advances with the clock. */
   async refreshWith(answer?: unknown): Promise<void> {
     if (answer !== undefined) {
       const { server_now_ms: then } = asObject(answer);
@@ -137,7 +137,7 @@ export class ManagerHarness {
     await this.manager.refresh();
   }
 
-  /** Let time pass, and what it sets off. */
+  /** Advance the clock and process what is due. */
   async advance(ms: number): Promise<void> {
     this.timers.advance(ms);
     await flushPromises();

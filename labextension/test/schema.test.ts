@@ -7,7 +7,7 @@ import { trans } from './fakes';
 const plugin = { id: 'p', raw: '{}', version: '1', schema } as unknown as ISettingRegistry.IPlugin;
 const upper = { ...trans, __: (words: string) => words.toUpperCase() };
 
-it('the settings are worded in the language of the page, and nothing else of them is changed', () => {
+it('translates the titles and descriptions of the settings', () => {
   const worded = translateSchema(plugin, upper);
   expect(worded.schema.description).toBe(schema.description.toUpperCase());
   const { statusShows } = worded.schema.properties ?? {};

@@ -242,6 +242,10 @@ TEXTS = {
     "description.name": "变量 {name} 不包含文本。",
     "description.name.hint": "请指定一个字符串变量：{cmd} describe --from NAME",
     # Command errors
+    "usage.prefix": "用法：",
+    "usage.options": "选项",
+    "usage.help": "显示帮助并退出",
+    "usage.argument": "参数无效：{argument}。查看帮助：{command}",
     "usage.command": "未知命令“{word}”。",
     "usage.command.hint": "查看全部命令：{cmd} help",
     "usage.command_near.hint": "您是不是想用“{near}”？查看全部命令：{cmd} help",
@@ -548,6 +552,7 @@ TEXTS = {
     "demo.help.time_scale": "模拟时间的倍速",
     "demo.help.port": "JupyterLab 的端口，0 表示自动选择空闲端口",
     "demo.help.check": "不打开浏览器，运行快速入门笔记本并输出结果后退出",
+    "emulator.missing": "模拟器需要 tornado：pip install 'modelarts-magics[demo]'",
     "demo.missing": "演示需要 JupyterLab：pip install 'modelarts-magics[demo]'",
     "demo.starting": "正在启动 JupyterLab…",
     "demo.ready": "演示 · 本地模拟器：模拟实例剩余 {minutes} 分钟。请打开\n\n    {url}\n\n按 Ctrl-C 结束演示。"

@@ -59,7 +59,7 @@ def test_a_waiting_click_says_what_to_do_now(
     assert instance_control.write_requests == []
     instance_control.wait_until_shown_in(countdown)
     waiting.interrupt()
-    expect(countdown.element("feedback")).to_contain_text("Now stops at")
+    expect(countdown.element("feedback")).to_contain_text("New stop time")
     expect(countdown.element("delayedRequest")).to_be_hidden()
     instance_control.wait_until_shown_in(countdown)
     assert len(instance_control.write_requests) == 1

@@ -87,7 +87,7 @@ def test_a_click_moves_the_end(
     """In the cloud, and in words beside the buttons."""
     notebook_page.run_cells(1)
     notebook_page.countdown.button("extend").click()
-    expect(notebook_page.countdown.element("feedback")).to_contain_text("Now stops at")
+    expect(notebook_page.countdown.element("feedback")).to_contain_text("New stop time")
     assert near(instance_control.time_left, START + HOUR)
     instance_control.wait_until_shown_in(notebook_page.countdown)
     take_screenshot(notebook_page.output(1), "extended")
@@ -105,7 +105,7 @@ def test_a_storm_of_clicks_is_one_request(
     notebook_page.run_cells(1)
     instance_control.wait_until_shown_in(notebook_page.countdown)
     assert notebook_page.page.evaluate(STORM).startswith("5 h")
-    expect(notebook_page.countdown.element("feedback")).to_contain_text("Now stops at")
+    expect(notebook_page.countdown.element("feedback")).to_contain_text("New stop time")
     assert near(instance_control.time_left, START + 5 * HOUR)
     assert len(instance_control.write_requests) == 1
 
@@ -122,7 +122,7 @@ def test_a_duration_can_be_typed(
     assert instance_control.write_requests == []
     field.fill("90m")
     field.press("Enter")
-    expect(notebook_page.countdown.element("feedback")).to_contain_text("Now stops at")
+    expect(notebook_page.countdown.element("feedback")).to_contain_text("New stop time")
     assert near(instance_control.time_left, START + 1.5 * HOUR)
 
 

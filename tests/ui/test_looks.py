@@ -147,7 +147,7 @@ def test_two_hundred_pixels_are_enough(
     assert not fits["out"]
     take_screenshot(notebook_page.countdown.root, "narrow")
     notebook_page.countdown.button("extend").click()
-    expect(notebook_page.countdown.element("feedback")).to_contain_text("Now stops at")
+    expect(notebook_page.countdown.element("feedback")).to_contain_text("New stop time")
     take_screenshot(notebook_page.countdown.root, "narrow-extended")
 
 
@@ -166,7 +166,7 @@ def test_keys_are_enough(notebook_page: NotebookPage, instance_control: Instance
     )
     assert outline == "solid"
     notebook_page.page.keyboard.press("Enter")
-    expect(notebook_page.countdown.element("feedback")).to_contain_text("Now stops at")
+    expect(notebook_page.countdown.element("feedback")).to_contain_text("New stop time")
     assert notebook_page.page.evaluate(FOCUSED) == "extend"
     assert len(instance_control.write_requests) == 1
 

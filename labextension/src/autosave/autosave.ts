@@ -7,8 +7,8 @@
 
 import { UUID } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
-import { RestartableTimer, type Timers, type Wakeup } from '../countdown/clock';
 import type { BrowserLock } from '../browser/lock';
+import { RestartableTimer, type Timers, type Wakeup } from '../countdown/clock';
 import { timeLeft } from '../text/status-text';
 import { type IManager, isSameStopTime, type SaveReport } from '../tokens';
 

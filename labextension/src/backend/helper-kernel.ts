@@ -6,11 +6,11 @@ import {
   type KernelMessage,
   type ServiceManager,
 } from '@jupyterlab/services';
-import { RestartableTimer } from '../countdown/clock';
-import { asObject, asNumber, asString } from '../countdown/messages';
 import type { BrowserLock } from '../browser/lock';
-import { SharedKernel, type SharedKernelOptions, KERNEL_IDLE_TIMEOUT_MS } from './shared-kernel';
+import { RestartableTimer } from '../countdown/clock';
+import { asNumber, asObject, asString } from '../countdown/messages';
 import { BackendError, type BackendRequest, type IBackend } from '../tokens';
+import { KERNEL_IDLE_TIMEOUT_MS, SharedKernel, type SharedKernelOptions } from './shared-kernel';
 import { readError } from './validate';
 
 /** Options of {@link HelperKernelBackend}. */

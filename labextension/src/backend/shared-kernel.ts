@@ -2,7 +2,7 @@
 
 import { UUID } from '@lumino/coreutils';
 import type { Timers } from '../countdown/clock';
-import { asObject, asNumber, asString } from '../countdown/messages';
+import { asNumber, asObject, asString } from '../countdown/messages';
 
 /** Milliseconds without use after which a tab no longer counts as using the kernel. */
 export const KERNEL_IDLE_TIMEOUT_MS = 600_000;

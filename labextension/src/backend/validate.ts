@@ -7,26 +7,26 @@
  */
 
 import {
-  asObject,
   asNumber,
-  readChangeResult,
-  readSnapshot,
+  asObject,
   asString,
   type ChangeResult,
+  readChangeResult,
+  readSnapshot,
 } from '../countdown/messages';
 import {
   BackendError,
-  DEFAULT_PREFERENCES,
   type Capabilities,
+  type ChangeEvent,
+  DEFAULT_PREFERENCES,
   type Finding,
   type InstanceDetails,
   type LastRun,
-  type ChangeEvent,
-  type UnsavedDocument,
   type Payload,
   type Preferences,
   type Problem,
   type SaveReport,
+  type UnsavedDocument,
 } from '../tokens';
 
 const asArray = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);

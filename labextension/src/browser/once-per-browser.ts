@@ -1,7 +1,7 @@
 /** Does something once in all tabs of a browser. */
 
-import type { BrowserLock } from './lock';
 import { isSameStopTime } from '../tokens';
+import type { BrowserLock } from './lock';
 
 /** Returns `true` to one caller per key and stop time, across all tabs and reloads. */
 export type OncePerBrowser = (key: string, stopsAtMs: number) => Promise<boolean>;

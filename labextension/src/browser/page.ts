@@ -1,9 +1,9 @@
 /** The instances that the plugins use: visibility, clock, timers, page events and locks. */
 
 import { browserTimers, browserWakeups, type Timers, type Wakeup } from '../countdown/clock';
-import { type BrowserLock, createBrowserLock } from './lock';
-import { type OncePerBrowser, createOncePerBrowser } from './once-per-browser';
 import type { Preferences } from '../tokens';
+import { type BrowserLock, createBrowserLock } from './lock';
+import { createOncePerBrowser, type OncePerBrowser } from './once-per-browser';
 
 /** Return whether the page is visible. */
 export function isPageVisible(): boolean {

@@ -5,7 +5,7 @@
  */
 
 import { RestartableTimer, type Timers } from './clock';
-import type { ChangeResult, ChangeRequest } from './messages';
+import type { ChangeRequest, ChangeResult } from './messages';
 import { stopTimesDiffer } from './phase';
 
 /** Milliseconds without a click after which the collected clicks are sent. */

@@ -6,7 +6,7 @@
  * imports nothing from other folders and no package, so that the widget is one small module.
  */
 
-import { Actions, type ActionInputs } from './actions';
+import { type ActionInputs, Actions } from './actions';
 import { ServerClock, Ticker, type Timers, type Wakeup } from './clock';
 import {
   formatDurationArgument,

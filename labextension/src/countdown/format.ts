@@ -1,8 +1,8 @@
 /** Formats durations, times and sentences in the language of the page, and parses durations. */
 
 import type { Feedback } from './actions';
-import { splitDuration, isCounting, type PhaseResult } from './phase';
-import { type StringKey, FEEDBACK, STRINGS } from './strings';
+import { isCounting, type PhaseResult, splitDuration } from './phase';
+import { FEEDBACK, type StringKey, STRINGS } from './strings';
 
 /** Returns the text of a key in one language, with values for its placeholders. */
 export type Formatter = (

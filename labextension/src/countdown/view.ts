@@ -2,17 +2,17 @@
 
 import type { Feedback, Recipient } from './actions';
 import { createElement, setAttributes, setText } from './elements';
-import type { Snapshot } from './messages';
-import { isCounting, type PhaseResult, URGENT_S } from './phase';
 import {
+  feedbackText,
   formatDuration,
   formatPhase,
-  formatTime,
-  feedbackText,
-  reasonText,
-  formatTimestamp,
   type Formatter,
+  formatTime,
+  formatTimestamp,
+  reasonText,
 } from './format';
+import type { Snapshot } from './messages';
+import { isCounting, type PhaseResult, URGENT_S } from './phase';
 
 /** A request whose response is delayed. */
 export interface DelayedRequest {

@@ -8,26 +8,26 @@
 
 import { type ISignal, Signal } from '@lumino/signaling';
 import { FallbackBackend } from '../backend/fallback';
+import { readFindings, readPayload, readRefusal, readSuccess } from '../backend/validate';
 import { RestartableTimer, ServerClock, type Timers, type Wakeup } from '../countdown/clock';
+import { asObject } from '../countdown/messages';
 import {
   BackendError,
-  DEFAULT_PREFERENCES,
   type BackendKind,
   type BackendRequest,
-  type InstanceEdit,
+  type ChangeEvent,
+  DEFAULT_PREFERENCES,
   type Finding,
   type IBackend,
   type IManager,
-  type ChangeEvent,
+  type InstanceEdit,
+  isSameStopTime,
   type Outcome,
   type Payload,
   type Preferences,
-  isSameStopTime,
   type SaveReport,
 } from '../tokens';
-import { asObject } from '../countdown/messages';
 import { RefreshTimer } from './refresh-timer';
-import { readSuccess, readFindings, readPayload, readRefusal } from '../backend/validate';
 
 /** Several events within this time cause one read. */
 const DEBOUNCE_MS = 30;

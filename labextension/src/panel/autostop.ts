@@ -1,8 +1,8 @@
 /** The section for auto-stop: its switch, the run time, and the reminders. */
 
 import { setAttributes, setText } from '../countdown/elements';
-import { formatDuration, parseDuration, formatterFor } from '../countdown/format';
-import { outcomeText, type ChangeKind } from '../text/outcomes';
+import { formatDuration, formatterFor, parseDuration } from '../countdown/format';
+import { type ChangeKind, outcomeText } from '../text/outcomes';
 import type { AutoStopEdit, Capabilities, Outcome, Payload } from '../tokens';
 import { EditBuffer } from './edit-buffer';
 import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';

@@ -1,15 +1,15 @@
 /** The section for the description. */
 
 import { createElement, setAttributes, setText } from '../countdown/elements';
-import {
-  toFullWidth,
-  codePointCount,
-  MAX_DESCRIPTION_LENGTH,
-  findDescriptionProblem,
-  type DescriptionProblem,
-} from './description-rules';
 import { outcomeText } from '../text/outcomes';
 import type { Payload } from '../tokens';
+import {
+  codePointCount,
+  type DescriptionProblem,
+  findDescriptionProblem,
+  MAX_DESCRIPTION_LENGTH,
+  toFullWidth,
+} from './description-rules';
 import { EditBuffer } from './edit-buffer';
 import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
 

@@ -4,9 +4,9 @@ import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import { runExtend, runMuteReminders } from '../commands/commands';
-import { formatDuration, formatTime, stopAnnouncement, formatterFor } from '../countdown/format';
-import type { Reminder } from './reminders';
+import { formatDuration, formatterFor, formatTime, stopAnnouncement } from '../countdown/format';
 import { COMMAND_IDS, type IManager } from '../tokens';
+import type { Reminder } from './reminders';
 
 /** JupyterLab cuts off longer texts. */
 const MAX_TEXT_LENGTH = 140;

@@ -6,8 +6,8 @@
  */
 
 import type { IDisposable } from '@lumino/disposable';
-import { RestartableTimer, type Timers, type Wakeup } from '../countdown/clock';
 import type { OncePerBrowser } from '../browser/once-per-browser';
+import { RestartableTimer, type Timers, type Wakeup } from '../countdown/clock';
 import { timeLeft } from '../text/status-text';
 import { type IManager, isSameStopTime } from '../tokens';
 

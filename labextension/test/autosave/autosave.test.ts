@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { createBrowserLock } from '../../src/browser/lock';
 import {
+  AutoSaver,
   type DirtyDocument,
   FINAL_SAVE_MS,
   SAVE_TIMEOUT_MS,
-  AutoSaver,
 } from '../../src/autosave/autosave';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { ManagerHarness, fakeLock, flushPromises, instancePayload } from '../fakes';
+import { fakeLock, flushPromises, instancePayload, ManagerHarness } from '../fakes';
 
 const never = new Promise<never>(() => undefined);
 
@@ -43,14 +42,14 @@ class SaverTab {
     return this;
   }
 
-  /** What was last told. */
+  /** The last report. */
   get lastReport(): unknown {
     return this.harness.backend.requests.filter(({ path }) => path === 'saved').at(-1)?.body;
   }
 }
 
 describe('before the stop', () => {
-  it('every dirty document is saved', async () => {
+  it('saves every modified document', async () => {
     const tab = new SaverTab().addDocument('a.ipynb').addDocument('b.py');
     await tab.harness.refreshWith(instancePayload(HOUR));
     await tab.harness.advance(57 * MINUTE);
@@ -65,7 +64,7 @@ describe('before the stop', () => {
     expect(tab.saves).toHaveLength(2);
   });
 
-  it('what is changed after that is saved in the last moment, and told with the rest', async () => {
+  it('saves later modifications shortly before the stop', async () => {
     const tab = new SaverTab().addDocument('a').addDocument('slow', { save: () => never });
     await tab.harness.refreshWith(instancePayload(HOUR));
     await tab.harness.advance(58 * MINUTE);
@@ -82,7 +81,7 @@ describe('before the stop', () => {
     expect(tab.saves).toHaveLength(3);
   });
 
-  it('is now, for a page that is opened late or was asleep', async () => {
+  it('saves at once if the page was opened late', async () => {
     const tab = new SaverTab().addDocument('a');
     await tab.harness.refreshWith(instancePayload(30_000));
     await flushPromises();
@@ -100,7 +99,7 @@ describe('before the stop', () => {
     another.saver.dispose();
   });
 
-  it('none that cannot be saved hinders the others', async () => {
+  it('saves the others if a document cannot be saved', async () => {
     const tab = new SaverTab()
       .addDocument('slow', { save: () => never })
       .addDocument('disk', { findBlocker: () => Promise.resolve('changed-on-disk') })
@@ -120,7 +119,7 @@ describe('before the stop', () => {
     });
   });
 
-  it('a document that was too slow to look at is not saved later', async () => {
+  it('does not save a document after its time limit', async () => {
     let look: (value: null) => void = () => undefined;
     const tab = new SaverTab();
     tab.addDocument('late', { findBlocker: () => new Promise((resolve) => (look = resolve)) });
@@ -132,7 +131,7 @@ describe('before the stop', () => {
     expect(tab.saves).toEqual([]);
   });
 
-  it('of two copies of one file the later is told as not saved, in two tabs or in one', async () => {
+  it('reports the second copy of a file as not saved', async () => {
     let disk = 'before';
     const locks = fakeLock();
     const copy = (tab: SaverTab, text: string): SaverTab =>
@@ -159,7 +158,7 @@ describe('before the stop', () => {
     ]);
   });
 
-  it('it is done anew for a stop that was moved', async () => {
+  it('saves again for another stop time', async () => {
     const tab = new SaverTab().addDocument('a').addDocument('b');
     await tab.harness.refreshWith(instancePayload(MINUTE));
     await flushPromises();
@@ -170,7 +169,7 @@ describe('before the stop', () => {
     expect(tab.lastReport).toMatchObject({ saved: ['a'] });
   });
 
-  it('it is not done again for the same stop, told less exactly', async () => {
+  it('does not save again for the same stop time', async () => {
     const tab = new SaverTab().addDocument('a');
     await tab.harness.refreshWith(instancePayload(MINUTE));
     await flushPromises();
@@ -180,7 +179,7 @@ describe('before the stop', () => {
     expect(tab.saves).toEqual(['a']);
   });
 
-  it('nobody waits for another tab that saves something else', async () => {
+  it('does not wait for a tab that saves other files', async () => {
     const locks = fakeLock();
     const tabs = [
       new SaverTab(locks).addDocument('slow', { save: () => never }),
@@ -194,7 +193,7 @@ describe('before the stop', () => {
   it.each([
     ['it is not wanted', { saveBeforeStop: false }, {}],
     ['nothing stops', {}, { enabled: false }],
-  ])('nothing is saved when %s', async (_, preferences, state) => {
+  ])('saves nothing when %s', async (_, preferences, state) => {
     const tab = new SaverTab().addDocument('a');
     tab.harness.manager.preferences = { ...tab.harness.manager.preferences, ...preferences };
     await tab.harness.refreshWith(instancePayload(MINUTE, {}, state));
@@ -202,7 +201,7 @@ describe('before the stop', () => {
     expect(tab.saves).toEqual([]);
   });
 
-  it('nothing is reported when nothing was dirty', async () => {
+  it('reports nothing without modified documents', async () => {
     const tab = new SaverTab();
     await tab.harness.refreshWith(instancePayload(MINUTE));
     await flushPromises();
@@ -210,7 +209,7 @@ describe('before the stop', () => {
   });
 });
 
-it('saves all when a person wants it', async () => {
+it('saves all modified documents on request', async () => {
   const tab = new SaverTab()
     .addDocument('a')
     .addDocument('b', { findBlocker: () => Promise.resolve('no-file') });
@@ -221,10 +220,11 @@ it('saves all when a person wants it', async () => {
   tab.documents = [];
   tab.addDocument('c');
   await tab.harness.advance(58 * MINUTE);
-  expect(tab.lastReport).toMatchObject({ saved: ['c'], not_saved: [] }); // the stop's own
+  // This report is the one for the stop.
+  expect(tab.lastReport).toMatchObject({ saved: ['c'], not_saved: [] });
 });
 
-it('stops for good, twice if need be', async () => {
+it('can be disposed twice', async () => {
   const tab = new SaverTab().addDocument('a');
   await tab.harness.refreshWith(instancePayload(HOUR));
   tab.saver.dispose();
@@ -235,31 +235,4 @@ it('stops for good, twice if need be', async () => {
   await tab.harness.advance(HOUR);
   expect(tab.saver.isDisposed).toBe(true);
   expect(tab.saves).toEqual([]);
-});
-
-describe('a turn', () => {
-  it('is waited for where there are locks, and taken where there are none', async () => {
-    const asked: string[] = [];
-    const locks = {
-      request: (name: string, work: () => unknown) => {
-        asked.push(name);
-        return work();
-      },
-    } as unknown as LockManager;
-    expect(await createBrowserLock(locks)('a', () => Promise.resolve(1))).toBe(1);
-    expect(asked).toEqual(['modelarts-magics:a']);
-    expect(await createBrowserLock(undefined)('a', () => Promise.resolve(2))).toBe(2);
-  });
-
-  it('is taken where locks are denied, and fails as the work does', async () => {
-    const denied = { request: () => Promise.reject(new DOMException('no', 'SecurityError')) };
-    const exclusive = createBrowserLock(denied);
-    expect(await exclusive('a', () => Promise.resolve(1))).toBe(1);
-    let works = 0;
-    const fail = (): Promise<never> => Promise.reject(new Error(`try ${++works}`));
-    await expect(createBrowserLock(undefined)('a', fail)).rejects.toThrow('try 1');
-    const locks = { request: (_: string, work: () => unknown) => work() };
-    const one = createBrowserLock(locks as unknown as LockManager);
-    await expect(one('a', fail)).rejects.toThrow('try 2');
-  });
 });

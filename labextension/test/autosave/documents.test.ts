@@ -16,7 +16,7 @@ const fileVersion = (more: Partial<FileVersion> = {}): FileVersion => ({
   ...more,
 });
 
-/** A file with changes, as a document has it. */
+/** A document with unsaved changes. */
 class FakeDocument {
   saves = 0;
 
@@ -32,7 +32,7 @@ class FakeDocument {
   }
 }
 
-/** A page with files in views, and a disk with others. */
+/** A page with open documents, and a disk with files. */
 class FakeLab {
   readonly disk = new Map<string, FileVersion | Error>();
 
@@ -64,8 +64,8 @@ class ResponseError extends Error {
   }
 }
 
-describe('the dirty documents', () => {
-  it('are those with changes, each once, and nothing that is no document', async () => {
+describe('the modified documents', () => {
+  it('are listed once each, without other widgets', async () => {
     const [notebook, clean] = [
       new FakeDocument('a.ipynb'),
       new FakeDocument('b.py', fileVersion(), { dirty: false }),
@@ -76,51 +76,31 @@ describe('the dirty documents', () => {
     expect([notebook.saves, clean.saves]).toEqual([1, 0]);
   });
 
-  it('of one path are two where each has changes of its own', () => {
+  it('with the same path are listed separately', () => {
     const found = new FakeLab([new FakeDocument('a.ipynb'), new FakeDocument('a.ipynb')]).dirty();
     expect(found).toHaveLength(2);
     expect(found[0]?.key).not.toBe(found[1]?.key);
   });
 });
 
-describe('a dirty document', () => {
+describe('a modified document', () => {
   const [known, later] = [fileVersion(), fileVersion({ last_modified: isoTime(NOW + 501) })];
   const read = (hash: string, ms = NOW) => fileVersion({ hash, last_modified: isoTime(ms) });
 
   it.each([
     ['can be saved where the file is as it was', known, known, null],
     [
-      'can be saved where the file system is a little off',
+      'can be saved if the file times differ slightly',
       known,
       fileVersion({ last_modified: isoTime(NOW + 500) }),
       null,
     ],
     ['has changed on disk where the file is later', known, later, 'changed-on-disk'],
-    [
-      'has changed on disk where something else is in the file',
-      read('a'),
-      read('b'),
-      'changed-on-disk',
-    ],
-    [
-      'can be saved where only the time of the file is later',
-      read('a'),
-      read('a', NOW + 60_000),
-      null,
-    ],
+    ['has changed on disk if the hash differs', read('a'), read('b'), 'changed-on-disk'],
+    ['can be saved if only the file time differs', read('a'), read('a', NOW + 60_000), null],
     ['can be saved where only one side says what is in it', read('a'), known, null],
-    [
-      'is told by the times where only one side says what is in it',
-      read('a'),
-      later,
-      'changed-on-disk',
-    ],
-    [
-      'is read-only where it cannot be written',
-      fileVersion({ writable: false }),
-      known,
-      'read-only',
-    ],
+    ['is compared by time if one hash is missing', read('a'), later, 'changed-on-disk'],
+    ['is read-only if its file is', fileVersion({ writable: false }), known, 'read-only'],
     ['was never named where it has no file', null, known, 'no-file'],
   ])('%s', async (_, had, onDisk, why) => {
     const desk = new FakeLab([new FakeDocument('folder/a.txt', had)]);
@@ -128,14 +108,14 @@ describe('a dirty document', () => {
     expect(await desk.dirty()[0]?.findBlocker()).toBe(why);
   });
 
-  it('that is gone from the disk is written anew, if there is a place for it', async () => {
+  it('is saved without its file if the folder exists', async () => {
     const desk = new FakeLab([new FakeDocument('folder/a.txt')]);
     expect(await desk.dirty()[0]?.findBlocker()).toBe('folder-missing');
     desk.disk.set('folder', fileVersion());
     expect(await desk.dirty()[0]?.findBlocker()).toBeNull();
   });
 
-  it('is not saved blindly where the disk cannot be looked at', async () => {
+  it('is not saved if the disk cannot be read', async () => {
     const desk = new FakeLab([new FakeDocument('folder/a.txt')]);
     desk.disk.set('folder/a.txt', new ResponseError(500));
     await expect(desk.dirty()[0]?.findBlocker()).rejects.toThrow();

@@ -13,8 +13,8 @@ function createBackends() {
   return { all, chain: new FallbackBackend(all.map((each) => () => each)) };
 }
 
-describe('a chain of backends', () => {
-  it('makes the first one when it is asked, and stays with it', async () => {
+describe('the fallback', () => {
+  it('creates the first backend with the first request', async () => {
     const { all, chain } = createBackends();
     expect(chain.current).toBeNull();
     await chain.call(GET);
@@ -23,7 +23,7 @@ describe('a chain of backends', () => {
     expect(all.map(({ requests }) => requests.length)).toEqual([2, 0]);
   });
 
-  it('goes on to the next where one is not there, once for all questions at the time', async () => {
+  it('uses the next backend if one is missing', async () => {
     const { all, chain } = createBackends();
     all[0].respond = throwNoBackend;
     const answers = await Promise.all([chain.call(GET), chain.call(GET), chain.call(GET)]);
@@ -32,7 +32,7 @@ describe('a chain of backends', () => {
     expect(all[0].isDisposed).toBe(true);
   });
 
-  it('says so where none is there, and begins anew the next time', async () => {
+  it('starts over after no backend was available', async () => {
     const { all, chain } = createBackends();
     all.forEach((each) => (each.respond = throwNoBackend));
     await expect(chain.call(GET)).rejects.toMatchObject({ code: 'no-backend' });
@@ -41,7 +41,7 @@ describe('a chain of backends', () => {
     expect(await chain.call(GET)).toEqual(instancePayload());
   });
 
-  it('stays where the question itself failed', async () => {
+  it('keeps the backend if a request fails', async () => {
     const { all, chain } = createBackends();
     all[0].respond = () => {
       throw new BackendError('unreachable');
@@ -50,7 +50,7 @@ describe('a chain of backends', () => {
     expect(chain.current).toBe(all[0]);
   });
 
-  it('is over once it is disposed of', async () => {
+  it('creates no backend after it was disposed', async () => {
     const { all, chain } = createBackends();
     await chain.call(GET);
     chain.dispose();

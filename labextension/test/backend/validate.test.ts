@@ -1,11 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import {
-  toFullWidth,
-  codePointCount,
-  findDescriptionProblem,
-} from '../../src/panel/description-rules';
-import { BackendError, DEFAULT_PREFERENCES } from '../../src/tokens';
-import {
   readError,
   readFindings,
   readPayload,
@@ -13,10 +7,11 @@ import {
   readProblem,
   readRefusal,
 } from '../../src/backend/validate';
+import { BackendError, DEFAULT_PREFERENCES } from '../../src/tokens';
 import { instancePayload } from '../fakes';
 
 describe('a payload', () => {
-  it('is read field by field', () => {
+  it('is read with all fields', () => {
     const run = { ended_at_ms: 5, reason: 'auto-stop', duration_s: 3600, saved: ['a'] };
     const problem = { code: 'c', message: 'm', hint: 'h' };
     const more = { problem, read_only: true, last_run: run, reminders: { muted: true } };
@@ -32,11 +27,11 @@ describe('a payload', () => {
     expect(payload.capabilities).toMatchObject({ countsFrom: 'start', maxDurationS: 86_400 });
   });
 
-  it.each([null, undefined, 'text', 7])('%s is none', (value) => {
+  it.each([null, undefined, 'text', 7])('cannot be read from %s', (value) => {
     expect(() => readPayload(value)).toThrow(BackendError);
   });
 
-  it('with nothing in it says that nothing is known', () => {
+  it('is read as unknown if it is empty', () => {
     expect(readPayload({})).toEqual({
       ...{ snapshot: null, serverNowMs: null, sequence: null, serverId: '', instance: null },
       ...{
@@ -50,7 +45,7 @@ describe('a payload', () => {
     });
   });
 
-  it('with nonsense in it is not believed', () => {
+  it('is read as unknown if the types are wrong', () => {
     const nonsense = { instance: [], capabilities: 'x', last_run: 4, seq: 'one' };
     expect(readPayload(nonsense)).toMatchObject({
       ...{ snapshot: null, instance: null, capabilities: null, lastRun: null, sequence: null },
@@ -64,20 +59,20 @@ describe('a payload', () => {
 });
 
 describe('errors', () => {
-  it('say that our routes are absent only where nobody of ours answered', () => {
+  it('mean a missing backend only without a code', () => {
     expect(readError(404, { message: 'Not Found', reason: null }).code).toBe('no-backend');
     expect(readError(404, null).code).toBe('no-backend');
     expect(readError(404, { code: 'http.404', message: 'x' }).code).toBe('http.404');
     expect(readError(500, null).code).toBe('failed');
   });
 
-  it('become answers to a click', () => {
+  it('become a result with message and hint', () => {
     expect(readRefusal(new BackendError('x', 'No.', { hint: 'Do.' })).text).toBe('No. Do.');
     expect(readProblem({})).toBeNull();
   });
 });
 
-it('reads findings, whatever they are', () => {
+it('reads findings with missing fields', () => {
   expect(readFindings({ findings: [{ label: 'a' }] })).toEqual([
     { label: 'a', level: '', message: '', hint: '' },
   ]);
@@ -85,11 +80,11 @@ it('reads findings, whatever they are', () => {
 });
 
 describe('preferences', () => {
-  it('are the defaults where there are none', () => {
+  it('are the defaults without settings', () => {
     expect(readPreferences(undefined)).toEqual(DEFAULT_PREFERENCES);
   });
 
-  it('are what is set, where that makes sense', () => {
+  it('are the valid settings', () => {
     const set = { remindMinutes: [5, -1, 'x'], extensionMinutes: 90, statusShows: 'both' };
     const no = { saveBeforeStop: false, clock24: false };
     expect(readPreferences({ ...set, ...no, saveMinutes: 0 })).toEqual({
@@ -105,29 +100,7 @@ describe('preferences', () => {
     { extensionMinutes: '60' },
     { saveMinutes: 61 },
     { statusShows: 'nothing' },
-  ])('%o is none', (set) => {
+  ])('ignore %o', (set) => {
     expect(readPreferences(set)).toEqual(DEFAULT_PREFERENCES);
-  });
-});
-
-describe('a description', () => {
-  it.each(['&', '<', '>', '"', "'", '/'])('must not have %s in it', (character) => {
-    expect(findDescriptionProblem(`a😀${character}`)).toEqual({
-      kind: 'character',
-      position: 3,
-      character,
-    });
-    expect(findDescriptionProblem(toFullWidth(`a${character}`))).toBeNull();
-  });
-
-  it('has at most 512 code points', () => {
-    expect(findDescriptionProblem('😀'.repeat(512))).toBeNull();
-    expect(findDescriptionProblem('😀'.repeat(513))).toEqual({ kind: 'too-long', length: 513 });
-    expect(codePointCount('😀a')).toBe(2);
-  });
-
-  it('is text', () => {
-    expect(findDescriptionProblem('a\ud800')).toEqual({ kind: 'not-text', position: 2 });
-    expect(findDescriptionProblem('')).toBeNull();
   });
 });

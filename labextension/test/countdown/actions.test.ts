@@ -1,14 +1,14 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import {
+  type ActionInputs,
   Actions,
   CLICK_COLLECTION_MS,
-  type ActionInputs,
   type Recipient,
   SLOW_REQUEST_MS,
 } from '../../src/countdown/actions';
 import { type ChangeRequest, readChangeResult } from '../../src/countdown/messages';
-import { SUCCESS, FakeTimers, HOUR, MINUTE, NOW } from './fakes';
+import { FakeTimers, HOUR, MINUTE, NOW, SUCCESS } from './fakes';
 
 const STOP = NOW + HOUR;
 const inputs = (more: Partial<ActionInputs> = {}): ActionInputs => ({
@@ -55,7 +55,7 @@ const sendResult = (id: string, more: object = {}): void => {
 };
 
 describe('clicks', () => {
-  it('become one request, half a second after the last one', () => {
+  it('are collected into one request', () => {
     for (let i = 0; i < 12; i++) {
       click(3600, false);
       timers.advance(CLICK_COLLECTION_MS - 1);
@@ -67,7 +67,7 @@ describe('clicks', () => {
     ]);
   });
 
-  it('are shown before they are answered', () => {
+  it('are shown before the response', () => {
     click(3600, false);
     expect(actions.shownStopMs).toBe(STOP + HOUR);
     timers.advance(CLICK_COLLECTION_MS);
@@ -75,19 +75,19 @@ describe('clicks', () => {
     expect(actions.shownStopMs).toBe(STOP + HOUR);
   });
 
-  it('that cancel each other out send nothing', () => {
+  it('send nothing if they cancel each other out', () => {
     click(3600, false);
     click(-3600);
     expect(requests).toEqual([]);
     expect(actions.requestState).toBe('ready');
   });
 
-  it('the other way shorten', () => {
+  it('shorten if they are negative', () => {
     click(-1800);
     expect(requests[0]).toMatchObject({ action: 'shorten', seconds: 1800 });
   });
 
-  it('during a request wait for its answer and go on from there', () => {
+  it('during a request are sent after its response', () => {
     click(3600);
     actions.click(3600);
     actions.click(3600);
@@ -100,7 +100,7 @@ describe('clicks', () => {
     expect(requests[1]).toMatchObject({ seconds: 7200, base_stops_at_ms: STOP + HOUR });
   });
 
-  it('are dropped when the stop time changes before they are sent', () => {
+  it('are dropped if the stop time changes', () => {
     click(3600, false);
     actions.update(inputs({ stopsAtMs: STOP + 5 * MINUTE }));
     timers.advance(CLICK_COLLECTION_MS);
@@ -108,7 +108,7 @@ describe('clicks', () => {
     expect(actions.feedback).toMatchObject({ tone: 'error', codes: ['changed'] });
   });
 
-  it('are not dropped by a stop time that only wobbles, as one does that follows from the time left', () => {
+  it('are kept if the stop time varies slightly', () => {
     click(3600, false);
     actions.update(inputs({ stopsAtMs: STOP + 1000 }));
     timers.advance(CLICK_COLLECTION_MS);
@@ -120,7 +120,7 @@ describe('clicks', () => {
     expect(actions.feedback?.codes).toEqual(['done']);
   });
 
-  it('are dropped with the reason when nothing can be changed any more', () => {
+  it('are dropped with the reason if changes become impossible', () => {
     click(3600, false);
     actions.update(inputs({ blockedReason: 'stopping' }));
     expect(actions.feedback?.codes).toEqual(['stopping']);
@@ -128,7 +128,7 @@ describe('clicks', () => {
   });
 
   it.each(['off', 'idle', 'unknown', 'stopped', 'stopping', 'no-kernel', 'no-permission'])(
-    'do nothing but say why when it is %s',
+    'show the reason when the state is %s',
     (reason) => {
       actions.update(inputs({ blockedReason: reason }));
       click(3600);
@@ -138,7 +138,7 @@ describe('clicks', () => {
     },
   );
 
-  it('do nothing before anything is known', () => {
+  it('do nothing before the state is known', () => {
     const fresh = new Actions({
       timers,
       newId: () => 'x',
@@ -153,7 +153,7 @@ describe('clicks', () => {
 });
 
 describe('bounds', () => {
-  it('are gone to when a click is beyond, and that is said', () => {
+  it('limit a click and are reported', () => {
     actions.update(inputs({ latestMs: STOP + 30 * MINUTE }));
     click(3600);
     expect(requests[0]).toMatchObject({ seconds: 1800 });
@@ -165,7 +165,7 @@ describe('bounds', () => {
     expect(actions.blockedReason(-3600)).toBeNull();
   });
 
-  it('hold the other way too', () => {
+  it('limit shortening too', () => {
     actions.update(inputs({ earliestMs: STOP - 10 * MINUTE }));
     click(-3600);
     expect(requests[0]).toMatchObject({ action: 'shorten', seconds: 600 });
@@ -176,7 +176,7 @@ describe('bounds', () => {
     expect(actions.blockedReason(-3600)).toBe('at-earliest');
   });
 
-  it('say nothing of a click that stays within them, or comes back', () => {
+  it('are not reported within the range', () => {
     actions.update(inputs({ earliestMs: STOP - 30 * MINUTE, latestMs: STOP + 90 * MINUTE }));
     actions.click(7200);
     expect(actions.feedback?.codes).toEqual(['at-latest']);
@@ -188,7 +188,7 @@ describe('bounds', () => {
     expect(actions.feedback?.codes).toEqual(['now']);
   });
 
-  it('that the kernel ran into are said as well', () => {
+  it('are reported if the kernel was limited', () => {
     click(3600);
     actions.update(inputs({ stopsAtMs: STOP + MINUTE }));
     sendResult('r1', { code: 'at-latest' });
@@ -196,8 +196,8 @@ describe('bounds', () => {
   });
 });
 
-describe('answers', () => {
-  it('that say done name the new stop time', () => {
+describe('results', () => {
+  it('of success contain the new stop time', () => {
     click(3600);
     actions.update(inputs({ stopsAtMs: STOP + HOUR }));
     sendResult('r1');
@@ -210,13 +210,13 @@ describe('answers', () => {
     expect(timers.pendingCount).toBe(0);
   });
 
-  it('that say done without the new state do not name the old stop time', () => {
+  it('without a new state do not contain the old stop time', () => {
     click(3600);
     sendResult('r1');
     expect(actions.feedback?.codes).toEqual(['done']);
   });
 
-  it('that refuse take the shown time back and say why', () => {
+  it('of a refusal revert the shown time', () => {
     click(3600);
     sendResult('r1', { ok: false, effect: null, code: 'no-permission', text: 'Forbidden.' });
     expect(actions.shownStopMs).toBe(STOP);
@@ -227,7 +227,7 @@ describe('answers', () => {
     });
   });
 
-  it('for the next start only take later clicks back too', () => {
+  it('for the next start drop later clicks', () => {
     click(3600);
     actions.click(3600);
     sendResult('r1', { effect: 'next-start' });
@@ -235,7 +235,7 @@ describe('answers', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('that refuse take later clicks back too', () => {
+  it('of a refusal drop later clicks', () => {
     click(3600);
     actions.click(3600);
     sendResult('r1', { ok: false, effect: null, code: '' });
@@ -244,36 +244,33 @@ describe('answers', () => {
     expect(actions.feedback?.codes).toEqual(['failed']);
   });
 
-  it.each(['extend', 'shorten'])(
-    'for the next start only begin with the bad news (%s)',
-    (action) => {
-      click(action === 'extend' ? 3600 : -1800);
-      const values = { duration_s: 7200, previous_duration_s: 3600 };
-      sendResult('r1', { effect: 'next-start', values });
-      expect(actions.feedback).toMatchObject({
-        tone: 'error',
-        codes: [`next-start-${action}`],
-        durationS: 7200,
-        previousDurationS: 3600,
-      });
-      expect(actions.shownStopMs).toBe(STOP);
-    },
-  );
+  it.each(['extend', 'shorten'])('for the next start report an unchanged run (%s)', (action) => {
+    click(action === 'extend' ? 3600 : -1800);
+    const values = { duration_s: 7200, previous_duration_s: 3600 };
+    sendResult('r1', { effect: 'next-start', values });
+    expect(actions.feedback).toMatchObject({
+      tone: 'error',
+      codes: [`next-start-${action}`],
+      durationS: 7200,
+      previousDurationS: 3600,
+    });
+    expect(actions.shownStopMs).toBe(STOP);
+  });
 
-  it('that are unconfirmed claim nothing', () => {
+  it('without confirmation do not claim success', () => {
     click(3600);
     sendResult('r1', { effect: 'unconfirmed' });
     expect(actions.feedback).toMatchObject({ tone: 'info', codes: ['unconfirmed'] });
     expect(actions.shownStopMs).toBe(STOP);
   });
 
-  it('to somebody else are not ours', () => {
+  it('of other requests are ignored', () => {
     click(3600);
     sendResult('another view');
     expect(actions.requestState).toBe('sent');
   });
 
-  it('may come within the call, and then nothing waits', () => {
+  it('may arrive within the call', () => {
     const direct = new Actions({
       timers,
       newId: () => 'd',
@@ -293,14 +290,14 @@ describe('answers', () => {
     expect(direct.feedback?.codes).toEqual(['now']);
   });
 
-  it('cannot come when nobody could be asked', () => {
+  it('are an error without a recipient', () => {
     recipient = null;
     click(3600);
     expect(actions.feedback).toMatchObject({ tone: 'error', codes: ['no-kernel'] });
     expect(actions.shownStopMs).toBe(STOP);
   });
 
-  it('go stale when the stop time changes elsewhere afterwards', () => {
+  it('are removed when the stop time changes later', () => {
     click(3600);
     actions.update(inputs({ stopsAtMs: STOP + HOUR }));
     sendResult('r1');
@@ -309,27 +306,27 @@ describe('answers', () => {
   });
 });
 
-describe('a click that waits', () => {
+describe('a slow request', () => {
   beforeEach(() => {
     click(3600);
     timers.advance(SLOW_REQUEST_MS);
   });
 
-  it('says so after a second, and the time shown is the true one again', () => {
+  it('is reported after a second, with the actual time', () => {
     expect(actions.requestState).toBe('slow');
     expect(actions.pendingRequest).toMatchObject({ recipient: 'kernel', seconds: 3600 });
     expect(actions.shownStopMs).toBe(STOP);
     expect(actions.blockedReason(3600)).toBe('kernel-busy');
   });
 
-  it('is carried out when the answer comes at last', () => {
+  it('is carried out when the response arrives', () => {
     timers.advance(3 * HOUR);
     actions.update(inputs({ stopsAtMs: STOP + HOUR }));
     sendResult('r1');
     expect(actions.feedback?.codes).toEqual(['now']);
   });
 
-  it('is dropped by the kernel when the stop time changed meanwhile', () => {
+  it('is refused if the stop time has changed', () => {
     actions.update(inputs({ stopsAtMs: STOP + 2 * HOUR }));
     expect(actions.requestState).toBe('slow');
     sendResult('r1', { ok: false, effect: null, code: 'changed' });
@@ -337,7 +334,7 @@ describe('a click that waits', () => {
     expect(actions.shownStopMs).toBe(STOP + 2 * HOUR);
   });
 
-  it('can be cancelled, and new clicks are free at once', () => {
+  it('can be cancelled, after which clicks are possible', () => {
     actions.cancel();
     expect(cancelRequest).toHaveBeenCalledWith('r1', 'kernel');
     expect(actions.feedback?.codes).toEqual(['cancel-requested']);
@@ -346,7 +343,7 @@ describe('a click that waits', () => {
     expect(actions.feedback?.codes).toEqual(['cancelled']);
   });
 
-  it('that was carried out before the cancel came is told truthfully', () => {
+  it('is reported if it was too late to cancel', () => {
     actions.cancel();
     actions.update(inputs({ stopsAtMs: STOP + HOUR }));
     sendResult('r1');
@@ -355,19 +352,19 @@ describe('a click that waits', () => {
     expect(actions.feedback?.codes).toEqual(['too-late', 'now']);
   });
 
-  it('goes on waiting for who has taken it, whatever becomes of the run', () => {
+  it('stays pending if the run changes', () => {
     actions.update(inputs({ blockedReason: 'stopping' }));
     expect(actions.requestState).toBe('slow');
   });
 
-  it('comes to nothing when the kernel goes away', () => {
+  it('fails if the kernel disconnects', () => {
     actions.update(inputs({ blockedReason: 'no-kernel' }));
     expect(actions.feedback?.codes).toEqual(['no-kernel']);
     expect(actions.requestState).toBe('ready');
   });
 });
 
-it('a click that the page has taken is not lost with the kernel', () => {
+it('a request to the page survives the kernel', () => {
   recipient = 'page';
   click(3600);
   actions.update(inputs({ blockedReason: 'no-kernel' }));
@@ -378,14 +375,14 @@ it('a click that the page has taken is not lost with the kernel', () => {
 });
 
 describe('cancelling', () => {
-  it('nothing does nothing', () => {
+  it('does nothing without a request', () => {
     actions.cancel();
     expect(actions.feedback).toBeNull();
   });
 });
 
-describe('the end of a view', () => {
-  it('sends a click that was not sent yet, once', () => {
+describe('disposing', () => {
+  it('sends collected clicks once', () => {
     click(3600, false);
     actions.dispose();
     expect(requests).toHaveLength(1);

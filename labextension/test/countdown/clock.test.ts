@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { browserTimers, browserWakeups, ServerClock, Ticker } from '../../src/countdown/clock';
-import { msUntilNextPhaseUpdate, type PhaseInput, evaluatePhase } from '../../src/countdown/phase';
-import { ListenerCountingTarget, FakeTimers, HOUR, MINUTE, NOW } from './fakes';
+import { evaluatePhase, msUntilNextPhaseUpdate, type PhaseInput } from '../../src/countdown/phase';
+import { FakeTimers, HOUR, ListenerCountingTarget, MINUTE, NOW } from './fakes';
 
 const DAY = 24 * HOUR;
 
@@ -15,14 +15,14 @@ describe('the server clock', () => {
     clock = new ServerClock(timers);
   });
 
-  it('is the local clock, unchecked, until a fresh message arrives', () => {
+  it('is the local clock until a message arrives', () => {
     expect(clock.now()).toBe(NOW);
     expect(clock.isSynced).toBe(false);
     expect(clock.ageMs).toBe(Infinity);
   });
 
   it.each([-DAY, DAY, 7 * HOUR + 1])(
-    'follows the server when the local clock is off by %i ms',
+    'follows the server if the local clock is off by %i ms',
     (off) => {
       clock.sync(NOW + off);
       timers.advance(DAY);
@@ -31,7 +31,7 @@ describe('the server clock', () => {
     },
   );
 
-  it('keeps its offset through a sleep but no longer counts as checked', () => {
+  it('is not synchronized after a sleep', () => {
     clock.sync(NOW + 5000);
     timers.sleep(3 * HOUR);
     expect(clock.detectJump()).toBe(true);
@@ -40,7 +40,7 @@ describe('the server clock', () => {
     expect(clock.now()).toBe(NOW + 3 * HOUR + 5000);
   });
 
-  it('notices a local clock that was set back, and is right after the next message', () => {
+  it('detects a local clock that was set back', () => {
     clock.sync(NOW);
     timers.sleep(-DAY);
     expect(clock.detectJump()).toBe(true);
@@ -49,7 +49,7 @@ describe('the server clock', () => {
     expect(clock.detectJump()).toBe(false);
   });
 
-  it('is right after a message that came before the jump was noticed', () => {
+  it('is right after a message before a detected jump', () => {
     clock.sync(NOW);
     timers.sleep(3 * HOUR);
     clock.sync(NOW + 3 * HOUR);
@@ -57,7 +57,7 @@ describe('the server clock', () => {
     expect(clock.isSynced).toBe(true);
   });
 
-  it('is not shaken by timers that fire late', () => {
+  it('stays synchronized if timers fire late', () => {
     clock.sync(NOW);
     timers.advance(10 * MINUTE);
     expect(clock.detectJump()).toBe(false);
@@ -87,14 +87,14 @@ describe('the ticker', () => {
     return { timers, page, evaluate, shown, onWake, ticker };
   };
 
-  it('shows every second once, on the second of the stop time', () => {
+  it('evaluates once per second', () => {
     const { timers, shown, ticker } = setUp(5300);
     ticker.update();
     timers.advance(5299);
     expect(shown).toEqual([5, 4, 3, 2, 1, 0]);
   });
 
-  it('is exact a day later', () => {
+  it('is exact after a day', () => {
     const { timers, shown, ticker, evaluate } = setUp(DAY + 90_000);
     ticker.update();
     timers.advance(DAY);
@@ -102,7 +102,7 @@ describe('the ticker', () => {
     expect(evaluate.mock.calls.length).toBeLessThanOrEqual(86_402);
   });
 
-  it('is right at once after a sleep, when the page wakes up', () => {
+  it('evaluates on a wake-up event after a sleep', () => {
     const { timers, shown, ticker, page, onWake } = setUp(5 * HOUR);
     ticker.update();
     timers.sleep(4 * HOUR);
@@ -112,7 +112,7 @@ describe('the ticker', () => {
     expect(onWake).toHaveBeenCalledOnce();
   });
 
-  it('is right at the next tick after a sleep that no event told of', () => {
+  it('is right at the next tick after a sleep', () => {
     const { timers, shown, ticker } = setUp(5 * HOUR);
     ticker.update();
     timers.sleep(4 * HOUR);
@@ -120,7 +120,7 @@ describe('the ticker', () => {
     expect(shown.at(-1)).toBe(3599);
   });
 
-  it('counts nothing: timers a minute late still show the right time', () => {
+  it('is right if timers fire late', () => {
     const { timers, shown, ticker } = setUp(HOUR);
     timers.delayMs = MINUTE;
     ticker.update();
@@ -132,13 +132,13 @@ describe('the ticker', () => {
     expect(shown.at(-1)).toBe(1800);
   });
 
-  it.each(['visibilitychange', 'pageshow', 'focus', 'online'])('looks again on %s', (type) => {
+  it.each(['visibilitychange', 'pageshow', 'focus', 'online'])('evaluates on %s', (type) => {
     const { page, evaluate } = setUp(HOUR);
     page.dispatchEvent(new Event(type));
     expect(evaluate).toHaveBeenCalledOnce();
   });
 
-  it('keeps one timer, however often it is poked', () => {
+  it('keeps one timer after many updates', () => {
     const { timers, ticker } = setUp(HOUR);
     ticker.update();
     ticker.update();
@@ -146,7 +146,7 @@ describe('the ticker', () => {
     expect(timers.pendingCount).toBe(1);
   });
 
-  it('leaves no timer and no listener behind, and may be disposed of twice', () => {
+  it('leaves no timer or listener when disposed', () => {
     const { timers, page, ticker, evaluate } = setUp(HOUR);
     ticker.update();
     expect(page.listenerCount).toBe(4);
@@ -158,7 +158,7 @@ describe('the ticker', () => {
     expect(evaluate).toHaveBeenCalledOnce();
   });
 
-  it('has the browser events and timers to run on', () => {
+  it('has the browser events and timers', () => {
     expect(browserWakeups().map(([, type]) => type)).toEqual([
       'visibilitychange',
       'pageshow',

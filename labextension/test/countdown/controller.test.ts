@@ -1,20 +1,20 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { CLICK_COLLECTION_MS, SLOW_REQUEST_MS } from '../../src/countdown/actions';
-import { HELLO_TIMEOUT_MS } from '../../src/countdown/kernel-link';
-import { PAGE_EVENTS, type InstanceState } from '../../src/countdown/messages';
-import type { CountdownController } from '../../src/countdown/controller';
-import { renderWidget } from '../../src/countdown/widget';
 import entry from '../../src/countdown/anywidget';
+import type { CountdownController } from '../../src/countdown/controller';
+import { HELLO_TIMEOUT_MS } from '../../src/countdown/kernel-link';
+import { type InstanceState, PAGE_EVENTS } from '../../src/countdown/messages';
+import { renderWidget } from '../../src/countdown/widget';
 import {
-  ListenerCountingTarget,
-  SUCCESS,
   FakeModel,
   FakeTimers,
   HOUR,
+  ListenerCountingTarget,
   MINUTE,
   NOW,
   runningState,
+  SUCCESS,
 } from './fakes';
 
 interface RenderedCountdown {
@@ -96,7 +96,7 @@ afterEach(() => {
 });
 
 describe('a running instance', () => {
-  it('shows the time left, the stop time, the phase and the part used', () => {
+  it('shows time left, stop time, phase and bar', () => {
     const shown = renderCountdown(
       runningState(72 * MINUTE + 45_000, { name: 'nb-1', api: 'notebooks' }),
     );
@@ -114,7 +114,7 @@ describe('a running instance', () => {
     expect(visibleText(shown, 'reason')).toBe('');
   });
 
-  it('ticks without a message', () => {
+  it('counts down without messages', () => {
     const shown = renderCountdown(runningState(10 * MINUTE + 2500));
     sendServerTime(shown);
     const sent = shown.model.sent.length;
@@ -133,13 +133,13 @@ describe('a running instance', () => {
     [31, 'calm', 'running'],
     [30, 'soon', 'stops soon'],
     [10, 'urgent', 'about to stop'],
-  ])('with %i min left is %s, by word and colour', (minutes, phase, word) => {
+  ])('with %i min left is %s in text and colour', (minutes, phase, word) => {
     const shown = renderCountdown(runningState(minutes * MINUTE));
     expect(rootOf(shown).getAttribute('data-phase')).toBe(phase);
     expect(visibleText(shown, 'phase')).toBe(word);
   });
 
-  it('is right with a local clock that is a day ahead', () => {
+  it('is right if the local clock is a day ahead', () => {
     const shown = renderCountdown(runningState(HOUR), ({ timers }) => {
       timers.sleep(24 * HOUR);
     });
@@ -148,7 +148,7 @@ describe('a running instance', () => {
     expect(visibleText(shown, 'timeLeft')).toBe('1 h');
   });
 
-  it('has the seconds aside until the label itself has them', () => {
+  it('shows seconds separately until ten minutes are left', () => {
     const shown = renderCountdown(runningState(10 * MINUTE));
     expect([visibleText(shown, 'timeLeft'), visibleText(shown, 'seconds')]).toEqual([
       '10 min',
@@ -161,18 +161,18 @@ describe('a running instance', () => {
     ]);
   });
 
-  it('has an empty bar when the clock is before the start', () => {
+  it('has an empty bar before the start', () => {
     const shown = renderCountdown(runningState(2 * HOUR, { run_started_at_ms: NOW + HOUR }));
     expect(findPart(shown, 'barFill').style.width).toBe('0.0%');
   });
 
-  it('has no bar without a start', () => {
+  it('has no bar if the start is unknown', () => {
     expect(
       findPart(renderCountdown(runningState(HOUR, { run_started_at_ms: null })), 'bar').hidden,
     ).toBe(true);
   });
 
-  it('says when it is a demo', () => {
+  it('is marked as a demo', () => {
     expect(visibleText(renderCountdown(runningState(HOUR, { demo: true })), 'demo')).toBe(
       'DEMO · local emulator',
     );
@@ -182,7 +182,7 @@ describe('a running instance', () => {
     expect(findPart(real, 'demo').hidden).toBe(false);
   });
 
-  it('is worded in the language that was set, at once', () => {
+  it('changes its language at once', () => {
     const shown = renderCountdown(runningState(72 * MINUTE));
     shown.model.setTraits({ language: 'zh-CN' });
     expect(visibleText(shown, 'timeLeft')).toBe('1 小时 12 分');
@@ -192,7 +192,7 @@ describe('a running instance', () => {
   });
 });
 
-describe('an instance with nothing to extend', () => {
+describe('an instance without a stop time', () => {
   it.each<[string, Partial<InstanceState>, string, string]>([
     [
       'off',
@@ -204,7 +204,7 @@ describe('an instance with nothing to extend', () => {
     ['stopped', { status: 'STOPPED' }, 'Stopped', ''],
     ['stopping', { status: 'STOPPING' }, 'Stopping', ''],
     ['unknown', { stops_at_ms: null }, 'Stop time unknown', ''],
-  ])('(%s) says so and why the buttons are off', (phase, more, figure, reason) => {
+  ])('(%s) shows the reason on the buttons', (phase, more, figure, reason) => {
     const shown = renderCountdown(runningState(HOUR, more));
     expect(rootOf(shown).getAttribute('data-phase')).toBe(phase);
     expect(visibleText(shown, 'timeLeft')).toBe(figure);
@@ -221,26 +221,27 @@ describe('an instance with nothing to extend', () => {
     expect(shown.model.requests).toEqual([]);
   });
 
-  it('says why again when it is pressed again', () => {
+  it('announces the reason again on each click', () => {
     const shown = renderCountdown(runningState(HOUR, { enabled: false }));
     const said = [1, 2, 3].map(() => {
       click(shown, 'extend');
       return findPart(shown, 'liveRegion').textContent;
     });
-    expect(said[1]).not.toBe(said[0]); // An equal text is not read out.
+    // An equal text is not read out.
+    expect(said[1]).not.toBe(said[0]);
     expect(said.map((text) => text?.trim())).toEqual(
       Array(3).fill('Auto-stop is off; there is no stop time to change.'),
     );
   });
 
-  it('gives the reason for an unknown stop time', () => {
+  it('shows why the stop time is unknown', () => {
     const shown = renderCountdown(runningState(-HOUR, { unknown_reason: 'stop-time-passed' }));
     expect(visibleText(shown, 'reason')).toBe(
       'The stop time has passed, but the instance is still running.',
     );
   });
 
-  it('may be one whose credentials do not suffice', () => {
+  it('shows missing permissions', () => {
     const shown = renderCountdown(
       runningState(HOUR, { can_change: false, reason: 'no-permission' }),
     );
@@ -251,7 +252,7 @@ describe('an instance with nothing to extend', () => {
     );
   });
 
-  it('does not tick', () => {
+  it('does not count down', () => {
     const shown = renderCountdown(runningState(HOUR, { mode: 'IDLE' }));
     shown.timers.advance(HELLO_TIMEOUT_MS);
     expect(shown.timers.pendingCount).toBe(0);
@@ -260,8 +261,8 @@ describe('an instance with nothing to extend', () => {
   });
 });
 
-describe('for a screen reader', () => {
-  it('the timer is not live, and the buttons have names', () => {
+describe('for screen readers', () => {
+  it('the timer is not live and buttons have names', () => {
     const shown = renderCountdown(runningState(HOUR));
     expect(findPart(shown, 'timer').getAttribute('role')).toBe('timer');
     expect(findPart(shown, 'timer').getAttribute('aria-live')).toBe('off');
@@ -272,7 +273,7 @@ describe('for a screen reader', () => {
     expect(findPart(shown, 'liveRegion').getAttribute('role')).toBe('status');
   });
 
-  it('30, 10 and 2 minutes are announced, and nothing else', () => {
+  it('30, 10 and 2 minutes are announced', () => {
     const shown = renderCountdown(runningState(HOUR));
     sendServerTime(shown);
     const said: string[] = [];
@@ -290,7 +291,7 @@ describe('for a screen reader', () => {
     ]);
   });
 
-  it('the outcome of a click is announced once, although its text ticks', () => {
+  it('the result of a click is announced once', () => {
     const shown = renderCountdown(runningState(9 * MINUTE));
     sendServerTime(shown);
     click(shown, 'extend');
@@ -318,7 +319,7 @@ describe('a click', () => {
     sendServerTime(shown);
   });
 
-  it('is shown at once, sent after half a second, and done by the answer', () => {
+  it('is shown at once and sent after half a second', () => {
     click(shown, 'extend');
     expect(visibleText(shown, 'timeLeft')).toBe('2 h');
     shown.timers.advance(CLICK_COLLECTION_MS);
@@ -336,7 +337,7 @@ describe('a click', () => {
     expect(findPart(shown, 'feedback').getAttribute('data-tone')).toBe('success');
   });
 
-  it('storm is one request', () => {
+  it('repeated quickly is one request', () => {
     for (let i = 0; i < 40; i++) {
       click(shown, i % 4 === 0 ? 'shorten' : 'extend');
     }
@@ -344,14 +345,14 @@ describe('a click', () => {
     expect(shown.model.requests.map(({ seconds }) => seconds)).toEqual([20 * 3600]);
   });
 
-  it('may be a typed duration', () => {
+  it('can use a typed duration', () => {
     enterDuration(shown, '2h30m');
     shown.timers.advance(CLICK_COLLECTION_MS);
     expect(shown.model.requests[0]).toMatchObject({ action: 'extend', seconds: 9000 });
     expect((findPart(shown, 'input') as HTMLInputElement).value).toBe('');
   });
 
-  it('with a duration that cannot be read keeps it and says how to write it', () => {
+  it('with an invalid duration keeps the text', () => {
     enterDuration(shown, '2');
     expect((findPart(shown, 'input') as HTMLInputElement).value).toBe('2');
     expect(findPart(shown, 'input').getAttribute('aria-invalid')).toBe('true');
@@ -360,7 +361,7 @@ describe('a click', () => {
     expect(findPart(shown, 'input').hasAttribute('aria-invalid')).toBe(false);
   });
 
-  it('with Enter in the field, but not while a word is being composed', () => {
+  it('is made by Enter, except during composition', () => {
     const field = findPart(shown, 'input') as HTMLInputElement;
     const enter = (options: KeyboardEventInit): boolean =>
       field.dispatchEvent(
@@ -373,13 +374,13 @@ describe('a click', () => {
     expect(field.value).toBe('');
   });
 
-  it('with Enter on a button is that button’s own', () => {
+  it('by Enter on a button is left to the button', () => {
     const enter = new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true });
     expect(findButton(shown, 'extend').dispatchEvent(enter)).toBe(true);
     expect(visibleText(shown, 'feedback')).toBe('');
   });
 
-  it('that waits for the next start is told with what is saved for it now', () => {
+  it('for the next start shows the saved run time', () => {
     shown.model.setTraits({ state: runningState(HOUR, { duration_s: null }) });
     click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS);
@@ -391,19 +392,19 @@ describe('a click', () => {
     expect(visibleText(shown, 'feedback')).toContain('Saved for the next start: 3 h (was 1 h).');
   });
 
-  it('beyond a bound goes there; bounds that are reckoned from now move on', () => {
+  it('beyond a bound is limited', () => {
     const bounds = { earliest_stop_ms: NOW, latest_stop_ms: NOW + 90 * MINUTE, from_now: true };
     shown.model.setTraits({ state: runningState(HOUR, { bounds }) });
     shown.timers.advance(10 * MINUTE);
     click(shown, 'extend');
     expect(visibleText(shown, 'feedback')).toBe('This is already the latest possible stop time.');
     shown.timers.advance(CLICK_COLLECTION_MS);
-    // The bound is as of the last tick, so up to a second behind.
+    // The bound was computed at the last tick, up to a second ago.
     expect(shown.model.requests[0]?.seconds).toBeGreaterThanOrEqual(40 * 60 - 1);
     expect(shown.model.requests[0]?.seconds).toBeLessThanOrEqual(40 * 60);
   });
 
-  it.each([true, false])('bounds stand still unless they are reckoned from now (%s)', (fromNow) => {
+  it.each([true, false])('uses bounds that may move with the clock (%s)', (fromNow) => {
     const bounds = {
       earliest_stop_ms: NOW + 5 * MINUTE,
       latest_stop_ms: NOW + 90 * MINUTE,
@@ -427,7 +428,7 @@ describe('a click', () => {
     expect([asked('extend'), asked('shorten')]).toEqual(fromNow ? [40, 45] : [30, 55]);
   });
 
-  it('at a bound can only go the other way, which a typed duration can', () => {
+  it('at a bound is possible in the other direction', () => {
     const bounds = { earliest_stop_ms: NOW, latest_stop_ms: NOW + HOUR, from_now: false };
     for (const [left, off] of [
       [HOUR, 'extend'],
@@ -442,7 +443,7 @@ describe('a click', () => {
     }
   });
 
-  it('beyond a bound goes no less far because the clock of the page is behind', () => {
+  it('beyond a bound is independent of the local clock', () => {
     const bounds = { earliest_stop_ms: NOW, latest_stop_ms: NOW + 90 * MINUTE, from_now: true };
     const behind = renderCountdown(runningState(HOUR, { bounds }), ({ timers }) => {
       timers.sleep(-HOUR);
@@ -452,7 +453,7 @@ describe('a click', () => {
     expect(behind.model.requests).toMatchObject([{ seconds: 1800 }]);
   });
 
-  it('during a request is shown as soon as that is answered, and sent then', () => {
+  it('during a request is sent after its response', () => {
     click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS);
     click(shown, 'extend');
@@ -463,7 +464,7 @@ describe('a click', () => {
     expect(shown.model.requests).toHaveLength(2);
   });
 
-  it('that waits offers a line for the terminal and can be cancelled', () => {
+  it('with a slow request shows a terminal command', () => {
     click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS + SLOW_REQUEST_MS);
     expect(visibleText(shown, 'delayedRequest')).toContain(
@@ -482,7 +483,7 @@ describe('a click', () => {
     expect(document.activeElement).toBe(findButton(shown, 'extend'));
   });
 
-  it('that waits offers no line when none is known', () => {
+  it('with a slow request may have no command', () => {
     shown.model.setTraits({ terminal_prefix: '' });
     click(shown, 'shorten');
     shown.timers.advance(CLICK_COLLECTION_MS + SLOW_REQUEST_MS);
@@ -493,7 +494,7 @@ describe('a click', () => {
     expect(findButton(shown, 'copy').hidden).toBe(true);
   });
 
-  it('on Copy puts the line on the clipboard', async () => {
+  it('on Copy copies the command', async () => {
     const writeText = vi.fn(() => Promise.resolve());
     vi.stubGlobal('navigator', { language: 'en', clipboard: { writeText } });
     click(shown, 'extend');
@@ -505,7 +506,7 @@ describe('a click', () => {
     expect(findButton(shown, 'copy').textContent).toBe('✓ Copy');
   });
 
-  it('on Copy without a right to the clipboard selects the line', async () => {
+  it('on Copy without permission selects the command', async () => {
     vi.stubGlobal('navigator', { language: 'en' });
     click(shown, 'extend');
     shown.timers.advance(CLICK_COLLECTION_MS + SLOW_REQUEST_MS);
@@ -515,7 +516,7 @@ describe('a click', () => {
   });
 });
 
-it('a duration beyond any calendar is not understood, and the countdown goes on', () => {
+it('an excessive duration is invalid', () => {
   const shown = renderCountdown(runningState(HOUR));
   sendServerTime(shown);
   enterDuration(shown, '9999999999999h');
@@ -525,8 +526,8 @@ it('a duration beyond any calendar is not understood, and the countdown goes on'
   expect(shown.model.requests).toEqual([]);
 });
 
-describe("the page's extension", () => {
-  it('answers a click when it takes it, and the kernel is not asked', () => {
+describe('the extension of the page', () => {
+  it('responds to a request instead of the kernel', () => {
     const shown = renderCountdown(runningState(HOUR));
     const details: { id: string; respond: (answer: object) => void }[] = [];
     const take = (event: Event): void => {
@@ -553,7 +554,7 @@ describe("the page's extension", () => {
     expect(visibleText(shown, 'timeLeft')).toBe('2 h');
   });
 
-  it('is told when a click it took is cancelled', () => {
+  it('receives the cancellation of its request', () => {
     const shown = renderCountdown(runningState(HOUR), ({ model }) => {
       model.setTraits({ terminal_prefix: 'python -m modelarts_magics' });
     });
@@ -576,7 +577,7 @@ describe("the page's extension", () => {
     expect(shown.model.sent.filter(({ type: sent }) => sent === 'cancel')).toEqual([]);
   });
 
-  it('pushes a newer state, and an older one is not taken', () => {
+  it('sends states, of which older ones are ignored', () => {
     const shown = renderCountdown(runningState(HOUR));
     const push = (state: InstanceState, asOf: number): void => {
       const detail = { state, as_of_ms: asOf, server_now_ms: NOW };
@@ -594,7 +595,7 @@ describe("the page's extension", () => {
     expect(visibleText(shown, 'timeLeft')).toBe('4 h');
   });
 
-  it('tells the time with it, where the kernel is too busy to', () => {
+  it('sends the time if the kernel is busy', () => {
     const shown = renderCountdown(runningState(HOUR), ({ timers }) => {
       timers.sleep(24 * HOUR);
     });
@@ -605,7 +606,7 @@ describe("the page's extension", () => {
     expect(findPart(shown, 'unsynced').hidden).toBe(true);
   });
 
-  it('serves a view also after its kernel went', async () => {
+  it('serves a view without its kernel', async () => {
     const shown = renderCountdown(runningState(HOUR));
     await flushPromises();
     const detail = { state: runningState(HOUR), as_of_ms: NOW + 1, server_now_ms: NOW };
@@ -618,7 +619,7 @@ describe("the page's extension", () => {
     }
   });
 
-  it('brings a view without a kernel to life', async () => {
+  it('connects a view without a kernel', async () => {
     const shown = renderCountdown(runningState(HOUR), ({ model }) => {
       model.commLive = false;
     });
@@ -631,7 +632,7 @@ describe("the page's extension", () => {
 });
 
 describe('the kernel', () => {
-  it('is asked for its time once, and an hour later when the page wakes up', () => {
+  it('receives a hello, and another after an hour', () => {
     const shown = renderCountdown(runningState(30 * HOUR));
     expect(shown.model.sent).toEqual([{ type: 'hello' }]);
     sendServerTime(shown);
@@ -644,7 +645,7 @@ describe('the kernel', () => {
     expect(shown.model.sent).toHaveLength(2);
   });
 
-  it('that is busy leaves the countdown running, marked as unchecked', () => {
+  it('that is busy leaves the countdown unsynchronized', () => {
     const shown = renderCountdown(runningState(HOUR));
     expect(findPart(shown, 'unsynced').hidden).toBe(true);
     shown.timers.advance(HELLO_TIMEOUT_MS);
@@ -657,7 +658,7 @@ describe('the kernel', () => {
     expect(findPart(shown, 'unsynced').hidden).toBe(true);
   });
 
-  it('is asked again after a sleep; the time is right at once, and marked until it answers', () => {
+  it('receives a hello after a sleep', () => {
     const shown = renderCountdown(runningState(5 * HOUR));
     sendServerTime(shown);
     shown.timers.sleep(4 * HOUR);
@@ -670,7 +671,7 @@ describe('the kernel', () => {
     expect(findPart(shown, 'unsynced').hidden).toBe(true);
   });
 
-  it('that is not there leaves what was known, dated, with the buttons off', async () => {
+  it('that is missing leaves the last known state', async () => {
     const shown = renderCountdown(runningState(72 * MINUTE), ({ model, timers }) => {
       model.commLive = false;
       timers.sleep(16 * HOUR);
@@ -692,7 +693,7 @@ describe('the kernel', () => {
     expect(shown.timers.pendingCount).toBe(0);
   });
 
-  it('that is not there is why nothing can be done, whatever else is not known', async () => {
+  it('that is missing is the reason on the buttons', async () => {
     const shown = renderCountdown(
       runningState(-HOUR, { unknown_reason: 'stop-time-passed' }),
       ({ model }) => {
@@ -703,7 +704,7 @@ describe('the kernel', () => {
     expect(visibleText(shown, 'reason')).toBe('No kernel connected. Run the cell again.');
   });
 
-  it('that is not there is dated also where there was no stop time', async () => {
+  it('that is missing leaves the time of the state', async () => {
     const shown = renderCountdown(runningState(HOUR, { enabled: false }), ({ model }) => {
       model.commLive = false;
     });
@@ -711,7 +712,7 @@ describe('the kernel', () => {
     expect(visibleText(shown, 'stopTime')).toBe('as of 2026-11-23 16:52 +08:00');
   });
 
-  it('that goes away is noticed by a send that throws', () => {
+  it('is missing if sending fails', () => {
     const shown = renderCountdown(runningState(HOUR));
     sendServerTime(shown);
     shown.model.isClosed = true;
@@ -721,7 +722,7 @@ describe('the kernel', () => {
     expect(visibleText(shown, 'timeLeft')).toBe('1 h');
   });
 
-  it('that restarts is noticed by the manager, and one that comes back too', async () => {
+  it('is missing if the widget manager reports it', async () => {
     const shown = renderCountdown(runningState(HOUR));
     sendServerTime(shown);
     shown.model.commLive = false;
@@ -734,7 +735,7 @@ describe('the kernel', () => {
     expect(visibleText(shown, 'phase')).toBe('running');
   });
 
-  it('that speaks is there, whatever the manager said', async () => {
+  it('is connected if it sends a message', async () => {
     const shown = renderCountdown(runningState(HOUR), ({ model }) => {
       model.commLive = false;
     });
@@ -744,7 +745,7 @@ describe('the kernel', () => {
     expect(visibleText(shown, 'phase')).toBe('running');
   });
 
-  it('cannot be missed where the manager cannot be asked', async () => {
+  it('counts as connected without a widget manager', async () => {
     const shown = renderCountdown(runningState(HOUR), ({ model }) => {
       model.setTraits({ own_id: '' });
       model.commLive = false;
@@ -755,7 +756,7 @@ describe('the kernel', () => {
 });
 
 describe('several views', () => {
-  it('stay in step, and only the one that was clicked hears the answer', () => {
+  it('show the same state, and one shows the result', () => {
     const first = renderCountdown(runningState(HOUR));
     const el = document.createElement('div');
     document.body.append(el);
@@ -771,8 +772,8 @@ describe('several views', () => {
   });
 });
 
-describe('the end of a view', () => {
-  it('leaves no listener, timer or element behind, and may come twice', () => {
+describe('disposing', () => {
+  it('leaves no listener, timer or element', () => {
     const onWindow = vi.spyOn(window, 'addEventListener');
     const onDocument = vi.spyOn(document, 'addEventListener');
     const shown = renderCountdown(runningState(HOUR));
@@ -796,7 +797,7 @@ describe('the end of a view', () => {
     expect(onDocument).not.toHaveBeenCalled();
   });
 
-  it('sends a click that was on its way', () => {
+  it('sends a collected click', () => {
     const shown = renderCountdown(runningState(HOUR));
     click(shown, 'extend');
     shown.widget.dispose();
@@ -804,7 +805,7 @@ describe('the end of a view', () => {
     expect(shown.timers.pendingCount).toBe(0);
   });
 
-  it('sends nothing any more when an answer comes later', () => {
+  it('sends nothing after a later response', () => {
     const shown = renderCountdown(runningState(HOUR));
     let respond: (answer: object) => void = () => undefined;
     const take = (event: Event): void => {
@@ -822,7 +823,7 @@ describe('the end of a view', () => {
     expect(shown.model.requests).toEqual([]);
   });
 
-  it('ignores what comes later', async () => {
+  it('ignores later messages', async () => {
     const shown = renderCountdown(runningState(HOUR), ({ model }) => {
       model.commLive = false;
     });
@@ -832,8 +833,8 @@ describe('the end of a view', () => {
   });
 });
 
-describe('the entry', () => {
-  it('is a default export with render alone, and answers the clean-up', () => {
+describe('the entry point', () => {
+  it('has one export, whose result removes the view', () => {
     const el = document.createElement('div');
     const model = new FakeModel(runningState(HOUR));
     const cleanUp = entry.render({ model, el });
@@ -843,7 +844,7 @@ describe('the entry', () => {
     expect(model.listenerCount).toBe(0);
   });
 
-  it('shows something before the first state', () => {
+  it('renders before the first state', () => {
     const el = document.createElement('div');
     const model = new FakeModel(runningState(HOUR));
     model.setTraits({ state: {}, as_of_ms: 0 });

@@ -1,17 +1,17 @@
-/** A clock, a page and a kernel that do what a test tells them. */
+/** A fake clock, page and kernel for the tests of the countdown. */
 
 import type { Timers } from '../../src/countdown/clock';
-import type { InstanceState, WidgetModel, MessageToKernel } from '../../src/countdown/messages';
+import type { InstanceState, MessageToKernel, WidgetModel } from '../../src/countdown/messages';
 import { readState } from '../../src/countdown/messages';
 
-/** 2026-11-23 16:52 in the zone of the tests, +08:00. */
+/** 2026-11-23 16:52 in the time zone of the tests, +08:00. */
 export const NOW = Date.UTC(2026, 10, 23, 8, 52);
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 
-/** Timers under a clock that only a test moves. */
+/** Timers with a clock that the test advances. */
 export class FakeTimers implements Timers {
-  /** How late every timer fires, as in a throttled tab. */
+  /** The delay of every timer, as in a throttled tab. */
   delayMs = 0;
   private wallMs: number;
   private elapsedMs = 0;
@@ -40,12 +40,12 @@ export class FakeTimers implements Timers {
     this.callbacks.delete(id);
   }
 
-  /** How many timers wait. */
+  /** The number of pending timers. */
   get pendingCount(): number {
     return this.callbacks.size;
   }
 
-  /** Let time pass, firing what is due in its order. */
+  /** Advance the clock and fire the timers that are due, in order. */
   advance(ms: number): void {
     const end = this.elapsedMs + ms;
     for (;;) {
@@ -60,7 +60,7 @@ export class FakeTimers implements Timers {
     this.moveClocks(end - this.elapsedMs);
   }
 
-  /** Let time pass on the wall only, as a machine does that sleeps; nothing fires. */
+  /** Advance the local time only, as on a machine that sleeps. No timer fires. */
   sleep(ms: number): void {
     this.wallMs += ms;
   }
@@ -71,7 +71,7 @@ export class FakeTimers implements Timers {
   }
 }
 
-/** An event target that knows how many types are listened to. */
+/** An event target that counts the event types with listeners. */
 export class ListenerCountingTarget extends EventTarget {
   private readonly eventTypes = new Set<string>();
 
@@ -90,10 +90,10 @@ export class ListenerCountingTarget extends EventTarget {
   }
 }
 
-/** A model as anywidget gives it, with the kernel's side in the test's hands. */
+/** A widget model whose kernel is simulated by the test. */
 export class FakeModel implements WidgetModel {
   readonly sent: MessageToKernel[] = [];
-  /** Set to make `send` throw, as a closed comm does. */
+  /** Whether `send` throws, as with a closed comm. */
   isClosed = false;
   commLive: boolean | null = null;
   private readonly traits: Record<string, unknown>;
@@ -142,7 +142,7 @@ export class FakeModel implements WidgetModel {
     }
   }
 
-  /** The kernel sets traits. */
+  /** Set traits, as the kernel does. */
   setTraits(traits: Record<string, unknown>): void {
     Object.assign(this.traits, traits);
     for (const name of Object.keys(traits)) {
@@ -150,18 +150,18 @@ export class FakeModel implements WidgetModel {
     }
   }
 
-  /** The kernel sends a custom message. */
+  /** Receive a custom message from the kernel. */
   receiveMessage(message: object): void {
     this.emit('msg:custom', message);
   }
 
-  /** The requests among the messages. */
+  /** The requests among the sent messages. */
   get requests(): Extract<MessageToKernel, { type: 'request' }>[] {
     return this.sent.filter((message) => message.type === 'request');
   }
 }
 
-/** A running instance that stops in `leftMs`. */
+/** Return the state of a running instance that stops in `leftMs`. */
 export function runningState(
   leftMs: number,
   overrides: Partial<InstanceState> = {},
@@ -179,5 +179,5 @@ export function runningState(
   };
 }
 
-/** The answer to a request that the cloud carried out. */
+/** The result of a request that was carried out. */
 export const SUCCESS = { ok: true, effect: 'now', code: '', values: {}, text: '' } as const;

@@ -1,19 +1,19 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import type { Feedback } from '../../src/countdown/actions';
-import { FEEDBACK, STRINGS, type StringKey } from '../../src/countdown/strings';
 import {
-  formatClockTime,
-  formatDurationArgument,
-  formatDuration,
-  formatTime,
   feedbackText,
+  formatClockTime,
+  formatDuration,
+  formatDurationArgument,
+  formatterFor,
+  formatTime,
+  formatTimestamp,
   parseDuration,
   reasonText,
-  formatTimestamp,
   stopAnnouncement,
-  formatterFor,
 } from '../../src/countdown/format';
+import { FEEDBACK, type StringKey, STRINGS } from '../../src/countdown/strings';
 import { HOUR, MINUTE, NOW } from './fakes';
 
 const en = formatterFor('en');
@@ -29,7 +29,7 @@ const note = (codes: string[], more: Partial<Feedback> = {}): Feedback => ({
   ...more,
 });
 
-describe('every code', () => {
+describe('every key', () => {
   const places = (sentence: string) => [...sentence.matchAll(/\{\w+\}/g)].map(String).sort();
 
   it.each(Object.entries(STRINGS))(
@@ -45,7 +45,7 @@ describe('every code', () => {
     },
   );
 
-  it.each(Object.keys(FEEDBACK))('%s leaves no place unfilled', (code) => {
+  it.each(Object.keys(FEEDBACK))('%s has no placeholder without a value', (code) => {
     for (const words of [en, zh]) {
       const saved = { durationS: 7200, previousDurationS: 3600 };
       expect(feedbackText(words, note([code], saved), NOW, 120)).not.toMatch(/[{}]|undefined|NaN/);
@@ -68,24 +68,24 @@ describe('the language', () => {
     expect(formatterFor(tag)('locale')).toBe('en-GB');
   });
 
-  it("is the page's, when none is set", () => {
+  it('is that of the page by default', () => {
     document.documentElement.lang = 'zh-CN';
     expect(formatterFor('')('locale')).toBe('zh-CN');
   });
 
-  it("is the browser's, when the page has none", () => {
+  it('is that of the browser without one of the page', () => {
     vi.spyOn(navigator, 'language', 'get').mockReturnValue('zh-SG');
     expect(formatterFor('')('locale')).toBe('zh-CN');
   });
 });
 
 describe('sentences', () => {
-  it('announce the time and what is left', () => {
+  it('announce stop time and time left', () => {
     expect(stopAnnouncement(en, STOP, 4320)).toBe('Stops at 18:04, 1 h 12 min left.');
     expect(stopAnnouncement(zh, STOP, 4320)).toBe('将于 18:04 停止，剩余 1 小时 12 分。');
   });
 
-  it('begin with the bad news when this run was not extended', () => {
+  it('begin with the unchanged run', () => {
     const saved = note(['next-start-extend'], { durationS: 7200, previousDurationS: 3600 });
     expect(feedbackText(en, saved, NOW, 120)).toBe(
       'This run was NOT extended: it still stops at 18:04 (2 min left). Saved for the next start: 2 h (was 1 h).',
@@ -95,17 +95,17 @@ describe('sentences', () => {
     );
   });
 
-  it('do not tell what was saved where only half of it is known', () => {
+  it('omit the run time if one value is missing', () => {
     expect(feedbackText(en, note(['next-start-extend'], { durationS: 7200 }), NOW, 120)).toBe(
       'This run was NOT extended: it still stops at 18:04 (2 min left).',
     );
   });
 
-  it('say that there is nothing to extend', () => {
+  it('state why there is no stop time to change', () => {
     expect(reasonText(zh, 'off')).toBe('自动停止已关闭，没有可调整的停止时间。');
   });
 
-  it('follow each other', () => {
+  it('are joined', () => {
     expect(feedbackText(en, note(['at-latest', 'now']), NOW, null)).toBe(
       'This is already the latest possible stop time. New stop time: 18:04.',
     );
@@ -114,7 +114,7 @@ describe('sentences', () => {
     );
   });
 
-  it("are the kernel's own where a code has no words", () => {
+  it('are those of the kernel for other codes', () => {
     expect(feedbackText(en, note(['teapot'], { text: 'I am a teapot.' }), NOW, null)).toBe(
       'I am a teapot.',
     );
@@ -145,7 +145,7 @@ describe('times', () => {
     expect(formatTimestamp(en, STOP)).toBe(dated);
   });
 
-  it('are on a clock of twelve hours where the page asks for it', () => {
+  it('use a 12-hour clock if set', () => {
     document.documentElement.dataset.maClock = '12';
     expect([formatClockTime(en, STOP), formatClockTime(zh, STOP)]).toEqual(['6:04 pm', '下午6:04']);
     expect(formatTimestamp(en, STOP)).toBe('2026-11-23 6:04 pm +08:00');
@@ -153,13 +153,13 @@ describe('times', () => {
     document.documentElement.dataset.maClock = '';
   });
 
-  it('have a date when they are not today', () => {
+  it('have a date if they are not today', () => {
     expect(formatTime(en, NOW + 16 * HOUR, NOW)).toBe('08:52 on 24 Nov');
     expect(formatTime(zh, NOW + 16 * HOUR, NOW)).toBe('11月24日 08:52');
     expect(formatTime(en, STOP, NOW)).toBe('18:04');
   });
 
-  it('are short as durations', () => {
+  it('are formatted as durations', () => {
     expect(formatDuration(en, 4320)).toBe('1 h 12 min');
     expect(formatDuration(zh, 570)).toBe('9 分 30 秒');
   });
@@ -183,7 +183,7 @@ describe('a typed duration', () => {
     ['90分钟', 5400],
     ['2H', 7200],
     ['9999999h', 35_999_996_400],
-  ])('%s is understood', (typed, seconds) => {
+  ])('%s is parsed', (typed, seconds) => {
     expect(parseDuration(typed)).toBe(seconds);
   });
 
@@ -204,11 +204,11 @@ describe('a typed duration', () => {
     '1e3h',
     '99999999h',
     '２h',
-  ])('%j is not', (typed) => {
+  ])('%j is invalid', (typed) => {
     expect(parseDuration(typed)).toBeNull();
   });
 
-  it('is written for a terminal', () => {
+  it('is formatted for a terminal', () => {
     expect([3600, 7200, 5400, 1800, 3661].map(formatDurationArgument)).toEqual([
       '1h',
       '2h',

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
 
 import cases from '../../../tests/contract/countdown.json';
+import { formatPhase, formatterFor } from '../../src/countdown/format';
 import {
   AnnouncementThresholds,
   evaluatePhase,
   msUntilNextPhaseUpdate,
 } from '../../src/countdown/phase';
-import { formatPhase, formatterFor } from '../../src/countdown/format';
 import { HOUR, NOW } from './fakes';
 
 describe('the cases shared with Python', () => {
-  it('are at least 25 with different names', () => {
+  it('are at least 25 with unique names', () => {
     expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length);
     expect(cases.length).toBeGreaterThanOrEqual(25);
   });
@@ -40,30 +40,30 @@ describe('the next change', () => {
     },
   );
 
-  it('after the end is when the end becomes unknown', () => {
+  it('after the stop time is when it becomes unknown', () => {
     const waitMs = msUntilNextPhaseUpdate(input(-10), 0) ?? 0;
     expect(evaluatePhase(input(-10), waitMs - 1).phase).toBe('stopping');
     expect(evaluatePhase(input(-10), waitMs).phase).toBe('unknown');
   });
 
-  it('does not come by itself where nothing counts', () => {
+  it('does not happen without a countdown', () => {
     expect(msUntilNextPhaseUpdate(input(null), 0)).toBeNull();
     expect(msUntilNextPhaseUpdate(input(5, 'STOPPING'), 0)).toBeNull();
     expect(msUntilNextPhaseUpdate(input(5, 'STOPPED'), 0)).toBeNull();
   });
 
-  it('takes a missing enabled for not known', () => {
+  it('is not known if enabled is missing', () => {
     expect(evaluatePhase({ ...input(5000), enabled: null }, 0).phase).toBe('unknown');
   });
 });
 
-describe('the thresholds', () => {
+describe('the announcement thresholds', () => {
   const run = (seconds: number[], stops = NOW) => {
     const thresholds = new AnnouncementThresholds();
     return seconds.map((s) => thresholds.findCrossed(stops, s));
   };
 
-  it('are told once each, when crossed', () => {
+  it('are detected once each', () => {
     expect(run([1801, 1800, 1799, 601, 600, 599, 121, 120, 119, 0])).toEqual([
       null,
       1800,
@@ -78,19 +78,19 @@ describe('the thresholds', () => {
     ]);
   });
 
-  it('are not told at the first look', () => {
+  it('are not detected by the first call', () => {
     expect(run([500, 499])).toEqual([null, null]);
   });
 
-  it('are told as the lowest, when several were slept through', () => {
+  it('are reported as the lowest of several', () => {
     expect(run([4000, 100, 99])).toEqual([null, 120, null]);
   });
 
-  it('are not told again when the clock is set right by a second', () => {
+  it('are not detected again after a small correction', () => {
     expect(run([1801, 1800, 1801, 1800])).toEqual([null, 1800, null, null]);
   });
 
-  it('are neither missed nor told again when the stop time only wobbles', () => {
+  it('are detected once if the stop time varies slightly', () => {
     const thresholds = new AnnouncementThresholds();
     expect(thresholds.findCrossed(60_000, 1801)).toBeNull();
     expect(thresholds.findCrossed(59_000, 1800)).toBe(1800);
@@ -98,7 +98,7 @@ describe('the thresholds', () => {
     expect(thresholds.findCrossed(61_000, 1800)).toBeNull();
   });
 
-  it('are told anew for another stop time', () => {
+  it('are detected again for another stop time', () => {
     const thresholds = new AnnouncementThresholds();
     thresholds.findCrossed(NOW, 601);
     expect(thresholds.findCrossed(NOW, 600)).toBe(600);

@@ -2,15 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { BackendError } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
 import {
-  ManagerHarness,
-  FakeBackend,
   changeResponse,
+  FakeBackend,
   flushPromises,
   instancePayload,
+  ManagerHarness,
 } from '../fakes';
 
 describe('reading', () => {
-  it('knows what the backend says, and the time by its clock', async () => {
+  it('provides the state and the time of the backend', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith(instancePayload(72 * MINUTE, { server_now_ms: NOW + 5_000 }));
     expect(harness.manager.payload?.instance?.name).toBe('train-a');
@@ -19,7 +19,7 @@ describe('reading', () => {
     expect(harness.changeCount).toBe(1);
   });
 
-  it('does not poll where news are told', async () => {
+  it('does not poll a backend with events', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
     await harness.advance(HOUR);
@@ -27,13 +27,13 @@ describe('reading', () => {
     expect(harness.timers.pendingCount).toBe(0);
   });
 
-  it('makes one request of readings at the same time', async () => {
+  it('sends one request for concurrent reads', async () => {
     const harness = new ManagerHarness();
     await Promise.all([harness.manager.refresh(), harness.manager.refresh()]);
     expect(harness.backend.requestLines).toEqual(['GET instance']);
   });
 
-  it('has the cloud asked when a person wants it, also after a reading that does not', async () => {
+  it('calls the API on a refresh by the user', async () => {
     const harness = new ManagerHarness();
     await harness.manager.refresh(true);
     expect(harness.backend.requestLines).toEqual(['GET instance?refresh=1']);
@@ -44,7 +44,7 @@ describe('reading', () => {
     ]);
   });
 
-  it('goes on where somebody else set it off, and begins with short pauses again', async () => {
+  it('resets the delay after a success', async () => {
     const harness = new ManagerHarness();
     const lost = () => {
       throw new BackendError('unreachable');
@@ -62,7 +62,7 @@ describe('reading', () => {
     expect(harness.backend.requests).toHaveLength(5);
   });
 
-  it('is tried every five minutes at the least', async () => {
+  it('is retried after at most five minutes', async () => {
     const harness = new ManagerHarness();
     harness.backend.respond = () => {
       throw new BackendError('unreachable');
@@ -78,7 +78,7 @@ describe('reading', () => {
     expect(harness.backend.requests.length - before).toBe(12);
   });
 
-  it('keeps what it knew when a reading fails, and tries again ever later', async () => {
+  it('keeps the state on errors and retries with backoff', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
     harness.backend.respond = () => {
@@ -98,31 +98,33 @@ describe('reading', () => {
     expect(harness.timers.pendingCount).toBe(0);
   });
 
-  it('takes an answer that is no object for a failure', async () => {
+  it('fails if the response is not an object', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith('<html>');
     expect(harness.manager.failure?.code).toBe('invalid-response');
   });
 
-  it('drops a reading that is older than what it knows', async () => {
+  it('ignores a response with an older state', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith(instancePayload(2 * HOUR, { seq: 3, as_of_ms: NOW + 1_000 }));
     await harness.refreshWith(instancePayload(HOUR, { seq: 2 }));
     expect(harness.manager.payload?.sequence).toBe(3);
-    await harness.refreshWith(instancePayload(HOUR, { seq: 4 })); // its clock was set back
+    // The clock of the server was set back.
+    await harness.refreshWith(instancePayload(HOUR, { seq: 4 }));
     expect(harness.manager.payload?.sequence).toBe(4);
   });
 
-  it('believes a server that counts anew', async () => {
+  it('accepts a restarted server', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith(instancePayload(2 * HOUR, { seq: 30 }));
-    await harness.refreshWith(instancePayload(HOUR, { seq: 1, server_id: 'c', as_of_ms: NOW - 1 })); // nor by the same clock
+    // Its clock may differ too.
+    await harness.refreshWith(instancePayload(HOUR, { seq: 1, server_id: 'c', as_of_ms: NOW - 1 }));
     expect(harness.manager.payload?.serverId).toBe('c');
   });
 });
 
-describe('news', () => {
-  it('are read, many at once by one request', async () => {
+describe('events', () => {
+  it('cause one request if there are several', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
     harness.sendEvent(2);
@@ -133,7 +135,7 @@ describe('news', () => {
     expect(harness.backend.requests).toHaveLength(2);
   });
 
-  it('that are known already are not read again', async () => {
+  it('with a known number cause no request', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
     harness.sendEvent(1);
@@ -145,7 +147,7 @@ describe('news', () => {
     ['a gap', 1, 7, 'b'],
     ['a server started anew', 1, 1, 'c'],
     ['an event without a number', null, null, 'b'],
-  ])('%s is a reason to read', async (_, known, seq, boot) => {
+  ])('%s causes a read', async (_, known, seq, boot) => {
     const harness = new ManagerHarness();
     await harness.refreshWith(instancePayload(HOUR, { seq: known }));
     harness.sendEvent(seq, boot);
@@ -153,7 +155,7 @@ describe('news', () => {
     expect(harness.backend.requests).toHaveLength(2);
   });
 
-  it('repeated as a greeting are read by who missed them, and by nobody else', async () => {
+  it('sent on connection cause a read if one was missed', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
     harness.sendEvent(1);
@@ -164,7 +166,7 @@ describe('news', () => {
     expect(harness.backend.requests).toHaveLength(2);
   });
 
-  it('that come during a reading are read after it', async () => {
+  it('during a read cause another one', async () => {
     const harness = new ManagerHarness();
     const reading = harness.manager.refresh();
     harness.sendEvent(2);
@@ -173,7 +175,7 @@ describe('news', () => {
     expect(harness.backend.requests).toHaveLength(2);
   });
 
-  it('of what was saved are read with the rest', async () => {
+  it('about saved documents cause a read', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
     expect(harness.manager.savedBeforeStop).toBeNull();
@@ -184,7 +186,7 @@ describe('news', () => {
     expect(harness.manager.savedBeforeStop?.saved).toEqual(['a.ipynb']);
   });
 
-  it('may have been missed by a page that was hidden', async () => {
+  it('may have been missed by a hidden page', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
     await harness.advance(2_000);
@@ -206,7 +208,7 @@ describe('news', () => {
 });
 
 describe('changes', () => {
-  it('show at once what holds now, without another reading', async () => {
+  it('show the new state without another read', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
     const instance = { enabled: false };
@@ -231,7 +233,7 @@ describe('changes', () => {
     expect(harness.backend.requestLines).toHaveLength(2);
   });
 
-  it('under way are not read beside', async () => {
+  it('in progress delay reads', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
     let release: (value: unknown) => void = () => undefined;
@@ -247,7 +249,7 @@ describe('changes', () => {
     expect(harness.backend.requestLines[2]).toBe('GET instance');
   });
 
-  it('whose answer was overtaken do not bring back what held before', async () => {
+  it('with a late response do not restore an older state', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith(instancePayload(2 * HOUR, { as_of_ms: NOW + 2 }));
     harness.backend.respond = () => changeResponse(instancePayload(HOUR, { as_of_ms: NOW + 1 }));
@@ -255,7 +257,7 @@ describe('changes', () => {
     expect(harness.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 2 * HOUR);
   });
 
-  it('that came too late bring what holds now', async () => {
+  it('that conflict contain the current state', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
     harness.backend.respond = () => {
@@ -270,7 +272,7 @@ describe('changes', () => {
     expect(harness.manager.payload?.instance?.description).toBe('theirs');
   });
 
-  it('without an answer may have been made: what holds is read, as soon as that can be', async () => {
+  it('without a response are followed by a read', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
     const lost = () => {
@@ -289,7 +291,10 @@ describe('changes', () => {
   it('have the message and hint of the server when they are refused', async () => {
     const harness = new ManagerHarness();
     harness.backend.respond = () => {
-      throw new BackendError('refuse.auto_stop_off', 'It is off.', { status: 422, hint: 'Turn it on.' });
+      throw new BackendError('refuse.auto_stop_off', 'It is off.', {
+        status: 422,
+        hint: 'Turn it on.',
+      });
     };
     const { result } = await harness.manager.extend(3600, NOW);
     expect(result).toEqual({
@@ -298,7 +303,7 @@ describe('changes', () => {
     });
   });
 
-  it('mute and acknowledge by their own routes', async () => {
+  it('of reminders and notices have their own paths', async () => {
     const harness = new ManagerHarness();
     harness.backend.respond = () =>
       changeResponse(instancePayload(HOUR, { reminders: { muted: true } }));
@@ -308,7 +313,7 @@ describe('changes', () => {
     expect(harness.backend.requestLines).toEqual(['POST remind', 'DELETE saved', 'GET instance']);
   });
 
-  it('keep what this tab saved where nobody else keeps it', async () => {
+  it('keep the report of this tab', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
     harness.backend.respond = () => {
@@ -330,7 +335,8 @@ describe('changes', () => {
     expect(harness.manager.savedBeforeStop?.saved).toEqual(['a', 'theirs']);
     await harness.refreshWith(instancePayload(72 * MINUTE));
     expect(harness.manager.savedBeforeStop?.saved).toEqual(['a']);
-    await harness.refreshWith(instancePayload(2 * HOUR, { seq: 2 })); // another stop
+    // This is another stop time.
+    await harness.refreshWith(instancePayload(2 * HOUR, { seq: 2 }));
     expect(harness.manager.savedBeforeStop).toBeNull();
   });
 });
@@ -340,7 +346,7 @@ describe('backends', () => {
     throw new BackendError('no-backend', '', { status: 404 });
   };
 
-  it('are tried in their order, and the one that is there is kept', async () => {
+  it('are tried in order', async () => {
     const [routes, helper] = [new FakeBackend(), new FakeBackend('helper-kernel', false)];
     routes.respond = absent;
     const harness = new ManagerHarness([() => routes, () => helper]);
@@ -351,7 +357,7 @@ describe('backends', () => {
     expect(routes.requests).toHaveLength(1);
   });
 
-  it('that do not tell of news are looked at while somebody sees the page', async () => {
+  it('without events are polled while the page is visible', async () => {
     const helper = new FakeBackend('helper-kernel', false);
     const harness = new ManagerHarness([() => helper]);
     await harness.manager.refresh();
@@ -367,7 +373,7 @@ describe('backends', () => {
     expect(helper.requests).toHaveLength(4);
   });
 
-  it('of which none is there are not tried again by themselves, but when somebody looks', async () => {
+  it('are tried again only on a wake-up event', async () => {
     const [routes, helper] = [new FakeBackend(), new FakeBackend('helper-kernel', false)];
     routes.respond = absent;
     helper.respond = absent;
@@ -384,16 +390,16 @@ describe('backends', () => {
   });
 });
 
-it('asks the doctor', async () => {
+it('runs the doctor', async () => {
   const harness = new ManagerHarness();
-  const finding = { label: 'cloud', level: 'ok', message: 'fine', hint: '' };
+  const finding = { label: 'API', level: 'ok', message: 'fine', hint: '' };
   harness.backend.respond = () => ({ problems: 0, findings: [finding] });
   expect(await harness.manager.runDoctor()).toEqual([
-    { label: 'cloud', level: 'ok', message: 'fine', hint: '' },
+    { label: 'API', level: 'ok', message: 'fine', hint: '' },
   ]);
 });
 
-it('does not try again once it is disposed of', async () => {
+it('does not retry after it was disposed', async () => {
   const harness = new ManagerHarness();
   harness.backend.respond = () => {
     throw new BackendError('unreachable');
@@ -405,7 +411,7 @@ it('does not try again once it is disposed of', async () => {
   expect(harness.timers.pendingCount).toBe(0);
 });
 
-it('stops for good, twice if need be', async () => {
+it('can be disposed twice', async () => {
   const harness = new ManagerHarness();
   let release: (value: unknown) => void = () => undefined;
   harness.backend.respond = () => new Promise((resolve) => (release = resolve));

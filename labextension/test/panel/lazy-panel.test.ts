@@ -4,7 +4,7 @@ import { LazyPanel } from '../../src/panel/lazy-panel';
 import type { Panel } from '../../src/panel/panel';
 import { flushPromises } from '../fakes';
 
-/** A panel that only says what is done to it. */
+/** A panel that records calls. */
 class FakePanel {
   readonly node = document.createElement('div');
   readonly focusedFields: string[] = [];
@@ -39,8 +39,8 @@ afterEach(() => {
   });
 });
 
-describe('the place of the panel', () => {
-  it('is empty until somebody looks at it, and filled once', async () => {
+describe('the lazy panel', () => {
+  it('is loaded once, when it is first shown', async () => {
     const stub = new FakePanel();
     const { frame, asked } = createLazyPanel([() => Promise.resolve(stub)]);
     frame.hide();
@@ -56,7 +56,7 @@ describe('the place of the panel', () => {
     expect(stub.focusedFields).toEqual(['description']);
   });
 
-  it('that is open from the start is filled at once', async () => {
+  it('is loaded at once if it is visible', async () => {
     const stub = new FakePanel();
     const { frame } = createLazyPanel([() => Promise.resolve(stub)]);
     Widget.attach(frame, document.body);
@@ -64,7 +64,7 @@ describe('the place of the panel', () => {
     expect(frame.node.contains(stub.node)).toBe(true);
   });
 
-  it('is filled the next time where the server was away', async () => {
+  it('is loaded again after an error', async () => {
     const stub = new FakePanel();
     const away = () => Promise.reject(new Error('Loading chunk 746 failed.'));
     const { frame } = createLazyPanel([away, () => Promise.resolve(stub)]);
@@ -76,7 +76,7 @@ describe('the place of the panel', () => {
     expect(frame.node.contains(stub.node)).toBe(true);
   });
 
-  it('takes the panel with it, also one that comes later', async () => {
+  it('disposes of a panel that is still loading', async () => {
     const stub = new FakePanel();
     const { frame } = createLazyPanel([() => Promise.resolve(stub)]);
     Widget.attach(frame, document.body);

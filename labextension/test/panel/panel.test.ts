@@ -1,108 +1,21 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { asObject } from '../../src/countdown/messages';
-import { WidgetBridge } from '../../src/manager/widget-bridge';
-import { Panel } from '../../src/panel/panel';
 import { BackendError } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { ManagerHarness, changeResponse, flushPromises, trans, instancePayload } from '../fakes';
-
-const instanceWith = (description: string) => ({ id: 'i-1', name: 'train-a', description });
-
-class PanelFixture {
-  readonly harness = new ManagerHarness();
-  readonly bridge = new WidgetBridge(this.harness.manager, document, trans);
-  readonly panel: Panel;
-
-  constructor() {
-    const { manager, timers } = this.harness;
-    this.panel = new Panel({ manager, trans, timers, wakeups: [] });
-    document.body.append(this.panel.node);
-  }
-
-  get visibleText(): string {
-    const seen = (node: Element): string =>
-      node.closest('[hidden]') ? '' : node.children.length === 0 ? (node.textContent ?? '') : '';
-    return [...this.panel.node.querySelectorAll('*')].map(seen).join(' ');
-  }
-
-  findElement(selector: string): HTMLElement {
-    const found = this.panel.node.querySelector<HTMLElement>(selector);
-    if (!found) {
-      throw new Error(`no ${selector}`);
-    }
-    return found;
-  }
-
-  /** A field or a switch. */
-  findInput(selector: string): HTMLInputElement {
-    return this.findElement(selector) as HTMLInputElement;
-  }
-
-  findButton(words: string): HTMLButtonElement {
-    const all = [...this.panel.node.querySelectorAll('button')];
-    const found = all.find((each) => each.textContent === words && !each.closest('[hidden]'));
-    if (!found) {
-      throw new Error(`no button ${words}`);
-    }
-    return found;
-  }
-
-  async click(words: string): Promise<void> {
-    this.findButton(words).click();
-    await flushPromises();
-  }
-
-  enterText(selector: string, value: string): void {
-    const field = this.findInput(selector);
-    field.value = value;
-    field.dispatchEvent(new Event('input', { bubbles: true }));
-  }
-
-  get lastWrite(): unknown {
-    return this.harness.backend.requests.filter(({ method }) => method !== 'GET').at(-1);
-  }
-}
+import { changeResponse, flushPromises, instancePayload } from '../fakes';
+import { openPanel as createPanel, PanelFixture } from './panel-fixture';
 
 let fixture: PanelFixture;
 
-async function openPanel(answer: unknown = instancePayload()): Promise<PanelFixture> {
-  fixture = new PanelFixture();
-  await fixture.harness.refreshWith(answer);
-  return fixture;
-}
-
-/** A notebook's countdown, as far as the manager has to do with it. */
-function addNotebookCountdown(id: unknown = 'i-1') {
-  const node = document.createElement('div');
-  node.className = 'ma-Countdown';
-  node.dataset.instance = String(id);
-  document.body.append(node);
-  const pushed: unknown[] = [];
-  const answers: unknown[] = [];
-  node.addEventListener('modelarts-magics:state', (event) =>
-    pushed.push((event as CustomEvent).detail),
-  );
-  const ask = (): boolean => {
-    const change = { id: '1', action: 'extend', seconds: 3600 };
-    const respond = (answer: unknown) => answers.push(answer);
-    const detail = { ...change, base_stops_at_ms: NOW + 72 * MINUTE, respond };
-    const options = { bubbles: true, cancelable: true, detail };
-    return !node.dispatchEvent(new CustomEvent('modelarts-magics:request', options));
-  };
-  return { ask, pushed, answers };
+async function openPanel(payload?: unknown): Promise<void> {
+  fixture = await createPanel(payload);
 }
 
 afterEach(() => {
-  document.querySelectorAll('body > .ma-Countdown').forEach((each) => {
-    each.remove();
-  });
-  fixture.panel.dispose();
-  fixture.bridge.dispose();
-  fixture.harness.manager.dispose();
+  fixture.dispose();
 });
 
 describe('the panel shows', () => {
-  it('whose countdown it is, and how much is left', async () => {
+  it('the instance and the time left', async () => {
     await openPanel(instancePayload(72 * MINUTE, {}, { demo: true }));
     expect(fixture.findElement('h2').textContent).toBe('train-a');
     expect(fixture.findElement('.ma-Countdown-timeLeft').textContent).toBe('1 h 12 min');
@@ -111,7 +24,7 @@ describe('the panel shows', () => {
     }
   });
 
-  it('that it looks, and then what does not work and what to do', async () => {
+  it('progress, then an error with its hint', async () => {
     fixture = new PanelFixture();
     expect(fixture.visibleText).toContain('Looking for the instance…');
     expect(fixture.visibleText).not.toMatch(/Auto-stop|Description|Check Setup/);
@@ -124,12 +37,13 @@ describe('the panel shows', () => {
     expect(fixture.visibleText).not.toContain('Looking');
     const retry = fixture.findButton('Try Again');
     await fixture.harness.refreshWith();
-    expect(fixture.findButton('Try Again')).toBe(retry); // and with it the focus
+    // The element is kept, and with it the focus.
+    expect(fixture.findButton('Try Again')).toBe(retry);
     await fixture.click('Try Again');
     expect(fixture.harness.backend.requestLines.at(-1)).toBe('GET instance?refresh=1');
   });
 
-  it('what it was told by others as of then, and changes nothing', async () => {
+  it('a read-only state with its time', async () => {
     await openPanel(
       instancePayload(HOUR, { read_only: true }, { can_change: false, reason: 'read-only' }),
     );
@@ -144,7 +58,7 @@ describe('the panel shows', () => {
     expect(fixture.findElement('.ma-Panel-form').hidden).toBe(true);
   });
 
-  it('that the server is gone, beside what was last known', async () => {
+  it('an unreachable server and the last known state', async () => {
     await openPanel();
     fixture.harness.backend.respond = () => {
       throw new BackendError('unreachable');
@@ -159,7 +73,7 @@ describe('the panel shows', () => {
     [new BackendError('no-backend'), 'pip install modelarts-magics'],
     [new BackendError('x', 'It broke.', { hint: 'Mend it.' }), 'It broke. Mend it.'],
     [new BackendError('x'), 'The operation failed.'],
-  ])('why nothing is known, and what to do: %o', async (failure, words) => {
+  ])('why the instance cannot be read: %o', async (failure, words) => {
     fixture = new PanelFixture();
     fixture.harness.backend.respond = () => {
       throw failure;
@@ -168,7 +82,7 @@ describe('the panel shows', () => {
     expect(fixture.visibleText).toContain(words);
   });
 
-  it('how the last run ended, until that was read', async () => {
+  it('the last run until it is dismissed', async () => {
     const lastRun = {
       ...{ ended_at_ms: NOW - HOUR, reason: 'auto-stop', duration_s: 3600, saved: ['a.ipynb'] },
       not_saved: [{ path: 'b.py', reason: 'changed-on-disk' }],
@@ -183,14 +97,14 @@ describe('the panel shows', () => {
     expect(fixture.visibleText).not.toContain('Last run');
   });
 
-  it('what was saved before the stop', async () => {
+  it('the documents saved before the stop', async () => {
     await openPanel();
     const notSaved = [{ path: 'c', reason: 'timed-out' }];
     await fixture.harness.manager.reportSaved(NOW, { saved: [], notSaved }, 'tab');
     expect(fixture.visibleText).toContain('Not saved: c (timed out)');
   });
 
-  it('that reminders are off, and turns them on', async () => {
+  it('that reminders are off and turns them on', async () => {
     await openPanel(instancePayload(HOUR, { reminders: { muted: true } }));
     expect(fixture.visibleText).toContain('Reminders are off for this instance.');
     fixture.harness.backend.respond = () => changeResponse();
@@ -199,7 +113,7 @@ describe('the panel shows', () => {
     expect(fixture.visibleText).not.toContain('Reminders are off');
   });
 
-  it('that reminders could not be turned on, and why', async () => {
+  it('why reminders could not be turned on', async () => {
     await openPanel(instancePayload(HOUR, { reminders: { muted: true } }));
     fixture.harness.backend.respond = () => {
       throw new BackendError('api.500', 'Server error.', { status: 502 });
@@ -215,7 +129,7 @@ describe('the panel shows', () => {
     expect(fixture.findElement('.ma-Panel-notices').querySelector('.ma-Panel-error')).toBeNull();
   });
 
-  it('that a change had no answer, and no more', async () => {
+  it('that a change had no response', async () => {
     await openPanel();
     fixture.harness.backend.respond = () => {
       throw new BackendError('unreachable', 'Failed to fetch');
@@ -228,7 +142,7 @@ describe('the panel shows', () => {
     expect(fixture.visibleText).not.toContain('fetch');
   });
 
-  it('what the doctor found, problems first', async () => {
+  it('the findings of the doctor, problems first', async () => {
     await openPanel();
     fixture.harness.backend.respond = () => ({
       findings: [
@@ -255,7 +169,7 @@ describe('the panel shows', () => {
     expect(details.textContent).toContain('The Jupyter server is not responding.');
   });
 
-  it('what the cloud says when it is asked again', async () => {
+  it('the state of the API after a refresh', async () => {
     await openPanel();
     const ask = fixture.findElement('.ma-Panel-refresh') as HTMLButtonElement;
     ask.click();
@@ -268,14 +182,14 @@ describe('the panel shows', () => {
     expect(ask.disabled).toBe(false);
   });
 
-  it('the right time after the clock of the page was set', async () => {
+  it('the right time after the local clock was set', async () => {
     await openPanel();
     fixture.harness.timers.sleep(HOUR);
     await fixture.harness.advance(MINUTE);
     expect(fixture.harness.backend.requestLines).toEqual(['GET instance', 'GET instance']);
   });
 
-  it('no details when they are not wanted', async () => {
+  it('no details if they are turned off', async () => {
     await openPanel();
     fixture.harness.manager.preferences = {
       ...fixture.harness.manager.preferences,
@@ -285,333 +199,8 @@ describe('the panel shows', () => {
   });
 });
 
-describe('the description', () => {
-  it('is edited in place and saved with what it was made from', async () => {
-    await openPanel();
-    await fixture.click('Edit');
-    fixture.enterText('textarea', 'two');
-    fixture.harness.backend.respond = () =>
-      changeResponse(instancePayload(HOUR, { seq: 2, instance: instanceWith('two') }));
-    await fixture.click('Save');
-    expect(fixture.lastWrite).toEqual({
-      ...{ method: 'PATCH', path: 'instance' },
-      body: { description: 'two', base: { description: 'one' } },
-    });
-    expect(fixture.findElement('.ma-Panel-description').textContent).toBe('two');
-    expect(fixture.findElement('[role=status].ma-Panel-liveRegion').textContent).toBe('Saved.');
-  });
-
-  it('with a character that is not allowed names it, and offers another', async () => {
-    await openPanel();
-    await fixture.click('Edit');
-    fixture.enterText('textarea', 'a/b');
-    expect(fixture.visibleText).toContain('“/” (position 2) is not allowed.');
-    expect(fixture.findElement('textarea').getAttribute('aria-describedby')).toBe(
-      'ma-description-error',
-    );
-    expect(fixture.findButton('Save').disabled).toBe(true);
-    const save = { key: 'Enter', ctrlKey: true };
-    fixture.findElement('textarea').dispatchEvent(new KeyboardEvent('keydown', save));
-    await flushPromises();
-    expect(fixture.lastWrite).toBeUndefined();
-    fixture.panel.focusField('description');
-    expect(fixture.findInput('textarea').value).toBe('a/b');
-    await fixture.click('Use Full-Width Characters');
-    expect(fixture.findInput('textarea').value).toBe('a／b');
-    expect(fixture.findButton('Save').disabled).toBe(false);
-  });
-
-  it('that is being typed is never overwritten; both are offered', async () => {
-    await openPanel();
-    await fixture.click('Edit');
-    fixture.enterText('textarea', 'mine');
-    await fixture.harness.refreshWith(
-      instancePayload(HOUR, { seq: 2, instance: instanceWith('theirs') }),
-    );
-    expect(fixture.findInput('textarea').value).toBe('mine');
-    expect(fixture.findElement('.ma-Panel-form .ma-Panel-conflictText').textContent).toBe(
-      'Changed elsewhere to: theirs',
-    );
-    expect(fixture.findButton('Save').disabled).toBe(true);
-    const save = { key: 'Enter', ctrlKey: true };
-    fixture.findElement('textarea').dispatchEvent(new KeyboardEvent('keydown', save));
-    await flushPromises();
-    expect(fixture.lastWrite).toBeUndefined();
-    await fixture.click('Keep Mine');
-    await fixture.click('Save');
-    expect(fixture.lastWrite).toMatchObject({
-      body: { description: 'mine', base: { description: 'theirs' } },
-    });
-  });
-
-  it('of somebody else can be taken instead', async () => {
-    await openPanel();
-    await fixture.click('Edit');
-    fixture.enterText('textarea', 'mine');
-    fixture.harness.backend.respond = () => {
-      const current = instancePayload(HOUR, { seq: 2, instance: instanceWith('theirs') });
-      throw new BackendError('refuse.stop_time_changed', 'Changed.', { status: 409, details: { current } });
-    };
-    await fixture.click('Save');
-    expect(fixture.findElement('.ma-Panel-form .ma-Panel-error').textContent).toBe(''); // both stand there
-    await fixture.click('Use Current');
-    expect(fixture.findElement('.ma-Panel-description').textContent).toBe('theirs');
-  });
-
-  it('cannot be typed on while it is being saved, which would be lost', async () => {
-    await openPanel();
-    await fixture.click('Edit');
-    fixture.enterText('textarea', 'two');
-    let answer: (value: unknown) => void = () => undefined;
-    fixture.harness.backend.respond = () => new Promise((resolve) => (answer = resolve));
-    await fixture.click('Save');
-    expect(fixture.findInput('textarea').readOnly).toBe(true);
-    const again = { key: 'Enter', ctrlKey: true };
-    fixture.findElement('textarea').dispatchEvent(new KeyboardEvent('keydown', again));
-    await flushPromises();
-    expect(fixture.harness.backend.requestLines).toEqual(['GET instance', 'PATCH instance']);
-    answer(changeResponse());
-    await flushPromises();
-    await fixture.click('Edit');
-    expect(fixture.findInput('textarea').readOnly).toBe(false);
-  });
-
-  it('that the cloud refuses stays as typed, with the reason', async () => {
-    await openPanel();
-    await fixture.click('Edit');
-    fixture.enterText('textarea', 'mine');
-    fixture.harness.backend.respond = () => {
-      throw new BackendError('x', 'The cloud says no.', { status: 502 });
-    };
-    await fixture.click('Save');
-    expect(fixture.visibleText).toContain('The cloud says no.');
-    expect(fixture.findInput('textarea').value).toBe('mine');
-    const wrong = fixture.findElement('.ma-Panel-form .ma-Panel-error');
-    fixture.enterText('textarea', 'mine too');
-    expect(wrong.textContent).toBe('');
-    await fixture.click('Save');
-    expect(wrong.textContent).toBe('The cloud says no.');
-    await fixture.click('Cancel');
-    await fixture.click('Edit');
-    expect(wrong.textContent).toBe('');
-  });
-
-  it('is neither left nor saved by a key that ends the composing of a character', async () => {
-    await openPanel();
-    await fixture.click('Edit');
-    fixture.enterText('textarea', '二');
-    for (const key of ['Escape', 'Enter']) {
-      const init = { key, ctrlKey: true, isComposing: true };
-      fixture.findElement('textarea').dispatchEvent(new KeyboardEvent('keydown', init));
-    }
-    await flushPromises();
-    expect(fixture.findElement('.ma-Panel-form').hidden).toBe(false);
-    expect(fixture.lastWrite).toBeUndefined();
-  });
-
-  it('is left by Escape, saved by Ctrl+Enter', async () => {
-    await openPanel();
-    await fixture.click('Edit');
-    const key = (init: KeyboardEventInit) =>
-      fixture.findElement('textarea').dispatchEvent(new KeyboardEvent('keydown', init));
-    key({ key: 'Escape' });
-    expect(fixture.findElement('.ma-Panel-form').hidden).toBe(true);
-    fixture.panel.focusField('description');
-    fixture.enterText('textarea', 'three');
-    key({ key: 'Enter', ctrlKey: true });
-    await flushPromises();
-    expect(fixture.lastWrite).toMatchObject({ body: { description: 'three' } });
-  });
-});
-
-describe('auto-stop', () => {
-  const duration = '.ma-Panel-field input';
-
-  it('is set to a duration', async () => {
-    await openPanel();
-    expect(fixture.findInput(duration).value).toBe('2h');
-    fixture.enterText(duration, '2h30m');
-    fixture.harness.backend.respond = () => ({ ok: true, effect: 'next-start' });
-    await fixture.click('Save');
-    expect(fixture.lastWrite).toMatchObject({
-      body: {
-        auto_stop: { duration_s: 9000, enabled: true },
-        base: { auto_stop: { enabled: true, duration_s: 7200 } },
-      },
-    });
-    expect(fixture.visibleText).toContain(
-      'Saved for the next start. The stop time of this run is unchanged.',
-    );
-  });
-
-  it.each([
-    ['30m', 'Enter a duration from 1 h to 24 h.'],
-    ['25h', 'Enter a duration from 1 h to 24 h.'],
-    ['-2h', 'Use a format such as 90m or 2h30m.'],
-    ['soon', 'Use a format such as 90m or 2h30m.'],
-  ])('does not take %s', async (typed, words) => {
-    await openPanel();
-    fixture.enterText(duration, typed);
-    await fixture.click('Save');
-    expect(fixture.visibleText).toContain(words);
-    expect(fixture.lastWrite).toBeUndefined();
-  });
-
-  it('that is being typed is never overwritten', async () => {
-    await openPanel();
-    fixture.enterText(duration, '5h');
-    await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }, { duration_s: 10_800 }));
-    expect(fixture.findInput(duration).value).toBe('5h');
-    expect(fixture.visibleText).toContain('Changed elsewhere to: 3h');
-    await fixture.click('Use Current');
-    expect(fixture.findInput(duration).value).toBe('3h');
-  });
-
-  it('that was changed meanwhile is set when the person has chosen, not before', async () => {
-    await openPanel();
-    fixture.enterText(duration, '5h');
-    await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }, { duration_s: 10_800 }));
-    fixture.findElement(duration).dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
-    await flushPromises();
-    expect(fixture.lastWrite).toBeUndefined();
-    await fixture.click('Keep Mine');
-    await fixture.click('Save');
-    expect(fixture.lastWrite).toMatchObject({ body: { auto_stop: { duration_s: 18_000 } } });
-  });
-
-  it('is set once, however often that is asked for, and then follows the truth', async () => {
-    await openPanel();
-    fixture.enterText(duration, '5h');
-    let answer: (value: unknown) => void = () => undefined;
-    fixture.harness.backend.respond = () => new Promise((resolve) => (answer = resolve));
-    for (let turn = 0; turn < 2; turn++) {
-      fixture.findElement(duration).dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter' }));
-      await flushPromises();
-    }
-    expect(fixture.harness.backend.requestLines).toEqual(['GET instance', 'PATCH instance']);
-    expect(fixture.findButton('Save').disabled).toBe(true);
-    answer({ ok: true, effect: 'unconfirmed' });
-    await flushPromises();
-    expect(fixture.findElement('[role=status].ma-Panel-liveRegion').textContent).toBe(
-      'Sent, but not yet confirmed by ModelArts.',
-    );
-    await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }, { duration_s: 9000 }));
-    expect(fixture.findInput(duration).value).toBe('2h30m');
-    expect(() => fixture.findButton('Save')).toThrow();
-  });
-
-  it('of which the cloud says nothing is not shown as on', async () => {
-    await openPanel(instancePayload(HOUR, {}, { enabled: null }));
-    expect(fixture.findInput('[role=switch]').checked).toBe(false);
-  });
-
-  it('that decides by use says so', async () => {
-    await openPanel(instancePayload(HOUR, {}, { mode: 'IDLE' }));
-    expect(fixture.visibleText).toContain('Currently stops when idle.');
-  });
-
-  it('reminds or not, by its switch', async () => {
-    await openPanel();
-    const [, remind] = fixture.panel.node.querySelectorAll<HTMLInputElement>('[role=switch]');
-    expect(remind?.checked).toBe(true);
-    remind?.click();
-    await flushPromises();
-    expect(fixture.lastWrite).toMatchObject({ path: 'remind', body: { muted: true } });
-  });
-
-  it('that could not be switched is no fault of the duration', async () => {
-    await openPanel();
-    fixture.harness.backend.respond = () => {
-      throw new BackendError('api.500', 'Server error.', { status: 502 });
-    };
-    fixture.findElement('[role=switch]').click();
-    await flushPromises();
-    expect(fixture.findElement('.ma-Panel-message').dataset.tone).toBe('error');
-    expect(fixture.findInput('[role=switch]').checked).toBe(true);
-    expect(fixture.findElement(duration).hasAttribute('aria-invalid')).toBe(false);
-  });
-
-  it('is set by Enter and left by Escape, unless that key ends the composing of a character', async () => {
-    await openPanel();
-    const press = (key: string, isComposing: boolean) =>
-      fixture
-        .findElement(duration)
-        .dispatchEvent(new KeyboardEvent('keydown', { key, isComposing }));
-    fixture.enterText(duration, '3小时');
-    press('Escape', true);
-    press('Enter', true);
-    await flushPromises();
-    expect(fixture.findInput(duration).value).toBe('3小时');
-    expect(fixture.lastWrite).toBeUndefined();
-    press('Enter', false);
-    await flushPromises();
-    expect(fixture.lastWrite).toMatchObject({ body: { auto_stop: { duration_s: 10_800 } } });
-    fixture.enterText(duration, '4h');
-    press('Escape', false);
-    expect(fixture.findInput(duration).value).toBe('2h');
-  });
-
-  it('can be set to what was typed before anything else of it changed', async () => {
-    await openPanel();
-    fixture.enterText(duration, '5h');
-    const autoStop = { enabled: false, mode: null, duration_s: 7200, prompt: null };
-    await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }, autoStop));
-    await fixture.click('Save');
-    expect(fixture.lastWrite).toMatchObject({
-      body: { auto_stop: { duration_s: 18_000, enabled: true }, base: { auto_stop: autoStop } },
-    });
-  });
-
-  it('says nothing of it before there is an answer, nor after it was overtaken', async () => {
-    await openPanel();
-    const toggle = fixture.findInput('[role=switch]');
-    let answer: (value: unknown) => void = () => undefined;
-    fixture.harness.backend.respond = () => new Promise((resolve) => (answer = resolve));
-    toggle.checked = false;
-    toggle.dispatchEvent(new Event('change'));
-    await flushPromises();
-    expect(fixture.visibleText).toContain('Saving…');
-    expect([toggle.checked, toggle.disabled]).toEqual([false, true]);
-    expect(fixture.findInput(duration).readOnly).toBe(true);
-    fixture.harness.backend.respond = () => instancePayload();
-    answer(changeResponse(instancePayload(HOUR, { seq: 2 })));
-    await flushPromises();
-    await fixture.harness.advance(1_000);
-    expect(fixture.findInput(duration).readOnly).toBe(false);
-    expect(fixture.visibleText).toContain('Saved. New stop time: 17:52.');
-    await fixture.harness.refreshWith(
-      instancePayload(HOUR, { seq: 3, as_of_ms: NOW + 2_000 }, { duration_s: 9000 }),
-    );
-    await fixture.harness.advance(10_000);
-    expect(fixture.visibleText).not.toContain('Saved.');
-  });
-
-  it('is turned off, where the API can', async () => {
-    await openPanel();
-    const toggle = fixture.findInput('[role=switch]');
-    toggle.checked = false;
-    toggle.dispatchEvent(new Event('change'));
-    await flushPromises();
-    expect(fixture.lastWrite).toMatchObject({ body: { auto_stop: { enabled: false } } });
-    const capabilities = {
-      min_duration_s: 3600,
-      max_duration_s: 259_200,
-      counts_from: 'now',
-      can_disable: false,
-    };
-    await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2, capabilities }));
-    expect(toggle.disabled).toBe(true);
-    expect(fixture.visibleText).toContain('Run for (from now)');
-    expect(fixture.visibleText).toContain('This API cannot turn auto-stop off.');
-    await fixture.harness.refreshWith(
-      instancePayload(HOUR, { seq: 3, capabilities }, { enabled: false }),
-    );
-    expect(toggle.disabled).toBe(false);
-  });
-});
-
 describe('two changes in a row', () => {
-  it('are made from what holds then, and need no reading in between', async () => {
+  it('are based on the current state', async () => {
     await openPanel();
     const toggle = fixture.findInput('[role=switch]');
     for (const [seq, enabled] of [
@@ -633,118 +222,7 @@ describe('two changes in a row', () => {
   });
 });
 
-describe('a click on +1 h', () => {
-  it('is answered by the manager, in the panel as in a notebook', async () => {
-    await openPanel();
-    const later = { seq: 2, as_of_ms: NOW + 1, server_now_ms: NOW + 500 };
-    fixture.harness.backend.respond = () => changeResponse(instancePayload(132 * MINUTE, later));
-    fixture.findElement('[data-action=extend]').click();
-    await fixture.harness.advance(500);
-    expect(fixture.lastWrite).toMatchObject({
-      path: 'extend',
-      body: { seconds: 3600, base_stops_at_ms: NOW + 72 * MINUTE },
-    });
-    expect(fixture.findElement('.ma-Countdown-feedback').textContent).toBe('New stop time: 19:04.');
-  });
-
-  it('that nobody answers says so', async () => {
-    await openPanel();
-    fixture.bridge.dispose();
-    fixture.findElement('[data-action=extend]').click();
-    await fixture.harness.advance(500);
-    expect(fixture.lastWrite).toMatchObject({ path: 'extend' });
-    const { pushed } = addNotebookCountdown();
-    await fixture.harness.refreshWith();
-    expect(pushed).toEqual([]);
-  });
-
-  it('and on −1 h goes the other way', async () => {
-    await openPanel();
-    fixture.findElement('[data-action=shorten]').click();
-    await fixture.harness.advance(500);
-    expect(fixture.lastWrite).toMatchObject({ path: 'extend', body: { seconds: -3600 } });
-  });
-
-  it.each([
-    ['taken', instancePayload(), true],
-    [
-      'taken where the server read the same end a little later',
-      instancePayload(72 * MINUTE + 700),
-      true,
-    ],
-    ['left to the kernel where it is about another run', instancePayload(HOUR), false],
-    [
-      'left to the kernel where this server only looks',
-      instancePayload(72 * MINUTE, { read_only: true }),
-      false,
-    ],
-    [
-      'left to the kernel where nothing can be changed',
-      instancePayload(72 * MINUTE, {}, { can_change: false }),
-      false,
-    ],
-    [
-      'left to the kernel where nobody knows whose it is',
-      instancePayload(72 * MINUTE, {}, { id: '' }),
-      false,
-    ],
-  ])('in a notebook is %s', async (_, answer, taken) => {
-    await openPanel(answer);
-    expect(addNotebookCountdown(asObject(asObject(answer).state).id).ask()).toBe(taken);
-  });
-
-  it('in a notebook is left to the kernel while the server does not answer', async () => {
-    await openPanel();
-    fixture.harness.backend.respond = () => {
-      throw new BackendError('unreachable');
-    };
-    await fixture.harness.refreshWith();
-    expect(addNotebookCountdown().ask()).toBe(false);
-  });
-
-  it('in a notebook that had no answer says so, with what is known', async () => {
-    await openPanel();
-    fixture.harness.backend.respond = () => {
-      throw new BackendError('unreachable');
-    };
-    const asked = addNotebookCountdown();
-    expect(asked.ask()).toBe(true);
-    await flushPromises();
-    expect(asked.answers).toMatchObject([
-      {
-        ...{ ok: false, code: 'unreachable', as_of_ms: NOW, server_now_ms: NOW },
-        text: 'The Jupyter server is not responding. The current state will be shown once it responds.',
-      },
-    ]);
-  });
-
-  it('is nothing that a notebook hears of where this server only looks', async () => {
-    await openPanel();
-    const { pushed } = addNotebookCountdown();
-    await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2, read_only: true }));
-    expect(pushed).toEqual([]);
-    await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 3 }));
-    expect(pushed).toMatchObject([{ as_of_ms: NOW, server_now_ms: NOW }]);
-  });
-
-  it('tells no time where the server told none', async () => {
-    await openPanel(instancePayload(HOUR, { server_now_ms: null }));
-    const { pushed } = addNotebookCountdown();
-    await fixture.harness.refreshWith();
-    expect(pushed).toHaveLength(1);
-    expect(pushed[0]).not.toHaveProperty('server_now_ms');
-  });
-
-  it('is told to countdowns of this instance only', async () => {
-    await openPanel();
-    const [one, other, nobodys] = ['i-1', 'i-2', ''].map(addNotebookCountdown);
-    await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }));
-    expect([one, other, nobodys].map((each) => each?.pushed.length)).toEqual([1, 0, 0]);
-    expect(other?.ask()).toBe(false);
-  });
-});
-
-it('stops for good, twice if need be', async () => {
+it('can be disposed twice', async () => {
   await openPanel();
   fixture.panel.dispose();
   fixture.panel.dispose();

@@ -4,7 +4,7 @@ import { addSaveAllCommand } from '../../src/commands/commands';
 import { notify, showReminder } from '../../src/reminders/notifications';
 import { BackendError, COMMAND_IDS } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { ManagerHarness, changeResponse, flushPromises, trans, instancePayload } from '../fakes';
+import { changeResponse, flushPromises, instancePayload, ManagerHarness, trans } from '../fakes';
 
 interface ShownNotification {
   readonly text: string;
@@ -50,8 +50,8 @@ async function createReminder(leftMs = 30 * MINUTE - 10_000, name = 'train-a') {
   return { harness, commands, show, press };
 }
 
-describe('what is said', () => {
-  it('stays longer where it is bad, and is cut where Jupyter would', () => {
+describe('a result', () => {
+  it('is shown longer if it is an error', () => {
     notify('Done.', true);
     notify('x'.repeat(141), false);
     expect(shown).toMatchObject([
@@ -62,7 +62,7 @@ describe('what is said', () => {
 });
 
 describe('a reminder', () => {
-  it('stays until it is taken away, and says what stays true', async () => {
+  it('stays until it is dismissed', async () => {
     const { show } = await createReminder();
     const takeAway = show();
     expect(shown).toMatchObject([
@@ -76,13 +76,13 @@ describe('a reminder', () => {
     expect(dismissed).toEqual(['toast-1']);
   });
 
-  it.each(['', 'x'.repeat(41)])('does without a name such as %j', async (name) => {
+  it.each(['', 'x'.repeat(41)])('omits a name such as %j', async (name) => {
     const { show } = await createReminder(20_000, name);
     show();
     expect(shown[0]?.text).toBe('Stops at 16:52, 1 min left.');
   });
 
-  it('extends, and says what became of it', async () => {
+  it('extends the run and shows the result', async () => {
     const { harness, show, press } = await createReminder();
     show();
     harness.backend.respond = () => changeResponse(instancePayload(90 * MINUTE, { seq: 2 }));
@@ -91,7 +91,7 @@ describe('a reminder', () => {
     expect(shown[1]).toMatchObject({ text: 'New stop time: 18:22.', kind: 'success' });
   });
 
-  it('comes no more where nobody wants it, and says only that this failed', async () => {
+  it('can be turned off', async () => {
     const { harness, show, press } = await createReminder();
     show();
     harness.backend.respond = () =>
@@ -107,7 +107,7 @@ describe('a reminder', () => {
     expect(shown[1]?.text).toMatch(/^The Jupyter server is not responding/);
   });
 
-  it('offers to save where that can be done, which says what was and what was not', async () => {
+  it('offers to save all documents', async () => {
     const { harness, commands, show, press } = await createReminder();
     const { manager } = harness;
     const reports = [

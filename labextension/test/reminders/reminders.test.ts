@@ -1,40 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createOncePerBrowser, type OncePerBrowser } from '../../src/browser/once-per-browser';
+import { type OncePerBrowser } from '../../src/browser/once-per-browser';
 import { Reminders } from '../../src/reminders/reminders';
+import { createFakeOncePerBrowser } from '../browser/fakes';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { ManagerHarness, fakeLock, flushPromises, instancePayload } from '../fakes';
-
-class FakeStorage implements Storage {
-  readonly #items = new Map<string, string>();
-  get length() {
-    return this.#items.size;
-  }
-  key(at: number) {
-    return [...this.#items.keys()][at] ?? null;
-  }
-  getItem(name: string) {
-    return this.#items.get(name) ?? null;
-  }
-  setItem(name: string, value: string) {
-    this.#items.set(name, value);
-  }
-  removeItem(name: string) {
-    this.#items.delete(name);
-  }
-  clear() {
-    this.#items.clear();
-  }
-}
-
-function createFakeOncePerBrowser(
-  storage = new FakeStorage(),
-  exclusive = fakeLock(),
-): OncePerBrowser {
-  const atOnce = (callback: () => void): void => {
-    callback();
-  };
-  return createOncePerBrowser({ storage, lock: exclusive, setTimeout: atOnce });
-}
+import { flushPromises, instancePayload, ManagerHarness } from '../fakes';
 
 class ReminderTab {
   readonly shown: number[] = [];
@@ -62,7 +31,7 @@ class ReminderTab {
 }
 
 describe('a reminder', () => {
-  it('comes once at each level, and takes the place of the one before', async () => {
+  it('is shown once per level', async () => {
     const tab = new ReminderTab();
     await tab.harness.refreshWith(instancePayload(HOUR));
     for (let minute = 0; minute < 60; minute++) {
@@ -72,7 +41,7 @@ describe('a reminder', () => {
     expect(tab.openCount).toBe(0);
   });
 
-  it('comes at once, and only the nearest, when the page is opened late', async () => {
+  it('is shown at once if the page was opened late', async () => {
     const tab = new ReminderTab();
     await tab.harness.refreshWith(instancePayload(9 * MINUTE));
     await flushPromises();
@@ -83,7 +52,7 @@ describe('a reminder', () => {
     expect(tab.openCount).toBe(1);
   });
 
-  it('comes also to a page that knew the stop before it was ready to remind', async () => {
+  it('is shown if the stop time was known before', async () => {
     const harness = new ManagerHarness();
     await harness.refreshWith(instancePayload(9 * MINUTE));
     const tab = new ReminderTab(createFakeOncePerBrowser(), harness);
@@ -91,7 +60,7 @@ describe('a reminder', () => {
     expect(tab.shown).toEqual([540]);
   });
 
-  it('comes once also where no tab can write down that it came', async () => {
+  it('is shown once without storage', async () => {
     const tab = new ReminderTab(() => Promise.resolve(true));
     await tab.harness.refreshWith(instancePayload(9 * MINUTE));
     await flushPromises();
@@ -100,7 +69,7 @@ describe('a reminder', () => {
     expect(tab.shown).toEqual([540]);
   });
 
-  it('comes for each instance, although two stop at one time', async () => {
+  it('is shown for each instance', async () => {
     const claim = createFakeOncePerBrowser();
     const tabs = [new ReminderTab(claim), new ReminderTab(claim)];
     for (const [at, tab] of tabs.entries()) {
@@ -112,7 +81,7 @@ describe('a reminder', () => {
     expect(tabs.flatMap((tab) => tab.shown)).toEqual([540, 540]);
   });
 
-  it('does not come again when the same stop is told less exactly', async () => {
+  it('is not shown again for the same stop time', async () => {
     const tab = new ReminderTab();
     for (const wobble of [29_900, 30_100, 29_800, 31_000]) {
       await tab.harness.refreshWith(instancePayload(9 * MINUTE - (NOW % MINUTE) + wobble));
@@ -121,7 +90,7 @@ describe('a reminder', () => {
     expect(tab.shown).toHaveLength(1);
   });
 
-  it('goes away when the stop moves, and comes again for the new one', async () => {
+  it('is replaced when the stop time changes', async () => {
     const tab = new ReminderTab();
     await tab.harness.refreshWith(instancePayload(10 * MINUTE));
     await flushPromises();
@@ -130,9 +99,10 @@ describe('a reminder', () => {
     expect(tab.openCount).toBe(0);
     await tab.harness.advance(90 * MINUTE);
     expect(tab.shown).toEqual([600, 1800]);
+    // The time left is the same, but the stop time differs.
     await tab.harness.refreshWith(
       instancePayload(115 * MINUTE, { server_now_ms: NOW + 90 * MINUTE }),
-    ); // as near as before, and another one
+    );
     await flushPromises();
     expect(tab.shown).toEqual([600, 1800, 1500]);
   });
@@ -141,14 +111,14 @@ describe('a reminder', () => {
     ['reminders are off', { reminders: { muted: true } }, {}],
     ['auto-stop is off', {}, { enabled: false }],
     ['nobody knows when it stops', {}, { stops_at_ms: null }],
-  ])('does not come when %s', async (_, more, state) => {
+  ])('is not shown when %s', async (_, more, state) => {
     const tab = new ReminderTab();
     await tab.harness.refreshWith(instancePayload(MINUTE, more, state));
     await flushPromises();
     expect(tab.shown).toEqual([]);
   });
 
-  it('does not come to a tab that missed an extension', async () => {
+  it('is not shown if the run was extended', async () => {
     const tab = new ReminderTab();
     await tab.harness.refreshWith(instancePayload(HOUR));
     tab.harness.backend.respond = () => instancePayload(3 * HOUR, { seq: 2, as_of_ms: NOW + 1 });
@@ -157,7 +127,7 @@ describe('a reminder', () => {
     expect(tab.harness.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 3 * HOUR);
   });
 
-  it('comes all the same when the server does not answer', async () => {
+  it('is shown if the server does not respond', async () => {
     const tab = new ReminderTab();
     await tab.harness.refreshWith(instancePayload(HOUR));
     tab.harness.backend.respond = () => new Promise(() => undefined);
@@ -167,7 +137,7 @@ describe('a reminder', () => {
     expect(tab.shown).toEqual([1798]);
   });
 
-  it('comes at the levels that are set', async () => {
+  it('is shown at the levels of the settings', async () => {
     const tab = new ReminderTab();
     tab.harness.manager.preferences = { ...tab.harness.manager.preferences, remindMinutes: [5] };
     await tab.harness.refreshWith(instancePayload(10 * MINUTE));
@@ -183,7 +153,7 @@ describe('a reminder', () => {
     expect(tabs.flatMap((tab) => tab.shown)).toEqual([600]);
   });
 
-  it('is shown by the tab that somebody sees', async () => {
+  it('is shown by the visible tab', async () => {
     const claim = createFakeOncePerBrowser();
     const [hidden, seen] = [new ReminderTab(claim), new ReminderTab(claim)];
     hidden.visible = false;
@@ -194,18 +164,19 @@ describe('a reminder', () => {
     expect([hidden.shown, seen.shown]).toEqual([[], [600]]);
   });
 
-  it('is shown by a tab that nobody sees when there is no other', async () => {
+  it('is shown by a hidden tab without a visible one', async () => {
     const tab = new ReminderTab();
     tab.visible = false;
     await tab.harness.refreshWith(instancePayload(10 * MINUTE));
     await tab.harness.advance(1_999);
-    await tab.harness.refreshWith(); // puts nothing off
+    // A refresh does not delay the reminder.
+    await tab.harness.refreshWith();
     expect(tab.shown).toEqual([]);
     await tab.harness.advance(1);
     expect(tab.shown).toEqual([598]);
   });
 
-  it('is not shown by a tab that is gone', async () => {
+  it('is not shown by a disposed tab', async () => {
     const tab = new ReminderTab();
     await tab.harness.refreshWith(instancePayload(HOUR));
     tab.reminders.dispose();
@@ -217,7 +188,7 @@ describe('a reminder', () => {
     expect(tab.shown).toEqual([]);
   });
 
-  it('is not claimed by a tab that goes while it waits, nor shown by one that has claimed it', async () => {
+  it('is not shown by a tab disposed while waiting', async () => {
     const waits = new ReminderTab();
     waits.visible = false;
     await waits.harness.refreshWith(instancePayload(10 * MINUTE));
@@ -231,68 +202,5 @@ describe('a reminder', () => {
     give(true);
     await flushPromises();
     expect(claimed.shown).toEqual([]);
-  });
-});
-
-describe('a claim', () => {
-  it('is given once, also after a reload', async () => {
-    const storage = new FakeStorage();
-    expect(await createFakeOncePerBrowser(storage)('a', NOW)).toBe(true);
-    expect(await createFakeOncePerBrowser(storage)('a', NOW)).toBe(false);
-    expect(await createFakeOncePerBrowser(storage)('b', NOW)).toBe(true);
-  });
-
-  it('is given once for a stop that is told less exactly, and again for another one', async () => {
-    const claim = createFakeOncePerBrowser();
-    const wobbles = [29_900, 30_100, 29_800, 5 * MINUTE, 29_900];
-    const given: boolean[] = [];
-    for (const wobble of wobbles) {
-      given.push(await claim('a', NOW - (NOW % MINUTE) + wobble));
-    }
-    expect(given).toEqual([true, false, false, true, false]);
-  });
-
-  it('is not given to a second while the first writes it down', async () => {
-    const [storage, turns] = [new FakeStorage(), fakeLock()];
-    const [one, other] = [
-      createFakeOncePerBrowser(storage, turns),
-      createFakeOncePerBrowser(storage, turns),
-    ];
-    expect(await Promise.all([one('a', NOW), other('a', NOW)])).toEqual([true, false]);
-  });
-
-  it('is held until every tab can have heard of it', async () => {
-    const harness = new ManagerHarness();
-    const turns = fakeLock();
-    const setTimeout = (callback: () => void, ms: number): number =>
-      harness.timers.setTimeout(callback, ms);
-    // Two tabs whose storages have not heard of each other yet.
-    const claim = createOncePerBrowser({ storage: new FakeStorage(), lock: turns, setTimeout });
-    expect(await claim('a', NOW)).toBe(true);
-    let later = false;
-    void createFakeOncePerBrowser(new FakeStorage(), turns)('a', NOW).then(() => (later = true));
-    await flushPromises();
-    expect(later).toBe(false);
-    await harness.advance(500);
-    expect(later).toBe(true);
-  });
-
-  it('is given twice rather than never where nothing can be kept', async () => {
-    const full = new FakeStorage();
-    full.setItem = () => {
-      throw new DOMException('full', 'QuotaExceededError');
-    };
-    expect([
-      await createFakeOncePerBrowser(full)('a', NOW),
-      await createFakeOncePerBrowser(full)('b', NOW),
-    ]).toEqual([true, true]);
-  });
-
-  it('of long ago is forgotten', async () => {
-    const storage = new FakeStorage();
-    storage.setItem('somebody.elses.setting1', '1'); // as long as our prefix, and a number
-    await createFakeOncePerBrowser(storage)('a', NOW - 48 * HOUR);
-    await createFakeOncePerBrowser(storage)('a', NOW);
-    expect(storage.length).toBe(2);
   });
 });

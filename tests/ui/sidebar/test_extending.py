@@ -36,7 +36,7 @@ def holds(side: SidebarPage, cloud: InstanceControl) -> None:
 def test_by_the_panel(busy: SidebarPage, instance_control: InstanceControl) -> None:
     """One click, and the answer below it."""
     busy.countdown.button("extend").click()
-    expect(busy.countdown.element("feedback")).to_contain_text("Now stops at")
+    expect(busy.countdown.element("feedback")).to_contain_text("New stop time")
     holds(busy, instance_control)
 
 
@@ -54,7 +54,7 @@ def test_by_the_palette(busy: SidebarPage, instance_control: InstanceControl) ->
     item = busy.page.locator(".lm-CommandPalette-item", has_text="Extend by 1 h")
     expect(item).to_have_count(1)
     busy.page.keyboard.press("Enter")
-    expect(busy.page.locator(".Toastify__toast")).to_contain_text("Now stops at")
+    expect(busy.page.locator(".Toastify__toast")).to_contain_text("New stop time")
     holds(busy, instance_control)
 
 

@@ -123,6 +123,6 @@ def test_keys_are_enough(sidebar: SidebarPage, instance_control: InstanceControl
             break
         sidebar.page.keyboard.press("Tab")
     sidebar.page.keyboard.press("Enter")
-    expect(sidebar.countdown.element("feedback")).to_contain_text("Now stops at")
+    expect(sidebar.countdown.element("feedback")).to_contain_text("New stop time")
     assert sidebar.page.evaluate(FOCUSED) == "+1 h"
     assert len(instance_control.write_requests) == 1

@@ -62,7 +62,7 @@ def test_the_panel_moves_a_notebooks_countdown(
     widget = CountdownView(sidebar.page.locator(".jp-Notebook .ma-Countdown"))
     instance_control.wait_until_shown_in(widget)
     sidebar.countdown.button("extend").click()
-    expect(sidebar.countdown.element("feedback")).to_contain_text("Now stops at")
+    expect(sidebar.countdown.element("feedback")).to_contain_text("New stop time")
     expect(widget.element("timer")).to_contain_text("1 h")
     instance_control.wait_until_shown_in(widget)
     widget.button("shorten").click()
@@ -118,7 +118,7 @@ def test_auto_stop_is_set(sidebar: SidebarPage, instance_control: InstanceContro
     assert instance_control.write_requests == []
     duration.fill("3h")
     duration.press("Enter")
-    expect(said).to_contain_text("Saved. Now stops at")
+    expect(said).to_contain_text("Saved. New stop time")
     expect(sidebar.status_item).to_contain_text("2 h ")
     instance_control.wait_until_shown_in(sidebar.countdown)
     switch = sidebar.panel.get_by_role("switch", name="Enable auto-stop")

@@ -1,0 +1,107 @@
+import { CommandRegistry } from '@lumino/commands';
+import { describe, expect, it } from 'vitest';
+import { addCommands } from '../../src/commands/commands';
+import { COMMAND_IDS } from '../../src/tokens';
+import { HOUR, MINUTE, NOW } from '../countdown/fakes';
+import { changeResponse, instancePayload, ManagerHarness, trans } from '../fakes';
+
+function createCommands() {
+  const harness = new ManagerHarness();
+  const said: [string, boolean][] = [];
+  const revealed: unknown[] = [];
+  const commands = new CommandRegistry();
+  const added = addCommands({
+    ...{ commands, manager: harness.manager, trans },
+    showPanel: (field) => revealed.push(field),
+    notify: (text, good) => said.push([text, good]),
+  });
+  const bodies = () => harness.backend.requests.flatMap(({ body }) => body ?? []);
+  return { harness, commands, said, revealed, added, bodies };
+}
+
+describe('the commands', () => {
+  it('extend by the default or by an argument', async () => {
+    const { harness, commands, said, bodies } = createCommands();
+    await harness.refreshWith();
+    harness.backend.respond = () =>
+      changeResponse(instancePayload(132 * MINUTE, { as_of_ms: NOW + 1 }));
+    await commands.execute(COMMAND_IDS.extend);
+    expect(said).toEqual([['New stop time: 19:04.', true]]);
+    await commands.execute(COMMAND_IDS.extend, { duration: '-30m' });
+    expect(bodies()).toMatchObject([{ seconds: 3600 }, { seconds: -1800 }]);
+    expect(commands.label(COMMAND_IDS.extend)).toBe('Extend by 1 h');
+    expect(commands.label(COMMAND_IDS.extend, { duration: '-30m' })).toBe('Shorten by 30 min');
+  });
+
+  it('report an unchanged run', async () => {
+    const { harness, commands, said } = createCommands();
+    await harness.refreshWith();
+    const values = { duration_s: 10_800, previous_duration_s: 7200 };
+    harness.backend.respond = () => ({ ok: true, effect: 'next-start', values });
+    await commands.execute(COMMAND_IDS.extend);
+    expect(said[0]?.[0]).toMatch(/^This run was NOT extended: it still stops at 18:04/);
+    expect(said[0]?.[1]).toBe(false);
+  });
+
+  it('do not extend without a stop time', async () => {
+    const { harness, commands, said } = createCommands();
+    await harness.refreshWith(instancePayload(HOUR, {}, { enabled: false }));
+    await commands.execute(COMMAND_IDS.extend);
+    expect(said).toEqual([['Auto-stop is off; there is no stop time to change.', false]]);
+    await harness.refreshWith(
+      instancePayload(HOUR, { seq: 2 }, { stops_at_ms: null, unknown_reason: 'idle' }),
+    );
+    await commands.execute(COMMAND_IDS.extend);
+    expect(said[1]?.[0]).toBe('Stops when idle; there is no fixed stop time.');
+  });
+
+  it('report a run that was not shortened', async () => {
+    const { harness, commands, said } = createCommands();
+    await harness.refreshWith();
+    harness.backend.respond = () => ({ ok: true, effect: 'next-start' });
+    await commands.execute(COMMAND_IDS.extend, { duration: '-30m' });
+    expect(said[0]?.[0]).toMatch(/NOT shortened/i);
+  });
+
+  it('refuse an invalid duration', async () => {
+    const { harness, commands } = createCommands();
+    await harness.refreshWith();
+    await expect(commands.execute(COMMAND_IDS.extend, { duration: 'soon' })).rejects.toThrow(
+      '“soon”',
+    );
+  });
+
+  it('show the panel or use their arguments', async () => {
+    const { harness, commands, revealed, bodies } = createCommands();
+    await harness.refreshWith();
+    harness.backend.respond = () => changeResponse();
+    await commands.execute(COMMAND_IDS.setAutoStop);
+    await commands.execute(COMMAND_IDS.editDescription);
+    await commands.execute(COMMAND_IDS.showPanel);
+    expect(revealed).toEqual(['auto-stop', 'description', null]);
+    await commands.execute(COMMAND_IDS.setAutoStop, { duration: '2h', enabled: true });
+    await commands.execute(COMMAND_IDS.editDescription, { description: 'x' });
+    expect(bodies()).toEqual([
+      { auto_stop: { duration_s: 7200, enabled: true } },
+      { description: 'x' },
+    ]);
+  });
+
+  it('refresh from the API', async () => {
+    const { harness, commands } = createCommands();
+    await commands.execute(COMMAND_IDS.refresh);
+    expect(harness.backend.requestLines).toEqual(['GET instance?refresh=1']);
+  });
+
+  it('have schemas, need an instance, and can be removed', async () => {
+    const { harness, commands, added } = createCommands();
+    expect(commands.isEnabled(COMMAND_IDS.extend)).toBe(false);
+    await harness.refreshWith();
+    expect(commands.isEnabled(COMMAND_IDS.extend)).toBe(true);
+    expect((await commands.describedBy(COMMAND_IDS.extend)).args).toMatchObject({
+      properties: { duration: { type: 'string' } },
+    });
+    added.dispose();
+    expect(commands.listCommands()).toEqual([]);
+  });
+});
