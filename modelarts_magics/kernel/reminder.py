@@ -70,6 +70,6 @@ class Reminder:
 
 
 def _round_down(time_left: timedelta) -> timedelta:
-    """Round down to whole minutes, or to whole seconds below one minute."""
+    """Round down to full minutes, or to full seconds below one minute."""
     unit = _MINUTE if time_left >= _MINUTE else _SECOND
     return time_left // unit * unit
