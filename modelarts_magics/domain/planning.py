@@ -62,7 +62,7 @@ class AutoStopRequest:
 
 @dataclass(frozen=True)
 class PlanContext:
-    """What a plan depends on, besides the request.
+    """The inputs of a plan besides the request.
 
     Attributes:
         instance: The instance as just read.
@@ -100,7 +100,7 @@ class PlanContext:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to write.
+    """The write that fulfils a request.
 
     Attributes:
         edit: The auto-stop to write.
