@@ -147,7 +147,7 @@ def plan_stop_time_shift(delta: timedelta, context: PlanContext) -> Plan:
 
     Args:
         delta: How far to move it; negative for an earlier stop.
-        context: What the plan depends on.
+        context: The inputs of the plan.
 
     Raises:
         DurationError: The shift is longer than `MAX_DURATION`.
