@@ -6,6 +6,7 @@ import io
 import os
 import shlex
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, TextIO
 
 from modelarts_magics import messages
@@ -106,6 +107,10 @@ def exit_status_of_error(error: ModelArtsError) -> int:
 
 
 def _run_emulator(arguments: Sequence[str]) -> int:
+    if find_spec("tornado") is None:
+        messages.use_language(os.environ.get("MODELARTS_LANGUAGE"))
+        sys.stderr.write(messages.text("emulator.missing") + "\n")
+        return EXIT_FAILED
     from modelarts_magics.emulator.__main__ import main as run_emulator  # noqa: PLC0415 - needs an extra
 
     return run_emulator(list(arguments))

@@ -33,7 +33,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from modelarts_magics import messages
+from modelarts_magics.messages import has_text, join_list, text
 
 UNPRINTABLE_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 """Characters that break a line, control a terminal or cannot be encoded."""
@@ -54,16 +54,14 @@ class ModelArtsError(Exception):
 
     @property
     def message(self) -> str:
-        """What happened, in one line."""
-        return _to_single_line(messages.text(self.code, **self.values))
+        """The error in one line."""
+        return _to_single_line(text(self.code, **self.values))
 
     @property
     def hint(self) -> str:
-        """What to do, in one line; "" if there is nothing to suggest."""
+        """A suggestion in one line; "" if there is none."""
         code = f"{self.code}.hint"
-        return (
-            _to_single_line(messages.text(code, **self.values)) if messages.has_text(code) else ""
-        )
+        return _to_single_line(text(code, **self.values)) if has_text(code) else ""
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}".rstrip()
@@ -128,12 +126,12 @@ class ApiError(ModelArtsError):
 
     @property
     def message(self) -> str:
-        """What happened, with the error code and request ID, which the support asks for."""
+        """The error with the error code and request ID, which the support asks for."""
         parts = [self.error_code or f"HTTP {self.status}"]
         if self.request_id:
-            parts.append(messages.text("api.request", request_id=self.request_id))
-        details = messages.join_list(parts)
-        return messages.text(
+            parts.append(text("api.request", request_id=self.request_id))
+        details = join_list(parts)
+        return text(
             "api.details", message=super().message.rstrip(" :\N{FULLWIDTH COLON}"), details=details
         )
 

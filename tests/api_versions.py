@@ -87,7 +87,7 @@ def expected_stop_time(session: Session, after: dict[str, Any]) -> datetime:
 
 
 WRITE_METHODS = ("PUT", "PATCH", "POST")
-"""The methods of all that changes something."""
+"""The HTTP methods that change something."""
 
 only_demanager = pytest.mark.parametrize("api_version", DEMANAGER_VERSIONS, ids=str)
-"""For a rule of `demanager` itself, in both editions."""
+"""Marks a test of a rule of `demanager`, for both editions."""

@@ -23,10 +23,10 @@ from modelarts_magics.domain.models import (
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 NOW = datetime(2026, 11, 23, 8, 52, 0, tzinfo=timezone.utc)
-"""The present of all tests: 16:52 in Shanghai."""
+"""The current time in all tests: 16:52 in Shanghai."""
 
 property_settings = settings()
-"""How far a property is searched."""
+"""The settings of all property tests; the profile sets the number of examples."""
 
 JSON_VALUES = st.recursive(
     st.none()
@@ -40,7 +40,7 @@ JSON_VALUES = st.recursive(
     ),
     max_leaves=8,
 )
-"""Any JSON that `json.loads` can give."""
+"""Any JSON that `json.loads` can return."""
 
 DEMANAGER_CAPABILITIES = Capabilities(
     api="demanager",
@@ -52,7 +52,7 @@ DEMANAGER_CAPABILITIES = Capabilities(
     supports_reminder=True,
     persists_duration=True,
 )
-"""An API as the seed's: a duration counts from the start of the run."""
+"""The historical API: a duration counts from the start of the run."""
 
 NOTEBOOKS_CAPABILITIES = Capabilities(
     api="notebooks",
@@ -64,7 +64,7 @@ NOTEBOOKS_CAPABILITIES = Capabilities(
     supports_reminder=False,
     persists_duration=False,
 )
-"""An API as the current one: a duration counts from now."""
+"""The current API: a duration counts from now."""
 
 
 def timed_auto_stop(time_left: timedelta | None, **changes: Any) -> AutoStop:  # noqa: ANN401 - any field

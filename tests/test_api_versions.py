@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-OLD_END = START + 3 * HOUR
-"""The end of the run in all tests, which began at START; half an hour of it is over."""
+OLD_STOP_TIME = START + 3 * HOUR
+"""The stop time in all tests; the run began at START, half an hour ago."""
 NOW = START + 30 * MINUTE
 
 
@@ -93,14 +93,14 @@ def writes(stage: EmulatorHarness) -> list[dict[str, Any]]:
 
 
 LINES = [
-    # what is typed, the end it means counted from the start of the run, or from now
+    # Command, stop time counted from the start of the run, stop time counted from now.
     ("auto-stop 5h", START + 5 * HOUR, NOW + 5 * HOUR),
     ("auto-stop in 4h", NOW + 4 * HOUR, NOW + 4 * HOUR),
     ("auto-stop at 20:15", START + 4 * HOUR + 15 * MINUTE, START + 4 * HOUR + 15 * MINUTE),
-    ("extend", OLD_END + HOUR, OLD_END + HOUR),
-    ("extend 90m", OLD_END + 90 * MINUTE, OLD_END + 90 * MINUTE),
-    ("shorten", OLD_END - HOUR, OLD_END - HOUR),
-    ("shorten 45m", OLD_END - 45 * MINUTE, OLD_END - 45 * MINUTE),
+    ("extend", OLD_STOP_TIME + HOUR, OLD_STOP_TIME + HOUR),
+    ("extend 90m", OLD_STOP_TIME + 90 * MINUTE, OLD_STOP_TIME + 90 * MINUTE),
+    ("shorten", OLD_STOP_TIME - HOUR, OLD_STOP_TIME - HOUR),
+    ("shorten 45m", OLD_STOP_TIME - 45 * MINUTE, OLD_STOP_TIME - 45 * MINUTE),
 ]
 
 
@@ -118,7 +118,7 @@ def test_reported_stop_time_matches_the_emulator(
     change = stage.run_magic(line)
     expected = from_now if kind.lease else from_start
     assert change.effect is (Effect.NOW if kind.follows else Effect.NEXT_START)
-    assert stop_time_of(stage) == (expected if kind.follows else OLD_END)
+    assert stop_time_of(stage) == (expected if kind.follows else OLD_STOP_TIME)
     assert change.after.auto_stop.stops_at == stop_time_of(stage)
     said = "\n".join(change_lines(change))
     shown = stop_time_of(stage)
@@ -137,13 +137,15 @@ def test_suggested_undo_restores_the_state(
 ) -> None:
     """Entered as shown, it restores the stop time and the stored duration."""
     stage = make(kind)
-    stage.emulator.set_instance(minutes_left=147.25)  # an end that is no whole minute
+    # A stop time that is no whole minute.
+    stage.emulator.set_instance(minutes_left=147.25)
     before = stage.instance_state()
     change = stage.run_magic(line)
     assert stage.instance_state() != before
     command = undo_command(change)
     assert command
-    assert stage.run_magic(command).effect is Effect.NOW  # the run ends when what is set says again
+    # The stop time agrees with the duration again.
+    assert stage.run_magic(command).effect is Effect.NOW
     assert stage.instance_state() == before
 
 
@@ -159,7 +161,7 @@ def test_describe_changes_nothing_else(make: Callable[..., EmulatorHarness], kin
         with pytest.raises(WrongStateError, match="only while the instance is stopped"):
             stage.run_magic("describe new")
     assert stage.instance_state()["description"] == "old"
-    assert stop_time_of(stage) == OLD_END
+    assert stop_time_of(stage) == OLD_STOP_TIME
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -171,13 +173,13 @@ def test_off_turns_auto_stop_off_or_is_refused(
     if kind.lease:
         with pytest.raises(RefusedError, match="does not document"):
             stage.run_magic("auto-stop off")
-        assert (writes(stage), stop_time_of(stage)) == ([], OLD_END)
+        assert (writes(stage), stop_time_of(stage)) == ([], OLD_STOP_TIME)
         return
     change = stage.run_magic("auto-stop off")
     assert change.effect is Effect.NOW
     assert (stage.instance_state()["enable"], stop_time_of(stage)) == (False, None)
     assert stage.run_magic("auto-stop on").effect is Effect.NOW
-    assert (stage.instance_state()["enable"], stop_time_of(stage)) == (True, OLD_END)
+    assert (stage.instance_state()["enable"], stop_time_of(stage)) == (True, OLD_STOP_TIME)
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
@@ -203,7 +205,7 @@ def test_on_while_on_keeps_the_stop_time(make: Callable[..., EmulatorHarness], k
         assert writes(stage) == []
     else:
         stage.run_magic("auto-stop on")
-    assert stop_time_of(stage) == OLD_END
+    assert stop_time_of(stage) == OLD_STOP_TIME
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
@@ -215,7 +217,7 @@ def test_idle_mode_has_no_stop_time_or_is_refused(
     if not kind.lease:
         with pytest.raises(RefusedError, match="no idle mode"):
             stage.run_magic("auto-stop idle")
-        assert (writes(stage), stop_time_of(stage)) == ([], OLD_END)
+        assert (writes(stage), stop_time_of(stage)) == ([], OLD_STOP_TIME)
         return
     change = stage.run_magic("auto-stop idle")
     assert (change.effect, change.after.auto_stop.stops_at) == (Effect.NOW, None)
@@ -282,7 +284,7 @@ def test_stop_time_needs_a_running_instance(
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("line", ["auto-stop 2h", "auto-stop on"])
-def test_duration_of_a_stopped_instance_applies_at_next_start_or_is_refused(
+def test_duration_when_stopped_applies_at_next_start_or_is_refused(
     make: Callable[..., EmulatorHarness], kind: Kind, line: str
 ) -> None:
     """A lease is for the present run only."""
@@ -297,7 +299,7 @@ def test_duration_of_a_stopped_instance_applies_at_next_start_or_is_refused(
 
 
 OUT_OF_BOUNDS = [
-    # minutes left, what is typed, the bound that is named (by the clock of Shanghai)
+    # Minutes left, command, and the limit in the error (in the time of Shanghai).
     (2, "extend 30m", "refuse.too_early", "2026-11-23 17:30 +08:00, in 1 h"),
     (90, "shorten 1h", "refuse.too_early", "2026-11-23 17:30 +08:00, in 1 h"),
     (90, "auto-stop in 59m", "refuse.too_early", "2026-11-23 17:30 +08:00, in 1 h"),
@@ -375,7 +377,7 @@ def test_ignored_renewal_is_not_confirmed(
     stage.emulator.add_fault(fault, methods=("PATCH",))
     change = stage.run_magic("extend")
     assert change.effect is Effect.UNCONFIRMED
-    assert stop_time_of(stage) == OLD_END
+    assert stop_time_of(stage) == OLD_STOP_TIME
 
 
 @pytest.mark.parametrize("kind", LEASES, ids=str)
@@ -387,7 +389,7 @@ def test_passed_stop_time_is_unknown_and_not_moved(
     stage.emulator.set_instance(stops_on_time=False, minutes_left=-5)
     stop = stage.run_magic("status").auto_stop
     assert (stop.stops_at, stop.stop_time_unknown) == (None, "passed")
-    with pytest.raises(RefusedError, match="stop time of this run is unknown"):
+    with pytest.raises(RefusedError, match="stop time has passed"):
         stage.run_magic("extend")
     assert writes(stage) == []
     assert stage.run_magic("auto-stop 2h").effect is Effect.NOW
@@ -420,12 +422,12 @@ def test_reminder_is_refused_if_unsupported(
     assert writes(stage) == []
 
 
-# nobody asks for an API's name
+# No other code compares the name of an API.
 
 PACKAGE = Path(modelarts_magics.__file__).parent
 APIS = {"demanager", "notebooks"}
-KNOWING = ("api/", "emulator/")
-"""Who knows the APIs by name: the modules that speak them, and the cloud that is played."""
+ALLOWED = ("api/", "emulator/")
+"""The modules that may compare the names of the APIs: their implementations and the emulator."""
 
 
 def _names(node: ast.AST) -> bool:
@@ -463,7 +465,7 @@ def test_no_code_outside_the_apis_compares_their_names() -> None:
     guilty = {
         str(path.relative_to(PACKAGE)): found
         for path in files
-        if not path.relative_to(PACKAGE).as_posix().startswith(KNOWING)
+        if not path.relative_to(PACKAGE).as_posix().startswith(ALLOWED)
         if (found := api_name_comparisons(path.read_text(encoding="utf-8")))
     }
     assert len(files) > 50

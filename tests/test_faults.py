@@ -122,15 +122,15 @@ VARIANTS: list[tuple[str, str | None]] = [
     ("wrong-types", "duration"),
     ("wrong-types", "enable"),
 ]
-"""For the actions that touch everything; what they vary is read in one place for all actions."""
+"""The variants of a fault, for the actions that use everything; the others use one variant."""
 SLOW = [("drip", "0.1"), ("delay", "60"), ("late-apply", "0.1")]
-"""The first two take a minute or more, to tell who gives up in time from who does not."""
+"""The first two faults take a minute or more, to show whether a call ends at its timeout."""
 AT_MOST_S = 10
-"""How long a call may take that is given up at once, on a machine that does much else."""
+"""Seconds that a call may take that ends at once, on a busy machine."""
 
 
-EVERYWHERE = ("refresh", "update", "stop")
-"""Actions that are struck in every place; the others go one of their ways, with less to write."""
+FULLY_TESTED = ("refresh", "update", "stop")
+"""The actions that are tested with a fault at every request; the others are parts of them."""
 
 
 def methods(action: str, generation: ApiVersion) -> tuple[str, ...]:
@@ -151,7 +151,7 @@ def fault_positions(action: str, generation: ApiVersion) -> dict[str, dict[str, 
         **{f"{verb}, once": {"methods": (verb,), "times": 1} for verb in sent},
         "all but the first read": {"skip": 1},
     }
-    if action in EVERYWHERE:
+    if action in FULLY_TESTED:
         found["the first read"] = {**reads, "times": 1}
         found.update({verb: {"methods": (verb,)} for verb in sent})
         found["the reading back, once"] = {**reads, "skip": 1, "times": 1}
@@ -181,8 +181,8 @@ def prepare(emulator: LocalEmulator, put: Put) -> None:
     )
 
 
-AIMED_AT = ("description", "status", "stops_at", "running_since", "duration_s")
-"""What an action may change; nothing else ever changes."""
+CHANGED_BY = ("description", "status", "stops_at", "running_since", "duration_s")
+"""The fields that an action may change; all others stay the same."""
 
 
 def check(
@@ -194,7 +194,7 @@ def check(
     now: dict[str, Any],
 ) -> None:
     """Compare an outcome with the state of the emulator."""
-    assert {**now, **{key: was[key] for key in AIMED_AT}} == was
+    assert {**now, **{key: was[key] for key in CHANGED_BY}} == was
     assert now["description"] in (OLD, aimed.description)
     assert now["status"] in ("RUNNING", aimed.status)
     if now["status"] == "RUNNING":
@@ -228,7 +228,8 @@ def check_instance(seen: Instance, now: dict[str, Any]) -> None:
     stop = seen.auto_stop
     assert (seen.description, seen.status.value) == (now["description"], now["status"])
     assert (stop.enabled, stop.prompt) == (now["enable"], now.get("prompt"))
-    if stop.duration is None:  # without what it counts from, no run time is said
+    # Without its start a lease has no run time.
+    if stop.duration is None:
         assert stop.stops_at is None
     else:
         assert abs(stop.duration - timedelta(seconds=now["duration_s"])) < SECOND
@@ -277,7 +278,7 @@ def run_action(action: str, session: Session, truth: Truth) -> object:
     ("case", "action", "api_version"),
     [
         *all_pairs(QUICK, list(ACTIONS), API_VERSIONS, name=cell_name),
-        *all_pairs(VARIANTS, EVERYWHERE, API_VERSIONS, name=cell_name),
+        *all_pairs(VARIANTS, FULLY_TESTED, API_VERSIONS, name=cell_name),
     ],
 )
 def test_outcome_with_a_fault_is_true(  # noqa: PLR0913 - two dimensions and five fixtures

@@ -33,7 +33,7 @@ TOKEN = "MARKED-TOKEN-" + "t0k3n" * 800
 SECRET_KEY = "MARKED-SECRET-KEY-5k"
 SECURITY_TOKEN = "MARKED-SECURITY-TOKEN-" + "5t" * 900
 MARK = "MARKED-"
-"""What each of them begins with, so that a part of one is found too."""
+"""The beginning of each secret, so that a part of one is found, too."""
 
 CREDENTIALS = {
     "token": {"MODELARTS_AUTH_TOKEN": TOKEN},
@@ -49,7 +49,7 @@ ELSEWHERE = {
     "MODELARTS_INSTANCE_ID": "i",
 }
 every_api = pytest.mark.parametrize("api", sorted({each.api for each in API_VERSIONS}))
-"""Where no emulator answers there are no editions."""
+"""Tests without an emulator do not depend on the edition."""
 ARGUMENTS = {"drip": "0.05", "delay": "0.5", "late-apply": "0.1", "oversized": str(2 << 20)}
 
 

@@ -60,8 +60,8 @@ class Timeouts:
 class Connections(threading.local):
     """The transport of each thread to one endpoint. A thread that hangs keeps its own.
 
-    Transports are used without an `httpx.Client`: cookies and redirects are not wanted, and a client takes a
-    tenth of the time of a request.
+    Transports are used without an `httpx.Client`: cookies and redirects are not wanted, and a client
+    adds 70 µs, a sixth of the CPU time of a request.
 
     Args:
         endpoint: Scheme and host.

@@ -7,7 +7,6 @@ anywidget's are copied there. A marker file in each copy allows removing exactly
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import shutil
@@ -15,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelarts_magics import messages
+from modelarts_magics.commands.argument_parser import ArgumentParser
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
@@ -107,10 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0, or 1 if a file could not be written.
     """
-    messages.use_language(os.environ.get("MODELARTS_LANGUAGE"))
-    parser = argparse.ArgumentParser(
-        prog="modelarts-magics install-lab", description=text("lab.help")
-    )
+    parser = ArgumentParser("modelarts-magics install-lab", "lab.help")
     parser.add_argument("--remove", action="store_true", help=text("lab.help.remove"))
     parser.add_argument("--widgets", action="store_true", help=text("lab.help.widgets"))
     options = parser.parse_args(arguments)

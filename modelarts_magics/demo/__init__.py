@@ -8,7 +8,6 @@ the end. Only the notebooks are in `./.demo`; edited ones are kept.
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
@@ -16,10 +15,12 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from modelarts_magics import messages
+from modelarts_magics.commands.argument_parser import ArgumentParser
 from modelarts_magics.demo.console import print_error, print_lines
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
     from modelarts_magics.emulator.local import LocalEmulator
@@ -57,9 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(text("demo.failed", reason=error))
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> ArgumentParser:
     """Return the argument parser."""
-    parser = argparse.ArgumentParser(prog="modelarts-magics demo", description=text("demo.help"))
+    parser = ArgumentParser("modelarts-magics demo", "demo.help")
 
     def add_option(name: str, **options: object) -> None:
         help_text = text("demo.help." + name.strip("-").replace("-", "_"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
 from enum import Enum
@@ -43,11 +44,12 @@ class Finding:
     def short_hint(self) -> str:
         """The hint without the advice to run the doctor."""
         command = text("doctor.command")
-        return (
-            self.hint[: -len(command)].rstrip(" :\N{FULLWIDTH COLON}")
-            if self.hint.endswith(command)
-            else self.hint
-        )
+        if not self.hint.endswith(command):
+            return self.hint
+        shortened = self.hint[: -len(command)].rstrip(" :\N{FULLWIDTH COLON}")
+        # Where a sentence of its own names the command, nothing of that sentence is left.
+        sentences = re.split(r"(?<=\. )|(?<=\N{IDEOGRAPHIC FULL STOP})", shortened)
+        return "".join(sentences[:-1]).rstrip() or shortened
 
 
 def pad_label(label: str, width: int) -> str:

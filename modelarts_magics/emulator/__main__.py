@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "modelarts-magics emulator"
 HIDDEN = argparse.SUPPRESS
-INSTALL_HINT = "The emulator needs tornado: pip install 'modelarts-magics[demo]'"
+INSTALL_HINT = "The emulator requires tornado: pip install 'modelarts-magics[demo]'"
 CHOICE_HELP: dict[str, str] = {
     "api": "API of the printed instance; both APIs are served (default: %(default)s)",
     "edition": "edition of the demanager API (default: %(default)s)",
@@ -49,8 +49,24 @@ def build_parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    defaults = Options()
     parser.add_argument("--port", type=int, default=0, help="port; 0 for any free port (default)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of shell exports")
+    parser.add_argument(
+        "--fault",
+        type=_fault_argument,
+        action="append",
+        default=[],
+        metavar="NAME[:ARG]",
+        help="let requests fail, see below; may be repeated",
+    )
+    defaults = Options()
+    _add_instance_options(parser, defaults)
+    _add_hidden_options(parser, defaults)
+    return parser
+
+
+def _add_instance_options(parser: argparse.ArgumentParser, defaults: Options) -> None:
+    """Add the options for the APIs and the emulated instances."""
     for name, allowed in CHOICES.items():
         flag = "--" + name.replace("_", "-")
         parser.add_argument(
@@ -83,17 +99,6 @@ def build_parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
     parser.add_argument(
         "--description", default=defaults.description, help="description of the instances"
     )
-    parser.add_argument(
-        "--fault",
-        type=_fault_argument,
-        action="append",
-        default=[],
-        metavar="NAME[:ARG]",
-        help="let requests fail, see below; may be repeated",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of shell exports")
-    _add_hidden_options(parser, defaults)
-    return parser
 
 
 def _add_hidden_options(parser: argparse.ArgumentParser, defaults: Options) -> None:

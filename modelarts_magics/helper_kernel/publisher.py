@@ -1,4 +1,4 @@
-"""Telling a page of news through the kernel, without being asked."""
+"""Send events from a kernel to the page, without a request."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from typing import Any
 from IPython.core.getipython import get_ipython
 
 EVENT_MIME_TYPE = "application/vnd.modelarts-magics.event+json"
-"""What the page listens for; nothing renders it."""
+"""The MIME type that the page reads; no renderer shows it."""
 
 _LOG = logging.getLogger(__name__)
 
 
 def publish_event(event: dict[str, Any]) -> None:
-    """Send an event as a display message of this kernel, from any thread; what is lost the page finds later."""
+    """Send an event as a display message of this kernel, from any thread.
+
+    An event that is lost does no harm: the page reads the state by itself from time to time.
+    """
     shell = get_ipython()
     if shell is None:
         return
     try:
         shell.display_pub.publish(data={EVENT_MIME_TYPE: event}, metadata={})
-    except Exception:  # noqa: BLE001 - the kernel is ending, say: who tells goes on
-        _LOG.debug("the page could not be told", exc_info=True)
+    except Exception:  # noqa: BLE001 - the kernel may be shutting down
+        _LOG.debug("An event could not be sent", exc_info=True)

@@ -10,7 +10,8 @@ from IPython.core.completer import SimpleCompletion, context_matcher
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
-_COMMAND_LINE = re.compile(r"(?:^|[\s=(])%%?modelarts\s+(?P<typed>.*)$")
+_COMMAND_LINE = r"(?:^|[\s=(])%%?modelarts\s+(?P<typed>.*)$"
+"""A pattern as text: `re` compiles and caches it at the first completion, which keeps %load_ext fast."""
 
 
 @context_matcher(identifier="modelarts_magics.command")
@@ -21,7 +22,7 @@ def match_command(context: CompletionContext) -> SimpleMatcherResult:
     none.
     """
     line = context.text_until_cursor.rpartition("\n")[2]
-    found = _COMMAND_LINE.search(line)
+    found = re.search(_COMMAND_LINE, line)
     if found is None:
         return {"completions": []}
     *before, word = re.split(r"\s+", found["typed"])

@@ -13,7 +13,6 @@ from modelarts_magics.kernel.current_session import (
     register_session_getter,
     unregister_session_getter,
 )
-from modelarts_magics.kernel.display import show_result
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -69,6 +68,7 @@ class ModelArts(Magics):
         from modelarts_magics.commands import dispatch, parser  # noqa: PLC0415 - keeps %load_ext fast
         from modelarts_magics.commands.context import CommandContext  # noqa: PLC0415
         from modelarts_magics.commands.grammar import MAGIC_PREFIX  # noqa: PLC0415
+        from modelarts_magics.kernel.display import show_result  # noqa: PLC0415
 
         dispatch.configure_messages(self.settings(), MAGIC_PREFIX)
         request = parser.parse_line(line, cell=cell)

@@ -274,6 +274,10 @@ TEXTS = {
     "description.name": "Variable {name} does not contain text.",
     "description.name.hint": "Name a variable that holds a string: {cmd} describe --from NAME",
     # Command errors
+    "usage.prefix": "Usage: ",
+    "usage.options": "Options",
+    "usage.help": "show this help and exit",
+    "usage.argument": "Invalid argument: {argument}. For help: {command}",
     "usage.command": "Unknown command “{word}”.",
     "usage.command.hint": "To list all commands: {cmd} help",
     "usage.command_near.hint": "Did you mean “{near}”? To list all commands: {cmd} help",
@@ -646,6 +650,7 @@ TEXTS = {
     "demo.help.time_scale": "speed of emulated time, as a multiple of real time",
     "demo.help.port": "JupyterLab port; 0 for any free port",
     "demo.help.check": "run the quickstart without a browser, print the results and exit",
+    "emulator.missing": "The emulator requires tornado: pip install 'modelarts-magics[demo]'",
     "demo.missing": "The demo needs JupyterLab: pip install 'modelarts-magics[demo]'",
     "demo.starting": "Starting JupyterLab…",
     "demo.ready": "DEMO · local emulator: a simulated instance with {minutes} min left. Open\n\n    {url}\n\n"

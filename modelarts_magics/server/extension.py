@@ -1,4 +1,4 @@
-"""Jupyter's way in: the extension, its settings, and the end of both."""
+"""Define the Jupyter server extension: settings, start and stop."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
 
 EVENT_SCHEMA_ID = "https://modelarts-magics.github.io/events/modelarts-magics/instance/v1"
-"""The id of the event that something changed; its schema is beside this module."""
+"""The id of the schema of the events, which is in ``events/instance.v1.yaml``."""
 EVENT_SCHEMA_PATH = Path(__file__).parent / "events" / "instance.v1.yaml"
 
 
 class ModelArtsServer(ExtensionApp):
-    """Shows and changes the auto-stop of this ModelArts instance; settings as ``c.ModelArtsServer.…``.
+    """Show and change the auto-stop of this ModelArts instance; settings are ``c.ModelArtsServer.…``.
 
-    Tokens and keys are no settings: they are found where a kernel of this machine finds them.
+    Credentials are not among the settings: they come from the same providers as in a kernel.
     """
 
     name = "modelarts_magics"
@@ -43,26 +43,26 @@ class ModelArtsServer(ExtensionApp):
     poll_interval = Float(
         300.0,
         min=1.0,
-        help="Seconds between two looks at the cloud; in the last ten minutes a fifth.",
+        help="Seconds between two calls of the API; a fifth in the last ten minutes of a run.",
     ).tag(config=True)
 
-    clock: Any = Instance(Clock, (), help="Time, for tests.").tag(config=True)
+    clock: Any = Instance(Clock, (), help="The clock; tests replace it.").tag(config=True)
 
     def initialize_settings(self) -> None:
-        """Make the desk, and begin to ask once the loop runs; nothing here waits or fails."""
+        """Create the service, and start polling when the loop runs; nothing here waits or fails."""
         self.service = self._create_service()
         self._event_logger.register_event_schema(EVENT_SCHEMA_PATH)
         self.settings[SERVICE_KEY] = self.service
         IOLoop.current().add_callback(self.service.poller.start)
 
     def initialize_handlers(self) -> None:
-        """Add the routes."""
+        """Add the handlers."""
         self.handlers.extend(
-            (url_path_join("/", URL_PREFIX, name), route) for name, route in HANDLERS.items()
+            (url_path_join("/", URL_PREFIX, name), handler) for name, handler in HANDLERS.items()
         )
 
     async def stop_extension(self) -> None:
-        """End the monitor."""
+        """Stop the poller."""
         await self.service.poller.stop()
 
     def _create_service(self) -> InstanceService:
@@ -79,16 +79,16 @@ class ModelArtsServer(ExtensionApp):
         )
 
     @property
-    def _event_logger(self) -> Any:  # noqa: ANN401 - not annotated
-        return self.serverapp.event_logger  # type: ignore[union-attr]  # it is there once initialised
+    def _event_logger(self) -> Any:  # noqa: ANN401 - Jupyter does not annotate it
+        return self.serverapp.event_logger  # type: ignore[union-attr]  # set before this is called
 
     def _emit(self, event: dict[str, Any]) -> None:
         self._event_logger.emit(schema_id=EVENT_SCHEMA_ID, data=event)
 
     def _listeners(self) -> Collection[Hashable]:
-        """The pages that have Jupyter's event socket open: each adds a listener to every schema.
+        """Return the pages that have Jupyter's event socket open: each adds a listener to every schema.
 
-        There is no public way to ask; where this one is gone, somebody is taken to listen.
+        There is no public method for this. Where the private attribute is missing, one page is assumed.
         """
         listeners = getattr(
             self._event_logger, "_modified_listeners", {EVENT_SCHEMA_ID: {EVENT_SCHEMA_ID}}

@@ -1,12 +1,13 @@
-"""The verbs under ``/modelarts-magics/v1/``: read the request, ask the desk once, answer.
+"""Handle the requests under ``/modelarts-magics/v1/``: parse the body, call the service once, respond.
 
-Each is authenticated and authorised (resource ``modelarts-magics``: GET reads, everything else writes), held
-to Jupyter's XSRF check, and counts as no activity of a person. `openapi.yaml` says what each takes and gives.
+Each request is authenticated and authorised (resource ``modelarts-magics``: GET reads, everything else writes),
+passes Jupyter's XSRF check, and does not count as activity. `openapi.yaml` describes requests and responses.
 """
 
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
@@ -24,44 +25,44 @@ if TYPE_CHECKING:
     from modelarts_magics.server.service import InstanceService
 
 URL_PREFIX = "modelarts-magics/v1"
-SERVICE_KEY = "modelarts_magics_desk"
-"""The name of the desk among the web application's settings."""
+SERVICE_KEY = "modelarts_magics_service"
+"""The name of the service in the settings of the web application."""
 RETRY_AFTER_S = "60"
 
 
 class BaseHandler(APIHandler):
-    """What all verbs share: the desk, JSON, and errors that are told as such."""
+    """Base of the handlers: service, JSON responses, and errors as JSON."""
 
     auth_resource = "modelarts-magics"
     _track_activity = False
 
     @property
     def service(self) -> InstanceService:
-        """Who does the work."""
+        """The service that answers the requests."""
         service: InstanceService = self.settings[SERVICE_KEY]
         return service
 
-    async def prepare(self) -> None:  # type: ignore[override]  # as Jupyter's own `APIHandler`
-        """Answer in the language of the page."""
+    async def prepare(self) -> None:  # type: ignore[override]  # a coroutine, as in Jupyter
+        """Set the language of the response to that of the page."""
         messages.use_request_language(self.request.headers.get("Accept-Language"))
         await super().prepare()
 
     def finish_json(self, payload: dict[str, Any]) -> None:
-        """Answer with JSON that nobody keeps."""
+        """Finish the response with JSON that must not be cached."""
         self.set_header("Cache-Control", "no-store")
         self.finish(json.dumps(payload))
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:  # noqa: ANN401 - tornado's
-        """Answer with the status of the error that a verb raised."""
+        """Set the status that belongs to the error of the handler."""
         error = _raised_exception(kwargs)
         if isinstance(error, ConflictError):
-            status_code = 409
+            status_code = HTTPStatus.CONFLICT
         elif isinstance(error, ModelArtsError):
             status_code = payloads.http_status(error)
         super().send_error(status_code, **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:  # noqa: ANN401 - tornado's
-        """Answer with ``code``, ``message``, ``hint`` and ``request_id``, whatever went wrong."""
+        """Respond with ``code``, ``message``, ``hint`` and ``request_id`` for any error."""
         error = _raised_exception(kwargs)
         if isinstance(error, ConflictError):
             payload = {**payloads.error_payload(error.error), **error.details}
@@ -69,14 +70,15 @@ class BaseHandler(APIHandler):
             payload = payloads.error_payload(error)
         else:
             payload = _http_error_payload(status_code, error)
-        if status_code == 405:  # noqa: PLR2004 - which has to say what is allowed
+        # HTTP requires the allowed methods in this response.
+        if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             self.set_header("Allow", ", ".join(_allowed_methods(self)))
-        if status_code == 503:  # noqa: PLR2004 - not available
+        if status_code == HTTPStatus.SERVICE_UNAVAILABLE:
             self.set_header("Retry-After", RETRY_AFTER_S)
         self.finish_json(payload)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:  # noqa: ANN401 - tornado's
-        """Log an error of ours by its code alone; one that nobody foresaw with its traceback."""
+        """Log the code of an error of this package, and any other error with its traceback."""
         if isinstance(value, ConflictError):
             value = value.error
         if isinstance(value, ModelArtsError):
@@ -86,19 +88,19 @@ class BaseHandler(APIHandler):
 
 
 class InstanceHandler(BaseHandler):
-    """``instance``: what a page shows, and changes of it."""
+    """Handle ``instance``: the state, and changes of description and auto-stop."""
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """Everything that a page shows."""
+        """Return everything that a page shows."""
         refresh = self.get_query_argument("refresh", "0") == "1"
         self.finish_json(await self.service.get_instance(refresh=refresh))
 
     @web.authenticated
     @authorized
     async def patch(self) -> None:
-        """Set the description, auto-stop, or both."""
+        """Set the description, auto-stop or both."""
         request = requests.parse_update_request(self.request.body)
         try:
             self.finish_json(await self.service.update_instance(request))
@@ -109,34 +111,34 @@ class InstanceHandler(BaseHandler):
 
 
 class ExtendHandler(BaseHandler):
-    """``extend``: the end of this run."""
+    """Handle ``extend``: the stop time of this run."""
 
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        """Move it, later or earlier."""
+        """Extend or shorten this run."""
         self.finish_json(
             await self.service.extend(requests.parse_extend_request(self.request.body))
         )
 
 
 class DoctorHandler(BaseHandler):
-    """``doctor``: what is wrong on the server's side."""
+    """Handle ``doctor``: the checks of the server's set-up."""
 
     @web.authenticated
     @authorized
     async def get(self) -> None:
-        """Look at everything, and ask the cloud once."""
+        """Run the checks, with one call of the API."""
         self.finish_json(await self.service.run_doctor())
 
 
 class SaveReportHandler(BaseHandler):
-    """``saved``: what was saved before a stop."""
+    """Handle ``saved``: the report of documents saved before a stop."""
 
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        """Keep what was saved, and what could not be."""
+        """Record which documents were saved and which were not."""
         self.finish_json(
             await self.service.record_saved(requests.parse_save_report(self.request.body))
         )
@@ -144,12 +146,12 @@ class SaveReportHandler(BaseHandler):
     @web.authenticated
     @authorized
     async def delete(self) -> None:
-        """Forget how the last run ended: it was read."""
+        """Delete the report of the last run after it was read."""
         self.finish_json(await self.service.acknowledge_last_run())
 
 
 class RemindersHandler(BaseHandler):
-    """``remind``: whether to remind of the stop."""
+    """Handle ``remind``: reminders before the stop."""
 
     @web.authenticated
     @authorized
@@ -175,9 +177,9 @@ def _raised_exception(kwargs: dict[str, Any]) -> BaseException | None:
 
 
 def _http_error_payload(status_code: int, error: BaseException | None) -> dict[str, Any]:
-    """An error that is not the cloud's: Jupyter refused the request, or this package failed."""
+    """Return an error that does not come from the API: Jupyter refused the request, or this package failed."""
     reason = error.log_message if isinstance(error, web.HTTPError) else None
-    is_server_error = status_code >= 500  # noqa: PLR2004 - the server's own
+    is_server_error = status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
     code = "server.internal_error" if is_server_error else f"http.{status_code}"
     return {
         "code": code,

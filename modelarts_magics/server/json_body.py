@@ -1,4 +1,4 @@
-"""One JSON object of a request, read field by field; what is wrong is named by its field."""
+"""Read a JSON object of a request field by field; an error names the field."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MAX_ITEMS = 1000
 
 
 class JsonBody:
-    """One JSON object of a request.
+    """A JSON object of a request.
 
     Args:
-        data: Its fields.
-        allowed: The names that it may have.
-        prefix: What stands before its names in an error, as ``auto_stop.``.
+        data: The fields.
+        allowed: The names of the fields that it may have.
+        prefix: The prefix of the field names in errors, such as ``auto_stop.``.
 
     Raises:
-        InputError: It has a field that nobody reads.
+        InputError: It has another field.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class JsonBody:
         return name in self._data
 
     def field_path(self, name: str) -> str:
-        """The whole name of a field."""
+        """Return the full name of a field."""
         return f"{self._prefix}{name}"
 
     def get_object(self, name: str, *, allowed: Collection[str]) -> JsonBody | None:
-        """An object inside this one; None if it is absent."""
+        """Return an object inside this one; None if it is absent."""
         if name not in self:
             return None
         if not isinstance(self._data[name], dict):
@@ -53,7 +53,7 @@ class JsonBody:
         return JsonBody(self._data[name], allowed=allowed, prefix=f"{self.field_path(name)}.")
 
     def get_text(self, name: str, *, max_length: int = MAX_TEXT_LENGTH) -> str | None:
-        """A text; None if it is absent."""
+        """Return a string of at most `max_length` characters; None if it is absent."""
         value = self._data.get(name)
         if name in self and not isinstance(value, str):
             raise self._type_error(name, "string")
@@ -62,7 +62,7 @@ class JsonBody:
         return value
 
     def get_bool(self, name: str) -> bool | None:
-        """True or false; None if it is absent."""
+        """Return a boolean; None if it is absent."""
         value = self._data.get(name)
         if name in self and not isinstance(value, bool):
             raise self._type_error(name, "boolean")
@@ -71,7 +71,7 @@ class JsonBody:
     def get_int(
         self, name: str, minimum: int, maximum: int, *, nullable: bool = False
     ) -> int | None:
-        """A whole number from `minimum` to `maximum`; None if it is absent, or null where that is allowed."""
+        """Return an integer from `minimum` to `maximum`; None if it is absent, or null and `nullable`."""
         value = self._data.get(name)
         if name not in self or (nullable and value is None):
             return None
@@ -84,7 +84,7 @@ class JsonBody:
         return value
 
     def get_choice(self, name: str, choices: Collection[str]) -> str | None:
-        """One of some words; None if it is absent."""
+        """Return one of the `choices`; None if it is absent."""
         value = self.get_text(name)
         if value is not None and value not in choices:
             raise InputError(
@@ -93,7 +93,7 @@ class JsonBody:
         return value
 
     def get_list(self, name: str) -> list[Any]:
-        """A list, empty if it is absent; its items are as they came."""
+        """Return a list of at most 1000 unchecked items, empty if it is absent."""
         value = self._data.get(name, [])
         if not isinstance(value, list):
             raise self._type_error(name, "list")
@@ -102,17 +102,17 @@ class JsonBody:
         return value
 
     def require(self, *names: str) -> None:
-        """Insist on fields.
+        """Check that the fields are present.
 
         Raises:
-            InputError: The first that is absent is named.
+            InputError: A field is absent; the first one is named.
         """
         for name in names:
             if name not in self:
                 raise InputError("request.missing_field", field=self.field_path(name))
 
     def is_null(self, name: str) -> bool:
-        """Whether the field is there and null."""
+        """Return whether the field is present and null."""
         return name in self and self._data[name] is None
 
     def _type_error(self, name: str, expected: str) -> InputError:
@@ -125,10 +125,10 @@ class JsonBody:
 
 
 def parse_json_body(raw: bytes, *, allowed: Collection[str]) -> JsonBody:
-    """The body of a request.
+    """Parse the body of a request.
 
     Raises:
-        InputError: It is no JSON object, or has a field that nobody reads.
+        InputError: It is not a JSON object, or has a field that is not allowed.
     """
     try:
         data = json.loads(raw)

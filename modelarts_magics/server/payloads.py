@@ -1,7 +1,6 @@
-"""What the routes answer: codes, values and numbers with their unit; never a secret or a raw answer.
+"""Serialise snapshots and errors for pages: codes, values and numbers with units, no secrets and no raw responses.
 
-Moments are in milliseconds since 1970 by the cloud's clock, lengths in seconds. The other side is the
-labextension; `openapi.yaml` says the same in its own language.
+Times are in milliseconds since 1970 by the API's clock, durations in seconds. `openapi.yaml` describes the format.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ if TYPE_CHECKING:
     from modelarts_magics.server.snapshot import Snapshot
 
 CONFLICT_CODES = ("refuse.stop_time_changed", "refuse.edit_conflict")
-"""The refusals of what was decided on something that no longer holds."""
+"""The refusals because the state has changed since the page read it."""
 REJECTED_KEY_CODE = "api.403.0206"
-"""A key that is not accepted, although the status says that it may not."""
+"""The code of an access key that is not accepted, which has the status of a missing permission."""
 _HINT_PREFIX = "server.hint."
 _HTTP_STATUSES: tuple[tuple[type[ModelArtsError], int], ...] = (
     (InputError, 400),
@@ -48,9 +47,9 @@ _HTTP_STATUSES: tuple[tuple[type[ModelArtsError], int], ...] = (
 
 
 def http_status(error: ModelArtsError) -> int:
-    """The HTTP status that an error is told with.
+    """Return the HTTP status of the response for an error.
 
-    Never 401 or 403, which would say that Jupyter itself refuses the page: what the cloud refuses is 502.
+    It is never 401 or 403, which mean that Jupyter refuses the page; a refusal by the API is 502.
     """
     if error.code in CONFLICT_CODES:
         return 409
@@ -58,9 +57,14 @@ def http_status(error: ModelArtsError) -> int:
 
 
 def error_payload(error: ModelArtsError, *, field: str = "") -> dict[str, Any]:
-    """An error: ``code``, ``message``, ``hint``, ``request_id``, ``values`` and the field it is about.
+    """Return an error as ``code``, ``message``, ``hint``, ``request_id``, ``values`` and ``field``.
 
-    ``answer`` says the same in the words of a click on a countdown. The hint is for who types no command.
+    ``answer`` is the same as the response to a click on a countdown. The hint is for a page, without commands
+    to type.
+
+    Args:
+        error: The error.
+        field: The field of the request that it is about; "" for the one that the error names.
     """
     hint = _error_hint(error)
     cause = error.cause if isinstance(error, OutcomeUnknownError) else error
@@ -76,7 +80,7 @@ def error_payload(error: ModelArtsError, *, field: str = "") -> dict[str, Any]:
 
 
 def page_hint(code: str, **values: Any) -> str:  # noqa: ANN401 - values of any sentence
-    """What to do next after an error of this code, where a page has words of its own for it; else ""."""
+    """Return the hint for pages about an error with this code; "" if there is none."""
     hint = ModelArtsError(f"{_HINT_PREFIX}{code}", **values)
     return hint.message if messages.has_text(hint.code) else ""
 
@@ -105,7 +109,7 @@ def snapshot_payload(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def capabilities_payload(capabilities: Capabilities) -> dict[str, Any]:
-    """What the instance's API can do, and what a description may be."""
+    """Return the capabilities of the API and the rules for a description."""
     return {
         "api": capabilities.api,
         "counts_from": capabilities.counts_from.value,
@@ -121,7 +125,7 @@ def capabilities_payload(capabilities: Capabilities) -> dict[str, Any]:
 
 
 def changed_fields(seen: Instance, current: Instance) -> list[str]:
-    """Which of description and auto-stop differ."""
+    """Return which of description and auto-stop differ."""
     comparisons = (
         ("description", seen.description == current.description),
         ("auto_stop", seen.auto_stop.equivalent_to(current.auto_stop)),
@@ -130,7 +134,7 @@ def changed_fields(seen: Instance, current: Instance) -> list[str]:
 
 
 def _to_json(value: Any) -> Any:  # noqa: ANN401 - any value of a sentence
-    """A value as JSON has it: a moment in ms, a length in s, a sentence as text."""
+    """Return a value as JSON: a time in ms, a duration in s, a message as text."""
     if isinstance(value, timedelta):
         return round(value.total_seconds())
     if isinstance(value, datetime):

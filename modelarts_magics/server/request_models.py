@@ -1,4 +1,4 @@
-"""What each verb takes, from its body to the words of the models."""
+"""Parse the bodies of requests into the classes of the domain."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import AutoStop, Instance
 
 MAX_DURATION_S = 366 * 24 * 3600
-"""No API takes a duration near it."""
+"""An upper bound far above that of any API."""
 MAX_TIMESTAMP_MS = 253_000_000_000_000
-"""The year 9987: a moment that can be written in any time zone."""
+"""The year 9987: a time that every time zone can express."""
 MAX_TAB_LENGTH = 64
-"""How many characters the name of a tab may have."""
+"""The maximum length of the name of a tab."""
 ROUNDING_TOLERANCE = timedelta(seconds=1)
 _DURATION_FIELDS = ("duration_s", "within_s", "until_ms")
 _MODE_VALUES = tuple(mode.value for mode in Mode)
@@ -31,13 +31,13 @@ _MODE_VALUES = tuple(mode.value for mode in Mode)
 
 @dataclass(frozen=True)
 class UpdateRequest:
-    """What a PATCH asks for.
+    """A request to change description, auto-stop or both.
 
     Attributes:
-        description: The new one; None leaves it.
-        auto_stop: What to change of auto-stop; None leaves it.
-        base: What the person saw of either, by the names of the models; None if that is not said.
-        duration_field: The field that named a length of time, for an error about it.
+        description: The new description; None leaves it.
+        auto_stop: The change of auto-stop; None leaves it.
+        base: The fields that the page showed, by the names of the domain; None to change without comparing.
+        duration_field: The field that contains the duration, for an error about it.
     """
 
     description: str | None
@@ -46,7 +46,7 @@ class UpdateRequest:
     duration_field: str = ""
 
     def seen_instance(self, current: Instance) -> Instance | None:
-        """The instance as the person saw it: `current`, but for what the base says; None without a base."""
+        """Return the instance as the page showed it; None without a base."""
         if self.base is None:
             return None
         auto_stop_fields = dict(self.base["auto_stop"])
@@ -57,7 +57,7 @@ class UpdateRequest:
         return replace(current, auto_stop=replace(current.auto_stop, **auto_stop_fields))
 
     def field_for(self, error: ModelArtsError) -> str:
-        """The field that an error is about; "" if it is about none."""
+        """Return the field that an error is about; "" if it is about none."""
         if isinstance(error, DescriptionError):
             return "description"
         return self.duration_field if isinstance(error, DurationError) else ""
@@ -71,10 +71,10 @@ def _is_duration_as_shown(shown: timedelta | None, auto_stop: AutoStop) -> bool:
 
 
 def parse_update_request(raw: bytes) -> UpdateRequest:
-    """Read the body of a PATCH.
+    """Parse the body of an update.
 
     Raises:
-        InputError: It is not valid; the field is named.
+        InputError: It is not valid; the error names the field.
     """
     body = parse_json_body(raw, allowed=("description", "auto_stop", "base"))
     auto_stop = body.get_object(
@@ -115,7 +115,7 @@ def _parse_auto_stop(auto_stop: JsonBody, duration_fields: list[str]) -> AutoSto
 
 
 def _parse_base(body: JsonBody | None) -> dict[str, Any] | None:
-    """The base as fields of the models; what it does not say is absent."""
+    """Return the base as fields of the domain; a missing field is absent."""
     if body is None:
         return None
     field_names = {field: field for field in ("enabled", "mode", "prompt")}
@@ -153,17 +153,17 @@ def _to_datetime(milliseconds: int | None) -> datetime | None:
 
 @dataclass(frozen=True)
 class ExtendRequest:
-    """What an extend asks for: by how much, and from which end."""
+    """A request to extend or shorten the run, with the stop time that the page showed."""
 
     delta: timedelta
     seen_stop_time: datetime | None
 
 
 def parse_extend_request(raw: bytes) -> ExtendRequest:
-    """Read the body of an extend.
+    """Parse the body of an extension.
 
     Raises:
-        InputError: It is not valid; the field is named.
+        InputError: It is not valid; the error names the field.
     """
     body = parse_json_body(raw, allowed=("seconds", "base_stops_at_ms"))
     body.require("seconds")
@@ -176,7 +176,7 @@ def parse_extend_request(raw: bytes) -> ExtendRequest:
 
 @dataclass(frozen=True)
 class SaveReport:
-    """What a tab saved before a stop, and what it could not; "" is a tab that does not name itself."""
+    """The documents that a tab saved before a stop or could not save; a tab without a name is ""."""
 
     stops_at_ms: int
     saved: list[str]
@@ -185,10 +185,10 @@ class SaveReport:
 
 
 def parse_save_report(raw: bytes) -> SaveReport:
-    """Read the body of what was saved.
+    """Parse the body of a report of saved documents.
 
     Raises:
-        InputError: It is not valid; the field is named.
+        InputError: It is not valid; the error names the field.
     """
     body = parse_json_body(raw, allowed=("stops_at_ms", "saved", "not_saved", "tab"))
     body.require("stops_at_ms")
@@ -216,10 +216,10 @@ def _parse_not_saved(value: object, field: str) -> dict[str, str]:
 
 
 def parse_muted(raw: bytes) -> bool:
-    """Read the body that turns reminders off or on.
+    """Parse the body that turns reminders off or on.
 
     Raises:
-        InputError: It is not valid; the field is named.
+        InputError: It is not valid; the error names the field.
     """
     body = parse_json_body(raw, allowed=("muted",))
     body.require("muted")

@@ -1,4 +1,4 @@
-"""How the last run ended, and what is known of this one."""
+"""Report how the last run ended and what was saved in this one."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class RunHistory:
-    """What `RunStore` holds, in the words of the monitor; used from threads.
+    """Connect the `RunStore` with the poller's snapshots; may be used from several threads.
 
     Args:
-        run_store: What outlives a stop.
-        server_started: When this server started, by the local clock.
+        run_store: The file that survives a stop.
+        server_started: The time at which this server started, by the local clock.
     """
 
     def __init__(self, run_store: RunStore, *, server_started: datetime) -> None:
@@ -35,7 +35,7 @@ class RunHistory:
         self._server_started = server_started
 
     def last_run(self, snapshot: Snapshot) -> dict[str, Any] | None:
-        """How the run before this server ended; None if nothing is known, it was acknowledged or went on."""
+        """Return how the run before this server ended; None if unknown, acknowledged, or if it continues."""
         if snapshot.session is None or snapshot.instance is None:
             return None
         if self._obsolete_stop_ms(snapshot.session, snapshot.instance) is not None:
@@ -45,14 +45,14 @@ class RunHistory:
         )
 
     def this_run(self, snapshot: Snapshot) -> dict[str, Any] | None:
-        """What was saved before the stop that is to come; None if nothing is kept of it."""
+        """Return what was saved before the coming stop; None if there is no report."""
         stop_time = snapshot.instance.auto_stop.stops_at if snapshot.instance else None
         if snapshot.instance is None or stop_time is None:
             return None
         return self._run_store.this_run(snapshot.instance.id, stops_at_ms=datetime_to_ms(stop_time))
 
     def record_alive(self, session: Session, instance: Instance) -> None:
-        """Keep, shortly before its end, that this run is alive; and forget one that went on."""
+        """Record, shortly before the stop, that the instance is running; delete a recorded run that continued."""
         obsolete_stop_ms = self._obsolete_stop_ms(session, instance)
         if obsolete_stop_ms is not None:
             self._run_store.delete_run(instance.id, stops_at_ms=obsolete_stop_ms)
@@ -61,13 +61,15 @@ class RunHistory:
             return
         stop_time_ms, now_ms = datetime_to_ms(stop_time), datetime_to_ms(session.now())
         if 0 <= stop_time_ms - now_ms <= AUTO_STOP_WINDOW_MS:
-            duration_s = _run_time_s(instance)
             self._run_store.record_alive(
-                instance.id, stops_at_ms=stop_time_ms, duration_s=duration_s, seen_ms=now_ms
+                instance.id,
+                stops_at_ms=stop_time_ms,
+                duration_s=_run_time_s(instance),
+                seen_ms=now_ms,
             )
 
     def record_saved(self, session: Session, instance: Instance, report: SaveReport) -> None:
-        """Keep what a page saved before the stop, and what it could not."""
+        """Record the report of a tab about one stop."""
         self._run_store.record_saved(
             instance.id,
             stops_at_ms=report.stops_at_ms,
@@ -79,7 +81,7 @@ class RunHistory:
         )
 
     def _obsolete_stop_ms(self, session: Session, instance: Instance) -> int | None:
-        """The stop that is kept, if the instance was alive before it and went on; else None."""
+        """Return the recorded stop time if the instance ran before it and continued; else None."""
         recorded_stop_ms = self._run_store.recorded_stop_ms(instance.id)
         if recorded_stop_ms is None or self._alive_since_ms(session, instance) > recorded_stop_ms:
             return None
@@ -88,24 +90,24 @@ class RunHistory:
         )
 
     def _server_started_ms(self, session: Session) -> int:
-        """When this server started, by the cloud's clock."""
+        """Return the time at which this server started, by the API's clock."""
         return datetime_to_ms(self._server_started + session.skew)
 
     def _alive_since_ms(self, session: Session, instance: Instance) -> int:
-        """Since when the instance is known to be alive: this server's start, or what is known of before."""
+        """Return the earliest time at which this run is known to have been alive."""
         started = session.plan_context(instance).started_at or instance.observed_at
         earliest = min(started, instance.observed_at)
         return min(self._server_started_ms(session), datetime_to_ms(earliest))
 
 
 def run_continued(instance: Instance, *, planned_stop_ms: int) -> bool:
-    """Whether a run that was to stop then is not to, or did not.
+    """Return whether a run with this stop time was extended or did not stop.
 
-    It has another end by now, or none at all; or its end is not known and it was seen alive after that one.
+    It has another stop time now, or none; or its stop time is unknown and it was seen alive after that one.
 
     Args:
-        instance: As it was seen, in the same run.
-        planned_stop_ms: When the run was to stop.
+        instance: The instance as it was seen, in the same run.
+        planned_stop_ms: The recorded stop time.
     """
     auto_stop = instance.auto_stop
     if not instance.running:

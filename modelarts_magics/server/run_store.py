@@ -1,8 +1,8 @@
-"""What has to outlive a stop: how the last run ended and what was saved, and a wish not to be reminded.
+"""Save what must survive a stop: the reports of saved documents, how the last run ended, and muted reminders.
 
-One small JSON file, in ``~/work`` where that is what survives, else in the state folder. Several processes may
-keep things there, as where each browser has a helper kernel of its own: what another one wrote is read again.
-Where it cannot be written everything still works until the server ends.
+One small JSON file, in ``~/work`` if that folder exists, else in the state folder. Several processes may use
+it, for example the helper kernels of two browsers; the file is read again after another process has written it.
+Where it cannot be written, the data lasts until the server ends.
 """
 
 from __future__ import annotations
@@ -16,47 +16,54 @@ from typing import TYPE_CHECKING, Any
 from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.config.settings_file import expand_user
 from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
-from modelarts_magics.server import saved_reports as reports
 from modelarts_magics.session.store import file_fingerprint, stat_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    Report = Mapping[str, Any]
+
 FILE_VERSION = 1
 FILE_NAME = ".modelarts-magics-run.json"
 AUTO_STOP_WINDOW_MS = 150_000
-"""Seen alive so shortly before its stop time, a run is taken to have ended by auto-stop."""
+"""A run that was last seen within this time before its stop time is assumed to have ended by auto-stop."""
 SAME_RUN_TOLERANCE_MS = 60_000
-"""A stop time that is further away is another one: the run went on."""
+"""Stop times that differ by more belong to different runs, or to one that was extended or shortened."""
 STOP_GRACE_PERIOD_MS = round(STOP_GRACE_PERIOD.total_seconds() * 1000)
-"""Seen alive so long after its stop time, a run did not end by it."""
+"""A run that was seen longer than this after its stop time did not end by it."""
+MAX_TABS = 50
+"""The number of tabs whose reports are kept; the one that reported longest ago is dropped first."""
+MAX_PATHS = 1000
+"""The number of paths in a merged report; a single report has no more, see `JsonBody.get_list`."""
+_LIST_FIELDS = ("saved", "not_saved")
+_NOT_SAVED_FIELDS = ("path", "reason")
 
 
 def default_path(environ: Mapping[str, str], state_dir: str) -> Path:
-    """Where the file is, or would be."""
+    """Return the path of the file, which may not exist yet."""
     work = Path(environ.get("HOME") or Path.home()) / "work"
     return (work if work.is_dir() else expand_user(state_dir)) / FILE_NAME
 
 
 class RunStore:
-    """The file's content, by instance; used from threads.
+    """The content of the file, by instance; may be used from several threads.
 
     Args:
-        path: Where the file is.
+        path: The path of the file.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.RLock()
         self._data: dict[str, Any] = {}
-        self._stamp: tuple[int, int, int] | None = None
+        self._fingerprint: tuple[int, int, int] | None = None
 
     def last_run(self, instance_id: str, *, started_ms: int) -> dict[str, Any] | None:
-        """How the run before this server's start ended; None if nothing is known or it was acknowledged.
+        """Return how the run before this server's start ended; None if that is unknown or was acknowledged.
 
         Args:
-            instance_id: Whose.
-            started_ms: When this server started; a run is over once it was to stop before.
+            instance_id: The id of the instance.
+            started_ms: The time at which this server started; a run whose stop time is earlier is over.
 
         Returns:
             ``ended_at_ms``, ``reason`` ("auto-stop" or "unknown"), ``duration_s``, ``saved``, ``not_saved``.
@@ -71,11 +78,11 @@ class RunStore:
             "ended_at_ms": run["stops_at_ms"] if auto_stopped else run["seen_ms"],
             "reason": "auto-stop" if auto_stopped else "unknown",
             "duration_s": run.get("duration_s"),
-            **reports.merge_reports(run),
+            **merge_reports(run),
         }
 
     def this_run(self, instance_id: str, *, stops_at_ms: int) -> dict[str, Any] | None:
-        """What was saved before the stop that is to come; None if nothing is kept of it.
+        """Return what was saved before the coming stop; None if there is no report.
 
         Returns:
             ``stops_at_ms``, ``saved``, ``not_saved``.
@@ -83,12 +90,12 @@ class RunStore:
         run = self._get_run(instance_id, stops_at_ms)
         if not run:
             return None
-        return {"stops_at_ms": run["stops_at_ms"], **reports.merge_reports(run)}
+        return {"stops_at_ms": run["stops_at_ms"], **merge_reports(run)}
 
     def record_alive(
         self, instance_id: str, *, stops_at_ms: int, duration_s: int | None, seen_ms: int
     ) -> None:
-        """Keep that the run was alive at a moment, and when it is to stop."""
+        """Record that the instance was running at a time, and its stop time."""
         with self._lock:
             run = self._get_run(instance_id, stops_at_ms)
             run.update(stops_at_ms=stops_at_ms, seen_ms=seen_ms, duration_s=duration_s)
@@ -105,25 +112,25 @@ class RunStore:
         not_saved: Sequence[Mapping[str, str]],
         tab: str = "",
     ) -> None:
-        """Keep what a tab saved before a stop and what it could not, instead of what it said before."""
+        """Record the report of a tab about one stop; it replaces an earlier report of the same tab."""
         with self._lock:
             run = self._get_run(instance_id, stops_at_ms)
             run.update(stops_at_ms=stops_at_ms, seen_ms=seen_ms, duration_s=duration_s)
-            updated = reports.add_report(run, tab, saved=saved, not_saved=not_saved)
+            updated = add_report(run, tab, saved=saved, not_saved=not_saved)
             self._set_field(instance_id, "run", updated)
 
     def recorded_stop_ms(self, instance_id: str) -> int | None:
-        """When the run that is kept was to stop; None if none is."""
+        """Return the stop time of the recorded run; None if there is none."""
         return self._get_run(instance_id).get("stops_at_ms")
 
     def delete_run(self, instance_id: str, *, stops_at_ms: int | None = None) -> None:
-        """Forget the run that was to stop then, or whichever is kept: it went on, or its end was read."""
+        """Delete the recorded run with this stop time, or with any: it continued, or the report was read."""
         with self._lock:
             if self._get_run(instance_id, stops_at_ms):
                 self._set_field(instance_id, "run", None)
 
     def is_muted(self, instance_id: str) -> bool:
-        """Whether reminders are off."""
+        """Return whether reminders are off."""
         return self._get_entry(instance_id).get("muted") is True
 
     def set_muted(self, instance_id: str, *, muted: bool) -> None:
@@ -132,15 +139,15 @@ class RunStore:
             self._set_field(instance_id, "muted", True if muted else None)
 
     def _get_run(self, instance_id: str, stops_at_ms: int | None = None) -> dict[str, Any]:
-        """The run as kept, and only the one that is to stop then if that is said; empty if there is none."""
+        """Return the recorded run, with `stops_at_ms` only if it has that stop time; empty if there is none."""
         run = self._get_entry(instance_id).get("run")
         if not isinstance(run, dict):
             return {}
-        stop_time_ms, seen = run.get("stops_at_ms"), run.get("seen_ms")
+        stop_time_ms, seen_ms = run.get("stops_at_ms"), run.get("seen_ms")
         if (
             not isinstance(stop_time_ms, int)
-            or not isinstance(seen, int)
-            or not reports.reports_are_valid(run)
+            or not isinstance(seen_ms, int)
+            or not _reports_are_valid(run)
         ):
             return {}
         return (
@@ -150,10 +157,11 @@ class RunStore:
         )
 
     def _get_entry(self, instance_id: str) -> dict[str, Any]:
-        with self._lock:  # what is read must not come after what is written meanwhile
-            stamp = file_fingerprint(self._path)
-            if stamp is not None and stamp != self._stamp:
-                self._data, self._stamp = _read_file(self._path), stamp
+        # Without the lock, an older content could be stored after a newer one was written.
+        with self._lock:
+            fingerprint = file_fingerprint(self._path)
+            if fingerprint is not None and fingerprint != self._fingerprint:
+                self._data, self._fingerprint = _read_file(self._path), fingerprint
             entry = self._data.get(instance_id)
             return entry if isinstance(entry, dict) else {}
 
@@ -169,7 +177,73 @@ class RunStore:
 
     def _write(self, data: Mapping[str, Any]) -> None:
         content = json.dumps({"version": FILE_VERSION, "instances": data}).encode()
-        self._stamp = stat_fingerprint(replace_file(self._path, content))
+        self._fingerprint = stat_fingerprint(replace_file(self._path, content))
+
+
+def add_report(
+    run: Mapping[str, Any],
+    tab: str,
+    *,
+    saved: Sequence[str],
+    not_saved: Sequence[Mapping[str, str]],
+) -> dict[str, Any]:
+    """Return the recorded run with the report of a tab in place of its earlier one.
+
+    Args:
+        run: The recorded run.
+        tab: The name of the tab; "" for a tab without a name.
+        saved: The paths of the saved documents.
+        not_saved: ``path`` and ``reason`` of each document that could not be saved.
+    """
+    others = {name: report for name, report in _reports_by_tab(run).items() if name != tab}
+    new_report = {"saved": list(saved), "not_saved": list(not_saved)}
+    newest = list({**others, tab: new_report}.items())[-MAX_TABS:]
+    return {**{k: v for k, v in run.items() if k not in _LIST_FIELDS}, "tabs": dict(newest)}
+
+
+def merge_reports(run: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge the reports of all tabs: each path once, and each unsaved path once for each reason.
+
+    A path may be both in ``saved`` and in ``not_saved``: two tabs may have had different copies of a document.
+    """
+    reports = _reports_by_tab(run).values()
+    saved = dict.fromkeys(path for each in reports for path in each["saved"])
+    not_saved = {(v["path"], v["reason"]): dict(v) for each in reports for v in each["not_saved"]}
+    return {"saved": list(saved)[:MAX_PATHS], "not_saved": list(not_saved.values())[:MAX_PATHS]}
+
+
+def _reports_are_valid(run: Mapping[str, Any]) -> bool:
+    """Return whether the reports of a run have the form that `add_report` creates; a file may hold anything."""
+    tabs = run.get("tabs", {})
+    return isinstance(tabs, dict) and all(
+        map(_is_valid_report, [_untagged_report(run), *tabs.values()])
+    )
+
+
+def _is_valid_report(report: object) -> bool:
+    if not isinstance(report, dict):
+        return False
+    saved, not_saved = (report.get(name) for name in _LIST_FIELDS)
+    if not isinstance(saved, list) or not isinstance(not_saved, list):
+        return False
+    texts = [
+        *saved,
+        *(each.get(k) for each in not_saved if isinstance(each, dict) for k in _NOT_SAVED_FIELDS),
+    ]
+    return len(texts) == len(saved) + len(_NOT_SAVED_FIELDS) * len(not_saved) and all(
+        isinstance(each, str) for each in texts
+    )
+
+
+def _reports_by_tab(run: Mapping[str, Any]) -> Mapping[str, Report]:
+    untagged = _untagged_report(run)
+    earlier = {"": untagged} if any(untagged.values()) else {}
+    return {**earlier, **run.get("tabs", {})}
+
+
+def _untagged_report(run: Mapping[str, Any]) -> Report:
+    """Return the lists without a tab, which a file of an earlier version may have."""
+    return {name: run.get(name, []) for name in _LIST_FIELDS}
 
 
 def _read_file(path: Path) -> dict[str, Any]:

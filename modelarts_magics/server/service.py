@@ -1,4 +1,4 @@
-"""What the routes ask: one method for each thing that a page may want, knowing no HTTP."""
+"""Answer the requests of pages: one method for each, without any HTTP."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 
 class InstanceService:
-    """The monitor, what is kept over a stop, and the numbers of what was told to the pages.
+    """Read and change the instance for pages, and number the events that they receive.
 
     Args:
-        session_factory: Where sessions come from.
+        session_factory: Creates the sessions.
         emit: Sends an event to the pages; called on the loop.
-        listeners: Who wants to be told.
-        run_store: What outlives a stop.
-        schedule: How often to ask.
-        runtime: What to wait and work with.
+        listeners: Returns the pages that receive events.
+        run_store: The data that survives a stop.
+        schedule: The intervals between calls of the API.
+        runtime: The functions to wait and work with.
 
     Attributes:
-        poller: Who asks the cloud.
+        poller: Calls the API and holds the current state.
     """
 
-    def __init__(  # noqa: PLR0913 - each is one thing that a test replaces
+    def __init__(  # noqa: PLR0913 - a test replaces each of them
         self,
         session_factory: SessionFactory,
         *,
@@ -68,7 +68,7 @@ class InstanceService:
         self._seq = 0
 
     async def get_instance(self, *, refresh: bool = False) -> dict[str, Any]:
-        """Everything that a page shows; asks the cloud only to refresh, and never raises."""
+        """Return everything that a page shows; calls the API only to refresh, and never raises."""
         snapshot = await (self.poller.refresh() if refresh else self.poller.get())
         return await self._payload(snapshot)
 
@@ -76,8 +76,8 @@ class InstanceService:
         """Set the description and auto-stop.
 
         Raises:
-            Stale: What it was edited from no longer holds; nothing was sent.
-            ModelArtsError: It was refused, or failed.
+            ConflictError: The fields have changed since the page read them; nothing was sent.
+            ModelArtsError: The change was refused or failed.
         """
         session = await self.poller.get_session()
         current = self.poller.snapshot.instance
@@ -93,11 +93,11 @@ class InstanceService:
         return await self._apply_change(session, update, seen=seen)
 
     async def extend(self, request: ExtendRequest) -> dict[str, Any]:
-        """Move the end of this run.
+        """Extend or shorten this run.
 
         Raises:
-            Stale: The end is another one than the page saw; nothing was sent.
-            ModelArtsError: It was refused, or failed.
+            ConflictError: The stop time has changed since the page read it; nothing was sent.
+            ModelArtsError: The change was refused or failed.
         """
         session = await self.poller.get_session()
         change_stop_time = session.extend if request.delta.total_seconds() > 0 else session.shorten
@@ -107,12 +107,12 @@ class InstanceService:
         )
 
     async def run_doctor(self) -> dict[str, Any]:
-        """What is configured, found, reachable and installed on the server's side; asks the cloud once.
+        """Check settings, credentials, connection and installation of the server; calls the API once.
 
         Raises:
             ConfigurationError: The settings file cannot be read.
         """
-        from modelarts_magics.doctor import run_checks  # noqa: PLC0415 - only where it is asked for
+        from modelarts_magics.doctor import run_checks  # noqa: PLC0415 - needed rarely
 
         session_factory = self._session_factory
         report: dict[str, Any] = await self.poller.run_blocking(
@@ -125,10 +125,10 @@ class InstanceService:
         return report
 
     async def set_reminders_muted(self, *, muted: bool) -> dict[str, Any]:
-        """Turn reminders off or on: in the cloud where the API keeps such a wish, else here.
+        """Turn reminders off or on: through the API if it has such a setting, else on this machine.
 
         Raises:
-            ModelArtsError: The cloud did not take it.
+            ModelArtsError: The API refused the change, or the call failed.
         """
         session, instance = await self._require_instance()
         if session.capabilities.supports_reminder:
@@ -142,10 +142,10 @@ class InstanceService:
         }
 
     async def record_saved(self, report: SaveReport) -> dict[str, Any]:
-        """Keep what a page saved before a stop, and what it could not.
+        """Record which documents a page saved before a stop, and which it could not save.
 
         Raises:
-            ModelArtsError: It is not known which instance this is.
+            ModelArtsError: The instance cannot be determined.
         """
         session, instance = await self._require_instance()
         await self.poller.run_blocking(
@@ -155,13 +155,13 @@ class InstanceService:
         return await self._get_runs()
 
     async def _get_runs(self) -> dict[str, Any]:
-        """How the last run ended, and what is kept of this one."""
+        """Return how the last run ended and what was saved in this one."""
         snapshot = await self.poller.get()
         runs: dict[str, Any] = await self.poller.run_blocking(lambda: self._runs_payload(snapshot))
         return runs
 
     async def acknowledge_last_run(self) -> dict[str, Any]:
-        """Forget how the last run ended, since it was read."""
+        """Delete the report of the last run after it was read."""
         snapshot = await self.poller.get()
         if snapshot.instance is not None:
             instance_id = snapshot.instance.id
@@ -170,7 +170,7 @@ class InstanceService:
         return await self._get_runs()
 
     async def _require_instance(self) -> tuple[Session, Instance]:
-        """The instance and who can change it; asked for if nobody knows it yet."""
+        """Return the instance and its session; calls the API if the instance is not known yet."""
         snapshot = await self.poller.get()
         if snapshot.instance is None or snapshot.session is None:
             snapshot = await self.poller.refresh()
@@ -204,7 +204,8 @@ class InstanceService:
         return {"changed": changed, "current": payload}
 
     async def _payload(self, snapshot: Snapshot) -> dict[str, Any]:
-        seq = self._seq  # before anything is read: what changes meanwhile has a higher one
+        # Taken before anything is read, so that a change meanwhile has a higher number.
+        seq = self._seq
         payload: dict[str, Any] = await self.poller.run_blocking(
             lambda: self._build_payload(snapshot)
         )
@@ -233,18 +234,18 @@ class InstanceService:
         return self._run_store.is_muted(snapshot.instance.id)
 
     def _publish_event(self, kind: str) -> None:
-        """Tell the pages; a greeting repeats the last number, by which one that missed something knows."""
+        """Send an event to the pages; ``hello`` repeats the last number, so that they notice a gap."""
         if kind != HELLO:
             self._seq += 1
         self._emit({"server_id": self._server_id, "seq": self._seq, "kind": kind})
 
 
 class ConflictError(Exception):
-    """What was decided on no longer holds; nothing was sent.
+    """The page decided on a state that has changed; nothing was sent.
 
     Attributes:
-        error: Why it was refused.
-        details: Which parts changed, and what holds now.
+        error: The refusal.
+        details: The fields that have changed (``changed``) and the current state (``current``).
     """
 
     def __init__(self, error: ModelArtsError, details: dict[str, Any]) -> None:

@@ -48,6 +48,10 @@ _FINGERPRINT_VARIABLES = (
 )
 
 
+def _do_nothing() -> None:
+    """End nothing: there is no subscription."""
+
+
 @dataclass(frozen=True)
 class SessionFactory:
     """Create sessions from the settings and credentials as they are at the moment.
@@ -153,7 +157,7 @@ class SessionProvider:
         session_factory: SessionFactory,
         *,
         on_change: Callable[[Instance], None],
-        on_store_written: Callable[[], object],
+        on_store_written: Callable[[], object] = _do_nothing,
         follow_folder: Callable[
             [Path, Callable[[], object]], Callable[[], None]
         ] = notify.subscribe,
@@ -317,7 +321,3 @@ def _find_credential(chain: CredentialChain) -> Credential | None:
         # An incomplete credential, such as an access key without its secret, is as good as none.
         return None
     return found.credential if found else None
-
-
-def _do_nothing() -> None:
-    """End nothing: there is no subscription."""

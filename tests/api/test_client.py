@@ -433,7 +433,7 @@ def test_nothing_is_sent_without_credentials() -> None:
 
 
 SOON_S, LONG_S = 10.0, 20.0
-"""What is at once even on a machine that does much else, and what is not."""
+"""Seconds that count as "at once" on a busy machine."""
 
 
 class Hanging(httpx.BaseTransport):
@@ -503,7 +503,8 @@ def test_slow_response_ends_at_the_deadline(
     real: Callable[..., ApiClient], local: LocalEmulator
 ) -> None:
     """Each part is in time, the whole response is not."""
-    local.add_fault("drip", arg=0.1, times=1)  # more than a minute for the whole
+    # The whole response would take more than a minute.
+    local.add_fault("drip", arg=0.1, times=1)
     transport = real()
     deadline = Deadline(0.3)
     soon(lambda: transport.request("GET", path_of(local), deadline=deadline), DeadlineError)
@@ -516,7 +517,8 @@ def test_ctrl_c_ends_a_call(client: Callable[..., ApiClient]) -> None:
     transport = client(hanging, clock=SYSTEM_CLOCK)
 
     def press() -> None:
-        if hanging.begun.wait(LONG_S):  # the call is under way: nothing else is interrupted
+        # The call has begun, so nothing else is interrupted.
+        if hanging.begun.wait(LONG_S):
             os.kill(os.getpid(), signal.SIGINT)
 
     pressing = threading.Thread(target=press)
@@ -602,7 +604,7 @@ print(answer, status)
 def run(script: str, *arguments: str, **variables: str) -> str:
     """Run a script in a new interpreter and return what it prints."""
     kept = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
-    done = subprocess.run(  # noqa: S603 - a script of ours
+    done = subprocess.run(  # noqa: S603 - a fixed script
         [sys.executable, "-W", "ignore", "-c", script, *arguments],
         env={**kept, **variables},
         capture_output=True,

@@ -46,7 +46,7 @@ from modelarts_magics.errors import ForbiddenError, InvalidResponseError
 
 SECOND = timedelta(seconds=1)
 SEED_EXAMPLE = json.loads((Path(__file__).parent / "seed_example.json").read_text(encoding="utf-8"))
-"""The answer in the seed document, to the letter."""
+"""The response in the seed document, unchanged."""
 
 
 @dataclass

@@ -167,7 +167,7 @@ def test_response_without_json_error_uses_the_status(
         ({"error_msg": "", "error_message": "two"}, "two"),
         ({"error_msg": None, "error_message": "two"}, "two"),
         ({"error_msg": "a\r\nb\tc\x1b[31m\u2028d"}, "a b c [31m d"),
-        ({"error_msg": "中文，说明。"}, "中文，说明。"),  # noqa: RUF001 - the cloud writes so
+        ({"error_msg": "中文，说明。"}, "中文，说明。"),  # noqa: RUF001 - Chinese punctuation
         ({"error_msg": "{status} {cmd} {0}"}, "{status} {cmd} {0}"),
         ({"error_msg": "\ud800x"}, "x"),
         ({"error_msg": "x" * 999}, "x" * 200),

@@ -84,7 +84,7 @@ def wait_until_queued(worker: HttpThread) -> None:
         if not jobs.empty():
             return
         pause.wait(TICK_S)
-    raise AssertionError("nobody came")
+    raise AssertionError("no call was queued")
 
 
 def test_call_abandoned_in_the_queue_is_never_made(worker: HttpThread) -> None:
@@ -151,7 +151,8 @@ def test_each_thread_closes_its_connections() -> None:
     end, patience = threading.Event(), ManualDeadline()
 
     def hang() -> None:
-        patience.expire()  # it has begun, so it is left behind and not dropped
+        # It has begun, so it is abandoned and not dropped.
+        patience.expire()
         end.wait(PATIENCE_S)
 
     with pytest.raises(TimeoutError):

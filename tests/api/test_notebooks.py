@@ -154,8 +154,8 @@ def make_api() -> Iterator[Callable[..., ScriptedApi]]:
         return made[-1]
 
     yield make
-    for cloud in made:
-        cloud.transport.close()
+    for scripted in made:
+        scripted.transport.close()
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ TIMED = AutoStop(
 )
 OFF = AutoStop(enabled=False)
 UNKNOWN = AutoStop(enabled=True, stop_time_unknown=StopTimeUnknown.MISSING)
-"""On, by something that has no end which we know."""
+"""Auto-stop on with an unknown stop time."""
 
 
 def timed(left: timedelta | None, unknown: StopTimeUnknown | None = None) -> AutoStop:
@@ -379,11 +379,11 @@ def test_missing_lease_is_requested(make_api: Callable[..., ScriptedApi]) -> Non
     """ShowLease is sent only if the response has no lease."""
     bare = notebook()
     del bare["lease"]
-    cloud = make_api(
+    scripted = make_api(
         GET=httpx.Response(200, json=bare), GET_lease=httpx.Response(200, json=lease())
     )
-    assert cloud.read().auto_stop == TIMED
-    assert cloud.sent == [f"GET {PATH}", f"GET {PATH}/lease"]
+    assert scripted.read().auto_stop == TIMED
+    assert scripted.sent == [f"GET {PATH}", f"GET {PATH}/lease"]
     whole = make_api()
     assert whole.read().auto_stop == TIMED
     assert whole.sent == [f"GET {PATH}"]
@@ -423,9 +423,9 @@ def test_transient_error_of_the_lease_fails_the_read(
     make_api: Callable[..., ScriptedApi], answer: object, error: type[ModelArtsError]
 ) -> None:
     """It is not a statement about the lease."""
-    cloud = make_api(GET=httpx.Response(200, json=notebook(lease=None)), GET_lease=answer)
+    scripted = make_api(GET=httpx.Response(200, json=notebook(lease=None)), GET_lease=answer)
     with pytest.raises(error):
-        cloud.read()
+        scripted.read()
 
 
 @pytest.mark.parametrize(
@@ -477,18 +477,18 @@ def test_only_changes_are_written(
     make_api: Callable[..., ScriptedApi], edit: dict[str, Any], asked: list[Any], empty: int
 ) -> None:
     """Description and lease have separate requests."""
-    cloud = make_api(PUT=httpx.Response(empty), PATCH=httpx.Response(empty))
-    cloud.write(cloud.read(), **edit)
-    assert cloud.asked == asked
+    scripted = make_api(PUT=httpx.Response(empty), PATCH=httpx.Response(empty))
+    scripted.write(scripted.read(), **edit)
+    assert scripted.asked == asked
 
 
 def test_lease_is_renewed_by_query_if_body_is_rejected(
     make_api: Callable[..., ScriptedApi],
 ) -> None:
     """Once, and only after the API rejected the payload."""
-    cloud = make_api(PATCH=[refusal(400, "6400"), httpx.Response(200, json=lease())])
-    cloud.write(cloud.read(), auto_stop=TWO_HOURS)
-    assert cloud.asked == [
+    scripted = make_api(PATCH=[refusal(400, "6400"), httpx.Response(200, json=lease())])
+    scripted.write(scripted.read(), auto_stop=TWO_HOURS)
+    assert scripted.asked == [
         ("PATCH", f"{PATH}/lease", "", PATCHED),
         ("PATCH", f"{PATH}/lease", "duration=7200000", None),
     ]
@@ -528,19 +528,19 @@ def test_idle_and_off_are_not_sent_as_query(
     code: str,
 ) -> None:
     """A query forces a timed lease."""
-    cloud = make_api(PATCH=answer)
+    scripted = make_api(PATCH=answer)
     with pytest.raises(error) as caught:
-        cloud.write(cloud.read(), auto_stop=edit)
+        scripted.write(scripted.read(), auto_stop=edit)
     assert caught.value.code == code
-    assert cloud.sent == [f"PATCH {PATH}/lease"]
+    assert scripted.sent == [f"PATCH {PATH}/lease"]
 
 
 def test_lease_refused_with_query_is_an_error(make_api: Callable[..., ScriptedApi]) -> None:
     """The second error is raised."""
-    cloud = make_api(PATCH=[refusal(400, "6400"), refusal(400, "6327")])
+    scripted = make_api(PATCH=[refusal(400, "6400"), refusal(400, "6327")])
     with pytest.raises(WrongStateError):
-        cloud.write(cloud.read(), auto_stop=TWO_HOURS)
-    assert len(cloud.asked) == 2
+        scripted.write(scripted.read(), auto_stop=TWO_HOURS)
+    assert len(scripted.asked) == 2
 
 
 RIGHTS = [
@@ -560,23 +560,23 @@ def test_missing_permission_is_named(  # noqa: PLR0913 - the columns of a table
     number: str,
 ) -> None:
     """The error code of the API is kept."""
-    cloud = make_api(**{method: refusal(403, number)})
+    scripted = make_api(**{method: refusal(403, number)})
     with pytest.raises(ForbiddenError) as caught:
-        cloud.write(cloud.read(), **edit)
+        scripted.write(scripted.read(), **edit)
     assert f"You do not have permission to {words} ({right.rstrip('.')}" in caught.value.message
     assert caught.value.error_code.endswith(number)
     assert caught.value.hint
-    assert len(cloud.asked) == 1
+    assert len(scripted.asked) == 1
 
 
 def test_missing_stop_permission_is_named(make_api: Callable[..., ScriptedApi]) -> None:
     """StopNotebook has a permission of its own."""
-    cloud = make_api(POST=refusal(403, "0108"))
+    scripted = make_api(POST=refusal(403, "0108"))
     with pytest.raises(
         ForbiddenError, match=r"permission to stop this instance \(modelarts:notebook:stop\)"
     ):
-        cloud.notebook.stop(deadline=Deadline(30))
-    assert cloud.sent == [f"POST {PATH}/stop"]
+        scripted.notebook.stop(deadline=Deadline(30))
+    assert scripted.sent == [f"POST {PATH}/stop"]
 
 
 @pytest.mark.parametrize("number", ["0206", "0210"])
@@ -585,9 +585,9 @@ def test_403_for_the_key_is_not_a_missing_permission(
     make_api: Callable[..., ScriptedApi], method: str, edit: dict[str, Any], number: str
 ) -> None:
     """A wrong key or project has its own message."""
-    cloud = make_api(**{method: refusal(403, number)})
+    scripted = make_api(**{method: refusal(403, number)})
     with pytest.raises(ForbiddenError) as caught:
-        cloud.write(cloud.read(), **edit)
+        scripted.write(scripted.read(), **edit)
     assert caught.value.code == f"api.403.{number}"
 
 
@@ -606,14 +606,14 @@ def test_partial_update_names_what_was_saved(
     make_api: Callable[..., ScriptedApi], answer: object, words: str
 ) -> None:
     """The description was saved, the lease certainly not."""
-    cloud = make_api(PATCH=answer)
+    scripted = make_api(PATCH=answer)
     with pytest.raises(PartialUpdateError) as caught:
-        cloud.write(cloud.read(), description="new", auto_stop=TWO_HOURS)
+        scripted.write(scripted.read(), description="new", auto_stop=TWO_HOURS)
     assert caught.value.message.startswith(
         "The description was saved, but auto-stop was not changed. "
     )
     assert words in caught.value.message
-    assert cloud.sent[0] == f"PUT {PATH}"
+    assert scripted.sent[0] == f"PUT {PATH}"
 
 
 @pytest.mark.parametrize(
@@ -629,19 +629,19 @@ def test_unknown_lease_outcome_is_not_a_partial_update(
     make_api: Callable[..., ScriptedApi], answer: object, error: type[ModelArtsError]
 ) -> None:
     """The lease may have been renewed, so the session reads back."""
-    cloud = make_api(PATCH=answer)
+    scripted = make_api(PATCH=answer)
     with pytest.raises(error):
-        cloud.write(cloud.read(), description="new", auto_stop=TWO_HOURS)
+        scripted.write(scripted.read(), description="new", auto_stop=TWO_HOURS)
 
 
 def test_refused_description_leaves_the_lease_unchanged(
     make_api: Callable[..., ScriptedApi],
 ) -> None:
     """The lease request is not sent."""
-    cloud = make_api(PUT=refusal(400, "6400"))
+    scripted = make_api(PUT=refusal(400, "6400"))
     with pytest.raises(RejectedValueError):
-        cloud.write(cloud.read(), description="new", auto_stop=TWO_HOURS)
-    assert cloud.sent == [f"PUT {PATH}"]
+        scripted.write(scripted.read(), description="new", auto_stop=TWO_HOURS)
+    assert scripted.sent == [f"PUT {PATH}"]
 
 
 @pytest.mark.parametrize(
@@ -657,11 +657,11 @@ def test_description_refused_while_running_has_its_own_error(
     make_api: Callable[..., ScriptedApi], status: str, number: str, code: str
 ) -> None:
     """It is raised only for an instance that runs."""
-    cloud = make_api(
+    scripted = make_api(
         GET=httpx.Response(200, json=notebook(status=status)), PUT=refusal(400, number)
     )
     with pytest.raises(WrongStateError) as caught:
-        cloud.write(cloud.read(), description="new")
+        scripted.write(scripted.read(), description="new")
     assert caught.value.code == code
 
 
@@ -676,13 +676,13 @@ def test_running_instances_are_listed(
     make_api: Callable[..., ScriptedApi], rows: list[dict[str, str]], found: list[tuple[str, str]]
 ) -> None:
     """By name and ID, with one request."""
-    cloud = make_api(GET=httpx.Response(200, json={"data": rows, "total": len(rows)}))
-    listed = list_running_instances(cloud.transport, project_id="p", deadline=Deadline(5))
+    scripted = make_api(GET=httpx.Response(200, json={"data": rows, "total": len(rows)}))
+    listed = list_running_instances(scripted.transport, project_id="p", deadline=Deadline(5))
     assert list(listed) == found
-    assert cloud.sent == ["GET /v1/p/notebooks?limit=50&status=RUNNING"]
+    assert scripted.sent == ["GET /v1/p/notebooks?limit=50&status=RUNNING"]
 
 
-# against the emulator: what it holds afterwards is the truth
+# The following tests compare with the state of the emulator.
 
 
 def left(stage: EmulatorHarness) -> timedelta | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import tempfile
 from time import process_time
 from typing import TYPE_CHECKING, Any
 
@@ -40,16 +41,20 @@ class MeasuredServer(ModelArtsServer):
 
 async def measure_server() -> float:
     """Run the extension for a minute with one API call, and return the CPU seconds."""
-    server = MeasuredServer()
-    service = server._create_service()
-    await service.get_instance()
-    await server.pages_checked.wait()
-    server.pages_checked.clear()
-    before = service.poller.snapshot.instance
-    cpu_s = await _cpu_per_minute(service.poller.refresh())
-    if service.poller.snapshot.instance is before or not server.pages_checked.is_set():
-        raise RuntimeError("the extension was not running")
-    await service.poller.stop()
+    with tempfile.TemporaryDirectory() as folder:
+        server = MeasuredServer()
+        # Processes that are measured at the same time must not notify each other.
+        server.state_dir = folder
+        poller = server._create_service().poller
+        # The first call opens the connection, which happens once and not every minute.
+        await poller.refresh()
+        await server.pages_checked.wait()
+        server.pages_checked.clear()
+        before = poller.snapshot.instance
+        cpu_s = await _cpu_per_minute(poller.refresh())
+        if poller.snapshot.instance is before or not server.pages_checked.is_set():
+            raise RuntimeError("the extension was not running")
+        await poller.stop()
     return cpu_s
 
 

@@ -82,14 +82,14 @@ def test_refused_login_gives_way_to_other_sources(tmp_path: Path) -> None:
 
 def test_readable_file_is_warned_about_once(tmp_path: Path) -> None:
     """The warning is sent when the key is used."""
-    told: list[str] = []
+    received: list[str] = []
     chain = CredentialChain(home(tmp_path, FILE, mode=0o644))
     chain.current()
-    chain.on_warning = lambda message: told.append(str(message))
+    chain.on_warning = lambda message: received.append(str(message))
     chain.current()
     chain.current()
-    assert len(told) == 1
-    assert "chmod 600" in told[0]
+    assert len(received) == 1
+    assert "chmod 600" in received[0]
 
 
 def test_find_returns_none_without_credentials(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ KEY = AccessKey("NEWAK", "n%w=s3cret;#")
 TEMPORARY = AccessKey("NEWAK", "n%w=s3cret", "sts%(ak)s")
 
 
-# the file
+# The credentials file.
 
 
 @pytest.mark.parametrize("key", [KEY, TEMPORARY])
@@ -103,7 +103,7 @@ def test_save_follows_a_symbolic_link(tmp_path: Path) -> None:
     assert key_sources.load_credentials_file(kept) == FoundCredential(KEY, str(kept))
 
 
-# the notebook's own session
+# The notebook session.
 
 SESSION = """
 class Session:
@@ -149,7 +149,7 @@ def run_with_package(
     ours = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "HOME", "PYTHON")
     inherited = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
     environ = {**inherited, "PYTHONPATH": str(place), "HOME": str(folder), **variables}
-    done = subprocess.run(  # noqa: S603 - fixed words
+    done = subprocess.run(  # noqa: S603 - fixed arguments
         [sys.executable, "-W", "error", "-c", script, str(folder)],
         env=environ,
         cwd=folder,
@@ -322,7 +322,7 @@ def test_rotated_key_is_loaded_after_refusal(
     assert "s3cret" not in json.dumps(found)
 
 
-# the metadata of a server
+# The metadata service.
 
 GOOD = {"credential": {"access": "METAAK", "secret": "meta-s3cret", "securitytoken": "meta-sts"}}
 
@@ -418,7 +418,7 @@ def test_invalid_metadata_is_an_error(tmp_path: Path, status: int, body: bytes, 
     assert endpoint in caught.value.message
 
 
-# the whole chain
+# The chain of all sources.
 
 
 def test_order_of_all_sources(tmp_path: Path) -> None:

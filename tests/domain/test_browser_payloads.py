@@ -1,4 +1,4 @@
-"""What crosses to a browser: codes and numbers, in the units and names of its side."""
+"""The payloads for the browser: codes, numbers and their units."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOW_MS = datetime_to_ms(NOW)
 
 
 def fields_of(interface: str) -> set[str]:
-    """The names of an interface of the page's side."""
+    """Return the names of the fields of a TypeScript interface."""
     found = re.search(
         rf"interface {interface} {{(.*?)\n}}", MESSAGES_TS.read_text(encoding="utf-8"), re.DOTALL
     )
@@ -46,20 +46,20 @@ def fields_of(interface: str) -> set[str]:
 
 
 def state(given: PlanContext) -> dict[str, Any]:
-    """The state, after a journey as JSON."""
+    """Return the payload after a round trip through JSON."""
     return json.loads(json.dumps(countdown_payload(given)))
 
 
-def test_both_sides_name_the_same_fields() -> None:
-    """Every one, of the state and of its bounds; whose it is a page may do without."""
+def test_python_and_typescript_have_the_same_fields() -> None:
+    """All fields of the state and of its bounds; the owner is optional."""
     full = state(PlanContext(make_instance(), DEMANAGER_CAPABILITIES, NOW - HOUR))
     assert full["id"] == make_instance().id
     assert set(full) == fields_of("InstanceState")
     assert set(full["bounds"]) == fields_of("Bounds")
 
 
-def test_a_run_that_ends() -> None:
-    """Moments in milliseconds, lengths in seconds."""
+def test_running_instance_with_stop_time() -> None:
+    """Times are in milliseconds, durations in seconds."""
     full = state(PlanContext(make_instance(), DEMANAGER_CAPABILITIES, NOW - HOUR))
     assert full["stops_at_ms"] == NOW_MS + 3_600_000
     assert full["run_started_at_ms"] == NOW_MS - 3_600_000
@@ -68,8 +68,8 @@ def test_a_run_that_ends() -> None:
     assert (full["can_change"], full["reason"], full["unknown_reason"]) == (True, "", "")
 
 
-def test_bounds_from_the_start_of_the_run() -> None:
-    """They stand still: at least the shortest run, and not under the person's hands."""
+def test_bounds_count_from_the_run_start() -> None:
+    """They are fixed: at least the shortest run, and five minutes from now."""
     limits = state(PlanContext(make_instance(), DEMANAGER_CAPABILITIES, NOW - HOUR))["bounds"]
     notice = round(MIN_TIME_LEFT.total_seconds() * 1000)
     assert limits["earliest_stop_ms"] == NOW_MS + notice
@@ -77,16 +77,16 @@ def test_bounds_from_the_start_of_the_run() -> None:
     assert limits["from_now"] is False
 
 
-def test_bounds_from_now() -> None:
-    """They move on with the clock, and the page is told so."""
+def test_bounds_count_from_now() -> None:
+    """They move with the clock, which the payload says."""
     limits = state(PlanContext(make_instance(), NOTEBOOKS_CAPABILITIES))["bounds"]
     assert limits["earliest_stop_ms"] == NOW_MS + 3_600_000
     assert limits["latest_stop_ms"] == NOW_MS + 72 * 3_600_000
     assert limits["from_now"] is True
 
 
-def test_a_lease_counts_from_its_own_start() -> None:
-    """Its length is not what a request would say, so it is not given as one."""
+def test_lease_has_no_duration() -> None:
+    """Its length is not the duration of a request."""
     lease = timed_auto_stop(HOUR, duration_start=NOW - HOUR)
     full = state(PlanContext(make_instance(lease), NOTEBOOKS_CAPABILITIES))
     assert full["run_started_at_ms"] == NOW_MS - 3_600_000
@@ -113,20 +113,20 @@ def test_a_lease_counts_from_its_own_start() -> None:
         (make_instance(status=Status("LATER_WORD")), {"status": "LATER_WORD"}),
     ],
 )
-def test_states_without_an_end(given: Any, expected: dict[str, Any]) -> None:  # noqa: ANN401
-    """None of them invents one."""
+def test_states_without_stop_time(given: Any, expected: dict[str, Any]) -> None:  # noqa: ANN401
+    """No stop time is made up."""
     full = state(PlanContext(given, DEMANAGER_CAPABILITIES))
     assert {name: full[name] for name in expected} == expected
 
 
-def test_no_bounds_without_a_start() -> None:
-    """What cannot be computed is not there."""
+def test_no_bounds_without_a_run_start() -> None:
+    """They cannot be computed."""
     assert state(PlanContext(make_instance(), DEMANAGER_CAPABILITIES))["bounds"] is None
 
 
 @pytest.mark.parametrize("effect", Effect)
-def test_a_change_is_its_effect(effect: Effect) -> None:
-    """With both durations, for the words."""
+def test_change_response_has_effect_and_durations(effect: Effect) -> None:
+    """The page words the result with both durations."""
     before, after = (
         make_instance(),
         make_instance(replace(timed_auto_stop(HOUR), duration=3 * HOUR)),
@@ -140,8 +140,8 @@ def test_a_change_is_its_effect(effect: Effect) -> None:
     json.dumps(answer)
 
 
-def test_a_change_that_could_not_be_read_back() -> None:
-    """It has no new duration to tell."""
+def test_change_without_read_back_has_no_new_duration() -> None:
+    """The instance could not be read after the write."""
     change = Change(
         make_instance(),
         None,
@@ -166,16 +166,16 @@ def test_a_change_that_could_not_be_read_back() -> None:
         (ForbiddenError("api.403.0108", status=403), "no-permission"),
     ],
 )
-def test_a_refusal_has_a_code_that_the_page_words(error: Any, code: str) -> None:  # noqa: ANN401
-    """In its own language."""
+def test_refusal_has_a_code_for_the_page(error: Any, code: str) -> None:  # noqa: ANN401
+    """The page words it in its language."""
     answer = error_response(error)
     assert (answer["ok"], answer["effect"], answer["code"]) == (False, None, code)
     words = SENTENCES_TS.read_text(encoding="utf-8")
     assert re.search(rf"^  '?{code}'?: \[", words, re.MULTILINE)
 
 
-def test_any_other_error_brings_its_own_words() -> None:
-    """The message and what to do next."""
+def test_other_error_has_its_text() -> None:
+    """The message and the hint."""
     answer = error_response(UnreachableError("unreachable.read_timeout", host="h"))
     assert answer["code"] == "unreachable.read_timeout"
     assert answer["text"].startswith("h timed out. Try again")

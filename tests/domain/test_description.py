@@ -18,7 +18,7 @@ from modelarts_magics.errors import DescriptionError
 
 FORBIDDEN = "&<>\"'/"
 FAMILY = "👨‍👩‍👧"
-"""One picture of five code points."""
+"""One emoji of five code points."""
 MIXED = st.text(alphabet=st.sampled_from(FORBIDDEN + "a中é👍\n "), max_size=40)
 
 
@@ -32,7 +32,7 @@ MIXED = st.text(alphabet=st.sampled_from(FORBIDDEN + "a中é👍\n "), max_size=
         "it is 50% \u2013 café ☕ 𝄞",
         "e\u0301",
         FAMILY,
-        "＆＜＞”’／",  # noqa: RUF001 - the forms that are allowed
+        "＆＜＞”’／",  # noqa: RUF001 - full-width forms
         "`$x` {y} \\ ; ? ! # @",
         "a" * MAX_LENGTH,
         "👍" * MAX_LENGTH,
@@ -65,7 +65,7 @@ def test_slashes_get_full_width_suggestion() -> None:
     with pytest.raises(DescriptionError) as caught:
         validate("2026/11/23")
     assert caught.value.message == "'/' (position 5) is not allowed in a description."
-    assert "2026／11／23 (add --replace)" in caught.value.hint  # noqa: RUF001 - the offer
+    assert "2026／11／23 (add --replace)" in caught.value.hint  # noqa: RUF001 - full-width form
 
 
 @pytest.mark.parametrize("text", ["a" * (MAX_LENGTH + 1), "👍" * (MAX_LENGTH + 1), "/" * 600])

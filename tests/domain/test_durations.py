@@ -29,7 +29,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 ZONES = (SHANGHAI, BERLIN, NEW_YORK)
 
 ALMOST = st.text(alphabet="0123456789.:+-hmsdTZ 天小时分钟秒todaymrw/今明", max_size=24)
-"""Text that looks like a time more often than by chance."""
+"""Text that often resembles a time."""
 
 
 @pytest.mark.parametrize(
@@ -229,21 +229,26 @@ def test_bare_clock_time_is_the_next_one(
 
 
 FALL_BACK = datetime(2026, 10, 25, tzinfo=UTC)
-"""Berlin puts its clocks back on this day, at 01:00 UTC from 03:00 to 02:00."""
+"""On this day Berlin sets its clocks back, at 01:00 UTC from 03:00 to 02:00."""
 SPRING_FORWARD = datetime(2026, 3, 29, tzinfo=UTC)
-"""Berlin puts its clocks on on this day, at 01:00 UTC from 02:00 to 03:00."""
+"""On this day Berlin sets its clocks forward, at 01:00 UTC from 02:00 to 03:00."""
 
 
 @pytest.mark.parametrize(
     ("now", "text", "expected"),
     [
-        ("00:10", "02:30", "00:30"),  # both 02:30 are ahead: the first
-        ("00:45", "02:30", "01:30"),  # the first has passed: the second, not tomorrow's
-        ("01:10", "02:30", "01:30"),  # between the two, by clocks that show 02:10 again
+        # Both 02:30 are to come: the first one.
+        ("00:10", "02:30", "00:30"),
+        # The first has passed: the second one, not that of tomorrow.
+        ("00:45", "02:30", "01:30"),
+        # Between both, when clocks show 02:10 again.
+        ("01:10", "02:30", "01:30"),
         ("01:10", "today 02:30", "01:30"),
         ("00:10", "today 02:30", "00:30"),
-        ("01:40", "today 02:30", "00:30"),  # both have passed: as written, for others to refuse
-        ("01:30", "02:30", "25:30"),  # this very moment is not ahead
+        # Both have passed: the time as entered, for the caller to refuse.
+        ("01:40", "today 02:30", "00:30"),
+        # The current time is not to come.
+        ("01:30", "02:30", "25:30"),
         ("00:10", "03:00", "02:00"),
     ],
 )
@@ -256,8 +261,10 @@ def test_repeated_clock_time_is_the_first_to_come(now: str, text: str, expected:
 @pytest.mark.parametrize(
     ("now", "text"),
     [
-        ("00:10", "02:30"),  # 01:10 in Berlin
-        ("00:45", "02:30"),  # 01:45, a quarter of an hour before the gap
+        # 01:10 in Berlin.
+        ("00:10", "02:30"),
+        # 01:45, a quarter of an hour before the gap.
+        ("00:45", "02:30"),
         ("00:10", "today 02:30"),
         ("05:00", "2026-03-29 02:30"),
         ("-05:00", "tomorrow 02:30"),

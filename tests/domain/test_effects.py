@@ -35,7 +35,7 @@ from modelarts_magics.domain.models import (
 
 SECOND = timedelta(seconds=1)
 BEFORE = timed_auto_stop(HOUR)
-"""Two hours set, one left."""
+"""Two hours set, one hour left."""
 OFF = Edit(auto_stop=AutoStopEdit(enabled=False, prompt=True))
 
 
@@ -150,7 +150,7 @@ FROM_RUN_START = [
         Effect.NOW,
     ),
     Case(
-        "the cloud chose another end",
+        "the API chose another stop time",
         BEFORE,
         timed_auto_stop(5 * HOUR, duration=3 * HOUR),
         auto_stop_edit(3 * HOUR),
@@ -352,7 +352,7 @@ FROM_NOW = [
         Effect.UNCONFIRMED,
     ),
     Case(
-        "a longer lease than the cloud grants",
+        "a longer lease than the API grants",
         BEFORE,
         timed_auto_stop(2 * HOUR),
         auto_stop_edit(3 * HOUR, prompt=None),

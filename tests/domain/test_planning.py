@@ -41,10 +41,10 @@ from modelarts_magics.errors import DurationError, InputError, RefusedError
 
 SECOND = timedelta(seconds=1)
 STARTED = NOW - HOUR
-"""This run is an hour old and, with two hours set, has an hour to go."""
+"""The run is an hour old; with two hours set, one hour is left."""
 
 
-def plan_context(  # noqa: PLR0913 - each is one thing that a plan depends on
+def plan_context(  # noqa: PLR0913 - what a plan depends on
     auto_stop: object = None,
     *,
     able: Capabilities = DEMANAGER_CAPABILITIES,
@@ -58,19 +58,21 @@ def plan_context(  # noqa: PLR0913 - each is one thing that a plan depends on
     return PlanContext(some, able, started_at, last)
 
 
-def refusal(wish: AutoStopRequest | timedelta, given_: PlanContext) -> InputError | RefusedError:
+def refusal(
+    requested: AutoStopRequest | timedelta, context: PlanContext
+) -> InputError | RefusedError:
     """Return the error for a request or a shift; its message and hint are one line each."""
     with pytest.raises((DurationError, RefusedError)) as caught:
-        plan_auto_stop(wish, given_) if isinstance(wish, AutoStopRequest) else plan_stop_time_shift(
-            wish, given_
-        )
+        plan_auto_stop(requested, context) if isinstance(
+            requested, AutoStopRequest
+        ) else plan_stop_time_shift(requested, context)
     assert len(caught.value.message.splitlines()) == 1
     assert len(caught.value.hint.splitlines()) == 1
     return caught.value
 
 
 @pytest.mark.parametrize(
-    ("wish", "duration", "stops_at"),
+    ("requested", "duration", "stops_at"),
     [
         (AutoStopRequest(duration=3 * HOUR), 3 * HOUR, NOW + 2 * HOUR),
         (AutoStopRequest(duration=24 * HOUR), 24 * HOUR, NOW + 23 * HOUR),
@@ -89,16 +91,16 @@ def refusal(wish: AutoStopRequest | timedelta, given_: PlanContext) -> InputErro
     ],
 )
 def test_duration_counts_from_run_start(
-    wish: AutoStopRequest, duration: timedelta, stops_at: datetime
+    requested: AutoStopRequest, duration: timedelta, stops_at: datetime
 ) -> None:
     """The whole run time is written, the resulting stop time is returned, the reminder is unchanged."""
-    planned = plan_auto_stop(wish, plan_context())
+    planned = plan_auto_stop(requested, plan_context())
     assert planned.edit == AutoStopEdit(enabled=True, duration=duration, prompt=True)
     assert planned.stops_at == stops_at
 
 
 @pytest.mark.parametrize(
-    ("wish", "duration"),
+    ("requested", "duration"),
     [
         (AutoStopRequest(duration=HOUR), HOUR),
         (AutoStopRequest(duration=72 * HOUR), 72 * HOUR),
@@ -106,14 +108,16 @@ def test_duration_counts_from_run_start(
         (AutoStopRequest(stop_time=NOW + 71 * HOUR), 71 * HOUR),
     ],
 )
-def test_duration_counts_from_now_for_a_lease(wish: AutoStopRequest, duration: timedelta) -> None:
+def test_duration_counts_from_now_for_a_lease(
+    requested: AutoStopRequest, duration: timedelta
+) -> None:
     """On such an API the start of the run does not matter."""
-    planned = plan_auto_stop(wish, plan_context(able=NOTEBOOKS_CAPABILITIES))
+    planned = plan_auto_stop(requested, plan_context(able=NOTEBOOKS_CAPABILITIES))
     assert (planned.edit.duration, planned.stops_at) == (duration, NOW + duration)
 
 
 @pytest.mark.parametrize(
-    ("wish", "code"),
+    ("requested", "code"),
     [
         (AutoStopRequest(duration=HOUR - SECOND), "duration.out_of_range"),
         (AutoStopRequest(duration=24 * HOUR + SECOND), "duration.out_of_range"),
@@ -141,18 +145,20 @@ def test_duration_counts_from_now_for_a_lease(wish: AutoStopRequest, duration: t
         (AutoStopRequest(mode=Mode.IDLE), "refuse.no_idle"),
     ],
 )
-def test_impossible_request_is_refused_with_its_reason(wish: AutoStopRequest, code: str) -> None:
+def test_impossible_request_is_refused_with_its_reason(
+    requested: AutoStopRequest, code: str
+) -> None:
     """Out of range, past, too soon and too late have different errors."""
-    assert refusal(wish, plan_context()).code == code
+    assert refusal(requested, plan_context()).code == code
 
 
 def test_passed_stop_time_is_refused_even_if_unchanged() -> None:
     """A close stop time may be kept, a passed one may not."""
-    wish, started_at = AutoStopRequest(duration=2 * HOUR), NOW - 2 * HOUR
+    requested, started_at = AutoStopRequest(duration=2 * HOUR), NOW - 2 * HOUR
     near = plan_context(timed_auto_stop(MINUTE), started_at=started_at + MINUTE)
-    assert plan_auto_stop(wish, near).stops_at == NOW + MINUTE
+    assert plan_auto_stop(requested, near).stops_at == NOW + MINUTE
     past = plan_context(timed_auto_stop(-MINUTE), started_at=started_at - MINUTE)
-    assert refusal(wish, past).code == "refuse.duration_elapsed"
+    assert refusal(requested, past).code == "refuse.duration_elapsed"
 
 
 def test_too_soon_suggests_the_duration_from_now() -> None:
@@ -193,7 +199,7 @@ def test_too_early_names_the_earliest_stop_time(started_at: datetime, earliest: 
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "requested",
     [
         AutoStopRequest(time_left=2 * HOUR),
         AutoStopRequest(stop_time=NOW + HOUR),
@@ -201,7 +207,7 @@ def test_too_early_names_the_earliest_stop_time(started_at: datetime, earliest: 
     ],
 )
 @pytest.mark.parametrize(
-    ("given_", "code"),
+    ("context", "code"),
     [
         (plan_context(started_at=None), "refuse.start_unknown"),
         (plan_context(status=Status.STOPPED), "refuse.not_running"),
@@ -209,18 +215,18 @@ def test_too_early_names_the_earliest_stop_time(started_at: datetime, earliest: 
     ],
 )
 def test_stop_time_needs_a_known_run_start(
-    wish: AutoStopRequest, given_: PlanContext, code: str
+    requested: AutoStopRequest, context: PlanContext, code: str
 ) -> None:
     """Without the start, the duration for a stop time cannot be computed."""
-    assert refusal(wish, given_).code == code
+    assert refusal(requested, context).code == code
 
 
 @pytest.mark.parametrize(
-    "given_", [plan_context(started_at=None), plan_context(status=Status.STOPPED)]
+    "context", [plan_context(started_at=None), plan_context(status=Status.STOPPED)]
 )
-def test_duration_needs_no_run_start(given_: PlanContext) -> None:
+def test_duration_needs_no_run_start(context: PlanContext) -> None:
     """It is stored for later runs; no stop time is claimed for this run."""
-    planned = plan_auto_stop(AutoStopRequest(duration=3 * HOUR), given_)
+    planned = plan_auto_stop(AutoStopRequest(duration=3 * HOUR), context)
     assert (planned.edit.duration, planned.stops_at) == (3 * HOUR, None)
 
 
@@ -235,7 +241,7 @@ def test_no_stop_time_for_an_instance_that_does_not_run(status: Status) -> None:
 
 @pytest.mark.parametrize("status", [Status.STOPPED, Status.STARTING])
 @pytest.mark.parametrize(
-    "wish",
+    "requested",
     [
         AutoStopRequest(duration=2 * HOUR),
         AutoStopRequest(time_left=2 * HOUR),
@@ -243,18 +249,18 @@ def test_no_stop_time_for_an_instance_that_does_not_run(status: Status) -> None:
         AutoStopRequest(mode=Mode.IDLE),
     ],
 )
-def test_lease_needs_a_run(wish: AutoStopRequest, status: Status) -> None:
+def test_lease_needs_a_run(requested: AutoStopRequest, status: Status) -> None:
     """A lease is for the present run only."""
-    error = refusal(wish, plan_context(able=NOTEBOOKS_CAPABILITIES, status=status))
+    error = refusal(requested, plan_context(able=NOTEBOOKS_CAPABILITIES, status=status))
     assert error.code == "refuse.lease_not_running"
 
 
 def test_lease_uses_last_run_time_by_default() -> None:
     """The duration of a lease counts from its last renewal, so it is not a run time."""
-    given_ = plan_context(
+    context = plan_context(
         timed_auto_stop(None, duration=9 * HOUR), able=NOTEBOOKS_CAPABILITIES, last=3 * HOUR
     )
-    assert plan_auto_stop(AutoStopRequest(enabled=True), given_).edit.duration == 3 * HOUR
+    assert plan_auto_stop(AutoStopRequest(enabled=True), context).edit.duration == 3 * HOUR
 
 
 def test_fraction_of_a_second_is_rounded_up() -> None:
@@ -315,7 +321,7 @@ def test_idle_mode_has_no_stop_time() -> None:
 
 @pytest.mark.parametrize("kept", [True, False, None])
 @pytest.mark.parametrize(
-    "wish",
+    "requested",
     [
         AutoStopRequest(),
         AutoStopRequest(enabled=False),
@@ -323,10 +329,11 @@ def test_idle_mode_has_no_stop_time() -> None:
         AutoStopRequest(time_left=HOUR),
     ],
 )
-def test_reminder_is_kept_unless_requested(wish: AutoStopRequest, kept: bool | None) -> None:
+def test_reminder_is_kept_unless_requested(requested: AutoStopRequest, kept: bool | None) -> None:
     """Any other request keeps the reminder as it is."""
     assert (
-        plan_auto_stop(wish, plan_context(timed_auto_stop(HOUR, prompt=kept))).edit.prompt is kept
+        plan_auto_stop(requested, plan_context(timed_auto_stop(HOUR, prompt=kept))).edit.prompt
+        is kept
     )
 
 
@@ -336,10 +343,10 @@ def test_reminder_is_kept_unless_requested(wish: AutoStopRequest, kept: bool | N
 )
 def test_reminder_request_changes_nothing_else(set_: object, wanted: bool) -> None:
     """On stays on with its duration, off stays off, an unknown stop time stays unknown."""
-    given_ = plan_context(set_)
+    context = plan_context(set_)
     before, planned = (
-        given_.instance.auto_stop,
-        plan_auto_stop(AutoStopRequest(prompt=wanted), given_),
+        context.instance.auto_stop,
+        plan_auto_stop(AutoStopRequest(prompt=wanted), context),
     )
     assert planned.edit.prompt is wanted
     assert (planned.edit.enabled, planned.edit.duration) == (before.enabled, before.duration)
@@ -348,8 +355,8 @@ def test_reminder_request_changes_nothing_else(set_: object, wanted: bool) -> No
 
 def test_stored_duration_out_of_range_is_kept() -> None:
     """Only entered durations are checked."""
-    given_ = plan_context(timed_auto_stop(HOUR, duration=48 * HOUR))
-    assert plan_auto_stop(AutoStopRequest(prompt=False), given_).edit.duration == 48 * HOUR
+    context = plan_context(timed_auto_stop(HOUR, duration=48 * HOUR))
+    assert plan_auto_stop(AutoStopRequest(prompt=False), context).edit.duration == 48 * HOUR
 
 
 def test_reminder_request_is_refused_without_duration() -> None:
@@ -415,11 +422,12 @@ def test_shift_needs_a_stop_time(
 ) -> None:
     """An instance without a known stop time gets none by accident."""
     if able is NOTEBOOKS_CAPABILITIES and code == "refuse.not_running":
-        code = "refuse.lease_not_running"  # nothing would keep it for the next start
-    given_ = plan_context(set_, status=status, able=able)
-    assert refusal(by, given_).code == code
+        # No API stores it for the next start.
+        code = "refuse.lease_not_running"
+    context = plan_context(set_, status=status, able=able)
+    assert refusal(by, context).code == code
     if status is not Status.RUNNING:
-        assert refusal(by, replace(given_, defers_duration=True)).code == code
+        assert refusal(by, replace(context, defers_duration=True)).code == code
 
 
 @pytest.mark.parametrize(
@@ -456,12 +464,12 @@ def test_shift_out_of_range_is_refused(by: timedelta, code: str) -> None:
 
 def test_shift_follows_actual_stop_time() -> None:
     """With 8 h saved for the next start and 1 h left, 1 h more makes 3 h, not 9 h."""
-    given_ = plan_context(timed_auto_stop(HOUR, duration=8 * HOUR))
-    assert plan_stop_time_shift(HOUR, given_).edit.duration == 3 * HOUR
+    context = plan_context(timed_auto_stop(HOUR, duration=8 * HOUR))
+    assert plan_stop_time_shift(HOUR, context).edit.duration == 3 * HOUR
 
 
 DURATIONS = st.timedeltas(timedelta(days=-4), timedelta(days=4)) | st.timedeltas()
-WISHES = st.builds(
+REQUESTS = st.builds(
     AutoStopRequest,
     enabled=st.sampled_from([None, True]),
     duration=st.none() | DURATIONS,
@@ -491,29 +499,29 @@ GIVEN = st.builds(
 
 
 @property_settings
-@given(WISHES.filter(lambda wish: wish != AutoStopRequest()) | DURATIONS, GIVEN)
+@given(REQUESTS.filter(lambda requested: requested != AutoStopRequest()) | DURATIONS, GIVEN)
 def test_plan_is_always_within_range(
-    wish: AutoStopRequest | timedelta, given_: PlanContext
+    requested: AutoStopRequest | timedelta, context: PlanContext
 ) -> None:
     """Any plan has whole seconds within the range of the API and never stops too soon."""
     try:
         planned = (
-            plan_auto_stop(wish, given_)
-            if isinstance(wish, AutoStopRequest)
-            else plan_stop_time_shift(wish, given_)
+            plan_auto_stop(requested, context)
+            if isinstance(requested, AutoStopRequest)
+            else plan_stop_time_shift(requested, context)
         )
     except (DurationError, RefusedError) as error:
         assert len(str(error).splitlines()) == 2  # noqa: PT017 - or no error
         return
-    able, duration = given_.capabilities, planned.edit.duration
+    able, duration = context.capabilities, planned.edit.duration
     assert duration is not None
     assert able.min_duration <= duration <= able.max_duration
     assert duration.microseconds == 0
     assert planned.edit.enabled
     if planned.stops_at is not None:
-        assert planned.stops_at - given_.now >= MIN_TIME_LEFT
-        assert given_.reference_time is not None
-        assert abs(given_.reference_time + duration - planned.stops_at) < SECOND
+        assert planned.stops_at - context.now >= MIN_TIME_LEFT
+        assert context.reference_time is not None
+        assert abs(context.reference_time + duration - planned.stops_at) < SECOND
 
 
 def test_unchanged_duration_never_moves_stop_time() -> None:

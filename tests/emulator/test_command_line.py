@@ -134,7 +134,7 @@ def test_missing_tornado_prints_the_install_command() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == ("The emulator needs tornado: pip install 'modelarts-magics[demo]'\n")
+    assert done.stderr == ("The emulator requires tornado: pip install 'modelarts-magics[demo]'\n")
 
 
 @pytest.mark.parametrize("argument", ["--time-scale=0", "--minutes-left=-1"])

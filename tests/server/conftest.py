@@ -105,7 +105,7 @@ def send_request(jp_fetch: Callable[..., Any]) -> SendRequest:
 @pytest.fixture
 def service(jp_serverapp: Any) -> InstanceService:
     """Return the desk of the running server."""
-    return jp_serverapp.web_app.settings["modelarts_magics_desk"]
+    return jp_serverapp.web_app.settings["modelarts_magics_service"]
 
 
 @pytest.fixture

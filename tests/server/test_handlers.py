@@ -68,7 +68,8 @@ async def test_extending_moves_the_end_and_says_so(send_request: SendRequest) ->
     assert abs(moved - 3600 * SECOND_MS) < late_ms
     after = (await send_request("instance")).body
     assert after["instance"]["stops_at_ms"] == now["instance"]["stops_at_ms"]
-    assert after["instance"] == now["instance"]
+    # On an API that counts from now, the bounds move with each reading.
+    assert {**after["instance"], "bounds": None} == {**now["instance"], "bounds": None}
     assert after["seq"] == now["seq"]
 
 

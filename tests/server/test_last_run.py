@@ -35,12 +35,13 @@ from modelarts_magics.server.run_history import RunHistory, run_continued
 from modelarts_magics.server.run_store import (
     AUTO_STOP_WINDOW_MS,
     FILE_NAME,
+    MAX_PATHS,
+    MAX_TABS,
     SAME_RUN_TOLERANCE_MS,
     STOP_GRACE_PERIOD_MS,
     RunStore,
     default_path,
 )
-from modelarts_magics.server.saved_reports import MAX_PATHS, MAX_TABS
 from modelarts_magics.server.snapshot import Snapshot
 
 if TYPE_CHECKING:

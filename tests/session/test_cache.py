@@ -134,14 +134,14 @@ def test_stop_time_within_tolerance_is_not_published(
 ) -> None:
     """Otherwise two servers would publish to each other without end."""
     one, other = make_cache(), make_cache()
-    told: list[Instance] = []
+    received: list[Instance] = []
     one.put(make_instance_by_time_left(0))
-    end = one.subscribe(told.append, follow_store=False)
+    end = one.subscribe(received.append, follow_store=False)
     assert other.check_for_updates() is False
     for cache, by_s in ((other, 0.4), (one, 0.8), (other, -3)):
         cache.put(make_instance_by_time_left(by_s))
         assert (one.check_for_updates(), other.check_for_updates()) == (False, False)
-    assert told == []
+    assert received == []
     other.put(make_instance_by_time_left(6))
     assert one.check_for_updates()
     end()

@@ -209,12 +209,12 @@ def test_readable_credentials_file_gives_one_notice(
     del variables["MODELARTS_AUTH_TOKEN"]
     environ = {**variables, "HUAWEICLOUD_SDK_CREDENTIALS_FILE": str(path)}
     session = open_session(Settings.load(environ=environ), environ=environ)
-    told: list[str] = []
-    session.on_notice = lambda notice: told.append(str(notice))
+    received: list[str] = []
+    session.on_notice = lambda notice: received.append(str(notice))
     session.refresh()
     session.refresh()
     session.close()
-    assert told == [f"{path} is readable by other users; run: chmod 600 {path}"]
+    assert received == [f"{path} is readable by other users; run: chmod 600 {path}"]
 
 
 CONNECT = """
@@ -230,7 +230,7 @@ def test_connect_uses_the_process_environment(
     variables: dict[str, str], emulator: LocalEmulator
 ) -> None:
     """One line is enough for a script, and it causes no warning."""
-    done = subprocess.run(  # noqa: S603 - a script of ours
+    done = subprocess.run(  # noqa: S603 - a fixed script
         [sys.executable, "-W", "error", "-X", "dev", "-c", CONNECT],
         env={"PATH": os.environ.get("PATH", ""), **variables},
         capture_output=True,

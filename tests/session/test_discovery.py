@@ -33,8 +33,8 @@ ONE = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
 TWO = "16fd2706-8baf-433b-82eb-8c7fada847da"
 OLD = "DE-7e8b6e88-4a5a-11ea-b77f-2e728ce88125"
 NOWHERE = "laptop"
-IMPATIENT = Clock(sleep=lambda _: None)
-"""Time in which nobody waits before asking again."""
+INSTANT = Clock(sleep=lambda _: None)
+"""A clock whose sleeps end at once."""
 
 
 class DiscoveryHarness:
@@ -64,7 +64,7 @@ class DiscoveryHarness:
             open_session(
                 Settings.load(environ=environ),
                 environ=environ,
-                clock=IMPATIENT,
+                clock=INSTANT,
                 hostname=hostname,
             )
         )
@@ -113,7 +113,7 @@ def discovery(make_discovery: Callable[..., DiscoveryHarness]) -> DiscoveryHarne
     return make_discovery(instance_id=TWO, notebook_id=ONE)
 
 
-# which generation
+# The API.
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_only_available_api_is_found(
     assert discovery.open(MODELARTS_INSTANCE_ID=instance_id).refresh().api == api
 
 
-# which instance
+# The instance.
 
 
 @pytest.mark.parametrize(("instance_id", "api"), [(ONE, "notebooks"), (TWO, "demanager")])
@@ -347,7 +347,7 @@ def test_refused_candidate_is_reported(
         discovery.open(hostname=f"notebook-{ONE}")
 
 
-# endpoint, region and project
+# Endpoint, region and project.
 
 
 class ScriptedHosts:
@@ -358,7 +358,7 @@ class ScriptedHosts:
         limits: The timeouts of the last request.
     """
 
-    def __init__(self, **iam: Any) -> None:  # noqa: ANN401 - status and JSON of IAM's answer
+    def __init__(self, **iam: Any) -> None:  # noqa: ANN401 - status and JSON of IAM
         self.requests: list[str] = []
         self.limits: dict[str, float] = {}
         self._iam = {"status_code": 200, "json": {"projects": [self.project]}, **iam}

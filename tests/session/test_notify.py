@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 20
 
+pytestmark = pytest.mark.process
+
 
 class Subscriber:
     """A subscriber to a folder that reports its calls."""
@@ -220,7 +222,7 @@ def test_folder_without_socket_is_polled(
 
 
 def test_notify_ignores_a_folder_that_does_not_exist(tmp_path: Path) -> None:
-    """There is nobody to notify."""
+    """No process is subscribed."""
     notify.notify(tmp_path / "missing")
     assert not (tmp_path / "missing").exists()
 

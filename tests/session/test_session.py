@@ -68,7 +68,7 @@ STOPS: dict[str, dict[str, Any]] = {
     "stopped": {"status": "STOPPED", "auto_stop": {"prompt": False}},
     "stopped and off": {"status": "STOPPED", "auto_stop": {"enable": False, "prompt": False}},
 }
-"""No reminder in any, where there is such a thing: the cloud's default is the other way."""
+"""States without reminder, if the API has one, because the default is on."""
 
 
 def near(one: datetime, other: datetime) -> bool:
@@ -186,9 +186,9 @@ def test_auto_stop_can_be_turned_off_and_on(
         AutoStopRequest(enabled=True),
     )
     if not (runs or able.persists_duration):
-        for wish in (off, on):
+        for requested in (off, on):
             with pytest.raises((RefusedError, WrongStateError)):
-                session.set_auto_stop(wish)
+                session.set_auto_stop(requested)
         assert instance_state() == was
         return
     assert session.set_auto_stop(off).effect is Effect.NOW
@@ -227,7 +227,7 @@ def test_any_valid_description_is_stored_unchanged(
 def test_full_width_replacement_needs_an_option(session: Session, instance_state: Truth) -> None:
     """It is never silent."""
     session.describe("2026/11/23", full_width=True)
-    assert instance_state()["description"] == "2026／11／23"  # noqa: RUF001 - full width is the point
+    assert instance_state()["description"] == "2026／11／23"  # noqa: RUF001 - full-width form
 
 
 def test_invalid_description_sends_no_request(session: Session, emulator: LocalEmulator) -> None:
@@ -257,14 +257,14 @@ def test_duration_change_reports_when_it_applies(
 
 
 @pytest.mark.parametrize(
-    ("wish", "left"),
+    ("requested", "left"),
     [
         (lambda _: AutoStopRequest(time_left=90 * MINUTE), 90 * MINUTE),
         (lambda now: AutoStopRequest(stop_time=now + 3 * HOUR), 3 * HOUR),
     ],
 )
 def test_stop_time_is_counted_from_the_reference_time(
-    wish: Callable[[datetime], AutoStopRequest],
+    requested: Callable[[datetime], AutoStopRequest],
     left: timedelta,
     session: Session,
     instance_state: Truth,
@@ -273,7 +273,7 @@ def test_stop_time_is_counted_from_the_reference_time(
     """A time from now is counted from the start of the run, 20 minutes more, on one API."""
     was = instance_state()
     over = session.now() - duration_origin(session, was)
-    change = session.set_auto_stop(wish(session.now()))
+    change = session.set_auto_stop(requested(session.now()))
     assert change.effect is api_version.run_time_effect
     assert change.edit.auto_stop is not None
     assert change.edit.auto_stop.duration is not None
@@ -477,22 +477,23 @@ def test_deferral_is_announced_before_the_write(
     make_session: Connect, write_requests: Writes, api_version: ApiVersion
 ) -> None:
     """Once it was observed, also in another session."""
-    told: list[tuple[str, int]] = []
+    received: list[tuple[str, int]] = []
     first, second = make_session(), make_session()
     for session in (first, second):
-        session.on_notice = lambda message: told.append((str(message), len(write_requests())))
+        session.on_notice = lambda message: received.append((str(message), len(write_requests())))
     first.extend()
-    assert not told
+    assert not received
     second.extend(2 * HOUR)
     second.describe("which needs no warning")
-    if second.capabilities.supports_reminder:  # nor does this
+    # Nor does this session.
+    if second.capabilities.supports_reminder:
         second.set_auto_stop(AutoStopRequest(prompt=False))
     if second.capabilities.can_disable:
         second.set_auto_stop(AutoStopRequest(enabled=False))
     if api_version.changes_current_run:
-        assert not told
+        assert not received
     else:
-        ((words, sent),) = told
+        ((words, sent),) = received
         assert "next start" in words
         assert sent == 1
 
@@ -537,8 +538,8 @@ def test_invisible_change_is_unconfirmed(
     was = instance_state()
     assert session.describe("new").effect is Effect.UNCONFIRMED
     assert session.extend().effect is Effect.UNCONFIRMED
-    for wish in make_requests(session.capabilities):
-        assert session.set_auto_stop(wish).effect is Effect.UNCONFIRMED
+    for requested in make_requests(session.capabilities):
+        assert session.set_auto_stop(requested).effect is Effect.UNCONFIRMED
     assert instance_state() == was
 
 
@@ -766,7 +767,7 @@ def run_concurrently(emulator: LocalEmulator, folder: Path, *actions: str) -> No
         "MODELARTS_STATE_DIR": str(folder / "shared"),
     }
     running = [
-        subprocess.Popen([sys.executable, "-c", ACT, action], env=environment)  # noqa: S603 - ours
+        subprocess.Popen([sys.executable, "-c", ACT, action], env=environment)  # noqa: S603 - a fixed script
         for action in actions
     ]
     assert [each.wait(120) for each in running] == [0] * len(actions)
@@ -794,7 +795,8 @@ def test_concurrent_changes_are_all_applied(
     assert instance_state()["description"] == "new"
     moved = (
         expected_stop_time(session, instance_state()) - was
-    )  # the cloud's clock stands still, and theirs goes on
+        # The clock of the emulator stands still, that of the processes does not.
+    )
     assert abs(moved - 2 * HOUR) < MINUTE
 
 

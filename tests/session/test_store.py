@@ -281,7 +281,7 @@ for _ in range(100):
 def test_processes_exclude_each_other(tmp_path: Path) -> None:
     """Three processes count together without losing a count."""
     command = [sys.executable, "-c", COUNT, str(tmp_path)]
-    running = [subprocess.Popen(command) for _ in range(3)]  # noqa: S603 - a script of ours
+    running = [subprocess.Popen(command) for _ in range(3)]  # noqa: S603 - a fixed script
     assert [each.wait(120) for each in running] == [0, 0, 0]
     assert Store(tmp_path, key=("e", "p", "i")).load() == {"count": 300}
 

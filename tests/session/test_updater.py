@@ -82,13 +82,14 @@ def test_partial_update_is_stored(
 ) -> None:
     """If description and lease have separate requests, all processes see the saved one."""
     session = make_session()
-    if session.capabilities.persists_duration:  # one request carries both: there is no half
+    # One request has both parts, so there is no partial update.
+    if session.capabilities.persists_duration:
         emulator.add_fault("403", methods=("PUT",))
     else:
         emulator.add_fault("403", methods=("PATCH",))
-    wish = AutoStopRequest(time_left=2 * HOUR)
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - which one is the point below
-        session.update(description="half", auto_stop=wish)
+    requested = AutoStopRequest(time_left=2 * HOUR)
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - the class is checked below
+        session.update(description="half", auto_stop=requested)
     known: Any = session.last_known()
     assert (known.description == "half") is isinstance(caught.value, PartialUpdateError)
 

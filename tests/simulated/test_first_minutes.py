@@ -91,7 +91,7 @@ def test_doctor_names_all_sources(
         (simulated_instance.emulator.notebook_id, "HOSTNAME"),
         (simulated_instance.emulator.project_id, "modelarts.session.Session()"),
         (simulated_instance.emulator.endpoint, str(file)),
-        ("AccessKey(FAKE…, temporary)", "modelarts.session.Session()"),
+        ("temporary access key FAKE…", "modelarts.session.Session()"),
         ("credentials", "MODELARTS_AUTH_TOKEN"),
     ):
         assert [line for line in shown.splitlines() if value in line and source in line]
