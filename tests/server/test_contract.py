@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FILE = Path(handlers.__file__).parent / "openapi.yaml"
 NOT_PROMISED = [positive_data_acceptance]
-"""What is well-formed may still be refused: bounds are the instance's, and so is what its state allows."""
+"""A well-formed request may still be refused, because the bounds depend on the instance and on its status."""
 SPECIFICATION: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 
 

@@ -85,9 +85,9 @@ def test_unknown_stop_time_is_null() -> None:
 def test_base_may_have_null_fields() -> None:
     """A page sends back the nulls that it received; omitted fields are not compared."""
     nothing = dict.fromkeys(("enabled", "mode", "prompt", "duration_s", "stops_at_ms"))
-    wish = {"enabled": True}
+    requested = {"enabled": True}
     known = make_instance(timed_auto_stop(HOUR, duration=HOUR, prompt=False), description="known")
-    seen = parse_update_request(raw(auto_stop=wish, base={"auto_stop": nothing})).seen_instance(
+    seen = parse_update_request(raw(auto_stop=requested, base={"auto_stop": nothing})).seen_instance(
         known
     )
     assert seen is not None
@@ -95,7 +95,7 @@ def test_base_may_have_null_fields() -> None:
     stop = seen.auto_stop
     assert (stop.enabled, stop.mode, stop.prompt) == (False, Mode.TIMING, None)
     assert (stop.duration, stop.stops_at) == (None, None)
-    same = parse_update_request(raw(auto_stop=wish, base={"auto_stop": {}})).seen_instance(known)
+    same = parse_update_request(raw(auto_stop=requested, base={"auto_stop": {}})).seen_instance(known)
     assert same == known
 
 
