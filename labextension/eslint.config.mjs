@@ -47,7 +47,7 @@ export default tseslint.config(
       '@typescript-eslint/explicit-function-return-type': 'off',
       'max-lines-per-function': 'off',
       'jupyter/no-untranslated-string': 'off',
-      // What a test creates ends with the test.
+      // Objects that a test creates end with the test.
       'jupyter/require-disposable-ownership': 'off',
     },
   },

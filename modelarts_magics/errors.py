@@ -54,12 +54,12 @@ class ModelArtsError(Exception):
 
     @property
     def message(self) -> str:
-        """What happened, in one line."""
+        """The error in one line."""
         return _to_single_line(text(self.code, **self.values))
 
     @property
     def hint(self) -> str:
-        """What to do, in one line; "" if there is nothing to suggest."""
+        """A suggestion in one line; "" if there is none."""
         code = f"{self.code}.hint"
         return _to_single_line(text(code, **self.values)) if has_text(code) else ""
 
@@ -126,7 +126,7 @@ class ApiError(ModelArtsError):
 
     @property
     def message(self) -> str:
-        """What happened, with the error code and request ID, which the support asks for."""
+        """The error with the error code and request ID, which the support asks for."""
         parts = [self.error_code or f"HTTP {self.status}"]
         if self.request_id:
             parts.append(text("api.request", request_id=self.request_id))

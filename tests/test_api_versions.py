@@ -284,7 +284,7 @@ def test_stop_time_needs_a_running_instance(
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @pytest.mark.parametrize("line", ["auto-stop 2h", "auto-stop on"])
-def test_duration_of_a_stopped_instance_applies_at_next_start_or_is_refused(
+def test_duration_when_stopped_applies_at_next_start_or_is_refused(
     make: Callable[..., EmulatorHarness], kind: Kind, line: str
 ) -> None:
     """A lease is for the present run only."""

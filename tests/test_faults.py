@@ -182,7 +182,7 @@ def prepare(emulator: LocalEmulator, put: Put) -> None:
 
 
 CHANGED_BY = ("description", "status", "stops_at", "running_since", "duration_s")
-"""What an action may change; nothing else may change."""
+"""The fields that an action may change; all others stay the same."""
 
 
 def check(

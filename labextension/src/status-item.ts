@@ -116,7 +116,7 @@ export class StatusItem extends Widget {
     const minutes = Math.max(0, (phaseResult.remainingS ?? 0) - secondsOverMinute(phaseResult));
     renderTexts(
       `${name} · ${format('stopsAt', { time: formatTimestamp(format, stopsAtMs) })}`,
-      this.#timeLeftText(format, { stopsAtMs, reading: phaseResult, nowMs }),
+      this.#timeLeftText(format, { stopsAtMs, phaseResult, nowMs }),
       stopAnnouncement(format, stopsAtMs, minutes),
     );
   }
@@ -131,14 +131,19 @@ export class StatusItem extends Widget {
 
   #timeLeftText(
     format: Formatter,
-    { stopsAtMs, reading, nowMs }: { stopsAtMs: number; reading: PhaseResult; nowMs: number },
+    {
+      stopsAtMs,
+      phaseResult,
+      nowMs,
+    }: { stopsAtMs: number; phaseResult: PhaseResult; nowMs: number },
   ): string {
     const { statusShows } = this.#options.manager.preferences;
-    const timeLeft = formatPhase(format, reading);
+    const timeLeft = formatPhase(format, phaseResult);
     const time = format('stopsAt', { time: formatTime(format, stopsAtMs, nowMs) });
-    const phase = reading.phase === 'calm' ? '' : format(reading.phase as 'soon' | 'urgent');
+    const { phase } = phaseResult;
+    const phaseText = phase === 'calm' ? '' : format(phase as 'soon' | 'urgent');
     const shown = { 'time-left': timeLeft, 'stop-time': time, both: `${timeLeft} · ${time}` };
-    return [shown[statusShows], phase].filter(Boolean).join(' · ');
+    return [shown[statusShows], phaseText].filter(Boolean).join(' · ');
   }
 
   #render(phase: string, shown: string, title: string, spoken = shown): void {

@@ -10,9 +10,9 @@ import type { ChangeResult, Snapshot } from './countdown/messages';
 export interface Problem {
   /** The code of the error. */
   readonly code: string;
-  /** What is wrong. */
+  /** The message about it. */
   readonly message: string;
-  /** What to do about it; may be empty. */
+  /** The advice for a user; may be empty. */
   readonly hint: string;
 }
 
@@ -36,7 +36,7 @@ export interface InstanceDetails {
   readonly autoStop: Readonly<Record<string, unknown>>;
 }
 
-/** What the API in use supports. */
+/** The features of the API in use. */
 export interface Capabilities {
   /** Whether the run time counts from the start of the run or from the change. */
   readonly countsFrom: 'start' | 'now';
@@ -88,7 +88,7 @@ export interface Payload {
   readonly sequence: number | null;
   /** The properties of the instance; `null` when they are not known. */
   readonly instance: InstanceDetails | null;
-  /** What the API supports; `null` when it is not known. */
+  /** The features of the API; `null` when it is not known. */
   readonly capabilities: Capabilities | null;
   /** Whether reminders are off for this instance. */
   readonly remindersMuted: boolean;
@@ -98,19 +98,19 @@ export interface Payload {
   readonly readOnly: boolean;
   /** The previous run; `null` when it is not known. */
   readonly lastRun: LastRun | null;
-  /** What all tabs saved before the next stop; `null` when nothing had to be saved. */
+  /** The documents that all tabs saved before the next stop; `null` when nothing had to be saved. */
   readonly savedThisRun: SaveReport | null;
 }
 
 /** The result of one check of the doctor. */
 export interface Finding {
-  /** What was checked. */
+  /** The subject of the check. */
   readonly label: string;
   /** The severity, such as `ok` or `problem`. */
   readonly level: string;
-  /** What was found. */
+  /** The message about it. */
   readonly message: string;
-  /** What to do about it; may be empty. */
+  /** The advice for a user; may be empty. */
   readonly hint: string;
 }
 
@@ -155,7 +155,7 @@ interface BackendErrorOptions {
 export class BackendError extends Error {
   /** `no-backend` without a backend, `unreachable` without a response, else the backend's own code. */
   readonly code: string;
-  /** What to do about it; may be empty. */
+  /** The advice for a user; may be empty. */
   readonly hint: string;
   /** The HTTP status; 0 without a response. */
   readonly status: number;
@@ -253,7 +253,7 @@ export interface IManager extends IDisposable {
   readonly backend: BackendKind | null;
   /** The server's clock. */
   readonly clock: ServerClock;
-  /** What was saved before the next stop; `null` when nothing had to be saved. */
+  /** The documents saved before the next stop; `null` when nothing had to be saved. */
   readonly savedBeforeStop: SaveReport | null;
   /** The settings. */
   preferences: Preferences;

@@ -21,7 +21,7 @@ class Backend(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this API supports."""
+        """The capabilities of this API."""
 
     @property
     def skew(self) -> timedelta:

@@ -100,7 +100,7 @@ def missing_permission(operation: str, error: ForbiddenError) -> ForbiddenError:
     """Return an error that names the missing permission, since reading may still be allowed.
 
     Args:
-        operation: What was refused; the last part of the message code ``api.forbidden.…``.
+        operation: The refused operation; the last part of the message code ``api.forbidden.…``.
         error: The 403 response; returned unchanged if it concerns the credential.
     """
     if error.code.endswith(_CREDENTIAL_ERROR_CODES):

@@ -17,7 +17,7 @@ class SettingDefinition(NamedTuple):
 
     Attributes:
         variables: The environment variables; the first one that is set counts.
-        help: What the setting is, in English: the help of the traits and a row of README.md.
+        help: The meaning in English: the help of the traits and a row of README.md.
         help_zh: The same in Chinese, for README.zh-CN.md.
         default: The default as text; "" if there is none.
         is_seconds: Whether the value is a number of seconds.

@@ -92,7 +92,7 @@ class Status(str, Enum):
 
 
 class Mode(str, Enum):
-    """What triggers auto-stop."""
+    """The trigger of auto-stop."""
 
     TIMING = "TIMING"
     """A fixed stop time."""
@@ -117,7 +117,7 @@ class AutoStop:
 
     Attributes:
         enabled: Whether auto-stop is on (``enable``).
-        mode: What triggers it.
+        mode: The trigger.
         duration: The run time that is set (``duration``); None if the API returns none.
         duration_start: The time from which `duration` counts, if the API returns it.
         prompt: Whether the console shows a reminder (``prompt``); None if the API has no such field.
@@ -279,7 +279,7 @@ class CountsFrom(str, Enum):
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an API supports, so that no other code compares its name.
+    """The features of an API, so that no other code compares its name.
 
     Attributes:
         api: The name of the API.
@@ -314,7 +314,7 @@ class AutoStopEdit:
 
 @dataclass(frozen=True)
 class Edit:
-    """What to write; a part that is None stays as it is."""
+    """A write; a part that is None stays as it is."""
 
     description: str | None = None
     auto_stop: AutoStopEdit | None = None

@@ -62,7 +62,7 @@ class AutoStopRequest:
 
 @dataclass(frozen=True)
 class PlanContext:
-    """What a plan depends on, besides the request.
+    """The inputs of a plan besides the request.
 
     Attributes:
         instance: The instance as just read.
@@ -100,7 +100,7 @@ class PlanContext:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to write.
+    """The write that fulfils a request.
 
     Attributes:
         edit: The auto-stop to write.
@@ -147,7 +147,7 @@ def plan_stop_time_shift(delta: timedelta, context: PlanContext) -> Plan:
 
     Args:
         delta: How far to move it; negative for an earlier stop.
-        context: What the plan depends on.
+        context: The inputs of the plan.
 
     Raises:
         DurationError: The shift is longer than `MAX_DURATION`.

@@ -21,7 +21,7 @@ class Figure:
     """One row of the table.
 
     Attributes:
-        name: What was measured.
+        name: The measured quantity.
         ours: The value of this package, in seconds or `unit`.
         other: The value of the alternative; None if there is none.
         alternative: The name of the alternative.

@@ -179,7 +179,7 @@ def test_check_prints_the_result_of_each_cell(tmp_path: Path, api: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     cells = [line for line in done.stdout.splitlines() if line[:1] in ("✓", "✗")]
     assert all(line.startswith(f"✓ [{n}]") for n, line in enumerate(cells, start=1))
-    assert f"{len(cells)} cells run, 0 with unexpected results." in done.stdout
+    assert f"Cells run: {len(cells)}. With unexpected results: 0." in done.stdout
     assert "DEMO · local emulator" in done.stdout
     assert "Extended." in done.stdout
     assert "add --replace" in done.stdout

@@ -1,4 +1,4 @@
-"""A helper kernel answers in the words of the routes, without a Jupyter server."""
+"""The helper kernel answers like the REST API, without a Jupyter server."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def emulator(request: pytest.FixtureRequest) -> Iterator[LocalEmulator]:
 
 @pytest.fixture
 def environ(emulator: LocalEmulator, tmp_path: Path) -> dict[str, str]:
-    """What points at it, and nothing of this machine."""
+    """Return environment variables for the emulator only."""
     state = str(tmp_path / "state")
     return {**emulator.environment(), "HOME": str(tmp_path), "MODELARTS_STATE_DIR": state}
 
 
 @pytest.fixture
 def request_handler(environ: dict[str, str]) -> Iterator[RequestHandler]:
-    """A helper that is ended afterwards."""
+    """Return a request handler."""
     made = RequestHandler(environ)
     yield made
     made.close()
@@ -48,28 +48,28 @@ def _instance_state(emulator: LocalEmulator) -> dict[str, Any]:
     return next(one for one in every if one["id"] == emulator.instance_id)
 
 
-def test_it_tells_what_the_route_tells(
+def test_response_is_that_of_the_rest_api(
     request_handler: RequestHandler, emulator: LocalEmulator
 ) -> None:
-    """The instance, its state for the countdown, and no problem."""
-    told = request_handler.handle("GET", "instance?refresh=1", None)
-    assert told["status"] == 200
-    assert told["body"]["instance"]["id"] == emulator.instance_id
-    assert told["body"]["instance"]["stops_at_ms"] > told["body"]["server_now_ms"]
-    assert told["body"]["problem"] is None
+    """It contains the instance and no problem."""
+    response = request_handler.handle("GET", "instance?refresh=1", None)
+    assert response["status"] == 200
+    assert response["body"]["instance"]["id"] == emulator.instance_id
+    assert response["body"]["instance"]["stops_at_ms"] > response["body"]["server_now_ms"]
+    assert response["body"]["problem"] is None
 
 
 @pytest.mark.process
-def test_it_tells_of_what_another_process_changes(environ: dict[str, str]) -> None:
-    """By itself, and what kind of thing it is; the number is the one that the page reads with."""
-    told: SimpleQueue[dict[str, Any]] = SimpleQueue()
-    helper = RequestHandler(environ, publish=told.put)
+def test_change_by_another_process_sends_an_event(environ: dict[str, str]) -> None:
+    """The event has the number that the page then reads."""
+    events: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    helper = RequestHandler(environ, publish=events.put)
     known = helper.handle("GET", "instance?refresh=1", None)["body"]
     command = [sys.executable, "-m", "modelarts_magics", "extend", "1h"]
     subprocess.run(command, env=environ, capture_output=True, check=True)  # noqa: S603 - our own program
-    event = told.get(timeout=TIMEOUT_S)
+    event = events.get(timeout=TIMEOUT_S)
     while event["seq"] <= known["seq"]:
-        event = told.get(timeout=TIMEOUT_S)
+        event = events.get(timeout=TIMEOUT_S)
     assert event == {"server_id": known["server_id"], "seq": known["seq"] + 1, "kind": "instance"}
     now = helper.handle("GET", "instance", None)["body"]
     assert now["seq"] >= event["seq"]
@@ -77,23 +77,26 @@ def test_it_tells_of_what_another_process_changes(environ: dict[str, str]) -> No
     helper.close()
 
 
-def test_it_extends_and_describes(request_handler: RequestHandler, emulator: LocalEmulator) -> None:
-    """The cloud has what the page asked for."""
+def test_extend_and_description_reach_the_api(
+    request_handler: RequestHandler, emulator: LocalEmulator
+) -> None:
+    """The API has the requested values."""
     seen = request_handler.handle("GET", "instance?refresh=1", None)["body"]["instance"][
         "stops_at_ms"
     ]
     extended = request_handler.handle("POST", "extend", {"seconds": 3600, "base_stops_at_ms": seen})
     assert extended["body"]["effect"] == "now"
     moved = extended["body"]["current"]["instance"]["stops_at_ms"] - seen
-    assert moved == pytest.approx(3_600_000, abs=30_000)  # a lease counts from when it is asked for
+    # A lease counts from the time of the request.
+    assert moved == pytest.approx(3_600_000, abs=30_000)
     assert request_handler.handle("PATCH", "instance", {"description": "训练"})["status"] == 200
     assert _instance_state(emulator)["description"] == "训练"
 
 
-def test_what_was_decided_on_something_else_is_a_conflict(
+def test_outdated_request_is_a_conflict(
     request_handler: RequestHandler, emulator: LocalEmulator
 ) -> None:
-    """Nothing is sent, and what holds now comes along."""
+    """Nothing is sent, and the response has the current state."""
     stale = request_handler.handle("POST", "extend", {"seconds": 3600, "base_stops_at_ms": 1})
     assert stale["status"] == 409
     assert stale["body"]["current"]["instance"]["id"] == emulator.instance_id
@@ -108,7 +111,7 @@ def test_what_was_decided_on_something_else_is_a_conflict(
         ("GET", "secrets", None, 404, "usage.command"),
     ],
 )
-def test_what_cannot_be_is_told_as_the_route_would(  # noqa: PLR0913 - a row of the table
+def test_errors_are_those_of_the_rest_api(  # noqa: PLR0913 - a row of the table
     request_handler: RequestHandler,
     method: str,
     path: str,
@@ -116,16 +119,16 @@ def test_what_cannot_be_is_told_as_the_route_would(  # noqa: PLR0913 - a row of 
     status: int,
     code: str | None,
 ) -> None:
-    """With the status and the error of the route."""
-    told = request_handler.handle(method, path, body)
-    assert told["status"] == status
-    assert code in (None, told["body"]["code"])
-    assert told["body"]["message"]
+    """Status and code are the same."""
+    response = request_handler.handle(method, path, body)
+    assert response["status"] == status
+    assert code in (None, response["body"]["code"])
+    assert response["body"]["message"]
 
 
 @pytest.mark.process
-def test_a_kernel_needs_no_jupyter_server_for_it(environ: dict[str, str]) -> None:
-    """`handle` gives ASCII, and neither tornado nor jupyter_server is imported."""
+def test_handle_request_imports_no_server(environ: dict[str, str]) -> None:
+    """The response is ASCII, and neither tornado nor jupyter_server is imported."""
     program = (
         "import json, sys; from modelarts_magics.helper_kernel import handle_request; "
         "question = json.dumps({'method': 'GET', 'path': 'instance?refresh=1', 'language': 'zh-CN'}); "

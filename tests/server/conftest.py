@@ -1,4 +1,4 @@
-"""Fixtures of the server half's tests: a Jupyter server beside an emulator, and who talks to both."""
+"""Fixtures of the server tests: a Jupyter server, an emulator, and clients of both."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 import pytest
 from emulator_harness import environment_variables
-from pytest_jupyter.jupyter_server import *  # noqa: F403 - its fixtures, for these tests only
+from pytest_jupyter.jupyter_server import *  # noqa: F403 - provides fixtures
 from traitlets.config import Config
 
 from modelarts_magics.config.settings import Settings
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ApiVersion(NamedTuple):
-    """An API as the emulator plays it."""
+    """An API version of the emulator."""
 
     api: str
     edition: str
@@ -38,7 +38,7 @@ URL_PARTS = ("modelarts-magics", "v1")
 
 @dataclass(frozen=True)
 class Response:
-    """What a route answered."""
+    """The response of a handler."""
 
     status: int
     body: Any
@@ -50,13 +50,13 @@ SendRequest = Callable[..., Any]
 
 @pytest.fixture(params=API_VERSIONS, ids=lambda each: each.api)
 def api_version(request: pytest.FixtureRequest) -> ApiVersion:
-    """Return each API; the editions of the older one are told apart elsewhere."""
+    """Return each API; the editions of the historical one are tested elsewhere."""
     return request.param
 
 
 @pytest.fixture
 def environ(emulator: LocalEmulator, tmp_path: Path) -> dict[str, str]:
-    """Return what a server finds in its environment; a test may take something away."""
+    """Return the environment variables of a server."""
     return {
         **emulator.environment(),
         "MODELARTS_STATE_DIR": str(tmp_path / "state"),
@@ -67,20 +67,20 @@ def environ(emulator: LocalEmulator, tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def server_environment(environ: dict[str, str], jp_environ: None) -> Iterator[None]:  # noqa: ARG001 - first Jupyter's
-    """Put this process into that environment, with a home of its own."""
-    kept = {
+def server_environment(environ: dict[str, str], jp_environ: None) -> Iterator[None]:  # noqa: ARG001 - must run before
+    """Set these environment variables in this process, with a separate home."""
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("MODELARTS_", "HUAWEI"))
     }
-    with environment_variables({**kept, **environ}):
+    with environment_variables({**inherited, **environ}):
         yield
 
 
 @pytest.fixture
-def jp_server_config(server_environment: None) -> Config:  # noqa: ARG001 - the server reads it
-    """Return the configuration of a server that has our extension."""
+def jp_server_config(server_environment: None) -> Config:  # noqa: ARG001 - read by the server
+    """Return the configuration of a server with the extension."""
     return Config(
         {
             "ServerApp": {"jpserver_extensions": {"modelarts_magics": True}},
@@ -91,7 +91,7 @@ def jp_server_config(server_environment: None) -> Config:  # noqa: ARG001 - the 
 
 @pytest.fixture
 def send_request(jp_fetch: Callable[..., Any]) -> SendRequest:
-    """Return what sends a request to one of our routes and gives the reply, whatever its status."""
+    """Return a function that sends a request to a handler and returns its response."""
 
     async def send(route: str, method: str = "GET", body: Any = None, **options: Any) -> Response:
         if method in ("POST", "PATCH") or body is not None:
@@ -104,19 +104,19 @@ def send_request(jp_fetch: Callable[..., Any]) -> SendRequest:
 
 @pytest.fixture
 def service(jp_serverapp: Any) -> InstanceService:
-    """Return the desk of the running server."""
+    """Return the service of the running server."""
     return jp_serverapp.web_app.settings["modelarts_magics_service"]
 
 
 @pytest.fixture
 def other_session(
-    server_environment: None,  # noqa: ARG001 - the variables are set first
+    server_environment: None,  # noqa: ARG001 - must run before
     environ: dict[str, str],
     tmp_path: Path,
 ) -> Iterator[Session]:
-    """Return a session as another process has it: it shares nothing but the store.
+    """Return a session like that of another process, which shares only the state file.
 
-    News of one process go by the store's path, so another path to the same folder keeps them apart.
+    Subscriptions within a process go by the path of the file, so another path to the folder keeps them apart.
     """
     (tmp_path / "by another path").symlink_to(tmp_path)
     path = {"MODELARTS_STATE_DIR": str(tmp_path / "by another path" / "state")}
@@ -127,6 +127,6 @@ def other_session(
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what takes a Jupyter server: while it starts it runs ``git`` for its own version."""
+    """Mark the tests with a Jupyter server, which starts a process for its own version."""
     if "jp_serverapp" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.process)

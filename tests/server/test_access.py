@@ -1,4 +1,4 @@
-"""Who may use the routes, and what stays inside the server."""
+"""Authentication, authorisation and secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modelarts_magics.server.service import InstanceService
 
 BODIES: dict[tuple[str, str], Any] = {
-    ("instance", "PATCH"): {"description": "by somebody"},
+    ("instance", "PATCH"): {"description": "by another user"},
     ("extend", "POST"): {"seconds": 3600},
     ("saved", "POST"): {"stops_at_ms": 1},
     ("remind", "POST"): {"muted": True},
@@ -32,19 +32,19 @@ VERBS = sorted(
 NOBODY = {"Authorization": ""}
 
 
-class Readers(Authorizer):
-    """Lets everybody read and nobody write."""
+class ReadOnlyAuthorizer(Authorizer):
+    """An authorizer that allows everyone to read and no one to write."""
 
     def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:  # noqa: ARG002
-        """Return whether it is our resource and only read."""
+        """Return whether the request reads the resource of this package."""
         return resource == "modelarts-magics" and action == "read"
 
 
 @pytest.mark.parametrize(("route", "verb"), VERBS)
-async def test_a_stranger_gets_nothing(
+async def test_request_without_token_is_refused(
     route: str, verb: str, send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
-    """Neither an answer nor a request to the cloud."""
+    """The response has no data, and the API is not called."""
     got = await send_request(route, verb, BODIES.get((route, verb)), headers=dict(NOBODY))
     assert got.status == 403
     assert got.body["code"] == "http.403"
@@ -53,32 +53,32 @@ async def test_a_stranger_gets_nothing(
     assert not [one for one in emulator.requests if one["method"] != "GET"]
 
 
-class TestReaders:
-    """A server whose authorizer lets people read only."""
+class TestReadOnlyUsers:
+    """A server whose authorizer allows reading only."""
 
     @pytest.fixture
     def jp_server_config(self, jp_server_config: Config) -> Config:
-        """Return its configuration."""
-        jp_server_config.ServerApp.authorizer_class = Readers
+        """Return the configuration with this authorizer."""
+        jp_server_config.ServerApp.authorizer_class = ReadOnlyAuthorizer
         return jp_server_config
 
     @pytest.mark.parametrize(("route", "verb"), VERBS)
-    async def test_every_verb_is_authorised(
+    async def test_every_method_is_authorised(
         self, route: str, verb: str, send_request: SendRequest, emulator: LocalEmulator
     ) -> None:
-        """Reading is one right, changing another."""
+        """Reading and writing are separate permissions."""
         got = await send_request(route, verb, BODIES.get((route, verb)))
         assert got.status == (200 if verb == "GET" else 403)
         assert not [one for one in emulator.requests if one["method"] != "GET"]
 
 
-async def test_a_page_of_another_site_cannot_write(
+async def test_page_of_another_site_cannot_write(
     jp_fetch: Callable[..., Any],
     send_request: SendRequest,
     emulator: LocalEmulator,
     jp_serverapp: Any,
 ) -> None:
-    """A cookie alone is not enough for a write; with the token of the page it is."""
+    """A write needs the XSRF token of the page, not only a cookie."""
 
     async def visit(page: str, **options: Any) -> dict[str, str]:
         got = await jp_fetch(page, follow_redirects=False, raise_error=False, **options)
@@ -101,16 +101,18 @@ async def test_a_page_of_another_site_cannot_write(
     ).status == 200
 
 
-async def test_no_request_of_ours_is_activity(send_request: SendRequest, jp_serverapp: Any) -> None:
-    """A server that is looked at only may be culled."""
+async def test_requests_do_not_count_as_activity(
+    send_request: SendRequest, jp_serverapp: Any
+) -> None:
+    """A server whose pages only show the state may be culled."""
     before = jp_serverapp.web_app.last_activity()
     for route, verb in VERBS:
         await send_request(route, verb, BODIES.get((route, verb)))
     assert jp_serverapp.web_app.last_activity() == before
 
 
-async def test_a_verb_that_there_is_not_says_which_there_are(send_request: SendRequest) -> None:
-    """405, with `Allow`."""
+async def test_unknown_method_lists_allowed_methods(send_request: SendRequest) -> None:
+    """The response is 405 with `Allow`."""
     got = await send_request("extend", "GET")
     assert (got.status, got.headers["Allow"]) == (405, "POST, OPTIONS")
 
@@ -123,7 +125,7 @@ async def test_no_secret_leaves_the_server(  # noqa: PLR0913 - all the places wh
     jp_serverapp: Any,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Neither in an answer, nor in a log, nor in an event, whatever goes wrong."""
+    """Neither responses, nor logs, nor events contain a secret after any error."""
     events: list[object] = []
 
     async def listen(logger: object, schema_id: str, data: object) -> None:  # noqa: ARG001

@@ -1,4 +1,4 @@
-"""The routes are what the OpenAPI file says, also for bodies that nobody thought of."""
+"""The handlers conform to the OpenAPI file, also with random bodies."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from modelarts_magics.server import handlers as routes
+from modelarts_magics.server import handlers
 
 if TYPE_CHECKING:
     from schemathesis import Case
 
-FILE = Path(routes.__file__).parent / "openapi.yaml"
+FILE = Path(handlers.__file__).parent / "openapi.yaml"
 NOT_PROMISED = [positive_data_acceptance]
-"""What is well-formed may still be refused: bounds are the instance's, and so is what its state allows."""
+"""A well-formed request may still be refused, because the bounds depend on the instance and on its status."""
 SPECIFICATION: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 
 
-def test_every_verb_is_in_the_file_and_no_other() -> None:
-    """By path and method."""
+def test_file_lists_exactly_the_served_methods() -> None:
+    """Paths and methods are those of the handlers."""
     written = {(path, verb) for path, item in SPECIFICATION["paths"].items() for verb in item}
     served = {
-        (f"/{routes.URL_PREFIX}/{name}", verb)
-        for name, route in routes.HANDLERS.items()
+        (f"/{handlers.URL_PREFIX}/{name}", verb)
+        for name, handler in handlers.HANDLERS.items()
         for verb in ("get", "post", "put", "patch", "delete")
-        if verb in vars(route)
+        if verb in vars(handler)
     }
     assert written == served
 
@@ -40,10 +40,10 @@ def test_every_verb_is_in_the_file_and_no_other() -> None:
 @pytest.mark.filterwarnings(
     "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
 )
-async def test_no_request_breaks_a_route(
+async def test_random_requests_get_documented_responses(
     http_server_client: Any, jp_auth_header: dict[str, str], jp_base_url: str
 ) -> None:
-    """Whatever is sent, the answer has a status and a body that the file names."""
+    """Status and body of each response are those that the file describes."""
     address = f"http://127.0.0.1:{http_server_client.get_http_port()}{jp_base_url.rstrip('/')}"
     schema = schemathesis.openapi.from_dict(SPECIFICATION)
     for found in schema.get_all_operations():
@@ -52,10 +52,11 @@ async def test_no_request_breaks_a_route(
 
 
 def fuzz(operation: Any, mode: GenerationMode, address: str, headers: dict[str, str]) -> None:
-    """Send many requests of one kind, with bodies that the file allows or with others."""
+    """Send many requests to one operation, with valid or with invalid bodies."""
     wrong = mode is GenerationMode.NEGATIVE
     if wrong and not operation.body:
-        return  # nothing in it can be wrong
+        # Without a body, nothing can be invalid.
+        return
 
     @given(case=operation.as_strategy(generation_mode=mode))
     @settings(max_examples=12, suppress_health_check=list(HealthCheck))

@@ -1,4 +1,4 @@
-"""What is told to open pages, through Jupyter's event socket."""
+"""Events that open pages receive through the event socket."""
 
 from __future__ import annotations
 
@@ -18,35 +18,36 @@ PATH = ("api", "events", "subscribe")
 
 
 async def next_event(socket: Any) -> dict[str, Any]:
-    """Return the next event of ours that tells of a change."""
+    """Return the next event of this package that announces a change."""
     while True:
         event = json.loads(await socket.read_message())
         if event["schema_id"] == EVENT_SCHEMA_ID and event["kind"] != HELLO:
             return event
 
 
-async def test_a_page_that_was_cut_off_learns_how_far_the_others_are(
+async def test_page_that_connects_receives_the_last_event_number(
     jp_ws_fetch: Callable[..., Any], send_request: SendRequest
 ) -> None:
-    """Once its socket is open again, by the number of the last event; one that missed nothing reads nothing."""
+    """A page that missed no event need not read again."""
     known = (await send_request("instance")).body
     page = await jp_ws_fetch(*PATH)
-    greeting = json.loads(await page.read_message())
-    while greeting["schema_id"] != EVENT_SCHEMA_ID:
-        greeting = json.loads(await page.read_message())
-    assert greeting["kind"] == HELLO
-    assert (greeting["server_id"], greeting["seq"]) == (known["server_id"], known["seq"])
+    hello = json.loads(await page.read_message())
+    while hello["schema_id"] != EVENT_SCHEMA_ID:
+        hello = json.loads(await page.read_message())
+    assert hello["kind"] == HELLO
+    assert (hello["server_id"], hello["seq"]) == (known["server_id"], known["seq"])
     page.close()
 
 
-async def test_a_change_by_a_magic_reaches_every_open_page(
+async def test_change_by_a_magic_reaches_every_page(
     jp_ws_fetch: Callable[..., Any],
     send_request: SendRequest,
     other_session: Session,
     emulator: LocalEmulator,
 ) -> None:
-    """As a hint with a growing number; the page then reads what holds."""
-    emulator.set_instance(status="STOPPED")  # known to all before, so that there is one change
+    """Each page receives an event with the next number and can then read the change."""
+    # Both know this state before the change, so that there is one event.
+    emulator.set_instance(status="STOPPED")
     known = (await send_request("instance", params={"refresh": "1"})).body
     pages = [await jp_ws_fetch(*PATH) for _ in range(3)]
     other_session.describe("by a magic")
@@ -63,10 +64,10 @@ async def test_a_change_by_a_magic_reaches_every_open_page(
         page.close()
 
 
-async def test_a_change_by_one_page_reaches_the_others(
+async def test_change_by_one_page_reaches_the_others(
     jp_ws_fetch: Callable[..., Any], send_request: SendRequest, other_session: Session
 ) -> None:
-    """And a kernel, through the store."""
+    """A kernel receives it through the state file."""
     known = (await send_request("instance")).body
     page = await jp_ws_fetch(*PATH)
     got = await send_request("extend", "POST", {"seconds": 3600})
@@ -80,10 +81,10 @@ async def test_a_change_by_one_page_reaches_the_others(
     page.close()
 
 
-async def test_the_store_is_watched_while_a_page_listens(
+async def test_open_pages_are_counted(
     jp_ws_fetch: Callable[..., Any], send_request: SendRequest, jp_serverapp: Any
 ) -> None:
-    """And no longer once the last has gone."""
+    """A page counts while its event socket is open."""
     extension = jp_serverapp.extension_manager.extension_points["modelarts_magics"].app
     await send_request("instance")
     assert not extension._listeners()
@@ -95,10 +96,10 @@ async def test_the_store_is_watched_while_a_page_listens(
         await send_request("instance")
 
 
-async def test_muting_and_saving_are_told_too(
+async def test_muting_and_saving_send_events(
     jp_ws_fetch: Callable[..., Any], send_request: SendRequest, other_session: Session
 ) -> None:
-    """Each by its kind."""
+    """The event names the part that has changed."""
     known = (await send_request("instance")).body
     page = await jp_ws_fetch(*PATH)
     await send_request("saved", "POST", {"stops_at_ms": known["instance"]["stops_at_ms"]})

@@ -1,4 +1,4 @@
-"""Blocking work beside the loop: its outcome comes back, or goes nowhere if nobody waits."""
+"""Blocking calls beside the event loop."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from emulator_harness import TIMEOUT_S, wait_until
 
-from modelarts_magics.server import executor as threads
+from modelarts_magics.server import executor
 from modelarts_magics.server.executor import run_in_thread
 
 
-async def test_what_is_returned_or_raised_comes_back() -> None:
-    """From a thread that keeps no process from ending."""
+async def test_result_or_exception_of_a_call_is_returned() -> None:
+    """The call runs in a daemon thread."""
     worker = await run_in_thread(threading.current_thread)
     assert worker is not threading.current_thread()
     assert worker.daemon
@@ -22,11 +22,12 @@ async def test_what_is_returned_or_raised_comes_back() -> None:
         await run_in_thread(lambda: 1 // 0)
 
 
-async def test_who_stops_waiting_is_not_bothered() -> None:
-    """As a page that is closed; the call ends by itself, unseen."""
-    wrong: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _loop, what: wrong.append(what))
-    threads._idle_queues.clear()  # so that the end of the call is seen
+async def test_cancelled_caller_does_not_stop_the_call() -> None:
+    """The call goes on, and its result is dropped."""
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, what: errors.append(what))
+    # Without idle threads, the end of the thread shows the end of the call.
+    executor._idle_queues.clear()
     begun, free = threading.Event(), threading.Event()
 
     def call() -> None:
@@ -38,6 +39,6 @@ async def test_who_stops_waiting_is_not_bothered() -> None:
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     free.set()
-    await wait_until(lambda: threads._idle_queues)
+    await wait_until(lambda: executor._idle_queues)
     await asyncio.sleep(0)
-    assert wrong == []
+    assert errors == []

@@ -1,4 +1,4 @@
-"""What a server does with its settings, and at its start and end."""
+"""Settings, start and stop of the extension."""
 
 from __future__ import annotations
 
@@ -22,18 +22,16 @@ if TYPE_CHECKING:
     from modelarts_magics.server.service import InstanceService
 
 
-async def test_a_server_that_no_page_opens_looks_by_itself(
-    jp_serverapp: Any,  # noqa: ARG001 - it runs
+async def test_server_polls_without_a_page(
+    jp_serverapp: Any,  # noqa: ARG001 - starts the server
     emulator: LocalEmulator,
 ) -> None:
-    """So that the first page after a stop is told how the run ended."""
+    """The end of a run is known before the first page opens."""
     await wait_until(lambda: emulator.requests)
 
 
-async def test_a_server_that_ends_leaves_nothing_at_work(
-    jp_serverapp: Any, send_request: SendRequest
-) -> None:
-    """Neither who asks the cloud nor who looks at the store."""
+async def test_stopped_server_leaves_no_task(jp_serverapp: Any, send_request: SendRequest) -> None:
+    """All tasks of the poller end."""
 
     def at_work() -> list[str]:
         names = [str(task.get_coro()) for task in asyncio.all_tasks()]
@@ -46,11 +44,11 @@ async def test_a_server_that_ends_leaves_nothing_at_work(
 
 
 class TestSettings:
-    """A server whose configuration file says what the environment does not."""
+    """A server with settings in its configuration file instead of the environment."""
 
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
-        """Return an environment without the instance and the folder."""
+        """Return environment variables without the instance and the state folder."""
         taken = ("MODELARTS_INSTANCE_ID", "MODELARTS_STATE_DIR")
         return {name: value for name, value in environ.items() if name not in taken}
 
@@ -58,25 +56,26 @@ class TestSettings:
     def jp_server_config(
         self, jp_server_config: Config, emulator: LocalEmulator, tmp_path: Path
     ) -> Config:
-        """Return a configuration with them."""
+        """Return a configuration with these settings."""
         ours = jp_server_config.ModelArtsServer
         ours.instance_id = emulator.instance_id
         ours.state_dir = str(tmp_path / "of the server")
         ours.poll_interval = 60.0
         return jp_server_config
 
-    async def test_they_are_what_it_goes_by(
+    async def test_configuration_sets_instance_folder_and_interval(
         self,
         send_request: SendRequest,
         service: InstanceService,
         emulator: LocalEmulator,
         tmp_path: Path,
     ) -> None:
-        """Which instance, where its state is kept, and how often the cloud is asked."""
+        """The server uses the settings of its configuration file."""
         got = (await send_request("instance")).body
         assert got["instance"]["id"] == emulator.instance_id
         await send_request("saved", "POST", {"stops_at_ms": 1, "saved": ["a.ipynb"]})
         folder = tmp_path / "of the server"
         assert (folder / FILE_NAME).exists()
-        assert len(list(folder.iterdir())) > 1  # what is known of the instance is there, too
+        # The state file of the instance is in the same folder.
+        assert len(list(folder.iterdir())) > 1
         assert service.poller._schedule == PollSchedule(timedelta(minutes=1), timedelta(seconds=12))

@@ -1,4 +1,4 @@
-"""What each verb does, and what it says when it cannot."""
+"""Requests of a page and their responses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HAN = re.compile("[\u4e00-\u9fff]")
 
 
 def changes(emulator: LocalEmulator) -> list[dict[str, Any]]:
-    """Return what was written to the cloud."""
+    """Return the write requests that the API received."""
     return [one for one in emulator.requests if one["method"] != "GET"]
 
 
@@ -37,10 +37,10 @@ def as_base(instance: dict[str, Any]) -> dict[str, Any]:
     return {"description": instance["description"], "auto_stop": auto_stop}
 
 
-async def test_a_page_gets_everything_it_shows(
+async def test_page_gets_everything_it_shows(
     send_request: SendRequest, emulator: LocalEmulator, instance_state: Callable[[], dict[str, Any]]
 ) -> None:
-    """Also the first page of a server, which waits for the first answer."""
+    """The first page of a server waits for the first response."""
     got = await send_request("instance")
     assert got.status == 200
     assert got.body["problem"] is None
@@ -56,15 +56,16 @@ async def test_a_page_gets_everything_it_shows(
     assert got.headers["Cache-Control"] == "no-store"
 
 
-async def test_extending_moves_the_end_and_says_so(send_request: SendRequest) -> None:
-    """With everything that holds now, so that a page need not ask again."""
+async def test_extend_returns_the_new_stop_time(send_request: SendRequest) -> None:
+    """The response has the current state, so the page need not read again."""
     seen = (await send_request("instance")).body["instance"]["stops_at_ms"]
     got = await send_request("extend", "POST", {"seconds": 3600, "base_stops_at_ms": seen})
     assert got.status == 200
     assert (got.body["ok"], got.body["effect"]) == (True, "now")
     now = got.body["current"]
     moved = now["instance"]["stops_at_ms"] - seen
-    late_ms = 30 * SECOND_MS  # for the way there: a lease counts from when it is asked for
+    # A lease counts from the time of the request.
+    late_ms = 30 * SECOND_MS
     assert abs(moved - 3600 * SECOND_MS) < late_ms
     after = (await send_request("instance")).body
     assert after["instance"]["stops_at_ms"] == now["instance"]["stops_at_ms"]
@@ -73,10 +74,10 @@ async def test_extending_moves_the_end_and_says_so(send_request: SendRequest) ->
     assert after["seq"] == now["seq"]
 
 
-async def test_an_end_is_moved_earlier_too(
+async def test_negative_extension_shortens_the_run(
     send_request: SendRequest, other_session: Session
 ) -> None:
-    """By a negative number of seconds."""
+    """The stop time moves by the given number of seconds."""
     other_session.set_auto_stop(AutoStopRequest(duration=3 * HOUR))
     before = (await send_request("instance", params=REFRESH)).body["instance"]["duration_s"]
     end = other_session.refresh().auto_stop.stops_at
@@ -89,10 +90,10 @@ async def test_an_end_is_moved_earlier_too(
     assert abs(end - after - HOUR / 2) < timedelta(seconds=30)
 
 
-async def test_an_end_that_moved_meanwhile_is_not_moved_again(
+async def test_extend_refuses_a_changed_stop_time(
     send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
-    """409, with what holds now; nothing is sent."""
+    """The response is 409 with the current state; nothing is sent."""
     seen = (await send_request("instance")).body["instance"]["stops_at_ms"]
     got = await send_request(
         "extend", "POST", {"seconds": 3600, "base_stops_at_ms": seen - 600 * SECOND_MS}
@@ -103,12 +104,13 @@ async def test_an_end_that_moved_meanwhile_is_not_moved_again(
     assert changes(emulator) == []
 
 
-async def test_a_description_is_set_and_auto_stop_stays(
+async def test_description_changes_without_auto_stop(
     send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
-    """Also the wish to be reminded."""
+    """The console's reminder setting stays, too."""
     before = (await send_request("instance")).body
-    emulator.set_instance(status="STOPPED")  # the current API changes a description only then
+    # The current API changes the description of a stopped instance only.
+    emulator.set_instance(status="STOPPED")
     text = "新的 description ☕"
     base = {"description": before["instance"]["description"]}
     got = await send_request("instance", "PATCH", {"description": text, "base": base})
@@ -119,8 +121,8 @@ async def test_a_description_is_set_and_auto_stop_stays(
 
 
 @pytest.mark.parametrize("field", ["duration_s", "within_s", "until_ms"])
-async def test_auto_stop_is_set_in_three_ways(field: str, send_request: SendRequest) -> None:
-    """As a run time, from now, or to a moment; the description stays."""
+async def test_auto_stop_accepts_three_kinds_of_time(field: str, send_request: SendRequest) -> None:
+    """A run time, a time from now or a stop time; the description stays."""
     before = (await send_request("instance")).body
     value = {
         "duration_s": 7200,
@@ -134,10 +136,10 @@ async def test_auto_stop_is_set_in_three_ways(field: str, send_request: SendRequ
     assert after["stops_at_ms"] > before["instance"]["stops_at_ms"]
 
 
-async def test_the_next_change_can_be_made_from_what_the_last_one_answered(
+async def test_response_can_be_the_base_of_the_next_change(
     send_request: SendRequest,
 ) -> None:
-    """A second click need not wait for a reading in between."""
+    """A second click need not wait for another reading."""
     instance = (await send_request("instance")).body["instance"]
     for hours in (3, 5, 4):
         body = {
@@ -149,10 +151,10 @@ async def test_the_next_change_can_be_made_from_what_the_last_one_answered(
         instance = got.body["current"]["instance"]
 
 
-async def test_what_was_edited_from_something_stale_is_refused(
+async def test_edit_of_an_outdated_state_is_refused(
     send_request: SendRequest, other_session: Session, emulator: LocalEmulator
 ) -> None:
-    """409, with which part changed and what holds now; nothing is sent."""
+    """The response is 409 with the changed parts and the current state; nothing is sent."""
     before = (await send_request("instance")).body["instance"]
     other_session.set_auto_stop(AutoStopRequest(time_left=3 * HOUR))
     emulator.clear_requests()
@@ -211,10 +213,10 @@ BAD: list[tuple[str, str, object, str]] = [
 
 
 @pytest.mark.parametrize(("route", "verb", "body", "field"), BAD, ids=lambda value: str(value)[:40])
-async def test_what_is_wrong_in_a_request_is_named(  # noqa: PLR0913 - the four, and two that look
+async def test_invalid_request_names_the_field(  # noqa: PLR0913 - four parameters and two fixtures
     route: str, verb: str, body: Any, field: str, send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
-    """400 with the field, a sentence and what to do; nothing is written."""
+    """The response is 400 with field, message and hint; nothing is written."""
     got = await send_request(route, verb, body)
     assert (got.status, got.body["field"]) == (400, field)
     assert got.body["message"]
@@ -222,10 +224,10 @@ async def test_what_is_wrong_in_a_request_is_named(  # noqa: PLR0913 - the four,
     assert changes(emulator) == []
 
 
-async def test_what_the_state_does_not_allow_is_422(
+async def test_change_that_the_state_forbids_gets_422(
     send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
-    """With the code and its words for a countdown."""
+    """The response has the code and a result for a countdown."""
     emulator.set_instance(status="STOPPED")
     got = await send_request("extend", "POST", {"seconds": 3600})
     assert got.status == 422
@@ -238,10 +240,10 @@ async def test_what_the_state_does_not_allow_is_422(
     ("fault", "status"),
     [("401", 502), ("403", 502), ("429", 503), ("500", 502), ("html", 502), ("reset", 503)],
 )
-async def test_a_cloud_that_fails_is_told_from_jupyter(
+async def test_api_failure_differs_from_a_refusal_by_jupyter(
     fault: str, status: int, send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
-    """Never 401 or 403, with a code, a hint, and the cloud's request id where it gave one."""
+    """The status is never 401 or 403; the response has code, hint and request id."""
     await send_request("instance")
     emulator.add_fault(fault, methods=("GET",))
     got = await send_request("extend", "POST", {"seconds": 3600})
@@ -252,10 +254,10 @@ async def test_a_cloud_that_fails_is_told_from_jupyter(
 
 
 @pytest.mark.parametrize(("fault", "says"), [("401", True), ("403", False)])
-async def test_refused_credentials_are_the_servers_own(
+async def test_refused_credentials_get_a_hint_for_the_server(
     fault: str, says: object, send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
-    """The hint says so: a login in a kernel would lead nowhere; a right that is missing is another thing."""
+    """A missing permission has another hint."""
     await send_request("instance")
     emulator.add_fault(fault, methods=("GET",))
     shown = (await send_request("instance", params=REFRESH)).body["problem"]
@@ -264,17 +266,17 @@ async def test_refused_credentials_are_the_servers_own(
     assert shown["answer"]["text"].endswith(shown["hint"])
 
 
-async def test_a_hint_names_no_option_of_a_command(send_request: SendRequest) -> None:
-    """Where a page cannot follow it."""
+async def test_hint_for_a_page_names_no_command_option(send_request: SendRequest) -> None:
+    """A page cannot use it."""
     got = await send_request("instance", "PATCH", {"description": "a/b"})
     assert got.body["hint"] == "Allowed instead: a\uff0fb"
     assert "--" not in got.body["answer"]["text"]
 
 
-async def test_a_cloud_that_goes_and_comes_back(
+async def test_page_keeps_the_state_while_the_api_is_down(
     send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
-    """A page keeps what it knew, with the problem beside it; a retry clears it."""
+    """The response has the problem beside the state; a refresh clears it."""
     known = (await send_request("instance")).body
     emulator.stop()
     down = (await send_request("instance", params=REFRESH)).body
@@ -292,10 +294,10 @@ async def test_a_cloud_that_goes_and_comes_back(
     assert up["seq"] == down["seq"] + 1
 
 
-async def test_the_capabilities_are_those_of_the_api(
+async def test_capabilities_are_those_of_the_api(
     send_request: SendRequest, other_session: Session
 ) -> None:
-    """With the rules for a description, so that a page need not know them."""
+    """They include the rules for a description."""
     capabilities = (await send_request("instance")).body["capabilities"]
     expected = other_session.capabilities
     assert capabilities["api"] == expected.api
@@ -305,10 +307,8 @@ async def test_the_capabilities_are_those_of_the_api(
     assert capabilities["description_forbidden"] == "&<>\"'/"
 
 
-async def test_the_doctor_looks_from_the_servers_side(
-    send_request: SendRequest, emulator: LocalEmulator
-) -> None:
-    """And says what is wrong there."""
+async def test_doctor_checks_the_server(send_request: SendRequest, emulator: LocalEmulator) -> None:
+    """The findings describe the server's environment."""
     got = await send_request("doctor")
     assert got.status == 200
     assert {each["level"] for each in got.body["findings"]} <= {"ok", "info", "problem"}
@@ -317,10 +317,8 @@ async def test_the_doctor_looks_from_the_servers_side(
     assert (await send_request("doctor")).body["problems"] == before + 1
 
 
-async def test_reminders_are_turned_off_and_on(
-    send_request: SendRequest, other_session: Session
-) -> None:
-    """In the cloud where the API keeps it; else here, and it outlives the server."""
+async def test_reminders_can_be_muted(send_request: SendRequest, other_session: Session) -> None:
+    """The API keeps the setting if it can, else a file that survives the server."""
     assert (await send_request("instance")).body["reminders"] == {"muted": False}
     off = await send_request("remind", "POST", {"muted": True})
     assert (off.status, off.body["current"]["reminders"]) == (200, {"muted": True})
@@ -331,10 +329,10 @@ async def test_reminders_are_turned_off_and_on(
     assert (on.body["effect"], on.body["current"]["reminders"]) == ("now", {"muted": False})
 
 
-async def test_what_was_foreseen_is_logged_by_its_code_alone(
+async def test_expected_errors_are_logged_by_code(
     send_request: SendRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A mistake of a request, and what was decided on something stale; neither is one of this package."""
+    """Invalid requests and conflicts are no errors of this package."""
     await send_request("extend", "POST", {"seconds": 0})
     await send_request("extend", "POST", {"seconds": 60, "base_stops_at_ms": 1})
     for code in ("duration.not_positive", "refuse.stop_time_changed"):
@@ -342,10 +340,10 @@ async def test_what_was_foreseen_is_logged_by_its_code_alone(
     assert "Traceback" not in caplog.text
 
 
-async def test_a_mistake_of_ours_is_told_as_such(
+async def test_unexpected_error_is_logged_with_traceback(
     send_request: SendRequest, service: InstanceService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged with where it happened, and the page is told no more than that it did."""
+    """The page receives only that an internal error occurred."""
     del service._run_store
     got = await send_request("saved", "DELETE")
     assert (got.status, got.body["code"], got.body["field"]) == (500, "server.internal_error", "")
@@ -354,8 +352,8 @@ async def test_a_mistake_of_ours_is_told_as_such(
     assert "Traceback" in caplog.text
 
 
-async def test_no_error_hides_its_values(send_request: SendRequest) -> None:
-    """Moments are in ms and lengths in s, so that a page can word them itself."""
+async def test_errors_contain_their_values(send_request: SendRequest) -> None:
+    """Times are in ms and durations in s, so that a page can format them."""
     got = await send_request("instance", "PATCH", {"auto_stop": {"duration_s": 60}})
     assert got.body["code"] == "duration.out_of_range"
     assert got.body["values"]["duration"] == 60
@@ -363,8 +361,8 @@ async def test_no_error_hides_its_values(send_request: SendRequest) -> None:
     assert json.dumps(got.body)
 
 
-async def test_words_are_in_the_language_of_the_page(send_request: SendRequest) -> None:
-    """Of each, also when two ask at the same time; whatever the server itself speaks."""
+async def test_messages_are_in_the_language_of_the_page(send_request: SendRequest) -> None:
+    """Simultaneous requests may have different languages."""
     tags = ("zh-CN,zh;q=0.9,en;q=0.8", "en-GB,zh;q=0.5")
     doctors = await asyncio.gather(
         *(send_request("doctor", headers={"Accept-Language": tag}) for tag in tags)

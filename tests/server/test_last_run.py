@@ -1,4 +1,4 @@
-"""What the first page after a stop is told of the run before."""
+"""Reports about the last run and about saved documents."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ REPORT: dict[str, Any] = {"saved": ["a.ipynb"], "not_saved": NOT_SAVED}
 
 
 def store_with_ended_run(path: Path, *, before_ms: int = 60_000, **more: Any) -> RunStore:
-    """Return what a later server finds of a run that was last seen so long before its end."""
+    """Return the store of a run that was last seen this long before its stop time."""
     said = {**REPORT, **more}
     RunStore(path).record_saved(
         INSTANCE_ID,
@@ -76,8 +76,8 @@ def store_with_ended_run(path: Path, *, before_ms: int = 60_000, **more: Any) ->
     return RunStore(path)
 
 
-def test_a_server_that_starts_after_the_stop_tells_of_it(tmp_path: Path) -> None:
-    """When and why the run ended, what was saved and what was not."""
+def test_server_reports_a_run_that_ended_before_its_start(tmp_path: Path) -> None:
+    """The report has the time, the reason and the documents."""
     assert store_with_ended_run(tmp_path / FILE_NAME).last_run(
         INSTANCE_ID, started_ms=LATER_MS
     ) == {
@@ -89,79 +89,81 @@ def test_a_server_that_starts_after_the_stop_tells_of_it(tmp_path: Path) -> None
     }
 
 
-def test_a_server_of_the_same_run_does_not(tmp_path: Path) -> None:
-    """It was started again before the stop."""
-    kept = store_with_ended_run(tmp_path / FILE_NAME)
-    assert kept.last_run(INSTANCE_ID, started_ms=STOP_TIME_MS - 1) is None
-    assert kept.last_run("another", started_ms=LATER_MS) is None
+def test_server_of_the_same_run_reports_nothing(tmp_path: Path) -> None:
+    """The server was restarted before the stop."""
+    store = store_with_ended_run(tmp_path / FILE_NAME)
+    assert store.last_run(INSTANCE_ID, started_ms=STOP_TIME_MS - 1) is None
+    assert store.last_run("another", started_ms=LATER_MS) is None
 
 
-def test_a_run_that_vanished_long_before_its_end_is_not_blamed_on_auto_stop(tmp_path: Path) -> None:
-    """Somebody may have stopped it by hand."""
+def test_early_end_is_not_reported_as_auto_stop(tmp_path: Path) -> None:
+    """The run was last seen long before its stop time."""
     seen = AUTO_STOP_WINDOW_MS + 1
-    told = store_with_ended_run(tmp_path / FILE_NAME, before_ms=seen).last_run(
+    reported = store_with_ended_run(tmp_path / FILE_NAME, before_ms=seen).last_run(
         INSTANCE_ID, started_ms=LATER_MS
     )
-    assert told is not None
-    assert (told["reason"], told["ended_at_ms"]) == ("unknown", STOP_TIME_MS - seen)
+    assert reported is not None
+    assert (reported["reason"], reported["ended_at_ms"]) == ("unknown", STOP_TIME_MS - seen)
 
 
-def merged_lists(kept: RunStore) -> tuple[list[str], list[dict[str, str]]]:
-    """Return what the next server tells of the run: what was saved, and what was not."""
-    told = kept.last_run(INSTANCE_ID, started_ms=LATER_MS)
-    assert told is not None
-    return told["saved"], told["not_saved"]
+def merged_lists(store: RunStore) -> tuple[list[str], list[dict[str, str]]]:
+    """Return the documents that the next server reports as saved and as not saved."""
+    reported = store.last_run(INSTANCE_ID, started_ms=LATER_MS)
+    assert reported is not None
+    return reported["saved"], reported["not_saved"]
 
 
-def add_report(kept: RunStore, tab: str, saved: list[str], not_saved: list[dict[str, str]]) -> None:
-    """Let a tab say what it saved."""
+def add_report(
+    store: RunStore, tab: str, saved: list[str], not_saved: list[dict[str, str]]
+) -> None:
+    """Record the report of a tab."""
     times = {"stops_at_ms": STOP_TIME_MS, "duration_s": 3600, "seen_ms": STOP_TIME_MS}
-    kept.record_saved(INSTANCE_ID, **times, saved=saved, not_saved=not_saved, tab=tab)
+    store.record_saved(INSTANCE_ID, **times, saved=saved, not_saved=not_saved, tab=tab)
 
 
-def test_what_several_tabs_saved_is_put_together(tmp_path: Path) -> None:
-    """A document that one of them could save and another could not is told as both: two copies of it differ."""
-    kept = store_with_ended_run(tmp_path / FILE_NAME)
-    add_report(kept, "2", ["b.py", "a.ipynb"], NOT_SAVED)
+def test_reports_of_several_tabs_are_merged(tmp_path: Path) -> None:
+    """A document may be saved in one tab and unsaved in another."""
+    store = store_with_ended_run(tmp_path / FILE_NAME)
+    add_report(store, "2", ["b.py", "a.ipynb"], NOT_SAVED)
     assert merged_lists(RunStore(tmp_path / FILE_NAME)) == (["a.ipynb", "b.py"], NOT_SAVED)
-    add_report(kept, "3", [], [{"path": "b.py", "reason": "no right"}])
-    assert merged_lists(kept)[1] == [*NOT_SAVED, {"path": "b.py", "reason": "no right"}]
+    add_report(store, "3", [], [{"path": "b.py", "reason": "no right"}])
+    assert merged_lists(store)[1] == [*NOT_SAVED, {"path": "b.py", "reason": "no right"}]
 
 
-def test_a_tab_that_says_more_later_replaces_what_it_said(tmp_path: Path) -> None:
-    """What it could save at the second try is no longer among what it could not; others stand by theirs."""
-    kept = store_with_ended_run(tmp_path / FILE_NAME, tab="1")
-    add_report(kept, "2", ["c.py"], [])
-    add_report(kept, "1", ["b.py"], [])
-    assert merged_lists(kept) == (["c.py", "b.py"], [])
+def test_second_report_of_a_tab_replaces_the_first(tmp_path: Path) -> None:
+    """The reports of other tabs stay."""
+    store = store_with_ended_run(tmp_path / FILE_NAME, tab="1")
+    add_report(store, "2", ["c.py"], [])
+    add_report(store, "1", ["b.py"], [])
+    assert merged_lists(store) == (["c.py", "b.py"], [])
 
 
-def test_what_pages_of_two_processes_saved_is_put_together(tmp_path: Path) -> None:
-    """As where two browsers have a helper kernel each; neither overwrites what the other one kept."""
+def test_reports_of_two_processes_are_merged(tmp_path: Path) -> None:
+    """Two helper kernels do not overwrite each other's reports."""
     one, other = RunStore(tmp_path / FILE_NAME), RunStore(tmp_path / FILE_NAME)
     add_report(one, "1", ["a.ipynb"], [])
     add_report(other, "2", ["b.py"], [])
     add_report(one, "1", ["a.ipynb", "c.md"], NOT_SAVED)
     other.set_muted("another", muted=True)
-    for kept in (one, other, RunStore(tmp_path / FILE_NAME)):
-        assert merged_lists(kept) == (["b.py", "a.ipynb", "c.md"], NOT_SAVED)
-        assert kept.is_muted("another")
+    for store in (one, other, RunStore(tmp_path / FILE_NAME)):
+        assert merged_lists(store) == (["b.py", "a.ipynb", "c.md"], NOT_SAVED)
+        assert store.is_muted("another")
 
 
-def test_only_so_many_tabs_and_paths_are_kept(tmp_path: Path) -> None:
-    """The tab that was silent the longest goes first."""
-    kept = store_with_ended_run(tmp_path / FILE_NAME, tab="0")
+def test_number_of_tabs_and_paths_is_limited(tmp_path: Path) -> None:
+    """The tab that reported longest ago is dropped first."""
+    store = store_with_ended_run(tmp_path / FILE_NAME, tab="0")
     for n in range(1, MAX_TABS):
-        add_report(kept, str(n), [f"{n}.py"], [])
-    add_report(kept, "0", ["0.py"], [])
-    add_report(kept, "last", [], [])
-    assert sorted(merged_lists(kept)[0]) == sorted(f"{n}.py" for n in range(MAX_TABS) if n != 1)
-    add_report(kept, "last", [f"more/{n}.py" for n in range(MAX_PATHS)], [])
-    assert len(merged_lists(kept)[0]) == MAX_PATHS
+        add_report(store, str(n), [f"{n}.py"], [])
+    add_report(store, "0", ["0.py"], [])
+    add_report(store, "last", [], [])
+    assert sorted(merged_lists(store)[0]) == sorted(f"{n}.py" for n in range(MAX_TABS) if n != 1)
+    add_report(store, "last", [f"more/{n}.py" for n in range(MAX_PATHS)], [])
+    assert len(merged_lists(store)[0]) == MAX_PATHS
 
 
-def test_a_file_of_before_tabs_were_told_apart_is_read(tmp_path: Path) -> None:
-    """Its lists are those of a tab without a name, which replaces them."""
+def test_file_without_tabs_is_read(tmp_path: Path) -> None:
+    """Its lists count as those of a tab without a name."""
     run = {
         "stops_at_ms": STOP_TIME_MS,
         "seen_ms": STOP_TIME_MS,
@@ -170,39 +172,39 @@ def test_a_file_of_before_tabs_were_told_apart_is_read(tmp_path: Path) -> None:
     }
     written = {"version": 1, "instances": {INSTANCE_ID: {"run": run}}}
     (tmp_path / FILE_NAME).write_text(json.dumps(written))
-    kept = RunStore(tmp_path / FILE_NAME)
-    assert merged_lists(kept) == (["a.ipynb"], NOT_SAVED)
-    add_report(kept, "2", ["c.py"], [])
-    assert merged_lists(kept) == (["a.ipynb", "c.py"], NOT_SAVED)
-    add_report(kept, "", ["b.py"], [])
-    assert merged_lists(kept) == (["c.py", "b.py"], [])
+    store = RunStore(tmp_path / FILE_NAME)
+    assert merged_lists(store) == (["a.ipynb"], NOT_SAVED)
+    add_report(store, "2", ["c.py"], [])
+    assert merged_lists(store) == (["a.ipynb", "c.py"], NOT_SAVED)
+    add_report(store, "", ["b.py"], [])
+    assert merged_lists(store) == (["c.py", "b.py"], [])
 
 
 @pytest.mark.parametrize(
-    ("after_ms", "told"),
+    ("after_ms", "reported"),
     [
         (STOP_GRACE_PERIOD_MS, ("auto-stop", STOP_TIME_MS)),
         (STOP_GRACE_PERIOD_MS + 1, ("unknown", STOP_TIME_MS + STOP_GRACE_PERIOD_MS + 1)),
     ],
 )
-def test_a_run_that_was_seen_after_its_end_did_not_end_by_it(
-    after_ms: int, told: tuple[str, int], tmp_path: Path
+def test_run_seen_after_its_stop_time_did_not_auto_stop(
+    after_ms: int, reported: tuple[str, int], tmp_path: Path
 ) -> None:
-    """But for the minute that the cloud takes to stop it."""
+    """The API has a minute to stop the instance."""
     run = store_with_ended_run(tmp_path / FILE_NAME, before_ms=-after_ms).last_run(
         INSTANCE_ID, started_ms=LATER_MS
     )
     assert run is not None
-    assert (run["reason"], run["ended_at_ms"]) == told
+    assert (run["reason"], run["ended_at_ms"]) == reported
 
 
-def test_only_the_run_that_is_meant_is_forgotten(tmp_path: Path) -> None:
-    """Another may have been kept meanwhile."""
-    kept = store_with_ended_run(tmp_path / FILE_NAME)
-    kept.delete_run(INSTANCE_ID, stops_at_ms=STOP_TIME_MS - SAME_RUN_TOLERANCE_MS - 1)
-    assert kept.recorded_stop_ms(INSTANCE_ID) == STOP_TIME_MS
-    kept.delete_run(INSTANCE_ID, stops_at_ms=STOP_TIME_MS)
-    assert kept.recorded_stop_ms(INSTANCE_ID) is None
+def test_delete_leaves_a_run_with_another_stop_time(tmp_path: Path) -> None:
+    """Another process may have recorded it meanwhile."""
+    store = store_with_ended_run(tmp_path / FILE_NAME)
+    store.delete_run(INSTANCE_ID, stops_at_ms=STOP_TIME_MS - SAME_RUN_TOLERANCE_MS - 1)
+    assert store.recorded_stop_ms(INSTANCE_ID) == STOP_TIME_MS
+    store.delete_run(INSTANCE_ID, stops_at_ms=STOP_TIME_MS)
+    assert store.recorded_stop_ms(INSTANCE_ID) is None
 
 
 STOP_MS = datetime_to_ms(NOW)
@@ -228,23 +230,23 @@ UNKNOWN = {"stop_time_unknown": StopTimeUnknown.PAST}
         ),
     ],
 )
-def test_a_run_that_does_not_stop_then_went_on(
+def test_run_with_another_stop_time_continued(
     stop: AutoStop, seen_after: timedelta, expected: object
 ) -> None:
-    """It has another end, or none; or it is seen alive when the end that nobody knows must be past."""
+    """So did a run without a stop time, and one that is alive after it."""
     seen = make_instance(stop, observed_at=NOW + seen_after)
     assert run_continued(seen, planned_stop_ms=STOP_MS) is expected
 
 
-def test_a_run_that_stops_did_not_go_on() -> None:
-    """Whatever is set for the next."""
+def test_stopped_run_did_not_continue() -> None:
+    """The settings for the next start do not matter."""
     assert not run_continued(
         make_instance(disabled_auto_stop(), status=Status.STOPPED), planned_stop_ms=STOP_MS
     )
 
 
 class InstanceBeforeStop:
-    """An instance with little time left, whose server kept what was saved."""
+    """An instance shortly before its stop, whose server has recorded a report."""
 
     def __init__(self, kernel: Session, emulator: LocalEmulator, path: Path) -> None:
         self.kernel = kernel
@@ -261,7 +263,7 @@ class InstanceBeforeStop:
         self.run_history.record_saved(kernel, kernel.refresh(), what)
 
     def continued_instance(self, how: str) -> Instance:
-        """Return the running instance after its end was taken away: off, idle, or by letting it pass."""
+        """Return the running instance after its stop time was removed or has passed."""
         now = self.kernel.refresh()
         past = replace(now.auto_stop, stops_at=None, stop_time_unknown=StopTimeUnknown.PAST)
         stops = {"off": disabled_auto_stop(), "idle": idle_auto_stop(), "past": past}
@@ -269,7 +271,7 @@ class InstanceBeforeStop:
         return replace(now, auto_stop=stops[how], observed_at=seen)
 
     def later_last_run(self, runs: RunHistory, instance: Instance) -> object:
-        """Return how the last run ended, as the server says that has these runs."""
+        """Return the last run as a server with this history reports it."""
         return runs.last_run(Snapshot(instance=instance, session=self.kernel))
 
 
@@ -282,10 +284,10 @@ def instance_before_stop(
 
 
 @pytest.mark.parametrize("how", ["off", "idle", "past"])
-def test_a_server_that_sees_a_run_go_on_forgets_its_end(
+def test_server_deletes_the_report_of_a_continued_run(
     how: str, instance_before_stop: InstanceBeforeStop
 ) -> None:
-    """At once, so that one that starts later has nothing to tell; the same in both APIs."""
+    """A later server has nothing to report, with both APIs."""
     instance = instance_before_stop.continued_instance(how)
     instance_before_stop.run_history.record_alive(instance_before_stop.kernel, instance)
     assert RunStore(instance_before_stop.path).recorded_stop_ms(instance.id) is None
@@ -297,10 +299,10 @@ def test_a_server_that_sees_a_run_go_on_forgets_its_end(
 
 
 @pytest.mark.parametrize("how", ["off", "idle", "past"])
-def test_a_server_that_starts_later_does_not_tell_of_a_run_that_went_on(
+def test_later_server_does_not_report_a_continued_run(
     how: str, instance_before_stop: InstanceBeforeStop
 ) -> None:
-    """Where the API reveals when the run began; else what another saw in time does, be it only the store."""
+    """It recognises the run by its start, or by the state file."""
     instance = instance_before_stop.continued_instance(how)
     later = RunHistory(
         RunStore(instance_before_stop.path),
@@ -308,8 +310,8 @@ def test_a_server_that_starts_later_does_not_tell_of_a_run_that_went_on(
     )
     seen_in_time = instance.observed_at <= instance_before_stop.stop_time
     reveals = instance_before_stop.kernel.capabilities.counts_from is CountsFrom.RUN_START
-    told = instance_before_stop.later_last_run(later, instance)
-    assert (told is None) == (seen_in_time or reveals)
+    reported = instance_before_stop.later_last_run(later, instance)
+    assert (reported is None) == (seen_in_time or reveals)
     later.record_alive(instance_before_stop.kernel, instance)
     assert (RunStore(instance_before_stop.path).recorded_stop_ms(instance.id) is None) == (
         seen_in_time or reveals
@@ -317,10 +319,10 @@ def test_a_server_that_starts_later_does_not_tell_of_a_run_that_went_on(
 
 
 @pytest.mark.parametrize("reason", ["PAST", "INCONSISTENT"])
-def test_an_end_that_is_not_known_for_a_moment_forgets_nothing(
+def test_unknown_stop_time_deletes_no_report(
     reason: str, instance_before_stop: InstanceBeforeStop
 ) -> None:
-    """The cloud takes up to a minute to stop it, and has contradicted itself before."""
+    """The API takes up to a minute to stop an instance."""
     now = instance_before_stop.kernel.refresh()
     stop = replace(now.auto_stop, stops_at=None, stop_time_unknown=StopTimeUnknown[reason])
     instance = replace(
@@ -333,14 +335,14 @@ def test_an_end_that_is_not_known_for_a_moment_forgets_nothing(
 
 
 @pytest.mark.parametrize("ended_minutes_ago", [1, 30])
-def test_a_server_tells_the_next_run_from_the_same(
+def test_server_recognises_the_next_run(
     ended_minutes_ago: int, other_session: Session, emulator: LocalEmulator, tmp_path: Path
 ) -> None:
-    """By when the run began where the API reveals that, else by when the server started."""
+    """By the start of the run if the API has it, else by the start of the server."""
     now = other_session.refresh().observed_at
-    kept, minutes = RunStore(tmp_path / FILE_NAME), timedelta(minutes=1)
+    store, minutes = RunStore(tmp_path / FILE_NAME), timedelta(minutes=1)
     ended_ms = datetime_to_ms(now - ended_minutes_ago * minutes)
-    kept.record_saved(
+    store.record_saved(
         emulator.instance_id,
         stops_at_ms=ended_ms,
         duration_s=3600,
@@ -348,16 +350,17 @@ def test_a_server_tells_the_next_run_from_the_same(
         saved=["a.ipynb"],
         not_saved=[],
     )
-    runs = RunHistory(kept, server_started=now)
-    instance = other_session.refresh()  # 20 minutes of its run have passed
+    runs = RunHistory(store, server_started=now)
+    # 20 minutes of its run have passed.
+    instance = other_session.refresh()
     runs.record_alive(other_session, instance)
-    told = runs.last_run(Snapshot(instance=instance, session=other_session))
+    reported = runs.last_run(Snapshot(instance=instance, session=other_session))
     reveals = other_session.capabilities.counts_from is CountsFrom.RUN_START
-    assert (told is None) == (reveals and ended_minutes_ago < 20)
+    assert (reported is None) == (reveals and ended_minutes_ago < 20)
 
 
 def session_at(now: datetime, *, skew: timedelta = timedelta(0)) -> Session:
-    """Return a session that knows what time it is, and nothing of when the run began."""
+    """Return a session with a fixed time that does not know the start of the run."""
     made: Any = SimpleNamespace(
         now=lambda: now,
         skew=skew,
@@ -367,7 +370,7 @@ def session_at(now: datetime, *, skew: timedelta = timedelta(0)) -> Session:
 
 
 @pytest.mark.parametrize(
-    ("left", "status", "kept"),
+    ("left", "status", "is_recorded"),
     [
         (timedelta(milliseconds=AUTO_STOP_WINDOW_MS), Status.RUNNING, True),
         (timedelta(milliseconds=AUTO_STOP_WINDOW_MS + 1), Status.RUNNING, False),
@@ -377,19 +380,19 @@ def session_at(now: datetime, *, skew: timedelta = timedelta(0)) -> Session:
         (None, Status.RUNNING, False),
     ],
 )
-def test_a_run_that_is_seen_shortly_before_its_end_is_kept(
-    left: timedelta | None, status: Status, kept: object, tmp_path: Path
+def test_run_is_recorded_shortly_before_its_stop_time(
+    left: timedelta | None, status: Status, is_recorded: object, tmp_path: Path
 ) -> None:
-    """Not one that is far from it, past it, stopping for another reason, or without any."""
+    """Not earlier, not later, and not without a stop time."""
     seen = make_instance(timed_auto_stop(left), status=status)
     RunHistory(RunStore(tmp_path / FILE_NAME), server_started=NOW).record_alive(
         session_at(NOW), seen
     )
-    assert (RunStore(tmp_path / FILE_NAME).recorded_stop_ms(seen.id) is not None) is kept
+    assert (RunStore(tmp_path / FILE_NAME).recorded_stop_ms(seen.id) is not None) is is_recorded
 
 
-def test_a_page_that_saves_shows_that_the_run_is_alive(tmp_path: Path) -> None:
-    """Whenever the cloud was last asked: a stop soon after is auto-stop's."""
+def test_save_report_proves_that_the_run_is_alive(tmp_path: Path) -> None:
+    """A stop soon after it is an auto-stop."""
     runs = RunHistory(RunStore(tmp_path / FILE_NAME), server_started=NOW)
     seen = make_instance(timed_auto_stop(MINUTE), observed_at=NOW - 5 * MINUTE)
     runs.record_saved(session_at(NOW), seen, SaveReport(datetime_to_ms(NOW + MINUTE), [], []))
@@ -400,8 +403,8 @@ def test_a_page_that_saves_shows_that_the_run_is_alive(tmp_path: Path) -> None:
     assert run["reason"] == "auto-stop"
 
 
-def test_a_server_starts_by_the_clouds_clock(tmp_path: Path) -> None:
-    """As its stops are told by that one, too; else it would take the last run for its own."""
+def test_start_of_the_server_is_by_the_api_clock(tmp_path: Path) -> None:
+    """Otherwise it would take the last run for the current one."""
     ahead = session_at(NOW + 11 * MINUTE, skew=10 * MINUTE)
     seen = make_instance(timed_auto_stop(2 * 60 * MINUTE), observed_at=NOW + 11 * MINUTE)
     runs = RunHistory(RunStore(tmp_path / FILE_NAME), server_started=NOW)
@@ -409,19 +412,19 @@ def test_a_server_starts_by_the_clouds_clock(tmp_path: Path) -> None:
     assert runs.last_run(Snapshot(instance=seen, session=ahead)) is not None
 
 
-def test_another_run_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
-    """Its lists begin anew."""
-    kept = store_with_ended_run(tmp_path / FILE_NAME)
-    kept.record_alive(INSTANCE_ID, stops_at_ms=LATER_MS, duration_s=7200, seen_ms=LATER_MS)
-    assert kept.this_run(INSTANCE_ID, stops_at_ms=LATER_MS) == {
+def test_next_run_replaces_the_recorded_one(tmp_path: Path) -> None:
+    """Its lists start empty."""
+    store = store_with_ended_run(tmp_path / FILE_NAME)
+    store.record_alive(INSTANCE_ID, stops_at_ms=LATER_MS, duration_s=7200, seen_ms=LATER_MS)
+    assert store.this_run(INSTANCE_ID, stops_at_ms=LATER_MS) == {
         "stops_at_ms": LATER_MS,
         "saved": [],
         "not_saved": [],
     }
 
 
-def test_it_lies_where_it_survives(tmp_path: Path) -> None:
-    """In ~/work if there is one."""
+def test_file_is_in_the_work_folder(tmp_path: Path) -> None:
+    """The state folder is used only if there is no ~/work."""
     environ = {"HOME": str(tmp_path)}
     assert default_path(environ, str(tmp_path / "state")) == tmp_path / "state" / FILE_NAME
     (tmp_path / "work").mkdir()
@@ -429,7 +432,7 @@ def test_it_lies_where_it_survives(tmp_path: Path) -> None:
 
 
 def run_file_text(**fields: object) -> str:
-    """Return a file with a run that ended, and some fields of it."""
+    """Return the content of a file with an ended run and some other fields."""
     run = {"stops_at_ms": STOP_TIME_MS, "seen_ms": STOP_TIME_MS, **fields}
     return json.dumps({"version": 1, "instances": {INSTANCE_ID: {"run": run}}})
 
@@ -453,21 +456,21 @@ def run_file_text(**fields: object) -> str:
         run_file_text(tabs={"1": {"saved": [], "not_saved": [{"path": "b.py", "reason": 5}]}}),
     ],
 )
-def test_a_file_that_makes_no_sense_is_no_obstacle(written: str, tmp_path: Path) -> None:
-    """It is as if there were none."""
+def test_invalid_file_counts_as_empty(written: str, tmp_path: Path) -> None:
+    """Reading and writing work."""
     (tmp_path / FILE_NAME).write_text(written)
-    kept = RunStore(tmp_path / FILE_NAME)
-    assert kept.last_run(INSTANCE_ID, started_ms=LATER_MS) is None
-    kept.set_muted(INSTANCE_ID, muted=True)
+    store = RunStore(tmp_path / FILE_NAME)
+    assert store.last_run(INSTANCE_ID, started_ms=LATER_MS) is None
+    store.set_muted(INSTANCE_ID, muted=True)
     assert RunStore(tmp_path / FILE_NAME).is_muted(INSTANCE_ID)
 
 
-def test_the_file_is_private_and_written_only_on_change(tmp_path: Path) -> None:
-    """It is said anew with each answer of the cloud near the end of a run."""
-    kept = store_with_ended_run(tmp_path / FILE_NAME)
+def test_file_is_private_and_written_only_on_change(tmp_path: Path) -> None:
+    """The same data is recorded with each response near the stop time."""
+    store = store_with_ended_run(tmp_path / FILE_NAME)
     before = (tmp_path / FILE_NAME).stat()
     assert stat.S_IMODE(before.st_mode) == 0o600
-    kept.record_saved(
+    store.record_saved(
         INSTANCE_ID,
         stops_at_ms=STOP_TIME_MS,
         duration_s=3600,
@@ -475,41 +478,41 @@ def test_the_file_is_private_and_written_only_on_change(tmp_path: Path) -> None:
         **REPORT,
     )
     assert (tmp_path / FILE_NAME).stat().st_ino == before.st_ino
-    kept.set_muted(INSTANCE_ID, muted=True)
+    store.set_muted(INSTANCE_ID, muted=True)
     assert (tmp_path / FILE_NAME).stat().st_ino != before.st_ino
 
 
-def test_what_cannot_be_put_in_its_place_leaves_nothing_over(tmp_path: Path) -> None:
-    """A folder is in the way."""
+def test_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:
+    """A folder has the name of the file."""
     (tmp_path / FILE_NAME).mkdir()
     RunStore(tmp_path / FILE_NAME).set_muted(INSTANCE_ID, muted=True)
     assert [each.name for each in tmp_path.iterdir()] == [FILE_NAME]
 
 
-def test_a_folder_that_cannot_be_written_costs_only_the_memory(tmp_path: Path) -> None:
-    """Until the server ends everything works."""
+def test_data_is_kept_in_memory_without_a_folder(tmp_path: Path) -> None:
+    """It lasts until the server ends."""
     (tmp_path / "file").write_text("")
-    kept = RunStore(tmp_path / "file" / FILE_NAME)
-    kept.set_muted(INSTANCE_ID, muted=True)
-    assert kept.is_muted(INSTANCE_ID)
+    store = RunStore(tmp_path / "file" / FILE_NAME)
+    store.set_muted(INSTANCE_ID, muted=True)
+    assert store.is_muted(INSTANCE_ID)
 
 
-async def test_the_first_page_after_a_stop_is_told(send_request: SendRequest) -> None:
-    """Until it says that it was read."""
+async def test_first_page_after_a_stop_gets_the_report(send_request: SendRequest) -> None:
+    """Until it acknowledges the report."""
     now_ms = (await send_request("instance")).body["server_now_ms"]
     ended_ms = now_ms - 3_600_000
     body = {"stops_at_ms": ended_ms, "saved": ["a.ipynb"], "not_saved": NOT_SAVED}
-    kept = await send_request("saved", "POST", body)
-    assert kept.status == 200
-    told = (await send_request("instance")).body["last_run"]
-    assert told["saved"] == ["a.ipynb"]
-    assert told["not_saved"] == NOT_SAVED
+    store = await send_request("saved", "POST", body)
+    assert store.status == 200
+    reported = (await send_request("instance")).body["last_run"]
+    assert reported["saved"] == ["a.ipynb"]
+    assert reported["not_saved"] == NOT_SAVED
     assert (await send_request("saved", "DELETE")).body["last_run"] is None
     assert (await send_request("instance")).body["last_run"] is None
 
 
-async def test_a_page_says_which_tab_it_is(send_request: SendRequest) -> None:
-    """By which its second report replaces the first, and not that of another."""
+async def test_report_names_its_tab(send_request: SendRequest) -> None:
+    """It replaces the earlier report of the same tab only."""
     end_ms = (await send_request("instance")).body["instance"]["stops_at_ms"]
     for tab, paths in (("one", ["a.py"]), ("other", ["b.py"]), ("one", ["c.py"])):
         got = await send_request(
@@ -518,20 +521,20 @@ async def test_a_page_says_which_tab_it_is(send_request: SendRequest) -> None:
     assert got.body["this_run"]["saved"] == ["b.py", "c.py"]
 
 
-async def test_a_run_near_its_end_is_kept_without_any_page(
+async def test_run_near_its_stop_is_recorded_without_a_page(
     send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
-    """So that the next server can tell, also where there was nothing to save."""
+    """The next server can report it, also if nothing had to be saved."""
     emulator.set_instance(minutes_left=2)
     seen = (await send_request("instance", params={"refresh": "1"})).body
     this = (await send_request("instance")).body["this_run"]
     assert this == {"stops_at_ms": seen["instance"]["stops_at_ms"], "saved": [], "not_saved": []}
 
 
-async def test_a_page_that_is_opened_again_before_the_stop_is_told(
+async def test_page_opened_before_the_stop_gets_the_report(
     send_request: SendRequest, emulator: LocalEmulator
 ) -> None:
-    """What was saved, with everything else that it shows; and nothing of it in a run that nobody saved."""
+    """There is no report in a run without one."""
     assert (await send_request("instance")).body["this_run"] is None
     emulator.set_instance(minutes_left=2)
     end_ms = (await send_request("instance", params={"refresh": "1"})).body["instance"][
@@ -539,17 +542,17 @@ async def test_a_page_that_is_opened_again_before_the_stop_is_told(
     ]
     what = {"stops_at_ms": end_ms, "saved": ["a.ipynb"], "not_saved": NOT_SAVED}
     await send_request("saved", "POST", what)
-    told = (await send_request("instance")).body
-    assert (told["this_run"], told["last_run"]) == (what, None)
+    reported = (await send_request("instance")).body
+    assert (reported["this_run"], reported["last_run"]) == (what, None)
 
 
-async def test_a_stop_that_is_called_off_is_forgotten_at_once(
+async def test_report_is_deleted_when_auto_stop_is_turned_off(
     send_request: SendRequest,
     emulator: LocalEmulator,
     other_session: Session,
     service: InstanceService,
 ) -> None:
-    """Also by who only looks: a server that is started again must not tell of it."""
+    """A server that is restarted must not report the stop."""
     emulator.set_instance(minutes_left=0.8)
     seen = (await send_request("instance", params={"refresh": "1"})).body
     what = {"stops_at_ms": seen["instance"]["stops_at_ms"], "saved": ["a.ipynb"]}

@@ -1,4 +1,4 @@
-"""What an error and an instance are on the wire to a page."""
+"""Serialised errors and snapshots."""
 
 from __future__ import annotations
 
@@ -64,33 +64,33 @@ BROKEN = ServerError("api.500.0010", status=500, request_id="r-1")
     ],
     ids=lambda value: getattr(value, "code", value),
 )
-def test_the_status_says_whose_fault_it_is(error: ModelArtsError, status: int) -> None:
-    """The request's, the moment's, the cloud's, or nobody's for long; never that the page may not ask."""
+def test_http_status_shows_the_cause(error: ModelArtsError, status: int) -> None:
+    """It is never 401 or 403, which mean that Jupyter refuses the page."""
     assert http_status(error) == status
 
 
 @pytest.mark.parametrize(
     "error", [BROKEN, OutcomeUnknownError("outcome_unknown.not_read_back", cause=BROKEN)]
 )
-def test_the_clouds_own_number_is_told_for_its_support(error: ModelArtsError) -> None:
-    """Also where that is the error behind another one."""
+def test_request_id_of_the_api_is_included(error: ModelArtsError) -> None:
+    """Also if the API error is the cause of another one."""
     assert error_payload(error)["request_id"] == "r-1"
 
 
-def test_a_key_that_is_refused_is_the_servers_own_whatever_the_status() -> None:
-    """The cloud says 403 of it."""
+def test_refused_key_gets_the_hint_for_credentials() -> None:
+    """The API sends 403 for it."""
     refused = error_payload(ForbiddenError(REJECTED_KEY_CODE, status=403))
     assert "login --save" in refused["hint"]
     assert "login --save" not in error_payload(ForbiddenError("api.403.0108", status=403))["hint"]
 
 
-def test_lengths_are_whole_seconds_and_moments_milliseconds() -> None:
-    """Whatever an error carries."""
+def test_durations_are_seconds_and_times_milliseconds() -> None:
+    """Also among the values of an error."""
     values = {"duration": timedelta(seconds=1.6), "end": NOW, "n": 2, "word": Mode.IDLE}
-    told = error_payload(RefusedError("refuse.auto_stop_off", verb="", **values))["values"]
-    assert told["duration"] == 2
-    assert isinstance(told["duration"], int)
-    assert (told["end"], told["n"]) == (datetime_to_ms(NOW), 2)
+    payload = error_payload(RefusedError("refuse.auto_stop_off", verb="", **values))["values"]
+    assert payload["duration"] == 2
+    assert isinstance(payload["duration"], int)
+    assert (payload["end"], payload["n"]) == (datetime_to_ms(NOW), 2)
 
 
 @pytest.mark.parametrize(
@@ -102,16 +102,14 @@ def test_lengths_are_whole_seconds_and_moments_milliseconds() -> None:
         (UNKNOWN_AUTO_STOP, None, None),
     ],
 )
-def test_what_the_cloud_does_not_state_is_null(
-    stop: AutoStop, enabled: object, mode: str | None
-) -> None:
-    """Neither on nor off, and no way to decide where nothing is decided."""
-    told = auto_stop_payload(stop)
-    assert (told["enabled"], told["mode"]) == (enabled, mode)
+def test_missing_auto_stop_is_null(stop: AutoStop, enabled: object, mode: str | None) -> None:
+    """It is neither on nor off, and has no mode."""
+    payload = auto_stop_payload(stop)
+    assert (payload["enabled"], payload["mode"]) == (enabled, mode)
 
 
-def test_who_may_not_ask_the_cloud_changes_nothing(other_session: Session) -> None:
-    """A countdown in the page says why; where the cloud fails for a while, it may be tried."""
+def test_server_without_credentials_is_read_only(other_session: Session) -> None:
+    """The countdown shows the reason; after a temporary failure changes stay possible."""
     view = Snapshot(instance=make_instance(), session=other_session)
     assert snapshot_payload(view)["instance"]["can_change"] is True
     assert snapshot_payload(replace(view, problem=BROKEN))["instance"]["can_change"] is True

@@ -1,4 +1,4 @@
-"""When the cloud is asked again."""
+"""Delays between calls of the API."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from modelarts_magics.server.poll_schedule import JITTER_FRACTION, MAX_BACKOFF_F
         (make_instance(status=Status.STOPPED), 5),
     ],
 )
-def test_the_pause_follows_the_run(seen: Instance | None, minutes: int) -> None:
-    """It is short near the end, and while something is under way; never longer than to the last minutes."""
+def test_delay_depends_on_the_time_left(seen: Instance | None, minutes: int) -> None:
+    """It is short near the stop time and while the instance starts or stops."""
     assert PollSchedule().next_delay(seen, now=NOW) == minutes * MINUTE
 
 
@@ -51,21 +51,21 @@ def test_the_pause_follows_the_run(seen: Instance | None, minutes: int) -> None:
         (999, MAX_BACKOFF_FACTOR),
     ],
 )
-def test_it_grows_while_the_cloud_fails(failures: int, times: int) -> None:
+def test_delay_grows_with_failures(failures: int, times: int) -> None:
     """Up to half an hour."""
     assert PollSchedule().next_delay(None, now=NOW, failures=failures) == times * 5 * MINUTE
 
 
 @pytest.mark.parametrize("jitter", [-1.0, 0.5, 1.0])
-def test_chance_makes_it_longer_or_shorter(jitter: float) -> None:
-    """So that many servers do not ask at once."""
+def test_jitter_lengthens_the_delay(jitter: float) -> None:
+    """Many servers do not call at the same time."""
     assert PollSchedule().next_delay(None, now=NOW, jitter=jitter) == 5 * MINUTE * (
         1 + JITTER_FRACTION * jitter
     )
 
 
-def test_another_rhythm_is_faster_near_the_end_too() -> None:
-    """A fifth of what is usual."""
+def test_configured_interval_is_shorter_near_the_stop() -> None:
+    """It is a fifth of the usual one."""
     rhythm = PollSchedule.from_interval(60)
     assert rhythm.next_delay(make_instance(timed_auto_stop(HOUR)), now=NOW) == MINUTE
     assert rhythm.next_delay(make_instance(timed_auto_stop(MINUTE)), now=NOW) == timedelta(

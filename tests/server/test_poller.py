@@ -1,4 +1,4 @@
-"""How often the cloud is asked, and when the pages are told; in time that the tests move."""
+"""Polling and notifications, in simulated time."""
 
 from __future__ import annotations
 
@@ -38,12 +38,13 @@ MINUTE = 60
 
 
 class FakeTime:
-    """The present, for the emulator and for everybody who waits for a moment to come.
+    """Simulated time for the emulator and the poller.
 
     Attributes:
         api_clock: The emulator's clock.
-        clock: The same time for who does not wait.
-        runtime: What a monitor waits and works with: this time, no thread, no chance.
+        clock: The same time as a `Clock`.
+        runtime: A runtime with this time, without threads and jitter; `advance` begins with a notification.
+        followers: The callbacks that follow the state folder.
     """
 
     def __init__(self) -> None:
@@ -60,7 +61,7 @@ class FakeTime:
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 
     async def advance(self, seconds: float) -> None:
-        """Let time pass, and everybody do what was due, in order."""
+        """Let time pass and run everything that becomes due, in order."""
         end = self._elapsed + seconds
         await run_pending_tasks()
         for each in self.followers:
@@ -97,22 +98,22 @@ class FakeTime:
 
 
 async def run_pending_tasks() -> None:
-    """Let everything run that can run without time passing."""
+    """Run everything that can run without time passing."""
     await asyncio.sleep(0)
     while asyncio.get_running_loop()._ready:  # noqa: ASYNC110 - a loop has no event for being idle
         await asyncio.sleep(0)
 
 
 class PollerHarness:
-    """A monitor, and what it does.
+    """A poller and a record of its events.
 
     Attributes:
         events: The kinds of change that were announced.
-        hello_count: How often somebody was greeted.
-        hold_before: Whether blocking work that begins now waits for `release`.
-        hold_after: Whether what comes of blocking work now waits for it.
-        on_response: Told of each answer.
-        listeners: Who wants to be told.
+        hello_count: The number of hello events.
+        hold_before: Whether blocking calls wait for `release` before they start.
+        hold_after: Whether the results of blocking calls wait for it.
+        on_response: Called with each response of the API.
+        listeners: The pages that receive events.
     """
 
     def __init__(self, emulator: LocalEmulator, environ: dict[str, str], time: FakeTime) -> None:
@@ -149,7 +150,7 @@ class PollerHarness:
         self.on_response(session, instance)
 
     async def release(self) -> None:
-        """Let all end that was held up."""
+        """Let the held calls go on."""
         self.hold_before = self.hold_after = False
         for each in self._held_futures:
             each.set_result(None)
@@ -163,11 +164,11 @@ class PollerHarness:
             self.events.append(kind)
 
     async def requests_during(self, seconds: float) -> int:
-        """Return how often the instance is asked for while so much time passes."""
+        """Return how often the instance is read while time passes."""
         return await self.requests_caused_by(self.time.advance(seconds))
 
     async def requests_caused_by(self, work: Awaitable[Any]) -> int:
-        """Return how often the instance is asked for by some work."""
+        """Return how often the instance is read by a coroutine."""
         self._emulator.clear_requests()
         await work
         wanted = f"/{self._emulator.instance_id}"
@@ -176,19 +177,19 @@ class PollerHarness:
 
 @pytest.fixture
 def time() -> FakeTime:
-    """Return the present, which only the test moves."""
+    """Return simulated time."""
     return FakeTime()
 
 
 @pytest.fixture
 def emulator(make_emulator: Callable[..., LocalEmulator], time: FakeTime) -> LocalEmulator:
-    """Return an emulator in that present, with 40 minutes left."""
+    """Return an emulator in simulated time, with 40 minutes left."""
     return make_emulator(clock=time.api_clock)
 
 
 @pytest.fixture
 def environ(emulator: LocalEmulator, tmp_path: Path) -> dict[str, str]:
-    """Return what a server finds in its environment."""
+    """Return the environment variables of a server."""
     return {**emulator.environment(), "MODELARTS_STATE_DIR": str(tmp_path), "HOME": str(tmp_path)}
 
 
@@ -196,7 +197,7 @@ def environ(emulator: LocalEmulator, tmp_path: Path) -> dict[str, str]:
 def poller_harness(
     emulator: LocalEmulator, environ: dict[str, str], time: FakeTime, jp_asyncio_loop: Any
 ) -> Iterator[PollerHarness]:
-    """Return a monitor that has not begun."""
+    """Return a poller that has not started."""
     made = PollerHarness(emulator, environ, time)
     yield made
     jp_asyncio_loop.run_until_complete(made.poller.stop())
@@ -206,9 +207,9 @@ def poller_harness(
 def open_other_session(
     emulator: LocalEmulator, environ: dict[str, str], time: FakeTime, tmp_path: Path
 ) -> Iterator[Callable[[], Session]]:
-    """Return what opens a session as another process has it: it shares nothing but the store.
+    """Return a function that opens a session like that of another process, which shares only the state file.
 
-    News of one process go by the store's path, so another path to the same folder keeps them apart.
+    Subscriptions within a process go by the path of the file, so another path to the folder keeps them apart.
     """
     opened: list[Session] = []
     (tmp_path / "by another path").symlink_to(tmp_path)
@@ -225,10 +226,10 @@ def open_other_session(
         each.close()
 
 
-async def test_it_asks_every_five_minutes_and_every_minute_near_the_end(
+async def test_api_is_called_more_often_near_the_stop(
     poller_harness: PollerHarness,
 ) -> None:
-    """Of a run with 40 minutes left."""
+    """Every five minutes, and every minute in the last ten."""
     poller_harness.poller.start()
     assert await poller_harness.requests_during(0) == 1
     assert await poller_harness.requests_during(29 * MINUTE) == 5
@@ -236,8 +237,8 @@ async def test_it_asks_every_five_minutes_and_every_minute_near_the_end(
     assert await poller_harness.requests_during(5 * MINUTE) == 5
 
 
-async def test_pages_do_not_make_it_ask(poller_harness: PollerHarness) -> None:
-    """Ten that read all the time cost what one costs."""
+async def test_pages_do_not_cause_calls(poller_harness: PollerHarness) -> None:
+    """A hundred reads cause no more calls than one page."""
     poller_harness.poller.start()
     await poller_harness.requests_during(0)
     for _ in range(10):
@@ -246,8 +247,8 @@ async def test_pages_do_not_make_it_ask(poller_harness: PollerHarness) -> None:
     assert await poller_harness.requests_during(25 * MINUTE + 1) == 5
 
 
-async def test_who_asks_at_the_same_time_shares_the_answer(poller_harness: PollerHarness) -> None:
-    """Ten that retry at once make one request."""
+async def test_simultaneous_refreshes_share_one_call(poller_harness: PollerHarness) -> None:
+    """Ten pages that refresh at once cause one call."""
     poller_harness.poller.start()
     await poller_harness.requests_during(0)
     ten = asyncio.gather(*(poller_harness.poller.refresh() for _ in range(10)))
@@ -255,10 +256,10 @@ async def test_who_asks_at_the_same_time_shares_the_answer(poller_harness: Polle
     assert poller_harness.poller.snapshot.problem is None
 
 
-async def test_who_asks_anew_does_not_do_with_what_others_know(
+async def test_refresh_calls_the_api_despite_a_recent_state(
     poller_harness: PollerHarness, open_other_session: Callable[[], Session]
 ) -> None:
-    """As the question may that is under way: it is waited for, and the cloud is asked after it."""
+    """It waits for a refresh that is under way, and calls the API after it."""
     open_other_session().refresh()
     poller_harness.hold_before = True
     poller_harness.poller.start()
@@ -271,10 +272,10 @@ async def test_who_asks_anew_does_not_do_with_what_others_know(
     assert (await asking).instance is not None
 
 
-async def test_an_answer_that_is_late_takes_nothing_back(
+async def test_late_response_does_not_replace_a_newer_state(
     poller_harness: PollerHarness, emulator: LocalEmulator
 ) -> None:
-    """What was learned after it was given stands, and is told once."""
+    """The newer state is kept and announced once."""
     poller_harness.poller.start()
     await poller_harness.requests_during(0)
     poller_harness.hold_after = True
@@ -290,10 +291,10 @@ async def test_an_answer_that_is_late_takes_nothing_back(
     assert poller_harness.events == ["instance", "instance"]
 
 
-async def test_a_page_that_waits_no_longer_ends_nobodys_question(
+async def test_closed_page_does_not_cancel_the_first_call(
     poller_harness: PollerHarness,
 ) -> None:
-    """Neither the first one, whose patience is short, nor one that is closed."""
+    """Neither does a page whose time limit has passed."""
     poller_harness.hold_before = True
     poller_harness.poller.start()
     await run_pending_tasks()
@@ -309,10 +310,10 @@ async def test_a_page_that_waits_no_longer_ends_nobodys_question(
     assert poller_harness.events == ["instance"]
 
 
-async def test_a_mistake_of_ours_is_not_made_as_often_as_usual(
+async def test_unexpected_error_slows_polling_down(
     poller_harness: PollerHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What nobody foresaw counts as a failure, is logged, and ends nothing."""
+    """It is logged and counts as a failure."""
 
     def fail(_session: Session, _instance: Instance) -> None:
         raise ZeroDivisionError
@@ -325,10 +326,10 @@ async def test_a_mistake_of_ours_is_not_made_as_often_as_usual(
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_the_same_problem_again_is_not_told_again(
+async def test_repeated_problem_is_announced_once(
     poller_harness: PollerHarness, emulator: LocalEmulator
 ) -> None:
-    """Another one is."""
+    """Another problem is announced again."""
     poller_harness.poller.start()
     await poller_harness.requests_during(0)
     emulator.add_fault("503", methods=("GET",))
@@ -341,10 +342,10 @@ async def test_the_same_problem_again_is_not_told_again(
     assert poller_harness.events == ["instance", "problem", "problem"]
 
 
-async def test_a_page_waits_for_no_answer_where_the_cloud_gave_none(
+async def test_page_does_not_wait_after_a_failed_call(
     poller_harness: PollerHarness, emulator: LocalEmulator
 ) -> None:
-    """Once the first question failed, that is what it is told."""
+    """It gets the problem at once."""
     emulator.add_fault("503", methods=("GET",))
     poller_harness.poller.start()
     await poller_harness.time.advance(0)
@@ -352,10 +353,10 @@ async def test_a_page_waits_for_no_answer_where_the_cloud_gave_none(
     assert poller_harness.poller.snapshot.problem is not None
 
 
-async def test_a_failing_cloud_is_asked_less_and_less(
+async def test_failures_lengthen_the_interval(
     poller_harness: PollerHarness, emulator: LocalEmulator
 ) -> None:
-    """After ten minutes, then twenty, then every thirty; and again as usual once it answers."""
+    """Ten minutes, twenty, then thirty; a success restores the usual interval."""
     emulator.set_instance(minutes_left=1000)
     poller_harness.poller.start()
     await poller_harness.requests_during(0)
@@ -377,10 +378,10 @@ async def test_a_failing_cloud_is_asked_less_and_less(
 
 
 @pytest.mark.parametrize("fault", ["401", "403"])
-async def test_what_asking_does_not_mend_is_not_asked_again(
+async def test_permanent_error_stops_polling(
     fault: str, poller_harness: PollerHarness, emulator: LocalEmulator, environ: dict[str, str]
 ) -> None:
-    """Until credentials change, or a person retries."""
+    """Until credentials change or a page refreshes."""
     emulator.set_instance(minutes_left=1000)
     poller_harness.poller.start()
     await poller_harness.requests_during(0)
@@ -395,10 +396,10 @@ async def test_what_asking_does_not_mend_is_not_asked_again(
     assert not poller_harness.poller.snapshot.read_only
 
 
-async def test_a_retry_asks_also_where_it_was_given_up(
+async def test_refresh_works_after_a_permanent_error(
     poller_harness: PollerHarness, emulator: LocalEmulator
 ) -> None:
-    """And goes on as usual when that succeeds."""
+    """Polling continues if it succeeds."""
     emulator.add_fault("403", methods=("GET",))
     poller_harness.poller.start()
     await poller_harness.time.advance(MINUTE)
@@ -409,12 +410,12 @@ async def test_a_retry_asks_also_where_it_was_given_up(
     assert view.instance is not None
 
 
-async def test_a_change_elsewhere_is_seen_within_two_seconds(
+async def test_change_by_another_process_is_shown_and_verified(
     poller_harness: PollerHarness,
     open_other_session: Callable[[], Session],
     emulator: LocalEmulator,
 ) -> None:
-    """Through the store; the cloud is asked once whether it holds, and then as usual."""
+    """It comes through the state file; the API is called once."""
     poller_harness.poller.start()
     await poller_harness.time.advance(1)
     emulator.set_instance(status="STOPPED")
@@ -426,12 +427,12 @@ async def test_a_change_elsewhere_is_seen_within_two_seconds(
     assert await poller_harness.requests_during(4 * MINUTE) == 0
 
 
-async def test_what_the_store_says_wrongly_is_put_right_at_once(
+async def test_outdated_state_file_is_corrected_at_once(
     poller_harness: PollerHarness,
     open_other_session: Callable[[], Session],
     emulator: LocalEmulator,
 ) -> None:
-    """As when an old answer was slow to be written, and the cloud has moved on meanwhile."""
+    """Another process may have been slow to write an old response."""
     poller_harness.poller.start()
     await poller_harness.time.advance(1)
     emulator.set_instance(description="old")
@@ -442,8 +443,8 @@ async def test_what_the_store_says_wrongly_is_put_right_at_once(
     assert poller_harness.poller.snapshot.instance.description == "new"
 
 
-async def test_what_is_doubtful_is_asked_at_once(poller_harness: PollerHarness) -> None:
-    """As after a change that the cloud did not confirm."""
+async def test_invalidate_calls_the_api_at_once(poller_harness: PollerHarness) -> None:
+    """As after a change that the API did not confirm."""
     poller_harness.poller.start()
     await poller_harness.requests_during(0)
     poller_harness.poller.invalidate()
@@ -451,10 +452,10 @@ async def test_what_is_doubtful_is_asked_at_once(poller_harness: PollerHarness) 
     assert await poller_harness.requests_during(4 * MINUTE) == 0
 
 
-async def test_what_was_doubtful_is_so_once(
+async def test_several_invalidations_cause_one_call(
     poller_harness: PollerHarness, emulator: LocalEmulator
 ) -> None:
-    """Afterwards what this process just learned does again; and nothing is left of what was waited for."""
+    """Afterwards a recent response is used again, and no task is left."""
     poller_harness.poller.start()
     await poller_harness.requests_during(0)
     waiting = len(asyncio.all_tasks())
@@ -468,10 +469,10 @@ async def test_what_was_doubtful_is_so_once(
     assert poller_harness.events == ["instance", "instance"]
 
 
-async def test_a_change_that_cannot_begin_is_told_to_all(
+async def test_missing_credentials_are_announced_to_all_pages(
     poller_harness: PollerHarness, environ: dict[str, str]
 ) -> None:
-    """As where the credentials were taken away: nothing can be changed here any more."""
+    """The state becomes read-only."""
     poller_harness.poller.start()
     await poller_harness.time.advance(1)
     del environ["MODELARTS_AUTH_TOKEN"]
@@ -481,8 +482,8 @@ async def test_a_change_that_cannot_begin_is_told_to_all(
     assert poller_harness.events == ["instance", "problem"]
 
 
-async def test_nothing_goes_on_after_the_end(poller_harness: PollerHarness) -> None:
-    """Neither a task nor a connection, also where the cloud is being asked."""
+async def test_stop_ends_tasks_and_connections(poller_harness: PollerHarness) -> None:
+    """Also during a call of the API."""
     before = asyncio.all_tasks()
     poller_harness.poller.start()
     await poller_harness.time.advance(1)
@@ -498,8 +499,8 @@ async def test_nothing_goes_on_after_the_end(poller_harness: PollerHarness) -> N
     assert poller_harness.poller._session_provider.current is None
 
 
-async def test_who_begins_to_listen_is_greeted(poller_harness: PollerHarness) -> None:
-    """Each once, also who comes back; nobody by an empty room."""
+async def test_page_that_connects_is_greeted(poller_harness: PollerHarness) -> None:
+    """Once per connection; nothing is sent without a page."""
     poller_harness.poller.start()
     await poller_harness.time.advance(10)
     assert poller_harness.hello_count == 1
@@ -560,10 +561,10 @@ async def test_page_that_opens_gets_a_recent_state(
     assert await poller_harness.requests_during(60 * MINUTE) == 12
 
 
-async def test_a_clock_that_has_moved_is_told(
+async def test_change_of_the_api_clock_is_announced(
     poller_harness: PollerHarness, emulator: LocalEmulator
 ) -> None:
-    """The pages count by the cloud's; once, and not where it stands still."""
+    """Once for each change: the pages count by this clock."""
     poller_harness.poller.start()
     await poller_harness.time.advance(6 * MINUTE)
     assert poller_harness.events == ["instance"]
@@ -573,10 +574,10 @@ async def test_a_clock_that_has_moved_is_told(
     assert poller_harness.events.count("clock") == 1
 
 
-async def test_it_counts_by_the_clouds_clock(
+async def test_time_left_is_counted_by_the_api_clock(
     poller_harness: PollerHarness, emulator: LocalEmulator
 ) -> None:
-    """By this machine's, which is behind, the end of the run would seem far away."""
+    """By the local clock, the stop would seem far away."""
     emulator.account.clock = ManualClock(
         poller_harness.time.api_clock.now() + timedelta(minutes=25)
     )
@@ -586,10 +587,10 @@ async def test_it_counts_by_the_clouds_clock(
     assert await poller_harness.requests_during(3 * MINUTE + 1) == 3
 
 
-async def test_a_change_of_the_run_is_told_once(
+async def test_change_of_the_stop_time_is_announced_once(
     poller_harness: PollerHarness, emulator: LocalEmulator
 ) -> None:
-    """And what stays the same is not."""
+    """An unchanged state is not announced."""
     poller_harness.poller.start()
     await poller_harness.time.advance(6 * MINUTE)
     assert poller_harness.events == ["instance"]
@@ -599,20 +600,20 @@ async def test_a_change_of_the_run_is_told_once(
 
 
 class TestWithoutCredentials:
-    """A server that has none, beside a kernel that has."""
+    """A server without credentials, beside a kernel with credentials."""
 
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
-        """Return an environment without a token."""
+        """Return the environment variables of a server."""
         return {k: v for k, v in environ.items() if k != "MODELARTS_AUTH_TOKEN"}
 
-    async def test_it_shows_what_others_know_read_only(
+    async def test_saved_state_is_shown_read_only(
         self,
         poller_harness: PollerHarness,
         open_other_session: Callable[[], Session],
         emulator: LocalEmulator,
     ) -> None:
-        """And says what to do; the cloud is not asked."""
+        """The problem has a hint; the API is not called."""
         open_other_session().refresh()
         poller_harness.poller.start()
         assert await poller_harness.requests_during(3600) == 0
@@ -623,13 +624,13 @@ class TestWithoutCredentials:
         assert view.problem is not None
         assert view.problem.code == "server.no_credentials"
 
-    async def test_it_follows_what_others_learn(
+    async def test_changes_by_other_processes_are_shown(
         self,
         poller_harness: PollerHarness,
         open_other_session: Callable[[], Session],
         emulator: LocalEmulator,
     ) -> None:
-        """Also when they begin after it."""
+        """Also if the other process starts later."""
         poller_harness.poller.start()
         await poller_harness.time.advance(5)
         assert poller_harness.poller.snapshot.instance is None
@@ -642,25 +643,25 @@ class TestWithoutCredentials:
         await poller_harness.time.advance(2)
         assert poller_harness.poller.snapshot.instance.description == "by a magic"
 
-    async def test_who_cannot_ask_looks_at_what_others_know(
+    async def test_saved_state_is_read_without_a_page(
         self, poller_harness: PollerHarness, open_other_session: Callable[[], Session]
     ) -> None:
-        """At once, also while no page listens."""
+        """The first page has it at once."""
         open_other_session().refresh()
         poller_harness.listeners = set()
         poller_harness.poller.start()
         await poller_harness.time.advance(0)
         assert poller_harness.poller.snapshot.instance is not None
 
-    async def test_it_begins_once_there_are_some(
+    async def test_polling_starts_with_new_credentials(
         self, poller_harness: PollerHarness, emulator: LocalEmulator, environ: dict[str, str]
     ) -> None:
-        """As when `login --save` has written the file."""
+        """As after `login --save`."""
         poller_harness.poller.start()
         await poller_harness.time.advance(5)
         folder = f"{environ['HOME']}/.huaweicloud"
-        os.makedirs(folder)  # noqa: PTH103 - a name as text is at hand
-        with open(f"{folder}/credentials", "w") as handle:  # noqa: ASYNC230, PTH123 - likewise
+        os.makedirs(folder)  # noqa: PTH103 - the name is text
+        with open(f"{folder}/credentials", "w") as handle:  # noqa: ASYNC230, PTH123 - a small local file
             handle.write(f"[basic]\nak = {emulator.ak}\nsk = {emulator.sk}\n")
         await poller_harness.time.advance(RECOVERY_CHECK_INTERVAL_S + 1)
         assert poller_harness.poller.snapshot.problem is None
@@ -683,7 +684,7 @@ class Session:
 
 
 class SimulatedSdk:
-    """The platform's own package `modelarts`, with the keys that the test puts there."""
+    """The `modelarts` package of the platform, with a key that the test sets."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "modelarts" / "keys.json"
@@ -692,23 +693,23 @@ class SimulatedSdk:
         (folder / "modelarts" / "session.py").write_text(SDK_SOURCE)
 
     def set_key(self, *key: str) -> None:
-        """Let the session have this access key; without one it raises."""
+        """Set the access key; without one the session raises an error."""
         self._file.write_text(json.dumps({"key": key, "looked": 0}))
 
     @property
     def reads(self) -> int:
-        """How often the session was looked at since."""
+        """How often the session was created since."""
         return int(json.loads(self._file.read_text())["looked"])
 
 
-class TestKeysOfThePlatform:
-    """A server whose keys come from the platform's own session, where they rotate."""
+class TestPlatformKeys:
+    """A server with keys from the platform's session, where they rotate."""
 
     @pytest.fixture
     def platform(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, emulator: LocalEmulator
     ) -> Iterator[SimulatedSdk]:
-        """Return the platform, with a key that is let in."""
+        """Return the platform with a valid key."""
         place = tmp_path / "site"
         place.mkdir()
         made = SimulatedSdk(place)
@@ -720,13 +721,13 @@ class TestKeysOfThePlatform:
 
     @pytest.fixture
     def environ(self, environ: dict[str, str], platform: SimulatedSdk) -> dict[str, str]:  # noqa: ARG002
-        """Return an environment without a token."""
+        """Return the environment variables of a server."""
         return {k: v for k, v in environ.items() if k != "MODELARTS_AUTH_TOKEN"}
 
-    async def test_they_are_not_looked_at_while_all_is_well(
+    async def test_keys_are_not_read_again_while_calls_succeed(
         self, poller_harness: PollerHarness, platform: SimulatedSdk, emulator: LocalEmulator
     ) -> None:
-        """Neither by asking nor by a page."""
+        """Neither polling nor a page reads them."""
         emulator.set_instance(minutes_left=1000)
         poller_harness.poller.start()
         await poller_harness.requests_during(MINUTE)
@@ -737,14 +738,14 @@ class TestKeysOfThePlatform:
         assert platform.reads == before
 
     @pytest.mark.parametrize("fault", ["401", "403"])
-    async def test_another_one_ends_a_fault(
+    async def test_new_key_ends_a_permanent_error(
         self,
         fault: str,
         poller_harness: PollerHarness,
         platform: SimulatedSdk,
         emulator: LocalEmulator,
     ) -> None:
-        """Also where it was not the key that was refused but what it may; the same one does not."""
+        """Also a missing permission; the same key does not."""
         emulator.set_instance(minutes_left=1000)
         poller_harness.poller.start()
         await poller_harness.requests_during(MINUTE)
@@ -758,10 +759,10 @@ class TestKeysOfThePlatform:
         assert await poller_harness.requests_during(RECOVERY_CHECK_INTERVAL_S + 1) == 1
         assert not poller_harness.poller.snapshot.read_only
 
-    async def test_one_that_is_refused_too_is_tried_once(
+    async def test_refused_new_key_is_tried_once(
         self, poller_harness: PollerHarness, platform: SimulatedSdk, emulator: LocalEmulator
     ) -> None:
-        """And a session that gives none for a while is no reason to try; the next key is."""
+        """A session without a key is no reason to try; the next key is."""
         platform.set_key("ROTATEDAWAY", "of-old")
         poller_harness.poller.start()
         await poller_harness.time.advance(MINUTE)
@@ -782,27 +783,27 @@ class TestKeysOfThePlatform:
     async def requests_during(
         seconds: float, watched: PollerHarness, emulator: LocalEmulator
     ) -> int:
-        """Return how many requests of any kind the cloud gets while so much time passes."""
+        """Return how many requests of any kind the API receives while time passes."""
         emulator.clear_requests()
         await watched.time.advance(seconds)
         return len(emulator.requests)
 
 
 class TestWithoutSettings:
-    """A server that knows nothing at all, beside a kernel that does."""
+    """A server without any setting, beside a kernel with settings."""
 
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
-        """Return an environment in which there is only the state folder."""
+        """Return the environment variables of a server."""
         return {k: environ[k] for k in ("MODELARTS_STATE_DIR", "HOME")}
 
-    async def test_it_shows_the_instance_that_was_confirmed_last(
+    async def test_last_confirmed_instance_is_shown(
         self,
         poller_harness: PollerHarness,
         open_other_session: Callable[[], Session],
         emulator: LocalEmulator,
     ) -> None:
-        """Read-only, with what is missing; and follows it."""
+        """Read-only, with the missing setting as the problem; changes are followed."""
         other = open_other_session()
         other.refresh()
         poller_harness.poller.start()
@@ -818,13 +819,13 @@ class TestWithoutSettings:
         assert poller_harness.poller.snapshot.instance is not None
         assert poller_harness.poller.snapshot.instance.description == "by a magic"
 
-    async def test_it_does_not_show_another_than_is_set(
+    async def test_state_of_another_instance_is_not_shown(
         self,
         poller_harness: PollerHarness,
         open_other_session: Callable[[], Session],
         environ: dict[str, str],
     ) -> None:
-        """Only the instance whose id is set is this one."""
+        """Only the configured instance is shown."""
         environ["MODELARTS_INSTANCE_ID"] = "another"
         open_other_session().refresh()
         poller_harness.poller.start()

@@ -1,4 +1,4 @@
-"""What a request may say, to the last number that is let in."""
+"""Parsing of request bodies, including the limits of numbers."""
 
 from __future__ import annotations
 
@@ -59,35 +59,35 @@ def whole(value: object) -> int | None:
         ),
     ],
 )
-def test_a_bound_is_let_in_and_what_is_beyond_is_not(
+def test_limits_are_inclusive(
     read: Callable[[object], object], within: object, beyond: object, code: str
 ) -> None:
-    """Each field is read as it is, or refused by its name."""
+    """A value beyond a limit is refused with the name of the field."""
     assert read(within) == within
     with pytest.raises(InputError) as caught:
         read(beyond)
     assert (caught.value.code, caught.value.values["field"]) == (code, "it")
 
 
-def test_a_whole_number_may_be_written_with_a_point() -> None:
-    """As some languages write all of theirs."""
+def test_integer_may_be_written_as_a_float() -> None:
+    """Some languages write all numbers so."""
     assert whole(3.0) == 3
     assert isinstance(whole(3.0), int)
     assert parse_extend_request(raw(seconds=-3600.0)).delta == -HOUR
 
 
-def test_an_end_that_nobody_saw_is_null() -> None:
-    """As where it is not known; then there is nothing to compare."""
+def test_unknown_stop_time_is_null() -> None:
+    """There is nothing to compare then."""
     assert parse_extend_request(raw(seconds=60, base_stops_at_ms=None)).seen_stop_time is None
     assert parse_extend_request(raw(seconds=60)).seen_stop_time is None
 
 
-def test_what_a_page_saw_may_be_nothing() -> None:
-    """It sends back what it was told, and null is how nothing is told; what it leaves out is as it is now."""
+def test_base_may_have_null_fields() -> None:
+    """A page sends back the nulls that it received; omitted fields are not compared."""
     nothing = dict.fromkeys(("enabled", "mode", "prompt", "duration_s", "stops_at_ms"))
-    wish = {"enabled": True}
+    requested = {"enabled": True}
     known = make_instance(timed_auto_stop(HOUR, duration=HOUR, prompt=False), description="known")
-    seen = parse_update_request(raw(auto_stop=wish, base={"auto_stop": nothing})).seen_instance(
+    seen = parse_update_request(raw(auto_stop=requested, base={"auto_stop": nothing})).seen_instance(
         known
     )
     assert seen is not None
@@ -95,12 +95,12 @@ def test_what_a_page_saw_may_be_nothing() -> None:
     stop = seen.auto_stop
     assert (stop.enabled, stop.mode, stop.prompt) == (False, Mode.TIMING, None)
     assert (stop.duration, stop.stops_at) == (None, None)
-    same = parse_update_request(raw(auto_stop=wish, base={"auto_stop": {}})).seen_instance(known)
+    same = parse_update_request(raw(auto_stop=requested, base={"auto_stop": {}})).seen_instance(known)
     assert same == known
 
 
-def test_what_a_page_saw_of_a_length_is_in_whole_seconds() -> None:
-    """Which is no other length; a second less is one."""
+def test_base_duration_is_compared_in_whole_seconds() -> None:
+    """A difference of a second or more is a change."""
     known = make_instance(timed_auto_stop(HOUR, duration=HOUR + timedelta(milliseconds=400)))
     for seconds, same in ((3600, True), (3599, False), (3601, True), (3602, False)):
         base = {"auto_stop": {"duration_s": seconds}}
@@ -111,8 +111,8 @@ def test_what_a_page_saw_of_a_length_is_in_whole_seconds() -> None:
         assert (seen.auto_stop.duration == known.auto_stop.duration) is same
 
 
-def test_the_longest_and_the_latest_can_be_handled() -> None:
-    """Nothing that is let in overflows later."""
+def test_largest_accepted_values_do_not_overflow() -> None:
+    """They can be added to a date."""
     assert (
         parse_extend_request(raw(seconds=-MAX_DURATION_S, base_stops_at_ms=MAX_TIMESTAMP_MS)).delta
         == -366 * 24 * HOUR

@@ -1,4 +1,4 @@
-"""What a page decides on: what it saw must still hold, or nothing is sent."""
+"""Conflicts, unconfirmed changes and event numbers of the service."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 async def run_immediately(call: Callable[[], Any]) -> Any:
-    """Do what would be done in a thread; what that tells the loop comes before its end, as from a thread."""
+    """Make the call at once, and let the loop run the callbacks that it scheduled."""
     try:
         return call()
     finally:
@@ -42,7 +42,7 @@ async def run_immediately(call: Callable[[], Any]) -> Any:
 
 @pytest.fixture
 def published_events() -> list[dict[str, Any]]:
-    """Return what the pages are told."""
+    """Return the events that the pages receive."""
     return []
 
 
@@ -53,31 +53,31 @@ def new_service(
     jp_asyncio_loop: Any,
     published_events: list[dict[str, Any]],
 ) -> Iterator[InstanceService]:
-    """Return a desk that has not asked for anything yet."""
-    place = SessionFactory({}, environ, Clock(sleep=lambda _seconds: None))
-    desk = InstanceService(
-        place,
+    """Return a service that has not called the API yet."""
+    session_factory = SessionFactory({}, environ, Clock(sleep=lambda _seconds: None))
+    service = InstanceService(
+        session_factory,
         emit=published_events.append,
         listeners=list,
         run_store=RunStore(tmp_path / FILE_NAME),
         runtime=AsyncRuntime(run_blocking=run_immediately),
     )
-    yield desk
-    jp_asyncio_loop.run_until_complete(desk.poller.stop())
+    yield service
+    jp_asyncio_loop.run_until_complete(service.poller.stop())
 
 
-async def refused_change(desk: InstanceService, base: dict[str, Any]) -> ConflictError:
-    """Return why a description that is decided on by such a base is refused."""
+async def refused_change(service: InstanceService, base: dict[str, Any]) -> ConflictError:
+    """Return the conflict of a new description with this base."""
     body = json.dumps({"description": "mine", "base": base}).encode()
     with pytest.raises(ConflictError) as caught:
-        await desk.update_instance(parse_update_request(body))
+        await service.update_instance(parse_update_request(body))
     return caught.value
 
 
-async def test_what_a_page_saw_is_never_overwritten_uncompared(
+async def test_base_is_compared_before_the_first_response(
     new_service: InstanceService, emulator: LocalEmulator
 ) -> None:
-    """Where this server never had an answer of the cloud, it is sent only once there is one to compare."""
+    """A server without a state reads the instance first."""
     emulator.add_fault("403", times=2, methods=("GET",))
     assert (await new_service.get_instance())["instance"] is None
     base = {"description": "gone by now"}
@@ -88,10 +88,10 @@ async def test_what_a_page_saw_is_never_overwritten_uncompared(
     assert {one["method"] for one in emulator.requests} == {"GET"}
 
 
-async def test_an_end_that_only_wobbles_is_not_told_as_changed(
+async def test_derived_stop_time_may_vary_slightly(
     new_service: InstanceService, emulator: LocalEmulator
 ) -> None:
-    """Somebody changed the description; auto-stop is as the page saw it, to the second that it knows."""
+    """Only the description is reported as changed."""
     emulator.add_fault("no-stop-timestamp")
     seen = (await new_service.get_instance(refresh=True))["instance"]
     if seen["stops_at_ms"]:
@@ -104,10 +104,10 @@ async def test_an_end_that_only_wobbles_is_not_told_as_changed(
 
 
 @pytest.mark.parametrize("lost", [True, False])
-async def test_what_is_not_known_to_hold_is_asked_for_at_once(
+async def test_unconfirmed_change_is_read_back_at_once(
     lost: object, new_service: InstanceService, emulator: LocalEmulator
 ) -> None:
-    """Whether the answer to a change was lost or the reading after it: the pages need not wait for minutes."""
+    """Also if the response to the change was lost."""
     before = (await new_service.get_instance(refresh=True))["instance"]["stops_at_ms"]
     emulator.add_fault("500", methods=("GET",), skip=1)
     later = ExtendRequest(timedelta(hours=1), None)
@@ -127,20 +127,20 @@ async def test_what_is_not_known_to_hold_is_asked_for_at_once(
     await wait_until(moved)
 
 
-async def test_the_present_is_the_clouds(
+async def test_server_time_is_that_of_the_api(
     new_service: InstanceService, emulator: LocalEmulator
 ) -> None:
-    """The pages count by it; this machine's may be wrong."""
+    """The local clock may be wrong."""
     ahead = datetime.now(timezone.utc) + timedelta(minutes=25)
     emulator.account.clock = ManualClock(ahead)
     got = await new_service.get_instance(refresh=True)
     assert abs(got["server_now_ms"] - datetime_to_ms(ahead)) < 60_000
 
 
-async def test_the_other_pages_are_told_of_what_was_saved_and_read(
+async def test_saving_and_acknowledging_send_numbered_events(
     new_service: InstanceService, published_events: list[dict[str, Any]]
 ) -> None:
-    """Each by a number of its own, so that none is taken for known."""
+    """Each event has its own number."""
     await new_service.get_instance()
     published_events.clear()
     await new_service.record_saved(parse_save_report(b'{"stops_at_ms": 1, "saved": ["a.ipynb"]}'))
@@ -149,10 +149,10 @@ async def test_the_other_pages_are_told_of_what_was_saved_and_read(
     assert published_events[1]["seq"] == published_events[0]["seq"] + 1
 
 
-async def test_a_change_that_was_made_ends_a_problem(
+async def test_successful_change_clears_the_problem(
     new_service: InstanceService, emulator: LocalEmulator
 ) -> None:
-    """The cloud is there again; no page shows beside "done" that it is not."""
+    """The API works again."""
     await new_service.get_instance()
     emulator.add_fault("500", methods=("GET",))
     assert (await new_service.get_instance(refresh=True))["problem"]
@@ -161,10 +161,10 @@ async def test_a_change_that_was_made_ends_a_problem(
     assert (made["effect"], made["current"]["problem"]) == ("now", None)
 
 
-async def test_the_capabilities_are_told_also_where_nothing_can_be_changed(
+async def test_capabilities_are_known_without_credentials(
     new_service: InstanceService, other_session: Session, environ: dict[str, str]
 ) -> None:
-    """By what others know of the instance."""
+    """They come from the saved state."""
     other_session.refresh()
     del environ["MODELARTS_AUTH_TOKEN"]
     capabilities = (await new_service.get_instance())["capabilities"]

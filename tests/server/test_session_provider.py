@@ -1,4 +1,4 @@
-"""The session of a server: who opens it, and what becomes of it when the server ends."""
+"""Opening and closing the session of a server."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ LONG_S = 20.0
 
 
 class BlockingSessionFactory(SessionFactory):
-    """A place where a session opens only when the test lets it, as with a cloud that does not answer."""
+    """A factory whose sessions open only when the test allows it, as with a silent API."""
 
     opening_started = threading.Event()
     may_open = threading.Event()
 
     def open(self, chain: CredentialChain) -> Session:
-        """Open a session, in a while."""
+        """Open a session when the test allows it."""
         self.opening_started.set()
         assert self.may_open.wait(LONG_S)
         return super().open(chain)
@@ -33,21 +33,21 @@ class BlockingSessionFactory(SessionFactory):
 
 @pytest.fixture
 def blocking_factory(environ: dict[str, str]) -> BlockingSessionFactory:
-    """Return such a place."""
+    """Return such a factory."""
     BlockingSessionFactory.opening_started.clear()
     BlockingSessionFactory.may_open.clear()
     return BlockingSessionFactory({}, environ, SYSTEM_CLOCK)
 
 
-def test_closing_does_not_wait_for_a_session_that_is_being_opened(
+def test_close_does_not_wait_for_an_opening_session(
     blocking_factory: BlockingSessionFactory,
 ) -> None:
-    """Else a silent cloud would keep a server from ending; the session is closed as soon as it is there."""
-    door = SessionProvider(blocking_factory, on_change=lambda _instance: None)
-    opening = threading.Thread(target=door.get_session)
+    """The session is closed as soon as it is open."""
+    provider = SessionProvider(blocking_factory, on_change=lambda _instance: None)
+    opening = threading.Thread(target=provider.get_session)
     opening.start()
     assert blocking_factory.opening_started.wait(LONG_S)
-    closing = threading.Thread(target=door.close)
+    closing = threading.Thread(target=provider.close)
     closing.start()
     closing.join(LONG_S / 4)
     waits = closing.is_alive()
@@ -55,16 +55,16 @@ def test_closing_does_not_wait_for_a_session_that_is_being_opened(
     for each in (opening, closing):
         each.join(LONG_S)
     assert not waits
-    assert door.current is None
+    assert provider.current is None
 
 
-def test_a_credential_that_no_session_could_use_is_tried_once(environ: dict[str, str]) -> None:
-    """It is not what is at fault, where no session can be opened for want of a setting."""
+def test_credential_is_tried_once_without_settings(environ: dict[str, str]) -> None:
+    """The missing setting is the problem, not the credential."""
     del environ["MODELARTS_PROJECT_ID"], environ["MODELARTS_INSTANCE_ID"]
-    door = SessionProvider(
+    provider = SessionProvider(
         SessionFactory({}, environ, SYSTEM_CLOCK), on_change=lambda _instance: None
     )
     for renewed in (True, False):
         with pytest.raises(ConfigurationError):
-            door.get_session()
-        assert door.has_new_credential() is renewed
+            provider.get_session()
+        assert provider.has_new_credential() is renewed

@@ -115,7 +115,7 @@ def test_a_duration_can_be_typed(
 ) -> None:
     """And a wrong one says how it is written, without a request."""
     notebook_page.run_cells(1)
-    field = notebook_page.countdown.root.get_by_label("Extend by")
+    field = notebook_page.countdown.root.get_by_label("Duration")
     field.fill("90")
     field.press("Enter")
     expect(notebook_page.countdown.element("feedback")).to_contain_text("Use a format such as 90m")

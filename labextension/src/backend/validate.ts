@@ -1,5 +1,6 @@
 /**
- * Converts JSON of unknown form into values. What is missing or of another type is read as unknown.
+ * Converts JSON of unknown form into values. Fields that are missing or of another type are read
+ * as unknown.
  *
  * The folder `backend/` exports the backends that send requests to the server or to a helper kernel,
  * and the functions that read their responses. It may import from `browser/`, `countdown/` and

@@ -21,5 +21,5 @@ export interface CommandOptions {
   readonly notify: (text: string, succeeded: boolean) => void;
 }
 
-/** What a handler needs to make a change and report its result. */
+/** The options with which a handler makes a change and reports its result. */
 export type CommandContext = Pick<CommandOptions, 'manager' | 'trans' | 'notify'>;

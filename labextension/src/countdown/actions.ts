@@ -51,7 +51,7 @@ export interface Feedback {
 
 /** A request without a response yet. */
 export interface PendingRequest extends ChangeRequest {
-  /** Who has received it. */
+  /** The recipient. */
   readonly recipient: Recipient;
   /** The stop time that it requests. */
   readonly targetMs: number;

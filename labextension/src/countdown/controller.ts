@@ -33,7 +33,7 @@ import {
 } from './phase';
 import { CountdownView, type DelayedRequest } from './view';
 
-/** What a test replaces. */
+/** Dependencies that a test replaces. */
 export interface Dependencies {
   /** Clock and timers. */
   readonly timers: Timers;

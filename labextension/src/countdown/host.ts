@@ -4,8 +4,8 @@ import type { Recipient } from './actions';
 import type { ChangeRequest } from './messages';
 
 /**
- * Who responds to the countdown. With `none`, the state shown is out of date and the buttons have
- * no effect.
+ * The responder to the countdown's requests. With `none`, the state shown is out of date and the
+ * buttons have no effect.
  */
 export type Responder = 'unknown' | 'kernel' | 'page' | 'none';
 
@@ -25,7 +25,7 @@ export interface CountdownHost {
   readonly language: string;
   /** The start of a terminal command that needs no kernel; empty when there is none. */
   readonly terminalPrefix: string;
-  /** Who responds, as far as is known. */
+  /** The responder, as far as is known. */
   readonly responder: Responder;
   /** Whether a request for the server's time was sent and may still be answered. */
   readonly helloPending: boolean;

@@ -68,7 +68,7 @@ export class KernelLink implements CountdownHost {
     return asString(this.#options.model.get('terminal_prefix'));
   }
 
-  /** Who responds, as far as is known. */
+  /** The responder, as far as is known. */
   get responder(): Responder {
     return this.#responder;
   }

@@ -85,7 +85,7 @@ export interface ChangeRequest {
 export interface ChangeResult {
   /** Whether the request was carried out. */
   readonly ok: boolean;
-  /** What the response of the API shows; `null` when nothing was changed. */
+  /** The effect according to the response of the API; `null` when nothing was changed. */
   readonly effect: 'now' | 'next-start' | 'unconfirmed' | null;
   /** Why it was refused, or which bound limited it (`at-latest`, `at-earliest`); else empty. */
   readonly code: string;
@@ -96,7 +96,7 @@ export interface ChangeResult {
 }
 
 /**
- * What may accompany a result: the state read after the change and when it was observed (both or
+ * Optional fields of a result: the state read after the change and when it was observed (both or
  * none), and the server's time.
  */
 export interface StateUpdate extends Partial<Snapshot> {

@@ -39,7 +39,7 @@ const LABELS = {
   shortenButton: ['−1 h', '−1 小时'],
   extendName: ['Extend by 1 hour', '延长 1 小时'],
   shortenName: ['Shorten by 1 hour', '缩短 1 小时'],
-  durationInput: ['Extend by', '延长'],
+  durationInput: ['Duration', '时长'],
   extend: ['Extend', '延长'],
   copy: ['Copy', '复制'],
   cancel: ['Cancel', '取消'],

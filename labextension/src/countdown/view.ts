@@ -16,7 +16,7 @@ import { isCounting, type PhaseResult, URGENT_S } from './phase';
 
 /** A request whose response is delayed. */
 export interface DelayedRequest {
-  /** Who has received it. */
+  /** The recipient. */
   readonly recipient: Recipient;
   /** The equivalent terminal command; empty when there is none. */
   readonly command: string;

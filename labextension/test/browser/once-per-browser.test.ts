@@ -61,7 +61,7 @@ describe('once per browser', () => {
   it('removes old markers', async () => {
     const storage = new FakeStorage();
     // This key has the length of the prefix and contains a number.
-    storage.setItem('somebody.elses.setting1', '1');
+    storage.setItem('another.packages.setting1', '1');
     await createFakeOncePerBrowser(storage)('a', NOW - 48 * HOUR);
     await createFakeOncePerBrowser(storage)('a', NOW);
     expect(storage.length).toBe(2);

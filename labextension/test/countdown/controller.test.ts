@@ -268,7 +268,7 @@ describe('for screen readers', () => {
     expect(findPart(shown, 'timer').getAttribute('aria-live')).toBe('off');
     expect(findButton(shown, 'extend').getAttribute('aria-label')).toBe('+1 h: Extend by 1 hour');
     expect(findButton(shown, 'shorten').getAttribute('aria-label')).toBe('−1 h: Shorten by 1 hour');
-    expect(findPart(shown, 'input').getAttribute('aria-label')).toBe('Extend by');
+    expect(findPart(shown, 'input').getAttribute('aria-label')).toBe('Duration');
     expect(findButton(shown, 'extend-custom').getAttribute('aria-label')).toBe('Extend');
     expect(findPart(shown, 'liveRegion').getAttribute('role')).toBe('status');
   });

@@ -145,7 +145,7 @@ describe('events', () => {
 
   it.each([
     ['a gap', 1, 7, 'b'],
-    ['a server started anew', 1, 1, 'c'],
+    ['a restarted server', 1, 1, 'c'],
     ['an event without a number', null, null, 'b'],
   ])('%s causes a read', async (_, known, seq, boot) => {
     const harness = new ManagerHarness();

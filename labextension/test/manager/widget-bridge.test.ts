@@ -112,9 +112,9 @@ describe('the widget bridge', () => {
 
   it('updates only countdowns of the same instance', async () => {
     await open();
-    const [one, other, nobodys] = ['i-1', 'i-2', ''].map(addNotebookCountdown);
+    const [one, other, unknown] = ['i-1', 'i-2', ''].map(addNotebookCountdown);
     await harness.refreshWith(instancePayload(HOUR, { seq: 2 }));
-    expect([one, other, nobodys].map((each) => each?.pushed.length)).toEqual([1, 0, 0]);
+    expect([one, other, unknown].map((each) => each?.pushed.length)).toEqual([1, 0, 0]);
     expect(other?.ask()).toBe(false);
   });
 });

@@ -71,7 +71,7 @@ describe('the panel shows', () => {
 
   it.each([
     [new BackendError('no-backend'), 'pip install modelarts-magics'],
-    [new BackendError('x', 'It broke.', { hint: 'Mend it.' }), 'It broke. Mend it.'],
+    [new BackendError('x', 'It broke.', { hint: 'Fix it.' }), 'It broke. Fix it.'],
     [new BackendError('x'), 'The operation failed.'],
   ])('why the instance cannot be read: %o', async (failure, words) => {
     fixture = new PanelFixture();

@@ -110,7 +110,7 @@ describe('a reminder', () => {
   it.each([
     ['reminders are off', { reminders: { muted: true } }, {}],
     ['auto-stop is off', {}, { enabled: false }],
-    ['nobody knows when it stops', {}, { stops_at_ms: null }],
+    ['the stop time is unknown', {}, { stops_at_ms: null }],
   ])('is not shown when %s', async (_, more, state) => {
     const tab = new ReminderTab();
     await tab.harness.refreshWith(instancePayload(MINUTE, more, state));
