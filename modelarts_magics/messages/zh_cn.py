@@ -216,7 +216,8 @@ TEXTS = {
     "doctor.persistence.unknown": "无法判断（没有 ~/work 目录）：{path}",
     "doctor.persistence.yes": "是：{path} 位于 ~/work 下",
     "doctor.persistence.no": "否：{path} 不在 ~/work 下",
-    "doctor.persistence.hint": "请将 wheel 文件保存在 ~/work，并在笔记本的第一个单元格运行 %pip install -q ~/work/modelarts_magics-*.whl",
+    "doctor.persistence.hint": "请将 wheel 文件保存在 ~/work，并在笔记本的第一个单元格运行 "
+    "%pip install -q ~/work/modelarts_magics-*.whl",
     # Input errors
     "duration.no_unit": "“{text}”缺少单位。",
     "duration.no_unit.hint": "请写成 {text}h、{text}m 或 {text}s，也支持 2h30m、1.5h、“2 小时 30 分钟”。",
