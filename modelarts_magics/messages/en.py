@@ -247,7 +247,8 @@ TEXTS = {
     "doctor.persistence.unknown": "depends on this machine: {path}",
     "doctor.persistence.yes": "yes: {path} is under ~/work",
     "doctor.persistence.no": "no: {path} is not under ~/work",
-    "doctor.persistence.hint": "Start notebooks with: %pip install -q modelarts-magics",
+    "doctor.persistence.hint": "Keep the wheel in ~/work and begin notebooks with: %pip install -q "
+    "~/work/modelarts_magics-*.whl",
     # Input errors
     "duration.no_unit": "“{text}” has no unit.",
     "duration.no_unit.hint": "Use {text}h, {text}m or {text}s; 2h30m and 1.5h also work.",

@@ -216,14 +216,15 @@ TEXTS = {
     "doctor.persistence.unknown": "无法判断（没有 ~/work 目录）：{path}",
     "doctor.persistence.yes": "是：{path} 位于 ~/work 下",
     "doctor.persistence.no": "否：{path} 不在 ~/work 下",
-    "doctor.persistence.hint": "请在笔记本的第一个单元格运行 %pip install -q modelarts-magics",
+    "doctor.persistence.hint": "请将 wheel 文件保存在 ~/work，并在笔记本的第一个单元格运行 "
+    "%pip install -q ~/work/modelarts_magics-*.whl",
     # Input errors
     "duration.no_unit": "“{text}”缺少单位。",
-    "duration.no_unit.hint": "请写成 {text}h、{text}m 或 {text}s，也支持 2h30m、1.5h、“2 小时 30 分”。",
+    "duration.no_unit.hint": "请写成 {text}h、{text}m 或 {text}s，也支持 2h30m、1.5h、“2 小时 30 分钟”。",
     "duration.is_clock_time": "“{text}”是时间点，不是时长。",
     "duration.is_clock_time.hint": "要在该时间停止：{cmd} auto-stop at {text}",
     "duration.invalid": "“{text}”不是有效的时长。",
-    "duration.invalid.hint": "格式示例：90m、2h30m、1.5h、5400s、2 小时 30 分。",
+    "duration.invalid.hint": "格式示例：90m、2h30m、1.5h、5400s、2 小时 30 分钟。",
     "duration.not_whole_seconds": "“{text}”不是整数秒。",
     "duration.not_positive": "时长必须大于零：“{text}”。",
     "duration.not_positive.hint": "格式示例：90m、2h30m。",

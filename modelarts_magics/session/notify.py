@@ -18,6 +18,7 @@ import os
 import selectors
 import socket
 import threading
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
@@ -156,16 +157,23 @@ class _Folder:
 
     def _distinct_callbacks(self) -> list[tuple[int, Callback]]:
         first: dict[Callback, int] = {}
-        for number, callback in tuple(self.callbacks.items()):
+        # A finalizer may end a subscription during the loop.
+        for number, callback in self.callbacks.copy().items():
             first.setdefault(callback, number)
         return [(number, callback) for callback, number in first.items()]
 
 
 class Listener:
-    """The thread that waits for datagrams, and the folders that it waits for; a process uses one."""
+    """The thread that waits for datagrams, and the folders that it waits for; a process uses one.
+
+    Widgets end their subscriptions in finalizers, which may run at any time in any thread, also in one that holds
+    the lock. Ending a subscription therefore never waits for the lock: it is queued, and the owner of the lock
+    completes it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._ended: deque[tuple[str, _Folder]] = deque()
         self._folders: dict[str, _Folder] = {}
         self._removed: list[_Folder] = []
         self._subscription_count = 0
@@ -182,6 +190,7 @@ class Listener:
             folder.callbacks[number] = callback
             folder.is_due = True
             self._start_or_wake()
+        self._complete_unsubscribing()
         return lambda: self._unsubscribe(str(path), folder, number)
 
     def notify(self, path: Path) -> None:
@@ -211,8 +220,21 @@ class Listener:
         self._close_wakeup()
 
     def _unsubscribe(self, key: str, folder: _Folder, number: int) -> None:
-        with self._lock:
-            folder.callbacks.pop(number, None)
+        folder.callbacks.pop(number, None)
+        self._ended.append((key, folder))
+        self._complete_unsubscribing()
+
+    def _complete_unsubscribing(self) -> None:
+        """Remove folders without subscribers, unless the lock is held: its owner calls this after releasing it."""
+        while self._ended and self._lock.acquire(blocking=False):
+            try:
+                self._remove_unused_folders()
+            finally:
+                self._lock.release()
+
+    def _remove_unused_folders(self) -> None:
+        while self._ended:
+            key, folder = self._ended.popleft()
             if not folder.callbacks and self._folders.get(key) is folder:
                 del self._folders[key]
                 self._removed.append(folder)
@@ -244,7 +266,9 @@ class Listener:
                     folder.close()
                 if not folders:
                     self._close_wakeup()
-                    return
+            self._complete_unsubscribing()
+            if not folders:
+                return
             for folder in _wait(folders, wakeup):
                 folder.run_callbacks()
 

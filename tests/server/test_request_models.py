@@ -87,15 +87,17 @@ def test_base_may_have_null_fields() -> None:
     nothing = dict.fromkeys(("enabled", "mode", "prompt", "duration_s", "stops_at_ms"))
     requested = {"enabled": True}
     known = make_instance(timed_auto_stop(HOUR, duration=HOUR, prompt=False), description="known")
-    seen = parse_update_request(raw(auto_stop=requested, base={"auto_stop": nothing})).seen_instance(
-        known
-    )
+    seen = parse_update_request(
+        raw(auto_stop=requested, base={"auto_stop": nothing})
+    ).seen_instance(known)
     assert seen is not None
     assert seen.description == "known"
     stop = seen.auto_stop
     assert (stop.enabled, stop.mode, stop.prompt) == (False, Mode.TIMING, None)
     assert (stop.duration, stop.stops_at) == (None, None)
-    same = parse_update_request(raw(auto_stop=requested, base={"auto_stop": {}})).seen_instance(known)
+    same = parse_update_request(raw(auto_stop=requested, base={"auto_stop": {}})).seen_instance(
+        known
+    )
     assert same == known
 
 

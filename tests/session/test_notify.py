@@ -10,7 +10,7 @@ import sys
 import threading
 from queue import Empty, SimpleQueue
 from time import monotonic
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 
@@ -242,3 +242,38 @@ def test_forked_child_leaves_the_parents_socket_alone(tmp_path: Path) -> None:
         "assert [e for e in folder.iterdir() if e.name.startswith(notify.SOCKET_PREFIX)]"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, timeout=60)  # noqa: S603 - our own program
+
+
+class FolderWithFinalizer:
+    """A path during whose use the garbage collector runs a finalizer."""
+
+    def __init__(self, path: Path, finalize: Callable[[], None]) -> None:
+        self._path = path
+        self._finalize = finalize
+
+    def __str__(self) -> str:
+        """Run the finalizer and return the path."""
+        self._finalize()
+        return str(self._path)
+
+
+def test_finalizer_may_unsubscribe_while_another_subscribes(
+    listener: Listener, subscribe: Callable[..., Subscriber], tmp_path: Path
+) -> None:
+    """A widget that is collected meanwhile blocks neither thread."""
+    collected, kept = subscribe(), subscribe()
+    # The subscription of `kept` has called both.
+    collected.wait()
+    folder: Any = FolderWithFinalizer(tmp_path, collected.unsubscribe)
+
+    def subscribe_and_unsubscribe() -> None:
+        unsubscribe = listener.subscribe(folder, lambda: None)
+        unsubscribe()
+
+    thread = threading.Thread(target=subscribe_and_unsubscribe, daemon=True)
+    thread.start()
+    thread.join(TIMEOUT_S)
+    assert not thread.is_alive()
+    notify_from_other_process(tmp_path)
+    kept.wait()
+    assert collected.calls.empty()

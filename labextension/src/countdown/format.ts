@@ -33,10 +33,9 @@ export function formatterFor(language: string): Formatter {
 /** Format a duration as `1 h 12 min`, `9 min 30 s` or `45 s`; units that are zero are omitted. */
 export function formatDuration(format: Formatter, totalS: number): string {
   const { hours, minutes, seconds } = splitDuration(totalS);
-  const minuteKey: StringKey = hours > 0 || seconds ? 'min' : 'minutesOnly';
   const parts = [
     hours > 0 && format('h', { n: hours }),
-    minutes > 0 && format(minuteKey, { n: minutes }),
+    minutes > 0 && format('min', { n: minutes }),
     seconds && format('s', { n: seconds }),
   ];
   return parts.filter(Boolean).join(' ') || format('s', { n: 0 });
@@ -139,7 +138,7 @@ const DURATION_PATTERN =
   /^([-+]?)(?:([\d.]{1,7})(?:h|小时))?(?:(\d{1,7})(?:m|min|分钟?|$))?(?:(\d{1,7})(?:s|秒))?$/i;
 
 /**
- * Parse a duration such as `90m`, `2h30m`, `1.5h`, `5400s` or `2 小时 30 分`.
+ * Parse a duration such as `90m`, `2h30m`, `1.5h`, `5400s` or `2 小时 30 分钟`.
  *
  * @returns seconds, negative after a minus; `null` if the input is invalid, such as a number without
  *   a unit or a time of day

@@ -10,8 +10,7 @@ type Translation = readonly [en: string, zh: string];
 const LABELS = {
   locale: ['en-GB', 'zh-CN'],
   h: ['{n} h', '{n} 小时'],
-  min: ['{n} min', '{n} 分'],
-  minutesOnly: ['{n} min', '{n} 分钟'],
+  min: ['{n} min', '{n} 分钟'],
   s: ['{n} s', '{n} 秒'],
   calm: ['running', '运行中'],
   soon: ['stops soon', '即将停止'],

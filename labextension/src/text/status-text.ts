@@ -55,7 +55,7 @@ export function failureText(trans: TranslationBundle, failure: BackendError): st
   }
   if (failure.code === 'no-backend') {
     return trans.__(
-      'modelarts-magics is not installed in the Jupyter server or in any of its kernels. Install it: pip install modelarts-magics',
+      'modelarts-magics is not installed in the Jupyter server or in any of its kernels. Install it in one of them, then reload the page.',
     );
   }
   return [failure.message || trans.__('The operation failed.'), failure.hint]

@@ -185,7 +185,7 @@ describe('a running instance', () => {
   it('changes its language at once', () => {
     const shown = renderCountdown(runningState(72 * MINUTE));
     shown.model.setTraits({ language: 'zh-CN' });
-    expect(visibleText(shown, 'timeLeft')).toBe('1 小时 12 分');
+    expect(visibleText(shown, 'timeLeft')).toBe('1 小时 12 分钟');
     expect(visibleText(shown, 'stopTime')).toBe('将于 18:04 停止');
     expect(rootOf(shown).getAttribute('lang')).toBe('zh-CN');
     expect(findButton(shown, 'extend').textContent).toBe('+1 小时');

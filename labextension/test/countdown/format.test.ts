@@ -82,7 +82,7 @@ describe('the language', () => {
 describe('sentences', () => {
   it('announce stop time and time left', () => {
     expect(stopAnnouncement(en, STOP, 4320)).toBe('Stops at 18:04, 1 h 12 min left.');
-    expect(stopAnnouncement(zh, STOP, 4320)).toBe('将于 18:04 停止，剩余 1 小时 12 分。');
+    expect(stopAnnouncement(zh, STOP, 4320)).toBe('将于 18:04 停止，剩余 1 小时 12 分钟。');
   });
 
   it('begin with the unchanged run', () => {
@@ -161,7 +161,7 @@ describe('times', () => {
 
   it('are formatted as durations', () => {
     expect(formatDuration(en, 4320)).toBe('1 h 12 min');
-    expect(formatDuration(zh, 570)).toBe('9 分 30 秒');
+    expect(formatDuration(zh, 570)).toBe('9 分钟 30 秒');
   });
 });
 
@@ -180,6 +180,7 @@ describe('a typed duration', () => {
     ['−30m', -1800],
     ['+45m', 2700],
     ['2 小时 30 分', 9000],
+    ['2 小时 30 分钟', 9000],
     ['90分钟', 5400],
     ['2H', 7200],
     ['9999999h', 35_999_996_400],

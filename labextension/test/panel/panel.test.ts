@@ -70,7 +70,7 @@ describe('the panel shows', () => {
   });
 
   it.each([
-    [new BackendError('no-backend'), 'pip install modelarts-magics'],
+    [new BackendError('no-backend'), 'Install it in one of them'],
     [new BackendError('x', 'It broke.', { hint: 'Fix it.' }), 'It broke. Fix it.'],
     [new BackendError('x'), 'The operation failed.'],
   ])('why the instance cannot be read: %o', async (failure, words) => {
