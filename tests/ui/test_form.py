@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FORM_CELL, DESCRIBE_CELL = 1, 2
 INITIAL_DESCRIPTION = "Demo instance of the local emulator"
-CHANGED_DESCRIPTION = "changed elsewhere"
+CHANGED_DESCRIPTION = "Changed elsewhere"
 
 
 class Form:
@@ -68,7 +68,7 @@ def test_forbidden_character_is_reported_while_typing(
     expect(form.output).to_contain_text("12 / 512")
     expect(form.apply).to_be_disabled()
     take_screenshot(form.output, "form-refused")
-    form.button("Use Full-Width Characters").click()
+    form.button("Use full-width characters").click()
     expect(form.description).to_have_value("Training a／b")  # noqa: RUF001 - full-width character
     expect(form.apply).to_be_enabled()
     assert instance_control.write_requests == []
@@ -93,7 +93,7 @@ def test_typed_text_is_not_overwritten(
     expect(form.description).to_have_value("Mine")
     expect(form.apply).to_be_disabled()
     take_screenshot(form.output, "form-conflict")
-    form.button("Keep Mine").click()
+    form.button("Keep mine").click()
     expect(form.apply).to_be_enabled()
     form.apply.click()
     expect(form.output).to_contain_text("Done")
