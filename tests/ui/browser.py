@@ -1,6 +1,6 @@
-"""Chromium for the tests: find it, install it where it is missing, start it.
+"""Find, install and start the Chromium browser of the tests.
 
-``python tests/ui/browser.py`` does the first two; ``make browser`` and ``make test`` call it.
+``python tests/ui/browser.py`` installs a browser if there is none; ``make browser`` and ``make test`` run it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ EXECUTABLE_PATHS = (
     "/snap/bin/chromium",
     "/opt/google/chrome/chrome",
 )
-"""Where a browser may be that is not on the path."""
+"""Usual locations of browsers that are not on the path."""
 LAUNCH_ARGUMENTS = (
-    "--no-sandbox",  # tests run as root in containers, where there is none
+    # Containers in which the tests run as root have no sandbox.
+    "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
@@ -37,7 +38,7 @@ LAUNCH_ARGUMENTS = (
     "--disable-sync",
 )
 APT_PACKAGES = ("chromium", "fonts-wqy-microhei", "fonts-noto-color-emoji")
-"""The browser, and what Chinese and a few signs are drawn with."""
+"""The browser, and fonts for Chinese and for emoji."""
 APT_INSTALL = f"apt-get install -y --no-install-recommends {' '.join(APT_PACKAGES)}"
 PLAYWRIGHT_INSTALL = (sys.executable, "-m", "playwright", "install", "chromium")
 INSTALL_HINT = f"""No Chromium was found. One of these installs it:
@@ -47,17 +48,17 @@ INSTALL_HINT = f"""No Chromium was found. One of these installs it:
 
 
 class NoBrowserError(Exception):
-    """There is no browser; the message says how to get one."""
+    """No browser was found; the message shows how to install one."""
 
     def __init__(self) -> None:
         super().__init__(INSTALL_HINT)
 
 
 def find_browser(playwright: Playwright) -> Path:
-    """Return the machine's own browser, else the one that Playwright has installed.
+    """Return the path of the system's browser, or else of the one that Playwright installed.
 
     Raises:
-        NoBrowserError: There is neither.
+        NoBrowserError: No browser was found.
     """
     playwright_path = Path(playwright.chromium.executable_path)
     on_path = (shutil.which(name) for name in EXECUTABLE_NAMES)
@@ -68,14 +69,14 @@ def find_browser(playwright: Playwright) -> Path:
 
 
 def launch_browser(playwright: Playwright) -> Browser:
-    """Start the browser, without a window."""
+    """Start the browser without a window."""
     return playwright.chromium.launch(
         executable_path=find_browser(playwright), args=list(LAUNCH_ARGUMENTS)
     )
 
 
 def is_installed() -> bool:
-    """Whether there is a browser."""
+    """Return whether a browser is installed."""
     with sync_playwright() as playwright:
         try:
             find_browser(playwright)
@@ -85,7 +86,7 @@ def is_installed() -> bool:
 
 
 def main() -> int:
-    """Install a browser where there is none, and return the exit status."""
+    """Install a browser if there is none, and return the exit status."""
     if is_installed():
         return 0
     sys.stderr.write("Installing a browser for the tests …\n")
@@ -97,7 +98,7 @@ def main() -> int:
 
 
 def _install_with_apt() -> bool:
-    """Whether the system's packages could be installed; only a superuser may."""
+    """Install the system's packages, and return whether it succeeded; only root can."""
     if not shutil.which("apt-get") or os.geteuid() != 0:
         return False
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -109,8 +110,8 @@ def _install_with_playwright() -> bool:
 
 
 def _run_succeeds(command: Sequence[str], environ: dict[str, str]) -> bool:
-    done = subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 - the lines above
-    return done.returncode == 0
+    completed = subprocess.run(command, env=environ, stdout=subprocess.DEVNULL, check=False)  # noqa: S603 - commands from this module
+    return completed.returncode == 0
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""One emulator, one Jupyter server and one browser for all tests of the pages.
+"""Fixtures of the browser tests: one emulator, one Jupyter server and one browser for all tests.
 
-A page takes seconds to load, so most tests share one for each front end and notebook: a `desk`. Before each
-test its widgets are closed, its outputs cleared and the emulated instance is as it was at the start.
+A page takes seconds to load, so most tests share one page for each front end and notebook. Before each test,
+`SharedPages` closes the widgets of the page and clears its outputs, and the instance is reset.
 
-Playwright keeps an event loop in this thread from its first use to the end of the session; that is why
-these tests come last.
+Playwright keeps an event loop in this thread from its first use until pytest exits. The browser tests therefore
+run last.
 """
 
 from __future__ import annotations
@@ -33,20 +33,22 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Describe the markers."""
+    """Register the markers of the browser tests."""
     config.addinivalue_line("markers", "browser: opens a page in a browser")
     config.addinivalue_line("markers", "only(front): runs in this front end only")
-    config.addinivalue_line("markers", "every_front_end: runs in all of them, also without --soak")
+    config.addinivalue_line(
+        "markers", "every_front_end: runs in all front ends, also without --soak"
+    )
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark every test of this folder: it needs a server and a browser."""
+    """Mark every test of this folder, because it needs a server and a browser."""
     item.add_marker(pytest.mark.process)
     item.add_marker(pytest.mark.browser)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test of both front ends in JupyterLab; in Notebook 7 where that may differ."""
+    """Run each test in JupyterLab, and with ``--soak`` or if it is marked also in Notebook 7."""
     marker = metafunc.definition.get_closest_marker
     if "front_end" not in metafunc.fixturenames or marker("only"):
         return
@@ -60,15 +62,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def front_end(request: pytest.FixtureRequest) -> FrontEnd:
-    """The front end of a test that runs in one only."""
+    """The front end of a test that runs in only one."""
     marker = request.node.get_closest_marker("only")
     return marker.args[0] if marker else FrontEnd.LAB
 
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[LocalEmulator]:
-    """The local cloud, on real time."""
-    with LocalEmulator(port=free_port()) as emulator:  # it is its own while it is stopped, too
+    """The local emulator, in real time."""
+    # No other process gets this port while the emulator is stopped.
+    with LocalEmulator(port=free_port()) as emulator:
         yield emulator
 
 
@@ -76,7 +79,7 @@ def emulator() -> Iterator[LocalEmulator]:
 def jupyter_server(
     emulator: LocalEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[JupyterServerProcess]:
-    """A Jupyter server whose kernels know the emulator."""
+    """A Jupyter server whose kernels use the emulator."""
     server = JupyterServerProcess(tmp_path_factory.mktemp("jupyter"), emulator.environment())
     with server.running():
         yield server
@@ -84,20 +87,20 @@ def jupyter_server(
 
 @pytest.fixture(scope="session")
 def instance_control(emulator: LocalEmulator) -> InstanceControl:
-    """The emulated instance."""
+    """Control over the emulated instance."""
     return InstanceControl(emulator)
 
 
 @pytest.fixture(autouse=True)
 def _reset(jupyter_server: JupyterServerProcess, instance_control: InstanceControl) -> None:
-    """Default settings, and 40 minutes left of a run of one hour."""
+    """Restore the default settings and an instance with 40 minutes left of one hour."""
     jupyter_server.reset()
     instance_control.reset()
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium."""
+    """The browser that all tests share."""
     with sync_playwright() as playwright:
         browser = launch_browser(playwright)
         yield browser
@@ -108,10 +111,10 @@ def browser() -> Iterator[Browser]:
 def open_notebook(
     jupyter_server: JupyterServerProcess, browser: Browser
 ) -> Iterator[Callable[..., NotebookPage]]:
-    """Open a page of its own; its kernel and profile are gone after the test."""
+    """Function that opens a notebook in a new page; kernel and profile are removed after the test."""
     opened: list[NotebookPage] = []
 
-    def open_one(
+    def open_page(
         name: str, *, front: FrontEnd = FrontEnd.LAB, script: str = "", **options: object
     ) -> NotebookPage:
         context = new_context(browser, **options)
@@ -125,14 +128,14 @@ def open_notebook(
         opened.append(NotebookPage(context.new_page(), jupyter_server, front, path))
         return opened[-1]
 
-    yield open_one
+    yield open_page
     for notebook in opened:
         close_page(notebook)
 
 
 @pytest.fixture(scope="session")
 def shared_pages(jupyter_server: JupyterServerProcess, browser: Browser) -> Iterator[SharedPages]:
-    """The shared pages, opened when they are first needed."""
+    """The shared pages, each opened when it is first needed."""
     pages = SharedPages(jupyter_server, browser)
     yield pages
     pages.close()
@@ -140,35 +143,35 @@ def shared_pages(jupyter_server: JupyterServerProcess, browser: Browser) -> Iter
 
 @pytest.fixture
 def notebook_page(shared_pages: SharedPages, front_end: FrontEnd) -> NotebookPage:
-    """A shared page with `countdown.ipynb`, the extension loaded and nothing shown."""
+    """A shared page with `countdown.ipynb`, the extension loaded and no outputs."""
     return shared_pages.get_clean(front_end, "countdown.ipynb")
 
 
 @pytest.fixture
 def form_page(shared_pages: SharedPages, front_end: FrontEnd) -> NotebookPage:
-    """A shared page with `form.ipynb`, the extension loaded and nothing shown."""
+    """A shared page with `form.ipynb`, the extension loaded and no outputs."""
     return shared_pages.get_clean(front_end, "form.ipynb")
 
 
 @pytest.fixture
 def take_screenshot(front_end: FrontEnd) -> Callable[[Page | Locator, str], None]:
-    """Take a picture, to be looked at by a person."""
+    """Function that saves a screenshot for manual review."""
 
-    def shoot(what: Page | Locator, name: str) -> None:
+    def save_screenshot(target: Page | Locator, name: str) -> None:
         SCREENSHOTS.mkdir(exist_ok=True)
-        what.screenshot(
+        target.screenshot(
             path=SCREENSHOTS / f"{name}-{front_end.name.lower()}.png", animations="disabled"
         )
 
-    return shoot
+    return save_screenshot
 
 
 class SharedPages:
     """Pages that several tests use, one after the other.
 
     Args:
-        server: The server.
-        browser: What shows them.
+        server: The server of the notebooks.
+        browser: The browser in which the pages open.
     """
 
     def __init__(self, server: JupyterServerProcess, browser: Browser) -> None:
@@ -176,7 +179,7 @@ class SharedPages:
         self._open: dict[tuple[FrontEnd, str], NotebookPage] = {}
 
     def get_clean(self, front: FrontEnd, notebook: str) -> NotebookPage:
-        """Return a page without widgets and outputs; a new one where the old one is beyond help."""
+        """Return a page without widgets and outputs; open a new one if the old one cannot be reset."""
         key = (front, notebook)
         if key in self._open:
             try:
@@ -196,7 +199,7 @@ class SharedPages:
 
 
 def reset_page(notebook: NotebookPage) -> NotebookPage:
-    """Take back what a test has left in a page."""
+    """Remove the widgets, outputs and running cells that a test left in a page."""
     page = notebook.page
     page.set_viewport_size(VIEWPORT)
     page.emulate_media(reduced_motion="no-preference")
@@ -212,10 +215,11 @@ def reset_page(notebook: NotebookPage) -> NotebookPage:
 
 
 def close_page(notebook: NotebookPage) -> None:
-    """Close a page, with its kernel and its profile."""
+    """Close a page, its kernel and its profile."""
     try:
         notebook.shut_down()
-    except Error:  # it never came so far, or its kernel is gone already
+    except Error:
+        # The kernel never started, or it has stopped already.
         pass
     finally:
         notebook.page.context.close()

@@ -1,6 +1,6 @@
-"""A Jupyter server as a child, with a home, settings and a work folder of its own.
+"""A Jupyter server as a child process, with its own home, settings and work folder.
 
-It serves JupyterLab and Notebook 7, as any server does where both are installed.
+It serves JupyterLab and Notebook 7, like any server in an environment with both.
 """
 
 from __future__ import annotations
@@ -26,33 +26,33 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 PORTS = range(11_000, 32_000)
-"""Below those that a system hands out, and without any that a browser shuns."""
+"""Ports below the ephemeral range and without those that browsers block."""
 START_TIMEOUT_S, STOP_TIMEOUT_S = 90.0, 15.0
 EXCLUDED_PREFIXES = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "JPY_", "PYTHON")
-"""What leads elsewhere than to the emulator, or to this machine's own set-up."""
+"""Prefixes of variables that the server must not inherit: credentials, and settings of this machine."""
 NOTEBOOKS = Path(__file__).with_name("notebooks")
 LAB_EXTENSION, SERVER_EXTENSION = "modelarts-magics-lab", "modelarts_magics"
-"""Our extensions of the page and of the server, by the names that switch them off."""
+"""The names of this package's extensions of the page and of the server, as used to disable them."""
 NOTIFICATION_PLUGIN = "@jupyterlab/apputils-extension:notification"
 NEWS_DISABLED = {"fetchNews": "false", "checkForUpdates": False}
-"""JupyterLab shall not ask whether it may fetch news: the question covers the page."""
+"""Settings that keep JupyterLab from asking whether it may fetch news; the question covers the page."""
 
 
 class JupyterServerProcess:
-    """Where one server works.
+    """One Jupyter server and its folders.
 
     Args:
-        folder: An empty one.
-        variables: What points at the emulator.
-        with_extensions: Whether page and server have our extensions; else kernels are all that is ours, as
-            in most environments that the package is put into.
-        python: The interpreter of the server's environment; this one by default.
-        base_path: The path that stands before all others, as on the platform; by default there is none.
+        folder: An empty folder for all files of the server.
+        variables: Environment variables that select the emulator.
+        with_extensions: Whether the extensions of the page and of the server are enabled. Without them, only the
+            kernels have this package, as in most environments.
+        python: The interpreter of the server's environment; by default that of the tests.
+        base_path: The prefix of all paths, as on ModelArts; empty by default.
 
     Attributes:
-        work_folder: The folder that the pages show.
-        environ: The variables of the server, its kernels and terminals.
-        token: What lets a page in.
+        work_folder: The root folder of the notebooks.
+        environ: The environment variables of the server, its kernels and its terminals.
+        token: The token with which a page logs in.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class JupyterServerProcess:
         self.token = secrets.token_hex(16)
         self.port = free_port()
         self._counter = count(1)
-        kept = {
+        inherited = {
             name: text
             for name, text in os.environ.items()
             if not name.startswith(EXCLUDED_PREFIXES)
@@ -80,7 +80,7 @@ class JupyterServerProcess:
         names = ("config", "data", "runtime", "settings", "workspaces", "ipython", "state", "home")
         folders = {name: str(folder / name) for name in names}
         self.environ = {
-            **kept,
+            **inherited,
             "HOME": folders["home"],
             "JUPYTER_CONFIG_DIR": folders["config"],
             "JUPYTER_DATA_DIR": folders["data"],
@@ -89,7 +89,8 @@ class JupyterServerProcess:
             "JUPYTERLAB_WORKSPACES_DIR": folders["workspaces"],
             "IPYTHONDIR": folders["ipython"],
             "MODELARTS_STATE_DIR": folders["state"],
-            "LANG": "C.UTF-8",  # the kernel words in English, the page by itself
+            # The messages of the kernel are in English; the page selects its own language.
+            "LANG": "C.UTF-8",
             "TZ": "Asia/Shanghai",
             "JUPYTER_TOKEN": self.token,
             **variables,
@@ -98,17 +99,17 @@ class JupyterServerProcess:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The URL of the server, without a slash at its end."""
         return f"http://{HOST}:{self.port}{self._base_path}"
 
     def copy_notebook(self, notebook: str) -> str:
-        """Put a notebook into the work folder, under a name that nothing else has, and return that."""
+        """Copy a notebook into the work folder under a unique name, and return the name."""
         name = f"{Path(notebook).stem}-{next(self._counter)}.ipynb"
         shutil.copyfile(NOTEBOOKS / notebook, self.work_folder / name)
         return name
 
     def reset(self) -> None:
-        """Make all settings the default ones, but for the news."""
+        """Restore the default settings, except that JupyterLab fetches no news."""
         for name in ("settings", "config", "workspaces"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         self.write_settings(NOTIFICATION_PLUGIN, NEWS_DISABLED)
@@ -119,12 +120,12 @@ class JupyterServerProcess:
         self.disable_extensions()
 
     def write_settings(self, plugin: str, settings: Mapping[str, object]) -> None:
-        """Write a plug-in's settings, as the settings editor does; the next page reads them."""
+        """Write the settings of a plugin, like the settings editor; pages opened later read them."""
         package, _, name = plugin.partition(":")
         self._write(f"settings/{package}/{name}.jupyterlab-settings", settings)
 
     def disable_extensions(self, *extensions: str) -> None:
-        """Switch off extensions of the page, as an administrator does; the next page is without them."""
+        """Disable extensions of the page, as an administrator does, for pages opened later."""
         disabled = extensions if self._with_extensions else (LAB_EXTENSION, *extensions)
         self._write(
             "config/labconfig/page_config.json",
@@ -137,30 +138,30 @@ class JupyterServerProcess:
         path.write_text(json.dumps(content), encoding="utf-8")
 
     def refresh_instance(self) -> None:
-        """Let our extension of the server ask the cloud, so that no page begins with what was known before."""
+        """Let the server extension query the API, so that no page starts with an old state."""
         self._get("modelarts-magics/v1/instance?refresh=1")
 
     def kernel_ids(self) -> set[str]:
-        """The ids of the kernels that run."""
+        """Return the ids of the running kernels."""
         return {kernel["id"] for kernel in self._get("api/kernels")}
 
-    def _get(self, path: str) -> Any:  # noqa: ANN401 - whatever the server answers
-        header = {"Authorization": f"token {self.token}"}
-        answer = httpx.get(
-            f"{self.url}/{path}", headers=header, trust_env=False, timeout=START_TIMEOUT_S
+    def _get(self, path: str) -> Any:  # noqa: ANN401 - any JSON value
+        headers = {"Authorization": f"token {self.token}"}
+        response = httpx.get(
+            f"{self.url}/{path}", headers=headers, trust_env=False, timeout=START_TIMEOUT_S
         )
-        return answer.raise_for_status().json()
+        return response.raise_for_status().json()
 
     @contextlib.contextmanager
     def running(self, *options: str) -> Iterator[int]:
-        """Run the server, in a session of its own, and end it by its id, which is given.
+        """Run the server in its own process session, yield its process id, and stop it on exit.
 
         Args:
-            options: More of its command line.
+            options: Additional options of the command line.
         """
         (self.folder / "home").mkdir(exist_ok=True)
         with (self.folder / "jupyter.log").open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and words
+            process = subprocess.Popen(  # noqa: S603 - fixed command
                 [*self._command(), *options],
                 env=self.environ,
                 cwd=self.work_folder,
@@ -176,8 +177,8 @@ class JupyterServerProcess:
                 _stop_process(process)
 
     def run_cli(self, *arguments: str, python: Path | str = sys.executable) -> str:
-        """Run our command as a person does in a terminal of this server, and return what it says."""
-        done = subprocess.run(  # noqa: S603 - our own interpreter
+        """Run `modelarts-magics` as in a terminal of this server, and return its output."""
+        completed = subprocess.run(  # noqa: S603 - fixed command
             [str(python), "-m", "modelarts_magics", *arguments],
             env=self.environ,
             cwd=self.work_folder,
@@ -185,7 +186,7 @@ class JupyterServerProcess:
             text=True,
             check=True,
         )
-        return done.stdout
+        return completed.stdout
 
     def _command(self) -> list[str]:
         return [
@@ -199,7 +200,8 @@ class JupyterServerProcess:
             f"--ServerApp.base_url={self._base_path}/",
             "--ServerApp.port_retries=0",
             f"--ServerApp.root_dir={self.work_folder}",
-            "--LabApp.extension_manager=readonly",  # the other one asks a package index
+            # The default extension manager queries a package index.
+            "--LabApp.extension_manager=readonly",
             "--LabApp.expose_app_in_browser=True",
             "--JupyterNotebookApp.expose_app_in_browser=True",
         ]
@@ -217,10 +219,10 @@ class JupyterServerProcess:
 
 
 def free_port() -> int:
-    """Return a port that nobody has, nor gets by asking for any, as kernels and connections do."""
+    """Return a free port that the system does not assign to kernels and connections."""
     for port in random.SystemRandom().sample(PORTS, len(PORTS)):
-        with contextlib.suppress(OSError), socket.socket() as one:
-            one.bind((HOST, port))
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind((HOST, port))
             return port
     raise OSError("no port is free")
 

@@ -1,4 +1,4 @@
-"""An open notebook in a browser: run cells, look at the countdown, listen to the wire."""
+"""A notebook in a browser: run cells, read the countdown, and record the network traffic."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from modelarts_magics.emulator.local import LocalEmulator
 
 TIMEOUT_MS = 90_000
-"""How long a page may take for anything, on a machine that does much else."""
+"""The longest wait for a change of the page, also on a machine under load."""
 TIME_ZONE = "Asia/Shanghai"
 REMINDER_MIN_TIME_LEFT, REMINDER_MAX_TIME_LEFT = timedelta(minutes=11), timedelta(minutes=29)
-"""Between them the first reminder is shown."""
+"""The first reminder is shown between these times left."""
 QUIET_CHECKS = 15
-"""Looks at a wire, a tenth of a second apart, at which nothing has come, until it is calm."""
+"""Consecutive checks, 0.1 s apart, without a new message after which the network counts as quiet."""
 MIN_STOP_DISTANCE = timedelta(seconds=70)
-"""Two stops this far apart are surely not taken for one."""
+"""The distance from which a page treats two stop times as different stops."""
 
 BACKGROUND_REQUESTS = re.compile(
     r"/(api/(kernels|sessions|terminals|contents|kernelspecs|me)|lab/api|static)[/?]?"
 )
-"""What a page asks by itself, every few seconds, whether it shows a countdown or not."""
+"""Requests that a page sends periodically, with or without a countdown."""
 KERNEL_READY_JS = """() => {
   const session = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session;
   return session?.kernel?.connectionStatus === 'connected'
     && !document.querySelector('#jupyterlab-splash');
 }"""
-"""The notebook is there and its kernel can be reached."""
+"""Whether the notebook is open and its kernel is connected."""
 NOTEBOOK_VISIBLE_JS = """() => window.jupyterapp?.shell?.currentWidget?.content?.widgets?.length > 0
   && !document.querySelector('#jupyterlab-splash')"""
-"""The notebook is there, whatever its kernel does."""
+"""Whether the notebook is open, in any state of its kernel."""
 RUN_CELL_JS = """([index, wait]) => {
   const { content } = jupyterapp.shell.currentWidget;
   content.activeCellIndex = index;
@@ -48,21 +48,21 @@ RUN_CELL_JS = """([index, wait]) => {
   const ran = jupyterapp.commands.execute('notebook:run-cell');
   return wait ? ran.then(() => null) : null;
 }"""
-"""Run one cell as a person does."""
+"""Run one cell with the command of the front end."""
 EXECUTE_JS = """async code => {
   const { kernel } = jupyterapp.shell.currentWidget.sessionContext.session;
   const reply = await kernel.requestExecute({ code, store_history: false }).done;
   return reply.content.status;
 }"""
-"""Run code that is in no cell."""
+"""Run code outside the cells."""
 INTERRUPT_JS = """async () => {
   await jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt();
 }"""
-SET_SUBSHELLS_JS = """how => {
-  jupyterapp.serviceManager.kernels.commsOverSubshells = how;
-  jupyterapp.shell.currentWidget.sessionContext.session.kernel.commsOverSubshells = how;
+SET_SUBSHELLS_JS = """mode => {
+  jupyterapp.serviceManager.kernels.commsOverSubshells = mode;
+  jupyterapp.shell.currentWidget.sessionContext.session.kernel.commsOverSubshells = mode;
 }"""
-"""What the setting "Kernel Comms over subshells" does, in both front ends and without a reload."""
+"""Apply the setting "Kernel Comms over subshells" in both front ends without a reload."""
 SHUT_DOWN_JS = "async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown(); }"
 SAVE_JS = "async () => { await jupyterapp.shell.currentWidget.context.save(); }"
 PROMPT_JS = """index => jupyterapp.shell.currentWidget.content.widgets[index].promptNode?.textContent
@@ -74,22 +74,22 @@ DURATION_PART = re.compile(r"(\d+) (h|min|s)\b")
 
 
 class FrontEnd(Enum):
-    """A front end, with the path that opens a notebook in it."""
+    """A front end and the pattern of its notebook URLs."""
 
     LAB = "/lab/workspaces/{workspace}/tree/{name}"
     NOTEBOOK = "/notebooks/{name}"
 
     def path(self, name: str) -> str:
-        """Return the address of a notebook; in Lab nothing else is open beside it."""
+        """Return the path that opens a notebook; in JupyterLab the workspace contains nothing else."""
         return self.value.format(name=name, workspace=name.partition(".")[0])
 
 
 class NetworkLog:
-    """What a page sends and receives.
+    """Record of the network traffic of a page.
 
     Attributes:
-        requests: The paths of the HTTP requests.
-        frames: The kernel's messages, in both directions.
+        requests: The methods and URLs of the HTTP requests.
+        frames: The messages to and from the kernel.
     """
 
     def __init__(self, page: Page) -> None:
@@ -100,13 +100,13 @@ class NetworkLog:
         page.on("websocket", self._on_websocket)
 
     def clear(self) -> None:
-        """Forget what has passed."""
+        """Remove all recorded traffic."""
         self.requests.clear()
         self.frames.clear()
 
     def wait_until_quiet_after(self, *texts: str) -> None:
-        """Wait until messages with each of the words have passed, and then none for a while."""
-        wait_until(self._page, lambda: all(any(map(contains(word), self.frames)) for word in texts))
+        """Wait for messages that contain each of the texts, and then until no more messages arrive."""
+        wait_until(self._page, lambda: all(any(map(contains(text), self.frames)) for text in texts))
         counts: list[int] = []
 
         def is_quiet() -> bool:
@@ -117,7 +117,7 @@ class NetworkLog:
 
     @property
     def unexpected_requests(self) -> list[str]:
-        """The requests that a page would not make by itself."""
+        """The requests other than the periodic ones of the front end."""
         return [each for each in self.requests if not BACKGROUND_REQUESTS.search(each)]
 
     def _on_request(self, request: Request) -> None:
@@ -147,96 +147,96 @@ class NotebookPage:
 
     @property
     def own_errors(self) -> list[str]:
-        """The errors that have to do with us; a front end has some of its own."""
+        """The errors caused by this package; the front ends raise some too."""
         return [error for error in self.errors if "modelarts" in error]
 
     def wait_until_ready(self) -> NotebookPage:
-        """Wait for the notebook and its kernel."""
+        """Wait until the notebook is open and its kernel connected."""
         self.page.wait_for_function(KERNEL_READY_JS)
         return self
 
     def wait_until_visible(self) -> NotebookPage:
-        """Wait for the notebook, whose kernel may be busy or away."""
+        """Wait until the notebook is open; its kernel may be busy or disconnected."""
         self.page.wait_for_function(NOTEBOOK_VISIBLE_JS)
         return self
 
     @property
     def countdown(self) -> CountdownView:
-        """The only countdown in the page, or the first."""
+        """The first countdown in the page."""
         return CountdownView(self.page.locator(".ma-Countdown").first)
 
     @property
     def countdowns(self) -> list[CountdownView]:
-        """All of them, from top to bottom."""
-        return [CountdownView(one) for one in self.page.locator(".ma-Countdown").all()]
+        """All countdowns in the page, from top to bottom."""
+        return [CountdownView(root) for root in self.page.locator(".ma-Countdown").all()]
 
     def output(self, index: int) -> Locator:
-        """What a cell shows."""
+        """Return the output area of a cell."""
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-OutputArea").first
 
     def run_cells(self, *indices: int) -> NotebookPage:
-        """Run cells, each to its end."""
+        """Run cells one after the other, and wait for each."""
         for index in indices:
             self.page.evaluate(RUN_CELL_JS, [index, True])
         return self
 
     def start_cell(self, index: int) -> NotebookPage:
-        """Run a cell that takes its time, and wait until it has begun."""
+        """Start a long cell, and wait until it runs."""
         self.page.evaluate(RUN_CELL_JS, [index, False])
         cell = self.page.locator(".jp-Notebook .jp-Cell").nth(index)
         expect(cell.locator(".jp-InputPrompt").first).to_have_text("[*]:")
         return self
 
     def execute(self, code: str) -> str:
-        """Run code that is in no cell, and return how it ended."""
+        """Run code outside the cells, and return the status of the reply."""
         return str(self.page.evaluate(EXECUTE_JS, code))
 
     def set_widget_subshells(self, *, enabled: bool) -> None:
-        """Let widgets be answered beside a running cell, or only after it as with ipykernel 6."""
+        """Set whether the kernel answers widgets during a running cell, or after it as ipykernel 6 does."""
         self.page.evaluate(SET_SUBSHELLS_JS, "perCommTarget" if enabled else "disabled")
 
     def interrupt(self) -> None:
-        """End what runs."""
+        """Interrupt the running cell."""
         self.page.evaluate(INTERRUPT_JS)
 
     def save(self) -> None:
-        """Write the notebook's file."""
+        """Save the notebook."""
         self.page.evaluate(SAVE_JS)
 
     def shut_down(self) -> None:
-        """End the kernel."""
+        """Shut down the kernel."""
         self.page.evaluate(SHUT_DOWN_JS)
 
 
 class CountdownView:
-    """One view of a countdown, as a person sees it."""
+    """One visible view of a countdown."""
 
     def __init__(self, root: Locator) -> None:
         self.root = root
 
     def element(self, name: str) -> Locator:
-        """Return an element by the last word of its class."""
+        """Return the element with the class `ma-Countdown-{name}`."""
         return self.root.locator(f".ma-Countdown-{name}")
 
     def button(self, action: str) -> Locator:
-        """Return a button by what it does: plus, minus, extend, copy, cancel."""
+        """Return the button of an action such as extend, shorten, copy or cancel."""
         return self.root.locator(f'[data-action="{action}"]')
 
     def seconds_left(self) -> int:
-        """Return what is shown as left."""
+        """Return the shown time left in seconds."""
         timer = self.element("timer").inner_text()
         return sum(int(number) * UNITS[unit] for number, unit in DURATION_PART.findall(timer))
 
     def wait_for(self, condition: Callable[[int], bool]) -> None:
-        """Wait until what is shown as left is as wanted."""
+        """Wait until the shown time left, in seconds, meets a condition."""
         wait_until(self.root.page, lambda: condition(self.seconds_left()))
 
 
 class InstanceControl:
-    """What the emulator knows of the instance.
+    """Set and read the state of the emulated instance.
 
     Args:
-        emulator: The local cloud, on real time.
+        emulator: The local emulator, in real time.
     """
 
     def __init__(self, emulator: LocalEmulator) -> None:
@@ -244,9 +244,9 @@ class InstanceControl:
         self._last_stop = datetime.now(timezone.utc)
 
     def approach_stop(self) -> None:
-        """Let the stop be near enough for the first reminder.
+        """Move the stop time so close that the first reminder is due.
 
-        Each time it is one that no page takes for a stop of before, of which it would not remind again.
+        Each call sets a new stop time, because a page shows no second reminder for the same stop.
         """
         now = datetime.now(timezone.utc)
         self._last_stop = max(now + REMINDER_MIN_TIME_LEFT, self._last_stop + MIN_STOP_DISTANCE)
@@ -254,7 +254,7 @@ class InstanceControl:
         self.emulator.set_instance(minutes_left=(self._last_stop - now) / timedelta(minutes=1))
 
     def reset(self) -> None:
-        """Let the instance run with 40 minutes left, as it was at the start."""
+        """Restore the initial state: running, with 40 minutes left."""
         self.emulator.clear_faults()
         self.emulator.set_instance(
             status="RUNNING",
@@ -266,50 +266,50 @@ class InstanceControl:
 
     @property
     def instance(self) -> dict[str, Any]:
-        """The instance as it is now."""
-        wanted = self.emulator.instance_id
-        return next(one for one in self.emulator.state()["instances"] if one["id"] == wanted)
+        """The current state of the instance."""
+        instances = self.emulator.state()["instances"]
+        return next(each for each in instances if each["id"] == self.emulator.instance_id)
 
     @property
     def time_left(self) -> timedelta:
-        """How long it still runs."""
+        """The time until the stop time."""
         return datetime.fromisoformat(self.instance["stops_at"]) - datetime.now(timezone.utc)
 
     @property
     def write_requests(self) -> list[dict[str, Any]]:
-        """The requests that change something."""
-        return [one for one in self.emulator.requests if one["method"] not in ("GET", "HEAD")]
+        """The received requests that change the instance."""
+        return [each for each in self.emulator.requests if each["method"] not in ("GET", "HEAD")]
 
     def wait_until_shown_in(self, view: CountdownView) -> None:
-        """Wait until a view shows what is true, and hold it to one second."""
+        """Wait until a view shows the time left of the instance, within one second."""
         view.wait_for(lambda shown: abs(shown - self.time_left.total_seconds()) <= 1)
 
 
 def wait_until(page: Page, condition: Callable[[], bool]) -> None:
-    """Wait, while the page goes on, until something is so that Playwright cannot wait for by itself."""
+    """Wait for a condition that Playwright cannot wait for, while the page continues to run."""
     for _ in range(TIMEOUT_MS // 100):
         if condition():
             return
         page.wait_for_timeout(100)
-    raise AssertionError("it did not come to pass")
+    raise AssertionError("the condition did not become true in time")
 
 
-def new_context(browser: Browser, **options: Any) -> BrowserContext:  # noqa: ANN401 - Playwright's own
-    """Return a browser's profile that has seen nothing yet."""
-    given = {
+def new_context(browser: Browser, **options: Any) -> BrowserContext:  # noqa: ANN401 - options of Playwright
+    """Return a new, empty browser profile."""
+    defaults = {
         "locale": "en-US",
         "timezone_id": TIME_ZONE,
         "viewport": {"width": 1200, "height": 860},
     }
-    return browser.new_context(**{**given, **options})
+    return browser.new_context(**{**defaults, **options})
 
 
 def contains(text: str) -> Callable[[str | bytes], bool]:
-    """Return whether a message has a word."""
+    """Return a condition that is true for messages with a text."""
     return lambda frame: (text if isinstance(frame, str) else text.encode()) in frame
 
 
 def preview(frame: str | bytes) -> str:
-    """Return a kernel's message as text, to show in a failure."""
+    """Return the start of a kernel message as text, to show in a failure."""
     text = frame if isinstance(frame, str) else frame.decode("utf-8", "replace")
     return json.dumps(text[:400])

@@ -36,7 +36,7 @@ MAX_BYTES = 150_000
 OVERVIEW_SIZE = {"width": 1180, "height": 700}
 STEP_SIZE = {"width": 800, "height": 440}
 MINUTES_LEFT = 29.9
-"""Just less than the first reminder."""
+"""Slightly less than the time left at which the first reminder is due."""
 TRANSLATION_PLUGIN = "@jupyterlab/translation-extension:plugin"
 COLLAPSE_SIDEBARS_JS = """async () => {
   jupyterapp.shell.collapseLeft();
@@ -55,7 +55,7 @@ class Language:
         name: The locale of JupyterLab and of this package.
         suffix: The end of the file names.
         description: The description of the instance.
-        training: The first line of the cell that trains.
+        training: The first line of the training cell.
         file_name: The name of the notebook.
     """
 
@@ -129,7 +129,7 @@ def _take_overview(sidebar: SidebarPage, language: Language) -> None:
 
 
 def _take_steps(sidebar: SidebarPage, language: Language) -> None:
-    """Take three pictures: a reminder while a cell runs, the answer to the click, and the panel."""
+    """Take three pictures: a reminder while a cell runs, the result of the click, and the panel."""
     page = sidebar.page
     page.set_viewport_size(STEP_SIZE)
     page.evaluate(COLLAPSE_SIDEBARS_JS)
@@ -137,7 +137,7 @@ def _take_steps(sidebar: SidebarPage, language: Language) -> None:
     _save(page, f"extend-1{language.suffix}")
     page.locator(TOAST).get_by_role("button").filter(has_text="1").click()
     expect(sidebar.status_item).to_contain_text(LONGER_THAN_AN_HOUR)
-    # A notification under the mouse stays.
+    # A notification under the mouse pointer stays open.
     page.locator(f"{TOAST}--success").hover()
     expect(page.locator(TOAST)).to_have_count(1)
     _save(page, f"extend-2{language.suffix}")
@@ -160,7 +160,7 @@ def _save(page: Page, name: str) -> None:
     page.wait_for_timeout(1000)
     PICTURES.mkdir(exist_ok=True)
     path = PICTURES / f"{name}.png"
-    # Disabling animations would end that of a notification's progress bar, which closes the notification.
+    # Disabled animations would finish the progress bar of a notification, and thereby close it.
     page.screenshot(path=path)
     size = path.stat().st_size
     sys.stdout.write(f"{path.relative_to(ROOT)}: {size:,} bytes\n")

@@ -1,7 +1,7 @@
-"""While a cell runs, a click may have to wait for it; it says so, and what to do now.
+"""Clicks in the countdown while a cell runs and the kernel cannot answer.
 
-With ipykernel 7 a front end may have widgets answered in a thread of their own ("comms over subshells");
-these tests are about all others.
+With ipykernel 7 a front end can have widgets answered in a separate thread ("comms over subshells"). These tests
+cover kernels without it.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 HOUR = timedelta(hours=1)
 COMMAND = f"{sys.executable} -m modelarts_magics extend 1h"
-KERNELS = "@jupyterlab/apputils-extension:kernels-settings"
-ONE_THREAD = {"commsOverSubshells": "disabled"}
+KERNELS_PLUGIN = "@jupyterlab/apputils-extension:kernels-settings"
+SUBSHELLS_DISABLED = {"commsOverSubshells": "disabled"}
 
 
 @pytest.fixture
-def waiting(
+def busy_notebook(
     notebook_page: NotebookPage, instance_control: InstanceControl
 ) -> Iterator[NotebookPage]:
-    """A notebook with a running cell and a click that waits for it; nothing waits after the test."""
+    """A notebook with a running cell and a queued click, both ended after the test."""
     notebook_page.set_widget_subshells(enabled=False)
     notebook_page.run_cells(1)
     instance_control.wait_until_shown_in(notebook_page.countdown)
@@ -43,22 +43,22 @@ def waiting(
     expect(notebook_page.countdown.element("delayedRequest")).to_be_hidden()
 
 
-def test_a_waiting_click_says_what_to_do_now(
-    waiting: NotebookPage,
+def test_queued_click_shows_terminal_command(
+    busy_notebook: NotebookPage,
     instance_control: InstanceControl,
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
-    """The full line for a terminal; the countdown goes on and shows what still holds."""
-    countdown = waiting.countdown
+    """The countdown shows the full command and continues with the unchanged stop time."""
+    countdown = busy_notebook.countdown
     expect(countdown.element("delayedRequest")).to_contain_text(
         "The kernel is busy; the change is queued."
     )
     expect(countdown.element("command")).to_have_text(COMMAND)
     expect(countdown.element("liveRegion")).to_contain_text("The kernel is busy")
-    take_screenshot(waiting.output(1), "busy")
+    take_screenshot(busy_notebook.output(1), "busy")
     assert instance_control.write_requests == []
     instance_control.wait_until_shown_in(countdown)
-    waiting.interrupt()
+    busy_notebook.interrupt()
     expect(countdown.element("feedback")).to_contain_text("New stop time")
     expect(countdown.element("delayedRequest")).to_be_hidden()
     instance_control.wait_until_shown_in(countdown)
@@ -66,49 +66,53 @@ def test_a_waiting_click_says_what_to_do_now(
 
 
 @pytest.mark.only(FrontEnd.NOTEBOOK)
-def test_the_line_for_the_terminal_can_be_copied(waiting: NotebookPage) -> None:
-    """By a button."""
-    waiting.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    waiting.countdown.button("copy").click()
-    expect(waiting.countdown.button("copy")).to_contain_text("✓")
-    assert waiting.page.evaluate("navigator.clipboard.readText()") == COMMAND
+def test_copy_button_copies_terminal_command(busy_notebook: NotebookPage) -> None:
+    """The clipboard contains the command after the click."""
+    busy_notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    busy_notebook.countdown.button("copy").click()
+    expect(busy_notebook.countdown.button("copy")).to_contain_text("✓")
+    assert busy_notebook.page.evaluate("navigator.clipboard.readText()") == COMMAND
 
 
 @pytest.mark.only(FrontEnd.NOTEBOOK)
-def test_a_waiting_click_can_be_cancelled(
-    waiting: NotebookPage, instance_control: InstanceControl
+def test_queued_click_can_be_cancelled(
+    busy_notebook: NotebookPage, instance_control: InstanceControl
 ) -> None:
-    """Nothing is changed, also not when the kernel is free again; the focus is on a button."""
-    waiting.countdown.button("cancel").click()
-    expect(waiting.countdown.element("delayedRequest")).to_be_hidden()
-    expect(waiting.countdown.button("extend")).to_be_focused()
-    waiting.interrupt()
-    expect(waiting.countdown.element("feedback")).to_have_text("Cancelled; nothing was changed.")
+    """No change is sent when the kernel is idle again, and a button has the focus."""
+    busy_notebook.countdown.button("cancel").click()
+    expect(busy_notebook.countdown.element("delayedRequest")).to_be_hidden()
+    expect(busy_notebook.countdown.button("extend")).to_be_focused()
+    busy_notebook.interrupt()
+    expect(busy_notebook.countdown.element("feedback")).to_have_text(
+        "Cancelled; nothing was changed."
+    )
     assert instance_control.write_requests == []
 
 
 @pytest.mark.only(FrontEnd.NOTEBOOK)
-def test_a_waiting_click_is_dropped_when_the_end_moved_meanwhile(
-    waiting: NotebookPage, instance_control: InstanceControl, jupyter_server: JupyterServerProcess
+def test_queued_click_is_dropped_after_change_elsewhere(
+    busy_notebook: NotebookPage,
+    instance_control: InstanceControl,
+    jupyter_server: JupyterServerProcess,
 ) -> None:
-    """Somebody did it in a terminal, as the countdown says; it is not done twice."""
+    """A run extended from a terminal meanwhile is not extended twice."""
     jupyter_server.run_cli("extend", "1h")
-    waiting.countdown.wait_for(lambda shown: shown > HOUR.total_seconds())
-    waiting.interrupt()
-    expect(waiting.countdown.element("feedback")).to_contain_text("The stop time has changed")
-    instance_control.wait_until_shown_in(waiting.countdown)
+    busy_notebook.countdown.wait_for(lambda shown: shown > HOUR.total_seconds())
+    busy_notebook.interrupt()
+    expect(busy_notebook.countdown.element("feedback")).to_contain_text("The stop time has changed")
+    instance_control.wait_until_shown_in(busy_notebook.countdown)
     assert len(instance_control.write_requests) == 1
 
 
 @pytest.mark.only(FrontEnd.LAB)
-def test_a_reload_beside_a_running_cell_comes_right(
+def test_countdown_recovers_after_reload_during_running_cell(
     open_notebook: Callable[..., NotebookPage],
     instance_control: InstanceControl,
     jupyter_server: JupyterServerProcess,
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
-    """With one thread for all: a dated line at once, and the countdown when the kernel has time."""
-    jupyter_server.write_settings(KERNELS, ONE_THREAD)
+    """The page shows text with a date at once, and the countdown when the kernel is idle."""
+    jupyter_server.write_settings(KERNELS_PLUGIN, SUBSHELLS_DISABLED)
     notebook = open_notebook("countdown.ipynb").wait_until_ready()
     notebook.set_widget_subshells(enabled=False)
     notebook.run_cells(0, 1).save()

@@ -1,4 +1,4 @@
-"""The countdown in a real page: it ticks by itself, moves the end, and follows whoever moves it."""
+"""The countdown in a page: it ticks, changes the stop time, and follows changes made elsewhere."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 TICKS = 10
 HOUR = timedelta(hours=1)
-START = timedelta(minutes=40)
-WATCH = """ticks => new Promise(done => {
+INITIAL_TIME_LEFT = timedelta(minutes=40)
+COLLECT_SECONDS_JS = """ticks => new Promise(done => {
   const seen = [];
   const node = document.querySelector('.ma-Countdown-seconds');
   const observer = new MutationObserver(() => {
@@ -28,49 +28,51 @@ WATCH = """ticks => new Promise(done => {
   });
   observer.observe(node, { childList: true, characterData: true, subtree: true });
 })"""
-"""Collect the next seconds that are shown, and when."""
-TIMERS = "() => [...document.querySelectorAll('.ma-Countdown-timer')].map(one => one.textContent)"
-STORM = """() => new Promise(done => {
+"""Collect the next shown seconds, each with the time at which it appeared."""
+TIMER_TEXTS_JS = (
+    "() => [...document.querySelectorAll('.ma-Countdown-timer')].map(timer => timer.textContent)"
+)
+CLICK_FIVE_TIMES_JS = """() => new Promise(done => {
   const view = document.querySelector('.ma-Countdown');
   for (let i = 0; i < 5; i++) view.querySelector('[data-action="extend"]').click();
   requestAnimationFrame(() => done(view.querySelector('.ma-Countdown-timer').textContent));
 })"""
-"""Click five times, and read what the next frame shows."""
-DAY_AHEAD = """
-const ahead = 24 * 3600 * 1000;
+"""Click five times, and return the time left in the next frame."""
+CLOCK_ONE_DAY_AHEAD_JS = """
+const offset = 24 * 3600 * 1000;
 const Real = Date;
 globalThis.Date = class extends Real {
-  constructor(...given) { given.length ? super(...given) : super(Real.now() + ahead); }
+  constructor(...values) { values.length ? super(...values) : super(Real.now() + ahead); }
   static now() { return Real.now() + ahead; }
 };
 """
 
 
-def near(left: timedelta, wanted: timedelta) -> bool:
-    """Whether that is left, but for what a test takes."""
-    return abs(wanted - left) < timedelta(minutes=10)
+def is_close(left: timedelta, expected: timedelta) -> bool:
+    """Return whether the times differ by less than ten minutes, the longest that a test takes."""
+    return abs(expected - left) < timedelta(minutes=10)
 
 
-def test_it_ticks_in_the_page_while_a_cell_runs(
+def test_countdown_ticks_without_network_traffic_while_cell_runs(
     notebook_page: NotebookPage,
     instance_control: InstanceControl,
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
-    """Every second once, without a kernel message, a request of ours, or a question to the cloud."""
+    """It ticks once a second without kernel messages, HTTP requests or API requests."""
     notebook_page.network.clear()
     notebook_page.run_cells(1)
     instance_control.wait_until_shown_in(notebook_page.countdown)
     notebook_page.start_cell(2)
-    notebook_page.network.wait_until_quiet_after(
-        "server_now_ms", "execute_input"
-    )  # the clock's, and the running cell's
+    # The messages are those of the clock and of the running cell.
+    notebook_page.network.wait_until_quiet_after("server_now_ms", "execute_input")
     notebook_page.network.clear()
     instance_control.emulator.clear_requests()
-    seen = notebook_page.page.evaluate(WATCH, TICKS)
+    seen = notebook_page.page.evaluate(COLLECT_SECONDS_JS, TICKS)
     for (before, then), (after, now) in zip(seen, seen[1:]):
-        ticked = (before - after) % 60  # more than one only where the page had no time for it
-        assert ticked >= 1
-        assert abs(now - then - ticked) < 1
+        # The difference is more than one if the page was too busy to show a second.
+        elapsed_s = (before - after) % 60
+        assert elapsed_s >= 1
+        assert abs(now - then - elapsed_s) < 1
     assert [preview(frame) for frame in notebook_page.network.frames] == []
     assert notebook_page.network.unexpected_requests == []
     assert instance_control.emulator.requests == []
@@ -79,41 +81,41 @@ def test_it_ticks_in_the_page_while_a_cell_runs(
 
 
 @pytest.mark.every_front_end
-def test_a_click_moves_the_end(
+def test_click_changes_stop_time(
     notebook_page: NotebookPage,
     instance_control: InstanceControl,
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
-    """In the cloud, and in words beside the buttons."""
+    """The API has the new stop time, and the countdown shows a message."""
     notebook_page.run_cells(1)
     notebook_page.countdown.button("extend").click()
     expect(notebook_page.countdown.element("feedback")).to_contain_text("New stop time")
-    assert near(instance_control.time_left, START + HOUR)
+    assert is_close(instance_control.time_left, INITIAL_TIME_LEFT + HOUR)
     instance_control.wait_until_shown_in(notebook_page.countdown)
     take_screenshot(notebook_page.output(1), "extended")
     notebook_page.countdown.button("shorten").click()
     notebook_page.countdown.wait_for(lambda shown: shown < HOUR.total_seconds())
     instance_control.wait_until_shown_in(notebook_page.countdown)
     assert len(instance_control.write_requests) == 2
-    assert near(instance_control.time_left, START)
+    assert is_close(instance_control.time_left, INITIAL_TIME_LEFT)
 
 
-def test_a_storm_of_clicks_is_one_request(
+def test_quick_clicks_send_one_request(
     notebook_page: NotebookPage, instance_control: InstanceControl
 ) -> None:
-    """What is wanted shows at once; the cloud hears of it once."""
+    """The sum of the clicks shows at once and is sent in a single request."""
     notebook_page.run_cells(1)
     instance_control.wait_until_shown_in(notebook_page.countdown)
-    assert notebook_page.page.evaluate(STORM).startswith("5 h")
+    assert notebook_page.page.evaluate(CLICK_FIVE_TIMES_JS).startswith("5 h")
     expect(notebook_page.countdown.element("feedback")).to_contain_text("New stop time")
-    assert near(instance_control.time_left, START + 5 * HOUR)
+    assert is_close(instance_control.time_left, INITIAL_TIME_LEFT + 5 * HOUR)
     assert len(instance_control.write_requests) == 1
 
 
-def test_a_duration_can_be_typed(
+def test_typed_duration_extends_run(
     notebook_page: NotebookPage, instance_control: InstanceControl
 ) -> None:
-    """And a wrong one says how it is written, without a request."""
+    """An invalid duration shows the expected format and sends no request."""
     notebook_page.run_cells(1)
     field = notebook_page.countdown.root.get_by_label("Duration")
     field.fill("90")
@@ -123,48 +125,49 @@ def test_a_duration_can_be_typed(
     field.fill("90m")
     field.press("Enter")
     expect(notebook_page.countdown.element("feedback")).to_contain_text("New stop time")
-    assert near(instance_control.time_left, START + 1.5 * HOUR)
+    assert is_close(instance_control.time_left, INITIAL_TIME_LEFT + 1.5 * HOUR)
 
 
-def test_a_refusal_is_taken_back_with_the_reason(
+def test_refused_change_is_reverted_with_reason(
     notebook_page: NotebookPage,
     instance_control: InstanceControl,
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
-    """The stop time shown is the true one again."""
+    """The countdown shows the actual stop time again."""
     notebook_page.run_cells(1)
     instance_control.emulator.add_fault("403", methods=("PUT",))
     notebook_page.countdown.button("extend").click()
-    note = notebook_page.countdown.element("feedback")
-    expect(note).to_have_attribute("data-tone", "error")
-    assert near(instance_control.time_left, START)
+    feedback = notebook_page.countdown.element("feedback")
+    expect(feedback).to_have_attribute("data-tone", "error")
+    assert is_close(instance_control.time_left, INITIAL_TIME_LEFT)
     instance_control.wait_until_shown_in(notebook_page.countdown)
     take_screenshot(notebook_page.output(1), "denied")
 
 
-def test_without_auto_stop_there_is_nothing_to_extend(
+def test_buttons_are_disabled_without_auto_stop(
     notebook_page: NotebookPage,
     instance_control: InstanceControl,
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
-    """The buttons are disabled, say why, and can be reached all the same."""
+    """The disabled buttons show the reason, and a click sends no request."""
     instance_control.emulator.set_instance(minutes_left=None)
     notebook_page.run_cells(1)
     expect(notebook_page.countdown.element("timeLeft")).to_have_text("Auto-stop is off")
-    plus = notebook_page.countdown.button("extend")
-    expect(plus).to_have_attribute("aria-disabled", "true")
-    expect(plus).to_have_attribute("title", "Auto-stop is off; there is no stop time to change.")
-    plus.click(force=True)
-    notebook_page.page.wait_for_timeout(1000)  # longer than clicks are collected
+    button = notebook_page.countdown.button("extend")
+    expect(button).to_have_attribute("aria-disabled", "true")
+    expect(button).to_have_attribute("title", "Auto-stop is off; there is no stop time to change.")
+    button.click(force=True)
+    # Clicks are collected for less than this time before a request.
+    notebook_page.page.wait_for_timeout(1000)
     assert instance_control.write_requests == []
     take_screenshot(notebook_page.output(1), "off")
 
 
 @pytest.mark.every_front_end
-def test_two_views_are_in_step(
+def test_two_views_stay_in_sync(
     notebook_page: NotebookPage, instance_control: InstanceControl
 ) -> None:
-    """A click on one of them moves both."""
+    """A click in one view changes the stop time in both."""
     notebook_page.run_cells(4, 5)
     expect(notebook_page.page.locator(".ma-Countdown")).to_have_count(2)
     first, second = notebook_page.countdowns
@@ -172,16 +175,17 @@ def test_two_views_are_in_step(
     for view in (first, second):
         view.wait_for(lambda shown: shown > HOUR.total_seconds())
         instance_control.wait_until_shown_in(view)
+    # One view may tick a moment later than the other.
     wait_until(
-        notebook_page.page, lambda: len(set(notebook_page.page.evaluate(TIMERS))) == 1
-    )  # one may tick a moment later
+        notebook_page.page, lambda: len(set(notebook_page.page.evaluate(TIMER_TEXTS_JS))) == 1
+    )
     assert len(instance_control.write_requests) == 1
 
 
-def test_a_magic_moves_every_countdown(
+def test_magic_updates_every_countdown(
     notebook_page: NotebookPage, instance_control: InstanceControl
 ) -> None:
-    """Also those of another widget, as soon as the cell is done."""
+    """Countdowns of other widgets follow as soon as the cell has finished."""
     notebook_page.run_cells(1, 4)
     expect(notebook_page.page.locator(".ma-Countdown")).to_have_count(2)
     notebook_page.run_cells(3)
@@ -190,12 +194,12 @@ def test_a_magic_moves_every_countdown(
         instance_control.wait_until_shown_in(view)
 
 
-def test_what_a_terminal_changes_shows(
+def test_countdown_follows_change_from_terminal(
     notebook_page: NotebookPage,
     instance_control: InstanceControl,
     jupyter_server: JupyterServerProcess,
 ) -> None:
-    """Although no cell is run; the kernel is not even idle."""
+    """The change shows although the kernel is busy with a cell."""
     notebook_page.run_cells(1)
     instance_control.wait_until_shown_in(notebook_page.countdown)
     notebook_page.start_cell(2)
@@ -205,14 +209,15 @@ def test_what_a_terminal_changes_shows(
 
 
 @pytest.mark.only(FrontEnd.LAB)
-def test_a_wrong_clock_changes_nothing(
+def test_wrong_browser_clock_does_not_matter(
     open_notebook: Callable[..., NotebookPage], instance_control: InstanceControl
 ) -> None:
-    """The browser's is a day ahead; what is left is right, and so is the stop's date: it is today, at noon."""
-    ahead = 12 - datetime.now(timezone.utc).hour
-    noon = f"Etc/GMT{-ahead:+d}"  # what is east has a minus
-    given = {"script": DAY_AHEAD, "timezone_id": noon}
-    notebook = open_notebook("countdown.ipynb", **given).wait_until_ready().run_cells(0, 1)
+    """With a browser clock one day ahead, the time left and the date of the stop are right."""
+    offset = 12 - datetime.now(timezone.utc).hour
+    # In this time zone it is about noon, so that the stop is today; zones east of GMT have a minus sign.
+    time_zone = f"Etc/GMT{-offset:+d}"
+    options = {"script": CLOCK_ONE_DAY_AHEAD_JS, "timezone_id": time_zone}
+    notebook = open_notebook("countdown.ipynb", **options).wait_until_ready().run_cells(0, 1)
     instance_control.wait_until_shown_in(notebook.countdown)
     expect(notebook.countdown.element("unsynced")).to_be_hidden()
     expect(notebook.countdown.element("stopTime")).not_to_contain_text(" on ")

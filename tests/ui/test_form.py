@@ -1,4 +1,4 @@
-"""The form in a real page: one request for everything, nothing overwritten."""
+"""The form in a page: one request for all changes, and no overwritten input."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator
     from ui.notebook_page import InstanceControl, NotebookPage
 
-FORM, DESCRIBE = 1, 2
-BEFORE = "Demo instance of the local emulator"
-ELSEWHERE = "changed elsewhere"
+FORM_CELL, DESCRIBE_CELL = 1, 2
+INITIAL_DESCRIPTION = "Demo instance of the local emulator"
+CHANGED_DESCRIPTION = "Changed elsewhere"
 
 
 class Form:
-    """The form, as a person sees it."""
+    """The visible elements of the form."""
 
     def __init__(self, notebook: NotebookPage) -> None:
-        self.output = notebook.run_cells(FORM).output(FORM)
+        self.output = notebook.run_cells(FORM_CELL).output(FORM_CELL)
         self.description = self.output.get_by_role("textbox", name="Description")
         self.duration = self.output.get_by_role("textbox", name="Run time")
         self.apply = self.button("Apply")
-        expect(self.description).to_have_value(BEFORE)
+        expect(self.description).to_have_value(INITIAL_DESCRIPTION)
 
     def button(self, name: str) -> Locator:
         """Return a button by its name."""
@@ -34,14 +34,14 @@ class Form:
 
 @pytest.fixture
 def form(form_page: NotebookPage) -> Form:
-    """The form, with nothing entered."""
+    """The form before any input."""
     return Form(form_page)
 
 
-def test_everything_goes_in_one_request(
+def test_apply_sends_all_changes_in_one_request(
     form: Form, instance_control: InstanceControl, take_screenshot: Callable[[Locator, str], None]
 ) -> None:
-    """The end that would follow is shown before Apply; Apply can be pressed when something changed."""
+    """The new stop time shows before Apply, and Apply is enabled after a change."""
     expect(form.apply).to_be_disabled()
     form.description.fill("Training, second try")
     form.duration.fill("2:30")
@@ -58,48 +58,50 @@ def test_everything_goes_in_one_request(
     assert abs(instance_control.time_left - timedelta(hours=2, minutes=10)) < timedelta(minutes=10)
 
 
-def test_a_character_that_may_not_be_is_named_while_typing(
+def test_forbidden_character_is_reported_while_typing(
     form: Form, instance_control: InstanceControl, take_screenshot: Callable[[Locator, str], None]
 ) -> None:
-    """And its full-width form is offered."""
+    """The form offers to replace it with its full-width form."""
     form.description.fill("Training ")
     form.description.press_sequentially("a/b")
     expect(form.output).to_contain_text("'/' (position 11) is not allowed")
     expect(form.output).to_contain_text("12 / 512")
     expect(form.apply).to_be_disabled()
     take_screenshot(form.output, "form-refused")
-    form.button("Use Full-Width Characters").click()
-    expect(form.description).to_have_value("Training a／b")  # noqa: RUF001 - the full-width one
+    form.button("Use full-width characters").click()
+    expect(form.description).to_have_value("Training a／b")  # noqa: RUF001 - full-width character
     expect(form.apply).to_be_enabled()
     assert instance_control.write_requests == []
 
 
-def test_what_is_typed_is_never_overwritten(
+def test_typed_text_is_not_overwritten(
     form: Form,
     form_page: NotebookPage,
     instance_control: InstanceControl,
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
-    """A change from elsewhere is shown beside it, and the person chooses."""
+    """A change made elsewhere shows beside the typed text, and the user chooses."""
     form.description.fill("Mine")
     expect(form.apply).to_be_enabled()
-    form_page.run_cells(DESCRIBE)
+    form_page.run_cells(DESCRIBE_CELL)
     expect(form.output).to_contain_text(
         "The instance was changed elsewhere. Nothing was overwritten."
     )
-    expect(form.output).to_contain_text(f"Current description: “{ELSEWHERE}”. Yours: “Mine”.")
+    expect(form.output).to_contain_text(
+        f"Current description: “{CHANGED_DESCRIPTION}”. Yours: “Mine”."
+    )
     expect(form.description).to_have_value("Mine")
     expect(form.apply).to_be_disabled()
     take_screenshot(form.output, "form-conflict")
-    form.button("Keep Mine").click()
+    form.button("Keep mine").click()
     expect(form.apply).to_be_enabled()
     form.apply.click()
     expect(form.output).to_contain_text("Done")
     assert instance_control.instance["description"] == "Mine"
 
 
-def test_what_is_not_typed_follows(form: Form, form_page: NotebookPage) -> None:
-    """A change from elsewhere shows in a field that nobody touched."""
-    form_page.run_cells(DESCRIBE)
-    expect(form.description).to_have_value(ELSEWHERE)
+def test_unedited_field_follows_change(form: Form, form_page: NotebookPage) -> None:
+    """A change made elsewhere shows in a field without input."""
+    form_page.run_cells(DESCRIBE_CELL)
+    expect(form.description).to_have_value(CHANGED_DESCRIPTION)
     expect(form.apply).to_be_disabled()

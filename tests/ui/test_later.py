@@ -1,4 +1,4 @@
-"""The notebook is opened again: by itself, after the kernel has gone, or where widgets cannot be shown."""
+"""A notebook that is opened again without its kernel, or where widgets cannot be shown."""
 
 from __future__ import annotations
 
@@ -14,55 +14,57 @@ if TYPE_CHECKING:
     from ui.jupyter_server_process import JupyterServerProcess
     from ui.notebook_page import InstanceControl, NotebookPage
 
-MANAGER = "@jupyter-widgets/jupyterlab-manager:plugin"
-DATED = "left (as of"
+WIDGET_MANAGER = "@jupyter-widgets/jupyterlab-manager:plugin"
+DATED_TEXT = "left (as of"
 
 
 @pytest.fixture
-def saved(
+def saved_notebook(
     notebook_page: NotebookPage,
     instance_control: InstanceControl,
     jupyter_server: JupyterServerProcess,
 ) -> str:
-    """A notebook as a front end saves it by default, with a countdown that nobody knows any more."""
+    """The name of a saved notebook whose countdown has no kernel any more."""
     notebook_page.run_cells(1)
     instance_control.wait_until_shown_in(notebook_page.countdown)
     notebook_page.save()
-    name = f"again-{notebook_page.name}"
+    name = f"copy-{notebook_page.name}"
     jupyter_server.work_folder.joinpath(name).write_bytes(
         jupyter_server.work_folder.joinpath(notebook_page.name).read_bytes()
     )
     return name
 
 
-def test_a_dated_line_stays(
-    saved: str,
+def test_reopened_notebook_shows_dated_text(
+    saved_notebook: str,
     front_end: FrontEnd,
     open_notebook: Callable[..., NotebookPage],
     jupyter_server: JupyterServerProcess,
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
-    """True on any later day, without a kernel that knows the widget."""
+    """The text gives its date, so it stays true without the kernel of the widget."""
     assert (
         "widgets"
-        not in json.loads(jupyter_server.work_folder.joinpath(saved).read_text("utf-8"))["metadata"]
+        not in json.loads(jupyter_server.work_folder.joinpath(saved_notebook).read_text("utf-8"))[
+            "metadata"
+        ]
     )
-    again = open_notebook(saved, front=front_end).wait_until_visible()
-    expect(again.output(1)).to_contain_text(DATED)
-    expect(again.page.locator(".ma-Countdown")).to_have_count(0)
-    again.wait_until_ready()
-    take_screenshot(again.output(1), "reopened")
+    reopened = open_notebook(saved_notebook, front=front_end).wait_until_visible()
+    expect(reopened.output(1)).to_contain_text(DATED_TEXT)
+    expect(reopened.page.locator(".ma-Countdown")).to_have_count(0)
+    reopened.wait_until_ready()
+    take_screenshot(reopened.output(1), "reopened")
 
 
 @pytest.mark.only(FrontEnd.LAB)
-def test_a_saved_countdown_says_as_of_when(
+def test_saved_countdown_shows_its_date(
     open_notebook: Callable[..., NotebookPage],
     instance_control: InstanceControl,
     jupyter_server: JupyterServerProcess,
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
-    """It stands still, its buttons are disabled, and no secret is in the file."""
-    jupyter_server.write_settings(MANAGER, {"saveState": True})
+    """It does not tick, its buttons are disabled, and the file contains no credentials."""
+    jupyter_server.write_settings(WIDGET_MANAGER, {"saveState": True})
     notebook = open_notebook("countdown.ipynb").wait_until_ready().run_cells(0, 1)
     instance_control.wait_until_shown_in(notebook.countdown)
     notebook.save()
@@ -71,28 +73,28 @@ def test_a_saved_countdown_says_as_of_when(
     text = jupyter_server.work_folder.joinpath(notebook.name).read_text("utf-8")
     assert json.loads(text)["metadata"]["widgets"]
     assert instance_control.emulator.auth_token not in text
-    again = open_notebook(notebook.name).wait_until_visible()
-    countdown = again.countdown
+    reopened = open_notebook(notebook.name).wait_until_visible()
+    countdown = reopened.countdown
     expect(countdown.root).to_have_attribute("data-phase", "disconnected")
     expect(countdown.element("stopTime")).to_contain_text("as of")
     expect(countdown.element("phase")).to_have_text("not connected")
-    for does in ("extend", "shorten", "extend-custom"):
-        expect(countdown.button(does)).to_have_attribute("aria-disabled", "true")
+    for action in ("extend", "shorten", "extend-custom"):
+        expect(countdown.button(action)).to_have_attribute("aria-disabled", "true")
     before = countdown.seconds_left()
-    again.page.wait_for_timeout(1500)
+    reopened.page.wait_for_timeout(1500)
     assert countdown.seconds_left() == before
-    take_screenshot(again.output(1), "saved-state")
+    take_screenshot(reopened.output(1), "saved-state")
 
 
 @pytest.mark.only(FrontEnd.LAB)
-def test_without_the_widgets_front_end_there_are_words(
+def test_text_replaces_countdown_without_anywidget(
     open_notebook: Callable[..., NotebookPage],
     jupyter_server: JupyterServerProcess,
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
-    """As on a platform whose JupyterLab has no anywidget."""
+    """A JupyterLab without anywidget shows the text with its date."""
     jupyter_server.disable_extensions("anywidget")
     notebook = open_notebook("countdown.ipynb").wait_until_ready().run_cells(0, 1)
-    expect(notebook.output(1)).to_contain_text(DATED)
+    expect(notebook.output(1)).to_contain_text(DATED_TEXT)
     expect(notebook.page.locator(".ma-Countdown")).to_have_count(0)
     take_screenshot(notebook.output(1), "without-anywidget")

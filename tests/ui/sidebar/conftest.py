@@ -1,4 +1,4 @@
-"""A Jupyter server with our extensions, and pages of it."""
+"""Fixtures of the sidebar tests: a Jupyter server with the extensions, and its pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def jupyter_server(
     emulator: LocalEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[JupyterServerProcess]:
-    """A Jupyter server with our extensions."""
+    """A Jupyter server with the extensions of this package."""
     server = JupyterServerProcess(
         tmp_path_factory.mktemp("sidebar"), emulator.environment(), with_extensions=True
     )
@@ -33,24 +33,24 @@ def jupyter_server(
 
 @pytest.fixture(autouse=True)
 def _refresh_server(jupyter_server: JupyterServerProcess, _reset: None) -> None:
-    """The server has heard that the instance is as it was at the start."""
+    """Let the server read the reset state of the instance."""
     jupyter_server.refresh_instance()
 
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A profile of its own."""
+    """A new browser profile."""
     with contextlib.closing(new_context(browser)) as context:
         yield context
 
 
 @pytest.fixture(scope="session")
-def sidebar_pages(browser: Browser) -> Iterator[dict[FrontEnd, SidebarPage]]:  # noqa: ARG001 - it ends after them
-    """One page of each front end that the tests share, opened when it is first needed."""
-    opened: dict[FrontEnd, SidebarPage] = {}
-    yield opened
-    for side in opened.values():
-        side.page.context.close()
+def sidebar_pages(browser: Browser) -> Iterator[dict[FrontEnd, SidebarPage]]:  # noqa: ARG001 - closes after the pages
+    """The shared page of each front end, opened when it is first needed."""
+    pages: dict[FrontEnd, SidebarPage] = {}
+    yield pages
+    for each in pages.values():
+        each.page.context.close()
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def sidebar(
     front_end: FrontEnd,
     instance_control: InstanceControl,
 ) -> SidebarPage:
-    """A shared page with the panel open, nothing shown by the notebook and the instance as it was."""
+    """A shared page with an open panel, a notebook without outputs and the reset instance."""
     if front_end in sidebar_pages:
         try:
             return reset_sidebar(sidebar_pages[front_end], instance_control)
@@ -77,7 +77,7 @@ def sidebar(
 
 
 def reset_sidebar(sidebar: SidebarPage, instance_control: InstanceControl) -> SidebarPage:
-    """Take back what a test has left in a page, and wait until it knows the stop of this one."""
+    """Remove what an earlier test left in a page, and wait until it shows the reset instance."""
     if sidebar.running_prompt.count():
         sidebar.interrupt()
     sidebar.run_command("apputils:dismiss-notification")
@@ -85,7 +85,6 @@ def reset_sidebar(sidebar: SidebarPage, instance_control: InstanceControl) -> Si
     expect(sidebar.page.locator(".jp-Notebook .ma-Countdown")).to_have_count(0)
     instance_control.wait_until_shown_in(sidebar.open_panel().countdown)
     expect(sidebar.status_item).to_contain_text(DEFAULT_TIME_LEFT)
-    expect(sidebar.page.locator(".Toastify__toast")).to_have_count(
-        0
-    )  # also the one that just fades
+    # A dismissed notification fades out before it is removed.
+    expect(sidebar.page.locator(".Toastify__toast")).to_have_count(0)
     return sidebar

@@ -1,4 +1,4 @@
-"""What our extension shows in a page, and how a person uses it."""
+"""The parts of a page that the front-end extension adds, and their use."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 DEFAULT_TIME_LEFT = re.compile(r"^(3\d|40) min")
 EXTENDED_TIME_LEFT = re.compile(r"^1 h (3\d|40) min")
-"""What a test may see of 40 minutes, and of one hour more: it may take some of them."""
+"""Patterns of 40 minutes left and of one hour more, minus up to 10 minutes that a test takes."""
 RUN_COMMAND_JS = (
-    "async ([command, given]) => { await jupyterapp.commands.execute(command, given); }"
+    "async ([command, values]) => { await jupyterapp.commands.execute(command, values); }"
 )
 IS_DIRTY_JS = "() => jupyterapp.shell.currentWidget.context.model.dirty"
 APPEND_CELL_JS = """async () => {
@@ -29,13 +29,15 @@ RUNNING_PROMPT = "[*]:"
 
 
 class SidebarPage:
-    """What our extension shows in a page.
+    """A page with the sidebar, the status item and the reminders.
 
     Attributes:
-        panel: The sidebar.
-        status_item: The item with the time left.
-        countdown: The one in the panel.
-        toasts: The reminders.
+        panel: The panel in the sidebar.
+        notices: The notices of the panel.
+        status_item: The status bar item with the time left.
+        countdown: The countdown in the panel.
+        toasts: The visible reminders.
+        running_prompt: The prompts of running cells.
     """
 
     def __init__(self, notebook: NotebookPage) -> None:
@@ -48,30 +50,30 @@ class SidebarPage:
         self.running_prompt = self.page.locator(".jp-InputPrompt", has_text=RUNNING_PROMPT)
 
     def run_command(self, command: str, **arguments: object) -> None:
-        """Run a command of the page."""
+        """Run a JupyterLab command in the page."""
         self.page.evaluate(RUN_COMMAND_JS, [command, arguments])
 
     def open_panel(self) -> SidebarPage:
-        """Show the panel, and wait until it knows the instance."""
+        """Show the panel, and wait until it shows the time left."""
         self.run_command("modelarts-magics:show-panel")
         expect(self.countdown.element("timer")).to_be_visible()
         return self
 
     def refresh(self) -> SidebarPage:
-        """Ask the cloud now, as a person does by the button."""
+        """Run the command of the refresh button, which queries the API."""
         self.run_command("modelarts-magics:refresh")
         return self
 
     def button(self, name: str) -> Locator:
-        """A button of the panel."""
+        """Return a button of the panel."""
         return self.panel.get_by_role("button", name=name, exact=True)
 
     def detail(self, name: str) -> Locator:
-        """What the panel says of the instance."""
+        """Return the value of a detail of the instance in the panel."""
         return self.panel.locator(".ma-Panel-details dt", has_text=name).locator("+ dd")
 
     def trigger_reminder(self, instance_control: InstanceControl) -> None:
-        """Let the stop come near, and see the reminder."""
+        """Move the stop time close, and wait for the reminder."""
         instance_control.approach_stop()
         self.refresh()
         expect(self.toasts).to_have_count(1)
@@ -82,7 +84,7 @@ class SidebarPage:
         assert self.page.evaluate(IS_DIRTY_JS)
 
     def interrupt(self) -> None:
-        """End the running cell, and wait for that."""
+        """Interrupt the running cell, and wait until it has ended."""
         self.notebook.interrupt()
         expect(self.running_prompt).to_have_count(0)
 
@@ -94,6 +96,6 @@ def open_sidebar_page(
     *,
     name: str = "",
 ) -> SidebarPage:
-    """Open a notebook in one more tab; a fresh one if none is named."""
+    """Open a notebook in a new tab; without a name, open a new copy of `countdown.ipynb`."""
     name = name or server.copy_notebook("countdown.ipynb")
     return SidebarPage(NotebookPage(context.new_page(), server, front_end, name).wait_until_ready())

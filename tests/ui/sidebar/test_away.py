@@ -1,4 +1,4 @@
-"""Server, cloud, event socket or credentials are away; all but the last come back."""
+"""The server, the API, the event socket or the credentials are unavailable."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
     from modelarts_magics.emulator.local import LocalEmulator
 
-SILENT = "The Jupyter server is not responding."
-TOKEN = "MODELARTS_AUTH_TOKEN"
+NOT_RESPONDING = "The Jupyter server is not responding."
+TOKEN_VARIABLE = "MODELARTS_AUTH_TOKEN"
 
 
-def test_the_cloud(sidebar: SidebarPage, instance_control: InstanceControl) -> None:
-    """The panel says so, goes on counting, and asks again when it is told to."""
+def test_panel_recovers_from_unavailable_api(
+    sidebar: SidebarPage, instance_control: InstanceControl
+) -> None:
+    """The panel shows an error, continues to count, and retries on request."""
     notice = sidebar.panel.locator('.ma-Panel-notice[data-tone="error"]')
     instance_control.emulator.stop()
     try:
@@ -42,97 +44,102 @@ def test_the_cloud(sidebar: SidebarPage, instance_control: InstanceControl) -> N
 
 
 @pytest.mark.only(FrontEnd.LAB)
-def test_the_server(
+def test_panel_recovers_from_stopped_server(
     emulator: LocalEmulator,
     context: BrowserContext,
     instance_control: InstanceControl,
     tmp_path: Path,
 ) -> None:
-    """The panel says so, and recovers; all of it under a path, as on the platform."""
-    place = JupyterServerProcess(
+    """The panel shows an error until the server, under a base path, runs again."""
+    server = JupyterServerProcess(
         tmp_path, emulator.environment(), with_extensions=True, base_path="/notebook/some-id"
     )
-    with place.running():
-        side = open_sidebar_page(context, place).open_panel()
-    side.refresh()
-    expect(side.panel).to_contain_text(SILENT)
-    with place.running():
-        side.refresh()  # it does so by itself, too, perhaps already
-        expect(side.panel).not_to_contain_text(SILENT)
-        instance_control.wait_until_shown_in(side.countdown)
+    with server.running():
+        sidebar = open_sidebar_page(context, server).open_panel()
+    sidebar.refresh()
+    expect(sidebar.panel).to_contain_text(NOT_RESPONDING)
+    with server.running():
+        # The page refreshes without this command too, but later.
+        sidebar.refresh()
+        expect(sidebar.panel).not_to_contain_text(NOT_RESPONDING)
+        instance_control.wait_until_shown_in(sidebar.countdown)
 
 
-class Cut:
-    """The event sockets of a page, which a test can cut as a proxy does, and mend again."""
+class EventSocketRoute:
+    """The event sockets of a page, which a test can close and block like a proxy."""
 
     def __init__(self, context: BrowserContext) -> None:
         self._open: list[WebSocketRoute] = []
-        self._broken = False
+        self._blocked = False
         context.route_web_socket(re.compile("/api/events/subscribe"), self._on_socket)
 
     def _on_socket(self, socket: WebSocketRoute) -> None:
-        if self._broken:
+        if self._blocked:
             socket.close()
         else:
             socket.connect_to_server()
             self._open.append(socket)
 
-    def cut(self) -> None:
-        """Close what is open, and let no new one through."""
-        self._broken = True
+    def block(self) -> None:
+        """Close the open sockets, and reject new ones."""
+        self._blocked = True
         assert self._open, "the page has no such socket"
         for socket in self._open:
             socket.close()
 
-    def mend(self) -> None:
-        """Let the next one through."""
-        self._broken = False
+    def unblock(self) -> None:
+        """Accept new sockets."""
+        self._blocked = False
 
 
-def test_the_event_socket(
+def test_page_catches_up_after_lost_event_socket(
     sidebar: SidebarPage,
     context: BrowserContext,
     jupyter_server: JupyterServerProcess,
     instance_control: InstanceControl,
     front_end: FrontEnd,
 ) -> None:
-    """What was missed is read once there is a socket again, although Jupyter tells nobody of that."""
-    wire = Cut(context)
-    apart = open_sidebar_page(context, jupyter_server, front_end).open_panel()
-    instance_control.wait_until_shown_in(apart.countdown)
-    wire.cut()
+    """A page reads the missed change when its event socket is connected again."""
+    route = EventSocketRoute(context)
+    other_page = open_sidebar_page(context, jupyter_server, front_end).open_panel()
+    instance_control.wait_until_shown_in(other_page.countdown)
+    route.block()
     jupyter_server.run_cli("extend", "1h")
-    expect(sidebar.status_item).to_contain_text(EXTENDED_TIME_LEFT)  # who has a socket hears of it
-    expect(apart.status_item).to_contain_text(DEFAULT_TIME_LEFT)
-    wire.mend()
-    expect(apart.status_item).to_contain_text(EXTENDED_TIME_LEFT)
-    instance_control.wait_until_shown_in(apart.countdown)
+    # A page with a connected socket follows the change.
+    expect(sidebar.status_item).to_contain_text(EXTENDED_TIME_LEFT)
+    expect(other_page.status_item).to_contain_text(DEFAULT_TIME_LEFT)
+    route.unblock()
+    expect(other_page.status_item).to_contain_text(EXTENDED_TIME_LEFT)
+    instance_control.wait_until_shown_in(other_page.countdown)
 
 
-def test_the_token(
+def test_panel_shows_kernel_data_without_server_token(
     emulator: LocalEmulator,
     context: BrowserContext,
     instance_control: InstanceControl,
     tmp_path: Path,
     front_end: FrontEnd,
 ) -> None:
-    """A server without one says what to do; once a kernel has one, what that learned is shown, as of then."""
+    """A server without a token shows how to set it up, then the state read by a kernel."""
     variables = emulator.environment()
-    token = variables.pop(TOKEN)
-    place = JupyterServerProcess(tmp_path, variables, with_extensions=True)
-    with place.running():
-        side = open_sidebar_page(context, place, front_end)
-        expect(side.status_item).to_have_text("Set Up ModelArts")
-        side.status_item.click()
-        expect(side.notices).to_contain_text("no credentials")
-        assert side.notebook.execute(f"import os; os.environ[{TOKEN!r}] = {token!r}") == "ok"
-        side.notebook.run_cells(0, 1)
-        expect(side.panel.locator(".ma-Panel-observedAt")).to_contain_text("read-only")
-        instance_control.wait_until_shown_in(side.countdown)
-        expect(side.countdown.button("extend")).to_be_hidden()
-        expect(side.button("Edit Description")).to_be_hidden()
-        widget = CountdownView(side.page.locator(".jp-Notebook .ma-Countdown"))
+    token = variables.pop(TOKEN_VARIABLE)
+    server = JupyterServerProcess(tmp_path, variables, with_extensions=True)
+    with server.running():
+        sidebar = open_sidebar_page(context, server, front_end)
+        expect(sidebar.status_item).to_have_text("Set Up ModelArts")
+        sidebar.status_item.click()
+        expect(sidebar.notices).to_contain_text("no credentials")
+        assert (
+            sidebar.notebook.execute(f"import os; os.environ[{TOKEN_VARIABLE!r}] = {token!r}")
+            == "ok"
+        )
+        sidebar.notebook.run_cells(0, 1)
+        expect(sidebar.panel.locator(".ma-Panel-observedAt")).to_contain_text("read-only")
+        instance_control.wait_until_shown_in(sidebar.countdown)
+        expect(sidebar.countdown.button("extend")).to_be_hidden()
+        expect(sidebar.button("Edit Description")).to_be_hidden()
+        widget = CountdownView(sidebar.page.locator(".jp-Notebook .ma-Countdown"))
         expect(widget.button("extend")).not_to_have_attribute("aria-disabled", "true")
-        side.notebook.run_cells(3)
-        expect(side.status_item).to_contain_text(EXTENDED_TIME_LEFT)
-        assert token not in side.page.content()
+        sidebar.notebook.run_cells(3)
+        expect(sidebar.status_item).to_contain_text(EXTENDED_TIME_LEFT)
+        assert token not in sidebar.page.content()

@@ -1,4 +1,4 @@
-"""Extending while a cell runs, which no kernel hears of: by panel, status item, palette, menu and reminder."""
+"""Extend the run while a cell runs: from panel, status item, command palette, menu and reminder."""
 
 from __future__ import annotations
 
@@ -17,60 +17,70 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def busy(sidebar: SidebarPage) -> Iterator[SidebarPage]:
-    """A page with a cell that runs, still when the test is done."""
+def busy_sidebar(sidebar: SidebarPage) -> Iterator[SidebarPage]:
+    """A page with a cell that runs during the whole test."""
     sidebar.notebook.start_cell(2)
     yield sidebar
     expect(sidebar.running_prompt).to_have_count(1)
     sidebar.interrupt()
 
 
-def holds(side: SidebarPage, cloud: InstanceControl) -> None:
-    """By one request, and everything shows it."""
-    expect(side.status_item).to_contain_text(EXTENDED_TIME_LEFT)
-    cloud.wait_until_shown_in(side.countdown)
-    assert len(cloud.write_requests) == 1
+def expect_one_extension(sidebar: SidebarPage, instance_control: InstanceControl) -> None:
+    """Check that one request extended the run, and that all views show it."""
+    expect(sidebar.status_item).to_contain_text(EXTENDED_TIME_LEFT)
+    instance_control.wait_until_shown_in(sidebar.countdown)
+    assert len(instance_control.write_requests) == 1
 
 
 @pytest.mark.every_front_end
-def test_by_the_panel(busy: SidebarPage, instance_control: InstanceControl) -> None:
-    """One click, and the answer below it."""
-    busy.countdown.button("extend").click()
-    expect(busy.countdown.element("feedback")).to_contain_text("New stop time")
-    holds(busy, instance_control)
+def test_panel_extends_while_cell_runs(
+    busy_sidebar: SidebarPage, instance_control: InstanceControl
+) -> None:
+    """One click is enough, and the result shows below the buttons."""
+    busy_sidebar.countdown.button("extend").click()
+    expect(busy_sidebar.countdown.element("feedback")).to_contain_text("New stop time")
+    expect_one_extension(busy_sidebar, instance_control)
 
 
-def test_by_the_status_item(busy: SidebarPage, instance_control: InstanceControl) -> None:
-    """In its menu; a plain click opens the panel."""
-    busy.status_item.click(button="right")
-    busy.page.get_by_role("menuitem", name="Extend by 1 h").click()
-    holds(busy, instance_control)
+def test_status_item_menu_extends_while_cell_runs(
+    busy_sidebar: SidebarPage, instance_control: InstanceControl
+) -> None:
+    """The context menu of the status item contains the command."""
+    busy_sidebar.status_item.click(button="right")
+    busy_sidebar.page.get_by_role("menuitem", name="Extend by 1 h").click()
+    expect_one_extension(busy_sidebar, instance_control)
 
 
-def test_by_the_palette(busy: SidebarPage, instance_control: InstanceControl) -> None:
-    """Without the mouse; what became of it is said."""
-    busy.page.keyboard.press("Control+Shift+C")
-    busy.page.locator(".lm-CommandPalette-input").fill("extend by 1 h")
-    item = busy.page.locator(".lm-CommandPalette-item", has_text="Extend by 1 h")
+def test_command_palette_extends_while_cell_runs(
+    busy_sidebar: SidebarPage, instance_control: InstanceControl
+) -> None:
+    """The keyboard is enough, and a notification shows the result."""
+    busy_sidebar.page.keyboard.press("Control+Shift+C")
+    busy_sidebar.page.locator(".lm-CommandPalette-input").fill("extend by 1 h")
+    item = busy_sidebar.page.locator(".lm-CommandPalette-item", has_text="Extend by 1 h")
     expect(item).to_have_count(1)
-    busy.page.keyboard.press("Enter")
-    expect(busy.page.locator(".Toastify__toast")).to_contain_text("New stop time")
-    holds(busy, instance_control)
+    busy_sidebar.page.keyboard.press("Enter")
+    expect(busy_sidebar.page.locator(".Toastify__toast")).to_contain_text("New stop time")
+    expect_one_extension(busy_sidebar, instance_control)
 
 
 @pytest.mark.every_front_end
-def test_by_the_menu(busy: SidebarPage, instance_control: InstanceControl) -> None:
-    """Of the page's menu bar."""
-    busy.page.get_by_role("menuitem", name="ModelArts").click()
-    busy.page.get_by_role("menuitem", name="Extend by 1 h").click()
-    holds(busy, instance_control)
+def test_menu_bar_extends_while_cell_runs(
+    busy_sidebar: SidebarPage, instance_control: InstanceControl
+) -> None:
+    """The menu bar of the page contains the command."""
+    busy_sidebar.page.get_by_role("menuitem", name="ModelArts").click()
+    busy_sidebar.page.get_by_role("menuitem", name="Extend by 1 h").click()
+    expect_one_extension(busy_sidebar, instance_control)
 
 
-def test_by_a_reminder(busy: SidebarPage, instance_control: InstanceControl) -> None:
-    """Which then goes."""
-    busy.trigger_reminder(instance_control)
-    busy.toasts.get_by_role("button", name="Extend by 1 h").click()
-    expect(busy.status_item).to_contain_text(re.compile(r"^1 h \d+ min"))
-    expect(busy.toasts).to_have_count(0)
-    instance_control.wait_until_shown_in(busy.countdown)
+def test_reminder_extends_while_cell_runs(
+    busy_sidebar: SidebarPage, instance_control: InstanceControl
+) -> None:
+    """The button of the reminder extends the run and closes the reminder."""
+    busy_sidebar.trigger_reminder(instance_control)
+    busy_sidebar.toasts.get_by_role("button", name="Extend by 1 h").click()
+    expect(busy_sidebar.status_item).to_contain_text(re.compile(r"^1 h \d+ min"))
+    expect(busy_sidebar.toasts).to_have_count(0)
+    instance_control.wait_until_shown_in(busy_sidebar.countdown)
     assert len(instance_control.write_requests) == 1

@@ -1,4 +1,4 @@
-"""A Jupyter server without our routes: a helper kernel answers, and leaves the person's kernels alone."""
+"""A Jupyter server without the server extension, whose pages use a helper kernel instead."""
 
 from __future__ import annotations
 
@@ -28,127 +28,134 @@ if TYPE_CHECKING:
 
     from modelarts_magics.emulator.local import LocalEmulator
 
-MINE = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.id"
-KERNEL = "kernel-of-its-own"
-AWAY = "about:blank"
+KERNEL_ID_JS = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.id"
+KERNEL_NAME = "separate-kernel"
+BLANK_PAGE = "about:blank"
 
 
 @pytest.fixture
-def bare(emulator: LocalEmulator, tmp_path: Path) -> Iterator[JupyterServerProcess]:
-    """A server with our extension of the page, and nothing of ours in itself; under a path, as on the platform."""
-    place = JupyterServerProcess(
+def server_without_extension(
+    emulator: LocalEmulator, tmp_path: Path
+) -> Iterator[JupyterServerProcess]:
+    """A server with a base path and only the front-end extension, as on ModelArts."""
+    server = JupyterServerProcess(
         tmp_path, emulator.environment(), with_extensions=True, base_path="/notebook/some-id"
     )
-    off = {"ServerApp": {"jpserver_extensions": {SERVER_EXTENSION: False}}}
-    (tmp_path / "config/jupyter_server_config.json").write_text(json.dumps(off), encoding="utf-8")
-    with place.running():
-        yield place
+    config = {"ServerApp": {"jpserver_extensions": {SERVER_EXTENSION: False}}}
+    (tmp_path / "config/jupyter_server_config.json").write_text(
+        json.dumps(config), encoding="utf-8"
+    )
+    with server.running():
+        yield server
 
 
-def extend_beside_a_running_cell(side: SidebarPage, cloud: InstanceControl) -> None:
-    """By the panel, with one request."""
-    side.notebook.start_cell(2)
-    side.countdown.button("extend").click()
-    expect(side.status_item).to_contain_text(EXTENDED_TIME_LEFT)
-    cloud.wait_until_shown_in(side.countdown)
-    assert len(cloud.write_requests) == 1
-    side.interrupt()
+def extend_while_cell_runs(sidebar: SidebarPage, instance_control: InstanceControl) -> None:
+    """Extend the run from the panel during a running cell, and check that one request was sent."""
+    sidebar.notebook.start_cell(2)
+    sidebar.countdown.button("extend").click()
+    expect(sidebar.status_item).to_contain_text(EXTENDED_TIME_LEFT)
+    instance_control.wait_until_shown_in(sidebar.countdown)
+    assert len(instance_control.write_requests) == 1
+    sidebar.interrupt()
 
 
-def test_it_extends_while_a_cell_runs_and_goes_with_the_page(
-    bare: JupyterServerProcess,
+def test_helper_kernel_extends_and_stops_with_page(
+    server_without_extension: JupyterServerProcess,
     context: BrowserContext,
     instance_control: InstanceControl,
     front_end: FrontEnd,
 ) -> None:
-    """By one request; the panel says who asks."""
-    side = open_sidebar_page(context, bare, front_end).open_panel()
-    expect(side.detail("Data source")).to_have_text("helper kernel")
-    instance_control.wait_until_shown_in(side.countdown)
-    bare.run_cli("extend", "1h")
-    expect(side.status_item).to_contain_text(EXTENDED_TIME_LEFT)
-    bare.run_cli("shorten", "1h")
-    expect(side.status_item).to_contain_text(DEFAULT_TIME_LEFT)
+    """It extends the run during a running cell, and shuts down with the last page."""
+    sidebar = open_sidebar_page(context, server_without_extension, front_end).open_panel()
+    expect(sidebar.detail("Data source")).to_have_text("helper kernel")
+    instance_control.wait_until_shown_in(sidebar.countdown)
+    server_without_extension.run_cli("extend", "1h")
+    expect(sidebar.status_item).to_contain_text(EXTENDED_TIME_LEFT)
+    server_without_extension.run_cli("shorten", "1h")
+    expect(sidebar.status_item).to_contain_text(DEFAULT_TIME_LEFT)
     instance_control.emulator.clear_requests()
-    mine = side.page.evaluate(MINE)
-    assert len(bare.kernel_ids()) == 2
-    extend_beside_a_running_cell(side, instance_control)
-    side.notebook.save()
-    side.page.goto(AWAY)
-    wait_until(side.page, lambda: bare.kernel_ids() == {mine})
+    notebook_kernel = sidebar.page.evaluate(KERNEL_ID_JS)
+    assert len(server_without_extension.kernel_ids()) == 2
+    extend_while_cell_runs(sidebar, instance_control)
+    sidebar.notebook.save()
+    sidebar.page.goto(BLANK_PAGE)
+    wait_until(sidebar.page, lambda: server_without_extension.kernel_ids() == {notebook_kernel})
 
 
 @pytest.mark.only(FrontEnd.LAB)
-def test_two_tabs_share_it(
-    bare: JupyterServerProcess, context: BrowserContext, instance_control: InstanceControl
+def test_two_tabs_share_helper_kernel(
+    server_without_extension: JupyterServerProcess,
+    context: BrowserContext,
+    instance_control: InstanceControl,
 ) -> None:
-    """It stays when one of them goes."""
-    one = open_sidebar_page(context, bare).open_panel()
-    other = open_sidebar_page(context, bare).open_panel()
-    kernels = bare.kernel_ids()
+    """The helper kernel keeps running when one of the tabs is closed."""
+    first = open_sidebar_page(context, server_without_extension).open_panel()
+    second = open_sidebar_page(context, server_without_extension).open_panel()
+    kernels = server_without_extension.kernel_ids()
     assert len(kernels) == 3
-    one.notebook.save()
-    one.page.goto(AWAY)
-    other.countdown.button("extend").click()
-    expect(other.status_item).to_contain_text(EXTENDED_TIME_LEFT)
-    instance_control.wait_until_shown_in(other.countdown)
-    assert bare.kernel_ids() == kernels
+    first.notebook.save()
+    first.page.goto(BLANK_PAGE)
+    second.countdown.button("extend").click()
+    expect(second.status_item).to_contain_text(EXTENDED_TIME_LEFT)
+    instance_control.wait_until_shown_in(second.countdown)
+    assert server_without_extension.kernel_ids() == kernels
 
 
-class Apart:
-    """A server in an environment without this package, and a kernel in one that has it: as on the platform."""
+class SeparateEnvironments:
+    """A server without this package and a kernel with it, in two environments as on ModelArts."""
 
     def __init__(self, folder: Path, wheel: Path, emulator: LocalEmulator) -> None:
-        server = VirtualEnvironment(folder / "server", "jupyterlab>=4.2,<5")
+        server_environment = VirtualEnvironment(folder / "server", "jupyterlab>=4.2,<5")
         self.kernel = VirtualEnvironment(folder / "kernel", wheel, "ipykernel")
-        self.place = JupyterServerProcess(
-            folder, emulator.environment(), with_extensions=True, python=server.python
+        self.server = JupyterServerProcess(
+            folder, emulator.environment(), with_extensions=True, python=server_environment.python
         )
-        spec = folder / "data" / "kernels" / KERNEL
+        spec = folder / "data" / "kernels" / KERNEL_NAME
         spec.mkdir(parents=True)
-        words = [str(self.kernel.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        about = {"argv": words, "display_name": "Its own", "language": "python"}
-        (spec / "kernel.json").write_text(json.dumps(about), encoding="utf-8")
+        arguments = [str(self.kernel.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        kernel_spec = {"argv": arguments, "display_name": "Separate", "language": "python"}
+        (spec / "kernel.json").write_text(json.dumps(kernel_spec), encoding="utf-8")
 
     def install_lab(self, *options: str) -> str:
-        """Run `install-lab` as a person does in the kernel's environment."""
-        return self.place.run_cli("install-lab", *options, python=self.kernel.python)
+        """Run `install-lab` in the kernel's environment."""
+        return self.server.run_cli("install-lab", *options, python=self.kernel.python)
 
-    def tab(self, context: BrowserContext) -> SidebarPage:
-        """Open a notebook with that kernel."""
-        file = self.place.work_folder / self.place.copy_notebook("countdown.ipynb")
+    def open_tab(self, context: BrowserContext) -> SidebarPage:
+        """Open a notebook that uses the separate kernel."""
+        file = self.server.work_folder / self.server.copy_notebook("countdown.ipynb")
         notebook = json.loads(file.read_text(encoding="utf-8"))
-        spec = {"name": KERNEL, "display_name": "Its own", "language": "python"}
+        spec = {"name": KERNEL_NAME, "display_name": "Separate", "language": "python"}
         notebook["metadata"]["kernelspec"] = spec
         file.write_text(json.dumps(notebook), encoding="utf-8")
-        return open_sidebar_page(context, self.place, name=file.name)
+        return open_sidebar_page(context, self.server, name=file.name)
 
 
 @pytest.mark.only(FrontEnd.LAB)
-def test_kernel_and_server_in_two_environments(
+def test_install_lab_adds_and_removes_sidebar(
     built_packages: BuiltPackages,
     emulator: LocalEmulator,
     context: BrowserContext,
     instance_control: InstanceControl,
     tmp_path: Path,
 ) -> None:
-    """`install-lab` brings sidebar and countdown to a running server, and takes them back."""
-    apart = Apart(tmp_path, built_packages.wheel, emulator)
-    with apart.place.running():
-        before = apart.tab(context)
-        before.notebook.run_cells(0, 1)
-        expect(before.status_item).to_have_count(0)
-        expect(before.notebook.output(1)).to_contain_text("left (as of")
-        before.page.close()
-        said = apart.install_lab("--widgets")  # this server has no ipywidgets either
-        assert all(name in said for name in EXTENSION_NAMES)
-        side = apart.tab(context).open_panel()
-        expect(side.detail("Data source")).to_have_text("helper kernel")
-        side.notebook.run_cells(0, 1)
+    """`install-lab` works for a running server in another environment than the kernel."""
+    environments = SeparateEnvironments(tmp_path, built_packages.wheel, emulator)
+    with environments.server.running():
+        sidebar_before = environments.open_tab(context)
+        sidebar_before.notebook.run_cells(0, 1)
+        expect(sidebar_before.status_item).to_have_count(0)
+        expect(sidebar_before.notebook.output(1)).to_contain_text("left (as of")
+        sidebar_before.page.close()
+        # This server has no ipywidgets either.
+        output = environments.install_lab("--widgets")
+        assert all(name in output for name in EXTENSION_NAMES)
+        sidebar = environments.open_tab(context).open_panel()
+        expect(sidebar.detail("Data source")).to_have_text("helper kernel")
+        sidebar.notebook.run_cells(0, 1)
         instance_control.wait_until_shown_in(
-            CountdownView(side.page.locator(".jp-Notebook .ma-Countdown"))
+            CountdownView(sidebar.page.locator(".jp-Notebook .ma-Countdown"))
         )
-        extend_beside_a_running_cell(side, instance_control)
-        side.page.close()
-        apart.install_lab("--remove")
-        expect(apart.tab(context).status_item).to_have_count(0)
+        extend_while_cell_runs(sidebar, instance_control)
+        sidebar.page.close()
+        environments.install_lab("--remove")
+        expect(environments.open_tab(context).status_item).to_have_count(0)

@@ -1,4 +1,4 @@
-"""Themes, languages, clocks, narrow panels, keys, and what axe has to say of the sidebar."""
+"""Themes, languages, clock formats, narrow panels, keyboard use and accessibility of the sidebar."""
 
 from __future__ import annotations
 
@@ -17,112 +17,120 @@ if TYPE_CHECKING:
     from ui.notebook_page import InstanceControl
     from ui.sidebar.sidebar_page import SidebarPage
 
-MANAGER = "modelarts-magics-lab:manager"
-THEMES = "@jupyterlab/apputils-extension:themes"
-TRANSLATION = "@jupyterlab/translation-extension:plugin"
-MANY_TABS = 60
-SPILLS = """panel => {
+MANAGER_PLUGIN = "modelarts-magics-lab:manager"
+THEMES_PLUGIN = "@jupyterlab/apputils-extension:themes"
+TRANSLATION_PLUGIN = "@jupyterlab/translation-extension:plugin"
+MAX_TAB_PRESSES = 60
+LAYOUT_JS = """panel => {
   const box = panel.getBoundingClientRect();
   const parts = [...panel.querySelectorAll('button, input, textarea, p, h2, h3, dd')];
-  const visible = parts.filter(one => one.checkVisibility());
-  const out = visible.filter(one => one.getBoundingClientRect().right > box.right + 0.5);
-  return { width: box.width, looked: visible.length, scrolls: panel.scrollWidth > panel.clientWidth,
-    out: out.map(one => one.outerHTML) };
+  const visible = parts.filter(part => part.checkVisibility());
+  const out = visible.filter(part => part.getBoundingClientRect().right > box.right + 0.5);
+  return { width: box.width, checked: visible.length, scrolls: panel.scrollWidth > panel.clientWidth,
+    out: out.map(part => part.outerHTML) };
 }"""
-WIDTH = "(panel, w) => Object.assign(panel.style, { width: w, minWidth: w, maxWidth: w }) && null"
-FOCUSED = "() => document.activeElement?.textContent ?? ''"
+SET_WIDTH_JS = (
+    "(panel, w) => Object.assign(panel.style, { width: w, minWidth: w, maxWidth: w }) && null"
+)
+FOCUSED_TEXT_JS = "() => document.activeElement?.textContent ?? ''"
 
 
-def complaints(side: SidebarPage) -> list[str]:
-    """Return what axe finds wrong with panel and status item, after it has looked at enough."""
-    found = Axe().run(side.page, context=["#modelarts-magics-panel", ".ma-Status"]).response
-    assert len(found["passes"]) > 10
-    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]]
+def axe_violations(sidebar: SidebarPage) -> list[str]:
+    """Return the accessibility violations in panel and status item, after checking that axe ran enough rules."""
+    result = Axe().run(sidebar.page, context=["#modelarts-magics-panel", ".ma-Status"]).response
+    assert len(result["passes"]) > 10
+    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in result["violations"]]
 
 
-def test_axe_has_no_complaint(sidebar: SidebarPage) -> None:
-    """With a wrong description being edited, too."""
+def test_panel_is_accessible(sidebar: SidebarPage) -> None:
+    """The panel has no violations while an invalid description is edited."""
     sidebar.button("Edit Description").click()
     sidebar.panel.get_by_role("textbox", name="Description").fill("a/b")
-    assert complaints(sidebar) == []
+    assert axe_violations(sidebar) == []
     sidebar.panel.locator(".ma-Panel-form").get_by_role("button", name="Cancel").click()
 
 
 @pytest.mark.only(FrontEnd.LAB)
-def test_dark_and_chinese(
+def test_dark_theme_and_chinese(
     jupyter_server: JupyterServerProcess,
     context: BrowserContext,
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
-    """The colours are the theme's, the words those of the page: also the settings', and the server's."""
-    jupyter_server.write_settings(THEMES, {"theme": "JupyterLab Dark"})
-    jupyter_server.write_settings(TRANSLATION, {"locale": "zh_CN"})
-    side = open_sidebar_page(context, jupyter_server).open_panel()
-    expect(side.page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
-    expect(side.countdown.root).to_have_attribute("lang", "zh-CN")
-    expect(side.status_item).to_contain_text("分")
-    expect(side.panel.locator(".ma-Panel-content")).to_contain_text("描述")
-    assert complaints(side) == []
-    side.panel.get_by_text("检查配置").click()
-    expect(side.panel.locator(".ma-Panel-finding").first).to_contain_text(re.compile("[一-龥]"))
-    assert complaints(side) == []
-    take_screenshot(side.panel, "sidebar-dark-chinese")
-    side.run_command("settingeditor:open", query="ModelArts")
-    editor = side.page.locator("#setting-editor")
+    """Panel, setup check and settings use the theme and the language of the page."""
+    jupyter_server.write_settings(THEMES_PLUGIN, {"theme": "JupyterLab Dark"})
+    jupyter_server.write_settings(TRANSLATION_PLUGIN, {"locale": "zh_CN"})
+    sidebar = open_sidebar_page(context, jupyter_server).open_panel()
+    expect(sidebar.page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+    expect(sidebar.countdown.root).to_have_attribute("lang", "zh-CN")
+    expect(sidebar.status_item).to_contain_text("分")
+    expect(sidebar.panel.locator(".ma-Panel-content")).to_contain_text("描述")
+    assert axe_violations(sidebar) == []
+    sidebar.panel.get_by_text("检查配置").click()
+    expect(sidebar.panel.locator(".ma-Panel-finding").first).to_contain_text(re.compile("[一-龥]"))
+    assert axe_violations(sidebar) == []
+    take_screenshot(sidebar.panel, "sidebar-dark-chinese")
+    sidebar.run_command("settingeditor:open", query="ModelArts")
+    editor = sidebar.page.locator("#setting-editor")
     expect(editor).to_contain_text("24 小时制")
     expect(editor).to_contain_text("在停止前多少分钟提醒")
     expect(editor).not_to_contain_text("remindMinutes")
     take_screenshot(editor, "settings-dark-chinese")
 
 
-def test_a_clock_of_twelve_hours(
+def test_twelve_hour_clock_applies_everywhere(
     jupyter_server: JupyterServerProcess,
     context: BrowserContext,
     front_end: FrontEnd,
     instance_control: InstanceControl,
 ) -> None:
-    """Everywhere in the page, also where a notebook counts."""
-    jupyter_server.write_settings(MANAGER, {"clock24": False, "statusShows": "both"})
-    side = open_sidebar_page(context, jupyter_server, front_end).open_panel()
-    side.notebook.run_cells(0, 1)
-    widget = CountdownView(side.page.locator(".jp-Notebook .ma-Countdown"))
+    """Panel, status item and the countdown in the notebook use the setting."""
+    jupyter_server.write_settings(MANAGER_PLUGIN, {"clock24": False, "statusShows": "both"})
+    sidebar = open_sidebar_page(context, jupyter_server, front_end).open_panel()
+    sidebar.notebook.run_cells(0, 1)
+    widget = CountdownView(sidebar.page.locator(".jp-Notebook .ma-Countdown"))
     instance_control.wait_until_shown_in(widget)
-    for shown in (side.countdown.element("stopTime"), widget.element("stopTime"), side.status_item):
+    for shown in (
+        sidebar.countdown.element("stopTime"),
+        widget.element("stopTime"),
+        sidebar.status_item,
+    ):
         expect(shown).to_contain_text(re.compile(r"Stops at \d\d?:\d\d [ap]m"))
 
 
-def test_two_hundred_pixels_are_enough(
+def test_panel_fits_into_200_pixels(
     sidebar: SidebarPage,
     instance_control: InstanceControl,
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
-    """Nothing is cut off, nothing scrolls sideways; also with everything open."""
+    """Nothing is cut off or scrolls horizontally with all sections open."""
     sidebar.button("Edit Description").click()
     sidebar.panel.get_by_text("Check Setup").click()
     expect(sidebar.panel.locator(".ma-Panel-findings")).to_contain_text("No problem found.")
-    sidebar.panel.evaluate(WIDTH, "200px")
-    found = sidebar.panel.evaluate(SPILLS)
-    assert found["width"] == 200
-    assert found["looked"] > 20
-    assert found["out"] == []
-    assert not found["scrolls"]
+    sidebar.panel.evaluate(SET_WIDTH_JS, "200px")
+    result = sidebar.panel.evaluate(LAYOUT_JS)
+    assert result["width"] == 200
+    assert result["checked"] > 20
+    assert result["out"] == []
+    assert not result["scrolls"]
     take_screenshot(sidebar.panel, "sidebar-narrow")
     instance_control.wait_until_shown_in(sidebar.countdown)
-    sidebar.panel.evaluate(WIDTH, "")
+    sidebar.panel.evaluate(SET_WIDTH_JS, "")
     sidebar.panel.get_by_text("Check Setup").click()
     sidebar.panel.locator(".ma-Panel-form").get_by_role("button", name="Cancel").click()
 
 
-def test_keys_are_enough(sidebar: SidebarPage, instance_control: InstanceControl) -> None:
-    """From the status item into the panel, and there to the button, which keeps the focus."""
+def test_keyboard_reaches_and_presses_button(
+    sidebar: SidebarPage, instance_control: InstanceControl
+) -> None:
+    """The focus moves from the status item to the panel and stays on the pressed button."""
     sidebar.status_item.focus()
     sidebar.page.keyboard.press("Enter")
     sidebar.panel.locator(".ma-Panel-refresh").focus()
-    for _ in range(MANY_TABS):
-        if sidebar.page.evaluate(FOCUSED) == "+1 h":
+    for _ in range(MAX_TAB_PRESSES):
+        if sidebar.page.evaluate(FOCUSED_TEXT_JS) == "+1 h":
             break
         sidebar.page.keyboard.press("Tab")
     sidebar.page.keyboard.press("Enter")
     expect(sidebar.countdown.element("feedback")).to_contain_text("New stop time")
-    assert sidebar.page.evaluate(FOCUSED) == "+1 h"
+    assert sidebar.page.evaluate(FOCUSED_TEXT_JS) == "+1 h"
     assert len(instance_control.write_requests) == 1

@@ -1,4 +1,4 @@
-"""The panel and the status item: what they show, what is edited in them, and that all tell one truth."""
+"""The panel and the status item: their contents, editing, and agreement with other views."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.every_front_end
-def test_the_panel_and_the_status_item_show_the_instance(
-    sidebar: SidebarPage, instance_control: InstanceControl
-) -> None:
-    """Name, status, time left, and that it is a demo."""
+def test_panel_shows_instance(sidebar: SidebarPage, instance_control: InstanceControl) -> None:
+    """The panel shows name, status, details, time left and the mark of the demo."""
     expect(sidebar.panel.get_by_role("heading", level=2)).to_have_text("demo-notebook")
     expect(sidebar.panel.locator(".ma-Panel-demo")).to_have_text("DEMO · local emulator")
     expect(sidebar.detail("Status")).to_have_text("RUNNING")
@@ -32,32 +30,32 @@ def test_the_panel_and_the_status_item_show_the_instance(
 
 
 @pytest.mark.only(FrontEnd.NOTEBOOK)
-def test_the_top_bar_of_notebook(
+def test_top_bar_of_notebook_opens_panel(
     jupyter_server: JupyterServerProcess, context: BrowserContext
 ) -> None:
-    """It counts where there is no status bar, and opens the panel."""
-    side = open_sidebar_page(context, jupyter_server, FrontEnd.NOTEBOOK)
-    expect(side.page.locator("#top-panel-wrapper .ma-Status-button")).to_contain_text(" min")
-    expect(side.panel).to_be_hidden()
-    side.status_item.click()
-    expect(side.panel.get_by_role("heading", level=2)).to_have_text("demo-notebook")
+    """The top bar of Notebook 7, which has no status bar, shows the time left."""
+    sidebar = open_sidebar_page(context, jupyter_server, FrontEnd.NOTEBOOK)
+    expect(sidebar.page.locator("#top-panel-wrapper .ma-Status-button")).to_contain_text(" min")
+    expect(sidebar.panel).to_be_hidden()
+    sidebar.status_item.click()
+    expect(sidebar.panel.get_by_role("heading", level=2)).to_have_text("demo-notebook")
 
 
 @pytest.mark.every_front_end
-def test_a_magic_moves_panel_and_status_item(
+def test_magic_updates_panel_and_status_item(
     sidebar: SidebarPage, instance_control: InstanceControl
 ) -> None:
-    """At once, as seen by a person."""
+    """Both show the new stop time after the cell has run."""
     sidebar.notebook.run_cells(3)
     expect(sidebar.status_item).to_contain_text(EXTENDED_TIME_LEFT)
     expect(sidebar.countdown.element("timer")).to_contain_text("1 h")
     instance_control.wait_until_shown_in(sidebar.countdown)
 
 
-def test_the_panel_moves_a_notebooks_countdown(
+def test_panel_and_notebook_countdown_stay_in_sync(
     sidebar: SidebarPage, instance_control: InstanceControl
 ) -> None:
-    """And what the kernel knows."""
+    """A change in one of them shows in the other."""
     sidebar.notebook.run_cells(1)
     widget = CountdownView(sidebar.page.locator(".jp-Notebook .ma-Countdown"))
     instance_control.wait_until_shown_in(widget)
@@ -72,53 +70,55 @@ def test_the_panel_moves_a_notebooks_countdown(
 
 
 @pytest.mark.every_front_end
-def test_the_description_is_edited_in_place(
+def test_description_is_edited_in_panel(
     sidebar: SidebarPage, instance_control: InstanceControl
 ) -> None:
-    """What the API refuses is named while it is typed, and can be had in full width."""
+    """Forbidden characters are reported while typing and can be replaced by full-width ones."""
     sidebar.button("Edit Description").click()
-    area = sidebar.panel.get_by_role("textbox", name="Description")
-    area.fill("a/b")
+    field = sidebar.panel.get_by_role("textbox", name="Description")
+    field.fill("a/b")
     expect(sidebar.panel.locator(".ma-Panel-error")).to_have_text(
         "“/” (position 2) is not allowed."
     )
     save = sidebar.panel.locator(".ma-Panel-form .ma-mod-accept")
     expect(save).to_be_disabled()
     sidebar.button("Use Full-Width Characters").click()
-    expect(area).to_have_value("a\uff0fb")
+    expect(field).to_have_value("a\uff0fb")
     save.click()
     expect(sidebar.panel.locator(".ma-Panel-description")).to_have_text("a\uff0fb")
     assert instance_control.instance["description"] == "a\uff0fb"
 
 
-def test_what_is_being_typed_is_not_overwritten(
+def test_typed_description_is_not_overwritten(
     sidebar: SidebarPage, instance_control: InstanceControl, jupyter_server: JupyterServerProcess
 ) -> None:
-    """What somebody else wrote meanwhile stands beside it, to choose from."""
+    """A change made elsewhere shows beside the typed text, and the user chooses."""
     sidebar.button("Edit Description").click()
-    area = sidebar.panel.get_by_role("textbox", name="Description")
-    area.fill("mine")
+    field = sidebar.panel.get_by_role("textbox", name="Description")
+    field.fill("mine")
     jupyter_server.run_cli("describe", "theirs")
     conflict = sidebar.panel.locator(".ma-Panel-form .ma-Panel-conflict")
     expect(conflict).to_contain_text("theirs")
-    expect(area).to_have_value("mine")
+    expect(field).to_have_value("mine")
     conflict.get_by_role("button", name="Keep Mine").click()
     sidebar.panel.locator(".ma-Panel-form .ma-mod-accept").click()
     expect(sidebar.panel.locator(".ma-Panel-description")).to_have_text("mine")
     assert instance_control.instance["description"] == "mine"
 
 
-def test_auto_stop_is_set(sidebar: SidebarPage, instance_control: InstanceControl) -> None:
-    """Another duration, off and on; a duration that the API would refuse is not sent."""
+def test_auto_stop_is_edited_in_panel(
+    sidebar: SidebarPage, instance_control: InstanceControl
+) -> None:
+    """Run time and switch change the instance, and an invalid run time is not sent."""
     duration = sidebar.panel.get_by_role("textbox", name="Run time")
-    said = sidebar.panel.locator(".ma-Panel-message")
+    message = sidebar.panel.locator(".ma-Panel-message")
     duration.fill("30m")
     duration.press("Enter")
-    expect(said).to_have_text("Enter a duration from 1 h to 24 h.")
+    expect(message).to_have_text("Enter a duration from 1 h to 24 h.")
     assert instance_control.write_requests == []
     duration.fill("3h")
     duration.press("Enter")
-    expect(said).to_contain_text("Saved. New stop time")
+    expect(message).to_contain_text("Saved. New stop time")
     expect(sidebar.status_item).to_contain_text("2 h ")
     instance_control.wait_until_shown_in(sidebar.countdown)
     switch = sidebar.panel.get_by_role("switch", name="Enable auto-stop")
@@ -130,8 +130,8 @@ def test_auto_stop_is_set(sidebar: SidebarPage, instance_control: InstanceContro
     assert instance_control.instance["duration_s"] == 3 * 3600
 
 
-def test_the_doctor_is_asked_for(sidebar: SidebarPage) -> None:
-    """It looks from the server's side, when a person wants to know."""
+def test_panel_shows_result_of_setup_check(sidebar: SidebarPage) -> None:
+    """The check of the server's setup runs when its section is opened."""
     sidebar.panel.get_by_text("Check Setup").click()
     expect(sidebar.panel.locator(".ma-Panel-findings")).to_contain_text("No problem found.")
     sidebar.panel.get_by_text("Check Setup").click()

@@ -1,4 +1,4 @@
-"""What is unsaved is saved before the stop, and the next start tells of it."""
+"""Documents are saved before the stop, and the next start shows the result."""
 
 from __future__ import annotations
 
@@ -23,31 +23,35 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
     from ui.sidebar.sidebar_page import SidebarPage
 
-NEW = "() => jupyterapp.commands.execute('docmanager:new-untitled', {type: 'notebook'}).then(m => m.path)"
-EDITS = """path => {
+NEW_NOTEBOOK_JS = """async () => {
+  const model = await jupyterapp.commands.execute("docmanager:new-untitled", { type: "notebook" });
+  return model.path;
+}"""
+EDITOR_READY_JS = """path => {
   const context = jupyterapp.shell.currentWidget?.context;
   return context?.path === path && context.isReady;
 }"""
-"""The file is the one that is edited."""
+"""Whether the file is open in the current editor."""
 MINUTES_LEFT = 1.5
 
 
-def edit(side: SidebarPage, path: str) -> None:
+def type_into_file(sidebar: SidebarPage, path: str) -> None:
     """Open a text file and type into it."""
-    side.run_command("docmanager:open", path=path)
-    side.page.wait_for_function(EDITS, arg=path)
-    editor = side.page.locator(".jp-FileEditor .cm-content:visible")
-    expect(editor).to_have_count(1)  # the one before it is hidden
+    sidebar.run_command("docmanager:open", path=path)
+    sidebar.page.wait_for_function(EDITOR_READY_JS, arg=path)
+    editor = sidebar.page.locator(".jp-FileEditor .cm-content:visible")
+    # The editor of the previous file is hidden.
+    expect(editor).to_have_count(1)
     editor.click()
-    side.page.keyboard.type("typed ")
-    side.page.wait_for_function(IS_DIRTY_JS)
+    sidebar.page.keyboard.type("typed ")
+    sidebar.page.wait_for_function(IS_DIRTY_JS)
 
 
 @pytest.mark.every_front_end
-def test_a_dirty_notebook_is_saved(
+def test_changed_notebook_is_saved_before_stop(
     sidebar: SidebarPage, jupyter_server: JupyterServerProcess, instance_control: InstanceControl
 ) -> None:
-    """Without a question, and the panel says so."""
+    """It is saved without a dialog, and the panel lists it."""
     file = jupyter_server.work_folder / sidebar.notebook.name
     before = len(json.loads(file.read_text("utf-8"))["cells"])
     sidebar.make_dirty()
@@ -59,41 +63,42 @@ def test_a_dirty_notebook_is_saved(
 
 
 @pytest.mark.only(FrontEnd.LAB)
-def test_what_cannot_be_saved_is_listed_and_hinders_nothing(
+def test_unsaved_file_is_listed_and_others_are_saved(
     jupyter_server: JupyterServerProcess, context: BrowserContext, instance_control: InstanceControl
 ) -> None:
-    """A file changed on disk is left alone; one that has only a makeshift name is saved by it; no dialog asks."""
-    for name in ("theirs.txt", "mine.txt"):
+    """A file changed on disk is not overwritten, an untitled one is saved, and no dialog opens."""
+    for name in ("changed.txt", "edited.txt"):
         (jupyter_server.work_folder / name).write_text("before\n", encoding="utf-8")
-    side = open_sidebar_page(context, jupyter_server).open_panel()
-    edit(side, "theirs.txt")
-    (jupyter_server.work_folder / "theirs.txt").write_text("by somebody else\n", encoding="utf-8")
-    edit(side, "mine.txt")
-    untitled = side.page.evaluate(NEW)
-    side.run_command("docmanager:open", path=untitled)
-    side.page.locator(".jp-Dialog .jp-mod-accept").click()  # which kernel
-    side.page.wait_for_function("() => jupyterapp.shell.currentWidget.context?.isReady")
-    side.make_dirty()
+    sidebar = open_sidebar_page(context, jupyter_server).open_panel()
+    type_into_file(sidebar, "changed.txt")
+    (jupyter_server.work_folder / "changed.txt").write_text("changed on disk\n", encoding="utf-8")
+    type_into_file(sidebar, "edited.txt")
+    untitled = sidebar.page.evaluate(NEW_NOTEBOOK_JS)
+    sidebar.run_command("docmanager:open", path=untitled)
+    # The dialog asks for the kernel.
+    sidebar.page.locator(".jp-Dialog .jp-mod-accept").click()
+    sidebar.page.wait_for_function("() => jupyterapp.shell.currentWidget.context?.isReady")
+    sidebar.make_dirty()
     instance_control.emulator.set_instance(minutes_left=MINUTES_LEFT)
-    side.refresh()
-    expect(side.notices).to_contain_text("Not saved: theirs.txt (changed on disk)")
-    for name in ("mine.txt", untitled):
-        expect(side.notices).to_contain_text(name)
-    expect(side.page.locator(".jp-Dialog")).to_have_count(0)
-    assert (jupyter_server.work_folder / "theirs.txt").read_text("utf-8") == "by somebody else\n"
-    assert "typed" in (jupyter_server.work_folder / "mine.txt").read_text("utf-8")
+    sidebar.refresh()
+    expect(sidebar.notices).to_contain_text("Not saved: changed.txt (changed on disk)")
+    for name in ("edited.txt", untitled):
+        expect(sidebar.notices).to_contain_text(name)
+    expect(sidebar.page.locator(".jp-Dialog")).to_have_count(0)
+    assert (jupyter_server.work_folder / "changed.txt").read_text("utf-8") == "changed on disk\n"
+    assert "typed" in (jupyter_server.work_folder / "edited.txt").read_text("utf-8")
     assert len(json.loads((jupyter_server.work_folder / untitled).read_text("utf-8"))["cells"]) == 2
 
 
 @pytest.mark.only(FrontEnd.LAB)
-def test_two_copies_of_one_file(
+def test_file_open_in_two_tabs_is_saved_once(
     jupyter_server: JupyterServerProcess, context: BrowserContext, instance_control: InstanceControl
 ) -> None:
-    """One of them can be saved; that the other was not is told by every tab."""
+    """Only one of the copies can be saved, and every tab lists the other as not saved."""
     (jupyter_server.work_folder / "shared.txt").write_text("before\n", encoding="utf-8")
     tabs = [open_sidebar_page(context, jupyter_server).open_panel() for _ in range(2)]
     for each in tabs:
-        edit(each, "shared.txt")
+        type_into_file(each, "shared.txt")
     instance_control.emulator.set_instance(minutes_left=MINUTES_LEFT)
     tabs[0].refresh()
     for each in tabs:
@@ -104,32 +109,33 @@ def test_two_copies_of_one_file(
     expect(tabs[0].notices).to_contain_text("Not saved: shared.txt (changed on disk)")
 
 
-def test_the_first_page_after_a_stop_tells_of_it(
+def test_first_page_after_stop_shows_last_run(
     context: BrowserContext, tmp_path: Path, front_end: FrontEnd
 ) -> None:
-    """When it ended and why, what was saved, until it was read; it lies where it survives."""
+    """It shows the stop and the saved files from a record that survives, until dismissed."""
     with LocalEmulator(clock=ManualClock()) as emulator:
-        place = JupyterServerProcess(tmp_path, emulator.environment(), with_extensions=True)
+        server = JupyterServerProcess(tmp_path, emulator.environment(), with_extensions=True)
         (tmp_path / "home" / "work").mkdir(parents=True)
-        cloud = InstanceControl(emulator)
-        cloud.reset()
-        with place.running():
-            side = open_sidebar_page(context, place, front_end).open_panel()
-            side.make_dirty()
+        instance_control = InstanceControl(emulator)
+        instance_control.reset()
+        with server.running():
+            sidebar = open_sidebar_page(context, server, front_end).open_panel()
+            sidebar.make_dirty()
             emulator.set_instance(minutes_left=MINUTES_LEFT)
-            side.refresh()
-            expect(side.notices).to_contain_text(f"Saved: {side.notebook.name}")
-            side.page.close()
+            sidebar.refresh()
+            expect(sidebar.notices).to_contain_text(f"Saved: {sidebar.notebook.name}")
+            sidebar.page.close()
         emulator.advance(timedelta(minutes=5))
-        assert cloud.instance["status"] == "STOPPED"
+        assert instance_control.instance["status"] == "STOPPED"
         assert (tmp_path / "home" / "work" / ".modelarts-magics-run.json").is_file()
         emulator.set_instance(status="RUNNING", minutes_left=59)
-        shutil.rmtree(tmp_path / "state")  # as all but ~/work
-        with place.running():
-            again = open_sidebar_page(context, place, front_end).open_panel()
-            expect(again.notices).to_contain_text(
+        # Only ~/work survives a stop.
+        shutil.rmtree(tmp_path / "state")
+        with server.running():
+            next_sidebar = open_sidebar_page(context, server, front_end).open_panel()
+            expect(next_sidebar.notices).to_contain_text(
                 re.compile(r"Last run ended at \d\d:\d\d( on \w+ \d+)? \(auto-stop, 1 h\)\.")
             )
-            expect(again.notices).to_contain_text(f"Saved: {side.notebook.name}")
-            again.button("Dismiss").click()
-            expect(again.notices).not_to_contain_text("Last run ended")
+            expect(next_sidebar.notices).to_contain_text(f"Saved: {sidebar.notebook.name}")
+            next_sidebar.button("Dismiss").click()
+            expect(next_sidebar.notices).not_to_contain_text("Last run ended")

@@ -1,4 +1,4 @@
-"""A whole run, sixty times as fast: what a newcomer sees of ``demo --time-scale 60``."""
+"""A whole run at sixty times the normal speed, as with ``demo --time-scale 60``."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import BrowserContext
 
-SCALE = 60
-PERIOD_S = 300 / SCALE
-LONG = 24 * 60
-"""Minutes, of which many pass until the page is there."""
+TIME_SCALE = 60
+POLL_INTERVAL_S = 300 / TIME_SCALE
+INITIAL_MINUTES_LEFT = 24 * 60
+"""Enough for the many emulated minutes that pass until the page is open."""
 
 BEFORE_REMINDER, BEFORE_URGENT = 33, 12
-"""Minutes from which it takes seconds until the next phase begins; the waits between are left out."""
+"""Minutes left, set by the test, from which the next phase begins within seconds."""
 
 
 @pytest.mark.only(FrontEnd.LAB)
-def test_reminded_saved_and_stopped(context: BrowserContext, tmp_path: Path) -> None:
-    """Calm, a reminder, a nearer one, everything saved, stopped; and started again it counts anew."""
-    with LocalEmulator(time_scale=SCALE, minutes_left=LONG) as emulator:
-        place = JupyterServerProcess(tmp_path, emulator.environment(), with_extensions=True)
-        cloud = InstanceControl(emulator)
-        with place.running(f"--ModelArtsServer.poll_interval={PERIOD_S}"):
-            side = open_sidebar_page(context, place).open_panel()
-            side.make_dirty()
-            phase = side.page.locator(".ma-Status")
+def test_run_reminds_saves_stops_and_restarts(context: BrowserContext, tmp_path: Path) -> None:
+    """The page goes through all phases of a run, and counts again after the next start."""
+    with LocalEmulator(time_scale=TIME_SCALE, minutes_left=INITIAL_MINUTES_LEFT) as emulator:
+        server = JupyterServerProcess(tmp_path, emulator.environment(), with_extensions=True)
+        instance_control = InstanceControl(emulator)
+        with server.running(f"--ModelArtsServer.poll_interval={POLL_INTERVAL_S}"):
+            sidebar = open_sidebar_page(context, server).open_panel()
+            sidebar.make_dirty()
+            status = sidebar.page.locator(".ma-Status")
             emulator.set_instance(minutes_left=50)
-            side.refresh()
-            expect(phase).to_have_attribute("data-phase", "calm")
-            expect(side.toasts).to_have_count(0)
+            sidebar.refresh()
+            expect(status).to_have_attribute("data-phase", "calm")
+            expect(sidebar.toasts).to_have_count(0)
             emulator.set_instance(minutes_left=BEFORE_REMINDER)
-            expect(phase).to_have_attribute("data-phase", "soon")
-            expect(side.toasts).to_have_count(1)
+            expect(status).to_have_attribute("data-phase", "soon")
+            expect(sidebar.toasts).to_have_count(1)
             emulator.set_instance(minutes_left=BEFORE_URGENT)
-            expect(phase).to_have_attribute("data-phase", "urgent")
-            expect(side.status_item).to_contain_text("about to stop")
-            expect(side.notices).to_contain_text(f"Saved: {side.notebook.name}")
-            assert not side.page.evaluate(IS_DIRTY_JS)
-            expect(side.status_item).to_have_text("Stopped")
-            assert cloud.instance["status"] == "STOPPED"
-            expect(side.toasts).to_have_count(0)
+            expect(status).to_have_attribute("data-phase", "urgent")
+            expect(sidebar.status_item).to_contain_text("about to stop")
+            expect(sidebar.notices).to_contain_text(f"Saved: {sidebar.notebook.name}")
+            assert not sidebar.page.evaluate(IS_DIRTY_JS)
+            expect(sidebar.status_item).to_have_text("Stopped")
+            assert instance_control.instance["status"] == "STOPPED"
+            expect(sidebar.toasts).to_have_count(0)
             emulator.set_instance(status="RUNNING", minutes_left=50)
-            expect(phase).to_have_attribute("data-phase", "calm")
+            expect(status).to_have_attribute("data-phase", "calm")
