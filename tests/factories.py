@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from modelarts_magics.domain.models import (
@@ -24,9 +23,6 @@ HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 NOW = datetime(2026, 11, 23, 8, 52, 0, tzinfo=timezone.utc)
 """The current time in all tests: 16:52 in Shanghai."""
-
-property_settings = settings()
-"""The settings of all property tests; the profile sets the number of examples."""
 
 JSON_VALUES = st.recursive(
     st.none()

@@ -7,9 +7,6 @@ import pickle
 import re
 
 import pytest
-from factories import (
-    property_settings,
-)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,7 +126,6 @@ def test_unknown_outcome_names_its_cause() -> None:
     assert cause.message in error.message
 
 
-@property_settings
 @given(st.text(alphabet=st.characters(), max_size=40))
 def test_message_is_one_printable_line(entered: str) -> None:
     """It has no line break, control character or unpaired surrogate."""

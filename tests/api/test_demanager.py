@@ -17,7 +17,6 @@ from factories import (
     auto_stop_json,
     demanager_response,
     make_instance,
-    property_settings,
     response_with_auto_stop,
 )
 from hypothesis import given
@@ -488,7 +487,6 @@ def test_ids_are_quoted_in_the_path() -> None:
     assert recorder.asked[0][1] == "/v1/p%3Fq/demanager/instances/i%23j"
 
 
-@property_settings
 @given(
     st.booleans(),
     st.integers(3600, 86400),
@@ -512,7 +510,6 @@ def test_written_values_are_read_back(
     assert (back.auto_stop.stops_at is not None) == enabled
 
 
-@property_settings
 @given(JSON_VALUES)
 def test_any_json_is_an_instance_or_an_error(raw: Any) -> None:  # noqa: ANN401 - any JSON
     """The error has one line and names a field."""
@@ -522,7 +519,6 @@ def test_any_json_is_an_instance_or_an_error(raw: Any) -> None:  # noqa: ANN401 
     assert len(caught.value.message.splitlines()) == 1
 
 
-@property_settings
 @given(st.sampled_from(["id", "status", *OPTIONAL]), JSON_VALUES | st.integers())
 def test_any_field_value_is_parsed_or_an_error(path: str, value: Any) -> None:  # noqa: ANN401 - any JSON
     """The error names the field."""
@@ -537,7 +533,6 @@ def test_any_field_value_is_parsed_or_an_error(path: str, value: Any) -> None:  
             assert moment is None or moment.astimezone(timezone(timedelta(hours=offset)))
 
 
-@property_settings
 @given(
     st.dictionaries(st.sampled_from([*STOPS, "other"]), st.integers() | st.booleans() | st.none())
 )

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from factories import JSON_VALUES, property_settings
+from factories import JSON_VALUES
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -205,7 +205,6 @@ def test_repeated_secret_is_masked(
     assert "longer" not in everything
 
 
-@property_settings
 @given(
     st.integers(400, 599),
     st.binary(max_size=40) | JSON_VALUES.map(lambda value: json.dumps(value).encode()),
@@ -217,7 +216,6 @@ def test_any_error_response_is_an_api_error(status: int, content: bytes) -> None
     assert len(error.hint.splitlines()) == 1
 
 
-@property_settings
 @given(JSON_VALUES, JSON_VALUES, st.text(max_size=20))
 def test_any_json_error_is_shown_on_one_line(error_code: Any, words: Any, request_id: str) -> None:  # noqa: ANN401
     """Any JSON in the fields and any request ID is shown on one line or left out."""

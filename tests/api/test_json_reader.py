@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from factories import (
     JSON_VALUES,
-    property_settings,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -168,7 +167,6 @@ def test_other_fields_are_unchanged(value: object) -> None:
     assert redact_secrets(value) == value
 
 
-@property_settings
 @given(
     JSON_VALUES | st.dictionaries(st.sampled_from(["token", "a", "Token"]), JSON_VALUES, max_size=3)
 )

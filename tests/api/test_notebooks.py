@@ -14,7 +14,6 @@ from factories import (
     JSON_VALUES,
     MINUTE,
     NOW,
-    property_settings,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -329,7 +328,6 @@ FIELDS = ("id", "name", "description", "status", "lease", "create_at", "flavor",
 LEASE_FIELDS = ("create_at", "duration", "enable", "type", "update_at")
 
 
-@property_settings
 @given(
     st.one_of(
         JSON_VALUES,

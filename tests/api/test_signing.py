@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
-from factories import NOW, property_settings
+from factories import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,7 +106,6 @@ def test_header_does_not_contain_the_secret() -> None:
 PAIRS = st.lists(st.tuples(st.text(max_size=6), st.text(max_size=6)), max_size=5)
 
 
-@property_settings
 @given(st.text(max_size=30), PAIRS, st.binary(max_size=20))
 def test_any_path_and_query_can_be_signed(
     path: str, query: list[tuple[str, str]], body: bytes
@@ -118,7 +117,6 @@ def test_any_path_and_query_can_be_signed(
     assert sign(path=f"/{path}", query=list(reversed(query)), body=body) == signed
 
 
-@property_settings
 @given(st.text(alphabet=st.characters(exclude_characters="/%", codec="utf-8"), max_size=20))
 def test_quoted_and_plain_path_have_equal_signatures(path: str) -> None:
     """Both are the same path."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from factories import property_settings
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
@@ -276,7 +275,6 @@ LINES = st.one_of(
 )
 
 
-@property_settings
 @given(LINES, st.none() | st.text(max_size=20))
 def test_any_line_is_parsed_or_raises_usage_error(line: str, cell: str | None) -> None:
     """No other exception is raised."""
@@ -287,7 +285,6 @@ def test_any_line_is_parsed_or_raises_usage_error(line: str, cell: str | None) -
     assert valid
 
 
-@property_settings
 @given(st.lists(st.sampled_from([*NAMES, "--json", "--from", "--", "-h"]) | st.text(max_size=6)))
 def test_any_arguments_are_parsed_or_raise_usage_error(arguments: list[str]) -> None:
     """No other exception is raised."""
@@ -298,7 +295,6 @@ def test_any_arguments_are_parsed_or_raise_usage_error(arguments: list[str]) -> 
     assert valid
 
 
-@property_settings
 @given(st.sampled_from(FREE), st.text(min_size=1, max_size=80))
 @example("describe", "a  b\t c")
 @example("describe", "\\")
@@ -309,14 +305,12 @@ def test_plain_text_round_trips(name: str, text: str) -> None:
     assert parse_line(f"{name} {text}").text == text
 
 
-@property_settings
 @given(st.sampled_from("'\""), st.text(max_size=80))
 def test_quoted_text_round_trips(quote: str, text: str) -> None:
     """Only the enclosing quotes are removed."""
     assert parse_line(f"describe {quote}{text}{quote}").text == text
 
 
-@property_settings
 @given(st.text(max_size=80))
 def test_terminal_text_round_trips_after_two_dashes(text: str) -> None:
     """Any text is preserved."""

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from factories import property_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,7 +139,6 @@ TYPABLE = st.text(
 )
 
 
-@property_settings
 @given(TYPABLE)
 def test_any_description_survives_parsing_of_its_undo(old: str) -> None:
     """Nothing in it becomes an option, a variable or a command, in a kernel or in a shell."""

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from factories import (
-    property_settings,
-)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -183,7 +180,6 @@ def test_password_in_endpoint_is_not_shown(written: str) -> None:
     assert "s3cret" not in f"{error} {error.values}"
 
 
-@property_settings
 @given(
     st.text(max_size=20)
     | st.text(alphabet="htps:/@.[]1a?#%\\ ", max_size=20).map(lambda text: f"https://{text}")

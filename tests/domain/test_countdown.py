@@ -15,7 +15,6 @@ from factories import (
     disabled_auto_stop,
     idle_auto_stop,
     make_instance,
-    property_settings,
     timed_auto_stop,
 )
 from hypothesis import given
@@ -56,7 +55,6 @@ def test_shared_cases_cover_every_phase() -> None:
     assert {case["expect"]["phase"] for case in CASES} == {phase.value for phase in Phase}
 
 
-@property_settings
 @given(
     st.sampled_from(list(Status)) | st.builds(Status, st.text(min_size=1, max_size=5)),
     st.booleans(),

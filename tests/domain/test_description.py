@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from factories import property_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,7 +97,6 @@ def test_error_for_multiline_text_is_one_line(text: str) -> None:
     assert "\x1b" not in str(caught.value)
 
 
-@property_settings
 @given(st.text(max_size=MAX_LENGTH) | MIXED)
 def test_full_width_text_is_valid_and_as_long(text: str) -> None:
     """Any text within the limit becomes valid, and only the six characters change."""
@@ -108,7 +106,6 @@ def test_full_width_text_is_valid_and_as_long(text: str) -> None:
     assert all(new == FULL_WIDTH_FORMS.get(old, old) for old, new in zip(text, wide))
 
 
-@property_settings
 @given(MIXED | st.text(alphabet=st.characters(), max_size=20))
 def test_first_invalid_character_is_found(text: str) -> None:
     """No character before it is invalid."""

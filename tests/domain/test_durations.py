@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from factories import HOUR, NOW, property_settings
+from factories import HOUR, NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -99,7 +99,6 @@ def test_parse_duration_names_the_reason_for_refusal(text: str, code: str) -> No
     assert caught.value.code == code
 
 
-@property_settings
 @given(st.integers(1, 10**9 - 1))
 def test_formatted_argument_parses_to_same_duration(seconds: int) -> None:
     """A duration suggested by a message means the same when it is entered."""
@@ -107,7 +106,6 @@ def test_formatted_argument_parses_to_same_duration(seconds: int) -> None:
     assert parse_duration(messages.format_duration_argument(duration)) == duration
 
 
-@property_settings
 @given(st.text() | ALMOST)
 def test_parse_duration_never_crashes(text: str) -> None:
     """Any text is a positive duration in whole seconds or a DurationError of one line."""
@@ -191,7 +189,6 @@ def test_parse_clock_time_refuses_impossible_times(text: str) -> None:
     assert caught.value.values["text"] == text.strip()
 
 
-@property_settings
 @given(
     st.text() | ALMOST,
     st.sampled_from([*ZONES, UTC, timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))]),
@@ -207,7 +204,6 @@ def test_parse_clock_time_never_crashes(text: str, zone: ZoneInfo) -> None:
             assert moment.astimezone(each) == moment
 
 
-@property_settings
 @given(
     st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     st.integers(0, 23),
@@ -339,7 +335,6 @@ def test_parse_timezone_refuses_unknown_zone(name: str) -> None:
     assert len(caught.value.message.splitlines()) == 1
 
 
-@property_settings
 @given(st.text(max_size=12))
 def test_parse_timezone_never_crashes(name: str) -> None:
     """Any text is a zone or a ConfigurationError."""
@@ -355,7 +350,6 @@ def test_empty_timezone_is_the_system_zone() -> None:
     assert NOW.astimezone(parse_timezone("")).utcoffset() is not None
 
 
-@property_settings
 @given(st.integers(0, 253_000_000_000_000))
 def test_timestamp_round_trip(milliseconds: int) -> None:
     """Milliseconds to a time and back are the same milliseconds."""
@@ -371,7 +365,6 @@ def test_timestamp_out_of_range_raises_value_error(milliseconds: int) -> None:
         datetime_from_ms(milliseconds)
 
 
-@property_settings
 @given(st.integers(-(10**12), 10**12))
 def test_duration_round_trip(milliseconds: int) -> None:
     """Milliseconds to a duration and back are the same milliseconds."""

@@ -16,7 +16,6 @@ from factories import (
     disabled_auto_stop,
     idle_auto_stop,
     make_instance,
-    property_settings,
     timed_auto_stop,
 )
 from hypothesis import given
@@ -478,7 +477,6 @@ def test_unconfirmed_description_makes_edit_unconfirmed() -> None:
     assert result is Effect.UNCONFIRMED
 
 
-@property_settings
 @given(st.timedeltas(timedelta(seconds=1), timedelta(hours=20)), st.booleans())
 def test_unchanged_stop_time_is_not_a_successful_extension(by: timedelta, known: bool) -> None:
     """Even a small shift is compared with the previous stop time, on both APIs."""
@@ -495,7 +493,6 @@ def test_unchanged_stop_time_is_not_a_successful_extension(by: timedelta, known:
     assert effect_of(case, NOTEBOOKS_CAPABILITIES) is Effect.UNCONFIRMED
 
 
-@property_settings
 @given(st.timedeltas(timedelta(seconds=1), timedelta(hours=20)))
 def test_moved_stop_time_is_a_successful_extension(by: timedelta) -> None:
     """The stop time is the expected one, on both APIs."""

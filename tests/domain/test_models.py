@@ -14,7 +14,6 @@ from factories import (
     NOW,
     auto_stop_edit,
     make_instance,
-    property_settings,
     timed_auto_stop,
 )
 from hypothesis import given
@@ -76,7 +75,6 @@ def test_documented_status_is_a_member(word: str) -> None:
     assert Status(word).name == word
 
 
-@property_settings
 @given(st.text().filter(lambda word: word not in Status.__members__))
 def test_unknown_status_keeps_its_word(word: str) -> None:
     """It is named UNKNOWN, equals only its own word, and can be copied."""

@@ -15,7 +15,6 @@ from factories import (
     disabled_auto_stop,
     idle_auto_stop,
     make_instance,
-    property_settings,
     timed_auto_stop,
 )
 from hypothesis import given
@@ -498,7 +497,6 @@ GIVEN = st.builds(
 )
 
 
-@property_settings
 @given(REQUESTS.filter(lambda requested: requested != AutoStopRequest()) | DURATIONS, GIVEN)
 def test_plan_is_always_within_range(
     requested: AutoStopRequest | timedelta, context: PlanContext

@@ -7,7 +7,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
-from factories import property_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +16,6 @@ from modelarts_magics.emulator.local import LocalEmulator
 START = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
 
 
-@property_settings
 @given(st.integers(min_value=0, max_value=4_102_444_800_000))
 def test_timestamp_round_trip_keeps_milliseconds(timestamp_ms: int) -> None:
     """Converting a timestamp to a time and back returns the same ms."""

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
-from factories import property_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -166,7 +165,6 @@ def test_valid_description_is_stored_unchanged(client: EmulatorClient, descripti
     assert client.auto_stop() == before
 
 
-@property_settings
 @given(st.text(max_size=600))
 def test_description_rule_is_the_published_one(description: str) -> None:
     """A description has at most 512 code points and none of six characters."""
@@ -201,10 +199,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(
-    max_examples=150,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(body=JSON_VALUES)
 def test_any_json_body_gets_200_or_400(client: EmulatorClient, body: object) -> None:
     """Every JSON body is either applied or refused with a code."""

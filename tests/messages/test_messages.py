@@ -6,7 +6,7 @@ import re
 from datetime import timedelta, timezone
 
 import pytest
-from factories import HOUR, MINUTE, NOW, property_settings
+from factories import HOUR, MINUTE, NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,7 +53,6 @@ def test_time_left_shows_seconds_below_ten_minutes(remaining: timedelta, expecte
     assert messages.format_time_left(remaining) == expected
 
 
-@property_settings
 @given(st.timedeltas(timedelta(days=-1), timedelta(days=9)))
 def test_time_left_is_never_rounded_up(remaining: timedelta) -> None:
     """The time left that is shown is at most the time left."""

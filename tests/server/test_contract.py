@@ -59,7 +59,7 @@ def fuzz(operation: Any, mode: GenerationMode, address: str, headers: dict[str, 
         return
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=12, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=settings().max_examples // 8, suppress_health_check=list(HealthCheck))
     def send(case: Case) -> None:
         case.call_and_validate(base_url=address, headers=headers, excluded_checks=NOT_PROMISED)
 

@@ -206,7 +206,7 @@ def test_auto_stop_can_be_turned_off_and_on(
 
 
 @settings(
-    max_examples=30,
+    max_examples=settings().max_examples // 3,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import pytest
-from factories import property_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,7 +67,6 @@ def test_saved_data_is_loaded_by_another_process(store: Store) -> None:
     assert other(store).load() == {"a": [1, {"b": "华为 ☕"}]}
 
 
-@property_settings
 @given(
     data=st.dictionaries(
         st.text(max_size=5).filter(lambda key: key != "version"),
