@@ -42,8 +42,8 @@ CLOCK_ONE_DAY_AHEAD_JS = """
 const offset = 24 * 3600 * 1000;
 const Real = Date;
 globalThis.Date = class extends Real {
-  constructor(...values) { values.length ? super(...values) : super(Real.now() + ahead); }
-  static now() { return Real.now() + ahead; }
+  constructor(...values) { values.length ? super(...values) : super(Real.now() + offset); }
+  static now() { return Real.now() + offset; }
 };
 """
 
