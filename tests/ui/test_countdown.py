@@ -39,7 +39,7 @@ CLICK_FIVE_TIMES_JS = """() => new Promise(done => {
 })"""
 """Click five times, and return the time left in the next frame."""
 CLOCK_ONE_DAY_AHEAD_JS = """
-const ahead = 24 * 3600 * 1000;
+const offset = 24 * 3600 * 1000;
 const Real = Date;
 globalThis.Date = class extends Real {
   constructor(...values) { values.length ? super(...values) : super(Real.now() + offset); }
