@@ -58,7 +58,9 @@ def test_dont_remind_again_turns_reminders_off(
     reminded_sidebar: SidebarPage, instance_control: InstanceControl
 ) -> None:
     """The API stores the setting, and the panel shows it with a button to undo it."""
-    reminded_sidebar.toasts.get_by_role("button", name=re.compile("^Don.t Remind Me Again$")).click()
+    reminded_sidebar.toasts.get_by_role(
+        "button", name=re.compile("^Don.t Remind Me Again$")
+    ).click()
     expect(reminded_sidebar.notices).to_contain_text("Reminders are off for this instance.")
     expect(reminded_sidebar.toasts).to_have_count(0)
     assert instance_control.instance["prompt"] is False
