@@ -115,10 +115,12 @@ test:
 PYTEST := $(BIN)/python -m pytest
 # A file's tests stay together in one process, because some share a server, a kernel or a built wheel.
 IN_PARALLEL := --numprocesses=logical --dist=loadfile --quiet
+# Each process has a server and a browser of its own; tests that share a page stay together.
+PAGES_IN_PARALLEL := --numprocesses=logical --maxprocesses=3 --dist=loadgroup --quiet
 
 soak: $(VENV)/.test-front-end browser
 	$(PYTEST) --soak --hypothesis-profile=soak --ignore=tests/ui $(IN_PARALLEL)
-	$(PYTEST) --soak tests/ui
+	$(PYTEST) --soak tests/ui $(PAGES_IN_PARALLEL)
 
 format: $(VENV)/.test
 	@echo "Checking the format …"
@@ -167,7 +169,7 @@ unit: $(VENV)/.test-front-end
 
 pages: $(VENV)/.test-front-end browser
 	@echo "Running the tests in a browser …"
-	@$(PYTEST) --quiet tests/ui
+	@$(PYTEST) tests/ui $(PAGES_IN_PARALLEL)
 
 bench: $(VENV)/.test-front-end browser
 	$(BIN)/python tests/bench/run.py

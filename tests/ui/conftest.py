@@ -1,4 +1,4 @@
-"""Fixtures of the browser tests: one emulator, one Jupyter server and one browser for all tests.
+"""Fixtures of the browser tests: in each process one emulator, one Jupyter server and one browser.
 
 A page takes seconds to load, so most tests share one page for each front end and notebook. Before each test,
 `SharedPages` closes the widgets of the page and clears its outputs, and the instance is reset.
@@ -29,6 +29,9 @@ SCREENSHOTS = Path(__file__).with_name("screenshots")
 CLOSE_WIDGETS_CODE = "from ipywidgets import Widget; Widget.close_all()"
 VIEWPORT = {"width": 1200, "height": 860}
 
+SHARED_PAGES = {"shared_pages", "sidebar_pages"}
+"""The fixtures that keep pages open for several tests."""
+
 expect.set_options(timeout=TIMEOUT_MS)
 
 
@@ -45,6 +48,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark every test of this folder, because it needs a server and a browser."""
     item.add_marker(pytest.mark.process)
     item.add_marker(pytest.mark.browser)
+    shared = SHARED_PAGES.intersection(getattr(item, "fixturenames", ()))
+    if shared:
+        # pytest-xdist runs a group in one process, so that each shared page is opened once.
+        item.add_marker(pytest.mark.xdist_group(min(shared)))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
