@@ -41,7 +41,7 @@ class Store:
     """
 
     def __init__(self, folder: Path, *, key: tuple[str, str, str]) -> None:
-        digest = hashlib.sha256("\n".join(key).encode()).hexdigest()[:16]
+        digest = state_digest(key)
         self.path = folder / f"{digest}.json"
         self._lock_path = folder / f"{digest}.lock"
         self._loaded_fingerprint: tuple[int, int, int] | None = None
@@ -142,6 +142,11 @@ class Store:
 
     def _fingerprint(self) -> tuple[int, int, int] | None:
         return file_fingerprint(self.path)
+
+
+def state_digest(key: tuple[str, str, str]) -> str:
+    """Return the name of the files of an instance, from its endpoint, project ID and instance ID."""
+    return hashlib.sha256("\n".join(key).encode()).hexdigest()[:16]
 
 
 def file_fingerprint(path: Path) -> tuple[int, int, int] | None:

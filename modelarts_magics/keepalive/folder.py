@@ -1,0 +1,34 @@
+"""The folder of the daemon of one instance: guards, locks and the state file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelarts_magics.config.settings_file import expand_user
+from modelarts_magics.session.store import state_digest
+
+if TYPE_CHECKING:
+    from modelarts_magics.config.settings import Settings
+
+
+def daemon_folder(settings: Settings) -> Path:
+    """Return the folder of the daemon of the instance; it may not exist yet.
+
+    It is on a local disk: record locks do not work on the network file systems under ``~/work``.
+
+    Args:
+        settings: The resolved settings of a session, with endpoint, project ID and instance ID.
+    """
+    key = (settings.endpoint, settings.project_id, settings.instance_id)
+    base = expand_user(settings.get("state_dir"))
+    if _is_below(base, Path.home() / "work"):
+        user = os.getuid() if hasattr(os, "getuid") else 0
+        base = Path(tempfile.gettempdir()) / f"modelarts-magics-{user}"
+    return base / f"{state_digest(key)}.keepalive"
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return folder.resolve() in (path.resolve(), *path.resolve().parents)

@@ -1,0 +1,48 @@
+"""Look at another process of this machine without a dependency."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_STATE_FIELD, _START_FIELD = 0, 19
+"""The fields after the command in ``/proc/PID/stat``, which begin with the third of proc(5)."""
+
+
+def process_started(pid: int) -> int | None:
+    """Return when a process started, in a unit of the system; None if that is unknown or it has ended.
+
+    Together with the ID it identifies a process, because IDs are used again.
+    """
+    fields = _stat_fields(pid)
+    if fields is None or fields[_STATE_FIELD] in ("Z", "X"):
+        return None
+    return int(fields[_START_FIELD])
+
+
+def is_process_alive(pid: int, *, started: object = None) -> bool:
+    """Return whether a process runs; a zombie does not.
+
+    Args:
+        pid: The process ID.
+        started: What `process_started` returned for it; None if that is unknown.
+    """
+    if Path("/proc/self/stat").exists():
+        found = process_started(pid)
+        return found is not None and started in (None, found)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _stat_fields(pid: int) -> list[str] | None:
+    try:
+        content = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    # The command, in parentheses, may contain spaces and parentheses.
+    return content.rpartition(")")[2].split()
