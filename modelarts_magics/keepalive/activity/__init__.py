@@ -1,0 +1,1 @@
+"""Find out what is working on this machine: one module per kind of source."""
