@@ -66,9 +66,18 @@ class ModelArtsError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}".rstrip()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By default an exception is rebuilt from `args`, which contains none of the keyword arguments.
+        return _rebuild_error, (type(self), self.args), vars(self)
+
     def _render_traceback_(self) -> list[str]:
         """Return the message and the hint; IPython shows them instead of a traceback."""
         return str(self).splitlines()
+
+
+def _rebuild_error(kind: type[ModelArtsError], args: tuple[Any, ...]) -> ModelArtsError:
+    """Return an error without attributes; `pickle` and `copy` set them."""
+    return kind.__new__(kind, *args)
 
 
 class InputError(ModelArtsError):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import pickle
 import re
+from typing import Any, Callable
 
 import pytest
 from hypothesis import given
@@ -14,7 +16,6 @@ from modelarts_magics import errors
 from modelarts_magics.errors import (
     ApiError,
     DurationError,
-    LockTimeoutError,
     ModelArtsError,
     OutcomeUnknownError,
     RefusedError,
@@ -141,19 +142,42 @@ def test_quoted_input_is_otherwise_unchanged() -> None:
     assert "a  b 中文 👨‍👩‍👧" in DurationError("duration.invalid", text="a  b 中文 👨‍👩‍👧").message
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        RefusedError("refuse.no_reminder"),
-        DurationError("duration.no_unit", text="90"),
-        LockTimeoutError("store.locked", path="/p"),
-        ApiError("api.400.6309", status=400, error_code="ModelArts.6309", request_id="r"),
-        UnreachableError("unreachable.read_timeout", sent=True, host="h"),
-    ],
-)
-def test_error_can_be_pickled(error: ModelArtsError) -> None:
-    """Code, values and message are equal."""
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
-    assert (type(copy), copy.code, copy.values) == (type(error), error.code, error.values)
-    assert str(copy) == str(error)
-    assert vars(copy) == vars(error)
+def make_error(kind: type[ModelArtsError]) -> ModelArtsError:
+    """Return an error of a class with a value for each of its arguments."""
+    values: dict[str, Any] = {"text": "90", "host": "h"}
+    if issubclass(kind, ApiError):
+        values |= {"status": 400, "error_code": "ModelArts.6309", "request_id": "r", "detail": ""}
+    if issubclass(kind, UnreachableError):
+        values["sent"] = True
+    if issubclass(kind, OutcomeUnknownError):
+        values["cause"] = UnreachableError("unreachable.read_timeout", sent=True, host="inner")
+    return kind("duration.no_unit", **values)
+
+
+COPIES: dict[str, Callable[[Any], Any]] = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    **{
+        f"protocol {number}": lambda error, number=number: pickle.loads(  # noqa: S301 - our own
+            pickle.dumps(error, number)
+        )
+        for number in range(pickle.HIGHEST_PROTOCOL + 1)
+    },
+}
+
+
+@pytest.mark.parametrize("how", COPIES)
+@pytest.mark.parametrize("kind", CLASSES.values())
+def test_every_error_can_be_copied_and_pickled(kind: type[ModelArtsError], how: str) -> None:
+    """Class, code, values, attributes and texts are equal, also those of its cause."""
+    error = make_error(kind)
+    error.__cause__ = ValueError("inner")
+    copied = COPIES[how](error)
+    assert type(copied) is kind
+    assert (copied.args, str(copied), copied.values) == (error.args, str(error), error.values)
+    assert vars(copied).keys() == vars(error).keys()
+    if isinstance(error, OutcomeUnknownError):
+        assert vars(copied.cause) == vars(error.cause)
+        assert type(copied.cause) is UnreachableError
+    else:
+        assert vars(copied) == vars(error)

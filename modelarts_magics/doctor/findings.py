@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
-from enum import Enum
 
+from modelarts_magics.domain.models import Word
 from modelarts_magics.messages import has_text, text
 
 
-class Level(str, Enum):
+class Level(Word):
     """The severity of a finding."""
 
     OK = "ok"

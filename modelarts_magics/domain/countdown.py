@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
 
-from modelarts_magics.domain.models import AutoStop, Instance, Mode, Status, StopTimeUnknown
+from modelarts_magics.domain.models import AutoStop, Instance, Mode, Status, StopTimeUnknown, Word
 from modelarts_magics.messages import Message, format_time_left, same_day, text
 
 SOON_THRESHOLD = timedelta(minutes=30)
@@ -20,7 +19,7 @@ STOP_GRACE_PERIOD = timedelta(seconds=60)
 _ZERO = timedelta(0)
 
 
-class Phase(str, Enum):
+class Phase(Word):
     """How urgent the stop is."""
 
     CALM = "calm"

@@ -30,7 +30,14 @@ def same_stop_time(one: datetime | None, other: datetime | None) -> bool:
     return one is not None and other is not None and abs(one - other) <= STOP_TIME_TOLERANCE
 
 
-class Status(str, Enum):
+class Word(str, Enum):
+    """An enumeration of words; formatted as its value by every version of Python."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Status(Word):
     """The status of an instance.
 
     A status that is not listed becomes a member named ``UNKNOWN`` whose value is the original word.
@@ -91,7 +98,7 @@ class Status(str, Enum):
         )
 
 
-class Mode(str, Enum):
+class Mode(Word):
     """The trigger of auto-stop."""
 
     TIMING = "TIMING"
@@ -100,7 +107,7 @@ class Mode(str, Enum):
     """Low resource use; there is no fixed stop time. Only the `notebooks` API supports it."""
 
 
-class StopTimeUnknown(str, Enum):
+class StopTimeUnknown(Word):
     """Why the stop time of a run with auto-stop on is unknown."""
 
     MISSING = "missing"
@@ -161,7 +168,7 @@ class DockerParams:
     namespace: str | None
     image_name: str | None
     image_tag: str | None
-    annotations: Mapping[str, Any]
+    annotations: Mapping[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -169,7 +176,7 @@ class ProvisionSpec:
     """Deployment details (table 8); `params` is the original object if the type is not Docker."""
 
     engine: str | None
-    params: DockerParams | Mapping[str, Any]
+    params: DockerParams | Mapping[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -178,7 +185,7 @@ class Provision:
 
     type: str | None
     spec: ProvisionSpec | None
-    annotations: Mapping[str, Any]
+    annotations: Mapping[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -190,7 +197,7 @@ class Profile:
     description: str | None
     de_type: str | None
     provision: Provision | None
-    labels: Mapping[str, Any]
+    labels: Mapping[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -198,7 +205,7 @@ class Storage:
     """Storage of the instance (table 10, ``storage``): ``obs`` or ``evs``."""
 
     type: str | None
-    location: Mapping[str, Any]
+    location: Mapping[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -206,7 +213,7 @@ class NotebookSpec:
     """Definition of a `Notebook` instance (table 10); for its auto-stop see `Instance.auto_stop`."""
 
     storage: Storage | None
-    annotations: Mapping[str, Any]
+    annotations: Mapping[str, Any] = field(hash=False)
 
 
 @dataclass(frozen=True)
@@ -249,7 +256,7 @@ class Instance:
     created_at: datetime | None = None
     flavor: str | None = None
     profile: Profile | None = None
-    spec: NotebookSpec | Mapping[str, Any] | None = None
+    spec: NotebookSpec | Mapping[str, Any] | None = field(default=None, hash=False)
     workspace: Workspace | None = None
     demo: bool = False
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
@@ -270,7 +277,7 @@ class Instance:
         )
 
 
-class CountsFrom(str, Enum):
+class CountsFrom(Word):
     """The time from which a duration in a request counts."""
 
     RUN_START = "run-start"
@@ -320,7 +327,7 @@ class Edit:
     auto_stop: AutoStopEdit | None = None
 
 
-class Effect(str, Enum):
+class Effect(Word):
     """The effect of a change, determined from the response of the API."""
 
     NOW = "now"

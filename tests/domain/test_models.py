@@ -19,7 +19,18 @@ from factories import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelarts_magics.domain.models import AutoStop, Change, Effect, Instance, Status
+from modelarts_magics.domain.countdown import Phase
+from modelarts_magics.domain.models import (
+    AutoStop,
+    Change,
+    CountsFrom,
+    Effect,
+    Instance,
+    Mode,
+    Profile,
+    Status,
+    StopTimeUnknown,
+)
 
 RUNNING = {Status.RUNNING, Status.SNAPSHOTTING}
 STOPPING = {Status.STOPPING, Status.DELETING}
@@ -155,3 +166,27 @@ def test_other_differences_are_not_equivalent(other: AutoStop) -> None:
     assert not make_instance(timed_auto_stop(HOUR)).equivalent_to(
         replace(make_instance(timed_auto_stop(HOUR)), description="x")
     )
+
+
+@pytest.mark.parametrize("kind", [Status, Mode, StopTimeUnknown, CountsFrom, Effect, Phase])
+def test_enumerated_word_is_formatted_as_its_value(kind: type[Effect]) -> None:
+    """It is the same in an f-string, with `format`, `str` and ``%s``."""
+    for each in kind:
+        texts = {f"{each}", f"{each:s}", f"{each:>1}", format(each), str(each), "%s" % each}  # noqa: UP031
+        assert texts == {each.value}
+
+
+def test_undocumented_status_is_formatted_as_its_word() -> None:
+    """It is the word of the API, not UNKNOWN."""
+    assert f"{Status('NEW_WORD')}" == "NEW_WORD"
+
+
+def test_equal_instances_have_the_same_hash() -> None:
+    """The objects of a response, such as labels, are compared but have no hash."""
+    labels = {"c": "label"}
+    profile = Profile("ML-1", "ML one", None, "Notebook", None, labels)
+    one, other = (make_instance(profile=profile, spec=spec) for spec in ({"a": []}, {"a": []}))
+    assert (one, hash(one)) == (other, hash(other))
+    assert len({one, other, make_instance(spec=None), make_instance()}) == 2
+    change = Change(one, other, Effect.NOW, auto_stop_edit(HOUR), DEMANAGER_CAPABILITIES)
+    assert hash(change) == hash(replace(change))
