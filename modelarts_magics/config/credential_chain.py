@@ -14,6 +14,7 @@ from modelarts_magics.config.credentials import (
     check_characters,
     make_access_key,
 )
+from modelarts_magics.config.platform_session import load_platform_session, searched_places
 from modelarts_magics.config.settings_file import expand_user
 from modelarts_magics.errors import ConfigurationError, NoCredentialsError
 from modelarts_magics.messages import Message
@@ -40,10 +41,12 @@ class CredentialProvider:
     Attributes:
         name: The name of the source, for `doctor`.
         load: Returns the credential of the source; None if it has none.
+        places: Where it is looked for, if the name does not say that.
     """
 
     name: str
     load: Callable[[], FoundCredential | None]
+    places: tuple[str, ...] = ()
 
 
 class CredentialChain:
@@ -85,7 +88,8 @@ class CredentialChain:
         )
         yield CredentialProvider(
             "modelarts.session",
-            lambda: self._load_once("session", credential_providers.load_notebook_session),
+            lambda: self._load_once("session", lambda: load_platform_session(self._environ)),
+            searched_places(self._environ),
         )
         if self._metadata_endpoint:
             yield CredentialProvider(

@@ -19,7 +19,7 @@ from modelarts_magics.doctor import machine
 from modelarts_magics.doctor.findings import Finding, Level, display_width, pad_label
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
 from modelarts_magics.errors import ConfigurationError, ModelArtsError
-from modelarts_magics.messages import source_label, text
+from modelarts_magics.messages import join_list, source_label, text
 from modelarts_magics.session.connect import open_session
 
 if TYPE_CHECKING:
@@ -182,7 +182,12 @@ def _credential_findings(chain: CredentialChain) -> Iterator[Finding]:
             used = True
             continue
         if found is None:
-            message = text("doctor.not_set", place=source_label(provider.name))
+            place = source_label(provider.name)
+            message = (
+                text("doctor.not_set.places", place=place, places=join_list(provider.places))
+                if provider.places
+                else text("doctor.not_set", place=place)
+            )
             yield Finding("credentials", Level.INFO, message)
             continue
         yield _credential_finding(found, shadowed=used)

@@ -193,6 +193,7 @@ TEXTS = {
     "doctor.problem": "✗",
     "doctor.setting": "{value} ({source})",
     "doctor.not_set": "{place}: none",
+    "doctor.not_set.places": "{place}: none (searched: {places})",
     "doctor.used": "{credential} from {place}",
     "credential.token": "token",
     "credential.access_key": "access key {ak}",

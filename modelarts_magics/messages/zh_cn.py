@@ -168,6 +168,7 @@ TEXTS = {
     "doctor.problem": "✗",
     "doctor.setting": "{value}（{source}）",
     "doctor.not_set": "{place}：无",
+    "doctor.not_set.places": "{place}：无（已查找：{places}）",
     "doctor.used": "{credential}（来源：{place}）",
     "credential.token": "Token",
     "credential.access_key": "访问密钥 {ak}",

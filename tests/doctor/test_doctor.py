@@ -126,6 +126,8 @@ def test_empty_environment_lists_all_missing_settings(doctor_harness: DoctorHarn
     subjects = [each.subject for each in doctor_harness.report().problems]
     assert subjects == ["endpoint", "instance_id", "credentials"]
     assert doctor_harness.finding("project_id").message == "not set; will be looked up by region"
+    searched = [each.message for each in doctor_harness.report().findings]
+    assert any("/modelarts/tools/sdk" in each for each in searched)
     assert doctor_harness.finding("connection").message.startswith("not checked")
     assert doctor_harness.api.emulator.requests == []
 
