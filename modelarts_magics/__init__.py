@@ -11,6 +11,8 @@ from importlib import import_module
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from IPython.core.interactiveshell import InteractiveShell
 
     from modelarts_magics.domain.models import AutoStop, Change, Effect, Instance, Mode, Status
@@ -73,6 +75,13 @@ def __getattr__(name: str) -> object:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def load_renderer() -> ModuleType:
+    """Return the renderer of results; `modelarts_magics.domain` uses it without importing upwards."""
+    from modelarts_magics.commands import render  # noqa: PLC0415 - not needed for the import
+
+    return render
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:

@@ -42,12 +42,15 @@ class KernelSession:
         self._client.start_channels()
         self._client.wait_for_ready(timeout=TIMEOUT_S)
 
-    def run(self, cell: str, *, answers: Sequence[str] | None = None) -> tuple[str, str]:
+    def run(
+        self, cell: str, *, answers: Sequence[str] | None = None, **options: bool
+    ) -> tuple[str, str]:
         """Run a cell and return its status and its output.
 
         Args:
             cell: The code.
             answers: The answers to prompts, in order; None for a front end without prompts.
+            **options: How to run it: `silent`, `store_history`.
         """
         outputs: list[str] = []
         remaining = list(answers or ())
@@ -69,6 +72,7 @@ class KernelSession:
             output_hook=collect,
             stdin_hook=answer_prompt,
             timeout=TIMEOUT_S,
+            **options,
         )
         return reply["content"]["status"], "\n".join(filter(None, outputs))
 

@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.commands.as_json import instance_json
 from modelarts_magics.commands.as_text import change_lines, instance_lines
-from modelarts_magics.commands.results import (
-    InstanceDetails,
-    TextResult,
-    replace_control_characters,
-)
-from modelarts_magics.doctor import DoctorReport
-from modelarts_magics.domain.models import Change, Effect, Instance
+from modelarts_magics.commands.results import replace_control_characters
+from modelarts_magics.domain.models import Effect
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
@@ -30,9 +25,9 @@ TONE_COLOURS = {
 """The border colour of an outcome by its tone, from the theme of the page with a fallback."""
 
 
-def render_text(value: object) -> str:
+def render_text(value: Any) -> str:  # noqa: ANN401 - any result
     """Return a result as plain text."""
-    if isinstance(value, InstanceDetails):
+    if _is_kind(value, "InstanceDetails"):
         rows = _flatten(instance_json(value.instance, all_fields=True))
         width = max(len(name) for name, _ in rows)
         table = [f"{name:<{width}}  {cell}" for name, cell in rows]
@@ -40,9 +35,9 @@ def render_text(value: object) -> str:
     return replace_control_characters("\n".join(_lines_and_tone(value)[0]))
 
 
-def render_html(value: object) -> str:
+def render_html(value: Any) -> str:  # noqa: ANN401 - any result
     """Return a result as HTML."""
-    if isinstance(value, InstanceDetails):
+    if _is_kind(value, "InstanceDetails"):
         rows = _flatten(instance_json(value.instance, all_fields=True))
         cells = "".join(
             f"<tr>{_table_cell(name, 'th')}{_table_cell(cell, 'td')}</tr>" for name, cell in rows
@@ -51,15 +46,23 @@ def render_html(value: object) -> str:
     return _html_block(*_lines_and_tone(value))
 
 
-def _lines_and_tone(value: object) -> tuple[list[str], str]:
+def _is_kind(value: object, name: str) -> bool:
+    """Return whether the class of a value has this name.
+
+    A reload of the package, as by ``%autoreload``, leaves two classes of each name.
+    """
+    return type(value).__name__ == name
+
+
+def _lines_and_tone(value: Any) -> tuple[list[str], str]:  # noqa: ANN401 - any result
     """Return the lines of a result and their tone, a key of `TONE_COLOURS`."""
-    if isinstance(value, Instance):
+    if _is_kind(value, "Instance"):
         return instance_lines(value), "neutral"
-    if isinstance(value, Change):
-        return change_lines(value), "success" if value.effect is Effect.NOW else "warning"
-    if isinstance(value, DoctorReport):
+    if _is_kind(value, "Change"):
+        return change_lines(value), "success" if value.effect == Effect.NOW else "warning"
+    if _is_kind(value, "DoctorReport"):
         return value.lines(), "warning" if value.problems else "success"
-    shown = repr(value) if isinstance(value, TextResult) else str(value)
+    shown = repr(value) if _is_kind(value, "TextResult") else str(value)
     return shown.split("\n"), "neutral"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
+from modelarts_magics.domain.rich_output import RichResult
 from modelarts_magics.errors import UNPRINTABLE_CHARACTERS
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class JsonResult(dict[str, Any]):
 
 
 @dataclass(frozen=True)
-class InstanceDetails:
+class InstanceDetails(RichResult):
     """An instance whose representation includes all fields; the result of ``status --all``."""
 
     instance: Instance

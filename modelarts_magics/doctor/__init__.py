@@ -18,6 +18,7 @@ from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.doctor import machine
 from modelarts_magics.doctor.findings import Finding, Level, display_width, pad_label
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
+from modelarts_magics.domain.rich_output import RichResult
 from modelarts_magics.errors import ConfigurationError, ModelArtsError
 from modelarts_magics.messages import join_list, source_label, text
 from modelarts_magics.session.connect import open_session
@@ -37,7 +38,7 @@ CLOCK_SKEW_TOLERANCE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
-class DoctorReport:
+class DoctorReport(RichResult):
     """All findings, in the order in which a request uses what they are about."""
 
     findings: tuple[Finding, ...]

@@ -11,6 +11,8 @@ from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from modelarts_magics.domain.rich_output import RichResult
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
@@ -224,7 +226,7 @@ class Workspace:
 
 
 @dataclass(frozen=True)
-class Instance:
+class Instance(RichResult):
     """A notebook instance as the API described it at one moment (table 5).
 
     Two instances are equal if the API returned the same for both, whenever it was asked.
@@ -339,7 +341,7 @@ class Effect(Word):
 
 
 @dataclass(frozen=True)
-class Change:
+class Change(RichResult):
     """A write and its effect.
 
     Attributes:

@@ -1,32 +1,17 @@
 """The session of widgets that are created without one.
 
-The magics register a function that returns their session. This module imports neither the magics nor a widget, so
-both can import it.
+This module imports neither the magics nor a widget, so both can import it.
 """
 
 from __future__ import annotations
 
-import contextlib
 from functools import lru_cache
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING
+
+from IPython.core.getipython import get_ipython
 
 if TYPE_CHECKING:
     from modelarts_magics.session.session import Session
-
-    SessionGetter = Callable[[], Session]
-
-_registered_getters: list[SessionGetter] = []
-
-
-def register_session_getter(get_session: SessionGetter) -> None:
-    """Make `current_session` use `get_session` until it is unregistered."""
-    _registered_getters.append(get_session)
-
-
-def unregister_session_getter(get_session: SessionGetter) -> None:
-    """Undo `register_session_getter`; do nothing if `get_session` is not registered."""
-    with contextlib.suppress(ValueError):
-        _registered_getters.remove(get_session)
 
 
 def current_session() -> Session:
@@ -35,11 +20,14 @@ def current_session() -> Session:
     Raises:
         ModelArtsError: The settings or the credentials are missing or invalid.
     """
-    return _registered_getters[-1]() if _registered_getters else _default_session()
+    shell = get_ipython()
+    magics = shell.magics_manager.registry.get("ModelArts") if shell is not None else None
+    session: Session = _default_session() if magics is None else magics.session()
+    return session
 
 
 @lru_cache(maxsize=1)
 def _default_session() -> Session:
-    from modelarts_magics.session.connect import connect  # noqa: PLC0415 - keeps %load_ext fast
+    from modelarts_magics.session.connect import connect  # noqa: PLC0415 - slow to import
 
     return connect()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
@@ -9,10 +10,6 @@ from traitlets import Bool
 
 from modelarts_magics.config.setting_traits import setting_traits
 from modelarts_magics.kernel.completion import match_command
-from modelarts_magics.kernel.current_session import (
-    register_session_getter,
-    unregister_session_getter,
-)
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -21,14 +18,6 @@ if TYPE_CHECKING:
     from modelarts_magics.config.settings import Settings
     from modelarts_magics.kernel.reminder import Reminder
     from modelarts_magics.session.session import Session
-
-_RENDERED_TYPES = (
-    ("modelarts_magics.domain.models", "Instance"),
-    ("modelarts_magics.domain.models", "Change"),
-    ("modelarts_magics.commands.results", "InstanceDetails"),
-    ("modelarts_magics.doctor", "DoctorReport"),
-)
-"""The types with a registered formatter, by module and name so that none has to be imported."""
 
 
 class CommandInterrupt(KeyboardInterrupt):
@@ -60,6 +49,8 @@ class ModelArts(Magics):
         self._session: Session | None = None
         self._session_settings: Settings | None = None
         self._reminder: Reminder | None = None
+        self._has_hidden_output = False
+        self.undo_registration = ExitStack()
 
     @no_var_expand
     @line_cell_magic
@@ -125,13 +116,23 @@ class ModelArts(Magics):
         self._interactive_credential = found
         self.close()
 
-    def after_cell(self, _result: object = None) -> None:
-        """Print a reminder if the setting ``remind`` is on and one is due; IPython's hook."""
+    def before_cell(self, _info: object = None) -> None:
+        """Prepare for a cell; IPython's hook, also called for a cell that runs within another."""
+        self._has_hidden_output = False
+
+    def after_cell(self, result: object = None) -> None:
+        """Print a reminder if the setting ``remind`` is on and one is due; IPython's hook.
+
+        A cell that hides its output, or that of a cell within it, leaves the reminder to the next cell.
+        """
         if not self.remind:
             return
-        if self._reminder is None:
-            from modelarts_magics.kernel.reminder import Reminder  # noqa: PLC0415 - keeps %load_ext fast
+        from modelarts_magics.kernel.reminder import Reminder, is_output_visible  # noqa: PLC0415 - as above
 
+        self._has_hidden_output |= not is_output_visible(result)
+        if self._has_hidden_output:
+            return
+        if self._reminder is None:
             self._reminder = Reminder()
         self._reminder.after_cell(self._session)
 
@@ -171,63 +172,64 @@ def magic_help() -> str:
     return str(help_overview(MAGIC_PREFIX))
 
 
+# IPython calls `getdoc` in preference to reading `__doc__`.
+ModelArts.modelarts.getdoc = magic_help
+
+
 def register(shell: InteractiveShell) -> None:
-    """Load the magics, the completion and the formatters into `shell`; a second call does nothing."""
+    """Load the magics and the completion into `shell`; a second call does nothing.
+
+    If a step fails, the steps before it are undone.
+    """
     if find_magics(shell) is not None:
         return
-    # `Magics.__init__` adds the object to `shell.configurables`.
-    magics = ModelArts(shell=shell, parent=shell)
-    shell.register_magics(magics)
-    shell.events.register("post_run_cell", magics.after_cell)
-    register_session_getter(magics.session)
-    # IPython calls `getdoc` in preference to reading `__doc__`.
-    ModelArts.modelarts.getdoc = magic_help
-    if shell.Completer is not None:
-        shell.Completer.custom_matchers.append(match_command)
-    for module, name in _RENDERED_TYPES:
-        shell.display_formatter.formatters["text/plain"].for_type_by_name(module, name, _print_text)
-        shell.display_formatter.formatters["text/html"].for_type_by_name(module, name, _format_html)
+    with ExitStack() as undo:
+        # A failed constructor leaves its object among the configurables.
+        undo.callback(_remove_configurables, shell)
+        magics = ModelArts(shell=shell, parent=shell)
+        undo.callback(magics.close)
+        undo.callback(_remove_magics, shell)
+        shell.register_magics(magics)
+        for event, callback in (
+            ("pre_run_cell", magics.before_cell),
+            ("post_run_cell", magics.after_cell),
+        ):
+            shell.events.register(event, callback)
+            undo.callback(_discard, shell.events.callbacks[event], callback)
+        if shell.Completer is not None:
+            shell.Completer.custom_matchers.append(match_command)
+            undo.callback(_discard, shell.Completer.custom_matchers, match_command)
+        # The registered objects themselves: after a reload of this module, its names mean others.
+        magics.undo_registration = undo.pop_all()
 
 
 def unregister(shell: InteractiveShell) -> None:
     """Undo `register`; do nothing if the magics are not loaded."""
     magics = find_magics(shell)
-    if magics is None:
-        return
-    magics.close()
-    unregister_session_getter(magics.session)
-    shell.events.unregister("post_run_cell", magics.after_cell)
-    shell.configurables.remove(magics)
-    for kind in ("line", "cell"):
-        shell.magics_manager.magics[kind].pop("modelarts", None)
-    shell.magics_manager.registry.pop("ModelArts", None)
-    if shell.Completer is not None and match_command in shell.Completer.custom_matchers:
-        shell.Completer.custom_matchers.remove(match_command)
-    for module, name in _RENDERED_TYPES:
-        for kind in ("text/plain", "text/html"):
-            _remove_formatter(shell.display_formatter.formatters[kind], module, name)
+    if magics is not None:
+        magics.undo_registration.close()
 
 
 def find_magics(shell: InteractiveShell) -> ModelArts | None:
     """Return the magics loaded into `shell`, or None."""
-    found = shell.magics_manager.registry.get("ModelArts")
-    return found if isinstance(found, ModelArts) else None
+    # By name: the class of the object may be that of before a reload of this module.
+    found: ModelArts | None = shell.magics_manager.registry.get(ModelArts.__name__)
+    return found
 
 
-def _remove_formatter(formatter: Any, module: str, name: str) -> None:  # noqa: ANN401 - IPython's formatter
-    formatter.deferred_printers.pop((module, name), None)
-    for kind in list(formatter.type_printers):
-        if (kind.__module__, kind.__name__) == (module, name):
-            formatter.type_printers.pop(kind)
+def _remove_magics(shell: InteractiveShell) -> None:
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("modelarts", None)
+    shell.magics_manager.registry.pop(ModelArts.__name__, None)
 
 
-def _print_text(value: object, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG001 - IPython's signature
-    from modelarts_magics.commands.render import render_text  # noqa: PLC0415 - keeps %load_ext fast
+def _remove_configurables(shell: InteractiveShell) -> None:
+    shell.configurables[:] = [
+        each for each in shell.configurables if type(each).__name__ != ModelArts.__name__
+    ]
 
-    printer.text(render_text(value))
 
-
-def _format_html(value: object) -> str:
-    from modelarts_magics.commands.render import render_html  # noqa: PLC0415 - keeps %load_ext fast
-
-    return render_html(value)
+def _discard(found: list[Any], member: object) -> None:
+    """Remove an object from a list that may not contain it any more."""
+    with suppress(ValueError):
+        found.remove(member)

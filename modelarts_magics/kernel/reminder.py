@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import sys
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.domain.countdown import instance_countdown
 from modelarts_magics.domain.models import STOP_TIME_TOLERANCE
@@ -20,6 +22,21 @@ _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
 
 _LOG = logging.getLogger(__name__)
+
+
+def is_output_visible(result: Any) -> bool:  # noqa: ANN401 - IPython's ExecutionResult, or None
+    """Return whether the user sees what is printed after a cell.
+
+    Front ends do not show a cell that is silent or not stored in the history; ``%%capture`` runs such a cell. A
+    captured output is a text in memory.
+
+    Args:
+        result: The result of the cell.
+    """
+    info = getattr(result, "info", None)
+    if info is not None and (info.silent or not info.store_history):
+        return False
+    return sys.stdout is not None and not isinstance(sys.stdout, io.StringIO)
 
 
 class Reminder:
@@ -53,8 +70,8 @@ class Reminder:
     def _report_unknown(self) -> None:
         """Print once that no reminder can be given, so that nobody relies on one."""
         if not self._unknown_reported:
-            self._unknown_reported = True
             self._show(text("reminder.unknown"))
+            self._unknown_reported = True
 
     def _remind_if_due(self, instance: Instance, now: datetime) -> None:
         stop_time = instance.auto_stop.stops_at
@@ -65,8 +82,8 @@ class Reminder:
             self._stop_time, self._shown_count = stop_time, 0
         due_count = sum(time_left <= each for each in REMINDER_TIMES)
         if due_count > self._shown_count:
-            self._shown_count = due_count
             self._show(text("reminder.line", stop_time=stop_time, time_left=_round_down(time_left)))
+            self._shown_count = due_count
 
 
 def _round_down(time_left: timedelta) -> timedelta:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import sys
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 from emulator_harness import EmulatorHarness, environment_variables
@@ -49,6 +49,24 @@ class NotebookShell:
     def mimebundle(self, value: object) -> dict[str, str]:
         """Return a value in all formats in which IPython would display it."""
         return self.shell.display_formatter.format(value)[0]
+
+    def registrations(self) -> dict[str, Any]:
+        """Return all places of the shell that an extension can change."""
+        shell: Any = self.shell
+        formatters = shell.display_formatter.formatters
+        return {
+            "magics": {kind: sorted(found) for kind, found in shell.magics_manager.magics.items()},
+            "registry": sorted(shell.magics_manager.registry),
+            "configurables": [type(each).__name__ for each in shell.configurables],
+            "matchers": [str(each) for each in shell.Completer.custom_matchers],
+            "printers": {
+                kind: sorted(map(str, [*each.type_printers, *each.deferred_printers]))
+                for kind, each in formatters.items()
+            },
+            "callbacks": {name: len(found) for name, found in shell.events.callbacks.items()},
+            "hooks": sorted(vars(shell.hooks)),
+            "observers": len(shell._trait_notifiers),
+        }
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 from emulator_harness import HTML_INJECTION, StrictHtmlParser
@@ -322,10 +322,10 @@ def test_question_mark_shows_the_help(notebook: NotebookShell, question: str) ->
 def test_loading_twice_registers_once(notebook: NotebookShell) -> None:
     """Loading prints nothing."""
     shell = notebook.shell
-    before = snapshot(shell)
+    before = notebook.registrations()
     load_ipython_extension(shell)
     load_ipython_extension(shell)
-    assert snapshot(shell) == before
+    assert notebook.registrations() == before
     assert shell.Completer.custom_matchers.count(match_command) == 1
     assert sum(isinstance(each, ModelArts) for each in shell.configurables) == 1
 
@@ -334,15 +334,15 @@ def test_unloading_restores_the_shell(notebook: NotebookShell) -> None:
     """This holds after commands were used, and for unloading twice."""
     shell = notebook.shell
     notebook.run("%unload_ext modelarts_magics")
-    without = snapshot(shell)
+    without = notebook.registrations()
     assert "modelarts" not in str(without).lower()
     notebook.run("%load_ext modelarts_magics")
-    assert snapshot(shell) != without
+    assert notebook.registrations() != without
     for line in ("status", "status --all", "extend", "doctor", "help"):
         notebook.run(f"%modelarts {line}")
     notebook.run("%unload_ext modelarts_magics")
     unload_ipython_extension(shell)
-    assert snapshot(shell) == without
+    assert notebook.registrations() == without
     assert shell.find_line_magic("modelarts") is shell.find_cell_magic("modelarts") is None
 
 
@@ -361,21 +361,3 @@ def test_status_returns_a_typed_value(notebook: NotebookShell) -> None:
     notebook.run("s = %modelarts status\nleft = s.auto_stop.stops_at - s.observed_at")
     assert abs(notebook.variable("left") - timedelta(minutes=40)) < timedelta(seconds=2)
     assert notebook.run("s.running").strip().endswith("True")
-
-
-def snapshot(shell: Any) -> dict[str, Any]:  # noqa: ANN401 - IPython
-    """Return all places of a shell that an extension can change."""
-    formatters = shell.display_formatter.formatters
-    return {
-        "magics": {kind: sorted(found) for kind, found in shell.magics_manager.magics.items()},
-        "registry": sorted(shell.magics_manager.registry),
-        "configurables": [type(each).__name__ for each in shell.configurables],
-        "matchers": [str(each) for each in shell.Completer.custom_matchers],
-        "printers": {
-            kind: sorted(map(str, [*each.type_printers, *each.deferred_printers]))
-            for kind, each in formatters.items()
-        },
-        "callbacks": {name: len(found) for name, found in shell.events.callbacks.items()},
-        "hooks": sorted(vars(shell.hooks)),
-        "observers": len(shell._trait_notifiers),
-    }

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from emulator_harness import EmulatorHarness
 from factories import (
     HOUR,
     MINUTE,
@@ -15,13 +16,15 @@ from factories import (
     make_instance,
     timed_auto_stop,
 )
+from kernel_session import KernelSession
 
 from modelarts_magics.domain.models import Instance, Status, StopTimeUnknown
 from modelarts_magics.kernel.reminder import Reminder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import NotebookShell
-    from emulator_harness import EmulatorHarness
 
 
 class FakeSession:
@@ -180,6 +183,54 @@ def test_before_the_first_command_the_stop_time_is_unknown(notebook: NotebookShe
     shown = notebook.run("%config ModelArts.remind = True")
     assert shown.startswith("The stop time is not known in this kernel yet")
     assert notebook.run("1;") == ""
+
+
+CAPTURE = "from IPython.utils.capture import capture_output\n"
+NESTED = f"{CAPTURE}with capture_output():\n    get_ipython().run_cell"
+OPEN, CLOSE = (
+    f"{CAPTURE}kept = capture_output(display=False)\nkept.__enter__();",
+    "kept.__exit__(None, None, None)",
+)
+HIDDEN_CELLS: dict[str, list[tuple[str, dict[str, bool]]]] = {
+    "%%capture": [("%%capture kept\n1", {})],
+    "%%capture of stdout only": [("%%capture --no-stderr --no-display kept\n1", {})],
+    "%%capture in %%time": [("%%time\n%%capture\n1", {})],
+    "capture_output": [(f"{NESTED}('1')", {})],
+    "capture_output, recorded": [(f"{NESTED}('1', store_history=True)", {})],
+    "capture_output left open": [(OPEN, {}), ("1", {}), (CLOSE, {"store_history": False})],
+    "store_history=False": [("1", {"store_history": False})],
+    "silent": [("1", {"store_history": False, "silent": True})],
+}
+
+
+@pytest.mark.parametrize("hidden", HIDDEN_CELLS)
+def test_hidden_cell_leaves_the_reminder_to_the_next_cell(
+    notebook: NotebookShell, harness: EmulatorHarness, hidden: str
+) -> None:
+    """It is printed once, where the user sees it."""
+    harness.emulator.advance(12 * MINUTE)
+    notebook.run("x = %modelarts")
+    notebook.shell.run_cell("%config ModelArts.remind = True", silent=True)
+    for cell, options in HIDDEN_CELLS[hidden]:
+        assert notebook.shell.run_cell(cell, **{"store_history": True, **options}).success
+    assert notebook.run("1;").startswith("Stops at 16:40, ")
+    assert notebook.run("1;") == ""
+
+
+@pytest.mark.process
+def test_front_end_shows_the_reminder_in_a_visible_cell(tmp_path: Path) -> None:
+    """A real kernel replaces stdout, and front ends run hidden cells of their own."""
+    harness = EmulatorHarness(tmp_path)
+    kernel = KernelSession(harness.environ)
+    harness.emulator.advance(12 * MINUTE)
+    kernel.run("%load_ext modelarts_magics\nx = %modelarts")
+    kernel.run("%config ModelArts.remind = True", silent=True)
+    for hidden in HIDDEN_CELLS.values():
+        for cell, options in hidden:
+            assert kernel.run(cell, **options)[0] == "ok"
+    assert "Stops at 16:40, 28 min left" in kernel.run("1")[1]
+    kernel.close()
+    harness.close()
 
 
 def test_remind_is_no_setting_of_the_connection(notebook: NotebookShell) -> None:
