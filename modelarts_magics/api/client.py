@@ -75,6 +75,7 @@ class ApiClient:
         credential: Returns the credential; called before every request, so that rotated keys are used.
         renew: Called with a refused credential; returns whether another one is available.
         timeouts: The connect and read timeouts.
+        verify: Whether to verify the certificate of the server.
         clock: Time; replaced in tests.
         transport: Replaces the network in tests.
     """
@@ -87,6 +88,7 @@ class ApiClient:
         credential: Callable[[], Credential],
         renew: Callable[[Credential], bool] = _never_renew,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - immutable
+        verify: bool = True,
         clock: Clock = SYSTEM_CLOCK,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
@@ -97,7 +99,7 @@ class ApiClient:
         self._renew = renew
         self._timeouts = timeouts
         self._clock = clock
-        self._connections = Connections(endpoint, transport=transport)
+        self._connections = Connections(endpoint, verify=verify, transport=transport)
         self._http_thread = HttpThread(self._connections.close)
         self.skew = timedelta(0)
 
@@ -244,6 +246,7 @@ class ApiClient:
                 secret=credential.secret_key,
             )
         headers["Accept"] = "application/json"
+        headers["Accept-Encoding"] = "identity"
         headers["User-Agent"] = "modelarts-magics"
         return headers
 

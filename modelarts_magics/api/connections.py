@@ -8,14 +8,15 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from modelarts_magics.api import environment
+from modelarts_magics.api.environment import CertificateError, ProxySetting
+from modelarts_magics.api.transport import PooledTransport
 from modelarts_magics.config.settings import is_loopback
 from modelarts_magics.errors import (
     DeadlineError,
-    InvalidResponseError,
     ModelArtsError,
     UnreachableError,
 )
@@ -65,11 +66,15 @@ class Connections(threading.local):
 
     Args:
         endpoint: Scheme and host.
+        verify: Whether to verify the certificate of the server.
         transport: Replaces the network in tests.
     """
 
-    def __init__(self, endpoint: str, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, endpoint: str, *, verify: bool = True, transport: httpx.BaseTransport | None = None
+    ) -> None:
         self._endpoint = endpoint
+        self._verify = verify
         self._host = urlsplit(endpoint).netloc
         self._fixed_transport = transport
         self._transport: httpx.BaseTransport | None = None
@@ -78,13 +83,14 @@ class Connections(threading.local):
         """Return the transport of the current thread.
 
         Raises:
-            UnreachableError: The CA file or the proxy in the environment cannot be used.
+            UnreachableError: The certificates or the proxy in the environment cannot be used.
         """
         if self._transport is None:
             try:
                 self._transport = self._fixed_transport or self._new_transport()
+            except CertificateError as error:
+                raise self._variable_error(error.variable, error.path) from None
             except OSError:
-                # The CA file does not exist.
                 raise self._connect_error("tls") from None
             except ImportError:
                 # A SOCKS proxy needs an additional package.
@@ -102,56 +108,54 @@ class Connections(threading.local):
     def to_error(self, error: httpx.HTTPError, deadline: Deadline) -> ModelArtsError:
         """Convert an error of httpx to an error of this package."""
         sent = not isinstance(error, _NOT_SENT_ERRORS)
-        if isinstance(error, httpx.DecodingError):
-            return InvalidResponseError("response.not_json", host=self._host)
-        if isinstance(error, httpx.ConnectTimeout) and self._proxy_host():
+        if isinstance(error, httpx.ConnectTimeout) and self._proxy():
             return self._proxy_error("network")
         if isinstance(error, httpx.TimeoutException):
             return self.timeout_error("unreachable.read_timeout", deadline, sent=sent)
         if sent:
             return UnreachableError("unreachable.connection_lost", sent=True, host=self._host)
         reason = _failure_reason(error)
-        if reason in _PROXY_REASONS and self._proxy_host():
+        if reason == "proxy" or (reason in _PROXY_REASONS and self._proxy()):
             return self._proxy_error(reason)
-        return self._connect_error(reason)
+        replaced = environment.certificate_variable() if reason == "tls" else None
+        return self._variable_error(*replaced) if replaced else self._connect_error(reason)
 
     def timeout_error(self, code: str, deadline: Deadline, *, sent: bool) -> DeadlineError:
         """Return an error for a response that was not complete in time."""
         return DeadlineError(code, sent=sent, host=self._host, seconds=f"{deadline.timeout_s:g}")
 
     def _new_transport(self) -> httpx.BaseTransport:
-        if is_loopback(self._endpoint):
-            # A proxy cannot reach the loopback interface; without TLS, skip 30 ms for the CA bundle.
-            return httpx.HTTPTransport(verify=False, trust_env=False)
-        return httpx.HTTPTransport(proxy=_proxy_url(self._endpoint))
+        proxy = self._proxy()
+        # Without TLS, skip the 30 ms for the certificates.
+        context = (
+            environment.create_ssl_context(verify=self._verify)
+            if urlsplit(self._endpoint).scheme == "https"
+            else None
+        )
+        return PooledTransport(ssl_context=context, proxy_url=proxy.url if proxy else "")
 
     def _connect_error(self, reason: str) -> UnreachableError:
         message = Message(f"reason.{reason}")
         return UnreachableError("unreachable.connect", host=self._host, reason=message)
 
+    def _variable_error(self, variable: str, path: str) -> UnreachableError:
+        key_log = variable == environment.KEY_LOG_VARIABLE
+        code = "unreachable.key_log" if key_log else "unreachable.certificates"
+        return UnreachableError(code, host=self._host, variable=variable, path=path)
+
     def _proxy_error(self, reason: str) -> UnreachableError:
+        proxy = self._proxy()
+        if proxy is None:
+            return self._connect_error(reason)
+        code = "unreachable.proxy_variable" if proxy.variable else "unreachable.proxy"
         message = Message(f"reason.{reason}")
-        return UnreachableError("unreachable.proxy", host=self._proxy_host(), reason=message)
+        return UnreachableError(code, host=proxy.host, reason=message, variable=proxy.variable)
 
-    def _proxy_host(self) -> str:
-        """Return host and port of the proxy, without user and password; "" without a proxy."""
+    def _proxy(self) -> ProxySetting | None:
+        """Return the proxy to use; a proxy cannot reach the loopback interface."""
         if self._fixed_transport or is_loopback(self._endpoint):
-            return ""
-        return (
-            (_proxy_url(self._endpoint) or "").partition("://")[2].rpartition("@")[2].split("/")[0]
-        )
-
-
-def _proxy_url(endpoint: str) -> str | None:
-    """Return the URL of the proxy that the environment sets for the endpoint; None if there is none."""
-    parts = urlsplit(endpoint)
-    if proxy_bypass(parts.netloc):
-        return None
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy:
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+            return None
+        return environment.find_proxy(self._endpoint)
 
 
 def _failure_reason(error: httpx.HTTPError) -> str:

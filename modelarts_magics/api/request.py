@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from modelarts_magics.api.transport import CONTROL
 from modelarts_magics.errors import InvalidResponseError
 
 if TYPE_CHECKING:
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from modelarts_magics.api.transport import ControlledStream
     from modelarts_magics.domain.clock import Deadline
 
 MAX_RESPONSE_BYTES = 1 << 20
+MAX_RECEIVED_BYTES = 2 * MAX_RESPONSE_BYTES
+"""The limit for a response with its headers, and with all that precedes it, such as ``100 Continue``."""
 MAX_HTTP_DATE_YEAR = 9000
 """A later year is invalid, and would leave no room for date arithmetic."""
 
@@ -83,19 +87,24 @@ class PendingRequest:
         self._request = request
         self._deadline = deadline
         self._cancelled = False
+        self._stream: ControlledStream | None = None
+        self._received_bytes = 0
+        request.extensions = {**request.extensions, CONTROL: self}
         if request.method != "GET":
-            request.extensions = {**request.extensions, "trace": self._on_trace_event}
+            request.extensions["trace"] = self._on_trace_event
 
     def cancel(self) -> None:
-        """Do not send the request if it is not sent yet, and stop reading the response."""
+        """Do not send the request if it is not sent yet, and close its connection."""
         self._cancelled = True
+        if self._stream is not None:
+            self._stream.shut_down()
 
     def send(self, transport: httpx.BaseTransport) -> HttpResponse:
         """Send the request and read the whole response.
 
         Raises:
             TimeoutError: The deadline passed, or the request was cancelled.
-            InvalidResponseError: The body is larger than `MAX_RESPONSE_BYTES`.
+            InvalidResponseError: The response is compressed, or larger than `MAX_RESPONSE_BYTES`.
         """
         response = transport.handle_request(self._request)
         try:
@@ -105,21 +114,47 @@ class PendingRequest:
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > MAX_RESPONSE_BYTES:
-                    raise InvalidResponseError("response.too_large", limit=MAX_RESPONSE_BYTES >> 20)
+                    raise _too_large_error()
                 self._check_deadline()
             return HttpResponse(response, b"".join(chunks))
         finally:
             response.close()
+            # The connection belongs to the next request.
+            self._stream = None
+
+    def check(self, stream: ControlledStream, timeout_s: float | None) -> float | None:
+        """Return the timeout of the next read or write.
+
+        Raises:
+            TimeoutError: The deadline passed, or the request was cancelled.
+        """
+        # Set before the check, so that a cancellation at this moment finds one or the other.
+        self._stream = stream
+        self._check_deadline()
+        left = self._deadline.time_left_s
+        return left if timeout_s is None else min(timeout_s, left)
+
+    def count_received(self, size: int) -> None:
+        """Count received bytes.
+
+        Raises:
+            InvalidResponseError: There are more than `MAX_RECEIVED_BYTES`.
+        """
+        self._received_bytes += size
+        if self._received_bytes > MAX_RECEIVED_BYTES:
+            raise _too_large_error()
 
     def _body_chunks(self, response: httpx.Response) -> Iterable[bytes]:
-        """Return the body in chunks, decoded if it is compressed.
+        """Return the body in chunks; none for a compressed error, whose status is enough.
 
-        More than one encoding is refused: each one can multiply the size by up to 1000.
+        A compressed body is not decoded: it can become a thousand times larger, and was not asked for.
         """
         encoding = response.headers.get("Content-Encoding", "")
-        if "," in encoding:
-            raise InvalidResponseError("response.not_json", host=self._request.headers["Host"])
-        return response.iter_bytes() if encoding else cast("Iterable[bytes]", response.stream)
+        if encoding.strip().lower() in ("", "identity"):
+            return response.stream  # type: ignore[return-value]  # all transports are synchronous
+        if response.is_error:
+            return ()
+        raise InvalidResponseError("response.encoding", host=self._request.headers["Host"])
 
     def _check_deadline(self) -> None:
         if self._cancelled or self._deadline.time_left_s <= 0:
@@ -128,6 +163,10 @@ class PendingRequest:
     def _on_trace_event(self, event: str, _info: object) -> None:
         if event.endswith("send_request_headers.started"):
             self._check_deadline()
+
+
+def _too_large_error() -> InvalidResponseError:
+    return InvalidResponseError("response.too_large", limit=MAX_RESPONSE_BYTES >> 20)
 
 
 def _parse_http_date(text: str) -> datetime | None:

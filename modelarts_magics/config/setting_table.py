@@ -69,6 +69,12 @@ SETTINGS = {
         "Scheme and host of IAM. Default: the IAM endpoint of the region.",
         "IAM 的协议和主机名，默认为该区域的 IAM 终端节点。",  # noqa: RUF001 - as above
     ),
+    "verify_tls": SettingDefinition(
+        ("MODELARTS_VERIFY_TLS",),
+        "Whether to verify the certificate of the API: on or off. Off is accepted for this machine only.",
+        "是否校验 API 的证书：on 或 off；仅本机可使用 off。",  # noqa: RUF001 - as above
+        default="on",
+    ),
     "api": SettingDefinition(
         ("MODELARTS_API",),
         "API of the instance: auto, demanager (historical) or notebooks (current).",

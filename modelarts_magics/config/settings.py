@@ -24,7 +24,11 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 API_CHOICES = ("auto", "demanager", "notebooks")
+_SWITCH = {"on": True, "off": False}
 _MAX_TIMEOUT_S = 600
+_PRECEDENCE_OF_FILE, _PRECEDENCE_OF_ENVIRONMENT = 1, 2
+_PRECEDENCE = {"": 0, "default": 0, "%config": 3, "argument": 4}
+"""The precedence of the other sources; a path, or the source of a credential, counts as a file."""
 
 _REGION_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _NETLOC_PATTERN = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
@@ -130,12 +134,27 @@ class Settings:
         """Scheme and host of the API.
 
         Raises:
-            ConfigurationError: Neither endpoint nor region is set, or the endpoint is invalid.
+            ConfigurationError: Neither endpoint nor region is set, or the one that counts is invalid.
         """
         value = self.get("endpoint").rstrip("/")
-        if not value:
+        if not value or self._precedence("region") > self._precedence("endpoint"):
             return self._region_endpoint()
         return _validate_endpoint(value, self.source("endpoint"))
+
+    @property
+    def verify_tls(self) -> bool:
+        """Whether to verify the certificate of the API.
+
+        Raises:
+            ConfigurationError: It is neither on nor off, or off for another machine.
+        """
+        value = self.get("verify_tls").lower() or "on"
+        if value not in _SWITCH:
+            choices = join_list(_SWITCH)
+            raise ConfigurationError("config.verify_tls", value=value, choices=choices)
+        if not _SWITCH[value] and not is_loopback(self.endpoint):
+            raise ConfigurationError("config.verify_tls_remote", source=self.source("verify_tls"))
+        return _SWITCH[value]
 
     @property
     def iam_endpoint(self) -> str:
@@ -200,6 +219,13 @@ class Settings:
         if not 0 < value <= _MAX_TIMEOUT_S:
             raise ConfigurationError("config.seconds", name=name, value=self.get(name))
         return value
+
+    def _precedence(self, name: str) -> int:
+        """Return a number that is larger for a setting from a source of higher precedence."""
+        source = self.source(name)
+        if source in SETTINGS[name].variables:
+            return _PRECEDENCE_OF_ENVIRONMENT
+        return _PRECEDENCE.get(source, _PRECEDENCE_OF_FILE)
 
     def _require_id(self, name: str) -> str:
         value = self.get(name)

@@ -146,6 +146,7 @@ def _setting_findings(settings: Settings, *, project_unknown: bool) -> Iterator[
         "endpoint": lambda: settings.endpoint,
         "project_id": lambda: look_up or settings.project_id,
         "instance_id": lambda: settings.instance_id,
+        "verify_tls": lambda: settings.verify_tls,
         "api": lambda: settings.api,
         "timezone": lambda: settings.timezone,
         "connect_timeout": lambda: settings.timeout_s("connect_timeout"),

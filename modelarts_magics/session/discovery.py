@@ -16,6 +16,7 @@ from modelarts_magics.api.connections import Timeouts
 from modelarts_magics.api.demanager import DemanagerBackend
 from modelarts_magics.api.notebooks import list_running_instances
 from modelarts_magics.config.setting_table import SETTINGS
+from modelarts_magics.config.settings import is_loopback
 from modelarts_magics.config.settings_file import expand_user
 from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.errors import (
@@ -296,6 +297,7 @@ class Discovery:
             credential=self._chain.current,
             renew=self._chain.renew,
             timeouts=Timeouts(connect, read),
+            verify=self._settings.verify_tls or not is_loopback(endpoint),
             clock=self._clock,
             transport=self._transport,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,9 @@ from hypothesis import strategies as st
 from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.config.settings import Settings, is_loopback
 from modelarts_magics.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 REGION = "https://modelarts.cn-north-4.myhuaweicloud.com"
 
@@ -47,6 +52,51 @@ def test_more_explicit_source_wins(name: str) -> None:
     for arguments, traits, variables, value, source in sources:
         gathered = Settings.load(arguments, traits=traits, environ=variables)
         assert (gathered.get(name), gathered.source(name)) == (value, source)
+
+
+@pytest.mark.parametrize("endpoint_rank", range(4))
+@pytest.mark.parametrize("region_rank", range(4))
+def test_region_and_endpoint_follow_their_precedence(
+    region_rank: int, endpoint_rank: int, tmp_path: Path
+) -> None:
+    """The one from the higher source counts; from the same source, the endpoint."""
+    sources: list[dict[str, str]] = [{}, {}, {}, {}]
+    sources[region_rank]["region"] = "cn-north-4"
+    sources[endpoint_rank]["endpoint"] = "https://private.example"
+    file, variables, traits, arguments = sources
+    lines = [f"{name} = {value}" for name, value in file.items()]
+    (tmp_path / ".modelarts-magics.ini").write_text("\n".join(["[modelarts]", *lines]))
+    environ = {f"MODELARTS_{name.upper()}": value for name, value in variables.items()}
+    environ["HOME"] = str(tmp_path)
+    found = Settings.load(arguments, traits=traits, environ=environ).endpoint
+    assert found == (REGION if region_rank > endpoint_rank else "https://private.example")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "value", "verify"),
+    [
+        ("https://127.0.0.1:8443", "", True),
+        ("https://127.0.0.1:8443", "on", True),
+        ("https://127.0.0.1:8443", "OFF", False),
+        ("https://localhost:8443", "off", False),
+        ("https://private.example", "on", True),
+    ],
+)
+def test_certificates_are_verified_unless_turned_off(
+    endpoint: str, value: str, *, verify: bool
+) -> None:
+    """Also on the loopback interface."""
+    assert settings(endpoint=endpoint, verify_tls=value).verify_tls is verify
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "value"), [("https://private.example", "off"), ("https://127.0.0.1", "no")]
+)
+def test_invalid_verification_is_refused(endpoint: str, value: str) -> None:
+    """It cannot be off for another machine, and has two values."""
+    with pytest.raises(ConfigurationError) as caught:
+        _ = settings(endpoint=endpoint, verify_tls=value).verify_tls
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize("empty", [None, "", "   ", "\n"])
