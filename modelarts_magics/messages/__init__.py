@@ -29,6 +29,7 @@ _request_language: ContextVar[str | None] = ContextVar("modelarts_language", def
 _timezone: tzinfo | None = None
 _command_prefix = "%modelarts"
 _SECONDS_SHOWN_BELOW_S = 600
+_BYTES_PER_KB = 1000
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,17 @@ def format_clock_time(moment: datetime) -> str:
     return f"{to_local(moment):%H:%M}"
 
 
+def format_size(size: float) -> str:
+    """Return a number of bytes as text, for example ``4.5 MB``."""
+    units = iter(("B", "kB", "MB", "GB"))
+    unit = next(units)
+    while size >= _BYTES_PER_KB and unit != "GB":
+        size, unit = size / _BYTES_PER_KB, next(units)
+    return (
+        f"{size:.0f} {unit}" if unit == "B" or size >= _BYTES_PER_KB / 10 else f"{size:.1f} {unit}"
+    )
+
+
 def format_status(status: str) -> str:
     """Return an instance status as text, for example ``RUNNING`` in English; an unknown one unchanged."""
     return _format_named("status", status)
@@ -202,7 +214,7 @@ class _MessageFormatter(string.Formatter):
     """Format values by type.
 
     Formats of a duration: ``:time_left`` and ``:argument``; of a time: ``:clock``; of a string: ``:status`` and
-    ``:type`` for the text of an instance status or of a JSON type.
+    ``:type`` for the text of an instance status or of a JSON type; of a number: ``:size`` for bytes.
     """
 
     def format_field(self, value: Any, format_spec: str) -> Any:  # noqa: ANN401 - as in the base class
@@ -210,6 +222,8 @@ class _MessageFormatter(string.Formatter):
             return _DURATION_FORMATS.get(format_spec, format_duration)(value)
         if isinstance(value, datetime):
             return format_clock_time(value) if format_spec == "clock" else format_datetime(value)
+        if format_spec == "size":
+            return format_size(value)
         if format_spec in ("status", "type"):
             return _format_named(format_spec, value)
         if isinstance(value, Message):

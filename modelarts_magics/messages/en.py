@@ -656,6 +656,20 @@ TEXTS = {
     "server.hint.partial.description": "Checking the current state…",
     "server.hint.outcome_unknown.not_read_back": "The change may or may not have taken effect. Checking "
     "the current state…",
+    # Recorded output
+    "record.gap.limit": "{lines} lines ({bytes:size}) left out here: a record has at most 50 MB",
+    "record.gap.size": "An output of {bytes:size} left out here: too large for a record",
+    "record.gap.disk": "{lines} lines ({bytes:size}) missing here: the disk was full from {since} to {until}",
+    "record.gap.daemon": "Output from {since} to {until} may be missing here: the recorder was not "
+    "running",
+    "record.gap.attached": "Output from {since} to {until} may be missing here: the recorder was not yet "
+    "connected",
+    "record.gap.publisher": "{messages} messages of the kernel missing here, from {since} to {until}: it sent "
+    "more than it holds for one reader",
+    "record.gap.incomplete": "Incomplete record: {bytes:size} could not be written",
+    "record.title": "Recorded output of {name}, started {started}.",
+    "record.ended": "Ended {ended}.",
+    "record.running": "Still running; this is the output so far.",
     # Demo
     "demo.help": "Start JupyterLab with the quickstart notebook and a local ModelArts emulator.",
     "demo.help.edition": "revision of the demanager API; default 2019",

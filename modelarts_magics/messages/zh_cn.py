@@ -557,6 +557,17 @@ TEXTS = {
     # Reminder after a cell
     "reminder.line": "将于 {stop_time:clock} 停止，剩余 {time_left}。延长：`{cmd} extend`",
     "reminder.unknown": "当前内核尚未获取停止时间，无法提醒。请先运行：`{cmd}`",
+    # 已记录的输出
+    "record.gap.limit": "此处省略 {lines} 行（{bytes:size}）：每份记录最多 50 MB",
+    "record.gap.size": "此处省略一个 {bytes:size} 的输出：超出记录的容量",
+    "record.gap.disk": "此处缺少 {lines} 行（{bytes:size}）：{since} 至 {until} 磁盘已满",
+    "record.gap.daemon": "此处可能缺少 {since} 至 {until} 的输出：记录程序未在运行",
+    "record.gap.attached": "此处可能缺少 {since} 至 {until} 的输出：记录程序尚未连接",
+    "record.gap.publisher": "此处缺少内核的 {messages} 条消息（{since} 至 {until}）：超出内核为接收方缓存的数量",
+    "record.gap.incomplete": "记录不完整：有 {bytes:size} 未能写入",
+    "record.title": "{name} 的输出记录，开始于 {started}。",
+    "record.ended": "结束于 {ended}。",
+    "record.running": "仍在运行，以下为目前的输出。",
     # Demo
     "demo.help": "启动 JupyterLab 快速入门笔记本，并连接本地 ModelArts 模拟器。",
     "demo.help.edition": "demanager API 的修订版，默认 2019",

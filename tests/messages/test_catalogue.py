@@ -176,7 +176,8 @@ def test_texts_are_well_formed() -> None:
         for _, name, form, conversion in string.Formatter().parse(text):
             assert name is None or re.fullmatch(r"[a-z_]+", name), code
             assert conversion is None, code
-            assert (form or "") in {"", "time_left", "argument", "clock", "status", "type"}, code
+            formats = {"", "time_left", "argument", "clock", "status", "type", "size"}
+            assert (form or "") in formats, code
         if not code.startswith(MULTILINE):
             assert not re.search(r"\s\s|[^\S ]", text), code
     if code.endswith(".hint") and not code.startswith("doctor."):
@@ -244,7 +245,8 @@ def sample_values(code: str) -> dict[str, object]:
         "cause": messages.Message("unreachable.read_timeout", {"host": "h"}),
         "reason": messages.Message("reason.name"),
     }
-    known = {**times, **durations, **chinese}
+    sizes = {"bytes": 4_500_000}
+    known = {**times, **durations, **chinese, **sizes}
     return {name: known.get(name, "X") for name in placeholders(en.TEXTS[code]) - {"cmd", "login"}}
 
 
