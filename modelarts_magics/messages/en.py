@@ -101,6 +101,19 @@ TEXTS = {
     "instance is stopped.",
     "change.stop.unconfirmed": "NOT confirmed: ModelArts accepted the request, but the instance is still "
     "{status:status}.",
+    # Sources of activity
+    "activity.gpu.no_driver": "driver library not found",
+    "activity.gpu.error": "the driver reported error {number}",
+    "activity.npu.missing": "npu-smi not found",
+    "activity.npu.failed": "npu-smi failed",
+    "activity.npu.timeout": "npu-smi did not answer within 3 s",
+    "activity.device.busy": "up to {percent}% in the last {minutes} min",
+    "activity.device.held_by_work": "memory held by {process}, which is working",
+    "activity.device.unused": "not in use",
+    "activity.device.not_reported": "utilization not reported",
+    "activity.device.watched": "0% so far, but watched for {minutes} min only",
+    "activity.device.idle": "0% in the last {minutes} min",
+    "activity.device.held": "0%; memory held by {process}, which is not working",
     # Prompts
     "login.ask.ak": "Access key ID (AK); leave empty to enter a token: ",
     "login.ask.sk": "Secret access key (SK): ",
