@@ -5,6 +5,7 @@ import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import type { ServerClock } from './countdown/clock';
 import type { ChangeResult, Snapshot } from './countdown/messages';
+import type { AutoStopTime } from './countdown/time-input';
 
 /** An error that prevents reading the instance. */
 export interface Problem {
@@ -176,11 +177,9 @@ export class BackendError extends Error {
 }
 
 /** A change of auto-stop. Absent properties are not changed. */
-export interface AutoStopEdit {
+export interface AutoStopEdit extends AutoStopTime {
   /** Whether auto-stop should be on. */
   readonly enabled?: boolean;
-  /** The run time. */
-  readonly duration_s?: number;
 }
 
 /** A change of an instance. Absent properties are not changed. */

@@ -12,10 +12,11 @@ from modelarts_magics.commands.prompts import configure, confirm_stop, login
 from modelarts_magics.commands.results import InstanceDetails, JsonResult, TextResult
 from modelarts_magics.doctor import run_checks
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
-from modelarts_magics.domain.durations import parse_clock_time, parse_duration
+from modelarts_magics.domain.durations import parse_clock_time
 from modelarts_magics.domain.models import Change, Mode
 from modelarts_magics.domain.planning import AutoStopRequest
-from modelarts_magics.errors import ConfigurationError, InputError, UsageError
+from modelarts_magics.domain.time_input import TimeInput, parse_time_input
+from modelarts_magics.errors import ConfigurationError, DurationError, InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -173,34 +174,31 @@ def _auto_stop_request(request: CommandRequest, context: CommandContext) -> Auto
     if not words:
         return AutoStopRequest(prompt=prompt)
     first, rest = words[0], " ".join(request.arguments[1:])
-    if first in ("in", "at"):
-        if not rest:
-            metavar = "DURATION" if first == "in" else "CLOCK"
-            usage = _usage_line(request)
-            raise UsageError("usage.missing", command=first, what=metavar, usage=usage)
-        return (
-            _auto_stop_in(rest, prompt) if first == "in" else _auto_stop_at(rest, prompt, context)
-        )
     if first in _AUTO_STOP_STATES:
         if rest:
             raise _unexpected_argument_error(request, rest)
         enabled, mode = _AUTO_STOP_STATES[first]
         return AutoStopRequest(enabled=enabled, mode=mode, prompt=prompt, force=force)
-    return AutoStopRequest(duration=parse_duration(" ".join(request.arguments)), prompt=prompt)
+    if first in ("in", "at") and not rest:
+        metavar = "DURATION" if first == "in" else "CLOCK"
+        raise UsageError("usage.missing", command=first, what=metavar, usage=_usage_line(request))
+    return _timed_request(parse_time_input(" ".join(request.arguments)), prompt, context)
 
 
 _AUTO_STOP_STATES = {"on": (True, None), "off": (False, None), "idle": (True, Mode.IDLE)}
 
 
-def _auto_stop_in(duration: str, reminder: bool | None) -> AutoStopRequest:
-    return AutoStopRequest(time_left=parse_duration(duration), prompt=reminder)
-
-
-def _auto_stop_at(time: str, reminder: bool | None, context: CommandContext) -> AutoStopRequest:
+def _timed_request(
+    entered: TimeInput, prompt: bool | None, context: CommandContext
+) -> AutoStopRequest:
+    if entered.clock_time is None:
+        return AutoStopRequest(
+            duration=entered.duration, time_left=entered.time_left, prompt=prompt
+        )
     zone = context.get_settings().timezone
     # The session parses the time again by the API's clock; this refuses an invalid one without a request.
-    parse_clock_time(time, now=SYSTEM_CLOCK.now(), zone=zone)
-    return AutoStopRequest(clock_time=time, timezone=zone, prompt=reminder)
+    parse_clock_time(entered.clock_time, now=SYSTEM_CLOCK.now(), zone=zone)
+    return AutoStopRequest(clock_time=entered.clock_time, timezone=zone, prompt=prompt)
 
 
 def _requested_reminder(request: CommandRequest) -> bool | None:
@@ -212,7 +210,15 @@ def _requested_reminder(request: CommandRequest) -> bool | None:
 
 
 def _requested_adjustment(request: CommandRequest) -> timedelta:
-    return parse_duration(" ".join(request.arguments)) if request.arguments else DEFAULT_ADJUSTMENT
+    if not request.arguments:
+        return DEFAULT_ADJUSTMENT
+    entered = parse_time_input(" ".join(request.arguments))
+    if entered.clock_time is not None:
+        raise DurationError("duration.is_clock_time", text=entered.clock_time)
+    if entered.time_left is not None:
+        raise DurationError("duration.from_now", duration=entered.time_left)
+    assert entered.duration is not None  # noqa: S101 - for the type checker: one of the three is given
+    return entered.duration
 
 
 def _unexpected_argument_error(request: CommandRequest, word: str) -> UsageError:

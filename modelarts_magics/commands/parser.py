@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
+import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modelarts_magics.commands.grammar import (
     AUTO_STOP,
     COMMANDS,
+    CONFIGURE,
     DESCRIBE,
     HELP,
     STATUS,
@@ -17,11 +20,13 @@ from modelarts_magics.commands.grammar import (
 from modelarts_magics.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 _QUOTES = ("'", '"')
 _WRITE_COMMANDS = ("extend", "shorten", "stop")
 _OUTPUT_OPTIONS = {"--json"}
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_VARIABLE = re.compile(r"\{\w*\}|\$\w")
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,18 @@ def interrupt_message_code(request: CommandRequest | None) -> str:
     return "cli.interrupted_during_write" if request and request.may_write() else "cli.interrupted"
 
 
-def parse_line(line: str, *, cell: str | None = None) -> CommandRequest:
+def parse_line(
+    line: str, *, cell: str | None = None, expand: Callable[[str], str] = str
+) -> CommandRequest:
     """Parse the line after ``%modelarts``.
 
-    Free text is used verbatim, except that one pair of enclosing quotes is removed.
+    Free text is used verbatim, except that one pair of enclosing quotes is removed. In all other lines,
+    variables are replaced, and quotes around a word and a comment at the end are removed.
 
     Args:
         line: The line without ``%modelarts``.
         cell: The body of a ``%%modelarts`` cell, which is a description; None for a line magic.
+        expand: Replaces variables such as ``{hours}``, and leaves those that it does not have.
 
     Raises:
         UsageError: The command or an option is unknown, or an argument is missing or unexpected.
@@ -82,7 +91,30 @@ def parse_line(line: str, *, cell: str | None = None) -> CommandRequest:
         return _add_cell_body(_parse_free_text(command, rest), cell)
     if cell is not None:
         raise UsageError("usage.cell", command=command.name)
-    return _parse_tokens(command, rest.rstrip().rstrip(";").split())
+    if command is CONFIGURE:
+        # Its values may be commands or addresses, so none of their characters has a meaning here.
+        return _parse_tokens(command, rest.rstrip().rstrip(";").split())
+    return _parse_tokens(command, _split_words(expand(rest)))
+
+
+def _split_words(rest: str) -> list[str]:
+    """Return the words without a comment, a semicolon at the end, and enclosing quotes.
+
+    Raises:
+        UsageError: A variable in braces was not replaced.
+    """
+    line = _COMMENT.sub("", rest).strip().rstrip(";")
+    splitter = shlex.shlex(line, posix=True)
+    splitter.whitespace_split, splitter.commenters, splitter.escape = True, "", ""
+    try:
+        words = " ".join(splitter).split()
+    except ValueError:
+        # A quote without its other half belongs to the word.
+        words = line.split()
+    variable = next((word for word in words if _VARIABLE.search(word)), None)
+    if variable:
+        raise UsageError("usage.variable", word=variable)
+    return words
 
 
 def parse_arguments(arguments: Sequence[str]) -> CommandRequest:

@@ -22,7 +22,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 9998
 
 _UNIT_SECONDS = {
     **dict.fromkeys(("d", "day", "days", "天"), 86400),
-    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "小时", "时"), 3600),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours", "小时", "个小时", "时"), 3600),
     **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "分钟", "分"), 60),
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "秒"), 1),
 }
@@ -30,18 +30,23 @@ _UNIT_PATTERN = "|".join(sorted(_UNIT_SECONDS, key=len, reverse=True))
 _DURATION_PART = re.compile(
     rf"\s*(\d{{1,9}}(?:\.\d{{1,9}})?)\s*({_UNIT_PATTERN})", re.ASCII | re.IGNORECASE
 )
+# Chinese keyboards type a colon of full width.
+_COLON = "[:\uff1a]"
+_COLON_DURATION = re.compile(rf"(\d{{1,3}}){_COLON}([0-5]\d)(?:{_COLON}([0-5]\d))?", re.ASCII)
+_HOURS_OF_DAY = range(10, 24)
 _CLOCK_TIME = re.compile(
     r"(?:(?P<day>today|tomorrow|今天|明天|\d{4}-\d{1,2}-\d{1,2}(?=[ T]))[ T]?\s*)?"
-    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}))?"
+    rf"(?P<hour>\d{{1,2}}){_COLON}(?P<minute>[0-5]\d)(?:{_COLON}(?P<second>[0-5]\d))?"
     r"\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?",
     re.ASCII | re.IGNORECASE,
 )
 
 
 def parse_duration(text: str) -> timedelta:
-    """Parse a duration such as ``90m``, ``2h30m``, ``1.5h``, ``5400s`` or ``1 h 30 min``.
+    """Parse a duration such as ``90m``, ``2h30m``, ``1.5h``, ``2:30``, ``3 hours`` or ``3小时``.
 
-    Units may be English or Chinese, from seconds to days.
+    Units may be English or Chinese, from seconds to days. With a colon it is ``h:mm`` or ``h:mm:ss``. From
+    10 to 23 hours that is refused, because ``18:00`` more often means a time of day.
 
     Example:
         >>> parse_duration("1h30m")
@@ -54,14 +59,25 @@ def parse_duration(text: str) -> timedelta:
         DurationError: The text cannot be parsed, has no unit, is zero or is not in whole seconds.
     """
     text = text.strip()
-    seconds = sum(_seconds_of_part(match) for match in _DURATION_PART.finditer(text))
-    if _DURATION_PART.sub("", text).strip() or not text:
-        raise DurationError(_duration_error_code(text), text=text)
+    seconds = _seconds_with_colon(text)
+    if seconds is None:
+        seconds = sum(_seconds_of_part(match) for match in _DURATION_PART.finditer(text))
+        if _DURATION_PART.sub("", text).strip() or not text:
+            raise DurationError(_duration_error_code(text), text=text)
     if seconds != round(seconds):
         raise DurationError("duration.not_whole_seconds", text=text)
     if not 0 < seconds < 10**9:
         raise DurationError("duration.not_positive", text=text)
     return timedelta(seconds=round(seconds))
+
+
+def _seconds_with_colon(text: str) -> float | None:
+    """Return the seconds of ``h:mm`` or ``h:mm:ss``; None if the text is not one of them."""
+    match = _COLON_DURATION.fullmatch(text)
+    if match is None or int(match[1]) in _HOURS_OF_DAY:
+        return None
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
 def _seconds_of_part(match: re.Match[str]) -> float:

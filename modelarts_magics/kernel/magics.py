@@ -62,7 +62,7 @@ class ModelArts(Magics):
         from modelarts_magics.kernel.display import show_result  # noqa: PLC0415
 
         dispatch.configure_messages(self.settings(), MAGIC_PREFIX)
-        request = parser.parse_line(line, cell=cell)
+        request = parser.parse_line(line, cell=cell, expand=self._replace_variables)
         context = CommandContext(
             self.session,
             self.settings,
@@ -79,6 +79,15 @@ class ModelArts(Magics):
         silent = line.rstrip().endswith(";") and not request.command.free_text
         static_text = _static_line(value) if request.command.kernel_only else None
         return show_result(value, silent=silent, static_text=static_text)
+
+    def _replace_variables(self, line: str) -> str:
+        """Replace ``{name}`` and ``$name`` as IPython does; leave the line if one of them fails."""
+        from IPython.utils.text import DollarFormatter  # noqa: PLC0415 - keeps %load_ext fast
+
+        try:
+            return str(DollarFormatter().vformat(line, (), self.shell.user_ns))
+        except Exception:  # noqa: BLE001 - an expression of the user may raise anything
+            return line
 
     def settings(self) -> Settings:
         """Return the current settings; ``%config`` takes precedence over the environment.

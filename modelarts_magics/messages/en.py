@@ -265,11 +265,14 @@ TEXTS = {
     "~/work/modelarts_magics-*.whl",
     # Input errors
     "duration.no_unit": "“{text}” has no unit.",
-    "duration.no_unit.hint": "Use {text}h, {text}m or {text}s; 2h30m and 1.5h also work.",
+    "duration.no_unit.hint": "Use {text}h, {text}m or {text}s; 2h30m, 2:30 and 1.5h also work.",
     "duration.is_clock_time": "“{text}” is a time of day, not a duration.",
-    "duration.is_clock_time.hint": "To stop at that time: {cmd} auto-stop at {text}",
+    "duration.is_clock_time.hint": "To stop at that time: {cmd} auto-stop at {text}. Write a duration with "
+    "its unit, such as 18h.",
+    "duration.from_now": "“in {duration:argument}” counts from now, so it is not a change of the stop time.",
+    "duration.from_now.hint": "To run for {duration} from now: {cmd} auto-stop in {duration:argument}",
     "duration.invalid": "“{text}” is not a valid duration.",
-    "duration.invalid.hint": "Examples: 90m, 2h30m, 1.5h, 5400s.",
+    "duration.invalid.hint": "Examples: 90m, 2h30m, 2:30, 3 hours.",
     "duration.not_whole_seconds": "“{text}” is not a whole number of seconds.",
     "duration.not_positive": "The duration must be greater than zero: “{text}”.",
     "duration.not_positive.hint": "Examples: 90m, 2h30m.",
@@ -300,6 +303,8 @@ TEXTS = {
     "usage.option.hint": "Usage: {usage}",
     "usage.option_near.hint": "Did you mean “{near}”? Usage: {usage}",
     "usage.extra": "Unexpected argument “{word}” for {command}.",
+    "usage.variable": "“{word}” was not replaced: there is no such variable.",
+    "usage.variable.hint": "Define the variable in the notebook, or write the value itself.",
     "usage.missing": "{command} requires {what}.",
     "usage.conflict": "{one} and {other} cannot be used together.",
     "usage.text_and_cell": "With %%modelarts describe, the cell body is the description: remove “{word}” "
@@ -587,7 +592,6 @@ TEXTS = {
     "form.duration.tip.now": "Counted from now; leave empty to keep the stop time. For example 2:30, 90m "
     "or 2h30m",
     "form.duration.empty": "unchanged",
-    "form.duration.hint": "Examples: 2:30, 90m, 2h30m.",
     "form.duration_not_used": "A run time applies only if auto-stop is on and set to stop after a set time.",
     "form.duration_not_used.hint": "Turn auto-stop on, or restore the previous run time.",
     "form.remind": "Console reminder",

@@ -46,7 +46,6 @@ SHARED = {
     "response.range.hint": "response.type.hint",
     "outcome_unknown.not_stopped.hint": "partial.description.hint",
     "outcome_unknown.not_applied.hint": "partial.description.hint",
-    "form.duration": "duration.invalid",
     "request.wrong_type.hint": "api.RejectedValueError.hint",
     "server.hint.http.403": "server.hint.http.401",
     "server.hint.refuse.edit_conflict": "server.hint.refuse.stop_time_changed",

@@ -107,6 +107,26 @@ def test_shorten_subtracts_from_the_run_time(harness: EmulatorHarness) -> None:
     assert harness.run_magic("shorten 30m").after.auto_stop.duration == timedelta(minutes=150)
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["extend 1h", 'extend "1h"', "extend '1h'", "extend 1h # note", "extend 60m #", "extend 1:00"],
+)
+def test_extend_ignores_quotes_and_comments(harness: EmulatorHarness, line: str) -> None:
+    """All these lines extend by one hour."""
+    change = harness.run_magic(line)
+    moved = change.after.auto_stop.stops_at - change.before.auto_stop.stops_at
+    assert moved == timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "line", ["auto-stop tomorrow 09:00", "auto-stop 明天09:00", 'auto-stop at "tomorrow 09:00"']
+)
+def test_auto_stop_understands_a_day_without_at(harness: EmulatorHarness, line: str) -> None:
+    """The stop time is on the next day, as if ``at`` had been written."""
+    plain = harness.run_magic("auto-stop at tomorrow 09:00").after.auto_stop.stops_at
+    assert harness.run_magic(line).after.auto_stop.stops_at == plain
+
+
 def test_remind_changes_only_the_reminder(harness: EmulatorHarness) -> None:
     """The console reminder can be turned off and on."""
     before = harness.instance_state()
@@ -154,7 +174,10 @@ def test_auto_stop_on_uses_the_last_duration(harness: EmulatorHarness) -> None:
         ("auto-stop at noon", DurationError, "clock_time.invalid"),
         ("auto-stop at 25:00", DurationError, "clock_time.invalid"),
         ("extend -1h", DurationError, "duration.invalid"),
-        ("extend in 1h", DurationError, "duration.invalid"),
+        ("extend in 1h", DurationError, "duration.from_now"),
+        ("extend at 18:00", DurationError, "duration.is_clock_time"),
+        ("shorten tomorrow 09:00", DurationError, "duration.is_clock_time"),
+        ("extend {hours}h", UsageError, "usage.variable"),
         ("extend 0.1s", DurationError, "duration.not_whole_seconds"),
         ("shorten one hour", DurationError, "duration.invalid"),
         ("help xyzzy", UsageError, "usage.command"),

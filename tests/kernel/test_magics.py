@@ -47,6 +47,19 @@ def test_description_is_sent_verbatim(
     assert harness.instance_state()["description"] == f"{text}\n  {text}"
 
 
+def test_variables_are_replaced_in_commands(
+    notebook: NotebookShell, harness: EmulatorHarness
+) -> None:
+    """A duration may be computed; a variable that does not exist is named."""
+    before = harness.instance_state()["duration_s"]
+    notebook.run("hours = 2\nvalue = %modelarts extend {hours // 2}h")
+    notebook.run("%modelarts extend {hours}h")
+    assert harness.instance_state()["duration_s"] - before == 3 * 3600
+    result, shown = notebook.run_allowing_errors("%modelarts extend {minutes}m")
+    assert "“{minutes}m” was not replaced" in shown
+    assert not result.success
+
+
 @pytest.mark.parametrize("text", ["it's", 'say "hi"', "a/b", "<b>", "R&D"])
 def test_forbidden_character_is_named_by_its_position(
     notebook: NotebookShell, harness: EmulatorHarness, text: str

@@ -7,7 +7,7 @@
 
 import type { CommandRegistry } from '@lumino/commands';
 import type { IDisposable } from '@lumino/disposable';
-import { formatDuration, formatterFor, parseDuration } from '../countdown/format';
+import { formatDuration, formatterFor } from '../countdown/format';
 import { failureText } from '../text/status-text';
 import { BackendError, COMMAND_IDS, type SaveReport } from '../tokens';
 import type { CommandArguments, CommandContext, CommandOptions } from './options';
@@ -127,10 +127,12 @@ export async function runMuteReminders(options: CommandContext): Promise<void> {
 }
 
 function extendLabel(options: CommandOptions, args: CommandArguments): string {
-  const requestedS = typeof args.duration === 'string' ? parseDuration(args.duration) : null;
-  const seconds = requestedS ?? options.manager.preferences.extensionS;
-  const duration = formatDuration(formatterFor(''), Math.abs(seconds));
-  return seconds < 0
+  const { extensionS } = options.manager.preferences;
+  // As entered: the parser is loaded with the handlers.
+  const entered = typeof args.duration === 'string' ? args.duration.trim() : '';
+  const duration =
+    entered.replace(/^[-+−]\s*/, '') || formatDuration(formatterFor(''), Math.abs(extensionS));
+  return /^[-−]/.test(entered || String(extensionS))
     ? options.trans.__('Shorten by %1', duration)
     : options.trans.__('Extend by %1', duration);
 }

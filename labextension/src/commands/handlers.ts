@@ -1,28 +1,38 @@
 /** The handlers of the commands. */
 
-import { formatterFor, parseDuration, reasonText } from '../countdown/format';
+import { formatterFor, reasonText } from '../countdown/format';
+import { autoStopEditFor, parseStopTimeShift, parseTimeInput } from '../countdown/time-input';
 import { type ChangeKind, outcomeText, saveReportText } from '../text/outcomes';
 import { currentPhase, timeLeft } from '../text/status-text';
 import type { IManager, InstanceEdit, SaveReport } from '../tokens';
 import type { CommandArguments, CommandContext, CommandOptions } from './options';
 
-/** Return the duration argument in seconds; `null` when there is none. Throws if it is invalid. */
-function readDurationArgument({ trans }: CommandContext, args: CommandArguments): number | null {
-  if (typeof args.duration !== 'string') {
+/** Parse the duration argument; `null` when there is none. Throws if it is invalid. */
+function readDurationArgument<T>(
+  { trans }: CommandContext,
+  { duration }: CommandArguments,
+  parse: (text: string) => T | null,
+): T | null {
+  if (typeof duration !== 'string') {
     return null;
   }
-  const seconds = parseDuration(args.duration);
-  if (seconds === null) {
-    throw new Error(trans.__('“%1” is not a valid duration. Examples: 90m, 2h30m.', args.duration));
+  const parsed = parse(duration);
+  if (parsed === null) {
+    throw new Error(
+      trans.__('“%1” is not a valid time. Examples: 90m, 2h30m, at 18:00.', duration),
+    );
   }
-  return seconds;
+  return parsed;
 }
 
 /** Change the stop time of this run, and report the result. */
 export async function extend(options: CommandContext, args: CommandArguments): Promise<void> {
   const { manager, trans, notify } = options;
-  const seconds = readDurationArgument(options, args) ?? manager.preferences.extensionS;
   const current = timeLeft(manager);
+  const requestedS = readDurationArgument(options, args, (text) =>
+    parseStopTimeShift(text, manager.clock.now(), current?.stopsAtMs ?? null),
+  );
+  const seconds = requestedS ?? manager.preferences.extensionS;
   if (current === null) {
     notify(notStoppingReason(manager), false);
     return;
@@ -53,14 +63,16 @@ async function applyEdit(
 
 /** Set auto-stop; without arguments, show its field in the panel. */
 export async function setAutoStop(options: CommandOptions, args: CommandArguments): Promise<void> {
-  const seconds = readDurationArgument(options, args);
+  const entered = readDurationArgument(options, args, (text) =>
+    parseTimeInput(text, options.manager.clock.now()),
+  );
   const enabled = typeof args.enabled === 'boolean' ? args.enabled : null;
-  if (seconds === null && enabled === null) {
+  if (entered === null && enabled === null) {
     options.showPanel('auto-stop');
     return;
   }
   const autoStop = {
-    ...(seconds !== null && { duration_s: seconds }),
+    ...(entered !== null && autoStopEditFor(entered)),
     ...(enabled !== null && { enabled }),
   };
   await applyEdit(options, { auto_stop: autoStop }, 'set');

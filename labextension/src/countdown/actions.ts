@@ -153,6 +153,30 @@ export class Actions {
     this.#options.onChange();
   }
 
+  /**
+   * Handle an entered change of the stop time: refuse what exceeds a bound, or else handle it as a
+   * click.
+   *
+   * @returns whether it was accepted
+   */
+  enter(seconds: number): boolean {
+    const { earliestMs, latestMs, stopsAtMs } = this.#inputs;
+    const targetMs = (this.#targetMs ?? stopsAtMs ?? 0) + seconds * 1000;
+    if (targetMs > (latestMs ?? Infinity)) {
+      this.#setFeedback({ ...this.#feedbackFor('error', 'beyond-latest'), stopsAtMs: latestMs });
+      return false;
+    }
+    if (targetMs < (earliestMs ?? -Infinity)) {
+      this.#setFeedback({
+        ...this.#feedbackFor('error', 'beyond-earliest'),
+        stopsAtMs: earliestMs,
+      });
+      return false;
+    }
+    this.click(seconds);
+    return true;
+  }
+
   /** Cancel the pending request, if its recipient has not carried it out yet. */
   cancel(): void {
     const request = this.#pendingRequest;

@@ -8,13 +8,7 @@
 
 import { type ActionInputs, Actions } from './actions';
 import { ServerClock, Ticker, type Timers, type Wakeup } from './clock';
-import {
-  formatDurationArgument,
-  type Formatter,
-  formatterFor,
-  parseDuration,
-  stopAnnouncement,
-} from './format';
+import { formatDurationArgument, type Formatter, formatterFor, stopAnnouncement } from './format';
 import type { CountdownHost, HostListener } from './host';
 import {
   asNumber,
@@ -24,6 +18,7 @@ import {
   readState,
   type Snapshot,
 } from './messages';
+import { parseStopTimeShift } from './time-input';
 import {
   AnnouncementThresholds,
   evaluatePhase,
@@ -225,13 +220,12 @@ export class CountdownController {
   }
 
   readonly #onCustomDuration = (input: string): void => {
-    const seconds = parseDuration(input);
-    this.#view.setDurationValidity(seconds !== null);
+    const stopsAtMs = this.#actions.shownStopMs;
+    const seconds = parseStopTimeShift(input, this.#clock.now(), stopsAtMs);
     if (seconds === null) {
       this.#actions.showError('bad-duration');
-    } else {
-      this.#actions.click(seconds);
     }
+    this.#view.setDurationValidity(seconds !== null && this.#actions.enter(seconds));
   };
 
   readonly #beforeWakeup = (): void => {

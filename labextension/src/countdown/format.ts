@@ -1,4 +1,4 @@
-/** Formats durations, times and sentences in the language of the page, and parses durations. */
+/** Formats durations, times and sentences in the language of the page. */
 
 import type { Feedback } from './actions';
 import { isCounting, type PhaseResult, splitDuration } from './phase';
@@ -47,7 +47,7 @@ export function formatPhase(format: Formatter, { phase, remainingS }: PhaseResul
 }
 
 /** Format the local time as an ISO date, `2026-11-23T18:04…`. */
-function toLocalIso(ms: number): string {
+export function toLocalIso(ms: number): string {
   return new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString();
 }
 
@@ -131,23 +131,6 @@ function findKey(code: string): StringKey | undefined {
 /** Return the sentence for a reason code or phase; by default, that the stop time is unknown. */
 export function reasonText(format: Formatter, code: string): string {
   return format(findKey(code) ?? 'is-unknown');
-}
-
-/** The number of digits is limited so that the resulting date is valid. */
-const DURATION_PATTERN =
-  /^([-+]?)(?:([\d.]{1,7})(?:h|小时))?(?:(\d{1,7})(?:m|min|分钟?|$))?(?:(\d{1,7})(?:s|秒))?$/i;
-
-/**
- * Parse a duration such as `90m`, `2h30m`, `1.5h`, `5400s` or `2 小时 30 分钟`.
- *
- * @returns seconds, negative after a minus; `null` if the input is invalid, such as a number without
- *   a unit or a time of day
- */
-export function parseDuration(input: string): number | null {
-  const compact = input.replace(/\s/g, '').replace('−', '-');
-  const [, sign, h, m, s] = DURATION_PATTERN.exec(compact) ?? [];
-  const seconds = Math.round(+(h ?? 0) * 3600) + +(m ?? 0) * 60 + +(s ?? 0);
-  return seconds > 0 && /[^-+\d]/.test(compact) ? seconds * (sign === '-' ? -1 : 1) : null;
 }
 
 /** Format seconds as an argument of a terminal command, in whole minutes: `1h`, `150m`. */

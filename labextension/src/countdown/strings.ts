@@ -64,6 +64,14 @@ export const FEEDBACK = {
     '已提交，ModelArts 尚未确认。已知停止时间：{stopTime}{timeLeft}。',
   ],
   'at-latest': ['This is already the latest possible stop time.', '已是允许的最晚停止时间。'],
+  'beyond-latest': [
+    'Not sent: the latest possible stop time is {stopTime}.',
+    '未提交：最晚可停止于 {stopTime}。',
+  ],
+  'beyond-earliest': [
+    'Not sent: the earliest possible stop time is {stopTime}.',
+    '未提交：最早可停止于 {stopTime}。',
+  ],
   'at-earliest': ['This is already the earliest possible stop time.', '已是允许的最早停止时间。'],
   off: [
     'Auto-stop is off; there is no stop time to change.',
@@ -91,7 +99,10 @@ export const FEEDBACK = {
     '已请求取消，但修改可能已经执行。',
   ],
   'too-late': ['Too late to cancel.', '已无法取消。'],
-  'bad-duration': ['Use a format such as 90m or 2h30m.', '格式示例：90m、2h30m。'],
+  'bad-duration': [
+    'Examples: 90m, 2h30m, 2:30, at 18:00.',
+    '格式示例：90m、2h30m、2:30、at 18:00。',
+  ],
   failed: ['The operation failed.', '操作失败。'],
 } as const satisfies Record<string, Translation>;
 

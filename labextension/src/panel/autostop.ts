@@ -1,7 +1,13 @@
 /** The section for auto-stop: its switch, the run time, and the reminders. */
 
 import { setAttributes, setText } from '../countdown/elements';
-import { formatDuration, formatterFor, parseDuration } from '../countdown/format';
+import { formatDuration, formatterFor, formatTimestamp } from '../countdown/format';
+import {
+  autoStopEditFor,
+  parseTimeInput,
+  requestedStopTime,
+  type TimeInput,
+} from '../countdown/time-input';
 import { type ChangeKind, outcomeText } from '../text/outcomes';
 import type { AutoStopEdit, Capabilities, Outcome, Payload } from '../tokens';
 import { EditBuffer } from './edit-buffer';
@@ -82,7 +88,7 @@ export class AutoStopSection implements PanelSection {
     const state = payload?.snapshot?.state;
     this.#payload = payload;
     this.node.hidden = !state;
-    this.#editBuffer.setCurrent(durationInputText(state?.duration_s ?? null));
+    this.#editBuffer.setCurrent(durationText(state?.duration_s ?? null));
     if (!this.#editBuffer.isEditing) {
       this.#durationInput.value = this.#editBuffer.current;
     }
@@ -126,13 +132,13 @@ export class AutoStopSection implements PanelSection {
   };
 
   async #onSave(): Promise<void> {
-    const seconds = parseDuration(this.#durationInput.value);
-    const error = this.#validationError(seconds);
-    if (error || seconds === null || this.#editBuffer.conflicting !== null) {
+    const entered = parseTimeInput(this.#durationInput.value, this.#options.manager.clock.now());
+    const error = this.#validationError(entered);
+    if (error || entered === null || this.#editBuffer.conflicting !== null) {
       this.#showMessage(error, true);
       return;
     }
-    if (await this.#saveAutoStop({ duration_s: seconds, enabled: true })) {
+    if (await this.#saveAutoStop({ ...autoStopEditFor(entered), enabled: true })) {
       this.#editBuffer.stopEditing();
       this.update(this.#payload);
     }
@@ -180,14 +186,16 @@ export class AutoStopSection implements PanelSection {
     this.#render();
   }
 
-  #validationError(seconds: number | null): string {
+  #validationError(entered: TimeInput | null): string {
     const { trans } = this.#options;
     const capabilities = this.#payload?.capabilities;
-    if (seconds === null || seconds <= 0) {
-      return trans.__('Use a format such as 90m or 2h30m.');
+    if (entered === null) {
+      return trans.__('Examples: 90m, 2h30m, 2:30, at 18:00.');
     }
+    // The server checks a stop time, which is limited by the start of this run, too.
     return capabilities &&
-      (seconds < capabilities.minDurationS || seconds > capabilities.maxDurationS)
+      entered.kind === 'duration' &&
+      (entered.seconds < capabilities.minDurationS || entered.seconds > capabilities.maxDurationS)
       ? trans.__('Enter a duration from %1.', boundsText(this.#options, capabilities))
       : '';
   }
@@ -200,7 +208,8 @@ export class AutoStopSection implements PanelSection {
     setText(this.#durationLabel, this.#durationLabelText(capabilities));
     setText(
       this.#hint,
-      [this.#idleHint(), this.#boundsHint(capabilities)].filter(Boolean).join(' '),
+      this.#preview(capabilities) ||
+        [this.#idleHint(), this.#boundsHint(capabilities)].filter(Boolean).join(' '),
     );
     this.#buttons.hidden = !isEditing;
     setAttributes(this.#message, { 'data-tone': this.#isError ? 'error' : 'success' });
@@ -240,6 +249,22 @@ export class AutoStopSection implements PanelSection {
       trans.__('Changed elsewhere to: %1', conflicting || trans.__('(empty)')),
     );
     this.#saveButton.disabled = conflicting !== null || this.#isSaving;
+  }
+
+  /** Return the stop time that saving would set, with day and zone; empty while nothing is edited. */
+  #preview(capabilities: Capabilities | null): string {
+    const { manager, trans } = this.#options;
+    const snapshot = this.#payload?.snapshot;
+    const nowMs = manager.clock.now();
+    const entered = parseTimeInput(this.#durationInput.value, nowMs);
+    if (!this.#editBuffer.isEditing || entered === null || !snapshot) {
+      return '';
+    }
+    const startMs = capabilities?.countsFrom === 'now' ? nowMs : snapshot.state.run_started_at_ms;
+    const stopsAtMs = requestedStopTime(entered, nowMs, startMs);
+    return stopsAtMs
+      ? trans.__('Will stop at %1.', formatTimestamp(formatterFor(''), stopsAtMs))
+      : '';
   }
 
   #idleHint(): string {
@@ -284,13 +309,5 @@ function boundsText(
   return trans.__('%1 to %2', formatSpan(minDurationS), formatSpan(maxDurationS));
 }
 
-/** Format seconds for the input field, such as `2h30m`. */
-export function durationInputText(seconds: number | null): string {
-  if (seconds === null) {
-    return '';
-  }
-  const minutes = Math.round(seconds / 60);
-  const hours = Math.floor(minutes / 60);
-  const rest = minutes % 60;
-  return `${hours ? `${hours}h` : ''}${rest || !hours ? `${rest}m` : ''}`;
-}
+const durationText = (seconds: number | null): string =>
+  seconds === null ? '' : formatDuration(formatterFor(''), seconds);

@@ -30,7 +30,7 @@ describe('the commands', () => {
     await commands.execute(COMMAND_IDS.extend, { duration: '-30m' });
     expect(bodies()).toMatchObject([{ seconds: 3600 }, { seconds: -1800 }]);
     expect(commands.label(COMMAND_IDS.extend)).toBe('Extend by 1 h');
-    expect(commands.label(COMMAND_IDS.extend, { duration: '-30m' })).toBe('Shorten by 30 min');
+    expect(commands.label(COMMAND_IDS.extend, { duration: '-30m' })).toBe('Shorten by 30m');
   });
 
   it('report an unchanged run', async () => {

@@ -352,11 +352,31 @@ describe('a click', () => {
     expect((findPart(shown, 'input') as HTMLInputElement).value).toBe('');
   });
 
+  it('can be given a stop time', () => {
+    enterDuration(shown, 'at 19:00');
+    shown.timers.advance(CLICK_COLLECTION_MS);
+    expect(shown.model.requests[0]).toMatchObject({ action: 'extend', seconds: 3600 + 480 });
+  });
+
+  it('beyond a bound is refused and keeps the text', () => {
+    const bounds = { earliest_stop_ms: NOW, latest_stop_ms: NOW + 24 * HOUR, from_now: false };
+    shown.model.setTraits({ state: runningState(HOUR, { bounds }) });
+    enterDuration(shown, '99h');
+    shown.timers.advance(CLICK_COLLECTION_MS);
+    expect(shown.model.requests).toEqual([]);
+    expect((findPart(shown, 'input') as HTMLInputElement).value).toBe('99h');
+    expect(visibleText(shown, 'feedback')).toMatch(/^Not sent: the latest possible stop time is /);
+    enterDuration(shown, '-5h');
+    expect(visibleText(shown, 'feedback')).toMatch(
+      /^Not sent: the earliest possible stop time is /,
+    );
+  });
+
   it('with an invalid duration keeps the text', () => {
     enterDuration(shown, '2');
     expect((findPart(shown, 'input') as HTMLInputElement).value).toBe('2');
     expect(findPart(shown, 'input').getAttribute('aria-invalid')).toBe('true');
-    expect(visibleText(shown, 'feedback')).toBe('Use a format such as 90m or 2h30m.');
+    expect(visibleText(shown, 'feedback')).toBe('Examples: 90m, 2h30m, 2:30, at 18:00.');
     enterDuration(shown, '30m');
     expect(findPart(shown, 'input').hasAttribute('aria-invalid')).toBe(false);
   });
@@ -520,7 +540,7 @@ it('an excessive duration is invalid', () => {
   const shown = renderCountdown(runningState(HOUR));
   sendServerTime(shown);
   enterDuration(shown, '9999999999999h');
-  expect(visibleText(shown, 'feedback')).toBe('Use a format such as 90m or 2h30m.');
+  expect(visibleText(shown, 'feedback')).toBe('Examples: 90m, 2h30m, 2:30, at 18:00.');
   shown.timers.advance(CLICK_COLLECTION_MS + MINUTE);
   expect(visibleText(shown, 'timeLeft')).toBe('58 min');
   expect(shown.model.requests).toEqual([]);

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { BackendError } from '../../src/tokens';
-import { HOUR, NOW } from '../countdown/fakes';
+import { HOUR, MINUTE, NOW } from '../countdown/fakes';
 import { changeResponse, flushPromises, instancePayload } from '../fakes';
 import { openPanel as createPanel, PanelFixture } from './panel-fixture';
 
@@ -19,7 +19,7 @@ describe('auto-stop', () => {
 
   it('sets a run time', async () => {
     await openPanel();
-    expect(fixture.findInput(duration).value).toBe('2h');
+    expect(fixture.findInput(duration).value).toBe('2 h');
     fixture.enterText(duration, '2h30m');
     fixture.harness.backend.respond = () => ({ ok: true, effect: 'next-start' });
     await fixture.click('Save');
@@ -37,8 +37,10 @@ describe('auto-stop', () => {
   it.each([
     ['30m', 'Enter a duration from 1 h to 24 h.'],
     ['25h', 'Enter a duration from 1 h to 24 h.'],
-    ['-2h', 'Use a format such as 90m or 2h30m.'],
-    ['soon', 'Use a format such as 90m or 2h30m.'],
+    ['-2h', 'Examples: 90m, 2h30m, 2:30, at 18:00.'],
+    ['99h', 'Enter a duration from 1 h to 24 h.'],
+    ['18:00', 'Examples: 90m, 2h30m, 2:30, at 18:00.'],
+    ['soon', 'Examples: 90m, 2h30m, 2:30, at 18:00.'],
   ])('refuses %s', async (typed, words) => {
     await openPanel();
     fixture.enterText(duration, typed);
@@ -47,14 +49,26 @@ describe('auto-stop', () => {
     expect(fixture.lastWrite).toBeUndefined();
   });
 
+  it.each([
+    ['at 18:00', { until_ms: NOW + 68 * MINUTE }, '2026-11-23 18:00 +08:00'],
+    ['in 90m', { within_s: 5400 }, '2026-11-23 18:22 +08:00'],
+    ['tomorrow 09:00', { until_ms: NOW + 968 * MINUTE }, '2026-11-24 09:00 +08:00'],
+  ])('shows the stop time that %s sets before it is saved', async (typed, sent, stopTime) => {
+    await openPanel();
+    fixture.enterText(duration, typed);
+    expect(fixture.visibleText).toContain(`Will stop at ${stopTime}.`);
+    await fixture.click('Save');
+    expect(fixture.lastWrite).toMatchObject({ body: { auto_stop: { ...sent, enabled: true } } });
+  });
+
   it('is not overwritten while it is edited', async () => {
     await openPanel();
     fixture.enterText(duration, '5h');
     await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }, { duration_s: 10_800 }));
     expect(fixture.findInput(duration).value).toBe('5h');
-    expect(fixture.visibleText).toContain('Changed elsewhere to: 3h');
+    expect(fixture.visibleText).toContain('Changed elsewhere to: 3 h');
     await fixture.click('Use Current');
-    expect(fixture.findInput(duration).value).toBe('3h');
+    expect(fixture.findInput(duration).value).toBe('3 h');
   });
 
   it('is not saved before a conflict is resolved', async () => {
@@ -86,7 +100,7 @@ describe('auto-stop', () => {
       'Sent, but not yet confirmed by ModelArts.',
     );
     await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }, { duration_s: 9000 }));
-    expect(fixture.findInput(duration).value).toBe('2h30m');
+    expect(fixture.findInput(duration).value).toBe('2 h 30 min');
     expect(() => fixture.findButton('Save')).toThrow();
   });
 
@@ -138,7 +152,7 @@ describe('auto-stop', () => {
     expect(fixture.lastWrite).toMatchObject({ body: { auto_stop: { duration_s: 10_800 } } });
     fixture.enterText(duration, '4h');
     press('Escape', false);
-    expect(fixture.findInput(duration).value).toBe('2h');
+    expect(fixture.findInput(duration).value).toBe('2 h');
   });
 
   it('can be saved after other settings have changed', async () => {

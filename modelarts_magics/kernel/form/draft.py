@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from modelarts_magics.domain.durations import parse_duration
 from modelarts_magics.domain.models import STOP_TIME_TOLERANCE, CountsFrom, Mode
 from modelarts_magics.domain.planning import AutoStopRequest, plan_auto_stop
 from modelarts_magics.errors import DurationError, RefusedError
-from modelarts_magics.messages import Message
+from modelarts_magics.messages import Message, format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 PARTS = ("description", "auto_stop", "remind")
 """The parts of the form that change, and are merged, independently of each other."""
 PRESET_DURATIONS = tuple(timedelta(hours=hours) for hours in (1, 2, 4, 8, 12, 24, 48, 72))
-_CLOCK_FORMAT = re.compile(r"(\d{1,3})[:：](\d{1,2})(?:[:：](\d{1,2}))?", re.ASCII)  # noqa: RUF001 - Chinese keyboards type this colon
-_UNPARSABLE_CODES = ("duration.no_unit", "duration.is_clock_time", "duration.invalid")
-_SIXTY = 60
 
 
 @dataclass(frozen=True)
@@ -80,46 +76,12 @@ def fields_from_context(context: PlanContext) -> FormFields:
         description=context.instance.description,
         enabled=stop.enabled,
         mode=stop.mode if stop.enabled else Mode.TIMING,
-        duration=format_field_duration(context.default_duration)
+        duration=format_duration(context.default_duration)
         if context.capabilities.persists_duration
         else "",
         remind=bool(stop.prompt),
         stops_at=stop.stops_at,
     )
-
-
-def format_field_duration(duration: timedelta) -> str:
-    """Format a duration as ``h:mm``, or as ``h:mm:ss`` unless it is whole minutes."""
-    minutes, seconds = divmod(round(duration.total_seconds()), _SIXTY)
-    text = f"{minutes // _SIXTY}:{minutes % _SIXTY:02}"
-    return f"{text}:{seconds:02}" if seconds else text
-
-
-def parse_field_duration(text: str) -> timedelta:
-    """Parse a duration such as ``2:30``, ``90m`` or ``2h30m``.
-
-    Raises:
-        DurationError: The text is no duration, or not longer than zero.
-    """
-    match = _CLOCK_FORMAT.fullmatch(text.strip())
-    if match is None:
-        return _parse_with_units(text)
-    hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    if minutes >= _SIXTY or seconds >= _SIXTY:
-        raise DurationError("form.duration", text=text.strip())
-    duration = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    if not duration:
-        raise DurationError("duration.not_positive", text=text.strip())
-    return duration
-
-
-def _parse_with_units(text: str) -> timedelta:
-    try:
-        return parse_duration(text)
-    except DurationError as error:
-        if error.code in _UNPARSABLE_CODES:
-            raise DurationError("form.duration", text=text.strip()) from None
-        raise
 
 
 def preset_durations(capabilities: Capabilities) -> list[timedelta]:
@@ -179,7 +141,7 @@ def _request_without_duration(base: FormFields, mine: FormFields) -> AutoStopReq
 
 
 def _field_duration(fields: FormFields) -> timedelta | None:
-    return parse_field_duration(fields.duration) if fields.duration.strip() else None
+    return parse_duration(fields.duration) if fields.duration.strip() else None
 
 
 def preview(request: AutoStopRequest, context: PlanContext, planned: Plan | None = None) -> Message:

@@ -14,7 +14,7 @@ import ipywidgets  # type: ignore[import-untyped]
 
 from modelarts_magics.commands.render import TONE_COLOURS, to_html
 from modelarts_magics.domain.models import Mode
-from modelarts_magics.kernel.form.draft import format_field_duration, preset_durations
+from modelarts_magics.kernel.form.draft import preset_durations
 from modelarts_magics.messages import format_duration, text
 
 if TYPE_CHECKING:
@@ -127,8 +127,7 @@ class FormWidgets:
         self.mode.options = [(text(f"form.mode.{each.value}"), each.value) for each in Mode]
         self.duration = self._duration_field(capabilities)
         self.preset_buttons = {
-            format_field_duration(each): _preset_button(each)
-            for each in preset_durations(capabilities)
+            format_duration(each): _preset_button(each) for each in preset_durations(capabilities)
         }
         self.remind = _labelled(
             _LockedCheckbox, "remind", layout=_layout(width="auto", margin=_CHECKBOX_MARGIN)

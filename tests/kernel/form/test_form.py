@@ -116,7 +116,7 @@ def test_new_form_shows_the_instance(
     assert form.description.value == now["description"]
     assert form.auto_stop.value is True
     assert form.mode.value == "TIMING"
-    assert form.duration.value == ("" if api_version is NOTEBOOKS_2021 else "1:00")
+    assert form.duration.value == ("" if api_version is NOTEBOOKS_2021 else "1 h")
     assert (form.remind.layout.display == "none") is (api_version is NOTEBOOKS_2021)
     assert (form.mode.layout.display == "none") is (api_version is not NOTEBOOKS_2021)
     assert button(form, "Apply").disabled
@@ -247,8 +247,9 @@ def test_invalid_stored_description_does_not_block_other_edits(
     ("text", "expected"),
     [
         ("soon", "“soon” is not a valid duration."),
-        ("90", "“90” is not a valid duration."),
+        ("90", "“90” has no unit."),
         ("1:75", "“1:75” is not a valid duration."),
+        ("18:00", "“18:00” is a time of day, not a duration."),
         ("0:00", "The duration must be greater than zero: “0:00”."),
         ("0.0001h", "“0.0001h” is not a whole number of seconds."),
         ("0:59", "59 min is out of range: this API accepts 1 h to "),
@@ -302,7 +303,7 @@ def test_presets_are_within_the_limits_of_the_api(
     assert labels[0] == "1 h"
     assert labels[-1] == ("72 h" if api_version is NOTEBOOKS_2021 else "24 h")
     button(form, "4 h").click()
-    assert form.duration.value == "4:00"
+    assert form.duration.value == "4 h"
     assert not button(form, "Apply").disabled
 
 
@@ -344,7 +345,7 @@ def test_auto_stop_can_be_turned_off_and_on(form: InstanceForm, instance_state: 
     assert "Auto-stop is off" in visible_text(form)
     form.auto_stop.value = True
     assert not form.duration.disabled
-    assert form.duration.value == "2:00"
+    assert form.duration.value == "2 h"
     form.apply()
     assert (instance_state()["enable"], instance_state()["duration_s"]) == (True, 7200)
 
@@ -491,7 +492,7 @@ def test_conflict_about_auto_stop_shows_both_values(
     assert "Current auto-stop: " in visible_text(form)
     assert ". Yours: 5h." in visible_text(form)
     form.take_theirs()
-    assert form.duration.value == ("" if api_version is NOTEBOOKS_2021 else "2:20")
+    assert form.duration.value == ("" if api_version is NOTEBOOKS_2021 else "2 h 20 min")
 
 
 @parametrize_api_version(DEMANAGER_2019)
