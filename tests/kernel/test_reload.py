@@ -135,7 +135,7 @@ def test_failed_load_leaves_nothing_behind(notebook: NotebookShell) -> None:
 
 
 def test_unloading_works_after_another_extension_took_the_name(notebook: NotebookShell) -> None:
-    """What was registered by us and removed or replaced by others is no error."""
+    """It is no error if others have removed a registration."""
     shell: Any = notebook.shell
     shell.events.callbacks["post_run_cell"].clear()
     shell.Completer.custom_matchers.clear()

