@@ -86,6 +86,10 @@ def load_renderer() -> ModuleType:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics; called by ``%load_ext modelarts_magics``. Sends no request."""
+    from modelarts_magics.kernel.restart import check_loaded_ipython  # noqa: PLC0415 - needed by kernels only
+
+    # The magics import parts of IPython, which another version on disk may not have.
+    check_loaded_ipython()
     from modelarts_magics.kernel.magics import register  # noqa: PLC0415 - needed by kernels only
 
     register(shell)

@@ -27,6 +27,7 @@ from modelarts_magics.domain.durations import datetime_from_ms, datetime_to_ms
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.kernel.current_session import current_session
 from modelarts_magics.kernel.scheduling import run_after_delay
+from modelarts_magics.kernel.widget_display import StaticDisplay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,7 @@ _STATIC_FOLDER = Path(__file__).parent.parent / "static"
 _LOG = logging.getLogger(__name__)
 
 
-class Countdown(anywidget.AnyWidget):
+class Countdown(StaticDisplay, anywidget.AnyWidget):
     """A countdown to the stop time, with buttons to extend and shorten the run.
 
     Counts down in the browser. Every view shows changes made by any process of this machine immediately.

@@ -9,7 +9,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from traitlets import Bool
 
 from modelarts_magics.config.setting_traits import setting_traits
-from modelarts_magics.kernel.completion import match_command
+from modelarts_magics.kernel.completion import register_completion
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -162,15 +162,30 @@ def _static_line(widget: object) -> object:
 
 
 def _make_countdown() -> object:
-    from modelarts_magics.kernel.countdown_widget import Countdown  # noqa: PLC0415 - slow to import
-
+    try:
+        from modelarts_magics.kernel.countdown_widget import Countdown  # noqa: PLC0415 - slow to import
+    except (ImportError, AttributeError) as error:
+        return _without_widgets(error)
     return Countdown()
 
 
 def _make_form() -> object:
-    from modelarts_magics.kernel.form.form import InstanceForm  # noqa: PLC0415 - slow to import
-
+    try:
+        from modelarts_magics.kernel.form.form import InstanceForm  # noqa: PLC0415 - slow to import
+    except (ImportError, AttributeError) as error:
+        return _without_widgets(error)
     return InstanceForm()
+
+
+def _without_widgets(error: Exception) -> object:
+    """Return the instance as text where the widget packages are missing or do not fit together."""
+    from modelarts_magics.commands.as_text import instance_lines  # noqa: PLC0415 - keeps %load_ext fast
+    from modelarts_magics.commands.results import TextResult  # noqa: PLC0415
+    from modelarts_magics.kernel.current_session import current_session  # noqa: PLC0415
+    from modelarts_magics.messages import text  # noqa: PLC0415
+
+    lines = instance_lines(current_session().refresh())
+    return TextResult("\n".join([*lines, text("widgets.unavailable", reason=error)]))
 
 
 def magic_help() -> str:
@@ -206,8 +221,7 @@ def register(shell: InteractiveShell) -> None:
             shell.events.register(event, callback)
             undo.callback(_discard, shell.events.callbacks[event], callback)
         if shell.Completer is not None:
-            shell.Completer.custom_matchers.append(match_command)
-            undo.callback(_discard, shell.Completer.custom_matchers, match_command)
+            undo.callback(register_completion(shell))
         # The registered objects themselves: after a reload of this module, its names mean others.
         magics.undo_registration = undo.pop_all()
 

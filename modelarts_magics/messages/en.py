@@ -319,6 +319,10 @@ TEXTS = {
     "usage.secret.hint": "Run it without the secret; it prompts for hidden input: {cmd} {command}",
     "usage.language": "Language “{word}” is not available.",
     "usage.language.hint": "Choose one of: {choices}",
+    "ipython.replaced": "IPython {installed} was installed while this kernel runs {loaded}.",
+    "ipython.replaced.hint": "Restart the kernel, then run this cell again.",
+    "widgets.unavailable": "No widget can be shown: {reason}. Without widgets: {cmd} describe TEXT, {cmd} "
+    "extend, or `%config ModelArts.remind = True`",
     "usage.kernel_only": "{command} is available in notebooks only.",
     "usage.kernel_only.hint": "In a terminal: {cmd} status",
     "usage.kernel_only_option": "{option} is available in notebooks only.",

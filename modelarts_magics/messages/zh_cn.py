@@ -284,6 +284,10 @@ TEXTS = {
     "usage.secret.hint": "请直接运行以下命令，按提示输入（不回显）：{cmd} {command}",
     "usage.language": "不支持语言“{word}”。",
     "usage.language.hint": "可选：{choices}",
+    "ipython.replaced": "已安装 IPython {installed}，但当前内核运行的是 {loaded}。",
+    "ipython.replaced.hint": "请重启内核，然后重新运行此单元格。",
+    "widgets.unavailable": "无法显示小部件：{reason}。不使用小部件时：{cmd} describe TEXT、{cmd} extend，或 "
+    "`%config ModelArts.remind = True`",
     "usage.kernel_only": "{command} 只能在笔记本中使用。",
     "usage.kernel_only.hint": "在终端中请用：{cmd} status",
     "usage.kernel_only_option": "{option} 只能在笔记本中使用。",

@@ -23,6 +23,7 @@ from modelarts_magics.kernel.form import draft
 from modelarts_magics.kernel.form.view import FormView, static_mimebundle
 from modelarts_magics.kernel.form.widgets import FormWidgets, close_tree, form_layout
 from modelarts_magics.kernel.scheduling import run_after_delay, when_idle
+from modelarts_magics.kernel.widget_display import StaticDisplay
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ Scheduler = Callable[[Callable[[], None]], None]
 _LOG = logging.getLogger(__name__)
 
 
-class InstanceForm(ipywidgets.VBox):
+class InstanceForm(StaticDisplay, ipywidgets.VBox):
     """A form to view and change the description and auto-stop of this instance.
 
     Args:
