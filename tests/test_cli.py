@@ -75,7 +75,7 @@ def start_command(
         ("2019", "doctor", 1, "Problems found: 1"),
         ("2019", "help", 0, f"{PREFIX} extend "),
         ("2019", "-h", 0, "View and change"),
-        ("2019", "extend --help", 0, f"{PREFIX} extend [DURATION]"),
+        ("2019", "extend --help", 0, f"{PREFIX} extend [DURATION] [--yes]"),
         ("2021", "extend 1h", 3, "This run was NOT extended"),
         ("2021", "auto-stop 2h", 3, "This run is NOT affected"),
         ("2021", "describe new", 0, "Description saved"),
@@ -116,7 +116,7 @@ def test_json_has_the_same_exit_status(
     """A notice before a change is on standard error."""
     harness = make_harness(edition="2021")
     assert terminal(harness, "extend", "--json")[0] == 3
-    code, out, err = terminal(harness, "extend", "2h", "--json")
+    code, out, err = terminal(harness, "extend", "2h", "--json", "--yes")
     assert (code, json.loads(out)["effect"]) == (3, "next-start")
     assert "probably still stop at" in err
 

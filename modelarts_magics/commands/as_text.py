@@ -12,7 +12,7 @@ from modelarts_magics.commands.undo import undo_command
 from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.domain.effects import EXPECTED_STOP_TOLERANCE
 from modelarts_magics.domain.models import Effect, Mode
-from modelarts_magics.domain.planning import MIN_TIME_LEFT
+from modelarts_magics.domain.planning import MIN_TIME_LEFT, keep_running_advice
 from modelarts_magics.messages import Message, format_duration, format_status, text
 
 if TYPE_CHECKING:
@@ -78,9 +78,10 @@ def _description_message(change: Change, after: Instance) -> Message:
 
 
 def _auto_stop_messages(change: Change, after: Instance) -> list[Message]:
+    way = [keep_running_advice(change.capabilities)] if change.missed_extension else []
     if change.effect is Effect.UNCONFIRMED:
-        return [Message("change.unconfirmed", {"stop": stop_message(after)})]
-    lines = [_effect_message(change, after), *_duration_messages(change, after)]
+        return [Message("change.unconfirmed", {"stop": stop_message(after)}), *way]
+    lines = [_effect_message(change, after), *way, *_duration_messages(change, after)]
     if after.auto_stop.prompt != change.before.auto_stop.prompt:
         lines.append(
             Message("change.reminder_on" if after.auto_stop.prompt else "change.reminder_off")
@@ -100,10 +101,7 @@ def _effect_message(change: Change, after: Instance) -> Message:
         "status": after.status.value,
     }
     if change.effect is Effect.NEXT_START:
-        kind = (
-            f"change.next_start.{change.action}" if after.running else "change.next_start.stopped"
-        )
-        return Message(kind, values)
+        return Message(_next_start_code(change, after), values)
     if not stop.enabled:
         return Message("change.off", values)
     if stop.mode is Mode.IDLE:
@@ -114,6 +112,13 @@ def _effect_message(change: Change, after: Instance) -> Message:
         else f"change.now.{change.action}",
         values,
     )
+
+
+def _next_start_code(change: Change, after: Instance) -> str:
+    if not after.running:
+        return "change.next_start.stopped"
+    passed = after.auto_stop.passed_stop_time is not None
+    return "change.next_start.passed" if passed else f"change.next_start.{change.action}"
 
 
 def _only_reminder_differs(stop: AutoStop, before: AutoStop) -> bool:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Callable
 from modelarts_magics import messages
 from modelarts_magics.commands import help as help_texts
 from modelarts_magics.commands.as_json import change_json, instance_json
-from modelarts_magics.commands.prompts import configure, confirm_stop, login
+from modelarts_magics.commands.prompts import (
+    configure,
+    confirm_later_runs,
+    confirm_stop,
+    login,
+)
 from modelarts_magics.commands.results import InstanceDetails, JsonResult, TextResult
 from modelarts_magics.doctor import run_checks
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
@@ -16,7 +21,14 @@ from modelarts_magics.domain.durations import parse_clock_time
 from modelarts_magics.domain.models import Change, Mode
 from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.domain.time_input import TimeInput, parse_time_input
-from modelarts_magics.errors import ConfigurationError, DurationError, InputError, UsageError
+from modelarts_magics.errors import (
+    ConfigurationError,
+    DurationError,
+    InputError,
+    RefusedError,
+    UsageError,
+)
+from modelarts_magics.session.session import LENGTHENS_LATER_RUNS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,8 +95,15 @@ def _auto_stop(request: CommandRequest, context: CommandContext) -> object:
 
 
 def _extend(request: CommandRequest, context: CommandContext) -> object:
-    by = _requested_adjustment(request)
-    return _change_result(request, context.get_session().extend(by))
+    by, session = _requested_adjustment(request), context.get_session()
+    try:
+        change = session.extend(by, lengthen_later_runs=request.has_option("--yes"))
+    except RefusedError as error:
+        if error.code != LENGTHENS_LATER_RUNS:
+            raise
+        confirm_later_runs(request, context, error)
+        change = session.extend(by, lengthen_later_runs=True)
+    return _change_result(request, change)
 
 
 def _shorten(request: CommandRequest, context: CommandContext) -> object:

@@ -86,7 +86,9 @@ AUTO_STOP = Command(
     (REMIND, NO_REMIND, TRY, JSON),
     completions=("in", "at", "on", "off", "idle", "1h", "2h", "4h", "8h", "24h"),
 )
-EXTEND = Command("extend", "[DURATION] [--json]", (JSON,), completions=("30m", "1h", "2h", "4h"))
+EXTEND = Command(
+    "extend", "[DURATION] [--yes] [--json]", (YES, JSON), completions=("30m", "1h", "2h", "4h")
+)
 SHORTEN = Command("shorten", "[DURATION] [--json]", (JSON,), completions=("30m", "1h", "2h"))
 STOP = Command("stop", "[--yes] [--json]", (YES, JSON))
 LOGIN = Command("login", "[--save]", (SAVE,))

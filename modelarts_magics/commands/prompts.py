@@ -1,4 +1,4 @@
-"""The commands with prompts and stored values: login, configure and the confirmation of stop."""
+"""The commands with prompts and stored values: login, configure and the confirmations of stop and extend."""
 
 from __future__ import annotations
 
@@ -152,12 +152,33 @@ def confirm_stop(request: CommandRequest, context: CommandContext, instance: Ins
         stop=stop_message(instance),
         variables=_list_variables(context.namespace),
     )
+    if not _is_confirmed(context, question):
+        raise RefusedError("stop.declined")
+
+
+def confirm_later_runs(
+    request: CommandRequest, context: CommandContext, refusal: RefusedError
+) -> None:
+    """Ask whether to lengthen later runs with an extension that this run will not follow.
+
+    Raises:
+        RefusedError: `refusal`, if the answer is not yes, or prompts are not possible.
+    """
+    # The output with --json is nothing but JSON.
+    if request.has_option("--json"):
+        raise refusal
+    way = refusal.values["way"]
+    question = text("extend.question", problem=refusal.message, way=way)
+    if not _is_confirmed(context, question):
+        raise refusal
+
+
+def _is_confirmed(context: CommandContext, question: str) -> bool:
     try:
         answer = context.ask(question)
     except _INPUT_UNAVAILABLE:
-        answer = ""
-    if answer.strip().lower() not in ("y", "yes", "是"):
-        raise RefusedError("stop.declined")
+        return False
+    return answer.strip().lower() in ("y", "yes", "是")
 
 
 def _list_variables(namespace: Mapping[str, object]) -> str:

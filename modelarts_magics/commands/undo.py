@@ -72,7 +72,8 @@ def _restore_auto_stop(change: Change, after: Instance) -> str:
     old, new = change.before.auto_stop, after.auto_stop
     words = []
     if (old.enabled, old.mode, old.duration) != (new.enabled, new.mode, new.duration):
-        too_soon = old.stops_at and old.stops_at - after.observed_at < MIN_TIME_LEFT
+        stop_time = old.reported_stop_time
+        too_soon = stop_time and stop_time - after.observed_at < MIN_TIME_LEFT
         possible = change.effect is Effect.NEXT_START or not too_soon
         words.append(_auto_stop_argument(old, change.capabilities) if possible else "")
     if old.prompt != new.prompt:

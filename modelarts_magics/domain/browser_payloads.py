@@ -25,6 +25,7 @@ _PAGE_CODES = {
     "refuse.stop_time_passed": "stop-time-passed",
     "refuse.stop_time_unknown": "stop-time-unknown",
     "refuse.stop_time_changed": "changed",
+    "refuse.lengthens_later_runs": "lengthens-later-runs",
 }
 """The codes that the page translates itself, by the code of the error."""
 
@@ -46,6 +47,7 @@ def countdown_payload(context: PlanContext) -> dict[str, Any]:
         **auto_stop_payload(stop),
         "run_started_at_ms": _optional_ms(context.started_at or stop.duration_start),
         "unknown_reason": "stop-time-passed" if passed else "",
+        "passed_stop_ms": _optional_ms(stop.passed_stop_time),
         "bounds": _bounds_payload(context),
         "can_change": True,
         "reason": "",
@@ -86,12 +88,17 @@ def auto_stop_payload(auto_stop: AutoStop) -> dict[str, Any]:
 
 
 def change_response(change: Change) -> dict[str, Any]:
-    """Return the result of a change as the response to a click."""
+    """Return the result of a change as the response to a click.
+
+    ``keeps_running`` is what may keep this run if it was to be extended and was not.
+    """
     after = change.after
-    values = {
+    values: dict[str, Any] = {
         "duration_s": _optional_seconds(after.auto_stop.duration) if after else None,
         "previous_duration_s": _optional_seconds(change.before.auto_stop.duration),
     }
+    if change.missed_extension:
+        values["keeps_running"] = change.capabilities.keeps_running
     return success_response(change.effect, values)
 
 
@@ -113,7 +120,12 @@ def error_response(error: ModelArtsError, *, hint: str | None = None) -> dict[st
         else _PAGE_CODES.get(error.code, error.code)
     )
     text = f"{error.message} {error.hint if hint is None else hint}".strip()
-    return {"ok": False, "effect": None, "code": code, "values": {}, "text": text}
+    values = {
+        name: _optional_seconds(error.values.get(key))
+        for name, key in (("duration_s", "duration"), ("previous_duration_s", "old"))
+        if code == "lengthens-later-runs"
+    }
+    return {"ok": False, "effect": None, "code": code, "values": values, "text": text}
 
 
 def _bounds_payload(context: PlanContext) -> dict[str, Any] | None:

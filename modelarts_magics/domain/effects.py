@@ -40,7 +40,9 @@ def determine_effect(
         return Effect.NOW
     if not _is_accepted(after.auto_stop, edit.auto_stop):
         return Effect.UNCONFIRMED
-    if not edit.auto_stop.enabled or edit.auto_stop.mode is Mode.IDLE:
+    if not edit.auto_stop.enabled:
+        return _effect_of_disabling(before, after)
+    if edit.auto_stop.mode is Mode.IDLE:
         return Effect.NOW
     if capabilities.counts_from is CountsFrom.NOW:
         return _effect_of_renewal(before, after, expected)
@@ -57,6 +59,15 @@ def _is_accepted(auto_stop: AutoStop, edit: AutoStopEdit) -> bool:
     )
 
 
+def _effect_of_disabling(before: Instance, after: Instance) -> Effect:
+    """Auto-stop is off for this run only if the API reports no coming stop time beside it."""
+    reported = after.auto_stop.stop_timestamp
+    still_stops = reported is not None and reported > after.observed_at
+    if before.auto_stop.enabled and after.running and still_stops:
+        return Effect.UNCONFIRMED
+    return Effect.NOW
+
+
 def _effect_of_renewal(before: Instance, after: Instance, expected: datetime | None) -> Effect:
     """A lease was renewed if this run now stops at the expected time."""
     stop_time = after.auto_stop.stops_at
@@ -71,7 +82,7 @@ def _effect_of_duration(
     """A duration is stored either way; the stop time shows whether this run follows it."""
     if after.auto_stop.duration != edit.duration:
         return Effect.UNCONFIRMED
-    stop_time = after.auto_stop.stops_at
+    stop_time = after.auto_stop.reported_stop_time
     if stop_time is None or not after.running:
         return _effect_without_stop_time(before, after, edit)
     previous = before.auto_stop.stops_at or before.auto_stop.stop_timestamp

@@ -151,6 +151,20 @@ class AutoStop:
         """Whether the API returned anything about auto-stop."""
         return self.enabled or self.stop_time_unknown is None
 
+    @property
+    def passed_stop_time(self) -> datetime | None:
+        """The stop time that has passed while the instance still runs; None if there is none."""
+        if self.stop_time_unknown is not StopTimeUnknown.PAST:
+            return None
+        if self.duration_start is not None and self.duration is not None:
+            return self.duration_start + self.duration
+        return self.stop_timestamp
+
+    @property
+    def reported_stop_time(self) -> datetime | None:
+        """The stop time of this run, also if it has passed; None if there is none."""
+        return self.stops_at or self.passed_stop_time
+
     def equivalent_to(self, other: AutoStop) -> bool:
         """Return whether both are equal, except for a stop time within `STOP_TIME_TOLERANCE`."""
         one, two = self.stops_at, other.stops_at
@@ -310,6 +324,11 @@ class Capabilities:
     supports_reminder: bool
     persists_duration: bool
 
+    @property
+    def keeps_running(self) -> str:
+        """The setting that may keep a run that cannot be extended: ``off`` (auto-stop off) or ``idle`` (stop when idle)."""
+        return "off" if self.can_disable else "idle"
+
 
 @dataclass(frozen=True)
 class AutoStopEdit:
@@ -350,7 +369,7 @@ class Change(RichResult):
         effect: The effect of the change.
         edit: The edit that was sent.
         capabilities: The capabilities of the API, for wording the result.
-        action: The command: ``describe``, ``auto-stop``, ``extend``, ``shorten`` or ``update``.
+        action: The command: ``describe``, ``auto-stop``, ``extend``, ``shorten``, ``stop`` or ``update``.
         expected_stop_time: The stop time of this run if the edit takes effect at once; None if unknown.
         read_back_error: Why the instance could not be read back, if `after` is None.
     """
@@ -363,6 +382,15 @@ class Change(RichResult):
     action: str = "update"
     expected_stop_time: datetime | None = None
     read_back_error: ModelArtsError | None = None
+
+    @property
+    def missed_extension(self) -> bool:
+        """Whether this run was to stop later and, as far as is known, does not."""
+        edit, current = self.edit.auto_stop, self.before.auto_stop.reported_stop_time
+        if edit is None or not edit.enabled or self.effect is Effect.NOW or not self.before.running:
+            return False
+        expected = self.expected_stop_time
+        return self.action == "extend" or bool(current and expected and expected > current)
 
     def __str__(self) -> str:
         return f"{self.action}: {self.effect.value}"

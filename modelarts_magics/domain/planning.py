@@ -6,7 +6,7 @@ stop time, so that no message has to compute it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
@@ -105,10 +105,12 @@ class Plan:
     Attributes:
         edit: The auto-stop to write.
         stops_at: The stop time of this run if the edit takes effect at once; None if unknown.
+        raised: Whether the stop time is later than requested, because the API accepts none that is earlier.
     """
 
     edit: AutoStopEdit
     stops_at: datetime | None = None
+    raised: bool = False
 
 
 def plan_auto_stop(request: AutoStopRequest, context: PlanContext) -> Plan:
@@ -146,7 +148,8 @@ def plan_stop_time_shift(delta: timedelta, context: PlanContext) -> Plan:
     """Return what to write to move the stop time of this run.
 
     Args:
-        delta: How far to move it; negative for an earlier stop.
+        delta: How far to move it; negative for an earlier stop. An extension counts from now if the stop time
+            has passed, and is raised to the shortest run time that the API accepts.
         context: The inputs of the plan.
 
     Raises:
@@ -157,11 +160,20 @@ def plan_stop_time_shift(delta: timedelta, context: PlanContext) -> Plan:
     auto_stop = context.instance.auto_stop
     if context.defers_duration and auto_stop.enabled and auto_stop.duration:
         return _plan_duration(auto_stop.duration + delta, context, auto_stop.prompt)
-    if auto_stop.stops_at is None:
-        verb = Message("verb.extend" if delta > timedelta(0) else "verb.shorten")
+    extends = delta > timedelta(0)
+    current = auto_stop.stops_at
+    if extends and auto_stop.stop_time_unknown is StopTimeUnknown.PAST:
+        current = context.now
+    if current is None:
+        verb = Message("verb.extend" if extends else "verb.shorten")
         raise RefusedError(_no_stop_time_code(auto_stop), verb=verb)
-    stop_time = _add_delta(auto_stop.stops_at, delta, context)
-    return _plan_stop_time(stop_time, context, auto_stop.prompt)
+    if not extends:
+        return _plan_stop_time(_add_delta(current, delta, context), context, auto_stop.prompt)
+    stop_time = _add_delta(max(current, context.now), delta, context)
+    bounds = stop_time_bounds(context)
+    raised = max(stop_time, bounds[0]) if bounds else stop_time
+    plan = _plan_stop_time(raised, context, auto_stop.prompt)
+    return replace(plan, raised=raised > stop_time)
 
 
 def _no_stop_time_code(auto_stop: AutoStop) -> str:
@@ -304,6 +316,7 @@ def _plan_stop_time(stop_time: datetime, context: PlanContext, prompt: bool | No
             stop_time=stop_time,
             latest=latest,
             uncertainty=_start_uncertainty(context),
+            way=_way_to_keep_running(stop_time, context),
         )
     if duration < capabilities.min_duration or stop_time - context.now < MIN_TIME_LEFT:
         raise RefusedError(
@@ -311,8 +324,27 @@ def _plan_stop_time(stop_time: datetime, context: PlanContext, prompt: bool | No
             stop_time=stop_time,
             earliest=earliest,
             time_left=earliest - context.now,
+            alternative="" if _is_later(stop_time, context) else Message("refuse.or_stop_now"),
         )
     return Plan(AutoStopEdit(enabled=True, duration=duration, prompt=prompt), stop_time)
+
+
+def _is_later(stop_time: datetime, context: PlanContext) -> bool:
+    """Whether a stop time is later than the present one, so that the user wants this run to go on."""
+    current = context.instance.auto_stop.reported_stop_time
+    return current is not None and stop_time > current
+
+
+def _way_to_keep_running(stop_time: datetime, context: PlanContext) -> Message | str:
+    """Return what may keep this run beyond the longest run time; "" if the stop is to be earlier."""
+    if not _is_later(stop_time, context):
+        return ""
+    return Message("refuse.or_keep_running", {"way": keep_running_advice(context.capabilities)})
+
+
+def keep_running_advice(capabilities: Capabilities) -> Message:
+    """Return a message that names the command that may keep this run if it cannot be extended."""
+    return Message(f"advice.keep_running.{capabilities.keeps_running}")
 
 
 def _check_applicable(context: PlanContext) -> None:

@@ -184,7 +184,11 @@ class CountdownMessageHandler:
         seen_stop_time = datetime_from_ms(int(message["base_stops_at_ms"]))
         if message["action"] == "shorten":
             return session.shorten(by, seen_stop_time=seen_stop_time)
-        return session.extend(by, seen_stop_time=seen_stop_time)
+        return session.extend(
+            by,
+            seen_stop_time=seen_stop_time,
+            lengthen_later_runs=message.get("lengthen_later_runs") is True,
+        )
 
 
 def _failure_result(code: str, text: str = "") -> dict[str, Any]:

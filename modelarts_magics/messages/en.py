@@ -85,6 +85,11 @@ TEXTS = {
     "({time_left:time_left} left as of {now}). Saved for the next start: {duration} (was {old}).",
     "change.next_start.stopped": "The instance is {status:status}. Saved for the next start: {duration} "
     "(was {old}).",
+    "change.next_start.passed": "This run is NOT affected: its stop time has passed, so it may stop at any "
+    "moment. Saved for the next start: {duration} (was {old}).",
+    "advice.keep_running.off": "To keep this run: {cmd} auto-stop off. It then runs, and is billed, until you "
+    "stop it.",
+    "advice.keep_running.idle": "To keep this run while it is busy: {cmd} auto-stop idle",
     "change.unconfirmed": "NOT confirmed: ModelArts accepted the request, but the change does not show "
     "yet. {stop}.",
     "change.not_read_back": "Sent, but NOT confirmed: the instance could not be read afterwards. {problem}",
@@ -133,6 +138,7 @@ TEXTS = {
     "configure.written": "Saved to {path}:",
     "configure.current": "Settings in {path}:",
     "configure.empty": "No settings saved. File: {path}",
+    "extend.question": "{problem} {way} Lengthen later runs? [yes/no] ",
     "stop.question": "Stop {name} now? If not: {stop}. All kernels and terminals on it will be terminated, "
     "and everything outside ~/work will be lost. {variables}Unsaved documents cannot be detected here; "
     "save them first. Stop it? [yes/no] ",
@@ -439,13 +445,18 @@ TEXTS = {
     "left.",
     "refuse.start_uncertain": " (If the run time was changed elsewhere, this calculation may be wrong. To "
     "get the actual stop time from ModelArts: {cmd} auto-stop {longest:argument})",
+    "refuse.lengthens_later_runs": "This run would NOT be extended: earlier changes took effect only at the "
+    "next start. Another one would set the run time of later runs to {duration} (now {old}).",
+    "refuse.lengthens_later_runs.hint": "{way} To lengthen later runs anyway: {cmd} extend {by} --yes",
+    "refuse.or_stop_now": ", or stop the instance now: {cmd} stop",
+    "refuse.or_keep_running": " {way}",
     "refuse.time_in_past": "{stop_time} is in the past.",
     "refuse.time_in_past.hint": "Choose a future time, for example: {cmd} auto-stop in 2h",
     "refuse.too_late": "{stop_time} is too late: this run can last until {latest} at most.",
-    "refuse.too_late.hint": "Nothing was sent. Choose an earlier time.{uncertainty}",
+    "refuse.too_late.hint": "Nothing was sent. Choose an earlier time.{uncertainty}{way}",
     "refuse.too_early": "{stop_time} is too early: the earliest possible stop time is {earliest}, in "
     "{time_left:time_left}.",
-    "refuse.too_early.hint": "Nothing was sent. Choose a later time, or stop the instance now: {cmd} stop",
+    "refuse.too_early.hint": "Nothing was sent. Choose a later time{alternative}",
     "refuse.start_unknown": "The start time of this run is unknown, so the maximum of {longest} cannot be "
     "checked.",
     "refuse.start_unknown.hint": "First run {cmd} auto-stop {longest:argument}, which returns the stop "
@@ -574,6 +585,7 @@ TEXTS = {
     "outcome_unknown.not_stopped": "The stop request failed; the instance is {status:status}. {cause}",
     "outcome_unknown.not_applied": "The change has not taken effect after two attempts. {cause} Current "
     "state: {stop}; description: “{description}”",
+    "notice.raised": "The API accepts no earlier stop time than {stop_time}; the run is extended to it.",
     "notice.applies_at_next_start": "Earlier run time changes took effect only at the next start: this run "
     "will probably still stop at {stop_time}.",
     # Form
@@ -665,6 +677,8 @@ TEXTS = {
     "server.hint.refuse.auto_stop_off": "Turn auto-stop on first.",
     "server.hint.refuse.idle_mode": "Set a fixed stop time first.",
     "server.hint.refuse.stop_time_changed": "Check the current state, then try again.",
+    "server.hint.refuse.lengthens_later_runs": "Turn auto-stop off to keep this run; it then runs, and is "
+    "billed, until you stop it.",
     "server.hint.refuse.duration_elapsed": "Nothing was sent. Choose a longer run time.",
     "server.hint.refuse.time_in_past": "Choose a future time.",
     "server.hint.refuse.too_late": "Nothing was sent. Choose an earlier stop time.",

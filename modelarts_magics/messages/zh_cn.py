@@ -84,6 +84,10 @@ TEXTS = {
     "{time_left:time_left}）。已保存，下次启动时生效：{duration}（原值：{old}）。",
     "change.next_start.stopped": "实例状态：{status:status}。已保存，下次启动时生效：{duration}（原值："
     "{old}）。",
+    "change.next_start.passed": "注意：本次运行不受影响，停止时间已过，随时可能停止。已保存，下次启动时生效："
+    "{duration}（原值：{old}）。",
+    "advice.keep_running.off": "要保持本次运行：{cmd} auto-stop off。实例将持续运行并计费，直到您手动停止。",
+    "advice.keep_running.idle": "要在实例繁忙时保持运行：{cmd} auto-stop idle",
     "change.unconfirmed": "注意：尚未确认。ModelArts 已接受请求，但修改尚未生效。{stop}。",
     "change.not_read_back": "注意：已提交，但尚未确认。提交后无法查询实例。{problem}",
     "change.description.saved": "描述已保存：“{new}”（原为“{old}”）。",
@@ -128,6 +132,7 @@ TEXTS = {
     "configure.written": "已写入 {path}：",
     "configure.current": "{path} 中的配置：",
     "configure.empty": "尚无配置，配置文件：{path}",
+    "extend.question": "{problem}{way}是否延长以后的运行？[yes/no] ",
     "stop.question": "现在停止 {name} 吗？如不停止：{stop}。停止后，实例上的所有内核和终端都将终止，~/work "
     "以外的数据将丢失。{variables}此处无法检测未保存的文档，请先保存。确定停止？[yes/no，也可输入“是”] ",
     "stop.variables": "当前内核的变量：{names}。",
@@ -398,12 +403,17 @@ TEXTS = {
     "{time_left:time_left}。",
     "refuse.start_uncertain": "（如果运行时长在别处修改过，此推算可能有误。获取实际停止时间：{cmd} "
     "auto-stop {longest:argument}）",
+    "refuse.lengthens_later_runs": "本次运行不会延长：之前的修改都在下次启动时才生效。再次延长只会将以后的"
+    "运行时长设为 {duration}（原值：{old}）。",
+    "refuse.lengthens_later_runs.hint": "{way}仍要延长以后的运行：{cmd} extend {by} --yes",
+    "refuse.or_stop_now": "，或立即停止实例：{cmd} stop",
+    "refuse.or_keep_running": "{way}",
     "refuse.time_in_past": "{stop_time} 已过。",
     "refuse.time_in_past.hint": "请选择将来的时间，例如：{cmd} auto-stop in 2h",
     "refuse.too_late": "{stop_time} 超出上限：本次运行最晚可到 {latest}。",
-    "refuse.too_late.hint": "未提交任何修改。请选择更早的停止时间。{uncertainty}",
+    "refuse.too_late.hint": "未提交任何修改。请选择更早的停止时间。{uncertainty}{way}",
     "refuse.too_early": "{stop_time} 过早：停止时间最早可设为 {earliest}（{time_left:time_left}后）。",
-    "refuse.too_early.hint": "未提交任何修改。请选择更晚的停止时间，或立即停止实例：{cmd} stop",
+    "refuse.too_early.hint": "未提交任何修改。请选择更晚的停止时间{alternative}",
     "refuse.start_unknown": "本次运行的启动时间未知，无法确认是否超过最长运行时长（{longest}）。",
     "refuse.start_unknown.hint": "请先运行 {cmd} auto-stop {longest:argument} 获取停止时间，"
     "再设置所需的时间。",
@@ -519,6 +529,7 @@ TEXTS = {
     "outcome_unknown.not_read_back.hint": "修改可能已生效，也可能未生效。查看当前状态：{cmd} status",
     "outcome_unknown.not_stopped": "停止请求失败，实例状态：{status:status}。{cause}",
     "outcome_unknown.not_applied": "尝试两次后修改仍未生效。{cause}当前状态：{stop}；描述：“{description}”",
+    "notice.raised": "API 允许的最早停止时间为 {stop_time}，已延长到该时间。",
     "notice.applies_at_next_start": "此前修改的运行时长都在下次启动后才生效，本次运行很可能仍于 "
     "{stop_time} 停止。",
     # Form
@@ -632,6 +643,8 @@ TEXTS = {
     "server.hint.refuse.auto_stop_off": "请先开启自动停止。",
     "server.hint.refuse.idle_mode": "请先设置固定的停止时间。",
     "server.hint.refuse.stop_time_changed": "请查看当前状态后再操作。",
+    "server.hint.refuse.lengthens_later_runs": "请关闭自动停止以保持本次运行；实例将持续运行并计费，直到您手动"
+    "停止。",
     "server.hint.refuse.duration_elapsed": "未提交任何修改。请选择更长的运行时长。",
     "server.hint.refuse.time_in_past": "请选择将来的时间。",
     "server.hint.refuse.too_late": "未提交任何修改。请选择更早的停止时间。",

@@ -157,6 +157,7 @@ class ExtendRequest:
 
     delta: timedelta
     seen_stop_time: datetime | None
+    lengthen_later_runs: bool = False
 
 
 def parse_extend_request(raw: bytes) -> ExtendRequest:
@@ -165,13 +166,17 @@ def parse_extend_request(raw: bytes) -> ExtendRequest:
     Raises:
         InputError: It is not valid; the error names the field.
     """
-    body = parse_json_body(raw, allowed=("seconds", "base_stops_at_ms"))
+    body = parse_json_body(raw, allowed=("seconds", "base_stops_at_ms", "lengthen_later_runs"))
     body.require("seconds")
     seconds = body.get_int("seconds", -MAX_DURATION_S, MAX_DURATION_S) or 0
     base_stops_at_ms = body.get_int("base_stops_at_ms", 0, MAX_TIMESTAMP_MS, nullable=True)
     if seconds == 0:
         raise InputError("duration.not_positive", field="seconds", text="0")
-    return ExtendRequest(timedelta(seconds=seconds), _to_datetime(base_stops_at_ms))
+    return ExtendRequest(
+        timedelta(seconds=seconds),
+        _to_datetime(base_stops_at_ms),
+        body.get_bool("lengthen_later_runs") is True,
+    )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.domain.browser_payloads import change_response, success_response
@@ -100,11 +101,16 @@ class InstanceService:
             ModelArtsError: The change was refused or failed.
         """
         session = await self.poller.get_session()
-        change_stop_time = session.extend if request.delta.total_seconds() > 0 else session.shorten
-        return await self._apply_change(
-            session,
-            lambda: change_stop_time(abs(request.delta), seen_stop_time=request.seen_stop_time),
-        )
+
+        def change_stop_time() -> Change:
+            by, seen = abs(request.delta), request.seen_stop_time
+            if request.delta < timedelta(0):
+                return session.shorten(by, seen_stop_time=seen)
+            return session.extend(
+                by, seen_stop_time=seen, lengthen_later_runs=request.lengthen_later_runs
+            )
+
+        return await self._apply_change(session, change_stop_time)
 
     async def run_doctor(self) -> dict[str, Any]:
         """Check settings, credentials, connection and installation of the server; calls the API once.

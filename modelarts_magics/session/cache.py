@@ -240,15 +240,18 @@ class InstanceCache:
         """
         if not instance.running or self._capabilities.counts_from is CountsFrom.NOW:
             return None, None
-        current, duration = instance.auto_stop.stops_at, instance.auto_stop.duration
+        current, duration = instance.auto_stop.reported_stop_time, instance.auto_stop.duration
         start, stop_time = self.started_at, self._stored_stop_time
         if previous and start and (current is None or same_stop_time(stop_time, current)):
             return start, stop_time
         if current is None or duration is None:
             return None, current
-        start = current - duration
-        is_past = start <= instance.observed_at + STOP_GRACE_PERIOD
-        return (start if is_past else None), current
+        derived = current - duration
+        oldest = instance.observed_at - self._capabilities.max_duration - STOP_GRACE_PERIOD
+        if not oldest <= derived <= instance.observed_at + STOP_GRACE_PERIOD:
+            # A stop time that passed long ago may be that of an earlier run.
+            return (start if instance.auto_stop.passed_stop_time else None), current
+        return derived, current
 
 
 def _do_nothing() -> None:

@@ -13,16 +13,24 @@ from typing import TYPE_CHECKING, Callable
 from modelarts_magics.domain import description as descriptions
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.domain.durations import parse_duration
-from modelarts_magics.domain.models import Change, Edit, Effect, Instance, same_stop_time
+from modelarts_magics.domain.models import (
+    STOP_TIME_TOLERANCE,
+    Change,
+    Edit,
+    Effect,
+    Instance,
+    same_stop_time,
+)
 from modelarts_magics.domain.planning import (
     AutoStopRequest,
     Plan,
     PlanContext,
+    keep_running_advice,
     plan_auto_stop,
     plan_stop_time_shift,
 )
 from modelarts_magics.errors import InputError, RefusedError
-from modelarts_magics.messages import Message
+from modelarts_magics.messages import Message, format_duration_argument
 from modelarts_magics.session.updater import Updater
 
 if TYPE_CHECKING:
@@ -32,6 +40,10 @@ if TYPE_CHECKING:
     from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import AutoStop, AutoStopEdit, Capabilities
     from modelarts_magics.session.cache import InstanceCache
+
+
+LENGTHENS_LATER_RUNS = "refuse.lengthens_later_runs"
+"""The code of a refused extension that this run would not follow; it needs the consent of the user."""
 
 
 def _ignore_notice(_notice: Message) -> None:
@@ -193,20 +205,25 @@ class Session:
         if description is not None:
             descriptions.validate(description)
 
-        def decide(before: Instance) -> tuple[Edit, datetime | None]:
+        def decide(before: Instance) -> tuple[Edit, Plan | None]:
             if seen and _has_changed(seen, before, description, auto_stop):
                 raise RefusedError("refuse.edit_conflict")
             planned = plan_auto_stop(auto_stop, self.plan_context(before)) if auto_stop else None
-            return Edit(description, planned.edit if planned else None), _planned_stop_time(planned)
+            return Edit(description, planned.edit if planned else None), planned
 
         return self._change(action, decide)
 
     def extend(
-        self, by: timedelta | str = timedelta(hours=1), *, seen_stop_time: datetime | None = None
+        self,
+        by: timedelta | str = timedelta(hours=1),
+        *,
+        seen_stop_time: datetime | None = None,
+        lengthen_later_runs: bool = True,
     ) -> Change:
-        """Move the stop time of this run later.
+        """Move the stop time of this run later; from now, if it has passed.
 
-        On the historical API a longer run time also applies to later runs.
+        On the historical API a longer run time also applies to later runs. An extension that is shorter than the
+        API accepts is raised to its minimum.
 
         Example:
             >>> change = connect().extend("90m")
@@ -215,21 +232,39 @@ class Session:
         Args:
             by: How much later, as a timedelta or as text such as ``"90m"``.
             seen_stop_time: The stop time as shown to the user. If it has changed since, nothing is sent.
+            lengthen_later_runs: Send the change also if this run has not followed an earlier one, so that it only
+                lengthens later runs further. The commands and pages ask the user first.
 
         Returns:
             The change and its effect.
 
         Raises:
-            RefusedError: There is no stop time, or the new one is outside the range of the API; nothing
-                was sent.
+            RefusedError: There is no stop time, the new one is outside the range of the API, or only later runs
+                would become longer (code `LENGTHENS_LATER_RUNS`); nothing was sent.
         """
-        return self._shift_stop_time("extend", _parse_positive_duration(by), seen_stop_time)
+        duration = _parse_positive_duration(by)
+
+        def decide(before: Instance) -> tuple[Edit, Plan]:
+            planned = self._plan_shift(duration, before, seen_stop_time)
+            if not lengthen_later_runs and self._lengthens_further(before, planned.edit):
+                raise self._later_runs_refusal(duration, before, planned.edit)
+            if planned.raised:
+                self.on_notice(Message("notice.raised", {"stop_time": planned.stops_at}))
+            return Edit(auto_stop=planned.edit), planned
+
+        return self._change("extend", decide)
 
     def shorten(
         self, by: timedelta | str = timedelta(hours=1), *, seen_stop_time: datetime | None = None
     ) -> Change:
         """Move the stop time of this run earlier; arguments and errors as for `extend`."""
-        return self._shift_stop_time("shorten", -_parse_positive_duration(by), seen_stop_time)
+        duration = _parse_positive_duration(by)
+
+        def decide(before: Instance) -> tuple[Edit, Plan]:
+            planned = self._plan_shift(-duration, before, seen_stop_time)
+            return Edit(auto_stop=planned.edit), planned
+
+        return self._change("shorten", decide)
 
     def stop(self) -> Change:
         """Stop the instance; unsaved work on it is lost.
@@ -251,24 +286,51 @@ class Session:
         """Close the connections to the API."""
         self._backend.close()
 
-    def _shift_stop_time(
-        self, action: str, delta: timedelta, seen_stop_time: datetime | None
-    ) -> Change:
-        def decide(before: Instance) -> tuple[Edit, datetime | None]:
-            current = before.auto_stop.stops_at
-            if seen_stop_time and current and not same_stop_time(current, seen_stop_time):
-                raise RefusedError("refuse.stop_time_changed", stop_time=current)
-            planned = plan_stop_time_shift(delta, self.plan_context(before))
-            return Edit(auto_stop=planned.edit), planned.stops_at
+    def _plan_shift(
+        self, delta: timedelta, before: Instance, seen_stop_time: datetime | None
+    ) -> Plan:
+        current = before.auto_stop.reported_stop_time
+        if seen_stop_time and current and not same_stop_time(current, seen_stop_time):
+            raise RefusedError("refuse.stop_time_changed", stop_time=current)
+        return plan_stop_time_shift(delta, self.plan_context(before))
 
-        return self._change(action, decide)
+    def _is_deferred(self, before: Instance, edit: AutoStopEdit) -> bool:
+        """Whether this run will probably not follow the edit, as an earlier change showed."""
+        current = before.auto_stop
+        has_stop_time = current.reported_stop_time is not None
+        return bool(
+            self._cache.defers_duration
+            and edit.enabled
+            and has_stop_time
+            and edit.duration != current.duration
+        )
+
+    def _lengthens_further(self, before: Instance, edit: AutoStopEdit) -> bool:
+        """Whether the edit only lengthens later runs that are longer than this one already."""
+        current, started_at = before.auto_stop, self._cache.started_at
+        stop_time, duration = current.reported_stop_time, current.duration
+        if not self._is_deferred(before, edit) or stop_time is None or duration is None:
+            return False
+        return started_at is None or duration > stop_time - started_at + STOP_TIME_TOLERANCE
+
+    def _later_runs_refusal(
+        self, by: timedelta, before: Instance, edit: AutoStopEdit
+    ) -> RefusedError:
+        return RefusedError(
+            LENGTHENS_LATER_RUNS,
+            by=format_duration_argument(by),
+            duration=edit.duration,
+            old=before.auto_stop.duration,
+            way=keep_running_advice(self.capabilities),
+        )
 
     def _change(
-        self, action: str, decide: Callable[[Instance], tuple[Edit, datetime | None]]
+        self, action: str, decide: Callable[[Instance], tuple[Edit, Plan | None]]
     ) -> Change:
         with self._locked() as deadline:
             before = self._updater.read(deadline)
-            edit, expected = decide(before)
+            edit, planned = decide(before)
+            expected = planned.stops_at if planned else None
             change = Change(
                 before, None, Effect.UNCONFIRMED, edit, self.capabilities, action, expected
             )
@@ -286,12 +348,10 @@ class Session:
 
         It rests on what the API did with an earlier change.
         """
-        current = before.auto_stop
-        if edit is None or not self._cache.defers_duration:
+        stop_time = before.auto_stop.stops_at
+        if edit is None or stop_time is None or not self._is_deferred(before, edit):
             return None
-        if edit.enabled and current.stops_at and edit.duration != current.duration:
-            return Message("notice.applies_at_next_start", {"stop_time": current.stops_at})
-        return None
+        return Message("notice.applies_at_next_start", {"stop_time": stop_time})
 
     def plan_context(self, before: Instance) -> PlanContext:
         """Return what a plan for the instance depends on."""
@@ -306,10 +366,6 @@ class Session:
         deadline = Deadline(self._total_timeout_s, clock=self._clock)
         with self._cache.lock(deadline=deadline, clock=self._clock):
             yield deadline
-
-
-def _planned_stop_time(plan: Plan | None) -> datetime | None:
-    return plan.stops_at if plan else None
 
 
 def _has_changed(

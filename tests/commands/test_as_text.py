@@ -163,12 +163,13 @@ def test_deferred_extension_does_not_look_effective(
 ) -> None:
     """The first line says that this run was not extended."""
     harness = make_harness(edition="2021", minutes_left=2)
-    first, undo = change_lines(harness.run_magic("extend 1h"))
+    first, way, undo = change_lines(harness.run_magic("extend 1h"))
     assert first == (
         "This run was NOT extended: it still stops at 2026-11-23 16:02 +08:00 "
         "(2 min left as of 2026-11-23 16:00 +08:00). "
         "Saved for the next start: 2 h (was 1 h)."
     )
+    assert way.startswith("To keep this run: %modelarts auto-stop off.")
     assert undo == "Undo: %modelarts auto-stop 1h"
 
 

@@ -57,7 +57,7 @@ def changeable_state(harness: EmulatorHarness) -> dict[str, Any]:
         ("", "extend"),
         ("", "extend 90m"),
         ("", "shorten 2h"),
-        ("auto-stop 12345s", "extend 1s"),
+        ("auto-stop 12345s", "extend 1s --yes"),
     ],
 )
 def test_undo_restores_the_previous_state(

@@ -136,7 +136,8 @@ def test_change_response_has_effect_and_durations(effect: Effect) -> None:
     )
     answer = change_response(change)
     assert (answer["ok"], answer["effect"]) == (True, effect.value)
-    assert answer["values"] == {"duration_s": 10800, "previous_duration_s": 7200}
+    keeps = {} if effect is Effect.NOW else {"keeps_running": "off"}
+    assert answer["values"] == {"duration_s": 10800, "previous_duration_s": 7200, **keeps}
     json.dumps(answer)
 
 

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from modelarts_magics.domain.models import (
     UNKNOWN_AUTO_STOP,
+    AutoStop,
     AutoStopEdit,
     Capabilities,
     Mode,
@@ -403,11 +404,6 @@ def test_no_bounds_without_a_run() -> None:
         (disabled_auto_stop(), Status.RUNNING, "refuse.auto_stop_off"),
         (idle_auto_stop(), Status.RUNNING, "refuse.idle_mode"),
         (timed_auto_stop(None), Status.RUNNING, "refuse.stop_time_unknown"),
-        (
-            timed_auto_stop(None, stop_time_unknown=StopTimeUnknown.PAST),
-            Status.RUNNING,
-            "refuse.stop_time_passed",
-        ),
         (timed_auto_stop(HOUR), Status.STOPPED, "refuse.not_running"),
         (timed_auto_stop(HOUR), Status.STOPPING, "refuse.not_running"),
         (timed_auto_stop(HOUR), Status("NEW_WORD"), "refuse.not_running"),
@@ -459,6 +455,61 @@ def test_shift_writes_run_time_from_run_start(by: timedelta, duration: timedelta
 def test_shift_out_of_range_is_refused(by: timedelta, code: str) -> None:
     """A past, too early or too late stop time is refused."""
     assert refusal(by, plan_context()).code == code
+
+
+PAST = timed_auto_stop(
+    None, stop_time_unknown=StopTimeUnknown.PAST, stop_timestamp=NOW - 10 * MINUTE
+)
+
+
+@pytest.mark.parametrize("able", [DEMANAGER_CAPABILITIES, NOTEBOOKS_CAPABILITIES])
+@pytest.mark.parametrize("auto_stop", [PAST, timed_auto_stop(-30 * SECOND)])
+def test_extension_counts_from_now_after_the_stop_time(
+    auto_stop: AutoStop, able: Capabilities
+) -> None:
+    """The last chance: the instance still runs."""
+    planned = plan_stop_time_shift(HOUR, plan_context(auto_stop, able=able))
+    assert (planned.stops_at, planned.raised) == (NOW + HOUR, False)
+
+
+@pytest.mark.parametrize(
+    ("able", "auto_stop", "by", "least"),
+    [
+        (NOTEBOOKS_CAPABILITIES, PAST, SECOND, HOUR),
+        (NOTEBOOKS_CAPABILITIES, timed_auto_stop(10 * MINUTE), 30 * MINUTE, HOUR),
+        (DEMANAGER_CAPABILITIES, PAST, SECOND, MIN_TIME_LEFT),
+        (DEMANAGER_CAPABILITIES, timed_auto_stop(MINUTE), MINUTE, MIN_TIME_LEFT),
+    ],
+)
+def test_short_extension_is_raised_to_the_minimum(
+    able: Capabilities, auto_stop: AutoStop, by: timedelta, least: timedelta
+) -> None:
+    """A user who extends is never refused because the extension is too short."""
+    planned = plan_stop_time_shift(by, plan_context(auto_stop, able=able))
+    assert (planned.stops_at, planned.raised) == (NOW + least, True)
+
+
+def test_passed_stop_time_is_not_shortened() -> None:
+    """There is nothing to shorten."""
+    assert refusal(-MINUTE, plan_context(PAST)).code == "refuse.stop_time_passed"
+
+
+@pytest.mark.parametrize(
+    ("auto_stop", "advises"), [(timed_auto_stop(2 * HOUR), True), (timed_auto_stop(MINUTE), False)]
+)
+def test_stopping_is_advised_only_for_an_earlier_stop(auto_stop: AutoStop, advises: bool) -> None:
+    """A user who wants the run to go on is not advised to end it."""
+    request = AutoStopRequest(time_left=30 * MINUTE)
+    error = refusal(request, plan_context(auto_stop, able=NOTEBOOKS_CAPABILITIES))
+    assert error.code == "refuse.too_early"
+    assert ("stop the instance" in error.hint) is advises
+
+
+def test_too_late_extension_names_a_way() -> None:
+    """The run can be kept beyond its longest run time."""
+    error = refusal(24 * HOUR, plan_context())
+    assert error.code == "refuse.too_late"
+    assert "auto-stop off" in error.hint
 
 
 def test_shift_follows_actual_stop_time() -> None:

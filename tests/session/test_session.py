@@ -341,9 +341,9 @@ REFUSED: dict[str, tuple[dict[str, Any], Callable[[Session], object], type[Model
     "shorten off": (STOPS["off"], lambda one: one.shorten(), RefusedError),
     "extend stopped": (STOPS["stopped"], lambda one: one.extend(), RefusedError),
     "extend starting": ({"status": "STARTING"}, lambda one: one.extend(), RefusedError),
-    "extend past": (
+    "shorten past": (
         {"stops_on_time": False, "minutes_left": -5},
-        lambda one: one.extend(),
+        lambda one: one.shorten(),
         RefusedError,
     ),
     "extend too far": ({}, lambda one: one.extend(one.capabilities.max_duration), RefusedError),

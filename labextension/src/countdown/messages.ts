@@ -50,6 +50,8 @@ export interface InstanceState {
   readonly demo: boolean;
   /** Why the stop time is not known, as a key of strings.ts; empty when it is known. */
   readonly unknown_reason: string;
+  /** The stop time that has passed while the instance still runs, else `null`; base of an extension. */
+  readonly passed_stop_ms: number | null;
   /** The range of possible stop times; `null` when it is not known. */
   readonly bounds: Bounds | null;
   /** Whether API and credentials permit changing the stop time of this run. */
@@ -76,6 +78,8 @@ export interface ChangeRequest {
   readonly seconds: number;
   /** The stop time on which the change is based. If it differs now, the result is `changed`. */
   readonly base_stops_at_ms: number;
+  /** Whether the user agreed to lengthen only later runs, after the result `lengthens-later-runs`. */
+  readonly lengthen_later_runs?: boolean;
 }
 
 /**
@@ -110,6 +114,10 @@ export interface ResultValues {
   readonly duration_s?: number | null;
   /** The run time that it replaces. */
   readonly previous_duration_s?: number | null;
+  /** The setting that may keep this run, if it was to be extended and was not. */
+  readonly keeps_running?: 'off' | 'idle';
+  /** The description that was read back, if another process changed it meanwhile. */
+  readonly description_elsewhere?: string;
 }
 
 /** A message from the page to the kernel. */
@@ -182,6 +190,7 @@ const EMPTY_STATE: InstanceState = {
   name: '',
   demo: false,
   unknown_reason: '',
+  passed_stop_ms: null,
   bounds: null,
   can_change: false,
   reason: '',
