@@ -326,7 +326,7 @@ class Capabilities:
 
     @property
     def keeps_running(self) -> str:
-        """The setting that may keep a run that cannot be extended: ``off`` (auto-stop off) or ``idle`` (stop when idle)."""
+        """The setting that may keep a run that cannot be extended: ``off`` or ``idle``."""
         return "off" if self.can_disable else "idle"
 
 
