@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import os
 import shlex
+import shutil
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from modelarts_magics import messages
+from modelarts_magics import __version__, messages
 from modelarts_magics.commands.context import CommandContext
 from modelarts_magics.commands.dispatch import configure_messages, run_command
 from modelarts_magics.commands.parser import interrupt_message_code, parse_arguments
-from modelarts_magics.commands.render import render_text
+from modelarts_magics.commands.render import colour_first_line, render_terminal, render_text
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.doctor import DoctorReport
 from modelarts_magics.domain.models import Change, Effect
@@ -38,9 +40,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     _escape_unencodable(sys.stdout, sys.stderr)
+    if words[:1] in (["--version"], ["-V"]):
+        sys.stdout.write(f"modelarts-magics {__version__}\n")
+        return EXIT_OK
     if words and words[0] in _SUBCOMMANDS:
         return _SUBCOMMANDS[words[0]](words[1:])
     return _run_command(words, out=sys.stdout, err=sys.stderr)
+
+
+def command_prefix(program: str, interpreter: str) -> str:
+    """Return how this program was started, so that hints can be repeated as they are.
+
+    Args:
+        program: The first word of the arguments: the path of the command or of ``__main__.py``.
+        interpreter: The Python interpreter as it was typed.
+    """
+    path = Path(program)
+    if path.stem != "modelarts-magics":
+        return f"{shlex.quote(interpreter)} -m modelarts_magics"
+    return path.stem if shutil.which(path.stem) == program else shlex.quote(program)
 
 
 def _escape_unencodable(*streams: TextIO) -> None:
@@ -51,7 +69,7 @@ def _escape_unencodable(*streams: TextIO) -> None:
 
 
 def _run_command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
-    prefix = f"{shlex.quote(sys.executable)} -m modelarts_magics"
+    prefix = command_prefix(sys.argv[0], getattr(sys, "orig_argv", [sys.executable])[0])
     opened: list[Session] = []
     request: CommandRequest | None = None
     try:
@@ -66,7 +84,7 @@ def _run_command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
         request = parse_arguments(arguments)
         value = run_command(request, CommandContext(get_session, lambda: settings, prefix))
     except ModelArtsError as error:
-        print(error, file=err)
+        print(colour_first_line(str(error), "error") if _has_colours(err) else error, file=err)
         return exit_status_of_error(error)
     except KeyboardInterrupt:
         print(messages.text(interrupt_message_code(request)), file=err)
@@ -74,8 +92,17 @@ def _run_command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
     finally:
         for each in opened:
             each.close()
-    _print_result(render_text(value), out)
+    _print_result(render_terminal(value) if _has_colours(out) else render_text(value), out)
     return _exit_status(value)
+
+
+def _has_colours(stream: TextIO) -> bool:
+    """Return whether a stream is a terminal on which the user wants colours.
+
+    Source: https://no-color.org
+    """
+    unwanted = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not unwanted
 
 
 def _print_result(output: str, out: TextIO) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -18,7 +17,8 @@ from emulator_harness import (
     environment_variables,
 )
 
-from modelarts_magics.cli import exit_status_of_error, main
+from modelarts_magics import __version__
+from modelarts_magics.cli import command_prefix, exit_status_of_error, main
 from modelarts_magics.errors import (
     DeadlineError,
     ModelArtsError,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TIMEOUT_ERROR = DeadlineError("unreachable.read_timeout", host="h")
-PREFIX = f"{shlex.quote(sys.executable)} -m modelarts_magics"
+PREFIX = command_prefix("__main__.py", getattr(sys, "orig_argv", [sys.executable])[0])
 Terminal = Callable[..., "tuple[int, str, str]"]
 
 
@@ -172,7 +172,7 @@ def test_api_failure_exits_with_1(harness: EmulatorHarness, terminal: Terminal, 
 
 
 def test_hint_contains_the_whole_command(harness: EmulatorHarness, terminal: Terminal) -> None:
-    """It starts with the path of this Python."""
+    """It begins as the command did."""
     _, out, _ = terminal(harness, "describe", "new")
     undo = next(line for line in out.splitlines() if line.startswith("Undo: "))
     assert undo == f"Undo: {PREFIX} describe 'Demo instance of the local emulator'"
@@ -217,6 +217,74 @@ def test_subcommand_programs_have_their_own_help(
         main([program, "--help"])
     assert caught.value.code == 0
     assert f"{program} [" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("program", "interpreter", "prefix"),
+    [
+        ("/env/lib/modelarts_magics/__main__.py", "python", "python -m modelarts_magics"),
+        (
+            "/env/lib/modelarts_magics/__main__.py",
+            "/my env/python",
+            "'/my env/python' -m modelarts_magics",
+        ),
+        ("/elsewhere/modelarts-magics", "python", "/elsewhere/modelarts-magics"),
+        ("/my env/modelarts-magics", "python", "'/my env/modelarts-magics'"),
+    ],
+)
+def test_hints_repeat_the_command_as_typed(program: str, interpreter: str, prefix: str) -> None:
+    """A path that the shell would not find is written in full."""
+    assert command_prefix(program, interpreter) == prefix
+
+
+@pytest.mark.process
+def test_installed_command_shows_its_version_and_its_name(harness: EmulatorHarness) -> None:
+    """Where the shell finds the command, hints contain just its name."""
+    folder = Path(sys.executable).parent
+    environ = {**harness.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+    found = [
+        subprocess.run(  # noqa: S603 - our own command
+            ["modelarts-magics", word],  # noqa: S607 - found by PATH
+            capture_output=True,
+            text=True,
+            env=environ,
+            check=False,
+        )
+        for word in ("--version", "stauts")
+    ]
+    assert found[0].stdout == f"modelarts-magics {__version__}\n"
+    assert found[1].stderr.endswith(" modelarts-magics help\n")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("arguments", "variables", "first"),
+    [
+        (["extend"], {}, "\x1b[32mExtended."),
+        (["stauts"], {}, "\x1b[31mUnknown command"),
+        (["extend"], {"NO_COLOR": "1"}, "Extended."),
+        (["extend"], {"TERM": "dumb"}, "Extended."),
+        (["extend", "--json"], {}, "{"),
+    ],
+)
+def test_terminal_shows_the_outcome_in_colour(
+    harness: EmulatorHarness, arguments: list[str], variables: dict[str, str], first: str
+) -> None:
+    """Success is green and an error is red, unless the user wants no colours."""
+    master, slave = os.openpty()
+    try:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-m", "modelarts_magics", *arguments],
+            stdout=slave,
+            stderr=slave,
+            env={"TERM": "xterm", **harness.environ, **variables},
+        )
+        process.wait(timeout=30)
+        shown = os.read(master, 65536).decode()
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert shown.startswith(first)
 
 
 @pytest.mark.process

@@ -25,6 +25,22 @@ TONE_COLOURS = {
 """The border colour of an outcome by its tone, from the theme of the page with a fallback."""
 
 
+_TERMINAL_COLOURS = {"success": 32, "warning": 33, "error": 31}
+"""The colour of an outcome on a terminal by its tone, as a number of an ANSI escape sequence."""
+
+
+def colour_first_line(shown: str, tone: str) -> str:
+    """Return a text with its first line in the terminal colour of a tone; other tones have none."""
+    colour = _TERMINAL_COLOURS.get(tone)
+    first, line_break, rest = shown.partition("\n")
+    return f"\x1b[{colour}m{first}\x1b[0m{line_break}{rest}" if colour else shown
+
+
+def render_terminal(value: Any) -> str:  # noqa: ANN401 - any result
+    """Return a result as text for a terminal that shows colours."""
+    return colour_first_line(render_text(value), _lines_and_tone(value)[1])
+
+
 def render_text(value: Any) -> str:  # noqa: ANN401 - any result
     """Return a result as plain text."""
     if _is_kind(value, "InstanceDetails"):
