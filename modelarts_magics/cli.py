@@ -149,10 +149,4 @@ def _run_demo(arguments: Sequence[str]) -> int:
     return run_demo(list(arguments))
 
 
-def _run_install_lab(arguments: Sequence[str]) -> int:
-    from modelarts_magics.commands.install_lab import main as install  # noqa: PLC0415 - used by this subcommand only
-
-    return install(list(arguments))
-
-
-_SUBCOMMANDS = {"emulator": _run_emulator, "demo": _run_demo, "install-lab": _run_install_lab}
+_SUBCOMMANDS = {"emulator": _run_emulator, "demo": _run_demo}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Callable
 from modelarts_magics import messages
 from modelarts_magics.commands import help as help_texts
 from modelarts_magics.commands.as_json import change_json, instance_json
+from modelarts_magics.commands.install_lab import install_lab
 from modelarts_magics.commands.prompts import (
     configure,
     confirm_later_runs,
@@ -151,6 +152,7 @@ _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
     "stop": _stop,
     "login": login,
     "configure": configure,
+    "install-lab": install_lab,
     "doctor": _doctor,
     "help": _help,
 }

@@ -72,6 +72,8 @@ NO_REMIND = Option("--no-remind")
 TRY = Option("--try")
 SAVE = Option("--save")
 YES = Option("--yes")
+WIDGETS = Option("--widgets")
+REMOVE = Option("--remove")
 
 STATUS = Command("status", "[--all] [--json]", (ALL, JSON))
 DESCRIBE = Command(
@@ -107,6 +109,7 @@ CONFIGURE = Command(
 )
 COUNTDOWN = Command("countdown", kernel_only=True)
 FORM = Command("form", kernel_only=True)
+INSTALL_LAB = Command("install-lab", "[--widgets] [--remove]", (WIDGETS, REMOVE))
 DOCTOR = Command("doctor", "[--json]", (JSON,))
 HELP = Command("help", "[COMMAND]")
 
@@ -123,6 +126,7 @@ COMMANDS = {
         STOP,
         LOGIN,
         CONFIGURE,
+        INSTALL_LAB,
         DOCTOR,
         HELP,
     )

@@ -1,4 +1,4 @@
-"""``modelarts-magics install-lab``: install the JupyterLab extensions into the user's data folder.
+"""The command ``install-lab``: install the JupyterLab extensions into the user's data folder.
 
 On ModelArts the Jupyter server runs from an environment that pip in a notebook cannot change. A running JupyterLab
 also serves extensions from the user's data folder, from the next page load, so this project's extension and
@@ -8,119 +8,259 @@ anywidget's are copied there. A marker file in each copy allows removing exactly
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
-from modelarts_magics.commands.argument_parser import ArgumentParser
+from modelarts_magics.commands.results import TextResult
+from modelarts_magics.doctor.jupyter_server import (
+    JupyterServer,
+    find_jupyter_server,
+    jupyter_data_folder,
+)
+from modelarts_magics.doctor.lab_extension import (
+    EXTENSION_NAME,
+    MARKER_FILE,
+    WIDGET_MANAGER,
+    LabExtension,
+    is_disabled,
+    packaged_extension,
+    read_extension,
+    served_extension,
+)
+from modelarts_magics.errors import RefusedError, UsageError
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
-EXTENSION_NAMES = ("modelarts-magics-lab", "anywidget")
-"""The folder names of the extensions to copy."""
-WIDGET_MANAGER = "@jupyter-widgets/jupyterlab-manager"
-"""The ipywidgets front end; copied on request only, since most servers have a matching one."""
-MARKER_FILE = ".installed-by-modelarts-magics"
+    from typing_extensions import Self
+
+    from modelarts_magics.commands.context import CommandContext
+    from modelarts_magics.commands.parser import CommandRequest
+
+EXTENSION_NAMES = (EXTENSION_NAME, "anywidget")
+"""The names of the extensions to copy; the ipywidgets front end is copied on request only."""
+HELPER_FILE = Path("static") / "helper-kernel.json"
+"""The file from which the page learns which kernel has the package."""
 
 
-def jupyter_data_folder(environ: Mapping[str, str], *, platform: str = sys.platform) -> Path:
-    """Return the user's Jupyter data folder.
+def install_lab(request: CommandRequest, context: CommandContext) -> TextResult:  # noqa: ARG001 - the signature of all commands
+    """Install or remove the extensions, and return what was done.
 
-    Source: Jupyter's documentation, "Common directories and file locations".
+    Raises:
+        UsageError: Arguments were given.
+        RefusedError: The server's JupyterLab cannot load them, there is nothing to install, or the folder is not
+            writable.
     """
-    if environ.get("JUPYTER_DATA_DIR"):
-        return Path(environ["JUPYTER_DATA_DIR"])
-    home = Path(environ.get("HOME") or environ.get("USERPROFILE") or Path.home())
-    if platform == "darwin":
-        return home / "Library" / "Jupyter"
-    if platform == "win32":
-        return Path(environ.get("APPDATA") or home / ".jupyter") / "jupyter"
-    return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "jupyter"
+    if request.arguments:
+        word, usage = request.arguments[0], request.command.synopsis
+        raise UsageError("usage.extra", command=request.command.name, word=word, usage=usage)
+    server = find_jupyter_server(os.environ)
+    if request.has_option("--remove"):
+        lines = remove_extensions(extension_folders(os.environ, server))
+    else:
+        lines = install_extensions(
+            os.environ, server, include_widget_manager=request.has_option("--widgets")
+        )
+    return TextResult("\n".join(lines))
+
+
+def extension_folders(environ: Mapping[str, str], server: JupyterServer | None) -> list[Path]:
+    """Return the user's folders of extensions: that of the server first, if it is another one."""
+    folders = [server.data_folder] if server else []
+    folders.append(jupyter_data_folder(environ))
+    return list(dict.fromkeys(each / "labextensions" for each in folders))
 
 
 def install_extensions(
-    source: Path, target: Path, *, include_widget_manager: bool = False
+    environ: Mapping[str, str],
+    server: JupyterServer | None,
+    *,
+    include_widget_manager: bool = False,
+    find_source: Callable[[str], LabExtension | None] = packaged_extension,
 ) -> list[str]:
-    """Copy the extensions from `source` to `target`; an extension without our marker file is not replaced.
+    """Copy the extensions to the user's folder; a folder without our marker file is not replaced.
 
     Args:
-        source: A folder of JupyterLab extensions, for example ``<prefix>/share/jupyter/labextensions``.
-        target: The folder to copy to.
+        environ: The environment variables of this process.
+        server: The server whose pages shall load them; None if it is not known.
         include_widget_manager: Also copy the ipywidgets front end.
+        find_source: Returns the extension of this environment.
 
     Returns:
-        A line of text for each extension.
+        A line of text for each extension, and for each reason why it is not shown.
 
     Raises:
-        OSError: A file could not be written.
+        RefusedError: The server's JupyterLab cannot load them, there is nothing to install, or the folder is not
+            writable.
     """
+    if server and not server.can_load_extension:
+        raise RefusedError("lab.too_old", page=server.page_name)
+    target = extension_folders(environ, server)[0]
+    if find_source(EXTENSION_NAME) is None:
+        raise RefusedError("lab.nothing_found", python=sys.executable)
     names = (*EXTENSION_NAMES, WIDGET_MANAGER) if include_widget_manager else EXTENSION_NAMES
-    return [_install_extension(name, source / name, target / name) for name in names]
-
-
-def remove_extensions(target: Path) -> list[str]:
-    """Remove the extensions in `target` that have our marker file.
-
-    Returns:
-        A line of text for each extension.
-    """
-    lines = []
-    for name in (*EXTENSION_NAMES, WIDGET_MANAGER):
-        ours = (target / name / MARKER_FILE).is_file()
-        if not ours and name == WIDGET_MANAGER:
-            continue
-        if ours:
-            shutil.rmtree(target / name)
-            if name == WIDGET_MANAGER:
-                # The folder of the npm scope is not empty if other extensions use it.
-                with contextlib.suppress(OSError):
-                    (target / name).parent.rmdir()
-        lines.append(text("lab.removed" if ours else "lab.not_installed", name=name, path=target))
+    helper = {"kernel": kernel_spec_name(server.data_path if server else [target.parent], server)}
+    try:
+        with _Copies(target) as copies:
+            lines = [_install_extension(name, find_source(name), copies) for name in names]
+            copies.write(EXTENSION_NAME, HELPER_FILE, json.dumps(helper))
+            copies.commit()
+    except OSError as error:
+        raise RefusedError("lab.not_writable", path=error.filename or target) from None
+    if server:
+        lines += _reasons_not_shown(target, server)
+    lines.append(text("lab.reload" if include_widget_manager else "lab.reload.widgets"))
     return lines
 
 
-def _install_extension(name: str, source: Path, target: Path) -> str:
-    if not (source / "package.json").is_file():
-        return text("lab.missing", name=name, path=source)
-    if target.exists() and not (target / MARKER_FILE).is_file():
-        return text("lab.foreign_files", name=name, path=target)
-    copy = target.with_name(f"{target.name}.new")
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(source, copy)
-    (copy / MARKER_FILE).touch()
-    shutil.rmtree(target, ignore_errors=True)
-    copy.replace(target)
-    return text("lab.installed", name=name, path=target)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Install or remove the extensions and print the outcome.
-
-    Args:
-        arguments: The arguments after ``install-lab``; None for those of the process.
+def remove_extensions(folders: Iterable[Path]) -> list[str]:
+    """Remove the extensions that have our marker file.
 
     Returns:
-        The exit status: 0, or 1 if a file could not be written.
+        A line of text for each folder of an extension.
+
+    Raises:
+        RefusedError: A folder is not writable.
     """
-    parser = ArgumentParser("modelarts-magics install-lab", "lab.help")
-    parser.add_argument("--remove", action="store_true", help=text("lab.help.remove"))
-    parser.add_argument("--widgets", action="store_true", help=text("lab.help.widgets"))
-    options = parser.parse_args(arguments)
-    target = jupyter_data_folder(os.environ) / "labextensions"
-    source = Path(sys.prefix) / "share" / "jupyter" / "labextensions"
+    lines = []
+    for folder in folders:
+        for name in (*EXTENSION_NAMES, WIDGET_MANAGER):
+            copy = folder / name
+            if (copy / MARKER_FILE).is_file():
+                _remove_folder(copy)
+                lines.append(text("lab.removed", name=name, path=folder))
+            elif copy.exists() and name == EXTENSION_NAME:
+                lines.append(text("lab.foreign_files", name=name, path=copy))
+    return [*lines, text("lab.reload")] if lines else [text("lab.not_installed")]
+
+
+def _remove_folder(folder: Path) -> None:
     try:
-        lines = (
-            remove_extensions(target)
-            if options.remove
-            else install_extensions(source, target, include_widget_manager=options.widgets)
-        )
+        shutil.rmtree(folder)
     except OSError as error:
-        sys.stderr.write(text("file.not_writable", path=error.filename or target) + "\n")
-        return 1
-    next_step = "lab.reload" if options.remove or options.widgets else "lab.reload.widgets"
-    sys.stdout.write("\n".join([*lines, text(next_step)]) + "\n")
-    return 0
+        raise RefusedError("lab.not_writable", path=error.filename or folder) from None
+    _remove_empty_scope(folder.parent)
+
+
+def _remove_empty_scope(folder: Path) -> None:
+    """Remove the folder of an npm scope, unless other extensions use it."""
+    if folder.name.startswith("@"):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _install_extension(name: str, source: LabExtension | None, copies: _Copies) -> str:
+    """Copy an extension unless another program has installed it, and return what was done."""
+    target = copies.target
+    folder = target / name
+    if source is None:
+        return text("lab.missing", name=name, python=sys.executable)
+    present = read_extension(name, folder)
+    if folder.exists() and folder.resolve() == source.folder.resolve():
+        return text("lab.by_pip", name=name, version=source.version, path=folder)
+    if folder.exists() and (present is None or not present.is_ours):
+        version = (present.version if present else "") or text("word.empty")
+        return text("lab.foreign_version", name=name, version=version, path=folder)
+    copies.add(name, source.folder)
+    if present and present.version != source.version:
+        return text(
+            "lab.updated", name=name, previous=present.version, version=source.version, path=target
+        )
+    return text("lab.installed", name=name, version=source.version, path=target)
+
+
+class _Copies:
+    """Copies of folders, which replace the present ones together or not at all.
+
+    Args:
+        target: The folder to copy to.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+        self._staged: dict[str, Path] = {}
+        self._missing = [each for each in (target, *target.parents) if not each.exists()]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Remove what was not committed."""
+        for copy in self._staged.values():
+            shutil.rmtree(copy, ignore_errors=True)
+            _remove_empty_scope(copy.parent)
+        for each in self._missing:
+            with contextlib.suppress(OSError):
+                each.rmdir()
+
+    def add(self, name: str, source: Path) -> None:
+        """Copy a folder beside its place."""
+        copy = self.target / f"{name}.new"
+        self._staged[name] = copy
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(source, copy)
+        (copy / MARKER_FILE).touch()
+
+    def write(self, name: str, file: Path, content: str) -> None:
+        """Write a file into a copy, if there is one."""
+        if name in self._staged:
+            path = self._staged[name] / file
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+
+    def commit(self) -> None:
+        """Replace the present folders by the copies."""
+        for name, copy in self._staged.items():
+            old = self.target / f"{name}.old"
+            shutil.rmtree(old, ignore_errors=True)
+            if (self.target / name).exists():
+                (self.target / name).replace(old)
+            copy.replace(self.target / name)
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _reasons_not_shown(target: Path, server: JupyterServer) -> list[str]:
+    """Return why the server does not serve the copies, or its pages do not show them."""
+    if target not in server.extension_folders:
+        return [text("lab.not_served", path=target, page=server.page_name)]
+    lines = []
+    for name in EXTENSION_NAMES:
+        served = served_extension(name, server)
+        if served and served.folder != target / name:
+            lines.append(
+                text("lab.shadowed", name=name, version=served.version, path=served.folder)
+            )
+        if is_disabled(name, server):
+            lines.append(text("lab.disabled", name=name, python=server.python))
+    return lines
+
+
+def kernel_spec_name(data_path: Iterable[Path], server: JupyterServer | None = None) -> str:
+    """Return the name of the kernel spec that starts this interpreter; "" if there is none.
+
+    Args:
+        data_path: Jupyter's folders with kernel specs.
+        server: The server; its own environment has a kernel without a file.
+    """
+    for folder in data_path:
+        for file in sorted((folder / "kernels").glob("*/kernel.json")):
+            try:
+                program = json.loads(file.read_text(encoding="utf-8"))["argv"][0]
+            except (OSError, ValueError, KeyError, IndexError, TypeError):
+                continue
+            if _is_this_interpreter(str(program)):
+                return file.parent.name
+    if server and server.prefix == Path(sys.prefix):
+        return "python3"
+    return ""
+
+
+def _is_this_interpreter(program: str) -> bool:
+    path, own = Path(program), Path(sys.executable)
+    # The links of several virtual environments lead to the same program, but not from the same folder.
+    return path.is_absolute() and path.parent.resolve() == own.parent.resolve()

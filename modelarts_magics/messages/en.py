@@ -191,18 +191,35 @@ TEXTS = {
     "help.option.yes": "do not ask for confirmation",
     "help.option.try": "try an operation that the API does not document",
     # install-lab
-    "lab.help": "Install the JupyterLab extension in your user Jupyter directory, so that a JupyterLab in "
-    "another environment also loads it.",
-    "lab.help.remove": "remove it again",
-    "lab.help.widgets": "also install the widget extensions, for a JupyterLab without widget support",
-    "lab.installed": "{name}: installed in {path}",
+    "help.install-lab": "install the JupyterLab sidebar for a server in another environment",
+    "help.install-lab.examples": "{prefix} install-lab\n{prefix} install-lab --widgets\n{prefix} install-lab "
+    "--remove",
+    "help.option.widgets": "also install the widget front end, for a JupyterLab without widgets",
+    "help.option.remove": "remove what this command installed",
+    "lab.installed": "{name} {version}: installed in {path}",
+    "lab.updated": "{name} {version}: installed in {path} (was {previous})",
+    "lab.by_pip": "{name} {version}: already in {path}, installed by pip",
     "lab.foreign_files": "{name}: left unchanged; the files in {path} were not installed by this package",
-    "lab.missing": "{name}: not found in this environment ({path})",
+    "lab.foreign_version": "{name}: left unchanged; {path} has version {version}, which this command did not "
+    "install. To replace it, delete that folder first.",
+    "lab.missing": "{name}: not found in the environment of {python}",
+    "lab.nothing_found": "The front end is not in the environment of {python}. Nothing was installed.",
+    "lab.nothing_found.hint": "Install the wheel again: {python} -m pip install --force-reinstall "
+    "--no-deps WHEEL",
+    "lab.not_writable": "Cannot write {path}. Nothing was installed.",
+    "lab.not_writable.hint": "Make the folder writable, or set JUPYTER_DATA_DIR for the server and for this "
+    "command.",
+    "lab.too_old": "{page} serves this page, and the sidebar needs JupyterLab 4. Nothing was installed.",
+    "lab.too_old.hint": "These work without it: {cmd} status, {cmd} countdown, {cmd} form, and `%config "
+    "ModelArts.remind = True`",
+    "lab.not_served": "{page} does not search {path}: set JUPYTER_PATH for the server to the folder above it.",
+    "lab.shadowed": "{name}: JupyterLab serves another copy, version {version} in {path}. Remove that one.",
+    "lab.disabled": "{name}: disabled in JupyterLab. To enable it: {python} -m jupyter labextension enable {name}",
     "lab.removed": "{name}: removed from {path}",
-    "lab.not_installed": "{name}: nothing installed by this package in {path}",
+    "lab.not_installed": "Nothing to remove: this command has installed nothing here.",
     "lab.reload": "Reload the JupyterLab page to apply the change.",
     "lab.reload.widgets": "Reload the JupyterLab page to apply the change. If it shows no widgets at all, "
-    "add --widgets.",
+    "use --widgets.",
     "file.not_writable": "Cannot write to {path}.",
     # Doctor
     "doctor.title": "Problems found: {count}",
@@ -261,8 +278,7 @@ TEXTS = {
     "state.",
     "doctor.missing": "not installed",
     "doctor.server.here": "{versions} (this environment)",
-    "doctor.server.elsewhere.hint": "To install the sidebar, run in a terminal: python -m modelarts_magics "
-    "install-lab",
+    "doctor.server.elsewhere.hint": "To install the sidebar: {cmd} install-lab",
     "doctor.server.elsewhere": "not in this environment; magics and widgets still work",
     "doctor.persistence.unknown": "depends on this machine: {path}",
     "doctor.persistence.yes": "yes: {path} is under ~/work",
