@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Callable, cast
 
 from IPython.core import completer
+from IPython.core.getipython import get_ipython
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
-_COMMAND_LINE = r"(?:^|[\s=(])%%?modelarts\s+(?P<typed>.*)$"
+_COMMAND_LINE = r"(?:(?:^|[\s=(])%%?|^\s*(?P<automagic>))modelarts\s+(?P<typed>[^=].*|)$"
 """A pattern as text: `re` compiles and caches it at the first completion, which keeps %load_ext fast."""
 _HAS_CONTEXT_MATCHERS = hasattr(completer, "context_matcher")
 """Whether a matcher gets the whole line, as since IPython 8.6."""
@@ -54,8 +55,17 @@ def match_command(context: CompletionContext) -> SimpleMatcherResult:
     if found is None:
         return {"completions": []}
     word, candidates = found
-    completions = [completer.SimpleCompletion(text=each, type="param") for each in candidates]
-    return {"completions": completions, "suppress": True, "matched_fragment": word}
+    # Front ends show the type beside the word.
+    completions = [
+        completer.SimpleCompletion(text=each, type=description or "param")
+        for each, description in candidates.items()
+    ]
+    return {
+        "completions": completions,
+        "suppress": True,
+        "matched_fragment": word,
+        "ordered": True,
+    }
 
 
 def _complete_command(shell: InteractiveShell, event: SimpleNamespace) -> list[str]:
@@ -63,19 +73,25 @@ def _complete_command(shell: InteractiveShell, event: SimpleNamespace) -> list[s
     if "modelarts" not in shell.magics_manager.magics["line"]:
         return []
     found = _completions(event.text_until_cursor)
-    return found[1] if found else []
+    return list(found[1]) if found else []
 
 
-def _completions(text_until_cursor: str) -> tuple[str, list[str]] | None:
-    """Return the word at the cursor and what can replace it; None where nothing is completed."""
+def _completions(text_until_cursor: str) -> tuple[str, dict[str, str]] | None:
+    """Return the word at the cursor and its possible replacements; None where nothing is completed."""
     line = text_until_cursor.rpartition("\n")[2]
     found = re.search(_COMMAND_LINE, line)
-    if found is None:
+    if found is None or (found["automagic"] is not None and not _is_automagic()):
         return None
     *before, word = re.split(r"\s+", found["typed"])
     if before and _is_free_text(before):
         return None
     return word, _candidates(before, word)
+
+
+def _is_automagic() -> bool:
+    """Return whether the magic runs without its percent sign."""
+    shell = get_ipython()
+    return shell is not None and shell.automagic and "modelarts" not in shell.user_ns
 
 
 def _is_free_text(preceding: list[str]) -> bool:
@@ -89,18 +105,31 @@ def _is_free_text(preceding: list[str]) -> bool:
     return any(option is None or option.metavar for option in options)
 
 
-def _candidates(preceding: list[str], word: str) -> list[str]:
+def _candidates(preceding: list[str], word: str) -> dict[str, str]:
+    """Return the possible words with their descriptions: values in natural order, then options."""
     from modelarts_magics.commands.grammar import COMMANDS  # noqa: PLC0415 - keeps %load_ext fast
+    from modelarts_magics.messages import text  # noqa: PLC0415
 
-    if not preceding:
-        candidates = list(COMMANDS)
-    elif preceding[0] == "help":
-        candidates = [name for name in COMMANDS if name != "help"] if len(preceding) == 1 else []
-    elif preceding[0] in COMMANDS:
-        command = COMMANDS[preceding[0]]
-        words = command.completions if len(preceding) == 1 else ()
-        options = [each.name for each in command.options if each.name not in preceding]
-        candidates = [*words, *options]
+    command = COMMANDS.get(preceding[0]) if preceding else None
+    if not preceding or preceding == ["help"]:
+        candidates = {name: text(f"help.{name}") for name in COMMANDS if name not in preceding}
+    elif command is None or command.name == "help":
+        candidates = {}
     else:
-        candidates = []
-    return [each for each in candidates if each.startswith(word)]
+        words = command.completions if len(preceding) == 1 else ()
+        candidates = {each: _describe_value(each) for each in words}
+        for option in command.options:
+            if option.name not in preceding:
+                candidates[option.name] = text(f"help.option.{option.name[2:]}")
+    return {each: description for each, description in candidates.items() if each.startswith(word)}
+
+
+def _describe_value(value: str) -> str:
+    """Return the description of a value: a duration in full, or its text in the catalogue."""
+    from modelarts_magics import messages  # noqa: PLC0415 - keeps %load_ext fast
+    from modelarts_magics.domain.durations import parse_duration  # noqa: PLC0415
+
+    if value[0].isdigit():
+        return messages.format_duration(parse_duration(value))
+    code = f"help.value.{value}"
+    return messages.text(code) if messages.has_text(code) else ""

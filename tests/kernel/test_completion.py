@@ -23,6 +23,27 @@ def completions(notebook: NotebookShell, text: str) -> set[str]:
         return {each.text for each in notebook.shell.Completer.completions(text, len(text))}
 
 
+def test_values_come_first_in_natural_order_with_descriptions(notebook: NotebookShell) -> None:
+    """IPython does not sort them, and front ends show the description beside the word."""
+    text = "%modelarts extend "
+    with provisionalcompleter():
+        found = list(notebook.shell.Completer.completions(text, len(text)))
+    shown = [(each.text, each.type) for each in found]
+    assert shown[:4] == [("30m", "30 min"), ("1h", "1 h"), ("2h", "2 h"), ("4h", "4 h")]
+    assert ("--json", "output JSON") in shown[4:]
+    assert all(word.startswith("--") for word, _ in shown[4:])
+
+
+def test_every_completion_has_a_description(notebook: NotebookShell) -> None:
+    """It says more than that the word is a parameter."""
+    for line in ("", "auto-stop ", "extend ", "shorten ", "stop ", "status ", "help "):
+        text = f"%modelarts {line}"
+        with provisionalcompleter():
+            found = list(notebook.shell.Completer.completions(text, len(text)))
+        assert found
+        assert [each.text for each in found if each.type == "param"] == []
+
+
 @pytest.mark.parametrize("prefix", ["", "x = ", "    ", "f(1)\ny = "])
 @pytest.mark.parametrize(
     ("typed", "expected"),
@@ -64,6 +85,13 @@ def test_first_line_of_a_cell_magic_is_completed(
 ) -> None:
     """The magic is typed with two percent signs."""
     assert completions(notebook, f"%%modelarts {typed}") == expected
+
+
+def test_line_without_percent_sign_is_completed(notebook: NotebookShell) -> None:
+    """IPython runs a magic without its percent sign, unless a variable has its name."""
+    assert completions(notebook, "modelarts sta") == {"status"}
+    notebook.run("modelarts = 'a variable'")
+    assert "status" not in completions(notebook, "modelarts sta")
 
 
 @pytest.mark.parametrize("typed", ["auto-stop 2h o", "help extend ", "xyz", "xyz --", "help help "])
