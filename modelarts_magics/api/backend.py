@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from modelarts_magics.api.demanager import DemanagerBackend
+from modelarts_magics.api.json_reader import select_fields
 from modelarts_magics.api.notebooks import NotebooksBackend
 
 if TYPE_CHECKING:
@@ -41,6 +42,17 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
+
+
+def stored_response(api: str, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields of a response that are read, which are those that a state file may hold.
+
+    Args:
+        api: The name of the API.
+        raw: The response.
+    """
+    selected: Mapping[str, Any] = select_fields(raw, BACKENDS[api].stored_fields)
+    return selected
 
 
 BACKENDS: dict[str, type[NotebooksBackend | DemanagerBackend]] = {

@@ -50,6 +50,29 @@ CAPABILITIES = Capabilities(
     persists_duration=True,
 )
 
+_TEXT: dict[str, Any] = {}
+STORED_FIELDS: dict[str, Any] = {
+    **dict.fromkeys(("id", "name", "description", "status", "creation_timestamp", "flavor"), _TEXT),
+    "profile": {
+        **dict.fromkeys(("id", "name", "description", "de_type"), _TEXT),
+        "provision": {
+            "type": _TEXT,
+            "spec": {
+                "engine": _TEXT,
+                "params": dict.fromkeys(("namespace", "image_name", "image_tag"), _TEXT),
+            },
+        },
+    },
+    "spec": {
+        "storage": {"type": _TEXT},
+        "auto_stop": dict.fromkeys(
+            ("enable", "duration", "prompt", "stop_timestamp", "remain_time"), _TEXT
+        ),
+    },
+    "workspace": {"id": _TEXT},
+}
+"""The fields that are written to the state file: those that are read, without objects of any content."""
+
 SECOND = timedelta(seconds=1)
 MAX_STOP_TIME_DIFFERENCE = timedelta(seconds=60)
 """If stop_timestamp and remain_time differ by more, the stop time is unknown."""
@@ -59,6 +82,7 @@ class DemanagerBackend:
     """One instance, through the `demanager` API."""
 
     capabilities = CAPABILITIES
+    stored_fields = STORED_FIELDS
 
     def __init__(self, client: ApiClient, *, project_id: str, instance_id: str) -> None:
         self._client = client

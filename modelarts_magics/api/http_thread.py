@@ -7,10 +7,11 @@ that has not begun is not made.
 
 from __future__ import annotations
 
-import os
 import threading
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar
+
+from modelarts_magics.domain.after_fork import reset_in_child
 
 if TYPE_CHECKING:
     from modelarts_magics.domain.clock import Deadline
@@ -64,9 +65,13 @@ class HttpThread:
         self._on_exit = on_exit
         self._shutdown_timeout_s = shutdown_timeout_s
         self._lock = threading.Lock()
-        self._owner_pid = os.getpid()
         self._queue: _JobQueue | None = None
         self._thread: threading.Thread | None = None
+        reset_in_child(self)
+
+    def reset_after_fork(self) -> None:
+        """Forget the thread, which a fork does not copy, and renew the lock."""
+        self._lock, self._queue, self._thread = threading.Lock(), None, None
 
     def run(self, call: Callable[[], T], *, deadline: Deadline) -> T:
         """Make the call in the thread and return its result.
@@ -89,17 +94,12 @@ class HttpThread:
     def stop(self) -> None:
         """End the thread after the current call; the next call starts a new one."""
         thread = self._thread
-        if self._queue is not None and self._owner_pid == os.getpid():
+        if self._queue is not None:
             self._abandon_thread(self._queue)
             if thread is not None:
                 thread.join(self._shutdown_timeout_s)
 
     def _submit(self, job: _Job[Any]) -> _JobQueue:
-        if (
-            self._owner_pid != os.getpid()
-            # A fork does not copy the thread, but may copy a lock that is held.
-        ):
-            self._lock, self._queue, self._owner_pid = threading.Lock(), None, os.getpid()
         with self._lock:
             if self._queue is None:
                 self._queue = SimpleQueue()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime, timedelta
 
+    StoredFields = Mapping[str, "StoredFields"]
+
 _SECRET_KEYS = ("token", "password", "passwd", "secret", "secret_key")
 """The endings of the names of secret fields, such as ``token``, ``auth_token``, ``X-Auth-Token``."""
 _SECRET_IN_URL = re.compile(r"(://[^\s?#;]*)[?#;]\S*token=\S*", re.IGNORECASE)
@@ -134,6 +136,21 @@ class JsonReader:
 
     def _type_error(self, name: str, expected: str) -> InvalidResponseError:
         return InvalidResponseError("response.type", field=self.full_name(name), expected=expected)
+
+
+def select_fields(value: object, fields: StoredFields) -> Any:  # noqa: ANN401 - any JSON
+    """Return only these fields of a JSON object; a field of another kind is left out.
+
+    Args:
+        value: The object.
+        fields: The names of the fields, each with the fields of its own; none for a text, number or boolean.
+    """
+    if not fields:
+        return value if isinstance(value, (str, int, float)) else None
+    if not isinstance(value, dict):
+        return None
+    selected = {name: select_fields(value.get(name), inner) for name, inner in fields.items()}
+    return {name: each for name, each in selected.items() if each is not None}
 
 
 def redact_secrets(value: Any, *, depth: int = 0) -> Any:  # noqa: ANN401 - any JSON

@@ -58,6 +58,14 @@ CAPABILITIES = Capabilities(
     persists_duration=False,
 )
 
+_TEXT: dict[str, Any] = {}
+STORED_FIELDS: dict[str, Any] = {
+    **dict.fromkeys(("id", "name", "description", "status", "create_at", "flavor"), _TEXT),
+    "workspace_id": _TEXT,
+    "lease": dict.fromkeys(("create_at", "duration", "enable", "type", "update_at"), _TEXT),
+}
+"""The fields that are written to the state file: those that are read."""
+
 MILLISECOND = timedelta(milliseconds=1)
 UNLIMITED_MS = -1
 """The duration of a run without a stop time in StartNotebook; RenewLease does not document it."""
@@ -70,6 +78,7 @@ class NotebooksBackend:
     """One instance, through the `notebooks` API."""
 
     capabilities = CAPABILITIES
+    stored_fields = STORED_FIELDS
 
     def __init__(self, client: ApiClient, *, project_id: str, instance_id: str) -> None:
         self._client = client

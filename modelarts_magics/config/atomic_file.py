@@ -12,10 +12,15 @@ if TYPE_CHECKING:
 _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
-def replace_file(path: Path, content: bytes) -> os.stat_result:
+def replace_file(path: Path, content: bytes, *, follow_link: bool = True) -> os.stat_result:
     """Write a new file with mode 0600 and put it in the place of `path`.
 
-    Missing folders are created with mode 0700. A symbolic link is followed, so it remains a link.
+    Missing folders are created with mode 0700.
+
+    Args:
+        path: The path of the file.
+        content: The new content.
+        follow_link: Whether a symbolic link is followed, so that it remains a link; else it is replaced.
 
     Returns:
         The status of the new file, taken before another process could replace it in turn.
@@ -23,7 +28,7 @@ def replace_file(path: Path, content: bytes) -> os.stat_result:
     Raises:
         OSError: The file cannot be written; the old one is unchanged.
     """
-    target = path.resolve() if path.is_symlink() else path
+    target = path.resolve() if follow_link and path.is_symlink() else path
     temporary = target.with_name(f"{target.stem}.{os.urandom(6).hex()}")
     try:
         status = _write_new(temporary, content)

@@ -15,7 +15,7 @@ from modelarts_magics.config.credentials import (
     make_access_key,
 )
 from modelarts_magics.config.platform_session import load_platform_session, searched_places
-from modelarts_magics.config.settings_file import expand_user
+from modelarts_magics.config.settings_file import NO_FOLDER, expand_user, home_folder
 from modelarts_magics.errors import ConfigurationError, NoCredentialsError
 from modelarts_magics.messages import Message
 
@@ -146,7 +146,8 @@ class CredentialChain:
         explicit = self._environ.get(FILE_VARIABLE)
         if explicit:
             return expand_user(explicit)
-        return expand_user(self._environ.get("HOME") or "~") / ".huaweicloud" / "credentials"
+        home = home_folder(self._environ) or NO_FOLDER
+        return home / ".huaweicloud" / "credentials"
 
     @property
     def _metadata_endpoint(self) -> str:

@@ -144,7 +144,7 @@ def _new_parser(*, preserve_case: bool) -> configparser.RawConfigParser:
 def _read_ini(path: Path, *, preserve_case: bool = False) -> configparser.RawConfigParser:
     parser = _new_parser(preserve_case=preserve_case)
     try:
-        parser.read(path, encoding="utf-8")
+        parser.read(path, encoding="utf-8-sig")
     except (configparser.Error, OSError, UnicodeDecodeError):
         raise ConfigurationError("credentials.file", path=str(path)) from None
     return parser

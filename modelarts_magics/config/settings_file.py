@@ -26,10 +26,40 @@ STORABLE = tuple(name for name, definition in SETTINGS.items() if definition.sto
 """The settings that the file may hold."""
 
 
+NO_FOLDER = Path(os.devnull)
+"""The parent of a path that cannot exist: what needs it works as with a folder that cannot be written."""
+
+
 def expand_user(path: str) -> Path:
-    """Return the path with a leading ``~`` expanded; one of an unknown user stays as it is."""
+    """Return the path with a leading ``~`` expanded.
+
+    Without a home, and for an unknown user, it is a path below `NO_FOLDER`: a folder that is named ``~`` is
+    never meant.
+    """
+    if not path.startswith("~"):
+        return Path(path)
+    user, separator, rest = path.partition("/")
+    if user == "~":
+        home = home_folder(os.environ)
+        return (home or NO_FOLDER / user) / rest
     # Path.expanduser raises an exception for an unknown user.
-    return Path(os.path.expanduser(path))  # noqa: PTH111 - see above
+    expanded = os.path.expanduser(user) + separator + rest  # noqa: PTH111 - see above
+    return Path(expanded) if Path(expanded).is_absolute() else NO_FOLDER / expanded
+
+
+def home_folder(environ: Mapping[str, str]) -> Path | None:
+    """Return the home folder; None if it is relative, or if neither the environment nor the system has one."""
+    home = environ.get("HOME") or environ.get("USERPROFILE") or _home_of_account()
+    return Path(home) if Path(home).is_absolute() else None
+
+
+def _home_of_account() -> str:
+    try:
+        from pwd import getpwuid  # noqa: PLC0415 - does not exist on Windows
+
+        return getpwuid(os.getuid()).pw_dir
+    except (ImportError, KeyError):
+        return ""
 
 
 def current_path(environ: Mapping[str, str]) -> Path | None:
@@ -48,10 +78,10 @@ def _candidate_paths(environ: Mapping[str, str]) -> tuple[Path, ...]:
     explicit = environ.get(PATH_VARIABLE)
     if explicit:
         return (expand_user(explicit),)
-    home = environ.get("HOME") or environ.get("USERPROFILE")
-    if not home:
+    home = Path(environ.get("HOME") or environ.get("USERPROFILE") or "")
+    if not home.is_absolute():
         return ()
-    work, in_home = Path(home) / "work", Path(home) / FILE_NAME
+    work, in_home = home / "work", home / FILE_NAME
     return (work / FILE_NAME, in_home) if work.is_dir() else (in_home,)
 
 
@@ -66,7 +96,7 @@ def read(environ: Mapping[str, str]) -> dict[str, str]:
         return {}
     parser = configparser.RawConfigParser()
     try:
-        parser.read(path, encoding="utf-8")
+        parser.read(path, encoding="utf-8-sig")
     except (configparser.Error, OSError, UnicodeDecodeError):
         raise ConfigurationError("config.file", path=str(path)) from None
     section = parser[SECTION] if parser.has_section(SECTION) else {}

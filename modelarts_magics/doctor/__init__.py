@@ -92,6 +92,8 @@ def run_checks(
         clock: The source of time.
     """
     environ = os.environ if environ is None else environ
+    # Before a response is saved, which replaces a file that others may write.
+    store_findings = list(machine.store_findings(settings, environ))
     opened: Session | ModelArtsError
     try:
         opened = open_session(settings, environ=environ, interactive=interactive, clock=clock)
@@ -108,7 +110,7 @@ def run_checks(
         *local_findings,
         *_connection_findings(opened, clock, reported=reported),
         *machine.time_zone_findings(settings, clock),
-        *machine.store_findings(settings),
+        *store_findings,
         *machine.installation_findings(),
         *machine.persistence_findings(environ),
     ]

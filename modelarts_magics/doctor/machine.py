@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from modelarts_magics.config import settings_file
+from modelarts_magics.config.private_file import is_exposed
 from modelarts_magics.doctor.findings import Finding, Level
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.messages import join_list, text
+from modelarts_magics.session.store import run_file_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,11 +47,21 @@ def time_zone_findings(settings: Settings, clock: Clock) -> Iterator[Finding]:
     )
 
 
-def store_findings(settings: Settings) -> Iterator[Finding]:
-    """Yield the folder of the state store."""
+def store_findings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield the folder of the state store, and what of it is ignored because others may write it."""
     state_dir = settings.get("state_dir")
+    folder = settings_file.expand_user(state_dir)
+    paths = dict.fromkeys((folder, *folder.glob("*.json"), run_file_path(settings, environ)))
+    exposed = [path for path in paths if is_exposed(path)]
+    for path in exposed:
+        message = text("doctor.store.exposed", path=path)
+        yield Finding(
+            "state store", Level.PROBLEM, message, text("doctor.store.exposed.hint", path=path)
+        )
+    if exposed:
+        return
     if _is_writable_folder(state_dir):
-        yield Finding("state store", Level.OK, str(settings_file.expand_user(state_dir)))
+        yield Finding("state store", Level.OK, str(folder))
     else:
         message = text("file.not_writable", path=state_dir)
         yield Finding("state store", Level.PROBLEM, message, text("doctor.store.hint"))

@@ -19,6 +19,8 @@ MAX_DURATION = timedelta(days=36500)
 """The longest duration to compute with: far beyond every API, and can be added to any date."""
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 """The range of years in which a moment can be written in any time zone; `datetime` ends in 9999."""
+FIRST_PLAUSIBLE_YEAR, LAST_PLAUSIBLE_YEAR = 2000, 2199
+"""The range of years of an instance. A timestamp in seconds instead of milliseconds is outside of it."""
 
 _UNIT_SECONDS = {
     **dict.fromkeys(("d", "day", "days", "天"), 86400),
@@ -225,6 +227,11 @@ def datetime_from_ms(milliseconds: int) -> datetime:
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(milliseconds)
     return moment
+
+
+def is_plausible_time(moment: datetime) -> bool:
+    """Return whether an aware time can belong to an instance: from the year 2000 to 2199."""
+    return FIRST_PLAUSIBLE_YEAR <= moment.year <= LAST_PLAUSIBLE_YEAR
 
 
 def datetime_to_ms(moment: datetime) -> int:

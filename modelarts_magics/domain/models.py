@@ -184,7 +184,7 @@ class DockerParams:
     namespace: str | None
     image_name: str | None
     image_tag: str | None
-    annotations: Mapping[str, Any] = field(hash=False)
+    annotations: Mapping[str, Any] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ class ProvisionSpec:
     """Deployment details (table 8); `params` is the original object if the type is not Docker."""
 
     engine: str | None
-    params: DockerParams | Mapping[str, Any] = field(hash=False)
+    params: DockerParams | Mapping[str, Any] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -201,7 +201,7 @@ class Provision:
 
     type: str | None
     spec: ProvisionSpec | None
-    annotations: Mapping[str, Any] = field(hash=False)
+    annotations: Mapping[str, Any] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ class Profile:
     description: str | None
     de_type: str | None
     provision: Provision | None
-    labels: Mapping[str, Any] = field(hash=False)
+    labels: Mapping[str, Any] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ class Storage:
     """Storage of the instance (table 10, ``storage``): ``obs`` or ``evs``."""
 
     type: str | None
-    location: Mapping[str, Any] = field(hash=False)
+    location: Mapping[str, Any] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -229,7 +229,7 @@ class NotebookSpec:
     """Definition of a `Notebook` instance (table 10); for its auto-stop see `Instance.auto_stop`."""
 
     storage: Storage | None
-    annotations: Mapping[str, Any] = field(hash=False)
+    annotations: Mapping[str, Any] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,8 @@ class Workspace:
 class Instance(RichResult):
     """A notebook instance as the API described it at one moment (table 5).
 
-    Two instances are equal if the API returned the same for both, whenever it was asked.
+    Two instances are equal if the API returned the same for both, whenever it was asked. Objects of any
+    content, such as labels and annotations, are not compared, because a state file does not hold them.
 
     Attributes:
         id: The instance ID.
@@ -272,7 +273,7 @@ class Instance(RichResult):
     created_at: datetime | None = None
     flavor: str | None = None
     profile: Profile | None = None
-    spec: NotebookSpec | Mapping[str, Any] | None = field(default=None, hash=False)
+    spec: NotebookSpec | Mapping[str, Any] | None = field(default=None, compare=False)
     workspace: Workspace | None = None
     demo: bool = False
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)

@@ -17,13 +17,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
-from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import ModelArtsError, UsageError
 from modelarts_magics.server import payloads, request_models
-from modelarts_magics.server.run_store import RunStore, default_path
+from modelarts_magics.server.run_store import RunStore
 from modelarts_magics.server.service import ConflictError, InstanceService
 from modelarts_magics.server.session_provider import SessionFactory
+from modelarts_magics.session.store import run_file_path
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -105,13 +105,13 @@ class RequestHandler:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     async def _create_service(self) -> InstanceService:
-        state_dir = self._environ.get("MODELARTS_STATE_DIR") or SETTINGS["state_dir"].default
+        session_factory = SessionFactory({}, self._environ, SYSTEM_CLOCK)
         service = InstanceService(
-            SessionFactory({}, self._environ, SYSTEM_CLOCK),
+            session_factory,
             emit=self._publish,
             # The page that started this kernel is always connected.
             listeners=lambda: ("page",),
-            run_store=RunStore(default_path(self._environ, state_dir)),
+            run_store=RunStore(run_file_path(session_factory.settings(), self._environ)),
         )
         service.poller.start()
         return service

@@ -24,7 +24,7 @@ def daemon_folder(settings: Settings) -> Path:
     """
     key = (settings.endpoint, settings.project_id, settings.instance_id)
     base = expand_user(settings.get("state_dir"))
-    if _is_below(base, Path.home() / "work"):
+    if _is_below(base, expand_user("~/work")):
         user = os.getuid() if hasattr(os, "getuid") else 0
         base = Path(tempfile.gettempdir()) / f"modelarts-magics-{user}"
     return base / f"{state_digest(key)}.keepalive"

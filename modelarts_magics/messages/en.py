@@ -279,6 +279,8 @@ TEXTS = {
     "doctor.zone.utc": "The time zone is UTC, but the region is in China: 18:00 here is 02:00 of the next "
     "day in China.",
     "doctor.zone.hint": "Set MODELARTS_TIMEZONE=Asia/Shanghai",
+    "doctor.store.exposed": "{path} is not used: other users own it or can write to it.",
+    "doctor.store.exposed.hint": "Delete it, or: chmod go-w {path}",
     "doctor.store.hint": "Set MODELARTS_STATE_DIR to a writable folder; until then, processes cannot share "
     "state.",
     "doctor.missing": "not installed",

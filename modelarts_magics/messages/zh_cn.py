@@ -246,6 +246,8 @@ TEXTS = {
     "doctor.zone": "{name}，当前时间 {now}",
     "doctor.zone.utc": "时区为 UTC，但区域位于中国：此处的 18:00 是北京时间次日 02:00。",
     "doctor.zone.hint": "请设置 MODELARTS_TIMEZONE=Asia/Shanghai",
+    "doctor.store.exposed": "已忽略 {path}：其他用户拥有该路径或可以写入。",
+    "doctor.store.exposed.hint": "请将其删除，或执行：chmod go-w {path}",
     "doctor.store.hint": "请将 MODELARTS_STATE_DIR 设为可写目录；否则各进程之间无法共享状态。",
     "doctor.missing": "未安装",
     "doctor.server.here": "{versions}（当前环境）",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import os
 import random
 import threading
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ _JobQueue = SimpleQueue["Callable[[], None]"]
 MAX_IDLE_THREADS = 2
 """The number of threads that wait for more work; starting one costs more than keeping it."""
 _idle_queues: list[_JobQueue] = []
+if hasattr(os, "register_at_fork"):
+    # A forked child has no threads.
+    os.register_at_fork(after_in_child=_idle_queues.clear)
 
 
 async def run_in_thread(call: Callable[[], T]) -> T:

@@ -16,9 +16,10 @@ from modelarts_magics.config.setting_traits import setting_traits
 from modelarts_magics.domain.clock import Clock
 from modelarts_magics.server.handlers import HANDLERS, SERVICE_KEY, URL_PREFIX
 from modelarts_magics.server.poll_schedule import PollSchedule
-from modelarts_magics.server.run_store import RunStore, default_path
+from modelarts_magics.server.run_store import RunStore
 from modelarts_magics.server.service import InstanceService
 from modelarts_magics.server.session_provider import SessionFactory
+from modelarts_magics.session.store import run_file_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
@@ -67,11 +68,10 @@ class ModelArtsServer(ExtensionApp):
 
     def _create_service(self) -> InstanceService:
         traits = {name: getattr(self, name) for name in SETTINGS}
-        run_store_path = default_path(
-            os.environ, traits["state_dir"] or SETTINGS["state_dir"].default
-        )
+        session_factory = SessionFactory(traits, os.environ, self.clock)
+        run_store_path = run_file_path(session_factory.settings(), os.environ)
         return InstanceService(
-            SessionFactory(traits, os.environ, self.clock),
+            session_factory,
             emit=self._emit,
             listeners=self._listeners,
             run_store=RunStore(run_store_path),

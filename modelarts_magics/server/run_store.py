@@ -10,39 +10,37 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
-from modelarts_magics.config.settings_file import expand_user
+from modelarts_magics.config.private_file import private_status, read_private
+from modelarts_magics.domain.after_fork import reset_in_child
 from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
-from modelarts_magics.session.store import file_fingerprint, stat_fingerprint
+from modelarts_magics.session.store import stat_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from typing_extensions import TypeGuard
 
     Report = Mapping[str, Any]
 
 FILE_VERSION = 1
-FILE_NAME = ".modelarts-magics-run.json"
 AUTO_STOP_WINDOW_MS = 150_000
 """A run that was last seen within this time before its stop time is assumed to have ended by auto-stop."""
 SAME_RUN_TOLERANCE_MS = 60_000
 """Stop times that differ by more belong to different runs, or to one that was extended or shortened."""
 STOP_GRACE_PERIOD_MS = round(STOP_GRACE_PERIOD.total_seconds() * 1000)
 """A run that was seen longer than this after its stop time did not end by it."""
+MAX_TIME_MS = 4_102_444_800_000
+"""The year 2100; a later time is not from this program."""
 MAX_TABS = 50
 """The number of tabs whose reports are kept; the one that reported longest ago is dropped first."""
 MAX_PATHS = 1000
 """The number of paths in a merged report; a single report has no more, see `JsonBody.get_list`."""
 _LIST_FIELDS = ("saved", "not_saved")
 _NOT_SAVED_FIELDS = ("path", "reason")
-
-
-def default_path(environ: Mapping[str, str], state_dir: str) -> Path:
-    """Return the path of the file, which may not exist yet."""
-    work = Path(environ.get("HOME") or Path.home()) / "work"
-    return (work if work.is_dir() else expand_user(state_dir)) / FILE_NAME
 
 
 class RunStore:
@@ -57,6 +55,11 @@ class RunStore:
         self._lock = threading.RLock()
         self._data: dict[str, Any] = {}
         self._fingerprint: tuple[int, int, int] | None = None
+        reset_in_child(self)
+
+    def reset_after_fork(self) -> None:
+        """Renew the lock."""
+        self._lock = threading.RLock()
 
     def last_run(self, instance_id: str, *, started_ms: int) -> dict[str, Any] | None:
         """Return how the run before this server's start ended; None if that is unknown or was acknowledged.
@@ -144,11 +147,7 @@ class RunStore:
         if not isinstance(run, dict):
             return {}
         stop_time_ms, seen_ms = run.get("stops_at_ms"), run.get("seen_ms")
-        if (
-            not isinstance(stop_time_ms, int)
-            or not isinstance(seen_ms, int)
-            or not _reports_are_valid(run)
-        ):
+        if not (_is_time(stop_time_ms) and _is_time(seen_ms) and _reports_are_valid(run)):
             return {}
         return (
             dict(run)
@@ -159,7 +158,8 @@ class RunStore:
     def _get_entry(self, instance_id: str) -> dict[str, Any]:
         # Without the lock, an older content could be stored after a newer one was written.
         with self._lock:
-            fingerprint = file_fingerprint(self._path)
+            status = private_status(self._path)
+            fingerprint = stat_fingerprint(status) if status else None
             if fingerprint is not None and fingerprint != self._fingerprint:
                 self._data, self._fingerprint = _read_file(self._path), fingerprint
             entry = self._data.get(instance_id)
@@ -177,7 +177,7 @@ class RunStore:
 
     def _write(self, data: Mapping[str, Any]) -> None:
         content = json.dumps({"version": FILE_VERSION, "instances": data}).encode()
-        self._fingerprint = stat_fingerprint(replace_file(self._path, content))
+        self._fingerprint = stat_fingerprint(replace_file(self._path, content, follow_link=False))
 
 
 def add_report(
@@ -210,6 +210,11 @@ def merge_reports(run: Mapping[str, Any]) -> dict[str, Any]:
     saved = dict.fromkeys(path for each in reports for path in each["saved"])
     not_saved = {(v["path"], v["reason"]): dict(v) for each in reports for v in each["not_saved"]}
     return {"saved": list(saved)[:MAX_PATHS], "not_saved": list(not_saved.values())[:MAX_PATHS]}
+
+
+def _is_time(milliseconds: object) -> TypeGuard[int]:
+    """Return whether a value is a time that can be shown; a file may hold anything."""
+    return type(milliseconds) is int and 0 <= milliseconds <= MAX_TIME_MS
 
 
 def _reports_are_valid(run: Mapping[str, Any]) -> bool:
@@ -248,8 +253,8 @@ def _untagged_report(run: Mapping[str, Any]) -> Report:
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        data = json.loads((read_private(path) or b"").decode("utf-8-sig"))
+    except (ValueError, RecursionError):
         return {}
     instances = (
         data.get("instances")

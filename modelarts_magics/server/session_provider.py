@@ -18,6 +18,7 @@ from modelarts_magics.config.credential_chain import (
 )
 from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.config.settings import Settings
+from modelarts_magics.domain.after_fork import reset_in_child
 from modelarts_magics.errors import ConfigurationError, ModelArtsError, NoCredentialsError
 from modelarts_magics.session import notify
 from modelarts_magics.session.cache import InstanceCache
@@ -177,6 +178,11 @@ class SessionProvider:
         self._stop_following: Callable[[], None] = _do_nothing
         self._unsubscribe: Callable[[], None] = _do_nothing
         self._closed = False
+        reset_in_child(self)
+
+    def reset_after_fork(self) -> None:
+        """Renew the lock."""
+        self._lock = threading.Lock()
 
     def get_session(self) -> Session:
         """Return the session to read and change the instance with.

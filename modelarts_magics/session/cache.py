@@ -12,8 +12,11 @@ import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
+from modelarts_magics.api.backend import stored_response
+from modelarts_magics.domain.after_fork import reset_in_child
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
+from modelarts_magics.domain.durations import MAX_DURATION, is_plausible_time
 from modelarts_magics.domain.effects import EXPECTED_STOP_TOLERANCE
 from modelarts_magics.domain.models import (
     Change,
@@ -68,6 +71,11 @@ class InstanceCache:
         self._instance: Instance | None = None
         self._instance_data: dict[str, Any] | None = None
         self._published: Instance | None = None
+        reset_in_child(self)
+
+    def reset_after_fork(self) -> None:
+        """Renew the lock."""
+        self._thread_lock = threading.RLock()
 
     def get(self, *, max_age: timedelta) -> Instance | None:
         """Return the instance if any process read it at most `max_age` ago; else None."""
@@ -147,7 +155,7 @@ class InstanceCache:
         started_at, stop_time = self._run_bounds(previous, instance)
         duration = instance.auto_stop.duration
         data.update(
-            raw=dict(instance.raw),
+            raw=stored_response(instance.api, instance.raw),
             api=instance.api,
             demo=instance.demo,
             observed_at=instance.observed_at.isoformat(),
@@ -198,9 +206,10 @@ class InstanceCache:
     def last_duration(self) -> timedelta | None:
         """The run time that was set last; None if unknown."""
         try:
-            return timedelta(seconds=self._store.load()["last_duration_s"])
+            duration = timedelta(seconds=self._store.load()["last_duration_s"])
         except (KeyError, TypeError, ValueError, OverflowError):
             return None
+        return duration if timedelta(0) < duration <= MAX_DURATION else None
 
     def lock(self, *, deadline: Deadline, clock: Clock) -> AbstractContextManager[None]:
         """Exclude the other processes that change this instance."""
@@ -281,4 +290,5 @@ def _parse_datetime(text: object) -> datetime | None:
         moment = datetime.fromisoformat(text)  # type: ignore[arg-type]  # another type raises TypeError
     except (TypeError, ValueError):
         return None
-    return moment if moment.tzinfo else None
+    # A file may hold any time; one that is far away would leave the range of `datetime` in a calculation.
+    return moment if moment.tzinfo and is_plausible_time(moment) else None

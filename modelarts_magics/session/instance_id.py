@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelarts_magics.config.settings_file import expand_user
+from modelarts_magics.config.settings_file import NO_FOLDER, home_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -70,13 +70,15 @@ def _candidate_sources(
 
 def _base_urls(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield the base URLs of the user's Jupyter servers, from their runtime files."""
-    home = expand_user(environ.get("HOME") or "~")
+    home = home_folder(environ) or NO_FOLDER
     explicit = environ.get("JUPYTER_RUNTIME_DIR")
     folder = Path(explicit) if explicit else home / ".local" / "share" / "jupyter" / "runtime"
     files = sorted(folder.glob("jpserver-*.json"), key=_newest_first)[:_MAX_SERVER_FILES]
     for path in files:
         try:
-            base_url = json.loads(path.read_text(encoding="utf-8")).get("base_url")
+            # A pipe would block.
+            content = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+            base_url = json.loads(content).get("base_url")
         except (OSError, ValueError, AttributeError, RecursionError):
             continue
         if isinstance(base_url, str):

@@ -17,10 +17,13 @@ import logging
 import os
 import selectors
 import socket
+import stat
 import threading
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
+
+from modelarts_magics.config.private_file import is_exposed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -72,6 +75,9 @@ def _send_to_all(folder: Path, names: Iterable[str]) -> None:
         for name in names:
             address = f"{base}/{name}"
             try:
+                # A link could lead to the socket of another program.
+                if not stat.S_ISSOCK(os.lstat(address).st_mode):
+                    continue
                 sender.sendto(b"\0", address)
             except ConnectionRefusedError:
                 with contextlib.suppress(OSError):
@@ -144,6 +150,8 @@ class _Folder:
         receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if is_exposed(self._path):
+                raise PermissionError(self._path)
             # On Linux the mode of the descriptor becomes the mode of the file, so it is never open to others.
             os.fchmod(receiver.fileno(), 0o600)
             with _short_path(self._path) as base:
@@ -199,6 +207,8 @@ class Listener:
         own_name = folder.name if folder else ""
         with contextlib.suppress(OSError):
             names = (entry.name for entry in path.iterdir())
+            if is_exposed(path):
+                return
             others = [name for name in names if name.startswith(SOCKET_PREFIX) and name != own_name]
             if others and _SUPPORTED:
                 _send_to_all(path, others)

@@ -2,7 +2,8 @@
 
 There is one small JSON file for each endpoint, project and instance. It has mode 0600, is replaced
 atomically, and is written only if something changed. A lock file beside it excludes other processes
-from a write and its read-back. If the folder cannot be written, the process works without sharing.
+from a write and its read-back. If the folder cannot be written, or others can write it, the process works
+without sharing.
 """
 
 from __future__ import annotations
@@ -12,24 +13,47 @@ import hashlib
 import json
 import os
 import sys
-from datetime import datetime, timedelta, timezone
+import weakref
+from datetime import datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.private_file import (
+    is_exposed,
+    open_private,
+    private_status,
+    read_private,
+)
+from modelarts_magics.config.settings_file import NO_FOLDER, expand_user, home_folder
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import LockTimeoutError
 from modelarts_magics.session.notify import notify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.clock import Clock, Deadline
 
 FORMAT_VERSION = 1
+RUN_FILE_NAME = ".modelarts-magics-run.json"
 _FILE_PATTERN = f"{'[0-9a-f]' * 16}.json"
+_utime_follows_links = os.utime not in os.supports_follow_symlinks
 _LOCK_RETRY_S = 0.02
 """Seconds between two attempts to get the lock: a blocking `flock` has no timeout."""
+
+
+def run_file_path(settings: Settings, environ: Mapping[str, str]) -> Path:
+    """Return the path of the file about the last run, which is to survive a stop; it may not exist yet.
+
+    It is in ``~/work`` if that folder exists, unless a state folder is set, which holds all state.
+    """
+    state_folder = expand_user(settings.get("state_dir"))
+    if settings.source("state_dir") != "default":
+        return state_folder / RUN_FILE_NAME
+    work = (home_folder(environ) or NO_FOLDER) / "work"
+    return (work if work.is_dir() else state_folder) / RUN_FILE_NAME
 
 
 class Store:
@@ -54,7 +78,9 @@ class Store:
 
         It is used if the instance cannot be identified.
         """
-        found = [(file_fingerprint(path), path) for path in folder.glob(_FILE_PATTERN)]
+        if is_exposed(folder):
+            return None
+        found = [(_private_fingerprint(path), path) for path in folder.glob(_FILE_PATTERN)]
         files = [(fingerprint[1], path) for fingerprint, path in found if fingerprint]
         if not files:
             return None
@@ -85,7 +111,10 @@ class Store:
         try:
             # JSON in ASCII can also hold an unpaired surrogate.
             content = json.dumps({"version": FORMAT_VERSION, **data}).encode()
-            self._loaded_fingerprint = stat_fingerprint(replace_file(self.path, content))
+            if is_exposed(self.path.parent):
+                raise PermissionError(self.path.parent)
+            status = replace_file(self.path, content, follow_link=False)
+            self._loaded_fingerprint = stat_fingerprint(status)
             self._unsaved_since = None
             notify(self.path.parent)
         except OSError:
@@ -100,11 +129,13 @@ class Store:
             return
         with contextlib.suppress(OSError):
             before = self._fingerprint()
-            os.utime(self.path)
+            if before is None:
+                return
+            os.utime(self.path, follow_symlinks=_utime_follows_links)
             after = self._fingerprint()
             # The second of two new files may reuse the inode of the old one; its time differs.
             loaded = before == self._loaded_fingerprint
-            if loaded and before and after and after[::2] == before[::2]:
+            if loaded and after and after[::2] == before[::2]:
                 self._loaded_fingerprint = after
 
     def age(self, now: datetime) -> timedelta | None:
@@ -114,7 +145,8 @@ class Store:
             return now - self._unsaved_since
         if fingerprint is None:
             return None
-        return now - datetime.fromtimestamp(fingerprint[1] / 1e9, timezone.utc)
+        # The time of a file may be far beyond the range of `datetime`.
+        return timedelta(seconds=now.timestamp() - fingerprint[1] / 1e9)
 
     @contextlib.contextmanager
     def lock(self, *, deadline: Deadline, clock: Clock) -> Iterator[None]:
@@ -124,12 +156,12 @@ class Store:
             LockTimeoutError: The lock was not free before the deadline.
         """
         try:
-            self._lock_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = self._lock_path.open("a+b")
+            handle = self._open_lock_file()
         # Without a folder this process works alone.
         except OSError:
             yield
             return
+        owner = os.getpid()
         with handle:
             while not _try_lock(handle):
                 if deadline.time_left_s <= 0:
@@ -138,10 +170,39 @@ class Store:
             try:
                 yield
             finally:
-                _unlock(handle)
+                # A forked child shares the lock of its parent, and must not release it.
+                if owner == os.getpid():
+                    _unlock(handle)
+
+    def _open_lock_file(self) -> IO[bytes]:
+        folder = self._lock_path.parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if is_exposed(folder):
+            raise PermissionError(folder)
+        handle = os.fdopen(open_private(self._lock_path), "r+b")
+        _lock_files.add(handle)
+        return handle
 
     def _fingerprint(self) -> tuple[int, int, int] | None:
-        return file_fingerprint(self.path)
+        return None if is_exposed(self.path.parent) else _private_fingerprint(self.path)
+
+
+_lock_files: weakref.WeakSet[IO[bytes]] = weakref.WeakSet()
+
+
+def _close_inherited_locks() -> None:
+    """Close the lock files in a forked child, so that it does not hold a lock when its parent has ended."""
+    for handle in tuple(_lock_files):
+        handle.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_inherited_locks)
+
+
+def _private_fingerprint(path: Path) -> tuple[int, int, int] | None:
+    status = private_status(path)
+    return stat_fingerprint(status) if status else None
 
 
 def state_digest(key: tuple[str, str, str]) -> str:
@@ -164,8 +225,8 @@ def stat_fingerprint(stat: os.stat_result) -> tuple[int, int, int]:
 
 def _read_file(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        data = json.loads((read_private(path) or b"").decode("utf-8-sig"))
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(data, dict) or data.pop("version", None) != FORMAT_VERSION:
         return {}

@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from modelarts_magics.domain import description as descriptions
+from modelarts_magics.domain.after_fork import reset_in_child
 from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.domain.effects import determine_effect
@@ -60,6 +61,11 @@ class Updater:
         self._sequence = count()
         self._lock = threading.Lock()
         self._latest: tuple[int, Instance | None] = (-1, None)
+        reset_in_child(self)
+
+    def reset_after_fork(self) -> None:
+        """Renew the lock."""
+        self._lock = threading.Lock()
 
     def read(self, deadline: Deadline) -> Instance:
         """Read the instance from the API and store it.

@@ -609,6 +609,11 @@ transport = ApiClient(endpoint, project_id=project, credential=lambda: Token(tok
 ask = lambda: transport.request("GET", path, deadline=Deadline(5)).data["status"]
 ask()
 child = os.fork()
+if child == 0:
+    names = (os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd")
+             if os.path.islink(f"/proc/self/fd/{fd}"))
+    if any(name.startswith("socket:") for name in names):
+        os._exit(2)
 for _ in range(20):
     answer = ask()
 if child == 0:
@@ -683,6 +688,6 @@ def test_unreachable_host_or_proxy_is_named(variable: str, value: str, words: st
 
 @pytest.mark.process
 def test_forked_child_opens_its_own_connections(local: LocalEmulator) -> None:
-    """Parent and child send requests at once and get their own responses."""
+    """Parent and child send requests at once and get their own responses; the child inherits no socket."""
     arguments = (local.endpoint, local.project_id, local.auth_token, path_of(local))
     assert run(FORK, *arguments) == "RUNNING 0"

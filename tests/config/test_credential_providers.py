@@ -31,6 +31,16 @@ TEMPORARY = AccessKey("NEWAK", "n%w=s3cret", "sts%(ak)s")
 # The credentials file.
 
 
+def test_byte_order_mark_is_accepted(tmp_path: Path) -> None:
+    """An editor may add one; it stays out of the section's name."""
+    path = tmp_path / "credentials"
+    path.write_bytes(b"\xef\xbb\xbf[basic]\nak = FAKEACCESS\nsk = FAKESECRET\n")
+    path.chmod(0o600)
+    found = key_sources.load_credentials_file(path)
+    assert found is not None
+    assert found.credential == AccessKey("FAKEACCESS", "FAKESECRET")
+
+
 @pytest.mark.parametrize("key", [KEY, TEMPORARY])
 def test_saved_key_is_loaded(tmp_path: Path, key: AccessKey) -> None:
     """File and folder are private; every character is preserved."""

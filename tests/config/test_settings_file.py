@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from modelarts_magics.config import settings_file
+from modelarts_magics.config.credential_chain import CredentialChain
+from modelarts_magics.config.credential_providers import save_access_key
+from modelarts_magics.config.credentials import AccessKey
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.doctor import Level, run_checks
+from modelarts_magics.domain.clock import SYSTEM_CLOCK, Deadline
 from modelarts_magics.errors import ConfigurationError
+from modelarts_magics.session import notify
 from modelarts_magics.session.connect import open_session
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from modelarts_magics.session.store import Store
 
 ABOUT = "settings file"
 VALUES = {
@@ -25,6 +28,54 @@ VALUES = {
     "timezone": "Asia/Shanghai",
     "language": "zh_CN",
 }
+
+
+@pytest.mark.parametrize("home", ["~", "relative", "./x"])
+def test_relative_home_is_no_home(
+    home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written to the current folder, above all no folder that is named ~."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", home)
+    environ = {"HOME": home}
+    assert settings_file.current_path(environ) is None
+    with pytest.raises(ConfigurationError):
+        settings_file.write(environ, VALUES)
+    for path in ("~", "~/state", "~nobody-of-that-name/state", "~/../state"):
+        with pytest.raises(OSError, match="null"):
+            settings_file.expand_user(path).mkdir(parents=True)
+    store = Store(settings_file.expand_user("~/state"), key=("e", "p", "i"))
+    assert not store.save({"a": 1})
+    assert store.load() == {"a": 1}
+    with store.lock(deadline=Deadline(0), clock=SYSTEM_CLOCK):
+        notify.subscribe(store.path.parent, lambda: None)()
+    chain = CredentialChain(environ)
+    assert chain.find() is None
+    with pytest.raises(ConfigurationError):
+        save_access_key(AccessKey("AK", "SK"), chain.credentials_file)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("home", ["", None])
+def test_missing_home_is_that_of_the_account(
+    home: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An absolute path, or none."""
+    monkeypatch.delenv("HOME", raising=False)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    folder = settings_file.expand_user("~/state")
+    assert folder.is_absolute()
+    assert folder != Path("/state")
+    assert "~" not in folder.parts or settings_file.NO_FOLDER in folder.parents
+
+
+def test_byte_order_mark_is_accepted(tmp_path: Path) -> None:
+    """An editor may add one."""
+    path = tmp_path / "settings.ini"
+    path.write_bytes(b"\xef\xbb\xbf[modelarts]\nregion = cn-north-4\n")
+    environ = {"MODELARTS_CONFIG": str(path)}
+    assert settings_file.read(environ) == {"region": "cn-north-4"}
 
 
 @pytest.mark.parametrize("variable", ["HOME", "USERPROFILE"])

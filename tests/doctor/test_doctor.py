@@ -24,6 +24,7 @@ from modelarts_magics.doctor.findings import display_width, pad_label
 from modelarts_magics.domain.clock import Clock
 from modelarts_magics.domain.models import UNKNOWN_AUTO_STOP
 from modelarts_magics.messages import text
+from modelarts_magics.session.store import RUN_FILE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -372,6 +373,26 @@ def test_labels_are_aligned_by_display_width() -> None:
     """A Chinese character takes two columns."""
     assert display_width("凭证 a") == 6
     assert (pad_label("凭证", 6), pad_label("abc", 4)) == ("凭证  ", "abc ")
+
+
+@pytest.mark.parametrize("exposed", ["folder", "file", "run file"])
+def test_state_that_others_may_write_is_named(
+    doctor_harness: DoctorHarness, exposed: str, tmp_path: Path
+) -> None:
+    """Everything else works as without it."""
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+    doctor_harness.environ["MODELARTS_STATE_DIR"] = str(folder)
+    doctor_harness.report()
+    (state,) = folder.glob("*.json")
+    run_file = folder / RUN_FILE_NAME
+    run_file.write_text("{}")
+    path = {"folder": folder, "file": state, "run file": run_file}[exposed]
+    path.chmod(0o777)
+    found = doctor_harness.problem("state store")
+    assert str(path) in found.message
+    assert "chmod" in found.hint
+    assert doctor_harness.finding("connection").level is Level.OK
 
 
 def test_missing_state_folder_is_no_problem(doctor_harness: DoctorHarness) -> None:

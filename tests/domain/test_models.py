@@ -182,11 +182,12 @@ def test_undocumented_status_is_formatted_as_its_word() -> None:
 
 
 def test_equal_instances_have_the_same_hash() -> None:
-    """The objects of a response, such as labels, are compared but have no hash."""
+    """Objects of any content, such as labels, are not compared, because a state file does not hold them."""
     labels = {"c": "label"}
     profile = Profile("ML-1", "ML one", None, "Notebook", None, labels)
     one, other = (make_instance(profile=profile, spec=spec) for spec in ({"a": []}, {"a": []}))
     assert (one, hash(one)) == (other, hash(other))
     assert len({one, other, make_instance(spec=None), make_instance()}) == 2
+    assert make_instance(profile=replace(profile, labels={})) == one
     change = Change(one, other, Effect.NOW, auto_stop_edit(HOUR), DEMANAGER_CAPABILITIES)
     assert hash(change) == hash(replace(change))

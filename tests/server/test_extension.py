@@ -10,7 +10,7 @@ import pytest
 from emulator_harness import wait_until
 
 from modelarts_magics.server.poll_schedule import PollSchedule
-from modelarts_magics.server.run_store import FILE_NAME
+from modelarts_magics.session.store import RUN_FILE_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +75,7 @@ class TestSettings:
         assert got["instance"]["id"] == emulator.instance_id
         await send_request("saved", "POST", {"stops_at_ms": 1, "saved": ["a.ipynb"]})
         folder = tmp_path / "of the server"
-        assert (folder / FILE_NAME).exists()
+        assert (folder / RUN_FILE_NAME).exists()
         # The state file of the instance is in the same folder.
         assert len(list(folder.iterdir())) > 1
         assert service.poller._schedule == PollSchedule(timedelta(minutes=1), timedelta(seconds=12))

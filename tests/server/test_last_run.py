@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from emulator_harness import environment_variables
 from factories import (
     MINUTE,
     NOTEBOOKS_CAPABILITIES,
@@ -20,6 +22,7 @@ from factories import (
     timed_auto_stop,
 )
 
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.models import (
@@ -34,15 +37,14 @@ from modelarts_magics.server.request_models import SaveReport
 from modelarts_magics.server.run_history import RunHistory, run_continued
 from modelarts_magics.server.run_store import (
     AUTO_STOP_WINDOW_MS,
-    FILE_NAME,
     MAX_PATHS,
     MAX_TABS,
     SAME_RUN_TOLERANCE_MS,
     STOP_GRACE_PERIOD_MS,
     RunStore,
-    default_path,
 )
 from modelarts_magics.server.snapshot import Snapshot
+from modelarts_magics.session.store import RUN_FILE_NAME, run_file_path
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,7 +80,7 @@ def store_with_ended_run(path: Path, *, before_ms: int = 60_000, **more: Any) ->
 
 def test_server_reports_a_run_that_ended_before_its_start(tmp_path: Path) -> None:
     """The report has the time, the reason and the documents."""
-    assert store_with_ended_run(tmp_path / FILE_NAME).last_run(
+    assert store_with_ended_run(tmp_path / RUN_FILE_NAME).last_run(
         INSTANCE_ID, started_ms=LATER_MS
     ) == {
         "ended_at_ms": STOP_TIME_MS,
@@ -91,7 +93,7 @@ def test_server_reports_a_run_that_ended_before_its_start(tmp_path: Path) -> Non
 
 def test_server_of_the_same_run_reports_nothing(tmp_path: Path) -> None:
     """The server was restarted before the stop."""
-    store = store_with_ended_run(tmp_path / FILE_NAME)
+    store = store_with_ended_run(tmp_path / RUN_FILE_NAME)
     assert store.last_run(INSTANCE_ID, started_ms=STOP_TIME_MS - 1) is None
     assert store.last_run("another", started_ms=LATER_MS) is None
 
@@ -99,7 +101,7 @@ def test_server_of_the_same_run_reports_nothing(tmp_path: Path) -> None:
 def test_early_end_is_not_reported_as_auto_stop(tmp_path: Path) -> None:
     """The run was last seen long before its stop time."""
     seen = AUTO_STOP_WINDOW_MS + 1
-    reported = store_with_ended_run(tmp_path / FILE_NAME, before_ms=seen).last_run(
+    reported = store_with_ended_run(tmp_path / RUN_FILE_NAME, before_ms=seen).last_run(
         INSTANCE_ID, started_ms=LATER_MS
     )
     assert reported is not None
@@ -123,16 +125,16 @@ def add_report(
 
 def test_reports_of_several_tabs_are_merged(tmp_path: Path) -> None:
     """A document may be saved in one tab and unsaved in another."""
-    store = store_with_ended_run(tmp_path / FILE_NAME)
+    store = store_with_ended_run(tmp_path / RUN_FILE_NAME)
     add_report(store, "2", ["b.py", "a.ipynb"], NOT_SAVED)
-    assert merged_lists(RunStore(tmp_path / FILE_NAME)) == (["a.ipynb", "b.py"], NOT_SAVED)
+    assert merged_lists(RunStore(tmp_path / RUN_FILE_NAME)) == (["a.ipynb", "b.py"], NOT_SAVED)
     add_report(store, "3", [], [{"path": "b.py", "reason": "no right"}])
     assert merged_lists(store)[1] == [*NOT_SAVED, {"path": "b.py", "reason": "no right"}]
 
 
 def test_second_report_of_a_tab_replaces_the_first(tmp_path: Path) -> None:
     """The reports of other tabs stay."""
-    store = store_with_ended_run(tmp_path / FILE_NAME, tab="1")
+    store = store_with_ended_run(tmp_path / RUN_FILE_NAME, tab="1")
     add_report(store, "2", ["c.py"], [])
     add_report(store, "1", ["b.py"], [])
     assert merged_lists(store) == (["c.py", "b.py"], [])
@@ -140,19 +142,19 @@ def test_second_report_of_a_tab_replaces_the_first(tmp_path: Path) -> None:
 
 def test_reports_of_two_processes_are_merged(tmp_path: Path) -> None:
     """Two helper kernels do not overwrite each other's reports."""
-    one, other = RunStore(tmp_path / FILE_NAME), RunStore(tmp_path / FILE_NAME)
+    one, other = RunStore(tmp_path / RUN_FILE_NAME), RunStore(tmp_path / RUN_FILE_NAME)
     add_report(one, "1", ["a.ipynb"], [])
     add_report(other, "2", ["b.py"], [])
     add_report(one, "1", ["a.ipynb", "c.md"], NOT_SAVED)
     other.set_muted("another", muted=True)
-    for store in (one, other, RunStore(tmp_path / FILE_NAME)):
+    for store in (one, other, RunStore(tmp_path / RUN_FILE_NAME)):
         assert merged_lists(store) == (["b.py", "a.ipynb", "c.md"], NOT_SAVED)
         assert store.is_muted("another")
 
 
 def test_number_of_tabs_and_paths_is_limited(tmp_path: Path) -> None:
     """The tab that reported longest ago is dropped first."""
-    store = store_with_ended_run(tmp_path / FILE_NAME, tab="0")
+    store = store_with_ended_run(tmp_path / RUN_FILE_NAME, tab="0")
     for n in range(1, MAX_TABS):
         add_report(store, str(n), [f"{n}.py"], [])
     add_report(store, "0", ["0.py"], [])
@@ -171,8 +173,8 @@ def test_file_without_tabs_is_read(tmp_path: Path) -> None:
         "not_saved": NOT_SAVED,
     }
     written = {"version": 1, "instances": {INSTANCE_ID: {"run": run}}}
-    (tmp_path / FILE_NAME).write_text(json.dumps(written))
-    store = RunStore(tmp_path / FILE_NAME)
+    (tmp_path / RUN_FILE_NAME).write_text(json.dumps(written))
+    store = RunStore(tmp_path / RUN_FILE_NAME)
     assert merged_lists(store) == (["a.ipynb"], NOT_SAVED)
     add_report(store, "2", ["c.py"], [])
     assert merged_lists(store) == (["a.ipynb", "c.py"], NOT_SAVED)
@@ -191,7 +193,7 @@ def test_run_seen_after_its_stop_time_did_not_auto_stop(
     after_ms: int, reported: tuple[str, int], tmp_path: Path
 ) -> None:
     """The API has a minute to stop the instance."""
-    run = store_with_ended_run(tmp_path / FILE_NAME, before_ms=-after_ms).last_run(
+    run = store_with_ended_run(tmp_path / RUN_FILE_NAME, before_ms=-after_ms).last_run(
         INSTANCE_ID, started_ms=LATER_MS
     )
     assert run is not None
@@ -200,7 +202,7 @@ def test_run_seen_after_its_stop_time_did_not_auto_stop(
 
 def test_delete_leaves_a_run_with_another_stop_time(tmp_path: Path) -> None:
     """Another process may have recorded it meanwhile."""
-    store = store_with_ended_run(tmp_path / FILE_NAME)
+    store = store_with_ended_run(tmp_path / RUN_FILE_NAME)
     store.delete_run(INSTANCE_ID, stops_at_ms=STOP_TIME_MS - SAME_RUN_TOLERANCE_MS - 1)
     assert store.recorded_stop_ms(INSTANCE_ID) == STOP_TIME_MS
     store.delete_run(INSTANCE_ID, stops_at_ms=STOP_TIME_MS)
@@ -280,7 +282,7 @@ def instance_before_stop(
     other_session: Session, emulator: LocalEmulator, tmp_path: Path
 ) -> InstanceBeforeStop:
     """Return an instance that is about to stop."""
-    return InstanceBeforeStop(other_session, emulator, tmp_path / FILE_NAME)
+    return InstanceBeforeStop(other_session, emulator, tmp_path / RUN_FILE_NAME)
 
 
 @pytest.mark.parametrize("how", ["off", "idle", "past"])
@@ -340,7 +342,7 @@ def test_server_recognises_the_next_run(
 ) -> None:
     """By the start of the run if the API has it, else by the start of the server."""
     now = other_session.refresh().observed_at
-    store, minutes = RunStore(tmp_path / FILE_NAME), timedelta(minutes=1)
+    store, minutes = RunStore(tmp_path / RUN_FILE_NAME), timedelta(minutes=1)
     ended_ms = datetime_to_ms(now - ended_minutes_ago * minutes)
     store.record_saved(
         emulator.instance_id,
@@ -385,18 +387,18 @@ def test_run_is_recorded_shortly_before_its_stop_time(
 ) -> None:
     """Not earlier, not later, and not without a stop time."""
     seen = make_instance(timed_auto_stop(left), status=status)
-    RunHistory(RunStore(tmp_path / FILE_NAME), server_started=NOW).record_alive(
+    RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_started=NOW).record_alive(
         session_at(NOW), seen
     )
-    assert (RunStore(tmp_path / FILE_NAME).recorded_stop_ms(seen.id) is not None) is is_recorded
+    assert (RunStore(tmp_path / RUN_FILE_NAME).recorded_stop_ms(seen.id) is not None) is is_recorded
 
 
 def test_save_report_proves_that_the_run_is_alive(tmp_path: Path) -> None:
     """A stop soon after it is an auto-stop."""
-    runs = RunHistory(RunStore(tmp_path / FILE_NAME), server_started=NOW)
+    runs = RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_started=NOW)
     seen = make_instance(timed_auto_stop(MINUTE), observed_at=NOW - 5 * MINUTE)
     runs.record_saved(session_at(NOW), seen, SaveReport(datetime_to_ms(NOW + MINUTE), [], []))
-    run = RunStore(tmp_path / FILE_NAME).last_run(
+    run = RunStore(tmp_path / RUN_FILE_NAME).last_run(
         seen.id, started_ms=datetime_to_ms(NOW + 2 * MINUTE)
     )
     assert run is not None
@@ -407,14 +409,14 @@ def test_start_of_the_server_is_by_the_api_clock(tmp_path: Path) -> None:
     """Otherwise it would take the last run for the current one."""
     ahead = session_at(NOW + 11 * MINUTE, skew=10 * MINUTE)
     seen = make_instance(timed_auto_stop(2 * 60 * MINUTE), observed_at=NOW + 11 * MINUTE)
-    runs = RunHistory(RunStore(tmp_path / FILE_NAME), server_started=NOW)
+    runs = RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_started=NOW)
     runs.record_saved(ahead, seen, SaveReport(datetime_to_ms(NOW + 5 * MINUTE), ["a.ipynb"], []))
     assert runs.last_run(Snapshot(instance=seen, session=ahead)) is not None
 
 
 def test_next_run_replaces_the_recorded_one(tmp_path: Path) -> None:
     """Its lists start empty."""
-    store = store_with_ended_run(tmp_path / FILE_NAME)
+    store = store_with_ended_run(tmp_path / RUN_FILE_NAME)
     store.record_alive(INSTANCE_ID, stops_at_ms=LATER_MS, duration_s=7200, seen_ms=LATER_MS)
     assert store.this_run(INSTANCE_ID, stops_at_ms=LATER_MS) == {
         "stops_at_ms": LATER_MS,
@@ -424,11 +426,50 @@ def test_next_run_replaces_the_recorded_one(tmp_path: Path) -> None:
 
 
 def test_file_is_in_the_work_folder(tmp_path: Path) -> None:
-    """The state folder is used only if there is no ~/work."""
-    environ = {"HOME": str(tmp_path)}
-    assert default_path(environ, str(tmp_path / "state")) == tmp_path / "state" / FILE_NAME
+    """The state folder is used if there is no ~/work."""
+    with environment_variables({"HOME": str(tmp_path)}):
+        settings = Settings.load()
+        assert run_file_path(settings, os.environ).parent == tmp_path / ".modelarts-magics"
+        (tmp_path / "work").mkdir()
+        assert run_file_path(settings, os.environ) == tmp_path / "work" / RUN_FILE_NAME
+
+
+def test_state_folder_that_is_set_holds_all_state(tmp_path: Path) -> None:
+    """Also the file that would be in ~/work."""
     (tmp_path / "work").mkdir()
-    assert default_path(environ, str(tmp_path / "state")) == tmp_path / "work" / FILE_NAME
+    state = tmp_path / "elsewhere"
+    environ = {"HOME": str(tmp_path), "MODELARTS_STATE_DIR": str(state)}
+    assert run_file_path(Settings.load(environ=environ), environ) == state / RUN_FILE_NAME
+    traits = Settings.load(traits={"state_dir": str(state)}, environ={"HOME": str(tmp_path)})
+    assert run_file_path(traits, environ) == state / RUN_FILE_NAME
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "writable by others"])
+def test_file_that_others_may_write_is_not_read(kind: str, tmp_path: Path) -> None:
+    """Nor is a link followed, nor does a pipe block."""
+    path, target = tmp_path / RUN_FILE_NAME, tmp_path / "target"
+    target.write_text(run_file_text())
+    if kind == "link":
+        path.symlink_to(target)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.write_text(run_file_text())
+        path.chmod(0o666)
+    store = RunStore(path)
+    assert store.recorded_stop_ms(INSTANCE_ID) is None
+    store.set_muted(INSTANCE_ID, muted=True)
+    assert RunStore(path).is_muted(INSTANCE_ID)
+    assert target.read_text() == run_file_text()
+
+
+@pytest.mark.parametrize("field", ["stops_at_ms", "seen_ms"])
+@pytest.mark.parametrize("value", [-1, 10**17, True, 1e12, "1"])
+def test_implausible_time_counts_as_missing(field: str, value: object, tmp_path: Path) -> None:
+    """A page could not show it."""
+    path = tmp_path / RUN_FILE_NAME
+    path.write_text(run_file_text(**{field: value}))
+    assert RunStore(path).recorded_stop_ms(INSTANCE_ID) is None
 
 
 def run_file_text(**fields: object) -> str:
@@ -458,17 +499,17 @@ def run_file_text(**fields: object) -> str:
 )
 def test_invalid_file_counts_as_empty(written: str, tmp_path: Path) -> None:
     """Reading and writing work."""
-    (tmp_path / FILE_NAME).write_text(written)
-    store = RunStore(tmp_path / FILE_NAME)
+    (tmp_path / RUN_FILE_NAME).write_text(written)
+    store = RunStore(tmp_path / RUN_FILE_NAME)
     assert store.last_run(INSTANCE_ID, started_ms=LATER_MS) is None
     store.set_muted(INSTANCE_ID, muted=True)
-    assert RunStore(tmp_path / FILE_NAME).is_muted(INSTANCE_ID)
+    assert RunStore(tmp_path / RUN_FILE_NAME).is_muted(INSTANCE_ID)
 
 
 def test_file_is_private_and_written_only_on_change(tmp_path: Path) -> None:
     """The same data is recorded with each response near the stop time."""
-    store = store_with_ended_run(tmp_path / FILE_NAME)
-    before = (tmp_path / FILE_NAME).stat()
+    store = store_with_ended_run(tmp_path / RUN_FILE_NAME)
+    before = (tmp_path / RUN_FILE_NAME).stat()
     assert stat.S_IMODE(before.st_mode) == 0o600
     store.record_saved(
         INSTANCE_ID,
@@ -477,22 +518,22 @@ def test_file_is_private_and_written_only_on_change(tmp_path: Path) -> None:
         seen_ms=STOP_TIME_MS - 60_000,
         **REPORT,
     )
-    assert (tmp_path / FILE_NAME).stat().st_ino == before.st_ino
+    assert (tmp_path / RUN_FILE_NAME).stat().st_ino == before.st_ino
     store.set_muted(INSTANCE_ID, muted=True)
-    assert (tmp_path / FILE_NAME).stat().st_ino != before.st_ino
+    assert (tmp_path / RUN_FILE_NAME).stat().st_ino != before.st_ino
 
 
 def test_failed_write_leaves_no_temporary_file(tmp_path: Path) -> None:
     """A folder has the name of the file."""
-    (tmp_path / FILE_NAME).mkdir()
-    RunStore(tmp_path / FILE_NAME).set_muted(INSTANCE_ID, muted=True)
-    assert [each.name for each in tmp_path.iterdir()] == [FILE_NAME]
+    (tmp_path / RUN_FILE_NAME).mkdir()
+    RunStore(tmp_path / RUN_FILE_NAME).set_muted(INSTANCE_ID, muted=True)
+    assert [each.name for each in tmp_path.iterdir()] == [RUN_FILE_NAME]
 
 
 def test_data_is_kept_in_memory_without_a_folder(tmp_path: Path) -> None:
     """It lasts until the server ends."""
     (tmp_path / "file").write_text("")
-    store = RunStore(tmp_path / "file" / FILE_NAME)
+    store = RunStore(tmp_path / "file" / RUN_FILE_NAME)
     store.set_muted(INSTANCE_ID, muted=True)
     assert store.is_muted(INSTANCE_ID)
 

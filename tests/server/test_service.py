@@ -20,9 +20,10 @@ from modelarts_magics.server.request_models import (
     parse_save_report,
     parse_update_request,
 )
-from modelarts_magics.server.run_store import FILE_NAME, RunStore
+from modelarts_magics.server.run_store import RunStore
 from modelarts_magics.server.service import ConflictError, InstanceService
 from modelarts_magics.server.session_provider import SessionFactory
+from modelarts_magics.session.store import RUN_FILE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +60,7 @@ def new_service(
         session_factory,
         emit=published_events.append,
         listeners=list,
-        run_store=RunStore(tmp_path / FILE_NAME),
+        run_store=RunStore(tmp_path / RUN_FILE_NAME),
         runtime=AsyncRuntime(run_blocking=run_immediately),
     )
     yield service

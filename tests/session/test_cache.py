@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, cast
 
 import pytest
+from factories import response_with_auto_stop
 
+from modelarts_magics.api.backend import BACKENDS
 from modelarts_magics.api.demanager import CAPABILITIES, DemanagerBackend
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.models import AutoStopEdit, Change, CountsFrom, Edit, Effect, Instance
@@ -16,6 +19,8 @@ from modelarts_magics.session.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from modelarts_magics.api.client import ApiClient
 
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
 START = NOW - timedelta(minutes=20)
@@ -77,13 +82,55 @@ def file_of(cache: InstanceCache) -> Path:
 
 def test_get_returns_what_another_process_put(make_cache: Callable[..., InstanceCache]) -> None:
     """All fields are equal, including the time of the response."""
-    instance = make_seen(START + HOUR, flavor="f", workspace={"id": "0"}, unknown={"later": 1})
+    instance = make_seen(START + HOUR, flavor="f", workspace={"id": "0"})
     make_cache().put(instance)
     recalled = make_cache().get(max_age=LONG)
     assert recalled == instance
     assert recalled is not None
     assert recalled.observed_at == NOW
-    assert recalled.raw["unknown"] == {"later": 1}
+
+
+@pytest.mark.parametrize("api", ["demanager", "notebooks"])
+def test_state_file_holds_only_the_fields_that_are_read(api: str, tmp_path: Path) -> None:
+    """Whatever else the API returns, at any depth, stays in the memory of one process."""
+    secret = "PRIVATE-VALUE"
+    extra = {"anything": secret, "deep": [{"more": secret}]}
+    responses: dict[str, dict[str, Any]] = {
+        "demanager": {
+            **response_with_auto_stop(anything=secret),
+            "profile": {
+                "id": "ML-1",
+                "labels": extra,
+                "anything": secret,
+                "provision": {"annotations": extra, "spec": {"engine": "CCE", "params": extra}},
+            },
+            "flavor": "modelarts.vm.cpu.2u",
+        },
+        "notebooks": {
+            "id": "i",
+            "status": "RUNNING",
+            "flavor": "modelarts.vm.cpu.2u",
+            "lease": {"create_at": 1795423920000, "duration": 3600000, "anything": secret},
+        },
+    }
+    raw = {**responses[api], **extra, "url": f"https://host/{secret}", "volume": extra}
+    backend = BACKENDS[api](cast("ApiClient", None), project_id="p", instance_id="i")
+    instance = backend.parse(raw, observed_at=NOW, demo=False)
+    store = Store(tmp_path, key=("e", "p", "i"))
+    caches = [
+        InstanceCache(store, parse=backend.parse, capabilities=backend.capabilities)
+        for _ in range(2)
+    ]
+    caches[0].put(instance)
+    assert secret in json.dumps(instance.raw)
+    assert secret not in store.path.read_text()
+    recalled = caches[1].get(max_age=LONG)
+    assert recalled is not None
+    assert recalled == instance
+    assert (recalled.flavor, recalled.auto_stop) == (instance.flavor, instance.auto_stop)
+    before = store.path.stat().st_ino
+    caches[1].put(instance)
+    assert store.path.stat().st_ino == before
 
 
 def test_empty_cache_returns_nothing(cache: InstanceCache) -> None:

@@ -232,6 +232,92 @@ def test_age_is_that_of_the_file_of_another_process(overtaken: Store) -> None:
     assert age_of(overtaken) > timedelta(minutes=59)
 
 
+@pytest.mark.parametrize("mode", [0o770, 0o777, 0o702, 0o1777])
+def test_folder_that_others_may_write_is_not_used(store: Store, mode: int) -> None:
+    """The process works alone: what others put there is neither read nor replaced."""
+    store.save({"a": "of others"})
+    store.path.parent.chmod(mode)
+    names = set(store.path.parent.iterdir())
+    alone = other(store)
+    assert alone.load() == {}
+    assert alone.age(now()) is None
+    assert not alone.save({"a": 1})
+    assert alone.load() == {"a": 1}
+    alone.touch()
+    assert age_of(alone) < SOON
+    with alone.lock(deadline=Deadline(0), clock=SYSTEM_CLOCK):
+        pass
+    assert set(store.path.parent.iterdir()) == names
+    assert "of others" in store.path.read_text()
+    assert Store.latest(store.path.parent) is None
+
+
+def test_file_that_others_may_write_is_replaced(store: Store) -> None:
+    """It is not read, and the next save makes it private."""
+    store.save({"a": 1})
+    store.path.chmod(0o666)
+    assert other(store).load() == {}
+    assert other(store).age(now()) is None
+    assert Store.latest(store.path.parent) is None
+    assert other(store).save({"a": 2})
+    assert store.path.stat().st_mode & 0o777 == 0o600
+    assert store.load() == {"a": 2}
+
+
+@pytest.mark.parametrize("suffix", [".json", ".lock"])
+@pytest.mark.parametrize("kind", ["link", "dangling link", "pipe"])
+def test_link_or_pipe_in_the_folder_is_not_opened(store: Store, suffix: str, kind: str) -> None:
+    """What it leads to stays as it is, and nothing waits."""
+    target = store.path.parent.parent / "target"
+    store.path.parent.mkdir(parents=True, mode=0o700)
+    path = store.path.with_suffix(suffix)
+    if kind == "link":
+        target.write_text(json.dumps({"version": FORMAT_VERSION, "a": "target"}))
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(target)
+    before = target.read_bytes() if target.exists() else None
+    assert store.load() == {}
+    store.touch()
+    with store.lock(deadline=Deadline(0), clock=SYSTEM_CLOCK):
+        assert store.save({"a": 1})
+    assert other(store).load() == {"a": 1}
+    assert (target.read_bytes() if target.exists() else None) == before
+
+
+@pytest.mark.parametrize("seconds", [-(2**31), 0, 2**34 - 2, 253_402_300_800])
+def test_far_time_of_a_file_is_tolerated(store: Store, seconds: int) -> None:
+    """Beyond the last year of a `datetime`, too."""
+    store.save({"a": 1})
+    try:
+        os.utime(store.path, (seconds, seconds))
+    except (OSError, OverflowError):
+        pytest.skip("this file system has no such time")
+    assert other(store).load() == {"a": 1}
+    assert abs(age_of(other(store))) > timedelta(days=365)
+    store.touch()
+    assert age_of(store) < SOON
+
+
+def test_byte_order_mark_is_accepted(store: Store) -> None:
+    """An editor may add one."""
+    store.save({"a": 1})
+    store.path.write_bytes(b"\xef\xbb\xbf" + store.path.read_bytes())
+    assert other(store).load() == {"a": 1}
+
+
+def test_lock_file_is_private(store: Store) -> None:
+    """Whatever the umask is."""
+    before = os.umask(0)
+    try:
+        with store.lock(deadline=Deadline(1), clock=SYSTEM_CLOCK):
+            pass
+    finally:
+        os.umask(before)
+    assert store.path.with_suffix(".lock").stat().st_mode & 0o777 == 0o600
+
+
 def test_lock_excludes_and_times_out(store: Store, instant_clock: InstantSleepClock) -> None:
     """The error names the lock file."""
     waiting = other(store).lock(
@@ -273,6 +359,61 @@ for _ in range(100):
     with store.lock(deadline=Deadline(30), clock=SYSTEM_CLOCK):
         store.save({"count": store.load().get("count", 0) + 1})
 """
+
+
+FORK = """
+import os, sys, time
+from pathlib import Path
+from modelarts_magics.domain.clock import SYSTEM_CLOCK, Deadline
+from modelarts_magics.errors import LockTimeoutError
+from modelarts_magics.session.store import Store
+
+def is_free():
+    try:
+        with Store(Path(sys.argv[1]), key=("e", "p", "i")).lock(deadline=Deadline(0), clock=SYSTEM_CLOCK):
+            return True
+    except LockTimeoutError:
+        return False
+
+child = None
+try:
+    with Store(Path(sys.argv[1]), key=("e", "p", "i")).lock(deadline=Deadline(9), clock=SYSTEM_CLOCK):
+        child = os.fork()
+        if child == 0:
+            raise KeyError
+        os.waitpid(child, 0)
+        assert not is_free(), "the child has released the lock of its parent"
+except KeyError:
+    os._exit(0)
+assert is_free()
+
+reading, writing = os.pipe()
+holder = os.fork()
+if holder == 0:
+    with Store(Path(sys.argv[1]), key=("e", "p", "i")).lock(deadline=Deadline(9), clock=SYSTEM_CLOCK):
+        orphan = os.fork()
+        if orphan == 0:
+            os.close(writing)
+            time.sleep(30)
+            os._exit(0)
+        os.write(writing, b"%d" % orphan)
+        os.kill(os.getpid(), 9)
+orphan = int(os.read(reading, 20))
+os.waitpid(holder, 0)
+try:
+    assert is_free(), "an orphan holds the lock of its killed parent"
+finally:
+    os.kill(orphan, 9)
+print("done")
+"""
+
+
+@pytest.mark.process
+def test_forked_child_neither_releases_nor_keeps_the_lock(tmp_path: Path) -> None:
+    """The lock belongs to the process that took it, and ends with it."""
+    command = [sys.executable, "-W", "ignore", "-c", FORK, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
+    assert (done.stdout.strip(), done.stderr) == ("done", "")
 
 
 @pytest.mark.process
