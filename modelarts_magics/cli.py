@@ -92,6 +92,8 @@ def _run_command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
     finally:
         for each in opened:
             each.close()
+    if request.has_option("--quiet"):
+        return _exit_status(value)
     _print_result(render_terminal(value) if _has_colours(out) else render_text(value), out)
     return _exit_status(value)
 

@@ -237,6 +237,22 @@ def test_hints_repeat_the_command_as_typed(program: str, interpreter: str, prefi
     assert command_prefix(program, interpreter) == prefix
 
 
+def test_quiet_command_prints_errors_only(harness: EmulatorHarness, terminal: Terminal) -> None:
+    """Its exit status says whether it succeeded; the option may stand anywhere before a text."""
+    assert terminal(harness, "extend", "1h", "--quiet") == (0, "", "")
+    assert terminal(harness, "describe", "--quiet", "new") == (0, "", "")
+    assert harness.instance_state()["description"] == "new"
+    code, out, err = terminal(harness, "extend", "--quiet", "soon")
+    assert (code, out) == (1, "")
+    assert "“soon”" in err
+
+
+def test_wait_reads_until_the_change_shows(harness: EmulatorHarness, terminal: Terminal) -> None:
+    """An unconfirmed change has exit status 3, a confirmed one 0."""
+    harness.emulator.add_fault("stale", methods=("GET",), skip=1, times=3)
+    assert terminal(harness, "describe", "--wait", "new")[0] == 0
+
+
 @pytest.mark.process
 def test_installed_command_shows_its_version_and_its_name(harness: EmulatorHarness) -> None:
     """Where the shell finds the command, hints contain just its name."""

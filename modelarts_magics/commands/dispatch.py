@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from modelarts_magics.commands.context import CommandContext
     from modelarts_magics.commands.parser import CommandRequest
     from modelarts_magics.config.settings import Settings
+    from modelarts_magics.session.session import Session
 
 DEFAULT_ADJUSTMENT = timedelta(hours=1)
 """The change of the stop time by ``extend`` and ``shorten`` without an argument."""
@@ -83,8 +84,9 @@ def _describe(request: CommandRequest, context: CommandContext) -> object:
             else TextResult(instance.description)
         )
     full_width = request.has_option("--replace")
-    change = context.get_session().describe(description, full_width=full_width)
-    return _change_result(request, change)
+    session = context.get_session()
+    change = session.describe(description, full_width=full_width)
+    return _change_result(request, session, change)
 
 
 def _auto_stop(request: CommandRequest, context: CommandContext) -> object:
@@ -92,7 +94,8 @@ def _auto_stop(request: CommandRequest, context: CommandContext) -> object:
     if auto_stop_request == AutoStopRequest():
         instance = context.get_session().refresh()
         return instance_json(instance) if request.has_option("--json") else instance
-    return _change_result(request, context.get_session().set_auto_stop(auto_stop_request))
+    session = context.get_session()
+    return _change_result(request, session, session.set_auto_stop(auto_stop_request))
 
 
 def _extend(request: CommandRequest, context: CommandContext) -> object:
@@ -104,19 +107,19 @@ def _extend(request: CommandRequest, context: CommandContext) -> object:
             raise
         confirm_later_runs(request, context, error)
         change = session.extend(by, lengthen_later_runs=True)
-    return _change_result(request, change)
+    return _change_result(request, session, change)
 
 
 def _shorten(request: CommandRequest, context: CommandContext) -> object:
-    by = _requested_adjustment(request)
-    return _change_result(request, context.get_session().shorten(by))
+    by, session = _requested_adjustment(request), context.get_session()
+    return _change_result(request, session, session.shorten(by))
 
 
 def _stop(request: CommandRequest, context: CommandContext) -> object:
     _reject_arguments(request)
     session = context.get_session()
     confirm_stop(request, context, session.refresh())
-    return _change_result(request, session.stop())
+    return _change_result(request, session, session.stop())
 
 
 def _show_widget(request: CommandRequest, context: CommandContext) -> object:
@@ -158,7 +161,9 @@ _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
 }
 
 
-def _change_result(request: CommandRequest, change: Change) -> object:
+def _change_result(request: CommandRequest, session: Session, change: Change) -> object:
+    if request.has_option("--wait"):
+        change = session.wait_until_confirmed(change)
     return change_json(change) if request.has_option("--json") else change
 
 

@@ -72,27 +72,36 @@ NO_REMIND = Option("--no-remind")
 TRY = Option("--try")
 SAVE = Option("--save")
 YES = Option("--yes")
+WAIT = Option("--wait")
+QUIET = Option("--quiet")
+"""An option of every command in a terminal."""
 WIDGETS = Option("--widgets")
 REMOVE = Option("--remove")
 
 STATUS = Command("status", "[--all] [--json]", (ALL, JSON))
 DESCRIBE = Command(
     "describe",
-    "[--replace] TEXT | --clear | --from PYTHON_NAME [--json]",
-    (REPLACE, CLEAR, FROM, JSON),
+    "[--replace] TEXT | --clear | --from PYTHON_NAME [--wait] [--json]",
+    (REPLACE, CLEAR, FROM, WAIT, JSON),
     free_text=True,
 )
 AUTO_STOP = Command(
     "auto-stop",
-    "[DURATION | in DURATION | at CLOCK | on | off | idle] [--remind | --no-remind] [--try] [--json]",
-    (REMIND, NO_REMIND, TRY, JSON),
+    "[DURATION | in DURATION | at CLOCK | on | off | idle] [--remind | --no-remind] [--try] [--wait] "
+    "[--json]",
+    (REMIND, NO_REMIND, TRY, WAIT, JSON),
     completions=("in", "at", "on", "off", "idle", "1h", "2h", "4h", "8h", "24h"),
 )
 EXTEND = Command(
-    "extend", "[DURATION] [--yes] [--json]", (YES, JSON), completions=("30m", "1h", "2h", "4h")
+    "extend",
+    "[DURATION] [--yes] [--wait] [--json]",
+    (YES, WAIT, JSON),
+    completions=("30m", "1h", "2h", "4h"),
 )
-SHORTEN = Command("shorten", "[DURATION] [--json]", (JSON,), completions=("30m", "1h", "2h"))
-STOP = Command("stop", "[--yes] [--json]", (YES, JSON))
+SHORTEN = Command(
+    "shorten", "[DURATION] [--wait] [--json]", (WAIT, JSON), completions=("30m", "1h", "2h")
+)
+STOP = Command("stop", "[--yes] [--wait] [--json]", (YES, WAIT, JSON))
 LOGIN = Command("login", "[--save]", (SAVE,))
 CONFIGURE = Command(
     "configure",

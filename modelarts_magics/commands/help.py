@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from modelarts_magics.commands.grammar import COMMANDS, MAGIC_PREFIX, Command
+from dataclasses import replace
+
+from modelarts_magics.commands.grammar import COMMANDS, MAGIC_PREFIX, QUIET, Command
 from modelarts_magics.commands.parser import find_command
 from modelarts_magics.commands.results import TextResult
 from modelarts_magics.messages import text
@@ -36,6 +38,7 @@ def command_help(word: str, prefix: str) -> TextResult:
     name = command.name
     if prefix != MAGIC_PREFIX:
         command = command.without_kernel_options
+        command = replace(command, options=(*command.options, QUIET))
     lines = [f"{prefix} {command.synopsis}", "", text(f"help.{name}")]
     lines += _option_lines(command)
     examples = text(f"help.{name}.examples", prefix=prefix)

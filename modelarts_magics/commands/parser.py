@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from modelarts_magics.commands.grammar import (
@@ -14,6 +14,7 @@ from modelarts_magics.commands.grammar import (
     CONFIGURE,
     DESCRIBE,
     HELP,
+    QUIET,
     STATUS,
     Command,
 )
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _QUOTES = ("'", '"')
 _WRITE_COMMANDS = ("extend", "shorten", "stop")
-_OUTPUT_OPTIONS = {"--json"}
+_OUTPUT_OPTIONS = {"--json", "--wait", "--quiet"}
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _VARIABLE = re.compile(r"\{\w*\}|\$\w")
 
@@ -124,9 +125,10 @@ def parse_arguments(arguments: Sequence[str]) -> CommandRequest:
         UsageError: As for `parse_line`.
     """
     command = find_command(arguments[0] if arguments else "")
-    if not command.free_text:
-        return _parse_tokens(command, arguments[1:])
-    return _parse_free_text_arguments(command, list(arguments[1:]))
+    with_quiet = replace(command, options=(*command.options, QUIET))
+    parse = _parse_free_text_arguments if command.free_text else _parse_tokens
+    request = parse(with_quiet, list(arguments[1:]))
+    return replace(request, command=command) if request.command is with_quiet else request
 
 
 def _parse_free_text_arguments(command: Command, remaining: list[str]) -> CommandRequest:

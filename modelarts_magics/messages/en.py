@@ -194,6 +194,8 @@ TEXTS = {
     "help.option.no-remind": "turn the console reminder off",
     "help.option.save": "save the access key in the Huawei Cloud credentials file (readable by you only)",
     "help.option.yes": "do not ask for confirmation",
+    "help.option.wait": "wait until ModelArts confirms the change, at most 2 min",
+    "help.option.quiet": "print nothing if the command succeeds",
     "help.option.try": "try an operation that the API does not document",
     # install-lab
     "help.install-lab": "install the JupyterLab sidebar for a server in another environment",

@@ -170,6 +170,8 @@ TEXTS = {
     "help.option.no-remind": "关闭控制台提醒",
     "help.option.save": "将访问密钥保存到华为云 SDK 凭证文件（仅您可读）",
     "help.option.yes": "无需确认",
+    "help.option.wait": "等待 ModelArts 确认修改，最多 2 分钟",
+    "help.option.quiet": "成功时不输出",
     "help.option.try": "尝试 API 文档中未说明的操作",
     # install-lab
     "help.install-lab": "为其他环境中的 JupyterLab 安装侧边栏",

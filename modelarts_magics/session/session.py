@@ -29,7 +29,13 @@ from modelarts_magics.domain.planning import (
     plan_auto_stop,
     plan_stop_time_shift,
 )
-from modelarts_magics.errors import InputError, RefusedError
+from modelarts_magics.errors import (
+    InputError,
+    RefusedError,
+    ServerError,
+    ThrottledError,
+    UnreachableError,
+)
 from modelarts_magics.messages import Message, format_duration_argument
 from modelarts_magics.session.updater import Updater
 
@@ -42,6 +48,8 @@ if TYPE_CHECKING:
     from modelarts_magics.session.cache import InstanceCache
 
 
+CONFIRM_INTERVAL_S = 5
+"""Seconds between two reads of `Session.wait_until_confirmed`."""
 LENGTHENS_LATER_RUNS = "refuse.lengthens_later_runs"
 """The code of a refused extension that this run would not follow; it needs the consent of the user."""
 
@@ -281,6 +289,22 @@ class Session:
                 raise RefusedError("refuse.already_stopped", status=before.status.value)
             change = Change(before, None, Effect.UNCONFIRMED, Edit(), self.capabilities, "stop")
             return self._updater.stop(change, deadline)
+
+    def wait_until_confirmed(self, change: Change, *, timeout_s: float = 120) -> Change:
+        """Read the instance until the effect of a change is known, and return the change with it.
+
+        A failed read is repeated, too. A change whose effect is known is returned at once.
+
+        Args:
+            change: The result of a write.
+            timeout_s: Seconds after which the change is returned unconfirmed.
+        """
+        deadline = Deadline(timeout_s, clock=self._clock)
+        while change.effect is Effect.UNCONFIRMED and deadline.time_left_s > CONFIRM_INTERVAL_S:
+            self._clock.sleep(CONFIRM_INTERVAL_S)
+            with contextlib.suppress(UnreachableError, ThrottledError, ServerError):
+                change = self._updater.with_effect(change, self.refresh())
+        return change
 
     def close(self) -> None:
         """Close the connections to the API."""

@@ -123,13 +123,12 @@ class Updater:
                     "outcome_unknown.not_read_back", cause=write_error
                 ) from None
             return replace(change, read_back_error=error)
-        if after.status.stopping or after.status.stopped:
-            return replace(change, after=after, effect=Effect.NOW)
-        if write_error:
+        result = self.with_effect(change, after)
+        if write_error and result.effect is Effect.UNCONFIRMED:
             raise OutcomeUnknownError(
                 "outcome_unknown.not_stopped", cause=write_error, status=after.status.value
             )
-        return replace(change, after=after)
+        return result
 
     def _wait_retry_after(self, error: ModelArtsError, deadline: Deadline) -> None:
         """Wait as long as the API asked for, if there is enough time."""
@@ -185,14 +184,19 @@ class Updater:
         return None
 
     def _read_back(self, change: Change, deadline: Deadline, *, repeat: bool) -> Change:
-        result = self._with_effect(change, self.read(deadline))
+        result = self.with_effect(change, self.read(deadline))
         unconfirmed = result.effect is Effect.UNCONFIRMED
         if unconfirmed and repeat and deadline.time_left_s > READ_BACK_DELAY_S:
             self._clock.sleep(READ_BACK_DELAY_S)
-            result = self._with_effect(change, self.read(deadline))
+            result = self.with_effect(change, self.read(deadline))
         return result
 
-    def _with_effect(self, change: Change, after: Instance) -> Change:
+    def with_effect(self, change: Change, after: Instance) -> Change:
+        """Return a change with the instance as read after it, and its effect."""
+        if change.action == "stop":
+            stops = after.status.stopping or after.status.stopped
+            effect = Effect.NOW if stops else Effect.UNCONFIRMED
+            return replace(change, after=after, effect=effect)
         effect = determine_effect(
             change.before,
             after,

@@ -529,6 +529,31 @@ def test_delayed_change_is_read_back_twice(
     assert instance_state()["description"] == "new"
 
 
+@pytest.mark.parametrize("fault", ["stale", "500", "drop"])
+def test_unconfirmed_change_is_read_until_it_shows(
+    fault: str, session: Session, emulator: LocalEmulator
+) -> None:
+    """Old states and failed reads in between do not end the waiting."""
+    emulator.add_fault(fault, methods=("GET",), skip=1, times=6)
+    change = session.describe("new")
+    assert change.effect is Effect.UNCONFIRMED
+    confirmed = session.wait_until_confirmed(change)
+    assert confirmed.effect is Effect.NOW
+    assert confirmed.after is not None
+    assert confirmed.after.description == "new"
+
+
+def test_waiting_for_a_change_ends(
+    session: Session, emulator: LocalEmulator, instant_clock: InstantSleepClock
+) -> None:
+    """A change that never shows stays unconfirmed after the given time."""
+    emulator.add_fault("ignored", methods=WRITE_METHODS)
+    change = session.describe("new")
+    waited_before = sum(instant_clock.sleeps)
+    assert session.wait_until_confirmed(change, timeout_s=60).effect is Effect.UNCONFIRMED
+    assert 50 <= sum(instant_clock.sleeps) - waited_before <= 60
+
+
 @pytest.mark.parametrize("fault", ["ignored", "echoed"])
 def test_invisible_change_is_unconfirmed(
     fault: str, session: Session, emulator: LocalEmulator, instance_state: Truth
