@@ -50,7 +50,7 @@ it('exchanges messages with a kernel', async () => {
     ...{ stops_at_ms: now + 3_600_000, status: 'RUNNING', enabled: true, mode: 'TIMING' },
     ...{ duration_s: 3600, can_change: true },
   };
-  const traits = { state, as_of_ms: now, language: 'en', terminal_prefix: 'mm', own_id: '' };
+  const traits = { state, as_of_ms: now, language: 'en', widget_id: '' };
   const model = {
     get: (name) => traits[name],
     send: (message) => sent.push(message),
@@ -59,13 +59,13 @@ it('exchanges messages with a kernel', async () => {
   };
   const el = document.createElement('div');
   const cleanUp = widget.render({ model, el });
-  handlers['msg:custom']({ type: 'now', server_now_ms: now });
+  handlers['msg:custom']({ type: 'now', server_now_ms: now, terminal_prefix: 'mm' });
   expect(el.querySelector('.ma-Countdown-timeLeft').textContent).toBe('1 h');
   el.querySelector('[data-action=extend]').click();
   vi.advanceTimersByTime(1600);
   expect(el.querySelector('code').textContent).toBe('mm extend 1h');
   const [hello, request] = sent;
-  expect(hello).toEqual({ type: 'hello' });
+  expect(hello).toEqual({ type: 'hello', view: expect.any(String) });
   const { id, ...rest } = request;
   expect(rest).toEqual({
     ...{ type: 'request', action: 'extend', seconds: 3600 },

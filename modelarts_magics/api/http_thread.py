@@ -8,6 +8,7 @@ that has not begun is not made.
 from __future__ import annotations
 
 import threading
+import weakref
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Callable, Generic, TypeVar
 
@@ -51,6 +52,8 @@ def _do_nothing() -> None:
 class HttpThread:
     """A daemon thread that makes the calls; started on first use and after an abandoned call.
 
+    The thread ends with `stop`, or when this object is garbage-collected.
+
     Args:
         on_exit: Called in the thread when it ends, to close what the calls opened there.
         shutdown_timeout_s: How long `stop` waits for that.
@@ -67,6 +70,7 @@ class HttpThread:
         self._lock = threading.Lock()
         self._queue: _JobQueue | None = None
         self._thread: threading.Thread | None = None
+        self._finalizer: weakref.finalize[..., HttpThread] = weakref.finalize(self, _do_nothing)
         reset_in_child(self)
 
     def reset_after_fork(self) -> None:
@@ -103,6 +107,7 @@ class HttpThread:
         with self._lock:
             if self._queue is None:
                 self._queue = SimpleQueue()
+                self._end_when_collected(self._queue)
                 self._thread = threading.Thread(
                     target=_run_jobs,
                     args=(self._queue, self._on_exit),
@@ -112,6 +117,12 @@ class HttpThread:
                 self._thread.start()
             self._queue.put(job)
             return self._queue
+
+    def _end_when_collected(self, queue: _JobQueue) -> None:
+        self._finalizer.detach()
+        self._finalizer = weakref.finalize(self, queue.put, None)
+        # At exit, a daemon thread needs no end.
+        self._finalizer.atexit = False
 
     def _abandon_thread(self, queue: _JobQueue) -> None:
         """End the thread of these jobs, and use a new one from now on."""

@@ -23,6 +23,8 @@ TONE_COLOURS = {
     "neutral": "var(--jp-border-color1, #8888)",
 }
 """The border colour of an outcome by its tone, from the theme of the page with a fallback."""
+NO_MATH = 'class="mathjax_ignore tex2jax_ignore"'
+"""Attribute of every HTML output, for MathJax 3 and 2: text between two ``$`` is not a formula."""
 
 
 _TERMINAL_COLOURS = {"success": 32, "warning": 33, "error": 31}
@@ -58,7 +60,8 @@ def render_html(value: Any) -> str:  # noqa: ANN401 - any result
         cells = "".join(
             f"<tr>{_table_cell(name, 'th')}{_table_cell(cell, 'td')}</tr>" for name, cell in rows
         )
-        return f"{_html_block(instance_lines(value.instance), 'neutral')}<table>{cells}</table>"
+        block = _html_block(instance_lines(value.instance), "neutral")
+        return f"{block}<table {NO_MATH}>{cells}</table>"
     return _html_block(*_lines_and_tone(value))
 
 
@@ -86,7 +89,7 @@ def _html_block(lines: list[str], tone: str) -> str:
     first, *rest = lines
     body = "".join(f"<div>{to_html(line)}</div>" for line in rest)
     return (
-        '<div style="font-family: var(--jp-ui-font-family, system-ui, sans-serif); line-height: 1.5;'
+        f'<div {NO_MATH} style="font-family: var(--jp-ui-font-family, system-ui, sans-serif); line-height: 1.5;'
         f' padding: 2px 0 2px 10px; border-left: 3px solid {TONE_COLOURS[tone]}; overflow-wrap: anywhere">'
         f"<div><strong>{to_html(first)}</strong></div>{body}</div>"
     )

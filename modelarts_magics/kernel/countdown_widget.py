@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import anywidget
 import traitlets
 
+from modelarts_magics.commands.render import NO_MATH
 from modelarts_magics.domain.browser_payloads import (
     change_response,
     countdown_payload,
@@ -25,6 +26,7 @@ from modelarts_magics.domain.browser_payloads import (
 from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.domain.durations import datetime_from_ms, datetime_to_ms
 from modelarts_magics.errors import ModelArtsError
+from modelarts_magics.kernel import widget_lifetime
 from modelarts_magics.kernel.current_session import current_session
 from modelarts_magics.kernel.scheduling import run_after_delay
 from modelarts_magics.kernel.widget_display import StaticDisplay
@@ -50,6 +52,9 @@ class Countdown(StaticDisplay, anywidget.AnyWidget):
         session: The session to show and change; by default the session of the magics, or one from the settings.
         schedule: Runs the callback of a click after a short delay; tests run it immediately.
 
+    Attributes:
+        shown_as: The model ID of the widget that pages show: this one, or the form that contains it.
+
     Raises:
         ModelArtsError: The instance could not be read.
 
@@ -57,13 +62,13 @@ class Countdown(StaticDisplay, anywidget.AnyWidget):
         ``from modelarts_magics import Countdown; Countdown()`` as the last line of a cell.
     """
 
-    _esm = _STATIC_FOLDER / "countdown.js"
-    _css = _STATIC_FOLDER / "countdown.css"
+    # Text, marked by its line break: to watch a file, anywidget would keep each widget and may start a thread.
+    _esm = (_STATIC_FOLDER / "countdown.js").read_text(encoding="utf-8") + "\n"
+    _css = (_STATIC_FOLDER / "countdown.css").read_text(encoding="utf-8") + "\n"
 
     state = traitlets.Dict().tag(sync=True)
     as_of_ms = traitlets.Int(0).tag(sync=True)
-    own_id = traitlets.Unicode("").tag(sync=True)
-    terminal_prefix = traitlets.Unicode("").tag(sync=True)
+    widget_id = traitlets.Unicode("").tag(sync=True)
     language = traitlets.Unicode("").tag(sync=True)
 
     def __init__(
@@ -77,16 +82,16 @@ class Countdown(StaticDisplay, anywidget.AnyWidget):
         self._session = opened = get_session()
         # A failed read must not leave an open widget behind, so it comes before the widget is created.
         self._instance = opened.refresh()
-        super().__init__()
-        self.own_id = self.model_id or ""
-        self.terminal_prefix = f"{shlex.quote(sys.executable)} -m modelarts_magics"
-        self.language = opened.settings.get("language") if opened.settings else ""
         self._message_handler = CountdownMessageHandler(
             get_session, now=opened.now, send=self.send, schedule=schedule
         )
+        super().__init__()
+        self.widget_id = self.shown_as = self.model_id or ""
+        self.language = opened.settings.get("language") if opened.settings else ""
         self.on_msg(self._on_message)
         self._update_state(self._instance)
-        self._unsubscribe = opened.subscribe(self._update_state)
+        self._unsubscribe = opened.subscribe(widget_lifetime.weak_callback(self._update_state))
+        widget_lifetime.close_when_unreferenced(self)
 
     @property
     def instance(self) -> Instance:
@@ -94,8 +99,12 @@ class Countdown(StaticDisplay, anywidget.AnyWidget):
         return self._instance
 
     def close(self) -> None:
-        """Remove all views and stop following changes. Closing twice does nothing."""
+        """Remove all views, stop following changes and drop clicks that wait. Closing twice does nothing."""
         self._unsubscribe()
+        if self.comm is not None:
+            self._message_handler.close()
+            widget_lifetime.release(self.widget_id)
+            self.layout.close()
         super().close()
 
     def _update_state(self, instance: Instance) -> None:
@@ -106,6 +115,10 @@ class Countdown(StaticDisplay, anywidget.AnyWidget):
             self.as_of_ms = datetime_to_ms(instance.observed_at)
 
     def _on_message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        if content.get("type") == "hello":
+            widget_lifetime.view_opened(self.shown_as, str(content.get("view", "")))
+        elif content.get("type") == "bye":
+            widget_lifetime.view_closed(self.shown_as, str(content.get("view", "")))
         self._message_handler.handle_message(content)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:  # noqa: ANN401 - IPython's hook
@@ -113,9 +126,10 @@ class Countdown(StaticDisplay, anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if data is not None:
+            widget_lifetime.keep_while_shown(self)
             line = str(stop_message(self._instance))
             data["text/plain"] = line
-            data["text/html"] = f"<p>{escape(line)}</p>"
+            data["text/html"] = f"<p {NO_MATH}>{escape(line)}</p>"
         return bundle
 
 
@@ -146,11 +160,22 @@ class CountdownMessageHandler:
         self._schedule = schedule
         self._pending_ids: set[str] = set()
 
+    def close(self) -> None:
+        """Drop the clicks that are scheduled."""
+        self._pending_ids.clear()
+
     def handle_message(self, message: Mapping[str, Any]) -> None:
         """Handle one message of a page. Messages of unknown type are ignored."""
         kind = message.get("type")
         if kind == "hello":
-            self._send({"type": "now", "server_now_ms": datetime_to_ms(self._now())})
+            self._send(
+                {
+                    "type": "now",
+                    "server_now_ms": datetime_to_ms(self._now()),
+                    # No trait: notebooks contain the state of widgets, and should name no path of this machine.
+                    "terminal_prefix": f"{shlex.quote(sys.executable)} -m modelarts_magics",
+                }
+            )
         elif kind == "cancel":
             self._cancel(str(message.get("id")))
         elif kind == "request":

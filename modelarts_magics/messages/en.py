@@ -659,6 +659,8 @@ TEXTS = {
     "form.word.on": "on",
     "form.asking": "Loading from ModelArts…",
     "form.loaded": "Reloaded.",
+    "form.closed": "This form is closed. Nothing was sent.",
+    "form.closed.hint": "Open another one: `{cmd} form`",
     "form.busy": "Still waiting for ModelArts.",
     "form.busy.hint": "Try again once it has responded.",
     "form.no_changes": "No changes to apply.",

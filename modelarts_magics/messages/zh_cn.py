@@ -598,6 +598,8 @@ TEXTS = {
     "form.word.on": "开启",
     "form.asking": "正在查询…",
     "form.loaded": "已重新加载。",
+    "form.closed": "此表单已关闭，未发送任何内容。",
+    "form.closed.hint": "重新打开表单：`{cmd} form`",
     "form.busy": "正在等待 ModelArts 响应。",
     "form.busy.hint": "请在响应后重试。",
     "form.no_changes": "没有需要应用的修改。",

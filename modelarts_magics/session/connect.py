@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from typing import TYPE_CHECKING
 
 from modelarts_magics.config.credential_chain import CredentialChain
@@ -27,8 +28,8 @@ def connect(**arguments: str) -> Session:
     What none of them identifies is detected on the instance, or requested from the API and IAM.
 
     Example:
-        >>> session = connect(region="cn-north-4")
-        >>> session.status(max_age=timedelta(minutes=1)).auto_stop.stops_at
+        >>> with connect(region="cn-north-4") as session:
+        ...     session.status(max_age=timedelta(minutes=1)).auto_stop.stops_at
 
     Args:
         **arguments: Settings by name, such as ``region``, ``project_id``, ``instance_id``, ``api``,
@@ -80,10 +81,14 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
         hostname=hostname,
     )
     session = _create_session(discovery.resolve(), clock)
+    # A session that is dropped without `close` is collected at once, with its thread and connections.
+    reference = weakref.ref(session)
 
     def warn(warning: Message) -> None:
-        # The caller may replace on_notice later.
-        session.on_notice(warning)
+        opened = reference()
+        if opened is not None:
+            # The caller may replace on_notice later.
+            opened.on_notice(warning)
 
     chain.on_warning = warn
     return session

@@ -42,6 +42,8 @@ from modelarts_magics.session.updater import Updater
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from typing_extensions import Self
+
     from modelarts_magics.api.backend import Backend
     from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import AutoStop, AutoStopEdit, Capabilities
@@ -307,8 +309,14 @@ class Session:
         return change
 
     def close(self) -> None:
-        """Close the connections to the API."""
+        """Close the connections to the API; the next call opens new ones."""
         self._backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def _plan_shift(
         self, delta: timedelta, before: Instance, seen_stop_time: datetime | None

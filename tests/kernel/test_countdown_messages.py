@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -67,6 +68,15 @@ def test_hello_is_answered_with_the_time(pages: FakePages, session: Session) -> 
     assert before <= pages.sent[0]["server_now_ms"] <= datetime_to_ms(session.now())
 
 
+def test_hello_is_answered_with_a_terminal_command(
+    pages: FakePages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path with a space is one word of the command."""
+    monkeypatch.setattr(sys, "executable", "/opt/my env/bin/python")
+    pages.handler.handle_message({"type": "hello"})
+    assert pages.sent[0]["terminal_prefix"] == "'/opt/my env/bin/python' -m modelarts_magics"
+
+
 def test_hello_needs_no_session_but_a_click_does() -> None:
     """A page gets the time even if the settings are invalid; a click gets the error."""
     sent: list[dict[str, Any]] = []
@@ -79,7 +89,7 @@ def test_hello_needs_no_session_but_a_click_does() -> None:
     )
     handler.handle_message({"type": "hello"})
     handler.handle_message({"type": "request", "id": "1"})
-    assert sent[0] == {"type": "now", "server_now_ms": datetime_to_ms(NOW)}
+    assert (sent[0]["type"], sent[0]["server_now_ms"]) == ("now", datetime_to_ms(NOW))
     assert (sent[1]["ok"], sent[1]["code"]) == (False, "config.api")
 
 

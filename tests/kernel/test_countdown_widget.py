@@ -46,7 +46,7 @@ TOLERANCE_MS = 1000
 REQUEST_DELAY_MS = 30_000
 """The delay of a request, by which a lease ends later, since it counts from the arrival."""
 TIMEOUT_S = 30
-SYNCED = {"state", "as_of_ms", "own_id", "terminal_prefix", "language"}
+SYNCED = {"state", "as_of_ms", "widget_id", "language"}
 
 
 @pytest.fixture
@@ -117,8 +117,7 @@ def test_state_contains_the_absolute_stop_time(
     assert state["api"] == api_version.api
     assert state["demo"] is True
     assert widget.as_of_ms == datetime_to_ms(widget.instance.observed_at)
-    assert widget.own_id == widget.model_id
-    assert widget.terminal_prefix.endswith(" -m modelarts_magics")
+    assert widget.widget_id == widget.model_id
 
 
 @every_api_version
@@ -251,6 +250,17 @@ def test_closed_countdown_follows_no_changes(make: Make, make_session: Connect) 
     assert widget.instance is was
 
 
+@every_api_version
+def test_closed_countdown_sends_nothing(make: Make, emulator: LocalEmulator) -> None:
+    """A click that waits when it is closed is dropped."""
+    queue = DeferredJobs()
+    widget = make(queue)
+    send_message(widget, **click_message(widget))
+    widget.close()
+    queue.run_all()
+    assert [each["method"] for each in emulator.requests if each["method"] != "GET"] == []
+
+
 @pytest.mark.parametrize("word", ["countdown", "form"])
 def test_magic_displays_a_line_above_the_widget(notebook: NotebookShell, word: str) -> None:
     """The line is still there when a notebook is reopened without its widgets."""
@@ -275,14 +285,6 @@ def test_language_is_that_of_the_setting(notebook: NotebookShell) -> None:
     notebook.run("%config ModelArts.language = 'zh_CN'")
     notebook.run("d = %modelarts countdown")
     assert [notebook.variable(name).language for name in "cd"] == ["en", "zh_CN"]
-
-
-def test_terminal_prefix_quotes_the_path_of_python(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A path with a space is one word of the command."""
-    monkeypatch.setattr(sys, "executable", "/opt/my env/bin/python")
-    assert make().terminal_prefix == "'/opt/my env/bin/python' -m modelarts_magics"
 
 
 @pytest.mark.process

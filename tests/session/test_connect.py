@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Callable
 
 import pytest
@@ -246,3 +248,47 @@ def test_unknown_argument_is_refused(variables: dict[str, str]) -> None:
     with pytest.raises(ModelArtsError) as caught:
         Settings.load({"projekt_id": "x"}, environ=variables)
     assert "projekt_id" in caught.value.message
+
+
+def session_threads() -> set[threading.Thread]:
+    """Return the running threads of sessions."""
+    return {each for each in threading.enumerate() if each.name == "modelarts-http"}
+
+
+def join_new_threads(before: set[threading.Thread]) -> None:
+    """Wait for the end of the threads that were started since; fail if one does not end."""
+    for each in session_threads() - before:
+        each.join(10)
+    assert session_threads() <= before
+
+
+@pytest.mark.parametrize("ending", ["dropped", "closed", "with", "error in with"])
+def test_session_leaves_no_thread(variables: dict[str, str], ending: str) -> None:
+    """It need not be closed: dropping the last reference is enough, without garbage collection."""
+    before = session_threads()
+    gc.disable()
+    try:
+        session = open_session(Settings.load(environ=variables), environ=variables)
+        session.refresh()
+        assert len(session_threads() - before) == 1
+        if ending == "closed":
+            session.close()
+        elif ending == "with":
+            with session as entered:
+                assert entered is session
+        elif ending == "error in with":
+            with pytest.raises(ZeroDivisionError), session:
+                _ = 1 / 0
+        else:
+            del session
+        join_new_threads(before)
+    finally:
+        gc.enable()
+
+
+def test_session_can_be_used_after_it_was_closed(variables: dict[str, str]) -> None:
+    """The next call opens a connection."""
+    with open_session(Settings.load(environ=variables), environ=variables) as session:
+        session.refresh()
+    with session:
+        assert session.refresh().running

@@ -12,7 +12,7 @@ export function isPageVisible(): boolean {
 
 /** Set the format of times of day for the whole page, including countdown widgets. */
 export function applyClockFormat({ use24HourClock }: Preferences): void {
-  document.documentElement.dataset['maClock'] = use24HourClock ? '' : '12';
+  document.documentElement.dataset['modelartsHourCycle'] = use24HourClock ? '' : 'h12';
 }
 
 /** Clock, timers and events of a page. */

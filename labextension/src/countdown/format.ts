@@ -55,9 +55,9 @@ const localDate = (ms: number): string => toLocalIso(ms).slice(0, 10);
 
 const TWELVE_HOUR_FORMAT = { hour: 'numeric', minute: 'numeric', hour12: true } as const;
 
-/** Format the local time of day as `18:04`, or as `6:04 pm` if the page has `data-ma-clock`. */
+/** Format the local time of day as `18:04`, or as `6:04 pm` if the page has `data-modelarts-hour-cycle="h12"`. */
 export function formatClockTime(format: Formatter, ms: number): string {
-  return document.documentElement.dataset['maClock']
+  return document.documentElement.dataset['modelartsHourCycle'] === 'h12'
     ? new Date(ms).toLocaleTimeString(format('locale'), TWELVE_HOUR_FORMAT)
     : toLocalIso(ms).slice(11, 16);
 }

@@ -28,7 +28,10 @@ import {
 /** Milliseconds after which a kernel that has not responded to a hello is considered busy. */
 export const HELLO_TIMEOUT_MS = 1_000;
 
-const OBSERVED_TRAITS = ['state', 'as_of_ms', 'language', 'terminal_prefix'];
+/** Milliseconds after which a page still contains the notebook from which only an output was removed. */
+export const REMOVAL_DELAY_MS = 1_000;
+
+const OBSERVED_TRAITS = ['state', 'as_of_ms', 'language'];
 
 /** Options of {@link KernelLink}. */
 export interface KernelLinkOptions extends HostListener {
@@ -38,6 +41,8 @@ export interface KernelLinkOptions extends HostListener {
   readonly root: Element;
   /** Clock and timers. */
   readonly timers: Timers;
+  /** Identifies this view of the widget. */
+  readonly viewId: string;
 }
 
 /** The connection of a countdown widget to its kernel and to the extension of the page. */
@@ -45,6 +50,8 @@ export class KernelLink implements CountdownHost {
   readonly #options: KernelLinkOptions;
   readonly #helloTimer: RestartableTimer;
   #responder: Responder = 'unknown';
+  #terminalPrefix = '';
+  #notebook: Element | null = null;
 
   constructor(options: KernelLinkOptions) {
     this.#options = options;
@@ -63,9 +70,9 @@ export class KernelLink implements CountdownHost {
     return asString(this.#options.model.get('language'));
   }
 
-  /** The `terminal_prefix` trait of the widget. */
+  /** The start of a terminal command, as far as the kernel has sent it. */
   get terminalPrefix(): string {
-    return asString(this.#options.model.get('terminal_prefix'));
+    return this.#terminalPrefix;
   }
 
   /** The responder, as far as is known. */
@@ -87,7 +94,7 @@ export class KernelLink implements CountdownHost {
   /** Request the kernel's time, and ask the widget manager whether the kernel is alive. */
   sendHello(): void {
     this.#helloTimer.set(HELLO_TIMEOUT_MS, this.#options.onChange);
-    this.#send({ type: 'hello' });
+    this.#send({ type: 'hello', view: this.#options.viewId });
     this.#checkComm();
   }
 
@@ -126,6 +133,20 @@ export class KernelLink implements CountdownHost {
     }
     model.off('msg:custom', this.#onKernelMessage);
     root.removeEventListener(PAGE_EVENTS.state, this.#onStateEvent);
+    this.#sendBye();
+  }
+
+  /** Tell the kernel that the view is gone, unless its whole notebook is: that may be opened again. */
+  #sendBye(): void {
+    const notebook = this.#notebook;
+    this.#notebook = null;
+    if (notebook !== null) {
+      this.#options.timers.setTimeout(() => {
+        if (notebook.isConnected) {
+          this.#send({ type: 'bye', view: this.#options.viewId });
+        }
+      }, REMOVAL_DELAY_MS);
+    }
   }
 
   /** Send a message; returns whether this was possible. */
@@ -158,7 +179,9 @@ export class KernelLink implements CountdownHost {
   };
 
   readonly #onKernelMessage = (raw: unknown): void => {
-    const { type, id } = asObject(raw);
+    const { type, id, terminal_prefix: terminalPrefix } = asObject(raw);
+    this.#terminalPrefix = asString(terminalPrefix) || this.#terminalPrefix;
+    this.#notebook ??= this.#options.root.closest('.jp-Notebook');
     this.#setResponder('kernel');
     if (type === 'result') {
       this.#options.onResult(asString(id), raw);
@@ -177,8 +200,8 @@ export class KernelLink implements CountdownHost {
 
   readonly #checkComm = (): void => {
     const { model } = this.#options;
-    const ownId = asString(model.get('own_id'));
-    const widgetModel = ownId ? model.widget_manager?.get_model?.(ownId) : undefined;
+    const widgetId = asString(model.get('widget_id'));
+    const widgetModel = widgetId ? model.widget_manager?.get_model?.(widgetId) : undefined;
     void widgetModel?.then(
       (raw) => {
         this.#onCommLive(asObject(raw).comm_live);

@@ -4,11 +4,8 @@
  *
  * Synchronized traits, which only the kernel sets:
  * - `state`: {@link InstanceState}; `as_of_ms`: when it was observed. Both are set together.
- * - `own_id`: the model id of the widget. With it the widget manager can be asked whether the model
+ * - `widget_id`: the model id of the widget. With it the widget manager can be asked whether the model
  *   still has a comm. If it is empty, a missing kernel cannot be distinguished from a busy one.
- * - `terminal_prefix`: the start of a command line that needs no kernel, such as
- *   `/opt/env/bin/python -m modelarts_magics`, to which `extend 1h` or `shorten 1h` is appended.
- *   If it is empty, no command is shown.
  * - `language`: a tag that starts with `en` or `zh`; empty for the language of the page.
  *
  * Custom messages: {@link MessageFromKernel}, {@link MessageToKernel}. Page events: {@link PAGE_EVENTS}.
@@ -120,15 +117,19 @@ export interface ResultValues {
   readonly description_elsewhere?: string;
 }
 
-/** A message from the page to the kernel. */
+/** A message from the page to the kernel. `hello` and `bye` name a view that was created or removed. */
 export type MessageToKernel =
-  | { readonly type: 'hello' }
+  | { readonly type: 'hello' | 'bye'; readonly view: string }
   | ({ readonly type: 'request' } & ChangeRequest)
   | { readonly type: 'cancel'; readonly id: string };
 
-/** A message from the kernel to the page. `now` is the response to `hello`. */
+/**
+ * A message from the kernel to the page. `now` is the response to `hello`; `terminal_prefix` is the
+ * start of a command line that needs no kernel, such as `/opt/env/bin/python -m modelarts_magics`,
+ * to which `extend 1h` or `shorten 1h` is appended. It is no trait, because traits are saved.
+ */
 export type MessageFromKernel =
-  | { readonly type: 'now'; readonly server_now_ms: number }
+  | { readonly type: 'now'; readonly server_now_ms: number; readonly terminal_prefix?: string }
   | ({ readonly type: 'result'; readonly id: string } & ChangeResult & StateUpdate);
 
 /**

@@ -111,21 +111,29 @@ export class CountdownView {
 
   constructor(parent: HTMLElement, events: ViewEvents) {
     this.#events = events;
-    this.root = createElement('div', { role: 'group', class: 'ma-Countdown' }, [
-      countdownElement('div', 'head', {}, [this.#phase, this.#name, this.#demo]),
-      this.#timer,
-      this.#bar,
-      this.#stopTime,
-      this.#reason,
-      countdownElement('div', 'row', {}, [
-        this.#shortenButton,
-        this.#extendButton,
-        countdownElement('span', 'customDuration', {}, [this.#durationInput, this.#customButton]),
-      ]),
-      this.#feedback,
-      this.#delayedRequest,
-      this.#liveRegion,
-    ]);
+    this.root = createElement(
+      'div',
+      {
+        role: 'group',
+        // MathJax leaves names with two dollar signs alone.
+        class: 'ma-Countdown mathjax_ignore tex2jax_ignore',
+      },
+      [
+        countdownElement('div', 'head', {}, [this.#phase, this.#name, this.#demo]),
+        this.#timer,
+        this.#bar,
+        this.#stopTime,
+        this.#reason,
+        countdownElement('div', 'row', {}, [
+          this.#shortenButton,
+          this.#extendButton,
+          countdownElement('span', 'customDuration', {}, [this.#durationInput, this.#customButton]),
+        ]),
+        this.#feedback,
+        this.#delayedRequest,
+        this.#liveRegion,
+      ],
+    );
     this.root.addEventListener('click', this.#onClick);
     this.root.addEventListener('keydown', this.#onKey);
     parent.append(this.root);

@@ -17,10 +17,10 @@ export function renderWidget(
   { model, el }: RenderContext,
   dependencies: Dependencies,
 ): CountdownController {
-  const { timers } = dependencies;
+  const { timers, newId } = dependencies;
   return new CountdownController(
     el,
-    (root, listener) => new KernelLink({ model, root, timers, ...listener }),
+    (root, listener) => new KernelLink({ model, root, timers, viewId: newId(), ...listener }),
     dependencies,
   );
 }

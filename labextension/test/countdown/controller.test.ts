@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CLICK_COLLECTION_MS, SLOW_REQUEST_MS } from '../../src/countdown/actions';
 import entry from '../../src/countdown/anywidget';
 import type { CountdownController } from '../../src/countdown/controller';
-import { HELLO_TIMEOUT_MS } from '../../src/countdown/kernel-link';
-import { type InstanceState, PAGE_EVENTS } from '../../src/countdown/messages';
+import { HELLO_TIMEOUT_MS, REMOVAL_DELAY_MS } from '../../src/countdown/kernel-link';
+import { asObject, type InstanceState, PAGE_EVENTS } from '../../src/countdown/messages';
 import { renderWidget } from '../../src/countdown/widget';
 import {
   FakeModel,
@@ -58,6 +58,13 @@ function addController({
 
 const sendServerTime = (shown: RenderedCountdown, serverNowMs = shown.timers.now()): void => {
   shown.model.receiveMessage({ type: 'now', server_now_ms: serverNowMs });
+};
+const sendTerminalPrefix = ({ model, timers }: RenderedCountdown, prefix: string): void => {
+  model.receiveMessage({
+    type: 'now',
+    server_now_ms: timers.now(),
+    terminal_prefix: prefix,
+  });
 };
 const findPart = (shown: RenderedCountdown | { el: HTMLElement }, name: string): HTMLElement => {
   const found = shown.el.querySelector<HTMLElement>(`.ma-Countdown-${name}`);
@@ -313,10 +320,8 @@ describe('for screen readers', () => {
 describe('a click', () => {
   let shown: RenderedCountdown;
   beforeEach(() => {
-    shown = renderCountdown(runningState(HOUR), ({ model }) => {
-      model.setTraits({ terminal_prefix: '/env/bin/python -m modelarts_magics' });
-    });
-    sendServerTime(shown);
+    shown = renderCountdown(runningState(HOUR));
+    sendTerminalPrefix(shown, '/env/bin/python -m modelarts_magics');
   });
 
   it('is shown at once and sent after half a second', () => {
@@ -503,8 +508,9 @@ describe('a click', () => {
     expect(document.activeElement).toBe(findButton(shown, 'extend'));
   });
 
-  it('with a slow request may have no command', () => {
-    shown.model.setTraits({ terminal_prefix: '' });
+  it('with a slow request has no command before the kernel has sent one', () => {
+    shown = renderCountdown(runningState(HOUR));
+    sendServerTime(shown);
     click(shown, 'shorten');
     shown.timers.advance(CLICK_COLLECTION_MS + SLOW_REQUEST_MS);
     expect(visibleText(shown, 'command')).toBe('');
@@ -575,9 +581,8 @@ describe('the extension of the page', () => {
   });
 
   it('receives the cancellation of its request', () => {
-    const shown = renderCountdown(runningState(HOUR), ({ model }) => {
-      model.setTraits({ terminal_prefix: 'python -m modelarts_magics' });
-    });
+    const shown = renderCountdown(runningState(HOUR));
+    sendTerminalPrefix(shown, 'python -m modelarts_magics');
     const cancelled = vi.fn();
     const take = (event: Event): void => {
       event.preventDefault();
@@ -654,7 +659,7 @@ describe('the extension of the page', () => {
 describe('the kernel', () => {
   it('receives a hello, and another after an hour', () => {
     const shown = renderCountdown(runningState(30 * HOUR));
-    expect(shown.model.sent).toEqual([{ type: 'hello' }]);
+    expect(shown.model.sent).toEqual([{ type: 'hello', view: expect.any(String) as string }]);
     sendServerTime(shown);
     shown.page.dispatchEvent(new Event('focus'));
     expect(shown.model.sent).toHaveLength(1);
@@ -663,6 +668,34 @@ describe('the kernel', () => {
     shown.page.dispatchEvent(new Event('focus'));
     shown.page.dispatchEvent(new Event('focus'));
     expect(shown.model.sent).toHaveLength(2);
+  });
+
+  it('is told when an output is removed from a notebook that stays open', () => {
+    const shown = renderCountdown(runningState(HOUR));
+    const notebook = document.createElement('div');
+    notebook.className = 'jp-Notebook';
+    document.body.append(notebook);
+    notebook.append(shown.el);
+    sendServerTime(shown);
+    const view = asObject(shown.model.sent[0])['view'];
+    shown.el.remove();
+    shown.widget.dispose();
+    shown.widget.dispose();
+    shown.timers.advance(REMOVAL_DELAY_MS);
+    expect(shown.model.sent.slice(1)).toEqual([{ type: 'bye', view }]);
+  });
+
+  it.each(['notebook', 'none'])('is not told when the whole page closes (%s)', (container) => {
+    const shown = renderCountdown(runningState(HOUR));
+    const notebook = document.createElement('div');
+    notebook.className = container === 'notebook' ? 'jp-Notebook' : '';
+    document.body.append(notebook);
+    notebook.append(shown.el);
+    sendServerTime(shown);
+    shown.widget.dispose();
+    notebook.remove();
+    shown.timers.advance(REMOVAL_DELAY_MS);
+    expect(shown.model.sent).toHaveLength(1);
   });
 
   it('that is busy leaves the countdown unsynchronized', () => {
@@ -767,7 +800,7 @@ describe('the kernel', () => {
 
   it('counts as connected without a widget manager', async () => {
     const shown = renderCountdown(runningState(HOUR), ({ model }) => {
-      model.setTraits({ own_id: '' });
+      model.setTraits({ widget_id: '' });
       model.commLive = false;
     });
     await flushPromises();

@@ -100,7 +100,7 @@ export class FakeModel implements WidgetModel {
   private readonly handlers: [string, (value: unknown) => void][] = [];
 
   constructor(state: InstanceState, asOfMs = NOW) {
-    this.traits = { state, as_of_ms: asOfMs, language: 'en', terminal_prefix: '', own_id: 'id' };
+    this.traits = { state, as_of_ms: asOfMs, language: 'en', widget_id: 'id' };
   }
 
   readonly widget_manager = {

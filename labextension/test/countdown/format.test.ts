@@ -145,11 +145,11 @@ describe('times', () => {
   });
 
   it('use a 12-hour clock if set', () => {
-    document.documentElement.dataset.maClock = '12';
+    document.documentElement.dataset.modelartsHourCycle = 'h12';
     expect([formatClockTime(en, STOP), formatClockTime(zh, STOP)]).toEqual(['6:04 pm', '下午6:04']);
     expect(formatTimestamp(en, STOP)).toBe('2026-11-23 6:04 pm +08:00');
     expect(formatTime(en, NOW + 16 * HOUR, NOW)).toBe('8:52 am on 24 Nov');
-    document.documentElement.dataset.maClock = '';
+    document.documentElement.dataset.modelartsHourCycle = '';
   });
 
   it('have a date if they are not today', () => {

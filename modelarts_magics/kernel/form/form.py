@@ -17,6 +17,7 @@ import ipywidgets  # type: ignore[import-untyped]
 from modelarts_magics.domain.description import to_full_width
 from modelarts_magics.domain.models import STOP_TIME_TOLERANCE, Effect
 from modelarts_magics.errors import ModelArtsError, RefusedError
+from modelarts_magics.kernel import widget_lifetime
 from modelarts_magics.kernel.countdown_widget import Countdown
 from modelarts_magics.kernel.current_session import current_session
 from modelarts_magics.kernel.form import draft
@@ -89,7 +90,11 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
         self.remind = self._widgets.remind
         self._write_fields(self._form_state.base)
         self._connect_handlers()
-        self._unsubscribe = opened.subscribe(self._on_instance_update)
+        self._unsubscribe = opened.subscribe(
+            widget_lifetime.weak_callback(self._on_instance_update)
+        )
+        self.countdown.shown_as = self.model_id or ""
+        widget_lifetime.close_when_unreferenced(self)
 
     @property
     def instance(self) -> Instance:
@@ -104,8 +109,8 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
 
         Raises:
             InputError: A value is invalid; nothing was sent.
-            RefusedError: There is nothing to apply, the change is not possible now, or the same value was changed
-                elsewhere; nothing was sent.
+            RefusedError: There is nothing to apply, the change is not possible now, the same value was changed
+                elsewhere, or the form is closed; nothing was sent.
             ModelArtsError: The request failed.
         """
         with self._showing_errors():
@@ -153,9 +158,10 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
         self.description.value = to_full_width(self.description.value)
 
     def close(self) -> None:
-        """Remove all views and stop following changes. Closing twice does nothing."""
-        if hasattr(self, "_unsubscribe"):
+        """Remove all views and stop following changes; later edits are not sent. Closing twice does nothing."""
+        if hasattr(self, "_unsubscribe") and self.comm is not None:
             self._unsubscribe()
+            widget_lifetime.release(self.countdown.shown_as)
             for child in self.children:
                 close_tree(child)
             self.layout.close()
@@ -233,6 +239,8 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
 
     def _mark_busy(self) -> draft.FormFields:
         with self._lock:
+            if self.comm is None:
+                raise RefusedError("form.closed")
             if self._busy:
                 raise RefusedError("form.busy")
             self._busy = True
@@ -316,5 +324,6 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
         """Return the widget and, for front ends without widgets, the instance as text."""
         data = super()._repr_mimebundle_(**options)
         if data is not None:
+            widget_lifetime.keep_while_shown(self)
             data.update(static_mimebundle(self.instance))
         return data

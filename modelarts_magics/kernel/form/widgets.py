@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets  # type: ignore[import-untyped]
 
-from modelarts_magics.commands.render import TONE_COLOURS, to_html
+from modelarts_magics.commands.render import NO_MATH, TONE_COLOURS, to_html
 from modelarts_magics.domain.models import Mode
 from modelarts_magics.kernel.form.draft import preset_durations
 from modelarts_magics.messages import format_duration, text
@@ -49,7 +49,7 @@ def outcome_html(lines: Sequence[str], tone: str) -> str:
     )
     body = "".join(f"<div>{line}</div>" for line in rest)
     return (
-        f'<div role="{role}" style="{_FONT_STYLE}; padding: 2px 0 2px 10px; overflow-wrap: anywhere;'
+        f'<div {NO_MATH} role="{role}" style="{_FONT_STYLE}; padding: 2px 0 2px 10px; overflow-wrap: anywhere;'
         f' border-left: 3px solid {TONE_COLOURS[tone]}"><div><strong>{word}</strong> · {first}</div>{body}</div>'
     )
 
@@ -60,7 +60,7 @@ def note_html(line: str, *, is_error: bool = False) -> str:
         return ""
     icon = '<span aria-hidden="true">⚠</span> ' if is_error else ""
     role = ' role="status"' if is_error else ""
-    return f'<div{role} style="{_FONT_STYLE}; overflow-wrap: anywhere">{icon}{to_html(line)}</div>'
+    return f'<div {NO_MATH}{role} style="{_FONT_STYLE}; overflow-wrap: anywhere">{icon}{to_html(line)}</div>'
 
 
 def set_visible(widget: Any, visible: bool) -> None:  # noqa: ANN401 - any widget

@@ -936,3 +936,29 @@ def test_closed_form_follows_no_changes(make: Make, other: Session) -> None:
     was = form.instance
     other.describe("after")
     assert form.instance is was
+
+
+@parametrize_api_version(DEMANAGER_2019)
+@pytest.mark.parametrize("how", ["apply", "scheduled click", "later click"])
+def test_closed_form_sends_nothing(
+    make: Make, write_requests: Writes, emulator: LocalEmulator, how: str
+) -> None:
+    """A click that waits is dropped, and code gets an error."""
+    queue = DeferredJobs()
+    form = make(schedule=queue)
+    form.description.value = "typed before"
+    apply_button = button(form, "Apply")
+    if how == "scheduled click":
+        apply_button.click()
+    form.close()
+    emulator.clear_requests()
+    if how == "apply":
+        for action in (form.apply, form.reload):
+            with pytest.raises(RefusedError) as caught:
+                action()
+            assert caught.value.message == "This form is closed. Nothing was sent."
+    else:
+        apply_button.click()
+    queue.run_all()
+    assert write_requests() == []
+    assert emulator.requests == []
