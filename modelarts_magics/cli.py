@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from modelarts_magics import __version__, messages
+from modelarts_magics.commands.completion import SHELLS, find_candidates, shell_script
 from modelarts_magics.commands.context import CommandContext
 from modelarts_magics.commands.dispatch import configure_messages, run_command
 from modelarts_magics.commands.parser import interrupt_message_code, parse_arguments
@@ -151,4 +152,21 @@ def _run_demo(arguments: Sequence[str]) -> int:
     return run_demo(list(arguments))
 
 
-_SUBCOMMANDS = {"emulator": _run_emulator, "demo": _run_demo}
+def _run_completion(arguments: Sequence[str]) -> int:
+    """Print the completion script of a shell, or the words that can follow: ``words WORD… BEGINNING``."""
+    messages.use_language(os.environ.get("MODELARTS_LANGUAGE"))
+    if arguments[:1] == ["words"]:
+        *preceding, word = arguments[1:] or [""]
+        found = find_candidates(preceding, word, terminal=True) or {}
+        sys.stdout.writelines(f"{each}\t{description}\n" for each, description in found.items())
+        return EXIT_OK
+    if len(arguments) == 1 and arguments[0] in SHELLS:
+        sys.stdout.write(shell_script(arguments[0]))
+        return EXIT_OK
+    usage = messages.text("usage.completion", shells=" | ".join(SHELLS))
+    asked = arguments[:1] in (["-h"], ["--help"])
+    print(usage, file=sys.stdout if asked else sys.stderr)
+    return EXIT_OK if asked else EXIT_USAGE
+
+
+_SUBCOMMANDS = {"completion": _run_completion, "emulator": _run_emulator, "demo": _run_demo}

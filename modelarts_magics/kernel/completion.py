@@ -82,54 +82,14 @@ def _completions(text_until_cursor: str) -> tuple[str, dict[str, str]] | None:
     found = re.search(_COMMAND_LINE, line)
     if found is None or (found["automagic"] is not None and not _is_automagic()):
         return None
+    from modelarts_magics.commands.completion import find_candidates  # noqa: PLC0415 - keeps %load_ext fast
+
     *before, word = re.split(r"\s+", found["typed"])
-    if before and _is_free_text(before):
-        return None
-    return word, _candidates(before, word)
+    candidates = find_candidates(before, word)
+    return None if candidates is None else (word, candidates)
 
 
 def _is_automagic() -> bool:
     """Return whether the magic runs without its percent sign."""
     shell = get_ipython()
     return shell is not None and shell.automagic and "modelarts" not in shell.user_ns
-
-
-def _is_free_text(preceding: list[str]) -> bool:
-    """Return whether the cursor is in a description or a variable's name."""
-    from modelarts_magics.commands.grammar import COMMANDS  # noqa: PLC0415 - keeps %load_ext fast
-
-    command = COMMANDS.get(preceding[0])
-    if command is None or not command.free_text:
-        return False
-    options = [command.find_option(each) for each in preceding[1:]]
-    return any(option is None or option.metavar for option in options)
-
-
-def _candidates(preceding: list[str], word: str) -> dict[str, str]:
-    """Return the possible words with their descriptions: values in natural order, then options."""
-    from modelarts_magics.commands.grammar import COMMANDS  # noqa: PLC0415 - keeps %load_ext fast
-    from modelarts_magics.messages import text  # noqa: PLC0415
-
-    command = COMMANDS.get(preceding[0]) if preceding else None
-    if not preceding or preceding == ["help"]:
-        candidates = {name: text(f"help.{name}") for name in COMMANDS if name not in preceding}
-    elif command is None or command.name == "help":
-        candidates = {}
-    else:
-        words = command.completions if len(preceding) == 1 else ()
-        candidates = {each: _describe_value(each) for each in words}
-        for option in command.options:
-            if option.name not in preceding:
-                candidates[option.name] = text(f"help.option.{option.name[2:]}")
-    return {each: description for each, description in candidates.items() if each.startswith(word)}
-
-
-def _describe_value(value: str) -> str:
-    """Return the description of a value: a duration in full, or its text in the catalogue."""
-    from modelarts_magics import messages  # noqa: PLC0415 - keeps %load_ext fast
-    from modelarts_magics.domain.durations import parse_duration  # noqa: PLC0415
-
-    if value[0].isdigit():
-        return messages.format_duration(parse_duration(value))
-    code = f"help.value.{value}"
-    return messages.text(code) if messages.has_text(code) else ""

@@ -150,8 +150,11 @@ TEXTS = {
     "help.title": "View and change auto-stop and the description of this ModelArts instance.",
     "help.more": "For details: {prefix} help COMMAND",
     "help.programs": "  {prefix} demo         JupyterLab with a sample notebook and a local emulator\n  "
-    "{prefix} emulator     the local emulator alone\n  {prefix} install-lab  the sidebar for a JupyterLab "
-    "in another environment\n\nEach of them accepts --help.",
+    "{prefix} emulator     the local emulator alone\n  {prefix} completion   completion for bash, zsh "
+    "or fish\n\nEach of them accepts --help.",
+    "help.program.completion": "print the completion script of a shell",
+    "help.program.demo": "open JupyterLab with a sample notebook and a local emulator",
+    "help.program.emulator": "run the local emulator alone",
     "help.status": "show the stop time, the auto-stop settings and the description",
     "help.status.examples": "{prefix}\n{prefix} status --all\n{prefix} status --json",
     "help.describe": "show or set the description (max. 512 characters, without & < > \" ' /)",
@@ -334,6 +337,7 @@ TEXTS = {
     "usage.option.hint": "Usage: {usage}",
     "usage.option_near.hint": "Did you mean “{near}”? Usage: {usage}",
     "usage.extra": "Unexpected argument “{word}” for {command}.",
+    "usage.completion": "Usage: modelarts-magics completion {shells}",
     "usage.variable": "“{word}” was not replaced: there is no such variable.",
     "usage.variable.hint": "Define the variable in the notebook, or write the value itself.",
     "usage.missing": "{command} requires {what}.",
