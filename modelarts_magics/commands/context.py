@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from modelarts_magics.config.credentials import FoundCredential
     from modelarts_magics.config.settings import Settings
@@ -37,6 +37,7 @@ class CommandContext:
         ask_secret: Asks a question without showing the answer.
         use_interactive_credential: Takes the credential entered by ``login``; None if it cannot be kept in memory.
         get_interactive_credential: Returns the credential entered by ``login``, or None.
+        show_outputs: Displays outputs in the format of a notebook; None in a terminal.
         widget_factories: Functions that create a widget, by command; empty in a terminal.
     """
 
@@ -48,4 +49,5 @@ class CommandContext:
     ask_secret: Callable[[str], str] = ask_secret
     use_interactive_credential: Callable[[FoundCredential], None] | None = None
     get_interactive_credential: Callable[[], FoundCredential | None] = lambda: None
+    show_outputs: Callable[[Sequence[dict[str, Any]]], None] | None = None
     widget_factories: Mapping[str, Callable[[], object]] = field(default_factory=dict)

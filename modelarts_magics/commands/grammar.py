@@ -77,6 +77,7 @@ QUIET = Option("--quiet")
 """An option of every command in a terminal."""
 WIDGETS = Option("--widgets")
 REMOVE = Option("--remove")
+NOTEBOOK = Option("--notebook", "PATH")
 
 STATUS = Command("status", "[--all] [--json]", (ALL, JSON))
 DESCRIBE = Command(
@@ -118,6 +119,9 @@ CONFIGURE = Command(
 )
 COUNTDOWN = Command("countdown", kernel_only=True)
 FORM = Command("form", kernel_only=True)
+JOBS = Command(
+    "jobs", "[show ID [--notebook PATH]] [--json]", (NOTEBOOK, JSON), completions=("show",)
+)
 INSTALL_LAB = Command("install-lab", "[--widgets] [--remove]", (WIDGETS, REMOVE))
 DOCTOR = Command("doctor", "[--json]", (JSON,))
 HELP = Command("help", "[COMMAND]")
@@ -133,6 +137,7 @@ COMMANDS = {
         COUNTDOWN,
         FORM,
         STOP,
+        JOBS,
         LOGIN,
         CONFIGURE,
         INSTALL_LAB,

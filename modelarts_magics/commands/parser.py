@@ -168,13 +168,20 @@ def find_command(name: str) -> Command:
 def _parse_tokens(command: Command, tokens: Sequence[str]) -> CommandRequest:
     options: dict[str, str] = {}
     words: list[str] = []
-    for word in tokens:
+    remaining = list(tokens)
+    while remaining:
+        word = remaining.pop(0)
         if _is_help_option(word):
             return CommandRequest(HELP, arguments=(command.name,))
-        if word.startswith("--"):
+        name, equals, value = word.partition("=")
+        if not word.startswith("--"):
+            words.append(word)
+        elif not _takes_value(command, name):
             _add_option(options, command, word, "")
         else:
-            words.append(word)
+            _add_option(
+                options, command, name, value if equals or not remaining else remaining.pop(0)
+            )
     return CommandRequest(command, options, tuple(words))
 
 

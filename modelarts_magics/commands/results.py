@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -12,6 +13,7 @@ from modelarts_magics.errors import UNPRINTABLE_CHARACTERS
 
 if TYPE_CHECKING:
     import re
+    from collections.abc import Sequence
 
     from modelarts_magics.domain.models import Instance
 
@@ -46,15 +48,60 @@ class TextResult(str):
         printer.text(replace_control_characters(repr(self)))
 
 
+def _json_text(value: object) -> str:
+    encoded = json.dumps(value, ensure_ascii=False, indent=2)
+    return _substitute_controls(encoded, lambda control: f"\\u{ord(control):04x}")
+
+
 class JsonResult(dict[str, Any]):
     """A JSON object whose representation is JSON."""
 
     def __repr__(self) -> str:
-        encoded = json.dumps(self, ensure_ascii=False, indent=2)
-        return _substitute_controls(encoded, lambda control: f"\\u{ord(control):04x}")
+        return _json_text(self)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG002 - IPython's hook
         printer.text(repr(self))
+
+
+class JsonListResult(list[JsonResult]):
+    """A JSON array whose representation is JSON."""
+
+    def __repr__(self) -> str:
+        return _json_text(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG002 - IPython's hook
+        printer.text(repr(self))
+
+
+class RecordedOutput:
+    """Recorded outputs of a cell or a command.
+
+    Args:
+        outputs: The outputs in the format of a notebook.
+        text: The outputs as plain text.
+        show: Displays the outputs; None outside a kernel.
+    """
+
+    def __init__(
+        self,
+        outputs: Sequence[dict[str, Any]],
+        text: str,
+        show: Callable[[Sequence[dict[str, Any]]], None] | None,
+    ) -> None:
+        self.outputs = outputs
+        self._text = text
+        self._show = show
+
+    def __str__(self) -> str:
+        return self._text
+
+    __repr__ = __str__
+
+    def _ipython_display_(self) -> None:
+        if self._show is None:
+            sys.stdout.write(f"{self}\n")
+        else:
+            self._show(self.outputs)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import FrameType
 
 _MAGIC_METHODS = ("run_line_magic", "run_cell_magic")
 """IPython's methods that call a magic."""
 _NO_OP_INSTRUCTIONS = ("CACHE", "EXTENDED_ARG", "NOP")
+_MAX_TEXT = 200_000
+"""The number of characters of one recorded text to show."""
 _INTRINSIC_PRINT = 1
 """Argument of CALL_INTRINSIC_1, which replaces PRINT_EXPR since Python 3.12."""
 
@@ -56,6 +59,39 @@ def show_result(value: Any, *, silent: bool, static_text: object = None) -> Any:
     if use is ResultUse.DISCARDED:
         _display(value)
     return value
+
+
+def show_outputs(outputs: Sequence[dict[str, Any]]) -> None:
+    """Display outputs in the format of a notebook, such as recorded ones; long text without its middle.
+
+    Args:
+        outputs: The outputs.
+    """
+    from IPython.display import display  # noqa: PLC0415 - keeps %load_ext fast
+
+    for output in outputs:
+        if output["output_type"] == "stream":
+            stream = sys.stderr if output["name"] == "stderr" else sys.stdout
+            stream.write(_without_middle(output["text"]))
+            # Otherwise the kernel may publish the two streams in another order.
+            stream.flush()
+        elif output["output_type"] == "error":
+            sys.stderr.write("\n".join(output["traceback"]) + "\n")
+            sys.stderr.flush()
+        else:
+            display(output["data"], metadata=output["metadata"], raw=True)
+
+
+def _without_middle(text: str) -> str:
+    """Return a text that a page can show, with the number of lines that were left out."""
+    from modelarts_magics import messages  # noqa: PLC0415 - keeps %load_ext fast
+
+    if len(text) <= _MAX_TEXT:
+        return text
+    head, tail = text[: _MAX_TEXT // 2], text[-_MAX_TEXT // 2 :]
+    head, tail = head.rpartition("\n")[0] or head, tail.partition("\n")[2] or tail
+    lines = text.count("\n") - head.count("\n") - 1 - tail.count("\n")
+    return f"{head}\n[{messages.text('jobs.shortened', lines=lines)}]\n{tail}"
 
 
 def _display(value: object) -> None:

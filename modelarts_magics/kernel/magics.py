@@ -59,7 +59,7 @@ class ModelArts(Magics):
         from modelarts_magics.commands import dispatch, parser  # noqa: PLC0415 - keeps %load_ext fast
         from modelarts_magics.commands.context import CommandContext  # noqa: PLC0415
         from modelarts_magics.commands.grammar import MAGIC_PREFIX  # noqa: PLC0415
-        from modelarts_magics.kernel.display import show_result  # noqa: PLC0415
+        from modelarts_magics.kernel.display import show_outputs, show_result  # noqa: PLC0415
 
         dispatch.configure_messages(self.settings(), MAGIC_PREFIX)
         request = parser.parse_line(line, cell=cell, expand=self._replace_variables)
@@ -70,6 +70,7 @@ class ModelArts(Magics):
             self.shell.user_ns,
             use_interactive_credential=self._use_interactive_credential,
             get_interactive_credential=lambda: self._interactive_credential,
+            show_outputs=show_outputs,
             widget_factories={"countdown": _make_countdown, "form": _make_form},
         )
         try:

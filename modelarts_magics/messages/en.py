@@ -173,6 +173,9 @@ TEXTS = {
     "help.form.examples": "{prefix} form",
     "help.stop": "stop the instance (asks first)",
     "help.stop.examples": "{prefix} stop",
+    "help.jobs": "list the recorded outputs of guarded cells and commands, or show one",
+    "help.jobs.examples": "{prefix} jobs\n{prefix} jobs show 3f09ac\n{prefix} jobs show 3f09ac "
+    "--notebook output.ipynb",
     "help.login": "enter an access key or token (hidden); kept until the kernel ends, or saved with --save "
     "(keys only)",
     "help.login.examples": "{prefix} login\n{prefix} login --save",
@@ -183,6 +186,8 @@ TEXTS = {
     "help.doctor.examples": "{prefix} doctor",
     "help.help": "show help, or help for one command",
     "help.help.examples": "{prefix} help auto-stop",
+    "help.option.notebook": "write the recorded output to a notebook",
+    "help.value.show": "show one recorded output",
     "help.value.in": "a duration from now",
     "help.value.at": "a time of day",
     "help.value.on": "turn auto-stop on",
@@ -723,6 +728,17 @@ TEXTS = {
     "server.hint.outcome_unknown.not_read_back": "The change may or may not have taken effect. Checking "
     "the current state…",
     # Recorded output
+    "jobs.none": "No recorded output yet. Output of guarded cells and commands is recorded.",
+    "jobs.running": "{id} · since {started} · {lines} lines · {bytes:size} · {name}",
+    "jobs.ended": "{id} · {started} to {ended} · {lines} lines · {bytes:size} · {name}",
+    "jobs.unknown": "No recorded output with the ID “{id}”.",
+    "jobs.unknown.hint": "For a list: {cmd} jobs",
+    "jobs.exists": "{path} exists already.",
+    "jobs.exists.hint": "Choose another name.",
+    "jobs.not_writable": "Cannot write the notebook to {path}.",
+    "jobs.not_writable.hint": "Choose another folder.",
+    "jobs.saved": "Saved as {path}.",
+    "jobs.shortened": "{lines} lines left out here; for all of them: {cmd} jobs show ID --notebook PATH",
     "record.gap.limit": "{lines} lines ({bytes:size}) left out here: a record has at most 50 MB",
     "record.gap.size": "An output of {bytes:size} left out here: too large for a record",
     "record.gap.disk": "{lines} lines ({bytes:size}) missing here: the disk was full from {since} to {until}",

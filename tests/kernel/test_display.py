@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelarts_magics.domain.models import Change, Instance
+from modelarts_magics.kernel.display import show_outputs
 
 if TYPE_CHECKING:
     from conftest import NotebookShell
@@ -130,3 +131,26 @@ def test_semicolon_does_not_suppress_errors(notebook: NotebookShell) -> None:
     result, shown = notebook.run_allowing_errors("%modelarts auto-stop 90;")
     assert not result.success
     assert "has no unit" in shown
+
+
+def test_recorded_output_is_displayed_as_outputs(
+    notebook: NotebookShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Streams, pictures and errors appear as the cell had them, long text without its middle."""
+    del notebook
+    lines = "".join(f"line {number}\n" for number in range(50_000))
+    show_outputs(
+        [
+            {"output_type": "stream", "name": "stdout", "text": lines},
+            {"output_type": "stream", "name": "stderr", "text": "warning\n"},
+            {"output_type": "display_data", "data": {"text/plain": "<Figure>"}, "metadata": {}},
+            {"output_type": "error", "traceback": ["E", "v"]},
+        ]
+    )
+    out, err = capsys.readouterr()
+    shown = out.splitlines()
+    (note,) = (line for line in shown if line.startswith("["))
+    assert shown[0] == "line 0"
+    assert shown[-2:] == ["line 49999", "<Figure>"]
+    assert f"{50_000 - (len(shown) - 2)} lines left out" in note
+    assert err == "warning\nE\nv\n"
