@@ -208,9 +208,8 @@ class ApiClient:
             )
         except TimeoutError:
             pending.cancel()
-            raise self._connections.timeout_error(
-                "unreachable.total_timeout", deadline, sent=True
-            ) from None
+            code = "unreachable.total_timeout" if pending.sent else "unreachable.no_time"
+            raise self._connections.timeout_error(code, deadline, sent=pending.sent) from None
         except httpx.HTTPError as error:
             raise self._connections.to_error(error, deadline) from None
         except BaseException:

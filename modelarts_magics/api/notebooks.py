@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from modelarts_magics.api.error_mapping import missing_permission
 from modelarts_magics.api.json_reader import JsonReader, redact_secrets
+from modelarts_magics.domain.clock import OutdatedReadError
 from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
 from modelarts_magics.domain.durations import duration_to_ms
 from modelarts_magics.domain.models import (
@@ -102,6 +103,7 @@ class NotebooksBackend:
 
         Raises:
             PartialUpdateError: The description was saved; the lease was refused or not sent.
+            OutdatedReadError: The lease was not sent, because `before` is too old.
             ApiError, UnreachableError: The API refused, failed or did not answer.
         """
         saved = edit.description is not None and edit.description != before.description
@@ -114,6 +116,9 @@ class NotebooksBackend:
         except (ApiError, UnreachableError) as error:
             if saved and _is_not_applied(error):
                 raise PartialUpdateError("partial.description", cause=error) from None
+            raise
+        except OutdatedReadError as error:
+            error.description_saved = saved
             raise
 
     def stop(self, *, deadline: Deadline) -> None:

@@ -6,6 +6,7 @@ A request can be cancelled until it is sent.
 from __future__ import annotations
 
 import json
+import threading
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -90,12 +91,20 @@ class PendingRequest:
         self._stream: ControlledStream | None = None
         self._received_bytes = 0
         request.extensions = {**request.extensions, CONTROL: self}
-        if request.method != "GET":
+        self._lock = threading.Lock()
+        self._sent = request.method == "GET"
+        if not self._sent:
             request.extensions["trace"] = self._on_trace_event
+
+    @property
+    def sent(self) -> bool:
+        """Whether the request may have reached the API as a whole; final after `cancel`."""
+        return self._sent
 
     def cancel(self) -> None:
         """Do not send the request if it is not sent yet, and close its connection."""
-        self._cancelled = True
+        with self._lock:
+            self._cancelled = True
         if self._stream is not None:
             self._stream.shut_down()
 
@@ -161,8 +170,13 @@ class PendingRequest:
             raise TimeoutError
 
     def _on_trace_event(self, event: str, _info: object) -> None:
-        if event.endswith("send_request_headers.started"):
+        """Check a write before each of its two parts: the API cannot carry it out without its last one."""
+        if not event.endswith(("send_request_headers.started", "send_request_body.started")):
+            return
+        with self._lock:
             self._check_deadline()
+            self._deadline.check_send()
+            self._sent = "send_request_body" in event or not self._request.content
 
 
 def _too_large_error() -> InvalidResponseError:

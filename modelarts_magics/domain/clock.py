@@ -47,3 +47,77 @@ class Deadline:
     def time_left_s(self) -> float:
         """Seconds left; zero or negative after the deadline."""
         return self._expires_at - self._monotonic()
+
+    def check_send(self) -> None:
+        """Check that there is time left; called as the last step before the bytes of a write.
+
+        Raises:
+            TimeoutError: The deadline has passed.
+        """
+        if self.time_left_s <= 0:
+            raise TimeoutError
+
+
+class Stopwatch:
+    """The time since it was created, by the clock that has advanced more.
+
+    The monotonic clock may stand still while the machine is suspended, and the wall clock may be set back.
+
+    Args:
+        clock: The clock to read; replaced in tests.
+    """
+
+    def __init__(self, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
+        self._started_at = clock.now()
+        self._started_s = clock.monotonic()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the creation."""
+        wall_s = (self._clock.now() - self._started_at).total_seconds()
+        return max(wall_s, self._clock.monotonic() - self._started_s)
+
+
+class OutdatedReadError(Exception):
+    """A write was not sent, because it is based on a read that is too old.
+
+    Attributes:
+        description_saved: Whether a request before it saved the description.
+    """
+
+    description_saved = False
+
+
+class WriteDeadline(Deadline):
+    """The deadline of a write, which also depends on the age of the read that it is based on.
+
+    Args:
+        timeout_s: Seconds from now.
+        read_age: The time since the read was requested.
+        max_age_s: The age in seconds up to which the write may be sent.
+        clock: The clock to read; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        timeout_s: float,
+        *,
+        read_age: Stopwatch,
+        max_age_s: float,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        super().__init__(timeout_s, clock=clock)
+        self._read_age = read_age
+        self._max_age_s = max_age_s
+
+    def check_send(self) -> None:
+        """Check that there is time left and that the read is recent.
+
+        Raises:
+            TimeoutError: The deadline has passed.
+            OutdatedReadError: The read is too old.
+        """
+        super().check_send()
+        if self._read_age.elapsed_s > self._max_age_s:
+            raise OutdatedReadError

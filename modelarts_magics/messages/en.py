@@ -585,6 +585,7 @@ TEXTS = {
     # No response, or an invalid one
     "unreachable.total_timeout": "No complete response from {host} within {seconds} s.",
     "unreachable.total_timeout.hint": "Try again, or allow more time with MODELARTS_TOTAL_TIMEOUT.",
+    "unreachable.no_time": "No time was left to send the change: nothing was sent.",
     "unreachable.read_timeout": "{host} timed out.",
     "unreachable.read_timeout.hint": "Try again. To check network and proxy: {cmd} doctor",
     "unreachable.connection_lost": "The connection to {host} was lost before the response was complete.",
@@ -611,6 +612,12 @@ TEXTS = {
     "response.range": "Unexpected response: the value of “{field}” is out of range.",
     "store.locked": "Another process is still working on this instance.",
     "store.locked.hint": "Try again. The lock is {path}",
+    "store.locked_by": "Another process is still working on this instance: process {pid}, {command}",
+    "store.locked_by.hint": "Nothing was sent. If it is suspended, let it continue: kill -CONT {pid}. To end it: "
+    "kill -9 {pid}. The lock is {path}",
+    "store.locked_here": "Another call of this process is still working on this instance: process {pid}, "
+    "{command}",
+    "store.locked_here.hint": "Nothing was sent. Try again in a few seconds. The lock is {path}",
     # Writes with an unknown outcome
     "outcome_unknown.not_read_back": "The change was sent, but neither its result nor the instance could "
     "be read. {cause}",

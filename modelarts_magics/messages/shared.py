@@ -39,6 +39,7 @@ SHARED = {
     "api.forbidden.change.hint": "api.forbidden.description.hint",
     "api.forbidden.action.hint": "api.forbidden.description.hint",
     "api.forbidden.stop.hint": "api.forbidden.description.hint",
+    "unreachable.no_time.hint": "unreachable.total_timeout.hint",
     "unreachable.connection_lost.hint": "unreachable.read_timeout.hint",
     "response.encoding.hint": "response.not_json.hint",
     "response.redirect.hint": "api.ApiError.hint",

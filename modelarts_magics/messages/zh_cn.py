@@ -529,6 +529,7 @@ TEXTS = {
     # No response, or an invalid one
     "unreachable.total_timeout": "{host} 未能在 {seconds} 秒内完整响应。",
     "unreachable.total_timeout.hint": "请重试，或通过 MODELARTS_TOTAL_TIMEOUT 延长超时时间。",
+    "unreachable.no_time": "时间已用完，未提交任何修改。",
     "unreachable.read_timeout": "{host} 响应超时。",
     "unreachable.read_timeout.hint": "请重试。检查网络和代理：{cmd} doctor",
     "unreachable.connection_lost": "接收响应时与 {host} 的连接中断。",
@@ -554,6 +555,11 @@ TEXTS = {
     "response.range": "响应异常：字段“{field}”的值超出范围。",
     "store.locked": "另一个进程正在操作该实例，等待超时。",
     "store.locked.hint": "请重试。锁文件：{path}",
+    "store.locked_by": "另一个进程仍在操作该实例：进程 {pid}，{command}",
+    "store.locked_by.hint": "未提交任何修改。如果该进程已挂起，可让它继续：kill -CONT {pid}。要终止该进程："
+    "kill -9 {pid}。锁文件：{path}",
+    "store.locked_here": "当前进程的另一个调用仍在操作该实例：进程 {pid}，{command}",
+    "store.locked_here.hint": "未提交任何修改。请在几秒后重试。锁文件：{path}",
     # Writes with an unknown outcome
     "outcome_unknown.not_read_back": "修改已提交，但无法获取结果，也无法查询实例。{cause}",
     "outcome_unknown.not_read_back.hint": "修改可能已生效，也可能未生效。查看当前状态：{cmd} status",

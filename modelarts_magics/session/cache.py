@@ -215,6 +215,10 @@ class InstanceCache:
         """Exclude the other processes that change this instance."""
         return self._store.lock(deadline=deadline, clock=clock)
 
+    def share_read(self, *, wait_s: float, clock: Clock) -> AbstractContextManager[None]:
+        """Wait shortly for another process that reads this instance, but for no write."""
+        return self._store.share_read(wait_s=wait_s, clock=clock)
+
     def _save(self, data: dict[str, Any], instance: Instance | None) -> None:
         self._store.save(data)
         self._instance, self._instance_data = instance, self._store.load()

@@ -56,6 +56,10 @@ LENGTHENS_LATER_RUNS = "refuse.lengthens_later_runs"
 """The code of a refused extension that this run would not follow; it needs the consent of the user."""
 
 
+SHARED_READ_WAIT_S = 1.0
+"""Seconds to wait for the response to another process, so that one request is enough for both."""
+
+
 def _ignore_notice(_notice: Message) -> None:
     """Discard a notice."""
 
@@ -111,6 +115,8 @@ class Session:
     def status(self, *, max_age: timedelta) -> Instance:
         """Return the instance, from the cache if it was read at most `max_age` ago on this machine.
 
+        It never waits for a change, and at most `SHARED_READ_WAIT_S` for another process that is reading.
+
         Args:
             max_age: The maximum age of a cached state.
 
@@ -120,8 +126,8 @@ class Session:
         known = self._cache.get(max_age=max_age)
         if known is not None:
             return known
-        with self._locked() as deadline:
-            return self._cache.get(max_age=max_age) or self._updater.read(deadline)
+        with self._cache.share_read(wait_s=SHARED_READ_WAIT_S, clock=self._clock):
+            return self._cache.get(max_age=max_age) or self.refresh()
 
     def check_for_updates(self) -> bool:
         """Publish what another process of this machine has read; send no request.
@@ -258,8 +264,6 @@ class Session:
             planned = self._plan_shift(duration, before, seen_stop_time)
             if not lengthen_later_runs and self._lengthens_further(before, planned.edit):
                 raise self._later_runs_refusal(duration, before, planned.edit)
-            if planned.raised:
-                self.on_notice(Message("notice.raised", {"stop_time": planned.stops_at}))
             return Edit(auto_stop=planned.edit), planned
 
         return self._change("extend", decide)
@@ -285,12 +289,14 @@ class Session:
         Raises:
             RefusedError: The instance is stopped or stopping; nothing was sent.
         """
-        with self._locked() as deadline:
-            before = self._updater.read(deadline)
+
+        def plan(before: Instance) -> Change:
             if before.status.stopped or before.status.stopping:
                 raise RefusedError("refuse.already_stopped", status=before.status.value)
-            change = Change(before, None, Effect.UNCONFIRMED, Edit(), self.capabilities, "stop")
-            return self._updater.stop(change, deadline)
+            return Change(before, None, Effect.UNCONFIRMED, Edit(), self.capabilities, "stop")
+
+        with self._locked() as deadline:
+            return self._updater.stop(plan, deadline)
 
     def wait_until_confirmed(self, change: Change, *, timeout_s: float = 120) -> Change:
         """Read the instance until the effect of a change is known, and return the change with it.
@@ -359,21 +365,26 @@ class Session:
     def _change(
         self, action: str, decide: Callable[[Instance], tuple[Edit, Plan | None]]
     ) -> Change:
-        with self._locked() as deadline:
-            before = self._updater.read(deadline)
+        shown: set[str] = set()
+
+        def show_once(notice: Message | None) -> None:
+            # A change is planned again if the read that it is based on gets too old.
+            if notice and notice.code not in shown:
+                shown.add(notice.code)
+                self.on_notice(notice)
+
+        def plan(before: Instance) -> Change:
             edit, planned = decide(before)
+            show_once(self.deferral_notice(before, edit.auto_stop))
+            if planned and planned.raised:
+                show_once(Message("notice.raised", {"stop_time": planned.stops_at}))
             expected = planned.stops_at if planned else None
-            change = Change(
+            return Change(
                 before, None, Effect.UNCONFIRMED, edit, self.capabilities, action, expected
             )
-            self._notify_deferral(change)
-            return self._updater.write(change, deadline)
 
-    def _notify_deferral(self, change: Change) -> None:
-        """Send a notice before the write if this run will probably not follow the edit."""
-        notice = self.deferral_notice(change.before, change.edit.auto_stop)
-        if notice:
-            self.on_notice(notice)
+        with self._locked() as deadline:
+            return self._updater.write(plan, deadline)
 
     def deferral_notice(self, before: Instance, edit: AutoStopEdit | None) -> Message | None:
         """Return a notice that this run will probably not follow the edit; None otherwise.
@@ -404,7 +415,8 @@ def _has_changed(
     seen: Instance, current: Instance, description: str | None, request: AutoStopRequest | None
 ) -> bool:
     """Return whether what is to be set has changed since the instance was shown."""
-    if description is not None and current.description != seen.description:
+    # A description that is as requested already may have been saved by this very change.
+    if description is not None and current.description not in (seen.description, description):
         return True
     return request is not None and _has_auto_stop_changed(
         seen.auto_stop, current.auto_stop, request

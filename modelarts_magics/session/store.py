@@ -12,25 +12,23 @@ import contextlib
 import hashlib
 import json
 import os
-import sys
-import weakref
 from datetime import datetime, timedelta
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.config.private_file import (
     is_exposed,
-    open_private,
     private_status,
     read_private,
 )
 from modelarts_magics.config.settings_file import NO_FOLDER, expand_user, home_folder
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
-from modelarts_magics.errors import LockTimeoutError
+from modelarts_magics.session.instance_lock import hold_lock, share_read
 from modelarts_magics.session.notify import notify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from modelarts_magics.config.settings import Settings
@@ -40,8 +38,6 @@ FORMAT_VERSION = 1
 RUN_FILE_NAME = ".modelarts-magics-run.json"
 _FILE_PATTERN = f"{'[0-9a-f]' * 16}.json"
 _utime_follows_links = os.utime not in os.supports_follow_symlinks
-_LOCK_RETRY_S = 0.02
-"""Seconds between two attempts to get the lock: a blocking `flock` has no timeout."""
 
 
 def run_file_path(settings: Settings, environ: Mapping[str, str]) -> Path:
@@ -148,56 +144,20 @@ class Store:
         # The time of a file may be far beyond the range of `datetime`.
         return timedelta(seconds=now.timestamp() - fingerprint[1] / 1e9)
 
-    @contextlib.contextmanager
-    def lock(self, *, deadline: Deadline, clock: Clock) -> Iterator[None]:
-        """Exclude other processes and threads that work on this instance.
+    def lock(self, *, deadline: Deadline, clock: Clock) -> AbstractContextManager[None]:
+        """Exclude other processes and threads that change this instance; see `hold_lock`.
 
         Raises:
-            LockTimeoutError: The lock was not free before the deadline.
+            LockTimeoutError: The lock was not free in time.
         """
-        try:
-            handle = self._open_lock_file()
-        # Without a folder this process works alone.
-        except OSError:
-            yield
-            return
-        owner = os.getpid()
-        with handle:
-            while not _try_lock(handle):
-                if deadline.time_left_s <= 0:
-                    raise LockTimeoutError("store.locked", path=str(self._lock_path))
-                clock.sleep(_LOCK_RETRY_S)
-            try:
-                yield
-            finally:
-                # A forked child shares the lock of its parent, and must not release it.
-                if owner == os.getpid():
-                    _unlock(handle)
+        return hold_lock(self._lock_path, deadline=deadline, clock=clock)
 
-    def _open_lock_file(self) -> IO[bytes]:
-        folder = self._lock_path.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if is_exposed(folder):
-            raise PermissionError(folder)
-        handle = os.fdopen(open_private(self._lock_path), "r+b")
-        _lock_files.add(handle)
-        return handle
+    def share_read(self, *, wait_s: float, clock: Clock) -> AbstractContextManager[None]:
+        """Wait shortly for a process that reads this instance, but for no write; see `share_read`."""
+        return share_read(self._lock_path.with_suffix(".read"), wait_s=wait_s, clock=clock)
 
     def _fingerprint(self) -> tuple[int, int, int] | None:
         return None if is_exposed(self.path.parent) else _private_fingerprint(self.path)
-
-
-_lock_files: weakref.WeakSet[IO[bytes]] = weakref.WeakSet()
-
-
-def _close_inherited_locks() -> None:
-    """Close the lock files in a forked child, so that it does not hold a lock when its parent has ended."""
-    for handle in tuple(_lock_files):
-        handle.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_inherited_locks)
 
 
 def _private_fingerprint(path: Path) -> tuple[int, int, int] | None:
@@ -231,36 +191,3 @@ def _read_file(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict) or data.pop("version", None) != FORMAT_VERSION:
         return {}
     return data
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(handle: IO[bytes]) -> bool:
-        handle.seek(0)
-        try:
-            msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-    def _unlock(handle: IO[bytes]) -> None:
-        handle.seek(0)
-        msvcrt.locking(handle.fileno(), msvcrt.LK_UNLCK, 1)
-
-else:
-    import fcntl
-
-    def _try_lock(handle: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        # On a file system without locks this process works alone.
-        except OSError:
-            return True
-        return True
-
-    def _unlock(handle: IO[bytes]) -> None:
-        with contextlib.suppress(OSError):
-            fcntl.flock(handle, fcntl.LOCK_UN)

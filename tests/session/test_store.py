@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Deadline
 from modelarts_magics.errors import LockTimeoutError
-from modelarts_magics.session import store as stores
+from modelarts_magics.session.instance_lock import try_lock, unlock
 from modelarts_magics.session.store import FORMAT_VERSION, Store
 
 if TYPE_CHECKING:
@@ -345,8 +345,8 @@ def test_file_system_without_locks_is_tolerated(tmp_path: Path) -> None:
     target = tmp_path / "x"
     target.write_text("")
     with os.fdopen(os.open(target, os.O_RDONLY | os.O_PATH), "rb", closefd=True) as handle:
-        assert stores._try_lock(handle)
-        stores._unlock(handle)
+        assert try_lock(handle)
+        unlock(handle)
 
 
 COUNT = """

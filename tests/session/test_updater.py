@@ -135,10 +135,14 @@ class SlowApi:
     def describe(self, text: str, *, seconds: float = 30) -> Change:
         """Change the description within a timeout."""
         edit = Edit(description=text)
-        change = Change(
-            make_instance(), None, Effect.UNCONFIRMED, edit, DEMANAGER_CAPABILITIES, "describe"
-        )
-        return self._writer.write(change, Deadline(seconds, clock=self.clock))
+
+        def plan(_: Instance) -> Change:
+            before = make_instance()
+            return Change(
+                before, None, Effect.UNCONFIRMED, edit, DEMANAGER_CAPABILITIES, "describe"
+            )
+
+        return self._writer.write(plan, Deadline(seconds, clock=self.clock))
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -150,17 +154,17 @@ def test_write_leaves_time_to_read_back() -> None:
     silent = DeadlineError("unreachable.read_timeout", sent=True, host="cloud", seconds="18")
     cloud = SlowApi(make_instance(description="new"), takes=None, fails=silent)
     assert cloud.describe("new").effect is Effect.NOW
-    assert cloud.left == [pytest.approx(30 * (1 - WRITE_TIMEOUT_SHARE))]
+    assert cloud.left == [30, pytest.approx(30 * (1 - WRITE_TIMEOUT_SHARE))]
 
 
 def test_read_back_is_not_repeated_without_time() -> None:
     """It would fail and lose the result of the first one."""
     late = SlowApi(make_instance(), takes=1.5)
     assert late.describe("new", seconds=2).effect is Effect.UNCONFIRMED
-    assert (late.slept, len(late.left)) == ([], 1)
+    assert (late.slept, len(late.left)) == ([], 2)
     in_time = SlowApi(make_instance(), takes=0.5)
     assert in_time.describe("new", seconds=2).effect is Effect.UNCONFIRMED
-    assert (in_time.slept, len(in_time.left)) == ([READ_BACK_DELAY_S], 2)
+    assert (in_time.slept, len(in_time.left)) == ([READ_BACK_DELAY_S], 3)
 
 
 def test_write_that_is_never_applied_reports_what_was_read() -> None:
