@@ -88,7 +88,7 @@ def test_message_with_a_wrong_signature_is_dropped(
 
 
 def test_status_only_channel_receives_no_output(make_kernel: MakeKernel, connect: Connect) -> None:
-    """After its first status the channel receives the status and the debugger's events, nothing else."""
+    """After its first status the channel receives no output any more."""
     kernel = make_kernel()
     channel = connect(kernel, status_only=True)
     kernel.status("busy", "1")

@@ -1,8 +1,11 @@
 """GPUs and NPUs: busy when they computed within the last minutes.
 
-One look says little: while a training loads data, or works for a millisecond every few seconds, the utilization of
-that moment is 0 %. A device is therefore busy when a look of the last 15 minutes saw work. Memory that a process
-holds is named, and counts only while that process works: a notebook that was left open keeps its memory for days.
+One look says little: while a training loads data, the utilization of that moment is 0 %. A device is therefore
+busy when a look of the last 15 minutes saw work. NVIDIA's driver keeps the samples of the last 14 seconds, so that
+looks every 12 seconds see all of the time.
+
+Work of one millisecond every few seconds shows as 0 % in every sample. Memory that a process holds is therefore
+named, and counts while that process works. A notebook that was left open keeps its memory for days.
 """
 
 from __future__ import annotations
@@ -26,6 +29,10 @@ WINDOW = timedelta(minutes=15)
 """A device is busy when it computed within this time."""
 MIN_OBSERVATION = timedelta(minutes=10)
 """A device that is in use counts as idle only after it has been watched for this time."""
+INTERVAL_IN_USE = timedelta(seconds=12)
+"""The time between two looks at devices that a program uses."""
+INTERVAL = timedelta(minutes=1)
+"""The time between two looks at other devices."""
 UNUSED_MEMORY_MIB = 64
 """A device with less memory in use than this has no program on it."""
 _DEVICE_FILES = {GPU: "nvidia[0-9]*", NPU: "davinci[0-9]*"}
@@ -66,9 +73,15 @@ class Holder:
 
 
 class Reader(Protocol):
-    """Access to the devices of one kind."""
+    """Access to the devices of one kind.
+
+    Attributes:
+        kind: `GPU` or `NPU`.
+        interval_in_use: The time between two looks at devices that a program uses.
+    """
 
     kind: str
+    interval_in_use: timedelta
 
     def read(self) -> list[Reading]:
         """Return a look at each device.
@@ -89,6 +102,7 @@ class GpuReader:
     """
 
     kind = GPU
+    interval_in_use = INTERVAL_IN_USE
 
     def __init__(self, open_library: Callable[[], Nvml] = Nvml) -> None:
         self._open_library = open_library
@@ -133,6 +147,8 @@ class NpuReader:
     """
 
     kind = NPU
+    # Each look starts programs.
+    interval_in_use = INTERVAL
 
     def __init__(self, environ: Mapping[str, str], *, timeout_s: float = TIMEOUT_S) -> None:
         self._environ = environ
@@ -165,6 +181,9 @@ class AcceleratorDetector:
         reader: Reads the devices.
         find_holder: Finds the process to name among those that hold memory.
         device_folder: Where the drivers create their devices; replaced in tests.
+
+    Attributes:
+        interval: The time until the next look.
     """
 
     def __init__(
@@ -178,13 +197,17 @@ class AcceleratorDetector:
         self._find_holder = find_holder
         self._device_folder = device_folder
         self._devices: dict[str, _Device] = {}
+        self.interval = INTERVAL
 
     def detect(self, now: datetime) -> list[Source]:
         """Look at the devices, and return what is known about each; nothing if the machine has none."""
         try:
             readings = self._reader.read()
         except UnreadableError as error:
+            self.interval = INTERVAL
             return self._unreadable(error.reason, now)
+        in_use = any(reading.in_use is not False for reading in readings)
+        self.interval = self._reader.interval_in_use if in_use else INTERVAL
         self._devices = {
             reading.name: self._devices.get(reading.name) or _Device(now) for reading in readings
         }

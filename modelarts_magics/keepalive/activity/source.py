@@ -25,7 +25,7 @@ class Source:
         busy: Whether it works; None if that cannot be known.
         since: Since when, aware, by the clock of the API; for work that was already going on, since when it is
             watched.
-        reason: What was found.
+        reason: The finding, to show.
         counts: False for a program that runs but does not count as work, such as an editor.
         pids: The processes that belong to it.
     """

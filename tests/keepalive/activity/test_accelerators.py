@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 WriteNpuSmi = Callable[..., dict[str, str]]
 
+START_S = 4.0
+"""When the watch begins, by the clock of the samples."""
+
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="There is no C compiler")
 NVML_FAKES = [
     pytest.param(CallbackNvml, id="callbacks"),
@@ -43,7 +46,8 @@ def nvml(request: pytest.FixtureRequest, tmp_path: Path) -> FakeNvml:
 
 def gpu_detector(nvml: FakeNvml, **options: Any) -> AcceleratorDetector:  # noqa: ANN401
     """Return a detector of the fake's GPUs."""
-    return AcceleratorDetector(GpuReader(partial(Nvml, nvml.load)), **options)
+    reader = GpuReader(partial(Nvml, nvml.load, clock=lambda: START_S))
+    return AcceleratorDetector(reader, **options)
 
 
 def only(sources: list[Source]) -> Source:
@@ -80,6 +84,24 @@ def test_gpu_stays_busy_for_fifteen_minutes(nvml: FakeNvml) -> None:
         nvml.set(GpuState(rate=50 if minute == 0 else 0, pids=[123], memory_mib=746))
         states[minute] = only(detector.detect(NOW + minute * MINUTE)).busy
     assert [minute for minute, busy in states.items() if busy is False] == [16, 17]
+
+
+def test_samples_from_before_the_watch_do_not_count(nvml: FakeNvml) -> None:
+    """The driver keeps samples of the last 14 s, when the device may have been somebody else's."""
+    before = int(START_S * 1e6) - 1
+    nvml.set(GpuState(samples=[(before, 99)], process_samples=[(123, before, 99)]))
+    assert only(gpu_detector(nvml).detect(NOW)).busy is False
+
+
+@pytest.mark.parametrize(("state", "seconds"), [(GpuState(), 60), (GpuState(pids=[123]), 12)])
+def test_gpu_in_use_is_looked_at_every_twelve_seconds(
+    nvml: FakeNvml, state: GpuState, seconds: int
+) -> None:
+    """The samples of a driver reach 14 s back, so a GPU in use is looked at before they are gone."""
+    detector = gpu_detector(nvml)
+    nvml.set(state)
+    detector.detect(NOW)
+    assert detector.interval.total_seconds() == seconds
 
 
 @pytest.mark.parametrize("where", ["samples", "process_samples"])
