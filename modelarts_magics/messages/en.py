@@ -107,6 +107,7 @@ TEXTS = {
     "change.stop.unconfirmed": "NOT confirmed: ModelArts accepted the request, but the instance is still "
     "{status:status}.",
     # Sources of activity
+    "activity.process.of_kernel": "in the background of {kernel}: {percent}% of a processor",
     "activity.kernel.cell": "cell [{number}]",
     "activity.kernel.running": "running a cell",
     "activity.kernel.unanswered": "running a cell that began before it was watched",

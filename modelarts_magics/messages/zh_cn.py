@@ -101,6 +101,7 @@ TEXTS = {
     "change.now.stop": "已请求停止，实例状态：{status:status}。停止后计算资源不再计费。",
     "change.stop.unconfirmed": "注意：尚未确认。ModelArts 已接受停止请求，但实例状态仍为“{status:status}”。",
     # Sources of activity
+    "activity.process.of_kernel": "在 {kernel} 的后台运行：占用处理器 {percent}%",
     "activity.kernel.cell": "单元格 [{number}]",
     "activity.kernel.running": "正在运行单元格",
     "activity.kernel.unanswered": "正在运行开始观察之前启动的单元格",

@@ -37,6 +37,7 @@ SERVER_PROGRAMS = frozenset(
         "jupyter_server",
         "jupyterhub",
         "jupyterhub-singleuser",
+        "jupyterhub.singleuser",
         "jupyterlab",
         "notebook",
         "sshd",
@@ -238,6 +239,27 @@ class ProcessDetector:
             if any(key == (min(source.pids), source.name) for source in sources)
         }
         return sources
+
+    def of_kernel(self, kernel: Source, look: Look, previous: Look | None) -> list[Source]:
+        """Return the background work of a kernel that runs no cell.
+
+        Args:
+            kernel: The kernel.
+            look: The processes.
+            previous: The look before; None at the first one.
+        """
+        members = [
+            member
+            for pid in kernel.pids
+            for member in look.members(pid)
+            # The CPU time of the kernel itself is that of a cell, if one has ended since the last look.
+            if member.pid != pid or (previous is not None and kernel.since <= previous.at)
+        ]
+        share, busiest = self._meter.share(members), self._meter.busiest(members)
+        if share < BUSY_SHARE or busiest is None:
+            return []
+        values = {"kernel": kernel.name, "percent": percent(share)}
+        return [self._source(busiest, members, look, Message("activity.process.of_kernel", values))]
 
     def _named(self, look: Look) -> list[Source]:
         return [

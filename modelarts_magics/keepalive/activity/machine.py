@@ -1,0 +1,166 @@
+"""Everything on this machine but the kernels' own reports: terminals, other processes, GPUs and NPUs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelarts_magics.keepalive.activity.accelerators import AcceleratorDetector, Holder
+from modelarts_magics.keepalive.activity.processes import (
+    BUSY_SHARE,
+    CpuMeter,
+    ProcessDetector,
+    ProcessReader,
+    connection_files,
+)
+from modelarts_magics.keepalive.activity.source import PROCESS, Source, UnreadableError
+from modelarts_magics.keepalive.activity.terminals import TerminalDetector
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from modelarts_magics.keepalive.activity.accelerators import Reader
+    from modelarts_magics.keepalive.activity.processes import Look, Process
+
+PROCESS_INTERVAL = timedelta(minutes=1)
+"""The time between two looks at the processes."""
+FIRST_INTERVAL = timedelta(seconds=3)
+"""The time between the first two looks, after which CPU times are known."""
+SHORTEST_INTERVAL_S = 1.0
+"""In less time, the CPU times of processes, which the system counts in hundredths of a second, say nothing."""
+HOLDER_SHARE = 0.0003
+"""The share of one processor from which a process that holds memory of a device works.
+
+Measured on an H200: 0.0009 for a job that computes for 1 ms every 5 s, and 0 for one that only holds memory.
+"""
+
+
+class MachineDetector:
+    """Terminals, processes and devices; a look at one kind may be due before the next look at another.
+
+    Args:
+        accelerators: Readers of devices.
+        exempt: Further programs in terminals that do not count, as patterns of the shell.
+        named: The programs that count as long as they run, as patterns of the shell.
+        device_folder: Where the drivers create their devices; replaced in tests.
+        time_scale: By how much waits are divided; 1 except in tests.
+
+    Attributes:
+        connection_files: The files named by command lines that may be connection files of kernels.
+        is_complete: Whether CPU times have been compared.
+    """
+
+    def __init__(
+        self,
+        *,
+        accelerators: Sequence[Reader] = (),
+        exempt: Sequence[str] = (),
+        named: Sequence[str] = (),
+        device_folder: Path = Path("/dev"),
+        time_scale: float = 1.0,
+    ) -> None:
+        self.is_complete = False
+        self._time_scale = time_scale
+        self.connection_files: list[Path] = []
+        self._reader = ProcessReader()
+        self._meter = CpuMeter()
+        self._terminals = TerminalDetector(self._meter, exempt=exempt)
+        self._processes = ProcessDetector(self._meter, patterns=named)
+        self._devices = [
+            AcceleratorDetector(reader, find_holder=self._find_holder, device_folder=device_folder)
+            for reader in accelerators
+        ]
+        self._due_s: dict[object, float] = {}
+        self._found: dict[object, list[Source]] = {}
+        self._look: Look | None = None
+        self._working: frozenset[int] = frozenset()
+        self._kernels: dict[int, str] = {}
+
+    def is_due(self, monotonic_s: float) -> bool:
+        """Return whether a look is due, by the monotonic clock, in seconds."""
+        return any(self._is_due(key, monotonic_s) for key in (self._reader, *self._devices))
+
+    def detect(self, now: datetime, monotonic_s: float, kernels: Sequence[Source]) -> list[Source]:
+        """Look at the kinds that are due, and return all sources.
+
+        Args:
+            now: The time by the clock of the API.
+            monotonic_s: The time by the monotonic clock, in seconds.
+            kernels: The kernels as they are now.
+        """
+        if self._is_due(self._reader, monotonic_s):
+            interval = FIRST_INTERVAL if self._look is None else PROCESS_INTERVAL
+            self._found[self._reader] = self._look_at_processes(now, monotonic_s, kernels)
+            self._schedule(self._reader, monotonic_s, interval)
+        for device in self._devices:
+            if self._is_due(device, monotonic_s):
+                self._found[device] = device.detect(now)
+                self._schedule(device, monotonic_s, device.interval)
+        return [source for sources in self._found.values() for source in sources]
+
+    def close(self) -> None:
+        """Release the drivers."""
+        for device in self._devices:
+            device.close()
+
+    def _is_due(self, key: object, monotonic_s: float) -> bool:
+        return monotonic_s >= self._due_s.get(key, 0.0)
+
+    def _schedule(self, key: object, monotonic_s: float, interval: timedelta) -> None:
+        wait_s = interval.total_seconds() / self._time_scale
+        self._due_s[key] = monotonic_s + max(wait_s, SHORTEST_INTERVAL_S)
+
+    def _look_at_processes(
+        self, now: datetime, monotonic_s: float, kernels: Sequence[Source]
+    ) -> list[Source]:
+        try:
+            look = self._reader.read(at=now, monotonic_s=monotonic_s)
+        except UnreadableError as error:
+            self.is_complete = True
+            return [Source(PROCESS, "processes", None, now, error.reason)]
+        previous, self._look = self._look, look
+        self.is_complete = previous is not None
+        self._meter.update(look)
+        self.connection_files = connection_files(look)
+        terminals = self._terminals.detect(look)
+        self._note_working(kernels, terminals)
+        taken = frozenset(self._kernels) | {
+            look.processes[pid].session
+            for each in terminals
+            for pid in each.pids
+            if pid in look.processes
+        }
+        background = [
+            source
+            for kernel in kernels
+            if kernel.busy is False
+            for source in self._processes.of_kernel(kernel, look, previous)
+        ]
+        return [*terminals, *background, *self._processes.detect(look, taken)]
+
+    def _note_working(self, kernels: Sequence[Source], terminals: Sequence[Source]) -> None:
+        self._kernels = {pid: kernel.name for kernel in kernels for pid in kernel.pids}
+        busy = [source for source in (*kernels, *terminals) if source.busy]
+        self._working = frozenset(pid for source in busy for pid in source.pids)
+
+    def _find_holder(self, pids: Sequence[int]) -> Holder | None:
+        """Return a process that holds memory of a device, one that works if there is one."""
+        look = self._look
+        if look is None:
+            return None
+        found = [look.processes[pid] for pid in pids if pid in look.processes]
+        holders = [
+            Holder(self._kernels.get(process.pid, process.title), self._works(process))
+            for process in found
+        ]
+        return max(holders, key=lambda holder: holder.works, default=None)
+
+    def _works(self, process: Process) -> bool:
+        """Return whether the kernel or terminal of a process is busy, or its CPU time grows."""
+        if self._working & {process.pid, process.session}:
+            return True
+        # A kernel at rest uses a little CPU time.
+        limit = BUSY_SHARE if process.pid in self._kernels else HOLDER_SHARE
+        return self._meter.share([process]) >= limit
