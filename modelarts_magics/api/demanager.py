@@ -12,7 +12,7 @@ from urllib.parse import quote
 from modelarts_magics.api.error_mapping import missing_permission
 from modelarts_magics.api.json_reader import JsonReader, redact_secrets
 from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
-from modelarts_magics.domain.durations import datetime_from_ms
+from modelarts_magics.domain.durations import MAX_RUN_TIME, MAX_TIME_AHEAD
 from modelarts_magics.domain.models import (
     UNKNOWN_AUTO_STOP,
     AutoStop,
@@ -26,12 +26,11 @@ from modelarts_magics.domain.models import (
     Profile,
     Provision,
     ProvisionSpec,
-    Status,
     StopTimeUnknown,
     Storage,
     Workspace,
 )
-from modelarts_magics.errors import ForbiddenError, InvalidResponseError
+from modelarts_magics.errors import ForbiddenError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,10 +102,13 @@ class DemanagerBackend:
 
         Raises:
             ForbiddenError: The credential may read but not change the instance; nothing changed.
+            RefusedError: The description cannot be preserved, because it could not be read; nothing was sent.
             ApiError, UnreachableError: The API refused, failed or did not answer.
 
         Source: table 2 (``description`` is mandatory), table 4 (``enable`` defaults to false).
         """
+        if edit.description is None and "description" in before.implausible:
+            raise RefusedError("refuse.description_unknown")
         description = before.description if edit.description is None else edit.description
         body: dict[str, Any] = {"description": description}
         if edit.auto_stop is not None:
@@ -136,11 +138,11 @@ class DemanagerBackend:
         """Parse a response (table 5).
 
         Raises:
-            InvalidResponseError: A field has the wrong type or a mandatory one is missing.
+            InvalidResponseError: It is no instance: ID or status is missing.
         """
         clean = redact_secrets(raw)
         reader = JsonReader(clean)
-        status = Status(reader.required_text("status"))
+        status = reader.status("status")
         profile = reader.nested("profile", _parse_profile)
         spec = reader.object("spec")
         auto_stop = spec.object("auto_stop") if spec else None
@@ -159,6 +161,7 @@ class DemanagerBackend:
             workspace=reader.nested("workspace", lambda each: Workspace(each.text("id"))),
             demo=demo,
             raw=clean,
+            implausible=reader.implausible,
         )
 
     def close(self) -> None:
@@ -180,18 +183,22 @@ def _parse_auto_stop(
     reader: JsonReader | None, *, running: bool, observed_at: datetime
 ) -> AutoStop:
     """Parse table 11. If its two stop times disagree, the stop time is unknown."""
-    if reader is None:
+    enabled = reader.boolean("enable") if reader else None
+    if reader is None or (enabled is None and reader.has_rejected("enable")):
         return UNKNOWN_AUTO_STOP
-    enabled = bool(reader.boolean("enable"))
     stop_timestamp = reader.timestamp("stop_timestamp")
-    remain_time = reader.duration("remain_time", unit=SECOND)
+    remain_time = reader.duration("remain_time", unit=SECOND, longest=MAX_RUN_TIME)
     stops_at, unknown = None, None
     if enabled and running:
         stops_at, unknown = _determine_stop_time(stop_timestamp, remain_time, observed_at)
+        if unknown is StopTimeUnknown.MISSING and reader.has_rejected(
+            "stop_timestamp", "remain_time"
+        ):
+            unknown = StopTimeUnknown.IMPLAUSIBLE
     prompt = reader.boolean("prompt")
     return AutoStop(
-        enabled=enabled,
-        duration=reader.duration("duration", unit=SECOND),
+        enabled=bool(enabled),
+        duration=reader.duration("duration", unit=SECOND, longest=MAX_RUN_TIME) or None,
         prompt=True if prompt is None else prompt,
         stops_at=stops_at,
         stop_time_unknown=unknown,
@@ -214,17 +221,21 @@ def _determine_stop_time(
         return None, StopTimeUnknown.INCONSISTENT
     if stop_time < now - STOP_GRACE_PERIOD:
         return None, StopTimeUnknown.PAST
+    if stop_time > now + MAX_TIME_AHEAD:
+        return None, StopTimeUnknown.IMPLAUSIBLE
     return stop_time, None
 
 
 def _parse_created_at(reader: JsonReader) -> datetime | None:
     """Parse ``creation_timestamp``, a string of 13 digits in milliseconds."""
-    text = reader.text("creation_timestamp")
+    name = "creation_timestamp"
+    text = reader.text(name)
     if not text:
         return None
     if not (text.isascii() and text.isdigit()):
-        raise InvalidResponseError("response.type", field="creation_timestamp", expected="digits")
-    return reader.convert("creation_timestamp", datetime_from_ms, int(text[:20]))
+        reader.reject(name)
+        return None
+    return reader.convert_timestamp(name, int(text[:20]))
 
 
 def _parse_profile(reader: JsonReader) -> Profile:

@@ -1,11 +1,17 @@
-"""Read the fields of a JSON response; a wrong type is an error that names the field."""
+"""Read the fields of a JSON response, each validated by itself."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
-from modelarts_magics.domain.durations import MAX_DURATION, datetime_from_ms
+from modelarts_magics.domain.durations import (
+    MAX_DURATION,
+    datetime_from_ms,
+    is_plausible_time,
+)
+from modelarts_magics.domain.models import Status
 from modelarts_magics.errors import InvalidResponseError
 
 T = TypeVar("T")
@@ -27,63 +33,110 @@ _MAX_DEPTH = 64
 
 
 class JsonReader:
-    """A JSON object of a response. An absent field and null are both None.
+    """A JSON object of a response.
+
+    An absent field and null are both None. So is a field with another type or an implausible value, which is
+    recorded: one odd field does not make the others unusable.
 
     Args:
         data: The object.
         path: Its name in the response, for error messages.
+        implausible: The record of the object that contains this one; None for a new record.
+
+    Attributes:
+        data: The original object.
+        implausible: The values that were not used, by the full name of the field.
 
     Raises:
         InvalidResponseError: The data is not an object.
     """
 
-    __slots__ = ("_data", "_path")
+    __slots__ = ("_path", "data", "implausible")
 
-    def __init__(self, data: object, path: str = "") -> None:
+    def __init__(
+        self, data: object, path: str = "", *, implausible: dict[str, Any] | None = None
+    ) -> None:
         if not isinstance(data, dict):
             raise InvalidResponseError("response.type", field=path or "response", expected="object")
-        self._data: Mapping[str, Any] = data
+        self.data: Mapping[str, Any] = data
+        self.implausible = {} if implausible is None else implausible
         self._path = path
 
     def text(self, name: str) -> str | None:
         """Return a string."""
-        value = self._data.get(name)
+        value = self.data.get(name)
         if value is None or isinstance(value, str):
             return value
-        raise self._type_error(name, "string")
+        self.reject(name)
+        return None
 
     def required_text(self, name: str) -> str:
-        """Return a string that must be present and not empty."""
-        value = self.text(name)
+        """Return a string.
+
+        Raises:
+            InvalidResponseError: It is missing or empty, or not a string.
+        """
+        value = self.data.get(name)
         if not value:
             raise InvalidResponseError("response.missing", field=self.full_name(name))
+        if not isinstance(value, str):
+            field = self.full_name(name)
+            raise InvalidResponseError("response.type", field=field, expected="string")
         return value
+
+    def status(self, name: str) -> Status:
+        """Return a status, which must be present; one that is not a string is unknown."""
+        if self.data.get(name) and self.text(name) is None:
+            return Status.UNKNOWN
+        return Status(self.required_text(name))
 
     def integer(self, name: str) -> int | None:
         """Return an integer."""
-        value = self._data.get(name)
-        if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        value = self.data.get(name)
+        if value is None or type(value) is int:
             return value
-        raise self._type_error(name, "integer")
+        self.reject(name)
+        return None
 
     def boolean(self, name: str) -> bool | None:
         """Return a boolean."""
-        value = self._data.get(name)
+        value = self.data.get(name)
         if value is None or isinstance(value, bool):
             return value
-        raise self._type_error(name, "boolean")
+        self.reject(name)
+        return None
 
     def timestamp(self, name: str) -> datetime | None:
         """Return a time from a timestamp in milliseconds; 0 counts as absent."""
         value = self.integer(name)
-        return self.convert(name, datetime_from_ms, value) if value else None
+        return self.convert_timestamp(name, value) if value else None
 
-    def duration(self, name: str, *, unit: timedelta) -> timedelta | None:
-        """Return a duration from an integer number of units; at most `MAX_DURATION`."""
+    def convert_timestamp(self, name: str, milliseconds: int) -> datetime | None:
+        """Return the time of a timestamp that was read from a field."""
+        with contextlib.suppress(ValueError):
+            moment = datetime_from_ms(milliseconds)
+            if is_plausible_time(moment):
+                return moment
+        self.reject(name)
+        return None
+
+    def duration(
+        self, name: str, *, unit: timedelta, longest: timedelta = MAX_DURATION
+    ) -> timedelta | None:
+        """Return a duration from an integer number of units.
+
+        Args:
+            name: The name of the field.
+            unit: The unit.
+            longest: The longest plausible duration; one that is in another unit is longer.
+        """
         value = self.integer(name)
-        if value is not None and abs(value) > MAX_DURATION // unit:
-            raise InvalidResponseError("response.range", field=self.full_name(name))
-        return None if value is None else value * unit
+        if value is None:
+            return None
+        if 0 <= value <= longest // unit:
+            return value * unit
+        self.reject(name)
+        return None
 
     def nested(self, name: str, parse: Callable[[JsonReader], T]) -> T | None:
         """Return a nested object as parsed by `parse`."""
@@ -92,50 +145,49 @@ class JsonReader:
 
     def object(self, name: str) -> JsonReader | None:
         """Return a nested object."""
-        value = self._data.get(name)
-        return None if value is None else JsonReader(value, self.full_name(name))
+        value = self.data.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self.reject(name)
+            return None
+        return JsonReader(value, self.full_name(name), implausible=self.implausible)
 
     def objects(self, name: str) -> Iterator[JsonReader]:
-        """Yield the objects of a list; none if the list is absent."""
-        value = self._data.get(name)
+        """Yield the objects of a list; none if the list is absent.
+
+        Raises:
+            InvalidResponseError: It is not a list of objects.
+        """
+        value = self.data.get(name)
         if not isinstance(value, list):
             if value is None:
                 return
-            raise self._type_error(name, "array")
+            field = self.full_name(name)
+            raise InvalidResponseError("response.type", field=field, expected="array")
         for index, item in enumerate(value):
             yield JsonReader(item, f"{self.full_name(name)}[{index}]")
 
     def mapping(self, name: str) -> Mapping[str, Any]:
         """Return an object without a fixed shape; ``"NULL"``, null and an absent field are all empty."""
-        value = self._data.get(name)
-        if value is None or (isinstance(value, str) and value in ("NULL", "")):
-            return {}
+        value = self.data.get(name)
         if isinstance(value, dict):
             return value
-        raise self._type_error(name, "object")
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        """The original object."""
-        return self._data
+        if value not in (None, "NULL", ""):
+            self.reject(name)
+        return {}
 
     def full_name(self, name: str) -> str:
         """Return the full name of a field, such as ``spec.auto_stop.duration``."""
         return f"{self._path}.{name}" if self._path else name
 
-    def convert(self, name: str, convert: Callable[[int], T], value: int) -> T:
-        """Convert the number in a field.
+    def has_rejected(self, *names: str) -> bool:
+        """Return whether one of these fields has an implausible value."""
+        return any(self.full_name(name) in self.implausible for name in names)
 
-        Raises:
-            InvalidResponseError: The conversion fails; the error names the field.
-        """
-        try:
-            return convert(value)
-        except (ValueError, OverflowError):
-            raise InvalidResponseError("response.range", field=self.full_name(name)) from None
-
-    def _type_error(self, name: str, expected: str) -> InvalidResponseError:
-        return InvalidResponseError("response.type", field=self.full_name(name), expected=expected)
+    def reject(self, name: str) -> None:
+        """Record that the value of a field is not used."""
+        self.implausible[self.full_name(name)] = self.data[name]
 
 
 def select_fields(value: object, fields: StoredFields) -> Any:  # noqa: ANN401 - any JSON

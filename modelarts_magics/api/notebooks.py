@@ -14,7 +14,7 @@ from modelarts_magics.api.error_mapping import missing_permission
 from modelarts_magics.api.json_reader import JsonReader, redact_secrets
 from modelarts_magics.domain.clock import OutdatedReadError
 from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
-from modelarts_magics.domain.durations import duration_to_ms
+from modelarts_magics.domain.durations import MAX_TIME_AHEAD, duration_to_ms
 from modelarts_magics.domain.models import (
     UNKNOWN_AUTO_STOP,
     AutoStop,
@@ -32,7 +32,6 @@ from modelarts_magics.errors import (
     ApiError,
     AuthenticationError,
     ForbiddenError,
-    InvalidResponseError,
     ModelArtsError,
     PartialUpdateError,
     RejectedValueError,
@@ -132,10 +131,11 @@ class NotebooksBackend:
         """Parse a response.
 
         Raises:
-            InvalidResponseError: A field has the wrong type or a mandatory one is missing.
+            InvalidResponseError: It is no instance: ID or status is missing.
         """
-        reader = JsonReader(raw)
-        status = Status(reader.required_text("status"))
+        clean = redact_secrets(raw)
+        reader = JsonReader(clean)
+        status = reader.status("status")
         workspace = reader.text("workspace_id")
         return Instance(
             id=reader.required_text("id"),
@@ -149,7 +149,8 @@ class NotebooksBackend:
             flavor=reader.text("flavor"),
             workspace=Workspace(workspace) if workspace else None,
             demo=demo,
-            raw=redact_secrets(raw),
+            raw=clean,
+            implausible=reader.implausible,
         )
 
     def close(self) -> None:
@@ -224,28 +225,34 @@ def _parse_lease(reader: JsonReader | None, *, running: bool, now: datetime) -> 
     """
     if reader is None:
         return UNKNOWN_AUTO_STOP
+    # Read to validate it, as `status --all` shows it.
+    reader.timestamp("update_at")
     enable, lease_type = reader.boolean("enable"), reader.text("type")
     duration_ms = reader.integer("duration")
-    if enable is None and duration_ms is None and not lease_type:
+    nothing_known = enable is None and duration_ms is None and not lease_type
+    if nothing_known or reader.has_rejected("enable"):
         return UNKNOWN_AUTO_STOP
     if enable is False or duration_ms == UNLIMITED_MS:
         return AutoStop(enabled=False)
     mode = (lease_type or Mode.TIMING.value).upper()
     if mode == Mode.IDLE.value:
         return AutoStop(enabled=True, mode=Mode.IDLE)
-    if mode == Mode.TIMING.value:
+    if mode == Mode.TIMING.value and not reader.has_rejected("type"):
         return _parse_timed_lease(reader, running=running, now=now)
-    unknown = StopTimeUnknown.MISSING if running else None
-    return AutoStop(enabled=True, stop_time_unknown=unknown)
+    odd = StopTimeUnknown.IMPLAUSIBLE if reader.has_rejected("type") else StopTimeUnknown.MISSING
+    return AutoStop(enabled=True, stop_time_unknown=odd if running else None)
 
 
 def _parse_timed_lease(reader: JsonReader, *, running: bool, now: datetime) -> AutoStop:
     created_at = reader.timestamp("create_at")
+    duration = reader.duration("duration", unit=MILLISECOND) or None
     # Without its start the duration of a lease is not a run time.
-    duration = reader.duration("duration", unit=MILLISECOND) if created_at else None
+    duration = duration if created_at else None
     stops_at, unknown = None, None
     if running:
         stops_at, unknown = _determine_stop_time(created_at, duration, now)
+        if unknown is StopTimeUnknown.MISSING and reader.has_rejected("create_at", "duration"):
+            unknown = StopTimeUnknown.IMPLAUSIBLE
     return AutoStop(
         enabled=True,
         duration=duration,
@@ -260,10 +267,9 @@ def _determine_stop_time(
 ) -> tuple[datetime | None, StopTimeUnknown | None]:
     if created_at is None or duration is None:
         return None, StopTimeUnknown.MISSING
-    try:
-        stop_time = created_at + duration
-    except OverflowError:
-        raise InvalidResponseError("response.range", field="lease.duration") from None
+    stop_time = created_at + duration
     if stop_time < now - STOP_GRACE_PERIOD:
         return None, StopTimeUnknown.PAST
+    if stop_time > now + MAX_TIME_AHEAD:
+        return None, StopTimeUnknown.IMPLAUSIBLE
     return stop_time, None

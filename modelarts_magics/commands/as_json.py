@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from modelarts_magics.domain.models import AutoStop, Change, Instance
+
+_MAX_VALUE_LENGTH = 200
 
 
 def instance_json(instance: Instance, *, all_fields: bool = False) -> JsonResult:
@@ -72,7 +75,14 @@ def _extra_fields(instance: Instance) -> dict[str, Any]:
         "stop_time_unknown": stop.stop_time_unknown.value if stop.stop_time_unknown else None,
         "demo": instance.demo,
         **_lease_fields(instance),
+        **_implausible_fields(instance),
     }
+
+
+def _implausible_fields(instance: Instance) -> dict[str, Any]:
+    """Return the values that are not used because they cannot be right, if there are any."""
+    values = {name: _short_json(each) for name, each in instance.implausible.items()}
+    return {"implausible": values} if values else {}
 
 
 def _lease_fields(instance: Instance) -> dict[str, Any]:
@@ -104,6 +114,11 @@ def _seconds_from_ms(milliseconds: object) -> int | None:
     if not isinstance(milliseconds, int) or milliseconds < 0:
         return None
     return round(milliseconds / 1000)
+
+
+def _short_json(value: object) -> str:
+    """Return a value of unknown size as JSON of one line."""
+    return json.dumps(value, ensure_ascii=False)[:_MAX_VALUE_LENGTH]
 
 
 def _to_json_value(value: Any) -> Any:  # noqa: ANN401 - any model

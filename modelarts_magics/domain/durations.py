@@ -17,6 +17,10 @@ UTC = timezone.utc
 ONE_DAY = timedelta(days=1)
 MAX_DURATION = timedelta(days=36500)
 """The longest duration to compute with: far beyond every API, and can be added to any date."""
+MAX_RUN_TIME = timedelta(hours=72)
+"""The longest run time that either API accepts."""
+MAX_TIME_AHEAD = MAX_RUN_TIME + ONE_DAY
+"""The time from now after which no run can stop, also if the clock of this machine is wrong by a day."""
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 """The range of years in which a moment can be written in any time zone; `datetime` ends in 9999."""
 FIRST_PLAUSIBLE_YEAR, LAST_PLAUSIBLE_YEAR = 2000, 2199

@@ -118,6 +118,8 @@ class StopTimeUnknown(Word):
     """The stop time has passed and the instance still runs."""
     INCONSISTENT = "inconsistent"
     """stop_timestamp and remain_time differ by more than 60 s."""
+    IMPLAUSIBLE = "implausible"
+    """The API returned a value that cannot be right, for example in another unit."""
 
 
 @dataclass(frozen=True)
@@ -261,6 +263,7 @@ class Instance(RichResult):
         workspace: The workspace (table 12).
         demo: Whether the local emulator answered.
         raw: The whole response without secrets, including fields unknown to this package.
+        implausible: The values of fields that are unknown because they cannot be right, by the name of the field.
     """
 
     id: str
@@ -277,6 +280,7 @@ class Instance(RichResult):
     workspace: Workspace | None = None
     demo: bool = False
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    implausible: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.name or self.id}: {self.status.value}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Callable
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ def _wrong_types(body: object, arg: str) -> None:
             found[name] = _with_wrong_type(found[name])
 
 
+def _other_value(body: object, arg: str) -> None:
+    name, _, value = arg.partition("=")
+    for found in list(_iterate_objects(body)):
+        if name in found:
+            found[name] = json.loads(value)
+
+
 def _remove_fields(*names: str) -> Callable[[object, str], None]:
     def remove(body: object, _arg: str) -> None:
         for found in _iterate_objects(body):
@@ -58,6 +66,7 @@ def _shift_remain_time(body: object, arg: str) -> None:
 
 _BODY_FAULTS: dict[str, Callable[[object, str], None]] = {
     "wrong-types": _wrong_types,
+    "other-value": _other_value,
     "no-stop-timestamp": _remove_fields("stop_timestamp", "create_at"),
     "no-remain-time": _remove_fields("remain_time"),
     "disagreeing-remain": _shift_remain_time,

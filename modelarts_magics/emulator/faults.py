@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -49,6 +50,7 @@ FAULT_KINDS: dict[str, FaultKind] = {
     "stale": FaultKind("apply", "", "a read returns the instance as before its last write"),
     "delay": FaultKind("body", "1", "applied; the response comes ARG seconds later"),
     "wrong-types": FaultKind("body", "", "fields of the wrong type; ARG selects one field"),
+    "other-value": FaultKind("body", "duration=-1", "a field has another value; ARG is NAME=JSON"),
     "no-stop-timestamp": FaultKind("body", "", "without stop_timestamp (lease: create_at)"),
     "no-remain-time": FaultKind("body", "", "without remain_time"),
     "disagreeing-remain": FaultKind("body", "600", "remain_time is ARG seconds too long"),
@@ -120,6 +122,8 @@ def make_fault(  # noqa: PLR0913 - independent filters, by keyword
     text = FAULT_KINDS[name].default if arg is None else str(arg)
     if name in ("drip", "delay", "late-apply", "disagreeing-remain", "oversized", "html"):
         float(text)
+    if name == "other-value":
+        json.loads(text.partition("=")[2])
     verbs = tuple(verb.upper() for verb in methods)
     return Fault(name=name, arg=text, times=times, methods=verbs, path=path, skip=skip)
 

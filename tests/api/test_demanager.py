@@ -14,6 +14,7 @@ from factories import (
     JSON_VALUES,
     MINUTE,
     NOW,
+    auto_stop_edit,
     auto_stop_json,
     demanager_response,
     make_instance,
@@ -26,6 +27,7 @@ from modelarts_magics.api.demanager import CAPABILITIES, DemanagerBackend
 from modelarts_magics.domain.clock import Deadline
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.models import (
+    UNKNOWN_AUTO_STOP,
     AutoStop,
     AutoStopEdit,
     CountsFrom,
@@ -41,7 +43,7 @@ from modelarts_magics.domain.models import (
     Storage,
     Workspace,
 )
-from modelarts_magics.errors import ForbiddenError, InvalidResponseError
+from modelarts_magics.errors import ForbiddenError, InvalidResponseError, RefusedError
 
 SECOND = timedelta(seconds=1)
 SEED_EXAMPLE = json.loads((Path(__file__).parent / "seed_example.json").read_text(encoding="utf-8"))
@@ -241,49 +243,87 @@ def test_id_and_status_are_mandatory(path: str, value: object) -> None:
     assert (caught.value.code, caught.value.values["field"]) == ("response.missing", path)
 
 
-@pytest.mark.parametrize("path", ["id", "status", *OPTIONAL])
-@pytest.mark.parametrize("value", [1.5, ["s3cret"], {"x": "s3cret"}, "s3cret", True, 7])
-def test_wrong_type_is_named_with_its_path(path: str, value: object) -> None:
-    """A documented type is accepted, another is an error without the value."""
-    try:
-        parse(at(demanager_response(), path, value))
-    except InvalidResponseError as error:
-        assert error.values["field"] == path  # noqa: PT017 - a value that fits is no error
-        assert "s3cret" not in str(error)  # noqa: PT017
-    else:
-        text = path in ("id", "status", *TEXTS) and path != "creation_timestamp"
-        expected: tuple[type, ...] = (str,) if text else (dict,)
-        expected = (bool,) if path.endswith((".enable", ".prompt")) else expected
-        number = path.endswith((".duration", ".stop_timestamp", ".remain_time"))
-        assert type(value) in ((int,) if number else expected)
+@pytest.mark.parametrize("path", ["status", *OPTIONAL])
+@pytest.mark.parametrize("value", [1.5, ["text"], {"x": "text"}, "text", True, -7])
+def test_wrong_type_makes_only_that_field_unknown(path: str, value: object) -> None:
+    """The instance is parsed, and has the value as the API returned it."""
+    some = parse(at(demanager_response(), path, value))
+    text = path in ("status", *TEXTS) and path != "creation_timestamp"
+    expected: tuple[type, ...] = (str,) if text else (dict,)
+    expected = (bool,) if path.endswith((".enable", ".prompt")) else expected
+    number = path.endswith((".duration", ".stop_timestamp", ".remain_time"))
+    fits = type(value) in expected and not number and path != "creation_timestamp"
+    assert dict(some.implausible) == ({} if fits else {path: value})
+    assert some.name or path == "name"
+    assert some.description == "training" or path == "description"
 
 
-@pytest.mark.parametrize("value", ["15395755835.17", "-1539575583517", "١٥٣٩", "soon", " 1"])
-def test_creation_timestamp_must_be_digits(value: str) -> None:
-    """It is a string, as documented."""
+def test_id_of_another_type_is_an_error() -> None:
+    """Without an ID it is no instance."""
     with pytest.raises(InvalidResponseError) as caught:
-        parse(demanager_response(creation_timestamp=value))
-    assert caught.value.values["field"] == "creation_timestamp"
+        parse(demanager_response(id=7))
+    assert caught.value.values["field"] == "id"
 
 
-@pytest.mark.parametrize("value", ["9" * 15, "9" * 30, "9" * 5000])
-def test_creation_timestamp_must_be_in_range(value: str) -> None:
-    """A time that cannot be represented is an error that names the field."""
-    with pytest.raises(InvalidResponseError) as caught:
-        parse(demanager_response(creation_timestamp=value))
-    assert (caught.value.code, caught.value.values["field"]) == (
-        "response.range",
-        "creation_timestamp",
-    )
+@pytest.mark.parametrize(
+    "value",
+    ["15395755835.17", "-1539575583517", "١٥٣٩", "soon", " 1", "9" * 15, "9" * 30, "9" * 5000, "1"],
+)
+def test_implausible_creation_timestamp_is_unknown(value: str) -> None:
+    """It is a string of digits, as documented, and a time in milliseconds."""
+    some = parse(demanager_response(creation_timestamp=value))
+    assert some.created_at is None
+    assert some.implausible == {"creation_timestamp": value}
 
 
-@pytest.mark.parametrize("name", ["duration", "stop_timestamp", "remain_time"])
-@pytest.mark.parametrize("value", [10**16, -(10**16), 10**400, 253_402_300_799_000])
-def test_auto_stop_number_out_of_range_is_an_error(name: str, value: int) -> None:
-    """It neither crashes nor becomes a date."""
-    with pytest.raises(InvalidResponseError) as caught:
-        parse(response_with_auto_stop(**{name: value}))
-    assert caught.value.values == {"field": f"spec.auto_stop.{name}"}
+ODD_NUMBERS = [-1, -3600, 10**16, 10**400, 3_600_000, "3600", 3600.0, 3600.5, True, "soon", [1]]
+
+
+@pytest.mark.parametrize("name", ["duration", "remain_time"])
+@pytest.mark.parametrize("value", ODD_NUMBERS, ids=str)
+def test_implausible_duration_leaves_the_stop_time(name: str, value: object) -> None:
+    """It follows from stop_timestamp."""
+    some = parse(response_with_auto_stop(**{name: value}))
+    assert some.implausible == {f"spec.auto_stop.{name}": value}
+    assert getattr(some.auto_stop, name) is None
+    assert some.auto_stop.stops_at == NOW + HOUR
+
+
+@pytest.mark.parametrize("value", [*ODD_NUMBERS, 1_795_427_520], ids=str)
+def test_implausible_stop_timestamp_is_not_used(value: object) -> None:
+    """The stop time follows from remain_time, or is unknown."""
+    some = parse(response_with_auto_stop(stop_timestamp=value))
+    assert some.implausible == {"spec.auto_stop.stop_timestamp": value}
+    assert some.auto_stop.stops_at == NOW + HOUR
+    alone = parse(response_with_auto_stop(stop_timestamp=value, remain_time=None)).auto_stop
+    unknown = (None, StopTimeUnknown.IMPLAUSIBLE)
+    assert (alone.stops_at, alone.stop_time_unknown) == unknown
+
+
+@pytest.mark.parametrize("days", [5, 400, 20_000])
+def test_stop_time_beyond_every_run_is_unknown(days: int) -> None:
+    """No run is that long."""
+    far = datetime_to_ms(NOW + timedelta(days=days))
+    found = parse(response_with_auto_stop(stop_timestamp=far, remain_time=None)).auto_stop
+    assert (found.stops_at, found.stop_time_unknown) == (None, StopTimeUnknown.IMPLAUSIBLE)
+
+
+@pytest.mark.parametrize("value", [1, "true", "off", [], {}])
+def test_implausible_switch_is_neither_on_nor_off(value: object) -> None:
+    """Auto-stop is not reported as off."""
+    assert parse(response_with_auto_stop(enable=value)).auto_stop == UNKNOWN_AUTO_STOP
+
+
+def test_unreadable_description_is_not_overwritten() -> None:
+    """A change of auto-stop would have to send it along."""
+    recorder = Recorder()
+    api = DemanagerBackend(recorder, project_id="p", instance_id="i")  # type: ignore[arg-type]
+    before = parse(demanager_response(description={"text": "mine"}))
+    with pytest.raises(RefusedError):
+        api.write(before, auto_stop_edit(HOUR), deadline=Deadline(1))
+    assert not recorder.asked
+    api.write(before, Edit(description="new"), deadline=Deadline(1))
+    assert len(recorder.asked) == 1
 
 
 def test_undocumented_types_are_kept_raw() -> None:
@@ -338,7 +378,7 @@ def test_unknown_status_is_kept() -> None:
             None,
             StopTimeUnknown.PAST,
         ),
-        ({"remain_time": -3600, "stop_timestamp": None}, None, StopTimeUnknown.PAST),
+        ({"remain_time": -3600, "stop_timestamp": None}, None, StopTimeUnknown.IMPLAUSIBLE),
         (
             {"remain_time": -3600, "stop_timestamp": datetime_to_ms(NOW - HOUR)},
             None,
@@ -355,13 +395,9 @@ def test_unknown_status_is_kept() -> None:
         (
             {"remain_time": None, "stop_timestamp": datetime_to_ms(NOW) // 1000},
             None,
-            StopTimeUnknown.PAST,
+            StopTimeUnknown.IMPLAUSIBLE,
         ),
-        (
-            {"remain_time": 3600, "stop_timestamp": datetime_to_ms(NOW + HOUR) // 1000},
-            None,
-            StopTimeUnknown.INCONSISTENT,
-        ),
+        ({"remain_time": 3600, "stop_timestamp": datetime_to_ms(NOW + HOUR) // 1000}, HOUR, None),
     ],
 )
 def test_stop_time_needs_consistent_fields(
@@ -521,10 +557,11 @@ def test_any_json_is_an_instance_or_an_error(raw: Any) -> None:  # noqa: ANN401 
 
 @given(st.sampled_from(["id", "status", *OPTIONAL]), JSON_VALUES | st.integers())
 def test_any_field_value_is_parsed_or_an_error(path: str, value: Any) -> None:  # noqa: ANN401 - any JSON
-    """The error names the field."""
+    """Only ID and status can make it an error, which names the field."""
     try:
         some = parse(at(demanager_response(), path, value))
     except InvalidResponseError as error:
+        assert path in ("id", "status")
         assert error.values["field"].startswith((path, "the response"))  # noqa: PT017 - or no error
         return
     assert str(some.status.value)
@@ -538,11 +575,7 @@ def test_any_field_value_is_parsed_or_an_error(path: str, value: Any) -> None:  
 )
 def test_any_auto_stop_numbers_are_consistent_or_unknown(stop: dict[str, Any]) -> None:
     """A stop time is near now or later, or unknown."""
-    try:
-        found = parse(at(demanager_response(), "spec.auto_stop", stop)).auto_stop
-    except InvalidResponseError as error:
-        assert error.values["field"].startswith("spec.auto_stop.")  # noqa: PT017 - or no error
-        return
+    found = parse(at(demanager_response(), "spec.auto_stop", stop)).auto_stop
     assert found.stops_at is None or (found.enabled and found.stops_at >= NOW - MINUTE)
     assert found.enabled == (stop.get("enable") is True)
 

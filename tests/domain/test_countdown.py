@@ -50,9 +50,10 @@ def test_countdown_matches_the_shared_cases(case: dict[str, Any]) -> None:
     assert result.label == expected["label_en"]
 
 
-def test_shared_cases_cover_every_phase() -> None:
-    """Every phase occurs in the shared cases."""
+def test_shared_cases_cover_every_phase_and_status() -> None:
+    """Every phase and every documented status occurs in the shared cases."""
     assert {case["expect"]["phase"] for case in CASES} == {phase.value for phase in Phase}
+    assert {case["status"] for case in CASES} >= {status.value for status in Status}
 
 
 @given(

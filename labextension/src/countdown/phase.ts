@@ -51,7 +51,12 @@ export const GRACE_MS = 60_000;
 const STOP_TIME_JITTER_MS = 5_000;
 
 const RUNNING_STATUSES: ReadonlySet<string> = new Set(['RUNNING', 'SNAPSHOTTING']);
-const STOPPED_STATUS_PATTERN = /^(STOPPED|DELETED|[A-Z_]+_FAILED)$/;
+const STOPPING_STATUSES: ReadonlySet<string> = new Set(['STOPPING', 'DELETING']);
+/** The statuses of an instance that does not run and does not start by itself. */
+const STOPPED_STATUSES: ReadonlySet<string> = new Set([
+  ...['STOPPED', 'DELETED', 'FROZEN', 'ERROR'],
+  ...['CREATE_FAILED', 'START_FAILED', 'RESIZE_FAILED', 'DELETE_FAILED'],
+]);
 
 const withoutTimeLeft = (phase: Phase): PhaseResult => ({ phase, remainingS: null });
 
@@ -72,10 +77,10 @@ export function isCounting(phase: Phase): phase is CountingPhase {
  * @param nowMs - the time by the server's clock
  */
 export function evaluatePhase(input: PhaseInput, nowMs: number): PhaseResult {
-  if (input.status === 'STOPPING') {
+  if (STOPPING_STATUSES.has(input.status)) {
     return { phase: 'stopping', remainingS: 0 };
   }
-  if (STOPPED_STATUS_PATTERN.test(input.status)) {
+  if (STOPPED_STATUSES.has(input.status)) {
     return withoutTimeLeft('stopped');
   }
   if (input.enabled === false) {
@@ -113,7 +118,7 @@ export function msUntilNextPhaseUpdate(input: PhaseInput, nowMs: number): number
   if (isCounting(phase)) {
     return Math.min((leftMs % 1000) + 1, leftMs);
   }
-  const inGrace = phase === 'stopping' && input.status !== 'STOPPING';
+  const inGrace = phase === 'stopping' && !STOPPING_STATUSES.has(input.status);
   return inGrace ? leftMs + GRACE_MS + 1 : null;
 }
 

@@ -114,6 +114,13 @@ function statusText(trans: TranslationBundle, status: string): string {
     ERROR: trans.__('ERROR'),
     DELETED: trans.__('DELETED'),
     FROZEN: trans.__('FROZEN'),
+    CREATE_QUEUING: trans.__('CREATE_QUEUING'),
+    START_QUEUING: trans.__('START_QUEUING'),
+    READY_TO_START: trans.__('READY_TO_START'),
+    RESIZING: trans.__('RESIZING'),
+    RESIZE_FAILED: trans.__('RESIZE_FAILED'),
+    UNAVAILABLE: trans.__('UNAVAILABLE'),
+    UNKNOWN: trans.__('UNKNOWN'),
   };
   return names[status] ?? status;
 }
