@@ -261,6 +261,19 @@ class KernelChannel:
                 return message
         return None
 
+    def receive_all(self, limit: int) -> list[KernelMessage]:
+        """Return the messages with a valid signature that have arrived, at most `limit` of them."""
+        found: list[KernelMessage] = []
+        while len(found) < limit:
+            try:
+                frames = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            message = self._parse(frames)
+            if message is not None:
+                found.append(message)
+        return found
+
     def send_kernel_info_request(self) -> str:
         """Send the request that a kernel answers at once when it is idle, and else at the end of its cell.
 

@@ -785,6 +785,7 @@ TEXTS = {
     "record.gap.publisher": "{messages} messages of the kernel missing here, from {since} to {until}: it sent "
     "more than it holds for one reader",
     "record.gap.incomplete": "Incomplete record: {bytes:size} could not be written",
+    "record.writing": "the record of {name}",
     "record.title": "Recorded output of {name}, started {started}.",
     "record.ended": "Ended {ended}.",
     "record.running": "Still running; this is the output so far.",

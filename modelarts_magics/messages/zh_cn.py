@@ -673,6 +673,7 @@ TEXTS = {
     "record.gap.attached": "此处可能缺少 {since} 至 {until} 的输出：记录程序尚未连接",
     "record.gap.publisher": "此处缺少内核的 {messages} 条消息（{since} 至 {until}）：超出内核为接收方缓存的数量",
     "record.gap.incomplete": "记录不完整：有 {bytes:size} 未能写入",
+    "record.writing": "{name} 的输出记录",
     "record.title": "{name} 的输出记录，开始于 {started}。",
     "record.ended": "结束于 {ended}。",
     "record.running": "仍在运行，以下为目前的输出。",
