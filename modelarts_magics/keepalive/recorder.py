@@ -243,7 +243,7 @@ class CellRecording:
         writer, channel = self._writer, self.channel
         if writer is None or channel is None or self.is_closed:
             return
-        # What arrived before the end of the connection is recorded first.
+        # Messages that arrived before the end of the connection are recorded first.
         is_over = channel.is_lost or self._has_timed_out()
         received = channel.receive_all(_MESSAGES_AT_ONCE)
         for message in received:

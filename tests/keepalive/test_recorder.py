@@ -176,7 +176,7 @@ def test_record_ends_with_the_kernel_message_not_with_the_guard(recording: Recor
 
 
 def test_killed_kernel_ends_the_record(recording: Recording) -> None:
-    """What had been published before is in it."""
+    """It has everything that was published before."""
     recording.start()
     recording.output("stream", name="stdout", text="last words\n")
     recording.kernel.end()

@@ -1,0 +1,13 @@
+"""The components of the daemon; only its own process imports them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelarts_magics.keepalive.recorder import Recorder
+
+if TYPE_CHECKING:
+    from modelarts_magics.keepalive.components import Factory
+
+FACTORIES: dict[str, Factory] = {"recorder": Recorder}
+"""A function that creates each component, by the name to show for it in the state file."""
