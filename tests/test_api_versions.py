@@ -13,8 +13,8 @@ from emulator_harness import START, EmulatorHarness
 
 import modelarts_magics
 from modelarts_magics.commands.as_text import change_lines
-from modelarts_magics.commands.undo import undo_command
 from modelarts_magics.domain.models import Change, CountsFrom, Effect
+from modelarts_magics.domain.undo import undo_command
 from modelarts_magics.errors import ModelArtsError, RefusedError, WrongStateError
 
 if TYPE_CHECKING:

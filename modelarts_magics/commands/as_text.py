@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from modelarts_magics.commands.undo import undo_command
 from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.domain.effects import EXPECTED_STOP_TOLERANCE
 from modelarts_magics.domain.models import Effect, Mode
 from modelarts_magics.domain.planning import MIN_TIME_LEFT, keep_running_advice
+from modelarts_magics.domain.undo import undo_command
 from modelarts_magics.messages import Message, format_duration, format_status, text
 
 if TYPE_CHECKING:

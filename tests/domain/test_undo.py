@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_magics.commands.parser import parse_arguments, parse_line
-from modelarts_magics.commands.undo import undo_command
 from modelarts_magics.domain.description import FULL_WIDTH_FORMS
 from modelarts_magics.domain.models import Change, Edit, Effect
+from modelarts_magics.domain.undo import undo_command
 
 if TYPE_CHECKING:
     from emulator_harness import EmulatorHarness
