@@ -5,7 +5,9 @@
  * interfaces that all folders share (tokens.ts), and the status item.
  */
 
+import { PageConfig } from '@jupyterlab/coreutils';
 import { plugins } from './plugins';
 
 export * from './tokens';
-export default plugins;
+/** The plugins; none in Voilà, whose pages have no panel and no server extension. */
+export default PageConfig.getOption('appUrl') === 'voila/' ? [] : plugins;

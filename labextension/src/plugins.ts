@@ -6,9 +6,7 @@ import {
   type JupyterFrontEndPlugin,
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
-import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
-import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 import { AutoSaver } from './autosave/autosave';
@@ -218,19 +216,17 @@ const statusItemPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Shows the time left in the status bar or the top bar.',
   autoStart: true,
   requires: [IManager],
-  optional: [ITranslator, IStatusBar],
-  activate: (
-    app: JupyterFrontEnd,
-    manager: IManager,
-    translator: ITranslator | null,
-    bar: IStatusBar | null,
-  ) => {
+  optional: [ITranslator],
+  activate: async (app: JupyterFrontEnd, manager: IManager, translator: ITranslator | null) => {
     const trans = loadTranslations(translator);
     const onClick = (): void => {
       showPanel(app, trans, null);
     };
     const item = new StatusItem({ ...pageEnvironment, manager, trans, onClick });
     item.id = 'modelarts-magics-status';
+    // Imported here, because Voilà cannot load an extension that imports it at the start.
+    const { IStatusBar } = await import('@jupyterlab/statusbar');
+    const bar = await app.resolveOptionalService(IStatusBar);
     if (bar) {
       bar.registerStatusItem(`${EXTENSION_ID}:status`, { item, align: 'left', rank: 90 });
     } else {
@@ -262,14 +258,12 @@ const autosavePlugin: JupyterFrontEndPlugin<void> = {
   id: `${EXTENSION_ID}:autosave`,
   description: 'Saves documents before the stop.',
   autoStart: true,
-  requires: [IManager, IDocumentManager],
+  requires: [IManager],
   optional: [ITranslator],
-  activate: (
-    app: JupyterFrontEnd,
-    manager: IManager,
-    documents: IDocumentManager,
-    translator: ITranslator | null,
-  ) => {
+  activate: async (app: JupyterFrontEnd, manager: IManager, translator: ITranslator | null) => {
+    // As for the status bar.
+    const { IDocumentManager } = await import('@jupyterlab/docmanager');
+    const documents = await app.resolveRequiredService(IDocumentManager);
     const trans = loadTranslations(translator);
     const autoSaver = new AutoSaver({
       ...{ ...pageEnvironment, manager, lock: browserLock },

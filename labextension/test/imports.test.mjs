@@ -48,6 +48,20 @@ describe('the imports', () => {
     expect(findCycle({ a: ['b'], b: ['c'], c: ['b'] })).toEqual(['b', 'c', 'b']);
   });
 
+  it('at the start are of packages that Voilà has, too', () => {
+    // Voilà 0.5 shares these; an extension that imports another one is an error in its console.
+    const shared = [
+      ...['application', 'apputils', 'coreutils', 'services', 'settingregistry'],
+      ...['translation', 'ui-components'],
+    ];
+    const values = /^import (?!type)(?:[^;]*?)from '@jupyterlab\/([\w-]+)/gm;
+    const imported = names.flatMap((name) =>
+      [...readFileSync(join(root, name), 'utf8').matchAll(values)].map(([, each]) => each),
+    );
+    expect(imported).toContain('settingregistry');
+    expect(imported.filter((each) => !shared.includes(each))).toEqual([]);
+  });
+
   it('of the countdown stay inside its folder', () => {
     const own = names.filter((name) => name.startsWith('countdown/'));
     expect(own.length).toBeGreaterThan(5);
