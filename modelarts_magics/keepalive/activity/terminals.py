@@ -25,12 +25,18 @@ if TYPE_CHECKING:
 EXEMPT_PROGRAMS = (
     *("vi", "vim", "vim.*", "nvim", "view", "nano", "pico", "emacs*", "joe", "micro", "hx"),
     *("less", "more", "most", "man", "pager"),
-    *("top", "htop", "atop", "btop", "iotop", "nvtop", "glances", "watch", "nvidia-smi", "npu-smi"),
 )
-"""Editors, pagers and monitors: a terminal that shows one may have been left open for days."""
-EXEMPT_SHARE = 0.5
-"""The share of one processor from which such a program works after all: a build inside an editor. A monitor that
-starts a program every two seconds uses less."""
+"""Editors and pagers: a terminal that shows one may have been left open for days."""
+MONITORS = (
+    *("top", "htop", "atop", "btop", "iotop", "nvtop", "glances", "watch"),
+    *("nvidia-smi", "npu-smi"),
+)
+"""Programs that show the state of the machine, and use the processor all the time."""
+EXEMPT_SHARE, MONITOR_SHARE = 0.05, 0.5
+"""The shares of one processor from which an editor with its children, or a monitor, works after all.
+
+A build inside an editor counts; a monitor that starts a program every two seconds does not.
+"""
 MULTIPLEXERS = ("tmux*", "screen", "SCREEN", "zellij", "byobu*", "dtach", "abduco", "script")
 """Programs that show other terminals, each of which is a source itself."""
 SHELLS = ("bash", "sh", "zsh", "fish", "dash", "ash", "ksh*", "mksh", "tcsh", "csh", "xonsh", "nu")
@@ -92,7 +98,7 @@ class TerminalDetector:
         read: Callable[[int], ControllingTerminal | None] = read_terminal,
     ) -> None:
         self._meter = meter
-        self._exempt = (*EXEMPT_PROGRAMS, *exempt)
+        self._exempt = (*EXEMPT_PROGRAMS, *MONITORS, *exempt)
         self._read = read
         self._states: dict[int, tuple[tuple[bool | None, str], datetime]] = {}
 
@@ -144,11 +150,16 @@ class TerminalDetector:
             return False, True, Message("activity.terminal.multiplexer", values)
         if not any(is_server(member) or _is_named(member, self._exempt) for member in group):
             return True, True, Message("activity.terminal.foreground", values)
-        # A pager at the end of a pipe is no reason to ignore the program that writes into it.
-        is_alone = is_server(program) or _is_named(program, self._exempt)
-        if self._meter.share(group) >= (EXEMPT_SHARE if is_alone else BUSY_SHARE):
+        if self._meter.share(group) >= self._limit(program):
             return True, True, self._usage("activity.terminal.exempt_works", group)
         return False, False, Message("activity.terminal.exempt", values)
+
+    def _limit(self, program: Process) -> float:
+        """Return the share of one processor from which a program that does not count works after all."""
+        if is_server(program) or _is_named(program, MONITORS):
+            return MONITOR_SHARE
+        # A pager at the end of a pipe is no reason to ignore the program that writes into it.
+        return EXEMPT_SHARE if _is_named(program, self._exempt) else BUSY_SHARE
 
     def _usage(self, code: str, processes: list[Process]) -> Message:
         busiest = self._meter.busiest(processes)
@@ -168,8 +179,13 @@ def _foreground_program(leader: Process, group: list[Process]) -> Process | None
 
 def _is_interactive_shell(program: Process, group: list[Process]) -> bool:
     """Return whether a program is a shell at its prompt: without a script, and alone in its group."""
-    has_script = any(not word.startswith("-") or "c" in word for word in program.command[1:])
+    has_script = any(_is_script(word) for word in program.command[1:])
     return _is_named(program, SHELLS) and not has_script and len(group) == 1
+
+
+def _is_script(word: str) -> bool:
+    """Return whether an argument of a shell is a script, or the option that a command follows."""
+    return not word.startswith("-") or ("c" in word and not word.startswith("--"))
 
 
 def _is_named(process: Process, patterns: Iterable[str]) -> bool:

@@ -136,6 +136,7 @@ def test_terminal_that_shows_another_one_is_idle(command: str) -> None:
         ("bash", False),
         ("zsh -l", False),
         ("bash -i", False),
+        ("bash --norc", False),
         ("bash job.sh", True),
         ("sh -c job", True),
     ],
