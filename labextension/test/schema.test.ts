@@ -14,9 +14,9 @@ it('translates the titles and descriptions of the settings', () => {
   expect(worded.schema.title).toBe('MODELARTS');
   expect(statusShows?.title).toBe('STATUS BAR SHOWS');
   expect(statusShows?.oneOf).toEqual([
-    { const: 'time-left', title: 'TIME LEFT' },
-    { const: 'stop-time', title: 'STOP TIME' },
-    { const: 'both', title: 'BOTH' },
+    { enum: ['time-left'], title: 'TIME LEFT' },
+    { enum: ['stop-time'], title: 'STOP TIME' },
+    { enum: ['both'], title: 'BOTH' },
   ]);
   const [before, after] = [plugin, worded].map((each) => JSON.stringify(each).toLowerCase());
   expect(after).toBe(before);
