@@ -6,12 +6,12 @@ import {
   type JupyterFrontEndPlugin,
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
+import { PageConfig } from '@jupyterlab/coreutils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 import { AutoSaver } from './autosave/autosave';
 import { dirtyDocuments } from './autosave/documents';
-import type { HelperKernelOptions } from './backend/helper-kernel';
 import { LazyBackend } from './backend/lazy';
 import { RestBackend } from './backend/rest';
 import { readChangeEvent, readPreferences } from './backend/validate';
@@ -69,17 +69,13 @@ function subscribeToEvents(
 /** Load the code of the helper kernel, which is needed only without the server extension. */
 async function loadHelperKernelBackend(
   { serviceManager }: JupyterFrontEnd,
-  eventOptions: Pick<HelperKernelOptions, 'onEvent' | 'specsWithoutPackage'>,
+  onEvent: (event: unknown) => void,
 ): Promise<IBackend> {
-  const { HelperKernelBackend } = await import('./backend/helper-kernel');
+  const { createHelperKernelBackend } = await import('./backend/create-helper-kernel');
   const { timers } = pageEnvironment;
-  const storage = window.localStorage;
-  return new HelperKernelBackend({
-    serviceManager,
-    storage,
-    timers,
-    lock: browserLock,
-    ...eventOptions,
+  return createHelperKernelBackend({
+    ...{ serviceManager, storage: window.localStorage, timers, lock: browserLock },
+    ...{ extensionsUrl: PageConfig.getOption('fullLabextensionsUrl'), onEvent },
   });
 }
 
@@ -113,18 +109,15 @@ const managerPlugin: JupyterFrontEndPlugin<IManager> = {
     const { serviceManager } = app;
     const trans = loadTranslations(translator);
     const kernelEvents = new Signal<object, ChangeEvent>({});
-    const eventOptions: Pick<HelperKernelOptions, 'onEvent' | 'specsWithoutPackage'> = {
-      onEvent: (event) => {
-        kernelEvents.emit(readChangeEvent(event));
-      },
-      specsWithoutPackage: new Set(),
+    const onKernelEvent = (event: unknown): void => {
+      kernelEvents.emit(readChangeEvent(event));
     };
     const manager = new Manager({
       ...pageEnvironment,
       isVisible: isPageVisible,
       backends: [
         () => new RestBackend(serviceManager.serverSettings),
-        () => new LazyBackend('helper-kernel', () => loadHelperKernelBackend(app, eventOptions)),
+        () => new LazyBackend('helper-kernel', () => loadHelperKernelBackend(app, onKernelEvent)),
       ],
       subscribe: (listener) => {
         kernelEvents.connect((_, event) => {

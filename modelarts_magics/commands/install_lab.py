@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
@@ -81,6 +82,7 @@ def install_extensions(
     server: JupyterServer | None,
     *,
     include_widget_manager: bool = False,
+    activate: Path | None = None,
     find_source: Callable[[str], LabExtension | None] = packaged_extension,
 ) -> list[str]:
     """Copy the extensions to the user's folder; a folder without our marker file is not replaced.
@@ -89,6 +91,7 @@ def install_extensions(
         environ: The environment variables of this process.
         server: The server whose pages shall load them; None if it is not known.
         include_widget_manager: Also copy the ipywidgets front end.
+        activate: The file that makes this package importable; None if it is installed.
         find_source: Returns the extension of this environment.
 
     Returns:
@@ -101,10 +104,16 @@ def install_extensions(
     if server and not server.can_load_extension:
         raise RefusedError("lab.too_old", page=server.page_name)
     target = extension_folders(environ, server)[0]
-    if find_source(EXTENSION_NAME) is None:
+    source = find_source(EXTENSION_NAME)
+    if source is None:
         raise RefusedError("lab.nothing_found", python=sys.executable)
     names = (*EXTENSION_NAMES, WIDGET_MANAGER) if include_widget_manager else EXTENSION_NAMES
-    helper = {"kernel": kernel_spec_name(server.data_path if server else [target.parent], server)}
+    helper = {
+        "kernel": kernel_spec_name(server.data_path if server else [target.parent], server),
+        "activate": str(activate or ""),
+        "version": source.version,
+        "installed_at_ms": round(time.time() * 1000),
+    }
     try:
         with _Copies(target) as copies:
             lines = [_install_extension(name, find_source(name), copies) for name in names]

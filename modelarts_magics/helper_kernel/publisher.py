@@ -25,3 +25,8 @@ def publish_event(event: dict[str, Any]) -> None:
         shell.display_pub.publish(data={EVENT_MIME_TYPE: event}, metadata={})
     except Exception:  # noqa: BLE001 - the kernel may be shutting down
         _LOG.debug("An event could not be sent", exc_info=True)
+
+
+def current_kernel() -> Any:  # noqa: ANN401 - ipykernel has no types
+    """Return the kernel of this process, or None outside of one."""
+    return getattr(get_ipython(), "kernel", None)

@@ -1,8 +1,8 @@
 """Answer the requests of a page in a kernel, where the Jupyter server does not have the extension.
 
-The page starts a kernel of its own and calls `handle_request` with the requests of the REST API; the same
-`InstanceService` answers them. It runs on an event loop in a daemon thread, because the kernel's own loop is
-busy with the request. Events reach the page as display messages, instead of through Jupyter's event socket.
+A page starts one kernel for all pages of the server and calls `handle_request` with the requests of the REST API;
+the same `InstanceService` answers them. It runs on an event loop in a daemon thread, because the kernel's own loop
+is busy with the request. Events reach the page as display messages, instead of through Jupyter's event socket.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import sys
 import threading
 from functools import lru_cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import ModelArtsError, UsageError
+from modelarts_magics.helper_kernel.lifetime import Lifetime, watch_heartbeats
+from modelarts_magics.helper_kernel.own_kernel import shut_down_own_kernel
 from modelarts_magics.server import payloads, request_models
 from modelarts_magics.server.run_store import RunStore
 from modelarts_magics.server.service import ConflictError, InstanceService
@@ -60,6 +63,8 @@ class RequestHandler:
     Args:
         environ: The environment variables for settings and credentials; None for those of the process.
         publish: Sends an event to the page; called on the loop, in its thread.
+        lifetime: When a page was seen last; None for an own one.
+        on_end: Called in a thread of its own when no page was seen for the time-out of the lifetime.
     """
 
     def __init__(
@@ -67,18 +72,24 @@ class RequestHandler:
         environ: Mapping[str, str] | None = None,
         *,
         publish: Callable[[dict[str, Any]], None] = _discard_event,
+        lifetime: Lifetime | None = None,
+        on_end: Callable[[RequestHandler], None] | None = None,
     ) -> None:
         self._environ = os.environ if environ is None else environ
         self._publish = publish
+        self.lifetime = lifetime or Lifetime()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="modelarts-helper", daemon=True
         )
         self._thread.start()
         self._service = self._run_on_loop(self._create_service())
+        if on_end is not None:
+            asyncio.run_coroutine_threadsafe(self._end_without_pages(on_end), self._loop)
 
     def handle(self, method: str, path: str, body: object) -> dict[str, Any]:
         """Return the ``status`` and ``body`` of the response that the REST API would give."""
+        self.lifetime.page_seen()
         route = _ROUTES.get((method, path))
         if route is None:
             error = UsageError("usage.command", word=f"{method} {path}")
@@ -104,13 +115,19 @@ class RequestHandler:
     def _run_on_loop(self, coroutine: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - the result of the coroutine
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
+    async def _end_without_pages(self, on_end: Callable[[RequestHandler], None]) -> None:
+        await self.lifetime.wait_until_over()
+        # The callback may stop this loop, and it waits for the Jupyter server.
+        threading.Thread(
+            target=on_end, args=(self,), name="modelarts-helper-end", daemon=True
+        ).start()
+
     async def _create_service(self) -> InstanceService:
         session_factory = SessionFactory({}, self._environ, SYSTEM_CLOCK)
         service = InstanceService(
             session_factory,
             emit=self._publish,
-            # The page that started this kernel is always connected.
-            listeners=lambda: ("page",),
+            listeners=self.lifetime.pages,
             run_store=RunStore(run_file_path(session_factory.settings(), self._environ)),
         )
         service.poller.start()
@@ -135,16 +152,24 @@ def handle_request(request: str) -> str:
 
 @lru_cache(maxsize=1)
 def _request_handler() -> RequestHandler:
-    return RequestHandler(publish=_event_publisher())
-
-
-def _event_publisher() -> Callable[[dict[str, Any]], None]:
-    """Return the function that sends events to the page, or discards them outside of a kernel."""
     if "IPython" not in sys.modules:
-        return _discard_event
-    from modelarts_magics.helper_kernel.publisher import publish_event  # noqa: PLC0415 - imports IPython
+        return RequestHandler()
+    from modelarts_magics.helper_kernel.publisher import current_kernel, publish_event  # noqa: PLC0415 - imports IPython
 
-    return publish_event
+    handler = RequestHandler(publish=publish_event, on_end=_end_kernel)
+    kernel = current_kernel()
+    if kernel is not None:
+        watch_heartbeats(kernel, handler.lifetime.page_seen)
+    return handler
+
+
+def _end_kernel(handler: RequestHandler) -> None:
+    """Shut this kernel down. If the server refuses this, stop polling until a page sends a request."""
+    from ipykernel.connect import get_connection_file  # noqa: PLC0415 - exists in kernels only
+
+    if not shut_down_own_kernel(Path(get_connection_file())):
+        _request_handler.cache_clear()
+        handler.close()
 
 
 async def _call_route(

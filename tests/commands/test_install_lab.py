@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
@@ -218,7 +219,8 @@ def test_kernel_of_this_interpreter_is_recorded(installation: Installation) -> N
     (installation.data / "kernels" / "c" / "kernel.json").write_text("no JSON")
     installation.install()
     recorded = json.loads((installation.target / EXTENSION_NAME / HELPER_FILE).read_text())
-    assert recorded == {"kernel": "b"}
+    assert (recorded["kernel"], recorded["activate"], recorded["version"]) == ("b", "", "1.0")
+    assert recorded["installed_at_ms"] == pytest.approx(time.time() * 1000, abs=60_000)
     assert kernel_spec_name([]) == ""
 
 

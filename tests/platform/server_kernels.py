@@ -41,8 +41,11 @@ class ServerKernel:
         content = {"code": cell, "silent": False, "store_history": True, "allow_stdin": False}
         message = {
             "header": {**header, "username": "", "version": "5.3"},
-            **{"parent_header": {}, "metadata": {}, "content": content},
-            **{"channel": "shell", "buffers": []},
+            "parent_header": {},
+            "metadata": {},
+            "content": content,
+            "channel": "shell",
+            "buffers": [],
         }
         self._socket.send(json.dumps(message))
         shown: list[str] = []

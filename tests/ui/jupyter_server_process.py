@@ -145,6 +145,11 @@ class JupyterServerProcess:
         """Return the ids of the running kernels."""
         return {kernel["id"] for kernel in self._get("api/kernels")}
 
+    def session_names(self) -> dict[str, str]:
+        """Return the name of the session of each kernel."""
+        sessions = self._get("api/sessions")
+        return {session["kernel"]["id"]: session["name"] for session in sessions}
+
     def _get(self, path: str) -> Any:  # noqa: ANN401 - any JSON value
         headers = {"Authorization": f"token {self.token}"}
         response = httpx.get(

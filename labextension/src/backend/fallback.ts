@@ -7,6 +7,7 @@ export class FallbackBackend {
   readonly #candidates: readonly (() => IBackend)[];
   #index = 0;
   #current: IBackend | null = null;
+  #hasAnswered = false;
   #disposed = false;
 
   /** @param candidates - create the backends, in the order in which they are tried */
@@ -34,13 +35,32 @@ export class FallbackBackend {
     for (;;) {
       const backend = (this.#current ??= this.#createBackend());
       try {
-        return await backend.call(request);
+        const response = await backend.call(request);
+        this.#hasAnswered = true;
+        return response;
       } catch (error) {
-        const isMissing = error instanceof BackendError && error.code === 'no-backend';
-        if (!isMissing || !this.#advanceFrom(backend)) {
+        if (!this.#tryAnother(backend, error)) {
           throw error;
         }
       }
+    }
+  }
+
+  /** Decide after an error which backend is used next; returns whether to send the request to it now. */
+  #tryAnother(failed: IBackend, error: unknown): boolean {
+    const code = error instanceof BackendError ? error.code : '';
+    if (code === 'unreachable' && !this.#hasAnswered) {
+      this.#startOver(failed);
+    }
+    return code === 'no-backend' && this.#advanceFrom(failed);
+  }
+
+  /** Try all backends again, because a gateway may have answered for a server that was down. */
+  #startOver(failed: IBackend): void {
+    if (failed === this.#current) {
+      failed.dispose();
+      this.#current = null;
+      this.#index = 0;
     }
   }
 
@@ -60,6 +80,7 @@ export class FallbackBackend {
     }
     failed.dispose();
     this.#current = null;
+    this.#hasAnswered = false;
     this.#index = (this.#index + 1) % this.#candidates.length;
     return this.#index > 0;
   }

@@ -1,70 +1,60 @@
 /** The backend in a kernel, for Jupyter servers without the server extension. */
 
-import {
-  type Kernel,
-  KernelAPI,
-  type KernelMessage,
-  type ServiceManager,
-} from '@jupyterlab/services';
+import type { Kernel, KernelMessage, Session } from '@jupyterlab/services';
 import type { BrowserLock } from '../browser/lock';
-import { RestartableTimer } from '../countdown/clock';
-import { asNumber, asObject, asString } from '../countdown/messages';
+import { RestartableTimer, type Timers } from '../countdown/clock';
+import { asNumber, asObject } from '../countdown/messages';
 import { BackendError, type BackendRequest, type IBackend } from '../tokens';
-import { KERNEL_IDLE_TIMEOUT_MS, SharedKernel, type SharedKernelOptions } from './shared-kernel';
+import { asciiJson, evaluateExpression, parseRepr } from './kernel-expressions';
+import { HELPER_MODULE, type KernelSearch } from './kernel-search';
+import type { SpecMemory } from './spec-memory';
 import { readError } from './validate';
 
 /** Options of {@link HelperKernelBackend}. */
-export interface HelperKernelOptions extends Omit<SharedKernelOptions, 'serverUrl'> {
-  /** Jupyter's services for kernels. */
-  readonly serviceManager: Pick<
-    ServiceManager.IManager,
-    'kernels' | 'kernelspecs' | 'serverSettings'
-  >;
+export interface HelperKernelOptions {
+  /** Finds or starts the kernel. */
+  readonly search: Pick<KernelSearch, 'find'>;
+  /** Which specs have the package. A refresh by the user tries all of them again. */
+  readonly memory: Pick<SpecMemory, 'forgetUnusable'>;
   /** Prevents two tabs from starting a kernel each. */
   readonly lock: BrowserLock;
-  /** Called on each change event that the kernel sends. */
+  /** Clock and timers. */
+  readonly timers: Timers;
+  /** Called on each change event that the kernel sends, and when events may have been missed. */
   readonly onEvent: (event: unknown) => void;
-  /** The names of kernel specs without the package. A refresh by the user tries them again. */
-  readonly specsWithoutPackage: Set<string>;
 }
 
-const EVENT_MIME_TYPE = 'application/vnd.modelarts-magics.event+json';
+/** The time between two messages that tell the kernel that this page is open. */
+export const HEARTBEAT_MS = 60_000;
 
-const HELPER_MODULE = 'modelarts_magics.helper_kernel';
+const EVENT_MIME_TYPE = 'application/vnd.modelarts-magics.event+json';
+/** Jupyter Server does not count the request of this name as activity of the user. */
+const HEARTBEAT_TARGET = 'modelarts-magics:page';
 
 /**
- * Sends requests to a kernel. It is started with the first request, from the first kernel spec with
- * the package, and shut down when no tab has used it for a while.
+ * Sends requests to the helper kernel, which all pages of a server share. It sends change events, and
+ * ends itself when it has not heard from any page for ten minutes.
  */
 export class HelperKernelBackend implements IBackend {
   /** {@inheritDoc IBackend.kind} */
   readonly kind = 'helper-kernel';
   /** {@inheritDoc IBackend.pushesEvents} */
-  readonly pushesEvents = false;
+  readonly pushesEvents = true;
   readonly #options: HelperKernelOptions;
-  readonly #sharedKernel: SharedKernel;
-  readonly #idleTimer: RestartableTimer;
-  #kernel: Promise<Kernel.IKernelConnection> | null = null;
+  readonly #heartbeat: RestartableTimer;
+  #session: Promise<Session.ISessionConnection> | null = null;
   #queue: Promise<unknown> = Promise.resolve();
   #disposed = false;
 
   constructor(options: HelperKernelOptions) {
     this.#options = options;
-    this.#sharedKernel = new SharedKernel({
-      ...options,
-      serverUrl: options.serviceManager.serverSettings.baseUrl,
-    });
-    this.#idleTimer = new RestartableTimer(options.timers);
-    window.addEventListener('pagehide', this.#onPageHide);
+    this.#heartbeat = new RestartableTimer(options.timers);
   }
 
-  /** Release the kernel, and shut it down if no other tab uses it. May be called more than once. */
+  /** Disconnect from the kernel, which goes on for other pages. May be called more than once. */
   dispose(): void {
-    if (!this.#disposed) {
-      this.#disposed = true;
-      window.removeEventListener('pagehide', this.#onPageHide);
-      this.#releaseKernel();
-    }
+    this.#disposed = true;
+    this.#release();
   }
 
   /** Send a request after the previous one has ended, because the kernel executes one at a time. */
@@ -76,7 +66,7 @@ export class HelperKernelBackend implements IBackend {
 
   async #callWithRetry(request: BackendRequest): Promise<unknown> {
     if (request.path.endsWith('refresh=1')) {
-      this.#options.specsWithoutPackage.clear();
+      this.#options.memory.forgetUnusable();
     }
     // A kernel that has ended is replaced. A change contains its base, so it is not made twice.
     const responseRepr = await this.#callOnce(request).catch((error: unknown) => {
@@ -94,36 +84,56 @@ export class HelperKernelBackend implements IBackend {
 
   async #callOnce(request: BackendRequest): Promise<string> {
     try {
-      const kernel = await this.#liveKernel();
-      this.#sharedKernel.markUsed(kernel.id);
-      this.#idleTimer.set(KERNEL_IDLE_TIMEOUT_MS, this.#onPageHide);
-      return await evaluateExpression(kernel, requestExpression(request));
+      return await evaluateExpression(await this.#liveKernel(), requestExpression(request));
     } catch (error) {
-      this.#kernel = null;
+      this.#release();
       throw error instanceof BackendError ? error : new BackendError('unreachable');
     }
   }
 
-  /** Return the kernel, or a new one if it has ended. */
+  /** Return the kernel, or another one if it has ended. */
   async #liveKernel(): Promise<Kernel.IKernelConnection> {
-    if ((await this.#kernel)?.isDisposed) {
-      this.#kernel = null;
+    const session = await this.#session;
+    if (session !== null && (session.isDisposed || session.kernel === null)) {
+      this.#release();
     }
-    return (this.#kernel ??= this.#options.lock('helper', () => this.#findOrStartKernel()));
-  }
-
-  /** Connect to the kernel of another tab, or start one. */
-  async #findOrStartKernel(): Promise<Kernel.IKernelConnection> {
-    const { serviceManager } = this.#options;
-    const kernelId = this.#sharedKernel.kernelId;
-    const model = kernelId ? await serviceManager.kernels.findById(kernelId) : undefined;
-    const kernel = model
-      ? serviceManager.kernels.connectTo({ model, handleComms: false })
-      : await this.#startKernel();
-    kernel.iopubMessage.connect(this.#onMessage);
-    this.#sharedKernel.markUsed(kernel.id);
+    this.#session ??= this.#options.lock('helper', () => this.#open());
+    const { kernel } = await this.#session;
+    if (kernel === null || this.#disposed) {
+      throw new BackendError('unreachable');
+    }
     return kernel;
   }
+
+  async #open(): Promise<Session.ISessionConnection> {
+    const session = await this.#options.search.find();
+    session.iopubMessage.connect(this.#onMessage);
+    session.connectionStatusChanged.connect(this.#onConnectionStatus);
+    session.statusChanged.connect(this.#onStatus);
+    this.#heartbeat.set(HEARTBEAT_MS, this.#beat);
+    return session;
+  }
+
+  #release(): void {
+    const session = this.#session;
+    this.#session = null;
+    this.#heartbeat.clear();
+    void session?.then(
+      (each) => {
+        each.dispose();
+      },
+      () => undefined,
+    );
+  }
+
+  /** Tell the kernel that this page is open, by a request that is no activity of the user. */
+  readonly #beat = (): void => {
+    void this.#session
+      ?.then((session) => session.kernel?.requestCommInfo({ target_name: HEARTBEAT_TARGET }))
+      // A kernel that has ended is replaced at the next request.
+      .catch(() => undefined);
+    this.#heartbeat.set(HEARTBEAT_MS, this.#beat);
+  };
 
   /** Handle a change event, which the kernel sends as display data. */
   readonly #onMessage = (_: unknown, { content }: KernelMessage.IIOPubMessage): void => {
@@ -133,107 +143,26 @@ export class HelperKernelBackend implements IBackend {
     }
   };
 
-  async #startKernel(): Promise<Kernel.IKernelConnection> {
-    const { specsWithoutPackage } = this.#options;
-    for (const name of (await this.#pythonSpecNames()).filter(
-      (each) => !specsWithoutPackage.has(each),
-    )) {
-      const kernel = await this.#startSpec(name);
-      if (kernel !== null) {
-        return kernel;
-      }
-      specsWithoutPackage.add(name);
+  /** Events sent while the page was not connected are lost. */
+  readonly #onConnectionStatus = (_: unknown, status: Kernel.ConnectionStatus): void => {
+    if (status === 'connected') {
+      this.#options.onEvent({});
     }
-    throw new BackendError('no-backend');
-  }
-
-  /** Return the names of the Python kernel specs, the default one first. */
-  async #pythonSpecNames(): Promise<string[]> {
-    const { kernelspecs } = this.#options.serviceManager;
-    await kernelspecs.ready;
-    const { default: defaultName, kernelspecs: specs } = kernelspecs.specs ?? {
-      default: '',
-      kernelspecs: {},
-    };
-    return Object.entries(specs)
-      .filter(([, spec]) => spec?.language === 'python')
-      .map(([name]) => name)
-      .sort((one, other) => Number(other === defaultName) - Number(one === defaultName));
-  }
-
-  /** Start a kernel; returns `null` when it does not have the package. */
-  async #startSpec(name: string): Promise<Kernel.IKernelConnection | null> {
-    const { kernels } = this.#options.serviceManager;
-    const kernel = await kernels.startNew({ name }, { handleComms: false });
-    const hasPackage = await evaluateExpression(
-      kernel,
-      `__import__('importlib.util').util.find_spec('${HELPER_MODULE}')`,
-    )
-      .then((repr) => repr !== 'None')
-      .catch(() => false);
-    if (!hasPackage) {
-      await kernel.shutdown();
-      return null;
-    }
-    return kernel;
-  }
-
-  readonly #onPageHide = (): void => {
-    this.#releaseKernel();
   };
 
-  #releaseKernel(): void {
-    const kernel = this.#kernel;
-    this.#kernel = null;
-    this.#idleTimer.clear();
-    void kernel?.then((each) => this.#shutDownIfUnused(each)).catch(() => undefined);
-  }
-
-  async #shutDownIfUnused(kernel: Kernel.IKernelConnection): Promise<void> {
-    if (this.#sharedKernel.release(kernel.id)) {
-      const { serverSettings } = this.#options.serviceManager;
-      // The page may be closing, and the request must continue after that.
-      const init = { ...serverSettings.init, keepalive: true };
-      await KernelAPI.shutdownKernel(kernel.id, { ...serverSettings, init });
+  /** A kernel that was restarted answers again, but sends no events before the first request. */
+  readonly #onStatus = (_: unknown, status: Kernel.Status): void => {
+    if (status === 'dead' || status === 'autorestarting') {
+      this.#release();
+      this.#options.onEvent({});
     }
-    kernel.dispose();
-  }
+  };
 }
 
-/** Return the Python expression of a request, in ASCII. A JSON string is also a Python string. */
+/** Return the Python expression of a request. */
 function requestExpression({ method, path, body }: BackendRequest): string {
   const language = document.documentElement.lang;
-  const json = JSON.stringify({ method, path, body: body ?? null, language });
-  const ascii = json.replace(
-    /[\u0080-\uffff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  return `__import__('${HELPER_MODULE}', fromlist=['handle_request']).handle_request(${JSON.stringify(ascii)})`;
-}
-
-/** Evaluate an expression, without an entry in the kernel's history; returns the `repr` of its value. */
-async function evaluateExpression(
-  kernel: Kernel.IKernelConnection,
-  expression: string,
-): Promise<string> {
-  const future = kernel.requestExecute({
-    ...{ code: '', silent: true, store_history: false, stop_on_error: false, allow_stdin: false },
-    user_expressions: { result: expression },
-  });
-  const reply = await future.done;
-  const { result } = asObject(asObject(reply.content).user_expressions);
-  const { status, data, ename } = asObject(result);
-  if (status !== 'ok') {
-    throw new BackendError('failed', asString(ename));
-  }
-  return asString(asObject(data)['text/plain']);
-}
-
-/** Return the JSON in the `repr` of an ASCII string. */
-function parseRepr(repr: string): unknown {
-  try {
-    return JSON.parse(repr.slice(1, -1).replace(/\\(['\\])/g, '$1')) as unknown;
-  } catch {
-    throw new BackendError('invalid-response');
-  }
+  const json = asciiJson({ method, path, body: body ?? null, language });
+  const module = `__import__('${HELPER_MODULE}', fromlist=['handle_request'])`;
+  return `${module}.handle_request(${JSON.stringify(json)})`;
 }

@@ -2,6 +2,7 @@
 
 import { URLExt } from '@jupyterlab/coreutils';
 import { ServerConnection } from '@jupyterlab/services';
+import { asObject } from '../countdown/messages';
 import { BackendError, type BackendRequest, type IBackend } from '../tokens';
 import { readError } from './validate';
 
@@ -14,6 +15,7 @@ export class RestBackend implements IBackend {
   /** {@inheritDoc IBackend.pushesEvents} */
   readonly pushesEvents = true;
   readonly #serverSettings: ServerConnection.ISettings;
+  #hasAnswered = false;
 
   constructor(settings: ServerConnection.ISettings) {
     this.#serverSettings = settings;
@@ -33,10 +35,27 @@ export class RestBackend implements IBackend {
       ...(body && { body: JSON.stringify(body) }),
     });
     const content = await readJson(response);
+    if (!this.#isOurs(content, response.ok, method === 'GET' && path.startsWith('instance'))) {
+      // An extension that has answered before is there; a proxy has answered in its place.
+      throw new BackendError(this.#hasAnswered ? 'unreachable' : 'no-backend');
+    }
+    this.#hasAnswered = true;
     if (!response.ok) {
       throw readError(response.status, content);
     }
     return content;
+  }
+
+  /**
+   * Return whether a response comes from the server extension. Without it, Jupyter answers with its
+   * own error, and a gateway may answer with an error or a login page of any status.
+   */
+  #isOurs(content: unknown, ok: boolean, isRead: boolean): boolean {
+    const { code, server_id: serverId } = asObject(content);
+    if (!ok) {
+      return typeof code === 'string';
+    }
+    return typeof serverId === 'string' || (this.#hasAnswered && !isRead && content !== null);
   }
 
   async #send(url: string, init: RequestInit): Promise<Response> {

@@ -156,9 +156,7 @@ export function readRefusal({ code, message, hint }: BackendError): ChangeResult
 export function readError(status: number, body: unknown): BackendError {
   const problem = readProblem(body);
   const { code, message, hint } = problem ?? { code: '', message: '', hint: '' };
-  // Jupyter's own response 404 has no code. It means that the server extension is missing.
-  const defaultCode = status === 404 ? 'no-backend' : 'failed';
-  return new BackendError(code || defaultCode, message, { hint, status, details: body });
+  return new BackendError(code || 'failed', message, { hint, status, details: body });
 }
 
 /** Read the findings of the doctor. */

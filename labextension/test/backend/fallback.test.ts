@@ -43,10 +43,23 @@ describe('the fallback', () => {
 
   it('keeps the backend if a request fails', async () => {
     const { all, chain } = createBackends();
+    await chain.call(GET);
     all[0].respond = () => {
       throw new BackendError('unreachable');
     };
     await expect(chain.call(GET)).rejects.toMatchObject({ code: 'unreachable' });
+    expect(chain.current).toBe(all[0]);
+  });
+
+  it('starts over if the next backend is unreachable, because the server may have been down', async () => {
+    const { all, chain } = createBackends();
+    all[0].respond = throwNoBackend;
+    all[1].respond = () => {
+      throw new BackendError('unreachable');
+    };
+    await expect(chain.call(GET)).rejects.toMatchObject({ code: 'unreachable' });
+    all[0].respond = () => instancePayload();
+    expect(await chain.call(GET)).toEqual(instancePayload());
     expect(chain.current).toBe(all[0]);
   });
 

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { HelperKernelBackend } from '../../src/backend/helper-kernel';
-import { KERNEL_IDLE_TIMEOUT_MS } from '../../src/backend/shared-kernel';
+import { type HelperKernelBackend, HEARTBEAT_MS } from '../../src/backend/helper-kernel';
 import { flushPromises } from '../fakes';
 import { FakeKernels } from './fake-kernels';
 
 const GET = { method: 'GET', path: 'instance' } as const;
+const REFRESH = { ...GET, path: 'instance?refresh=1' } as const;
 
 describe('the helper kernel', () => {
   const made: HelperKernelBackend[] = [];
@@ -29,27 +29,42 @@ describe('the helper kernel', () => {
     expect(kernels.startedSpecs).toEqual(['py']);
   });
 
-  it('uses a kernel spec with the package', async () => {
+  it('starts once for two tabs at the same time', async () => {
     const kernels = new FakeKernels();
-    const { evaluate } = kernels;
-    kernels.evaluate = (spec, expression) =>
-      spec === 'py' && expression.includes('find_spec') ? 'None' : evaluate(spec, expression);
-    await make(kernels).call(GET);
-    expect(kernels.startedSpecs).toEqual(['py', 'conda']);
-    expect(kernels.endedKernels).toEqual(['k-py']);
+    await Promise.all([make(kernels).call(GET), make(kernels).call(GET)]);
+    expect(kernels.startedSpecs).toEqual(['py']);
   });
 
-  it('does not search again if no kernel has the package', async () => {
+  it('is found by its name in another browser, and goes on without its page', async () => {
     const kernels = new FakeKernels();
-    const { evaluate } = kernels;
-    kernels.evaluate = () => 'None';
-    for (let turn = 0; turn < 3; turn++) {
-      await expect(make(kernels).call(GET)).rejects.toMatchObject({ code: 'no-backend' });
+    await make(kernels).call(GET);
+    made.splice(0).forEach((each) => {
+      each.dispose();
+    });
+    window.dispatchEvent(new Event('pagehide'));
+    await flushPromises();
+    expect([...kernels.running.values()]).toEqual(['py']);
+    kernels.stored.clear();
+    await make(kernels).call(GET);
+    expect(kernels.startedSpecs).toEqual(['py']);
+  });
+
+  it('sends a heartbeat once a minute, and no other request', async () => {
+    const kernels = new FakeKernels();
+    const backend = make(kernels);
+    await backend.call(GET);
+    for (let minute = 0; minute < 10; minute++) {
+      kernels.timers.advance(HEARTBEAT_MS);
+      await flushPromises();
     }
-    expect(kernels.running.size).toBe(0);
-    expect(kernels.startedSpecs).toEqual(['py', 'conda']);
-    kernels.evaluate = evaluate;
-    expect(await make(kernels).call({ ...GET, path: 'instance?refresh=1' })).toEqual({ ok: true });
+    expect(kernels.heartbeats).toEqual(Array(10).fill('modelarts-magics:page'));
+    expect(kernels.expressions).toHaveLength(1);
+    backend.dispose();
+    backend.dispose();
+    kernels.timers.advance(HEARTBEAT_MS);
+    await flushPromises();
+    expect(kernels.heartbeats).toHaveLength(10);
+    expect(kernels.timers.pendingCount).toBe(0);
   });
 
   it('passes on change events', async () => {
@@ -62,6 +77,26 @@ describe('the helper kernel', () => {
     kernels.sendMessage({ content: { data: { 'text/plain': 'x' } } });
     kernels.sendMessage({ content: { execution_state: 'idle' } });
     expect(kernels.events).toEqual([event]);
+  });
+
+  it('lets the page read again after a lost connection', async () => {
+    const kernels = new FakeKernels();
+    await make(kernels).call(GET);
+    kernels.setConnectionStatus('connecting');
+    expect(kernels.events).toEqual([]);
+    kernels.setConnectionStatus('connected');
+    expect(kernels.events).toEqual([{}]);
+  });
+
+  it.each(['dead', 'autorestarting'])('is looked for again if it is %s', async (status) => {
+    const kernels = new FakeKernels();
+    const backend = make(kernels);
+    await backend.call(GET);
+    kernels.running.clear();
+    kernels.setStatus(status);
+    expect(kernels.events).toEqual([{}]);
+    await backend.call(GET);
+    expect(kernels.startedSpecs).toEqual(['py', 'py']);
   });
 
   it('is replaced if it ends during a request', async () => {
@@ -78,108 +113,40 @@ describe('the helper kernel', () => {
     expect(kernels.startedSpecs).toEqual(['py', 'py']);
   });
 
-  it('starts once for two tabs at the same time', async () => {
-    const kernels = new FakeKernels();
-    await Promise.all([make(kernels).call(GET), make(kernels).call(GET)]);
-    expect(kernels.startedSpecs).toEqual(['py']);
-  });
-
-  it('is shut down by the last tab that uses it', async () => {
-    const kernels = new FakeKernels();
-    const [one, other] = [make(kernels), make(kernels)];
-    await one.call(GET);
-    await other.call(GET);
-    expect(kernels.startedSpecs).toEqual(['py']);
-    one.dispose();
-    one.dispose();
-    await flushPromises();
-    expect(kernels.running.size).toBe(1);
-    expect(await other.call(GET)).toEqual({ ok: true });
-    window.dispatchEvent(new Event('pagehide'));
-    await flushPromises();
-    expect(kernels.running.size).toBe(0);
-    expect(kernels.stored.size).toBe(0);
-    await other.call(GET);
-    expect(kernels.startedSpecs).toEqual(['py', 'py']);
-  });
-
-  it('is shut down when idle and started again on demand', async () => {
-    const kernels = new FakeKernels();
-    const backend = make(kernels);
-    await backend.call(GET);
-    kernels.timers.advance(KERNEL_IDLE_TIMEOUT_MS - 1);
-    await backend.call(GET);
-    kernels.timers.advance(KERNEL_IDLE_TIMEOUT_MS - 1);
-    await flushPromises();
-    expect(kernels.running.size).toBe(1);
-    kernels.timers.advance(1);
-    await flushPromises();
-    expect(kernels.running.size).toBe(0);
-    await backend.call(GET);
-    expect(kernels.startedSpecs).toEqual(['py', 'py']);
-  });
-
-  it('is replaced if it has died', async () => {
-    const kernels = new FakeKernels();
-    const backend = make(kernels);
-    await backend.call(GET);
-    kernels.endedElsewhere.add('k-py');
-    kernels.running.clear();
-    await backend.call(GET);
-    kernels.endedElsewhere.clear();
-    expect(kernels.startedSpecs).toEqual(['py', 'py']);
-  });
-
-  it('starts despite an invalid stored record', async () => {
-    const kernels = new FakeKernels();
-    kernels.stored.set('modelarts-magics:helper:http://server/user/a/', 'k-py');
-    expect(await make(kernels).call(GET)).toEqual({ ok: true });
-  });
-
-  it('is started per tab without storage', async () => {
-    const kernels = new FakeKernels();
-    kernels.storage.setItem = () => {
-      throw new DOMException('full', 'QuotaExceededError');
-    };
-    const backend = make(kernels);
-    expect(await backend.call(GET)).toEqual({ ok: true });
-    await backend.call(GET);
-    expect(kernels.startedSpecs).toEqual(['py']);
-    backend.dispose();
-    await flushPromises();
-    expect(kernels.running.size).toBe(0);
-  });
-
   it('is unreachable if two attempts fail', async () => {
     const kernels = new FakeKernels();
     const backend = make(kernels);
     await backend.call(GET);
-    kernels.evaluate = (_, expression) => {
-      if (expression.includes('find_spec')) {
-        return 'x';
-      }
+    kernels.evaluate = () => {
       throw new Error('Canceled future for execute_request');
     };
     await expect(backend.call(GET)).rejects.toMatchObject({ code: 'unreachable', message: '' });
   });
 
+  it('tries all specs again when the user asks for it', async () => {
+    const kernels = new FakeKernels();
+    kernels.specs = { py: 'without-package' };
+    const backend = make(kernels);
+    await expect(backend.call(GET)).rejects.toMatchObject({ code: 'no-backend' });
+    await expect(backend.call(GET)).rejects.toMatchObject({ code: 'no-backend' });
+    expect(kernels.startedSpecs).toEqual(['py']);
+    kernels.specs = { py: 'has-package' };
+    expect(await backend.call(REFRESH)).toEqual({ ok: true });
+    expect(kernels.startedSpecs).toEqual(['py', 'py']);
+  });
+
   it('sends and receives any text in ASCII', async () => {
     const kernels = new FakeKernels();
-    kernels.evaluate = (_, expression) =>
-      expression.includes('find_spec')
-        ? 'x'
-        : String.raw`'{"status": 200, "body": {"a": "it\'s \\u4e2d \\"q\\""}}'`;
+    kernels.response = String.raw`'{"status": 200, "body": {"a": "it\'s \\u4e2d \\"q\\""}}'`;
     const answer = await make(kernels).call({ ...GET, body: { text: '中😀"\'' } });
     expect(answer).toEqual({ a: 'it\'s 中 "q"' });
     expect(kernels.expressions.at(-1)).toMatch(/^[\x20-\x7e]+$/);
+    expect(kernels.expressions.at(-1)).toContain(String.raw`\\u4e2d\\ud83d\\ude00`);
   });
 
   it('passes on errors', async () => {
     const kernels = new FakeKernels();
-    kernels.evaluate = (_, expression) =>
-      expression.includes('find_spec')
-        ? 'x'
-        : `'{"status": 422, "body": {"code": "refuse.auto_stop_off", "message": "Off."}}'`;
+    kernels.response = `'{"status": 422, "body": {"code": "refuse.auto_stop_off", "message": "Off."}}'`;
     await expect(make(kernels).call(GET)).rejects.toMatchObject({
       code: 'refuse.auto_stop_off',
       status: 422,

@@ -20,10 +20,10 @@ const jsonResponse = (body: unknown, status = 200) =>
 
 describe('the REST backend', () => {
   it('sends the language of the page to the server', async () => {
-    const { backend, requests } = restBackend(() => jsonResponse({ a: 1 }));
+    const { backend, requests } = restBackend(() => jsonResponse({ server_id: 'b' }));
     document.documentElement.lang = 'zh-CN';
     expect(await backend.call({ method: 'POST', path: 'extend', body: { seconds: 1 } })).toEqual({
-      a: 1,
+      server_id: 'b',
     });
     document.documentElement.lang = '';
     const [request] = requests;
@@ -32,16 +32,38 @@ describe('the REST backend', () => {
     expect(await request?.json()).toEqual({ seconds: 1 });
   });
 
-  it.each([
-    ['no-backend', () => jsonResponse({ message: 'Not Found' }, 404)],
+  const html = (status: number) => () => new Response('<html>Log in</html>', { status });
+  const gateway = (status: number) => () =>
+    jsonResponse({ error_code: 'APIG.0101', error_msg: 'x' }, status);
+
+  it.each<[string, () => Response | Promise<Response>]>([
+    ['no-backend', () => jsonResponse({ message: 'Not Found', reason: null }, 404)],
+    ...[200, 403, 404, 405, 502, 503].flatMap((status): [string, () => Response][] => [
+      ['no-backend', html(status)],
+      ['no-backend', gateway(status)],
+    ]),
+    ['no-backend', () => jsonResponse([])],
     [
       'refuse.auto_stop_off',
       () => jsonResponse({ code: 'refuse.auto_stop_off', message: 'x' }, 422),
     ],
-    ['failed', () => new Response('<html>', { status: 502 })],
     ['unreachable', () => Promise.reject(new TypeError('network'))],
-  ])('fails with the code %s', async (code, reply) => {
+  ])('fails with the code %s: %s', async (code, reply) => {
     const { backend } = restBackend(reply);
     await expect(backend.call({ method: 'GET', path: 'instance' })).rejects.toMatchObject({ code });
   });
+
+  it.each([403, 502, 200])(
+    'is unreachable when a proxy answers %s in its place later',
+    async (status) => {
+      const replies = [() => jsonResponse({ server_id: 'b' }), html(status), gateway(status)];
+      const { backend } = restBackend(() => (replies.shift() ?? html(502))());
+      await backend.call({ method: 'GET', path: 'instance' });
+      for (let turn = 0; turn < 2; turn++) {
+        await expect(backend.call({ method: 'GET', path: 'instance' })).rejects.toMatchObject({
+          code: 'unreachable',
+        });
+      }
+    },
+  );
 });

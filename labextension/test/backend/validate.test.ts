@@ -59,9 +59,7 @@ describe('a payload', () => {
 });
 
 describe('errors', () => {
-  it('mean a missing backend only without a code', () => {
-    expect(readError(404, { message: 'Not Found', reason: null }).code).toBe('no-backend');
-    expect(readError(404, null).code).toBe('no-backend');
+  it('have the code of the server if there is one', () => {
     expect(readError(404, { code: 'http.404', message: 'x' }).code).toBe('http.404');
     expect(readError(500, null).code).toBe('failed');
   });

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
 from ui.jupyter_server_process import SERVER_EXTENSION, JupyterServerProcess
-from ui.notebook_page import CountdownView, FrontEnd, wait_until
+from ui.notebook_page import CountdownView, FrontEnd, new_context
 from ui.sidebar.sidebar_page import (
     DEFAULT_TIME_LEFT,
     EXTENDED_TIME_LEFT,
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import BrowserContext
+    from playwright.sync_api import Browser, BrowserContext
     from ui.notebook_page import InstanceControl
 
     from modelarts_magics.emulator.local import LocalEmulator
 
 KERNEL_ID_JS = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.id"
+HELPER_NAME = "ModelArts helper"
 KERNEL_NAME = "separate-kernel"
 BLANK_PAGE = "about:blank"
 
@@ -59,13 +61,14 @@ def extend_while_cell_runs(sidebar: SidebarPage, instance_control: InstanceContr
     sidebar.interrupt()
 
 
-def test_helper_kernel_extends_and_stops_with_page(
+def test_helper_kernel_extends_and_is_found_again(
     server_without_extension: JupyterServerProcess,
     context: BrowserContext,
+    browser: Browser,
     instance_control: InstanceControl,
     front_end: FrontEnd,
 ) -> None:
-    """It extends the run during a running cell, and shuts down with the last page."""
+    """It extends the run during a running cell; a later page of another browser uses the same kernel."""
     sidebar = open_sidebar_page(context, server_without_extension, front_end).open_panel()
     expect(sidebar.detail("Data source")).to_have_text("helper kernel")
     instance_control.wait_until_shown_in(sidebar.countdown)
@@ -75,11 +78,21 @@ def test_helper_kernel_extends_and_stops_with_page(
     expect(sidebar.status_item).to_contain_text(DEFAULT_TIME_LEFT)
     instance_control.emulator.clear_requests()
     notebook_kernel = sidebar.page.evaluate(KERNEL_ID_JS)
-    assert len(server_without_extension.kernel_ids()) == 2
+    kernels = server_without_extension.kernel_ids()
+    assert len(kernels) == 2
+    assert server_without_extension.session_names()[notebook_kernel] != HELPER_NAME
+    assert HELPER_NAME in server_without_extension.session_names().values()
     extend_while_cell_runs(sidebar, instance_control)
     sidebar.notebook.save()
     sidebar.page.goto(BLANK_PAGE)
-    wait_until(sidebar.page, lambda: server_without_extension.kernel_ids() == {notebook_kernel})
+    with contextlib.closing(new_context(browser)) as other_browser:
+        other = open_sidebar_page(
+            other_browser, server_without_extension, front_end, name=sidebar.notebook.name
+        )
+        instance_control.wait_until_shown_in(other.open_panel().countdown)
+        assert server_without_extension.kernel_ids() == kernels
+    log = (server_without_extension.folder / "jupyter.log").read_text(encoding="utf-8")
+    assert "Traceback" not in log
 
 
 @pytest.mark.only(FrontEnd.LAB)
