@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from modelarts_magics.api.error_mapping import missing_permission
-from modelarts_magics.api.json_reader import JsonReader, redact_secrets
+from modelarts_magics.api.json_reader import JsonReader, check_instance_id, redact_secrets
 from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
 from modelarts_magics.domain.durations import MAX_RUN_TIME, MAX_TIME_AHEAD
 from modelarts_magics.domain.models import (
@@ -85,6 +85,7 @@ class DemanagerBackend:
 
     def __init__(self, client: ApiClient, *, project_id: str, instance_id: str) -> None:
         self._client = client
+        self._instance_id = instance_id
         self._path = f"/v1/{quote(project_id)}/demanager/instances/{quote(instance_id)}"
 
     @property
@@ -95,7 +96,9 @@ class DemanagerBackend:
     def read(self, *, deadline: Deadline) -> Instance:
         """Read the instance from the API (GET)."""
         response = self._client.request("GET", self._path, deadline=deadline)
-        return self.parse(response.data, observed_at=response.observed_at, demo=response.demo)
+        instance = self.parse(response.data, observed_at=response.observed_at, demo=response.demo)
+        check_instance_id(instance.id, requested=self._instance_id)
+        return instance
 
     def write(self, before: Instance, edit: Edit, *, deadline: Deadline) -> None:
         """Send the edit (PUT) together with the unchanged description.

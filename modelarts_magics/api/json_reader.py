@@ -28,6 +28,7 @@ _SECRET_IN_URL = re.compile(r"(://[^\s?#;]*)[?#;]\S*token=\S*", re.IGNORECASE)
 _UNREDACTED_FIELD = "description"
 """The text that the user entered; it is sent back with every change, so it stays unchanged."""
 
+_MAX_SHOWN_ID = 64
 _MAX_DEPTH = 64
 """More levels than any response has; deeper recursion would exhaust the stack."""
 
@@ -230,3 +231,14 @@ def _redact_field(name: str, value: Any, *, depth: int) -> Any:  # noqa: ANN401 
     if name == _UNREDACTED_FIELD and isinstance(value, str):
         return value
     return redact_secrets(value, depth=depth)
+
+
+def check_instance_id(received: str, *, requested: str) -> None:
+    """Check that a response is about the requested instance.
+
+    Raises:
+        InvalidResponseError: It is about another one, as a cache or proxy may return it.
+    """
+    if received.casefold() != requested.casefold():
+        shown = received[:_MAX_SHOWN_ID]
+        raise InvalidResponseError("response.other_instance", received=shown, requested=requested)

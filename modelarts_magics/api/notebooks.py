@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from modelarts_magics.api.error_mapping import missing_permission
-from modelarts_magics.api.json_reader import JsonReader, redact_secrets
+from modelarts_magics.api.json_reader import JsonReader, check_instance_id, redact_secrets
 from modelarts_magics.domain.clock import OutdatedReadError
 from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
 from modelarts_magics.domain.durations import MAX_TIME_AHEAD, duration_to_ms
@@ -82,6 +82,7 @@ class NotebooksBackend:
 
     def __init__(self, client: ApiClient, *, project_id: str, instance_id: str) -> None:
         self._client = client
+        self._instance_id = instance_id
         self._path = f"{_notebooks_path(project_id)}/{quote(instance_id)}"
 
     @property
@@ -95,7 +96,9 @@ class NotebooksBackend:
         raw = JsonReader(response.data).data
         if raw.get("lease") is None:
             raw = {**raw, "lease": self._read_lease(deadline)}
-        return self.parse(raw, observed_at=response.observed_at, demo=response.demo)
+        instance = self.parse(raw, observed_at=response.observed_at, demo=response.demo)
+        check_instance_id(instance.id, requested=self._instance_id)
+        return instance
 
     def write(self, before: Instance, edit: Edit, *, deadline: Deadline) -> None:
         """Send the edit: first the description (UpdateNotebook), then the lease (RenewLease).

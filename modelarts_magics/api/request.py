@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.api.transport import CONTROL
+from modelarts_magics.api.transport import CONTROL, PooledTransport
 from modelarts_magics.errors import InvalidResponseError
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ class PendingRequest:
             TimeoutError: The deadline passed, or the request was cancelled.
             InvalidResponseError: The response is compressed, or larger than `MAX_RESPONSE_BYTES`.
         """
+        if not self._sent:
+            self._check_send(completes=not isinstance(transport, PooledTransport))
         response = transport.handle_request(self._request)
         try:
             chunks: list[bytes] = []
@@ -171,12 +173,21 @@ class PendingRequest:
 
     def _on_trace_event(self, event: str, _info: object) -> None:
         """Check a write before each of its two parts: the API cannot carry it out without its last one."""
-        if not event.endswith(("send_request_headers.started", "send_request_body.started")):
-            return
+        if event.endswith("send_request_headers.started"):
+            self._check_send(completes=not self._request.content)
+        elif event.endswith("send_request_body.started"):
+            self._check_send(completes=True)
+
+    def _check_send(self, *, completes: bool) -> None:
+        """Check a write as the last step before its bytes.
+
+        Args:
+            completes: Whether the API has the whole request after these bytes.
+        """
         with self._lock:
             self._check_deadline()
             self._deadline.check_send()
-            self._sent = "send_request_body" in event or not self._request.content
+            self._sent = completes
 
 
 def _too_large_error() -> InvalidResponseError:

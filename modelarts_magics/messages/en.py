@@ -637,6 +637,7 @@ TEXTS = {
     "response.too_large.hint": "This is not a response of this API. Check the endpoint: {cmd} doctor",
     "response.type": "Unexpected response: “{field}” should be {expected:type}.",
     "response.type.hint": "The API may have changed: {cmd} doctor",
+    "response.other_instance": "Unexpected response: it is about another instance ({received}, not {requested}).",
     "response.missing": "Unexpected response: “{field}” is missing.",
     "response.range": "Unexpected response: the value of “{field}” is out of range.",
     "store.locked": "Another process is still working on this instance.",

@@ -43,6 +43,7 @@ SHARED = {
     "unreachable.connection_lost.hint": "unreachable.read_timeout.hint",
     "response.encoding.hint": "response.not_json.hint",
     "response.redirect.hint": "api.ApiError.hint",
+    "response.other_instance.hint": "response.not_json.hint",
     "response.missing.hint": "response.type.hint",
     "response.range.hint": "response.type.hint",
     "outcome_unknown.not_stopped.hint": "partial.description.hint",

@@ -579,6 +579,7 @@ TEXTS = {
     "response.too_large.hint": "该响应并非来自当前 API，请检查终端节点：{cmd} doctor",
     "response.type": "响应异常：字段“{field}”的类型应为 {expected}。",
     "response.type.hint": "API 可能已变更：{cmd} doctor",
+    "response.other_instance": "响应异常：返回的是另一个实例（{received}，而不是 {requested}）。",
     "response.missing": "响应异常：缺少字段“{field}”。",
     "response.range": "响应异常：字段“{field}”的值超出范围。",
     "store.locked": "另一个进程正在操作该实例，等待超时。",

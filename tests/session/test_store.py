@@ -393,10 +393,9 @@ if holder == 0:
     with Store(Path(sys.argv[1]), key=("e", "p", "i")).lock(deadline=Deadline(9), clock=SYSTEM_CLOCK):
         orphan = os.fork()
         if orphan == 0:
-            os.close(writing)
+            os.write(writing, b"%d" % os.getpid())
             time.sleep(30)
             os._exit(0)
-        os.write(writing, b"%d" % orphan)
         os.kill(os.getpid(), 9)
 orphan = int(os.read(reading, 20))
 os.waitpid(holder, 0)
