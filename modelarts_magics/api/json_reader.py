@@ -28,6 +28,8 @@ _SECRET_IN_URL = re.compile(r"(://[^\s?#;]*)[?#;]\S*token=\S*", re.IGNORECASE)
 _UNREDACTED_FIELD = "description"
 """The text that the user entered; it is sent back with every change, so it stays unchanged."""
 
+OTHER_INSTANCE = "response.other_instance"
+"""The code of a response that is about another instance than the requested one."""
 _MAX_SHOWN_ID = 64
 _MAX_DEPTH = 64
 """More levels than any response has; deeper recursion would exhaust the stack."""
@@ -241,4 +243,4 @@ def check_instance_id(received: str, *, requested: str) -> None:
     """
     if received.casefold() != requested.casefold():
         shown = received[:_MAX_SHOWN_ID]
-        raise InvalidResponseError("response.other_instance", received=shown, requested=requested)
+        raise InvalidResponseError(OTHER_INSTANCE, received=shown, requested=requested)

@@ -44,7 +44,10 @@ def instance_json(instance: Instance, *, all_fields: bool = False) -> JsonResult
 def change_json(change: Change) -> JsonResult:
     """Return a change as JSON: ``before``, ``after`` (null if it could not be read back) and ``effect``."""
     after = instance_json(change.after) if change.after else None
-    return JsonResult(before=instance_json(change.before), after=after, effect=change.effect.value)
+    data = JsonResult(before=instance_json(change.before), after=after, effect=change.effect.value)
+    if change.description_elsewhere is not None:
+        data["description_elsewhere"] = change.description_elsewhere
+    return data
 
 
 def _auto_stop_fields(instance: Instance) -> dict[str, Any]:

@@ -66,11 +66,17 @@ def _change_messages(change: Change, after: Instance) -> list[Message]:
         messages += _auto_stop_messages(change, after)
     if change.edit.description is not None:
         messages.append(_description_message(change, after))
+    elif change.description_elsewhere is not None:
+        values = {"new": after.description, "old": change.before.description}
+        messages.append(Message("change.description.elsewhere", values))
     return messages
 
 
 def _description_message(change: Change, after: Instance) -> Message:
     values = {"new": after.description, "old": change.before.description}
+    if change.description_elsewhere is not None:
+        mine = {**values, "mine": change.edit.description}
+        return Message("change.description.overwritten", mine)
     if after.description != change.edit.description:
         return Message("change.description.unconfirmed", values)
     kind = "same" if after.description == change.before.description else "saved"

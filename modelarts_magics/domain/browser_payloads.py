@@ -97,6 +97,8 @@ def change_response(change: Change) -> dict[str, Any]:
         "duration_s": _optional_seconds(after.auto_stop.duration) if after else None,
         "previous_duration_s": _optional_seconds(change.before.auto_stop.duration),
     }
+    if change.description_elsewhere is not None:
+        values["description_elsewhere"] = change.description_elsewhere
     if change.missed_extension:
         values["keeps_running"] = change.capabilities.keeps_running
     return success_response(change.effect, values)

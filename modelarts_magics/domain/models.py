@@ -389,6 +389,15 @@ class Change(RichResult):
     read_back_error: ModelArtsError | None = None
 
     @property
+    def description_elsewhere(self) -> str | None:
+        """The description as read back, if another process changed it during this change; else None."""
+        if self.after is None:
+            return None
+        found, mine = self.after.description, self.edit.description
+        # The old description shows that a new one was not applied, or was overwritten with the old one.
+        return None if found in (self.before.description, mine) else found
+
+    @property
     def missed_extension(self) -> bool:
         """Whether this run was to stop later and, as far as is known, does not."""
         edit, current = self.edit.auto_stop, self.before.auto_stop.reported_stop_time

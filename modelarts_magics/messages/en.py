@@ -103,7 +103,11 @@ TEXTS = {
     "change.description.saved": "Description saved: “{new}” (was “{old}”).",
     "change.description.same": "Description unchanged: “{new}”.",
     "change.description.unconfirmed": "NOT confirmed: ModelArts accepted the request, but the description "
-    "is still “{new}”.",
+    "is still “{new}”; another process may have overwritten yours.",
+    "change.description.overwritten": "NOT confirmed: another process changed the description at the same time, "
+    "to “{new}”. Yours was “{mine}” (before: “{old}”).",
+    "change.description.elsewhere": "Another process changed the description at the same time, to “{new}” (was "
+    "“{old}”).",
     "change.reminder_on": "Console reminder turned on.",
     "change.reminder_off": "Console reminder turned off.",
     "change.unexpected_stop_time": "You asked for {asked}; ModelArts set {stop_time}.",

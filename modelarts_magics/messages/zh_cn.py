@@ -99,7 +99,11 @@ TEXTS = {
     "change.not_read_back": "注意：已提交，但尚未确认。提交后无法查询实例。{problem}",
     "change.description.saved": "描述已保存：“{new}”（原为“{old}”）。",
     "change.description.same": "描述未变化：“{new}”。",
-    "change.description.unconfirmed": "注意：尚未确认。ModelArts 已接受请求，但描述仍为“{new}”。",
+    "change.description.unconfirmed": "注意：尚未确认。ModelArts 已接受请求，但描述仍为“{new}”，您的描述可能已被"
+    "其他进程覆盖。",
+    "change.description.overwritten": "注意：尚未确认。其他进程同时将描述改为“{new}”。您的描述为“{mine}”"
+    "（原为“{old}”）。",
+    "change.description.elsewhere": "注意：其他进程同时将描述改为“{new}”（原为“{old}”）。",
     "change.reminder_on": "已开启控制台提醒。",
     "change.reminder_off": "已关闭控制台提醒。",
     "change.unexpected_stop_time": "您指定的停止时间为 {asked}，ModelArts 实际设为 {stop_time}。",

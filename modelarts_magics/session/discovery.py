@@ -14,6 +14,7 @@ from modelarts_magics.api.backend import BACKENDS, Backend
 from modelarts_magics.api.client import ApiClient
 from modelarts_magics.api.connections import Timeouts
 from modelarts_magics.api.demanager import DemanagerBackend
+from modelarts_magics.api.json_reader import OTHER_INSTANCE
 from modelarts_magics.api.notebooks import list_running_instances
 from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.config.settings import is_loopback
@@ -22,6 +23,7 @@ from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.errors import (
     ConfigurationError,
     ForbiddenError,
+    InvalidResponseError,
     ModelArtsError,
     NoSuchApiError,
     NoSuchInstanceError,
@@ -216,7 +218,11 @@ class Discovery:
             )
         except _NOT_FOUND_ERRORS:
             return None
-        return (candidate, instance) if instance.id == instance_id and instance.running else None
+        except InvalidResponseError as error:
+            if error.code != OTHER_INSTANCE:
+                raise
+            return None
+        return (candidate, instance) if instance.running else None
 
     def _selection_error(
         self, client: ApiClient, candidates: tuple[Candidate, ...], running: list[Instance]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -16,6 +17,9 @@ import pytest
 from api_versions import API_VERSIONS, WRITE_METHODS, only_demanager
 from emulator_harness import SETTING_PREFIXES
 
+from modelarts_magics.commands.as_json import change_json
+from modelarts_magics.commands.as_text import change_lines
+from modelarts_magics.domain.browser_payloads import change_response
 from modelarts_magics.domain.clock import Clock
 from modelarts_magics.domain.models import Effect
 from modelarts_magics.domain.planning import AutoStopRequest
@@ -44,15 +48,20 @@ OTHER = "by another client"
 
 
 class Interposed(httpx.BaseTransport):
-    """A transport that calls a function after the response to each read.
+    """A transport that calls a function after the response to each read or write.
 
     Args:
         after_read: Called with the number of the read, from 1.
+        after_write: Called before the instance is read back.
     """
 
-    def __init__(self, after_read: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        after_read: Callable[[int], object] = lambda _: None,
+        after_write: Callable[[], object] = lambda: None,
+    ) -> None:
         self._transport = httpx.HTTPTransport(verify=False, trust_env=False)
-        self._after_read = after_read
+        self._after_read, self._after_write = after_read, after_write
         self._reads = 0
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -63,6 +72,8 @@ class Interposed(httpx.BaseTransport):
         if request.method == "GET":
             self._reads += 1
             self._after_read(self._reads)
+        else:
+            self._after_write()
         return httpx.Response(response.status_code, headers=response.headers, content=content)
 
     def close(self) -> None:
@@ -217,11 +228,62 @@ class TestTwoRequests:
             self.update(make_session())
 
 
+class TestOtherStateFolder:
+    """A process that does not share the lock may overwrite a description; the one that notices says so."""
+
+    def test_extension_reports_another_description(
+        self, make_session: Connect, emulator: LocalEmulator
+    ) -> None:
+        """The description that was read back is compared, too; the extension is confirmed."""
+        http = Interposed(after_write=lambda: emulator.set_instance(description=OTHER))
+        change = make_session(http=http).extend(HOUR)
+        assert change.effect is not Effect.UNCONFIRMED
+        assert change.description_elsewhere == OTHER
+        assert change_response(change)["values"]["description_elsewhere"] == OTHER
+        assert change_json(change)["description_elsewhere"] == OTHER
+        assert any(f"to “{OTHER}” (was “Demo" in line for line in change_lines(change))
+
+    def test_description_overwritten_with_another_is_unconfirmed(
+        self, make_session: Connect, emulator: LocalEmulator
+    ) -> None:
+        """The output has both."""
+        http = Interposed(after_write=lambda: emulator.set_instance(description=OTHER))
+        change = make_session(http=http).describe("mine")
+        assert change.effect is Effect.UNCONFIRMED
+        (line,) = change_lines(change)
+        assert f"to “{OTHER}”. Yours was “mine”" in line
+
+    @only_demanager
+    def test_description_overwritten_by_an_extension_is_unconfirmed(
+        self, make_session: Connect
+    ) -> None:
+        """The other process has read the old description and sends it along."""
+        other = make_session(state="other")
+        own = make_session(http=Interposed(after_write=lambda: release.set() or done.wait(10)))
+        release, done = threading.Event(), threading.Event()
+        read, plain = threading.Event(), other._backend.write
+
+        def write_late(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - as the backend's
+            read.set()
+            release.wait(10)
+            plain(*arguments, **options)
+
+        other._backend.write = write_late  # type: ignore[method-assign]
+        with ThreadPoolExecutor(1) as pool:
+            extending = pool.submit(other.extend, HOUR)
+            read.wait(10)
+            extending.add_done_callback(lambda _: done.set())
+            change = own.describe("mine")
+            extending.result()
+        assert change.effect is Effect.UNCONFIRMED
+        assert "may have overwritten yours" in change_lines(change)[0]
+
+
 class OtherInstance(Interposed):
     """A transport that returns another instance, as a cache may, from some read on."""
 
     def __init__(self, first_read: int) -> None:
-        super().__init__(lambda _: None)
+        super().__init__()
         self._first_read = first_read
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
