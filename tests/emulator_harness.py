@@ -54,7 +54,11 @@ class EmulatorHarness:
         }
         self.notices: list[str] = []
         self.namespace: dict[str, object] = {}
-        self._session_clock = Clock(now=self.clock.now, sleep=lambda _seconds: None)
+        self._session_clock = Clock(
+            now=self.clock.now,
+            monotonic=lambda: self.clock.now().timestamp(),
+            sleep=lambda _seconds: None,
+        )
         self._session = open_session(
             self.settings(), environ=self.environ, clock=self._session_clock
         )

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from modelarts_magics.api import signing
+from modelarts_magics.api.api_clock import ApiClock
 from modelarts_magics.api.connections import Connections, Timeouts
 from modelarts_magics.api.error_mapping import error_from_response
 from modelarts_magics.api.http_thread import HttpThread
@@ -42,8 +43,6 @@ MAX_SIGNING_SKEW = timedelta(minutes=5)
 
 The API accepts a difference of 15 min.
 """
-NEGLIGIBLE_SKEW = timedelta(seconds=2)
-"""The ``Date`` header has whole seconds, so a smaller difference is not significant."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,22 @@ class ApiResponse:
     data: Any
     observed_at: datetime
     demo: bool = False
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What to send, without credentials."""
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    content: bytes
+    deadline: Deadline
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it changes nothing."""
+        return self.method == "GET"
 
 
 def _never_renew(_refused: Credential) -> bool:
@@ -101,7 +116,7 @@ class ApiClient:
         self._clock = clock
         self._connections = Connections(endpoint, verify=verify, transport=transport)
         self._http_thread = HttpThread(self._connections.close)
-        self.skew = timedelta(0)
+        self._api_clock = ApiClock(clock)
 
     def request(
         self,
@@ -131,12 +146,12 @@ class ApiClient:
             InvalidResponseError: The response is a redirect, too large or not JSON.
         """
         content = b"" if body is None else _encode_body(body)
-        pairs = tuple(query)
+        call = _Call(method, path, tuple(query), content, deadline)
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
-                return self._attempt(method, path, pairs, content, deadline)
+                return self._attempt(call)
             except ModelArtsError as error:
-                pause = self._retry_delay(error, attempt, idempotent=method == "GET")
+                pause = self._retry_delay(error, attempt, idempotent=call.is_read)
                 if pause is None or attempt == MAX_ATTEMPTS or deadline.time_left_s <= pause:
                     raise
             self._clock.sleep(pause)
@@ -149,7 +164,12 @@ class ApiClient:
 
     def now(self) -> datetime:
         """Return the current time by the clock of the API."""
-        return self._clock.now() + self.skew
+        return self._api_clock.now()
+
+    @property
+    def skew(self) -> timedelta:
+        """How far the clock of the API is ahead of the wall clock of this machine."""
+        return self._api_clock.skew
 
     def _retry_delay(
         self, error: ModelArtsError, attempt: int, *, idempotent: bool
@@ -164,41 +184,32 @@ class ApiClient:
         retry_after: float | None = error.values.get("retry_after")
         return backoff if retry_after is None else max(backoff, retry_after)
 
-    def _attempt(
-        self,
-        method: str,
-        path: str,
-        query: tuple[tuple[str, str], ...],
-        content: bytes,
-        deadline: Deadline,
-    ) -> ApiResponse:
+    def _attempt(self, call: _Call) -> ApiResponse:
         credential = self._credential()
-        response = self._send(method, path, query, content, credential, deadline)
-        if response.status in (401, 403) and isinstance(credential, AccessKey):
-            before = self.skew
-            self._update_skew(response)
-            if abs(self.skew - before) > MAX_SIGNING_SKEW:
-                response = self._send(method, path, query, content, credential, deadline)
+        response = self._send(call, credential)
+        differs = self._api_clock.observe(response.date)
+        if differs and (call.is_read or self._is_signature_outdated(response, credential)):
+            response = self._send(call, credential)
+            self._api_clock.observe(response.date)
         if _is_credential_refused(response) and self._renew(credential):
             credential = self._credential()
-            response = self._send(method, path, query, content, credential, deadline)
-        self._update_skew(response)
+            response = self._send(call, credential)
+            self._api_clock.observe(response.date)
         return self._check_response(response, credential)
 
-    def _send(  # noqa: PLR0913 - the parts of a request
-        self,
-        method: str,
-        path: str,
-        query: tuple[tuple[str, str], ...],
-        content: bytes,
-        credential: Credential,
-        deadline: Deadline,
-    ) -> HttpResponse:
+    def _is_signature_outdated(self, response: HttpResponse, credential: Credential) -> bool:
+        """Return whether a signature may have been refused because of the clock of this machine."""
+        refused = response.status in (401, 403) and isinstance(credential, AccessKey)
+        difference = abs(self._api_clock.candidate_time() - self._api_clock.now())
+        return refused and difference > MAX_SIGNING_SKEW
+
+    def _send(self, call: _Call, credential: Credential) -> HttpResponse:
+        deadline = call.deadline
         request = httpx.Request(
-            method,
-            _build_url(self._endpoint + path, query),
-            headers=self._headers(method, path, query, content, credential),
-            content=content,
+            call.method,
+            _build_url(self._endpoint + call.path, call.query),
+            headers=self._headers(call, credential),
+            content=call.content,
             extensions={"timeout": self._timeouts.capped_by(deadline)},
         )
         pending = PendingRequest(request, deadline=deadline)
@@ -216,31 +227,24 @@ class ApiClient:
             pending.cancel()
             raise
 
-    def _headers(
-        self,
-        method: str,
-        path: str,
-        query: tuple[tuple[str, str], ...],
-        content: bytes,
-        credential: Credential,
-    ) -> dict[str, str]:
+    def _headers(self, call: _Call, credential: Credential) -> dict[str, str]:
         headers = {"Host": self._host}
         if self._project_id:
             headers["X-Project-Id"] = self._project_id
-        if content or method != "GET":
+        if call.content or not call.is_read:
             headers["Content-Type"] = "application/json"
         if isinstance(credential, Token):
             headers["X-Auth-Token"] = credential.value
         else:
-            headers["X-Sdk-Date"] = signing.timestamp(self.now())
+            headers["X-Sdk-Date"] = signing.timestamp(self._api_clock.candidate_time())
             if credential.security_token:
                 headers["X-Security-Token"] = credential.security_token
             headers["Authorization"] = signing.authorization(
-                method=method,
-                path=path,
-                query=query,
+                method=call.method,
+                path=call.path,
+                query=call.query,
                 headers=headers,
-                body=content,
+                body=call.content,
                 access=credential.access_key_id,
                 secret=credential.secret_key,
             )
@@ -255,22 +259,12 @@ class ApiClient:
             error = error_from_response(
                 response.status, response.content, request_id=request_id, secrets=credential.secrets
             )
-            error.values.update(host=self._host, retry_after=response.retry_after(self.now()))
+            retry_after = response.retry_after(response.date or self.now())
+            error.values.update(host=self._host, retry_after=retry_after)
             raise error
         if response.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise InvalidResponseError("response.redirect", host=self._host, status=response.status)
         return ApiResponse(response.json(self._host), self.now(), "X-Emulator" in response.headers)
-
-    def _update_skew(self, response: HttpResponse) -> None:
-        date = response.date
-        if date is None:
-            return
-        skew = date + timedelta(milliseconds=500) - self._clock.now()
-        if abs(skew) <= NEGLIGIBLE_SKEW:
-            self.skew = timedelta(0)
-        # Ignore a small change, so that the time does not jump back and forth.
-        elif abs(skew - self.skew) > NEGLIGIBLE_SKEW:
-            self.skew = skew
 
 
 # A client uses few URLs, and parsing one takes a tenth of the time of a request.

@@ -31,6 +31,7 @@ from modelarts_magics.domain.models import (
     Workspace,
 )
 from modelarts_magics.errors import ForbiddenError, RefusedError
+from modelarts_magics.messages import join_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,13 +106,14 @@ class DemanagerBackend:
 
         Raises:
             ForbiddenError: The credential may read but not change the instance; nothing changed.
-            RefusedError: The description cannot be preserved, because it could not be read; nothing was sent.
+            RefusedError: A value cannot be preserved, because it could not be read; nothing was sent.
             ApiError, UnreachableError: The API refused, failed or did not answer.
 
         Source: table 2 (``description`` is mandatory), table 4 (``enable`` defaults to false).
         """
-        if edit.description is None and "description" in before.implausible:
-            raise RefusedError("refuse.description_unknown")
+        lost = _lost_fields(before, edit)
+        if lost:
+            raise RefusedError("refuse.unreadable", names=join_list(lost))
         description = before.description if edit.description is None else edit.description
         body: dict[str, Any] = {"description": description}
         if edit.auto_stop is not None:
@@ -172,6 +174,14 @@ class DemanagerBackend:
         self._client.close()
 
 
+def _lost_fields(before: Instance, edit: Edit) -> list[str]:
+    """Return the fields that a write would overwrite without an edit, because they could not be read."""
+    kept = ["description"] if edit.description is None else []
+    if edit.auto_stop is not None and edit.auto_stop.prompt is None:
+        kept += ["spec", "spec.auto_stop", "spec.auto_stop.enable", "spec.auto_stop.prompt"]
+    return [name for name in kept if name in before.implausible]
+
+
 def _encode_auto_stop(edit: AutoStopEdit) -> dict[str, Any]:
     """Encode table 4. All fields are sent, because a missing one would get the default of the API."""
     body: dict[str, Any] = {"enable": edit.enabled}
@@ -202,7 +212,7 @@ def _parse_auto_stop(
     return AutoStop(
         enabled=bool(enabled),
         duration=reader.duration("duration", unit=SECOND, longest=MAX_RUN_TIME) or None,
-        prompt=True if prompt is None else prompt,
+        prompt=True if prompt is None and not reader.has_rejected("prompt") else prompt,
         stops_at=stops_at,
         stop_time_unknown=unknown,
         stop_timestamp=stop_timestamp,

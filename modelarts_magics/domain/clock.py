@@ -5,11 +5,22 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import Callable
 
 
 def _utc_now() -> datetime:
     return datetime.now(timezone.utc)
+
+
+def _monotonic_clock() -> Callable[[], float]:
+    """Return a monotonic clock that also runs while the machine is suspended, where there is one."""
+    number: int = getattr(time, "CLOCK_BOOTTIME", -1)
+    try:
+        time.clock_gettime(number)
+    except (AttributeError, OSError):
+        return time.monotonic
+    return partial(time.clock_gettime, number)
 
 
 @dataclass(frozen=True)
@@ -23,7 +34,7 @@ class Clock:
     """
 
     now: Callable[[], datetime] = _utc_now
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = _monotonic_clock()
     sleep: Callable[[float], None] = time.sleep
 
 

@@ -489,9 +489,9 @@ TEXTS = {
     "refuse.stop_time_changed": "The stop time has changed to {stop_time}. Nothing was sent.",
     "refuse.stop_time_changed.hint": "Check the status, then try again: {cmd} status",
     "refuse.edit_conflict": "The instance was changed elsewhere. Nothing was sent.",
-    "refuse.description_unknown": "ModelArts returned a description that is no text. It would be lost: nothing "
-    "was sent.",
-    "refuse.description_unknown.hint": "Set the description first: {cmd} describe TEXT",
+    "refuse.unreadable": "ModelArts returned an invalid value of {names}, which this change would overwrite. "
+    "Nothing was sent.",
+    "refuse.unreadable.hint": "To see it: {cmd} status --all. Then set it, or change it in the console.",
     "refuse.no_changes": "Nothing to change.",
     "refuse.no_changes.hint": "Give a run time, a stop time, on or off: {cmd} help auto-stop",
     "refuse.no_reminder": "This API has no console reminder.",

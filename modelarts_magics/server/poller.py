@@ -34,6 +34,8 @@ RECOVERY_CHECK_INTERVAL_S = 15.0
 """The time between two checks of settings and credentials that are at fault."""
 HELLO = "hello"
 """The kind of event that a page receives after it has connected, so that it notices events that it missed."""
+NEGLIGIBLE_CLOCK_CHANGE = timedelta(seconds=2)
+"""A smaller change of the difference between two clocks is not shown."""
 FIRST_RESPONSE_TIMEOUT_S = 3.0
 """The time that the first page of a server waits for the first response of the API."""
 
@@ -297,7 +299,7 @@ class Poller:
     def _update_clock_skew(self, clock_skew: timedelta) -> None:
         """Notify the pages if the API's clock has moved against this machine's: they count by it."""
         before, self._clock_skew = self._clock_skew, clock_skew
-        if before not in (None, clock_skew):
+        if before is not None and abs(clock_skew - before) > NEGLIGIBLE_CLOCK_CHANGE:
             self._notify("clock")
 
     def _fetch(self, *, force: bool) -> tuple[Session, Instance]:
@@ -311,7 +313,9 @@ class Poller:
         cached, now, age = session.last_known(), session.now(), session.cache_age
         max_age = self._schedule.max_age(cached, now=now, page_open=self._is_page_open())
         instance = session.status(max_age=max_age)
-        confirmed = instance.observed_at if age is None else now - age
+        # The age of a file is by the wall clock; one that was set back makes it negative.
+        is_recent = age is not None and timedelta(0) <= age <= max_age
+        confirmed = now - age if age is not None and is_recent else instance.observed_at
         return replace(instance, observed_at=max(instance.observed_at, confirmed))
 
     def _on_change(self, instance: Instance) -> None:

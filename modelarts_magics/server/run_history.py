@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.models import Mode
@@ -27,10 +27,10 @@ class RunHistory:
 
     Args:
         run_store: The file that survives a stop.
-        server_started: The time at which this server started, by the local clock.
+        server_started: Returns the time at which this server started, by the wall clock as it is set now.
     """
 
-    def __init__(self, run_store: RunStore, *, server_started: datetime) -> None:
+    def __init__(self, run_store: RunStore, *, server_started: Callable[[], datetime]) -> None:
         self._run_store = run_store
         self._server_started = server_started
 
@@ -91,7 +91,7 @@ class RunHistory:
 
     def _server_started_ms(self, session: Session) -> int:
         """Return the time at which this server started, by the API's clock."""
-        return datetime_to_ms(self._server_started + session.skew)
+        return datetime_to_ms(self._server_started() + session.skew)
 
     def _alive_since_ms(self, session: Session, instance: Instance) -> int:
         """Return the earliest time at which this run is known to have been alive."""

@@ -53,7 +53,12 @@ class InstanceService:
         schedule: PollSchedule | None = None,
         runtime: AsyncRuntime | None = None,
     ) -> None:
-        self._run_history = RunHistory(run_store, server_started=session_factory.clock.now())
+        clock = session_factory.clock
+        started_s = clock.monotonic()
+        self._run_history = RunHistory(
+            run_store,
+            server_started=lambda: clock.now() - timedelta(seconds=clock.monotonic() - started_s),
+        )
         self.poller = Poller(
             session_factory,
             notify=self._publish_event,

@@ -358,22 +358,94 @@ def test_emulator_accepts_the_signature(
     assert local.requests[-1]["body"] == {"description": "实验 🧪"}
 
 
-@pytest.mark.parametrize("days", [3, -3, 20_000])
+@pytest.mark.parametrize("hours", [1, -1, 23, -23])
 def test_clock_skew_is_corrected_once(
-    days: int,
+    hours: int,
     real: Callable[..., ApiClient],
     local: LocalEmulator,
     instant_clock: InstantSleepClock,
 ) -> None:
     """One refused signature corrects the clock for all later requests."""
-    instant_clock.offset = -timedelta(days=days)
+    instant_clock.offset = -timedelta(hours=hours)
     transport = real(credential=AccessKey(local.ak, local.sk), clock=instant_clock.clock)
     put(transport, path_of(local), description="d")
     assert [each["status"] for each in local.requests] == [401, 200]
     put(transport, path_of(local), description="e")
     assert [each["status"] for each in local.requests] == [401, 200, 200]
-    assert abs(transport.skew - timedelta(days=days)) < timedelta(seconds=30)
+    assert abs(transport.skew - timedelta(hours=hours)) < timedelta(seconds=30)
     assert abs(transport.now() - datetime.now(timezone.utc)) < timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("hours", [25, -25, 24 * 20_000])
+def test_clock_skew_above_a_day_is_not_accepted(
+    hours: int,
+    real: Callable[..., ApiClient],
+    local: LocalEmulator,
+    instant_clock: InstantSleepClock,
+) -> None:
+    """The header is as likely to be wrong as the clock."""
+    instant_clock.offset = -timedelta(hours=hours)
+    transport = real(credential=AccessKey(local.ak, local.sk), clock=instant_clock.clock)
+    with pytest.raises(AuthenticationError):
+        put(transport, path_of(local), description="d")
+    assert [each["status"] for each in local.requests] == [401]
+    assert transport.skew == timedelta(0)
+
+
+def dated(*offsets_s: float) -> Script:
+    """Return responses whose dates differ so much from the clock of this machine."""
+    now = datetime.now(timezone.utc)
+    return Script(
+        *(
+            httpx.Response(
+                200,
+                json={"id": number},
+                headers={"Date": format_datetime(now + timedelta(seconds=offset), usegmt=True)},
+            )
+            for number, offset in enumerate(offsets_s)
+        )
+    )
+
+
+def test_difference_of_one_response_is_not_accepted(client: Callable[..., ApiClient]) -> None:
+    """A gateway with a wrong clock answers now and then; the next response has the right date."""
+    script = dated(600, 0, 0)
+    transport = client(script)
+    assert get(transport) == {"id": 1}
+    assert abs(transport.skew) < timedelta(seconds=3)
+    assert get(transport) == {"id": 2}
+    assert len(script.asked) == 3
+
+
+def test_difference_of_two_responses_is_accepted(client: Callable[..., ApiClient]) -> None:
+    """The second one is requested at once, for a read."""
+    script = dated(600, 600, 600)
+    transport = client(script)
+    assert get(transport) == {"id": 1}
+    assert abs(transport.skew - timedelta(seconds=600)) < timedelta(seconds=3)
+    get(transport)
+    assert len(script.asked) == 3
+
+
+def test_write_is_not_repeated_to_confirm_the_time(client: Callable[..., ApiClient]) -> None:
+    """The next response confirms it."""
+    script = dated(600, 600)
+    transport = client(script)
+    put(transport)
+    assert len(script.asked) == 1
+    assert transport.skew == timedelta(0)
+    get(transport)
+    assert abs(transport.skew - timedelta(seconds=600)) < timedelta(seconds=3)
+
+
+def test_dates_at_random_cost_few_requests(client: Callable[..., ApiClient]) -> None:
+    """At most one request a minute is repeated."""
+    script = dated(*(600 * number for number in range(1, 30)))
+    transport = client(script)
+    for _ in range(10):
+        get(transport)
+    assert len(script.asked) == 11
+    assert transport.skew == timedelta(0)
 
 
 def test_refused_key_with_correct_clock_is_not_retried(
@@ -389,9 +461,9 @@ def test_refused_clock_is_retried_once(
     client: Callable[..., ApiClient],
 ) -> None:
     """Also if the date of the API jumps."""
-    script = Script(
-        *(status(401, Date=f"Mon, 0{day} Jan 2024 00:00:00 GMT") for day in range(1, 9))
-    )
+    now = datetime.now(timezone.utc)
+    dates = [format_datetime(now + timedelta(hours=hours), usegmt=True) for hours in range(1, 9)]
+    script = Script(*(status(401, Date=date) for date in dates))
     with pytest.raises(AuthenticationError):
         get(client(script, credential=KEYS))
     assert len(script.asked) == 2

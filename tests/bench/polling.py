@@ -42,7 +42,11 @@ class SimulatedTime:
 
     def __init__(self) -> None:
         self.api_clock = ManualClock(datetime.now(timezone.utc))
-        self.clock = Clock(now=self.api_clock.now, sleep=lambda _seconds: None)
+        self.clock = Clock(
+            now=self.api_clock.now,
+            monotonic=lambda: self.api_clock.now().timestamp(),
+            sleep=lambda _seconds: None,
+        )
         self.runtime = AsyncRuntime(sleep=self._sleep, run_blocking=_run, jitter=lambda: 0.0)
         self._elapsed_s = 0.0
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []

@@ -257,7 +257,7 @@ class InstanceBeforeStop:
         self.path = path
         emulator.set_instance(minutes_left=0.8)
         self.started = kernel.refresh().observed_at
-        self.run_history = RunHistory(self.run_store, server_started=self.started)
+        self.run_history = RunHistory(self.run_store, server_started=lambda: self.started)
         end = kernel.refresh().auto_stop.stops_at
         assert end is not None
         self.stop_time = end
@@ -295,7 +295,7 @@ def test_server_deletes_the_report_of_a_continued_run(
     assert RunStore(instance_before_stop.path).recorded_stop_ms(instance.id) is None
     later = RunHistory(
         RunStore(instance_before_stop.path),
-        server_started=instance_before_stop.stop_time + 10 * MINUTE,
+        server_started=lambda: instance_before_stop.stop_time + 10 * MINUTE,
     )
     assert instance_before_stop.later_last_run(later, instance) is None
 
@@ -308,7 +308,7 @@ def test_later_server_does_not_report_a_continued_run(
     instance = instance_before_stop.continued_instance(how)
     later = RunHistory(
         RunStore(instance_before_stop.path),
-        server_started=instance_before_stop.stop_time + 10 * MINUTE,
+        server_started=lambda: instance_before_stop.stop_time + 10 * MINUTE,
     )
     seen_in_time = instance.observed_at <= instance_before_stop.stop_time
     reveals = instance_before_stop.kernel.capabilities.counts_from is CountsFrom.RUN_START
@@ -352,7 +352,7 @@ def test_server_recognises_the_next_run(
         saved=["a.ipynb"],
         not_saved=[],
     )
-    runs = RunHistory(store, server_started=now)
+    runs = RunHistory(store, server_started=lambda: now)
     # 20 minutes of its run have passed.
     instance = other_session.refresh()
     runs.record_alive(other_session, instance)
@@ -387,7 +387,7 @@ def test_run_is_recorded_shortly_before_its_stop_time(
 ) -> None:
     """Not earlier, not later, and not without a stop time."""
     seen = make_instance(timed_auto_stop(left), status=status)
-    RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_started=NOW).record_alive(
+    RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_started=lambda: NOW).record_alive(
         session_at(NOW), seen
     )
     assert (RunStore(tmp_path / RUN_FILE_NAME).recorded_stop_ms(seen.id) is not None) is is_recorded
@@ -395,7 +395,7 @@ def test_run_is_recorded_shortly_before_its_stop_time(
 
 def test_save_report_proves_that_the_run_is_alive(tmp_path: Path) -> None:
     """A stop soon after it is an auto-stop."""
-    runs = RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_started=NOW)
+    runs = RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_started=lambda: NOW)
     seen = make_instance(timed_auto_stop(MINUTE), observed_at=NOW - 5 * MINUTE)
     runs.record_saved(session_at(NOW), seen, SaveReport(datetime_to_ms(NOW + MINUTE), [], []))
     run = RunStore(tmp_path / RUN_FILE_NAME).last_run(
@@ -409,7 +409,7 @@ def test_start_of_the_server_is_by_the_api_clock(tmp_path: Path) -> None:
     """Otherwise it would take the last run for the current one."""
     ahead = session_at(NOW + 11 * MINUTE, skew=10 * MINUTE)
     seen = make_instance(timed_auto_stop(2 * 60 * MINUTE), observed_at=NOW + 11 * MINUTE)
-    runs = RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_started=NOW)
+    runs = RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_started=lambda: NOW)
     runs.record_saved(ahead, seen, SaveReport(datetime_to_ms(NOW + 5 * MINUTE), ["a.ipynb"], []))
     assert runs.last_run(Snapshot(instance=seen, session=ahead)) is not None
 

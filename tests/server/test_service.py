@@ -41,6 +41,22 @@ async def run_immediately(call: Callable[[], Any]) -> Any:
         await asyncio.sleep(0)
 
 
+class WallClock:
+    """The wall clock of this machine, which can be wrong."""
+
+    error = timedelta(0)
+
+    def now(self) -> datetime:
+        """Return the time that it shows."""
+        return datetime.now(timezone.utc) + self.error
+
+
+@pytest.fixture
+def wall_clock() -> WallClock:
+    """Return a wall clock that is right."""
+    return WallClock()
+
+
 @pytest.fixture
 def published_events() -> list[dict[str, Any]]:
     """Return the events that the pages receive."""
@@ -53,9 +69,11 @@ def new_service(
     tmp_path: Path,
     jp_asyncio_loop: Any,
     published_events: list[dict[str, Any]],
+    wall_clock: WallClock,
 ) -> Iterator[InstanceService]:
     """Return a service that has not called the API yet."""
-    session_factory = SessionFactory({}, environ, Clock(sleep=lambda _seconds: None))
+    clock = Clock(now=wall_clock.now, sleep=lambda _seconds: None)
+    session_factory = SessionFactory({}, environ, clock)
     service = InstanceService(
         session_factory,
         emit=published_events.append,
@@ -136,6 +154,22 @@ async def test_server_time_is_that_of_the_api(
     emulator.account.clock = ManualClock(ahead)
     got = await new_service.get_instance(refresh=True)
     assert abs(got["server_now_ms"] - datetime_to_ms(ahead)) < 60_000
+
+
+@pytest.mark.parametrize("minutes", [-5, 5, -120, 120])
+async def test_step_of_the_wall_clock_does_not_reach_a_page(
+    new_service: InstanceService, wall_clock: WallClock, minutes: int
+) -> None:
+    """Neither the time of the server nor the age of the state."""
+    before = await new_service.get_instance(refresh=True)
+    wall_clock.error = timedelta(minutes=minutes)
+    got = await new_service.get_instance()
+    true_ms = datetime_to_ms(datetime.now(timezone.utc))
+    assert abs(got["server_now_ms"] - true_ms) < 5000
+    assert abs(got["as_of_ms"] - before["as_of_ms"]) < 5000
+    assert got["instance"]["stops_at_ms"] == before["instance"]["stops_at_ms"]
+    refreshed = await new_service.get_instance(refresh=True)
+    assert abs(refreshed["server_now_ms"] - true_ms) < 5000
 
 
 async def test_saving_and_acknowledging_send_numbered_events(

@@ -368,7 +368,7 @@ def test_state_of_another_api_is_ignored(make_cache: Callable[..., InstanceCache
         {"raw": None},
         {"raw": "text"},
         {"raw": {"id": 5}},
-        {"raw": {"id": "i", "status": "RUNNING", "spec": 3}},
+        {"raw": {"id": "i", "status": None}},
         {"observed_at": None},
         {"observed_at": "2026-01-01T00:00:00"},
         {"observed_at": 5},
