@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -36,6 +37,7 @@ STATUS_ONLY_TOPICS = (STATUS_TOPIC, b"execute_input", b"debug_event")
 """The ends of the topics of a channel for the status alone: also the cell's number and the debugger's events."""
 RECONNECT_INTERVAL_MS = 1000
 """The time between two attempts to connect; the default of 100 ms would waste CPU time on an ended kernel."""
+_TYPE = re.compile(rb'"msg_type": ?"(\w+)"')
 _SIGNED_FRAMES = 4
 """Header, parent header, metadata and content."""
 # A kernel that binds all addresses is reached through the loopback interface.
@@ -165,6 +167,16 @@ class KernelMessage:
         return _decode(self._content)
 
     @property
+    def raw_header(self) -> bytes:
+        """The header as it was received, in JSON."""
+        return self._header
+
+    @property
+    def raw_parent_header(self) -> bytes:
+        """The header of the request as it was received, in JSON."""
+        return self._parent_header
+
+    @property
     def raw_content(self) -> bytes:
         """The content as it was received, in JSON."""
         return self._content
@@ -172,7 +184,9 @@ class KernelMessage:
     @property
     def type(self) -> str:
         """The type, for example ``status``."""
-        return str(self.header.get("msg_type", ""))
+        # Decoding the whole header of each of very many messages would take time.
+        found = _TYPE.search(self._header)
+        return found[1].decode() if found else str(self.header.get("msg_type", ""))
 
 
 def _decode(frame: bytes) -> dict[str, Any]:
@@ -266,7 +280,7 @@ class KernelChannel:
         found: list[KernelMessage] = []
         while len(found) < limit:
             try:
-                frames = self.socket.recv_multipart(zmq.NOBLOCK)
+                frames = _receive_frames(self.socket)
             except zmq.Again:
                 break
             message = self._parse(frames)
@@ -350,6 +364,20 @@ class KernelChannel:
 def _has_message(socket: zmq.Socket[bytes]) -> bool:
     """Return whether a message can be received; a fifth of the price of a poll without a wait."""
     return bool(int(socket.getsockopt(zmq.EVENTS)) & _READABLE)
+
+
+def _receive_frames(socket: zmq.Socket[bytes]) -> list[bytes]:
+    """Return the frames of a message that has arrived; takes two thirds of the time of `recv_multipart`.
+
+    Raises:
+        zmq.Again: There is none.
+    """
+    frame = socket.recv(zmq.NOBLOCK, copy=False)
+    frames = [frame.bytes]
+    while frame.more:
+        frame = socket.recv(zmq.NOBLOCK, copy=False)
+        frames.append(frame.bytes)
+    return frames
 
 
 def _request_header(message_type: str) -> dict[str, str]:

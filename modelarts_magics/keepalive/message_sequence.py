@@ -8,6 +8,7 @@ Source: jupyter_client's `Session.msg_id`, and zmq_setsockopt(3), ZMQ_SNDHWM.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 BURST = 200
 """Messages within about a second from which on some may have been dropped."""
+_NUMBERED_ID = re.compile(rb'"msg_id": ?"([^"\\]+)_(\d+)"')
 SETTLE_S = 1.0
 """The time in which messages from several threads of the kernel arrive in another order."""
 
@@ -38,11 +40,11 @@ class MessageSequence:
     """The numbers of the messages of one kernel."""
 
     def __init__(self) -> None:
-        self._next: dict[str, int] = {}
+        self._next: dict[bytes, int] = {}
         self._missing = 0
         self._replies = 0
         self._since = self._until = 0.0
-        self._last_sent = 0.0
+        self._last: KernelMessage | None = None
         self._noticed_at: float | None = None
         self._window = 0.0
         self._counts = (0, 0)
@@ -55,20 +57,21 @@ class MessageSequence:
             now: The time in seconds since 1970.
         """
         self._count(now)
-        process, _, digits = str(message.header.get("msg_id", "")).rpartition("_")
-        if not digits.isdecimal() or not process:
+        # Decoding every header would take as long as the rest of the recorder.
+        found = _NUMBERED_ID.search(message.raw_header)
+        if found is None:
             return
-        number, sent = int(digits), _seconds(message.header.get("date"), now)
+        process, number = found[1], int(found[2])
         expected = self._next.get(process, number)
         if number >= expected:
             self._next[process] = number + 1
             if number > expected and sum(self._counts) >= BURST:
-                self._notice(number - expected, sent, now)
+                self._notice(number - expected, message, now)
         elif self._missing:
             self._missing -= 1
         if _is_reply_due(message):
             self._replies += 1
-        self._last_sent = sent
+        self._last = message
 
     def take_lost(self, now: float, *, at_once: bool = False) -> Lost | None:
         """Return what has been lost since the last call, once late messages have had time to arrive.
@@ -93,23 +96,26 @@ class MessageSequence:
             self._window = now
         self._counts = (self._counts[0], self._counts[1] + 1)
 
-    def _notice(self, messages: int, sent: float, now: float) -> None:
+    def _notice(self, messages: int, message: KernelMessage, now: float) -> None:
         if self._noticed_at is None:
-            self._noticed_at, self._since = now, self._last_sent
+            self._noticed_at = now
+            self._since = _sent(self._last, now) if self._last else now
             self._replies = 0
         self._missing += messages
-        self._until = sent
+        self._until = _sent(message, now)
 
 
 def _is_reply_due(message: KernelMessage) -> bool:
     """Return whether the kernel has just replied to a request on another channel."""
-    if message.type != "status" or message.content.get("execution_state") != "idle":
+    if b'"status"' not in message.raw_header or message.content.get("execution_state") != "idle":
         return False
     return str(message.parent_header.get("msg_type", "")).endswith("_request")
 
 
-def _seconds(date: object, default: float) -> float:
+def _sent(message: KernelMessage, default: float) -> float:
+    """Return when a message was sent, in seconds since 1970."""
     try:
-        return datetime.fromisoformat(str(date).replace("Z", "+00:00")).timestamp()
+        date = str(message.header.get("date"))
+        return datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp()
     except ValueError:
         return default

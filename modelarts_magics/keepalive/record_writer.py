@@ -11,6 +11,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import time
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 from modelarts_magics.keepalive.records import Record, prune, read_entries, save_index
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 RECORD_LIMIT = 50_000_000
@@ -31,6 +33,8 @@ MAX_TEXT = 1_000_000
 """The number of characters of one entry; a longer text is written as several entries."""
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\n"
+_STREAM_START = re.compile(rb'\{"name": ?"(\w+)", ?"text": ?"')
+_FEW_LINES = 30
 _POSITION_SIZE = 200
 """More than an entry with the counts needs."""
 
@@ -59,7 +63,6 @@ class RecordWriter:
         clock: Returns the time in seconds since 1970.
 
     Attributes:
-        record: The current index of the record.
         problem: The reason why the last write failed; "" after a successful write.
     """
 
@@ -70,13 +73,15 @@ class RecordWriter:
         limits: Limits | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.record = record.with_own_process()
+        self._record = record.with_own_process()
         self.problem = ""
         self._limits = limits or Limits()
         self._clock = clock
         self._descriptor: int | None = None
         self._tail_number = 0
         self._number = 0
+        self._total = _Counts()
+        self._missed_size = 0
         self._file_size = 0
         self._missed_since: float | None = None
         self._missed = _Counts()
@@ -87,6 +92,12 @@ class RecordWriter:
         self._continue()
         prune(record.folder)
         self.save_index()
+
+    @property
+    def record(self) -> Record:
+        """The current index of the record."""
+        lines, size = self._total
+        return replace(self._record, lines=lines, size=size, missed=self._missed_size)
 
     def add_text(self, stream: str, data: bytes) -> None:
         """Append the output of a command; a byte that is not UTF-8 is recorded as an escape sequence.
@@ -108,6 +119,8 @@ class RecordWriter:
             message_type: For example ``stream`` or ``display_data``.
             content: The content of the message in JSON.
         """
+        if message_type == "stream" and self._add_plain_stream(content):
+            return
         try:
             decoded = json.loads(content)
         # A kernel may have sent an unpaired surrogate.
@@ -118,10 +131,32 @@ class RecordWriter:
             self._add(message_type, content, _Counts(0, len(content)))
             return
         name, text = str(decoded["name"]), str(decoded["text"])
-        for start in range(0, len(text), MAX_TEXT):
-            piece = text[start : start + MAX_TEXT]
-            raw = content if len(piece) == len(text) else _dump({"name": name, "text": piece})
+        if len(content) <= MAX_TEXT:
+            self._add("stream", content, self._count_text(name, text))
+            return
+        for raw, piece in _split_stream(content, name, text):
             self._add("stream", raw, self._count_text(name, piece))
+
+    def _add_plain_stream(self, content: bytes) -> bool:
+        """Append a text of few lines without decoding it, which takes most of the time; return whether it is one."""
+        start = _STREAM_START.match(content)
+        if start is None or len(content) > MAX_TEXT or not content.isascii():
+            return False
+        lines = 0
+        found = content.find(b"\\", start.end())
+        while found >= 0:
+            lines += 1
+            # Another escape sequence than that of a line's end, or too many of them.
+            if content[found + 1 : found + 2] != b"n" or lines > _FEW_LINES:
+                return False
+            found = content.find(b"\\", found + 2)
+        size = len(content) - start.end() - len(b'"}') - lines
+        if size <= 0 or not content.endswith(b'"}'):
+            return False
+        is_ended = content.endswith(b'\\n"}')
+        lines = self._count_lines(start[1].decode(), lines, is_ended=is_ended)
+        self._add("stream", content, _Counts(lines, size))
+        return True
 
     def add_entry(self, entry_type: str, content: dict[str, Any]) -> None:
         """Append an entry that is no output, for example ``start`` or ``gap``."""
@@ -140,12 +175,12 @@ class RecordWriter:
 
     def set_details(self, **details: object) -> None:
         """Add details to the index, and save it."""
-        self.record = replace(self.record, details={**self.record.details, **details})
+        self._record = replace(self._record, details={**self._record.details, **details})
         self.save_index()
 
     def save_index(self) -> None:
         """Save the index now."""
-        self._index_saved, self._saved_size = self._clock(), self.record.size
+        self._index_saved, self._saved_size = self._clock(), self._total.size
         try:
             save_index(self.record)
         except OSError as error:
@@ -154,25 +189,23 @@ class RecordWriter:
     def save_index_if_due(self) -> None:
         """Save the index if it was saved some time ago and has changed since."""
         is_recent = 0 <= self._clock() - self._index_saved < INDEX_INTERVAL_S
-        if not is_recent and self.record.size != self._saved_size:
+        if not is_recent and self._total.size != self._saved_size:
             self.save_index()
 
     def close(self, **details: object) -> None:
         """End the record: join its files, and save the index with the end and these details."""
-        if self.record.ended_at is not None:
+        if self._record.ended_at is not None:
             return
         if self._missed_since is not None:
             self._note_missed(self._clock())
         self._close_file()
         self._join()
-        _flush_to_disk(self.record.path)
-        self.record = replace(
-            self.record,
-            ended_at=datetime.fromtimestamp(self._clock(), timezone.utc),
-            details={**self.record.details, **details},
-        )
+        _flush_to_disk(self._record.path)
+        ended_at = datetime.fromtimestamp(self._clock(), timezone.utc)
+        self._record = replace(self._record, ended_at=ended_at)
+        self._record = replace(self._record, details={**self._record.details, **details})
         self.save_index()
-        prune(self.record.folder)
+        prune(self._record.folder)
 
     def _count_text(self, stream: str, text: str) -> _Counts:
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
@@ -190,9 +223,8 @@ class RecordWriter:
         if not self._try_write(entry_type, content, now):
             self._missed_since = self._missed_since or now
             self._missed = self._missed.plus(counts)
-            self.record = replace(self.record, missed=self.record.missed + counts.size)
-        lines, size = self.record.lines + counts.lines, self.record.size + counts.size
-        self.record = replace(self.record, lines=lines, size=size)
+            self._missed_size += counts.size
+        self._total = self._total.plus(counts)
         self.save_index_if_due()
 
     def _try_write(self, entry_type: str, content: bytes, now: float) -> bool:
@@ -256,21 +288,21 @@ class RecordWriter:
 
         The counts at the end of the first file and at the beginning of the others show how much is left out.
         """
-        counts = _dump({"lines": self.record.lines, "bytes": self.record.size})
+        counts = _dump({"lines": self._total.lines, "bytes": self._total.size})
         position = _entry(self._number, "position", counts, now)
         if not self._tail_number and not self._write_line(position, now):
             return False
         self._close_file()
         self._tail_number += 1
-        for path in self.record.tail_paths()[: 1 - self._limits.tail_files or None]:
+        for path in self._record.tail_paths()[: 1 - self._limits.tail_files or None]:
             path.unlink(missing_ok=True)
-        prune(self.record.folder)
+        prune(self._record.folder)
         return self._write_line(position, now)
 
     def _current_path(self) -> Path:
         if not self._tail_number:
-            return self.record.path
-        return self.record.path.with_suffix(f".tail-{self._tail_number:06d}.jsonl")
+            return self._record.path
+        return self._record.path.with_suffix(f".tail-{self._tail_number:06d}.jsonl")
 
     def _open_file(self) -> int:
         """Return the descriptor of the current file."""
@@ -290,14 +322,13 @@ class RecordWriter:
 
     def _continue(self) -> None:
         """Continue the files of a process that was killed."""
-        if not self.record.path.exists():
+        if not self._record.path.exists():
             return
-        total = _Counts()
-        for entry in read_entries(self.record):
-            total = total.plus(self._count_entry(entry))
+        self._missed_size = self._record.missed
+        for entry in read_entries(self._record):
+            self._total = self._total.plus(self._count_entry(entry))
             self._number = max(self._number, entry["n"])
-        self.record = replace(self.record, lines=total.lines, size=total.size)
-        tails = self.record.tail_paths()
+        tails = self._record.tail_paths()
         self._tail_number = int(tails[-1].stem.rpartition("-")[2]) if tails else 0
         with contextlib.suppress(OSError):
             self._remove_partial_line()
@@ -319,8 +350,8 @@ class RecordWriter:
     def _join(self) -> None:
         """Append the files that continue the record to the first one; what cannot be appended stays beside it."""
         with contextlib.suppress(OSError):
-            for path in self.record.tail_paths():
-                _append(self.record.path, path)
+            for path in self._record.tail_paths():
+                _append(self._record.path, path)
                 path.unlink()
 
 
@@ -346,6 +377,23 @@ def _encode_text(data: bytes) -> bytes:
         escaped = data.replace(b"\\", b"\\\\").replace(b'"', b'\\"').replace(b"\n", b"\\n")
         return b'"%s"' % escaped
     return json.dumps(data.decode("utf-8", "backslashreplace"), ensure_ascii=False).encode()
+
+
+def _split_stream(content: bytes, name: str, text: str) -> Iterator[tuple[bytes, str]]:
+    """Split a long text of a stream; yield the content of each piece in JSON, and its text."""
+    start = _STREAM_START.match(content)
+    rest = content[start.end() : -2] if start and content.endswith(b'"}') else b""
+    # The encoder is slow, so the JSON is cut after the ends of lines wherever it can be.
+    while start and len(rest) > MAX_TEXT:
+        cut = rest.rfind(b"\\n", 0, MAX_TEXT) + 2
+        if cut <= 2 or rest[cut - 3 : cut - 2] == b"\\":  # noqa: PLR2004 - no end of a line, or a backslash
+            break
+        piece = str(json.loads(b'"%s"' % rest[:cut]))
+        yield b'%s%s"}' % (start[0], rest[:cut]), piece
+        rest, text = rest[cut:], text[len(piece) :]
+    for index in range(0, len(text), MAX_TEXT):
+        piece = text[index : index + MAX_TEXT]
+        yield _dump({"name": name, "text": piece}), piece
 
 
 def _dump(content: dict[str, Any]) -> bytes:

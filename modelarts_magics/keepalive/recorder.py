@@ -6,6 +6,7 @@ end of a cell a process of its own writes a notebook from the record.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import queue
@@ -54,6 +55,7 @@ RECEIVE_LIMIT = 50_000
 _ALIVE_INTERVAL_S = 5.0
 _POLL_MS = 1000
 _MESSAGES_AT_ONCE = 500
+_COLLECT_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,7 @@ class CellRecording:
     Attributes:
         name: The name of the guard.
         channel: The subscription; None before `open`.
+        received: The number of messages of the last step.
         is_closed: Whether the record is complete.
     """
 
@@ -183,6 +186,7 @@ class CellRecording:
     ) -> None:
         self._request = request
         self._clock = clock
+        self._parent_id = json.dumps(request.parent_id).encode()
         self._writer: RecordWriter | None = None
         self._sequence: MessageSequence | None = None
         self._gap_since: float | None = None
@@ -193,6 +197,7 @@ class CellRecording:
         self._needs_notebook = True
         self.name = name
         self.channel: KernelChannel | None = None
+        self.received = 0
         self.is_closed = False
 
     @property
@@ -239,13 +244,15 @@ class CellRecording:
         self.channel = KernelChannel(connection, max_waiting=RECEIVE_LIMIT)
 
     def step(self) -> None:
-        """Record what has arrived, and end the record if the cell has ended."""
+        """Record the messages that have arrived, and end the record if the cell has ended."""
+        self.received = 0
         writer, channel = self._writer, self.channel
         if writer is None or channel is None or self.is_closed:
             return
         # Messages that arrived before the end of the connection are recorded first.
         is_over = channel.is_lost or self._has_timed_out()
         received = channel.receive_all(_MESSAGES_AT_ONCE)
+        self.received = len(received)
         for message in received:
             self._take(message, writer)
             if self.is_closed:
@@ -294,7 +301,8 @@ class CellRecording:
     def _take(self, message: KernelMessage, writer: RecordWriter) -> None:
         if self._sequence is not None:
             self._sequence.add(message, self._clock())
-        if message.parent_header.get("msg_id") != self._request.parent_id:
+        # Decoding the header of every message would take time.
+        if self._parent_id not in message.raw_parent_header:
             return
         kind = message.type
         if self._gap_since is not None:
@@ -388,6 +396,9 @@ class _RecordingThread:
             for each in recordings:
                 _attempt(each, each.step)
             recordings = [each for each in recordings if not each.is_closed]
+            # Taking each message as it comes would cost twice the time of taking some at once.
+            if any(0 < each.received < _MESSAGES_AT_ONCE for each in recordings):
+                time.sleep(_COLLECT_S)
         for each in recordings:
             each.close()
 

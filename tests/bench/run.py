@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 IN_ENVIRONMENT_FLAG = "--inside"
 # The file system in memory of Linux; elsewhere, the default folder is used.
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - used with random names
-GROUPS = ("interpreters", "kernels", "calls", "signing", "polling", "page", "sidebar")
+GROUPS = ("interpreters", "kernels", "calls", "signing", "polling", "recording", "page", "sidebar")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -96,6 +96,7 @@ def _measure_group(group: str, endpoint: str, clients: ClientFactory) -> list[Fi
     import kernels  # noqa: PLC0415
     import lab_page  # noqa: PLC0415
     import polling  # noqa: PLC0415
+    import recording  # noqa: PLC0415
     import refresh_calls  # noqa: PLC0415
     import signatures  # noqa: PLC0415
 
@@ -108,6 +109,8 @@ def _measure_group(group: str, endpoint: str, clients: ClientFactory) -> list[Fi
         return refresh_calls.figures(clients)
     if group == "polling":
         return polling.figures()
+    if group == "recording":
+        return recording.figures()
     if group == "page":
         return countdown_page.figures()
     if group == "sidebar":

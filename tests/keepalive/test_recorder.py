@@ -78,7 +78,7 @@ class Recording:
     @staticmethod
     def wait_until(condition: Callable[[], bool], step: Callable[[], None] = lambda: None) -> None:
         """Repeat a step until a condition holds."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not condition():
             assert time.monotonic() < deadline
             step()
@@ -217,7 +217,7 @@ def test_late_start_is_noted(recording: Recording) -> None:
     """Output that came before the first message of the cell may be missing."""
     recording.update()
     recording.kernel.wait_for_subscription()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not gaps_of_if_any(recording):
         assert time.monotonic() < deadline
         recording.output("stream", name="stdout", text="x\n")
