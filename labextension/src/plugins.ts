@@ -10,8 +10,9 @@ import { PageConfig } from '@jupyterlab/coreutils';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
-import { AutoSaver } from './autosave/autosave';
-import { dirtyDocuments } from './autosave/documents';
+import type { AutoSaver } from './autosave/autosave';
+import { LazyAutoSaver } from './autosave/lazy-autosave';
+import { EventStream } from './backend/event-stream';
 import { LazyBackend } from './backend/lazy';
 import { RestBackend } from './backend/rest';
 import { readChangeEvent, readPreferences } from './backend/validate';
@@ -27,7 +28,7 @@ import { panelIcon } from './icon';
 import { Manager } from './manager/manager';
 import { WidgetBridge } from './manager/widget-bridge';
 import { LazyPanel } from './panel/lazy-panel';
-import { notify, showReminder } from './reminders/notifications';
+import { followPresumedStop, notify, showReminder } from './reminders/notifications';
 import { Reminders } from './reminders/reminders';
 import { translateSchema } from './schema';
 import { StatusItem } from './status-item';
@@ -44,27 +45,9 @@ import {
 const EXTENSION_ID = 'modelarts-magics-lab';
 /** The name of the service, the same in every language. */
 const DISPLAY_NAME = 'ModelArts';
-const EVENT_SCHEMA_PATTERN = /modelarts-magics\/instance\/v1$/;
 
 const loadTranslations = (translator: ITranslator | null): TranslationBundle =>
   (translator ?? nullTranslator).load(TRANSLATION_DOMAIN);
-
-/** Call the listener on each change event of the server; returns the function that stops this. */
-function subscribeToEvents(
-  { serviceManager }: JupyterFrontEnd,
-  listener: (event: ChangeEvent) => void,
-): () => void {
-  const { stream } = serviceManager.events;
-  const onEvent = (_: unknown, event: { readonly schema_id: string }): void => {
-    if (EVENT_SCHEMA_PATTERN.test(event.schema_id)) {
-      listener(readChangeEvent(event));
-    }
-  };
-  stream.connect(onEvent);
-  return () => {
-    stream.disconnect(onEvent);
-  };
-}
 
 /** Load the code of the helper kernel, which is needed only without the server extension. */
 async function loadHelperKernelBackend(
@@ -108,6 +91,7 @@ const managerPlugin: JupyterFrontEndPlugin<IManager> = {
   ): IManager => {
     const { serviceManager } = app;
     const trans = loadTranslations(translator);
+    const eventStream = new EventStream(serviceManager.events);
     const kernelEvents = new Signal<object, ChangeEvent>({});
     const onKernelEvent = (event: unknown): void => {
       kernelEvents.emit(readChangeEvent(event));
@@ -116,15 +100,16 @@ const managerPlugin: JupyterFrontEndPlugin<IManager> = {
       ...pageEnvironment,
       isVisible: isPageVisible,
       backends: [
-        () => new RestBackend(serviceManager.serverSettings),
+        () => new RestBackend(serviceManager.serverSettings, () => eventStream.isOpen),
         () => new LazyBackend('helper-kernel', () => loadHelperKernelBackend(app, onKernelEvent)),
       ],
       subscribe: (listener) => {
         kernelEvents.connect((_, event) => {
           listener(event);
         });
-        return subscribeToEvents(app, listener);
+        return eventStream.subscribe(listener);
       },
+      isStreamOpen: () => eventStream.isOpen,
     });
     new WidgetBridge(manager, document, trans);
     serviceManager.connectionFailure.connect(() => void manager.refresh());
@@ -244,6 +229,7 @@ const remindersPlugin: JupyterFrontEndPlugin<void> = {
           show: (reminder) => showReminder(options, reminder),
         }),
     );
+    followPresumedStop(manager, options.trans);
   },
 };
 
@@ -258,10 +244,17 @@ const autosavePlugin: JupyterFrontEndPlugin<void> = {
     const { IDocumentManager } = await import('@jupyterlab/docmanager');
     const documents = await app.resolveRequiredService(IDocumentManager);
     const trans = loadTranslations(translator);
-    const autoSaver = new AutoSaver({
-      ...{ ...pageEnvironment, manager, lock: browserLock },
-      dirtyDocuments: () => dirtyDocuments(app.shell, documents),
-    });
+    const load = async (): Promise<AutoSaver> => {
+      const [{ AutoSaver }, { dirtyDocuments }] = await Promise.all([
+        import('./autosave/autosave'),
+        import('./autosave/documents'),
+      ]);
+      return new AutoSaver({
+        ...{ ...pageEnvironment, manager, lock: browserLock },
+        dirtyDocuments: () => dirtyDocuments(app.shell, documents),
+      });
+    };
+    const autoSaver = new LazyAutoSaver({ ...pageEnvironment, manager, load });
     addSaveAllCommand({ commands: app.commands, manager, trans, notify }, () =>
       autoSaver.saveAll(),
     );

@@ -2,7 +2,7 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
-import { Ticker, type Timers, type Wakeup } from './countdown/clock';
+import { Ticker, type Timers } from './countdown/clock';
 import { createElement, setAttributes, setText } from './countdown/elements';
 import {
   formatPhase,
@@ -14,6 +14,7 @@ import {
 } from './countdown/format';
 import type { InstanceState } from './countdown/messages';
 import { isCounting, type PhaseResult, SOON_S, URGENT_S } from './countdown/phase';
+import { presumedStopText } from './text/save-text';
 import { currentPhase, failureText } from './text/status-text';
 import type { IManager } from './tokens';
 
@@ -25,8 +26,6 @@ export interface StatusItemOptions {
   readonly trans: TranslationBundle;
   /** Clock and timers. */
   readonly timers: Timers;
-  /** Page events after which the item is updated. */
-  readonly wakeups: readonly Wakeup[];
   /** Called on a click. */
   readonly onClick: () => void;
 }
@@ -51,9 +50,9 @@ export class StatusItem extends Widget {
     this.addClass('ma-Status');
     this.node.append(this.#button);
     this.#button.addEventListener('click', options.onClick);
-    const { timers, wakeups, manager } = options;
+    const { timers, manager } = options;
     const evaluate = (): number | null => this.#evaluate();
-    this.#ticker = new Ticker({ timers, wakeups, evaluate });
+    this.#ticker = new Ticker({ timers, wakeups: [], evaluate });
     manager.changed.connect(this.#onChanged, this);
     this.#onChanged();
   }
@@ -72,9 +71,14 @@ export class StatusItem extends Widget {
   }
 
   #evaluate(): number | null {
-    const { manager } = this.#options;
+    const { manager, trans } = this.#options;
     const state = manager.payload?.snapshot?.state;
     this.setHidden(!state && manager.failure?.code === 'no-backend');
+    const stopText = presumedStopText(trans, manager);
+    if (stopText) {
+      this.#render('stopped', stopText, stopText);
+      return null;
+    }
     if (!state) {
       this.#showUnavailable(this.#unavailableReason());
       return null;
@@ -121,10 +125,10 @@ export class StatusItem extends Widget {
     );
   }
 
-  /** Return when the state was observed, if it is read-only or out of date, else an empty text. */
+  /** Return when the state was observed, if it may be out of date, else an empty text. */
   #asOf(format: Formatter, nowMs: number): string {
-    const { payload, failure } = this.#options.manager;
-    const isOutdated = payload?.readOnly === true || failure !== null;
+    const { payload, failure, isLive } = this.#options.manager;
+    const isOutdated = payload?.readOnly === true || failure !== null || !isLive;
     const time = formatTime(format, payload?.snapshot?.as_of_ms ?? 0, nowMs);
     return isOutdated ? format('asOf', { timestamp: time }) : '';
   }
@@ -138,7 +142,8 @@ export class StatusItem extends Widget {
     }: { stopsAtMs: number; phaseResult: PhaseResult; nowMs: number },
   ): string {
     const { statusShows } = this.#options.manager.preferences;
-    const timeLeft = formatPhase(format, phaseResult);
+    const unsyncedMark = this.#options.manager.clock.isSynced ? '' : '± ';
+    const timeLeft = unsyncedMark + formatPhase(format, phaseResult);
     const time = format('stopsAt', { time: formatTime(format, stopsAtMs, nowMs) });
     const { phase } = phaseResult;
     const phaseText = phase === 'calm' ? '' : format(phase as 'soon' | 'urgent');

@@ -3,7 +3,7 @@
 import { Token } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
-import type { ServerClock } from './countdown/clock';
+import type { SharedClock } from './countdown/clock';
 import type { ChangeResult, Snapshot } from './countdown/messages';
 import type { AutoStopTime } from './countdown/time-input';
 
@@ -75,6 +75,17 @@ export interface LastRun extends SaveReport {
   readonly reason: string;
   /** How long it took, in seconds; `null` when it is not known. */
   readonly durationS: number | null;
+}
+
+/**
+ * A stop that was not observed: the stop time has passed, and nothing responds any more, because the
+ * server stops together with the instance.
+ */
+export interface PresumedStop {
+  /** The stop time in milliseconds since 1970. */
+  readonly stopsAtMs: number;
+  /** Whether the stop time was confirmed shortly before, and the clock was reliable until then. */
+  readonly isConfirmed: boolean;
 }
 
 /** The state of the instance, as read from a backend. */
@@ -248,10 +259,14 @@ export interface IManager extends IDisposable {
   readonly payload: Payload | null;
   /** The error of the last read; `null` when it succeeded. */
   readonly failure: BackendError | null;
+  /** Whether changes are announced by events; otherwise the state may be half a minute old. */
+  readonly isLive: boolean;
+  /** The stop that explains why nothing responds; `null` when there is none. */
+  readonly presumedStop: PresumedStop | null;
   /** The kind of the backend in use; `null` when it is not known. */
   readonly backend: BackendKind | null;
   /** The server's clock. */
-  readonly clock: ServerClock;
+  readonly clock: SharedClock;
   /** The documents saved before the next stop; `null` when nothing had to be saved. */
   readonly savedBeforeStop: SaveReport | null;
   /** The settings. */

@@ -94,6 +94,7 @@ export class ManagerHarness {
   readonly eventTarget = new EventTarget();
   readonly backend = new FakeBackend();
   isVisible = true;
+  isStreamOpen = true;
   listenerCount = 0;
   changeCount = 0;
   readonly manager: Manager;
@@ -105,6 +106,7 @@ export class ManagerHarness {
       timers: this.timers,
       wakeups: [[this.eventTarget, 'wake']],
       isVisible: () => this.isVisible,
+      isStreamOpen: () => this.isStreamOpen,
       subscribe: (listener) => {
         this.listenerCount++;
         this.#listener = listener;
@@ -112,6 +114,11 @@ export class ManagerHarness {
       },
     });
     this.manager.changed.connect(() => this.changeCount++);
+  }
+
+  /** The number of pending timers, without the one of the manager's checks. */
+  get pendingCount(): number {
+    return this.timers.pendingCount - 1;
   }
 
   /** Send a change event to the manager. */

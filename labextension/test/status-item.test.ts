@@ -1,19 +1,31 @@
 import { describe, expect, it } from 'vitest';
 import { StatusItem } from '../src/status-item';
 import { BackendError } from '../src/tokens';
-import { HOUR, MINUTE } from './countdown/fakes';
+import { HOUR, MINUTE, NOW } from './countdown/fakes';
 import { instancePayload, ManagerHarness, trans } from './fakes';
 
 function createStatusItem() {
   const harness = new ManagerHarness();
   const { manager, timers } = harness;
   const clicks: string[] = [];
+  const updates: number[] = [];
   const item = new StatusItem({
-    ...{ manager, trans, timers, wakeups: [] },
+    ...{ manager, trans },
+    timers: {
+      now: () => timers.now(),
+      monotonic: () => timers.monotonic(),
+      setTimeout: (callback, ms) => {
+        updates.push(ms);
+        return timers.setTimeout(callback, ms);
+      },
+      clearTimeout: (id) => {
+        timers.clearTimeout(id);
+      },
+    },
     onClick: () => clicks.push('click'),
   });
   const button = item.node.querySelector('button');
-  return { harness, item, clicks, button, text: () => button?.textContent };
+  return { harness, item, clicks, updates, button, text: () => button?.textContent };
 }
 
 describe('the status item', () => {
@@ -29,20 +41,14 @@ describe('the status item', () => {
     expect(text()).toBe('Stopping');
     await harness.advance(2 * MINUTE);
     expect(text()).toBe('Stop time unknown');
-    expect(harness.timers.pendingCount).toBe(0);
+    expect(harness.pendingCount).toBe(0);
   });
 
   it('is updated once a minute', async () => {
-    const { harness } = createStatusItem();
+    const { harness, updates } = createStatusItem();
     await harness.refreshWith(instancePayload(HOUR));
-    let looks = 0;
-    const set = harness.timers.setTimeout.bind(harness.timers);
-    harness.timers.setTimeout = (callback, ms) => {
-      looks++;
-      return set(callback, ms);
-    };
     await harness.advance(10 * MINUTE);
-    expect(looks).toBeLessThanOrEqual(11);
+    expect(updates.length).toBeLessThanOrEqual(12);
   });
 
   it('shows the content of the settings', async () => {
@@ -56,17 +62,11 @@ describe('the status item', () => {
   });
 
   it('is updated rarely while the instance is stopping', async () => {
-    const { harness, text } = createStatusItem();
+    const { harness, updates, text } = createStatusItem();
     await harness.refreshWith(instancePayload(-HOUR, {}, { status: 'STOPPING' }));
     expect(text()).toBe('Stopping');
-    let looks = 0;
-    const set = harness.timers.setTimeout.bind(harness.timers);
-    harness.timers.setTimeout = (callback, ms) => {
-      looks++;
-      return set(callback, Math.max(ms, 1));
-    };
     await harness.advance(10_000);
-    expect(looks).toBeLessThanOrEqual(11);
+    expect(updates.length).toBeLessThanOrEqual(12);
   });
 
   it('is a named button that opens the panel', async () => {
@@ -141,11 +141,37 @@ describe('the status item', () => {
     expect(item.isHidden).toBe(false);
   });
 
+  it('shows when the state was observed if no events arrive', async () => {
+    const { harness, text } = createStatusItem();
+    harness.isStreamOpen = false;
+    await harness.refreshWith(instancePayload());
+    await harness.advance(10_000);
+    expect(text()).toBe('1 h 11 min · as of 16:52');
+  });
+
+  it('shows the stop after which the server no longer answers', async () => {
+    const { harness, item, text, button } = createStatusItem();
+    await harness.refreshWith(instancePayload(MINUTE));
+    harness.backend.respond = () => {
+      throw new BackendError('unreachable');
+    };
+    const notSaved = [{ path: 'b.py', reason: 'timed-out' }];
+    await harness.manager.reportSaved(NOW + MINUTE, { saved: ['a.ipynb'], notSaved }, '');
+    await harness.advance(MINUTE);
+    await harness.advance(5_000);
+    const sentence =
+      'Stopped at 16:53 by auto-stop (the server no longer answers). Saved: a.ipynb. ' +
+      'Not saved: b.py (timed out). Start it again in the console.';
+    expect([text(), button?.title, item.node.dataset.phase]).toEqual([
+      ...[sentence, sentence, 'stopped'],
+    ]);
+  });
+
   it('can be disposed twice', async () => {
     const { harness, item } = createStatusItem();
     await harness.refreshWith();
     item.dispose();
     item.dispose();
-    expect(harness.timers.pendingCount).toBe(0);
+    expect(harness.pendingCount).toBe(0);
   });
 });

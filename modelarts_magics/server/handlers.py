@@ -94,6 +94,8 @@ class InstanceHandler(BaseHandler):
     @authorized
     async def get(self) -> None:
         """Return everything that a page shows."""
+        if self.get_query_argument("hello", "0") == "1":
+            self.service.greet_pages()
         refresh = self.get_query_argument("refresh", "0") == "1"
         self.finish_json(await self.service.get_instance(refresh=refresh))
 

@@ -78,6 +78,10 @@ class InstanceService:
         snapshot = await (self.poller.refresh() if refresh else self.poller.get())
         return await self._payload(snapshot)
 
+    def greet_pages(self) -> None:
+        """Send an event without news, with which a page checks that events reach it."""
+        self._publish_event(HELLO)
+
     async def update_instance(self, request: UpdateRequest) -> dict[str, Any]:
         """Set the description and auto-stop.
 

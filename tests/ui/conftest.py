@@ -29,7 +29,7 @@ SCREENSHOTS = Path(__file__).with_name("screenshots")
 CLOSE_WIDGETS_CODE = "from ipywidgets import Widget; Widget.close_all()"
 VIEWPORT = {"width": 1200, "height": 860}
 
-SHARED_PAGES = {"shared_pages", "sidebar_pages"}
+SHARED_PAGES = {"shared_pages", "sidebar_pages", "clock_sidebar"}
 """The fixtures that keep pages open for several tests."""
 
 expect.set_options(timeout=TIMEOUT_MS)

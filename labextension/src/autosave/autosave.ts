@@ -1,5 +1,5 @@
 /**
- * Saves modified documents before the stop, one after another and each with a time limit.
+ * Saves modified documents before the stop, each with a time limit.
  *
  * The folder `autosave/` exports the autosave and the function that finds modified documents. It may
  * import from `browser/`, `countdown/`, `text/` and `tokens`.
@@ -8,8 +8,8 @@
 import { UUID } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { BrowserLock } from '../browser/lock';
-import { RestartableTimer, type Timers, type Wakeup } from '../countdown/clock';
-import { timeLeft } from '../text/status-text';
+import { RestartableTimer, type Timers } from '../countdown/clock';
+import { type TimeLeft, timeLeft } from '../text/status-text';
 import { type IManager, isSameStopTime, type SaveReport } from '../tokens';
 
 /** The reason why a document cannot be saved without a prompt. */
@@ -31,6 +31,8 @@ export interface DirtyDocument {
 export const SAVE_TIMEOUT_MS = 10_000;
 /** Documents modified since the first pass are saved again this many milliseconds before the stop. */
 export const FINAL_SAVE_MS = 20_000;
+/** A document that could not be saved is tried again after this many milliseconds. */
+export const SAVE_RETRY_MS = 15_000;
 
 /** Options of {@link AutoSaver}. */
 export interface AutoSaverOptions {
@@ -38,23 +40,38 @@ export interface AutoSaverOptions {
   readonly manager: IManager;
   /** Clock and timers. */
   readonly timers: Timers;
-  /** Page events after which the time left is evaluated. */
-  readonly wakeups: readonly Wakeup[];
   /** The lock that the tabs share. */
   readonly lock: BrowserLock;
   /** Return the modified documents of this tab. */
   readonly dirtyDocuments: () => readonly DirtyDocument[];
 }
 
-/** The result for a document: why it was not saved, or `null`. */
-type SaveResult = { readonly path: string; readonly reason: string | null };
+/** The last attempt to save a document. */
+interface SaveAttempt {
+  readonly path: string;
+  /** When it started, by the monotonic clock in milliseconds. */
+  readonly startedAtMs: number;
+  /** Why the document was not saved, or `null`; absent before the first result. */
+  readonly reason?: string | null;
+}
 
-/** Saves modified documents before each stop, in two passes. */
+/** The text of a report without documents, which is not sent. */
+const EMPTY_REPORT = JSON.stringify({ saved: [], notSaved: [] });
+
+/** The attempts to save, by document. */
+type SaveAttempts = Map<object, SaveAttempt>;
+
+/**
+ * Saves modified documents before each stop, in two passes. A document that could not be saved is
+ * tried again while time remains.
+ */
 export class AutoSaver implements IDisposable {
   readonly #options: AutoSaverOptions;
   readonly #timer: RestartableTimer;
   readonly #tabId = UUID.uuid4();
-  readonly #results = new Map<object, SaveResult>();
+  #attempts: SaveAttempts = new Map();
+  #sentReport = EMPTY_REPORT;
+  #isReporting = false;
   #stopsAtMs = -Infinity;
   #passesDone = 0;
   #disposed = false;
@@ -63,9 +80,6 @@ export class AutoSaver implements IDisposable {
     this.#options = options;
     this.#timer = new RestartableTimer(options.timers);
     options.manager.changed.connect(this.#check, this);
-    for (const [target, type] of options.wakeups) {
-      target.addEventListener(type, this.#onWakeup);
-    }
     this.#check();
   }
 
@@ -79,39 +93,84 @@ export class AutoSaver implements IDisposable {
     this.#disposed = true;
     this.#timer.clear();
     this.#options.manager.changed.disconnect(this.#check, this);
-    for (const [target, type] of this.#options.wakeups) {
-      target.removeEventListener(type, this.#onWakeup);
-    }
   }
 
   /** Save all modified documents of this tab now, independently of the stop time. */
   async saveAll(): Promise<SaveReport> {
-    const results = new Map<object, SaveResult>();
-    await this.#save(results);
-    return toSaveReport(results);
+    const attempts: SaveAttempts = new Map();
+    await this.#save(this.#options.dirtyDocuments(), attempts);
+    return toSaveReport(attempts);
   }
 
-  readonly #onWakeup = (): void => {
-    this.#check();
-  };
-
   #check(): void {
-    const { saveBeforeStop, saveMinutes } = this.#options.manager.preferences;
-    const run = timeLeft(this.#options.manager);
-    if (run === null || !saveBeforeStop) {
+    const run = this.#currentRun();
+    if (run === null) {
       return;
     }
     this.#resetForNewStop(run.stopsAtMs);
-    const passes = [saveMinutes * 60_000, FINAL_SAVE_MS];
+    const passes = [this.#options.manager.preferences.saveMinutes * 60_000, FINAL_SAVE_MS];
     const due = passes.filter((ms) => run.remainingMs <= ms).length;
-    const next = passes[due];
-    if (next !== undefined) {
-      this.#timer.set(run.remainingMs - next, this.#onWakeup);
+    const documents = this.#options.dirtyDocuments();
+    const wanted = this.#documentsToSave(documents, due);
+    if (this.#dropSettled(documents) || wanted.length > 0) {
+      void this.#saveBeforeStop(wanted, run.stopsAtMs);
     }
-    if (due > this.#passesDone) {
-      this.#passesDone = due;
-      void this.#saveBeforeStop(run.stopsAtMs);
+    const nextPassMs = passes[due];
+    this.#scheduleCheck([
+      ...(nextPassMs === undefined ? [] : [run.remainingMs - nextPassMs]),
+      ...documents.map((each) => this.#untilRetryMs(each)),
+    ]);
+  }
+
+  /** Return the run whose documents are to be saved; `null` when there is none, or its time is uncertain. */
+  #currentRun(): TimeLeft | null {
+    const { manager } = this.#options;
+    // While the manager reads the server's time again, the time left may be wrong.
+    const isUncertain = manager.clock.isSuspect && manager.failure === null;
+    const isWanted = manager.preferences.saveBeforeStop && !isUncertain && !this.#disposed;
+    return isWanted ? timeLeft(manager) : null;
+  }
+
+  /** Return the documents to save now: in a new pass all of them, later those that are tried again. */
+  #documentsToSave(
+    documents: readonly DirtyDocument[],
+    passesDue: number,
+  ): readonly DirtyDocument[] {
+    const isNewPass = passesDue > this.#passesDone;
+    // This is less than before if the server's clock was wrong.
+    this.#passesDone = passesDue;
+    return documents.filter(
+      (each) => isNewPass || (passesDue > 0 && this.#untilRetryMs(each) <= 0),
+    );
+  }
+
+  #scheduleCheck(delaysMs: readonly number[]): void {
+    const delayMs = Math.min(...delaysMs);
+    if (delayMs < Infinity) {
+      this.#timer.set(delayMs, () => {
+        this.#check();
+      });
     }
+  }
+
+  /** Return the milliseconds until a document is tried again; `Infinity` if it is not. */
+  #untilRetryMs({ key }: DirtyDocument): number {
+    const attempt = this.#attempts.get(key);
+    return attempt?.reason
+      ? attempt.startedAtMs + SAVE_RETRY_MS - this.#options.timers.monotonic()
+      : Infinity;
+  }
+
+  /** Forget failed documents that are no longer modified; returns whether there were any. */
+  #dropSettled(documents: readonly DirtyDocument[]): boolean {
+    const dirtyKeys = new Set(documents.map(({ key }) => key));
+    const settled = [...this.#attempts].filter(
+      ([key, { reason }]) => reason && !dirtyKeys.has(key),
+    );
+    for (const [key] of settled) {
+      this.#attempts.delete(key);
+    }
+    return settled.length > 0;
   }
 
   /** Start over if the stop time has changed. */
@@ -119,26 +178,51 @@ export class AutoSaver implements IDisposable {
     if (!isSameStopTime(stopsAtMs, this.#stopsAtMs)) {
       this.#stopsAtMs = stopsAtMs;
       this.#passesDone = 0;
-      this.#results.clear();
+      this.#attempts = new Map();
+      this.#sentReport = EMPTY_REPORT;
     }
   }
 
-  async #saveBeforeStop(stopsAtMs: number): Promise<void> {
-    if (await this.#save(this.#results)) {
-      await this.#options.manager.reportSaved(stopsAtMs, toSaveReport(this.#results), this.#tabId);
+  async #saveBeforeStop(documents: readonly DirtyDocument[], stopsAtMs: number): Promise<void> {
+    const attempts = this.#attempts;
+    await this.#save(documents, attempts, () => void this.#sendReport(stopsAtMs));
+    await this.#sendReport(stopsAtMs);
+    this.#check();
+  }
+
+  /** Report the results. Those that arrive during a report are in the next one. */
+  async #sendReport(stopsAtMs: number): Promise<void> {
+    while (!this.#isReporting && isSameStopTime(stopsAtMs, this.#stopsAtMs)) {
+      const report = toSaveReport(this.#attempts);
+      const text = JSON.stringify(report);
+      if (text === this.#sentReport) {
+        return;
+      }
+      this.#sentReport = text;
+      this.#isReporting = true;
+      await this.#options.manager.reportSaved(stopsAtMs, report, this.#tabId);
+      this.#isReporting = false;
     }
   }
 
-  /** Save the modified documents; returns whether there were any. */
-  async #save(results: Map<object, SaveResult>): Promise<boolean> {
-    const documents = this.#options.dirtyDocuments();
-    for (const each of documents) {
+  /** Save documents and set their results, all at once, so that none waits for another one. */
+  async #save(
+    documents: readonly DirtyDocument[],
+    attempts: SaveAttempts,
+    onResult: () => void = () => undefined,
+  ): Promise<void> {
+    const startedAtMs = this.#options.timers.monotonic();
+    for (const { key, path } of documents) {
+      attempts.set(key, { ...attempts.get(key), path, startedAtMs });
+    }
+    const saveOne = async (document: DirtyDocument): Promise<void> => {
+      const { key, path } = document;
       // If two have the same path, the second one is found to have changed on disk.
-      const save = (): Promise<string | null> => this.#saveDocument(each);
-      const reason = await this.#options.lock(`save:${each.path}`, save);
-      results.set(each.key, { path: each.path, reason });
-    }
-    return documents.length > 0;
+      const reason = await this.#options.lock(`save:${path}`, () => this.#saveDocument(document));
+      attempts.set(key, { path, startedAtMs, reason });
+      onResult();
+    };
+    await Promise.all(documents.map(saveOne));
   }
 
   /** Save a document; returns why it was not saved, or `null`. */
@@ -166,9 +250,9 @@ export class AutoSaver implements IDisposable {
   }
 }
 
-function toSaveReport(results: ReadonlyMap<object, SaveResult>): SaveReport {
-  const all = [...results.values()];
+function toSaveReport(attempts: SaveAttempts): SaveReport {
+  const all = [...attempts.values()];
   const saved = all.filter(({ reason }) => reason === null).map(({ path }) => path);
-  const notSaved = all.flatMap(({ path, reason }) => (reason === null ? [] : [{ path, reason }]));
+  const notSaved = all.flatMap(({ path, reason }) => (reason ? [{ path, reason }] : []));
   return { saved: [...new Set(saved)], notSaved };
 }

@@ -7,6 +7,8 @@ import { BackendError, type BackendRequest, type IBackend } from '../tokens';
 import { readError } from './validate';
 
 const BASE_PATH = 'modelarts-magics/v1';
+/** A read without a response for this long has failed: after a sleep, the connection may be lost. */
+const READ_TIMEOUT_MS = 15_000;
 
 /** Sends requests to the server extension. Jupyter's connection adds token and XSRF header. */
 export class RestBackend implements IBackend {
@@ -15,10 +17,16 @@ export class RestBackend implements IBackend {
   /** {@inheritDoc IBackend.pushesEvents} */
   readonly pushesEvents = true;
   readonly #serverSettings: ServerConnection.ISettings;
+  readonly #isStreamOpen: () => boolean;
   #hasAnswered = false;
 
-  constructor(settings: ServerConnection.ISettings) {
+  /**
+   * @param settings - the settings of Jupyter's connection
+   * @param isStreamOpen - returns whether change events have arrived
+   */
+  constructor(settings: ServerConnection.ISettings, isStreamOpen: () => boolean) {
     this.#serverSettings = settings;
+    this.#isStreamOpen = isStreamOpen;
   }
 
   /** Do nothing. */
@@ -28,11 +36,11 @@ export class RestBackend implements IBackend {
 
   /** Send a request. */
   async call({ method, path, body }: BackendRequest): Promise<unknown> {
-    const url = URLExt.join(this.#serverSettings.baseUrl, BASE_PATH, path);
-    const response = await this.#send(url, {
+    const response = await this.#send(path + this.#query(path, method), {
       method,
       headers: { 'Accept-Language': document.documentElement.lang || 'en' },
       ...(body && { body: JSON.stringify(body) }),
+      ...(isShortRead(path, method) && { signal: AbortSignal.timeout(READ_TIMEOUT_MS) }),
     });
     const content = await readJson(response);
     if (!this.#isOurs(content, response.ok, method === 'GET' && path.startsWith('instance'))) {
@@ -44,6 +52,11 @@ export class RestBackend implements IBackend {
       throw readError(response.status, content);
     }
     return content;
+  }
+
+  /** Return the query of a request. While no event has arrived, a read asks the server for one. */
+  #query(path: string, method: string): string {
+    return isShortRead(path, method) && !this.#isStreamOpen() ? '?hello=1' : '';
   }
 
   /**
@@ -58,7 +71,8 @@ export class RestBackend implements IBackend {
     return typeof serverId === 'string' || (this.#hasAnswered && !isRead && content !== null);
   }
 
-  async #send(url: string, init: RequestInit): Promise<Response> {
+  async #send(path: string, init: RequestInit): Promise<Response> {
+    const url = URLExt.join(this.#serverSettings.baseUrl, BASE_PATH, path);
     try {
       return await ServerConnection.makeRequest(url, init, this.#serverSettings);
     } catch {
@@ -67,6 +81,10 @@ export class RestBackend implements IBackend {
     }
   }
 }
+
+/** Return whether a request reads the instance without a call of the API. */
+const isShortRead = (path: string, method: string): boolean =>
+  path === 'instance' && method === 'GET';
 
 /** Return the JSON of a response; `null` when it is something else, such as a proxy's error page. */
 async function readJson(response: Response): Promise<unknown> {

@@ -1,6 +1,7 @@
 /** The handlers of the commands. */
 
-import { formatterFor, reasonText } from '../countdown/format';
+import { reasonText } from '../countdown/feedback';
+import { formatterFor } from '../countdown/format';
 import { autoStopEditFor, parseStopTimeShift, parseTimeInput } from '../countdown/time-input';
 import { type ChangeKind, outcomeText, saveReportText } from '../text/outcomes';
 import { currentPhase, timeLeft } from '../text/status-text';

@@ -57,61 +57,137 @@ export class RestartableTimer {
 
 /** A larger difference between the local and the monotonic clock means that one was set or slept. */
 const CLOCK_JUMP_MS = 5_000;
+/** After a longer request, the server's time in its response may be out of date. */
+const MAX_EXCHANGE_MS = 30_000;
 
 /**
- * An estimate of the server's clock: the local clock plus an offset, measured when a message with
- * the server's time arrives. It is never measured with a saved state, whose time is out of date.
+ * An estimate of the server's clock: the server's time from the last message, counted on with the
+ * monotonic clock, which cannot be set. It is never measured with a saved state, whose time is out
+ * of date.
+ *
+ * When the local and the monotonic clock diverge, one cannot tell whether the local clock was set or
+ * the monotonic clock stood still in a sleep. Then the clock is not synchronized until the next
+ * message, and the later time of the two counts, so that no time left is too long.
  */
 export class ServerClock {
+  /** Whether a message has arrived, and the time has been reliable since. */
+  protected synced = false;
   readonly #timers: Timers;
-  #offsetMs = 0;
+  readonly #onJump: () => void;
+  #serverMs: number;
+  #monotonicMs: number;
   #driftMs: number;
-  #syncedAtMs: number | null = null;
 
-  constructor(timers: Timers) {
+  /**
+   * @param timers - the clocks
+   * @param onJump - called when a synchronized clock is found to have jumped
+   */
+  constructor(timers: Timers, onJump: () => void = () => undefined) {
     this.#timers = timers;
-    this.#driftMs = this.#measureDriftMs();
+    this.#onJump = onJump;
+    this.#serverMs = timers.now();
+    this.#monotonicMs = timers.monotonic();
+    this.#driftMs = this.driftMs;
   }
 
-  /** Whether the offset was measured, and the local clock was not set since. */
+  /** The local clock minus the monotonic clock, in milliseconds. */
+  get driftMs(): number {
+    return this.#timers.now() - this.#timers.monotonic();
+  }
+
+  /** Whether the server's time is known, and has been reliable since. */
   get isSynced(): boolean {
-    return this.#syncedAtMs !== null;
+    if (this.synced && Math.abs(this.driftMs - this.#driftMs) > CLOCK_JUMP_MS) {
+      this.synced = false;
+      this.#onJump();
+    }
+    return this.synced;
   }
 
-  /** Milliseconds since the offset was measured; `Infinity` when there is no reliable one. */
+  /** Milliseconds since the last message; `Infinity` when the clock is not synchronized. */
   get ageMs(): number {
-    return this.#syncedAtMs === null ? Infinity : this.#timers.monotonic() - this.#syncedAtMs;
+    return this.isSynced ? this.#timers.monotonic() - this.#monotonicMs : Infinity;
   }
 
   /** Return the server's time in milliseconds since 1970. */
   now(): number {
-    return this.#timers.now() + this.#offsetMs;
+    return this.earliestNow() + (this.isSynced ? 0 : Math.max(0, this.driftMs - this.#driftMs));
   }
 
-  /** Measure the offset with the server's time from a message that has just arrived. */
+  /** Return the time that the server's clock has certainly reached: the monotonic clock never runs ahead. */
+  earliestNow(): number {
+    return Math.round(this.#serverMs + this.#timers.monotonic() - this.#monotonicMs);
+  }
+
+  /** Set the clock by the server's time from a message that has just arrived. */
   sync(serverNowMs: number): void {
-    this.#offsetMs = Math.round(serverNowMs - this.#timers.now());
-    this.#driftMs = this.#measureDriftMs();
-    this.#syncedAtMs = this.#timers.monotonic();
+    this.#serverMs = serverNowMs;
+    this.#monotonicMs = this.#timers.monotonic();
+    this.#driftMs = this.driftMs;
+    this.synced = true;
+  }
+}
+
+/** Both clocks at the moment at which a request was sent. */
+export interface ClockReading {
+  /** The monotonic clock in milliseconds. */
+  readonly monotonicMs: number;
+  /** The local clock minus the monotonic clock, in milliseconds. */
+  readonly driftMs: number;
+}
+
+/** The clock that all views of a page share. Its owner reads the server's time again after a jump. */
+export class SharedClock extends ServerClock {
+  /** Whether a sleep is assumed after a jump, because the server's time cannot be read. */
+  assumesSleep = false;
+  readonly #monotonic: () => number;
+  #hasSynced = false;
+
+  /**
+   * @param timers - the clocks
+   * @param onJump - called when a synchronized clock is found to have jumped
+   */
+  constructor(timers: Timers, onJump?: () => void) {
+    super(timers, onJump);
+    this.#monotonic = () => timers.monotonic();
+  }
+
+  /** Whether the clock has jumped or the page has slept since the last message. */
+  get isSuspect(): boolean {
+    return this.#hasSynced && !this.isSynced;
+  }
+
+  /** Return the server's time in milliseconds since 1970. */
+  override now(): number {
+    return this.assumesSleep || !this.isSuspect ? super.now() : this.earliestNow();
+  }
+
+  /** Return both clocks, to pass them to {@link syncSince} with the response. */
+  read(): ClockReading {
+    return { monotonicMs: this.#monotonic(), driftMs: this.driftMs };
   }
 
   /**
-   * Return whether the local clock has jumped since the last call. After a jump the offset is still
-   * used, because it is right if the machine slept, but it counts as not synchronized, because it is
-   * wrong if the clock was set.
+   * Set the clock by the server's time from the response to a request.
+   *
+   * @param sent - the clocks when the request was sent
+   * @param serverNowMs - the server's time when it responded
+   * @returns `false` if the time is not used, because a clock has jumped since the request
    */
-  detectJump(): boolean {
-    const drift = this.#measureDriftMs();
-    if (Math.abs(drift - this.#driftMs) <= CLOCK_JUMP_MS) {
-      return false;
+  syncSince(sent: ClockReading, serverNowMs: number): boolean {
+    const isReliable =
+      Math.abs(this.driftMs - sent.driftMs) <= CLOCK_JUMP_MS &&
+      this.#monotonic() - sent.monotonicMs <= MAX_EXCHANGE_MS;
+    if (isReliable) {
+      this.sync(serverNowMs);
+      this.#hasSynced = true;
     }
-    this.#driftMs = drift;
-    this.#syncedAtMs = null;
-    return true;
+    return isReliable;
   }
 
-  #measureDriftMs(): number {
-    return this.#timers.now() - this.#timers.monotonic();
+  /** Do not rely on the clock until the next message, because the page may have slept. */
+  invalidate(): void {
+    this.synced = false;
   }
 }
 

@@ -36,6 +36,8 @@ export interface Dependencies {
   readonly wakeups: readonly Wakeup[];
   /** Create the id of a request. */
   readonly newId: () => string;
+  /** The server's clock, if it is shared; by default the countdown has its own. */
+  readonly clock?: ServerClock;
 }
 
 /** Create the host of a countdown, given its outermost element and its callbacks. */
@@ -63,12 +65,16 @@ export class CountdownController {
   constructor(
     parent: HTMLElement,
     createHost: CreateHost,
-    { timers, wakeups, newId }: Dependencies,
+    { timers, wakeups, newId, clock }: Dependencies,
   ) {
     const onChange = (): void => {
       this.#ticker.update();
     };
-    this.#clock = new ServerClock(timers);
+    this.#clock =
+      clock ??
+      new ServerClock(timers, () => {
+        this.#host.sendHello();
+      });
     this.#view = new CountdownView(parent, {
       onStep: (seconds) => {
         this.#actions.click(seconds);
@@ -139,9 +145,6 @@ export class CountdownController {
   }
 
   #evaluate(): number | null {
-    if (this.#clock.detectJump()) {
-      this.#host.sendHello();
-    }
     const nowMs = this.#isDisconnected ? this.#snapshot.as_of_ms : this.#clock.now();
     this.#actions.update(this.#actionInputs(nowMs));
     const input = this.#phaseInput(this.#actions.shownStopMs);
@@ -229,7 +232,9 @@ export class CountdownController {
   };
 
   readonly #beforeWakeup = (): void => {
-    if (!this.#host.helloPending && this.#clock.ageMs > CLOCK_OFFSET_MAX_AGE_MS) {
+    // If the clock has jumped, a hello is sent when this is found.
+    const { ageMs } = this.#clock;
+    if (!this.#host.helloPending && ageMs > CLOCK_OFFSET_MAX_AGE_MS) {
       this.#host.sendHello();
     }
   };

@@ -1,21 +1,23 @@
 /** Formats durations, times and sentences in the language of the page. */
 
-import type { Feedback } from './actions';
 import { isCounting, type PhaseResult, splitDuration } from './phase';
-import { FEEDBACK, type StringKey, STRINGS } from './strings';
+import { type StringKey, STRINGS } from './strings';
 
 /** Returns the text of a key in one language, with values for its placeholders. */
-export type Formatter = (
-  key: StringKey,
-  values?: Readonly<Record<string, string | number>>,
-) => string;
+export type Formatter = (key: StringKey, values?: PlaceholderValues) => string;
+
+/** Values for the placeholders of a text. */
+export type PlaceholderValues = Readonly<Record<string, string | number>>;
+
+/** Replace the placeholders of a text by values. */
+export function fillPlaceholders(text: string, values: PlaceholderValues): string {
+  return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ''));
+}
 
 const createFormatter =
   (languageIndex: 0 | 1): Formatter =>
   (key, values = {}) =>
-    STRINGS[key][languageIndex].replace(/\{(\w+)\}/g, (_, name: string) =>
-      String(values[name] ?? ''),
-    );
+    fillPlaceholders(STRINGS[key][languageIndex], values);
 
 const formatEnglish = createFormatter(0);
 const formatChinese = createFormatter(1);
@@ -87,50 +89,6 @@ export function stopAnnouncement(format: Formatter, stopsAtMs: number, remaining
     time: formatClockTime(format, stopsAtMs),
     timeLeft: formatDuration(format, remainingS),
   });
-}
-
-/**
- * Format the message about a click. For codes that are not in the table, and for `failed`, this is
- * the message of the kernel or server.
- *
- * @param format - the formatter of the language
- * @param feedback - the content of the message
- * @param nowMs - the server's time
- * @param remainingS - seconds left; `null` when none are counted down
- */
-export function feedbackText(
-  format: Formatter,
-  feedback: Feedback,
-  nowMs: number,
-  remainingS: number | null,
-): string {
-  const { stopsAtMs, durationS, previousDurationS } = feedback;
-  const formatSpan = (totalS: number): string => formatDuration(format, totalS);
-  const hasSavedDuration = durationS !== null && previousDurationS !== null;
-  const values = {
-    stopTime: stopsAtMs === null ? '' : formatTime(format, stopsAtMs, nowMs),
-    timeLeft:
-      remainingS === null ? '' : format('timeLeftSuffix', { timeLeft: formatSpan(remainingS) }),
-    savedDuration: hasSavedDuration
-      ? format('savedDuration', { to: formatSpan(durationS), from: formatSpan(previousDurationS) })
-      : '',
-  };
-  const keys = feedback.codes.map(findKey).filter((key) => key && key !== 'failed');
-  const sentences = keys.map((key) => format(key ?? 'failed', values)).join(' ');
-  // In Chinese there is no space after a full stop.
-  return sentences.replace(/。 /g, '。') || feedback.text || format('failed');
-}
-
-/** Return the key for a code from a response, or for a phase. Other keys cannot be selected. */
-function findKey(code: string): StringKey | undefined {
-  const hasKey = (table: object, name: string): name is StringKey => Object.hasOwn(table, name);
-  const phase = `is-${code}`;
-  return hasKey(FEEDBACK, code) ? code : hasKey(STRINGS, phase) ? phase : undefined;
-}
-
-/** Return the sentence for a reason code or phase; by default, that the stop time is unknown. */
-export function reasonText(format: Formatter, code: string): string {
-  return format(findKey(code) ?? 'is-unknown');
 }
 
 /** Format seconds as an argument of a terminal command, in whole minutes: `1h`, `150m`. */

@@ -2,15 +2,8 @@
 
 import type { Feedback, Recipient } from './actions';
 import { createElement, setAttributes, setText } from './elements';
-import {
-  feedbackText,
-  formatDuration,
-  formatPhase,
-  type Formatter,
-  formatTime,
-  formatTimestamp,
-  reasonText,
-} from './format';
+import { feedbackText, formatFeedback, reasonText } from './feedback';
+import { formatDuration, formatPhase, type Formatter, formatTime, formatTimestamp } from './format';
 import type { Snapshot } from './messages';
 import { isCounting, type PhaseResult, URGENT_S } from './phase';
 
@@ -287,7 +280,8 @@ export class CountdownView {
       return;
     }
     const { recipient, command } = delayedRequest;
-    const delayText = format(recipient === 'kernel' ? 'kernel-busy' : 'noResponseYet');
+    const delayText =
+      recipient === 'kernel' ? formatFeedback(format, 'kernel-busy') : format('noResponseYet');
     setText(this.#delayText, delayText + (command ? format('terminal') : ''));
     setText(this.#command, command);
     setText(this.#cancelButton, format('cancel'));

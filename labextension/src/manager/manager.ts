@@ -9,7 +9,13 @@
 import { type ISignal, Signal } from '@lumino/signaling';
 import { FallbackBackend } from '../backend/fallback';
 import { readFindings, readPayload, readRefusal, readSuccess } from '../backend/validate';
-import { RestartableTimer, ServerClock, type Timers, type Wakeup } from '../countdown/clock';
+import {
+  type ClockReading,
+  RestartableTimer,
+  SharedClock,
+  type Timers,
+  type Wakeup,
+} from '../countdown/clock';
 import { asObject } from '../countdown/messages';
 import {
   BackendError,
@@ -25,12 +31,16 @@ import {
   type Outcome,
   type Payload,
   type Preferences,
+  type PresumedStop,
   type SaveReport,
 } from '../tokens';
-import { RefreshTimer } from './refresh-timer';
+import { RefreshTimer, type RefreshConditions } from './refresh-timer';
+import { isNearStop, presumeStop, withStatus } from './presumed-stop';
 
 /** Several events within this time cause one read. */
 const DEBOUNCE_MS = 30;
+/** The event stream counts as closed when this many checks in a row have found it closed. */
+const MAX_CLOSED_CHECKS = 2;
 
 /** Options of {@link Manager}. */
 export interface ManagerOptions {
@@ -44,12 +54,14 @@ export interface ManagerOptions {
   readonly isVisible: () => boolean;
   /** Call the listener on each change event; returns the function that stops this. */
   readonly subscribe: (listener: (event: ChangeEvent) => void) => () => void;
+  /** Return whether change events of the server can arrive. */
+  readonly isStreamOpen: () => boolean;
 }
 
 /** Implements {@link IManager} with backends, timers and events from its options. */
 export class Manager implements IManager {
   /** {@inheritDoc IManager.clock} */
-  readonly clock: ServerClock;
+  readonly clock: SharedClock;
   readonly #options: ManagerOptions;
   readonly #changed = new Signal<IManager, void>(this);
   readonly #debounceTimer: RestartableTimer;
@@ -58,10 +70,14 @@ export class Manager implements IManager {
   readonly #backend: FallbackBackend;
   #payload: Payload | null = null;
   #failure: BackendError | null = null;
+  #presumedStop: PresumedStop | null = null;
   #savedBeforeStop: SaveReport | null = null;
+  #isReportSent = true;
   #preferences = DEFAULT_PREFERENCES;
   #pendingRefresh: Promise<void> | null = null;
   #lastReadAtMs = -Infinity;
+  #lastContactMs = -Infinity;
+  #closedChecks = 0;
   #pendingWrites = 0;
   #refreshNeeded = false;
   #disposed = false;
@@ -69,9 +85,10 @@ export class Manager implements IManager {
   constructor(options: ManagerOptions) {
     this.#options = options;
     this.#backend = new FallbackBackend(options.backends);
-    this.clock = new ServerClock(options.timers);
+    const refresh = (): void => void this.refresh();
+    this.clock = new SharedClock(options.timers, refresh);
     this.#debounceTimer = new RestartableTimer(options.timers);
-    this.#refreshTimer = new RefreshTimer({ ...options, refresh: () => void this.refresh() });
+    this.#refreshTimer = new RefreshTimer({ ...options, refresh, check: this.#check });
     this.#unsubscribe = options.subscribe(this.#onChangeEvent);
     for (const [target, type] of options.wakeups) {
       target.addEventListener(type, this.#onWakeup);
@@ -85,12 +102,22 @@ export class Manager implements IManager {
 
   /** {@inheritDoc IManager.payload} */
   get payload(): Payload | null {
-    return this.#payload;
+    return this.#presumedStop?.isConfirmed ? withStatus(this.#payload, 'STOPPED') : this.#payload;
   }
 
   /** {@inheritDoc IManager.failure} */
   get failure(): BackendError | null {
     return this.#failure;
+  }
+
+  /** {@inheritDoc IManager.presumedStop} */
+  get presumedStop(): PresumedStop | null {
+    return this.#presumedStop;
+  }
+
+  /** {@inheritDoc IManager.isLive} */
+  get isLive(): boolean {
+    return this.#closedChecks < MAX_CLOSED_CHECKS;
   }
 
   /** {@inheritDoc IManager.backend} */
@@ -100,7 +127,8 @@ export class Manager implements IManager {
 
   /** {@inheritDoc IManager.savedBeforeStop} */
   get savedBeforeStop(): SaveReport | null {
-    return this.#payload?.savedThisRun ?? this.#savedBeforeStop;
+    const ofAllTabs = this.#isReportSent ? this.#payload?.savedThisRun : null;
+    return ofAllTabs ?? this.#savedBeforeStop;
   }
 
   /** {@inheritDoc IManager.preferences} */
@@ -165,6 +193,7 @@ export class Manager implements IManager {
   /** {@inheritDoc IManager.reportSaved} */
   async reportSaved(stopsAtMs: number, report: SaveReport, tab: string): Promise<void> {
     this.#savedBeforeStop = report;
+    this.#isReportSent = false;
     this.#emitChanged();
     const body = { stops_at_ms: stopsAtMs, saved: report.saved, not_saved: report.notSaved, tab };
     await this.#sendThenRefresh({ method: 'POST', path: 'saved', body });
@@ -188,24 +217,33 @@ export class Manager implements IManager {
 
   async #read(fromApi: boolean): Promise<void> {
     this.#refreshNeeded = false;
-    this.#lastReadAtMs = this.#options.timers.monotonic();
+    const sent = this.clock.read();
+    this.#lastReadAtMs = sent.monotonicMs;
     try {
       const path = fromApi ? 'instance?refresh=1' : 'instance';
-      this.#applyPayload(readPayload(await this.#backend.call({ method: 'GET', path })));
+      const payload = readPayload(await this.#backend.call({ method: 'GET', path }));
+      this.#isReportSent = true;
+      this.#applyPayload(payload, sent);
     } catch (error) {
       this.#setFailure(toBackendError(error));
     }
   }
 
+  /** Whether the backend in use sends change events. */
+  get #receivesEvents(): boolean {
+    return this.#backend.current?.pushesEvents !== false;
+  }
+
   async #write(request: BackendRequest): Promise<Outcome> {
     this.#pendingWrites++;
+    const sent = this.clock.read();
     try {
       const response = await this.#backend.call(request);
-      this.#applyStateAfterWrite(response);
+      this.#applyStateAfterWrite(response, sent);
       return { result: readSuccess(response), isConflict: false };
     } catch (error) {
       const failure = toBackendError(error);
-      this.#applyStateAfterWrite(failure.details);
+      this.#applyStateAfterWrite(failure.details, sent);
       return { result: readRefusal(failure), isConflict: failure.status === 409 };
     } finally {
       this.#pendingWrites--;
@@ -214,31 +252,33 @@ export class Manager implements IManager {
   }
 
   /** Take over the state in the response to a change. Without one, the instance is read again. */
-  #applyStateAfterWrite(response: unknown): void {
+  #applyStateAfterWrite(response: unknown, sent: ClockReading): void {
     const { current } = asObject(response);
     if (current) {
-      this.#applyPayload(readPayload(current));
+      this.#applyPayload(readPayload(current), sent);
     } else {
       this.#refreshNeeded = true;
     }
   }
 
-  #applyPayload(payload: Payload): void {
+  #applyPayload(payload: Payload, sent: ClockReading): void {
     if (this.#disposed) {
       return;
     }
     this.#failure = null;
-    this.#refreshTimer.scheduleNext(this.#backend.current?.pushesEvents !== false);
-    if (this.#isOutdated(payload)) {
-      return;
+    this.clock.assumesSleep = false;
+    this.#presumedStop = null;
+    if (payload.serverNowMs !== null && !this.clock.syncSince(sent, payload.serverNowMs)) {
+      this.#refreshNeeded = true;
     }
-    if (!isSameStopTime(stopTimeOf(this.#payload), stopTimeOf(payload))) {
-      this.#savedBeforeStop = null;
+    if (!this.#isOutdated(payload)) {
+      if (!isSameStopTime(stopTimeOf(this.#payload), stopTimeOf(payload))) {
+        this.#savedBeforeStop = null;
+      }
+      this.#payload = payload;
     }
-    this.#payload = payload;
-    if (payload.serverNowMs !== null) {
-      this.clock.sync(payload.serverNowMs);
-    }
+    this.#lastContactMs = this.clock.now();
+    this.#refreshTimer.scheduleNext();
     this.#emitChanged();
   }
 
@@ -257,6 +297,8 @@ export class Manager implements IManager {
       return;
     }
     this.#failure = failure;
+    this.clock.assumesSleep = true;
+    this.#updatePresumedStop();
     if (failure.code === 'no-backend') {
       // A backend can become available only by an action of the user.
       this.#refreshTimer.stop();
@@ -281,12 +323,51 @@ export class Manager implements IManager {
     }
   };
 
-  readonly #onWakeup = (): void => {
+  readonly #onWakeup = ({ type }: Event): void => {
+    if (!this.#options.isVisible()) {
+      return;
+    }
     const recent = this.#options.timers.monotonic() - this.#lastReadAtMs < 1_000;
-    if (this.#options.isVisible() && !recent) {
+    if (!recent) {
+      // A page that is only focused was visible before, and has not slept unnoticed.
+      if (type !== 'focus') {
+        this.clock.invalidate();
+      }
       void this.refresh();
     }
+    // Timers may not have fired while the page was hidden.
+    this.#emitChanged();
   };
+
+  /** Check clock, event stream and stop time, and update the views if anything has changed. */
+  readonly #check = (): RefreshConditions => {
+    const before = [this.isLive, this.#presumedStop?.isConfirmed];
+    this.#checkStream();
+    this.#updatePresumedStop();
+    if (before[0] !== this.isLive || before[1] !== this.#presumedStop?.isConfirmed) {
+      this.#emitChanged();
+    }
+    return {
+      receivesEvents: this.#receivesEvents && this.isLive,
+      isNearStop: isNearStop(this.#payload, this.clock.now()),
+    };
+  };
+
+  #checkStream(): void {
+    const isOpen = this.#receivesEvents && this.#options.isStreamOpen();
+    // A connected page receives its first event within one interval.
+    this.#closedChecks = isOpen || !this.#receivesEvents ? 0 : this.#closedChecks + 1;
+    if (isOpen && this.clock.isSynced) {
+      this.#lastContactMs = this.clock.now();
+    }
+  }
+
+  #updatePresumedStop(): void {
+    const { failure, clock } = this;
+    const { isSynced } = clock;
+    const contact = { failure, nowMs: clock.now(), isSynced, lastContactMs: this.#lastContactMs };
+    this.#presumedStop = presumeStop(this.#payload, contact);
+  }
 
   #emitChanged(): void {
     if (!this.#disposed) {

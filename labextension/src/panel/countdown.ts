@@ -1,11 +1,11 @@
 /** The countdown in the panel: the one of the notebook widget, with the manager as its host. */
 
 import type { Recipient } from '../countdown/actions';
-import type { Timers, Wakeup } from '../countdown/clock';
+import type { Timers } from '../countdown/clock';
 import { CountdownController } from '../countdown/controller';
 import type { CountdownHost, HostListener, Responder } from '../countdown/host';
 import type { ChangeRequest } from '../countdown/messages';
-import { handleChangeRequest, stateMessage } from '../manager/widget-bridge';
+import { handleChangeRequest } from '../manager/widget-bridge';
 import type { Payload } from '../tokens';
 import { panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
@@ -13,8 +13,6 @@ import { panelElement, type PanelSection, type PanelSectionOptions } from './sec
 export interface CountdownSectionOptions extends PanelSectionOptions {
   /** Clock and timers. */
   readonly timers: Timers;
-  /** Page events after which the countdown is updated. */
-  readonly wakeups: readonly Wakeup[];
 }
 
 /** Provides the countdown with the manager's state, and calls the manager for its requests. */
@@ -24,32 +22,24 @@ class ManagerHost implements CountdownHost {
   readonly responder: Responder = 'page';
   readonly #options: PanelSectionOptions;
   readonly #listener: HostListener;
-  #helloPending = false;
+  /** The clock is the manager's, which reads the server's time by itself. */
+  readonly helloPending = false;
 
   constructor(options: PanelSectionOptions, listener: HostListener) {
     this.#options = options;
     this.#listener = listener;
   }
 
-  get helloPending(): boolean {
-    return this.#helloPending;
-  }
-
   connect(): void {
-    this.#listener.onState(stateMessage(this.#options.manager));
+    this.#listener.onState(this.#options.manager.payload?.snapshot);
   }
 
-  /** Read the instance again. Its response contains the server's time. */
   sendHello(): void {
-    this.#helloPending = true;
-    void this.#options.manager.refresh().finally(() => {
-      this.#helloPending = false;
-      this.#listener.onChange();
-    });
+    void this.#options.manager.refresh();
   }
 
   helloAnswered(): void {
-    this.#helloPending = false;
+    // Nothing waits for it.
   }
 
   sendRequest(request: ChangeRequest): Recipient {
@@ -79,22 +69,26 @@ export class CountdownSection implements PanelSection {
 
   constructor(options: CountdownSectionOptions) {
     this.#options = options;
-    const { timers, wakeups } = options;
+    const { timers, manager } = options;
     this.#controller = new CountdownController(
       this.node,
       (_, listener) => new ManagerHost(options, listener),
-      { timers, wakeups, newId: () => `panel-${++this.#lastRequestId}` },
+      {
+        ...{ timers, wakeups: [], clock: manager.clock },
+        newId: () => `panel-${++this.#lastRequestId}`,
+      },
     );
   }
 
   /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
     const { manager } = this.#options;
-    this.node.hidden = !payload?.snapshot;
+    // After a stop that is only presumed, there is neither a time left nor a button to click.
+    this.node.hidden = !payload?.snapshot || manager.presumedStop?.isConfirmed === false;
     // The buttons are hidden while nothing can be changed.
     const isReadOnly = payload?.readOnly === true || manager.failure !== null;
     this.node.classList.toggle('ma-mod-readOnly', isReadOnly);
-    this.#controller.receiveState(stateMessage(manager));
+    this.#controller.receiveState(payload?.snapshot);
   }
 
   /** Stop. May be called more than once. */

@@ -3,20 +3,22 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { setText } from '../countdown/elements';
 import { formatterFor, formatTimestamp } from '../countdown/format';
-import type { Payload } from '../tokens';
+import type { IManager, Payload } from '../tokens';
 import { panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
-/** Shows the name of the instance and when a read-only state was observed. */
+/** Shows the name of the instance, and when the state was observed if it may be out of date. */
 export class HeaderSection implements PanelSection {
   /** {@inheritDoc PanelSection.node} */
   readonly node: HTMLElement;
   readonly #trans: TranslationBundle;
+  readonly #manager: IManager;
   readonly #name = panelElement('h2', 'name');
   readonly #demo = panelElement('span', 'demo');
   readonly #observedAt = panelElement('p', 'observedAt');
 
   constructor({ trans, manager }: PanelSectionOptions) {
     this.#trans = trans;
+    this.#manager = manager;
     const refreshButton = panelElement('button', 'refresh', ['↻'], {
       ...{ type: 'button', title: trans.__('Refresh') },
       'aria-label': trans.__('Refresh'),
@@ -40,11 +42,14 @@ export class HeaderSection implements PanelSection {
   }
 
   #observedAtText(payload: Payload | null): string {
-    if (!payload?.readOnly || !payload.snapshot) {
+    const isOutdated = payload?.readOnly === true || !this.#manager.isLive;
+    if (!payload?.snapshot || !isOutdated) {
       return '';
     }
     const time = formatTimestamp(formatterFor(''), payload.snapshot.as_of_ms);
-    return this.#trans.__('Last updated %1; read-only.', time);
+    return payload.readOnly
+      ? this.#trans.__('Last updated %1; read-only.', time)
+      : this.#trans.__('As of %1. Changes elsewhere show within half a minute.', time);
   }
 }
 

@@ -2,7 +2,8 @@
 
 import { createElement } from '../countdown/elements';
 import { formatDuration, formatterFor, formatTime } from '../countdown/format';
-import { listText, notSavedText, outcomeText } from '../text/outcomes';
+import { outcomeText } from '../text/outcomes';
+import { listText, notSavedText, presumedStopText } from '../text/save-text';
 import { failureText } from '../text/status-text';
 import type { LastRun, Payload, SaveReport } from '../tokens';
 import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
@@ -22,7 +23,7 @@ export class NoticesSection implements PanelSection {
   /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
     const notices = [
-      this.#failureNotice(payload),
+      this.#stopNotice() ?? this.#failureNotice(payload),
       this.#problemNotice(payload),
       this.#mutedNotice(payload),
       this.#lastRunNotice(payload?.lastRun ?? null),
@@ -39,6 +40,12 @@ export class NoticesSection implements PanelSection {
   #retryButton(): HTMLElement {
     const { manager, trans } = this.#options;
     return panelButton(trans.__('Try Again'), () => void manager.refresh(true));
+  }
+
+  #stopNotice(): HTMLElement | null {
+    const { manager, trans } = this.#options;
+    const text = presumedStopText(trans, manager);
+    return text ? createNotice('error', text, this.#retryButton()) : null;
   }
 
   #failureNotice(payload: Payload | null): HTMLElement | null {
@@ -106,11 +113,11 @@ export class NoticesSection implements PanelSection {
 
   #savedNotice(): HTMLElement | null {
     const { manager, trans } = this.#options;
-    const { savedBeforeStop } = manager;
-    if (savedBeforeStop === null) {
+    const { savedBeforeStop, presumedStop } = manager;
+    const lines = this.#saveReportLines(savedBeforeStop ?? { saved: [], notSaved: [] });
+    if (lines.length === 0 || presumedStop !== null) {
       return null;
     }
-    const lines = this.#saveReportLines(savedBeforeStop);
     return createNotice('info', trans.__('Saved before the stop:'), ...lines);
   }
 

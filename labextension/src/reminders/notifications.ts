@@ -5,6 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import { runExtend, runMuteReminders } from '../commands/commands';
 import { formatDuration, formatterFor, formatTime, stopAnnouncement } from '../countdown/format';
+import { presumedStopText } from '../text/save-text';
 import { COMMAND_IDS, type IManager } from '../tokens';
 import type { Reminder } from './reminders';
 
@@ -60,6 +61,20 @@ export function showReminder(options: NotificationOptions, reminder: Reminder): 
   return () => {
     Notification.dismiss(id);
   };
+}
+
+/** Show a notification while a stop is presumed, until the server responds again or it is dismissed. */
+export function followPresumedStop(manager: IManager, trans: TranslationBundle): void {
+  let shownText = '';
+  let id = '';
+  manager.changed.connect(() => {
+    const text = presumedStopText(trans, manager, MAX_TEXT_LENGTH);
+    if (text !== shownText) {
+      shownText = text;
+      Notification.dismiss(id);
+      id = text && Notification.warning(text, { autoClose: false });
+    }
+  });
 }
 
 /** Return the text of a reminder. It is not updated, so the time left is shown with the current time. */

@@ -7,7 +7,7 @@
 
 import type { IDisposable } from '@lumino/disposable';
 import type { OncePerBrowser } from '../browser/once-per-browser';
-import { RestartableTimer, type Timers, type Wakeup } from '../countdown/clock';
+import { RestartableTimer, type Timers } from '../countdown/clock';
 import { timeLeft } from '../text/status-text';
 import { type IManager, isSameStopTime } from '../tokens';
 
@@ -15,6 +15,8 @@ import { type IManager, isSameStopTime } from '../tokens';
 const HIDDEN_TAB_DELAY_MS = 2_000;
 /** Milliseconds for which a reminder waits for the server's response. */
 const REFRESH_TIMEOUT_MS = 2_000;
+/** A reminder is taken back if the time left turns out to be this much longer. */
+const TAKE_BACK_MS = 60_000;
 
 /** A reminder. */
 export interface Reminder {
@@ -30,8 +32,6 @@ export interface RemindersOptions {
   readonly manager: IManager;
   /** Clock and timers. */
   readonly timers: Timers;
-  /** Page events after which the time left is evaluated. */
-  readonly wakeups: readonly Wakeup[];
   /** Return whether the page is visible. */
   readonly isVisible: () => boolean;
   /** Selects the tab that shows a reminder. */
@@ -48,14 +48,27 @@ interface DueReminder extends Reminder {
   readonly nextCheckMs: number;
 }
 
-/** Shows each reminder when it is due. */
+/** A level and a stop time for which this tab has shown a reminder, or another tab has. */
+interface Mark {
+  readonly key: string;
+  readonly levelMinutes: number;
+  readonly stopsAtMs: number;
+}
+
+/**
+ * Shows each reminder when it is due.
+ *
+ * The time is the one that the server's clock has certainly reached, so after a sleep, or when the
+ * local clock was set, a reminder waits until the manager has read the server's time again.
+ */
 export class Reminders implements IDisposable {
   readonly #options: RemindersOptions;
   readonly #timer: RestartableTimer;
   readonly #hiddenTabTimer: RestartableTimer;
-  #lastReminded = { key: '', stopsAtMs: -Infinity };
+  #mark: Mark | null = null;
+  #stopsAtMs = -Infinity;
+  #isConfirming = false;
   #dismiss: (() => void) | null = null;
-  #shownStopsAtMs = -Infinity;
   #disposed = false;
 
   constructor(options: RemindersOptions) {
@@ -63,9 +76,6 @@ export class Reminders implements IDisposable {
     this.#timer = new RestartableTimer(options.timers);
     this.#hiddenTabTimer = new RestartableTimer(options.timers);
     options.manager.changed.connect(this.#check, this);
-    for (const [target, type] of options.wakeups) {
-      target.addEventListener(type, this.#onWakeup);
-    }
     this.#check();
   }
 
@@ -81,42 +91,37 @@ export class Reminders implements IDisposable {
     this.#hiddenTabTimer.clear();
     this.#dismissShown();
     this.#options.manager.changed.disconnect(this.#check, this);
-    for (const [target, type] of this.#options.wakeups) {
-      target.removeEventListener(type, this.#onWakeup);
-    }
   }
-
-  readonly #onWakeup = (): void => {
-    this.#check();
-  };
 
   #check(): void {
     const due = this.#findDue();
-    if (due === null || !isSameStopTime(due.stopsAtMs, this.#shownStopsAtMs)) {
-      this.#dismissShown();
-    }
+    this.#takeBack(due);
     if (due === null) {
       return;
     }
-    this.#timer.set(due.nextCheckMs, this.#onWakeup);
-    if (due.levelMinutes !== null) {
-      this.#remind(due, due.levelMinutes);
+    this.#timer.set(due.nextCheckMs, () => {
+      this.#check();
+    });
+    if (due.levelMinutes === null || this.#isConfirming || this.#isMarked(due)) {
+      return;
+    }
+    if (this.#options.isVisible()) {
+      void this.#confirmAndShow();
+    } else if (!this.#hiddenTabTimer.pending) {
+      this.#hiddenTabTimer.set(HIDDEN_TAB_DELAY_MS, () => void this.#confirmAndShow());
     }
   }
 
   #findDue(): DueReminder | null {
-    const { payload, preferences } = this.#options.manager;
-    const run = timeLeft(this.#options.manager);
-    if (run === null || payload?.remindersMuted !== false) {
+    const { manager } = this.#options;
+    const run = timeLeft(manager, manager.clock.earliestNow());
+    if (run === null || manager.payload?.remindersMuted !== false) {
       return null;
     }
     const { remainingMs, stopsAtMs, remainingS } = run;
-    const passedLevels = preferences.remindMinutes.filter(
-      (minutes) => remainingMs <= minutes * 60_000,
-    );
-    const comingLevels = preferences.remindMinutes.filter(
-      (minutes) => remainingMs > minutes * 60_000,
-    );
+    const levels = manager.preferences.remindMinutes;
+    const passedLevels = levels.filter((minutes) => remainingMs <= minutes * 60_000);
+    const comingLevels = levels.filter((minutes) => remainingMs > minutes * 60_000);
     return {
       ...{ stopsAtMs, remainingS },
       levelMinutes: passedLevels.length > 0 ? Math.min(...passedLevels) : null,
@@ -124,44 +129,79 @@ export class Reminders implements IDisposable {
     };
   }
 
-  #remind(due: DueReminder, levelMinutes: number): void {
-    const key = `${this.#options.manager.payload?.instance?.id ?? ''}:${levelMinutes}`;
-    const { stopsAtMs } = due;
-    const alreadyReminded =
-      key === this.#lastReminded.key && isSameStopTime(stopsAtMs, this.#lastReminded.stopsAtMs);
-    if (alreadyReminded || this.#hiddenTabTimer.pending) {
+  #keyOf(levelMinutes: number): string {
+    return `remind:${this.#options.manager.payload?.instance?.id ?? ''}:${levelMinutes}`;
+  }
+
+  #isMarked({ levelMinutes, stopsAtMs }: DueReminder): boolean {
+    const mark = this.#mark;
+    return (
+      levelMinutes !== null &&
+      mark?.key === this.#keyOf(levelMinutes) &&
+      isSameStopTime(stopsAtMs, mark.stopsAtMs)
+    );
+  }
+
+  /** Read the instance, and show the reminder if it is still due by the server's time. */
+  async #confirmAndShow(): Promise<void> {
+    this.#isConfirming = true;
+    await this.#refreshWithTimeout();
+    this.#isConfirming = false;
+    const due = this.#findDue();
+    if (due === null || due.levelMinutes === null || this.#disposed || this.#isMarked(due)) {
       return;
     }
-    const show = (): void => {
-      this.#lastReminded = { key, stopsAtMs };
-      void this.#show(key, stopsAtMs);
-    };
-    if (this.#options.isVisible()) {
-      show();
-    } else {
-      this.#hiddenTabTimer.set(HIDDEN_TAB_DELAY_MS, show);
+    const { levelMinutes, stopsAtMs } = due;
+    const mark = { key: this.#keyOf(levelMinutes), levelMinutes, stopsAtMs };
+    this.#mark = mark;
+    if (await this.#options.oncePerBrowser.claim(mark.key, stopsAtMs)) {
+      this.#show(mark);
     }
   }
 
-  async #show(key: string, stopsAtMs: number): Promise<void> {
-    if (!(await this.#options.oncePerBrowser(`remind:${key}`, stopsAtMs))) {
-      return;
-    }
-    await this.#refreshBeforeShowing();
+  /** Show a reminder, unless the run was extended or a later reminder has become due meanwhile. */
+  #show(mark: Mark): void {
     const due = this.#findDue();
-    if (due !== null && isSameStopTime(due.stopsAtMs, stopsAtMs) && !this.#disposed) {
+    if (due !== null && this.#mark === mark && !this.#disposed) {
       this.#dismissShown();
       this.#dismiss = this.#options.show(due);
-      this.#shownStopsAtMs = stopsAtMs;
     }
   }
 
-  /** Read the instance again, because a hidden tab may have missed an extension. */
-  async #refreshBeforeShowing(): Promise<void> {
+  /** Read the instance again, because a page may have missed an extension. */
+  async #refreshWithTimeout(): Promise<void> {
     const timeout = new Promise<void>((resolve) => {
       this.#options.timers.setTimeout(resolve, REFRESH_TIMEOUT_MS);
     });
     await Promise.race([this.#options.manager.refresh(), timeout]);
+  }
+
+  /** Dismiss the reminder that is no longer due, and forget what was shown for an earlier stop time. */
+  #takeBack(due: DueReminder | null): void {
+    const mark = this.#mark;
+    if (due === null) {
+      this.#dismissShown();
+      return;
+    }
+    if (!isSameStopTime(due.stopsAtMs, this.#stopsAtMs)) {
+      if (due.stopsAtMs > this.#stopsAtMs) {
+        this.#forget(this.#options.manager.preferences.remindMinutes, this.#stopsAtMs);
+      }
+      this.#stopsAtMs = due.stopsAtMs;
+      this.#mark = null;
+      this.#dismissShown();
+    } else if (mark && due.remainingS * 1000 > mark.levelMinutes * 60_000 + TAKE_BACK_MS) {
+      // The server's clock was wrong before.
+      this.#forget([mark.levelMinutes], mark.stopsAtMs);
+      this.#mark = null;
+      this.#dismissShown();
+    }
+  }
+
+  #forget(levels: readonly number[], stopsAtMs: number): void {
+    for (const minutes of levels) {
+      this.#options.oncePerBrowser.forget(this.#keyOf(minutes), stopsAtMs);
+    }
   }
 
   #dismissShown(): void {

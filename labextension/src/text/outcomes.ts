@@ -2,9 +2,11 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Feedback } from '../countdown/actions';
-import { feedbackText, formatterFor, formatTime } from '../countdown/format';
+import { feedbackText, formatFeedback } from '../countdown/feedback';
+import { formatterFor, formatTime } from '../countdown/format';
 import type { ChangeResult } from '../countdown/messages';
-import type { IManager, Outcome, SaveReport, UnsavedDocument } from '../tokens';
+import type { IManager, Outcome, SaveReport } from '../tokens';
+import { listText, notSavedText } from './save-text';
 import { currentPhase, noResponseText, timeLeft } from './status-text';
 
 /** The kind of a change: of the stop time of this run, of auto-stop, or of anything else. */
@@ -75,31 +77,9 @@ function stopTimeText(manager: IManager): string {
   const format = formatterFor('');
   return run === null
     ? ''
-    : format('now', { stopTime: formatTime(format, run.stopsAtMs, manager.clock.now()) });
-}
-
-/** Return a list, separated as in the language of the page. */
-export function listText(trans: TranslationBundle, items: readonly string[]): string {
-  return items.join(trans.__(', '));
-}
-
-/** Return a list of documents that were not saved, each with the reason. */
-export function notSavedText(
-  trans: TranslationBundle,
-  documents: readonly UnsavedDocument[],
-): string {
-  const reasons: Readonly<Record<string, string>> = {
-    'changed-on-disk': trans.__('changed on disk'),
-    'no-file': trans.__('not saved to a file yet'),
-    'folder-missing': trans.__('folder no longer exists'),
-    'read-only': trans.__('is read-only'),
-    'timed-out': trans.__('timed out'),
-    failed: trans.__('could not be written'),
-  };
-  return listText(
-    trans,
-    documents.map(({ path, reason }) => trans.__('%1 (%2)', path, reasons[reason] ?? reason)),
-  );
+    : formatFeedback(format, 'now', {
+        stopTime: formatTime(format, run.stopsAtMs, manager.clock.now()),
+      });
 }
 
 /** Return one sentence about which documents were saved or, if any were not, which were not. */

@@ -27,13 +27,20 @@ export interface TimeLeft {
   readonly remainingS: number;
 }
 
-/** Return the stop time and the time left; `null` when no time is counted down. */
-export function timeLeft({ payload, clock }: IManager): TimeLeft | null {
+/**
+ * Return the stop time and the time left; `null` when no time is counted down.
+ *
+ * @param manager - provides the state
+ * @param nowMs - the time from which the time left counts; by default the server's time
+ */
+export function timeLeft(
+  { payload, clock }: IManager,
+  nowMs: number = clock.now(),
+): TimeLeft | null {
   const state = payload?.snapshot?.state;
   if (typeof state?.stops_at_ms !== 'number') {
     return null;
   }
-  const nowMs = clock.now();
   const { stops_at_ms: stopsAtMs } = state;
   const { phase, remainingS } = currentPhase(state, nowMs);
   return isCounting(phase)

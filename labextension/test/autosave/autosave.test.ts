@@ -19,10 +19,9 @@ class SaverTab {
     exclusive = fakeLock(),
     readonly harness = new ManagerHarness(),
   ) {
-    const { manager, timers, eventTarget } = this.harness;
+    const { manager, timers } = this.harness;
     this.saver = new AutoSaver({
       ...{ manager, timers, lock: exclusive },
-      wakeups: [[eventTarget, 'wake']],
       dirtyDocuments: () => [...this.documents],
     });
   }
@@ -69,7 +68,6 @@ describe('before the stop', () => {
     await tab.harness.refreshWith(instancePayload(HOUR));
     await tab.harness.advance(58 * MINUTE);
     await tab.harness.advance(SAVE_TIMEOUT_MS);
-    tab.documents = [];
     tab.addDocument('a').addDocument('late');
     await tab.harness.advance(2 * MINUTE - SAVE_TIMEOUT_MS - FINAL_SAVE_MS);
     expect(tab.saves).toEqual(['a', 'a', 'late']);
@@ -95,7 +93,7 @@ describe('before the stop', () => {
     const late = new SaverTab(fakeLock(), new ManagerHarness());
     await late.harness.refreshWith(instancePayload(HOUR));
     const another = new SaverTab(fakeLock(), late.harness);
-    expect(late.harness.timers.pendingCount).toBe(2);
+    expect(late.harness.pendingCount).toBe(2);
     another.saver.dispose();
   });
 
@@ -117,6 +115,70 @@ describe('before the stop', () => {
         { path: 'error', reason: 'failed' },
       ],
     });
+  });
+
+  it.each([
+    ['an error', () => Promise.reject(new Error('500'))],
+    ['no response', () => never],
+  ])('tries each document again every 15 seconds after %s', async (_, fail) => {
+    const tab = new SaverTab().addDocument('other', { save: () => never });
+    const attempts: number[] = [];
+    let isBroken = true;
+    tab.addDocument('a', {
+      save: () => {
+        attempts.push(tab.harness.timers.monotonic());
+        return isBroken ? fail() : Promise.resolve();
+      },
+    });
+    await tab.harness.refreshWith(instancePayload(2 * MINUTE));
+    for (let second = 0; second < 70; second++) {
+      await tab.harness.advance(1_000);
+    }
+    const delays = attempts.slice(1).map((at, index) => at - (attempts[index] ?? 0));
+    expect(delays).toEqual([15_000, 15_000, 15_000, 15_000]);
+    isBroken = false;
+    await tab.harness.advance(5_000);
+    await flushPromises();
+    expect(tab.lastReport).toMatchObject({ saved: ['a'] });
+  });
+
+  it('tries again until the stop', async () => {
+    const tab = new SaverTab();
+    let attempts = 0;
+    tab.addDocument('a', {
+      save: () => {
+        attempts++;
+        return Promise.reject(new Error('500'));
+      },
+    });
+    await tab.harness.refreshWith(instancePayload(2 * MINUTE));
+    for (let second = 0; second < 240; second++) {
+      await tab.harness.advance(1_000);
+    }
+    // Eight are 15 seconds apart, one is the last pass.
+    expect(attempts).toBe(9);
+  });
+
+  it('tries a blocked document again', async () => {
+    let blocker: 'changed-on-disk' | null = 'changed-on-disk';
+    const tab = new SaverTab().addDocument('a', { findBlocker: () => Promise.resolve(blocker) });
+    await tab.harness.refreshWith(instancePayload(2 * MINUTE));
+    await flushPromises();
+    expect(tab.lastReport).toMatchObject({ not_saved: [{ path: 'a' }] });
+    blocker = null;
+    await tab.harness.advance(15_000);
+    expect(tab.saves).toEqual(['a']);
+    expect(tab.lastReport).toMatchObject({ saved: ['a'], not_saved: [] });
+  });
+
+  it('no longer reports a document that was saved or closed meanwhile', async () => {
+    const tab = new SaverTab().addDocument('a', { save: () => Promise.reject(new Error('500')) });
+    await tab.harness.refreshWith(instancePayload(2 * MINUTE));
+    await flushPromises();
+    expect(tab.lastReport).toMatchObject({ not_saved: [{ path: 'a', reason: 'failed' }] });
+    tab.documents = [];
+    await tab.harness.advance(15_000);
+    expect(tab.lastReport).toMatchObject({ saved: [], not_saved: [] });
   });
 
   it('does not save a document after its time limit', async () => {
@@ -231,7 +293,7 @@ it('can be disposed twice', async () => {
   tab.saver.dispose();
   tab.harness.wakeUp();
   await tab.harness.refreshWith();
-  expect(tab.harness.timers.pendingCount).toBe(0);
+  expect(tab.harness.pendingCount).toBe(0);
   await tab.harness.advance(HOUR);
   expect(tab.saver.isDisposed).toBe(true);
   expect(tab.saves).toEqual([]);

@@ -2,7 +2,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import { describe, expect, it } from 'vitest';
 import { RestBackend } from '../../src/backend/rest';
 
-function restBackend(reply: () => Response | Promise<Response>) {
+function restBackend(reply: () => Response | Promise<Response>, isStreamOpen = () => true) {
   const requests: Request[] = [];
   const settings = ServerConnection.makeSettings({
     baseUrl: 'http://server/user/a/',
@@ -12,7 +12,7 @@ function restBackend(reply: () => Response | Promise<Response>) {
       return Promise.resolve(reply());
     },
   });
-  return { backend: new RestBackend(settings), requests };
+  return { backend: new RestBackend(settings, isStreamOpen), requests };
 }
 
 const jsonResponse = (body: unknown, status = 200) =>
@@ -30,6 +30,21 @@ describe('the REST backend', () => {
     expect(request?.url).toMatch('http://server/user/a/modelarts-magics/v1/extend');
     expect(request?.headers.get('Accept-Language')).toBe('zh-CN');
     expect(await request?.json()).toEqual({ seconds: 1 });
+  });
+
+  it('asks for an event until one arrives', async () => {
+    let isOpen = false;
+    const { backend, requests } = restBackend(
+      () => jsonResponse({ server_id: 'b' }),
+      () => isOpen,
+    );
+    await backend.call({ method: 'GET', path: 'instance' });
+    await backend.call({ method: 'GET', path: 'instance?refresh=1' });
+    isOpen = true;
+    await backend.call({ method: 'GET', path: 'instance' });
+    expect(requests.map(({ url }) => url.replace(/.*v1.|[?&]\d{13}/g, ''))).toEqual([
+      ...['instance?hello=1', 'instance?refresh=1', 'instance'],
+    ]);
   });
 
   const html = (status: number) => () => new Response('<html>Log in</html>', { status });

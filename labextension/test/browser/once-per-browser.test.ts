@@ -7,9 +7,9 @@ import { createFakeOncePerBrowser, FakeStorage } from './fakes';
 describe('once per browser', () => {
   it('is true once, also after a reload', async () => {
     const storage = new FakeStorage();
-    expect(await createFakeOncePerBrowser(storage)('a', NOW)).toBe(true);
-    expect(await createFakeOncePerBrowser(storage)('a', NOW)).toBe(false);
-    expect(await createFakeOncePerBrowser(storage)('b', NOW)).toBe(true);
+    expect(await createFakeOncePerBrowser(storage).claim('a', NOW)).toBe(true);
+    expect(await createFakeOncePerBrowser(storage).claim('a', NOW)).toBe(false);
+    expect(await createFakeOncePerBrowser(storage).claim('b', NOW)).toBe(true);
   });
 
   it('is true again for another stop time', async () => {
@@ -17,7 +17,7 @@ describe('once per browser', () => {
     const wobbles = [29_900, 30_100, 29_800, 5 * MINUTE, 29_900];
     const given: boolean[] = [];
     for (const wobble of wobbles) {
-      given.push(await claim('a', NOW - (NOW % MINUTE) + wobble));
+      given.push(await claim.claim('a', NOW - (NOW % MINUTE) + wobble));
     }
     expect(given).toEqual([true, false, false, true, false]);
   });
@@ -28,7 +28,7 @@ describe('once per browser', () => {
       createFakeOncePerBrowser(storage, turns),
       createFakeOncePerBrowser(storage, turns),
     ];
-    expect(await Promise.all([one('a', NOW), other('a', NOW)])).toEqual([true, false]);
+    expect(await Promise.all([one.claim('a', NOW), other.claim('a', NOW)])).toEqual([true, false]);
   });
 
   it('holds the lock until the marker is visible', async () => {
@@ -38,9 +38,11 @@ describe('once per browser', () => {
       harness.timers.setTimeout(callback, ms);
     // The storages of the two tabs are not synchronized yet.
     const claim = createOncePerBrowser({ storage: new FakeStorage(), lock: turns, setTimeout });
-    expect(await claim('a', NOW)).toBe(true);
+    expect(await claim.claim('a', NOW)).toBe(true);
     let later = false;
-    void createFakeOncePerBrowser(new FakeStorage(), turns)('a', NOW).then(() => (later = true));
+    void createFakeOncePerBrowser(new FakeStorage(), turns)
+      .claim('a', NOW)
+      .then(() => (later = true));
     await flushPromises();
     expect(later).toBe(false);
     await harness.advance(500);
@@ -53,8 +55,8 @@ describe('once per browser', () => {
       throw new DOMException('full', 'QuotaExceededError');
     };
     expect([
-      await createFakeOncePerBrowser(full)('a', NOW),
-      await createFakeOncePerBrowser(full)('b', NOW),
+      await createFakeOncePerBrowser(full).claim('a', NOW),
+      await createFakeOncePerBrowser(full).claim('b', NOW),
     ]).toEqual([true, true]);
   });
 
@@ -62,8 +64,8 @@ describe('once per browser', () => {
     const storage = new FakeStorage();
     // This key has the length of the prefix and contains a number.
     storage.setItem('another.packages.setting1', '1');
-    await createFakeOncePerBrowser(storage)('a', NOW - 48 * HOUR);
-    await createFakeOncePerBrowser(storage)('a', NOW);
+    await createFakeOncePerBrowser(storage).claim('a', NOW - 48 * HOUR);
+    await createFakeOncePerBrowser(storage).claim('a', NOW);
     expect(storage.length).toBe(2);
   });
 });

@@ -1,6 +1,12 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
-import { browserTimers, browserWakeups, ServerClock, Ticker } from '../../src/countdown/clock';
+import {
+  browserTimers,
+  browserWakeups,
+  ServerClock,
+  SharedClock,
+  Ticker,
+} from '../../src/countdown/clock';
 import { evaluatePhase, msUntilNextPhaseUpdate, type PhaseInput } from '../../src/countdown/phase';
 import { FakeTimers, HOUR, ListenerCountingTarget, MINUTE, NOW } from './fakes';
 
@@ -9,10 +15,12 @@ const DAY = 24 * HOUR;
 describe('the server clock', () => {
   let timers: FakeTimers;
   let clock: ServerClock;
+  let jumps: number;
 
   beforeEach(() => {
     timers = new FakeTimers();
-    clock = new ServerClock(timers);
+    jumps = 0;
+    clock = new ServerClock(timers, () => jumps++);
   });
 
   it('is the local clock until a message arrives', () => {
@@ -34,33 +42,87 @@ describe('the server clock', () => {
   it('is not synchronized after a sleep', () => {
     clock.sync(NOW + 5000);
     timers.sleep(3 * HOUR);
-    expect(clock.detectJump()).toBe(true);
-    expect(clock.detectJump()).toBe(false);
     expect(clock.isSynced).toBe(false);
     expect(clock.now()).toBe(NOW + 3 * HOUR + 5000);
+    expect(clock.earliestNow()).toBe(NOW + 5000);
+    expect(jumps).toBe(1);
   });
 
-  it('detects a local clock that was set back', () => {
+  it.each([-5 * MINUTE, -DAY])('does not follow a local clock that is set by %i ms', (ms) => {
     clock.sync(NOW);
-    timers.sleep(-DAY);
-    expect(clock.detectJump()).toBe(true);
-    clock.sync(NOW);
+    timers.sleep(ms);
     expect(clock.now()).toBe(NOW);
-    expect(clock.detectJump()).toBe(false);
+    expect(clock.isSynced).toBe(false);
+    timers.advance(MINUTE);
+    expect(clock.now()).toBe(NOW + MINUTE);
+    clock.sync(NOW + MINUTE);
+    expect(clock.isSynced).toBe(true);
+    expect(clock.now()).toBe(NOW + MINUTE);
+    expect(jumps).toBe(1);
   });
 
   it('is right after a message before a detected jump', () => {
     clock.sync(NOW);
     timers.sleep(3 * HOUR);
     clock.sync(NOW + 3 * HOUR);
-    expect(clock.detectJump()).toBe(false);
     expect(clock.isSynced).toBe(true);
+    expect(clock.now()).toBe(NOW + 3 * HOUR);
+    expect(jumps).toBe(0);
   });
 
   it('stays synchronized if timers fire late', () => {
     clock.sync(NOW);
     timers.advance(10 * MINUTE);
-    expect(clock.detectJump()).toBe(false);
+    expect(clock.isSynced).toBe(true);
+  });
+});
+
+describe('the shared clock', () => {
+  let timers: FakeTimers;
+  let clock: SharedClock;
+  let jumps: number;
+
+  beforeEach(() => {
+    timers = new FakeTimers();
+    jumps = 0;
+    clock = new SharedClock(timers, () => jumps++);
+  });
+
+  it('assumes a sleep only if the time cannot be read', () => {
+    clock.syncSince(clock.read(), NOW);
+    timers.sleep(HOUR);
+    expect(clock.now()).toBe(NOW);
+    clock.assumesSleep = true;
+    expect(clock.now()).toBe(NOW + HOUR);
+    timers.sleep(-2 * HOUR);
+    expect(clock.now()).toBe(NOW);
+  });
+
+  it('is not set by a message that was requested before a jump', () => {
+    clock.syncSince(clock.read(), NOW);
+    const sent = clock.read();
+    timers.sleep(HOUR);
+    expect(clock.syncSince(sent, NOW)).toBe(false);
+    expect(clock.isSynced).toBe(false);
+    expect(clock.now()).toBe(NOW);
+  });
+
+  it('is not set by a message that was requested long ago', () => {
+    clock.syncSince(clock.read(), NOW);
+    const sent = clock.read();
+    timers.advance(HOUR);
+    expect(clock.syncSince(sent, NOW)).toBe(false);
+    expect(clock.now()).toBe(NOW + HOUR);
+  });
+
+  it('is not synchronized until a message after a wake-up', () => {
+    clock.invalidate();
+    expect(clock.isSuspect).toBe(false);
+    clock.syncSince(clock.read(), NOW);
+    clock.invalidate();
+    expect([clock.isSynced, clock.isSuspect, clock.ageMs]).toEqual([false, true, Infinity]);
+    clock.syncSince(clock.read(), NOW);
+    expect([clock.isSynced, clock.isSuspect, jumps]).toEqual([true, false, 0]);
   });
 });
 

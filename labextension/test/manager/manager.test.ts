@@ -24,7 +24,6 @@ describe('reading', () => {
     await harness.refreshWith();
     await harness.advance(HOUR);
     expect(harness.backend.requests).toHaveLength(1);
-    expect(harness.timers.pendingCount).toBe(0);
   });
 
   it('sends one request for concurrent reads', async () => {
@@ -55,7 +54,6 @@ describe('reading', () => {
     await harness.advance(3_000);
     harness.backend.respond = () => instancePayload();
     await harness.manager.refresh();
-    expect(harness.timers.pendingCount).toBe(0);
     harness.backend.respond = lost;
     await harness.refreshWith();
     await harness.advance(3_000);
@@ -95,7 +93,6 @@ describe('reading', () => {
     harness.backend.respond = () => instancePayload();
     await harness.advance(12_000);
     expect(harness.manager.failure).toBeNull();
-    expect(harness.timers.pendingCount).toBe(0);
   });
 
   it('fails if the response is not an object', async () => {
@@ -204,6 +201,158 @@ describe('events', () => {
     await harness.advance(1);
     harness.wakeUp();
     expect(harness.backend.requests).toHaveLength(3);
+  });
+});
+
+describe('without the event stream', () => {
+  const openWithoutStream = async (leftMs: number): Promise<ManagerHarness> => {
+    const harness = new ManagerHarness();
+    harness.isStreamOpen = false;
+    await harness.refreshWith(instancePayload(leftMs));
+    return harness;
+  };
+  const countReads = async (harness: ManagerHarness, ms: number): Promise<number> => {
+    const before = harness.backend.requests.length;
+    for (let passedMs = 0; passedMs < ms; passedMs += 1_000) {
+      await harness.advance(1_000);
+    }
+    return harness.backend.requests.length - before;
+  };
+
+  it.each([
+    ['a visible page', true, HOUR, 20],
+    ['a visible page near the stop', true, 10 * MINUTE, 30],
+    ['a hidden page near the stop', false, 10 * MINUTE, 30],
+    ['a hidden page', false, HOUR, 0],
+  ])('%s (%s) reads regularly', async (_, isVisible, leftMs, reads) => {
+    const harness = await openWithoutStream(leftMs);
+    harness.isVisible = isVisible;
+    expect(await countReads(harness, 10 * MINUTE)).toBe(reads);
+  });
+
+  it('the page follows a stop time that moves near', async () => {
+    const harness = await openWithoutStream(40 * MINUTE);
+    harness.backend.respond = () => instancePayload(9 * MINUTE, { seq: 2, as_of_ms: NOW + 1 });
+    await countReads(harness, 30_000);
+    expect(harness.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 9 * MINUTE);
+  });
+
+  it('the state is marked as not live until the stream is open', async () => {
+    const harness = await openWithoutStream(HOUR);
+    expect(harness.manager.isLive).toBe(true);
+    await countReads(harness, 10_000);
+    expect(harness.manager.isLive).toBe(false);
+    const before = harness.changeCount;
+    harness.isStreamOpen = true;
+    await countReads(harness, 5_000);
+    expect([harness.manager.isLive, harness.changeCount]).toEqual([true, before + 1]);
+    harness.isStreamOpen = false;
+    expect(await countReads(harness, 14_000)).toBe(0);
+    expect(harness.manager.isLive).toBe(false);
+    expect(await countReads(harness, 30_000)).toBe(1);
+  });
+
+  it('a backend without events is not marked', async () => {
+    const helper = new FakeBackend('helper-kernel', false);
+    const harness = new ManagerHarness([() => helper]);
+    harness.isStreamOpen = false;
+    await harness.manager.refresh();
+    await harness.advance(20_000);
+    expect(harness.manager.isLive).toBe(true);
+    expect(helper.requestLines).toEqual(['GET instance']);
+  });
+});
+
+describe('after the stop time', () => {
+  const LEFT_MS = 5 * MINUTE;
+  const lose =
+    (message = '') =>
+    (): unknown => {
+      throw new BackendError(message ? 'internal' : 'unreachable', message);
+    };
+  const countDown = async (lostAfterMs: number, message = ''): Promise<ManagerHarness> => {
+    const harness = new ManagerHarness();
+    await harness.refreshWith(instancePayload(LEFT_MS));
+    for (let passedMs = 0; passedMs < LEFT_MS + 30_000; passedMs += 1_000) {
+      if (passedMs === lostAfterMs) {
+        harness.backend.respond = lose(message);
+        harness.isStreamOpen = false;
+      }
+      await harness.advance(1_000);
+    }
+    return harness;
+  };
+
+  it.each([LEFT_MS - 2 * MINUTE, LEFT_MS - 10_000, LEFT_MS, LEFT_MS + 5_000])(
+    'a server that is lost after %i ms has stopped',
+    async (lostAfterMs) => {
+      const { manager } = await countDown(lostAfterMs);
+      expect(manager.presumedStop).toEqual({ stopsAtMs: NOW + LEFT_MS, isConfirmed: true });
+      expect(manager.payload?.snapshot?.state.status).toBe('STOPPED');
+      expect(manager.payload?.instance?.status).toBe('STOPPED');
+    },
+  );
+
+  it('a server that responds has not stopped', async () => {
+    expect((await countDown(Infinity)).manager.presumedStop).toBeNull();
+    // This server explains its error.
+    expect((await countDown(LEFT_MS, 'Internal error.')).manager.presumedStop).toBeNull();
+  });
+
+  it('the stop is not confirmed if the server was lost long before', async () => {
+    const harness = new ManagerHarness();
+    await harness.refreshWith(instancePayload(HOUR));
+    harness.backend.respond = lose();
+    harness.isStreamOpen = false;
+    for (let minute = 0; minute < 61; minute++) {
+      await harness.advance(MINUTE);
+    }
+    expect(harness.manager.presumedStop?.isConfirmed).toBe(false);
+    expect(harness.manager.payload?.snapshot?.state.status).toBe('RUNNING');
+  });
+
+  it('the stop is not confirmed after a sleep', async () => {
+    const harness = new ManagerHarness();
+    await harness.refreshWith(instancePayload(LEFT_MS));
+    await harness.advance(2_000);
+    harness.backend.respond = lose();
+    harness.timers.sleep(HOUR);
+    harness.wakeUp();
+    await flushPromises();
+    expect(harness.manager.presumedStop?.isConfirmed).toBe(false);
+  });
+
+  it.each([{ enabled: false }, { mode: 'IDLE' }, { stops_at_ms: null }])(
+    'nothing has stopped with %o',
+    async (state) => {
+      const harness = new ManagerHarness();
+      await harness.refreshWith(instancePayload(MINUTE, {}, state));
+      harness.backend.respond = lose();
+      await harness.manager.refresh();
+      await harness.advance(5 * MINUTE);
+      expect(harness.manager.presumedStop).toBeNull();
+    },
+  );
+
+  it('the next start is shown', async () => {
+    const harness = await countDown(LEFT_MS);
+    harness.isStreamOpen = true;
+    const now = NOW + 6 * MINUTE;
+    harness.backend.respond = () =>
+      instancePayload(2 * HOUR, { seq: 2, as_of_ms: now, server_now_ms: now });
+    await harness.manager.refresh();
+    expect(harness.manager.presumedStop).toBeNull();
+    expect(harness.manager.payload?.snapshot?.state.status).toBe('RUNNING');
+  });
+
+  it('the last report of this tab is shown, though it could not be sent', async () => {
+    const harness = new ManagerHarness();
+    await harness.refreshWith(
+      instancePayload(MINUTE, { this_run: { saved: ['a'], not_saved: [] } }),
+    );
+    harness.backend.respond = lose();
+    await harness.manager.reportSaved(NOW + MINUTE, { saved: ['a', 'b'], notSaved: [] }, 'tab');
+    expect(harness.manager.savedBeforeStop?.saved).toEqual(['a', 'b']);
   });
 });
 

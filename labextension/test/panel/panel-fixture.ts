@@ -15,7 +15,7 @@ export class PanelFixture {
 
   constructor() {
     const { manager, timers } = this.harness;
-    this.panel = new Panel({ manager, trans, timers, wakeups: [] });
+    this.panel = new Panel({ manager, trans, timers });
     document.body.append(this.panel.node);
   }
 

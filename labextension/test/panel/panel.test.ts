@@ -227,7 +227,7 @@ it('can be disposed twice', async () => {
   fixture.panel.dispose();
   fixture.panel.dispose();
   expect(fixture.panel.isDisposed).toBe(true);
-  expect(fixture.harness.timers.pendingCount).toBe(0);
+  expect(fixture.harness.pendingCount).toBe(0);
   expect(document.querySelector('.ma-Panel-content')).toBeNull();
   await fixture.harness.refreshWith(
     instancePayload(HOUR, { seq: 2, instance: { id: 'i-1', name: 'train-b' } }),

@@ -18,7 +18,6 @@ class ReminderTab {
     this.reminders = new Reminders({
       manager: this.harness.manager,
       timers: this.harness.timers,
-      wakeups: [[this.harness.eventTarget, 'wake']],
       isVisible: () => this.visible,
       oncePerBrowser: claim,
       show: ({ remainingS }) => {
@@ -61,7 +60,7 @@ describe('a reminder', () => {
   });
 
   it('is shown once without storage', async () => {
-    const tab = new ReminderTab(() => Promise.resolve(true));
+    const tab = new ReminderTab({ claim: () => Promise.resolve(true), forget: () => undefined });
     await tab.harness.refreshWith(instancePayload(9 * MINUTE));
     await flushPromises();
     await tab.harness.refreshWith(instancePayload(9 * MINUTE));
@@ -183,7 +182,7 @@ describe('a reminder', () => {
     tab.reminders.dispose();
     tab.harness.wakeUp();
     await tab.harness.refreshWith();
-    expect(tab.harness.timers.pendingCount).toBe(0);
+    expect(tab.harness.pendingCount).toBe(0);
     await tab.harness.advance(HOUR);
     expect(tab.shown).toEqual([]);
   });
@@ -192,11 +191,14 @@ describe('a reminder', () => {
     const waits = new ReminderTab();
     waits.visible = false;
     await waits.harness.refreshWith(instancePayload(10 * MINUTE));
-    expect(waits.harness.timers.pendingCount).toBe(2);
+    expect(waits.harness.pendingCount).toBe(2);
     waits.reminders.dispose();
-    expect(waits.harness.timers.pendingCount).toBe(0);
+    expect(waits.harness.pendingCount).toBe(0);
     let give: (got: boolean) => void = () => undefined;
-    const claimed = new ReminderTab(() => new Promise((resolve) => (give = resolve)));
+    const claimed = new ReminderTab({
+      claim: () => new Promise((resolve) => (give = resolve)),
+      forget: () => undefined,
+    });
     await claimed.harness.refreshWith(instancePayload(10 * MINUTE));
     claimed.reminders.dispose();
     give(true);
