@@ -117,6 +117,7 @@ def test_wheel_contains_exactly_the_package(built_packages: BuiltPackages) -> No
     package = ROOT / "modelarts_magics"
     texts = [*package.rglob("*.py"), *(package / "server").rglob("*.yaml"), package / "py.typed"]
     texts += (package / "locale").rglob("*.json")
+    texts += (package / "commands" / "templates").glob("*.txt")
     config = package / "server" / "jupyter_server_config.d" / "modelarts_magics.json"
     ours = [*texts, config, *(ROOT / "notebooks").glob("*.ipynb")]
     expected = {PurePosixPath(path.relative_to(ROOT).as_posix()) for path in ours}

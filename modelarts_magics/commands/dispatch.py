@@ -17,6 +17,7 @@ from modelarts_magics.commands.prompts import (
     login,
 )
 from modelarts_magics.commands.results import InstanceDetails, JsonResult, TextResult
+from modelarts_magics.commands.setup import setup
 from modelarts_magics.doctor import run_checks
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.domain.durations import parse_clock_time
@@ -157,6 +158,7 @@ _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
     "jobs": jobs,
     "login": login,
     "configure": configure,
+    "setup": setup,
     "install-lab": install_lab,
     "doctor": _doctor,
     "help": _help,

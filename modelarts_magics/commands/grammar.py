@@ -122,6 +122,7 @@ FORM = Command("form", kernel_only=True)
 JOBS = Command(
     "jobs", "[show ID [--notebook PATH]] [--json]", (NOTEBOOK, JSON), completions=("show",)
 )
+SETUP = Command("setup", "[--yes] [--widgets] [--remove]", (YES, WIDGETS, REMOVE))
 INSTALL_LAB = Command("install-lab", "[--widgets] [--remove]", (WIDGETS, REMOVE))
 DOCTOR = Command("doctor", "[--json]", (JSON,))
 HELP = Command("help", "[COMMAND]")
@@ -140,6 +141,7 @@ COMMANDS = {
         JOBS,
         LOGIN,
         CONFIGURE,
+        SETUP,
         INSTALL_LAB,
         DOCTOR,
         HELP,

@@ -152,7 +152,7 @@ def confirm_stop(request: CommandRequest, context: CommandContext, instance: Ins
         stop=stop_message(instance),
         variables=_list_variables(context.namespace),
     )
-    if not _is_confirmed(context, question):
+    if not is_confirmed(context, question):
         raise RefusedError("stop.declined")
 
 
@@ -169,11 +169,12 @@ def confirm_later_runs(
         raise refusal
     way = refusal.values["way"]
     question = text("extend.question", problem=refusal.message, way=way)
-    if not _is_confirmed(context, question):
+    if not is_confirmed(context, question):
         raise refusal
 
 
-def _is_confirmed(context: CommandContext, question: str) -> bool:
+def is_confirmed(context: CommandContext, question: str) -> bool:
+    """Ask a question, and return whether the answer is yes; without a prompt it is no."""
     try:
         answer = context.ask(question)
     except _INPUT_UNAVAILABLE:

@@ -94,8 +94,9 @@ def load_notebook_session() -> FoundCredential | None:
             _string_attribute(session, name) for name in _SESSION_ATTRIBUTES
         )
     except Exception as error:  # noqa: BLE001 - foreign code may raise anything
-        if isinstance(error, ModuleNotFoundError) and error.name == "modelarts.session":
-            # Another package or a folder of that name.
+        names = ("modelarts", "modelarts.session")
+        if isinstance(error, ModuleNotFoundError) and error.name in names:
+            # Another package, a folder or the start file of that name.
             return None
         raise ConfigurationError(
             "credentials.notebook_session", reason=type(error).__name__

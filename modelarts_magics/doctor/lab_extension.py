@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -66,12 +67,9 @@ def packaged_extension(name: str) -> LabExtension | None:
 
 
 def _packaged_folders(name: str) -> Iterator[Path]:
-    try:
-        distribution = metadata.distribution(DISTRIBUTIONS[name])
-    except metadata.PackageNotFoundError:
-        distribution = None
-    if distribution:
-        ending = f"labextensions/{name}/package.json"
+    ending = f"labextensions/{name}/package.json"
+    # The copy in `~/work` has all extensions beside this package.
+    for distribution in _distributions(DISTRIBUTIONS[name], DISTRIBUTIONS[EXTENSION_NAME]):
         for file in distribution.files or ():
             if file.as_posix().endswith(ending):
                 yield Path(os.path.normpath(str(distribution.locate_file(file)))).parent
@@ -82,6 +80,12 @@ def _packaged_folders(name: str) -> Iterator[Path]:
     if name == EXTENSION_NAME:
         # A checkout with a built front end.
         yield Path(__file__).parents[1] / "labextension"
+
+
+def _distributions(*names: str) -> Iterator[metadata.Distribution]:
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            yield metadata.distribution(name)
 
 
 def served_extension(name: str, server: JupyterServer) -> LabExtension | None:

@@ -234,6 +234,23 @@ TEXTS = {
     "help.option.wait": "wait until ModelArts confirms the change, at most 2 min",
     "help.option.quiet": "print nothing if the command succeeds",
     "help.option.try": "try an operation that the API does not document",
+    # setup
+    "help.setup": "keep this package and the sidebar in ~/work, so that they survive a stop",
+    "help.setup.examples": "{prefix} setup\n{prefix} setup --yes --widgets\n{prefix} setup --remove",
+    "setup.question": "This writes to {folder}: {names}. It also writes {file}, and installs the sidebar for "
+    "this run. Continue? [yes/no] ",
+    "setup.declined": "Not confirmed. Nothing was written.",
+    "setup.declined.hint": "To write without confirmation: {cmd} setup --yes",
+    "setup.written": "Written: {file} and {folder} ({names}; {size} MB).",
+    "setup.next_start": "After the next start, run this as the first cell: %run ~/work/modelarts.py",
+    "setup.reload": "The sidebar is installed again: reload the page to show it.",
+    "setup.removed": "Removed: {path}",
+    "setup.no_work": "There is no folder {path}, which an instance keeps when it stops.",
+    "setup.no_work.hint": "Create it if this machine keeps it. Elsewhere, a pip installation is kept anyway.",
+    "setup.foreign_file": "{path} is not a file of this package, and is left unchanged.",
+    "setup.foreign_file.hint": "Rename it, then run this again. Nothing was written.",
+    "setup.not_writable": "Cannot write {path}; the setup is incomplete.",
+    "setup.not_writable.hint": "Check the permissions and the free space there, then run this again.",
     # install-lab
     "help.install-lab": "install the JupyterLab sidebar for a server in another environment",
     "help.install-lab.examples": "{prefix} install-lab\n{prefix} install-lab --widgets\n{prefix} install-lab "

@@ -28,7 +28,7 @@ class FakeTime:
     """A clock, and a sleep during which events happen.
 
     Attributes:
-        events: What happens, by its time.
+        events: The callbacks, each with its time.
     """
 
     def __init__(self) -> None:

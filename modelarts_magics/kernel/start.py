@@ -1,0 +1,70 @@
+"""Start from the copy in ``~/work``: load the magics, and install the sidebar again if it is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from IPython.core.getipython import get_ipython
+
+from modelarts_magics.commands.dispatch import configure_messages
+from modelarts_magics.commands.grammar import MAGIC_PREFIX
+from modelarts_magics.commands.install_lab import install_extensions
+from modelarts_magics.commands.work_copy import (
+    ACTIVATE_FILE_NAME,
+    FOLDER_NAME,
+    MANIFEST_NAME,
+    python_folder_name,
+    work_folder,
+)
+from modelarts_magics.config.settings import Settings
+from modelarts_magics.doctor.jupyter_server import find_jupyter_server
+from modelarts_magics.doctor.lab_extension import (
+    EXTENSION_NAME,
+    packaged_extension,
+    served_extension,
+)
+from modelarts_magics.errors import ModelArtsError
+from modelarts_magics.messages import text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def start() -> None:
+    """Load the magics, install the sidebar where it is missing, and say so."""
+    shell = get_ipython()
+    shell.extension_manager.load_extension("modelarts_magics")
+    configure_messages(Settings.load(), MAGIC_PREFIX)
+    try:
+        if _install_missing_sidebar():
+            print(text("setup.reload"))  # noqa: T201 - the output of the cell
+    except ModelArtsError as error:
+        print(error.message)  # noqa: T201 - as above
+
+
+def _install_missing_sidebar() -> bool:
+    """Install the sidebar if the server serves no copy of this version; return whether that was done."""
+    server = find_jupyter_server(os.environ)
+    packaged = packaged_extension(EXTENSION_NAME)
+    if server is None or not server.can_load_extension or packaged is None:
+        return False
+    served = served_extension(EXTENSION_NAME, server)
+    if served and served.version == packaged.version:
+        return False
+    folder = work_folder(os.environ) / FOLDER_NAME
+    install_extensions(
+        os.environ,
+        server,
+        include_widget_manager=_wants_widgets(folder / python_folder_name() / MANIFEST_NAME),
+        activate=folder / ACTIVATE_FILE_NAME,
+    )
+    return True
+
+
+def _wants_widgets(manifest: Path) -> bool:
+    try:
+        return bool(json.loads(manifest.read_text(encoding="utf-8"))["widgets"])
+    except (OSError, ValueError, KeyError):
+        return False
