@@ -23,8 +23,12 @@ _ALLOWED_SEPARATORS = "\t\n\u2028\u2029"
 
 
 def replace_control_characters(text: str) -> str:
-    """Replace control characters and unpaired surrogates, which the API may return in any field."""
-    return _substitute_controls(text, lambda _: "\N{REPLACEMENT CHARACTER}")
+    """Replace control characters and unpaired surrogates, which the API may return in any field.
+
+    Marks that change the direction of text are shown as escapes.
+    """
+    replaced = _substitute_controls(text, lambda _: "\N{REPLACEMENT CHARACTER}")
+    return messages.escape_direction_marks(replaced)
 
 
 def _substitute_controls(text: str, replacement: Callable[[str], str]) -> str:
@@ -50,7 +54,8 @@ class TextResult(str):
 
 def _json_text(value: object) -> str:
     encoded = json.dumps(value, ensure_ascii=False, indent=2)
-    return _substitute_controls(encoded, lambda control: f"\\u{ord(control):04x}")
+    escaped = _substitute_controls(encoded, lambda control: f"\\u{ord(control):04x}")
+    return messages.escape_direction_marks(escaped)
 
 
 class JsonResult(dict[str, Any]):

@@ -8,7 +8,7 @@ from modelarts_magics.domain.description import MAX_LENGTH, find_invalid_charact
 from modelarts_magics.domain.models import CountsFrom, Effect, Mode
 from modelarts_magics.domain.planning import MIN_TIME_LEFT
 from modelarts_magics.errors import UNPRINTABLE_CHARACTERS
-from modelarts_magics.messages import format_datetime, format_duration_argument
+from modelarts_magics.messages import format_datetime, format_duration_argument, has_direction_marks
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -61,6 +61,8 @@ def _restore_description(old: str, new: str) -> str:
         or find_invalid_character(old)
         or len(old) > MAX_LENGTH
         or UNPRINTABLE_CHARACTERS.search(old)
+        # It would be shown with escapes, which the command would not undo.
+        or has_direction_marks(old)
     ):
         return ""
     if not old:

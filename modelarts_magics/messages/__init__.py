@@ -9,6 +9,7 @@ It imports no other module of this project.
 from __future__ import annotations
 
 import os
+import re
 import string
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ _request_language: ContextVar[str | None] = ContextVar("modelarts_language", def
 _timezone: tzinfo | None = None
 _command_prefix = "%modelarts"
 _SECONDS_SHOWN_BELOW_S = 600
+_DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BYTES_PER_KB = 1000
 
 
@@ -113,6 +115,16 @@ def use_request_language(tag: str | None) -> None:
         tag: As for `use_language`, or an ``Accept-Language`` header; None or "" for the language of the process.
     """
     _request_language.set(_match_language(tag) if tag else None)
+
+
+def escape_direction_marks(value: str) -> str:
+    r"""Replace each invisible mark that changes the direction of text by an escape such as ``\u202e``."""
+    return _DIRECTION_MARKS.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
+
+
+def has_direction_marks(value: str) -> bool:
+    """Return whether a text has marks that change the direction of text."""
+    return _DIRECTION_MARKS.search(value) is not None
 
 
 def language() -> str:
@@ -228,6 +240,8 @@ class _MessageFormatter(string.Formatter):
             return _format_named(format_spec, value)
         if isinstance(value, Message):
             return str(value)
+        if isinstance(value, str):
+            value = escape_direction_marks(value)
         return super().format_field(value, format_spec)
 
 

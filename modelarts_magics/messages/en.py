@@ -685,6 +685,7 @@ TEXTS = {
     "form.description.tip": "Purpose of the instance; shown to colleagues in the console",
     "form.count": "{length} / {limit}",
     "form.count.over": "{length} / {limit} · {over} too many",
+    "form.direction_marks": "It has invisible marks that change the direction of text: {shown}",
     "form.full_width": "Use full-width characters",
     "form.full_width.tip": "Replace & < > \" ' / with ＆ ＜ ＞ ” ’ ／",
     "form.auto_stop": "Auto-stop",

@@ -620,6 +620,7 @@ TEXTS = {
     "form.description.tip": "实例用途，同事可在控制台查看",
     "form.count": "{length} / {limit}",
     "form.count.over": "{length} / {limit} · 超出 {over} 个字符",
+    "form.direction_marks": "包含改变文字方向的不可见标记：{shown}",
     "form.full_width": "改用全角字符",
     "form.full_width.tip": "将 & < > \" ' / 替换为 ＆ ＜ ＞ ” ’ ／",
     "form.auto_stop": "自动停止",

@@ -345,5 +345,6 @@ def _explain_stored_description(error: RejectedValueError, change: Change) -> Mo
     if not error.code.endswith(".6334") or change.edit.description is not None or found is None:
         return error
     position, character = found
-    values = {**error.values, "position": position, "character": character}
+    shown = descriptions.show_character(character)
+    values = {**error.values, "position": position, "character": shown}
     return RejectedValueError("api.stored_description", **values)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import category
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +61,18 @@ def test_invalid_character_is_named_with_its_position(
     assert validate(error.values["suggestion"]) == error.values["suggestion"]
 
 
+@pytest.mark.parametrize("code", [0, 7, 8, 0x0B, 0x1B, 0x1F, 0x7F, 0x80, 0x85, 0x9B, 0x9F])
+def test_control_character_is_refused_like_others(code: int) -> None:
+    """It is named by an escape, and the suggestion has a visible character in its place."""
+    with pytest.raises(DescriptionError) as caught:
+        validate(f"ab{chr(code)}[31m")
+    assert caught.value.message == f"'\\x{code:02x}' (position 3) is not allowed in a description."
+    assert chr(code) not in str(caught.value)
+    suggestion = caught.value.values["suggestion"]
+    assert validate(suggestion) == suggestion
+    assert suggestion[2].isprintable()
+
+
 def test_slashes_get_full_width_suggestion() -> None:
     """A date with slashes is suggested with full-width slashes and --replace."""
     with pytest.raises(DescriptionError) as caught:
@@ -103,7 +117,8 @@ def test_full_width_text_is_valid_and_as_long(text: str) -> None:
     wide = to_full_width(text)
     assert validate(wide) == wide
     assert len(wide) == len(text)
-    assert all(new == FULL_WIDTH_FORMS.get(old, old) for old, new in zip(text, wide))
+    for old, new in zip(text, wide):
+        assert new == FULL_WIDTH_FORMS.get(old, old) or category(old) == "Cc"
 
 
 @given(MIXED | st.text(alphabet=st.characters(), max_size=20))

@@ -132,11 +132,17 @@ def test_undo_of_an_undo_repeats_the_change(harness: EmulatorHarness) -> None:
 
 TYPABLE = st.text(
     st.characters(
-        blacklist_categories=["Cs", "Cc", "Zl", "Zp"],
+        blacklist_categories=["Cs", "Cc", "Cf", "Zl", "Zp"],
         blacklist_characters="".join(FULL_WIDTH_FORMS),
     ),
     max_size=40,
 )
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u200f", "\u2066"])
+def test_direction_marks_are_not_undone(mark: str) -> None:
+    """The command would show escapes in their place."""
+    assert undo_command(_described(f"a{mark}b", "other")) == ""
 
 
 @given(TYPABLE)

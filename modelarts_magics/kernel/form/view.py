@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.commands.as_text import auto_stop_line, change_lines, instance_lines
 from modelarts_magics.domain.countdown import stop_message
-from modelarts_magics.domain.description import MAX_LENGTH, find_invalid_character, to_full_width
+from modelarts_magics.domain.description import (
+    MAX_LENGTH,
+    find_invalid_character,
+    show_character,
+    to_full_width,
+)
 from modelarts_magics.domain.models import Effect, Mode
 from modelarts_magics.domain.planning import AutoStopRequest, plan_auto_stop
 from modelarts_magics.errors import DescriptionError, ModelArtsError, OutcomeUnknownError
 from modelarts_magics.kernel.form import draft
 from modelarts_magics.kernel.form.widgets import note_html, outcome_html, set_visible
-from modelarts_magics.messages import Message, text
+from modelarts_magics.messages import Message, has_direction_marks, text
 
 if TYPE_CHECKING:
     from modelarts_magics.domain.models import AutoStopEdit, Change, Instance
@@ -131,6 +136,8 @@ class FormView:
         shown = note_html(line, is_error=over > 0)
         if found:
             shown += note_html(_character_error(*found), is_error=True)
+        if has_direction_marks(value):
+            shown += note_html(text("form.direction_marks", shown=value))
         parts.character_count.value = shown
         set_visible(parts.full_width_button, to_full_width(value) != value)
 
@@ -167,7 +174,8 @@ def _preview_text(
 def _character_error(position: int, character: str) -> str:
     if to_full_width(character) == character:
         return text("description.unpaired_surrogate", position=position)
-    return text("description.invalid_character", character=character, position=position)
+    shown = show_character(character)
+    return text("description.invalid_character", character=shown, position=position)
 
 
 def _conflict_line(part: str, mine: draft.FormFields, instance: Instance) -> str:

@@ -222,6 +222,24 @@ def test_forbidden_character_can_be_replaced_by_full_width(
 
 
 @parametrize_api_version(DEMANAGER_2019)
+def test_control_character_is_replaced_by_its_picture(form: InstanceForm) -> None:
+    """It is named by an escape."""
+    form.description.value = "ab\x1bc"
+    assert "'\\x1b' (position 3) is not allowed" in visible_text(form)
+    assert button(form, "Apply").disabled
+    button(form, "Use full-width characters").click()
+    assert form.description.value == "ab\u241bc"
+
+
+@parametrize_api_version(DEMANAGER_2019)
+def test_direction_marks_are_shown_escaped(form: InstanceForm) -> None:
+    """The field itself cannot show them."""
+    assert "invisible marks" not in visible_text(form)
+    form.description.value = "ab\u202ecd"
+    assert "direction of text: ab\\u202ecd" in visible_text(form)
+
+
+@parametrize_api_version(DEMANAGER_2019)
 def test_unpaired_surrogate_is_named_by_its_position(form: InstanceForm) -> None:
     """It cannot be displayed or replaced."""
     form.description.value = "ab\ud83d"
