@@ -6,8 +6,10 @@ import type { Payload } from '../tokens';
 import {
   codePointCount,
   type DescriptionProblem,
+  escapeDirectionMarks,
   findDescriptionProblem,
   MAX_DESCRIPTION_LENGTH,
+  showCharacter,
   toFullWidth,
 } from './description-rules';
 import { EditBuffer } from './edit-buffer';
@@ -163,10 +165,13 @@ export class DescriptionSection implements PanelSection {
     const { isEditing, current } = this.#editBuffer;
     const problem = isEditing ? findDescriptionProblem(this.#textArea.value) : null;
     this.#form.hidden = !isEditing;
-    this.#text.hidden = isEditing;
+    const text = isEditing ? this.#textArea.value : current;
+    const shownText = escapeDirectionMarks(text);
+    // The text area cannot show invisible marks, so that they are shown above it.
+    this.#text.hidden = isEditing && shownText === text;
     this.#editButton.hidden = isEditing || !this.#canEdit;
-    this.#text.textContent = current || trans.__('No description.');
-    this.#text.classList.toggle('ma-mod-empty', !current);
+    this.#text.textContent = shownText || trans.__('No description.');
+    this.#text.classList.toggle('ma-mod-empty', !shownText);
     this.#renderError(problem);
     this.#renderConflict();
     // The text area is hidden when saving ends.
@@ -191,7 +196,10 @@ export class DescriptionSection implements PanelSection {
     const { conflicting } = this.#editBuffer;
     this.#conflict.hidden = conflicting === null;
     const label = createElement('strong', {}, [trans.__('Changed elsewhere to:')]);
-    this.#conflictText.replaceChildren(label, ` ${conflicting || trans.__('(empty)')}`);
+    this.#conflictText.replaceChildren(
+      label,
+      ` ${escapeDirectionMarks(conflicting ?? '') || trans.__('(empty)')}`,
+    );
   }
 
   #problemText(problem: DescriptionProblem): string {
@@ -204,7 +212,11 @@ export class DescriptionSection implements PanelSection {
       );
     }
     return problem.kind === 'character'
-      ? trans.__('“%1” (position %2) is not allowed.', problem.character, problem.position)
+      ? trans.__(
+          '“%1” (position %2) is not allowed.',
+          showCharacter(problem.character),
+          problem.position,
+        )
       : trans.__('Invalid character at position %1.', problem.position);
   }
 }

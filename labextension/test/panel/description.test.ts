@@ -50,6 +50,24 @@ describe('the description', () => {
     expect(fixture.findButton('Save').disabled).toBe(false);
   });
 
+  it('shows direction marks as escapes, also while it is edited', async () => {
+    await openPanel(instancePayload(HOUR, { instance: instanceWith('a\u202eb') }));
+    expect(fixture.findElement('.ma-Panel-description').textContent).toBe('a\\u202eb');
+    await fixture.click('Edit');
+    expect(fixture.findInput('textarea').value).toBe('a\u202eb');
+    expect(fixture.visibleText).toContain('a\\u202eb');
+    fixture.enterText('textarea', 'a');
+    expect(fixture.findElement('.ma-Panel-description').hidden).toBe(true);
+  });
+
+  it('names a control character by an escape', async () => {
+    await openPanel();
+    await fixture.click('Edit');
+    fixture.enterText('textarea', 'ab\u001b');
+    expect(fixture.visibleText).toContain('“\\x1b” (position 3) is not allowed.');
+    expect(fixture.findButton('Save').disabled).toBe(true);
+  });
+
   it('is not overwritten while it is edited', async () => {
     await openPanel();
     await fixture.click('Edit');
