@@ -72,6 +72,7 @@ def test_load_ext_imports_only_the_magics(tmp_path: object) -> None:
     ours = {name for name in loaded if name.startswith("modelarts_magics.")}
     settings = ("config", "config.setting_table", "config.setting_traits")
     kernel = ("kernel", "kernel.magics", "kernel.completion", "kernel.display", "kernel.restart")
+    kernel += ("kernel.keep_cell",)
     assert ours <= {
         f"modelarts_magics.{name}" for name in (*settings, *kernel, "kernel.current_session")
     }

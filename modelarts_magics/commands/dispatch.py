@@ -10,6 +10,7 @@ from modelarts_magics.commands import help as help_texts
 from modelarts_magics.commands.as_json import change_json, instance_json
 from modelarts_magics.commands.install_lab import install_lab
 from modelarts_magics.commands.jobs import jobs
+from modelarts_magics.commands.keep import keep
 from modelarts_magics.commands.prompts import (
     configure,
     confirm_later_runs,
@@ -155,6 +156,7 @@ _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
     "countdown": _show_widget,
     "form": _show_widget,
     "stop": _stop,
+    "keep": keep,
     "jobs": jobs,
     "login": login,
     "configure": configure,

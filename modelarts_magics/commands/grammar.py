@@ -77,6 +77,11 @@ QUIET = Option("--quiet")
 """An option of every command in a terminal."""
 WIDGETS = Option("--widgets")
 REMOVE = Option("--remove")
+UP_TO = Option("--up-to", "DURATION")
+THEN = Option("--then", "leave|stop")
+PID = Option("--pid", "PID")
+ANYWAY = Option("--anyway")
+NO_RECORD = Option("--no-record", kernel_only=True)
 NOTEBOOK = Option("--notebook", "PATH")
 
 STATUS = Command("status", "[--all] [--json]", (ALL, JSON))
@@ -119,6 +124,13 @@ CONFIGURE = Command(
 )
 COUNTDOWN = Command("countdown", kernel_only=True)
 FORM = Command("form", kernel_only=True)
+KEEP = Command(
+    "keep",
+    "[--up-to DURATION [NAME]] | start NAME | --pid PID | end [NAME | --all] [--then leave|stop] "
+    "[--anyway] [--no-record] [--json]",
+    (UP_TO, THEN, PID, ALL, ANYWAY, NO_RECORD, JSON),
+    completions=("start", "end"),
+)
 JOBS = Command(
     "jobs", "[show ID [--notebook PATH]] [--json]", (NOTEBOOK, JSON), completions=("show",)
 )
@@ -138,6 +150,7 @@ COMMANDS = {
         COUNTDOWN,
         FORM,
         STOP,
+        KEEP,
         JOBS,
         LOGIN,
         CONFIGURE,

@@ -14,6 +14,7 @@ from modelarts_magics.commands.grammar import (
     CONFIGURE,
     DESCRIBE,
     HELP,
+    KEEP,
     QUIET,
     STATUS,
     Command,
@@ -90,6 +91,9 @@ def parse_line(
     command = find_command(name.rstrip(";"))
     if command.free_text:
         return _add_cell_body(_parse_free_text(command, rest), cell)
+    if command is KEEP and cell is not None:
+        # The body is code.
+        return replace(_parse_tokens(command, _split_words(expand(rest))), text=cell)
     if cell is not None:
         raise UsageError("usage.cell", command=command.name)
     if command is CONFIGURE:

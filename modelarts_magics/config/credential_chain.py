@@ -30,6 +30,8 @@ ACCESS_KEY_VARIABLES = (
     "HUAWEICLOUD_SDK_SECURITY_TOKEN",
 )
 FILE_VARIABLE = "HUAWEICLOUD_SDK_CREDENTIALS_FILE"
+LOGIN = "login"
+"""The name of the source of a credential that was entered by hand."""
 METADATA_VARIABLE = "MODELARTS_METADATA"
 """Set to ``on`` or to an endpoint to use the metadata service; it is not used otherwise."""
 
@@ -58,6 +60,7 @@ class CredentialChain:
     Args:
         environ: The environment variables; None for those of the process.
         interactive: The credential entered with ``login``, which comes first until it is refused.
+        only: The name of the only source to use; None for all.
 
     Attributes:
         on_warning: Called once with a warning about the source of the credential in use.
@@ -69,7 +72,9 @@ class CredentialChain:
         environ: Mapping[str, str] | None = None,
         *,
         interactive: FoundCredential | None = None,
+        only: str | None = None,
     ) -> None:
+        self._only = only
         self._environ = os.environ if environ is None else environ
         self._interactive = interactive
         self._loaded: dict[str, FoundCredential | None] = {}
@@ -79,7 +84,23 @@ class CredentialChain:
 
     def providers(self) -> Iterator[CredentialProvider]:
         """Yield the sources in order."""
-        yield CredentialProvider("login", lambda: self._interactive)
+        return (each for each in self._all_providers() if self._only in (None, each.name))
+
+    def find_provider(self) -> CredentialProvider | None:
+        """Return the source of the first credential; None if no source has one.
+
+        Raises:
+            ConfigurationError: As for `find`.
+        """
+        return next((each for each in self.providers() if each.load()), None)
+
+    @property
+    def interactive(self) -> FoundCredential | None:
+        """The credential entered with ``login``; None if there is none, or it was refused."""
+        return self._interactive
+
+    def _all_providers(self) -> Iterator[CredentialProvider]:
+        yield CredentialProvider(LOGIN, lambda: self._interactive)
         yield CredentialProvider(TOKEN_VARIABLE, self._load_token)
         yield CredentialProvider(", ".join(ACCESS_KEY_VARIABLES[:2]), self._load_access_key)
         yield CredentialProvider(

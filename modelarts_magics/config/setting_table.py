@@ -116,6 +116,13 @@ SETTINGS = {
         default="30",
         is_seconds=True,
     ),
+    "keep_up_to": SettingDefinition(
+        ("MODELARTS_KEEP_UP_TO",),
+        "How long work keeps the instance running at most, if nothing else is said, such as 8h.",
+        "未另行指定时，任务最多让实例保持运行多久，例如 8h。",  # noqa: RUF001 - as above
+        default="8h",
+        storable=True,
+    ),
     "state_dir": SettingDefinition(
         ("MODELARTS_STATE_DIR",),
         "Folder of the state files, which hold the last known state of each instance.",

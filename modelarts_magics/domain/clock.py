@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Callable
 
@@ -39,6 +39,24 @@ class Clock:
 
 
 SYSTEM_CLOCK = Clock()
+
+
+def steady_clock(*, scale: float = 1.0, base: Clock = SYSTEM_CLOCK) -> Clock:
+    """Return a clock that starts at the current time and follows the monotonic clock.
+
+    Setting the clock of the machine does not change it. `now` and `sleep` are scaled; `monotonic` is not, so
+    that the timeouts of requests remain real.
+
+    Args:
+        scale: Seconds of the new clock per second of the machine.
+        base: The clock of the machine; replaced in tests.
+    """
+    start, started_s = base.now(), base.monotonic()
+
+    def now() -> datetime:
+        return start + timedelta(seconds=(base.monotonic() - started_s) * scale)
+
+    return Clock(now, base.monotonic, lambda seconds: base.sleep(seconds / scale))
 
 
 class Deadline:

@@ -31,6 +31,8 @@ class Component(Protocol):
     def close(self) -> None:
         """Release everything; the daemon ends."""
 
+    # A component may also have a method `working`, which returns what works on the instance as texts to show.
+
 
 @dataclass(frozen=True)
 class ComponentContext:
@@ -49,16 +51,13 @@ class ComponentContext:
 
 Factory = Callable[[ComponentContext], Component]
 
-FACTORIES: dict[str, Factory] = {}
-"""A function that creates each component, by the name to show for it in the state file."""
-
 
 class ComponentRunner:
     """Call the components, and record which of them fail.
 
     Args:
         context: The environment of the components.
-        factories: The components by name; replaced in tests.
+        factories: A function that creates each component, by the name to show for it.
 
     Attributes:
         errors: The last error of each component that failed in its last call, by name.
@@ -67,12 +66,21 @@ class ComponentRunner:
     def __init__(
         self,
         context: ComponentContext,
-        factories: Mapping[str, Factory] | None = None,
+        factories: Mapping[str, Factory],
     ) -> None:
         self.errors: dict[str, str] = {}
         self._components: dict[str, Component] = {}
-        for name, create in (FACTORIES if factories is None else factories).items():
+        for name, create in factories.items():
             self._call(name, partial(self._add, name, create, context))
+
+    def working(self) -> tuple[str, ...]:
+        """Return what works on the instance besides guards, as far as components know it."""
+        found: list[str] = []
+        for name, component in self._components.items():
+            working = getattr(component, "working", None)
+            if working is not None:
+                self._call(name, partial(_extend, found, working))
+        return tuple(found)
 
     def update(self, guards: Sequence[Guard], now: datetime) -> None:
         """Call each component once."""
@@ -97,3 +105,7 @@ class ComponentRunner:
             self.errors[name] = f"{type(error).__name__}: {error}"
         else:
             self.errors.pop(name, None)
+
+
+def _extend(found: list[str], working: Callable[[], Sequence[str]]) -> None:
+    found.extend(working())

@@ -99,9 +99,14 @@ def hold_guard(folder: Path, guard: Guard) -> Iterator[Guard]:
     finally:
         # A child that was forked in the block leaves it too, while its parent still works.
         if os.getpid() == owner:
-            remove_guard(folder, guard)
+            # The daemon deletes the files of a guard that ends with a stop, so that the stop is not forgotten.
+            if guard.then != STOP:
+                remove_guard(folder, guard)
             lock.release()
-            _lock_path(folder, guard.id).unlink(missing_ok=True)
+            if guard.then == STOP and exists(folder, guard):
+                notify(folder)
+            else:
+                _lock_path(folder, guard.id).unlink(missing_ok=True)
 
 
 def save_guard(folder: Path, guard: Guard) -> None:
@@ -150,6 +155,11 @@ def is_alive(folder: Path, guard: Guard) -> bool:
     if guard.kind == PID:
         return is_process_alive(guard.pid, started=guard.details.get("process_started"))
     return True
+
+
+def exists(folder: Path, guard: Guard) -> bool:
+    """Return whether the guard has a data file, so that no one has ended it."""
+    return _data_path(folder, guard.id).exists()
 
 
 def discard_files(folder: Path, guard: Guard) -> None:

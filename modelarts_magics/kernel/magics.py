@@ -10,6 +10,7 @@ from traitlets import Bool
 
 from modelarts_magics.config.setting_traits import setting_traits
 from modelarts_magics.kernel.completion import register_completion
+from modelarts_magics.kernel.keep_cell import KeepCells, transform_cell
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -51,6 +52,9 @@ class ModelArts(Magics):
         self._reminder: Reminder | None = None
         self._has_hidden_output = False
         self.undo_registration = ExitStack()
+        self.keep_cells = KeepCells(
+            shell, get_session=self.session, prepare=self._configure_messages
+        )
 
     @no_var_expand
     @line_cell_magic
@@ -63,6 +67,9 @@ class ModelArts(Magics):
 
         dispatch.configure_messages(self.settings(), MAGIC_PREFIX)
         request = parser.parse_line(line, cell=cell, expand=self._replace_variables)
+        if request.command.name == "keep" and cell is not None:
+            self._run_kept(line, cell)
+            return None
         context = CommandContext(
             self.session,
             self.settings,
@@ -80,6 +87,17 @@ class ModelArts(Magics):
         silent = line.rstrip().endswith(";") and not request.command.free_text
         static_text = _static_line(value) if request.command.kernel_only else None
         return show_result(value, silent=silent, static_text=static_text)
+
+    def _run_kept(self, line: str, cell: str) -> None:
+        """Run code under a guard, for a caller of `run_cell_magic`; see `keep_cell` for cells."""
+        result = self.shell.run_cell(f"%%modelarts {line}\n{cell}")
+        result.raise_error()
+
+    def _configure_messages(self) -> None:
+        from modelarts_magics.commands import dispatch  # noqa: PLC0415 - keeps %load_ext fast
+        from modelarts_magics.commands.grammar import MAGIC_PREFIX  # noqa: PLC0415
+
+        dispatch.configure_messages(self.settings(), MAGIC_PREFIX)
 
     def _replace_variables(self, line: str) -> str:
         """Replace ``{name}`` and ``$name`` as IPython does; leave the line if one of them fails."""
@@ -129,12 +147,14 @@ class ModelArts(Magics):
     def before_cell(self, _info: object = None) -> None:
         """Prepare for a cell; IPython's hook, also called for a cell that runs within another."""
         self._has_hidden_output = False
+        self.keep_cells.before_cell(_info)
 
     def after_cell(self, result: object = None) -> None:
         """Print a reminder if the setting ``remind`` is on and one is due; IPython's hook.
 
         A cell that hides its output, or that of a cell within it, leaves the reminder to the next cell.
         """
+        self.keep_cells.after_cell(result)
         if not self.remind:
             return
         from modelarts_magics.kernel.reminder import Reminder, is_output_visible  # noqa: PLC0415 - as above
@@ -221,6 +241,10 @@ def register(shell: InteractiveShell) -> None:
         ):
             shell.events.register(event, callback)
             undo.callback(_discard, shell.events.callbacks[event], callback)
+        undo.callback(magics.keep_cells.close)
+        transforms = shell.input_transformer_manager.cleanup_transforms
+        transforms.append(transform_cell)
+        undo.callback(_discard, transforms, transform_cell)
         if shell.Completer is not None:
             undo.callback(register_completion(shell))
         # The registered objects themselves: after a reload of this module, its names mean others.

@@ -6,9 +6,10 @@ import os
 import weakref
 from typing import TYPE_CHECKING
 
+from modelarts_magics.config import time_scale
 from modelarts_magics.config.credential_chain import CredentialChain
 from modelarts_magics.config.settings import Settings
-from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
+from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, steady_clock
 from modelarts_magics.messages import Message, use_language, use_timezone
 from modelarts_magics.session.cache import InstanceCache
 from modelarts_magics.session.discovery import Discovery, ResolvedInstance
@@ -71,6 +72,7 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
     if settings.file_error is not None:
         raise settings.file_error
     use_timezone(settings.timezone)
+    clock = _scaled_clock(settings, environ) if clock is SYSTEM_CLOCK else clock
     chain = chain or CredentialChain(environ, interactive=interactive)
     discovery = Discovery(
         settings,
@@ -81,6 +83,7 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
         hostname=hostname,
     )
     session = _create_session(discovery.resolve(), clock)
+    session.credentials = chain
     # A session that is dropped without `close` is collected at once, with its thread and connections.
     reference = weakref.ref(session)
 
@@ -92,6 +95,18 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
 
     chain.on_warning = warn
     return session
+
+
+def _scaled_clock(settings: Settings, environ: Mapping[str, str]) -> Clock:
+    """Return the clock of the machine, or a faster one where the time is scaled.
+
+    Raises:
+        ConfigurationError: The time scale is invalid or used with an endpoint on another machine.
+    """
+    if not environ.get(time_scale.VARIABLE):
+        return SYSTEM_CLOCK
+    scale = time_scale.load_time_scale(environ, endpoint=settings.endpoint)
+    return SYSTEM_CLOCK if scale == 1 else steady_clock(scale=scale)
 
 
 def _create_session(resolved: ResolvedInstance, clock: Clock) -> Session:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics.domain import description as descriptions
@@ -41,10 +42,12 @@ from modelarts_magics.session.updater import Updater
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from typing_extensions import Self
 
     from modelarts_magics.api.backend import Backend
+    from modelarts_magics.config.credential_chain import CredentialChain
     from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import AutoStop, AutoStopEdit, Capabilities
     from modelarts_magics.session.cache import InstanceCache
@@ -74,6 +77,9 @@ class Session:
         total_timeout_s: Seconds that one call may take in total.
         clock: Time; replaced in tests.
         on_notice: Called with a message that the user should see before a write is sent.
+
+    Attributes:
+        credentials: The sources of the credentials, if the session was opened with them.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing a test or a caller replaces
@@ -93,6 +99,7 @@ class Session:
         self._updater = Updater(backend, cache=cache, total_timeout_s=total_timeout_s, clock=clock)
         self._clock = clock
         self.on_notice = on_notice
+        self.credentials: CredentialChain | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -313,6 +320,37 @@ class Session:
             with contextlib.suppress(UnreachableError, ThrottledError, ServerError):
                 change = self._updater.with_effect(change, self.refresh())
         return change
+
+    def keep_alive(
+        self,
+        *,
+        up_to: timedelta | str | None = None,
+        then: str = "leave",
+        reason: str = "",
+    ) -> AbstractContextManager[object]:
+        """Keep the instance running during a block, and let go when it ends, however it ends.
+
+        Example:
+            >>> with session.keep_alive(up_to="8h", then="leave", reason="fine-tune") as kept:
+            ...     print(kept)
+
+        Args:
+            up_to: How long at most, from now; None for the setting ``keep_up_to``.
+            then: ``"leave"`` to leave the stop time as it is then, ``"stop"`` to stop the instance.
+            reason: Why, for the history and for others who look.
+
+        Returns:
+            A context manager; its value has the guarantee as text.
+
+        Raises:
+            RefusedError: The guarantee cannot be given; the block does not run.
+        """
+        # The daemon works with sessions, so this module cannot import its client.
+        client = import_module("modelarts_magics.keepalive.client")
+        block: AbstractContextManager[object] = client.keep_block(
+            self, up_to=up_to, then=then, reason=reason
+        )
+        return block
 
     def close(self) -> None:
         """Close the connections to the API; the next call opens new ones."""

@@ -78,11 +78,20 @@ def seconds_until_ended(folder: Path) -> float:
 
 def test_guard_lasts_as_long_as_the_block(tmp_path: Path) -> None:
     """The guard is alive inside the block, and leaves no file behind."""
-    guard = make_guard(reason="fine-tune", then="stop", details={"record": True})
+    guard = make_guard(reason="fine-tune", details={"record": True})
     with hold_guard(tmp_path, guard):
         assert list_guards(tmp_path) == [guard]
         assert list_guards(tmp_path) == [guard]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_guard_that_ends_with_a_stop_leaves_its_files_to_the_daemon(tmp_path: Path) -> None:
+    """The daemon must learn of the end, even if it does not run at that moment."""
+    guard = make_guard(then="stop")
+    with hold_guard(tmp_path, guard):
+        assert list_guards(tmp_path) == [guard]
+    assert list_guards(tmp_path) == []
+    assert read_guards(tmp_path) == [guard]
 
 
 def test_files_are_private(tmp_path: Path) -> None:

@@ -231,9 +231,12 @@ def test_placeholders_are_equal_in_both_languages() -> None:
 
 def sample_values(code: str) -> dict[str, object]:
     """Return a value for each placeholder; where a value may be Chinese, it is."""
-    times = dict.fromkeys(("stop_time", "now", "latest", "earliest", "asked"), NOW)
+    times = dict.fromkeys(
+        ("stop_time", "now", "latest", "earliest", "asked", "until", "since", "covered"), NOW
+    )
     durations: dict[str, timedelta] = dict.fromkeys(
-        ("duration", "time_left", "longest", "shortest", "skew"), HOUR + 30 * MINUTE
+        ("duration", "time_left", "longest", "shortest", "skew", "possible", "cost", "timeout"),
+        HOUR + 30 * MINUTE,
     )
     chinese = {
         "stop": messages.Message("stop.off"),

@@ -1,0 +1,237 @@
+"""``keep``: list what keeps the instance running, change and end it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from modelarts_magics.commands.results import JsonResult, TextResult
+from modelarts_magics.domain.durations import parse_duration
+from modelarts_magics.errors import InputError, RefusedError, UsageError
+from modelarts_magics.keepalive import client, requests
+from modelarts_magics.keepalive import guards as guard_files
+from modelarts_magics.keepalive.client import KeepRequest
+from modelarts_magics.keepalive.folder import daemon_folder
+from modelarts_magics.keepalive.guards import LEAVE, NAMED, PID, STOP, Guard
+from modelarts_magics.keepalive.processes import process_started
+from modelarts_magics.keepalive.state import is_daemon_running, read_state
+from modelarts_magics.messages import join_list, text, to_local
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+    from pathlib import Path
+
+    from modelarts_magics.commands.context import CommandContext
+    from modelarts_magics.commands.parser import CommandRequest
+    from modelarts_magics.keepalive.state import DaemonState
+    from modelarts_magics.session.session import Session
+
+_END_TIMEOUT_S = 5.0
+
+
+def keep(request: CommandRequest, context: CommandContext) -> object:
+    """List, add, change or end what keeps the instance running.
+
+    Raises:
+        InputError: An option or a name is invalid.
+        RefusedError: The instance cannot be kept running.
+        ModelArtsError: The instance cannot be determined, or the daemon cannot be started.
+    """
+    words = request.arguments
+    up_to, then = requested_limit(request), requested_then(request)
+    if words[:1] == ("end",):
+        return _end(request, context)
+    if words[:1] == ("start",):
+        return _start(request, context, KeepRequest(NAMED, _one_name(request), up_to, then))
+    if request.has_option("--pid"):
+        return _start(request, context, _process_request(request, up_to, then))
+    if up_to is not None:
+        return _change(request, context, up_to)
+    if words:
+        raise _unexpected(request, words[0])
+    return _list(request, context.get_session())
+
+
+def requested_limit(request: CommandRequest) -> timedelta | None:
+    """Return the duration of ``--up-to``; None if it was not given.
+
+    Raises:
+        DurationError: The duration is invalid.
+    """
+    given = request.options.get("--up-to")
+    return None if given is None else parse_duration(given)
+
+
+def requested_then(request: CommandRequest) -> str:
+    """Return the value of ``--then``.
+
+    Raises:
+        UsageError: It is another word than `LEAVE` or `STOP`.
+    """
+    word = request.options.get("--then", LEAVE)
+    if word not in (LEAVE, STOP):
+        raise UsageError("usage.then", word=word)
+    return word
+
+
+def keep_json(folder: Path) -> JsonResult:
+    """Return what keeps the instance running as JSON."""
+    state = read_state(folder)
+    running = state if state is not None and state.is_running else None
+    covered = running.covered_until if running else None
+    return JsonResult(
+        daemon={"pid": running.pid, "since": _iso(running.since)} if running else None,
+        guards=[
+            {**guard.to_json(), "since": _iso(guard.since), "until": _iso(guard.until)}
+            for guard in guard_files.list_guards(folder)
+        ],
+        covered_until=_iso(covered) if covered else None,
+    )
+
+
+def _list(request: CommandRequest, session: Session) -> object:
+    folder = _folder(session)
+    if request.has_option("--json"):
+        return keep_json(folder)
+    guards, state = guard_files.list_guards(folder), read_state(folder)
+    lines = [_guard_line(guard) for guard in guards] or [text("keep.none")]
+    lines += _state_lines(state, guards)
+    return TextResult("\n".join(lines))
+
+
+def _guard_line(guard: Guard) -> str:
+    line = text("keep.list.entry", name=guard.name, since=guard.since, until=guard.until)
+    if guard.reason:
+        line = text("keep.list.reason", entry=line, reason=guard.reason)
+    return text("keep.list.then_stop", entry=line) if guard.then == STOP else line
+
+
+def _state_lines(state: DaemonState | None, guards: Sequence[Guard]) -> list[str]:
+    if state is None or not state.is_running:
+        return [text("keep.list.no_daemon")] if guards else []
+    lines = []
+    if state.covered_until is not None:
+        lines.append(text("keep.list.covered", covered=state.covered_until))
+    lines += _stop_lines(state)
+    if state.problem is not None:
+        lines.append(str(state.problem))
+    lines += [
+        text("keep.list.component", part=name, cause=cause)
+        for name, cause in state.components.items()
+    ]
+    return lines
+
+
+def _stop_lines(state: DaemonState) -> list[str]:
+    stop = state.stop
+    if not stop:
+        return []
+    if stop["waiting_for"]:
+        names = join_list(stop["waiting_for"])
+        return [text("keep.list.stop_waits", name=stop["name"], names=names)]
+    return [text("keep.list.stop_at", name=stop["name"], stop_time=stop["stops_at"])]
+
+
+def _start(request: CommandRequest, context: CommandContext, wanted: KeepRequest) -> object:
+    session = context.get_session()
+    kept = client.add_guard(session, wanted)
+    return keep_json(_folder(session)) if request.has_option("--json") else TextResult(kept)
+
+
+def _process_request(request: CommandRequest, up_to: timedelta | None, then: str) -> KeepRequest:
+    word = request.options["--pid"]
+    if not word.isdecimal():
+        raise UsageError("usage.pid", word=word)
+    pid = int(word)
+    started = process_started(pid)
+    if started is None:
+        raise InputError("keep.no_process", pid=pid)
+    name = request.arguments[0] if request.arguments else f"pid-{pid}"
+    return KeepRequest(PID, name, up_to, then, pid=pid, details={"process_started": started})
+
+
+def _change(request: CommandRequest, context: CommandContext, up_to: timedelta) -> object:
+    session = context.get_session()
+    guard = _select(request.arguments, _folder(session))
+    session.refresh()
+    kept = client.extend_guard(session, guard, session.now() + up_to)
+    return keep_json(_folder(session)) if request.has_option("--json") else TextResult(kept)
+
+
+def _end(request: CommandRequest, context: CommandContext) -> object:
+    folder = _folder(context.get_session())
+    names = request.arguments[1:]
+    if request.has_option("--all"):
+        if names:
+            raise _unexpected(request, names[0])
+        end_all(folder)
+        result = text("keep.ended_all")
+    else:
+        guard = _select(names, folder)
+        guard_files.remove_guard(folder, guard)
+        result = text("keep.ended", name=guard.name)
+    return keep_json(folder) if request.has_option("--json") else TextResult(result)
+
+
+def end_all(folder: Path) -> None:
+    """End all guards, a pending stop and the daemon, and delete its files."""
+    for guard in guard_files.read_guards(folder):
+        guard_files.remove_guard(folder, guard)
+    if not folder.exists():
+        return
+    requests.save_pending_stop(folder, None)
+    if is_daemon_running(folder):
+        requests.send_request(folder, requests.END)
+        end = time.monotonic() + _END_TIMEOUT_S
+        while is_daemon_running(folder) and time.monotonic() < end:
+            time.sleep(0.02)
+    if not is_daemon_running(folder) and not guard_files.read_guards(folder):
+        requests.delete_all(folder)
+
+
+def _select(names: Sequence[str], folder: Path) -> Guard:
+    """Return the guard of a name, or the only one.
+
+    Raises:
+        InputError: There is no such guard, or there are several.
+    """
+    guards = guard_files.list_guards(folder)
+    if len(names) > 1:
+        raise InputError("keep.unknown_name", name=" ".join(names))
+    if names:
+        found = [guard for guard in guards if names[0] in (guard.name, guard.id)]
+        if not found:
+            raise InputError("keep.unknown_name", name=names[0])
+        return found[0]
+    if not guards:
+        raise RefusedError("keep.none")
+    if len(guards) > 1:
+        raise InputError("keep.name_needed", names=join_list(guard.name for guard in guards))
+    return guards[0]
+
+
+def _one_name(request: CommandRequest) -> str:
+    words = request.arguments[1:]
+    if not words:
+        raise UsageError(
+            "usage.missing", command="start", what="NAME", usage=request.command.synopsis
+        )
+    if len(words) > 1:
+        raise _unexpected(request, words[1])
+    return words[0]
+
+
+def _unexpected(request: CommandRequest, word: str) -> UsageError:
+    usage = request.command.synopsis
+    return UsageError("usage.extra", command="keep", word=word, usage=usage)
+
+
+def _folder(session: Session) -> Path:
+    if session.settings is None:
+        raise AssertionError
+    return daemon_folder(session.settings)
+
+
+def _iso(moment: datetime) -> str:
+    return to_local(moment).isoformat(timespec="seconds")

@@ -1,0 +1,227 @@
+"""The daemon of one instance: a background process that keeps it running for the guards.
+
+It is elected by a lock, started by any process that needs it, and independent of all of them. Each pass looks at
+the guards, lets go of those whose work has ended, asks the keeper for the next call of the API, calls the
+components and writes the state file. Calls of the API run in a thread, so that a slow one delays nothing else.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Callable
+
+from modelarts_magics.domain.clock import SYSTEM_CLOCK
+from modelarts_magics.errors import ModelArtsError
+from modelarts_magics.keepalive import guards as guard_files
+from modelarts_magics.keepalive import requests
+from modelarts_magics.keepalive.guards import STOP, Guard
+from modelarts_magics.keepalive.state import (
+    DaemonState,
+    GuardState,
+    StateWriter,
+    memory_to_json,
+)
+from modelarts_magics.messages import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from modelarts_magics.keepalive.components import ComponentRunner
+    from modelarts_magics.keepalive.daemon_host import DaemonHost
+    from modelarts_magics.keepalive.keeper import Job, Keeper
+
+PASS_INTERVAL_S = 1.0
+"""The longest time between two looks at the guards."""
+IDLE_TIME = timedelta(seconds=30)
+"""How long the daemon waits for the next guard before it ends."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The daemon, for those who read its state.
+
+    Attributes:
+        pid: The process.
+        since: When it was started, by the clock of this machine.
+        package: The version of this package.
+        source: The name of the source of credentials.
+    """
+
+    pid: int
+    since: datetime
+    package: str
+    source: str
+
+
+class Daemon:
+    """Run passes until nothing needs the daemon any more.
+
+    Args:
+        folder: The folder of the daemon.
+        keeper: Keeps the instance.
+        host: The events of the keeper.
+        components: The other parts.
+        identity: The entries about itself in the state file.
+        monotonic: Returns seconds that are scaled like all waits.
+        start_thread: Makes a call in the background; replaced in tests.
+
+    Attributes:
+        wakeup: Set when the next pass is due.
+        is_replaced: Whether a successor has asked this daemon to make room.
+    """
+
+    def __init__(  # noqa: PLR0913 - its parts, each replaced in tests
+        self,
+        folder: Path,
+        *,
+        keeper: Keeper,
+        host: DaemonHost,
+        components: ComponentRunner,
+        identity: Identity,
+        monotonic: Callable[[], float],
+        start_thread: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self._folder = folder
+        self._keeper = keeper
+        self._host = host
+        self._components = components
+        self._identity = identity
+        self._monotonic = monotonic
+        self._start_thread = start_thread
+        self._writer = StateWriter(folder)
+        self._job: Job | None = None
+        self._result: object = None
+        self._job_done = False
+        self._idle_since_s = monotonic()
+        self.wakeup = threading.Event()
+        self.is_replaced = False
+
+    def run_pass(self) -> bool:
+        """Do the next step; return whether to go on."""
+        request = requests.take_request(self._folder)
+        if request == requests.REPLACE:
+            self.is_replaced = True
+            return False
+        guards = self._current_guards()
+        self._finish_job(guards)
+        self._start_job(guards)
+        self._components.update(guards, self._keeper.now)
+        self._write_state(guards)
+        return self._is_needed(guards, is_asked_to_end=request == requests.END)
+
+    def close(self) -> None:
+        """Close the components and the session."""
+        self._components.close()
+        if self._keeper.session is not None:
+            self._keeper.session.close()
+
+    def _current_guards(self) -> list[Guard]:
+        """Return the guards whose work goes on, and let go of the others."""
+        current = []
+        now = self._keeper.now
+        for guard in guard_files.read_guards(self._folder):
+            if not guard_files.is_alive(self._folder, guard):
+                guard_files.discard_files(self._folder, guard)
+                self._keeper.work_ended(guard)
+            elif self._keeper.session is not None and now >= guard.until:
+                self._end_at_bound(guard, now)
+            else:
+                current.append(guard)
+        return current
+
+    def _end_at_bound(self, guard: Guard, now: datetime) -> None:
+        self._host.report(Message("keep.bound_reached", {"until": guard.until}), (guard,), now)
+        self._host.end_guard(guard)
+        if guard.then == STOP:
+            self._keeper.work_ended(guard)
+
+    def _finish_job(self, guards: Sequence[Guard]) -> None:
+        if self._job is not None and self._job_done:
+            job, self._job, self._job_done = self._job, None, False
+            self._keeper.finish(job, self._result, guards)
+
+    def _start_job(self, guards: Sequence[Guard]) -> None:
+        if self._job is not None:
+            return
+        if not guards and self._keeper.pending_stop is None and self._keeper.instance is not None:
+            return
+        self._sync_pending_stop()
+        job = self._keeper.next_job(guards, busy=self._components.working())
+        if job is None:
+            return
+        self._job = job
+        # A renewal is in the state file before it is sent, so that a successor knows it as its own.
+        self._write_state(guards)
+        self._start_thread(lambda: self._make_call(job))
+
+    def _sync_pending_stop(self) -> None:
+        """Cancel the stop if its file was deleted, for example by ``keep end``."""
+        if self._keeper.pending_stop is not None and not requests.is_stop_pending(self._folder):
+            self._keeper.set_pending_stop(None)
+
+    def _make_call(self, job: Job) -> None:
+        try:
+            self._result = job.call()
+        except ModelArtsError as error:
+            self._result = error.with_traceback(None)
+        # A bug must not end the daemon: the call counts as failed, and is repeated.
+        except Exception as error:  # noqa: BLE001 - see above
+            self._result = ModelArtsError("keep.internal_error", cause=repr(error))
+        self._job_done = True
+        self.wakeup.set()
+
+    def _is_needed(self, guards: Sequence[Guard], *, is_asked_to_end: bool) -> bool:
+        if guards or self._job is not None or self._keeper.pending_stop is not None:
+            self._idle_since_s = self._monotonic()
+            return True
+        if is_asked_to_end:
+            return False
+        if requests.is_daemon_requested(self._folder, SYSTEM_CLOCK.now()):
+            return True
+        return self._monotonic() - self._idle_since_s < IDLE_TIME.total_seconds()
+
+    def _write_state(self, guards: Sequence[Guard]) -> None:
+        keeper, identity = self._keeper, self._identity
+        problem = keeper.problem
+        self._writer.write(
+            DaemonState(
+                pid=identity.pid,
+                since=identity.since,
+                package=identity.package,
+                covered_until=keeper.covered_until(guards),
+                guards={guard.id: self._guard_state(guard) for guard in guards},
+                problem=Message("keep.problem", {"cause": problem.message, "since": problem.since})
+                if problem
+                else None,
+                problem_urgent=keeper.is_problem_urgent(guards),
+                events=tuple(self._host.events),
+                stop=self._stop_state(),
+                source=identity.source,
+                components=dict(self._components.errors),
+                memory=memory_to_json(keeper.memory),
+            )
+        )
+
+    def _guard_state(self, guard: Guard) -> GuardState:
+        admission = self._keeper.admissions.get(guard.id)
+        if admission is None or admission.needs_proof:
+            return GuardState(None, guard.until)
+        return GuardState(
+            admission.refusal is None, admission.until, admission.refusal, admission.notes
+        )
+
+    def _stop_state(self) -> dict[str, object]:
+        pending = self._keeper.pending_stop
+        if pending is None:
+            return {}
+        stops_at = pending.stops_at
+        return {
+            "name": pending.name,
+            "stops_at": stops_at.isoformat() if stops_at else None,
+            "waiting_for": list(pending.waiting_for),
+            "saving": pending.saving_since is not None,
+        }

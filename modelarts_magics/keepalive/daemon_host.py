@@ -1,0 +1,145 @@
+"""The files through which a keeper acts on guards, history and run times to restore."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from modelarts_magics.keepalive import guards as guard_files
+from modelarts_magics.keepalive import requests, restore
+from modelarts_magics.keepalive.state import MAX_EVENTS, Event
+from modelarts_magics.session.history import append_entry, history_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime, timedelta
+    from pathlib import Path
+
+    from modelarts_magics.domain.models import Change, Instance
+    from modelarts_magics.keepalive.guards import Guard
+    from modelarts_magics.keepalive.stopping import PendingStop
+    from modelarts_magics.messages import Message
+
+ACTOR = "keep-alive"
+"""The actor of the daemon's changes in the history."""
+_LOG = logging.getLogger(__name__)
+
+
+class DaemonHost:
+    """Carry out what a keeper decides; a full disk stops nothing.
+
+    Args:
+        folder: The folder of the daemon.
+        history: The path of the history.
+        pending_restores: The path of the run times to restore.
+
+    Attributes:
+        events: The last events, oldest first.
+    """
+
+    def __init__(self, folder: Path, *, history: Path, pending_restores: Path) -> None:
+        self._folder = folder
+        self._history = history
+        self._pending_restores = pending_restores
+        self._instance_id = ""
+        self._started_at: datetime | None = None
+        self._saved_stop: tuple[str, datetime] | None = None
+        self._event_count = 0
+        self.events: deque[Event] = deque(maxlen=MAX_EVENTS)
+
+    def end_guard(self, guard: Guard) -> None:
+        """End a guard although its work goes on."""
+        with _tolerate_os_errors():
+            guard_files.remove_guard(self._folder, guard)
+
+    def accept(self, guard: Guard, until: datetime) -> None:
+        """Mark a guard as accepted, with the bound that is possible."""
+        details = {**guard.details, "admitted": True}
+        # The guard may have been ended meanwhile.
+        if not guard_files.exists(self._folder, guard):
+            return
+        with _tolerate_os_errors():
+            accepted = replace(guard, until=until, details=details)
+            guard_files.save_guard(self._folder, accepted)
+
+    def report(self, message: Message, guards: Sequence[Guard], now: datetime) -> None:
+        """Add an event to those that the state file has."""
+        self._event_count += 1
+        ids, names = tuple(each.id for each in guards), tuple(each.name for each in guards)
+        self.events.append(Event(self._event_count, now, message, ids, names))
+
+    def record(self, change: Change, action: str, reason: str, now: datetime) -> None:
+        """Add a change to the history."""
+        entry = history_entry(change, at=now, actor=ACTOR, action=action, reason=reason)
+        with _tolerate_os_errors():
+            append_entry(self._history, entry)
+
+    def before_renewal(self, instance: Instance, started_at: datetime | None) -> None:
+        """Remember the run time of later starts, once per run, before a renewal changes it."""
+        duration = instance.auto_stop.duration
+        is_stored = instance.auto_stop.duration_start is None
+        if duration is None or not is_stored:
+            return
+        self._instance_id, self._started_at = instance.id, started_at
+        known = restore.load_pending(self._pending_restores, instance.id)
+        if known is not None and restore.is_same_run(known.run_started_at, started_at):
+            return
+        self._save(restore.PendingRestore(duration, started_at))
+
+    def after_renewal(self, change: Change) -> timedelta | None:
+        """Remember the run time that a renewal has set; return the one to restore, if it differs."""
+        known = restore.load_pending(self._pending_restores, self._instance_id)
+        set_duration = change.after.auto_stop.duration if change.after else None
+        if known is None or set_duration is None:
+            return None
+        unchanged = set_duration == known.duration
+        self._save(None if unchanged else replace(known, set_duration=set_duration))
+        return None if unchanged else known.duration
+
+    def duration_to_restore(
+        self, instance: Instance, started_at: datetime | None
+    ) -> timedelta | None:
+        """Return the run time to restore because a new run has begun; None if there is none."""
+        self._instance_id, self._started_at = instance.id, started_at
+        known = restore.load_pending(self._pending_restores, instance.id)
+        if known is None or started_at is None or known.run_started_at is None:
+            return None
+        if restore.is_same_run(known.run_started_at, started_at):
+            return None
+        if instance.auto_stop.duration != known.set_duration:
+            # The user has chosen another one.
+            self._save(None)
+            return None
+        return known.duration
+
+    def restored(self, *, done: bool) -> None:
+        """Forget the run time to restore, or leave it for the next run."""
+        if done:
+            self._save(None)
+            return
+        known = restore.load_pending(self._pending_restores, self._instance_id)
+        if known is not None:
+            self._save(replace(known, run_started_at=self._started_at))
+
+    def pending_stop_changed(self, pending: PendingStop | None) -> None:
+        """Save the pending stop of the instance, or delete it."""
+        key = (pending.name, pending.since) if pending else None
+        if key != self._saved_stop:
+            self._saved_stop = key
+            with _tolerate_os_errors():
+                requests.save_pending_stop(self._folder, pending)
+
+    def _save(self, pending: restore.PendingRestore | None) -> None:
+        with _tolerate_os_errors():
+            restore.save_pending(self._pending_restores, self._instance_id, pending)
+
+
+@contextlib.contextmanager
+def _tolerate_os_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError:
+        _LOG.warning("A file could not be written", exc_info=True)

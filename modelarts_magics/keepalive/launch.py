@@ -1,0 +1,158 @@
+"""Start the daemon of an instance from any process, and watch that it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from modelarts_magics.config.credential_chain import LOGIN
+from modelarts_magics.config.credentials import Token
+from modelarts_magics.config.setting_table import SETTINGS
+from modelarts_magics.errors import ModelArtsError
+from modelarts_magics.keepalive import requests
+from modelarts_magics.keepalive.guards import read_guards
+from modelarts_magics.keepalive.state import is_daemon_running, package_version, read_state
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from modelarts_magics.config.credentials import FoundCredential
+    from modelarts_magics.session.session import Session
+
+CHECK_INTERVAL_S = 20.0
+"""Seconds between two checks of a process that guards run under a daemon; it is restarted within 60 s."""
+START_TIMEOUT_S = 20.0
+
+
+def ensure_daemon(folder: Path, session: Session, environ: Mapping[str, str]) -> None:
+    """Start the daemon with the credentials of a session, unless one of this or a newer version runs.
+
+    Args:
+        folder: The folder of the daemon.
+        session: The session whose settings and source of credentials the daemon uses.
+        environ: The environment variables of the daemon.
+
+    Raises:
+        ModelArtsError: The daemon cannot be started.
+    """
+    replace = False
+    if is_daemon_running(folder):
+        state = read_state(folder)
+        replace = state is not None and _is_older(state.package)
+        if not replace:
+            return
+    handover = make_handover(session)
+    try:
+        requests.save_handover(folder, handover)
+    except OSError as error:
+        raise ModelArtsError("keep.cannot_write", path=str(folder), cause=error.strerror) from None
+    start_daemon(folder, environ, handover, replace=replace)
+
+
+def start_daemon(
+    folder: Path,
+    environ: Mapping[str, str],
+    handover: Mapping[str, Any] | None = None,
+    *,
+    replace: bool = False,
+) -> None:
+    """Start the process of the daemon, and wait until it is independent of this one.
+
+    Args:
+        folder: The folder of the daemon.
+        environ: The environment variables of the daemon.
+        handover: The settings, and the credentials that were typed in; they go through a pipe.
+        replace: Whether the new daemon takes over from a running one.
+
+    Raises:
+        ModelArtsError: The process cannot be started.
+    """
+    command = [sys.executable, "-m", "modelarts_magics.keepalive", str(folder)]
+    if replace:
+        command.append("--replace")
+    content = json.dumps(dict(handover or {})).encode()
+    try:
+        done = subprocess.run(  # noqa: S603 - our own module
+            command,
+            input=content,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=dict(environ),
+            cwd=os.sep,
+            start_new_session=True,
+            timeout=START_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ModelArtsError("keep.cannot_start", cause=str(error)) from None
+    if done.returncode:
+        raise ModelArtsError("keep.cannot_start", cause=f"exit status {done.returncode}")
+
+
+def restart_if_needed(folder: Path, environ: Mapping[str, str]) -> bool:
+    """Start the daemon if guards or a stop need it and none runs; return whether one was started.
+
+    Raises:
+        ModelArtsError: The process cannot be started.
+    """
+    if is_daemon_running(folder):
+        return False
+    if not read_guards(folder) and not requests.is_stop_pending(folder):
+        return False
+    start_daemon(folder, environ)
+    return True
+
+
+def ensure_daemon_for_guards(folder: Path, session: Session, environ: Mapping[str, str]) -> None:
+    """Start the daemon with the credentials of a session if guards need it and none runs.
+
+    Raises:
+        ModelArtsError: The process cannot be started.
+    """
+    if read_guards(folder) and not is_daemon_running(folder):
+        ensure_daemon(folder, session, environ)
+
+
+def make_handover(session: Session) -> dict[str, Any]:
+    """Return the settings of a session, and its credential if it was typed in."""
+    settings = session.settings
+    values = {
+        name: settings.get(name) for name in SETTINGS if settings is not None and settings.get(name)
+    }
+    # The API is known, and the state file is that of this user.
+    values["api"] = session.capabilities.api
+    chain = session.credentials
+    provider = chain.find_provider() if chain is not None else None
+    source = provider.name if provider is not None else ""
+    handover: dict[str, Any] = {"settings": values, "source": source}
+    if chain is not None and source == LOGIN and chain.interactive is not None:
+        handover["interactive"] = _credential_fields(chain.interactive)
+    return handover
+
+
+def _credential_fields(found: FoundCredential) -> dict[str, str]:
+    credential = found.credential
+    if isinstance(credential, Token):
+        return {"token": credential.value}
+    return {
+        "ak": credential.access_key_id,
+        "sk": credential.secret_key,
+        "security_token": credential.security_token,
+    }
+
+
+def _is_older(package: str) -> bool:
+    """Return whether a version is older than this one."""
+    return _version_key(package) < _version_key(package_version())
+
+
+def _version_key(version: str) -> tuple[int, ...]:
+    numbers = []
+    for part in version.split("+", maxsplit=1)[0].split("."):
+        digits = "".join(character for character in part if character.isdigit())
+        numbers.append(int(digits or 0))
+    return tuple(numbers)

@@ -1,0 +1,144 @@
+"""Requests to the daemon, and the files that it leaves for its successor."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.keepalive.stopping import PendingStop
+from modelarts_magics.session.notify import notify
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FORMAT_VERSION = 1
+END, REPLACE = "end", "replace"
+_REQUEST_FILE, _STOP_FILE, _SETTINGS_FILE, _NEEDED_FILE = (
+    "request.json",
+    "stop.json",
+    "settings.json",
+    "needed-until",
+)
+
+
+def send_request(folder: Path, action: str) -> None:
+    """Ask the daemon to end (`END`), or to make room for a successor (`REPLACE`).
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    content = json.dumps({"version": FORMAT_VERSION, "action": action}).encode()
+    replace_file(folder / _REQUEST_FILE, content)
+    notify(folder)
+
+
+def take_request(folder: Path) -> str:
+    """Return the action that was requested, and delete the request; "" if there is none."""
+    path = folder / _REQUEST_FILE
+    data = _load(path)
+    if not path.exists():
+        return ""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+    return str(data.get("action", "")) if data.get("version") == FORMAT_VERSION else ""
+
+
+def save_handover(folder: Path, handover: Mapping[str, Any]) -> None:
+    """Save settings and source of credentials, without secrets, so that any process can start the daemon.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    values = {name: handover[name] for name in ("settings", "source")}
+    replace_file(folder / _SETTINGS_FILE, json.dumps(values).encode())
+
+
+def load_handover(folder: Path) -> dict[str, Any]:
+    """Return settings and source of credentials as they were saved; empty if there are none."""
+    return _load(folder / _SETTINGS_FILE)
+
+
+def save_pending_stop(folder: Path, pending: PendingStop | None) -> None:
+    """Save the pending stop of the instance, or delete it.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    if pending is None:
+        (folder / _STOP_FILE).unlink(missing_ok=True)
+        notify(folder)
+        return
+    data = {name: _to_json(value) for name, value in asdict(pending).items()}
+    replace_file(folder / _STOP_FILE, json.dumps(data).encode())
+
+
+def load_pending_stop(folder: Path) -> PendingStop | None:
+    """Return the pending stop of the instance; None if there is none."""
+    data = _load(folder / _STOP_FILE)
+    try:
+        return PendingStop(
+            str(data["name"]),
+            datetime.fromisoformat(data["since"]),
+            datetime.fromisoformat(data["quiet_since"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def is_stop_pending(folder: Path) -> bool:
+    """Return whether there is a pending stop of the instance."""
+    return (folder / _STOP_FILE).exists()
+
+
+def request_daemon_until(folder: Path, until: datetime) -> None:
+    """Let the daemon run until a time although there is no guard, for example to watch what works.
+
+    Args:
+        folder: The folder of the daemon.
+        until: The time by the clock of this machine, aware.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    replace_file(folder / _NEEDED_FILE, until.isoformat().encode())
+    notify(folder)
+
+
+def is_daemon_requested(folder: Path, now: datetime) -> bool:
+    """Return whether the daemon shall run without a guard.
+
+    Args:
+        folder: The folder of the daemon.
+        now: The time by the clock of this machine.
+    """
+    try:
+        return now < datetime.fromisoformat((folder / _NEEDED_FILE).read_text(encoding="ascii"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def delete_all(folder: Path) -> None:
+    """Delete the folder and what the daemon has written there."""
+    with contextlib.suppress(OSError):
+        for path in folder.iterdir():
+            # Records of output are in folders of their own, which stay.
+            if path.is_file() or path.is_socket():
+                path.unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _to_json(value: Any) -> Any:  # noqa: ANN401 - a field of a stop
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}

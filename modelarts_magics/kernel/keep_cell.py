@@ -1,0 +1,167 @@
+"""Run a cell that begins with ``%%modelarts keep`` under a guard.
+
+The first line is replaced by a call that begins the guard, and the rest of the cell runs as it is: its last value,
+its traceback, ``await`` and magics are those of an ordinary cell. The guard ends when IPython has run the cell.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from modelarts_magics.keepalive.client import Kept
+    from modelarts_magics.messages import Message
+    from modelarts_magics.session.session import Session
+
+_FIRST_LINE = re.compile(r"%%modelarts\s+keep(?:\s+(?P<options>.*?))?\s*")
+_BEGIN = "get_ipython().magics_manager.registry['ModelArts'].keep_cells.begin({options!r})\n"
+
+
+class KeepCells:
+    """The guarded cells of a kernel.
+
+    Args:
+        shell: The shell.
+        get_session: Returns the session.
+        prepare: Sets the language of messages.
+    """
+
+    def __init__(
+        self,
+        shell: InteractiveShell,
+        *,
+        get_session: Callable[[], Session],
+        prepare: Callable[[], None],
+    ) -> None:
+        self._shell = shell
+        self._get_session = get_session
+        self._prepare = prepare
+        self._running: list[object] = []
+        self._guards: list[tuple[object, ExitStack]] = []
+
+    def begin(self, options: str) -> None:
+        """Begin to keep the instance running until the current cell ends, and print the guarantee.
+
+        Args:
+            options: The options of ``%%modelarts keep``.
+
+        Raises:
+            InputError: An option is invalid.
+            RefusedError: The guarantee cannot be given, and ``--anyway`` is not among the options.
+        """
+        from modelarts_magics.commands.keep import requested_limit, requested_then  # noqa: PLC0415 - keeps %load_ext fast
+        from modelarts_magics.commands.parser import parse_line  # noqa: PLC0415
+        from modelarts_magics.errors import ModelArtsError, UsageError  # noqa: PLC0415
+        from modelarts_magics.keepalive.client import KeepRequest, keep_alive  # noqa: PLC0415
+        from modelarts_magics.keepalive.guards import CELL  # noqa: PLC0415
+        from modelarts_magics.messages import text  # noqa: PLC0415
+
+        self._prepare()
+        request = parse_line(f"keep {options}")
+        if request.arguments:
+            word, usage = request.arguments[0], request.command.synopsis
+            raise UsageError("usage.extra", command="keep", word=word, usage=usage)
+        wanted = KeepRequest(
+            CELL,
+            f"cell-{self._shell.execution_count}",
+            requested_limit(request),
+            requested_then(request),
+            details={} if request.has_option("--no-record") else self._recording(),
+        )
+        stack = ExitStack()
+        try:
+            kept: Kept = stack.enter_context(
+                keep_alive(self._get_session(), wanted, report=_print_message)
+            )
+        except ModelArtsError as error:
+            if not request.has_option("--anyway"):
+                raise
+            _print_message(text("keep.unguarded", cause=error.message))
+            return
+        self._guards.append((self._running[-1] if self._running else None, stack))
+        _print_message(kept)
+
+    def before_cell(self, info: object = None) -> None:
+        """Take note that a cell begins; IPython's hook."""
+        self._running.append(info)
+
+    def after_cell(self, result: Any = None) -> None:  # noqa: ANN401 - IPython's type
+        """End the guard of a cell that has ended; IPython's hook, also for a cell within another."""
+        info = getattr(result, "info", None)
+        if self._running:
+            self._running.pop()
+        for entry in [each for each in self._guards if each[0] is info or not self._running]:
+            self._guards.remove(entry)
+            entry[1].close()
+
+    def close(self) -> None:
+        """End all guards."""
+        for _, stack in self._guards:
+            stack.close()
+        self._guards.clear()
+
+    def _recording(self) -> dict[str, Any]:
+        """Return the request to record the output of this cell; empty outside a Jupyter kernel."""
+        from modelarts_magics.keepalive.records import new_record_id, records_folder  # noqa: PLC0415 - as above
+        from modelarts_magics.messages import language  # noqa: PLC0415
+
+        parent = getattr(self._shell, "parent_header", None)
+        header = parent.get("header") if isinstance(parent, dict) else None
+        connection_file = _connection_file()
+        if not header or connection_file is None:
+            return {}
+        settings, info = self._get_session().settings, self._running[-1] if self._running else None
+        metadata = parent.get("metadata") or {} if isinstance(parent, dict) else {}
+        state_dir = settings.get("state_dir") if settings is not None else ""
+        recording = {
+            "id": new_record_id(),
+            "folder": str(records_folder(os.environ, state_dir)),
+            "connection_file": connection_file,
+            "parent_id": str(header["msg_id"]),
+            "code": str(getattr(info, "raw_cell", "")),
+            "started": time.time(),
+            "notebook": os.environ.get("JPY_SESSION_NAME", ""),
+            "cell_id": str(metadata.get("cellId") or getattr(info, "cell_id", None) or ""),
+            "language": language(),
+        }
+        return {"recording": recording}
+
+
+def transform_cell(lines: list[str]) -> list[str]:
+    """Replace the first line ``%%modelarts keep`` of a cell; a transformer of IPython's input."""
+    from IPython.core.inputtransformer2 import cell_magic  # noqa: PLC0415 - loaded already, in a kernel
+
+    found = _FIRST_LINE.fullmatch(lines[0].rstrip("\n")) if lines else None
+    if found is None:
+        return lines
+    body = lines[1:]
+    first = next((number for number, line in enumerate(body) if line.strip()), len(body))
+    begin = _BEGIN.format(options=found["options"] or "")
+    # A cell magic stands at the beginning of a cell only.
+    return [begin, *body[:first], *cell_magic(body[first:])]
+
+
+# IPython also transforms a cell to find out whether it is complete, for which its first line has to stay.
+transform_cell.has_side_effects = True  # type: ignore[attr-defined]
+
+
+def _connection_file() -> str | None:
+    """Return the path of the connection file; None outside a Jupyter kernel."""
+    try:
+        from ipykernel.connect import get_connection_file  # noqa: PLC0415 - in a kernel only
+
+        return str(get_connection_file())
+    except (ImportError, RuntimeError, OSError):
+        return None
+
+
+def _print_message(message: Message | Kept | str) -> None:
+    print(message, flush=True)  # noqa: T201 - the output of the cell
