@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 import anywidget
+import ipywidgets  # type: ignore[import-untyped]
 import traitlets
 
 from modelarts_magics.commands.render import NO_MATH
@@ -29,7 +30,12 @@ from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.kernel import widget_lifetime
 from modelarts_magics.kernel.current_session import current_session
 from modelarts_magics.kernel.scheduling import run_after_delay
-from modelarts_magics.kernel.widget_display import StaticDisplay
+from modelarts_magics.kernel.widget_display import (
+    FRAME_CLASS,
+    WIDGET_VIEW,
+    StaticDisplay,
+    countdown_fallback,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -91,6 +97,7 @@ class Countdown(StaticDisplay, anywidget.AnyWidget):
         self.on_msg(self._on_message)
         self._update_state(self._instance)
         self._unsubscribe = opened.subscribe(widget_lifetime.weak_callback(self._update_state))
+        self._frame: Any = None
         widget_lifetime.close_when_unreferenced(self)
 
     @property
@@ -104,8 +111,8 @@ class Countdown(StaticDisplay, anywidget.AnyWidget):
         if self.comm is not None:
             self._message_handler.close()
             widget_lifetime.release(self.widget_id)
-            self.layout.close()
-        super().close()
+            super().close()
+            widget_lifetime.close_tree(self._frame or self)
 
     def _update_state(self, instance: Instance) -> None:
         self._instance = instance
@@ -129,8 +136,17 @@ class Countdown(StaticDisplay, anywidget.AnyWidget):
             widget_lifetime.keep_while_shown(self)
             line = str(stop_message(self._instance))
             data["text/plain"] = line
-            data["text/html"] = f"<p {NO_MATH}>{escape(line)}</p>"
+            data["text/html"] = html = f"<p {NO_MATH}>{escape(line)}</p>"
+            data[WIDGET_VIEW]["model_id"] = self._framed(html).model_id
         return bundle
+
+    def _framed(self, line: str) -> Any:  # noqa: ANN401 - ipywidgets has no types
+        """Return the widget to show: the countdown with a line in case that the page may not load it."""
+        if self._frame is None:
+            self._frame = ipywidgets.VBox([self, countdown_fallback(line)])
+            self._frame.add_class(FRAME_CLASS)
+            widget_lifetime.close_when_unreferenced(self._frame)
+        return self._frame
 
 
 class CountdownMessageHandler:

@@ -8,6 +8,22 @@ import ipywidgets  # type: ignore[import-untyped]
 from IPython.display import display
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+FRAME_CLASS = "ma-CountdownFrame"
+"""The CSS class of a widget that contains a countdown and its fallback."""
+
+
+def countdown_fallback(line: str) -> Any:  # noqa: ANN401 - ipywidgets has no types
+    """Return a widget with a line to show in place of a countdown that the page may not load.
+
+    A strict content security policy forbids the script of the countdown, but not its style sheet. In a widget with
+    the class `FRAME_CLASS`, the style sheet shows either of them.
+
+    Args:
+        line: HTML.
+    """
+    widget = ipywidgets.HTML(line, layout=ipywidgets.Layout(max_width="100%"))
+    widget.add_class("ma-CountdownFallback")
+    return widget
 
 
 class StaticDisplay:

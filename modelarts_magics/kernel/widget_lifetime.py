@@ -8,11 +8,12 @@ from __future__ import annotations
 import gc
 import re
 import weakref
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Callable
 
 from IPython.core.getipython import get_ipython
-from ipywidgets.widgets import widget as ipywidgets_registry  # type: ignore[import-untyped]
+from ipywidgets.widgets import widget as registry  # type: ignore[import-untyped]
 
 from modelarts_magics.kernel.scheduling import when_idle
 
@@ -47,6 +48,44 @@ class _ShownWidget:
     views: set[str] = field(default_factory=set)
 
 
+class _OpenWidgets(MutableMapping[str, Any]):
+    """The open widgets of ipywidgets by model ID; those that were weakened are not kept alive."""
+
+    def __init__(self, strong: MutableMapping[str, Any]) -> None:
+        self._strong = strong
+        self._weak: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+
+    def weaken(self, model_id: str) -> None:
+        """Do not keep this widget alive."""
+        if model_id in self._strong:
+            self._weak[model_id] = self._strong.pop(model_id)
+
+    def __getitem__(self, model_id: str) -> Any:  # noqa: ANN401 - ipywidgets has no types
+        return self._weak[model_id] if model_id in self._weak else self._strong[model_id]
+
+    def __setitem__(self, model_id: str, widget: Any) -> None:  # noqa: ANN401 - as above
+        self._strong[model_id] = widget
+
+    def __delitem__(self, model_id: str) -> None:
+        del (self._weak if model_id in self._weak else self._strong)[model_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._strong, *self._weak])
+
+    def __len__(self) -> int:
+        return len(self._strong) + len(self._weak)
+
+
+def _replace_registry() -> _OpenWidgets:
+    """Replace the registry of ipywidgets 8 or 7."""
+    if hasattr(registry, "_instances"):
+        registry._instances = replaced = _OpenWidgets(registry._instances)  # noqa: SLF001 - no public access
+    else:
+        registry.Widget.widgets = replaced = _OpenWidgets(registry.Widget.widgets)
+    return replaced
+
+
+_open_widgets = _replace_registry()
 _shown: dict[str, _ShownWidget] = {}
 """The widgets that are kept because they were displayed, by model ID."""
 
@@ -59,7 +98,13 @@ def close_when_unreferenced(widget: Any) -> None:  # noqa: ANN401 - ipywidgets h
     for each in _widgets_in(widget):
         if each.comm is not None:
             each.comm.on_msg(weak_callback(each._handle_msg))  # noqa: SLF001 - ipywidgets keeps it strongly
-            ipywidgets_registry._instances[each.model_id] = weakref.proxy(each)  # noqa: SLF001 - as above
+            _open_widgets.weaken(each.model_id)
+
+
+def close_tree(widget: Any) -> None:  # noqa: ANN401 - ipywidgets has no types
+    """Close a widget and all widgets inside it."""
+    for each in tuple(_widgets_in(widget)):
+        each.close()
 
 
 def weak_callback(method: Callable[..., object]) -> Callable[..., None]:
@@ -148,7 +193,7 @@ def _current_cell() -> _Cell:
 def _widgets_in(widget: Any) -> Iterator[Any]:  # noqa: ANN401 - ipywidgets has no types
     yield widget
     for part in (getattr(widget, "layout", None), getattr(widget, "style", None)):
-        if isinstance(part, ipywidgets_registry.Widget):
+        if isinstance(part, registry.Widget):
             yield part
     for child in getattr(widget, "children", ()):
         yield from _widgets_in(child)

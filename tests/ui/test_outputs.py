@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 from playwright.sync_api import expect
@@ -21,6 +21,31 @@ RERUN_CODE = (
     " Widget.get_manager_state()['state'].values()]; assert kinds.count('AnyModel') == 1, kinds"
 )
 CLEAR_JS = "jupyterapp.commands.execute('notebook:clear-all-cell-outputs')"
+
+STRICT_POLICY_JS = """new MutationObserver((_, observer) => {
+  if (document.head) {
+    observer.disconnect();
+    const policy = document.createElement('meta');
+    policy.httpEquiv = 'Content-Security-Policy';
+    policy.content = "script-src 'self' 'unsafe-eval' 'unsafe-inline'";
+    document.head.prepend(policy);
+  }
+}).observe(document, { childList: true, subtree: true })"""
+
+
+@pytest.mark.only(FrontEnd.LAB)
+def test_strict_policy_shows_a_line_instead_of_an_error(
+    open_notebook: Callable[..., NotebookPage],
+) -> None:
+    """The page must not load the script of a countdown; the form works without it."""
+    notebook = open_notebook("form.ipynb", script=STRICT_POLICY_JS).wait_until_ready()
+    notebook.run_cells(0, FORM_CELL)
+    output = notebook.output(FORM_CELL)
+    expect(output.locator(".ma-CountdownFallback")).to_contain_text("Stops at ")
+    expect(output.locator(".jupyter-widgets-error-widget")).to_have_count(1)
+    expect(output.locator(".jupyter-widgets-error-widget")).to_be_hidden()
+    output.get_by_role("textbox", name="Description").fill("typed")
+    expect(output.get_by_role("button", name="Apply", exact=True)).to_be_enabled()
 
 
 def test_dollar_signs_are_no_formulas(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import ipywidgets  # type: ignore[import-untyped]
 
+from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.domain.description import to_full_width
 from modelarts_magics.domain.models import STOP_TIME_TOLERANCE, Effect
 from modelarts_magics.errors import ModelArtsError, RefusedError
@@ -22,9 +23,13 @@ from modelarts_magics.kernel.countdown_widget import Countdown
 from modelarts_magics.kernel.current_session import current_session
 from modelarts_magics.kernel.form import draft
 from modelarts_magics.kernel.form.view import FormView, static_mimebundle
-from modelarts_magics.kernel.form.widgets import FormWidgets, close_tree, form_layout
+from modelarts_magics.kernel.form.widgets import FormWidgets, form_layout, note_html
 from modelarts_magics.kernel.scheduling import run_after_delay, when_idle
-from modelarts_magics.kernel.widget_display import StaticDisplay
+from modelarts_magics.kernel.widget_display import (
+    FRAME_CLASS,
+    StaticDisplay,
+    countdown_fallback,
+)
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
@@ -84,7 +89,9 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
         )
         self._widgets = FormWidgets(opened.capabilities, lock=self._lock)
         self._view = FormView(self._widgets)
-        super().__init__(self._widgets.rows(self.countdown), layout=form_layout())
+        fallback = countdown_fallback(note_html(str(stop_message(instance))))
+        super().__init__(self._widgets.rows(self.countdown, fallback), layout=form_layout())
+        self.add_class(FRAME_CLASS)
         self.description, self.auto_stop = self._widgets.description, self._widgets.auto_stop
         self.mode, self.duration = self._widgets.mode, self._widgets.duration
         self.remind = self._widgets.remind
@@ -163,7 +170,7 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
             self._unsubscribe()
             widget_lifetime.release(self.countdown.shown_as)
             for child in self.children:
-                close_tree(child)
+                widget_lifetime.close_tree(child)
             self.layout.close()
         super().close()
 

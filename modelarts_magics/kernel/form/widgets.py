@@ -146,10 +146,10 @@ class FormWidgets:
         set_visible(self.mode, capabilities.supports_idle)
         set_visible(self.remind, capabilities.supports_reminder)
 
-    def rows(self, countdown: Any) -> list[Any]:  # noqa: ANN401 - a widget
-        """Return the widgets in display order, which is also the tab order."""
+    def rows(self, *first: Any) -> list[Any]:  # noqa: ANN401 - widgets
+        """Return these and the widgets of the form in display order, which is also the tab order."""
         return [
-            countdown,
+            *first,
             self.description,
             self.character_count,
             self.full_width_button,
@@ -174,16 +174,6 @@ class FormWidgets:
             style=_LABEL_STYLE,
             layout=_layout(width="16em"),
         )
-
-
-def close_tree(widget: Any) -> None:  # noqa: ANN401 - any widget
-    """Close a widget and all widgets inside it."""
-    for child in getattr(widget, "children", ()):
-        close_tree(child)
-    for part in (widget.layout, getattr(widget, "style", None)):
-        if isinstance(part, ipywidgets.Widget):
-            part.close()
-    widget.close()
 
 
 def _labelled(kind: Any, name: str, *, with_tooltip: bool = True, **options: Any) -> Any:  # noqa: ANN401
