@@ -66,6 +66,7 @@ def python_kernel(request: pytest.FixtureRequest, make_kernel: MakeKernel) -> Re
     return kernel
 
 
+@pytest.mark.soak
 def test_idle_kernel(kernel: RealKernel) -> None:
     """A kernel without a cell is idle, and stays so."""
     kernel.expect_still(busy=False)
@@ -135,6 +136,7 @@ def test_breakpoint(python_kernel: RealKernel) -> None:
     kernel.expect(busy=False)
 
 
+@pytest.mark.soak
 def test_prompt(python_kernel: RealKernel) -> None:
     """A cell that waits for input counts as a running cell."""
     kernel = python_kernel
@@ -146,6 +148,7 @@ def test_prompt(python_kernel: RealKernel) -> None:
     kernel.expect(busy=False)
 
 
+@pytest.mark.soak
 def test_closed_page(kernel: RealKernel) -> None:
     """A cell goes on counting when its page is closed."""
     kernel.start_cell()

@@ -131,6 +131,7 @@ def test_background(machine: Machine, terminal: Terminal) -> None:
     machine.expect(terminal.pid, busy=False, reason="at the prompt")
 
 
+@pytest.mark.soak
 def test_sleeping_background_job(machine: Machine, terminal: Terminal) -> None:
     """A job in the background that does nothing is not work."""
     terminal.type("sleep 600 &\nsleep 700\n")
@@ -139,6 +140,7 @@ def test_sleeping_background_job(machine: Machine, terminal: Terminal) -> None:
     machine.expect(terminal.pid, busy=False, reason="at the prompt")
 
 
+@pytest.mark.soak
 def test_stopped_job(machine: Machine, terminal: Terminal) -> None:
     """A program that was stopped with Ctrl-Z does not work."""
     terminal.type("sleep 600\n")
@@ -147,6 +149,7 @@ def test_stopped_job(machine: Machine, terminal: Terminal) -> None:
     machine.expect(terminal.pid, busy=False, reason="at the prompt")
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(not shutil.which("less"), reason="less is not installed")
 def test_pager(machine: Machine, terminal: Terminal, tmp_path: Path) -> None:
     """A pager that was left open does not count."""
@@ -166,6 +169,7 @@ def test_editor(machine: Machine, terminal: Terminal) -> None:
     machine.expect(terminal.pid, busy=True, reason="of a processor")
 
 
+@pytest.mark.soak
 def test_shell_in_the_shell(machine: Machine, terminal: Terminal) -> None:
     """A shell that was started in the shell waits at its prompt, and its programs count."""
     terminal.type("bash --norc\nsleep 600\n")
@@ -185,6 +189,7 @@ def test_nohup_after_the_terminal_was_closed(machine: Machine, terminal: Termina
     _wait_for_job(machine, marker, is_found=False)
 
 
+@pytest.mark.soak
 def test_session_like_that_of_ssh(machine: Machine) -> None:
     """A shell whose parent is a relay, such as sshd, is a terminal like the others."""
     relay = Terminal([sys.executable, "-c", "import pty; pty.spawn(['bash', '--norc', '-i'])"])
