@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics import messages
 from modelarts_magics.commands import help as help_texts
+from modelarts_magics.commands.activity import activity
 from modelarts_magics.commands.as_json import change_json, instance_json
 from modelarts_magics.commands.install_lab import install_lab
 from modelarts_magics.commands.jobs import jobs
@@ -158,6 +159,7 @@ _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
     "stop": _stop,
     "keep": keep,
     "jobs": jobs,
+    "activity": activity,
     "login": login,
     "configure": configure,
     "setup": setup,

@@ -135,6 +135,7 @@ JOBS = Command(
     "jobs", "[show ID [--notebook PATH]] [--json]", (NOTEBOOK, JSON), completions=("show",)
 )
 SETUP = Command("setup", "[--yes] [--widgets] [--remove]", (YES, WIDGETS, REMOVE))
+ACTIVITY = Command("activity", "[--json]", (JSON,))
 INSTALL_LAB = Command("install-lab", "[--widgets] [--remove]", (WIDGETS, REMOVE))
 DOCTOR = Command("doctor", "[--json]", (JSON,))
 HELP = Command("help", "[COMMAND]")
@@ -152,6 +153,7 @@ COMMANDS = {
         STOP,
         KEEP,
         JOBS,
+        ACTIVITY,
         LOGIN,
         CONFIGURE,
         SETUP,

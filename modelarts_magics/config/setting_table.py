@@ -123,6 +123,20 @@ SETTINGS = {
         default="8h",
         storable=True,
     ),
+    "idle_programs": SettingDefinition(
+        ("MODELARTS_IDLE_PROGRAMS",),
+        "Programs in terminals that do not count as work, besides editors, pagers and monitors: "
+        "names or patterns, separated by commas, such as tail,ranger.",
+        "除编辑器、分页器和监控工具外，终端中不计为工作的程序：名称或通配符，以逗号分隔，例如 tail,ranger。",  # noqa: RUF001 - as above
+        storable=True,
+    ),
+    "work_programs": SettingDefinition(
+        ("MODELARTS_WORK_PROGRAMS",),
+        "Programs that count as work as long as they run: names or patterns of command lines, "
+        "separated by commas, such as *train.py*.",
+        "只要在运行就计为工作的程序：名称或命令行的通配符，以逗号分隔，例如 *train.py*。",  # noqa: RUF001 - as above
+        storable=True,
+    ),
     "state_dir": SettingDefinition(
         ("MODELARTS_STATE_DIR",),
         "Folder of the state files, which hold the last known state of each instance.",

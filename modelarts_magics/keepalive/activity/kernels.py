@@ -40,8 +40,8 @@ ANSWER_TIMEOUT_S = 2.0
 """An idle kernel answers within this time."""
 _MAX_MESSAGES = 10_000
 """The most messages to read of a kernel at a time, so that one kernel never delays the others."""
-_FILE_PATTERNS = ("kernel-*.json", "tmp*.json")
-"""The names of connection files that Jupyter and its libraries choose."""
+_FILE_PREFIXES = ("kernel-", "tmp")
+"""The beginnings of the names of connection files that Jupyter and its libraries choose."""
 _MAX_FILE_BYTES = 10_000
 
 
@@ -161,7 +161,16 @@ class _ConnectionFiles:
 
 
 def _list(folder: str) -> list[Path]:
-    return [path for pattern in _FILE_PATTERNS for path in Path(folder).glob(pattern)]
+    """Return the files of a folder with the names of connection files; quick also in a large temporary folder."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - a Path for each of thousands of files takes its time
+    except OSError:
+        return []
+    return [
+        Path(folder, name)
+        for name in names
+        if name.endswith(".json") and name.startswith(_FILE_PREFIXES)
+    ]
 
 
 def _changes_of_own_files(paths: Iterable[Path]) -> dict[Path, int]:

@@ -28,6 +28,8 @@ PROCESS_INTERVAL = timedelta(minutes=1)
 """The time between two looks at the processes."""
 FIRST_INTERVAL = timedelta(seconds=3)
 """The time between the first two looks, after which CPU times are known."""
+SOON = timedelta(seconds=10)
+"""The shortest time between two looks when work has ended in between."""
 SHORTEST_INTERVAL_S = 1.0
 """In less time, the CPU times of processes, which the system counts in hundredths of a second, say nothing."""
 HOLDER_SHARE = 0.0003
@@ -81,6 +83,12 @@ class MachineDetector:
     def is_due(self, monotonic_s: float) -> bool:
         """Return whether a look is due, by the monotonic clock, in seconds."""
         return any(self._is_due(key, monotonic_s) for key in (self._reader, *self._devices))
+
+    def look_soon(self, monotonic_s: float) -> None:
+        """Let the next look at the processes be due now, if the last one was some seconds ago."""
+        due_s = self._due_s.get(self._reader, 0.0)
+        earliest_s = due_s - (PROCESS_INTERVAL - SOON).total_seconds() / self._time_scale
+        self._due_s[self._reader] = min(due_s, max(monotonic_s, earliest_s))
 
     def detect(self, now: datetime, monotonic_s: float, kernels: Sequence[Source]) -> list[Source]:
         """Look at the kinds that are due, and return all sources.

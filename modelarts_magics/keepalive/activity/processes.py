@@ -285,7 +285,7 @@ class ProcessDetector:
     ) -> Source:
         pids = frozenset(member.pid for member in members)
         since = self._since.setdefault((min(pids), process.title), look.at)
-        return Source(PROCESS, process.title, True, since, reason, pids=pids)
+        return Source(PROCESS, process.title, True, since, reason, pids=pids, worker=process.pid)
 
 
 def percent(share: float) -> int:

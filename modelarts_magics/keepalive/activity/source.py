@@ -28,6 +28,7 @@ class Source:
         reason: The finding, to show.
         counts: False for a program that runs but does not count as work, such as an editor.
         pids: The processes that belong to it.
+        worker: The process that works; None if it is not known.
     """
 
     kind: str
@@ -37,6 +38,12 @@ class Source:
     reason: Message
     counts: bool = True
     pids: frozenset[int] = field(default_factory=frozenset, compare=False)
+    worker: int | None = field(default=None, compare=False)
+
+    def describe(self) -> Message:
+        """Return the source with its finding, such as “train.ipynb: cell [14]”."""
+        code = "activity.terminal_source" if self.kind == TERMINAL else "activity.source"
+        return Message(code, {"name": self.name, "reason": self.reason})
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields that ``activity --json`` shows."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from modelarts_magics.keepalive.activity.processes import BUSY_SHARE, is_server, percent
 from modelarts_magics.keepalive.activity.source import TERMINAL, Source
@@ -81,6 +81,22 @@ def read_terminal(pid: int) -> ControllingTerminal | None:
     return ControllingTerminal(device, int(fields[_FOREGROUND_FIELD])) if device else None
 
 
+class _State(NamedTuple):
+    """The state of a terminal.
+
+    Attributes:
+        busy: Whether it works.
+        counts: Whether the program in it counts.
+        reason: The finding, to show.
+        worker: The process that works; None if none does.
+    """
+
+    busy: bool
+    counts: bool
+    reason: Message
+    worker: int | None = None
+
+
 class TerminalDetector:
     """The terminals of this user.
 
@@ -100,7 +116,7 @@ class TerminalDetector:
         self._meter = meter
         self._exempt = (*EXEMPT_PROGRAMS, *MONITORS, *exempt)
         self._read = read
-        self._states: dict[int, tuple[tuple[bool | None, str], datetime]] = {}
+        self._states: dict[int, tuple[tuple[bool, int | None], datetime]] = {}
 
     def detect(self, look: Look) -> list[Source]:
         """Return each terminal."""
@@ -115,8 +131,8 @@ class TerminalDetector:
 
     def _source(self, leader: Process, terminal: ControllingTerminal, look: Look) -> Source:
         members = look.members(leader.pid)
-        busy, counts, reason = self._state(leader, terminal, members)
-        state = (busy, str(reason.values.get("program")))
+        busy, counts, reason, worker = self._state(leader, terminal, members)
+        state = (busy, worker)
         if self._states.get(leader.pid, (None,))[0] != state:
             self._states[leader.pid] = (state, look.at)
         return Source(
@@ -127,32 +143,41 @@ class TerminalDetector:
             reason=reason,
             counts=counts,
             pids=frozenset(member.pid for member in members),
+            worker=worker,
         )
 
     def _state(
         self, leader: Process, terminal: ControllingTerminal, members: list[Process]
-    ) -> tuple[bool, bool, Message]:
-        """Return whether a terminal works, whether the program in it counts, and the reason."""
+    ) -> _State:
         group = [member for member in members if member.group == terminal.foreground_group]
         if not group and is_process_alive(terminal.foreground_group):
-            return True, True, Message("activity.terminal.other_user")
+            reason = Message("activity.terminal.other_user")
+            return _State(True, True, reason, terminal.foreground_group)
         program = _foreground_program(leader, group)
         others = [member for member in members if program is None or member not in group]
         if self._meter.share(others) >= BUSY_SHARE:
-            return True, True, self._usage("activity.terminal.background", others)
+            return self._using_processor("activity.terminal.background", others)
         if program is None:
-            return False, True, Message("activity.terminal.prompt")
+            return _State(False, True, Message("activity.terminal.prompt"))
         return self._foreground(program, group)
 
-    def _foreground(self, program: Process, group: list[Process]) -> tuple[bool, bool, Message]:
+    def _foreground(self, program: Process, group: list[Process]) -> _State:
         values = {"program": program.title}
         if _is_named(program, MULTIPLEXERS):
-            return False, True, Message("activity.terminal.multiplexer", values)
+            return _State(False, True, Message("activity.terminal.multiplexer", values))
         if not any(is_server(member) or _is_named(member, self._exempt) for member in group):
-            return True, True, Message("activity.terminal.foreground", values)
+            reason = Message("activity.terminal.foreground", values)
+            return _State(True, True, reason, program.pid)
         if self._meter.share(group) >= self._limit(program):
-            return True, True, self._usage("activity.terminal.exempt_works", group)
-        return False, False, Message("activity.terminal.exempt", values)
+            return self._using_processor("activity.terminal.exempt_works", group)
+        return _State(False, False, Message("activity.terminal.exempt", values))
+
+    def _using_processor(self, code: str, processes: list[Process]) -> _State:
+        """Return the state of a terminal whose processes work by their CPU time."""
+        busiest = self._meter.busiest(processes)
+        share = percent(self._meter.share(processes))
+        values = {"program": busiest.title if busiest else "", "percent": share}
+        return _State(True, True, Message(code, values), busiest.pid if busiest else None)
 
     def _limit(self, program: Process) -> float:
         """Return the share of one processor from which a program that does not count works after all."""
@@ -160,11 +185,6 @@ class TerminalDetector:
             return MONITOR_SHARE
         # A pager at the end of a pipe is no reason to ignore the program that writes into it.
         return EXEMPT_SHARE if _is_named(program, self._exempt) else BUSY_SHARE
-
-    def _usage(self, code: str, processes: list[Process]) -> Message:
-        busiest = self._meter.busiest(processes)
-        title = busiest.title if busiest else ""
-        return Message(code, {"program": title, "percent": percent(self._meter.share(processes))})
 
 
 def _foreground_program(leader: Process, group: list[Process]) -> Process | None:
