@@ -80,6 +80,7 @@ REMOVE = Option("--remove")
 UP_TO = Option("--up-to", "DURATION")
 THEN = Option("--then", "leave|stop")
 PID = Option("--pid", "PID")
+WHILE_BUSY = Option("--while-busy")
 ANYWAY = Option("--anyway")
 NO_RECORD = Option("--no-record", kernel_only=True)
 NOTEBOOK = Option("--notebook", "PATH")
@@ -126,9 +127,9 @@ COUNTDOWN = Command("countdown", kernel_only=True)
 FORM = Command("form", kernel_only=True)
 KEEP = Command(
     "keep",
-    "[--up-to DURATION [NAME]] | start NAME | --pid PID | end [NAME | --all] [--then leave|stop] "
-    "[--anyway] [--no-record] [--json]",
-    (UP_TO, THEN, PID, ALL, ANYWAY, NO_RECORD, JSON),
+    "[--up-to DURATION [NAME]] | start NAME | --pid PID | --while-busy | end [NAME | --all] "
+    "[--then leave|stop] [--anyway] [--no-record] [--json]",
+    (UP_TO, THEN, PID, WHILE_BUSY, ALL, ANYWAY, NO_RECORD, JSON),
     completions=("start", "end"),
 )
 JOBS = Command(

@@ -12,7 +12,7 @@ from modelarts_magics.keepalive import client, requests
 from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import daemon_folder
-from modelarts_magics.keepalive.guards import LEAVE, NAMED, PID, STOP, Guard
+from modelarts_magics.keepalive.guards import LEAVE, NAMED, PID, STOP, WHILE_BUSY, Guard
 from modelarts_magics.keepalive.processes import process_started
 from modelarts_magics.keepalive.state import is_daemon_running, read_state
 from modelarts_magics.messages import join_list, text, to_local
@@ -46,6 +46,8 @@ def keep(request: CommandRequest, context: CommandContext) -> object:
         return _start(request, context, KeepRequest(NAMED, _one_name(request), up_to, then))
     if request.has_option("--pid"):
         return _start(request, context, _process_request(request, up_to, then))
+    if request.has_option("--while-busy"):
+        return _start(request, context, _while_busy_request(request, up_to, then))
     if up_to is not None:
         return _change(request, context, up_to)
     if words:
@@ -149,6 +151,15 @@ def _process_request(request: CommandRequest, up_to: timedelta | None, then: str
         raise InputError("keep.no_process", pid=pid)
     name = request.arguments[0] if request.arguments else f"pid-{pid}"
     return KeepRequest(PID, name, up_to, then, pid=pid, details={"process_started": started})
+
+
+def _while_busy_request(request: CommandRequest, up_to: timedelta | None, then: str) -> KeepRequest:
+    if request.arguments:
+        raise _unexpected(request, request.arguments[0])
+    if then == STOP:
+        usage = request.command.synopsis
+        raise UsageError("usage.conflict", one="--while-busy", other="--then stop", usage=usage)
+    return KeepRequest(WHILE_BUSY, WHILE_BUSY, up_to)
 
 
 def _change(request: CommandRequest, context: CommandContext, up_to: timedelta) -> object:

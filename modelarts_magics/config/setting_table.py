@@ -123,6 +123,13 @@ SETTINGS = {
         default="8h",
         storable=True,
     ),
+    "keep_idle_time": SettingDefinition(
+        ("MODELARTS_KEEP_IDLE_TIME",),
+        "How long nothing has worked when keep --while-busy ends, such as 10m.",
+        "keep --while-busy 在没有任何工作多久之后结束，例如 10m。",  # noqa: RUF001 - as above
+        default="10m",
+        storable=True,
+    ),
     "idle_programs": SettingDefinition(
         ("MODELARTS_IDLE_PROGRAMS",),
         "Programs in terminals that do not count as work, besides editors, pagers and monitors: "

@@ -27,8 +27,9 @@ FORMAT_VERSION = 1
 LEAVE, STOP = "leave", "stop"
 """After the work, the stop time stays as it is, or the instance is stopped."""
 CELL, RUN, API, PID, NAMED, RUNNING_CELL = "cell", "run", "api", "pid", "named", "running-cell"
+WHILE_BUSY = "while-busy"
 """The kinds of guards: a guarded cell, a command, a block of Python, a process, a name that is ended by hand,
-and a cell that already ran when it was guarded."""
+a cell that already ran when it was guarded, and anything that works."""
 LOCKED_KINDS = frozenset((CELL, RUN, API))
 """The kinds whose working process holds a lock."""
 _PREFIX = "guard-"

@@ -215,12 +215,13 @@ TEXTS = {
     "help.stop.examples": "{prefix} stop",
     "help.keep": "keep the instance running while work runs: list, change or end",
     "help.keep.examples": "{prefix} keep\n{prefix} keep --up-to 12h\n{prefix} keep start upload --up-to 3h --then "
-    "stop\n{prefix} keep --pid 4711\n{prefix} keep end --all",
+    "stop\n{prefix} keep --pid 4711\n{prefix} keep --while-busy --up-to 12h\n{prefix} keep end --all",
     "help.value.start": "keep the instance until this name is ended",
     "help.value.end": "end a keep-alive",
     "help.option.up-to": "the longest time from now, such as 8h",
     "help.option.then": "after the work, leave the stop time as it is, or stop the instance",
     "help.option.pid": "keep the instance while this process runs",
+    "help.option.while-busy": "keep the instance while anything works: cells, terminals, processes, GPU and NPU",
     "help.option.anyway": "run the work also if the instance cannot be kept",
     "help.option.no-record": "do not record the output of the cell",
     "help.jobs": "list the recorded outputs of guarded cells and commands, or show one",
@@ -611,6 +612,8 @@ TEXTS = {
     "billing).",
     "keep.kept.named": "Kept alive until “{cmd} keep end {name}”, until {until:clock} at most ({duration} more of "
     "billing).",
+    "keep.kept.while-busy": "Kept alive while anything works, until {until:clock} at most ({duration} more of "
+    "billing). “{cmd} activity” shows the work.",
     "keep.kept.running-cell": "Kept alive until this cell ends, until {until:clock} at most ({duration} more of "
     "billing).",
     "keep.unguarded": "NOT kept alive: {cause}",

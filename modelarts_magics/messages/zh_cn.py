@@ -201,6 +201,7 @@ TEXTS = {
     "help.option.up-to": "从现在起最长保持多久，例如 8h",
     "help.option.then": "完成后保留停止时间（leave）或停止实例（stop）",
     "help.option.pid": "该进程运行期间保持实例运行",
+    "help.option.while-busy": "只要有任何工作就保持实例运行：单元格、终端、进程、GPU 和 NPU",
     "help.option.anyway": "即使无法保持实例运行也执行任务",
     "help.option.no-record": "不记录单元格的输出",
     "help.jobs": "列出受保护的单元格和命令的输出记录，或查看其中一份",
@@ -550,6 +551,8 @@ TEXTS = {
     "keep.kept.pid": "进程 {pid} 运行期间保持实例运行，最晚到 {until:clock}（最多再计费 {duration}）。",
     "keep.kept.named": "保持实例运行，直到执行“{cmd} keep end {name}”，"
     "最晚到 {until:clock}（最多再计费 {duration}）。",
+    "keep.kept.while-busy": "只要有任何工作就保持实例运行，最晚到 {until:clock}（最多再计费 {duration}）。"
+    "执行“{cmd} activity”可查看这些工作。",
     "keep.kept.running-cell": "保持实例运行，直到该单元格结束，最晚到 {until:clock}（最多再计费 {duration}）。",
     "keep.unguarded": "未保持运行：{cause}",
     "keep.note.auto_stop_off": "自动停止已关闭：无需延长，实例在停止前持续计费。",

@@ -12,12 +12,14 @@ import time
 from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics.config.settings import Settings
+from modelarts_magics.domain.durations import parse_duration
 from modelarts_magics.keepalive.activity.accelerators import GpuReader, NpuReader
 from modelarts_magics.keepalive.activity.kernels import KernelDetector, connection_file_folders
 from modelarts_magics.keepalive.activity.machine import MachineDetector
 from modelarts_magics.keepalive.activity.processes import find_kernel_process
 from modelarts_magics.keepalive.activity.report import ActivityReport, save_report
 from modelarts_magics.keepalive.activity.source import KERNEL, PROCESS, TERMINAL, Source
+from modelarts_magics.keepalive.activity.while_busy import DEFAULT_IDLE_TIME, WhileBusy
 from modelarts_magics.keepalive.guards import PID
 from modelarts_magics.keepalive.processes import is_process_alive
 from modelarts_magics.keepalive.requests import load_handover
@@ -25,7 +27,7 @@ from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from pathlib import Path
 
     from modelarts_magics.keepalive.components import ComponentContext
@@ -46,9 +48,10 @@ class Watcher:
         machine: Everything else.
         monotonic: The monotonic clock, in seconds.
         start_thread: Runs a look in the background; replaced in tests.
+        idle_time: How long nothing has worked when ``keep --while-busy`` ends.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts, each replaced in tests
         self,
         folder: Path,
         *,
@@ -56,6 +59,7 @@ class Watcher:
         machine: MachineDetector,
         monotonic: Callable[[], float] = time.monotonic,
         start_thread: Callable[[Callable[[], None]], None] | None = None,
+        idle_time: timedelta = DEFAULT_IDLE_TIME,
     ) -> None:
         self._folder = folder
         self._kernels = kernels
@@ -69,6 +73,7 @@ class Watcher:
         self._is_looking = self._is_complete = False
         self._error: Exception | None = None
         self._report: ActivityReport | None = None
+        self._while_busy = WhileBusy(folder, idle_time)
 
     @property
     def report(self) -> ActivityReport | None:
@@ -94,6 +99,8 @@ class Watcher:
         if any(_has_ended(source) for source in self._machine_sources if source.busy):
             self._machine.look_soon(now_s)
         self._write(guards)
+        if self._report is not None:
+            self._while_busy.update(guards, self._report, now)
         error, self._error = self._error, None
         if error is not None:
             raise error
@@ -163,7 +170,12 @@ def create_watcher(context: ComponentContext) -> Watcher:
         named=_patterns(settings.get("work_programs")),
         time_scale=context.time_scale,
     )
-    return Watcher(context.folder, kernels=kernels, machine=machine)
+    return Watcher(
+        context.folder,
+        kernels=kernels,
+        machine=machine,
+        idle_time=parse_duration(settings.get("keep_idle_time")),
+    )
 
 
 def _patterns(text: str) -> list[str]:
