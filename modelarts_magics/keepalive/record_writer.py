@@ -138,7 +138,7 @@ class RecordWriter:
             self._add("stream", raw, self._count_text(name, piece))
 
     def _add_plain_stream(self, content: bytes) -> bool:
-        """Append a text of few lines without decoding it, which takes most of the time; return whether it is one."""
+        """Append a text of few lines without decoding it, which takes time; return whether it is such a text."""
         start = _STREAM_START.match(content)
         if start is None or len(content) > MAX_TEXT or not content.isascii():
             return False

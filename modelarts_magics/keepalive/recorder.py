@@ -26,6 +26,8 @@ from modelarts_magics.keepalive.records import CELL, Record, find_record
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import zmq
+
     from modelarts_magics.keepalive.components import ComponentContext
     from modelarts_magics.keepalive.guards import Guard
     from modelarts_magics.keepalive.kernel_channel import KernelChannel, KernelMessage
@@ -379,17 +381,9 @@ class _RecordingThread:
         os.close(self._wake_reader)
 
     def _run(self) -> None:
-        import zmq  # noqa: PLC0415 - loaded by a daemon that records, and by no other
-
         recordings: list[CellRecording] = []
         while not self._is_stopping:
-            poller = zmq.Poller()
-            poller.register(self._wake_reader, zmq.POLLIN)
-            for each in recordings:
-                if each.channel is not None:
-                    poller.register(each.channel.socket, zmq.POLLIN)
-            if any(descriptor == self._wake_reader for descriptor, _ in poller.poll(_POLL_MS)):
-                os.read(self._wake_reader, 1)
+            self._wait([each.channel.socket for each in recordings if each.channel])
             while not self._new.empty():
                 recordings.append(self._new.get())
                 _attempt(recordings[-1], recordings[-1].open)
@@ -401,6 +395,16 @@ class _RecordingThread:
                 time.sleep(_COLLECT_S)
         for each in recordings:
             each.close()
+
+    def _wait(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
+        """Wait until a message has arrived or this thread is woken, at most a second."""
+        import zmq  # noqa: PLC0415 - loaded by a daemon that records, and by no other
+
+        poller = zmq.Poller()
+        for source in (self._wake_reader, *sockets):
+            poller.register(source, zmq.POLLIN)
+        if any(source == self._wake_reader for source, _ in poller.poll(_POLL_MS)):
+            os.read(self._wake_reader, 1)
 
 
 def _attempt(recording: CellRecording, call: Callable[[], None]) -> None:
