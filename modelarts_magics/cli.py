@@ -169,4 +169,16 @@ def _run_completion(arguments: Sequence[str]) -> int:
     return EXIT_OK if asked else EXIT_USAGE
 
 
-_SUBCOMMANDS = {"completion": _run_completion, "emulator": _run_emulator, "demo": _run_demo}
+def _run_guarded(arguments: Sequence[str]) -> int:
+    from modelarts_magics.commands.run import main as run  # noqa: PLC0415 - used by this subcommand only
+
+    prefix = command_prefix(sys.argv[0], getattr(sys, "orig_argv", [sys.executable])[0])
+    return run(arguments, prefix=prefix)
+
+
+_SUBCOMMANDS = {
+    "run": _run_guarded,
+    "completion": _run_completion,
+    "emulator": _run_emulator,
+    "demo": _run_demo,
+}

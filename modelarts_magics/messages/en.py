@@ -900,6 +900,19 @@ TEXTS = {
     "server.hint.partial.description": "Checking the current state…",
     "server.hint.outcome_unknown.not_read_back": "The change may or may not have taken effect. Checking "
     "the current state…",
+    # run
+    "run.help": "Run a command, keep the instance running meanwhile, and record its output. The exit status is "
+    "that of the command; 125 if it was not started.",
+    "run.help.up_to": "how long to keep the instance at most; default: the setting keep_up_to",
+    "run.help.then": "leave the stop time as it is when the command ends, or stop the instance",
+    "run.help.anyway": "run the command even if the instance cannot be kept",
+    "run.help.no_record": "do not record the output",
+    "run.not_found": "Command not found: {command}",
+    "run.not_executable": "Cannot run {command}: {cause}",
+    "run.not_on_windows": "This command needs Linux or macOS.",
+    "run.unguarded": "NOT kept alive: {cause}",
+    "run.recording": "Output recorded; to read it: {cmd} jobs show {id}",
+    "run.record_incomplete": "The record is incomplete: {bytes:size} could not be written ({cause}).",
     # Recorded output
     "jobs.none": "No recorded output yet. Output of guarded cells and commands is recorded.",
     "jobs.running": "{id} · since {started} · {lines} lines · {bytes:size} · {name}",

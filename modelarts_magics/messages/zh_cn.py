@@ -776,6 +776,18 @@ TEXTS = {
     # Reminder after a cell
     "reminder.line": "将于 {stop_time:clock} 停止，剩余 {time_left}。延长：`{cmd} extend`",
     "reminder.unknown": "当前内核尚未获取停止时间，无法提醒。请先运行：`{cmd}`",
+    # run
+    "run.help": "运行命令，在此期间保持实例运行，并记录其输出。退出状态与该命令相同；未能启动时为 125。",
+    "run.help.up_to": "最长保持时间，默认取配置 keep_up_to",
+    "run.help.then": "命令结束后保持停止时间不变（leave），或停止实例（stop）",
+    "run.help.anyway": "即使无法保持实例运行也执行命令",
+    "run.help.no_record": "不记录输出",
+    "run.not_found": "找不到命令：{command}",
+    "run.not_executable": "无法运行 {command}：{cause}",
+    "run.not_on_windows": "此命令需要 Linux 或 macOS。",
+    "run.unguarded": "未保持实例运行：{cause}",
+    "run.recording": "正在记录输出，查看：{cmd} jobs show {id}",
+    "run.record_incomplete": "输出记录不完整：{bytes:size} 未能写入（{cause}）。",
     # 已记录的输出
     "jobs.none": "还没有输出记录。受保护的单元格和命令的输出会被记录。",
     "jobs.running": "{id} · 自 {started} 起 · {lines} 行 · {bytes:size} · {name}",

@@ -1,0 +1,218 @@
+"""``modelarts-magics run``: run a command under a guard, with its output recorded.
+
+All words of its own go to the standard error, so that the standard output is that of the command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import signal
+import sys
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from modelarts_magics import messages
+from modelarts_magics.commands.argument_parser import ArgumentParser
+from modelarts_magics.commands.dispatch import configure_messages
+from modelarts_magics.config.settings import Settings
+from modelarts_magics.domain.durations import parse_duration
+from modelarts_magics.errors import ModelArtsError
+from modelarts_magics.keepalive.client import KeepRequest, keep_alive
+from modelarts_magics.keepalive.guards import LEAVE, RUN, STOP
+from modelarts_magics.keepalive.record_writer import RecordWriter
+from modelarts_magics.keepalive.records import COMMAND, Record, new_record_id, records_folder
+from modelarts_magics.messages import text
+from modelarts_magics.session.connect import open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelarts_magics.keepalive.client import Kept
+    from modelarts_magics.keepalive.command_runner import CommandRunner
+
+NOT_STARTED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
+"""Exit statuses if the command did not run, as of env(1)."""
+_MAX_NAME = 60
+_MAX_CHARACTER_BYTES = 4
+_INTERPRETERS = ("python", "bash", "sh", "zsh", "node", "perl", "Rscript", "torchrun")
+
+
+def main(arguments: Sequence[str], *, prefix: str) -> int:
+    """Run a command, and return its exit status; end by the signal that has killed it.
+
+    Args:
+        arguments: The arguments after ``run``.
+        prefix: The text before a command in hints.
+    """
+    options = _parse(list(arguments))
+    if sys.platform == "win32":
+        return _fail(text("run.not_on_windows"))
+    if shutil.which(options.command[0]) is None:
+        return _fail(text("run.not_found", command=options.command[0]), NOT_FOUND)
+    from modelarts_magics.keepalive.command_runner import exit_like  # noqa: PLC0415 - POSIX only
+
+    try:
+        status = _run(options, prefix)
+    except ModelArtsError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        _fail(text("cli.interrupted"))
+        status = -signal.SIGINT
+    return exit_like(status)
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = ArgumentParser("modelarts-magics run", "run.help")
+    parser.add_argument("--up-to", metavar="DURATION", help=text("run.help.up_to"))
+    parser.add_argument("--then", choices=(LEAVE, STOP), default=LEAVE, help=text("run.help.then"))
+    parser.add_argument("--anyway", action="store_true", help=text("run.help.anyway"))
+    parser.add_argument("--no-record", action="store_true", help=text("run.help.no_record"))
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD ARG…")
+    # Whether argparse removes the dashes before the rest depends on the version of Python.
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = parser.parse_args(arguments[:end])
+    options.command += arguments[end + 1 :]
+    if not options.command:
+        parser.error("the following arguments are required: CMD")
+    return options
+
+
+def _fail(message: str, status: int = NOT_STARTED) -> int:
+    sys.stderr.write(f"{message}\n")
+    return status
+
+
+def _run(options: argparse.Namespace, prefix: str) -> int:
+    from modelarts_magics.keepalive.command_runner import CommandRunner  # noqa: PLC0415 - POSIX only
+
+    settings = Settings.load()
+    configure_messages(settings, prefix)
+    up_to = parse_duration(options.up_to) if options.up_to else None
+    recorder = None if options.no_record else CommandRecorder(options.command, settings)
+    runner = CommandRunner(
+        options.command,
+        on_output=recorder.add if recorder else lambda _stream, _data: None,
+        on_tick=recorder.tick if recorder else lambda: None,
+    )
+    request = KeepRequest(RUN, guard_name(options.command), up_to, options.then)
+    with ExitStack() as stack:
+        _keep(stack, settings, request, runner, options)
+        if recorder:
+            recorder.start(runner)
+        try:
+            status = runner.run()
+        except OSError as error:
+            runner.say(text("run.not_executable", command=options.command[0], cause=error.strerror))
+            status = NOT_EXECUTABLE
+        finally:
+            if recorder:
+                recorder.close(runner)
+    return status
+
+
+def _keep(
+    stack: ExitStack,
+    settings: Settings,
+    request: KeepRequest,
+    runner: CommandRunner,
+    options: argparse.Namespace,
+) -> None:
+    """Begin the guard and print the guarantee.
+
+    Raises:
+        ModelArtsError: The guarantee cannot be given, and ``--anyway`` was not given.
+    """
+    try:
+        session = open_session(settings)
+        session.on_notice = lambda notice: runner.say(str(notice))
+        try:
+            kept: Kept = stack.enter_context(
+                keep_alive(session, request, report=lambda message: runner.say(str(message)))
+            )
+        finally:
+            # Its thread would receive signals that are meant for the command.
+            session.close()
+    except ModelArtsError as error:
+        if not options.anyway:
+            raise
+        runner.say(text("run.unguarded", cause=error.message))
+    else:
+        runner.say(str(kept))
+
+
+class CommandRecorder:
+    """The record of a command.
+
+    Args:
+        command: The words of the command.
+        settings: The settings, which name the folder of the records.
+    """
+
+    def __init__(self, command: Sequence[str], settings: Settings) -> None:
+        line = shlex.join(command)
+        name = line if len(line) <= _MAX_NAME else f"{line[: _MAX_NAME - 1]}…"
+        folder = records_folder(os.environ, settings.get("state_dir"))
+        details: dict[str, Any] = {"language": messages.language()}
+        now = datetime.now(timezone.utc)
+        self._record = Record(new_record_id(), name, COMMAND, folder, now, details=details)
+        self._line = line
+        self._incomplete: dict[str, bytes] = {}
+        self._writer: RecordWriter | None = None
+        self._problem = ""
+
+    def start(self, runner: CommandRunner) -> None:
+        """Create the record, and say how to read it."""
+        self._writer = RecordWriter(self._record)
+        self._writer.add_entry("start", {"code": f"!{self._line}"})
+        runner.say(text("run.recording", id=self._record.id))
+
+    def add(self, stream: str, data: bytes) -> None:
+        """Record output of the command."""
+        whole, self._incomplete[stream] = split_incomplete(self._incomplete.get(stream, b"") + data)
+        if self._writer:
+            self._writer.add_text(stream, whole)
+
+    def tick(self) -> None:
+        """Keep the index up to date while the command prints nothing."""
+        if self._writer:
+            self._writer.save_index_if_due()
+
+    def close(self, runner: CommandRunner) -> None:
+        """Complete the record, and say if something is missing in it."""
+        if self._writer is None:
+            return
+        for stream, rest in self._incomplete.items():
+            self._writer.add_text(stream, rest)
+        self._writer.close()
+        if self._writer.problem or self._writer.record.missed:
+            missed = self._writer.record.missed
+            runner.say(text("run.record_incomplete", bytes=missed, cause=self._writer.problem))
+
+
+def split_incomplete(data: bytes) -> tuple[bytes, bytes]:
+    """Split off the bytes of a character that has not been read in whole."""
+    for length in range(1, min(_MAX_CHARACTER_BYTES, len(data)) + 1):
+        byte = data[-length]
+        # A byte of one's own, or one that continues a character.
+        if byte < 0x80:  # noqa: PLR2004 - ASCII
+            break
+        if byte >= 0xF8:  # noqa: PLR2004 - never part of a character
+            break
+        if byte >= 0xC0:  # noqa: PLR2004 - the first byte of a character in UTF-8
+            expected = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4  # noqa: PLR2004 - as above
+            return (data[:-length], data[-length:]) if length < expected else (data, b"")
+    return data, b""
+
+
+def guard_name(command: Sequence[str]) -> str:
+    """Return the name of the guard of a command: its program, or the script that it runs, and our process."""
+    program = PurePath(command[0]).name
+    is_interpreter = program.rstrip("0123456789.") in _INTERPRETERS
+    script = command[1] if is_interpreter and len(command) > 1 else ""
+    name = PurePath(script).name if script and not script.startswith("-") else program
+    return f"{'-'.join(name.split())}-{os.getpid()}"
