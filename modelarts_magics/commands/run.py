@@ -140,7 +140,7 @@ def _keep(
     except ModelArtsError as error:
         if not options.anyway:
             raise
-        runner.say(text("run.unguarded", cause=error.message))
+        runner.say(text("keep.unguarded", cause=error.message))
     else:
         runner.say(str(kept))
 
@@ -169,7 +169,7 @@ class CommandRecorder:
         """Create the record, and say how to read it."""
         self._writer = RecordWriter(self._record)
         self._writer.add_entry("start", {"code": f"!{self._line}"})
-        runner.say(text("run.recording", id=self._record.id))
+        runner.say(text("record.started", id=self._record.id))
 
     def add(self, stream: str, data: bytes) -> None:
         """Record output of the command."""

@@ -19,6 +19,7 @@ from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive import launch
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.guards import API, LEAVE, STOP, Guard
+from modelarts_magics.keepalive.processes import signals_blocked
 from modelarts_magics.keepalive.state import GuardState, read_state
 from modelarts_magics.messages import Message
 
@@ -323,7 +324,8 @@ def _watch(
                     launch.ensure_daemon_for_guards(folder, session, environ)
 
     thread = threading.Thread(target=watch, name="modelarts-keep-watch", daemon=True)
-    thread.start()
+    with signals_blocked():
+        thread.start()
     try:
         yield
     finally:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +61,7 @@ class KeepCells:
         from modelarts_magics.errors import ModelArtsError, UsageError  # noqa: PLC0415
         from modelarts_magics.keepalive.client import KeepRequest, keep_alive  # noqa: PLC0415
         from modelarts_magics.keepalive.guards import CELL  # noqa: PLC0415
+        from modelarts_magics.keepalive.recorder import DETAIL  # noqa: PLC0415
         from modelarts_magics.messages import text  # noqa: PLC0415
 
         self._prepare()
@@ -69,12 +69,13 @@ class KeepCells:
         if request.arguments:
             word, usage = request.arguments[0], request.command.synopsis
             raise UsageError("usage.extra", command="keep", word=word, usage=usage)
+        recording = None if request.has_option("--no-record") else self._recording()
         wanted = KeepRequest(
             CELL,
             f"cell-{self._shell.execution_count}",
             requested_limit(request),
             requested_then(request),
-            details={} if request.has_option("--no-record") else self._recording(),
+            details={DETAIL: recording} if recording else {},
         )
         stack = ExitStack()
         try:
@@ -87,7 +88,9 @@ class KeepCells:
             _print_message(text("keep.unguarded", cause=error.message))
             return
         self._guards.append((self._running[-1] if self._running else None, stack))
-        _print_message(kept)
+        # The recorder has to be there before the first output.
+        note = self._wait_for_recording(recording) if recording else ""
+        _print_message(f"{kept}\n{note}".rstrip())
 
     def before_cell(self, info: object = None) -> None:
         """Take note that a cell begins; IPython's hook."""
@@ -108,31 +111,22 @@ class KeepCells:
             stack.close()
         self._guards.clear()
 
-    def _recording(self) -> dict[str, Any]:
-        """Return the request to record the output of this cell; empty outside a Jupyter kernel."""
-        from modelarts_magics.keepalive.records import new_record_id, records_folder  # noqa: PLC0415 - as above
-        from modelarts_magics.messages import language  # noqa: PLC0415
+    def _recording(self) -> dict[str, Any] | None:
+        """Return the recording of this cell; None outside a Jupyter kernel."""
+        from modelarts_magics.keepalive.records import records_folder  # noqa: PLC0415 - keeps %load_ext fast
+        from modelarts_magics.kernel.recorded_cell import recording_of_cell  # noqa: PLC0415
 
-        parent = getattr(self._shell, "parent_header", None)
-        header = parent.get("header") if isinstance(parent, dict) else None
-        connection_file = _connection_file()
-        if not header or connection_file is None:
-            return {}
         settings, info = self._get_session().settings, self._running[-1] if self._running else None
-        metadata = parent.get("metadata") or {} if isinstance(parent, dict) else {}
-        state_dir = settings.get("state_dir") if settings is not None else ""
-        recording = {
-            "id": new_record_id(),
-            "folder": str(records_folder(os.environ, state_dir)),
-            "connection_file": connection_file,
-            "parent_id": str(header["msg_id"]),
-            "code": str(getattr(info, "raw_cell", "")),
-            "started": time.time(),
-            "notebook": os.environ.get("JPY_SESSION_NAME", ""),
-            "cell_id": str(metadata.get("cellId") or getattr(info, "cell_id", None) or ""),
-            "language": language(),
-        }
-        return {"recording": recording}
+        folder = records_folder(os.environ, settings.get("state_dir") if settings else "")
+        return recording_of_cell(self._shell, str(getattr(info, "raw_cell", "")), folder=folder)
+
+    def _wait_for_recording(self, recording: dict[str, Any]) -> str:
+        """Wait until this cell is recorded; return how to read the record."""
+        from modelarts_magics.kernel.recorded_cell import wait_until_recorded  # noqa: PLC0415 - keeps %load_ext fast
+        from modelarts_magics.messages import text  # noqa: PLC0415
+
+        is_recorded = wait_until_recorded(self._shell, recording)
+        return text("record.started" if is_recorded else "record.delayed", id=recording["id"])
 
 
 def transform_cell(lines: list[str]) -> list[str]:
@@ -151,16 +145,6 @@ def transform_cell(lines: list[str]) -> list[str]:
 
 # IPython also transforms a cell to find out whether it is complete, for which its first line has to stay.
 transform_cell.has_side_effects = True  # type: ignore[attr-defined]
-
-
-def _connection_file() -> str | None:
-    """Return the path of the connection file; None outside a Jupyter kernel."""
-    try:
-        from ipykernel.connect import get_connection_file  # noqa: PLC0415 - in a kernel only
-
-        return str(get_connection_file())
-    except (ImportError, RuntimeError, OSError):
-        return None
 
 
 def _print_message(message: Message | Kept | str) -> None:

@@ -910,8 +910,6 @@ TEXTS = {
     "run.not_found": "Command not found: {command}",
     "run.not_executable": "Cannot run {command}: {cause}",
     "run.not_on_windows": "This command needs Linux or macOS.",
-    "run.unguarded": "NOT kept alive: {cause}",
-    "run.recording": "Output recorded; to read it: {cmd} jobs show {id}",
     "run.record_incomplete": "The record is incomplete: {bytes:size} could not be written ({cause}).",
     # Recorded output
     "jobs.none": "No recorded output yet. Output of guarded cells and commands is recorded.",
@@ -936,6 +934,9 @@ TEXTS = {
     "more than it holds for one reader",
     "record.gap.incomplete": "Incomplete record: {bytes:size} could not be written",
     "record.writing": "the record of {name}",
+    "record.started": "Output recorded; to read it: {cmd} jobs show {id}",
+    "record.delayed": "The recording has not begun yet, so the beginning may be missing in: {cmd} jobs show "
+    "{id}",
     "record.title": "Recorded output of {name}, started {started}.",
     "record.ended": "Ended {ended}.",
     "record.running": "Still running; this is the output so far.",

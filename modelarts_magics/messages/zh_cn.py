@@ -785,8 +785,6 @@ TEXTS = {
     "run.not_found": "找不到命令：{command}",
     "run.not_executable": "无法运行 {command}：{cause}",
     "run.not_on_windows": "此命令需要 Linux 或 macOS。",
-    "run.unguarded": "未保持实例运行：{cause}",
-    "run.recording": "正在记录输出，查看：{cmd} jobs show {id}",
     "run.record_incomplete": "输出记录不完整：{bytes:size} 未能写入（{cause}）。",
     # 已记录的输出
     "jobs.none": "还没有输出记录。受保护的单元格和命令的输出会被记录。",
@@ -808,6 +806,8 @@ TEXTS = {
     "record.gap.publisher": "此处缺少内核的 {messages} 条消息（{since} 至 {until}）：超出内核为接收方缓存的数量",
     "record.gap.incomplete": "记录不完整：有 {bytes:size} 未能写入",
     "record.writing": "{name} 的输出记录",
+    "record.started": "正在记录输出，查看：{cmd} jobs show {id}",
+    "record.delayed": "输出记录尚未开始，{cmd} jobs show {id} 中可能缺少开头部分",
     "record.title": "{name} 的输出记录，开始于 {started}。",
     "record.ended": "结束于 {ended}。",
     "record.running": "仍在运行，以下为目前的输出。",
