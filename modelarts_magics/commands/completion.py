@@ -12,7 +12,7 @@ from modelarts_magics.messages import text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PROGRAMS = ("completion", "demo", "emulator")
+PROGRAMS = ("completion", "demo", "emulator", "run")
 """The commands that exist in a terminal only."""
 SHELLS = ("bash", "zsh", "fish")
 
