@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from api_versions import ApiVersion
 
 from modelarts_magics.domain.planning import AutoStopRequest
 
@@ -88,6 +89,39 @@ async def test_negative_extension_shortens_the_run(
     assert end is not None
     assert after is not None
     assert abs(end - after - HOUR / 2) < timedelta(seconds=30)
+
+
+async def test_extend_works_after_the_stop_time(
+    send_request: SendRequest, emulator: LocalEmulator
+) -> None:
+    """The page sends the stop time that has passed; the extension counts from now."""
+    emulator.set_instance(stops_on_time=False)
+    emulator.set_instance(minutes_left=-2)
+    shown = (await send_request("instance", params=REFRESH)).body["instance"]
+    assert (shown["stops_at_ms"], shown["unknown_reason"]) == (None, "stop-time-passed")
+    base = {"base_stops_at_ms": shown["passed_stop_ms"]}
+    got = await send_request("extend", "POST", {"seconds": 3600, **base})
+    assert (got.status, got.body["effect"]) == (200, "now")
+    left_ms = got.body["current"]["instance"]["stops_at_ms"] - got.body["current"]["server_now_ms"]
+    assert abs(left_ms - 3600 * SECOND_MS) < 30 * SECOND_MS
+    assert got.body["current"]["instance"]["passed_stop_ms"] is None
+
+
+@pytest.mark.parametrize("api_version", [ApiVersion("demanager", "2021")], ids=["2021"])
+async def test_lengthening_later_runs_needs_consent(
+    send_request: SendRequest, emulator: LocalEmulator
+) -> None:
+    """The page asks, and repeats the request with the answer."""
+    first = await send_request("extend", "POST", {"seconds": 3600})
+    assert (first.body["effect"], first.body["values"]["keeps_running"]) == ("next-start", "off")
+    got = await send_request("extend", "POST", {"seconds": 3600})
+    assert (got.status, got.body["code"]) == (422, "refuse.lengthens_later_runs")
+    assert got.body["answer"]["code"] == "lengthens-later-runs"
+    assert got.body["answer"]["values"] == {"duration_s": 10800, "previous_duration_s": 7200}
+    assert "%modelarts" not in got.body["hint"]
+    assert len(changes(emulator)) == 1
+    agreed = {"seconds": 3600, "lengthen_later_runs": True}
+    assert (await send_request("extend", "POST", agreed)).body["effect"] == "next-start"
 
 
 async def test_extend_refuses_a_changed_stop_time(
@@ -199,6 +233,7 @@ BAD: list[tuple[str, str, object, str]] = [
     ("extend", "POST", {"seconds": "1h"}, "seconds"),
     ("extend", "POST", {"seconds": 10**12}, "seconds"),
     ("extend", "POST", {"seconds": 60, "base_stops_at_ms": "now"}, "base_stops_at_ms"),
+    ("extend", "POST", {"seconds": 60, "lengthen_later_runs": 1}, "lengthen_later_runs"),
     ("saved", "POST", {"saved": []}, "stops_at_ms"),
     ("saved", "POST", {"stops_at_ms": 1, "saved": "a.ipynb"}, "saved"),
     ("saved", "POST", {"stops_at_ms": 1, "saved": [1]}, "saved.0"),
