@@ -7,4 +7,7 @@ import sys
 from modelarts_magics.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    # A kernel, which runs this with `%run -m`, would show the exit as a traceback.
+    if "IPython" not in sys.modules:
+        sys.exit(status)

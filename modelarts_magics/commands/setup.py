@@ -15,16 +15,14 @@ from modelarts_magics.commands.prompts import is_confirmed
 from modelarts_magics.commands.results import TextResult
 from modelarts_magics.commands.work_copy import (
     ACTIVATE_FILE_NAME,
-    FOLDER_NAME,
     START_FILE_MARK,
-    START_FILE_NAME,
     folder_size,
     parts_to_copy,
     start_file_text,
-    work_folder,
     write_copy,
 )
 from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.work_folder import COPY_FOLDER, START_FILE, work_folder
 from modelarts_magics.doctor.jupyter_server import find_jupyter_server
 from modelarts_magics.errors import RefusedError, UsageError
 from modelarts_magics.messages import join_list, text
@@ -52,7 +50,7 @@ def setup(request: CommandRequest, context: CommandContext) -> TextResult:
     work = work_folder(os.environ)
     if not work.is_dir():
         raise RefusedError("setup.no_work", path=work)
-    _reject_foreign_start_file(work / START_FILE_NAME)
+    _reject_foreign_start_file(work / START_FILE)
     if request.has_option("--remove"):
         return TextResult("\n".join(_remove(work)))
     return TextResult("\n".join(_set_up(work, request, context)))
@@ -70,7 +68,7 @@ def _reject_foreign_start_file(start_file: Path) -> None:
 
 
 def _set_up(work: Path, request: CommandRequest, context: CommandContext) -> list[str]:
-    folder, start_file = work / FOLDER_NAME, work / START_FILE_NAME
+    folder, start_file = work / COPY_FOLDER, work / START_FILE
     parts = parts_to_copy()
     names = join_list(part.name for part in parts)
     question = text("setup.question", folder=folder, file=start_file, names=names)
@@ -102,7 +100,7 @@ def _install_sidebar(activate: Path, *, widgets: bool) -> list[str]:
 
 def _remove(work: Path) -> list[str]:
     lines = []
-    folder, start_file = work / FOLDER_NAME, work / START_FILE_NAME
+    folder, start_file = work / COPY_FOLDER, work / START_FILE
     try:
         if folder.exists():
             shutil.rmtree(folder)

@@ -11,21 +11,18 @@ import json
 import os
 import re
 import shutil
-import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from modelarts_magics.config.settings_file import expand_user
+from modelarts_magics.config.work_folder import python_folder_name
 from modelarts_magics.doctor.lab_extension import DISTRIBUTIONS, packaged_extension
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 OWN = "modelarts-magics"
-FOLDER_NAME = ".modelarts-magics"
-START_FILE_NAME = "modelarts.py"
 ACTIVATE_FILE_NAME = "activate.py"
 MANIFEST_NAME = "distributions.json"
 START_FILE_MARK = "Written by %modelarts setup."
@@ -60,16 +57,6 @@ class Part:
 def normalized_name(name: str) -> str:
     """Return the name of a distribution as it is compared."""
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def work_folder(environ: Mapping[str, str]) -> Path:
-    """Return the folder that is kept when the instance stops."""
-    return expand_user(environ.get("HOME") or "~") / "work"
-
-
-def python_folder_name() -> str:
-    """Return the name of the folder of this Python version."""
-    return f"py{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def parts_to_copy(

@@ -15,8 +15,9 @@ from modelarts_magics.config import settings_file
 from modelarts_magics.config.credential_chain import CredentialChain
 from modelarts_magics.config.credentials import Token, mask
 from modelarts_magics.config.setting_table import SETTINGS
-from modelarts_magics.doctor import machine
+from modelarts_magics.doctor import installation, machine
 from modelarts_magics.doctor.findings import Finding, Level, display_width, pad_label
+from modelarts_magics.doctor.jupyter_server import JupyterServer, find_jupyter_server
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
 from modelarts_magics.domain.rich_output import RichResult
 from modelarts_magics.errors import ConfigurationError, ModelArtsError
@@ -82,6 +83,7 @@ def run_checks(
     environ: Mapping[str, str] | None = None,
     interactive: FoundCredential | None = None,
     clock: Clock = SYSTEM_CLOCK,
+    find_server: Callable[[Mapping[str, str]], JupyterServer | None] = find_jupyter_server,
 ) -> DoctorReport:
     """Run all checks, with one request to the API.
 
@@ -90,6 +92,7 @@ def run_checks(
         environ: The environment that credentials are read from; None for that of the process.
         interactive: The credential entered by ``login``, if any.
         clock: The source of time.
+        find_server: Returns the Jupyter server of this process.
     """
     environ = os.environ if environ is None else environ
     # Before a response is saved, which replaces a file that others may write.
@@ -111,8 +114,8 @@ def run_checks(
         *_connection_findings(opened, clock, reported=reported),
         *machine.time_zone_findings(settings, clock),
         *store_findings,
-        *machine.installation_findings(),
-        *machine.persistence_findings(environ),
+        *installation.installation_findings(find_server(environ)),
+        *installation.persistence_findings(environ),
     ]
     return DoctorReport(tuple(findings))
 

@@ -11,14 +11,9 @@ from IPython.core.getipython import get_ipython
 from modelarts_magics.commands.dispatch import configure_messages
 from modelarts_magics.commands.grammar import MAGIC_PREFIX
 from modelarts_magics.commands.install_lab import install_extensions
-from modelarts_magics.commands.work_copy import (
-    ACTIVATE_FILE_NAME,
-    FOLDER_NAME,
-    MANIFEST_NAME,
-    python_folder_name,
-    work_folder,
-)
+from modelarts_magics.commands.work_copy import ACTIVATE_FILE_NAME, MANIFEST_NAME
 from modelarts_magics.config.settings import Settings
+from modelarts_magics.config.work_folder import COPY_FOLDER, python_folder_name, work_folder
 from modelarts_magics.doctor.jupyter_server import find_jupyter_server
 from modelarts_magics.doctor.lab_extension import (
     EXTENSION_NAME,
@@ -53,7 +48,7 @@ def _install_missing_sidebar() -> bool:
     served = served_extension(EXTENSION_NAME, server)
     if served and served.version == packaged.version:
         return False
-    folder = work_folder(os.environ) / FOLDER_NAME
+    folder = work_folder(os.environ) / COPY_FOLDER
     install_extensions(
         os.environ,
         server,

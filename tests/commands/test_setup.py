@@ -20,10 +20,10 @@ from modelarts_magics.commands.work_copy import (
     Part,
     normalized_name,
     parts_to_copy,
-    python_folder_name,
     start_file_text,
     write_copy,
 )
+from modelarts_magics.config.work_folder import python_folder_name
 from modelarts_magics.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:

@@ -1,0 +1,140 @@
+"""Checks of the installation: this environment, the Jupyter server, the sidebar, widgets and persistence."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from modelarts_magics.config.work_folder import (
+    COPY_FOLDER,
+    START_FILE,
+    python_folder_name,
+    work_folder,
+)
+from modelarts_magics.doctor.findings import Finding, Level
+from modelarts_magics.doctor.jupyter_server import major_version
+from modelarts_magics.doctor.lab_extension import (
+    EXTENSION_NAME,
+    MARKER_FILE,
+    WIDGET_MANAGER,
+    LabExtension,
+    is_disabled,
+    served_extension,
+)
+from modelarts_magics.messages import join_list, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from modelarts_magics.doctor.jupyter_server import JupyterServer
+
+OWN = "modelarts-magics"
+KERNEL_PACKAGES = (OWN, "ipython", "ipywidgets", "anywidget", "httpx")
+_MANAGER_OF_IPYWIDGETS_8 = 5
+"""The first major version of the ipywidgets front end that shows widgets of ipywidgets 8, and no older ones."""
+
+
+def installation_findings(server: JupyterServer | None) -> Iterator[Finding]:
+    """Yield which parts are in this environment and in that of the server, and which line adds the rest.
+
+    Args:
+        server: The Jupyter server of this process; None if none was found.
+    """
+    yield Finding("python", Level.INFO, f"{platform.python_version()} · {sys.executable}")
+    yield Finding("kernel packages", Level.OK, _versions(KERNEL_PACKAGES))
+    if server is None:
+        yield Finding("server packages", Level.INFO, text("doctor.server.none"))
+        return
+    own = server.versions.get(OWN) or text("doctor.missing")
+    message = text("doctor.server", page=server.page_name, python=server.python, own=own)
+    yield Finding("server packages", Level.INFO, message)
+    yield _sidebar_finding(server)
+    if server.can_load_extension:
+        yield _widget_finding(server)
+
+
+def _versions(packages: tuple[str, ...]) -> str:
+    return join_list(f"{each} {_version(each) or text('doctor.missing')}" for each in packages)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _sidebar_finding(server: JupyterServer) -> Finding:
+    """Return which copy of the extension the server serves."""
+    subject, install = "sidebar", text("doctor.sidebar.install")
+    if not server.can_load_extension:
+        message = text("doctor.sidebar.too_old", page=server.page_name)
+        return Finding(subject, Level.INFO, message)
+    served = served_extension(EXTENSION_NAME, server)
+    if served is None:
+        return Finding(subject, Level.INFO, text("doctor.sidebar.missing"), install)
+    if is_disabled(EXTENSION_NAME, server):
+        message = text("doctor.sidebar.disabled", path=served.folder)
+        hint = text("doctor.sidebar.enable", python=server.python, name=EXTENSION_NAME)
+        return Finding(subject, Level.INFO, message, hint)
+    version = _version(OWN)
+    if version and served.version != version:
+        message = text(
+            "doctor.sidebar.version", served=served.version, path=served.folder, own=version
+        )
+        return Finding(subject, Level.PROBLEM, message, _update_hint(served, server))
+    message = text("doctor.sidebar.served", version=served.version, path=served.folder)
+    return Finding(subject, Level.OK, message)
+
+
+def _update_hint(served: LabExtension, server: JupyterServer) -> str:
+    """Return the line that replaces a copy of another version."""
+    if (served.folder / MARKER_FILE).is_file():
+        return text("doctor.sidebar.install")
+    if server.prefix in served.folder.parents:
+        return text("doctor.sidebar.upgrade", python=server.python)
+    return text("doctor.sidebar.delete", path=served.folder)
+
+
+def _widget_finding(server: JupyterServer) -> Finding:
+    """Return whether the page can show widgets of the kernel's ipywidgets."""
+    manager = served_extension(WIDGET_MANAGER, server)
+    if manager is None:
+        return Finding(
+            "widgets", Level.INFO, text("doctor.widgets.missing"), text("doctor.widgets.install")
+        )
+    expected = 8 if major_version(manager.version) >= _MANAGER_OF_IPYWIDGETS_8 else 7
+    installed = _version("ipywidgets")
+    if installed and major_version(installed) != expected:
+        message = text("doctor.widgets.version", installed=installed, expected=expected)
+        hint = text("doctor.widgets.change", python=sys.executable, expected=expected)
+        return Finding("widgets", Level.INFO, message, hint)
+    return Finding("widgets", Level.OK, text("doctor.widgets.ok", version=manager.version))
+
+
+def persistence_findings(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield whether the installation persists after a stop, as only ``~/work`` does."""
+    package = Path(__file__).resolve().parents[1]
+    work = work_folder(environ).resolve()
+    copy = work / COPY_FOLDER / python_folder_name() / OWN
+    if not work.is_dir():
+        yield Finding("persistence", Level.INFO, text("doctor.persistence.unknown", path=package))
+    elif (work / START_FILE).is_file() and copy.is_dir():
+        version = _copied_version(copy)
+        message = text("doctor.persistence.copy", version=version, path=work / START_FILE)
+        is_current = version == _version(OWN)
+        hint = "" if is_current else text("doctor.persistence.update")
+        yield Finding("persistence", Level.OK if is_current else Level.INFO, message, hint)
+    elif work in package.parents:
+        yield Finding("persistence", Level.OK, text("doctor.persistence.yes", path=package))
+    else:
+        message = text("doctor.persistence.no", path=package)
+        yield Finding("persistence", Level.INFO, message, text("doctor.persistence.hint"))
+
+
+def _copied_version(folder: Path) -> str:
+    found = metadata.distributions(name=OWN, path=[str(folder)])
+    return next((each.version for each in found), "")
