@@ -149,6 +149,29 @@ def test_way_out_works_where_a_duration_is_deferred(
     assert harness.run_magic("status").running
 
 
+def test_json_names_the_way_out(make_harness: Callable[..., EmulatorHarness]) -> None:
+    """A program can run the command."""
+    harness = make_harness(edition="2021", minutes_left=3)
+    assert harness.run_magic("extend --json")["keeps_running"] == "auto-stop off"
+    harness.run_magic("auto-stop off")
+    assert "keeps_running" not in harness.run_magic("auto-stop in 2h --json")
+
+
+def test_deferral_is_observed_after_the_stop_time(
+    make_harness: Callable[..., EmulatorHarness],
+) -> None:
+    """The next extension, which would lengthen later runs further, is a question."""
+    harness = make_harness(edition="2021")
+    harness.run_magic("status")
+    harness.emulator.set_instance(stops_on_time=False)
+    harness.clock.advance(timedelta(minutes=42))
+    first = change_lines(harness.run_magic("extend 1h"))
+    assert "its stop time has passed" in first[0]
+    with pytest.raises(RefusedError) as caught:
+        harness.run_magic("extend 1h --json")
+    assert caught.value.code == "refuse.lengthens_later_runs"
+
+
 def test_off_is_unconfirmed_while_a_stop_time_is_reported(
     make_harness: Callable[..., EmulatorHarness],
 ) -> None:

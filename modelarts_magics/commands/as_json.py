@@ -42,11 +42,16 @@ def instance_json(instance: Instance, *, all_fields: bool = False) -> JsonResult
 
 
 def change_json(change: Change) -> JsonResult:
-    """Return a change as JSON: ``before``, ``after`` (null if it could not be read back) and ``effect``."""
+    """Return a change as JSON: ``before``, ``after`` (null if it could not be read back) and ``effect``.
+
+    ``description_elsewhere`` and ``keeps_running`` are present only where they apply, as in `change_response`.
+    """
     after = instance_json(change.after) if change.after else None
     data = JsonResult(before=instance_json(change.before), after=after, effect=change.effect.value)
     if change.description_elsewhere is not None:
         data["description_elsewhere"] = change.description_elsewhere
+    if change.missed_extension:
+        data["keeps_running"] = f"auto-stop {change.capabilities.keeps_running}"
     return data
 
 

@@ -545,7 +545,7 @@ TEXTS = {
     "{verb}.",
     "refuse.stop_time_passed.hint": "Check the instance in the ModelArts console.",
     "refuse.stop_time_unknown": "The stop time of this run is unknown; cannot {verb} it.",
-    "refuse.stop_time_unknown.hint": "To see why: {cmd} doctor",
+    "refuse.stop_time_unknown.hint": "To set one: {cmd} auto-stop in 2h. To see why: {cmd} doctor",
     "refuse.not_running": "The instance is not running ({status:status}): there is no stop time to change.",
     "refuse.not_running.hint": "To set it for the next start: {cmd} auto-stop 2h",
     "refuse.lease_not_running": "The instance is not running ({status:status}): its run time can be "

@@ -493,7 +493,7 @@ TEXTS = {
     "refuse.stop_time_passed": "停止时间已过，但实例仍在运行，无法{verb}。",
     "refuse.stop_time_passed.hint": "请在 ModelArts 控制台检查该实例。",
     "refuse.stop_time_unknown": "本次运行的停止时间未知，无法{verb}。",
-    "refuse.stop_time_unknown.hint": "查看原因：{cmd} doctor",
+    "refuse.stop_time_unknown.hint": "要设置停止时间：{cmd} auto-stop in 2h。查看原因：{cmd} doctor",
     "refuse.not_running": "实例未运行（{status:status}），没有可修改的停止时间。",
     "refuse.not_running.hint": "要为下次启动设置：{cmd} auto-stop 2h",
     "refuse.lease_not_running": "实例未运行（{status:status}），只有运行中的实例才能修改运行时长。",

@@ -283,7 +283,7 @@ def _is_conclusive(change: Change) -> bool:
     edit, before, after = change.edit.auto_stop, change.before, change.after
     if edit is None or not edit.enabled or after is None or not (before.running and after.running):
         return False
-    previous, expected = before.auto_stop.stops_at, change.expected_stop_time
+    previous, expected = before.auto_stop.reported_stop_time, change.expected_stop_time
     if previous is None or expected is None:
         return False
     return abs(expected - previous) > EXPECTED_STOP_TOLERANCE

@@ -21,7 +21,14 @@ import pytest
 from modelarts_magics.api.client import MAX_ATTEMPTS, ApiClient
 from modelarts_magics.api.request import MAX_RESPONSE_BYTES
 from modelarts_magics.config.credentials import AccessKey, Token
-from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
+from modelarts_magics.domain.clock import (
+    SYSTEM_CLOCK,
+    Clock,
+    Deadline,
+    OutdatedReadError,
+    Stopwatch,
+    WriteDeadline,
+)
 from modelarts_magics.emulator.auth import HttpRequest, compute_signature
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import (
@@ -507,6 +514,31 @@ def test_rotated_credential_is_used_at_once(instant_clock: InstantSleepClock) ->
     get(transport)
     transport.close()
     assert [each.headers["X-Auth-Token"] for each in script.asked] == ["FIRST", "SECOND"]
+
+
+def test_write_is_not_repeated_after_a_slow_renewal(instant_clock: InstantSleepClock) -> None:
+    """Getting another credential took so long that the read before the write is too old."""
+    script = Script(httpx.Response(401, json={"error_code": "ModelArts.0202"}), GOOD)
+    clock = instant_clock.clock
+
+    def renew(_refused: object) -> bool:
+        clock.sleep(5)
+        return True
+
+    client = ApiClient(
+        ENDPOINT,
+        project_id="p",
+        credential=lambda: TOKEN,
+        renew=renew,
+        clock=clock,
+        transport=script.transport,
+    )
+    age = Stopwatch(clock=clock)
+    deadline = WriteDeadline(30, read_age=age, max_age_s=2, clock=clock)
+    with pytest.raises(OutdatedReadError):
+        client.request("PUT", "/v1/p/x", body={"a": 1}, deadline=deadline)
+    assert len(script.asked) == 1
+    client.close()
 
 
 def test_nothing_is_sent_without_credentials() -> None:
