@@ -14,7 +14,7 @@ import pytest
 
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import Clock
-from modelarts_magics.emulator.clock import ManualClock
+from modelarts_magics.emulator.clock import ManualClock, ScaledClock
 from modelarts_magics.errors import NoCredentialsError
 from modelarts_magics.server.executor import AsyncRuntime
 from modelarts_magics.server.poller import (
@@ -582,9 +582,8 @@ async def test_time_left_is_counted_by_the_api_clock(
     poller_harness: PollerHarness, emulator: LocalEmulator
 ) -> None:
     """By the local clock, the stop would seem far away."""
-    emulator.account.clock = ManualClock(
-        poller_harness.time.api_clock.now() + timedelta(minutes=25)
-    )
+    local_clock = poller_harness.time.api_clock
+    emulator.account.clock = ScaledClock(source=lambda: local_clock.now() + timedelta(minutes=25))
     emulator.set_instance(minutes_left=8)
     poller_harness.poller.start()
     # The second request confirms the difference.
