@@ -41,8 +41,14 @@ class EmulatorHarness:
         namespace: The variables of the user.
     """
 
-    def __init__(self, folder: Path, **options: Any) -> None:  # noqa: ANN401 - the fields of Options
-        self.clock = ManualClock(START)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        start: datetime = START,
+        **options: Any,  # noqa: ANN401 - the fields of Options
+    ) -> None:
+        self.clock = ManualClock(start)
         self.emulator = LocalEmulator(clock=self.clock, **options)
         self.emulator.start()
         self.environ = {

@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
@@ -63,6 +65,12 @@ def start_command(
     )
 
 
+@pytest.fixture
+def make_harness(make_harness: Callable[..., EmulatorHarness]) -> Callable[..., EmulatorHarness]:
+    """Return the function with the time of the processes that these tests start."""
+    return partial(make_harness, start=datetime.now(timezone.utc))
+
+
 @pytest.mark.parametrize(
     ("edition", "arguments", "status", "expected"),
     [
@@ -72,7 +80,7 @@ def start_command(
         ("2019", "describe two words", 0, "“two words”"),
         ("2019", "describe", 0, "Demo instance of the local emulator"),
         ("2019", "auto-stop off", 0, "Auto-stop is off"),
-        ("2019", "doctor", 1, "Problems found: 1"),
+        ("2019", "doctor", 0, "No problems found"),
         ("2019", "help", 0, f"{PREFIX} extend "),
         ("2019", "-h", 0, "View and change"),
         ("2019", "extend --help", 0, f"{PREFIX} extend [DURATION] [--yes]"),
@@ -309,7 +317,7 @@ def test_module_can_be_run(harness: EmulatorHarness) -> None:
     process = start_command(harness, ["auto-stop", "in", "2h"])
     out, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")
-    assert "Run time set to 2 h 20 min (was 1 h)" in out
+    assert "Run time set to 2 h 20 min" in out
     process = start_command(harness, ["stauts"])
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (2, "")

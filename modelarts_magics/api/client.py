@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, Protocol
 from urllib.parse import urlsplit
 
 import httpx
@@ -43,6 +44,9 @@ MAX_SIGNING_SKEW = timedelta(minutes=5)
 
 The API accepts a difference of 15 min.
 """
+
+
+_EXPIRED_PATTERN = re.compile(rb"ModelArts\.0202|APIGW?\.0307|expired", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,14 @@ class _Call:
         return self.method == "GET"
 
 
-def _never_renew(_refused: Credential) -> bool:
+class RenewCredential(Protocol):
+    """Return whether another credential is available after one was refused."""
+
+    def __call__(self, refused: Credential, *, expired: bool) -> bool:
+        """Return it; `expired` says whether that is the reason of the refusal."""
+
+
+def _never_renew(refused: Credential, *, expired: bool) -> bool:  # noqa: ARG001 - as in the protocol
     """Return False: there is only one credential."""
     return False
 
@@ -88,6 +99,7 @@ class ApiClient:
         endpoint: Scheme and host, such as ``https://modelarts.cn-north-4.myhuaweicloud.com``.
         project_id: The project of the credential; "" if not known yet.
         credential: Returns the credential; called before every request, so that rotated keys are used.
+        write_credential: The same for a request that changes something; None for the same credential.
         renew: Called with a refused credential; returns whether another one is available.
         timeouts: The connect and read timeouts.
         verify: Whether to verify the certificate of the server.
@@ -101,7 +113,8 @@ class ApiClient:
         *,
         project_id: str,
         credential: Callable[[], Credential],
-        renew: Callable[[Credential], bool] = _never_renew,
+        write_credential: Callable[[], Credential] | None = None,
+        renew: RenewCredential = _never_renew,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - immutable
         verify: bool = True,
         clock: Clock = SYSTEM_CLOCK,
@@ -111,6 +124,7 @@ class ApiClient:
         self._host = urlsplit(endpoint).netloc
         self._project_id = project_id
         self._credential = credential
+        self._write_credential = write_credential or credential
         self._renew = renew
         self._timeouts = timeouts
         self._clock = clock
@@ -185,14 +199,17 @@ class ApiClient:
         return backoff if retry_after is None else max(backoff, retry_after)
 
     def _attempt(self, call: _Call) -> ApiResponse:
-        credential = self._credential()
+        get_credential = self._credential if call.is_read else self._write_credential
+        credential = get_credential()
         response = self._send(call, credential)
         differs = self._api_clock.observe(response.date)
         if differs and (call.is_read or self._is_signature_outdated(response, credential)):
             response = self._send(call, credential)
             self._api_clock.observe(response.date)
-        if _is_credential_refused(response) and self._renew(credential):
-            credential = self._credential()
+        if _is_credential_refused(response) and self._renew(
+            credential, expired=_is_expired(response)
+        ):
+            credential = get_credential()
             response = self._send(call, credential)
             self._api_clock.observe(response.date)
         return self._check_response(response, credential)
@@ -285,6 +302,14 @@ def _is_credential_refused(response: HttpResponse) -> bool:
     """Whether the credential was refused, for example after a rotation, not the operation."""
     rotated = response.status == HTTPStatus.FORBIDDEN and b"ModelArts.0206" in response.content
     return rotated or response.status == HTTPStatus.UNAUTHORIZED
+
+
+def _is_expired(response: HttpResponse) -> bool:
+    """Whether the credential was valid before.
+
+    Source: the error codes of ModelArts (0202) and API Gateway (0307); other codes are explained in the text.
+    """
+    return bool(_EXPIRED_PATTERN.search(response.content))
 
 
 def _is_invalid_json(error: ModelArtsError) -> bool:

@@ -35,7 +35,8 @@ class CommandContext:
         namespace: The variables that ``--from`` can name.
         ask: Asks a question and returns the answer.
         ask_secret: Asks a question without showing the answer.
-        use_interactive_credential: Takes the credential entered by ``login``; None if it cannot be kept in memory.
+        use_interactive_credential: Takes the credential entered by ``login``, or None to forget it; None if it
+            cannot be kept in memory.
         get_interactive_credential: Returns the credential entered by ``login``, or None.
         show_outputs: Displays outputs in the format of a notebook; None in a terminal.
         widget_factories: Functions that create a widget, by command; empty in a terminal.
@@ -47,7 +48,7 @@ class CommandContext:
     namespace: Mapping[str, Any] = field(default_factory=dict)
     ask: Callable[[str], str] = ask
     ask_secret: Callable[[str], str] = ask_secret
-    use_interactive_credential: Callable[[FoundCredential], None] | None = None
+    use_interactive_credential: Callable[[FoundCredential | None], None] | None = None
     get_interactive_credential: Callable[[], FoundCredential | None] = lambda: None
     show_outputs: Callable[[Sequence[dict[str, Any]]], None] | None = None
     widget_factories: Mapping[str, Callable[[], object]] = field(default_factory=dict)

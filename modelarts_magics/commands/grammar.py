@@ -109,7 +109,7 @@ SHORTEN = Command(
     "shorten", "[DURATION] [--wait] [--json]", (WAIT, JSON), completions=("30m", "1h", "2h")
 )
 STOP = Command("stop", "[--yes] [--wait] [--json]", (YES, WAIT, JSON))
-LOGIN = Command("login", "[--save]", (SAVE,))
+LOGIN = Command("login", "[--save | --clear]", (SAVE, CLEAR))
 CONFIGURE = Command(
     "configure",
     "[NAME=VALUE …]",

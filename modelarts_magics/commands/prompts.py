@@ -38,6 +38,8 @@ _INPUT_UNAVAILABLE = (EOFError, NotImplementedError)
 def login(request: CommandRequest, context: CommandContext) -> TextResult:
     """Ask for an access key or a token; keep it in memory, or save a key in the vendor's credentials file.
 
+    With ``--clear``, forget the one in memory.
+
     Raises:
         UsageError: Arguments were given.
         RefusedError: No credential was entered, or it cannot be kept as requested.
@@ -45,6 +47,8 @@ def login(request: CommandRequest, context: CommandContext) -> TextResult:
     # Arguments may be a secret, which is in the history already; the error must not repeat it.
     if request.arguments:
         raise UsageError("usage.secret", command=request.command.name)
+    if request.has_option("--clear"):
+        return _clear_credential(request, context)
     if context.use_interactive_credential is None and not request.has_option("--save"):
         raise RefusedError("login.needs_save")
     try:
@@ -52,6 +56,16 @@ def login(request: CommandRequest, context: CommandContext) -> TextResult:
     except _INPUT_UNAVAILABLE:
         raise RefusedError("login.no_input") from None
     return _store_credential(found, request, context)
+
+
+def _clear_credential(request: CommandRequest, context: CommandContext) -> TextResult:
+    """Forget the credential entered before, so that the next source is used, also for changes."""
+    if request.has_option("--save"):
+        usage = request.command.synopsis
+        raise UsageError("usage.conflict", one="--save", other="--clear", usage=usage)
+    if context.use_interactive_credential is not None:
+        context.use_interactive_credential(None)
+    return TextResult(text("login.cleared"))
 
 
 def _ask_for_credential(request: CommandRequest, context: CommandContext) -> FoundCredential:

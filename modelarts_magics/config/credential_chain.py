@@ -17,7 +17,7 @@ from modelarts_magics.config.credentials import (
 from modelarts_magics.config.platform_session import load_platform_session, searched_places
 from modelarts_magics.config.settings_file import NO_FOLDER, expand_user, home_folder
 from modelarts_magics.errors import ConfigurationError, NoCredentialsError
-from modelarts_magics.messages import Message
+from modelarts_magics.messages import Message, source_label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -54,6 +54,8 @@ class CredentialProvider:
 class CredentialChain:
     """The sources of credentials in order. The environment and files are read at every call.
 
+    A credential that has expired is replaced by that of the next source.
+
     The notebook session and the metadata service are slow and rotate their keys, so their keys are kept
     until one is refused.
 
@@ -63,7 +65,8 @@ class CredentialChain:
         only: The name of the only source to use; None for all.
 
     Attributes:
-        on_warning: Called once with a warning about the source of the credential in use.
+        on_warning: Called with each message for the user: a warning about the source of the credential in use, and
+            which source is used instead of another one.
         last_used: The credential that was sent last; None if none was.
     """
 
@@ -78,6 +81,8 @@ class CredentialChain:
         self._environ = os.environ if environ is None else environ
         self._interactive = interactive
         self._loaded: dict[str, FoundCredential | None] = {}
+        self._replaced: set[Credential] = set()
+        self._notices: list[Message] = []
         self._warned = False
         self.on_warning: Callable[[Message], None] | None = None
         self.last_used: Credential | None = None
@@ -118,14 +123,14 @@ class CredentialChain:
             )
 
     def find(self) -> FoundCredential | None:
-        """Return the first credential; None if no source has one.
+        """Return the first credential that was not replaced; None if no source has one.
 
         Raises:
             ConfigurationError: A source has an incomplete key or a file that cannot be read.
         """
         try:
             found = (provider.load() for provider in self.providers())
-            return next((each for each in found if each), None)
+            return next((each for each in found if each and not self.is_replaced(each)), None)
         # Remove the traceback, whose frames hold secrets.
         except ConfigurationError as error:
             raise error.with_traceback(None) from None
@@ -140,26 +145,64 @@ class CredentialChain:
         found = self.find()
         if found is None:
             raise NoCredentialsError("credentials.not_found")
-        if found.warning and self.on_warning and not self._warned:
+        if found.warning and not self._warned:
             self._warned = True
-            self.on_warning(Message(found.warning, {"path": found.source}))
+            self._notices.append(Message(found.warning, {"path": found.source}))
+        while self._notices and self.on_warning:
+            self.on_warning(self._notices.pop(0))
         self.last_used = found.credential
         return found.credential
 
-    def renew(self, refused: Credential) -> bool:
+    def current_for_write(self) -> Credential:
+        """Return the credential for a request that changes something.
+
+        Raises:
+            ConfigurationError: The credential that the user entered was replaced by that of another source: a
+                change would be made with another identity.
+        """
+        if self._interactive is not None and self.is_replaced(self._interactive):
+            found = self.find()
+            source = source_label(found.source) if found else ""
+            raise ConfigurationError("credentials.login_replaced", source=source)
+        return self.current()
+
+    def is_replaced(self, found: FoundCredential) -> bool:
+        """Return whether a credential is skipped because it has expired, or is a login that was refused."""
+        return found.credential in self._replaced
+
+    def renew(self, refused: Credential, *, expired: bool = False) -> bool:
         """Return whether there is another credential after one was refused.
 
-        An interactive credential is dropped if another source has one, because it would hide it forever.
+        One that has expired is replaced by that of the next source, if another source has one. So is a login
+        that was refused, because it would hide the others forever. A notice names both sources.
+
+        Args:
+            refused: The credential that was sent.
+            expired: Whether it has expired.
         """
         self._loaded.clear()
         interactive = self._interactive
-        if interactive is not None and interactive.credential == refused:
-            self._interactive = None
-        found = self.find()
-        if found is None:
-            self._interactive = interactive
+        is_login = interactive is not None and interactive.credential == refused
+        if not expired and not is_login:
+            found = self.find()
+            return found is not None and found.credential != refused
+        return self._replace(refused, "notice.expired" if expired else "notice.refused")
+
+    def _replace(self, refused: Credential, notice: str) -> bool:
+        try:
+            old = self.find()
+            self._replaced.add(refused)
+            new = self.find()
+        except ConfigurationError:
+            # A later source is broken; the refusal of this one is the first problem.
+            new = None
+        if new is None or old is None:
+            self._replaced.discard(refused)
             return False
-        return found.credential != refused
+        if old.credential == refused:
+            sources = {"old": source_label(old.source), "new": source_label(new.source)}
+            self._notices.append(Message(notice, sources))
+        return True
 
     @property
     def credentials_file(self) -> Path:

@@ -97,21 +97,27 @@ def run_checks(
     environ = os.environ if environ is None else environ
     # Before a response is saved, which replaces a file that others may write.
     store_findings = list(machine.store_findings(settings, environ))
+    chain = CredentialChain(environ, interactive=interactive)
     opened: Session | ModelArtsError
+    connection_findings: list[Finding] = []
     try:
-        opened = open_session(settings, environ=environ, interactive=interactive, clock=clock)
+        opened = open_session(settings, environ=environ, chain=chain, clock=clock)
         settings = opened.settings or settings
+        # Before the credentials are listed: the response shows which of them has expired.
+        connection_findings = list(_connection_findings(opened, clock))
     except ModelArtsError as error:
         opened = error
     local_findings = [
         *_settings_file_findings(settings, environ),
         *_setting_findings(settings, project_unknown=_is_project_unknown(settings, opened)),
-        *_credential_findings(CredentialChain(environ, interactive=interactive)),
+        *_credential_findings(chain),
     ]
-    reported = {each.message for each in local_findings}
+    if isinstance(opened, ModelArtsError):
+        reported = {each.message for each in local_findings}
+        connection_findings = [_unopened_finding(opened, reported=reported)]
     findings = [
         *local_findings,
-        *_connection_findings(opened, clock, reported=reported),
+        *connection_findings,
         *machine.time_zone_findings(settings, clock),
         *store_findings,
         *installation.installation_findings(find_server(environ)),
@@ -197,6 +203,9 @@ def _credential_findings(chain: CredentialChain) -> Iterator[Finding]:
             )
             yield Finding("credentials", Level.INFO, message)
             continue
+        if chain.is_replaced(found):
+            yield _replaced_finding(found)
+            continue
         yield _credential_finding(found, shadowed=used)
         used = True
     if not used:
@@ -216,6 +225,12 @@ def _credential_text(credential: Credential) -> str:
     return text(f"credential.{kind}", ak=mask(credential.access_key_id))
 
 
+def _replaced_finding(found: FoundCredential) -> Finding:
+    credential = _credential_text(found.credential)
+    message = text("doctor.replaced", credential=credential, place=source_label(found.source))
+    return Finding("credentials", Level.PROBLEM, message, text("doctor.replaced.hint"))
+
+
 def _credential_finding(found: FoundCredential, *, shadowed: bool) -> Finding:
     code = "doctor.shadowed" if shadowed else "doctor.used"
     message = text(
@@ -227,18 +242,14 @@ def _credential_finding(found: FoundCredential, *, shadowed: bool) -> Finding:
     return Finding("credentials", Level.INFO if shadowed else Level.OK, message)
 
 
-def _connection_findings(
-    session_or_error: Session | ModelArtsError, clock: Clock, *, reported: AbstractSet[str]
-) -> Iterator[Finding]:
-    if isinstance(session_or_error, ModelArtsError) and (
-        session_or_error.message in reported or session_or_error.code == "config.missing_several"
-    ):
-        yield Finding("connection", Level.INFO, text("doctor.not_checked"))
-        return
-    if isinstance(session_or_error, ModelArtsError):
-        yield Finding("connection", Level.PROBLEM, session_or_error.message, session_or_error.hint)
-        return
-    session = session_or_error
+def _unopened_finding(error: ModelArtsError, *, reported: AbstractSet[str]) -> Finding:
+    """Return why there is no connection, unless another finding says so already."""
+    if error.message in reported or error.code == "config.missing_several":
+        return Finding("connection", Level.INFO, text("doctor.not_checked"))
+    return Finding("connection", Level.PROBLEM, error.message, error.hint)
+
+
+def _connection_findings(session: Session, clock: Clock) -> Iterator[Finding]:
     started = clock.monotonic()
     try:
         instance = session.refresh()

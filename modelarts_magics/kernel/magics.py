@@ -139,8 +139,8 @@ class ModelArts(Magics):
 
         return open_session(settings, interactive=self._interactive_credential)
 
-    def _use_interactive_credential(self, found: FoundCredential) -> None:
-        """Use the credential entered by ``login`` until the kernel shuts down."""
+    def _use_interactive_credential(self, found: FoundCredential | None) -> None:
+        """Use the credential entered by ``login`` until the kernel shuts down; None for no longer."""
         self._interactive_credential = found
         self.close()
 

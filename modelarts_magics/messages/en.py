@@ -166,6 +166,7 @@ TEXTS = {
     "login.ask.token": "IAM token: ",
     "login.session_only": "Kept in memory until this kernel ends. To check: {cmd} doctor",
     "login.saved": "Saved to {path} (readable by you only). To check: {cmd} doctor",
+    "login.cleared": "The login was forgotten: the next source of credentials is used. To see it: {cmd} doctor",
     "login.empty": "No input.",
     "login.empty.hint": "Try again: {login}",
     "login.no_input": "Cannot prompt for input here.",
@@ -231,8 +232,8 @@ TEXTS = {
     "help.activity": "show what is working on the instance: cells, terminals, processes, GPU and NPU",
     "help.activity.examples": "{prefix} activity\n{prefix} activity --json",
     "help.login": "enter an access key or token (hidden); kept until the kernel ends, or saved with --save "
-    "(keys only)",
-    "help.login.examples": "{prefix} login\n{prefix} login --save",
+    "(keys only), or forgotten with --clear",
+    "help.login.examples": "{prefix} login\n{prefix} login --save\n{prefix} login --clear",
     "help.configure": "save settings (no secrets) in a file that is kept when the instance stops",
     "help.configure.examples": "{prefix} configure region=cn-north-4 timezone=Asia/Shanghai\n{prefix} "
     "configure",
@@ -365,6 +366,8 @@ TEXTS = {
     "doctor.zone.hint": "Set MODELARTS_TIMEZONE=Asia/Shanghai",
     "doctor.store.exposed": "{path} is not used: other users own it or can write to it.",
     "doctor.store.exposed.hint": "Delete it, or: chmod go-w {path}",
+    "doctor.replaced": "{credential} from {place}: expired or refused, skipped",
+    "doctor.replaced.hint": "Replace or remove it; the next source is used meanwhile.",
     "doctor.store.hint": "Set MODELARTS_STATE_DIR to a writable folder; until then, processes cannot share "
     "state.",
     "doctor.missing": "not installed",
@@ -518,6 +521,9 @@ TEXTS = {
     "credentials.not_found": "No credentials found.",
     "credentials.not_found.hint": "Log in: {login}. Or set the environment variable MODELARTS_AUTH_TOKEN, "
     "or HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK. To check all sources: {cmd} doctor",
+    "credentials.login_replaced": "Your login has expired or was refused. Nothing is changed with other "
+    "credentials ({source}) without your consent.",
+    "credentials.login_replaced.hint": "Log in again: {login}. To use the other credentials: {cmd} login --clear",
     "credentials.incomplete": "Incomplete access key: {missing} is missing in {source}.",
     "credentials.incomplete.hint": "Set both, or neither to use the next source.",
     "credentials.characters": "The credential from {source} contains invalid characters.",
@@ -810,6 +816,8 @@ TEXTS = {
     "outcome_unknown.not_applied": "The change has not taken effect after two attempts. {cause} Current "
     "state: {stop}; description: “{description}”",
     "notice.raised": "The API accepts no earlier stop time than {stop_time}; the run is extended to it.",
+    "notice.expired": "The credentials from {old} have expired; those from {new} are used instead.",
+    "notice.refused": "The credentials from {old} were refused; those from {new} are used instead.",
     "notice.applies_at_next_start": "Earlier run time changes took effect only at the next start: this run "
     "will probably still stop at {stop_time}.",
     # Form

@@ -160,6 +160,7 @@ TEXTS = {
     "login.ask.token": "IAM Token：",
     "login.session_only": "已保存在当前内核的内存中，内核终止后失效。检查：{cmd} doctor",
     "login.saved": "已保存到 {path}（仅您可读）。检查：{cmd} doctor",
+    "login.cleared": "已清除登录信息，将使用下一个凭证来源。查看：{cmd} doctor",
     "login.empty": "未输入任何内容。",
     "login.empty.hint": "请重试：{login}",
     "login.no_input": "当前环境无法交互输入。",
@@ -207,7 +208,7 @@ TEXTS = {
     "help.option.no-record": "不记录单元格的输出",
     "help.jobs": "列出受保护的单元格和命令的输出记录，或查看其中一份",
     "help.activity": "显示实例上正在进行的工作：单元格、终端、进程、GPU 和 NPU",
-    "help.login": "输入访问密钥或 Token（不回显），内核终止前有效；--save 可保存访问密钥",
+    "help.login": "输入访问密钥或 Token（不回显），内核终止前有效；--save 保存访问密钥，--clear 清除登录",
     "help.configure": "将非敏感配置保存到文件，实例停止后仍保留",
     "help.doctor": "检查配置、凭证、连接、时钟和安装",
     "help.help": "显示本帮助，或某个命令的帮助",
@@ -324,6 +325,8 @@ TEXTS = {
     "doctor.zone.hint": "请设置 MODELARTS_TIMEZONE=Asia/Shanghai",
     "doctor.store.exposed": "已忽略 {path}：其他用户拥有该路径或可以写入。",
     "doctor.store.exposed.hint": "请将其删除，或执行：chmod go-w {path}",
+    "doctor.replaced": "{credential}（来源：{place}）已过期或被拒绝，已跳过",
+    "doctor.replaced.hint": "请更换或移除该凭证；目前使用下一个来源。",
     "doctor.store.hint": "请将 MODELARTS_STATE_DIR 设为可写目录；否则各进程之间无法共享状态。",
     "doctor.missing": "未安装",
     "doctor.server": "{page} · {python} · modelarts-magics：{own}",
@@ -468,6 +471,8 @@ TEXTS = {
     "credentials.not_found": "未找到凭证。",
     "credentials.not_found.hint": "请登录：{login}。也可以设置环境变量 MODELARTS_AUTH_TOKEN，或 "
     "HUAWEICLOUD_SDK_AK 和 HUAWEICLOUD_SDK_SK。检查所有来源：{cmd} doctor",
+    "credentials.login_replaced": "登录凭证已过期或被拒绝。未经您同意，不会使用其他凭证（{source}）进行更改。",
+    "credentials.login_replaced.hint": "重新登录：{login}。如要改用其他凭证：{cmd} login --clear",
     "credentials.incomplete": "访问密钥不完整：{source} 中缺少 {missing}。",
     "credentials.incomplete.hint": "请同时设置两项；两项都不设置则使用下一个来源。",
     "credentials.characters": "{source} 中的凭证包含无效字符。",
@@ -732,6 +737,8 @@ TEXTS = {
     "outcome_unknown.not_stopped": "停止请求失败，实例状态：{status:status}。{cause}",
     "outcome_unknown.not_applied": "尝试两次后修改仍未生效。{cause}当前状态：{stop}；描述：“{description}”",
     "notice.raised": "API 允许的最早停止时间为 {stop_time}，已延长到该时间。",
+    "notice.expired": "凭证（来源：{old}）已过期，改用其他凭证（来源：{new}）。",
+    "notice.refused": "凭证（来源：{old}）被拒绝，改用其他凭证（来源：{new}）。",
     "notice.applies_at_next_start": "此前修改的运行时长都在下次启动后才生效，本次运行很可能仍于 "
     "{stop_time} 停止。",
     # Form

@@ -21,6 +21,8 @@ JITTER_FRACTION = 0.1
 """The largest part by which a delay is lengthened at random, so that many servers do not call at the same time."""
 MAX_AGE_FRACTION = 0.8
 """The part of a delay during which the response to another process is used instead of a call."""
+FAILURE_FACTOR_NEAR_STOP = 2
+"""The same near the stop time."""
 MAX_BACKOFF_FACTOR = 6
 """The largest factor by which failures lengthen a delay."""
 
@@ -68,7 +70,17 @@ class PollSchedule:
         # The exponent is limited, too: failures may go on for days.
         factor = min(2 ** min(failures, MAX_BACKOFF_FACTOR), MAX_BACKOFF_FACTOR)
         delayed: timedelta = delay * factor
+        if failures and instance is not None:
+            delayed = min(delayed, self._longest_delay_before_stop(instance, now))
         return delayed * (1 + JITTER_FRACTION * jitter)
+
+    def _longest_delay_before_stop(self, instance: Instance, now: datetime) -> timedelta:
+        """Return the longest delay after a failure, so that the API is called again near the stop time."""
+        stop_time = instance.auto_stop.stops_at
+        if stop_time is None or now > stop_time + NEAR_STOP_WINDOW:
+            return timedelta.max
+        until_near = stop_time - now - NEAR_STOP_WINDOW
+        return max(until_near, FAILURE_FACTOR_NEAR_STOP * self.interval_near_stop)
 
     def _base_delay(self, instance: Instance, now: datetime, page_open: bool) -> timedelta:
         longest = self.interval if page_open else self.interval * WITHOUT_PAGE_FACTOR

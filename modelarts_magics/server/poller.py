@@ -1,9 +1,9 @@
 """Poll the API for this Jupyter server and notify the open pages.
 
 The API is called every five minutes, every minute in the last ten before the stop, every 15 minutes while no
-page is open and the stop is over an hour away, less often while it fails, and not at all while settings or
-credentials are at fault. A change by another process of this machine arrives by a notification; it is shown at
-once and verified by a call of the API.
+page is open and the stop is over an hour away, less often while it fails or refuses, and not at all while
+settings or credentials are missing. A change by another process of this machine arrives by a notification; it
+is shown at once and verified by a call of the API.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
-from modelarts_magics.errors import ModelArtsError
+from modelarts_magics.errors import ApiError, ModelArtsError
 from modelarts_magics.server.executor import AsyncRuntime
 from modelarts_magics.server.poll_schedule import PollSchedule
 from modelarts_magics.server.session_provider import SessionProvider
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LISTENER_CHECK_INTERVAL_S = 5.0
 """The time between two checks for pages that have opened or reopened the event socket."""
+MIN_REFRESH_INTERVAL_S = 3.0
+"""The shortest time between two calls of the API that pages request."""
 RECOVERY_CHECK_INTERVAL_S = 15.0
 """The time between two checks of settings and credentials that are at fault."""
 HELLO = "hello"
@@ -96,6 +98,8 @@ class Poller:
         self._last_read_at: datetime | None = None
         self._change_count = 0
         self._failure_count = 0
+        self._retry_at_s = 0.0
+        self._forced_after_s = 0.0
         self._failed_fingerprint: int | None = None
         self._clock_skew: timedelta | None = None
 
@@ -133,10 +137,24 @@ class Poller:
         return self.snapshot
 
     async def refresh(self) -> Snapshot:
-        """Call the API now and return the state; simultaneous calls share one response."""
+        """Call the API and return the state; simultaneous calls share one response.
+
+        A call soon after another one waits, so that no number of pages calls the API too often.
+        """
         self.start()
+        monotonic = self._session_factory.clock.monotonic
+        while not self._is_forced_refresh_running():
+            wait_s = self._forced_after_s - monotonic()
+            if wait_s <= 0:
+                self._forced_after_s = monotonic() + MIN_REFRESH_INTERVAL_S
+                break
+            await self._runtime.sleep(wait_s)
         await self._refresh(force=True)
         return self.snapshot
+
+    def _is_forced_refresh_running(self) -> bool:
+        task = self._refresh_task
+        return self._refresh_is_forced and task is not None and not task.done()
 
     def invalidate(self) -> None:
         """Call the API at once, in the background, because the state may no longer be true."""
@@ -165,9 +183,20 @@ class Poller:
         while True:
             self._wakeup.clear()
             force, self._invalidated = self._invalidated, False
-            if not self.snapshot.read_only or await self._runtime.run_blocking(self._may_recover):
+            if (
+                not self.snapshot.read_only
+                or self._is_retry_due()
+                or await self._runtime.run_blocking(self._may_recover)
+            ):
                 await self._refresh(force=force)
             await self._wait_for_next_poll()
+
+    def _is_retry_due(self) -> bool:
+        """Return whether to call an API again that refused: a gateway may have done so by mistake."""
+        return isinstance(self.snapshot.problem, ApiError) and self._seconds_until_retry() <= 0
+
+    def _seconds_until_retry(self) -> float:
+        return self._retry_at_s - self._session_factory.clock.monotonic()
 
     def _may_recover(self) -> bool:
         """Return whether settings or credentials may have changed since the last call of the API."""
@@ -190,19 +219,23 @@ class Poller:
 
     def _seconds_until_next_poll(self) -> float:
         snapshot = self.snapshot
+        if isinstance(snapshot.problem, ApiError) and snapshot.read_only:
+            return min(RECOVERY_CHECK_INTERVAL_S, max(1.0, self._seconds_until_retry()))
         if snapshot.read_only:
             return RECOVERY_CHECK_INTERVAL_S
-        now = self._now(snapshot.session)
-        delay = self._schedule.next_delay(
-            snapshot.instance,
-            now=now,
+        delay = self._next_delay()
+        if snapshot.instance is not None and self._failure_count == 0:
+            delay -= max(self._now(snapshot.session) - snapshot.instance.observed_at, timedelta(0))
+        return max(1.0, delay.total_seconds())
+
+    def _next_delay(self) -> timedelta:
+        return self._schedule.next_delay(
+            self.snapshot.instance,
+            now=self._now(self.snapshot.session),
             page_open=self._is_page_open(),
             failures=self._failure_count,
             jitter=self._runtime.jitter(),
         )
-        if snapshot.instance is not None and self._failure_count == 0:
-            delay -= max(now - snapshot.instance.observed_at, timedelta(0))
-        return max(1.0, delay.total_seconds())
 
     def _now(self, session: Session | None) -> datetime:
         return session.now() if session else self._session_factory.clock.now()
@@ -283,6 +316,8 @@ class Poller:
             self._failure_count += 1
             self._failed_fingerprint = self._session_provider.fingerprint
             self._update(problem=error)
+            delay_s = self._next_delay().total_seconds()
+            self._retry_at_s = self._session_factory.clock.monotonic() + delay_s
             # Another process may have saved a newer state.
             await self._check_store()
         except Exception:  # noqa: BLE001 - see the comment

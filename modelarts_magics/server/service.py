@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
+from modelarts_magics import messages
 from modelarts_magics.domain.browser_payloads import change_response, success_response
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.models import Effect
 from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.errors import ModelArtsError, OutcomeUnknownError, RefusedError
 from modelarts_magics.server import payloads
-from modelarts_magics.server.poller import HELLO, Poller
+from modelarts_magics.server.poller import HELLO, MIN_REFRESH_INTERVAL_S, Poller
 from modelarts_magics.server.run_history import RunHistory
 from modelarts_magics.server.snapshot import Snapshot
 
@@ -72,6 +75,7 @@ class InstanceService:
         self._run_store = run_store
         self._server_id = os.urandom(4).hex()
         self._seq = 0
+        self._doctor_reports: dict[str, tuple[float, asyncio.Future[dict[str, Any]]]] = {}
 
     async def get_instance(self, *, refresh: bool = False) -> dict[str, Any]:
         """Return everything that a page shows; calls the API only to refresh, and never raises."""
@@ -124,20 +128,25 @@ class InstanceService:
     async def run_doctor(self) -> dict[str, Any]:
         """Check settings, credentials, connection and installation of the server; calls the API once.
 
+        A report that is at most a few seconds old is returned again.
+
         Raises:
             ConfigurationError: The settings file cannot be read.
         """
+        language, now_s = messages.language(), self._session_factory.clock.monotonic()
+        created_s, report = self._doctor_reports.get(language, (-math.inf, None))
+        if report is None or now_s - created_s >= MIN_REFRESH_INTERVAL_S:
+            report = asyncio.ensure_future(self.poller.run_blocking(self._run_checks))
+            self._doctor_reports[language] = now_s, report
+        found: dict[str, Any] = await asyncio.shield(report)
+        return found
+
+    def _run_checks(self) -> dict[str, Any]:
         from modelarts_magics.doctor import run_checks  # noqa: PLC0415 - needed rarely
 
-        session_factory = self._session_factory
-        report: dict[str, Any] = await self.poller.run_blocking(
-            lambda: run_checks(
-                session_factory.settings(),
-                environ=session_factory.environ,
-                clock=session_factory.clock,
-            ).to_json()
-        )
-        return report
+        factory = self._session_factory
+        report = run_checks(factory.settings(), environ=factory.environ, clock=factory.clock)
+        return report.to_json()
 
     async def set_reminders_muted(self, *, muted: bool) -> dict[str, Any]:
         """Turn reminders off or on: through the API if it has such a setting, else on this machine.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from modelarts_magics.config.credentials import Credential
     from modelarts_magics.domain.clock import Clock
     from modelarts_magics.domain.models import Instance
+    from modelarts_magics.messages import Message
 
 _FINGERPRINT_VARIABLES = (
     *(variable for setting in SETTINGS.values() for variable in setting.variables),
@@ -47,6 +49,9 @@ _FINGERPRINT_VARIABLES = (
         settings_file.PATH_VARIABLE,
     ),
 )
+
+
+_LOG = logging.getLogger(__name__)
 
 
 def _do_nothing() -> None:
@@ -260,6 +265,7 @@ class SessionProvider:
             self._follow_store()
             self._chain = self._session_factory.credential_chain()
             self._session = self._session_factory.open(self._chain)
+            self._session.on_notice = _log_notice
             self._subscribe(self._session)
         # A cached state would hide that nothing can be changed without credentials.
         if not self._credentials_checked:
@@ -318,6 +324,10 @@ class OfflineBackend:
 
     def close(self) -> None:
         """Do nothing: there is no connection."""
+
+
+def _log_notice(notice: Message) -> None:
+    _LOG.warning("%s", notice)
 
 
 def _find_credential(chain: CredentialChain) -> Credential | None:

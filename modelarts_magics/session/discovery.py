@@ -301,6 +301,7 @@ class Discovery:
             endpoint,
             project_id=project_id,
             credential=self._chain.current,
+            write_credential=self._chain.current_for_write,
             renew=self._chain.renew,
             timeouts=Timeouts(connect, read),
             verify=self._settings.verify_tls or not is_loopback(endpoint),

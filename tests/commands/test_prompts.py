@@ -102,6 +102,16 @@ def test_login_keeps_the_credential_in_memory(
     assert list(home.iterdir()) == []
 
 
+def test_login_clear_forgets_the_credential(home: Path) -> None:
+    """Without a question; a file is not touched."""
+    prompts = ScriptedPrompts()
+    assert "forgotten" in prompts.run("login --clear")
+    assert prompts.credentials == [None]
+    assert list(home.iterdir()) == []
+    with pytest.raises(UsageError):
+        prompts.run("login --clear --save")
+
+
 def test_login_save_writes_the_credentials_file(home: Path) -> None:
     """The file is private, and this kernel uses the key too."""
     prompts = ScriptedPrompts(AK, SK, STS)

@@ -278,3 +278,74 @@ def test_providers_are_named_in_order(tmp_path: Path) -> None:
     ]
     assert [name for name in names if name in places] == places
     assert "s3cret" not in str(names)
+
+
+class TestExpiredCredential:
+    """One that has expired is replaced by that of the next source, and a notice names both."""
+
+    @pytest.fixture
+    def notices(self) -> list[str]:
+        """Return the notices of the chain."""
+        return []
+
+    def test_next_source_is_used_and_named(self, tmp_path: Path, notices: list[str]) -> None:
+        """For reads and for changes, once."""
+        environ = {**TOKEN, **KEYS, **home(tmp_path, FILE)}
+        chain = CredentialChain(environ)
+        assert chain.renew(Token("env-token-0123456789"), expired=True)
+        chain.on_warning = lambda message: notices.append(str(message))
+        for _ in range(2):
+            assert chain.current() == AccessKey("ENVAK", "env-secret")
+            assert chain.current_for_write() == AccessKey("ENVAK", "env-secret")
+        (notice,) = notices
+        assert "MODELARTS_AUTH_TOKEN" in notice
+        assert "HUAWEICLOUD_SDK_AK" in notice
+        assert chain.renew(AccessKey("ENVAK", "env-secret"), expired=True)
+        assert chain.current() == AccessKey("FILEAK", "file-secret")
+        assert len(notices) == 2
+
+    def test_only_credential_is_kept(self, tmp_path: Path, notices: list[str]) -> None:
+        """It is sent again: the API may have refused it by mistake."""
+        chain = CredentialChain({**TOKEN, **home(tmp_path, None)})
+        chain.on_warning = lambda message: notices.append(str(message))
+        assert not chain.renew(Token("env-token-0123456789"), expired=True)
+        assert chain.current() == Token("env-token-0123456789")
+        assert notices == []
+
+    def test_broken_next_source_is_not_used(self, tmp_path: Path) -> None:
+        """The expired credential is the first problem."""
+        environ = {**TOKEN, **home(tmp_path, b"[basic\nsk = s3cret\n")}
+        chain = CredentialChain(environ)
+        assert not chain.renew(Token("env-token-0123456789"), expired=True)
+        assert chain.current() == Token("env-token-0123456789")
+
+    def test_new_value_of_the_first_source_is_used(self, tmp_path: Path) -> None:
+        """The token was replaced."""
+        environ = {**TOKEN, **KEYS, **home(tmp_path, None)}
+        chain = CredentialChain(environ)
+        chain.renew(Token("env-token-0123456789"), expired=True)
+        environ["MODELARTS_AUTH_TOKEN"] = "new-token"
+        assert chain.current() == Token("new-token")
+
+    def test_refused_credential_is_not_replaced(self, tmp_path: Path) -> None:
+        """Only an expired one: a wrong one is to be corrected."""
+        chain = CredentialChain({**TOKEN, **KEYS, **home(tmp_path, None)})
+        assert not chain.renew(Token("env-token-0123456789"))
+        assert chain.current() == Token("env-token-0123456789")
+
+    @pytest.mark.parametrize("expired", [True, False])
+    def test_change_is_not_made_instead_of_the_login(
+        self, tmp_path: Path, notices: list[str], *, expired: bool
+    ) -> None:
+        """Reading goes on with the next source; a change needs consent."""
+        entered = FoundCredential(Token("entered"), "login")
+        chain = CredentialChain({**KEYS, **home(tmp_path, None)}, interactive=entered)
+        chain.on_warning = lambda message: notices.append(str(message))
+        assert chain.current_for_write() == Token("entered")
+        assert chain.renew(Token("entered"), expired=expired)
+        assert chain.current() == AccessKey("ENVAK", "env-secret")
+        assert "login" in notices[0]
+        with pytest.raises(ConfigurationError) as caught:
+            chain.current_for_write()
+        assert "HUAWEICLOUD_SDK_AK" in caught.value.message
+        assert "login --clear" in caught.value.hint

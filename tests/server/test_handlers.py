@@ -342,14 +342,28 @@ async def test_capabilities_are_those_of_the_api(
     assert capabilities["description_forbidden"] == "&<>\"'/"
 
 
-async def test_doctor_checks_the_server(send_request: SendRequest, emulator: LocalEmulator) -> None:
+async def test_doctor_checks_the_server(
+    send_request: SendRequest, service: InstanceService, emulator: LocalEmulator
+) -> None:
     """The findings describe the server's environment."""
     got = await send_request("doctor")
     assert got.status == 200
     assert {each["level"] for each in got.body["findings"]} <= {"ok", "info", "problem"}
     before = got.body["problems"]
     emulator.add_fault("403", methods=("GET",))
+    service._doctor_reports.clear()
     assert (await send_request("doctor")).body["problems"] == before + 1
+
+
+async def test_doctor_calls_the_api_at_most_every_few_seconds(
+    send_request: SendRequest, emulator: LocalEmulator
+) -> None:
+    """Requests in a row get the same report."""
+    await send_request("instance")
+    emulator.clear_requests()
+    reports = [(await send_request("doctor")).body for _ in range(5)]
+    assert all(each == reports[0] for each in reports)
+    assert len(emulator.requests) == 1
 
 
 async def test_reminders_can_be_muted(send_request: SendRequest, other_session: Session) -> None:
