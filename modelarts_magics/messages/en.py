@@ -190,7 +190,8 @@ TEXTS = {
     # Help
     "help.title": "View and change auto-stop and the description of this ModelArts instance.",
     "help.more": "For details: {prefix} help COMMAND",
-    "help.programs": "  {prefix} run -- COMMAND   run a command, keep the instance running meanwhile\n  {prefix} demo         JupyterLab with a sample notebook and a local emulator\n  "
+    "help.programs": "  {prefix} run -- COMMAND   run a command, keep the instance running meanwhile\n"
+    "  {prefix} demo         JupyterLab with a sample notebook and a local emulator\n  "
     "{prefix} emulator     the local emulator alone\n  {prefix} completion   completion for bash, zsh "
     "or fish\n\nEach of them accepts --help.",
     "help.program.completion": "print the completion script of a shell",

@@ -183,7 +183,8 @@ TEXTS = {
     # Help
     "help.title": "查看和修改当前 ModelArts 实例的自动停止和描述。",
     "help.more": "查看某个命令：{prefix} help COMMAND",
-    "help.programs": "  {prefix} run -- 命令   运行命令，在此期间保持实例运行\n  {prefix} demo         启动 JupyterLab 示例笔记本和本地模拟器\n  {prefix} emulator   "
+    "help.programs": "  {prefix} run -- 命令   运行命令，在此期间保持实例运行\n"
+    "  {prefix} demo         启动 JupyterLab 示例笔记本和本地模拟器\n  {prefix} emulator   "
     "  仅启动本地模拟器\n  {prefix} completion   bash、zsh、fish 的命令补全\n（均支持 --help）",
     "help.program.completion": "输出 shell 的补全脚本",
     "help.program.run": "运行命令，保持实例运行并记录输出",
