@@ -78,7 +78,7 @@ def _run_command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
         configure_messages(settings, prefix)
 
         def get_session() -> Session:
-            opened.append(open_session(settings))
+            opened.append(open_session(settings, actor="terminal"))
             opened[-1].on_notice = lambda notice: print(notice, file=err)
             return opened[-1]
 

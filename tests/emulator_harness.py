@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from modelarts_magics.session.session import Session
+
 START = datetime(2026, 11, 23, 8, 0, tzinfo=timezone.utc)
 """16:00 in Shanghai; the emulated instance has 40 minutes left of a run of one hour."""
 HTML_INJECTION = "<img src=x onerror=alert(1)></div><script>alert(2)</script>&amp;"
@@ -69,6 +71,11 @@ class EmulatorHarness:
             self.settings(), environ=self.environ, clock=self._session_clock
         )
         self._session.on_notice = lambda notice: self.notices.append(str(notice))
+
+    @property
+    def session(self) -> Session:
+        """The session that the commands use; it records its changes in the folder of the harness."""
+        return self._session
 
     def settings(self) -> Settings:
         """Return the settings for the emulator."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Callable
 
@@ -9,9 +10,11 @@ from modelarts_magics import messages
 from modelarts_magics.commands import help as help_texts
 from modelarts_magics.commands.activity import activity
 from modelarts_magics.commands.as_json import change_json, instance_json
+from modelarts_magics.commands.history import history, undo_line
 from modelarts_magics.commands.install_lab import install_lab
 from modelarts_magics.commands.jobs import jobs
 from modelarts_magics.commands.keep import keep
+from modelarts_magics.commands.parser import parse_line
 from modelarts_magics.commands.prompts import (
     configure,
     confirm_later_runs,
@@ -148,6 +151,14 @@ def _help(request: CommandRequest, context: CommandContext) -> object:
     return help_texts.command_help(request.arguments[0], context.prefix)
 
 
+def _undo(request: CommandRequest, context: CommandContext) -> object:
+    _reject_arguments(request)
+    session = context.get_session()
+    undoing = parse_line(undo_line(session))
+    undoing = replace(undoing, options={**undoing.options, **request.options})
+    return run_command(undoing, replace(context, get_session=lambda: session))
+
+
 _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
     "status": _status,
     "describe": _describe,
@@ -164,6 +175,8 @@ _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
     "configure": configure,
     "setup": setup,
     "install-lab": install_lab,
+    "history": history,
+    "undo": _undo,
     "doctor": _doctor,
     "help": _help,
 }

@@ -138,6 +138,8 @@ JOBS = Command(
 SETUP = Command("setup", "[--yes] [--widgets] [--remove]", (YES, WIDGETS, REMOVE))
 ACTIVITY = Command("activity", "[--json]", (JSON,))
 INSTALL_LAB = Command("install-lab", "[--widgets] [--remove]", (WIDGETS, REMOVE))
+HISTORY = Command("history", "[--json]", (JSON,))
+UNDO = Command("undo", "[--wait] [--json]", (WAIT, JSON))
 DOCTOR = Command("doctor", "[--json]", (JSON,))
 HELP = Command("help", "[COMMAND]")
 
@@ -159,6 +161,8 @@ COMMANDS = {
         CONFIGURE,
         SETUP,
         INSTALL_LAB,
+        HISTORY,
+        UNDO,
         DOCTOR,
         HELP,
     )

@@ -22,7 +22,10 @@ def undo_command(change: Change) -> str:
     Returns:
         The command, or "" if nothing changed or no single command restores the previous state.
     """
-    if change.after is None or change.effect is Effect.UNCONFIRMED or change.action == "update":
+    both_parts = change.edit.description is not None and change.edit.auto_stop is not None
+    if change.after is None or change.effect is Effect.UNCONFIRMED or both_parts:
+        return ""
+    if change.action == "stop":
         return ""
     if change.edit.description is not None:
         return _restore_description(change.before.description, change.after.description)

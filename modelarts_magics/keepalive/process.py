@@ -203,7 +203,8 @@ def _session_opener(
         # Imports httpx, which takes a while: this runs in a thread.
         from modelarts_magics.session.connect import open_session  # noqa: PLC0415 - see above
 
-        return open_session(settings, environ=environ, chain=chain, clock=clock)
+        # The host of the daemon records its changes with their reasons.
+        return open_session(settings, environ=environ, chain=chain, clock=clock, actor="")
 
     return open_it
 

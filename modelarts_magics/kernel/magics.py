@@ -137,7 +137,7 @@ class ModelArts(Magics):
     def _open_session(self, settings: Settings) -> Session:
         from modelarts_magics.session.connect import open_session  # noqa: PLC0415 - keeps %load_ext fast
 
-        return open_session(settings, interactive=self._interactive_credential)
+        return open_session(settings, interactive=self._interactive_credential, actor="notebook")
 
     def _use_interactive_credential(self, found: FoundCredential | None) -> None:
         """Use the credential entered by ``login`` until the kernel shuts down; None for no longer."""

@@ -100,7 +100,9 @@ class SessionFactory:
         # Imports httpx, which takes a while: this runs in a thread.
         from modelarts_magics.session.connect import open_session  # noqa: PLC0415 - see above
 
-        return open_session(self.settings(), environ=self.environ, chain=chain, clock=self.clock)
+        return open_session(
+            self.settings(), environ=self.environ, chain=chain, clock=self.clock, actor="page"
+        )
 
     def check_credentials(self) -> None:
         """Check that there are credentials, without using them.

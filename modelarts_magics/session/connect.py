@@ -13,6 +13,7 @@ from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, steady_clock
 from modelarts_magics.messages import Message, use_language, use_timezone
 from modelarts_magics.session.cache import InstanceCache
 from modelarts_magics.session.discovery import Discovery, ResolvedInstance
+from modelarts_magics.session.history import history_path, record_changes
 from modelarts_magics.session.session import Session
 
 if TYPE_CHECKING:
@@ -52,10 +53,12 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
     clock: Clock = SYSTEM_CLOCK,
     transport: httpx.BaseTransport | None = None,
     hostname: str | None = None,
+    actor: str = "python",
 ) -> Session:
     """Open a session from settings that have been collected already.
 
     Args:
+        actor: The part of this package that makes the changes, for the history; "" to record none.
         settings: The settings.
         environ: The environment variables, for credentials and detection; None for the process's.
         interactive: The credential that the user entered, if any.
@@ -83,6 +86,14 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
         hostname=hostname,
     )
     session = _create_session(discovery.resolve(), clock)
+    if actor:
+        record_changes(session, history_path(environ, settings.get("state_dir")), actor=actor)
+    _show_warnings(session, chain)
+    return session
+
+
+def _show_warnings(session: Session, chain: CredentialChain) -> None:
+    """Pass the warnings of the credential chain on to a session."""
     session.credentials = chain
     # A session that is dropped without `close` is collected at once, with its thread and connections.
     reference = weakref.ref(session)
@@ -94,7 +105,6 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
             opened.on_notice(warning)
 
     chain.on_warning = warn
-    return session
 
 
 def _scaled_clock(settings: Settings, environ: Mapping[str, str]) -> Clock:

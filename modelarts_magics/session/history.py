@@ -1,13 +1,17 @@
 """The history of changes, in the folder that survives a stop of the instance.
 
-One JSON object per line, newest last: ``at``, ``actor``, ``action``, ``before``, ``after``, ``effect`` and
-``reason``. The file has mode 0600, and the oldest entries are dropped.
+One JSON object per line, newest last: ``at``, ``actor``, ``action``, ``before``, ``after``, ``effect``,
+``reason``, and, for ourselves, ``instance`` and ``undo``, the command that restores the state before. The file has
+mode 0600, and the oldest entries are dropped.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +19,18 @@ from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.config.settings_file import expand_user
 from modelarts_magics.domain.browser_payloads import auto_stop_payload
 from modelarts_magics.domain.durations import datetime_from_ms
+from modelarts_magics.domain.models import same_stop_time
+from modelarts_magics.domain.undo import undo_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from modelarts_magics.domain.models import Change, Instance
+    from modelarts_magics.session.session import Session
 
 FILE_NAME = ".modelarts-magics-history.jsonl"
-MAX_ENTRIES = 1000
-MAX_BYTES = 600 * MAX_ENTRIES
-"""A file of this size is cut to its newer half, which may hold fewer entries than `MAX_ENTRIES`."""
+MAX_BYTES = 600_000
+"""A file larger than this, about a thousand entries, is cut to its newer half."""
 
 
 def surviving_folder(environ: Mapping[str, str], state_dir: str) -> Path:
@@ -60,6 +65,7 @@ def history_entry(
         "after": _state(change.after) if change.after else None,
         "effect": change.effect.value,
         "reason": reason,
+        "undo": undo_command(change),
     }
 
 
@@ -79,8 +85,9 @@ def append_entry(path: Path, entry: Mapping[str, Any]) -> None:
     finally:
         os.close(descriptor)
     if size > MAX_BYTES:
-        lines = path.read_bytes().splitlines(keepends=True)
-        replace_file(path, b"".join(lines[-MAX_ENTRIES // 2 :]))
+        newer = path.read_bytes()[-MAX_BYTES // 2 :]
+        # The first line is the rest of one that was cut.
+        replace_file(path, newer.partition(b"\n")[2])
 
 
 def read_entries(path: Path) -> list[dict[str, Any]]:
@@ -92,17 +99,88 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
     return [entry for line in reversed(lines) if (entry := _parse(line)) is not None]
 
 
+def record_changes(session: Session, path: Path, *, actor: str) -> None:
+    """Add each change that a session makes to the history; a file that cannot be written is no error."""
+
+    def record(change: Change) -> None:
+        at = (change.after or change.before).observed_at
+        entry = history_entry(change, at=at, actor=actor, action=change.action, reason="")
+        with contextlib.suppress(OSError):
+            append_entry(path, entry)
+
+    session.history, session.on_change = path, record
+
+
+@dataclass(frozen=True)
+class UndoOffer:
+    """The change that can be undone.
+
+    Attributes:
+        action: The action of the change.
+        at: When it was made.
+        command: The command that restores the state before, without its prefix; "" if there is none.
+        before: The state before, as in the history.
+    """
+
+    action: str
+    at: datetime
+    command: str
+    before: Mapping[str, Any]
+
+
+def find_undo(path: Path, instance: Instance) -> UndoOffer | None:
+    """Return the last change of an instance; None if there is none, or the instance was changed since."""
+    entries = read_entries(path)
+    last = next((each for each in entries if each.get("instance") == instance.id), None)
+    if last is None or not isinstance(last.get("before"), dict):
+        return None
+    if not _is_state(last.get("after"), instance):
+        return None
+    return UndoOffer(
+        action=str(last.get("action")),
+        at=datetime.fromisoformat(last["at"]),
+        command=str(last.get("undo") or ""),
+        before=last["before"],
+    )
+
+
+def _is_state(recorded: object, instance: Instance) -> bool:
+    """Return whether an instance is as it was recorded; its stop time may differ by some seconds."""
+    if not isinstance(recorded, dict):
+        return False
+    current = _state(instance)
+    stop_times = [
+        datetime.fromisoformat(each) if each else None
+        for each in (recorded.get("stops_at"), current["stops_at"])
+    ]
+    names = current.keys() - {"stops_at", "status"}
+    same_time = stop_times[0] == stop_times[1] or same_stop_time(*stop_times)
+    return same_time and all(recorded.get(name) == current[name] for name in names)
+
+
 def _parse(line: str) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)
     except ValueError:
         return None
-    return entry if isinstance(entry, dict) and "at" in entry else None
+    return entry if isinstance(entry, dict) and _is_time(entry.get("at")) else None
+
+
+def _is_time(value: object) -> bool:
+    try:
+        return datetime.fromisoformat(str(value)).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _state(instance: Instance) -> dict[str, Any]:
-    """Return the status and the auto-stop of an instance, with the stop time in UTC."""
+    """Return the status, the description and the auto-stop of an instance, with the stop time in UTC."""
     state = auto_stop_payload(instance.auto_stop)
     stops_at_ms = state.pop("stops_at_ms")
     stops_at = None if stops_at_ms is None else datetime_from_ms(stops_at_ms).isoformat()
-    return {"status": instance.status.value, **state, "stops_at": stops_at}
+    return {
+        "status": instance.status.value,
+        "description": instance.description,
+        **state,
+        "stops_at": stops_at,
+    }

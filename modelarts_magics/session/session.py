@@ -32,6 +32,8 @@ from modelarts_magics.domain.planning import (
 )
 from modelarts_magics.errors import (
     InputError,
+    OutcomeUnknownError,
+    PartialUpdateError,
     RefusedError,
     ServerError,
     ThrottledError,
@@ -43,6 +45,7 @@ from modelarts_magics.session.updater import Updater
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from typing_extensions import Self
 
@@ -67,6 +70,10 @@ def _ignore_notice(_notice: Message) -> None:
     """Discard a notice."""
 
 
+def _ignore_change(_change: Change) -> None:
+    """Discard a change."""
+
+
 class Session:
     """One instance, read and changed through the API that serves it.
 
@@ -80,6 +87,8 @@ class Session:
 
     Attributes:
         credentials: The sources of the credentials, if the session was opened with them.
+        history: The file to which changes are added; None if none is.
+        on_change: Called with each change that was made, or whose outcome is unknown.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing a test or a caller replaces
@@ -99,6 +108,8 @@ class Session:
         self._updater = Updater(backend, cache=cache, total_timeout_s=total_timeout_s, clock=clock)
         self._clock = clock
         self.on_notice = on_notice
+        self.history: Path | None = None
+        self.on_change: Callable[[Change], None] = _ignore_change
         self.credentials: CredentialChain | None = None
 
     @property
@@ -302,8 +313,7 @@ class Session:
                 raise RefusedError("refuse.already_stopped", status=before.status.value)
             return Change(before, None, Effect.UNCONFIRMED, Edit(), self.capabilities, "stop")
 
-        with self._locked() as deadline:
-            return self._updater.stop(plan, deadline)
+        return self._write(plan, self._updater.stop)
 
     def wait_until_confirmed(self, change: Change, *, timeout_s: float = 120) -> Change:
         """Read the instance until the effect of a change is known, and return the change with it.
@@ -421,8 +431,28 @@ class Session:
                 before, None, Effect.UNCONFIRMED, edit, self.capabilities, action, expected
             )
 
-        with self._locked() as deadline:
-            return self._updater.write(plan, deadline)
+        return self._write(plan, self._updater.write)
+
+    def _write(
+        self,
+        plan: Callable[[Instance], Change],
+        write: Callable[[Callable[[Instance], Change], Deadline], Change],
+    ) -> Change:
+        """Make a change, and report it to `on_change`, also if its outcome is unknown."""
+        planned: list[Change] = []
+
+        def note_plan(before: Instance) -> Change:
+            planned.append(plan(before))
+            return planned[-1]
+
+        try:
+            with self._locked() as deadline:
+                change = write(note_plan, deadline)
+        except (OutcomeUnknownError, PartialUpdateError):
+            self.on_change(planned[-1])
+            raise
+        self.on_change(change)
+        return change
 
     def deferral_notice(self, before: Instance, edit: AutoStopEdit | None) -> Message | None:
         """Return a notice that this run will probably not follow the edit; None otherwise.

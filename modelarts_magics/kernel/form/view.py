@@ -189,7 +189,7 @@ def _conflict_line(part: str, mine: draft.FormFields, instance: Instance) -> str
 
 
 def _on_off_text(enabled: bool) -> str:
-    return text("form.word.on" if enabled else "word.off")
+    return text("word.on" if enabled else "word.off")
 
 
 def _auto_stop_entry(mine: draft.FormFields) -> str:
