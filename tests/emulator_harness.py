@@ -16,6 +16,7 @@ from modelarts_magics.commands.dispatch import configure_messages, run_command
 from modelarts_magics.commands.parser import parse_arguments, parse_line
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import Clock
+from modelarts_magics.domain.durations import parse_timezone
 from modelarts_magics.emulator.clock import ManualClock
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.session.connect import open_session
@@ -36,8 +37,14 @@ TIMEOUT_S = 10
 class EmulatorHarness:
     """An emulator, with commands run against it as in a kernel or in a terminal.
 
+    Args:
+        folder: An empty folder for HOME and the state files.
+        start: What its clock shows at first.
+        real_time: Whether its clock shows the real time instead, as a real kernel expects of the API.
+        **options: The options of the emulator.
+
     Attributes:
-        emulator: The emulator, whose clock is at `START` until it is advanced.
+        emulator: The emulator; its clock stands still until it is advanced, or shows the real time.
         environ: The environment with its address and credentials.
         notices: The notices given before changes.
         namespace: The variables of the user.
@@ -48,10 +55,11 @@ class EmulatorHarness:
         folder: Path,
         *,
         start: datetime = START,
+        real_time: bool = False,
         **options: Any,  # noqa: ANN401 - the fields of Options
     ) -> None:
         self.clock = ManualClock(start)
-        self.emulator = LocalEmulator(clock=self.clock, **options)
+        self.emulator = LocalEmulator(clock=None if real_time else self.clock, **options)
         self.emulator.start()
         self.environ = {
             **self.emulator.environment(),
@@ -95,6 +103,11 @@ class EmulatorHarness:
         """Return the state of the instance in the emulator."""
         instance_id = self.emulator.instance_id
         return next(one for one in self.emulator.state()["instances"] if one["id"] == instance_id)
+
+    def stop_time_text(self, timezone: str = "+08:00") -> str:
+        """Return the stop time as a magic shows it, such as `2026-11-23 16:40 +08:00`."""
+        stop_time = datetime.fromisoformat(self.instance_state()["stops_at"])
+        return stop_time.astimezone(parse_timezone(timezone)).strftime(f"%Y-%m-%d %H:%M {timezone}")
 
     def wait_for_request(self) -> None:
         """Wait until the emulator has received a request."""

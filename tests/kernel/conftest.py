@@ -104,7 +104,7 @@ def make_notebook(
     environments = []
 
     def make(**options: object) -> tuple[NotebookShell, EmulatorHarness]:
-        harness = make_harness(**options)
+        harness = make_harness(real_time=True, **options)
         environments.append(environment_variables(harness.environ))
         environments[-1].__enter__()
         notebook = NotebookShell(ipython, capsys)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from conftest import NotebookShell
     from emulator_harness import EmulatorHarness
 
-STOP_LINE = "Stops at 2026-11-23 16:40 +08:00"
+STOP_LINE = "Stops at 20"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ class InstalledPackage:
     """A kernel that imports a copy of this package, whose files a test may replace."""
 
     def __init__(self, folder: Path) -> None:
-        self.harness = EmulatorHarness(folder)
+        self.harness = EmulatorHarness(folder, real_time=True)
         # IPython reloads a module below "site-packages" even if only its time has changed.
         self._path = folder / "site-packages"
         unused = shutil.ignore_patterns("labextension", "notebooks", "__pycache__")

@@ -150,7 +150,7 @@ def test_kernel_has_no_more_comms_and_threads_after_many_runs(tmp_path: Path) ->
         " print(len(get_comm_manager().comms), threading.active_count())"
     )
     with (
-        closing(EmulatorHarness(tmp_path)) as harness,
+        closing(EmulatorHarness(tmp_path, real_time=True)) as harness,
         closing(KernelSession(harness.environ)) as kernel,
     ):
         kernel.run("%load_ext modelarts_magics")
