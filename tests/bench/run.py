@@ -14,7 +14,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 IN_ENVIRONMENT_FLAG = "--inside"
 # The file system in memory of Linux; elsewhere, the default folder is used.
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - used with random names
-GROUPS = ("interpreters", "kernels", "calls", "signing", "polling", "recording", "page", "sidebar")
+GROUPS = (
+    "interpreters",
+    "kernels",
+    "calls",
+    "signing",
+    "polling",
+    "recording",
+    "activity",
+    "page",
+    "sidebar",
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -91,6 +101,7 @@ def _measure(groups: Sequence[str], endpoint: str, clients: ClientFactory) -> in
 
 def _measure_group(group: str, endpoint: str, clients: ClientFactory) -> list[Figure]:
     # These need the packages of the environment.
+    import activity  # noqa: PLC0415
     import countdown_page  # noqa: PLC0415
     import interpreters  # noqa: PLC0415
     import kernels  # noqa: PLC0415
@@ -101,21 +112,19 @@ def _measure_group(group: str, endpoint: str, clients: ClientFactory) -> list[Fi
     import signatures  # noqa: PLC0415
 
     environ = dict(os.environ)
-    if group == "interpreters":
-        return interpreters.figures(endpoint, environ)
-    if group == "kernels":
-        return kernels.figures({**environ, **interpreters.session_variables(endpoint)})
-    if group == "calls":
-        return refresh_calls.figures(clients)
-    if group == "polling":
-        return polling.figures()
-    if group == "recording":
-        return recording.figures()
-    if group == "page":
-        return countdown_page.figures()
-    if group == "sidebar":
-        return lab_page.figures({**environ, **interpreters.session_variables(endpoint)})
-    return signatures.figures()
+    connected = {**environ, **interpreters.session_variables(endpoint)}
+    measurements: dict[str, Callable[[], list[Figure]]] = {
+        "interpreters": lambda: interpreters.figures(endpoint, environ),
+        "kernels": lambda: kernels.figures(connected),
+        "calls": lambda: refresh_calls.figures(clients),
+        "signing": signatures.figures,
+        "polling": polling.figures,
+        "recording": recording.figures,
+        "activity": activity.figures,
+        "page": countdown_page.figures,
+        "sidebar": lambda: lab_page.figures(connected),
+    }
+    return measurements[group]()
 
 
 @contextmanager
