@@ -30,7 +30,9 @@ and values.
 
 from __future__ import annotations
 
+import math
 import re
+from datetime import timedelta
 from typing import Any
 
 from modelarts_magics.messages import has_text, join_list, text
@@ -38,13 +40,18 @@ from modelarts_magics.messages import has_text, join_list, text
 UNPRINTABLE_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 """Characters that break a line, control a terminal or cannot be encoded."""
 
+_RETRY_AFTER_STATUSES = (429, 503)
+_SECONDS_SHOWN_BELOW_S = 120
+_MAX_RETRY_AFTER_S = 7 * 86400
+
 
 class ModelArtsError(Exception):
     """Any error of this package.
 
     Args:
         code: The key of the message in `modelarts_magics.messages`.
-        values: The values in the message; never a secret.
+        values: The values in the message; never a secret. ``last_known`` is a message about the last known
+            state of the instance, ``retry_after`` the seconds after which the API allows another try.
     """
 
     def __init__(self, code: str, **values: Any) -> None:  # noqa: ANN401 - values of any message
@@ -64,7 +71,8 @@ class ModelArtsError(Exception):
         return _to_single_line(text(code, **self.values)) if has_text(code) else ""
 
     def __str__(self) -> str:
-        return f"{self.message}\n{self.hint}".rstrip()
+        lines = [self.message, self.values.get("last_known", ""), self.hint]
+        return "\n".join(str(line) for line in lines if line)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By default an exception is rebuilt from `args`, which contains none of the keyword arguments.
@@ -143,6 +151,17 @@ class ApiError(ModelArtsError):
         return text(
             "api.details", message=super().message.rstrip(" :\N{FULLWIDTH COLON}"), details=details
         )
+
+    @property
+    def hint(self) -> str:
+        """A suggestion in one line; when to try again, if the API says that."""
+        retry_after = self.values.get("retry_after")
+        if not retry_after or self.status not in _RETRY_AFTER_STATUSES:
+            return super().hint
+        # Rounded up, so that the next try is not too early.
+        unit_s = 60 if retry_after > _SECONDS_SHOWN_BELOW_S else 1
+        delay = timedelta(seconds=math.ceil(min(retry_after, _MAX_RETRY_AFTER_S) / unit_s) * unit_s)
+        return text("api.retry_after", delay=delay)
 
 
 class AuthenticationError(ApiError):

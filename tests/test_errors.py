@@ -21,6 +21,7 @@ from modelarts_magics.errors import (
     RefusedError,
     RejectedValueError,
     ServerError,
+    ThrottledError,
     UnreachableError,
 )
 
@@ -181,3 +182,26 @@ def test_every_error_can_be_copied_and_pickled(kind: type[ModelArtsError], how: 
         assert type(copied.cause) is UnreachableError
     else:
         assert vars(copied) == vars(error)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "retry_after", "hint"),
+    [
+        (ThrottledError, 429, 3600.0, "Try again in 1 h."),
+        (ThrottledError, 429, 3601.0, "Try again in 1 h 1 min."),
+        (ThrottledError, 429, 90.2, "Try again in 1 min 31 s."),
+        (ThrottledError, 429, 7.0, "Try again in 7 s."),
+        (ServerError, 503, 1800.0, "Try again in 30 min."),
+        (ThrottledError, 429, 999999999.0, "Try again in 168 h."),
+        (ThrottledError, 429, None, "Try again in a minute."),
+        (ThrottledError, 429, 0.0, "Try again in a minute."),
+        (ServerError, 500, 3600.0, "Try again in a minute."),
+    ],
+)
+def test_hint_says_when_the_api_allows_another_try(
+    kind: type[ApiError], status: int, retry_after: float | None, hint: str
+) -> None:
+    """Not "in a minute" if it takes an hour."""
+    error = kind(f"api.{kind.__name__}", status=status, detail="")
+    error.values["retry_after"] = retry_after
+    assert error.hint == hint

@@ -25,6 +25,7 @@ from modelarts_magics.commands.results import InstanceDetails, JsonResult, TextR
 from modelarts_magics.commands.setup import setup
 from modelarts_magics.doctor import run_checks
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
+from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.domain.durations import parse_clock_time
 from modelarts_magics.domain.models import Change, Mode
 from modelarts_magics.domain.planning import AutoStopRequest
@@ -33,9 +34,11 @@ from modelarts_magics.errors import (
     ConfigurationError,
     DurationError,
     InputError,
+    ModelArtsError,
     RefusedError,
     UsageError,
 )
+from modelarts_magics.messages import Message
 from modelarts_magics.session.session import LENGTHENS_LATER_RUNS
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from modelarts_magics.commands.context import CommandContext
     from modelarts_magics.commands.parser import CommandRequest
     from modelarts_magics.config.settings import Settings
+    from modelarts_magics.domain.models import Instance
     from modelarts_magics.session.session import Session
 
 DEFAULT_ADJUSTMENT = timedelta(hours=1)
@@ -75,16 +79,28 @@ def run_command(request: CommandRequest, context: CommandContext) -> object:
 
 def _status(request: CommandRequest, context: CommandContext) -> object:
     _reject_arguments(request)
-    instance = context.get_session().refresh()
+    instance = _read_instance(context)
     if request.has_option("--json"):
         return instance_json(instance, all_fields=request.has_option("--all"))
     return InstanceDetails(instance) if request.has_option("--all") else instance
 
 
+def _read_instance(context: CommandContext) -> Instance:
+    """Return the instance; an error says what any process of this machine last knew of it."""
+    session = context.get_session()
+    try:
+        return session.refresh()
+    except ModelArtsError as error:
+        known = session.last_known()
+        if known is not None:
+            error.values["last_known"] = Message("stop.last_known", {"stop": stop_message(known)})
+        raise
+
+
 def _describe(request: CommandRequest, context: CommandContext) -> object:
     description = _requested_description(request, context)
     if description is None:
-        instance = context.get_session().refresh()
+        instance = _read_instance(context)
         return (
             instance_json(instance)
             if request.has_option("--json")
@@ -99,7 +115,7 @@ def _describe(request: CommandRequest, context: CommandContext) -> object:
 def _auto_stop(request: CommandRequest, context: CommandContext) -> object:
     auto_stop_request = _auto_stop_request(request, context)
     if auto_stop_request == AutoStopRequest():
-        instance = context.get_session().refresh()
+        instance = _read_instance(context)
         return instance_json(instance) if request.has_option("--json") else instance
     session = context.get_session()
     return _change_result(request, session, session.set_auto_stop(auto_stop_request))

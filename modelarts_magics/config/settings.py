@@ -10,6 +10,7 @@ import ipaddress
 import os
 import re
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -205,6 +206,17 @@ class Settings:
             ConfigurationError: The time zone is unknown.
         """
         return parse_timezone(self.get("timezone"))
+
+    @property
+    def is_utc_by_default(self) -> bool:
+        """Whether clock times are in UTC only because no time zone is set, as in most containers.
+
+        Raises:
+            ConfigurationError: The time zone is unknown.
+        """
+        if self.get("timezone") or os.environ.get("TZ"):
+            return False
+        return datetime.now(self.timezone).tzname() == "UTC"
 
     def timeout_s(self, name: str) -> float:
         """Return a timeout in seconds, greater than 0 and at most 600.

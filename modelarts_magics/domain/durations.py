@@ -132,6 +132,12 @@ def parse_clock_time(text: str, *, now: datetime, zone: tzinfo) -> datetime:
     return moment
 
 
+def has_offset(text: str) -> bool:
+    """Return whether a clock time names its offset from UTC, so that it does not depend on a time zone."""
+    match = _CLOCK_TIME.fullmatch(text.strip())
+    return match is not None and match["zone"] is not None
+
+
 def _next_matching_time(match: re.Match[str], local_now: datetime) -> datetime:
     day = (match["day"] or "").lower()
     naive = _resolve_day(day, match, local_now)

@@ -62,6 +62,7 @@ TEXTS = {
     "stop.passed": "Stop time unknown: the reported time has passed, but the instance is still running",
     "stop.inconsistent": "Stop time unknown: stop_timestamp and remain_time do not agree",
     "stop.implausible": "Stop time unknown: ModelArts returned an implausible value",
+    "stop.last_known": "Last known: {stop}",
     "stop.stopping_or_stopped": "The instance is not running ({status:status})",
     "stop.not_running": "Stop time not available yet ({status:status})",
     "setting.off": "Auto-stop: off",
@@ -741,6 +742,7 @@ TEXTS = {
     "api.404.0101": "This endpoint does not provide the API.",
     "api.404.0101.hint": "This API generation may have been retired: try MODELARTS_API=notebooks or "
     "MODELARTS_API=demanager.",
+    "api.retry_after": "Try again in {delay}.",
     "api.429.6101": "ModelArts is busy.",
     "api.429.6101.hint": "Try again in a minute.",
     "api.429.0308": "Too many requests.",
@@ -849,6 +851,8 @@ TEXTS = {
     "history.actor.keep-alive": "keep-alive",
     "history.actor.python": "Python",
     "notice.undo": "Undoing {action} of {at}. Restores: {before}",
+    "notice.read_as_utc": "“{time}” is read as UTC, because no time zone is set. To set yours: {cmd} configure "
+    "timezone=Asia/Shanghai (MODELARTS_TIMEZONE)",
     "notice.raised": "The API accepts no earlier stop time than {stop_time}; the run is extended to it.",
     "notice.expired": "The credentials from {old} have expired; those from {new} are used instead.",
     "notice.refused": "The credentials from {old} were refused; those from {new} are used instead.",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics.domain import description as descriptions
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
-from modelarts_magics.domain.durations import parse_duration
+from modelarts_magics.domain.durations import has_offset, parse_duration
 from modelarts_magics.domain.models import (
     STOP_TIME_TOLERANCE,
     Change,
@@ -238,6 +238,7 @@ class Session:
         """
         if description is not None:
             descriptions.validate(description)
+        self._notify_default_zone(auto_stop)
 
         def decide(before: Instance) -> tuple[Edit, Plan | None]:
             if seen and _has_changed(seen, before, description, auto_stop):
@@ -453,6 +454,14 @@ class Session:
             raise
         self.on_change(change)
         return change
+
+    def _notify_default_zone(self, request: AutoStopRequest | None) -> None:
+        """Send a notice if a clock time without an offset is read as UTC only because no time zone is set."""
+        clock_time = request.clock_time if request else None
+        if clock_time is None or self.settings is None or has_offset(clock_time):
+            return
+        if self.settings.is_utc_by_default:
+            self.on_notice(Message("notice.read_as_utc", {"time": clock_time}))
 
     def deferral_notice(self, before: Instance, edit: AutoStopEdit | None) -> Message | None:
         """Return a notice that this run will probably not follow the edit; None otherwise.
