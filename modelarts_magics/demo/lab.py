@@ -47,8 +47,7 @@ def run_jupyterlab(
     """
     port = port or _free_port()
     token = secrets.token_hex(16)
-    scale = emulator.account.options.time_scale
-    with _jupyterlab_process(workspace, port=port, token=token, time_scale=scale) as jupyter:
+    with _jupyterlab_process(workspace, port=port, token=token) as jupyter:
         if not _wait_until_ready(jupyter, port=port):
             reason = workspace.log_path.read_text(encoding="utf-8", errors="replace")
             print_error(text("demo.failed", reason=reason))
@@ -62,12 +61,12 @@ def run_jupyterlab(
 
 @contextlib.contextmanager
 def _jupyterlab_process(
-    workspace: DemoWorkspace, *, port: int, token: str, time_scale: float
+    workspace: DemoWorkspace, *, port: int, token: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run JupyterLab in a session of its own, so that Ctrl-C reaches only the demo."""
     with workspace.log_path.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - fixed arguments
-            _jupyterlab_command(workspace, port=port, time_scale=time_scale),
+            _jupyterlab_command(workspace, port=port),
             env={**workspace.environment, "JUPYTER_TOKEN": token},
             cwd=workspace.work_folder,
             stdin=subprocess.DEVNULL,
@@ -81,7 +80,7 @@ def _jupyterlab_process(
             _terminate(process)
 
 
-def _jupyterlab_command(workspace: DemoWorkspace, *, port: int, time_scale: float) -> list[str]:
+def _jupyterlab_command(workspace: DemoWorkspace, *, port: int) -> list[str]:
     options = [
         "--no-browser",
         f"--ServerApp.ip={HOST}",
@@ -90,7 +89,7 @@ def _jupyterlab_command(workspace: DemoWorkspace, *, port: int, time_scale: floa
         f"--ServerApp.root_dir={workspace.work_folder}",
         # The default extension manager sends requests to the package index.
         "--LabApp.extension_manager=readonly",
-        f"--ModelArtsServer.poll_interval={max(1.0, SERVER_POLL_INTERVAL_S / time_scale)}",
+        f"--ModelArtsServer.poll_interval={SERVER_POLL_INTERVAL_S}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # Safe, as the server listens on the loopback address only.

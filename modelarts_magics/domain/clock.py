@@ -31,11 +31,13 @@ class Clock:
         now: Returns the local wall-clock time, aware.
         monotonic: Returns seconds that never run backwards.
         sleep: Waits for a number of seconds.
+        scale: Seconds of `now` per second of `monotonic`; not 1 only with the emulator.
     """
 
     now: Callable[[], datetime] = _utc_now
     monotonic: Callable[[], float] = _monotonic_clock()
     sleep: Callable[[float], None] = time.sleep
+    scale: float = 1.0
 
 
 SYSTEM_CLOCK = Clock()
@@ -56,7 +58,7 @@ def steady_clock(*, scale: float = 1.0, base: Clock = SYSTEM_CLOCK) -> Clock:
     def now() -> datetime:
         return start + timedelta(seconds=(base.monotonic() - started_s) * scale)
 
-    return Clock(now, base.monotonic, lambda seconds: base.sleep(seconds / scale))
+    return Clock(now, base.monotonic, lambda seconds: base.sleep(seconds / scale), scale)
 
 
 class Deadline:
@@ -104,7 +106,7 @@ class Stopwatch:
     @property
     def elapsed_s(self) -> float:
         """Seconds since the creation."""
-        wall_s = (self._clock.now() - self._started_at).total_seconds()
+        wall_s = (self._clock.now() - self._started_at).total_seconds() / self._clock.scale
         return max(wall_s, self._clock.monotonic() - self._started_s)
 
 

@@ -121,11 +121,12 @@ def connection_info(account: EmulatedAccount, *, port: int, as_json: bool) -> st
     """
     credentials, api = account.credentials, account.options.api
     instance_id = account.demanager_id if api == "demanager" else account.notebook_id
-    endpoint = f"http://127.0.0.1:{port}"
+    endpoint, time_scale = f"http://127.0.0.1:{port}", account.options.time_scale
     login = {"auth_token": credentials.auth_token, "ak": credentials.ak, "sk": credentials.sk}
     if as_json:
         location = {"endpoint": endpoint, "project_id": credentials.project_id}
-        return json.dumps({**location, "instance_id": instance_id, **login})
+        scale = {} if time_scale == 1 else {"time_scale": time_scale}
+        return json.dumps({**location, "instance_id": instance_id, **login, **scale})
     exports = {
         "MODELARTS_ENDPOINT": endpoint,
         "MODELARTS_PROJECT_ID": credentials.project_id,
@@ -133,6 +134,8 @@ def connection_info(account: EmulatedAccount, *, port: int, as_json: bool) -> st
         "MODELARTS_AUTH_TOKEN": credentials.auth_token,
         "MODELARTS_API": api,
     }
+    if time_scale != 1:
+        exports["MODELARTS_TIME_SCALE"] = f"{time_scale:g}"
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
     lines.append("# To sign with keys instead of sending the token:")
     lines.append(f"# export HUAWEICLOUD_SDK_AK={credentials.ak}")

@@ -137,6 +137,9 @@ class LocalEmulator:
             "MODELARTS_INSTANCE_ID": self.demanager_id if api == "demanager" else self.notebook_id,
             "MODELARTS_API": api,
         }
+        scale = self.account.options.time_scale
+        if scale != 1:
+            variables["MODELARTS_TIME_SCALE"] = f"{scale:g}"
         return {**variables, **self._credential_variables(auth)}
 
     def _credential_variables(self, auth: str) -> dict[str, str]:

@@ -13,7 +13,10 @@ from traitlets import Float, Instance
 
 from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.config.setting_traits import setting_traits
+from modelarts_magics.config.settings import Settings
+from modelarts_magics.config.time_scale import load_time_scale
 from modelarts_magics.domain.clock import Clock
+from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.server.handlers import HANDLERS, SERVICE_KEY, URL_PREFIX
 from modelarts_magics.server.poll_schedule import PollSchedule
 from modelarts_magics.server.run_store import RunStore
@@ -75,8 +78,16 @@ class ModelArtsServer(ExtensionApp):
             emit=self._emit,
             listeners=self._listeners,
             run_store=RunStore(run_store_path),
-            schedule=PollSchedule.from_interval(self.poll_interval),
+            schedule=PollSchedule.from_interval(max(1.0, self.poll_interval / self._time_scale())),
         )
+
+    def _time_scale(self) -> float:
+        """Return the factor that divides waits in tests; an invalid one is reported by the session."""
+        try:
+            settings = Settings.load({name: getattr(self, name) for name in SETTINGS})
+            return load_time_scale(os.environ, endpoint=settings.endpoint)
+        except ConfigurationError:
+            return 1.0
 
     @property
     def _event_logger(self) -> Any:  # noqa: ANN401 - Jupyter does not annotate it

@@ -1,0 +1,274 @@
+"""The daemon as a process against the emulator at a time scale: it keeps, lets go, stops and survives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Callable
+
+import pytest
+from api_versions import API_VERSIONS
+from factories import HOUR, MINUTE
+
+from modelarts_magics.commands.keep import end_all
+from modelarts_magics.config.settings import Settings
+from modelarts_magics.emulator.local import LocalEmulator
+from modelarts_magics.errors import ModelArtsError, RefusedError
+from modelarts_magics.keepalive import client
+from modelarts_magics.keepalive.client import KeepRequest
+from modelarts_magics.keepalive.folder import daemon_folder
+from modelarts_magics.keepalive.guards import API, NAMED, PID, list_guards, read_guards
+from modelarts_magics.keepalive.processes import is_process_alive, process_started
+from modelarts_magics.keepalive.state import is_daemon_running, read_state
+from modelarts_magics.session.connect import open_session
+from modelarts_magics.session.history import history_path, read_entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from api_versions import ApiVersion
+
+    from modelarts_magics.session.session import Session
+
+pytestmark = pytest.mark.process
+
+SCALE = 60.0
+FOLLOWING = [each for each in API_VERSIONS if each.changes_current_run]
+WORKER = """
+import time
+from modelarts_magics.session.connect import connect
+session = connect()
+with session.keep_alive(up_to="{up_to}", then="{then}", reason="test") as kept:
+    print(kept, flush=True)
+    time.sleep({seconds})
+"""
+
+
+class World:
+    """An emulator, its environment, and the daemon's folder."""
+
+    def __init__(self, version: ApiVersion, folder: Path, scale: float) -> None:
+        self.emulator = LocalEmulator(
+            api=version.api, edition=version.edition, time_scale=scale, minutes_left=40
+        )
+        self.emulator.start()
+        self.environ = {
+            **{name: os.environ[name] for name in ("PATH",)},
+            **self.emulator.environment(),
+            "HOME": str(folder),
+            "MODELARTS_STATE_DIR": str(folder / "state"),
+            "MODELARTS_LANGUAGE": "en",
+            "MODELARTS_TIMEZONE": "+08:00",
+        }
+        settings = Settings.load(environ=self.environ)
+        self.session: Session = open_session(settings, environ=self.environ)
+        self.folder = daemon_folder(self.session.settings or settings)
+
+    def instance(self) -> dict[str, Any]:
+        """Return the instance in the emulator."""
+        found = self.emulator.state()["instances"]
+        return next(each for each in found if each["id"] == self.emulator.instance_id)
+
+    def stops_at(self) -> datetime:
+        """Return the stop time in the emulator."""
+        return datetime.fromisoformat(self.instance()["stops_at"])
+
+    def writes(self) -> int:
+        """Return the number of writes that the emulator received."""
+        return len([each for each in self.emulator.requests if each["method"] != "GET"])
+
+    def start_worker(
+        self, *, up_to: str = "8h", then: str = "leave", seconds: float = 60
+    ) -> subprocess.Popen[str]:
+        """Start a process that works under a guard, and wait until it works."""
+        program = WORKER.format(up_to=up_to, then=then, seconds=seconds)
+        worker = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-c", program], env=self.environ, stdout=subprocess.PIPE, text=True
+        )
+        assert worker.stdout
+        assert worker.stdout.readline().startswith("Kept alive while this block runs")
+        return worker
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return the history, newest first."""
+        return read_entries(history_path(self.environ, self.environ["MODELARTS_STATE_DIR"]))
+
+    def close(self) -> None:
+        """End everything."""
+        end_all(self.folder)
+        self.session.close()
+        self.emulator.stop()
+
+
+@pytest.fixture(params=FOLLOWING, ids=str)
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """Return an instance whose API follows a renewal, with 40 minutes left."""
+    made = World(request.param, tmp_path, SCALE)
+    yield made
+    made.close()
+
+
+def wait_for(condition: Callable[[], object], *, seconds: float = 10) -> float:
+    """Wait until a condition holds, and return how long that took."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds
+        time.sleep(0.01)
+    return time.monotonic() - started
+
+
+def test_work_is_kept_until_it_is_killed(world: World) -> None:
+    """The run is extended at once and with a reason, and SIGKILL of the worker ends the guard within 2 s."""
+    before = world.stops_at()
+    with world.start_worker() as worker:
+        assert world.stops_at() - before > HOUR / 2
+        (guard,) = list_guards(world.folder)
+        assert (guard.pid, guard.reason) == (worker.pid, "test")
+        state = read_state(world.folder)
+        assert state is not None
+        assert state.covered_until is not None
+        assert abs(state.covered_until - world.stops_at()) < MINUTE
+        worker.kill()
+    assert wait_for(lambda: not read_guards(world.folder)) < 2
+    (entry,) = world.history()
+    assert entry["action"] == "renew"
+    assert entry["effect"] == "now"
+    assert entry["reason"] == f"{guard.name}: test"
+    assert entry["before"]["stops_at"] < entry["after"]["stops_at"]
+
+
+def test_killed_daemon_is_restarted_by_the_worker(world: World) -> None:
+    """The guard goes on under the next daemon, which does not renew again."""
+    with world.start_worker() as worker:
+        state = read_state(world.folder)
+        assert state is not None
+        writes = world.writes()
+        os.kill(state.pid, signal.SIGKILL)
+        wait_for(lambda: not is_daemon_running(world.folder))
+
+        def restarted() -> bool:
+            current = read_state(world.folder)
+            return current is not None and current.is_running and current.pid != state.pid
+
+        wait_for(restarted)
+        wait_for(lambda: (read_state(world.folder) or state).covered_until is not None)
+        assert [guard.pid for guard in list_guards(world.folder)] == [worker.pid]
+        assert world.writes() == writes
+        worker.kill()
+
+
+def test_instance_is_stopped_after_the_work(world: World) -> None:
+    """With `stop`, the instance stops between one and two minutes after the work."""
+    with world.start_worker(then="stop", seconds=0.1) as worker:
+        worker.wait()
+    took = wait_for(lambda: world.instance()["status"] != "RUNNING", seconds=20)
+    assert took * SCALE > 40
+    assert not read_guards(world.folder)
+
+
+def test_stop_is_cancelled_by_ending_all(world: World) -> None:
+    """After the pending stop was cancelled, the instance goes on."""
+    with world.start_worker(then="stop", seconds=0.1) as worker:
+        worker.wait()
+    end_all(world.folder)
+    assert not world.folder.exists()
+    time.sleep(180 / SCALE)
+    assert world.instance()["status"] == "RUNNING"
+
+
+def test_daemon_leaves_nothing_behind(world: World) -> None:
+    """Ending all guards ends the daemon and deletes its folder."""
+    client.add_guard(world.session, KeepRequest(NAMED, "upload"), environ=world.environ)
+    state = read_state(world.folder)
+    assert state is not None
+    end_all(world.folder)
+    wait_for(lambda: not is_process_alive(state.pid))
+    assert not world.folder.exists()
+
+
+def test_earlier_stop_time_of_the_user_ends_the_guard(world: World) -> None:
+    """A stop time that was changed elsewhere stays as it is, and the worker is informed."""
+    reports: list[str] = []
+    request = KeepRequest(API, "block")
+    with client.keep_alive(
+        world.session,
+        request,
+        environ=world.environ,
+        report=lambda message: reports.append(message.code),
+    ):
+        world.session.shorten(timedelta(minutes=20))
+        changed = world.stops_at()
+        wait_for(lambda: not list_guards(world.folder))
+        wait_for(lambda: reports)
+    assert reports == ["keep.changed.earlier"]
+    assert abs(world.stops_at() - changed) < timedelta(seconds=1)
+
+
+def test_process_is_kept_and_let_go(world: World) -> None:
+    """A guard of a process ends with the process."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        details = {"process_started": process_started(process.pid)}
+        request = KeepRequest(PID, "job", 5 * HOUR, pid=process.pid, details=details)
+        kept = client.add_guard(world.session, request, environ=world.environ)
+        assert "5 h more of billing" in str(kept)
+        process.kill()
+        process.wait()
+        assert wait_for(lambda: not read_guards(world.folder)) < 2
+
+
+def test_bound_is_changed_and_checked(world: World) -> None:
+    """A later bound is accepted; one that the API cannot reach is refused, and the old one stands."""
+    client.add_guard(world.session, KeepRequest(NAMED, "job", 3 * HOUR), environ=world.environ)
+    (guard,) = list_guards(world.folder)
+    client.extend_guard(world.session, guard, guard.until + 2 * HOUR)
+    (changed,) = list_guards(world.folder)
+    assert changed.until == guard.until + 2 * HOUR
+    if world.session.capabilities.persists_duration:
+        with pytest.raises(RefusedError) as caught:
+            client.extend_guard(world.session, changed, guard.until + 30 * HOUR)
+        assert caught.value.code == "keep.refused.too_late"
+        assert [each.until for each in list_guards(world.folder)] == [changed.until]
+
+
+def test_without_permission_the_work_does_not_start(world: World) -> None:
+    """A renewal that is refused is the reason, and no guard remains."""
+    world.emulator.add_fault("403", methods=("PUT", "PATCH"))
+    request = KeepRequest(API, "block")
+    with (
+        pytest.raises(RefusedError) as caught,
+        client.keep_alive(world.session, request, environ=world.environ),
+    ):
+        pytest.fail("the block must not run")
+    assert caught.value.code == "keep.refused.renewal_failed"
+    assert read_guards(world.folder) == []
+
+
+def test_api_that_defers_is_refused_and_restored(tmp_path: Path) -> None:
+    """Where a run does not follow a renewal, the work does not start and later runs stay as long as before."""
+    deferring = next(each for each in API_VERSIONS if not each.changes_current_run)
+    world = World(deferring, tmp_path, SCALE)
+    try:
+        before = world.instance()["duration_s"]
+        with pytest.raises(RefusedError) as caught:
+            client.add_guard(world.session, KeepRequest(NAMED, "job"), environ=world.environ)
+        assert caught.value.code == "keep.refused.next_start"
+        wait_for(lambda: world.instance()["duration_s"] == before)
+    finally:
+        world.close()
+
+
+def test_scaled_time_needs_the_emulator(tmp_path: Path) -> None:
+    """A time scale with an endpoint on another machine is an error."""
+    environ = {
+        "MODELARTS_ENDPOINT": "https://modelarts.example",
+        "MODELARTS_TIME_SCALE": "60",
+        "HOME": str(tmp_path),
+    }
+    with pytest.raises(ModelArtsError) as caught:
+        open_session(Settings.load(environ=environ), environ=environ)
+    assert caught.value.code == "config.time_scale_remote"
