@@ -160,8 +160,25 @@ def _check_form(
         assert "This run is NOT affected" in output
 
 
+def _check_long_runs(
+    emulator: LocalEmulator, before: dict[str, Any], after: dict[str, Any], output: str
+) -> None:
+    assert "step 2" in output
+    assert "Nothing keeps this instance running." in output
+    if _changes_this_run(emulator):
+        assert "Kept alive while this cell runs, until" in output
+        assert "Kept alive while this block runs, until" in output
+        assert _stop_time_change(before, after) > timedelta(minutes=30)
+    else:
+        assert "NOT kept alive: This API applies a new run time at the next start only" in output
+        assert "Not kept: This API applies a new run time at the next start only" in output
+        assert _stop_time_change(before, after) == timedelta()
+        assert after["duration_s"] == before["duration_s"]
+
+
 _CHECKS = {
     "01-quickstart.ipynb": _check_english_quickstart,
     "01-quickstart.zh-CN.ipynb": _check_chinese_quickstart,
     "02-form-and-countdown.ipynb": _check_form,
+    "03-long-runs.ipynb": _check_long_runs,
 }

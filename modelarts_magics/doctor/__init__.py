@@ -18,6 +18,7 @@ from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.doctor import installation, machine
 from modelarts_magics.doctor.findings import Finding, Level, display_width, pad_label
 from modelarts_magics.doctor.jupyter_server import JupyterServer, find_jupyter_server
+from modelarts_magics.doctor.keep_alive import keep_alive_findings
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
 from modelarts_magics.domain.rich_output import RichResult
 from modelarts_magics.errors import ConfigurationError, ModelArtsError
@@ -122,6 +123,7 @@ def run_checks(
         *store_findings,
         *installation.installation_findings(find_server(environ)),
         *installation.persistence_findings(environ),
+        *keep_alive_findings(settings),
     ]
     return DoctorReport(tuple(findings))
 

@@ -69,7 +69,7 @@ def test_output_is_shell_exports() -> None:
     """A shell can evaluate the output: the token is set, the keys are comments."""
     with run_emulator("--fault", "429:9", "--time-scale", "60", "--edition", "2021") as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline() for _ in range(8)]
+        lines = [process.stdout.readline() for _ in range(9)]
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=10)
     script = "".join(lines) + "env"
@@ -79,8 +79,9 @@ def test_output_is_shell_exports() -> None:
     found = dict(re.findall(r"^(MODELARTS_\w+|HUAWEICLOUD\w+)=(.*)$", clean, re.MULTILINE))
     assert set(found) == {
         f"MODELARTS_{name}"
-        for name in ("ENDPOINT", "PROJECT_ID", "INSTANCE_ID", "AUTH_TOKEN", "API")
+        for name in ("ENDPOINT", "PROJECT_ID", "INSTANCE_ID", "AUTH_TOKEN", "API", "TIME_SCALE")
     }
+    assert found["MODELARTS_TIME_SCALE"] == "60"
     assert lines[-1].startswith("# export HUAWEICLOUD_SDK_SK=FAKE")
 
 
