@@ -88,6 +88,18 @@ def test_help_needs_no_http_client(tmp_path: object) -> None:
     assert not set(python(program)) & {"ipywidgets", "anywidget", "jsonschema"}
 
 
+@pytest.mark.process
+def test_first_command_imports_no_other_commands(tmp_path: object) -> None:
+    """Parsing and dispatching it loads neither the doctor nor the daemon nor prompts."""
+    program = LOAD.replace("{folder!r}", repr(str(tmp_path))).replace(
+        'shell.run_cell("%load_ext modelarts_magics")',
+        'shell.run_cell("%load_ext modelarts_magics\\nx = %modelarts help")',
+    )
+    unneeded = ("doctor", "keepalive", "commands.prompts", "commands.setup", "commands.jobs")
+    names = tuple(f"modelarts_magics.{name}" for name in unneeded)
+    assert [name for name in python(program) if name.startswith(names)] == []
+
+
 @pytest.mark.parametrize("name", modelarts_magics.__all__)
 def test_public_name_is_documented(name: str) -> None:
     """Each exported name exists, has a docstring and is listed by dir()."""

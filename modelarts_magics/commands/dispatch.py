@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics import messages
 from modelarts_magics.commands import help as help_texts
-from modelarts_magics.commands.activity import activity
 from modelarts_magics.commands.as_json import change_json, instance_json
-from modelarts_magics.commands.history import history, undo_line
-from modelarts_magics.commands.install_lab import install_lab
-from modelarts_magics.commands.jobs import jobs
-from modelarts_magics.commands.keep import keep
 from modelarts_magics.commands.parser import parse_line
-from modelarts_magics.commands.prompts import (
-    configure,
-    confirm_later_runs,
-    confirm_stop,
-    login,
-)
 from modelarts_magics.commands.results import InstanceDetails, JsonResult, TextResult
-from modelarts_magics.commands.setup import setup
-from modelarts_magics.doctor import run_checks
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.domain.durations import parse_clock_time
@@ -128,6 +116,8 @@ def _extend(request: CommandRequest, context: CommandContext) -> object:
     except RefusedError as error:
         if error.code != LENGTHENS_LATER_RUNS:
             raise
+        from modelarts_magics.commands.prompts import confirm_later_runs  # noqa: PLC0415 - seldom needed
+
         confirm_later_runs(request, context, error)
         change = session.extend(by, lengthen_later_runs=True)
     return _change_result(request, session, change)
@@ -140,6 +130,8 @@ def _shorten(request: CommandRequest, context: CommandContext) -> object:
 
 def _stop(request: CommandRequest, context: CommandContext) -> object:
     _reject_arguments(request)
+    from modelarts_magics.commands.prompts import confirm_stop  # noqa: PLC0415 - seldom needed
+
     session = context.get_session()
     confirm_stop(request, context, session.refresh())
     return _change_result(request, session, session.stop())
@@ -154,6 +146,8 @@ def _show_widget(request: CommandRequest, context: CommandContext) -> object:
 
 
 def _doctor(request: CommandRequest, context: CommandContext) -> object:
+    from modelarts_magics.doctor import run_checks  # noqa: PLC0415 - slow to import
+
     _reject_arguments(request)
     report = run_checks(context.get_settings(), interactive=context.get_interactive_credential())
     return JsonResult(report.to_json()) if request.has_option("--json") else report
@@ -168,6 +162,8 @@ def _help(request: CommandRequest, context: CommandContext) -> object:
 
 
 def _undo(request: CommandRequest, context: CommandContext) -> object:
+    from modelarts_magics.commands.history import undo_line  # noqa: PLC0415 - seldom needed
+
     _reject_arguments(request)
     session = context.get_session()
     undoing = parse_line(undo_line(session))
@@ -175,6 +171,15 @@ def _undo(request: CommandRequest, context: CommandContext) -> object:
     return run_command(undoing, replace(context, get_session=lambda: session))
 
 
+def _run_module(request: CommandRequest, context: CommandContext) -> object:
+    """Run a command that has a module of its own, which the first command of a kernel should not import."""
+    name = request.command.name.replace("-", "_")
+    module = import_module(f"modelarts_magics.commands.{_MODULES.get(name, name)}")
+    return getattr(module, name)(request, context)
+
+
+_MODULES = {"login": "prompts", "configure": "prompts"}
+"""The modules of commands that do not have the name of the command."""
 _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
     "status": _status,
     "describe": _describe,
@@ -184,14 +189,14 @@ _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
     "countdown": _show_widget,
     "form": _show_widget,
     "stop": _stop,
-    "keep": keep,
-    "jobs": jobs,
-    "activity": activity,
-    "login": login,
-    "configure": configure,
-    "setup": setup,
-    "install-lab": install_lab,
-    "history": history,
+    "keep": _run_module,
+    "jobs": _run_module,
+    "activity": _run_module,
+    "login": _run_module,
+    "configure": _run_module,
+    "setup": _run_module,
+    "install-lab": _run_module,
+    "history": _run_module,
     "undo": _undo,
     "doctor": _doctor,
     "help": _help,

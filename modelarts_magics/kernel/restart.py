@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from importlib import metadata
-from typing import Callable
+from pathlib import Path
+from typing import Any, Callable
 
 
 def check_loaded_ipython(
@@ -21,7 +22,12 @@ def check_loaded_ipython(
     Raises:
         ConfigurationError: The versions differ; the message says to restart the kernel.
     """
-    loaded = loaded or str(sys.modules["IPython"].__version__)
+    if loaded is None:
+        ipython: Any = sys.modules["IPython"]
+        loaded = str(ipython.__version__)
+        # The usual case; reading the metadata takes milliseconds.
+        if (Path(ipython.__file__).parents[1] / f"ipython-{loaded}.dist-info").is_dir():
+            return
     try:
         found = installed("ipython")
     except metadata.PackageNotFoundError:
