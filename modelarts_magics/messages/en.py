@@ -147,6 +147,7 @@ TEXTS = {
     "activity.terminal.exempt_works": "`{program}`: {percent}% of a processor",
     "activity.terminal.multiplexer": "shows other terminals (`{program}`)",
     "activity.terminal.other_user": "a program of another user",
+    "activity.terminal.no_proc": "known on Linux only",
     "activity.terminal.prompt": "at the prompt",
     "activity.gpu.no_driver": "driver library not found",
     "activity.gpu.error": "the driver reported error {number}",

@@ -141,6 +141,7 @@ TEXTS = {
     "activity.terminal.exempt_works": "`{program}`：占用处理器 {percent}%",
     "activity.terminal.multiplexer": "显示其他终端（`{program}`）",
     "activity.terminal.other_user": "其他用户的程序",
+    "activity.terminal.no_proc": "仅在 Linux 上可知",
     "activity.terminal.prompt": "位于提示符",
     "activity.gpu.no_driver": "未找到驱动库",
     "activity.gpu.error": "驱动返回错误 {number}",

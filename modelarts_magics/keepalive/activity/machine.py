@@ -14,8 +14,9 @@ from modelarts_magics.keepalive.activity.processes import (
     ProcessReader,
     connection_files,
 )
-from modelarts_magics.keepalive.activity.source import PROCESS, Source, UnreadableError
+from modelarts_magics.keepalive.activity.source import PROCESS, TERMINAL, Source, UnreadableError
 from modelarts_magics.keepalive.activity.terminals import TerminalDetector
+from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,10 @@ HOLDER_SHARE = 0.0003
 
 Measured on an H200: 0.0009 for a job that computes for 1 ms every 5 s, and 0 for one that only holds memory.
 """
+
+
+CAN_READ_TERMINALS = Path("/proc/self/stat").exists()
+"""Whether this system tells the foreground process group of a terminal."""
 
 
 class MachineDetector:
@@ -133,6 +138,7 @@ class MachineDetector:
         self._meter.update(look)
         self.connection_files = connection_files(look)
         terminals = self._terminals.detect(look)
+        unreadable = [] if CAN_READ_TERMINALS else [_unreadable_terminals(now)]
         self._note_working(kernels, terminals)
         taken = frozenset(self._kernels) | {
             look.processes[pid].session
@@ -146,7 +152,7 @@ class MachineDetector:
             if kernel.busy is False
             for source in self._processes.of_kernel(kernel, look, previous)
         ]
-        return [*terminals, *background, *self._processes.detect(look, taken)]
+        return [*terminals, *unreadable, *background, *self._processes.detect(look, taken)]
 
     def _note_working(self, kernels: Sequence[Source], terminals: Sequence[Source]) -> None:
         self._kernels = {pid: kernel.name for kernel in kernels for pid in kernel.pids}
@@ -172,3 +178,7 @@ class MachineDetector:
         # A kernel at rest uses a little CPU time.
         limit = BUSY_SHARE if process.pid in self._kernels else HOLDER_SHARE
         return self._meter.share([process]) >= limit
+
+
+def _unreadable_terminals(now: datetime) -> Source:
+    return Source(TERMINAL, "", None, now, Message("activity.terminal.no_proc"))

@@ -68,6 +68,7 @@ class Watcher:
         self._start_thread = start_thread or _start_thread
         self._watched_since: datetime | None = None
         self._kernels_read_s: float | None = None
+        self._kernel_readings = 0
         self._kernel_sources: tuple[Source, ...] = ()
         self._machine_sources: tuple[Source, ...] = ()
         self._is_looking = self._is_complete = False
@@ -91,6 +92,7 @@ class Watcher:
         now_s = self._monotonic()
         if self._kernels_read_s is None or now_s - self._kernels_read_s >= KERNEL_INTERVAL_S:
             self._kernels_read_s = now_s
+            self._kernel_readings += 1
             self._kernel_sources = tuple(self._kernels.detect(now))
         if not self._is_looking and self._machine.is_due(now_s):
             self._is_looking = True
@@ -132,6 +134,11 @@ class Watcher:
             self._error = error
         self._is_looking = False
 
+    def _are_kernels_known(self) -> bool:
+        """Return whether every kernel had the time to accept the connection, and has answered or runs a cell."""
+        states = {source.reason.code for source in self._kernel_sources}
+        return self._kernel_readings > 1 and "activity.kernel.unobserved" not in states
+
     def _write(self, guards: Sequence[Guard]) -> None:
         guarded = tuple(_guarded_process(guard) for guard in guards if guard.kind == PID)
         since = self._watched_since
@@ -141,7 +148,7 @@ class Watcher:
             sources=(*self._kernel_sources, *self._machine_sources, *guarded),
             watched_since=since,
             watcher=os.getpid(),
-            is_complete=self._is_complete,
+            is_complete=self._is_complete and self._are_kernels_known(),
         )
         if report != self._report:
             save_report(self._folder, report)

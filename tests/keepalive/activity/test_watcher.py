@@ -134,6 +134,7 @@ def setup(tmp_path: Path) -> Setup:
 def test_report_has_all_sources_and_the_state_of_the_whole(setup: Setup) -> None:
     """The file has kernels, terminals and devices; something that works outweighs the unknown."""
     setup.kernels.sources, setup.machine.sources = [TRAINING], [VIM, GPU_UNKNOWN]
+    setup.update()
     report = setup.update()
     assert report is not None
     assert report.sources == (TRAINING, VIM, GPU_UNKNOWN)
@@ -149,8 +150,24 @@ def test_report_is_incomplete_before_the_first_look(setup: Setup) -> None:
     assert report.is_complete is False
 
 
+def test_report_is_incomplete_while_a_kernel_has_not_answered(setup: Setup) -> None:
+    """A kernel that has just been found is neither idle nor busy, so the command waits for it."""
+    setup.kernels.sources = [
+        replace(TRAINING, busy=None, reason=Message("activity.kernel.unobserved"))
+    ]
+    setup.update()
+    report = setup.update()
+    assert report is not None
+    assert report.is_complete is False
+    setup.kernels.sources = [TRAINING]
+    report = setup.update()
+    assert report is not None
+    assert report.is_complete is True
+
+
 def test_unchanged_report_is_not_written_again(setup: Setup) -> None:
     """A pass without news writes nothing."""
+    setup.update()
     setup.update()
     (setup.folder / "activity.json").unlink()
     assert setup.update(now=NOW + HOUR) is None
