@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 import tarfile
 import zipfile
@@ -14,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pytest
-from wheel_builds import ROOT, BuiltPackages, VirtualEnvironment
+from wheel_builds import ROOT, BuiltPackages, VirtualEnvironment, find_interpreters
 
 from modelarts_magics.emulator.local import LocalEmulator
 
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.process
 
-MINORS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 BUILT = ("modelarts_magics/static/countdown.js", "modelarts_magics/static/countdown.css")
 """Generated files that the build adds to the wheel; they are not in the repository."""
 SERVER_PACKAGES = ("jupyter_server", "jupyterlab", "jsonschema", "nbformat", "tornado")
@@ -69,28 +66,7 @@ print(json.dumps({
 """
 
 
-def _interpreters() -> dict[str, str]:
-    """Return the CPython interpreters from 3.9 to 3.13 on this machine by their minor version."""
-    folders = [Path(folder) for folder in os.get_exec_path()]
-    for home in ("~/.pyenv/versions", "~/.local/share/uv/python"):
-        folders += sorted(Path(home).expanduser().glob("*/bin"))
-    found = {"{}.{}".format(*sys.version_info): sys.executable}
-    for minor in MINORS:
-        for folder in folders:
-            path = folder / f"python{minor}"
-            if minor not in found and path.exists() and _is_cpython(path, minor):
-                found[minor] = str(path)
-    return {minor: found[minor] for minor in MINORS if minor in found}
-
-
-def _is_cpython(path: Path, minor: str) -> bool:
-    """Return whether an interpreter is what its name says; the shim of a version manager may not be."""
-    code = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
-    done = subprocess.run([str(path), "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
-    return done.stdout.split() == ["cpython", minor]
-
-
-INTERPRETERS = _interpreters()
+INTERPRETERS = find_interpreters()
 OLDEST_AND_NEWEST = (*list(INTERPRETERS)[:1], *list(INTERPRETERS)[-1:])
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from modelarts_magics.emulator.local import LocalEmulator
 
 ROOT = Path(__file__).parents[1]
+MINORS = ("3.9", "3.10", "3.11", "3.12", "3.13")
 
 
 class BuiltPackages(NamedTuple):
@@ -84,3 +85,24 @@ def build_packages(folder: Path) -> BuiltPackages:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return BuiltPackages(next(folder.glob("*.whl")), next(folder.glob("*.tar.gz")))
+
+
+def find_interpreters() -> dict[str, str]:
+    """Return the CPython interpreters from 3.9 to 3.13 on this machine by their minor version."""
+    folders = [Path(folder) for folder in os.get_exec_path()]
+    for home in ("~/.pyenv/versions", "~/.local/share/uv/python"):
+        folders += sorted(Path(home).expanduser().glob("*/bin"))
+    found = {"{}.{}".format(*sys.version_info): sys.executable}
+    for minor in MINORS:
+        for folder in folders:
+            path = folder / f"python{minor}"
+            if minor not in found and path.exists() and _is_cpython(path, minor):
+                found[minor] = str(path)
+    return {minor: found[minor] for minor in MINORS if minor in found}
+
+
+def _is_cpython(path: Path, minor: str) -> bool:
+    """Return whether an interpreter is what its name says; the shim of a version manager may not be."""
+    code = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
+    done = subprocess.run([str(path), "-c", code], capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments
+    return done.stdout.split() == ["cpython", minor]

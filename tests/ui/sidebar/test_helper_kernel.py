@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from platform_environments import build_environment
 from playwright.sync_api import expect
 from ui.jupyter_server_process import SERVER_EXTENSION, JupyterServerProcess
 from ui.notebook_page import CountdownView, FrontEnd, new_context
@@ -117,11 +118,11 @@ def test_two_tabs_share_helper_kernel(
 class SeparateEnvironments:
     """A server without this package and a kernel with it, in two environments as on ModelArts."""
 
-    def __init__(self, folder: Path, wheel: Path, emulator: LocalEmulator) -> None:
-        server_environment = VirtualEnvironment(folder / "server", "jupyterlab>=4.2,<5")
+    def __init__(self, folder: Path, wheel: Path, emulator: LocalEmulator, lab: str) -> None:
+        python = build_environment("server", lab) / "bin" / "python"
         self.kernel = VirtualEnvironment(folder / "kernel", wheel, "ipykernel")
         self.server = JupyterServerProcess(
-            folder, emulator.environment(), with_extensions=True, python=server_environment.python
+            folder, emulator.environment(), with_extensions=True, python=python
         )
         spec = folder / "data" / "kernels" / KERNEL_NAME
         spec.mkdir(parents=True)
@@ -143,16 +144,24 @@ class SeparateEnvironments:
         return open_sidebar_page(context, self.server, name=file.name)
 
 
-@pytest.mark.only(FrontEnd.LAB)
-def test_install_lab_adds_and_removes_sidebar(
+@pytest.fixture(params=["newest", "4.2", pytest.param("4.0", marks=pytest.mark.soak)])
+def environments(
+    request: pytest.FixtureRequest,
     built_packages: BuiltPackages,
     emulator: LocalEmulator,
+    tmp_path: Path,
+) -> SeparateEnvironments:
+    """A server with each JupyterLab, and a kernel with the wheel."""
+    return SeparateEnvironments(tmp_path, built_packages.wheel, emulator, request.param)
+
+
+@pytest.mark.only(FrontEnd.LAB)
+def test_install_lab_adds_and_removes_sidebar(
+    environments: SeparateEnvironments,
     context: BrowserContext,
     instance_control: InstanceControl,
-    tmp_path: Path,
 ) -> None:
     """`install-lab` works for a running server in another environment than the kernel."""
-    environments = SeparateEnvironments(tmp_path, built_packages.wheel, emulator)
     with environments.server.running():
         sidebar_before = environments.open_tab(context)
         sidebar_before.notebook.run_cells(0, 1)

@@ -61,9 +61,13 @@ class ServerKernel:
                 ended.add("idle")
         return "\n".join(filter(None, shown))
 
+    def disconnect(self) -> None:
+        """Close the connection; the kernel goes on."""
+        self._socket.close()
+
     def close(self) -> None:
         """Shut the kernel down."""
-        self._socket.close()
+        self.disconnect()
         self._request("DELETE", f"api/kernels/{self.id}")
 
     def _receive(self) -> dict[str, Any]:
