@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import string
+import sys
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
@@ -66,9 +68,12 @@ def text(code: str, **values: object) -> str:
     """
     key = SHARED.get(code, code)
     template = _catalogue().get(key) or en.TEXTS[key]
-    return _FORMATTER.vformat(
-        template, (), {"cmd": _command_prefix, "login": _login_command(), **values}
-    )
+    commands = {
+        "cmd": _command_prefix,
+        "login": _login_command(),
+        "terminal": _terminal_command(),
+    }
+    return _FORMATTER.vformat(template, (), {**commands, **values})
 
 
 def _login_command() -> str:
@@ -78,6 +83,11 @@ def _login_command() -> str:
         if _command_prefix.startswith("%")
         else f"{_command_prefix} login --save"
     )
+
+
+def _terminal_command() -> str:
+    """Return the command for a terminal, whose search path need not have this interpreter."""
+    return f"{shlex.quote(sys.executable)} -m modelarts_magics"
 
 
 def source_label(source: str) -> str:

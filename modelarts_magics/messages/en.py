@@ -173,7 +173,7 @@ TEXTS = {
     "login.empty.hint": "Try again: {login}",
     "login.no_input": "Cannot prompt for input here.",
     "login.no_input.hint": "Set MODELARTS_AUTH_TOKEN or an access key, or run this in a terminal on this "
-    "machine: modelarts-magics login --save",
+    "machine: {terminal} login --save",
     "login.needs_save": "In a terminal, a login is lost when the command ends.",
     "login.needs_save.hint": "To save an access key to a file: {cmd} login --save",
     "login.token_not_saved": "Tokens are not saved: they expire after 24 h.",

@@ -166,7 +166,7 @@ TEXTS = {
     "login.empty": "未输入任何内容。",
     "login.empty.hint": "请重试：{login}",
     "login.no_input": "当前环境无法交互输入。",
-    "login.no_input.hint": "请设置 MODELARTS_AUTH_TOKEN 或访问密钥，或在本机终端运行：modelarts-magics "
+    "login.no_input.hint": "请设置 MODELARTS_AUTH_TOKEN 或访问密钥，或在本机终端运行：{terminal} "
     "login --save",
     "login.needs_save": "在终端中登录，命令结束后凭证即失效。",
     "login.needs_save.hint": "要将访问密钥保存到文件：{cmd} login --save",

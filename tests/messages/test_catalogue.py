@@ -31,7 +31,7 @@ CODE = re.compile(rf"(?:{'|'.join(sorted(KINDS))})(?:\.[A-Za-z0-9_-]+)+")
 MULTILINE = ("help.", "demo.")
 """Texts of several lines, which are shown as they are."""
 FILE_NAME = re.compile(r".*\.(?:py|json|yaml|md|ipynb|toml|cfg|ini)")
-COMMON_VALUES = {"cmd", "login", "prefix"}
+COMMON_VALUES = {"cmd", "login", "prefix", "terminal"}
 """Values that every message may use."""
 VALUES_OF_ERROR_CLASSES = {"status", "error_code", "request_id", "cause"}
 """Values that a class of errors passes itself."""
@@ -250,7 +250,10 @@ def sample_values(code: str) -> dict[str, object]:
     }
     sizes = {"bytes": 4_500_000}
     known = {**times, **durations, **chinese, **sizes}
-    return {name: known.get(name, "X") for name in placeholders(en.TEXTS[code]) - {"cmd", "login"}}
+    return {
+        name: known.get(name, "X")
+        for name in placeholders(en.TEXTS[code]) - {"cmd", "login", "terminal"}
+    }
 
 
 def test_chinese_has_no_space_between_chinese_characters() -> None:
