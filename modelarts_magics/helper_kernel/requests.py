@@ -47,6 +47,10 @@ _ROUTES: Mapping[tuple[str, str], Callable[[InstanceService, bytes], ResponseCor
         request_models.parse_save_report(body)
     ),
     ("DELETE", "saved"): lambda service, _: service.acknowledge_last_run(),
+    ("GET", "records"): lambda service, _: service.get_records(),
+    ("POST", "records"): lambda service, body: service.get_recorded_outputs(
+        request_models.parse_record_id(body)
+    ),
     ("POST", "remind"): lambda service, body: service.set_reminders_muted(
         muted=request_models.parse_muted(body)
     ),

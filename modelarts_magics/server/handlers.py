@@ -164,12 +164,30 @@ class RemindersHandler(BaseHandler):
         )
 
 
+class RecordsHandler(BaseHandler):
+    """Handle ``records``: the recorded outputs of cells."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return the complete records."""
+        self.finish_json(await self.service.get_records())
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Return the outputs of one record."""
+        record_id = requests.parse_record_id(self.request.body)
+        self.finish_json(await self.service.get_recorded_outputs(record_id))
+
+
 HANDLERS: dict[str, type[BaseHandler]] = {
     "instance": InstanceHandler,
     "extend": ExtendHandler,
     "doctor": DoctorHandler,
     "saved": SaveReportHandler,
     "remind": RemindersHandler,
+    "records": RecordsHandler,
 }
 
 

@@ -22,6 +22,8 @@ MAX_DURATION_S = 366 * 24 * 3600
 """An upper bound far above that of any API."""
 MAX_TIMESTAMP_MS = 253_000_000_000_000
 """The year 9987: a time that every time zone can express."""
+MAX_ID_LENGTH = 64
+"""The longest ID of a record."""
 MAX_TAB_LENGTH = 64
 """The maximum length of the name of a tab."""
 ROUNDING_TOLERANCE = timedelta(seconds=1)
@@ -218,6 +220,17 @@ def _parse_not_saved(value: object, field: str) -> dict[str, str]:
     body = JsonBody(value, allowed=("path", "reason"), prefix=f"{field}.")
     body.require("path", "reason")
     return {name: body.get_text(name) or "" for name in ("path", "reason")}
+
+
+def parse_record_id(raw: bytes) -> str:
+    """Parse the body that asks for the outputs of a record.
+
+    Raises:
+        InputError: It is not valid; the error names the field.
+    """
+    body = parse_json_body(raw, allowed=("id",))
+    body.require("id")
+    return body.get_text("id", max_length=MAX_ID_LENGTH) or ""
 
 
 def parse_muted(raw: bytes) -> bool:

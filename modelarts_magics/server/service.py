@@ -21,6 +21,7 @@ from modelarts_magics.server.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
+    from pathlib import Path
 
     from modelarts_magics.domain.models import Change, Instance
     from modelarts_magics.server.executor import AsyncRuntime
@@ -147,6 +148,34 @@ class InstanceService:
         factory = self._session_factory
         report = run_checks(factory.settings(), environ=factory.environ, clock=factory.clock)
         return report.to_json()
+
+    async def get_records(self) -> dict[str, Any]:
+        """Return the complete records of cells; see `record_payloads`."""
+        from modelarts_magics.server import record_payloads  # noqa: PLC0415 - needed rarely
+
+        payload: dict[str, Any] = await self.poller.run_blocking(
+            lambda: record_payloads.records_payload(self._records_folder())
+        )
+        return payload
+
+    async def get_recorded_outputs(self, record_id: str) -> dict[str, Any]:
+        """Return the outputs of one record.
+
+        Raises:
+            InputError: There is no record with this ID.
+        """
+        from modelarts_magics.server import record_payloads  # noqa: PLC0415 - needed rarely
+
+        payload: dict[str, Any] = await self.poller.run_blocking(
+            lambda: record_payloads.outputs_payload(self._records_folder(), record_id)
+        )
+        return payload
+
+    def _records_folder(self) -> Path:
+        from modelarts_magics.keepalive.records import records_folder  # noqa: PLC0415 - needed rarely
+
+        factory = self._session_factory
+        return records_folder(factory.environ, factory.settings().get("state_dir"))
 
     async def set_reminders_muted(self, *, muted: bool) -> dict[str, Any]:
         """Turn reminders off or on: through the API if it has such a setting, else on this machine.
