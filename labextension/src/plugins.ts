@@ -28,7 +28,13 @@ import { panelIcon } from './icon';
 import { Manager } from './manager/manager';
 import { WidgetBridge } from './manager/widget-bridge';
 import { LazyPanel } from './panel/lazy-panel';
-import { followPresumedStop, notify, showReminder } from './reminders/notifications';
+import type { Offer } from './records/records';
+import {
+  followPresumedStop,
+  notify,
+  showRecordOffer,
+  showReminder,
+} from './reminders/notifications';
 import { Reminders } from './reminders/reminders';
 import { translateSchema } from './schema';
 import { StatusItem } from './status-item';
@@ -261,6 +267,29 @@ const autosavePlugin: JupyterFrontEndPlugin<void> = {
   },
 };
 
+const recordsPlugin: JupyterFrontEndPlugin<void> = {
+  id: `${EXTENSION_ID}:records`,
+  description: 'Offers to insert the recorded output of guarded cells.',
+  autoStart: true,
+  requires: [IManager],
+  optional: [ITranslator],
+  activate: async (app: JupyterFrontEnd, manager: IManager, translator: ITranslator | null) => {
+    const trans = loadTranslations(translator);
+    // As for the status bar.
+    const { IDocumentManager } = await import('@jupyterlab/docmanager');
+    const documents = await app.resolveRequiredService(IDocumentManager);
+    await app.restored;
+    const [{ RecordOffers }, { watchNotebooks }] = await Promise.all([
+      import('./records/records'),
+      import('./records/notebooks'),
+    ]);
+    const show = (offer: Offer): void => {
+      showRecordOffer(trans, offer);
+    };
+    watchNotebooks(app.shell, documents, new RecordOffers({ manager, show }));
+  },
+};
+
 /** All plugins of the extension. */
 export const plugins = [
   managerPlugin,
@@ -269,4 +298,5 @@ export const plugins = [
   statusItemPlugin,
   remindersPlugin,
   autosavePlugin,
+  recordsPlugin,
 ];

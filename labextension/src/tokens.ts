@@ -126,6 +126,20 @@ export interface Finding {
   readonly hint: string;
 }
 
+/** A complete record of the output of a guarded cell. */
+export interface CellRecord {
+  /** The id of the record. */
+  readonly id: string;
+  /** The name of the work. */
+  readonly name: string;
+  /** The id of the cell in its notebook. */
+  readonly cellId: string;
+  /** The number of printed lines. */
+  readonly lines: number;
+  /** The number of characters of text in the outputs. */
+  readonly shownLength: number;
+}
+
 /** A request to a backend. */
 export interface BackendRequest {
   /** The HTTP method. */
@@ -296,6 +310,10 @@ export interface IManager extends IDisposable {
   dismissLastRun(): Promise<void>;
   /** Run the checks of the doctor. Rejects with {@link BackendError}. */
   runDoctor(): Promise<readonly Finding[]>;
+  /** List the records of guarded cells, the newest first. Rejects with {@link BackendError}. */
+  listRecords(): Promise<readonly CellRecord[]>;
+  /** Return the recorded outputs in the format of a notebook. Rejects with {@link BackendError}. */
+  readRecord(id: string): Promise<readonly unknown[]>;
 }
 
 /** The manager, for other extensions too. */

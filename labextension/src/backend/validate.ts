@@ -18,6 +18,7 @@ import {
 import {
   BackendError,
   type Capabilities,
+  type CellRecord,
   type ChangeEvent,
   DEFAULT_PREFERENCES,
   type Finding,
@@ -30,7 +31,8 @@ import {
   type UnsavedDocument,
 } from '../tokens';
 
-const asArray = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+/** Return a value if it is an array, else an empty one. */
+export const asArray = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const isString = (value: unknown): value is string => typeof value === 'string';
 
 /** Read an error of the server; returns `null` when there is none. */
@@ -168,6 +170,20 @@ export function readFindings(value: unknown): readonly Finding[] {
       level: asString(level),
       message: asString(message),
       hint: asString(hint),
+    };
+  });
+}
+
+/** Read the list of records. */
+export function readRecords(value: unknown): readonly CellRecord[] {
+  return asArray(asObject(value).records).map((each) => {
+    const { id, name, cell_id: cellId, lines, shown_length: shownLength } = asObject(each);
+    return {
+      id: asString(id),
+      name: asString(name),
+      cellId: asString(cellId),
+      lines: asNumber(lines) ?? 0,
+      shownLength: asNumber(shownLength) ?? 0,
     };
   });
 }

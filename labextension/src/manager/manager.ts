@@ -8,7 +8,14 @@
 
 import { type ISignal, Signal } from '@lumino/signaling';
 import { FallbackBackend } from '../backend/fallback';
-import { readFindings, readPayload, readRefusal, readSuccess } from '../backend/validate';
+import {
+  asArray,
+  readFindings,
+  readPayload,
+  readRecords,
+  readRefusal,
+  readSuccess,
+} from '../backend/validate';
 import {
   type ClockReading,
   RestartableTimer,
@@ -21,6 +28,7 @@ import {
   BackendError,
   type BackendKind,
   type BackendRequest,
+  type CellRecord,
   type ChangeEvent,
   DEFAULT_PREFERENCES,
   type Finding,
@@ -207,6 +215,17 @@ export class Manager implements IManager {
   /** {@inheritDoc IManager.runDoctor} */
   async runDoctor(): Promise<readonly Finding[]> {
     return readFindings(await this.#backend.call({ method: 'GET', path: 'doctor' }));
+  }
+
+  /** {@inheritDoc IManager.listRecords} */
+  async listRecords(): Promise<readonly CellRecord[]> {
+    return readRecords(await this.#backend.call({ method: 'GET', path: 'records' }));
+  }
+
+  /** {@inheritDoc IManager.readRecord} */
+  async readRecord(id: string): Promise<readonly unknown[]> {
+    const response = await this.#backend.call({ method: 'POST', path: 'records', body: { id } });
+    return asArray(asObject(response).outputs);
   }
 
   /** Send a request and read the instance afterwards. Errors are ignored. */

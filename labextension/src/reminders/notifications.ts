@@ -7,6 +7,7 @@ import { runExtend, runMuteReminders } from '../commands/commands';
 import { formatDuration, formatterFor, formatTime, stopAnnouncement } from '../countdown/format';
 import { presumedStopText } from '../text/save-text';
 import { COMMAND_IDS, type IManager } from '../tokens';
+import type { Offer } from '../records/records';
 import type { Reminder } from './reminders';
 
 /** JupyterLab cuts off longer texts. */
@@ -61,6 +62,28 @@ export function showReminder(options: NotificationOptions, reminder: Reminder): 
   return () => {
     Notification.dismiss(id);
   };
+}
+
+/** Offer to insert recorded output into a cell, until it is inserted or dismissed. */
+export function showRecordOffer(trans: TranslationBundle, { record, insert }: Offer): void {
+  const text = trans.__(
+    'Not all output of “%1” is shown. It was recorded while it ran (lines: %2).',
+    ...[record.name, record.lines],
+  );
+  const failed = trans.__('The recorded output cannot be read.');
+  Notification.info(text, {
+    autoClose: false,
+    actions: [
+      {
+        label: trans.__('Insert the Recorded Output'),
+        displayType: 'accent',
+        callback: () =>
+          void insert().catch(() => {
+            notify(failed, false);
+          }),
+      },
+    ],
+  });
 }
 
 /** Show a notification while a stop is presumed, until the server responds again or it is dismissed. */
