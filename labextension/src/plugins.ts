@@ -278,15 +278,17 @@ const recordsPlugin: JupyterFrontEndPlugin<void> = {
     // As for the status bar.
     const { IDocumentManager } = await import('@jupyterlab/docmanager');
     const documents = await app.resolveRequiredService(IDocumentManager);
-    await app.restored;
-    const [{ RecordOffers }, { watchNotebooks }] = await Promise.all([
-      import('./records/records'),
-      import('./records/notebooks'),
-    ]);
     const show = (offer: Offer): void => {
       showRecordOffer(trans, offer);
     };
-    watchNotebooks(app.shell, documents, new RecordOffers({ manager, show }));
+    // Not awaited: the page is restored after all plugins are active.
+    void app.restored.then(async () => {
+      const [{ RecordOffers }, { watchNotebooks }] = await Promise.all([
+        import('./records/records'),
+        import('./records/notebooks'),
+      ]);
+      watchNotebooks(app.shell, documents, new RecordOffers({ manager, show }));
+    });
   },
 };
 
