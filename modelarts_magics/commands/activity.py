@@ -8,7 +8,7 @@ from modelarts_magics.commands.results import JsonResult, TextResult
 from modelarts_magics.errors import UsageError
 from modelarts_magics.keepalive.activity.client import WATCH_TIME, ask_activity
 from modelarts_magics.keepalive.activity.source import KERNEL
-from modelarts_magics.messages import format_time_left, text
+from modelarts_magics.messages import format_time_left, join_list, text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -67,7 +67,7 @@ def report_lines(report: ActivityReport, now: datetime) -> list[str]:
 
 def _with_time(source: Source, now: datetime) -> str:
     """Return a source with its finding and for how long it has worked."""
-    return f"{source.describe()}, {format_time_left(now - source.since)}"
+    return join_list((str(source.describe()), format_time_left(now - source.since)))
 
 
 def _idle_item(source: Source) -> str:

@@ -122,7 +122,7 @@ TEXTS = {
     "activity.process.of_kernel": "in the background of {kernel}: {percent}% of a processor",
     "activity.source": "{name}: {reason}",
     "activity.terminal_source": "terminal {name}: {reason}",
-    "activity.asks": "this command, which does not count",
+    "activity.asks": "this command",
     "activity.line.working": "Working: {items}",
     "activity.line.not_counted": "Not counted: {items}",
     "activity.line.unknown": "Unknown: {items}",

@@ -116,7 +116,7 @@ TEXTS = {
     "activity.process.of_kernel": "在 {kernel} 的后台运行：占用处理器 {percent}%",
     "activity.source": "{name}：{reason}",
     "activity.terminal_source": "终端 {name}：{reason}",
-    "activity.asks": "本命令，不计入",
+    "activity.asks": "本命令",
     "activity.line.working": "正在工作：{items}",
     "activity.line.not_counted": "不计入：{items}",
     "activity.line.unknown": "未知：{items}",

@@ -57,12 +57,13 @@ class Source:
 
     def to_state(self) -> dict[str, Any]:
         """Return the fields of the state file, whose readers word the reason in their own language."""
-        reason = {"code": self.reason.code, "values": dict(self.reason.values)}
         return {
             **self.to_json(),
             "since": self.since.isoformat(),
-            "reason": reason,
+            "reason": {"code": self.reason.code, "values": dict(self.reason.values)},
             "counts": self.counts,
+            "pids": sorted(self.pids),
+            "worker": self.worker,
         }
 
     @classmethod
@@ -81,6 +82,8 @@ class Source:
             since=datetime.fromisoformat(data["since"]),
             reason=Message(reason["code"], reason["values"]),
             counts=data["counts"],
+            pids=frozenset(data["pids"]),
+            worker=data["worker"],
         )
 
 

@@ -262,13 +262,16 @@ def test_unknown_is_neither_busy_nor_idle(
     assert is_anything_busy(replace(VIM, busy=state) for state in states) is expected
 
 
-def test_command_that_asks_does_not_count() -> None:
+def test_command_that_asks_does_not_count(tmp_path: Path) -> None:
     """Neither the cell nor the terminal that asks is the work that is asked for."""
     terminal = replace(VIM, busy=True, worker=os.getpid())
-    report = ActivityReport((TRAINING, terminal, GPU_UNKNOWN), NOW, 1, is_complete=True)
+    sources = (TRAINING, terminal, GPU_UNKNOWN)
+    save_report(tmp_path, ActivityReport(sources, NOW, 1, is_complete=True))
+    report = load_report(tmp_path)
+    assert report is not None
     seen = without_asker(report, os.getpid())
     assert [source.busy for source in seen.sources] == [False, False, None]
-    assert str(seen.sources[0].reason) == "this command, which does not count"
+    assert str(seen.sources[0].reason) == "this command"
     assert without_asker(report, ENDED_PID) == report
 
 
