@@ -51,8 +51,7 @@ def stored_response(api: str, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         api: The name of the API.
         raw: The response.
     """
-    selected: Mapping[str, Any] = select_fields(raw, BACKENDS[api].stored_fields)
-    return selected
+    return select_fields(raw, BACKENDS[api].stored_fields)
 
 
 BACKENDS: dict[str, type[NotebooksBackend | DemanagerBackend]] = {

@@ -193,19 +193,21 @@ class JsonReader:
         self.implausible[self.full_name(name)] = self.data[name]
 
 
-def select_fields(value: object, fields: StoredFields) -> Any:  # noqa: ANN401 - any JSON
+def select_fields(value: Mapping[str, Any], fields: StoredFields) -> dict[str, Any]:
     """Return only these fields of a JSON object; a field of another kind is left out.
 
     Args:
         value: The object.
         fields: The names of the fields, each with the fields of its own; none for a text, number or boolean.
     """
-    if not fields:
-        return value if isinstance(value, (str, int, float)) else None
-    if not isinstance(value, dict):
-        return None
-    selected = {name: select_fields(value.get(name), inner) for name, inner in fields.items()}
-    return {name: each for name, each in selected.items() if each is not None}
+    selected: dict[str, Any] = {}
+    for name, inner in fields.items():
+        each = value.get(name)
+        if inner and isinstance(each, dict):
+            selected[name] = select_fields(each, inner)
+        elif not inner and isinstance(each, (str, int, float)):
+            selected[name] = each
+    return selected
 
 
 def redact_secrets(value: Any, *, depth: int = 0) -> Any:  # noqa: ANN401 - any JSON

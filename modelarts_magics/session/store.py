@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
@@ -52,6 +53,10 @@ def run_file_path(settings: Settings, environ: Mapping[str, str]) -> Path:
     return (work if work.is_dir() else state_folder) / RUN_FILE_NAME
 
 
+_FOLDER_CHECK_INTERVAL_S = 1.0
+"""Seconds between two checks of the folder's mode, which seldom changes."""
+
+
 class Store:
     """The state file of one instance.
 
@@ -67,6 +72,8 @@ class Store:
         self._loaded_fingerprint: tuple[int, int, int] | None = None
         self._data: dict[str, Any] = {}
         self._unsaved_since: datetime | None = None
+        self._is_folder_exposed = False
+        self._check_folder_after_s = 0.0
 
     @classmethod
     def latest(cls, folder: Path) -> Store | None:
@@ -157,7 +164,11 @@ class Store:
         return share_read(self._lock_path.with_suffix(".read"), wait_s=wait_s, clock=clock)
 
     def _fingerprint(self) -> tuple[int, int, int] | None:
-        return None if is_exposed(self.path.parent) else _private_fingerprint(self.path)
+        now_s = monotonic()
+        if now_s >= self._check_folder_after_s:
+            self._check_folder_after_s = now_s + _FOLDER_CHECK_INTERVAL_S
+            self._is_folder_exposed = is_exposed(self.path.parent)
+        return None if self._is_folder_exposed else _private_fingerprint(self.path)
 
 
 def _private_fingerprint(path: Path) -> tuple[int, int, int] | None:

@@ -141,7 +141,8 @@ class CannedResponses:
     def _build(self, path: bytes) -> bytes:
         api = next((api for api in _INSTANCES if b"/" + api + b"/" in path), b"demanager")
         number = self._number if path.endswith(CHANGING_ID.encode()) else 0
-        body = json.dumps(_INSTANCES[api](number)).encode()
+        instance = {**_INSTANCES[api](number), "id": path.rpartition(b"/")[2].decode()}
+        body = json.dumps(instance).encode()
         head = (
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id: bench\r\n"
             b"Date: %b\r\nContent-Length: %d\r\n\r\n"
