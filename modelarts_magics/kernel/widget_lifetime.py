@@ -124,14 +124,15 @@ def keep_while_shown(widget: Any) -> None:  # noqa: ANN401 - ipywidgets has no t
     cell = _current_cell()
     replaced = [
         model_id
-        for model_id, each in _shown.items()
+        for model_id, each in tuple(_shown.items())
         if (each.cell.name == cell.name and each.cell.run != cell.run)
         and (cell.is_exact or not each.views)
         and each.widget is not widget
     ]
     for model_id in replaced:
         release(model_id)
-    _shown[widget.model_id] = _ShownWidget(widget, cell)
+    earlier = _shown.get(widget.model_id)
+    _shown[widget.model_id] = _ShownWidget(widget, cell, earlier.views if earlier else set())
 
 
 def view_opened(model_id: str, view: str) -> None:

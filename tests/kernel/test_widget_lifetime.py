@@ -118,6 +118,24 @@ def test_last_view_closes_the_widget(
     assert open_widget_ids() == open_before
 
 
+def test_widget_shown_twice_is_closed_with_its_last_view(
+    notebook: NotebookShell, open_before: set[str]
+) -> None:
+    """Each output has a view of its own."""
+    notebook.run("c = Countdown()\nc")
+    (countdown,) = find_countdowns(open_before)
+    send_to_countdown(countdown, type="hello", view="one")
+    notebook.run("display(c)\ndel c")
+    send_to_countdown(countdown, type="hello", view="two")
+    send_to_countdown(countdown, type="bye", view="two")
+    gc.collect()
+    assert open_widget_ids() - open_before
+    send_to_countdown(countdown, type="bye", view="one")
+    del countdown
+    gc.collect()
+    assert open_widget_ids() == open_before
+
+
 def test_variable_keeps_the_widget(notebook: NotebookShell, open_before: set[str]) -> None:
     """It can be shown again and follows changes."""
     notebook.run("c = Countdown()\nc")
