@@ -60,7 +60,7 @@ def test_str_is_message_and_hint() -> None:
     """Two lines."""
     error = DurationError("duration.no_unit", text="90")
     assert error.message == "“90” has no unit."
-    assert error.hint == "Use 90h, 90m or 90s; 2h30m and 1.5h also work."
+    assert error.hint == "Use 90h, 90m or 90s; 2h30m, 2:30 and 1.5h also work."
     assert str(error) == f"{error.message}\n{error.hint}"
 
 
