@@ -13,6 +13,8 @@ from modelarts_magics.session.store import state_digest
 if TYPE_CHECKING:
     from modelarts_magics.config.settings import Settings
 
+FOLDER_SUFFIX = ".keepalive"
+
 
 def daemon_folder(settings: Settings) -> Path:
     """Return the folder of the daemon of the instance; it may not exist yet.
@@ -27,7 +29,7 @@ def daemon_folder(settings: Settings) -> Path:
     if _is_below(base, expand_user("~/work")):
         user = os.getuid() if hasattr(os, "getuid") else 0
         base = Path(tempfile.gettempdir()) / f"modelarts-magics-{user}"
-    return base / f"{state_digest(key)}.keepalive"
+    return base / f"{state_digest(key)}{FOLDER_SUFFIX}"
 
 
 def _is_below(path: Path, folder: Path) -> bool:

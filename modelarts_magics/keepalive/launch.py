@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from modelarts_magics.config.credentials import Token
 from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import requests
+from modelarts_magics.keepalive.folder import FOLDER_SUFFIX
 from modelarts_magics.keepalive.guards import read_guards
 from modelarts_magics.keepalive.state import is_daemon_running, package_version, read_state
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from modelarts_magics.config.credentials import FoundCredential
     from modelarts_magics.session.session import Session
 
+_LOG = logging.getLogger(__name__)
 CHECK_INTERVAL_S = 20.0
 """Seconds between two checks of a process that guards run under a daemon; it is restarted within 60 s."""
 START_TIMEOUT_S = 20.0
@@ -105,6 +108,20 @@ def restart_if_needed(folder: Path, environ: Mapping[str, str]) -> bool:
         return False
     start_daemon(folder, environ)
     return True
+
+
+def restart_all_if_needed(state_folder: Path, environ: Mapping[str, str]) -> None:
+    """Start each daemon that guards or a stop need and that does not run; errors are logged.
+
+    Args:
+        state_folder: The folder of the state files.
+        environ: The environment variables of the daemons.
+    """
+    for folder in state_folder.glob(f"*{FOLDER_SUFFIX}"):
+        try:
+            restart_if_needed(folder, environ)
+        except ModelArtsError:
+            _LOG.warning("The keep-alive process could not be restarted", exc_info=True)
 
 
 def ensure_daemon_for_guards(folder: Path, session: Session, environ: Mapping[str, str]) -> None:

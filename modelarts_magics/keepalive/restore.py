@@ -14,11 +14,16 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.domain.models import Effect
+from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.session.history import surviving_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from modelarts_magics.domain.models import Change, Instance
+    from modelarts_magics.session.session import Session
 
 FILE_NAME = ".modelarts-magics-restore.json"
 SAME_RUN_TOLERANCE = timedelta(minutes=2)
@@ -80,6 +85,37 @@ def save_pending(path: Path, instance_id: str, pending: PendingRestore | None) -
         replace_file(path, json.dumps(entries).encode())
     else:
         path.unlink(missing_ok=True)
+
+
+def restore_run_time(session: Session, instance: Instance, path: Path) -> Change | None:
+    """Restore the usual run time if the run that was lengthened has ended; return the change.
+
+    Args:
+        session: The session with the instance.
+        instance: The instance as just read.
+        path: The path of the file.
+
+    Returns:
+        The change; None if there is nothing to restore now.
+
+    Raises:
+        ModelArtsError: The change failed; the next call tries again.
+        OSError: The file cannot be written.
+    """
+    pending = load_pending(path, instance.id)
+    if pending is None or not instance.running:
+        return None
+    started_at = session.plan_context(instance).started_at
+    if started_at is None or is_same_run(pending.run_started_at, started_at):
+        return None
+    if instance.auto_stop.duration != pending.set_duration:
+        # The user has chosen another one.
+        save_pending(path, instance.id, None)
+        return None
+    change = session.update(auto_stop=AutoStopRequest(duration=pending.duration), action="keep")
+    if change.effect is not Effect.UNCONFIRMED:
+        save_pending(path, instance.id, None)
+    return change
 
 
 def is_same_run(one: datetime | None, other: datetime | None) -> bool:

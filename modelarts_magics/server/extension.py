@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.utils import url_path_join
-from tornado.ioloop import IOLoop
+from tornado.ioloop import IOLoop, PeriodicCallback
 from traitlets import Float, Instance
 
 from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.config.setting_traits import setting_traits
 from modelarts_magics.config.settings import Settings
+from modelarts_magics.config.settings_file import expand_user
 from modelarts_magics.config.time_scale import load_time_scale
 from modelarts_magics.domain.clock import Clock
 from modelarts_magics.errors import ConfigurationError
+from modelarts_magics.keepalive.launch import CHECK_INTERVAL_S, restart_all_if_needed
 from modelarts_magics.server.handlers import HANDLERS, SERVICE_KEY, URL_PREFIX
 from modelarts_magics.server.poll_schedule import PollSchedule
 from modelarts_magics.server.run_store import RunStore
@@ -58,6 +61,10 @@ class ModelArtsServer(ExtensionApp):
         self._event_logger.register_event_schema(EVENT_SCHEMA_PATH)
         self.settings[SERVICE_KEY] = self.service
         IOLoop.current().add_callback(self.service.poller.start)
+        self._supervision = PeriodicCallback(
+            self._restart_keep_alive, CHECK_INTERVAL_S * 1000 / self._time_scale()
+        )
+        self._supervision.start()
 
     def initialize_handlers(self) -> None:
         """Add the handlers."""
@@ -67,7 +74,14 @@ class ModelArtsServer(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Stop the poller."""
+        self._supervision.stop()
         await self.service.poller.stop()
+
+    async def _restart_keep_alive(self) -> None:
+        """Restart the daemon that keeps the instance running, if it was killed."""
+        settings = Settings.load({name: getattr(self, name) for name in SETTINGS})
+        state_folder = expand_user(settings.get("state_dir"))
+        await asyncio.to_thread(restart_all_if_needed, state_folder, dict(os.environ))
 
     def _create_service(self) -> InstanceService:
         traits = {name: getattr(self, name) for name in SETTINGS}

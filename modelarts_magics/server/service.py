@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import os
 from datetime import timedelta
@@ -14,6 +15,7 @@ from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.models import Effect
 from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.errors import ModelArtsError, OutcomeUnknownError, RefusedError
+from modelarts_magics.keepalive.restore import restore_path, restore_run_time
 from modelarts_magics.server import payloads
 from modelarts_magics.server.poller import HELLO, MIN_REFRESH_INTERVAL_S, Poller
 from modelarts_magics.server.run_history import RunHistory
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from modelarts_magics.server.run_store import RunStore
     from modelarts_magics.server.session_provider import SessionFactory
     from modelarts_magics.session.session import Session
+
+_LOG = logging.getLogger(__name__)
 
 
 class InstanceService:
@@ -67,7 +71,7 @@ class InstanceService:
             session_factory,
             notify=self._publish_event,
             listeners=listeners,
-            on_response=self._run_history.record_alive,
+            on_response=self._handle_response,
             schedule=schedule,
             runtime=runtime,
         )
@@ -77,6 +81,20 @@ class InstanceService:
         self._server_id = os.urandom(4).hex()
         self._seq = 0
         self._doctor_reports: dict[str, tuple[float, asyncio.Future[dict[str, Any]]]] = {}
+
+    def _handle_response(self, session: Session, instance: Instance) -> None:
+        """Record that the instance runs, and restore the usual run time after a keep-alive; runs in a thread."""
+        self._run_history.record_alive(session, instance)
+        path = restore_path(self._session_factory.environ, self._state_dir())
+        try:
+            restore_run_time(session, instance, path)
+        except (ModelArtsError, OSError):
+            _LOG.debug(
+                "The run time could not be restored; the next response tries again", exc_info=True
+            )
+
+    def _state_dir(self) -> str:
+        return self._session_factory.settings().get("state_dir")
 
     async def get_instance(self, *, refresh: bool = False) -> dict[str, Any]:
         """Return everything that a page shows; calls the API only to refresh, and never raises."""

@@ -22,6 +22,7 @@ from modelarts_magics.keepalive import client
 from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.guards import API, NAMED, PID, list_guards, read_guards
+from modelarts_magics.keepalive.launch import restart_all_if_needed
 from modelarts_magics.keepalive.processes import is_process_alive, process_started
 from modelarts_magics.keepalive.state import is_daemon_running, read_state
 from modelarts_magics.session.connect import open_session
@@ -105,7 +106,7 @@ class World:
         self.emulator.stop()
 
 
-@pytest.fixture(params=FOLLOWING, ids=str)
+@pytest.fixture(params=[FOLLOWING[-1], pytest.param(FOLLOWING[0], marks=pytest.mark.soak)], ids=str)
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """Return an instance whose API follows a renewal, with 40 minutes left."""
     made = World(request.param, tmp_path, SCALE)
@@ -246,6 +247,18 @@ def test_without_permission_the_work_does_not_start(world: World) -> None:
         pytest.fail("the block must not run")
     assert caught.value.code == "keep.refused.renewal_failed"
     assert read_guards(world.folder) == []
+
+
+def test_server_restarts_a_daemon_that_a_name_needs(world: World) -> None:
+    """A guard that belongs to no process is kept on by the next process that looks."""
+    client.add_guard(world.session, KeepRequest(NAMED, "upload"), environ=world.environ)
+    state = read_state(world.folder)
+    assert state is not None
+    os.kill(state.pid, signal.SIGKILL)
+    wait_for(lambda: not is_daemon_running(world.folder))
+    restart_all_if_needed(world.folder.parent, world.environ)
+    wait_for(lambda: is_daemon_running(world.folder))
+    assert [guard.name for guard in list_guards(world.folder)] == ["upload"]
 
 
 def test_api_that_defers_is_refused_and_restored(tmp_path: Path) -> None:
