@@ -48,6 +48,9 @@ def gap_text(gap: Mapping[str, Any]) -> str:
     """Return the note about a part that is missing in a record."""
     values = dict(gap)
     reason = values.pop("reason", "")
+    # The part that was left out may have been incomplete itself.
+    if values.pop("gaps", 0):
+        reason = f"{reason}_incomplete"
     for name in ("since", "until"):
         if name in values:
             values[name] = datetime.fromtimestamp(values[name], timezone.utc)

@@ -82,6 +82,7 @@ class RecordWriter:
         self._number = 0
         self._total = _Counts()
         self._missed_size = 0
+        self._gaps = 0
         self._file_size = 0
         self._missed_since: float | None = None
         self._missed = _Counts()
@@ -261,6 +262,7 @@ class RecordWriter:
         if not self._write_line(line, now):
             return False
         self._number += 1
+        self._gaps += entry_type == "gap"
         return True
 
     def _write_line(self, line: bytes, now: float) -> bool:
@@ -288,7 +290,8 @@ class RecordWriter:
 
         The counts at the end of the first file and at the beginning of the others show how much is left out.
         """
-        counts = _dump({"lines": self._total.lines, "bytes": self._total.size})
+        lines, size = self._total
+        counts = _dump({"lines": lines, "bytes": size, "gaps": self._gaps})
         position = _entry(self._number, "position", counts, now)
         if not self._tail_number and not self._write_line(position, now):
             return False
@@ -328,6 +331,7 @@ class RecordWriter:
         for entry in read_entries(self._record):
             self._total = self._total.plus(self._count_entry(entry))
             self._number = max(self._number, entry["n"])
+            self._gaps += 1 if entry["type"] == "gap" else 0
         tails = self._record.tail_paths()
         self._tail_number = int(tails[-1].stem.rpartition("-")[2]) if tails else 0
         with contextlib.suppress(OSError):

@@ -310,7 +310,8 @@ class CellRecording:
         if self._gap_since is not None:
             self._end_gap(writer)
         if not self._is_attached:
-            self._attach(writer, has_begun=kind != "status")
+            is_announced = kind == "status" and b'"busy"' in message.raw_content
+            self._attach(writer, has_begun=not is_announced)
         if kind in OUTPUT_TYPES:
             writer.add_message(kind, message.raw_content)
         elif kind == "status" and message.content.get("execution_state") == "idle":

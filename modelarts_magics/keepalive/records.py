@@ -211,7 +211,7 @@ def read_entries(record: Record) -> Iterator[dict[str, Any]]:
     An entry of the type ``gap`` stands for the part that the record's limit left out. A line that was not written
     in whole is skipped.
     """
-    last, position = 0, {"lines": 0, "bytes": 0}
+    last, position = 0, {"lines": 0, "bytes": 0, "gaps": 0}
     for entry in _raw_entries([record.path, *record.tail_paths()]):
         number, content = entry["n"], entry["content"]
         if entry["type"] == "position":

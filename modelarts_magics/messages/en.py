@@ -995,6 +995,8 @@ TEXTS = {
     "jobs.saved": "Saved as {path}.",
     "jobs.shortened": "{lines} lines left out here; for all of them: {cmd} jobs show ID --notebook PATH",
     "record.gap.limit": "{lines} lines ({bytes:size}) left out here: a record has at most 50 MB",
+    "record.gap.limit_incomplete": "{lines} lines ({bytes:size}) and others that were not received left out here: "
+    "a record has at most 50 MB",
     "record.gap.size": "An output of {bytes:size} left out here: too large for a record",
     "record.gap.disk": "{lines} lines ({bytes:size}) missing here: the disk was full from {since} to {until}",
     "record.gap.daemon": "Output from {since} to {until} may be missing here: the recorder was not "

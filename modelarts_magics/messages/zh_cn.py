@@ -864,6 +864,7 @@ TEXTS = {
     "jobs.saved": "已保存为 {path}。",
     "jobs.shortened": "此处省略 {lines} 行；查看全部：{cmd} jobs show ID --notebook 路径",
     "record.gap.limit": "此处省略 {lines} 行（{bytes:size}）：每份记录最多 50 MB",
+    "record.gap.limit_incomplete": "此处省略 {lines} 行（{bytes:size}）及未能接收的内容：每份记录最多 50 MB",
     "record.gap.size": "此处省略一个 {bytes:size} 的输出：超出记录的容量",
     "record.gap.disk": "此处缺少 {lines} 行（{bytes:size}）：{since} 至 {until} 磁盘已满",
     "record.gap.daemon": "此处可能缺少 {since} 至 {until} 的输出：记录程序未在运行",

@@ -169,7 +169,8 @@ def test_missing_part_is_shown_where_it_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "gap",
     [
-        {"reason": "limit", "lines": 3, "bytes": 5_000_000},
+        {"reason": "limit", "lines": 3, "bytes": 5_000_000, "gaps": 0},
+        {"reason": "limit", "lines": 3, "bytes": 5_000_000, "gaps": 2},
         {"reason": "size", "since": 1, "until": 1, "bytes": 9_000_000},
         {"reason": "disk", "since": 1, "until": 2, "lines": 3, "bytes": 25},
         {"reason": "daemon", "since": 1, "until": 2},

@@ -62,6 +62,19 @@ def test_files_are_readable_by_their_owner_only(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "records").stat().st_mode) == 0o700
 
 
+def test_gap_in_the_omitted_part_is_not_forgotten(tmp_path: Path) -> None:
+    """The note about the part that was left out says that even this part was incomplete."""
+    writer = RecordWriter(new_record(tmp_path), limits=SMALL)
+    for number in range(1000):
+        writer.add_text("stdout", f"line {number:04d}\n".encode())
+        if number == 300:
+            writer.add_gap("publisher", 1, 2, messages=5)
+    writer.close()
+    (gap,) = gaps_of(writer.record)
+    assert gap["gaps"] == 1
+    assert "not received" in recorded_outputs(writer.record)[1]["text"]
+
+
 @pytest.mark.parametrize("is_ended", [False, True], ids=["while it runs", "afterwards"])
 def test_long_record_keeps_its_head_and_its_tail(tmp_path: Path, *, is_ended: bool) -> None:
     """A part in the middle is left out, and the note says how much."""
