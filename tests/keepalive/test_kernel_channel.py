@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 from keepalive.fake_kernel import FakeKernel, sign
 
-from modelarts_magics.keepalive.kernel_channel import KernelChannel, KernelConnection
+from modelarts_magics.keepalive.kernel_channel import (
+    NARROW_AFTER,
+    KernelChannel,
+    KernelConnection,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 MakeKernel = Callable[..., FakeKernel]
 Connect = Callable[..., KernelChannel]
 
+IN_CELL = {"msg_id": "1", "msg_type": "execute_request"}
 WAIT_MS = 10_000
 NOTHING_MS = 100
 
@@ -92,13 +97,26 @@ def test_status_only_channel_receives_no_output(make_kernel: MakeKernel, connect
     kernel = make_kernel()
     channel = connect(kernel, status_only=True)
     kernel.status("busy", "1")
-    assert channel.receive(WAIT_MS).type == "status"
+    for _ in range(NARROW_AFTER):
+        kernel.publish("stream", {"text": "line"}, IN_CELL)
+    for _ in range(NARROW_AFTER):
+        channel.receive(WAIT_MS)
     kernel.wait_for_subscription(b"kernel.abc.debug_event")
     wait_until(lambda: kernel.iopub.poll(0) and kernel.iopub.recv() == b"\0")
     kernel.publish("stream", {"text": "much"})
     kernel.publish("debug_event", {"event": "stopped"})
     kernel.status("idle", "1")
     assert [channel.receive(WAIT_MS).type for _ in range(2)] == ["debug_event", "status"]
+
+
+def test_quiet_kernel_gets_no_new_subscription(make_kernel: MakeKernel, connect: Connect) -> None:
+    """A new topic is welcomed by the kernel, which Jupyter takes for activity, so it waits for a cell."""
+    kernel = make_kernel()
+    channel = connect(kernel, status_only=True)
+    for number in range(2 * NARROW_AFTER):
+        kernel.status("idle", str(number), "kernel_info_request")
+        channel.receive(WAIT_MS)
+    assert not kernel.iopub.poll(NOTHING_MS)
 
 
 @pytest.mark.parametrize("topic", ["", "{type}", "anything"])

@@ -106,6 +106,24 @@ def test_kernel_is_watched_across_a_restart_of_its_server(
     detector.close()
 
 
+def test_watch_is_no_activity_for_culling(server: JupyterServerProcess) -> None:
+    """The request to a kernel leaves the time of its last activity, by which Jupyter culls, as it is."""
+    runtime = Path(server.environ["JUPYTER_RUNTIME_DIR"])
+    with server.running():
+        kernel = ServerKernel(server, "train.ipynb")
+        kernel.client.execute("1")
+        first = KernelDetector([runtime], find_process=find_kernel_process)
+        wait_for(first, busy=False)
+        first.close()
+        kernel.client.get_shell_msg(timeout=60)
+        before = kernel.call(f"kernels/{kernel.kernel_id}")["last_activity"]
+        second = KernelDetector([runtime], find_process=find_kernel_process)
+        wait_for(second, busy=False)
+        assert kernel.call(f"kernels/{kernel.kernel_id}")["last_activity"] == before
+        second.close()
+        kernel.client.stop_channels()
+
+
 def wait_for_idle_report(kernel: ServerKernel) -> None:
     """Wait until the server reports the kernel as idle, where it does so for a request on the control channel."""
     end = time.monotonic() + 3
