@@ -120,7 +120,7 @@ def test_typed_duration_extends_run(
     field = notebook_page.countdown.root.get_by_label("Duration")
     field.fill("90")
     field.press("Enter")
-    expect(notebook_page.countdown.element("feedback")).to_contain_text("Use a format such as 90m")
+    expect(notebook_page.countdown.element("feedback")).to_contain_text("Examples: 90m, 2h30m")
     assert instance_control.write_requests == []
     field.fill("90m")
     field.press("Enter")
