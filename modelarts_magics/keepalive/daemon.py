@@ -150,7 +150,9 @@ class Daemon:
         if not guards and self._keeper.pending_stop is None and self._keeper.instance is not None:
             return
         self._sync_pending_stop()
-        job = self._keeper.next_job(guards, busy=self._components.working())
+        # Only a stop depends on what else works, and finding that out takes longer than the rest of a pass.
+        busy = self._components.working() if self._keeper.pending_stop is not None else ()
+        job = self._keeper.next_job(guards, busy=busy)
         if job is None:
             return
         self._job = job

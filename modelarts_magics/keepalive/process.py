@@ -40,6 +40,7 @@ from modelarts_magics.session.history import history_path
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from modelarts_magics.keepalive.components import Factory
     from modelarts_magics.session.session import Session
 
 REPLACE_OPTION = "--replace"
@@ -145,9 +146,20 @@ def _win(lock: RecordLock, folder: Path, *, replace: bool) -> bool:
 
 
 def make_daemon(
-    folder: Path, handover: Mapping[str, Any], environ: Mapping[str, str]
+    folder: Path,
+    handover: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    factories: Mapping[str, Factory] = FACTORIES,
 ) -> tuple[Daemon, float]:
-    """Return the daemon of a folder, and the seconds between two passes."""
+    """Return the daemon of a folder, and the seconds between two passes.
+
+    Args:
+        folder: The folder of the daemon.
+        handover: As for `run_elected`.
+        environ: The environment variables.
+        factories: The components; replaced in tests.
+    """
     handover = {**requests.load_handover(folder), **handover}
     settings = Settings.load(handover.get("settings"), environ=environ)
     scale = _time_scale(settings, environ)
@@ -171,7 +183,7 @@ def make_daemon(
         folder,
         keeper=keeper,
         host=host,
-        components=ComponentRunner(context, FACTORIES),
+        components=ComponentRunner(context, factories),
         identity=Identity(os.getpid(), SYSTEM_CLOCK.now(), package_version(), source),
         monotonic=lambda: time.monotonic() * scale,
         start_thread=_start_thread,

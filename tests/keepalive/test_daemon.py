@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -22,9 +24,12 @@ from modelarts_magics.keepalive import client
 from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.guards import API, NAMED, PID, list_guards, read_guards
-from modelarts_magics.keepalive.launch import restart_all_if_needed
+from modelarts_magics.keepalive.launch import make_handover, restart_all_if_needed
+from modelarts_magics.keepalive.process import make_daemon
 from modelarts_magics.keepalive.processes import is_process_alive, process_started
-from modelarts_magics.keepalive.state import is_daemon_running, read_state
+from modelarts_magics.keepalive.record_lock import RecordLock
+from modelarts_magics.keepalive.requests import is_stop_pending
+from modelarts_magics.keepalive.state import LOCK_FILE, is_daemon_running, read_state
 from modelarts_magics.session.connect import open_session
 from modelarts_magics.session.history import history_path, read_entries
 
@@ -163,13 +168,51 @@ def test_killed_daemon_is_restarted_by_the_worker(world: World) -> None:
         worker.kill()
 
 
+@contextmanager
+def daemon_without_components(world: World) -> Iterator[None]:
+    """Run the daemon in this process, without a look at what else works on this machine."""
+    lock, ended = RecordLock(world.folder / LOCK_FILE), threading.Event()
+    assert lock.acquire()
+    handover = make_handover(world.session)
+    daemon, interval_s = make_daemon(world.folder, handover, world.environ, factories={})
+
+    def run() -> None:
+        while not ended.wait(interval_s):
+            daemon.run_pass()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        daemon.close()
+        lock.release()
+
+
 def test_instance_is_stopped_after_the_work(world: World) -> None:
-    """With `stop`, the instance stops between one and two minutes after the work."""
-    with world.start_worker(then="stop", seconds=0.1) as worker:
-        worker.wait()
-    took = wait_for(lambda: world.instance()["status"] != "RUNNING", seconds=20)
-    assert took * SCALE > 40
-    assert not read_guards(world.folder)
+    """With `stop`, the instance stops about a minute after the work if nothing else works."""
+    with daemon_without_components(world):
+        with world.start_worker(then="stop", seconds=0.1) as worker:
+            worker.wait()
+        took = wait_for(lambda: world.instance()["status"] != "RUNNING", seconds=20)
+        assert took * SCALE > 40
+        assert not read_guards(world.folder)
+
+
+def test_named_guard_postpones_the_stop(world: World) -> None:
+    """The instance is not stopped while another guard is there, and the state says so."""
+    with daemon_without_components(world):
+        with world.start_worker(then="stop", seconds=0.1) as worker:
+            client.add_guard(world.session, KeepRequest(NAMED, "upload"), environ=world.environ)
+            worker.wait()
+        wait_for(lambda: is_stop_pending(world.folder))
+        time.sleep(120 / SCALE)
+        state = read_state(world.folder)
+        assert state is not None
+        assert state.stop["waiting_for"] == ["upload"]
+        assert world.instance()["status"] == "RUNNING"
 
 
 def test_stop_is_cancelled_by_ending_all(world: World) -> None:
