@@ -21,6 +21,8 @@ export async function buildWidget(folder = path('../../modelarts_magics/static')
       outfile: `${folder}/countdown.js`,
       format: 'esm',
       target: 'es2022',
+      // These suffixes occur only in names of our own properties, not in those of the browser or of messages.
+      mangleProps: /[a-z](Ms|Reason|Request|Result)$/,
     }),
     build({
       ...options,

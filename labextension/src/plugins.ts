@@ -30,6 +30,7 @@ import { WidgetBridge } from './manager/widget-bridge';
 import { LazyPanel } from './panel/lazy-panel';
 import type { Offer } from './records/records';
 import {
+  followNotices,
   followPresumedStop,
   notify,
   showRecordOffer,
@@ -116,6 +117,8 @@ const managerPlugin: JupyterFrontEndPlugin<IManager> = {
         return eventStream.subscribe(listener);
       },
       isStreamOpen: () => eventStream.isOpen,
+      askForConsent: async (text) =>
+        (await import('./commands/consent')).askForConsent(trans, text).catch(() => false),
     });
     new WidgetBridge(manager, document, trans);
     serviceManager.connectionFailure.connect(() => void manager.refresh());
@@ -236,6 +239,7 @@ const remindersPlugin: JupyterFrontEndPlugin<void> = {
         }),
     );
     followPresumedStop(manager, options.trans);
+    followNotices(manager);
   },
 };
 

@@ -94,6 +94,10 @@ export interface Payload {
   readonly snapshot: Snapshot | null;
   /** The server's time in milliseconds since 1970; `null` when it did not send it. */
   readonly serverNowMs: number | null;
+  /** The offset from UTC, in seconds, with which kernels show times; `null` when it is not known. */
+  readonly utcOffsetS: number | null;
+  /** Notices of the server, such as that other credentials are used. */
+  readonly notices: readonly string[];
   /** Identifies the process that counts `sequence`. */
   readonly serverId: string;
   /** A number that the backend increments with each change; `null` when it does not count. */
@@ -288,7 +292,8 @@ export interface IManager extends IDisposable {
   /** Read the instance from the backend or, with `fromApi`, from the ModelArts API. Never rejects. */
   refresh(fromApi?: boolean): Promise<void>;
   /**
-   * Extend this run, or shorten it if `seconds` is negative. Never rejects.
+   * Extend this run, or shorten it if `seconds` is negative. If only later runs would become longer,
+   * the user is asked first. Never rejects.
    *
    * @param seconds - the difference
    * @param baseStopsAtMs - the stop time on which the change is based; if it differs, it is refused

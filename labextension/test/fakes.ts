@@ -95,6 +95,8 @@ export class ManagerHarness {
   readonly backend = new FakeBackend();
   isVisible = true;
   isStreamOpen = true;
+  givesConsent = false;
+  readonly questions: string[] = [];
   listenerCount = 0;
   changeCount = 0;
   readonly manager: Manager;
@@ -107,6 +109,10 @@ export class ManagerHarness {
       wakeups: [[this.eventTarget, 'wake']],
       isVisible: () => this.isVisible,
       isStreamOpen: () => this.isStreamOpen,
+      askForConsent: (text) => {
+        this.questions.push(text);
+        return Promise.resolve(this.givesConsent);
+      },
       subscribe: (listener) => {
         this.listenerCount++;
         this.#listener = listener;

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Collection, Hashable
 
     from modelarts_magics.domain.models import Instance
+    from modelarts_magics.messages import Message
     from modelarts_magics.server.session_provider import SessionFactory
     from modelarts_magics.session.session import Session
 
@@ -53,8 +54,8 @@ class Poller:
 
     Args:
         session_factory: Creates the sessions.
-        notify: Called on the loop with the kind of event: ``instance``, ``problem`` or ``clock`` has changed, or
-            ``hello`` for a page that has connected.
+        notify: Called on the loop with the kind of event: ``instance``, ``problem``, ``notice`` or ``clock`` has
+            changed, or ``hello`` for a page that has connected.
         listeners: Returns the pages that receive events.
         on_response: Called in a thread with each response of the API, also with one without a change.
         schedule: The intervals between calls of the API.
@@ -85,6 +86,7 @@ class Poller:
             session_factory,
             on_change=self._on_change,
             on_store_written=self._on_store_written,
+            on_notice=self._on_notice,
             follow_folder=self._runtime.follow_folder,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -155,6 +157,11 @@ class Poller:
     def _is_forced_refresh_running(self) -> bool:
         task = self._refresh_task
         return self._refresh_is_forced and task is not None and not task.done()
+
+    @property
+    def notices(self) -> tuple[Message, ...]:
+        """What the user should know about the session, the newest last."""
+        return self._session_provider.notices
 
     def invalidate(self) -> None:
         """Call the API at once, in the background, because the state may no longer be true."""
@@ -356,6 +363,10 @@ class Poller:
     def _on_change(self, instance: Instance) -> None:
         """Receive a new state, in any thread."""
         self._call_on_loop(self._handle_change, instance)
+
+    def _on_notice(self) -> None:
+        """Let the pages read a notice."""
+        self._call_on_loop(self._notify, "notice")
 
     def _on_store_written(self) -> None:
         """Receive a notification, in the listener thread."""

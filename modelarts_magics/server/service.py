@@ -23,6 +23,7 @@ from modelarts_magics.server.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
+    from datetime import datetime
     from pathlib import Path
 
     from modelarts_magics.domain.models import Change, Instance
@@ -287,6 +288,8 @@ class InstanceService:
         return {
             **payloads.snapshot_payload(snapshot),
             "server_now_ms": datetime_to_ms(now),
+            "utc_offset_s": _utc_offset_s(snapshot, now),
+            "notices": [str(notice) for notice in self.poller.notices],
             "reminders": {"muted": self._reminders_muted(snapshot)},
             **self._runs_payload(snapshot),
         }
@@ -309,6 +312,16 @@ class InstanceService:
         if kind != HELLO:
             self._seq += 1
         self._emit({"server_id": self._server_id, "seq": self._seq, "kind": kind})
+
+
+def _utc_offset_s(snapshot: Snapshot, now: datetime) -> int | None:
+    """Return the offset of the time zone in which kernels and terminals show times; None if it is not known."""
+    settings = snapshot.session.settings if snapshot.session else None
+    try:
+        offset = now.astimezone(settings.timezone).utcoffset() if settings else None
+    except ModelArtsError:
+        return None
+    return None if offset is None else round(offset.total_seconds())
 
 
 class ConflictError(Exception):

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import Instance
     from modelarts_magics.messages import Message
 
+MAX_NOTICES = 3
+"""The number of notices that pages show."""
+_ABOUT_A_WRITE = frozenset({"notice.raised", "notice.applies_at_next_start"})
+"""The notices about one write, whose result says the same."""
 _FINGERPRINT_VARIABLES = (
     *(variable for setting in SETTINGS.values() for variable in setting.variables),
     *(
@@ -154,10 +158,12 @@ class SessionProvider:
         session_factory: Creates the sessions.
         on_change: Called with each new state of the instance, in the thread that received it.
         on_store_written: Called in another thread when another process may have written a state file.
+        on_notice: Called in any thread when there is a new notice.
         follow_folder: Subscribes to a folder, as `session.notify.subscribe` does.
 
     Attributes:
         fingerprint: The fingerprint of settings and credentials when a session was last opened or tried to.
+        notices: What the user should know about the session, the newest last.
     """
 
     def __init__(
@@ -166,6 +172,7 @@ class SessionProvider:
         *,
         on_change: Callable[[Instance], None],
         on_store_written: Callable[[], object] = _do_nothing,
+        on_notice: Callable[[], object] = _do_nothing,
         follow_folder: Callable[
             [Path, Callable[[], object]], Callable[[], None]
         ] = notify.subscribe,
@@ -173,6 +180,8 @@ class SessionProvider:
         self._session_factory = session_factory
         self._on_change = on_change
         self._on_store_written = on_store_written
+        self._on_notice = on_notice
+        self.notices: tuple[Message, ...] = ()
         self._follow_folder = follow_folder
         self._lock = threading.Lock()
         self.fingerprint: int | None = None
@@ -267,13 +276,22 @@ class SessionProvider:
             self._follow_store()
             self._chain = self._session_factory.credential_chain()
             self._session = self._session_factory.open(self._chain)
-            self._session.on_notice = _log_notice
+            self._session.on_notice = self._add_notice
             self._subscribe(self._session)
         # A cached state would hide that nothing can be changed without credentials.
         if not self._credentials_checked:
             self._session_factory.check_credentials()
             self._credentials_checked = True
         return self._session
+
+    def _add_notice(self, notice: Message) -> None:
+        """Keep a notice for the pages, and log it."""
+        _LOG.warning("%s", notice)
+        if notice.code in _ABOUT_A_WRITE:
+            return
+        others = [each for each in self.notices if str(each) != str(notice)]
+        self.notices = (*others, notice)[-MAX_NOTICES:]
+        self._on_notice()
 
     def _follow_store(self) -> None:
         folder = self._session_factory.state_folder()
@@ -326,10 +344,6 @@ class OfflineBackend:
 
     def close(self) -> None:
         """Do nothing: there is no connection."""
-
-
-def _log_notice(notice: Message) -> None:
-    _LOG.warning("%s", notice)
 
 
 def _find_credential(chain: CredentialChain) -> Credential | None:

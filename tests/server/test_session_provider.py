@@ -9,6 +9,7 @@ import pytest
 
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import ConfigurationError
+from modelarts_magics.messages import Message
 from modelarts_magics.server.session_provider import SessionFactory, SessionProvider
 
 if TYPE_CHECKING:
@@ -68,3 +69,25 @@ def test_credential_is_tried_once_without_settings(environ: dict[str, str]) -> N
         with pytest.raises(ConfigurationError):
             provider.get_session()
         assert provider.has_new_credential() is renewed
+
+
+def test_notices_are_kept_for_the_pages(environ: dict[str, str]) -> None:
+    """One that is repeated appears once, and those about a single write are not kept."""
+    told: list[object] = []
+    provider = SessionProvider(
+        SessionFactory({}, environ, SYSTEM_CLOCK),
+        on_change=lambda _instance: None,
+        on_notice=lambda: told.append(provider.notices),
+    )
+    session = provider.get_session()
+    try:
+        values = {"old": "the environment", "new": "a file"}
+        for _ in range(2):
+            session.on_notice(Message("notice.expired", values))
+        session.on_notice(Message("notice.raised", {"stop_time": "18:00"}))
+        assert [str(each) for each in provider.notices] == [
+            "The credentials from the environment have expired; those from a file are used instead."
+        ]
+        assert len(told) == 2
+    finally:
+        provider.close()

@@ -131,6 +131,8 @@ export function readPayload(value: unknown): Payload {
   return {
     snapshot: readSnapshot({ state: rest.instance, as_of_ms: rest.as_of_ms }),
     serverNowMs: asNumber(nowMs),
+    utcOffsetS: asNumber(rest.utc_offset_s),
+    notices: asArray(rest.notices).filter(isString),
     serverId: asString(rest.server_id),
     sequence: asNumber(seq),
     instance: readInstance(rest.instance),

@@ -2,9 +2,10 @@
 
 import { reasonText } from '../countdown/feedback';
 import { formatterFor } from '../countdown/format';
+import { isCounting, passedStopTime } from '../countdown/phase';
 import { autoStopEditFor, parseStopTimeShift, parseTimeInput } from '../countdown/time-input';
 import { type ChangeKind, outcomeText, saveReportText } from '../text/outcomes';
-import { currentPhase, timeLeft } from '../text/status-text';
+import { currentPhase } from '../text/status-text';
 import type { IManager, InstanceEdit, SaveReport } from '../tokens';
 import type { CommandArguments, CommandContext, CommandOptions } from './options';
 
@@ -29,19 +30,44 @@ function readDurationArgument<T>(
 /** Change the stop time of this run, and report the result. */
 export async function extend(options: CommandContext, args: CommandArguments): Promise<void> {
   const { manager, trans, notify } = options;
-  const current = timeLeft(manager);
+  const base = findExtensionBase(manager);
   const requestedS = readDurationArgument(options, args, (text) =>
-    parseStopTimeShift(text, manager.clock.now(), current?.stopsAtMs ?? null),
+    parseStopTimeShift(text, manager.clock.now(), base?.fromMs ?? null),
   );
   const seconds = requestedS ?? manager.preferences.extensionS;
-  if (current === null) {
+  if (base === null || (base.hasPassed && seconds < 0)) {
     notify(notStoppingReason(manager), false);
     return;
   }
   const kind: ChangeKind = seconds < 0 ? 'shorten' : 'extend';
-  const outcome = await manager.extend(seconds, current.stopsAtMs);
+  const outcome = await manager.extend(seconds, base.stopsAtMs);
   const succeeded = outcome.result.ok && outcome.result.effect === 'now';
   notify(outcomeText(trans, { outcome, kind, manager }), succeeded);
+}
+
+/** The stop time on which an extension is based, and the time from which it counts. */
+interface ExtensionBase {
+  readonly stopsAtMs: number;
+  readonly fromMs: number;
+  readonly hasPassed: boolean;
+}
+
+/** Return the base of an extension, also after the stop time; `null` when there is none. */
+function findExtensionBase({ payload, clock }: IManager): ExtensionBase | null {
+  const state = payload?.snapshot?.state;
+  if (!state) {
+    return null;
+  }
+  const nowMs = clock.now();
+  const { phase } = currentPhase(state, nowMs);
+  const passedMs = passedStopTime(state, phase);
+  if (passedMs !== null) {
+    return { stopsAtMs: passedMs, fromMs: nowMs, hasPassed: true };
+  }
+  const { stops_at_ms: stopsAtMs } = state;
+  return stopsAtMs !== null && isCounting(phase)
+    ? { stopsAtMs, fromMs: stopsAtMs, hasPassed: false }
+    : null;
 }
 
 /** Return why there is no stop time to change. */

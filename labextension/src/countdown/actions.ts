@@ -25,6 +25,10 @@ export type RequestState = 'ready' | 'collecting' | 'sent' | 'slow';
 export interface ActionInputs {
   /** The stop time; `null` when there is none. */
   readonly stopsAtMs: number | null;
+  /** The stop time on which a change is based: the shown one, or one that has passed. */
+  readonly baseStopMs: number | null;
+  /** The time from which a change counts: the later of this stop time and now. */
+  readonly fromMs: number | null;
   /** The reason why nothing can be changed, as a key of `STRINGS`, else `null`. */
   readonly blockedReason: string | null;
   /** The earliest stop time that can be requested; `null` when it is not known. */
@@ -83,6 +87,8 @@ const TONE_BY_EFFECT: Record<ChangeEffect, Feedback['tone']> = {
 
 const NO_INPUTS: ActionInputs = {
   stopsAtMs: null,
+  baseStopMs: null,
+  fromMs: null,
   blockedReason: 'unknown',
   earliestMs: null,
   latestMs: null,
@@ -93,6 +99,7 @@ export class Actions {
   readonly #options: ActionsOptions;
   #inputs: ActionInputs = NO_INPUTS;
   #targetMs: number | null = null;
+  #fromMs = 0;
   #reachedBound: string | null = null;
   readonly #timer: RestartableTimer;
   readonly #cancelled = new Map<string, PendingRequest>();
@@ -129,11 +136,11 @@ export class Actions {
 
   /** Return why a change in this direction is not possible, as a key of `STRINGS`, else `null`. */
   blockedReason(seconds: number): string | null {
-    const { blockedReason, stopsAtMs } = this.#inputs;
-    if (blockedReason !== null || stopsAtMs === null) {
+    const { blockedReason, fromMs } = this.#inputs;
+    if (blockedReason !== null || fromMs === null) {
       return blockedReason ?? 'unknown';
     }
-    return this.#requestState === 'slow' ? 'kernel-busy' : this.#boundReached(seconds, stopsAtMs);
+    return this.#requestState === 'slow' ? 'kernel-busy' : this.#boundReached(seconds, fromMs);
   }
 
   /** Handle a click that extends the run by some seconds, or shortens it if negative. */
@@ -143,8 +150,7 @@ export class Actions {
       this.#setFeedback(this.#feedbackFor('info', reason));
       return;
     }
-    const from = this.#targetMs ?? this.#inputs.stopsAtMs ?? 0;
-    this.#targetMs = this.#clampToBounds(from + seconds * 1000);
+    this.#addToTarget(seconds);
     this.#feedback =
       this.#reachedBound === null ? null : this.#feedbackFor('info', this.#reachedBound);
     if (this.#pendingRequest === null) {
@@ -160,13 +166,14 @@ export class Actions {
    * @returns whether it was accepted
    */
   enter(seconds: number): boolean {
-    const { earliestMs, latestMs, stopsAtMs } = this.#inputs;
-    const targetMs = (this.#targetMs ?? stopsAtMs ?? 0) + seconds * 1000;
+    const { earliestMs, latestMs, fromMs } = this.#inputs;
+    const targetMs = (this.#targetMs ?? fromMs ?? 0) + seconds * 1000;
     if (targetMs > (latestMs ?? Infinity)) {
       this.#setFeedback({ ...this.#feedbackFor('error', 'beyond-latest'), stopsAtMs: latestMs });
       return false;
     }
-    if (targetMs < (earliestMs ?? -Infinity)) {
+    // An extension is raised to the earliest stop time.
+    if (seconds < 0 && targetMs < (earliestMs ?? -Infinity)) {
       this.#setFeedback({
         ...this.#feedbackFor('error', 'beyond-earliest'),
         stopsAtMs: earliestMs,
@@ -200,12 +207,12 @@ export class Actions {
 
   /** Take over the current state. Clicks not sent yet are dropped if they were made on another one. */
   update(inputs: ActionInputs): void {
-    const stopTimeMoved = stopTimesDiffer(inputs.stopsAtMs, this.#inputs.stopsAtMs);
+    const stopTimeMoved = stopTimesDiffer(inputs.baseStopMs, this.#inputs.baseStopMs);
     this.#inputs = inputs;
     const dropReason = this.#dropReason(stopTimeMoved);
     if (dropReason !== null) {
       this.#finish(this.#feedbackFor('error', dropReason));
-    } else if (stopTimeMoved && this.#feedback?.stopsAtMs !== inputs.stopsAtMs) {
+    } else if (stopTimeMoved && this.#feedback?.stopsAtMs !== inputs.baseStopMs) {
       this.#feedback = null;
     }
   }
@@ -223,9 +230,9 @@ export class Actions {
     this.#timer.clear();
   }
 
-  #boundReached(seconds: number, stopsAtMs: number): string | null {
+  #boundReached(seconds: number, startMs: number): string | null {
     const { earliestMs, latestMs } = this.#inputs;
-    const fromMs = this.#targetMs ?? stopsAtMs;
+    const fromMs = this.#targetMs ?? startMs;
     if (seconds > 0) {
       return fromMs > (latestMs ?? Infinity) - BOUND_MARGIN_MS ? 'at-latest' : null;
     }
@@ -251,9 +258,8 @@ export class Actions {
   }
 
   #sendCollected(): void {
-    const stopsAtMs = this.#inputs.stopsAtMs ?? 0;
-    const targetMs = this.#targetMs ?? stopsAtMs;
-    const seconds = Math.trunc((targetMs - stopsAtMs) / 1000);
+    const targetMs = this.#targetMs ?? this.#fromMs;
+    const seconds = Math.trunc((targetMs - this.#fromMs) / 1000);
     if (seconds === 0) {
       this.#finish(null);
       return;
@@ -262,7 +268,7 @@ export class Actions {
       id: this.#options.newId(),
       action: seconds > 0 ? 'extend' : 'shorten',
       seconds: Math.abs(seconds),
-      base_stops_at_ms: stopsAtMs,
+      base_stops_at_ms: this.#inputs.baseStopMs ?? 0,
     });
   }
 
@@ -289,10 +295,10 @@ export class Actions {
 
   #handlePendingResult(request: PendingRequest, result: ChangeResult): void {
     const unsentMs = (this.#targetMs ?? request.targetMs) - request.targetMs;
-    const { stopsAtMs } = this.#inputs;
+    const { fromMs } = this.#inputs;
     this.#finish(this.#resultFeedback(request, result));
-    if (result.ok && result.effect === 'now' && unsentMs !== 0 && stopsAtMs !== null) {
-      this.#targetMs = this.#clampToBounds(stopsAtMs + unsentMs);
+    if (result.ok && result.effect === 'now' && unsentMs !== 0 && fromMs !== null) {
+      this.#addToTarget(unsentMs / 1000);
       this.#startCollecting();
       this.#options.onChange();
     }
@@ -333,18 +339,19 @@ export class Actions {
     return { tone, codes, stopsAtMs, durationS: null, previousDurationS: null, text: '' };
   }
 
-  #clampToBounds(targetMs: number): number {
+  /** Move the target by some seconds, within the bounds. An extension is raised to the earliest one. */
+  #addToTarget(seconds: number): void {
     const { earliestMs, latestMs } = this.#inputs;
-    this.#reachedBound = null;
-    if (latestMs !== null && targetMs > latestMs) {
-      this.#reachedBound = 'at-latest';
-      return latestMs;
-    }
-    if (earliestMs !== null && targetMs < earliestMs) {
-      this.#reachedBound = 'at-earliest';
-      return earliestMs;
-    }
-    return targetMs;
+    const fromMs = this.#targetMs ?? this.#startCounting();
+    const targetMs = fromMs + seconds * 1000;
+    this.#targetMs = Math.min(Math.max(targetMs, earliestMs ?? 0), latestMs ?? Infinity);
+    const isRaised = this.#targetMs > targetMs && seconds < 0;
+    this.#reachedBound = this.#targetMs < targetMs ? 'at-latest' : isRaised ? 'at-earliest' : null;
+  }
+
+  /** Return the time from which the first of the collected clicks counts. */
+  #startCounting(): number {
+    return (this.#fromMs = this.#inputs.fromMs ?? 0);
   }
 
   #finish(feedback: Feedback | null): void {

@@ -24,6 +24,8 @@ import {
   evaluatePhase,
   isCounting,
   msUntilNextPhaseUpdate,
+  passedStopTime,
+  type Phase,
   type PhaseInput,
 } from './phase';
 import { CountdownView, type DelayedRequest } from './view';
@@ -194,21 +196,24 @@ export class CountdownController {
     const { state, as_of_ms: asOfMs } = this.#snapshot;
     const { bounds } = state;
     const elapsedMs = bounds?.from_now ? Math.max(nowMs - asOfMs, 0) : 0;
+    const { phase } = evaluatePhase(this.#phaseInput(state.stops_at_ms), nowMs);
+    const passedMs = passedStopTime(state, phase);
     return {
       stopsAtMs: state.stops_at_ms,
-      blockedReason: this.#blockedReason(nowMs),
+      baseStopMs: passedMs ?? state.stops_at_ms,
+      fromMs: passedMs === null ? state.stops_at_ms : nowMs,
+      blockedReason: this.#blockedReason(phase, passedMs !== null),
       earliestMs: bounds && bounds.earliest_stop_ms + elapsedMs,
       latestMs: bounds && bounds.latest_stop_ms + elapsedMs,
     };
   }
 
-  #blockedReason(nowMs: number): string | null {
+  #blockedReason(phase: Phase, hasPassed: boolean): string | null {
     const { state } = this.#snapshot;
-    const { phase } = evaluatePhase(this.#phaseInput(state.stops_at_ms), nowMs);
     if (this.#isDisconnected) {
       return 'no-kernel';
     }
-    if (!isCounting(phase)) {
+    if (!isCounting(phase) && !hasPassed) {
       return phase;
     }
     return state.can_change ? null : state.reason || 'not-supported';
@@ -223,8 +228,9 @@ export class CountdownController {
   }
 
   readonly #onCustomDuration = (input: string): void => {
-    const stopsAtMs = this.#actions.shownStopMs;
-    const seconds = parseStopTimeShift(input, this.#clock.now(), stopsAtMs);
+    const nowMs = this.#clock.now();
+    const stopsAtMs = Math.max(this.#actions.shownStopMs ?? 0, nowMs);
+    const seconds = parseStopTimeShift(input, nowMs, stopsAtMs);
     if (seconds === null) {
       this.#actions.showError('bad-duration');
     }

@@ -16,8 +16,8 @@ export const FEEDBACK = {
   now: ['New stop time: {stopTime}.', '停止时间已改为 {stopTime}。'],
   done: ['Done.', '已完成。'],
   'next-start-extend': [
-    'This run was NOT extended: it still stops at {stopTime}{timeLeft}.{savedDuration}',
-    '本次运行未延长，仍将于 {stopTime} 停止{timeLeft}。{savedDuration}',
+    'This run was NOT extended: it still stops at {stopTime}{timeLeft}.{savedDuration} {text}',
+    '本次运行未延长，仍将于 {stopTime} 停止{timeLeft}。{savedDuration} {text}',
   ],
   'next-start-shorten': [
     'This run was NOT shortened: it still stops at {stopTime}{timeLeft}.{savedDuration}',
@@ -116,6 +116,7 @@ export function feedbackText(
     stopTime: stopsAtMs === null ? '' : formatTime(format, stopsAtMs, nowMs),
     timeLeft:
       remainingS === null ? '' : format('timeLeftSuffix', { timeLeft: formatSpan(remainingS) }),
+    text: feedback.text,
     savedDuration: hasSavedDuration
       ? format('savedDuration', { to: formatSpan(durationS), from: formatSpan(previousDurationS) })
       : '',
@@ -123,7 +124,9 @@ export function feedbackText(
   const keys = feedback.codes.map(findKey).filter((key) => key && key !== 'failed');
   const sentences = keys.map((key) => formatKey(format, key ?? 'failed', values)).join(' ');
   // In Chinese there is no space after a full stop.
-  return sentences.replace(/。 /g, '。') || feedback.text || formatFeedback(format, 'failed');
+  return (
+    sentences.replace(/。 /g, '。').trim() || feedback.text || formatFeedback(format, 'failed')
+  );
 }
 
 /** Return the key for a code from a response, or for a phase. Other keys cannot be selected. */

@@ -111,6 +111,19 @@ function countingPhase(remainingS: number): Phase {
   return remainingS <= SOON_S ? 'soon' : 'calm';
 }
 
+/** The parts of a state that say whether its stop time has passed. */
+interface StopState {
+  readonly status: string;
+  readonly stops_at_ms: number | null;
+  readonly passed_stop_ms: number | null;
+}
+
+/** Return the stop time that has passed while the instance still runs, else `null`. */
+export function passedStopTime(state: StopState, phase: Phase): number | null {
+  const hasPassed = phase === 'unknown' || (phase === 'stopping' && state.status !== 'STOPPING');
+  return hasPassed ? (state.passed_stop_ms ?? state.stops_at_ms) : null;
+}
+
 /** Return the milliseconds until the result of {@link evaluatePhase} changes; `null` if it does not. */
 export function msUntilNextPhaseUpdate(input: PhaseInput, nowMs: number): number | null {
   const { phase } = evaluatePhase(input, nowMs);

@@ -258,19 +258,18 @@ export class CountdownView {
 
   #renderReason({
     format,
+    phaseResult,
     extendBlockedReason,
     shortenBlockedReason,
     delayedRequest,
     snapshot,
   }: ViewState): void {
-    const shown =
-      extendBlockedReason !== null &&
-      extendBlockedReason === shortenBlockedReason &&
-      delayedRequest === null;
-    const code =
-      (extendBlockedReason === 'unknown' && snapshot.state.unknown_reason) || extendBlockedReason;
-    const text = reasonText(format, code ?? '');
-    setText(this.#reason, shown && text !== this.#timeLeft.textContent ? text : '');
+    const blockedReason = extendBlockedReason === shortenBlockedReason && extendBlockedReason;
+    // The stop time may have passed, and the run can still be extended.
+    const isUnknown = phaseResult.phase === (extendBlockedReason ?? 'unknown');
+    const code = (isUnknown && snapshot.state.unknown_reason) || blockedReason;
+    const text = code && delayedRequest === null ? reasonText(format, code) : '';
+    setText(this.#reason, text === this.#timeLeft.textContent ? '' : text);
   }
 
   #renderDelayedRequest({ format, delayedRequest }: ViewState): void {

@@ -50,6 +50,9 @@ const DEBOUNCE_MS = 30;
 /** The event stream counts as closed when this many checks in a row have found it closed. */
 const MAX_CLOSED_CHECKS = 2;
 
+/** The code of a refusal because only later runs would become longer. */
+const CONSENT_NEEDED = 'refuse.lengthens_later_runs';
+
 /** Options of {@link Manager}. */
 export interface ManagerOptions {
   /** Create the backends, in the order in which they are tried. */
@@ -62,6 +65,8 @@ export interface ManagerOptions {
   readonly isVisible: () => boolean;
   /** Call the listener on each change event; returns the function that stops this. */
   readonly subscribe: (listener: (event: ChangeEvent) => void) => () => void;
+  /** Ask the user whether to lengthen later runs, although this run is not extended. */
+  readonly askForConsent: (text: string) => Promise<boolean>;
   /** Return whether change events of the server can arrive. */
   readonly isStreamOpen: () => boolean;
 }
@@ -183,9 +188,15 @@ export class Manager implements IManager {
   }
 
   /** {@inheritDoc IManager.extend} */
-  extend(seconds: number, baseStopsAtMs: number): Promise<Outcome> {
+  async extend(seconds: number, baseStopsAtMs: number): Promise<Outcome> {
     const body = { seconds, base_stops_at_ms: baseStopsAtMs };
-    return this.#write({ method: 'POST', path: 'extend', body });
+    const request = { method: 'POST', path: 'extend' } as const;
+    const outcome = await this.#write({ ...request, body });
+    const { code, text } = outcome.result;
+    if (code !== CONSENT_NEEDED || !(await this.#options.askForConsent(text))) {
+      return outcome;
+    }
+    return this.#write({ ...request, body: { ...body, lengthen_later_runs: true } });
   }
 
   /** {@inheritDoc IManager.edit} */

@@ -9,13 +9,17 @@ import {
   type Snapshot,
   type StateUpdate,
 } from '../countdown/messages';
-import { noResponseText } from '../text/status-text';
+import { keepRunningText, noResponseText } from '../text/status-text';
 import { type IManager, isSameStopTime } from '../tokens';
 
 /** The detail of a request event: the request, and the callback for its result. */
 type WidgetRequest = ChangeRequest & { respond(result: ChangeResult & StateUpdate): void };
 
 const stateOf = ({ payload }: IManager): InstanceState | undefined => payload?.snapshot?.state;
+
+/** Return the stop time on which a change is based, also if it has passed. */
+const baseStopTime = (state: InstanceState | undefined): number =>
+  state?.passed_stop_ms ?? state?.stops_at_ms ?? 0;
 
 /** Return whether the stop time can be changed through the manager. */
 export function canChange(manager: IManager): boolean {
@@ -40,7 +44,9 @@ export async function handleChangeRequest(
   { action, seconds, base_stops_at_ms: base }: ChangeRequest,
 ): Promise<ChangeResult> {
   const { result } = await manager.extend(action === 'shorten' ? -seconds : seconds, base);
-  return result.code === 'unreachable' ? { ...result, text: noResponseText(trans) } : result;
+  const text =
+    result.code === 'unreachable' ? noResponseText(trans) : keepRunningText(trans, result);
+  return text ? { ...result, text } : result;
 }
 
 /**
@@ -96,7 +102,7 @@ export class WidgetBridge {
     if (
       canChange(this.#manager) &&
       this.#isSameInstance(event.target as Element) &&
-      isSameStopTime(stateOf(this.#manager)?.stops_at_ms ?? 0, request.base_stops_at_ms)
+      isSameStopTime(baseStopTime(stateOf(this.#manager)), request.base_stops_at_ms)
     ) {
       event.preventDefault();
       void this.#handleRequest(request);

@@ -15,6 +15,7 @@ export class HeaderSection implements PanelSection {
   readonly #name = panelElement('h2', 'name');
   readonly #demo = panelElement('span', 'demo');
   readonly #observedAt = panelElement('p', 'observedAt');
+  readonly #timeZone = panelElement('p', 'timeZone');
 
   constructor({ trans, manager }: PanelSectionOptions) {
     this.#trans = trans;
@@ -30,7 +31,9 @@ export class HeaderSection implements PanelSection {
       });
     });
     const head = panelElement('div', 'head', [this.#name, refreshButton]);
-    this.node = panelElement('div', 'header', [head, this.#demo, this.#observedAt]);
+    this.node = panelElement('div', 'header', [
+      ...[head, this.#demo, this.#observedAt, this.#timeZone],
+    ]);
   }
 
   /** {@inheritDoc PanelSection.update} */
@@ -39,6 +42,20 @@ export class HeaderSection implements PanelSection {
     setText(this.#name, instance?.name || 'ModelArts');
     setText(this.#demo, instance?.demo ? this.#trans.__('DEMO · local emulator') : '');
     setText(this.#observedAt, this.#observedAtText(payload));
+    setText(this.#timeZone, this.#timeZoneText(payload?.utcOffsetS ?? null));
+  }
+
+  /** Return which time zones page and kernels use, if the times of day differ. */
+  #timeZoneText(utcOffsetS: number | null): string {
+    const ownOffsetS = -60 * new Date(this.#manager.clock.now()).getTimezoneOffset();
+    if (utcOffsetS === null || utcOffsetS === ownOffsetS) {
+      return '';
+    }
+    const { timeZone } = new Intl.DateTimeFormat().resolvedOptions();
+    return this.#trans.__(
+      'Times here are in %1 (UTC%2); kernels and terminals use UTC%3.',
+      ...[timeZone, formatUtcOffset(ownOffsetS), formatUtcOffset(utcOffsetS)],
+    );
   }
 
   #observedAtText(payload: Payload | null): string {
@@ -51,6 +68,12 @@ export class HeaderSection implements PanelSection {
       ? this.#trans.__('Last updated %1; read-only.', time)
       : this.#trans.__('As of %1. Changes elsewhere show within half a minute.', time);
   }
+}
+
+/** Format an offset from UTC as `+08:00`. */
+function formatUtcOffset(offsetS: number): string {
+  const time = new Date(Math.abs(offsetS) * 1000).toISOString().slice(11, 16);
+  return (offsetS < 0 ? '−' : '+') + time;
 }
 
 /** Lists status, flavor, ID, API and data source. */

@@ -25,6 +25,7 @@ export class NoticesSection implements PanelSection {
     const notices = [
       this.#stopNotice() ?? this.#failureNotice(payload),
       this.#problemNotice(payload),
+      ...(payload?.notices ?? []).map((text) => createNotice('warning', text)),
       this.#mutedNotice(payload),
       this.#lastRunNotice(payload?.lastRun ?? null),
       this.#savedNotice(),

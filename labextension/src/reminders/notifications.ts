@@ -100,6 +100,19 @@ export function followPresumedStop(manager: IManager, trans: TranslationBundle):
   });
 }
 
+/** Show each new notice of the server once. */
+export function followNotices(manager: IManager): void {
+  const shown = new Set<string>();
+  manager.changed.connect(() => {
+    for (const text of manager.payload?.notices ?? []) {
+      if (!shown.has(text)) {
+        shown.add(text);
+        notify(text, false);
+      }
+    }
+  });
+}
+
 /** Return the text of a reminder. It is not updated, so the time left is shown with the current time. */
 function reminderText({ manager, trans }: NotificationOptions, reminder: Reminder): string {
   const { stopsAtMs, remainingS } = reminder;

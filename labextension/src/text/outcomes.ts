@@ -7,7 +7,7 @@ import { formatterFor, formatTime } from '../countdown/format';
 import type { ChangeResult } from '../countdown/messages';
 import type { IManager, Outcome, SaveReport } from '../tokens';
 import { listText, notSavedText } from './save-text';
-import { currentPhase, noResponseText, timeLeft } from './status-text';
+import { currentPhase, keepRunningText, noResponseText, timeLeft } from './status-text';
 
 /** The kind of a change: of the stop time of this run, of auto-stop, or of anything else. */
 export type ChangeKind = 'extend' | 'shorten' | 'set' | 'save';
@@ -33,15 +33,19 @@ export function outcomeText(trans: TranslationBundle, change: ReportedChange): s
   }
   return result.ok && (change.kind === 'set' || change.kind === 'save')
     ? settingSavedText(trans, change)
-    : stopTimeChangeText(change);
+    : stopTimeChangeText(trans, change);
 }
 
 /** Return the sentence about a change of the stop time of this run. */
-function stopTimeChangeText({ outcome, kind, manager }: ReportedChange): string {
+function stopTimeChangeText(
+  trans: TranslationBundle,
+  { outcome, kind, manager }: ReportedChange,
+): string {
   const state = manager.payload?.snapshot?.state;
   const nowMs = manager.clock.now();
   const remainingS = state ? currentPhase(state, nowMs).remainingS : null;
-  const feedback = toFeedback(outcome.result, kind, state?.stops_at_ms ?? null);
+  const result = { ...outcome.result, text: keepRunningText(trans, outcome.result) };
+  const feedback = toFeedback(result, kind, state?.stops_at_ms ?? null);
   return feedbackText(formatterFor(''), feedback, nowMs, remainingS);
 }
 

@@ -7,7 +7,7 @@
  */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { InstanceState } from '../countdown/messages';
+import type { ChangeResult, InstanceState } from '../countdown/messages';
 import { evaluatePhase, isCounting, type PhaseResult } from '../countdown/phase';
 import type { BackendError, IManager } from '../tokens';
 
@@ -53,6 +53,17 @@ export function noResponseText(trans: TranslationBundle): string {
   return trans.__(
     'The Jupyter server is not responding. The current state will be shown once it responds.',
   );
+}
+
+/** Return the sentence about a setting that may keep a run that was not extended; empty if there is none. */
+export function keepRunningText(trans: TranslationBundle, { values }: ChangeResult): string {
+  const texts = {
+    off: trans.__(
+      'Turning auto-stop off may keep this run: it then runs, and is billed, until you stop it.',
+    ),
+    idle: trans.__('Changing auto-stop to stop when idle may keep this run.'),
+  };
+  return values.keeps_running ? texts[values.keeps_running] : '';
 }
 
 /** Return the sentence for a failed request: the server's own message and hint, if there are any. */

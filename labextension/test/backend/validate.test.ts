@@ -33,7 +33,15 @@ describe('a payload', () => {
 
   it('is read as unknown if it is empty', () => {
     expect(readPayload({})).toEqual({
-      ...{ snapshot: null, serverNowMs: null, sequence: null, serverId: '', instance: null },
+      ...{
+        snapshot: null,
+        serverNowMs: null,
+        utcOffsetS: null,
+        notices: [],
+        sequence: null,
+        serverId: '',
+        instance: null,
+      },
       ...{
         capabilities: null,
         remindersMuted: false,

@@ -43,6 +43,23 @@ describe('the commands', () => {
     expect(said[0]?.[1]).toBe(false);
   });
 
+  it('extend from now after the stop time', async () => {
+    const { harness, commands, said, bodies } = createCommands();
+    const passedMs = NOW - MINUTE;
+    await harness.refreshWith(
+      instancePayload(0, {}, { stops_at_ms: null, passed_stop_ms: passedMs }),
+    );
+    harness.backend.respond = () => changeResponse(instancePayload(HOUR, { as_of_ms: NOW + 1 }));
+    await commands.execute(COMMAND_IDS.extend);
+    expect(bodies()).toMatchObject([{ seconds: 3600, base_stops_at_ms: passedMs }]);
+    expect(said).toEqual([['New stop time: 17:52.', true]]);
+    await harness.refreshWith(
+      instancePayload(0, { seq: 2 }, { stops_at_ms: null, passed_stop_ms: passedMs }),
+    );
+    await commands.execute(COMMAND_IDS.extend, { duration: '-30m' });
+    expect(bodies()).toHaveLength(1);
+  });
+
   it('do not extend without a stop time', async () => {
     const { harness, commands, said } = createCommands();
     await harness.refreshWith(instancePayload(HOUR, {}, { enabled: false }));

@@ -11,13 +11,14 @@ import { type ChangeRequest, readChangeResult } from '../../src/countdown/messag
 import { FakeTimers, HOUR, MINUTE, NOW, SUCCESS } from './fakes';
 
 const STOP = NOW + HOUR;
-const inputs = (more: Partial<ActionInputs> = {}): ActionInputs => ({
-  stopsAtMs: STOP,
-  blockedReason: null,
-  earliestMs: null,
-  latestMs: null,
-  ...more,
-});
+const inputs = (more: Partial<ActionInputs> = {}): ActionInputs => {
+  const { stopsAtMs = STOP } = more;
+  return {
+    ...{ stopsAtMs, baseStopMs: stopsAtMs, fromMs: stopsAtMs, blockedReason: null },
+    ...{ earliestMs: null, latestMs: null },
+    ...more,
+  };
+};
 
 let timers: FakeTimers;
 let requests: ChangeRequest[];
@@ -112,7 +113,7 @@ describe('clicks', () => {
     click(3600, false);
     actions.update(inputs({ stopsAtMs: STOP + 1000 }));
     timers.advance(CLICK_COLLECTION_MS);
-    expect(requests).toMatchObject([{ seconds: 3599, base_stops_at_ms: STOP + 1000 }]);
+    expect(requests).toMatchObject([{ seconds: 3600, base_stops_at_ms: STOP + 1000 }]);
     actions.update(inputs({ stopsAtMs: STOP }));
     sendResult('r1');
     expect(actions.feedback?.codes).toEqual(['done']);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { asObject } from '../../src/countdown/messages';
 import { BackendError } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
 import {
@@ -404,6 +405,26 @@ describe('changes', () => {
     harness.backend.respond = () => changeResponse(instancePayload(HOUR, { as_of_ms: NOW + 1 }));
     await harness.manager.extend(3600, NOW);
     expect(harness.manager.payload?.snapshot?.state.stops_at_ms).toBe(NOW + 2 * HOUR);
+  });
+
+  it.each([
+    [false, [undefined]],
+    [true, [undefined, true]],
+  ])('that lengthen later runs only need consent (given: %s)', async (isGiven, consents) => {
+    const harness = new ManagerHarness();
+    await harness.refreshWith();
+    harness.givesConsent = isGiven;
+    harness.backend.respond = ({ body }) => {
+      if (asObject(body).lengthen_later_runs === true) {
+        return { ...changeResponse(), effect: 'next-start' };
+      }
+      throw new BackendError('refuse.lengthens_later_runs', 'Only later runs.', { status: 422 });
+    };
+    const { result } = await harness.manager.extend(3600, NOW + 72 * MINUTE);
+    expect(result.effect).toBe(isGiven ? 'next-start' : null);
+    expect(harness.questions).toEqual(['Only later runs.']);
+    const writes = harness.backend.requests.filter(({ method }) => method === 'POST');
+    expect(writes.map(({ body }) => asObject(body).lengthen_later_runs)).toEqual(consents);
   });
 
   it('that conflict contain the current state', async () => {

@@ -43,6 +43,46 @@ describe('the panel shows', () => {
     expect(fixture.harness.backend.requestLines.at(-1)).toBe('GET instance?refresh=1');
   });
 
+  it('the notices of the server', async () => {
+    await openPanel(instancePayload(HOUR, { notices: ['Other credentials are used.', 7] }));
+    expect(fixture.visibleText).toContain('Other credentials are used.');
+    await fixture.harness.refreshWith(instancePayload(HOUR, { seq: 2 }));
+    expect(fixture.visibleText).not.toContain('Other credentials');
+  });
+
+  it('its time zone where it differs from the one of kernels', async () => {
+    await openPanel(instancePayload(HOUR, { utc_offset_s: 0 }));
+    expect(fixture.visibleText).toContain(
+      'Times here are in Asia/Shanghai (UTC+08:00); kernels and terminals use UTC+00:00.',
+    );
+    await fixture.harness.refreshWith(instancePayload(HOUR, { utc_offset_s: -12_600 }));
+    expect(fixture.visibleText).toContain('kernels and terminals use UTC−03:30.');
+    for (const same of [28_800, null]) {
+      await fixture.harness.refreshWith(instancePayload(HOUR, { utc_offset_s: same }));
+      expect(fixture.visibleText).not.toContain('Times here');
+    }
+  });
+
+  it('when the state was observed while no events arrive', async () => {
+    fixture = new PanelFixture();
+    fixture.harness.isStreamOpen = false;
+    await fixture.harness.refreshWith(instancePayload(HOUR));
+    await fixture.harness.advance(10_000);
+    expect(fixture.visibleText).toContain('As of 2026-11-23 16:52 +08:00.');
+  });
+
+  it('the stop after which the server no longer answers', async () => {
+    await openPanel(instancePayload(MINUTE));
+    fixture.harness.backend.respond = () => {
+      throw new BackendError('unreachable');
+    };
+    await fixture.harness.advance(MINUTE);
+    await fixture.harness.manager.refresh();
+    expect(fixture.visibleText).toContain('Stopped at 16:53 by auto-stop');
+    expect(fixture.visibleText).toContain('STOPPED');
+    expect(fixture.findElement('.ma-Countdown-timeLeft').textContent).toBe('Stopped');
+  });
+
   it('a read-only state with its time', async () => {
     await openPanel(
       instancePayload(HOUR, { read_only: true }, { can_change: false, reason: 'read-only' }),
