@@ -50,13 +50,30 @@ def read_private(path: Path) -> bytes | None:
         os.close(descriptor)
 
 
-def open_private(path: Path) -> int:
+def read_private_text(path: Path) -> str:
+    """Return the text of a file, without a byte order mark.
+
+    Raises:
+        OSError: It cannot be read, or others may have written it.
+        UnicodeDecodeError: It is not UTF-8.
+    """
+    content = read_private(path)
+    if content is None:
+        raise PermissionError(path)
+    return content.decode("utf-8-sig")
+
+
+def open_private(path: Path, *, flags: int = 0) -> int:
     """Open a file for reading and writing, and create it with mode 0600; return its descriptor.
+
+    Args:
+        path: The path of the file.
+        flags: More flags for `os.open`.
 
     Raises:
         OSError: It cannot be opened, is a link or no file, or others may have written it.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _SAFE_FLAGS, 0o600)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _SAFE_FLAGS | flags, 0o600)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or not _is_owned(status):

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.private_file import read_private_text
 from modelarts_magics.keepalive.processes import is_process_alive
 from modelarts_magics.keepalive.record_lock import RecordLock, is_locked
 from modelarts_magics.session.notify import notify
@@ -181,7 +182,7 @@ def _lock_path(folder: Path, guard_id: str) -> Path:
 def _read_guard(path: Path) -> Guard | None:
     """Return the guard in a data file; None if there is none, or one of another version."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_private_text(path))
         if data["version"] != FORMAT_VERSION:
             return None
         return Guard(

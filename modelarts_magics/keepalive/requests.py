@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.private_file import read_private_text
 from modelarts_magics.keepalive.stopping import PendingStop
 from modelarts_magics.session.notify import notify
 
@@ -117,7 +118,7 @@ def is_daemon_requested(folder: Path, now: datetime) -> bool:
         now: The time by the clock of this machine.
     """
     try:
-        return now < datetime.fromisoformat((folder / _NEEDED_FILE).read_text(encoding="ascii"))
+        return now < datetime.fromisoformat(read_private_text(folder / _NEEDED_FILE))
     except (OSError, ValueError, TypeError):
         return False
 
@@ -138,7 +139,7 @@ def _to_json(value: Any) -> Any:  # noqa: ANN401 - a field of a stop
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_private_text(path))
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.private_file import read_private_text
 from modelarts_magics.domain.models import Effect
 from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.session.history import surviving_folder
@@ -125,7 +126,7 @@ def is_same_run(one: datetime | None, other: datetime | None) -> bool:
 
 def _load(path: Path) -> dict[str, Any]:
     with contextlib.suppress(OSError, ValueError):
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_private_text(path))
         if isinstance(data, dict):
             return data
     return {}

@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.private_file import read_private_text
 from modelarts_magics.domain.models import AutoStop, Mode
 from modelarts_magics.keepalive.policy import Memory, SentRenewal
 from modelarts_magics.keepalive.record_lock import is_locked
@@ -116,7 +117,7 @@ def is_daemon_running(folder: Path) -> bool:
 def read_state(folder: Path) -> DaemonState | None:
     """Return the state that a daemon has written last; None if there is none that can be read."""
     try:
-        data = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        data = json.loads(read_private_text(folder / STATE_FILE))
         if data["version"] != FORMAT_VERSION:
             return None
         return _state_from_json(data, is_running=is_daemon_running(folder))

@@ -12,11 +12,12 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
-from modelarts_magics.config.settings_file import expand_user
+from modelarts_magics.config.private_file import open_private, read_private
+from modelarts_magics.config.setting_table import SETTINGS
+from modelarts_magics.config.settings_file import NO_FOLDER, expand_user, home_folder
 from modelarts_magics.domain.browser_payloads import auto_stop_payload
 from modelarts_magics.domain.durations import datetime_from_ms
 from modelarts_magics.domain.models import same_stop_time
@@ -24,6 +25,7 @@ from modelarts_magics.domain.undo import undo_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from modelarts_magics.domain.models import Change, Instance
     from modelarts_magics.session.session import Session
@@ -34,9 +36,13 @@ MAX_BYTES = 600_000
 
 
 def surviving_folder(environ: Mapping[str, str], state_dir: str) -> Path:
-    """Return the folder that survives a stop: ``~/work`` if it exists, else the state folder."""
-    work = Path(environ.get("HOME") or Path.home()) / "work"
-    return work if work.is_dir() else expand_user(state_dir)
+    """Return the folder that survives a stop: ``~/work`` if it exists, else the state folder.
+
+    A state folder that is set holds all state.
+    """
+    work = (home_folder(environ) or NO_FOLDER) / "work"
+    is_default = state_dir == SETTINGS["state_dir"].default
+    return work if is_default and work.is_dir() else expand_user(state_dir)
 
 
 def history_path(environ: Mapping[str, str], state_dir: str) -> Path:
@@ -77,7 +83,7 @@ def append_entry(path: Path, entry: Mapping[str, Any]) -> None:
     """
     line = json.dumps(entry).encode() + b"\n"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    descriptor = open_private(path, flags=os.O_APPEND)
     try:
         # One write, so that the lines of two processes do not mix.
         os.write(descriptor, line)
@@ -92,10 +98,7 @@ def append_entry(path: Path, entry: Mapping[str, Any]) -> None:
 
 def read_entries(path: Path) -> list[dict[str, Any]]:
     """Return the entries, newest first; empty if there is no file."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
+    lines = (read_private(path) or b"").decode("utf-8-sig", errors="replace").splitlines()
     return [entry for line in reversed(lines) if (entry := _parse(line)) is not None]
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.private_file import read_private_text
 from modelarts_magics.keepalive.activity.source import Source, is_anything_busy
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def save_report(folder: Path, report: ActivityReport) -> None:
 def load_report(folder: Path) -> ActivityReport | None:
     """Return the report that was written last; None if there is none that can be read."""
     try:
-        data = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
+        data = json.loads(read_private_text(folder / REPORT_FILE))
         if data["version"] != FORMAT_VERSION:
             return None
         return ActivityReport(

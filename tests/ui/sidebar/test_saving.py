@@ -116,6 +116,8 @@ def test_first_page_after_stop_shows_last_run(
     with LocalEmulator(clock=ManualClock()) as emulator:
         server = JupyterServerProcess(tmp_path, emulator.environment(), with_extensions=True)
         (tmp_path / "home" / "work").mkdir(parents=True)
+        # A state folder that is set would hold this record, too.
+        del server.environ["MODELARTS_STATE_DIR"]
         instance_control = InstanceControl(emulator)
         instance_control.reset()
         with server.running():
@@ -130,7 +132,7 @@ def test_first_page_after_stop_shows_last_run(
         assert (tmp_path / "home" / "work" / ".modelarts-magics-run.json").is_file()
         emulator.set_instance(status="RUNNING", minutes_left=59)
         # Only ~/work survives a stop.
-        shutil.rmtree(tmp_path / "state")
+        shutil.rmtree(tmp_path / "home" / ".modelarts-magics")
         with server.running():
             next_sidebar = open_sidebar_page(context, server, front_end).open_panel()
             expect(next_sidebar.notices).to_contain_text(
