@@ -1,4 +1,4 @@
-"""What commands say while the API does not answer."""
+"""Output of commands while the API does not answer."""
 
 from __future__ import annotations
 

@@ -318,7 +318,10 @@ def test_ctrl_z_stops_and_continues_the_command(on_terminal) -> None:  # noqa: A
     assert os.WIFSTOPPED(status)
     assert pid == terminal.process.pid
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    assert [_state(child) for child in children] == ["T"]
+    deadline = time.monotonic() + DEADLINE_S
+    while [_state(child) for child in children] != ["T"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     terminal.process.send_signal(signal.SIGCONT)
     terminal.type(b"text\n")
     assert terminal.wait() == 0
