@@ -546,9 +546,10 @@ def test_unconfirmed_change_is_read_until_it_shows(
 
 
 def test_waiting_for_a_change_ends(
-    session: Session, emulator: LocalEmulator, instant_clock: InstantSleepClock
+    make_session: Connect, emulator: LocalEmulator, instant_clock: InstantSleepClock
 ) -> None:
     """A change that never shows stays unconfirmed after the given time."""
+    session = make_session()
     emulator.add_fault("ignored", methods=WRITE_METHODS)
     change = session.describe("new")
     waited_before = sum(instant_clock.sleeps)
