@@ -188,12 +188,15 @@ const commandsPlugin: JupyterFrontEndPlugin<void> = {
       showPanel(app, trans, field);
     };
     addCommands({ commands: app.commands, manager, trans, showPanel: show, notify });
-    const listed = ['extend', 'setAutoStop', 'editDescription', 'refresh', 'showPanel'] as const;
+    const listed = [
+      ...(['extend', 'setAutoStop', 'undo', 'editDescription', 'refresh', 'showPanel'] as const),
+    ];
     for (const name of listed) {
       palette?.addItem({ command: COMMAND_IDS[name], category: DISPLAY_NAME });
     }
     manager.changed.connect(() => {
       app.commands.notifyCommandChanged(COMMAND_IDS.extend);
+      app.commands.notifyCommandChanged(COMMAND_IDS.undo);
     });
   },
 };

@@ -112,6 +112,8 @@ export interface Payload {
   readonly problem: Problem | null;
   /** Whether the state comes from another process and cannot be changed by the backend. */
   readonly readOnly: boolean;
+  /** The last change, if it can be undone; otherwise `null`. */
+  readonly undo: UndoOffer | null;
   /** The previous run; `null` when it is not known. */
   readonly lastRun: LastRun | null;
   /** The documents that all tabs saved before the next stop; `null` when nothing had to be saved. */
@@ -224,6 +226,14 @@ export interface InstanceEdit {
   };
 }
 
+/** A change that can be undone. */
+export interface UndoOffer {
+  /** The action of the change, such as `extend`. */
+  readonly action: string;
+  /** The state that undoing restores, as a text of the server. */
+  readonly restores: string;
+}
+
 /** An event that announces a change, after which the instance is read again. */
 export interface ChangeEvent {
   /** Identifies the process that counts `sequence`. */
@@ -301,6 +311,8 @@ export interface IManager extends IDisposable {
   extend(seconds: number, baseStopsAtMs: number): Promise<Outcome>;
   /** Change description or auto-stop. Never rejects. */
   edit(edit: InstanceEdit): Promise<Outcome>;
+  /** Restore the state before the last change, unless something else was changed since. Never rejects. */
+  undo(): Promise<Outcome>;
   /** Turn the reminders of this instance off or on. Never rejects. */
   muteReminders(muted: boolean): Promise<Outcome>;
   /**
@@ -340,6 +352,7 @@ export const COMMAND_IDS = {
   extend: 'modelarts-magics:extend',
   setAutoStop: 'modelarts-magics:set-auto-stop',
   editDescription: 'modelarts-magics:edit-description',
+  undo: 'modelarts-magics:undo',
   refresh: 'modelarts-magics:refresh',
   showPanel: 'modelarts-magics:show-panel',
   saveAll: 'modelarts-magics:save-all',

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Callable
@@ -10,8 +9,11 @@ from typing import TYPE_CHECKING, Callable
 from modelarts_magics import messages
 from modelarts_magics.commands import help as help_texts
 from modelarts_magics.commands.as_json import change_json, instance_json
+from modelarts_magics.commands.context import CommandContext
+from modelarts_magics.commands.grammar import MAGIC_PREFIX
 from modelarts_magics.commands.parser import parse_line
 from modelarts_magics.commands.results import InstanceDetails, JsonResult, TextResult
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.domain.durations import parse_clock_time
@@ -32,9 +34,7 @@ from modelarts_magics.session.session import LENGTHENS_LATER_RUNS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelarts_magics.commands.context import CommandContext
     from modelarts_magics.commands.parser import CommandRequest
-    from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import Instance
     from modelarts_magics.session.session import Session
 
@@ -162,13 +162,25 @@ def _help(request: CommandRequest, context: CommandContext) -> object:
 
 
 def _undo(request: CommandRequest, context: CommandContext) -> object:
-    from modelarts_magics.commands.history import undo_line  # noqa: PLC0415 - seldom needed
-
     _reject_arguments(request)
     session = context.get_session()
-    undoing = parse_line(undo_line(session))
-    undoing = replace(undoing, options={**undoing.options, **request.options})
-    return run_command(undoing, replace(context, get_session=lambda: session))
+    return _change_result(request, session, undo_last_change(session))
+
+
+def undo_last_change(session: Session) -> Change:
+    """Undo the last change of an instance, unless something else was changed since.
+
+    Raises:
+        RefusedError: There is nothing to undo, or the API cannot restore the state before.
+        ModelArtsError: The instance cannot be read, or the change failed.
+    """
+    from modelarts_magics.commands.history import undo_line  # noqa: PLC0415 - seldom needed
+
+    settings = session.settings or Settings.load()
+    context = CommandContext(lambda: session, lambda: settings, MAGIC_PREFIX)
+    change = run_command(parse_line(undo_line(session)), context)
+    assert isinstance(change, Change)  # noqa: S101 - for the type checker: the command is one that writes
+    return change
 
 
 def _run_module(request: CommandRequest, context: CommandContext) -> object:

@@ -40,7 +40,7 @@ def history(
     path = history_path(
         os.environ if environ is None else environ, context.get_settings().get("state_dir")
     )
-    entries = read_entries(path)
+    entries = list(read_entries(path))
     if request.has_option("--json"):
         fields = ({name: entry.get(name) for name in _FIELDS} for entry in entries)
         return JsonListResult(map(JsonResult, fields))

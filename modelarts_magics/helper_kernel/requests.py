@@ -42,6 +42,7 @@ _ROUTES: Mapping[tuple[str, str], Callable[[InstanceService, bytes], ResponseCor
     ("POST", "extend"): lambda service, body: service.extend(
         request_models.parse_extend_request(body)
     ),
+    ("POST", "undo"): lambda service, _: service.undo(),
     ("GET", "doctor"): lambda service, _: service.run_doctor(),
     ("POST", "saved"): lambda service, body: service.record_saved(
         request_models.parse_save_report(body)

@@ -124,6 +124,16 @@ class ExtendHandler(BaseHandler):
         )
 
 
+class UndoHandler(BaseHandler):
+    """Handle ``undo``: the last change of the instance."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Restore the state before the last change, unless something else was changed since."""
+        self.finish_json(await self.service.undo())
+
+
 class DoctorHandler(BaseHandler):
     """Handle ``doctor``: the checks of the server's set-up."""
 
@@ -184,6 +194,7 @@ class RecordsHandler(BaseHandler):
 HANDLERS: dict[str, type[BaseHandler]] = {
     "instance": InstanceHandler,
     "extend": ExtendHandler,
+    "undo": UndoHandler,
     "doctor": DoctorHandler,
     "saved": SaveReportHandler,
     "remind": RemindersHandler,

@@ -145,6 +145,17 @@ class InstanceService:
 
         return await self._apply_change(session, change_stop_time)
 
+    async def undo(self) -> dict[str, Any]:
+        """Undo the last change of the instance, whoever made it.
+
+        Raises:
+            ModelArtsError: There is nothing to undo, or the change was refused or failed.
+        """
+        from modelarts_magics.commands.dispatch import undo_last_change  # noqa: PLC0415 - needed rarely
+
+        session = await self.poller.get_session()
+        return await self._apply_change(session, lambda: undo_last_change(session))
+
     async def run_doctor(self) -> dict[str, Any]:
         """Check settings, credentials, connection and installation of the server; calls the API once.
 
@@ -291,6 +302,7 @@ class InstanceService:
             "utc_offset_s": _utc_offset_s(snapshot, now),
             "notices": [str(notice) for notice in self.poller.notices],
             "reminders": {"muted": self._reminders_muted(snapshot)},
+            "undo": undo_payload(snapshot),
             **self._runs_payload(snapshot),
         }
 
@@ -322,6 +334,20 @@ def _utc_offset_s(snapshot: Snapshot, now: datetime) -> int | None:
     except ModelArtsError:
         return None
     return None if offset is None else round(offset.total_seconds())
+
+
+def undo_payload(snapshot: Snapshot) -> dict[str, str] | None:
+    """Return the change that can be undone and the state that this restores; None if there is none."""
+    from modelarts_magics.commands.history import describe_state  # noqa: PLC0415 - needed after a change only
+    from modelarts_magics.session.history import find_undo  # noqa: PLC0415 - see above
+
+    session, instance = snapshot.session, snapshot.instance
+    if session is None or instance is None or session.history is None or snapshot.read_only:
+        return None
+    offer = find_undo(session.history, instance)
+    if offer is None or not offer.command:
+        return None
+    return {"action": offer.action, "restores": describe_state(offer.before)}
 
 
 class ConflictError(Exception):

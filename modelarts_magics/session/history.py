@@ -24,7 +24,7 @@ from modelarts_magics.domain.models import same_stop_time
 from modelarts_magics.domain.undo import undo_command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from modelarts_magics.domain.models import Change, Instance
@@ -96,10 +96,10 @@ def append_entry(path: Path, entry: Mapping[str, Any]) -> None:
         replace_file(path, newer.partition(b"\n")[2])
 
 
-def read_entries(path: Path) -> list[dict[str, Any]]:
-    """Return the entries, newest first; empty if there is no file."""
+def read_entries(path: Path) -> Iterator[dict[str, Any]]:
+    """Return the entries, newest first, each parsed when it is needed; none if there is no file."""
     lines = (read_private(path) or b"").decode("utf-8-sig", errors="replace").splitlines()
-    return [entry for line in reversed(lines) if (entry := _parse(line)) is not None]
+    return (entry for line in reversed(lines) if (entry := _parse(line)) is not None)
 
 
 def record_changes(session: Session, path: Path, *, actor: str) -> None:

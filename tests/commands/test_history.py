@@ -31,7 +31,7 @@ HOUR = timedelta(hours=1)
 def entries(harness: EmulatorHarness) -> list[dict[str, Any]]:
     """Return the recorded entries, newest first."""
     assert harness.session.history is not None
-    return read_entries(harness.session.history)
+    return list(read_entries(harness.session.history))
 
 
 def test_each_change_is_recorded_newest_first(harness: EmulatorHarness) -> None:
@@ -66,7 +66,7 @@ def test_file_is_private_and_bounded(tmp_path: Path) -> None:
     assert path.stat().st_size <= MAX_BYTES
     with path.open("a") as file:
         file.write("{damaged\n")
-    assert read_entries(path)[0]["number"] == MAX_BYTES // 2000 + 4
+    assert next(read_entries(path))["number"] == MAX_BYTES // 2000 + 4
 
 
 def test_unwritable_history_does_not_fail_a_change(

@@ -13,7 +13,7 @@ from emulator_harness import wait_until
 from modelarts_magics.domain.clock import Clock
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.emulator.clock import ManualClock
-from modelarts_magics.errors import ForbiddenError, OutcomeUnknownError
+from modelarts_magics.errors import ForbiddenError, OutcomeUnknownError, RefusedError
 from modelarts_magics.server.executor import AsyncRuntime
 from modelarts_magics.server.request_models import (
     ExtendRequest,
@@ -194,6 +194,24 @@ async def test_successful_change_clears_the_problem(
     emulator.clear_faults()
     made = await new_service.extend(ExtendRequest(timedelta(hours=1), None))
     assert (made["effect"], made["current"]["problem"]) == ("now", None)
+
+
+async def test_last_change_is_offered_for_undoing_until_another_one(
+    new_service: InstanceService, other_session: Session
+) -> None:
+    """A page undoes it without knowing what it was; a change made elsewhere withdraws the offer."""
+    before = await new_service.get_instance(refresh=True)
+    assert before["undo"] is None
+    made = await new_service.update_instance(parse_update_request(b'{"description": "mine"}'))
+    assert before["instance"]["description"] in made["current"]["undo"]["restores"]
+    undone = await new_service.undo()
+    assert undone["effect"] == "now"
+    assert undone["current"]["instance"]["description"] == before["instance"]["description"]
+    other_session.on_change = lambda _change: None
+    await asyncio.to_thread(other_session.describe, "theirs")
+    with pytest.raises(RefusedError, match="nothing to undo"):
+        await new_service.undo()
+    assert (await new_service.get_instance(refresh=True))["undo"] is None
 
 
 async def test_capabilities_are_known_without_credentials(

@@ -28,6 +28,7 @@ import {
   type Preferences,
   type Problem,
   type SaveReport,
+  type UndoOffer,
   type UnsavedDocument,
 } from '../tokens';
 
@@ -112,6 +113,11 @@ function readLastRun(value: unknown): LastRun | null {
     : null;
 }
 
+function readUndo(value: unknown): UndoOffer | null {
+  const { action, restores } = asObject(value);
+  return isString(action) && isString(restores) ? { action, restores } : null;
+}
+
 /** Read which documents were saved before the next stop; returns `null` when none are listed. */
 export function readSavedThisRun(value: unknown): SaveReport | null {
   const report = readSaveReport(value);
@@ -140,6 +146,7 @@ export function readPayload(value: unknown): Payload {
     remindersMuted: asObject(reminders).muted === true,
     problem: readProblem(rest.problem),
     readOnly: rest.read_only === true,
+    undo: readUndo(rest.undo),
     lastRun: readLastRun(rest.last_run),
     savedThisRun: readSavedThisRun(rest.this_run),
   };

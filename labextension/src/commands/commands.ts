@@ -62,6 +62,12 @@ function addChangeCommands(options: CommandOptions, add: AddCommand): void {
       enabled: { type: 'boolean', description: 'Whether auto-stop is on.' },
     }),
   });
+  add(COMMAND_IDS.undo, {
+    label: trans.__('Undo the Last Change'),
+    isEnabled: () => !!manager.payload?.undo,
+    execute: async () => (await loadHandlers(options))?.undo(options),
+    describedBy: argumentSchema({}),
+  });
   add(COMMAND_IDS.editDescription, {
     label: trans.__('Edit Description…'),
     isEnabled,

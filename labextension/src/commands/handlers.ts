@@ -117,6 +117,12 @@ export async function editDescription(
   await applyEdit(options, { description: args.description }, 'save');
 }
 
+/** Restore the state before the last change, and report the result. */
+export async function undo({ manager, trans, notify }: CommandContext): Promise<void> {
+  const outcome = await manager.undo();
+  notify(outcomeText(trans, { outcome, kind: 'set', manager }), outcome.result.ok);
+}
+
 /** Turn off the reminders of this instance, and report an error. */
 export async function muteReminders({ manager, trans, notify }: CommandContext): Promise<void> {
   const outcome = await manager.muteReminders(true);

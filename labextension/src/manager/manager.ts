@@ -204,6 +204,11 @@ export class Manager implements IManager {
     return this.#write({ method: 'PATCH', path: 'instance', body: edit });
   }
 
+  /** {@inheritDoc IManager.undo} */
+  undo(): Promise<Outcome> {
+    return this.#write({ method: 'POST', path: 'undo' });
+  }
+
   /** {@inheritDoc IManager.muteReminders} */
   muteReminders(muted: boolean): Promise<Outcome> {
     return this.#write({ method: 'POST', path: 'remind', body: { muted } });

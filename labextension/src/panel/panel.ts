@@ -15,6 +15,7 @@ import { DetailsSection, HeaderSection } from './details';
 import { DoctorSection } from './doctor';
 import { NoticesSection } from './notices';
 import { panelElement, type PanelSection } from './section';
+import { UndoSection } from './undo';
 
 /** Milliseconds for which an announcement stays in the live region. */
 const ANNOUNCE_MS = 10_000;
@@ -46,6 +47,7 @@ export class Panel implements IDisposable {
       new HeaderSection(all),
       new NoticesSection(all),
       this.#countdown,
+      new UndoSection(all),
       this.#autoStop,
       this.#description,
       new DetailsSection(all),

@@ -47,6 +47,7 @@ describe('a payload', () => {
         remindersMuted: false,
         problem: null,
         readOnly: false,
+        undo: null,
         lastRun: null,
       },
       savedThisRun: null,

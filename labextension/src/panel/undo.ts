@@ -1,0 +1,47 @@
+/** The section that undoes the last change. */
+
+import { setText } from '../countdown/elements';
+import { outcomeText } from '../text/outcomes';
+import type { Payload } from '../tokens';
+import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
+
+/** Shows what undoing restores, with its button, until something else is changed. */
+export class UndoSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
+  readonly node = panelElement('section', 'undo');
+  readonly #options: PanelSectionOptions;
+  readonly #text = panelElement('span', 'hint');
+  readonly #button: HTMLButtonElement;
+  readonly #message = panelElement('p', 'message', [], { 'data-tone': 'error' });
+
+  constructor(options: PanelSectionOptions) {
+    this.#options = options;
+    this.#button = panelButton(options.trans.__('Undo'), () => void this.#onUndo());
+    this.node.append(panelElement('div', 'row', [this.#text, this.#button]), this.#message);
+  }
+
+  /** {@inheritDoc PanelSection.update} */
+  update(payload: Payload | null): void {
+    const offer = payload?.undo ?? null;
+    const { trans } = this.#options;
+    this.#button.parentElement?.toggleAttribute('hidden', offer === null);
+    const text = offer ? trans.__('Before the last change: %1', offer.restores) : '';
+    if (text && text !== this.#text.textContent) {
+      // The message is about another change.
+      setText(this.#message, '');
+    }
+    setText(this.#text, text);
+    this.node.hidden = offer === null && this.#message.textContent === '';
+  }
+
+  async #onUndo(): Promise<void> {
+    const { manager, trans, announce } = this.#options;
+    this.#button.disabled = true;
+    const outcome = await manager.undo();
+    this.#button.disabled = false;
+    const text = outcomeText(trans, { outcome, kind: 'set', manager });
+    setText(this.#message, outcome.result.ok ? '' : text);
+    this.node.hidden = this.node.hidden && outcome.result.ok;
+    announce(text);
+  }
+}
