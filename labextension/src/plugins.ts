@@ -288,13 +288,25 @@ const recordsPlugin: JupyterFrontEndPlugin<void> = {
     const show = (offer: Offer): void => {
       showRecordOffer(trans, offer);
     };
-    // Not awaited: the page is restored after all plugins are active.
-    void app.restored.then(async () => {
+    const { shell } = app;
+    const load = async (): Promise<void> => {
       const [{ RecordOffers }, { watchNotebooks }] = await Promise.all([
         import('./records/records'),
         import('./records/notebooks'),
       ]);
-      watchNotebooks(app.shell, documents, new RecordOffers({ manager, show }));
+      watchNotebooks(shell, documents, new RecordOffers({ manager, show }));
+    };
+    // The code is loaded with the first document, so that it is not part of the page load.
+    const onCurrentChanged = (): void => {
+      if (shell.currentWidget && documents.contextForWidget(shell.currentWidget)) {
+        shell.currentChanged?.disconnect(onCurrentChanged);
+        void load();
+      }
+    };
+    // Not awaited: the page is restored after all plugins are active.
+    void app.restored.then(() => {
+      shell.currentChanged?.connect(onCurrentChanged);
+      onCurrentChanged();
     });
   },
 };
