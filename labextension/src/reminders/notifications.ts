@@ -38,10 +38,8 @@ export function showReminder(options: NotificationOptions, reminder: Reminder): 
     autoClose: false,
     actions: [
       {
-        label: trans.__(
-          'Extend by %1',
-          formatDuration(formatterFor(''), manager.preferences.extensionS),
-        ),
+        // The labels are short, so that all buttons fit on one line.
+        label: `+${formatDuration(formatterFor(''), manager.preferences.extensionS)}`,
         displayType: 'accent',
         callback: () => void runExtend({ manager, trans, notify }),
       },
@@ -54,7 +52,7 @@ export function showReminder(options: NotificationOptions, reminder: Reminder): 
           ]
         : []),
       {
-        label: trans.__('Don’t Remind Me Again'),
+        label: trans.__('Mute'),
         callback: () => void runMuteReminders({ manager, trans, notify }),
       },
     ],

@@ -68,10 +68,7 @@ describe('a reminder', () => {
     expect(shown).toMatchObject([
       { text: '“train-a” stops at 17:21 (30 min left as of 16:52).', autoClose: false },
     ]);
-    expect(shown[0]?.actions.map(({ label }) => label)).toEqual([
-      'Extend by 1 h',
-      'Don’t Remind Me Again',
-    ]);
+    expect(shown[0]?.actions.map(({ label }) => label)).toEqual(['+1 h', 'Mute']);
     takeAway();
     expect(dismissed).toEqual(['toast-1']);
   });
@@ -86,7 +83,7 @@ describe('a reminder', () => {
     const { harness, show, press } = await createReminder();
     show();
     harness.backend.respond = () => changeResponse(instancePayload(90 * MINUTE, { seq: 2 }));
-    await press('Extend by 1 h');
+    await press('+1 h');
     expect(harness.backend.requests[1]).toMatchObject({ path: 'extend', body: { seconds: 3600 } });
     expect(shown[1]).toMatchObject({ text: 'New stop time: 18:22.', kind: 'success' });
   });
@@ -96,13 +93,13 @@ describe('a reminder', () => {
     show();
     harness.backend.respond = () =>
       changeResponse(instancePayload(HOUR, { seq: 2, reminders: { muted: true } }));
-    await press('Don’t Remind Me Again');
+    await press('Mute');
     expect(harness.backend.requests[1]).toMatchObject({ path: 'remind', body: { muted: true } });
     expect(shown).toHaveLength(1);
     harness.backend.respond = () => {
       throw new BackendError('unreachable');
     };
-    await press('Don’t Remind Me Again');
+    await press('Mute');
     expect(shown[1]).toMatchObject({ kind: 'warning' });
     expect(shown[1]?.text).toMatch(/^The Jupyter server is not responding/);
   });

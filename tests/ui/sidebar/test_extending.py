@@ -79,7 +79,7 @@ def test_reminder_extends_while_cell_runs(
 ) -> None:
     """The button of the reminder extends the run and closes the reminder."""
     busy_sidebar.trigger_reminder(instance_control)
-    busy_sidebar.toasts.get_by_role("button", name="Extend by 1 h").click()
+    busy_sidebar.toasts.get_by_role("button", name="+1 h").click()
     expect(busy_sidebar.status_item).to_contain_text(re.compile(r"^1 h \d+ min"))
     expect(busy_sidebar.toasts).to_have_count(0)
     instance_control.wait_until_shown_in(busy_sidebar.countdown)
