@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from modelarts_magics.commands.context import CommandContext
     from modelarts_magics.commands.parser import CommandRequest
+    from modelarts_magics.session.history import UndoOffer
     from modelarts_magics.session.session import Session
 
 SHOWN_ENTRIES = 20
@@ -61,23 +62,27 @@ def undo_line(session: Session) -> str:
     offer = find_undo(session.history, instance) if session.history else None
     if offer is None:
         raise RefusedError("refuse.nothing_to_undo")
-    values = {"action": offer.action, "at": offer.at, "before": describe_state(offer.before)}
+    values = {"action": offer.action, "at": offer.at, "before": describe_undo(offer)}
     if not offer.command:
         raise RefusedError("refuse.cannot_undo", **values)
     session.on_notice(Message("notice.undo", values))
     return offer.command
 
 
-def describe_state(state: Mapping[str, Any]) -> str:
-    """Return a recorded state as text: its auto-stop and its stop time."""
-    run_time, stop_time = _run_time(state), _moment(state)
+def describe_undo(offer: UndoOffer) -> str:
+    """Return the state that undoing restores as text, with the parts that the change has changed."""
+    before, after = offer.before, offer.after
     parts = [
-        text("history.is_off") if state.get("enabled") is False else "",
-        text("history.has_run_time", duration=run_time) if run_time else "",
-        text("history.stops_at", stop_time=stop_time) if state.get("stops_at") else "",
-        text("history.has_description", description=_description(state)),
+        text(code, value=value(before))
+        for code, value in (
+            ("history.restored.auto_stop", _switch),
+            ("history.restored.run_time", _run_time),
+            ("history.restored.stop_time", _moment),
+            ("history.restored.description", _description),
+        )
+        if value(before) != value(after)
     ]
-    return join_list([each for each in parts if each])
+    return join_list(parts) or text("history.unchanged")
 
 
 def _entry_line(entry: Mapping[str, Any]) -> str:

@@ -338,7 +338,7 @@ def _utc_offset_s(snapshot: Snapshot, now: datetime) -> int | None:
 
 def undo_payload(snapshot: Snapshot) -> dict[str, str] | None:
     """Return the change that can be undone and the state that this restores; None if there is none."""
-    from modelarts_magics.commands.history import describe_state  # noqa: PLC0415 - needed after a change only
+    from modelarts_magics.commands.history import describe_undo  # noqa: PLC0415 - needed after a change only
     from modelarts_magics.session.history import find_undo  # noqa: PLC0415 - see above
 
     session, instance = snapshot.session, snapshot.instance
@@ -347,7 +347,7 @@ def undo_payload(snapshot: Snapshot) -> dict[str, str] | None:
     offer = find_undo(session.history, instance)
     if offer is None or not offer.command:
         return None
-    return {"action": offer.action, "restores": describe_state(offer.before)}
+    return {"action": offer.action, "restores": describe_undo(offer)}
 
 
 class ConflictError(Exception):

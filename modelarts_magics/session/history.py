@@ -123,12 +123,14 @@ class UndoOffer:
         at: When it was made.
         command: The command that restores the state before, without its prefix; "" if there is none.
         before: The state before, as in the history.
+        after: The state after it, which is the present one.
     """
 
     action: str
     at: datetime
     command: str
     before: Mapping[str, Any]
+    after: Mapping[str, Any]
 
 
 def find_undo(path: Path, instance: Instance) -> UndoOffer | None:
@@ -144,6 +146,7 @@ def find_undo(path: Path, instance: Instance) -> UndoOffer | None:
         at=datetime.fromisoformat(last["at"]),
         command=str(last.get("undo") or ""),
         before=last["before"],
+        after=last["after"],
     )
 
 

@@ -88,7 +88,8 @@ def test_undo_restores_the_state_before(harness: EmulatorHarness, line: str) -> 
     changed = harness.instance_state()
     assert harness.run_magic("undo").effect is Effect.NOW
     assert harness.instance_state() == before
-    assert before["description"] in harness.notices[-1]
+    assert "Restores: " in harness.notices[-1]
+    assert ("description" in harness.notices[-1]) is line.startswith("describe")
     harness.run_magic("undo")
     assert harness.instance_state() == changed
 
