@@ -1,1 +1,1 @@
-import '../lib/status.css';
+import '../lib/status-style.js';
