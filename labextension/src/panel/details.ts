@@ -64,8 +64,11 @@ export class HeaderSection implements PanelSection {
       return '';
     }
     const time = formatTimestamp(formatterFor(''), payload.snapshot.as_of_ms);
-    return payload.readOnly
-      ? this.#trans.__('Last updated %1; read-only.', time)
+    if (payload.readOnly) {
+      return this.#trans.__('Last updated %1; read-only.', time);
+    }
+    return this.#manager.failure
+      ? this.#trans.__('As of %1.', time)
       : this.#trans.__('As of %1. Changes elsewhere show within half a minute.', time);
   }
 }

@@ -68,7 +68,12 @@ describe('the panel shows', () => {
     fixture.harness.isStreamOpen = false;
     await fixture.harness.refreshWith(instancePayload(HOUR));
     await fixture.harness.advance(10_000);
-    expect(fixture.visibleText).toContain('As of 2026-11-23 16:52 +08:00.');
+    expect(fixture.visibleText).toContain('As of 2026-11-23 16:52 +08:00. Changes elsewhere');
+    fixture.harness.backend.respond = () => {
+      throw new BackendError('unreachable');
+    };
+    await fixture.harness.manager.refresh();
+    expect(fixture.visibleText).toMatch(/As of 2026-11-23 16:52 \+08:00\.(?! Changes)/);
   });
 
   it('the stop after which the server no longer answers', async () => {
