@@ -300,7 +300,6 @@ def test_duration_when_stopped_applies_at_next_start_or_is_refused(
 
 OUT_OF_BOUNDS = [
     # Minutes left, command, and the limit in the error (in the time of Shanghai).
-    (2, "extend 30m", "refuse.too_early", "2026-11-23 17:30 +08:00, in 1 h"),
     (90, "shorten 1h", "refuse.too_early", "2026-11-23 17:30 +08:00, in 1 h"),
     (90, "auto-stop in 59m", "refuse.too_early", "2026-11-23 17:30 +08:00, in 1 h"),
     (90, "auto-stop at 17:29", "refuse.too_early", "2026-11-23 17:30 +08:00, in 1 h"),
@@ -384,13 +383,13 @@ def test_ignored_renewal_is_not_confirmed(
 def test_passed_stop_time_is_unknown_and_not_moved(
     make: Callable[..., EmulatorHarness], kind: Kind
 ) -> None:
-    """There is no countdown and no shift."""
+    """There is no countdown and nothing to shorten."""
     stage = make(kind)
     stage.emulator.set_instance(stops_on_time=False, minutes_left=-5)
     stop = stage.run_magic("status").auto_stop
     assert (stop.stops_at, stop.stop_time_unknown) == (None, "passed")
     with pytest.raises(RefusedError, match="stop time has passed"):
-        stage.run_magic("extend")
+        stage.run_magic("shorten")
     assert writes(stage) == []
     assert stage.run_magic("auto-stop 2h").effect is Effect.NOW
     assert stop_time_of(stage) == NOW + 2 * HOUR

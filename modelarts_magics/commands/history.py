@@ -38,9 +38,7 @@ def history(
     environ: Mapping[str, str] | None = None,
 ) -> object:
     """List the recorded changes, newest first, without a request to the API."""
-    path = history_path(
-        os.environ if environ is None else environ, context.get_settings().get("state_dir")
-    )
+    path = history_path(context.get_settings(), os.environ if environ is None else environ)
     entries = list(read_entries(path))
     if request.has_option("--json"):
         fields = ({name: entry.get(name) for name in _FIELDS} for entry in entries)

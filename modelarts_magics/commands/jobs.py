@@ -42,7 +42,7 @@ def jobs(
         ModelArtsError: The notebook cannot be written.
     """
     environ = os.environ if environ is None else environ
-    folder = records_folder(environ, context.get_settings().get("state_dir"))
+    folder = records_folder(context.get_settings(), environ)
     if not request.arguments:
         if request.has_option("--notebook"):
             raise UsageError(

@@ -156,7 +156,7 @@ class CommandRecorder:
     def __init__(self, command: Sequence[str], settings: Settings) -> None:
         line = shlex.join(command)
         name = line if len(line) <= _MAX_NAME else f"{line[: _MAX_NAME - 1]}…"
-        folder = records_folder(os.environ, settings.get("state_dir"))
+        folder = records_folder(settings, os.environ)
         details: dict[str, Any] = {"language": messages.language()}
         now = datetime.now(timezone.utc)
         self._record = Record(new_record_id(), name, COMMAND, folder, now, details=details)

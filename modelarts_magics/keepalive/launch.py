@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.credential_chain import LOGIN
 from modelarts_magics.config.credentials import Token
-from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import requests
 from modelarts_magics.keepalive.folder import FOLDER_SUFFIX
@@ -137,8 +136,11 @@ def ensure_daemon_for_guards(folder: Path, session: Session, environ: Mapping[st
 def make_handover(session: Session) -> dict[str, Any]:
     """Return the settings of a session, and its credential if it was typed in."""
     settings = session.settings
+    # A default stays one: a state folder that is set holds all state.
     values = {
-        name: settings.get(name) for name in SETTINGS if settings is not None and settings.get(name)
+        name: each.value
+        for name, each in (settings.values if settings is not None else {}).items()
+        if each.value and each.source != "default"
     }
     # The API is known, and the state file is that of this user.
     values["api"] = session.capabilities.api

@@ -167,8 +167,8 @@ def make_daemon(
     source = str(handover.get("source") or "")
     host = DaemonHost(
         folder,
-        history=history_path(environ, settings.get("state_dir")),
-        pending_restores=restore_path(environ, settings.get("state_dir")),
+        history=history_path(settings, environ),
+        pending_restores=restore_path(settings, environ),
     )
     state = read_state(folder)
     keeper = Keeper(

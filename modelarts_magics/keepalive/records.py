@@ -13,16 +13,19 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
-from modelarts_magics.config.settings_file import expand_user
+from modelarts_magics.config.surviving_folder import surviving_folder
 from modelarts_magics.keepalive.processes import is_process_alive, process_started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
+    from modelarts_magics.config.settings import Settings
+
+FOLDER_NAME = ".modelarts-magics-records"
 INDEX_VERSION = 1
 MAX_RECORDS = 20
 """The number of records that are kept."""
@@ -107,12 +110,9 @@ class Record:
         return replace(self, writer=(os.getpid(), process_started(os.getpid())))
 
 
-def records_folder(environ: Mapping[str, str], state_dir: str) -> Path:
-    """Return the folder of the records, which may not exist yet: in ``~/work`` if that exists."""
-    work = Path(environ.get("HOME") or Path.home()) / "work"
-    if work.is_dir():
-        return work / ".modelarts-magics-records"
-    return expand_user(state_dir) / "records"
+def records_folder(settings: Settings, environ: Mapping[str, str]) -> Path:
+    """Return the folder of the records, which may not exist yet."""
+    return surviving_folder(settings, environ) / FOLDER_NAME
 
 
 def new_record_id() -> str:

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.config.private_file import read_private_text
+from modelarts_magics.config.surviving_folder import surviving_folder
 from modelarts_magics.domain.models import Effect
 from modelarts_magics.domain.planning import AutoStopRequest
-from modelarts_magics.session.history import surviving_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import Change, Instance
     from modelarts_magics.session.session import Session
 
@@ -46,9 +47,9 @@ class PendingRestore:
     set_duration: timedelta | None = None
 
 
-def restore_path(environ: Mapping[str, str], state_dir: str) -> Path:
+def restore_path(settings: Settings, environ: Mapping[str, str]) -> Path:
     """Return the path of the file, which may not exist yet."""
-    return surviving_folder(environ, state_dir) / FILE_NAME
+    return surviving_folder(settings, environ) / FILE_NAME
 
 
 def load_pending(path: Path, instance_id: str) -> PendingRestore | None:

@@ -114,11 +114,12 @@ class KeepCells:
 
     def _recording(self) -> dict[str, Any] | None:
         """Return the recording of this cell; None outside a Jupyter kernel."""
+        from modelarts_magics.config.settings import Settings  # noqa: PLC0415 - as below
         from modelarts_magics.keepalive.records import records_folder  # noqa: PLC0415 - keeps %load_ext fast
         from modelarts_magics.kernel.recorded_cell import recording_of_cell  # noqa: PLC0415
 
         settings, info = self._get_session().settings, self._running[-1] if self._running else None
-        folder = records_folder(os.environ, settings.get("state_dir") if settings else "")
+        folder = records_folder(settings or Settings.load(), os.environ)
         return recording_of_cell(self._shell, str(getattr(info, "raw_cell", "")), folder=folder)
 
     def _wait_for_recording(self, recording: dict[str, Any]) -> str:

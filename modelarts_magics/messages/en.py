@@ -855,7 +855,6 @@ TEXTS = {
     "history.actor.notebook": "notebook",
     "history.actor.terminal": "terminal",
     "history.actor.page": "page",
-    "history.actor.keep-alive": "keep-alive",
     "history.actor.python": "Python",
     "notice.undo": "Undoing {action} of {at}. Restores: {before}",
     "notice.read_as_utc": "“{time}” is read as UTC, because no time zone is set. To set yours: {cmd} configure "

@@ -6,6 +6,7 @@ Error codes stay distinct because callers compare them; a text is written once.
 from __future__ import annotations
 
 SHARED = {
+    "history.actor.keep-alive": "doctor.about.keep_alive",
     "refuse.too_soon.hint": "refuse.duration_elapsed.hint",
     "change.now.update": "change.now.auto-stop",
     "change.idle": "change.now.auto-stop",

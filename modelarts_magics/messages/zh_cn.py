@@ -772,7 +772,6 @@ TEXTS = {
     "history.actor.notebook": "笔记本",
     "history.actor.terminal": "终端",
     "history.actor.page": "页面",
-    "history.actor.keep-alive": "保活",
     "history.actor.python": "Python",
     "notice.undo": "正在撤销 {at} 的 {action}，将恢复：{before}",
     "notice.read_as_utc": "未设置时区，“{time}”按 UTC 解读。设置时区：{cmd} configure "

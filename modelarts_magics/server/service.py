@@ -86,16 +86,13 @@ class InstanceService:
     def _handle_response(self, session: Session, instance: Instance) -> None:
         """Record that the instance runs, and restore the usual run time after a keep-alive; runs in a thread."""
         self._run_history.record_alive(session, instance)
-        path = restore_path(self._session_factory.environ, self._state_dir())
+        path = restore_path(self._session_factory.settings(), self._session_factory.environ)
         try:
             restore_run_time(session, instance, path)
         except (ModelArtsError, OSError):
             _LOG.debug(
                 "The run time could not be restored; the next response tries again", exc_info=True
             )
-
-    def _state_dir(self) -> str:
-        return self._session_factory.settings().get("state_dir")
 
     async def get_instance(self, *, refresh: bool = False) -> dict[str, Any]:
         """Return everything that a page shows; calls the API only to refresh, and never raises."""
@@ -205,7 +202,7 @@ class InstanceService:
         from modelarts_magics.keepalive.records import records_folder  # noqa: PLC0415 - needed rarely
 
         factory = self._session_factory
-        return records_folder(factory.environ, factory.settings().get("state_dir"))
+        return records_folder(factory.settings(), factory.environ)
 
     async def set_reminders_muted(self, *, muted: bool) -> dict[str, Any]:
         """Turn reminders off or on: through the API if it has such a setting, else on this machine.

@@ -87,7 +87,7 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
     )
     session = _create_session(discovery.resolve(), clock)
     if actor:
-        record_changes(session, history_path(environ, settings.get("state_dir")), actor=actor)
+        record_changes(session, history_path(settings, environ), actor=actor)
     _show_warnings(session, chain)
     return session
 

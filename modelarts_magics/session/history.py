@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.config.private_file import open_private, read_private
-from modelarts_magics.config.setting_table import SETTINGS
-from modelarts_magics.config.settings_file import NO_FOLDER, expand_user, home_folder
+from modelarts_magics.config.surviving_folder import surviving_folder
 from modelarts_magics.domain.browser_payloads import auto_stop_payload
 from modelarts_magics.domain.durations import datetime_from_ms
 from modelarts_magics.domain.models import same_stop_time
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import Change, Instance
     from modelarts_magics.session.session import Session
 
@@ -35,19 +35,9 @@ MAX_BYTES = 600_000
 """A file larger than this, about a thousand entries, is cut to its newer half."""
 
 
-def surviving_folder(environ: Mapping[str, str], state_dir: str) -> Path:
-    """Return the folder that survives a stop: ``~/work`` if it exists, else the state folder.
-
-    A state folder that is set holds all state.
-    """
-    work = (home_folder(environ) or NO_FOLDER) / "work"
-    is_default = state_dir == SETTINGS["state_dir"].default
-    return work if is_default and work.is_dir() else expand_user(state_dir)
-
-
-def history_path(environ: Mapping[str, str], state_dir: str) -> Path:
+def history_path(settings: Settings, environ: Mapping[str, str]) -> Path:
     """Return the path of the history, which may not exist yet."""
-    return surviving_folder(environ, state_dir) / FILE_NAME
+    return surviving_folder(settings, environ) / FILE_NAME
 
 
 def history_entry(

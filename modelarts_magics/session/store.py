@@ -22,7 +22,7 @@ from modelarts_magics.config.private_file import (
     private_status,
     read_private,
 )
-from modelarts_magics.config.settings_file import NO_FOLDER, expand_user, home_folder
+from modelarts_magics.config.surviving_folder import surviving_folder
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.session.instance_lock import hold_lock, share_read
 from modelarts_magics.session.notify import notify
@@ -42,15 +42,8 @@ _utime_follows_links = os.utime not in os.supports_follow_symlinks
 
 
 def run_file_path(settings: Settings, environ: Mapping[str, str]) -> Path:
-    """Return the path of the file about the last run, which is to survive a stop; it may not exist yet.
-
-    It is in ``~/work`` if that folder exists, unless a state folder is set, which holds all state.
-    """
-    state_folder = expand_user(settings.get("state_dir"))
-    if settings.source("state_dir") != "default":
-        return state_folder / RUN_FILE_NAME
-    work = (home_folder(environ) or NO_FOLDER) / "work"
-    return (work if work.is_dir() else state_folder) / RUN_FILE_NAME
+    """Return the path of the file about the last run, which may not exist yet."""
+    return surviving_folder(settings, environ) / RUN_FILE_NAME
 
 
 _FOLDER_CHECK_INTERVAL_S = 1.0

@@ -521,7 +521,7 @@ def test_write_is_not_repeated_after_a_slow_renewal(instant_clock: InstantSleepC
     script = Script(httpx.Response(401, json={"error_code": "ModelArts.0202"}), GOOD)
     clock = instant_clock.clock
 
-    def renew(_refused: object) -> bool:
+    def renew(_refused: object, **_options: object) -> bool:
         clock.sleep(5)
         return True
 

@@ -15,7 +15,7 @@ import pytest
 from modelarts_magics.commands.run import guard_name, split_incomplete
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.keepalive.notebook import recorded_outputs
-from modelarts_magics.keepalive.records import list_records
+from modelarts_magics.keepalive.records import FOLDER_NAME, list_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,6 @@ class Runs:
         own = {
             "HOME": str(home),
             "MODELARTS_LANGUAGE": "en",
-            "MODELARTS_STATE_DIR": str(home / "state"),
         }
         self.environ = {**PLAIN, **emulator.environment(), **own}
 
@@ -55,7 +54,7 @@ class Runs:
 
     def records(self) -> list[Record]:
         """Return the records."""
-        return list_records(self.home / "work" / ".modelarts-magics-records")
+        return list_records(self.home / "work" / FOLDER_NAME)
 
     def guards(self) -> list[dict[str, object]]:
         """Return the guards, as the terminal shows them."""

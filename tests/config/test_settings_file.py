@@ -27,6 +27,10 @@ VALUES = {
     "api": "notebooks",
     "timezone": "Asia/Shanghai",
     "language": "zh_CN",
+    "keep_up_to": "6h",
+    "keep_idle_time": "20m",
+    "idle_programs": "tail",
+    "work_programs": "*train.py*",
 }
 
 

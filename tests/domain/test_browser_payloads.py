@@ -32,7 +32,7 @@ from modelarts_magics.domain.planning import MIN_TIME_LEFT, PlanContext
 from modelarts_magics.errors import ForbiddenError, RefusedError, UnreachableError
 
 MESSAGES_TS = Path(__file__).parents[2] / "labextension/src/countdown/messages.ts"
-SENTENCES_TS = MESSAGES_TS.with_name("strings.ts")
+SENTENCES_TS = MESSAGES_TS.with_name("feedback.ts")
 NOW_MS = datetime_to_ms(NOW)
 
 

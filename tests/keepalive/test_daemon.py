@@ -102,7 +102,7 @@ class World:
 
     def history(self) -> list[dict[str, Any]]:
         """Return the history, newest first."""
-        return read_entries(history_path(self.environ, self.environ["MODELARTS_STATE_DIR"]))
+        return read_entries(history_path(Settings.load(environ=self.environ), self.environ))
 
     def close(self) -> None:
         """End everything."""

@@ -13,7 +13,7 @@ from kernel_session import KernelSession, environment_without_settings
 from record_fixtures import gaps_of, text_of
 
 from modelarts_magics.emulator.local import LocalEmulator
-from modelarts_magics.keepalive.records import Record, list_records
+from modelarts_magics.keepalive.records import FOLDER_NAME, Record, list_records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,12 +38,11 @@ class Notebook:
     def __init__(self, home: Path) -> None:
         self.emulator = LocalEmulator(api="notebooks")
         self.emulator.start()
-        self.folder = home / "work" / ".modelarts-magics-records"
+        self.folder = home / "work" / FOLDER_NAME
         self.folder.parent.mkdir()
         self.environ = {
             **self.emulator.environment(),
             "HOME": str(home),
-            "MODELARTS_STATE_DIR": str(home / "state"),
             "MODELARTS_LANGUAGE": "en",
         }
         self.kernel = KernelSession(self.environ)

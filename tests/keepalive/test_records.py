@@ -20,7 +20,6 @@ from modelarts_magics.keepalive.records import (
     list_records,
     prune,
     read_entries,
-    records_folder,
     save_index,
 )
 
@@ -323,11 +322,3 @@ def test_record_of_killed_process_has_ended(tmp_path: Path) -> None:
 def test_no_other_file_is_taken_for_a_record(tmp_path: Path, name: str) -> None:
     """An ID names a file of the folder and nothing else."""
     assert find_record(tmp_path, name) is None
-
-
-def test_records_survive_a_stop_where_possible(tmp_path: Path) -> None:
-    """On ModelArts only ``~/work`` is preserved."""
-    environ = {"HOME": str(tmp_path)}
-    assert records_folder(environ, "/state").parts[-1] == "records"
-    (tmp_path / "work").mkdir()
-    assert records_folder(environ, "/state").parent == tmp_path / "work"

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from emulator_harness import environment_variables
 from factories import (
     MINUTE,
     NOTEBOOKS_CAPABILITIES,
@@ -22,7 +21,6 @@ from factories import (
     timed_auto_stop,
 )
 
-from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.models import (
@@ -44,7 +42,7 @@ from modelarts_magics.server.run_store import (
     RunStore,
 )
 from modelarts_magics.server.snapshot import Snapshot
-from modelarts_magics.session.store import RUN_FILE_NAME, run_file_path
+from modelarts_magics.session.store import RUN_FILE_NAME
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -423,25 +421,6 @@ def test_next_run_replaces_the_recorded_one(tmp_path: Path) -> None:
         "saved": [],
         "not_saved": [],
     }
-
-
-def test_file_is_in_the_work_folder(tmp_path: Path) -> None:
-    """The state folder is used if there is no ~/work."""
-    with environment_variables({"HOME": str(tmp_path)}):
-        settings = Settings.load()
-        assert run_file_path(settings, os.environ).parent == tmp_path / ".modelarts-magics"
-        (tmp_path / "work").mkdir()
-        assert run_file_path(settings, os.environ) == tmp_path / "work" / RUN_FILE_NAME
-
-
-def test_state_folder_that_is_set_holds_all_state(tmp_path: Path) -> None:
-    """Also the file that would be in ~/work."""
-    (tmp_path / "work").mkdir()
-    state = tmp_path / "elsewhere"
-    environ = {"HOME": str(tmp_path), "MODELARTS_STATE_DIR": str(state)}
-    assert run_file_path(Settings.load(environ=environ), environ) == state / RUN_FILE_NAME
-    traits = Settings.load(traits={"state_dir": str(state)}, environ={"HOME": str(tmp_path)})
-    assert run_file_path(traits, environ) == state / RUN_FILE_NAME
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe", "writable by others"])
