@@ -126,12 +126,12 @@ def _check_quickstart(
     assert len(_write_methods(emulator)) == 5
     assert "DEMO · local emulator" in output
     if _changes_this_run(emulator):
-        assert _deviation(before, after, timedelta(hours=2, minutes=30)) <= NOTEBOOK_DURATION
+        assert _deviation(before, after, timedelta(hours=2)) <= NOTEBOOK_DURATION
         assert "Extended." in output
     else:
         assert _stop_time_change(before, after) == timedelta()
         # The run time is saved for the next start.
-        assert after["duration_s"] == 3.5 * 3600
+        assert after["duration_s"] == 3 * 3600
         assert "This run was NOT extended" in output
 
 
