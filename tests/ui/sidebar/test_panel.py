@@ -85,6 +85,7 @@ def test_description_is_edited_in_panel(
     sidebar.button("Use Full-Width Characters").click()
     expect(field).to_have_value("a\uff0fb")
     save.click()
+    expect(field).to_be_hidden()
     expect(sidebar.panel.locator(".ma-Panel-description")).to_have_text("a\uff0fb")
     assert instance_control.instance["description"] == "a\uff0fb"
 
@@ -102,6 +103,7 @@ def test_typed_description_is_not_overwritten(
     expect(field).to_have_value("mine")
     conflict.get_by_role("button", name="Keep Mine").click()
     sidebar.panel.locator(".ma-Panel-form .ma-mod-accept").click()
+    expect(field).to_be_hidden()
     expect(sidebar.panel.locator(".ma-Panel-description")).to_have_text("mine")
     assert instance_control.instance["description"] == "mine"
 
@@ -111,7 +113,8 @@ def test_auto_stop_is_edited_in_panel(
 ) -> None:
     """Run time and switch change the instance, and an invalid run time is not sent."""
     duration = sidebar.panel.get_by_role("textbox", name="Run time")
-    message = sidebar.panel.locator(".ma-Panel-message")
+    section = sidebar.panel.locator(".ma-Panel-section", has_text="Enable auto-stop")
+    message = section.locator(".ma-Panel-message")
     duration.fill("30m")
     duration.press("Enter")
     expect(message).to_have_text("Enter a duration from 1 h to 24 h.")
