@@ -189,14 +189,16 @@ const commandsPlugin: JupyterFrontEndPlugin<void> = {
     };
     addCommands({ commands: app.commands, manager, trans, showPanel: show, notify });
     const listed = [
-      ...(['extend', 'setAutoStop', 'undo', 'editDescription', 'refresh', 'showPanel'] as const),
+      ...(['extend', 'setAutoStop', 'undo', 'letGo'] as const),
+      ...(['editDescription', 'refresh', 'showPanel'] as const),
     ];
     for (const name of listed) {
       palette?.addItem({ command: COMMAND_IDS[name], category: DISPLAY_NAME });
     }
     manager.changed.connect(() => {
-      app.commands.notifyCommandChanged(COMMAND_IDS.extend);
-      app.commands.notifyCommandChanged(COMMAND_IDS.undo);
+      for (const name of ['extend', 'undo', 'letGo'] as const) {
+        app.commands.notifyCommandChanged(COMMAND_IDS[name]);
+      }
     });
   },
 };

@@ -114,6 +114,11 @@ export interface Payload {
   readonly readOnly: boolean;
   /** The last change, if it can be undone; otherwise `null`. */
   readonly undo: UndoOffer | null;
+  /**
+   * The work that the instance is kept running for, as it was received; `null` when there is none.
+   * `readKeepState` of `panel/keep-state.ts` reads it, which is not part of the page load.
+   */
+  readonly keep: unknown;
   /** The previous run; `null` when it is not known. */
   readonly lastRun: LastRun | null;
   /** The documents that all tabs saved before the next stop; `null` when nothing had to be saved. */
@@ -234,6 +239,16 @@ export interface UndoOffer {
   readonly restores: string;
 }
 
+/** A change of what keeps the instance running. */
+export interface KeepChange {
+  /** End it, let the instance run longer for it, or do not stop the instance after it. */
+  readonly action: 'end' | 'extend' | 'cancel-stop';
+  /** The id of one of them; absent for all. */
+  readonly id?: string;
+  /** By how much it is extended. */
+  readonly seconds?: number;
+}
+
 /** An event that announces a change, after which the instance is read again. */
 export interface ChangeEvent {
   /** Identifies the process that counts `sequence`. */
@@ -313,6 +328,8 @@ export interface IManager extends IDisposable {
   edit(edit: InstanceEdit): Promise<Outcome>;
   /** Restore the state before the last change, unless something else was changed since. Never rejects. */
   undo(): Promise<Outcome>;
+  /** Change what keeps the instance running; the result has a text of the server. Never rejects. */
+  changeKeep(change: KeepChange): Promise<Outcome>;
   /** Turn the reminders of this instance off or on. Never rejects. */
   muteReminders(muted: boolean): Promise<Outcome>;
   /**
@@ -353,6 +370,7 @@ export const COMMAND_IDS = {
   setAutoStop: 'modelarts-magics:set-auto-stop',
   editDescription: 'modelarts-magics:edit-description',
   undo: 'modelarts-magics:undo',
+  letGo: 'modelarts-magics:let-go',
   refresh: 'modelarts-magics:refresh',
   showPanel: 'modelarts-magics:show-panel',
   saveAll: 'modelarts-magics:save-all',

@@ -43,6 +43,9 @@ _ROUTES: Mapping[tuple[str, str], Callable[[InstanceService, bytes], ResponseCor
         request_models.parse_extend_request(body)
     ),
     ("POST", "undo"): lambda service, _: service.undo(),
+    ("POST", "keep"): lambda service, body: service.change_keep(
+        request_models.parse_keep_change(body)
+    ),
     ("GET", "doctor"): lambda service, _: service.run_doctor(),
     ("POST", "saved"): lambda service, body: service.record_saved(
         request_models.parse_save_report(body)

@@ -148,7 +148,13 @@ def add_guard(
     return _await_answer(session, folder, guard, os.environ if environ is None else environ)
 
 
-def extend_guard(session: Session, guard: Guard, until: datetime) -> Kept:
+def extend_guard(
+    session: Session,
+    guard: Guard,
+    until: datetime,
+    *,
+    environ: Mapping[str, str] | None = None,
+) -> Kept:
     """Change the bound of a guard, and wait for the daemon's answer.
 
     Raises:
@@ -175,7 +181,7 @@ def extend_guard(session: Session, guard: Guard, until: datetime) -> Kept:
             )
         )
 
-    state = _wait_for(session, folder, os.environ, answered)
+    state = _wait_for(session, folder, os.environ if environ is None else environ, answered)
     refusal = _refusal_after(state, guard, last_event)
     if refusal is not None:
         guard_files.change_bound(folder, guard, guard.until)

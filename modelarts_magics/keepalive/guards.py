@@ -126,6 +126,8 @@ def remove_guard(folder: Path, guard: Guard) -> None:
     """Delete the data file of a guard, which ends it, and wake the daemon."""
     _data_path(folder, guard.id).unlink(missing_ok=True)
     notify(folder)
+    # Pages show the end at once, also where the daemon does not run.
+    notify(folder.parent)
 
 
 def change_bound(folder: Path, guard: Guard, until: datetime) -> Guard:

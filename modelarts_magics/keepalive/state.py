@@ -150,6 +150,8 @@ class StateWriter:
             return
         self._last = content
         notify(self._folder)
+        # The server and its pages follow the folder of the state files.
+        notify(self._folder.parent)
 
 
 def encode(value: object) -> object:

@@ -134,6 +134,18 @@ class UndoHandler(BaseHandler):
         self.finish_json(await self.service.undo())
 
 
+class KeepHandler(BaseHandler):
+    """Handle ``keep``: what keeps the instance running, which ``instance`` lists."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """End or extend it, or cancel the stop after it."""
+        self.finish_json(
+            await self.service.change_keep(requests.parse_keep_change(self.request.body))
+        )
+
+
 class DoctorHandler(BaseHandler):
     """Handle ``doctor``: the checks of the server's set-up."""
 
@@ -195,6 +207,7 @@ HANDLERS: dict[str, type[BaseHandler]] = {
     "instance": InstanceHandler,
     "extend": ExtendHandler,
     "undo": UndoHandler,
+    "keep": KeepHandler,
     "doctor": DoctorHandler,
     "saved": SaveReportHandler,
     "remind": RemindersHandler,

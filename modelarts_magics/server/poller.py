@@ -13,7 +13,7 @@ import contextlib
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, cast
 
 from modelarts_magics.errors import ApiError, ModelArtsError
 from modelarts_magics.server.executor import AsyncRuntime
@@ -49,15 +49,21 @@ def _ignore_response(_session: Session, _instance: Instance) -> None:
     """Do nothing with a response."""
 
 
+def _read_nothing(_snapshot: Snapshot) -> None:
+    """Return that nothing keeps the instance running."""
+
+
 class Poller:
     """Keep a `Snapshot` up to date between `start` and `stop`.
 
     Args:
         session_factory: Creates the sessions.
-        notify: Called on the loop with the kind of event: ``instance``, ``problem``, ``notice`` or ``clock`` has
-            changed, or ``hello`` for a page that has connected.
+        notify: Called on the loop with the kind of event: ``instance``, ``problem``, ``notice``, ``clock`` or
+            ``keep`` has changed, or ``hello`` for a page that has connected.
         listeners: Returns the pages that receive events.
         on_response: Called in a thread with each response of the API, also with one without a change.
+        read_keep: Returns what keeps the instance running, as pages show it; called in a thread after each
+            notification by another process.
         schedule: The intervals between calls of the API.
         runtime: The functions to wait and work with.
 
@@ -72,6 +78,7 @@ class Poller:
         notify: Callable[[str], None],
         listeners: Callable[[], Collection[Hashable]],
         on_response: Callable[[Session, Instance], None] = _ignore_response,
+        read_keep: Callable[[Snapshot], object] = _read_nothing,
         schedule: PollSchedule | None = None,
         runtime: AsyncRuntime | None = None,
     ) -> None:
@@ -80,6 +87,7 @@ class Poller:
         self._notify = notify
         self._listeners = listeners
         self._on_response = on_response
+        self._read_keep, self._keep = read_keep, cast("object", None)
         self._schedule = schedule or PollSchedule()
         self._runtime = runtime or AsyncRuntime()
         self._session_provider = SessionProvider(
@@ -92,14 +100,12 @@ class Poller:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._refresh_task: asyncio.Task[None] | None = None
-        self._refresh_is_forced = False
-        self._invalidated = False
+        self._refresh_is_forced = self._invalidated = False
         self._wakeup = _LazyEvent()
         self._page_opened = _LazyEvent()
         self._store_written = _LazyEvent()
         self._last_read_at: datetime | None = None
-        self._change_count = 0
-        self._failure_count = 0
+        self._change_count = self._failure_count = 0
         self._retry_at_s = 0.0
         self._forced_after_s = 0.0
         self._failed_fingerprint: int | None = None
@@ -280,6 +286,7 @@ class Poller:
             await self._store_written.wait()
             self._store_written.clear()
             await self._check_store()
+            await self._check_keep()
 
     async def _check_store(self) -> None:
         """Apply what other processes have saved; an error is logged, since the next check may succeed."""
@@ -290,6 +297,17 @@ class Poller:
             return
         if found is not None and self.snapshot.instance is None:
             self._update(instance=found[1], session=found[0])
+
+    async def _check_keep(self) -> None:
+        """Notify the pages if something else keeps the instance running than at the last look."""
+        try:
+            found = await self._runtime.run_blocking(lambda: self._read_keep(self.snapshot))
+        except Exception:  # noqa: BLE001 - a file may hold anything
+            _LOG.debug("The folder of the keep-alive could not be read", exc_info=True)
+            return
+        if found != self._keep:
+            self._keep = found
+            self._notify("keep")
 
     def _read_store(self) -> tuple[Session, Instance] | None:
         """Return the saved state if there is no state yet; later ones arrive through `_on_change`."""

@@ -26,6 +26,10 @@ MAX_ID_LENGTH = 64
 """The longest ID of a record."""
 MAX_TAB_LENGTH = 64
 """The maximum length of the name of a tab."""
+END, EXTEND, CANCEL_STOP = "end", "extend", "cancel-stop"
+KEEP_ACTIONS = {END: ("id",), EXTEND: ("id", "seconds"), CANCEL_STOP: ()}
+"""The changes that a page makes to what keeps the instance running, each with its fields."""
+KEEP_FIELDS = ("action", "id", "seconds")
 ROUNDING_TOLERANCE = timedelta(seconds=1)
 _DURATION_FIELDS = ("duration_s", "within_s", "until_ms")
 _MODE_VALUES = tuple(mode.value for mode in Mode)
@@ -179,6 +183,40 @@ def parse_extend_request(raw: bytes) -> ExtendRequest:
         _to_datetime(base_stops_at_ms),
         body.get_bool("lengthen_later_runs") is True,
     )
+
+
+@dataclass(frozen=True)
+class KeepChange:
+    """A change of what keeps the instance running.
+
+    Attributes:
+        action: One of `KEEP_ACTIONS`.
+        guard_id: The ID of the guard; "" for all of them.
+        by: How much later the instance may stop.
+    """
+
+    action: str
+    guard_id: str = ""
+    by: timedelta = timedelta(0)
+
+
+def parse_keep_change(raw: bytes) -> KeepChange:
+    """Parse the body of a change of what keeps the instance running.
+
+    Raises:
+        InputError: It is not valid; the error names the field.
+    """
+    action = parse_json_body(raw, allowed=KEEP_FIELDS).get_choice("action", tuple(KEEP_ACTIONS))
+    if action is None:
+        raise InputError("request.missing_field", field="action")
+    body = parse_json_body(raw, allowed=("action", *KEEP_ACTIONS[action]))
+    if action == EXTEND:
+        body.require("id", "seconds")
+    guard_id = body.get_text("id", max_length=MAX_ID_LENGTH)
+    if guard_id == "":
+        raise InputError("request.missing_field", field="id")
+    seconds = body.get_int("seconds", 1, MAX_DURATION_S) or 0
+    return KeepChange(action, guard_id or "", timedelta(seconds=seconds))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.models import Effect
 from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.errors import ModelArtsError, OutcomeUnknownError, RefusedError
+from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.restore import restore_path, restore_run_time
 from modelarts_magics.server import payloads
 from modelarts_magics.server.poller import HELLO, MIN_REFRESH_INTERVAL_S, Poller
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import Change, Instance
     from modelarts_magics.server.executor import AsyncRuntime
     from modelarts_magics.server.poll_schedule import PollSchedule
-    from modelarts_magics.server.request_models import ExtendRequest, SaveReport, UpdateRequest
+    from modelarts_magics.server.request_models import (
+        ExtendRequest,
+        KeepChange,
+        SaveReport,
+        UpdateRequest,
+    )
     from modelarts_magics.server.run_store import RunStore
     from modelarts_magics.server.session_provider import SessionFactory
     from modelarts_magics.session.session import Session
@@ -73,6 +79,7 @@ class InstanceService:
             notify=self._publish_event,
             listeners=listeners,
             on_response=self._handle_response,
+            read_keep=keep_payload,
             schedule=schedule,
             runtime=runtime,
         )
@@ -152,6 +159,21 @@ class InstanceService:
 
         session = await self.poller.get_session()
         return await self._apply_change(session, lambda: undo_last_change(session))
+
+    async def change_keep(self, change: KeepChange) -> dict[str, Any]:
+        """End or extend what keeps the instance running.
+
+        Raises:
+            ModelArtsError: It has ended meanwhile, or its limit cannot be moved.
+        """
+        from modelarts_magics.server import keep_payloads  # noqa: PLC0415 - needed rarely
+
+        session, environ = await self.poller.get_session(), self._session_factory.environ
+        result: str = await self.poller.run_blocking(
+            lambda: keep_payloads.change_keep(session, change, environ)
+        )
+        current = await self._payload(self.poller.snapshot)
+        return {**success_response(Effect.NOW), "text": result, "current": current}
 
     async def run_doctor(self) -> dict[str, Any]:
         """Check settings, credentials, connection and installation of the server; calls the API once.
@@ -300,6 +322,7 @@ class InstanceService:
             "notices": [str(notice) for notice in self.poller.notices],
             "reminders": {"muted": self._reminders_muted(snapshot)},
             "undo": undo_payload(snapshot),
+            "keep": keep_payload(snapshot),
             **self._runs_payload(snapshot),
         }
 
@@ -331,6 +354,19 @@ def _utc_offset_s(snapshot: Snapshot, now: datetime) -> int | None:
     except ModelArtsError:
         return None
     return None if offset is None else round(offset.total_seconds())
+
+
+def keep_payload(snapshot: Snapshot) -> dict[str, Any] | None:
+    """Return what keeps the instance running; None if nothing does, or it cannot be changed."""
+    session = snapshot.session
+    if session is None or session.settings is None or snapshot.read_only:
+        return None
+    # Without guards, which is the usual case, nothing more is imported.
+    if not daemon_folder(session.settings).exists():
+        return None
+    from modelarts_magics.server import keep_payloads  # noqa: PLC0415 - see above
+
+    return keep_payloads.keep_payload(session)
 
 
 def undo_payload(snapshot: Snapshot) -> dict[str, str] | None:

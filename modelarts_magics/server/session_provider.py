@@ -21,6 +21,7 @@ from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.after_fork import reset_in_child
 from modelarts_magics.errors import ConfigurationError, ModelArtsError, NoCredentialsError
+from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.session import notify
 from modelarts_magics.session.cache import InstanceCache
 from modelarts_magics.session.session import Session
@@ -192,6 +193,8 @@ class SessionProvider:
         self._offline_session: Session | None = None
         self._followed_folder: Path | None = None
         self._stop_following: Callable[[], None] = _do_nothing
+        self._guards_folder: Path | None = None
+        self._stop_following_guards: Callable[[], None] = _do_nothing
         self._unsubscribe: Callable[[], None] = _do_nothing
         self._closed = False
         reset_in_child(self)
@@ -278,6 +281,7 @@ class SessionProvider:
             self._session = self._session_factory.open(self._chain)
             self._session.on_notice = self._add_notice
             self._subscribe(self._session)
+            self._follow_guards(self._session)
         # A cached state would hide that nothing can be changed without credentials.
         if not self._credentials_checked:
             self._session_factory.check_credentials()
@@ -301,6 +305,16 @@ class SessionProvider:
         self._followed_folder = folder
         self._stop_following = self._follow_folder(folder, self._on_store_written)
 
+    def _follow_guards(self, session: Session) -> None:
+        """Follow the folder of the keep-alive where it is not below the state folder."""
+        if session.settings is None:
+            return
+        folder = daemon_folder(session.settings).parent
+        if folder not in (self._followed_folder, self._guards_folder):
+            self._stop_following_guards()
+            self._guards_folder = folder
+            self._stop_following_guards = self._follow_folder(folder, self._on_store_written)
+
     def _subscribe(self, session: Session) -> None:
         self._unsubscribe()
         self._unsubscribe = session.subscribe(self._on_change, follow_store=False)
@@ -311,7 +325,8 @@ class SessionProvider:
         self._unsubscribe()
         if self._closed:
             self._stop_following()
-            self._stop_following = _do_nothing
+            self._stop_following_guards()
+            self._stop_following = self._stop_following_guards = _do_nothing
         session, self._session, self._offline_session = self._session, None, None
         if session is not None:
             session.close()

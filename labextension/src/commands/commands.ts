@@ -79,7 +79,15 @@ function addChangeCommands(options: CommandOptions, add: AddCommand): void {
 }
 
 /** Add the commands without arguments. */
-function addSimpleCommands({ manager, trans, showPanel }: CommandOptions, add: AddCommand): void {
+function addSimpleCommands(options: CommandOptions, add: AddCommand): void {
+  const { manager, trans, showPanel } = options;
+  add(COMMAND_IDS.letGo, {
+    label: trans.__('Let Go of This Instance'),
+    caption: trans.__('Ends everything that keeps it running'),
+    isEnabled: () => !!manager.payload?.keep,
+    execute: async () => (await loadHandlers(options))?.letGo(options),
+    describedBy: argumentSchema({}),
+  });
   add(COMMAND_IDS.refresh, {
     label: trans.__('Refresh'),
     execute: () => manager.refresh(true),

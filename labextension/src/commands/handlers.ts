@@ -4,7 +4,7 @@ import { reasonText } from '../countdown/feedback';
 import { formatterFor } from '../countdown/format';
 import { isCounting, passedStopTime } from '../countdown/phase';
 import { autoStopEditFor, parseStopTimeShift, parseTimeInput } from '../countdown/time-input';
-import { type ChangeKind, outcomeText, saveReportText } from '../text/outcomes';
+import { type ChangeKind, keepOutcomeText, outcomeText, saveReportText } from '../text/outcomes';
 import { currentPhase } from '../text/status-text';
 import type { IManager, InstanceEdit, SaveReport } from '../tokens';
 import type { CommandArguments, CommandContext, CommandOptions } from './options';
@@ -121,6 +121,12 @@ export async function editDescription(
 export async function undo({ manager, trans, notify }: CommandContext): Promise<void> {
   const outcome = await manager.undo();
   notify(outcomeText(trans, { outcome, kind: 'set', manager }), outcome.result.ok);
+}
+
+/** End everything that keeps the instance running, and report the result. */
+export async function letGo({ manager, trans, notify }: CommandContext): Promise<void> {
+  const outcome = await manager.changeKeep({ action: 'end' });
+  notify(keepOutcomeText(trans, outcome, manager), outcome.result.ok);
 }
 
 /** Turn off the reminders of this instance, and report an error. */

@@ -36,6 +36,7 @@ import {
   type IManager,
   type InstanceEdit,
   isSameStopTime,
+  type KeepChange,
   type Outcome,
   type Payload,
   type Preferences,
@@ -207,6 +208,11 @@ export class Manager implements IManager {
   /** {@inheritDoc IManager.undo} */
   undo(): Promise<Outcome> {
     return this.#write({ method: 'POST', path: 'undo' });
+  }
+
+  /** {@inheritDoc IManager.changeKeep} */
+  changeKeep(change: KeepChange): Promise<Outcome> {
+    return this.#write({ method: 'POST', path: 'keep', body: change });
   }
 
   /** {@inheritDoc IManager.muteReminders} */

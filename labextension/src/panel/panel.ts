@@ -13,6 +13,7 @@ import { CountdownSection, type CountdownSectionOptions } from './countdown';
 import { DescriptionSection } from './description';
 import { DetailsSection, HeaderSection } from './details';
 import { DoctorSection } from './doctor';
+import { KeepSection } from './keep';
 import { NoticesSection } from './notices';
 import { panelElement, type PanelSection } from './section';
 import { UndoSection } from './undo';
@@ -47,6 +48,7 @@ export class Panel implements IDisposable {
       new HeaderSection(all),
       new NoticesSection(all),
       this.#countdown,
+      new KeepSection(all),
       new UndoSection(all),
       this.#autoStop,
       this.#description,

@@ -36,6 +36,16 @@ export function outcomeText(trans: TranslationBundle, change: ReportedChange): s
     : stopTimeChangeText(trans, change);
 }
 
+/** Return the sentence about a change of what keeps the instance running. */
+export function keepOutcomeText(
+  trans: TranslationBundle,
+  outcome: Outcome,
+  manager: IManager,
+): string {
+  const { ok, text } = outcome.result;
+  return ok ? text : outcomeText(trans, { outcome, kind: 'save', manager });
+}
+
 /** Return the sentence about a change of the stop time of this run. */
 function stopTimeChangeText(
   trans: TranslationBundle,

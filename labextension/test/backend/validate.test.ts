@@ -48,6 +48,7 @@ describe('a payload', () => {
         problem: null,
         readOnly: false,
         undo: null,
+        keep: null,
         lastRun: null,
       },
       savedThisRun: null,

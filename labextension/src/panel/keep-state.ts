@@ -1,0 +1,71 @@
+/** The work that the instance is kept running for, read from the payload. */
+
+import { asArray } from '../backend/validate';
+import { asNumber, asObject, asString } from '../countdown/messages';
+
+/** Work that the instance is kept running for. */
+export interface KeptWork {
+  /** Identifies it. */
+  readonly id: string;
+  /** Its name. */
+  readonly name: string;
+  /** Why the instance is kept, in the user's words; may be empty. */
+  readonly reason: string;
+  /** Since when, in milliseconds since 1970. */
+  readonly sinceMs: number;
+  /** Until when at most. */
+  readonly untilMs: number;
+  /** Whether the instance is stopped afterwards. */
+  readonly stopsAfterwards: boolean;
+}
+
+/** The stop of the instance after work that has ended. */
+export interface PlannedStop {
+  /** The name of the work. */
+  readonly name: string;
+  /** When the instance is stopped; `null` while other work postpones it. */
+  readonly stopsAtMs: number | null;
+  /** The other work. */
+  readonly waitingFor: readonly string[];
+}
+
+/** The work that the instance is kept running for, and the stop after it. */
+export interface KeepState {
+  /** The work, the oldest first. */
+  readonly work: readonly KeptWork[];
+  /** The stop after it; `null` when none is planned. */
+  readonly stop: PlannedStop | null;
+  /** Why the instance may not be kept, as a text of the server; empty if it is. */
+  readonly problem: string;
+}
+
+/** Read what keeps the instance running. */
+export function readKeepState(value: unknown): KeepState {
+  const { guards, stop, problem } = asObject(value);
+  return {
+    work: asArray(guards).flatMap(readWork),
+    stop: stop ? readStop(asObject(stop)) : null,
+    problem: asString(problem),
+  };
+}
+
+function readWork(value: unknown): readonly KeptWork[] {
+  const { id, name, reason, since_ms, until_ms, then } = asObject(value);
+  const [sinceMs, untilMs] = [asNumber(since_ms), asNumber(until_ms)];
+  return sinceMs === null || untilMs === null
+    ? []
+    : [
+        {
+          ...{ id: asString(id), name: asString(name), reason: asString(reason) },
+          ...{ sinceMs, untilMs, stopsAfterwards: then === 'stop' },
+        },
+      ];
+}
+
+function readStop(stop: Readonly<Record<string, unknown>>): PlannedStop {
+  return {
+    name: asString(stop.name),
+    stopsAtMs: asNumber(stop.stops_at_ms),
+    waitingFor: asArray(stop.waiting_for).map((each) => asString(each)),
+  };
+}

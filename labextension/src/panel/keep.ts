@@ -1,0 +1,123 @@
+/** The section that shows what keeps the instance running. */
+
+import { setText } from '../countdown/elements';
+import { formatterFor, formatTime } from '../countdown/format';
+import { keepOutcomeText } from '../text/outcomes';
+import { listText } from '../text/save-text';
+import type { KeepChange, Payload } from '../tokens';
+import { type KeepState, type KeptWork, type PlannedStop, readKeepState } from './keep-state';
+import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
+
+/** The seconds by which the button extends. */
+const EXTENSION_S = 7200;
+
+/** Lists what keeps the instance running and until when, with buttons to change that. */
+export class KeepSection implements PanelSection {
+  /** {@inheritDoc PanelSection.node} */
+  readonly node = panelElement('section', 'keep');
+  readonly #options: PanelSectionOptions;
+  readonly #rows = panelElement('div', 'keepRows');
+  readonly #problem = panelElement('p', 'message', [], { 'data-tone': 'error' });
+  readonly #result = panelElement('p', 'message');
+  #shown = '';
+  #isBusy = false;
+
+  constructor(options: PanelSectionOptions) {
+    this.#options = options;
+    this.node.append(this.#rows, this.#problem, this.#result);
+  }
+
+  /** {@inheritDoc PanelSection.update} */
+  update(payload: Payload | null): void {
+    const shown = JSON.stringify(payload?.keep ?? null);
+    if (shown !== this.#shown) {
+      this.#shown = shown;
+      this.#show(readKeepState(payload?.keep));
+    }
+  }
+
+  #show({ work, stop, problem }: KeepState): void {
+    const rows = [
+      ...work.map((each) => this.#workRow(each)),
+      ...(stop ? [this.#stopRow(stop)] : []),
+    ];
+    this.#rows.replaceChildren(...rows);
+    setText(this.#problem, problem);
+    if (!this.#isBusy) {
+      // The last result is about a state that is no longer shown.
+      setText(this.#result, '');
+    }
+    this.#updateHidden();
+  }
+
+  #updateHidden(): void {
+    this.node.hidden = this.#rows.childElementCount === 0 && this.#result.textContent === '';
+  }
+
+  #workRow(work: KeptWork): HTMLElement {
+    const { trans } = this.#options;
+    const { id } = work;
+    return this.#row(work.name, this.#workText(work), [
+      this.#button(trans.__('Let Go'), { action: 'end', id }),
+      this.#button(trans.__('+2 h'), { action: 'extend', id, seconds: EXTENSION_S }),
+    ]);
+  }
+
+  #stopRow(stop: PlannedStop): HTMLElement {
+    const label = this.#options.trans.__('Do Not Stop');
+    const button = this.#button(label, { action: 'cancel-stop' });
+    return this.#row(stop.name, this.#stopText(stop), [button]);
+  }
+
+  #row(name: string, text: string, buttons: readonly HTMLElement[]): HTMLElement {
+    const group = { role: 'group', 'aria-label': name };
+    return panelElement('div', 'row', [panelElement('span', 'hint', [text]), ...buttons], group);
+  }
+
+  #workText({ name, reason, sinceMs, untilMs, stopsAfterwards }: KeptWork): string {
+    const { trans } = this.#options;
+    const work = reason ? trans.__('%1 (%2)', name, reason) : name;
+    const times = [this.#time(sinceMs), this.#time(untilMs)] as const;
+    return stopsAfterwards
+      ? trans.__('Kept by %1 since %2, until %3 at most, then stopped', work, ...times)
+      : trans.__('Kept by %1 since %2, until %3 at most', work, ...times);
+  }
+
+  #stopText({ name, stopsAtMs, waitingFor }: PlannedStop): string {
+    const { trans } = this.#options;
+    return stopsAtMs === null
+      ? trans.__(
+          'After “%1”, the instance stops as soon as this has ended: %2',
+          name,
+          listText(trans, waitingFor),
+        )
+      : trans.__('After “%1”, the instance stops at %2', name, this.#time(stopsAtMs));
+  }
+
+  #time(timeMs: number): string {
+    return formatTime(formatterFor(''), timeMs, this.#options.manager.clock.now());
+  }
+
+  #button(label: string, change: KeepChange): HTMLElement {
+    return panelButton(label, () => void this.#change(change));
+  }
+
+  async #change(change: KeepChange): Promise<void> {
+    const { manager, trans, announce } = this.#options;
+    this.#setBusy(true);
+    const outcome = await manager.changeKeep(change);
+    this.#setBusy(false);
+    const text = keepOutcomeText(trans, outcome, manager);
+    this.#result.dataset.tone = outcome.result.ok ? 'info' : 'error';
+    setText(this.#result, text);
+    this.#updateHidden();
+    announce(text);
+  }
+
+  #setBusy(isBusy: boolean): void {
+    this.#isBusy = isBusy;
+    for (const button of this.#rows.querySelectorAll('button')) {
+      button.disabled = isBusy;
+    }
+  }
+}

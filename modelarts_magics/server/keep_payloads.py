@@ -1,0 +1,122 @@
+"""The work that the instance is kept running for, as a page shows it, and the changes that a page makes to it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from modelarts_magics.commands.keep import end_all
+from modelarts_magics.domain.durations import datetime_to_ms
+from modelarts_magics.errors import RefusedError
+from modelarts_magics.keepalive import client, requests
+from modelarts_magics.keepalive.folder import daemon_folder
+from modelarts_magics.keepalive.guards import list_guards, remove_guard
+from modelarts_magics.keepalive.state import read_state
+from modelarts_magics.messages import text
+from modelarts_magics.server.request_models import CANCEL_STOP, END
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from modelarts_magics.keepalive.guards import Guard
+    from modelarts_magics.keepalive.state import DaemonState
+    from modelarts_magics.server.request_models import KeepChange
+    from modelarts_magics.session.session import Session
+
+
+def keep_payload(session: Session) -> dict[str, Any] | None:
+    """Return what keeps the instance running and whether it is stopped afterwards; None if nothing does.
+
+    Args:
+        session: The session with the instance; reads files only.
+    """
+    folder = _folder(session)
+    if not folder.exists():
+        return None
+    guards, state = list_guards(folder), read_state(folder)
+    running = state if state is not None and state.is_running else None
+    stop = _stop_payload(running) if running else None
+    if not guards and stop is None:
+        return None
+    covered_until = running.covered_until if running else None
+    return {
+        "guards": [_guard_payload(guard) for guard in guards],
+        "covered_until_ms": datetime_to_ms(covered_until) if covered_until else None,
+        "stop": stop,
+        "problem": _problem(running),
+    }
+
+
+def change_keep(session: Session, change: KeepChange, environ: Mapping[str, str]) -> str:
+    """End or extend what keeps the instance running; return the sentence about it.
+
+    Args:
+        session: The session with the instance.
+        change: The change.
+        environ: The environment variables for a new daemon.
+
+    Raises:
+        RefusedError: The guard has ended, or its limit cannot be moved.
+        ModelArtsError: The instance cannot be read, or the daemon cannot be started.
+    """
+    folder = _folder(session)
+    if change.action == CANCEL_STOP:
+        requests.save_pending_stop(folder, None)
+        return text("keep.stop_cancelled")
+    if not change.guard_id:
+        end_all(folder)
+        return text("keep.ended_all")
+    guard = _find(folder, change.guard_id)
+    if change.action == END:
+        remove_guard(folder, guard)
+        return text("keep.ended", name=guard.name)
+    # The reading also tells the clock of the API, by which the limit is checked.
+    session.refresh()
+    try:
+        return str(client.extend_guard(session, guard, guard.until + change.by, environ=environ))
+    except RefusedError as error:
+        # The hints of these refusals name options of the commands.
+        raise RefusedError("keep.not_extended", name=guard.name, cause=error.message) from None
+
+
+def _folder(session: Session) -> Path:
+    if session.settings is None:
+        raise AssertionError
+    return daemon_folder(session.settings)
+
+
+def _find(folder: Path, guard_id: str) -> Guard:
+    found = [guard for guard in list_guards(folder) if guard.id == guard_id]
+    if not found:
+        raise RefusedError("keep.ended_meanwhile")
+    return found[0]
+
+
+def _guard_payload(guard: Guard) -> dict[str, Any]:
+    return {
+        "id": guard.id,
+        "name": guard.name,
+        "reason": guard.reason,
+        "since_ms": datetime_to_ms(guard.since),
+        "until_ms": datetime_to_ms(guard.until),
+        "then": guard.then,
+    }
+
+
+def _stop_payload(state: DaemonState) -> dict[str, Any] | None:
+    if not state.stop:
+        return None
+    stops_at = state.stop["stops_at"]
+    return {
+        "name": state.stop["name"],
+        "stops_at_ms": datetime_to_ms(datetime.fromisoformat(stops_at)) if stops_at else None,
+        "waiting_for": list(state.stop["waiting_for"]),
+    }
+
+
+def _problem(state: DaemonState | None) -> str:
+    """Return why the instance may not be kept; "" if there is no such problem, or it is not urgent."""
+    if state is None:
+        return text("keep.list.no_daemon")
+    return str(state.problem) if state.problem is not None and state.problem_urgent else ""

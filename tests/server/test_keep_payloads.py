@@ -1,0 +1,146 @@
+"""The work that the instance is kept running for, on a page: the list, its changes, and the event about them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from emulator_harness import wait_until
+
+from modelarts_magics.commands.keep import end_all
+from modelarts_magics.config.settings import Settings
+from modelarts_magics.domain.durations import datetime_to_ms
+from modelarts_magics.errors import InputError, RefusedError
+from modelarts_magics.keepalive import client
+from modelarts_magics.keepalive.client import KeepRequest
+from modelarts_magics.keepalive.folder import daemon_folder
+from modelarts_magics.keepalive.guards import NAMED, STOP, Guard, list_guards, save_guard
+from modelarts_magics.keepalive.requests import is_stop_pending, save_pending_stop
+from modelarts_magics.keepalive.stopping import PendingStop
+from modelarts_magics.server.keep_payloads import change_keep, keep_payload
+from modelarts_magics.server.request_models import KeepChange, parse_keep_change
+from modelarts_magics.session.connect import open_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from modelarts_magics.server.service import InstanceService
+    from modelarts_magics.session.session import Session
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def session(environ: dict[str, str]) -> Iterator[Session]:
+    """Return the session of a server."""
+    opened = open_session(Settings.load(environ=environ), environ=environ)
+    opened.refresh()
+    yield opened
+    end_all(folder_of(opened))
+    opened.close()
+
+
+def folder_of(session: Session) -> Path:
+    """Return the folder of the daemon."""
+    assert session.settings is not None
+    return daemon_folder(session.settings)
+
+
+def add_guard(session: Session, name: str, **fields: Any) -> Guard:
+    """Save a guard that nothing watches, as after SIGKILL of the daemon."""
+    now = session.now()
+    guard = Guard(name, NAMED, os.getpid(), now, now + 8 * HOUR, **fields)
+    save_guard(folder_of(session), guard)
+    return guard
+
+
+def test_guards_are_listed_and_a_missing_daemon_is_a_problem(session: Session) -> None:
+    """A page shows name, reason, times and what happens afterwards."""
+    assert keep_payload(session) is None
+    guard = add_guard(session, "upload", then=STOP, reason="dataset")
+    payload = keep_payload(session)
+    assert payload is not None
+    assert payload["guards"] == [
+        {
+            "id": guard.id,
+            "name": "upload",
+            "reason": "dataset",
+            "since_ms": datetime_to_ms(guard.since),
+            "until_ms": datetime_to_ms(guard.until),
+            "then": "stop",
+        }
+    ]
+    assert "is not running" in payload["problem"]
+    assert (payload["covered_until_ms"], payload["stop"]) == (None, None)
+
+
+def test_one_guard_is_ended_or_all(session: Session, environ: dict[str, str]) -> None:
+    """Letting go of one leaves the others; one that has ended already is refused."""
+    first, second = add_guard(session, "first"), add_guard(session, "second")
+    assert "first" in change_keep(session, KeepChange("end", first.id), environ)
+    assert [guard.name for guard in list_guards(folder_of(session))] == ["second"]
+    with pytest.raises(RefusedError) as caught:
+        change_keep(session, KeepChange("end", first.id), environ)
+    assert caught.value.code == "keep.ended_meanwhile"
+    assert change_keep(session, KeepChange("end"), environ)
+    assert keep_payload(session) is None
+    assert second.name == "second"
+
+
+def test_stop_after_the_work_is_cancelled(session: Session, environ: dict[str, str]) -> None:
+    """The file that the daemon follows is deleted."""
+    add_guard(session, "upload")
+    now = session.now()
+    save_pending_stop(folder_of(session), PendingStop("upload", since=now, quiet_since=now))
+    assert change_keep(session, KeepChange("cancel-stop"), environ)
+    assert not is_stop_pending(folder_of(session))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"action": "stop"},
+        {"action": "end", "id": ""},
+        {"action": "end", "seconds": 60},
+        {"action": "extend", "id": "a"},
+        {"action": "extend", "seconds": 60},
+        {"action": "extend", "id": "a", "seconds": 0},
+        {"action": "cancel-stop", "id": "a"},
+    ],
+    ids=str,
+)
+def test_invalid_change_is_refused(body: dict[str, Any]) -> None:
+    """Nothing is guessed."""
+    with pytest.raises(InputError):
+        parse_keep_change(json.dumps(body).encode())
+
+
+@pytest.mark.process
+async def test_page_extends_and_ends_what_another_process_keeps(
+    service: InstanceService, session: Session, environ: dict[str, str]
+) -> None:
+    """The page is notified of the guard, moves its limit by the daemon's rules, and lets it go."""
+    await service.get_instance(refresh=True)
+    seq = (await service.get_instance())["seq"]
+    request = KeepRequest(NAMED, "upload", 3 * HOUR)
+    await asyncio.to_thread(client.add_guard, session, request, environ=environ)
+    await wait_until(lambda: service._seq > seq)
+    (shown,) = (await service.get_instance())["keep"]["guards"]
+    made = await service.change_keep(KeepChange("extend", shown["id"], 2 * HOUR))
+    assert made["ok"]
+    assert "at most" in made["text"]
+    (moved,) = made["current"]["keep"]["guards"]
+    assert moved["until_ms"] - shown["until_ms"] == 2 * HOUR / timedelta(milliseconds=1)
+    if session.capabilities.api == "demanager":
+        # This API keeps a run for 24 hours at most.
+        with pytest.raises(RefusedError, match="unchanged"):
+            await service.change_keep(KeepChange("extend", shown["id"], 48 * HOUR))
+        assert (await service.get_instance())["keep"]["guards"] == [moved]
+    ended = await service.change_keep(KeepChange("end", shown["id"]))
+    assert ended["current"]["keep"] is None
