@@ -1,0 +1,65 @@
+"""The panel's section about the work that the instance is kept running for."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Callable
+
+import pytest
+from playwright.sync_api import expect
+from ui.notebook_page import FrontEnd
+from ui.sidebar.sidebar_page import open_sidebar_page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import BrowserContext, Locator, Page
+    from ui.jupyter_server_process import JupyterServerProcess
+
+TRANSLATION_PLUGIN = "@jupyterlab/translation-extension:plugin"
+LABELS = {
+    "zh_CN": ("train 自 ", "不再保持", "+2 小时"),
+    "en": ("Kept by train since ", "Let Go", "+2 h"),
+}
+
+
+@pytest.fixture
+def worker(jupyter_server: JupyterServerProcess) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that the instance is kept running for."""
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    with subprocess.Popen(command) as process:  # noqa: S603 - our own program
+        arguments = ("keep", "--pid", str(process.pid), "train", "--up-to", "3h")
+        jupyter_server.run_cli(*arguments)
+        yield process
+        process.kill()
+    jupyter_server.run_cli("keep", "end", "--all")
+    jupyter_server.write_settings(TRANSLATION_PLUGIN, {"locale": "default"})
+
+
+@pytest.mark.only(FrontEnd.LAB)
+def test_kept_work_is_extended_and_let_go_in_the_panel(
+    worker: subprocess.Popen[bytes],
+    jupyter_server: JupyterServerProcess,
+    context: BrowserContext,
+    take_screenshot: Callable[[Page | Locator, str], None],
+) -> None:
+    """The section shows work and limit in the language of the page, and goes when nothing keeps the instance."""
+    for language, (sentence, let_go, extend) in LABELS.items():
+        jupyter_server.write_settings(TRANSLATION_PLUGIN, {"locale": language})
+        sidebar = open_sidebar_page(context, jupyter_server).open_panel()
+        section = sidebar.panel.locator(".ma-Panel-keep")
+        expect(section).to_contain_text(sentence)
+        before = section.get_by_role("group", name="train").inner_text()
+        section.get_by_role("button", name=extend).click()
+        expect(section.get_by_role("group", name="train")).not_to_have_text(
+            re.compile(re.escape(before.splitlines()[0]))
+        )
+        expect(section.get_by_role("button", name=let_go)).to_be_enabled()
+        take_screenshot(sidebar.panel, f"keep-{language}")
+    section.get_by_role("button", name=let_go).click()
+    expect(section).to_contain_text("“train” has ended")
+    expect(section.get_by_role("button")).to_have_count(0)
+    assert worker.poll() is None
+    assert sidebar.notebook.own_errors == []
