@@ -32,3 +32,11 @@ def all_pairs(*axes: Sequence[Any], name: Callable[[Any], str] = str) -> list[Pa
         marks = () if chosen else (pytest.mark.soak,)
         cells.append(pytest.param(*values, id="-".join(map(name, values)), marks=marks))
     return cells
+
+
+def first(values: Sequence[Any], count: int = 1) -> list[ParameterSet]:
+    """Return parameters for one argument; those after the first ones are marked `soak`."""
+    return [
+        pytest.param(each, id=str(each), marks=() if n < count else (pytest.mark.soak,))
+        for n, each in enumerate(values)
+    ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from factories import HOUR, MINUTE, NOW
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from keep_simulation import Interference, Scenario, Simulation, Trouble, Work
 
@@ -57,6 +57,7 @@ def simulate(scenario: Scenario, *, until: timedelta = 9 * HOUR) -> Simulation:
 
 
 @pytest.mark.parametrize("api", APIS)
+@settings(max_examples=settings().max_examples // 3)
 @given(data=st.data())
 def test_covered_work_is_not_stopped(api: str, data: st.DataObject) -> None:
     """No run stops during accepted work while renewals are possible, or is renewed beyond its bound."""

@@ -33,7 +33,7 @@ SHOWING_CELLS = [
 every_cell = pytest.mark.parametrize(
     "cell",
     [
-        pytest.param(each, marks=pytest.mark.soak if n > 3 else ())
+        pytest.param(each, marks=pytest.mark.soak if n > 1 else ())
         for n, each in enumerate(SHOWING_CELLS)
     ],
 )

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import schemathesis
 import yaml
+from api_versions import API_VERSIONS
 from hypothesis import HealthCheck, given, settings
+from matrix import first
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -40,6 +42,7 @@ def test_file_lists_exactly_the_served_methods() -> None:
 @pytest.mark.filterwarnings(
     "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
 )
+@pytest.mark.parametrize("api_version", first(API_VERSIONS))
 async def test_random_requests_get_documented_responses(
     http_server_client: Any, jp_auth_header: dict[str, str], jp_base_url: str
 ) -> None:

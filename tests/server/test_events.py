@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Callable
 
+import pytest
+from api_versions import API_VERSIONS
+from matrix import first
+
 from modelarts_magics.server.extension import EVENT_SCHEMA_ID
 from modelarts_magics.server.poller import HELLO
 
@@ -25,6 +29,7 @@ async def next_event(socket: Any) -> dict[str, Any]:
             return event
 
 
+@pytest.mark.parametrize("api_version", first(API_VERSIONS))
 async def test_page_that_connects_receives_the_last_event_number(
     jp_ws_fetch: Callable[..., Any], send_request: SendRequest
 ) -> None:
