@@ -188,16 +188,13 @@ const commandsPlugin: JupyterFrontEndPlugin<void> = {
       showPanel(app, trans, field);
     };
     addCommands({ commands: app.commands, manager, trans, showPanel: show, notify });
-    const listed = [
-      ...(['extend', 'setAutoStop', 'undo', 'letGo'] as const),
-      ...(['editDescription', 'refresh', 'showPanel'] as const),
-    ];
-    for (const name of listed) {
-      palette?.addItem({ command: COMMAND_IDS[name], category: DISPLAY_NAME });
+    for (const command of Object.values(COMMAND_IDS)) {
+      palette?.addItem({ command, category: DISPLAY_NAME });
     }
     manager.changed.connect(() => {
-      for (const name of ['extend', 'undo', 'letGo'] as const) {
-        app.commands.notifyCommandChanged(COMMAND_IDS[name]);
+      const { extend, undo, letGo } = COMMAND_IDS;
+      for (const command of [extend, undo, letGo]) {
+        app.commands.notifyCommandChanged(command);
       }
     });
   },

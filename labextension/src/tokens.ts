@@ -115,7 +115,7 @@ export interface Payload {
   /** The last change, if it can be undone; otherwise `null`. */
   readonly undo: UndoOffer | null;
   /**
-   * The work that the instance is kept running for, as it was received; `null` when there is none.
+   * The work that the instance is kept running for, as it was received; empty when there is none.
    * `readKeepState` of `panel/keep-state.ts` reads it, which is not part of the page load.
    */
   readonly keep: unknown;

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import ConfigurationError
+from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.messages import Message
 from modelarts_magics.server.session_provider import SessionFactory, SessionProvider
 
@@ -57,6 +59,29 @@ def test_close_does_not_wait_for_an_opening_session(
         each.join(LONG_S)
     assert not waits
     assert provider.current is None
+
+
+def test_folder_of_the_keep_alive_is_followed_where_it_is_elsewhere(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Record locks do not work below ``~/work``, so a state folder there has the guards in another place."""
+    followed: list[Path] = []
+
+    def follow(folder: Path, _callback: Callable[[], object]) -> Callable[[], None]:
+        followed.append(folder)
+        return lambda: followed.remove(folder)
+
+    for state_dir, count in ((tmp_path / "state", 1), (Path("~/work/state"), 2)):
+        factory = SessionFactory(
+            {}, {**environ, "MODELARTS_STATE_DIR": str(state_dir)}, SYSTEM_CLOCK
+        )
+        provider = SessionProvider(factory, on_change=lambda _instance: None, follow_folder=follow)
+        session = provider.get_session()
+        assert session.settings is not None
+        assert len(followed) == count
+        assert followed[-1] == daemon_folder(session.settings).parent
+        provider.close()
+        assert followed == []
 
 
 def test_credential_is_tried_once_without_settings(environ: dict[str, str]) -> None:

@@ -147,7 +147,7 @@ export function readPayload(value: unknown): Payload {
     problem: readProblem(rest.problem),
     readOnly: rest.read_only === true,
     undo: readUndo(rest.undo),
-    keep: rest.keep ?? null,
+    keep: rest.keep,
     lastRun: readLastRun(rest.last_run),
     savedThisRun: readSavedThisRun(rest.this_run),
   };

@@ -83,7 +83,6 @@ function addSimpleCommands(options: CommandOptions, add: AddCommand): void {
   const { manager, trans, showPanel } = options;
   add(COMMAND_IDS.letGo, {
     label: trans.__('Let Go of This Instance'),
-    caption: trans.__('Ends everything that keeps it running'),
     isEnabled: () => !!manager.payload?.keep,
     execute: async () => (await loadHandlers(options))?.letGo(options),
     describedBy: argumentSchema({}),

@@ -48,7 +48,6 @@ describe('a payload', () => {
         problem: null,
         readOnly: false,
         undo: null,
-        keep: null,
         lastRun: null,
       },
       savedThisRun: null,
