@@ -354,7 +354,8 @@ class Poller:
             # A change that has arrived meanwhile is this response or a later one.
             changes = {"instance": instance} if self._change_count == change_count else {}
             self._update(**changes, session=session, problem=None)
-            self._update_clock_skew(session.skew)
+            # By the clock of this machine: the clock of a session may be a faster one, that of a page is not.
+            self._update_clock_skew(session.now() - self._session_factory.clock.now())
 
     def _update_clock_skew(self, clock_skew: timedelta) -> None:
         """Notify the pages if the API's clock has moved against this machine's: they count by it."""

@@ -75,7 +75,8 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
     if settings.file_error is not None:
         raise settings.file_error
     use_timezone(settings.timezone)
-    clock = _scaled_clock(settings, environ) if clock is SYSTEM_CLOCK else clock
+    # The server extension creates a clock of its own, which is equal.
+    clock = _scaled_clock(settings, environ) if clock == SYSTEM_CLOCK else clock
     chain = chain or CredentialChain(environ, interactive=interactive)
     discovery = Discovery(
         settings,

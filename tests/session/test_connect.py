@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING, Callable
 
 import pytest
@@ -15,6 +16,7 @@ from modelarts_magics import messages
 from modelarts_magics.config.credentials import FoundCredential, Token
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
+from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
     from conftest import InstantSleepClock
 
-    from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session.session import Session
 
     Open = Callable[..., Session]
@@ -70,6 +71,19 @@ def test_opening_sends_no_request(
     opened(variables)
     assert not emulator.requests
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("clock", [SYSTEM_CLOCK, Clock()], ids=["default", "of the server"])
+def test_scaled_session_takes_time_of_emulator(
+    clock: Clock, opened: Open, variables: dict[str, str]
+) -> None:
+    """A fast clock differs by more than the clock of a real API, which would be ignored."""
+    with LocalEmulator() as fast:
+        fast.advance(timedelta(days=2))
+        scaled = {**variables, **fast.environment(), "MODELARTS_TIME_SCALE": "60"}
+        session = opened(scaled, clock=clock)
+        session.refresh()
+        assert session.skew > timedelta(days=1)
 
 
 @pytest.mark.parametrize("auth", ["token", "keys", "temporary"])
