@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive import requests, restore
 from modelarts_magics.keepalive.state import MAX_EVENTS, Event
-from modelarts_magics.session.history import append_entry, history_entry
+from modelarts_magics.session.history import KEEP_ALIVE, append_entry, history_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from modelarts_magics.keepalive.stopping import PendingStop
     from modelarts_magics.messages import Message
 
-ACTOR = "keep-alive"
-"""The actor of the daemon's changes in the history."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -73,7 +71,7 @@ class DaemonHost:
 
     def record(self, change: Change, action: str, reason: str, now: datetime) -> None:
         """Add a change to the history."""
-        entry = history_entry(change, at=now, actor=ACTOR, action=action, reason=reason)
+        entry = history_entry(change, at=now, actor=KEEP_ALIVE, action=action, reason=reason)
         with _tolerate_os_errors():
             append_entry(self._history, entry)
 

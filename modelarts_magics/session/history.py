@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import Change, Instance
     from modelarts_magics.session.session import Session
 
+KEEP_ALIVE = "keep-alive"
+"""The actor of the changes that keep the instance running."""
 FILE_NAME = ".modelarts-magics-history.jsonl"
 MAX_BYTES = 600_000
 """A file larger than this, about a thousand entries, is cut to its newer half."""
@@ -128,6 +130,9 @@ def find_undo(path: Path, instance: Instance) -> UndoOffer | None:
     entries = read_entries(path)
     last = next((each for each in entries if each.get("instance") == instance.id), None)
     if last is None or not isinstance(last.get("before"), dict):
+        return None
+    # A renewal is ended by letting go, not by an earlier stop time.
+    if last.get("actor") == KEEP_ALIVE:
         return None
     if not _is_state(last.get("after"), instance):
         return None

@@ -13,6 +13,7 @@ import pytest
 from modelarts_magics.domain.models import Effect
 from modelarts_magics.errors import OutcomeUnknownError, RefusedError
 from modelarts_magics.session.history import (
+    KEEP_ALIVE,
     MAX_BYTES,
     append_entry,
     find_undo,
@@ -132,6 +133,15 @@ def test_entry_of_another_instance_is_not_undone(harness: EmulatorHarness) -> No
     assert path is not None
     assert find_undo(path, instance) is not None
     assert find_undo(path, replace(instance, id="another")) is None
+
+
+def test_renewal_of_the_keep_alive_is_not_undone(harness: EmulatorHarness) -> None:
+    """It would be renewed again; letting go ends it."""
+    path = harness.session.history
+    assert path is not None
+    record_changes(harness.session, path, actor=KEEP_ALIVE)
+    harness.run_magic("extend 1h")
+    assert find_undo(path, harness.session.refresh()) is None
 
 
 @pytest.mark.parametrize(
