@@ -27,16 +27,11 @@ if TYPE_CHECKING:
 
     from wheel_builds import BuiltPackages
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.soak]
 
 EXTENSION = "modelarts-magics-lab"
 FIRST_CELL = "%load_ext modelarts_magics\n%modelarts"
-IN_EVERY_RUN = ("newest", "7.34")
-CELLS = [
-    pytest.param(server, kernel, marks=() if (server, kernel) == IN_EVERY_RUN else pytest.mark.soak)
-    for server in SERVERS
-    for kernel in KERNELS
-]
+CELLS = [(server, kernel) for server in SERVERS for kernel in KERNELS]
 
 
 class Instance:
@@ -150,7 +145,7 @@ def test_first_day_and_later_start(
         assert EXTENSION not in instance.page_extensions()
 
 
-@pytest.mark.parametrize("kernel", ["7.34", pytest.param("8.10", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kernel", ["7.34", "8.10"])
 def test_installing_replaces_no_package_of_the_kernel(
     built_packages: BuiltPackages, tmp_path: Path, kernel: str
 ) -> None:
