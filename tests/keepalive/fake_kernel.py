@@ -93,8 +93,8 @@ class FakeKernel:
 
     def close(self) -> None:
         """Release everything."""
-        self.end()
-        self._context.term()
+        # A socket that a failed test has left open would block `term` for ever.
+        self._context.destroy(linger=0)
 
     def _bind(self, name: str, kind: int) -> Any:  # noqa: ANN401 - a socket
         socket = self._context.socket(kind)
