@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import zmq
@@ -13,6 +14,20 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = b"key-of-the-test"
+
+
+def _bind_when_free(socket: Any, address: str) -> None:  # noqa: ANN401 - a socket
+    """Bind to an address; a socket that was closed a moment ago may still use it."""
+    end = time.monotonic() + 10
+    while True:
+        try:
+            socket.bind(address)
+        except zmq.ZMQError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 class FakeKernel:
@@ -103,7 +118,7 @@ class FakeKernel:
             socket.curve_server = True
             socket.curve_publickey, socket.curve_secretkey = self._keys
         if name in self.ports:
-            socket.bind(f"tcp://127.0.0.1:{self.ports[name]}")
+            _bind_when_free(socket, f"tcp://127.0.0.1:{self.ports[name]}")
         else:
             self.ports[name] = socket.bind_to_random_port("tcp://127.0.0.1")
         return socket
