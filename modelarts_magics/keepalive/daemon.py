@@ -225,5 +225,4 @@ class Daemon:
             "name": pending.name,
             "stops_at": stops_at.isoformat() if stops_at else None,
             "waiting_for": list(pending.waiting_for),
-            "saving": pending.saving_since is not None,
         }

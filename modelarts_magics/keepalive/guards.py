@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 LEAVE, STOP = "leave", "stop"
 """After the work, the stop time stays as it is, or the instance is stopped."""
-CELL, RUN, API, PID, NAMED, RUNNING_CELL = "cell", "run", "api", "pid", "named", "running-cell"
+CELL, RUN, API, PID, NAMED = "cell", "run", "api", "pid", "named"
 WHILE_BUSY = "while-busy"
 """The kinds of guards: a guarded cell, a command, a block of Python, a process, a name that is ended by hand,
 a cell that already ran when it was guarded, and anything that works."""

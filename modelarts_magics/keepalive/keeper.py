@@ -166,15 +166,12 @@ class Keeper:
         """The session, once it is open."""
         return self._session
 
-    def next_job(
-        self, guards: Sequence[Guard], *, busy: tuple[str, ...] = (), pages_pending: bool = False
-    ) -> Job | None:
+    def next_job(self, guards: Sequence[Guard], *, busy: tuple[str, ...] = ()) -> Job | None:
         """Return the next call to make; None if nothing is due.
 
         Args:
             guards: The guards whose work goes on and whose bound has not passed.
             busy: Other running work; it postpones the stop.
-            pages_pending: Whether an open page has not reported yet that it has saved.
         """
         now = self.now
         if self._session is None:
@@ -190,7 +187,7 @@ class Keeper:
         for guard in guards:
             self._admit(guard)
         job = self._renewal_job(guards, now)
-        return job or self._stop_job(guards, busy, pages_pending=pages_pending)
+        return job or self._stop_job(guards, busy)
 
     def finish(self, job: Job, result: object, guards: Sequence[Guard]) -> None:
         """Take the result of a call.
@@ -355,16 +352,12 @@ class Keeper:
             reason=reason,
         )
 
-    def _stop_job(
-        self, guards: Sequence[Guard], busy: tuple[str, ...], *, pages_pending: bool
-    ) -> Job | None:
+    def _stop_job(self, guards: Sequence[Guard], busy: tuple[str, ...]) -> Job | None:
         pending, now = self.pending_stop, self.now
         if pending is None or self._is_stopping:
             return None
         waiting = (*(guard.name for guard in guards), *busy)
-        pending, is_due = stopping.advance(
-            pending, now=now, busy=waiting, pages_pending=pages_pending
-        )
+        pending, is_due = stopping.advance(pending, now=now, busy=waiting)
         self.set_pending_stop(pending)
         if not is_due or (self._stop_retry_at is not None and now < self._stop_retry_at):
             return None

@@ -657,8 +657,6 @@ TEXTS = {
     "billing).",
     "keep.kept.while-busy": "Kept alive while anything works, until {until:clock} at most ({duration} more of "
     "billing). “{cmd} activity” shows the work.",
-    "keep.kept.running-cell": "Kept alive until this cell ends, until {until:clock} at most ({duration} more of "
-    "billing).",
     "keep.unguarded": "NOT kept alive: {cause}",
     "keep.note.auto_stop_off": "Auto-stop is off: there is nothing to extend, and the instance is billed until it "
     "is stopped.",

@@ -590,7 +590,6 @@ TEXTS = {
     "最晚到 {until:clock}（最多再计费 {duration}）。",
     "keep.kept.while-busy": "只要有任何工作就保持实例运行，最晚到 {until:clock}（最多再计费 {duration}）。"
     "执行“{cmd} activity”可查看这些工作。",
-    "keep.kept.running-cell": "保持实例运行，直到该单元格结束，最晚到 {until:clock}（最多再计费 {duration}）。",
     "keep.unguarded": "未保持运行：{cause}",
     "keep.note.auto_stop_off": "自动停止已关闭：无需延长，实例在停止前持续计费。",
     "keep.note.moved": "本次运行最晚只能到 {latest}，已将上限调整到该时间。",

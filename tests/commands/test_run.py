@@ -84,7 +84,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     ("command", "name"),
     [
         (["python", "train.py", "--x"], "train.py"),
-        (["/usr/bin/python3.11", "/work/a b.py"], "a-b.py"),
+        (["/usr/bin/python3.11", "/data/a b.py"], "a-b.py"),
         (["python3", "-m", "train"], "python3"),
         (["./job.sh"], "job.sh"),
         (["bash"], "bash"),

@@ -498,7 +498,7 @@ def test_passed_stop_time_is_not_shortened() -> None:
     ("auto_stop", "advises"), [(timed_auto_stop(2 * HOUR), True), (timed_auto_stop(MINUTE), False)]
 )
 def test_stopping_is_advised_only_for_an_earlier_stop(auto_stop: AutoStop, advises: bool) -> None:
-    """A user who wants the run to go on is not advised to end it."""
+    """Stopping the instance is suggested only for an earlier stop time."""
     request = AutoStopRequest(time_left=30 * MINUTE)
     error = refusal(request, plan_context(auto_stop, able=NOTEBOOKS_CAPABILITIES))
     assert error.code == "refuse.too_early"
