@@ -123,10 +123,11 @@ class Recorder:
         for guard_id, recording in list(self._recordings.items()):
             if guard_id not in current:
                 recording.guard_ended()
-            if recording.is_closed and guard_id not in current:
-                del self._recordings[guard_id]
-            if recording.is_closed and recording.take_notebook():
-                self._write_notebook(recording.record)
+            # Read once: the thread sets it at any moment.
+            if recording.is_closed:
+                self._order_notebook(recording)
+                if guard_id not in current:
+                    del self._recordings[guard_id]
         self._reap()
         if not self._recordings and self._thread is not None:
             self._thread.stop()
@@ -151,9 +152,12 @@ class Recorder:
             self._thread = _RecordingThread()
         self._thread.add(recording)
 
-    def _write_notebook(self, record: Record) -> None:
-        command = ["-m", "modelarts_magics.keepalive.notebook", str(record.index_path)]
-        self._processes.append((record.name, self._start_process(command)))
+    def _order_notebook(self, recording: CellRecording) -> None:
+        """Start the process that writes the notebook of a complete record, once."""
+        if recording.take_notebook():
+            record = recording.record
+            command = ["-m", "modelarts_magics.keepalive.notebook", str(record.index_path)]
+            self._processes.append((record.name, self._start_process(command)))
 
     def _start_python(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - our own module
@@ -211,8 +215,8 @@ class CellRecording:
 
     @property
     def is_ending(self) -> bool:
-        """Whether the guard has ended and the record is not complete."""
-        return self._guard_ended_at is not None and not self.is_closed
+        """Whether the guard has ended; the recorder forgets the recording when it is complete."""
+        return self._guard_ended_at is not None
 
     def take_notebook(self) -> bool:
         """Return once whether the notebook has to be written."""

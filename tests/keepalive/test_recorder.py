@@ -64,9 +64,8 @@ class Recording:
         self.recorder.update(self.guards, NOW)
 
     def wait_for_end(self) -> Record:
-        """Wait until the record is complete, and return its index."""
-        self.wait_until(lambda: self.record().ended_at is not None, self.update)
-        self.update()
+        """Wait until the record is complete and its notebook was ordered, and return its index."""
+        self.wait_until(self._has_ended, self.update)
         return self.record()
 
     def record(self) -> Record:
@@ -88,6 +87,10 @@ class Recording:
         """Release everything."""
         self.recorder.close()
         self.kernel.close()
+
+    def _has_ended(self) -> bool:
+        # The record is complete on disk a moment before the recorder knows it.
+        return self.record().ended_at is not None and not self.recorder.working()
 
     def _announce(self) -> None:
         self.kernel.status("busy", CELL_ID)
