@@ -127,12 +127,12 @@ def _state_lines(state: DaemonState | None, guards: Sequence[Guard]) -> list[str
 
 def _stop_lines(state: DaemonState) -> list[str]:
     stop = state.stop
-    if not stop:
+    if stop is None:
         return []
-    if stop["waiting_for"]:
-        names = join_list(stop["waiting_for"])
-        return [text("keep.list.stop_waits", name=stop["name"], names=names)]
-    return [text("keep.list.stop_at", name=stop["name"], stop_time=stop["stops_at"])]
+    if stop.stops_at is None:
+        names = join_list(stop.waiting_for)
+        return [text("keep.list.stop_waits", name=stop.name, names=names)]
+    return [text("keep.list.stop_at", name=stop.name, stop_time=stop.stops_at)]
 
 
 def _start(request: CommandRequest, context: CommandContext, wanted: KeepRequest) -> object:

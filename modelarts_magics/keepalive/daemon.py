@@ -20,6 +20,7 @@ from modelarts_magics.keepalive.guards import STOP, Guard
 from modelarts_magics.keepalive.state import (
     DaemonState,
     GuardState,
+    PlannedStop,
     StateWriter,
     memory_to_json,
 )
@@ -188,7 +189,7 @@ class Daemon:
 
     def _write_state(self, guards: Sequence[Guard]) -> None:
         keeper, identity = self._keeper, self._identity
-        problem = keeper.problem
+        problem, pending = keeper.problem, keeper.pending_stop
         self._writer.write(
             DaemonState(
                 pid=identity.pid,
@@ -201,7 +202,9 @@ class Daemon:
                 else None,
                 problem_urgent=keeper.is_problem_urgent(guards),
                 events=tuple(self._host.events),
-                stop=self._stop_state(),
+                stop=PlannedStop(pending.name, pending.stops_at, pending.waiting_for)
+                if pending
+                else None,
                 source=identity.source,
                 components=dict(self._components.errors),
                 memory=memory_to_json(keeper.memory),
@@ -215,14 +218,3 @@ class Daemon:
         return GuardState(
             admission.refusal is None, admission.until, admission.refusal, admission.notes
         )
-
-    def _stop_state(self) -> dict[str, object]:
-        pending = self._keeper.pending_stop
-        if pending is None:
-            return {}
-        stops_at = pending.stops_at
-        return {
-            "name": pending.name,
-            "stops_at": stops_at.isoformat() if stops_at else None,
-            "waiting_for": list(pending.waiting_for),
-        }

@@ -67,6 +67,21 @@ class Event:
 
 
 @dataclass(frozen=True)
+class PlannedStop:
+    """The stop of the instance after the work of a guard.
+
+    Attributes:
+        name: The name of the guard.
+        stops_at: When the instance is stopped if nothing else starts; None while other work postpones the stop.
+        waiting_for: The work that postpones it, as shown to the user.
+    """
+
+    name: str
+    stops_at: datetime | None
+    waiting_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class DaemonState:
     """The state that a daemon has written last.
 
@@ -80,7 +95,7 @@ class DaemonState:
         problem: Why calls of the API fail; None if they do not.
         problem_urgent: Whether the problem endangers the run, so that it has to be shown.
         events: The last events, oldest first.
-        stop: The planned stop: ``name``, ``stops_at``, ``waiting_for``, ``saving``; empty if there is none.
+        stop: The planned stop; None if there is none.
         source: The name of the source of credentials that the daemon uses.
         components: The errors of components by name.
         memory: The daemon's knowledge about its renewals, for its successor.
@@ -95,7 +110,7 @@ class DaemonState:
     problem: Message | None = None
     problem_urgent: bool = False
     events: tuple[Event, ...] = ()
-    stop: Mapping[str, Any] = field(default_factory=dict)
+    stop: PlannedStop | None = None
     source: str = ""
     components: Mapping[str, str] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
@@ -234,7 +249,12 @@ def _state_to_json(state: DaemonState) -> dict[str, Any]:
             }
             for event in state.events[-MAX_EVENTS:]
         ],
-        "stop": dict(state.stop),
+        "stop": state.stop
+        and {
+            "name": state.stop.name,
+            "stops_at": encode(state.stop.stops_at),
+            "waiting_for": list(state.stop.waiting_for),
+        },
         "source": state.source,
         "components": dict(state.components),
         "memory": dict(state.memory),
@@ -242,6 +262,7 @@ def _state_to_json(state: DaemonState) -> dict[str, Any]:
 
 
 def _state_from_json(data: dict[str, Any], *, is_running: bool) -> DaemonState:
+    stop = data["stop"]
     return DaemonState(
         pid=int(data["pid"]),
         since=decode(data["since"]),
@@ -269,7 +290,8 @@ def _state_from_json(data: dict[str, Any], *, is_running: bool) -> DaemonState:
             )
             for event in data["events"]
         ),
-        stop=dict(data["stop"]),
+        stop=stop
+        and PlannedStop(str(stop["name"]), decode(stop["stops_at"]), tuple(stop["waiting_for"])),
         source=str(data["source"]),
         components=dict(data["components"]),
         memory=dict(data["memory"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.commands.keep import end_all
@@ -105,13 +104,13 @@ def _guard_payload(guard: Guard) -> dict[str, Any]:
 
 
 def _stop_payload(state: DaemonState) -> dict[str, Any] | None:
-    if not state.stop:
+    stop = state.stop
+    if stop is None:
         return None
-    stops_at = state.stop["stops_at"]
     return {
-        "name": state.stop["name"],
-        "stops_at_ms": datetime_to_ms(datetime.fromisoformat(stops_at)) if stops_at else None,
-        "waiting_for": list(state.stop["waiting_for"]),
+        "name": stop.name,
+        "stops_at_ms": datetime_to_ms(stop.stops_at) if stop.stops_at else None,
+        "waiting_for": list(stop.waiting_for),
     }
 
 

@@ -212,7 +212,8 @@ def test_named_guard_postpones_the_stop(world: World) -> None:
         time.sleep(120 / SCALE)
         state = read_state(world.folder)
         assert state is not None
-        assert state.stop["waiting_for"] == ["upload"]
+        assert state.stop is not None
+        assert state.stop.waiting_for == ("upload",)
         assert world.instance()["status"] == "RUNNING"
 
 
