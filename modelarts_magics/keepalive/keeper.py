@@ -385,6 +385,9 @@ class Keeper:
         )
 
     def _take_reading(self, instance: Instance, guards: Sequence[Guard], now: datetime) -> None:
+        if self._instance is None and self.pending_stop is not None:
+            # While no daemon ran, nothing watched what works, so the grace period begins again.
+            self.set_pending_stop(replace(self.pending_stop, quiet_since=now))
         self._instance = instance
         self._stored = self._require_session().last_known()
         self.memory, takeover = policy.observe(self.memory, instance, now=now)
