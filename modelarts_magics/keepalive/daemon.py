@@ -98,6 +98,7 @@ class Daemon:
         self._result: object = None
         self._job_done = False
         self._idle_since_s = monotonic()
+        self._is_asked_to_end = False
         self.wakeup = threading.Event()
         self.is_replaced = False
 
@@ -107,12 +108,14 @@ class Daemon:
         if request == requests.REPLACE:
             self.is_replaced = True
             return False
+        if request == requests.END:
+            self._is_asked_to_end = True
         guards = self._current_guards()
         self._finish_job(guards)
         self._start_job(guards)
         self._components.update(guards, self._keeper.now)
         self._write_state(guards)
-        return self._is_needed(guards, is_asked_to_end=request == requests.END)
+        return self._is_needed(guards)
 
     def close(self) -> None:
         """Close the components and the session."""
@@ -177,11 +180,13 @@ class Daemon:
         self._job_done = True
         self.wakeup.set()
 
-    def _is_needed(self, guards: Sequence[Guard], *, is_asked_to_end: bool) -> bool:
+    def _is_needed(self, guards: Sequence[Guard]) -> bool:
+        if guards:
+            self._is_asked_to_end = False
         if guards or self._job is not None or self._keeper.pending_stop is not None:
             self._idle_since_s = self._monotonic()
             return True
-        if is_asked_to_end:
+        if self._is_asked_to_end:
             return False
         if requests.is_daemon_requested(self._folder, SYSTEM_CLOCK.now()):
             return True

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Callable
+
 from factories import HOUR, MINUTE, NOW
 from keep_simulation import Scenario, Simulation
 
+from modelarts_magics.keepalive import requests
+from modelarts_magics.keepalive.components import ComponentContext, ComponentRunner
+from modelarts_magics.keepalive.daemon import Daemon, Identity
+from modelarts_magics.keepalive.daemon_host import DaemonHost
 from modelarts_magics.keepalive.keeper import JobKind
 from modelarts_magics.keepalive.stopping import GRACE_PERIOD, PendingStop
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 QUIET = Scenario("notebooks", left=4 * HOUR, works=())
 
@@ -26,3 +35,25 @@ def test_restarted_daemon_waits_before_a_planned_stop() -> None:
         keeper.finish(job, job.call(), ())
     assert kinds == [JobKind.OPEN, JobKind.READ, JobKind.STOP]
     assert api.now - NOW >= GRACE_PERIOD
+
+
+def test_request_to_end_is_kept_during_a_call(tmp_path: Path) -> None:
+    """The daemon ends as soon as the call of the API has ended, and not only when it has been idle."""
+    calls: list[Callable[[], None]] = []
+    daemon = Daemon(
+        tmp_path,
+        keeper=Simulation(QUIET).keeper,
+        host=DaemonHost(tmp_path, history=tmp_path / "h", pending_restores=tmp_path / "r"),
+        components=ComponentRunner(ComponentContext(tmp_path, {}), {}),
+        identity=Identity(1, NOW, "0", ""),
+        monotonic=lambda: 0.0,
+        start_thread=calls.append,
+    )
+    assert daemon.run_pass()
+    requests.send_request(tmp_path, requests.END)
+    assert daemon.run_pass()
+    going_on = [True]
+    while going_on[-1] and calls:
+        calls.pop()()
+        going_on.append(daemon.run_pass())
+    assert not going_on[-1]
