@@ -159,7 +159,7 @@ def extend_guard(
 
     Raises:
         RefusedError: The bound is not possible; the old one stands.
-        ModelArtsError: The daemon cannot be started.
+        ModelArtsError: The daemon cannot be started; the old bound stands.
     """
     folder = daemon_folder(_settings(session))
     state = read_state(folder)
@@ -181,11 +181,14 @@ def extend_guard(
             )
         )
 
-    state = _wait_for(session, folder, os.environ if environ is None else environ, answered)
-    refusal = _refusal_after(state, guard, last_event)
-    if refusal is not None:
-        guard_files.change_bound(folder, guard, guard.until)
-        raise RefusedError(refusal.code, **refusal.values)
+    try:
+        state = _wait_for(session, folder, os.environ if environ is None else environ, answered)
+        _raise_refusal(_refusal_after(state, guard, last_event))
+    except BaseException:
+        # The work may have ended meanwhile.
+        if guard_files.exists(folder, guard):
+            guard_files.save_guard(folder, guard)
+        raise
     return _kept(session, changed, state.guards[guard.id])
 
 
@@ -232,16 +235,16 @@ def _await_answer(session: Session, folder: Path, guard: Guard, environ: Mapping
 
         state = _wait_for(session, folder, environ, answered)
         own = state.guards.get(guard.id) or GuardState(accepted=True, until=guard.until)
-        _raise_refusal(own)
+        _raise_refusal(own.refusal)
     except BaseException:
         guard_files.remove_guard(folder, guard)
         raise
     return _kept(session, guard, own)
 
 
-def _raise_refusal(answer: GuardState) -> None:
-    if answer.refusal is not None:
-        raise RefusedError(answer.refusal.code, **answer.refusal.values)
+def _raise_refusal(refusal: Message | None) -> None:
+    if refusal is not None:
+        raise RefusedError(refusal.code, **refusal.values)
 
 
 def _wait_for(

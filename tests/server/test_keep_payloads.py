@@ -14,7 +14,7 @@ from emulator_harness import wait_until
 from modelarts_magics.commands.keep import end_all
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.durations import datetime_to_ms
-from modelarts_magics.errors import InputError, RefusedError
+from modelarts_magics.errors import InputError, ModelArtsError, RefusedError
 from modelarts_magics.keepalive import client
 from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import daemon_folder
@@ -99,6 +99,18 @@ def test_stop_after_the_work_is_cancelled(session: Session, environ: dict[str, s
     save_pending_stop(folder_of(session), PendingStop("upload", since=now, quiet_since=now))
     assert change_keep(session, KeepChange("cancel-stop"), environ)
     assert not is_stop_pending(folder_of(session))
+
+
+@pytest.mark.process
+def test_limit_stands_when_no_daemon_answers(session: Session, environ: dict[str, str]) -> None:
+    """A change that nothing could check is taken back, so that the next daemon does not accept it unchecked."""
+    guard = add_guard(session, "upload", details={"admitted": True})
+    # Python cannot start with it.
+    broken = {**environ, "PYTHONHOME": "/nonexistent"}
+    with pytest.raises(ModelArtsError) as caught:
+        client.extend_guard(session, guard, guard.until + HOUR, environ=broken)
+    assert caught.value.code == "keep.cannot_start"
+    assert list_guards(folder_of(session)) == [guard]
 
 
 @pytest.mark.parametrize(
