@@ -102,16 +102,10 @@ class DaemonHost:
     ) -> timedelta | None:
         """Return the run time to restore because a new run has begun; None if there is none."""
         self._instance_id, self._started_at = instance.id, started_at
-        known = restore.load_pending(self._pending_restores, instance.id)
-        if known is None or started_at is None or known.run_started_at is None:
-            return None
-        if restore.is_same_run(known.run_started_at, started_at):
-            return None
-        if instance.auto_stop.duration != known.set_duration:
-            # The user has chosen another one.
-            self._save(None)
-            return None
-        return known.duration
+        due = None
+        with _tolerate_os_errors():
+            due = restore.find_due(self._pending_restores, instance, started_at)
+        return due.duration if due else None
 
     def restored(self, *, done: bool) -> None:
         """Forget the run time to restore, or leave it for the next run."""

@@ -89,6 +89,31 @@ def save_pending(path: Path, instance_id: str, pending: PendingRestore | None) -
         path.unlink(missing_ok=True)
 
 
+def find_due(path: Path, instance: Instance, started_at: datetime | None) -> PendingRestore | None:
+    """Return the run time to restore because a new run has begun; forget one that the user has replaced.
+
+    Args:
+        path: The path of the file.
+        instance: The instance as just read.
+        started_at: When this run started; None if that is unknown.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    pending = load_pending(path, instance.id)
+    if pending is None or not instance.running:
+        return None
+    # A start that is unknown may be that of the run that was lengthened.
+    if started_at is None or pending.run_started_at is None:
+        return None
+    if is_same_run(pending.run_started_at, started_at):
+        return None
+    if instance.auto_stop.duration != pending.set_duration:
+        save_pending(path, instance.id, None)
+        return None
+    return pending
+
+
 def restore_run_time(session: Session, instance: Instance, path: Path) -> Change | None:
     """Restore the usual run time if the run that was lengthened has ended; return the change.
 
@@ -104,15 +129,8 @@ def restore_run_time(session: Session, instance: Instance, path: Path) -> Change
         ModelArtsError: The change failed; the next call tries again.
         OSError: The file cannot be written.
     """
-    pending = load_pending(path, instance.id)
-    if pending is None or not instance.running:
-        return None
-    started_at = session.plan_context(instance).started_at
-    if started_at is None or is_same_run(pending.run_started_at, started_at):
-        return None
-    if instance.auto_stop.duration != pending.set_duration:
-        # The user has chosen another one.
-        save_pending(path, instance.id, None)
+    pending = find_due(path, instance, session.plan_context(instance).started_at)
+    if pending is None:
         return None
     change = session.update(auto_stop=AutoStopRequest(duration=pending.duration), action="keep")
     if change.effect is not Effect.UNCONFIRMED:

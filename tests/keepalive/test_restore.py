@@ -70,3 +70,15 @@ def test_run_time_of_the_user_is_left(make_session: Callable[..., Session], path
     assert restore_run_time(session, session.refresh(), path) is None
     assert session.refresh().auto_stop.duration == HOUR
     assert not path.exists()
+
+
+def test_run_time_is_not_restored_while_the_lengthened_run_is_unknown(
+    make_session: Callable[..., Session], path: Path
+) -> None:
+    """A run whose start was not known may be this one, as for the daemon."""
+    session = make_session()
+    instance = session.refresh()
+    save_pending(path, instance.id, PendingRestore(2 * HOUR, None, HOUR))
+    assert restore_run_time(session, instance, path) is None
+    assert session.refresh().auto_stop.duration == HOUR
+    assert load_pending(path, instance.id) is not None
