@@ -13,7 +13,7 @@ import contextlib
 import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Callable, cast
+from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.errors import ApiError, ModelArtsError
 from modelarts_magics.server.executor import AsyncRuntime
@@ -87,7 +87,8 @@ class Poller:
         self._notify = notify
         self._listeners = listeners
         self._on_response = on_response
-        self._read_keep, self._keep = read_keep, cast("object", None)
+        self._read_keep = read_keep
+        self._keep: object = None
         self._schedule = schedule or PollSchedule()
         self._runtime = runtime or AsyncRuntime()
         self._session_provider = SessionProvider(
@@ -117,8 +118,8 @@ class Poller:
             self._loop = asyncio.get_running_loop()
             for event in (self._wakeup, self._page_opened, self._store_written):
                 event.create()
-            jobs = (self._poll_forever(), self._follow_store_forever(), self._greet_forever())
-            self._tasks = [self._loop.create_task(job) for job in jobs]
+            jobs = (self._poll_forever, self._follow_store_forever, self._greet_forever)
+            self._tasks = [self._loop.create_task(self._keep_running(job)) for job in jobs]
 
     async def stop(self) -> None:
         """Stop polling and close the connections."""
@@ -191,6 +192,15 @@ class Poller:
     async def run_blocking(self, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - the result of the call
         """Make a blocking call off the loop and return its result."""
         return await self._runtime.run_blocking(call)
+
+    async def _keep_running(self, job: Callable[[], Awaitable[None]]) -> None:
+        """Run a job that never ends, and start it again after an error of this package."""
+        while True:
+            try:
+                await job()
+            except Exception:  # noqa: BLE001 - logged; pages depend on the job until the server ends
+                _LOG.exception("A task of the server has failed and is started again")
+            await self._runtime.sleep(RECOVERY_CHECK_INTERVAL_S)
 
     async def _poll_forever(self) -> None:
         while True:

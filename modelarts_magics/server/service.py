@@ -340,10 +340,16 @@ class InstanceService:
         return self._run_store.is_muted(snapshot.instance.id)
 
     def _publish_event(self, kind: str) -> None:
-        """Send an event to the pages; ``hello`` repeats the last number, so that they notice a gap."""
+        """Send an event to the pages; ``hello`` repeats the last number, so that they notice a gap.
+
+        An event that cannot be sent is logged: requests and tasks go on, and the next number shows the gap.
+        """
         if kind != HELLO:
             self._seq += 1
-        self._emit({"server_id": self._server_id, "seq": self._seq, "kind": kind})
+        try:
+            self._emit({"server_id": self._server_id, "seq": self._seq, "kind": kind})
+        except Exception:  # noqa: BLE001 - Jupyter validates events and runs modifiers of other extensions
+            _LOG.exception("The event “%s” could not be sent to the pages", kind)
 
 
 def _utc_offset_s(snapshot: Snapshot, now: datetime) -> int | None:

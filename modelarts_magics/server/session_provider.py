@@ -302,8 +302,9 @@ class SessionProvider:
         if folder is None or folder == self._followed_folder:
             return
         self._stop_following()
-        self._followed_folder = folder
         self._stop_following = self._follow_folder(folder, self._on_store_written)
+        # Not before: where this failed, the next call tries again.
+        self._followed_folder = folder
 
     def _follow_guards(self, session: Session) -> None:
         """Follow the folder of the keep-alive where it is not below the state folder."""
@@ -312,8 +313,8 @@ class SessionProvider:
         folder = daemon_folder(session.settings).parent
         if folder not in (self._followed_folder, self._guards_folder):
             self._stop_following_guards()
-            self._guards_folder = folder
             self._stop_following_guards = self._follow_folder(folder, self._on_store_written)
+            self._guards_folder = folder
 
     def _subscribe(self, session: Session) -> None:
         self._unsubscribe()

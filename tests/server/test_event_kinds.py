@@ -25,7 +25,7 @@ SENT = sorted(
 
 @pytest.mark.parametrize("kind", sorted({*SENT, "hello"}))
 def test_event_is_accepted_by_its_schema(kind: str) -> None:
-    """Jupyter refuses an event of another kind, which would end the task that sends it."""
+    """Jupyter refuses an event of another kind, so that pages would not hear of it."""
     # Without a handler, events are not validated.
     logger = EventLogger(handlers=[logging.NullHandler()])
     logger.register_event_schema(SCHEMA)

@@ -385,6 +385,53 @@ async def test_unexpected_error_slows_polling_down(
     assert "ZeroDivisionError" in caplog.text
 
 
+class BrokenListeners(set[str]):
+    """Listeners that cannot be counted or listed, as with another version of Jupyter's event logger."""
+
+    def __len__(self) -> int:
+        """Raise an exception."""
+        raise ZeroDivisionError
+
+    def __iter__(self) -> Iterator[str]:
+        """Raise an exception."""
+        raise ZeroDivisionError
+
+
+async def test_polling_and_greeting_go_on_after_an_error(
+    poller_harness: PollerHarness, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged; without the tasks, pages would receive nothing until the server is restarted."""
+    poller_harness.poller.start()
+    await poller_harness.time.advance(MINUTE)
+    greeted = poller_harness.hello_count
+    poller_harness.listeners = BrokenListeners()
+    await poller_harness.time.advance(10 * MINUTE)
+    assert "ZeroDivisionError" in caplog.text
+    poller_harness.listeners = {"another page"}
+    assert await poller_harness.requests_during(10 * MINUTE) > 0
+    assert poller_harness.hello_count > greeted
+
+
+async def test_state_folder_is_followed_after_an_error(
+    emulator: LocalEmulator, environ: dict[str, str], time: FakeTime
+) -> None:
+    """A thread or a socket can be refused once; both tasks that need the folder have tried by then."""
+    follow_folder, refusals = time.runtime.follow_folder, [OSError(24, "") for _ in range(2)]
+
+    def follow(folder: Path, callback: Callable[[], object]) -> Callable[[], None]:
+        if refusals:
+            raise refusals.pop()
+        return follow_folder(folder, callback)
+
+    time.runtime = replace(time.runtime, follow_folder=follow)
+    harness = PollerHarness(emulator, environ, time)
+    harness.poller.start()
+    await time.advance(MINUTE)
+    assert (len(refusals), len(time.followers)) == (0, 1)
+    await harness.poller.stop()
+    assert time.followers == []
+
+
 async def test_repeated_problem_is_announced_once(
     poller_harness: PollerHarness, emulator: LocalEmulator
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -14,6 +15,8 @@ from modelarts_magics.domain.clock import Clock
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.emulator.clock import ManualClock
 from modelarts_magics.errors import ForbiddenError, OutcomeUnknownError, RefusedError
+from modelarts_magics.keepalive.folder import daemon_folder
+from modelarts_magics.keepalive.guards import NAMED, Guard, save_guard
 from modelarts_magics.server.executor import AsyncRuntime
 from modelarts_magics.server.request_models import (
     ExtendRequest,
@@ -23,6 +26,7 @@ from modelarts_magics.server.request_models import (
 from modelarts_magics.server.run_store import RunStore
 from modelarts_magics.server.service import ConflictError, InstanceService
 from modelarts_magics.server.session_provider import SessionFactory
+from modelarts_magics.session.notify import notify
 from modelarts_magics.session.store import RUN_FILE_NAME
 
 if TYPE_CHECKING:
@@ -64,19 +68,32 @@ def published_events() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def new_service(
+def refused_kinds() -> set[str]:
+    """Return the kinds of event that Jupyter's event logger refuses."""
+    return set()
+
+
+@pytest.fixture
+def new_service(  # noqa: PLR0913 - each of them is a fixture
     environ: dict[str, str],
     tmp_path: Path,
     jp_asyncio_loop: Any,
     published_events: list[dict[str, Any]],
+    refused_kinds: set[str],
     wall_clock: WallClock,
 ) -> Iterator[InstanceService]:
     """Return a service that has not called the API yet."""
+
+    def emit(event: dict[str, Any]) -> None:
+        if event["kind"] in refused_kinds:
+            raise ValueError(event["kind"])
+        published_events.append(event)
+
     clock = Clock(now=wall_clock.now, sleep=lambda _seconds: None)
     session_factory = SessionFactory({}, environ, clock)
     service = InstanceService(
         session_factory,
-        emit=published_events.append,
+        emit=emit,
         listeners=list,
         run_store=RunStore(tmp_path / RUN_FILE_NAME),
         runtime=AsyncRuntime(run_blocking=run_immediately),
@@ -182,6 +199,47 @@ async def test_saving_and_acknowledging_send_numbered_events(
     await new_service.acknowledge_last_run()
     assert [each["kind"] for each in published_events] == ["last-run", "last-run"]
     assert published_events[1]["seq"] == published_events[0]["seq"] + 1
+
+
+async def test_event_that_is_refused_fails_no_request(
+    new_service: InstanceService,
+    published_events: list[dict[str, Any]],
+    refused_kinds: set[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is logged, and the next number shows the pages that they missed one."""
+    await new_service.get_instance()
+    published_events.clear()
+    refused_kinds.add("last-run")
+    report = parse_save_report(b'{"stops_at_ms": 1, "saved": ["a.ipynb"]}')
+    missed = (await new_service.get_instance())["seq"] + 1
+    await new_service.record_saved(report)
+    assert "could not be sent" in caplog.text
+    refused_kinds.clear()
+    await new_service.acknowledge_last_run()
+    assert [each["seq"] for each in published_events] == [missed + 1]
+
+
+async def test_keep_alive_is_announced_after_an_event_was_refused(
+    new_service: InstanceService,
+    other_session: Session,
+    published_events: list[dict[str, Any]],
+    refused_kinds: set[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The task that follows the state files goes on."""
+    await new_service.get_instance(refresh=True)
+    assert other_session.settings is not None
+    folder, now = daemon_folder(other_session.settings), other_session.now()
+    refused_kinds.add("keep")
+    guards = [Guard(name, NAMED, os.getpid(), now, now + timedelta(hours=1)) for name in "ab"]
+    save_guard(folder, guards[0])
+    notify(folder.parent)
+    await wait_until(lambda: "could not be sent" in caplog.text)
+    refused_kinds.clear()
+    save_guard(folder, guards[1])
+    notify(folder.parent)
+    await wait_until(lambda: published_events[-1]["kind"] == "keep")
 
 
 async def test_successful_change_clears_the_problem(
