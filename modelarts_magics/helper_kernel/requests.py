@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 import threading
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
 
     ResponseCoroutine = Coroutine[Any, Any, dict[str, Any]]
+
+_LOG = logging.getLogger(__name__)
 
 _ROUTES: Mapping[tuple[str, str], Callable[[InstanceService, bytes], ResponseCoroutine]] = {
     ("GET", "instance"): lambda service, _: service.get_instance(),
@@ -173,9 +176,14 @@ def _request_handler() -> RequestHandler:
 
 def _end_kernel(handler: RequestHandler) -> None:
     """Shut this kernel down. If the server refuses this, stop polling until a page sends a request."""
-    from ipykernel.connect import get_connection_file  # noqa: PLC0415 - exists in kernels only
+    try:
+        from ipykernel.connect import get_connection_file  # noqa: PLC0415 - exists in kernels only
 
-    if not shut_down_own_kernel(Path(get_connection_file())):
+        is_accepted = shut_down_own_kernel(Path(get_connection_file()))
+    except Exception:  # noqa: BLE001 - the polling must stop whatever the reason
+        _LOG.exception("The helper kernel could not be shut down")
+        is_accepted = False
+    if not is_accepted:
         _request_handler.cache_clear()
         handler.close()
 

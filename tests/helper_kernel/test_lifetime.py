@@ -14,7 +14,7 @@ import pytest
 
 from modelarts_magics.helper_kernel.lifetime import HEARTBEAT_TARGET, Lifetime, watch_heartbeats
 from modelarts_magics.helper_kernel.own_kernel import shut_down_own_kernel
-from modelarts_magics.helper_kernel.requests import RequestHandler
+from modelarts_magics.helper_kernel.requests import RequestHandler, _end_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,6 +105,15 @@ def test_handler_calls_back_when_its_time_is_over(tmp_path: Path) -> None:
     handler = RequestHandler(environ, lifetime=Lifetime(timeout_s=0.05), on_end=end)
     assert done.wait(20)
     assert ended == [handler]
+
+
+def test_handler_stops_where_the_kernel_cannot_be_shut_down(tmp_path: Path) -> None:
+    """An error on the way to the server counts as a refusal: without pages, the API is not called any more."""
+    environ = {"HOME": str(tmp_path), "MODELARTS_STATE_DIR": str(tmp_path / "state")}
+    # There is no connection file outside of a kernel.
+    handler = RequestHandler(environ, lifetime=Lifetime(timeout_s=0.05), on_end=_end_kernel)
+    handler._thread.join(20)
+    assert not handler._thread.is_alive()
 
 
 class FakeServer:
