@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,12 +13,11 @@ from traitlets import Float, Instance
 
 from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.config.setting_traits import setting_traits
-from modelarts_magics.config.settings import Settings
-from modelarts_magics.config.settings_file import expand_user
 from modelarts_magics.config.time_scale import load_time_scale
 from modelarts_magics.domain.clock import Clock
 from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.keepalive.launch import CHECK_INTERVAL_S, restart_all_if_needed
+from modelarts_magics.server.executor import run_in_thread
 from modelarts_magics.server.handlers import HANDLERS, SERVICE_KEY, URL_PREFIX
 from modelarts_magics.server.poll_schedule import PollSchedule
 from modelarts_magics.server.run_store import RunStore
@@ -57,12 +55,15 @@ class ModelArtsServer(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Create the service, and start polling when the loop runs; nothing here waits or fails."""
-        self.service = self._create_service()
+        traits = {name: getattr(self, name) for name in SETTINGS}
+        self._session_factory = SessionFactory(traits, os.environ, self.clock)
+        time_scale = self._load_time_scale()
+        self.service = self._create_service(max(1.0, self.poll_interval / time_scale))
         self._event_logger.register_event_schema(EVENT_SCHEMA_PATH)
         self.settings[SERVICE_KEY] = self.service
         IOLoop.current().add_callback(self.service.poller.start)
         self._supervision = PeriodicCallback(
-            self._restart_keep_alive, CHECK_INTERVAL_S * 1000 / self._time_scale()
+            self._restart_keep_alive, CHECK_INTERVAL_S * 1000 / time_scale
         )
         self._supervision.start()
 
@@ -79,27 +80,25 @@ class ModelArtsServer(ExtensionApp):
 
     async def _restart_keep_alive(self) -> None:
         """Restart the daemon that keeps the instance running, if it was killed."""
-        settings = Settings.load({name: getattr(self, name) for name in SETTINGS})
-        state_folder = expand_user(settings.get("state_dir"))
-        await asyncio.to_thread(restart_all_if_needed, state_folder, dict(os.environ))
+        state_folder = self._session_factory.state_folder()
+        if state_folder is not None:
+            await run_in_thread(lambda: restart_all_if_needed(state_folder, dict(os.environ)))
 
-    def _create_service(self) -> InstanceService:
-        traits = {name: getattr(self, name) for name in SETTINGS}
-        session_factory = SessionFactory(traits, os.environ, self.clock)
-        run_store_path = run_file_path(session_factory.settings(), os.environ)
+    def _create_service(self, poll_interval_s: float) -> InstanceService:
+        run_store_path = run_file_path(self._session_factory.settings(), os.environ)
         return InstanceService(
-            session_factory,
+            self._session_factory,
             emit=self._emit,
             listeners=self._listeners,
             run_store=RunStore(run_store_path),
-            schedule=PollSchedule.from_interval(max(1.0, self.poll_interval / self._time_scale())),
+            schedule=PollSchedule.from_interval(poll_interval_s),
         )
 
-    def _time_scale(self) -> float:
+    def _load_time_scale(self) -> float:
         """Return the factor that divides waits in tests; an invalid one is reported by the session."""
         try:
-            settings = Settings.load({name: getattr(self, name) for name in SETTINGS})
-            return load_time_scale(os.environ, endpoint=settings.endpoint)
+            endpoint = self._session_factory.settings().endpoint
+            return load_time_scale(os.environ, endpoint=endpoint)
         except ConfigurationError:
             return 1.0
 
