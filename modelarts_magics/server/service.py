@@ -21,6 +21,7 @@ from modelarts_magics.server import payloads
 from modelarts_magics.server.poller import HELLO, MIN_REFRESH_INTERVAL_S, Poller
 from modelarts_magics.server.run_history import RunHistory
 from modelarts_magics.server.snapshot import Snapshot
+from modelarts_magics.session.history import find_undo
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
@@ -377,15 +378,14 @@ def keep_payload(snapshot: Snapshot) -> dict[str, Any] | None:
 
 def undo_payload(snapshot: Snapshot) -> dict[str, str] | None:
     """Return the change that can be undone and the state that this restores; None if there is none."""
-    from modelarts_magics.commands.history import describe_undo  # noqa: PLC0415 - needed after a change only
-    from modelarts_magics.session.history import find_undo  # noqa: PLC0415 - see above
-
     session, instance = snapshot.session, snapshot.instance
     if session is None or instance is None or session.history is None or snapshot.read_only:
         return None
     offer = find_undo(session.history, instance)
     if offer is None or not offer.command:
         return None
+    from modelarts_magics.commands.history import describe_undo  # noqa: PLC0415 - needed after a change only
+
     return {"action": offer.action, "restores": describe_undo(offer)}
 
 
