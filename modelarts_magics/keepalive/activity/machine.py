@@ -146,13 +146,8 @@ class MachineDetector:
             for pid in each.pids
             if pid in look.processes
         }
-        background = [
-            source
-            for kernel in kernels
-            if kernel.busy is False
-            for source in self._processes.of_kernel(kernel, look, previous)
-        ]
-        return [*terminals, *unreadable, *background, *self._processes.detect(look, taken)]
+        processes = self._processes.detect(look, taken, kernels, previous)
+        return [*terminals, *unreadable, *processes]
 
     def _note_working(self, kernels: Sequence[Source], terminals: Sequence[Source]) -> None:
         self._kernels = {pid: kernel.name for kernel in kernels for pid in kernel.pids}

@@ -212,7 +212,7 @@ def _cpu_s(process: Process) -> float:
 
 
 class ProcessDetector:
-    """Work that belongs to no kernel and no terminal, and the programs that the user named.
+    """Work in the background of idle kernels and outside of terminals, and the programs that the user named.
 
     Args:
         meter: The CPU times, which are updated before each look.
@@ -225,14 +225,26 @@ class ProcessDetector:
         self._patterns = tuple(patterns)
         self._since: dict[tuple[int, str], datetime] = {}
 
-    def detect(self, look: Look, taken: frozenset[int]) -> list[Source]:
+    def detect(
+        self,
+        look: Look,
+        taken: frozenset[int],
+        kernels: Sequence[Source] = (),
+        previous: Look | None = None,
+    ) -> list[Source]:
         """Return what works.
 
         Args:
             look: The processes.
-            taken: The sessions of kernels and terminals, which report their own background work.
+            taken: The sessions of kernels and terminals.
+            kernels: The kernels.
+            previous: The look before; None at the first one.
         """
-        sources = [*self._named(look), *self._background(look, taken)]
+        idle = [kernel for kernel in kernels if kernel.busy is False]
+        of_kernels = [
+            source for kernel in idle for source in self.of_kernel(kernel, look, previous)
+        ]
+        sources = [*of_kernels, *self._named(look), *self._background(look, taken)]
         self._since = {
             key: since
             for key, since in self._since.items()

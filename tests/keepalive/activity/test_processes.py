@@ -138,6 +138,23 @@ def test_child_of_an_idle_kernel_counts_by_its_cpu_time() -> None:
     assert source.name == "ffmpeg -i a"
 
 
+def test_background_work_of_a_kernel_keeps_its_beginning() -> None:
+    """It is shown for how long a program has worked, not since the last look."""
+    meter = CpuMeter()
+    detector = ProcessDetector(meter)
+    kernel = idle_kernel(minutes=0)
+    previous: Look | None = None
+    begun = []
+    for minutes in range(4):
+        child = process(701, "ffmpeg -i a", session=JOB, own_cpu_s=30 * minutes)
+        now = look(job(), child, minutes=minutes)
+        meter.update(now)
+        found = detector.detect(now, frozenset([JOB]), [kernel], previous)
+        begun += [source.since for source in found]
+        previous = now
+    assert begun == [NOW + MINUTE] * 3
+
+
 def test_long_command_is_shortened() -> None:
     """A command line is shown without the folder of its program, in one line, and not in whole."""
     title = job("/opt/conda/bin/python t.py " + "x" * 100).title
