@@ -286,11 +286,11 @@ class CellRecording:
     def _open_record(self, existing: Record | None) -> RecordWriter:
         request = self._request
         if existing is not None:
-            if existing.details.get(ATTACHED):
+            self._is_attached = bool(existing.details.get(ATTACHED))
+            if self._is_attached:
                 self._gap_reason = "daemon"
                 # Before it is written again.
-                self._gap_since = max(path.stat().st_mtime for path in existing.files())
-            self._is_attached = bool(existing.details.get(ATTACHED))
+                self._gap_since = existing.written_at().timestamp()
             return RecordWriter(existing, clock=self._clock)
         started_at = datetime.fromtimestamp(request.started, timezone.utc)
         details = {

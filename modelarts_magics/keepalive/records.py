@@ -30,7 +30,7 @@ INDEX_VERSION = 1
 MAX_RECORDS = 20
 """The number of records that are kept."""
 MAX_TOTAL_BYTES = 500_000_000
-"""The size of all records together; the oldest are deleted first."""
+"""The size of all records together; those that ended first are deleted first."""
 CELL, COMMAND = "cell", "command"
 """The kinds of records."""
 _ID_PATTERN = re.compile(r"[0-9a-f]{6}")
@@ -97,7 +97,13 @@ class Record:
         """Return when the recording ended; for a killed process, when it last wrote; None while it goes on."""
         if self.ended_at is not None or self.is_running:
             return self.ended_at
-        times = [path.stat().st_mtime for path in self.files()]
+        return self.written_at()
+
+    def written_at(self) -> datetime:
+        """Return when a file of the record was last written; its beginning if there is none."""
+        # Another process may delete files at any time.
+        found = [_status(path) for path in self.files()]
+        times = [status.st_mtime for status in found if status]
         return datetime.fromtimestamp(max(times), timezone.utc) if times else self.started_at
 
     def files(self) -> list[Path]:
@@ -137,17 +143,23 @@ def is_record_id(text: str) -> bool:
 
 
 def prune(folder: Path) -> None:
-    """Delete the oldest records so that the rest is within the limits; those being written are kept."""
-    number, size = 0, 0
-    for record in list_records(folder):
+    """Delete records so that the rest is within the limits: those that ended first, and none that is written.
+
+    A record that took hours is the newest at its end, whatever has been recorded meanwhile.
+    """
+    newest_first = sorted(
+        list_records(folder),
+        key=lambda each: (each.is_running, each.end_time() or each.started_at),
+        reverse=True,
+    )
+    size = 0
+    for number, record in enumerate(newest_first, 1):
         files = record.files()
-        number += 1
         size += sum(_size(path) for path in files)
         if (number > MAX_RECORDS or size > MAX_TOTAL_BYTES) and not record.is_running:
             for path in files:
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
-            number -= 1
 
 
 def save_index(record: Record) -> None:
@@ -248,7 +260,12 @@ def _parse_entry(line: bytes) -> dict[str, Any] | None:
 
 
 def _size(path: Path) -> int:
+    status = _status(path)
+    return status.st_size if status else 0
+
+
+def _status(path: Path) -> os.stat_result | None:
     try:
-        return path.stat().st_size
+        return path.stat()
     except OSError:
-        return 0
+        return None

@@ -283,6 +283,19 @@ def test_newest_records_are_kept(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2 * MAX_RECORDS
 
 
+def test_long_record_is_not_deleted_at_its_end(tmp_path: Path) -> None:
+    """Records that began and ended while a job of hours went on do not push it out."""
+    job = RecordWriter(new_record(tmp_path))
+    short = []
+    for minute in range(1, MAX_RECORDS + 1):
+        writer = RecordWriter(new_record(tmp_path, started_at=START + timedelta(minutes=minute)))
+        writer.close()
+        short.append(writer.record.id)
+    job.close()
+    kept = {each.id for each in list_records(tmp_path)}
+    assert kept == {job.record.id, *short[1:]}
+
+
 def test_records_have_a_total_limit(tmp_path: Path) -> None:
     """The oldest are deleted until the rest is small enough."""
     for minute in range(12):
