@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics import messages
+from modelarts_magics.keepalive.message_sequence import MessageSequence
 from modelarts_magics.keepalive.record_writer import RecordWriter
 from modelarts_magics.keepalive.records import CELL, Record, find_record
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from modelarts_magics.keepalive.components import ComponentContext
     from modelarts_magics.keepalive.guards import Guard
     from modelarts_magics.keepalive.kernel_channel import KernelChannel, KernelMessage
-    from modelarts_magics.keepalive.message_sequence import MessageSequence
 
     StartProcess = Callable[[Sequence[str]], "subprocess.Popen[bytes]"]
 
@@ -129,9 +129,8 @@ class Recorder:
                 if guard_id not in current:
                     del self._recordings[guard_id]
         self._reap()
-        if not self._recordings and self._thread is not None:
-            self._thread.stop()
-            self._thread = None
+        if not self._recordings:
+            self.close()
 
     def working(self) -> list[str]:
         """Return which records are being finished; the instance is not stopped before."""
@@ -194,9 +193,8 @@ class CellRecording:
         self._clock = clock
         self._parent_id = json.dumps(request.parent_id).encode()
         self._writer: RecordWriter | None = None
-        self._sequence: MessageSequence | None = None
+        self._sequence = MessageSequence()
         self._gap_since: float | None = None
-        self._gap_reason = ""
         self._is_attached = False
         self._guard_ended_at: float | None = None
         self._alive_at = 0.0
@@ -237,7 +235,6 @@ class CellRecording:
         """
         # pyzmq is loaded by a daemon that records, and by no other.
         from modelarts_magics.keepalive.kernel_channel import KernelChannel, KernelConnection  # noqa: PLC0415
-        from modelarts_magics.keepalive.message_sequence import MessageSequence  # noqa: PLC0415
 
         existing = find_record(Path(self._request.folder), self._request.id)
         # The guard of a cell that was guarded while it ran may last a little longer than the cell.
@@ -245,7 +242,6 @@ class CellRecording:
             self.fail()
             return
         self._writer = self._open_record(existing)
-        self._sequence = MessageSequence()
         connection = KernelConnection.read(Path(self._request.connection_file))
         self.channel = KernelChannel(connection, max_waiting=RECEIVE_LIMIT)
 
@@ -288,7 +284,6 @@ class CellRecording:
         if existing is not None:
             self._is_attached = bool(existing.details.get(ATTACHED))
             if self._is_attached:
-                self._gap_reason = "daemon"
                 # Before it is written again.
                 self._gap_since = existing.written_at().timestamp()
             return RecordWriter(existing, clock=self._clock)
@@ -305,14 +300,12 @@ class CellRecording:
         return writer
 
     def _take(self, message: KernelMessage, writer: RecordWriter) -> None:
-        if self._sequence is not None:
-            self._sequence.add(message, self._clock())
+        self._sequence.add(message, self._clock())
         # Decoding the header of every message would take time.
         if self._parent_id not in message.raw_parent_header:
             return
         kind = message.type
-        if self._gap_since is not None:
-            self._end_gap(writer)
+        self._end_gap(writer)
         if not self._is_attached:
             is_announced = kind == "status" and b'"busy"' in message.raw_content
             self._attach(writer, has_begun=not is_announced)
@@ -330,12 +323,13 @@ class CellRecording:
         writer.set_details(**{ATTACHED: True})
 
     def _end_gap(self, writer: RecordWriter) -> None:
+        """Note the time without a daemon, if there was one."""
         if self._gap_since is not None:
-            writer.add_gap(self._gap_reason, self._gap_since, self._clock())
+            writer.add_gap("daemon", self._gap_since, self._clock())
         self._gap_since = None
 
     def _note_lost(self, writer: RecordWriter, *, is_end: bool = False) -> None:
-        lost = self._sequence.take_lost(self._clock(), at_once=is_end) if self._sequence else None
+        lost = self._sequence.take_lost(self._clock(), at_once=is_end)
         if lost is not None:
             writer.add_gap("publisher", lost.since, lost.until, messages=lost.messages)
 
@@ -355,8 +349,7 @@ class CellRecording:
         return ended is not None and self._clock() - ended > END_TIMEOUT_S
 
     def _finish(self, writer: RecordWriter) -> None:
-        if self._gap_since is not None:
-            self._end_gap(writer)
+        self._end_gap(writer)
         self.close()
         writer.close()
         self.is_closed = True
