@@ -286,7 +286,7 @@ class RecordWriter:
         return limit - _POSITION_SIZE
 
     def _start_tail_file(self, now: float) -> bool:
-        """Continue in another file, and delete the oldest of those that continue the record if there are too many.
+        """Continue in another file.
 
         The counts at the end of the first file and at the beginning of the others show how much is left out.
         """
@@ -297,10 +297,17 @@ class RecordWriter:
             return False
         self._close_file()
         self._tail_number += 1
-        for path in self._record.tail_paths()[: 1 - self._limits.tail_files or None]:
-            path.unlink(missing_ok=True)
-        prune(self._record.folder)
+        self._make_room()
         return self._write_line(position, now)
+
+    def _make_room(self) -> None:
+        """Delete the oldest files that continue the record; a record that does not lose any grows."""
+        oldest = self._record.tail_paths()[: 1 - self._limits.tail_files or None]
+        for path in oldest:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+        if not oldest:
+            prune(self._record.folder)
 
     def _current_path(self) -> Path:
         if not self._tail_number:

@@ -246,6 +246,16 @@ def test_index_is_saved_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.Monke
     assert "5 B could not be written" in recorded_outputs(record)[0]["text"]
 
 
+def test_file_that_cannot_be_deleted_is_no_problem(tmp_path: Path) -> None:
+    """The work goes on, and the record too."""
+    writer = RecordWriter(new_record(tmp_path), limits=SMALL)
+    writer.record.path.with_suffix(".tail-000000.jsonl").mkdir()
+    for number in range(1000):
+        writer.add_text("stdout", f"line {number:04d}\n".encode())
+    assert writer.problem == ""
+    assert writer.record.lines == 1000
+
+
 def test_folder_that_cannot_be_created_is_a_problem_only(tmp_path: Path) -> None:
     """The work goes on without a record."""
     (tmp_path / "file").touch()
