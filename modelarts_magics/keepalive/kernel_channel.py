@@ -138,56 +138,41 @@ def _digest_name(scheme: str) -> str:
 class KernelMessage:
     """A published message whose parts are decoded when they are read.
 
+    Args:
+        topic: See the attribute.
+        frames: Header, parent header, metadata and content.
+
     Attributes:
         topic: The topic under which it was published; empty if there is none.
-        buffers: The binary buffers.
+        raw_header: The header as it was received, in JSON.
+        raw_parent_header: The header of the request as it was received, in JSON.
+        raw_content: The content as it was received, in JSON.
     """
 
     def __init__(self, topic: bytes, frames: list[bytes]) -> None:
         self.topic = topic
-        self._header, self._parent_header, self._metadata, self._content = frames[:_SIGNED_FRAMES]
-        self.buffers = frames[_SIGNED_FRAMES:]
+        self.raw_header, self.raw_parent_header, _, self.raw_content = frames
 
     @cached_property
     def header(self) -> dict[str, Any]:
         """The header."""
-        return _decode(self._header)
+        return _decode(self.raw_header)
 
     @cached_property
     def parent_header(self) -> dict[str, Any]:
         """The header of the request that caused this message; empty if there is none."""
-        return _decode(self._parent_header)
-
-    @cached_property
-    def metadata(self) -> dict[str, Any]:
-        """The metadata."""
-        return _decode(self._metadata)
+        return _decode(self.raw_parent_header)
 
     @cached_property
     def content(self) -> dict[str, Any]:
         """The content."""
-        return _decode(self._content)
-
-    @property
-    def raw_header(self) -> bytes:
-        """The header as it was received, in JSON."""
-        return self._header
-
-    @property
-    def raw_parent_header(self) -> bytes:
-        """The header of the request as it was received, in JSON."""
-        return self._parent_header
-
-    @property
-    def raw_content(self) -> bytes:
-        """The content as it was received, in JSON."""
-        return self._content
+        return _decode(self.raw_content)
 
     @property
     def type(self) -> str:
         """The type, for example ``status``."""
         # Decoding the whole header of each of very many messages would take time.
-        found = _TYPE.search(self._header)
+        found = _TYPE.search(self.raw_header)
         return found[1].decode() if found else str(self.header.get("msg_type", ""))
 
 
@@ -340,7 +325,7 @@ class KernelChannel:
         if not hmac.compare_digest(self._connection.sign(signed), signature[0]):
             self.rejected += 1
             return None
-        return KernelMessage(frames[0] if start else b"", frames[start + 2 :])
+        return KernelMessage(frames[0] if start else b"", signed)
 
     def _narrow(self, message: KernelMessage) -> None:
         """Subscribe to the status and a few others, once a kernel publishes much and has shown their topics.
