@@ -6,6 +6,7 @@ All words of its own go to the standard error, so that the standard output is th
 from __future__ import annotations
 
 import argparse
+import codecs
 import os
 import shlex
 import shutil
@@ -196,17 +197,10 @@ class CommandRecorder:
 
 def split_incomplete(data: bytes) -> tuple[bytes, bytes]:
     """Split off the bytes of a character that has not been read in whole."""
-    for length in range(1, min(_MAX_CHARACTER_BYTES, len(data)) + 1):
-        byte = data[-length]
-        # A byte of one's own, or one that continues a character.
-        if byte < 0x80:  # noqa: PLR2004 - ASCII
-            break
-        if byte >= 0xF8:  # noqa: PLR2004 - never part of a character
-            break
-        if byte >= 0xC0:  # noqa: PLR2004 - the first byte of a character in UTF-8
-            expected = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4  # noqa: PLR2004 - as above
-            return (data[:-length], data[-length:]) if length < expected else (data, b"")
-    return data, b""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    decoder.decode(data[-_MAX_CHARACTER_BYTES:])
+    incomplete, _ = decoder.getstate()
+    return data[: len(data) - len(incomplete)], incomplete
 
 
 def guard_name(command: Sequence[str]) -> str:
