@@ -12,7 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _STATE_FIELD, _START_FIELD = 0, 19
-"""The fields after the command in ``/proc/PID/stat``, which begin with the third of proc(5)."""
+"""Positions in the result of `stat_fields`."""
+
+
+def stat_fields(pid: int) -> list[str] | None:
+    """Return the fields of ``/proc/PID/stat`` from the third on; None if there is no such process.
+
+    Source: proc(5).
+    """
+    try:
+        content = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    # The command, in parentheses, may contain spaces and parentheses.
+    return content.rpartition(")")[2].split()
 
 
 def process_started(pid: int) -> int | None:
@@ -20,7 +33,7 @@ def process_started(pid: int) -> int | None:
 
     Together with the ID it identifies a process, because IDs are used again.
     """
-    fields = _stat_fields(pid)
+    fields = stat_fields(pid)
     if fields is None or fields[_STATE_FIELD] in ("Z", "X"):
         return None
     return int(fields[_START_FIELD])
@@ -56,12 +69,3 @@ def signals_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous)
-
-
-def _stat_fields(pid: int) -> list[str] | None:
-    try:
-        content = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return None
-    # The command, in parentheses, may contain spaces and parentheses.
-    return content.rpartition(")")[2].split()

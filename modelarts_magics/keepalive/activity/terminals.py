@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from modelarts_magics.keepalive.activity.processes import BUSY_SHARE, is_server, percent
 from modelarts_magics.keepalive.activity.source import TERMINAL, Source
-from modelarts_magics.keepalive.processes import is_process_alive
+from modelarts_magics.keepalive.processes import is_process_alive, stat_fields
 from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _FIRST_PTS_MAJOR, _LAST_PTS_MAJOR = 136, 143
 Source: https://www.kernel.org/doc/Documentation/admin-guide/devices.txt
 """
 _TERMINAL_FIELD, _FOREGROUND_FIELD = 4, 5
-"""The fields after the command in ``/proc/PID/stat``, which begin with the third of proc(5)."""
+"""Positions in the result of `stat_fields`."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,9 @@ class ControllingTerminal:
 
 def read_terminal(pid: int) -> ControllingTerminal | None:
     """Return the controlling terminal of a process; None if it has none or has ended."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    fields = stat_fields(pid)
+    if fields is None:
         return None
-    fields = text.rpartition(")")[2].split()
     device = int(fields[_TERMINAL_FIELD])
     return ControllingTerminal(device, int(fields[_FOREGROUND_FIELD])) if device else None
 
