@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelarts_magics.commands.results import JsonResult, TextResult
-from modelarts_magics.errors import UsageError
 from modelarts_magics.keepalive.activity.client import WATCH_TIME, ask_activity
 from modelarts_magics.keepalive.activity.source import KERNEL
 from modelarts_magics.messages import format_time_left, join_list, text
@@ -28,13 +27,7 @@ def activity(request: CommandRequest, context: CommandContext) -> object:
         UsageError: There are arguments.
         ModelArtsError: The daemon cannot be started, or does not report.
     """
-    if request.arguments:
-        raise UsageError(
-            "usage.extra",
-            command="activity",
-            word=request.arguments[0],
-            usage=request.command.synopsis,
-        )
+    request.reject_arguments()
     session = context.get_session()
     report = ask_activity(session)
     if request.has_option("--json"):

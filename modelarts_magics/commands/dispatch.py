@@ -66,7 +66,7 @@ def run_command(request: CommandRequest, context: CommandContext) -> object:
 
 
 def _status(request: CommandRequest, context: CommandContext) -> object:
-    _reject_arguments(request)
+    request.reject_arguments()
     instance = _read_instance(context)
     if request.has_option("--json"):
         return instance_json(instance, all_fields=request.has_option("--all"))
@@ -129,7 +129,7 @@ def _shorten(request: CommandRequest, context: CommandContext) -> object:
 
 
 def _stop(request: CommandRequest, context: CommandContext) -> object:
-    _reject_arguments(request)
+    request.reject_arguments()
     from modelarts_magics.commands.prompts import confirm_stop  # noqa: PLC0415 - seldom needed
 
     session = context.get_session()
@@ -138,7 +138,7 @@ def _stop(request: CommandRequest, context: CommandContext) -> object:
 
 
 def _show_widget(request: CommandRequest, context: CommandContext) -> object:
-    _reject_arguments(request)
+    request.reject_arguments()
     create_widget = context.widget_factories.get(request.command.name)
     if create_widget is None:
         raise UsageError("usage.kernel_only", command=request.command.name)
@@ -148,7 +148,7 @@ def _show_widget(request: CommandRequest, context: CommandContext) -> object:
 def _doctor(request: CommandRequest, context: CommandContext) -> object:
     from modelarts_magics.doctor import run_checks  # noqa: PLC0415 - slow to import
 
-    _reject_arguments(request)
+    request.reject_arguments()
     report = run_checks(context.get_settings(), interactive=context.get_interactive_credential())
     return JsonResult(report.to_json()) if request.has_option("--json") else report
 
@@ -157,12 +157,12 @@ def _help(request: CommandRequest, context: CommandContext) -> object:
     if not request.arguments:
         return help_texts.help_overview(context.prefix)
     if request.arguments[1:]:
-        raise _unexpected_argument_error(request, request.arguments[1])
+        raise request.unexpected_argument(request.arguments[1])
     return help_texts.command_help(request.arguments[0], context.prefix)
 
 
 def _undo(request: CommandRequest, context: CommandContext) -> object:
-    _reject_arguments(request)
+    request.reject_arguments()
     session = context.get_session()
     return _change_result(request, session, undo_last_change(session))
 
@@ -221,11 +221,6 @@ def _change_result(request: CommandRequest, session: Session, change: Change) ->
     return change_json(change) if request.has_option("--json") else change
 
 
-def _reject_arguments(request: CommandRequest) -> None:
-    if request.arguments:
-        raise _unexpected_argument_error(request, request.arguments[0])
-
-
 def _requested_description(request: CommandRequest, context: CommandContext) -> str | None:
     """Return the description given as text, by ``--from`` or by ``--clear``; None if there is none."""
     given = [name for name in ("--clear", "--from") if request.has_option(name)]
@@ -256,7 +251,7 @@ def _auto_stop_request(request: CommandRequest, context: CommandContext) -> Auto
     first, rest = words[0], " ".join(request.arguments[1:])
     if first in _AUTO_STOP_STATES:
         if rest:
-            raise _unexpected_argument_error(request, rest)
+            raise request.unexpected_argument(rest)
         enabled, mode = _AUTO_STOP_STATES[first]
         return AutoStopRequest(enabled=enabled, mode=mode, prompt=prompt, force=force)
     if first in ("in", "at") and not rest:
@@ -299,12 +294,6 @@ def _requested_adjustment(request: CommandRequest) -> timedelta:
         raise DurationError("duration.from_now", duration=entered.time_left)
     assert entered.duration is not None  # noqa: S101 - for the type checker: one of the three is given
     return entered.duration
-
-
-def _unexpected_argument_error(request: CommandRequest, word: str) -> UsageError:
-    return UsageError(
-        "usage.extra", command=request.command.name, word=word, usage=_usage_line(request)
-    )
 
 
 def _usage_line(request: CommandRequest) -> str:

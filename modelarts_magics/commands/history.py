@@ -37,7 +37,12 @@ def history(
     *,
     environ: Mapping[str, str] | None = None,
 ) -> object:
-    """List the recorded changes, newest first, without a request to the API."""
+    """List the recorded changes, newest first, without a request to the API.
+
+    Raises:
+        UsageError: Arguments were given.
+    """
+    request.reject_arguments()
     path = history_path(context.get_settings(), os.environ if environ is None else environ)
     entries = list(read_entries(path))
     if request.has_option("--json"):

@@ -32,7 +32,7 @@ from modelarts_magics.doctor.lab_extension import (
     read_extension,
     served_extension,
 )
-from modelarts_magics.errors import RefusedError, UsageError
+from modelarts_magics.errors import RefusedError
 from modelarts_magics.messages import text
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ def install_lab(request: CommandRequest, context: CommandContext) -> TextResult:
         RefusedError: The server's JupyterLab cannot load them, there is nothing to install, or the folder is not
             writable.
     """
-    if request.arguments:
-        word, usage = request.arguments[0], request.command.synopsis
-        raise UsageError("usage.extra", command=request.command.name, word=word, usage=usage)
+    request.reject_arguments()
     server = find_jupyter_server(os.environ)
     if request.has_option("--remove"):
         lines = remove_extensions(extension_folders(os.environ, server))

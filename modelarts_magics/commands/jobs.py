@@ -112,8 +112,7 @@ def _line(record: Record) -> str:
 def _find(request: CommandRequest, folder: Path) -> Record:
     verb, *ids = request.arguments
     if verb != "show" or len(ids) > 1:
-        word = ids[1] if verb == "show" else verb
-        raise UsageError("usage.extra", command="jobs", word=word, usage=request.command.synopsis)
+        raise request.unexpected_argument(ids[1] if verb == "show" else verb)
     if not ids:
         raise UsageError(
             "usage.missing", command="jobs show", what="ID", usage=request.command.synopsis

@@ -51,7 +51,7 @@ def keep(request: CommandRequest, context: CommandContext) -> object:
     if up_to is not None:
         return _change(request, context, up_to)
     if words:
-        raise _unexpected(request, words[0])
+        raise request.unexpected_argument(words[0])
     return _list(request, context.get_session())
 
 
@@ -154,8 +154,7 @@ def _process_request(request: CommandRequest, up_to: timedelta | None, then: str
 
 
 def _while_busy_request(request: CommandRequest, up_to: timedelta | None, then: str) -> KeepRequest:
-    if request.arguments:
-        raise _unexpected(request, request.arguments[0])
+    request.reject_arguments()
     if then == STOP:
         usage = request.command.synopsis
         raise UsageError("usage.conflict", one="--while-busy", other="--then stop", usage=usage)
@@ -175,7 +174,7 @@ def _end(request: CommandRequest, context: CommandContext) -> object:
     names = request.arguments[1:]
     if request.has_option("--all"):
         if names:
-            raise _unexpected(request, names[0])
+            raise request.unexpected_argument(names[0])
         end_all(folder)
         result = text("keep.ended_all")
     else:
@@ -229,13 +228,8 @@ def _one_name(request: CommandRequest) -> str:
             "usage.missing", command="start", what="NAME", usage=request.command.synopsis
         )
     if len(words) > 1:
-        raise _unexpected(request, words[1])
+        raise request.unexpected_argument(words[1])
     return words[0]
-
-
-def _unexpected(request: CommandRequest, word: str) -> UsageError:
-    usage = request.command.synopsis
-    return UsageError("usage.extra", command="keep", word=word, usage=usage)
 
 
 def _folder(session: Session) -> Path:

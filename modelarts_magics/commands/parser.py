@@ -58,6 +58,21 @@ class CommandRequest:
         given = self.text is not None or self.arguments or set(self.options) - _OUTPUT_OPTIONS
         return self.command.name in (DESCRIBE.name, AUTO_STOP.name) and bool(given)
 
+    def unexpected_argument(self, word: str) -> UsageError:
+        """Return the error for an argument that the command does not take."""
+        return UsageError(
+            "usage.extra", command=self.command.name, word=word, usage=self.command.synopsis
+        )
+
+    def reject_arguments(self) -> None:
+        """Check that there are no arguments.
+
+        Raises:
+            UsageError: There are some.
+        """
+        if self.arguments:
+            raise self.unexpected_argument(self.arguments[0])
+
 
 def interrupt_message_code(request: CommandRequest | None) -> str:
     """Return the code of the message for an interrupted command.

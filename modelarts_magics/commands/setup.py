@@ -24,7 +24,7 @@ from modelarts_magics.commands.work_copy import (
 from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.config.work_folder import COPY_FOLDER, START_FILE, work_folder
 from modelarts_magics.doctor.jupyter_server import find_jupyter_server
-from modelarts_magics.errors import RefusedError, UsageError
+from modelarts_magics.errors import RefusedError
 from modelarts_magics.messages import join_list, text
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ def setup(request: CommandRequest, context: CommandContext) -> TextResult:
         RefusedError: There is no ``~/work``, a file of the user has the name of the start file, the answer is not
             yes, or a folder is not writable.
     """
-    if request.arguments:
-        word, usage = request.arguments[0], request.command.synopsis
-        raise UsageError("usage.extra", command=request.command.name, word=word, usage=usage)
+    request.reject_arguments()
     work = work_folder(os.environ)
     if not work.is_dir():
         raise RefusedError("setup.no_work", path=work)

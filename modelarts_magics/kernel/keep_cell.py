@@ -59,7 +59,7 @@ class KeepCells:
         """
         from modelarts_magics.commands.keep import requested_limit, requested_then  # noqa: PLC0415 - keeps %load_ext fast
         from modelarts_magics.commands.parser import parse_line  # noqa: PLC0415
-        from modelarts_magics.errors import ModelArtsError, UsageError  # noqa: PLC0415
+        from modelarts_magics.errors import ModelArtsError  # noqa: PLC0415
         from modelarts_magics.keepalive.client import KeepRequest, keep_alive  # noqa: PLC0415
         from modelarts_magics.keepalive.guards import CELL  # noqa: PLC0415
         from modelarts_magics.keepalive.recorder import DETAIL  # noqa: PLC0415
@@ -67,9 +67,7 @@ class KeepCells:
 
         self._prepare()
         request = parse_line(f"keep {options}")
-        if request.arguments:
-            word, usage = request.arguments[0], request.command.synopsis
-            raise UsageError("usage.extra", command="keep", word=word, usage=usage)
+        request.reject_arguments()
         recording = None if request.has_option("--no-record") else self._recording()
         wanted = KeepRequest(
             CELL,

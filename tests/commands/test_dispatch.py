@@ -149,6 +149,7 @@ def test_auto_stop_on_uses_the_last_duration(harness: EmulatorHarness) -> None:
     [
         ("status now", UsageError, "usage.extra"),
         ("doctor now", UsageError, "usage.extra"),
+        ("history now", UsageError, "usage.extra"),
         ("auto-stop in", UsageError, "usage.missing"),
         ("auto-stop at", UsageError, "usage.missing"),
         ("auto-stop on 2h", UsageError, "usage.extra"),
