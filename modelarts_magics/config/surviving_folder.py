@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelarts_magics.config.settings_file import NO_FOLDER, expand_user, home_folder
+from modelarts_magics.config.settings_file import expand_user
+from modelarts_magics.config.work_folder import work_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,5 +30,5 @@ def surviving_folder(settings: Settings, environ: Mapping[str, str]) -> Path:
     state_folder = expand_user(settings.get("state_dir"))
     if settings.source("state_dir") != "default":
         return state_folder
-    work = (home_folder(environ) or NO_FOLDER) / "work"
+    work = work_folder(environ)
     return work if work.is_dir() else state_folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from modelarts_magics.config.settings_file import expand_user
+from modelarts_magics.config.settings_file import NO_FOLDER, home_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ START_FILE = "modelarts.py"
 
 def work_folder(environ: Mapping[str, str]) -> Path:
     """Return the folder that is kept when the instance stops; it exists on an instance."""
-    return expand_user(environ.get("HOME") or "~") / "work"
+    return (home_folder(environ) or NO_FOLDER) / "work"
 
 
 def python_folder_name() -> str:

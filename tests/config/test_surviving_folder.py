@@ -10,6 +10,7 @@ from emulator_harness import environment_variables
 
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.config.surviving_folder import surviving_folder
+from modelarts_magics.config.work_folder import work_folder
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.launch import make_handover
@@ -62,6 +63,7 @@ def test_relative_home_gets_no_state(
     (folder,) = folders({"HOME": home})
     with pytest.raises(OSError, match="null"):
         folder.mkdir(parents=True)
+    assert not work_folder({"HOME": home}).is_dir()
 
 
 @pytest.mark.parametrize("chosen", [False, True], ids=["default", "set"])
