@@ -7,13 +7,13 @@ write of a socket asks the request whether it may go on, and bytes that no reque
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
-import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpcore
 import httpx
+
+from modelarts_magics.domain.after_fork import close_in_child
 
 if TYPE_CHECKING:
     import ssl
@@ -168,7 +168,7 @@ class ControlledStream(httpcore.NetworkStream):
     def __init__(self, stream: httpcore.NetworkStream, backend: _ControlledBackend) -> None:
         self._stream = stream
         self._backend = backend
-        _open_streams.add(self)
+        close_in_child(self)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read at most so many bytes."""
@@ -234,17 +234,3 @@ class _ControlledBackend(httpcore.NetworkBackend):
         """Open a connection."""
         stream = self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
         return ControlledStream(stream, self)
-
-
-_open_streams: weakref.WeakSet[ControlledStream] = weakref.WeakSet()
-
-
-def _close_inherited_sockets() -> None:
-    """Close the sockets of the parent in a forked child; the parent goes on using its own."""
-    for stream in tuple(_open_streams):
-        stream.close()
-    _open_streams.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_inherited_sockets)

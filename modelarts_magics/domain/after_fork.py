@@ -1,4 +1,4 @@
-"""Renew the thread locks of objects in a forked child.
+"""Renew the thread locks of objects in a forked child, and close the files that it must not share.
 
 A fork copies locks as they are, also one that another thread holds, and that thread does not exist in the child.
 """
@@ -17,7 +17,15 @@ class ForkAware(Protocol):
         """Renew that state, in the child."""
 
 
+class Closable(Protocol):
+    """An open file or socket."""
+
+    def close(self) -> None:
+        """Close it; the parent goes on using its own copy."""
+
+
 _objects: weakref.WeakSet[ForkAware] = weakref.WeakSet()
+_closables: weakref.WeakSet[Closable] = weakref.WeakSet()
 
 
 def reset_in_child(instance: ForkAware) -> None:
@@ -25,9 +33,16 @@ def reset_in_child(instance: ForkAware) -> None:
     _objects.add(instance)
 
 
+def close_in_child(opened: Closable) -> None:
+    """Close a file or socket in each forked child, as long as the object exists."""
+    _closables.add(opened)
+
+
 def _reset_all() -> None:
     for instance in tuple(_objects):
         instance.reset_after_fork()
+    for opened in tuple(_closables):
+        opened.close()
 
 
 if hasattr(os, "register_at_fork"):

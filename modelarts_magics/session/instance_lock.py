@@ -12,10 +12,10 @@ import os
 import re
 import shlex
 import sys
-import weakref
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from modelarts_magics.config.private_file import is_exposed, open_private
+from modelarts_magics.domain.after_fork import close_in_child
 from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.errors import LockTimeoutError
 
@@ -119,21 +119,9 @@ def _open_lock_file(path: Path) -> IO[bytes] | None:
         handle = os.fdopen(open_private(path), "r+b", buffering=0)
     except OSError:
         return None
-    _lock_files.add(handle)
+    # Otherwise a child would hold the lock when its parent has ended.
+    close_in_child(handle)
     return handle
-
-
-_lock_files: weakref.WeakSet[IO[bytes]] = weakref.WeakSet()
-
-
-def _close_inherited_locks() -> None:
-    """Close the lock files in a forked child, so that it does not hold a lock when its parent has ended."""
-    for handle in tuple(_lock_files):
-        handle.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_inherited_locks)
 
 
 def _write_holder(handle: IO[bytes], holder: Holder) -> None:
