@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from modelarts_magics.commands.context import CommandContext
     from modelarts_magics.commands.parser import CommandRequest
 
-BYTES_PER_MB = 1_000_000
-
 
 def setup(request: CommandRequest, context: CommandContext) -> TextResult:
     """Write the package to ``~/work`` and install the sidebar, or remove both.
@@ -79,8 +77,8 @@ def _set_up(work: Path, request: CommandRequest, context: CommandContext) -> lis
         replace_file(start_file, start_file_text().encode())
     except OSError as error:
         raise RefusedError("setup.not_writable", path=error.filename or folder) from None
-    size = f"{folder_size(folder) / BYTES_PER_MB:.1f}"
-    lines = [text("setup.written", folder=folder, file=start_file, names=names, size=size)]
+    size = folder_size(folder)
+    lines = [text("setup.written", folder=folder, file=start_file, names=names, bytes=size)]
     lines += _install_sidebar(folder / ACTIVATE_FILE_NAME, widgets=widgets)
     return [*lines, text("setup.next_start")]
 

@@ -274,7 +274,7 @@ TEXTS = {
     "this run. Continue? [yes/no] ",
     "setup.declined": "Not confirmed. Nothing was written.",
     "setup.declined.hint": "To write without confirmation: {cmd} setup --yes",
-    "setup.written": "Written: {file} and {folder} ({names}; {size} MB).",
+    "setup.written": "Written: {file} and {folder} ({names}; {bytes:size}).",
     "setup.next_start": "After the next start, run this as the first cell: %run ~/work/modelarts.py",
     "setup.reload": "The sidebar is installed again: reload the page to show it.",
     "setup.removed": "Removed: {path}",

@@ -241,7 +241,7 @@ TEXTS = {
     "setup.question": "将向 {folder} 写入：{names}。同时写入 {file}，并为本次运行安装侧边栏。是否继续？[yes/no] ",
     "setup.declined": "未确认，未写入任何内容。",
     "setup.declined.hint": "无需确认直接写入：{cmd} setup --yes",
-    "setup.written": "已写入：{file} 和 {folder}（{names}；{size} MB）。",
+    "setup.written": "已写入：{file} 和 {folder}（{names}；{bytes:size}）。",
     "setup.next_start": "下次启动后，请在第一个单元格运行：%run ~/work/modelarts.py",
     "setup.reload": "侧边栏已重新安装：请刷新页面。",
     "setup.removed": "已移除：{path}",
