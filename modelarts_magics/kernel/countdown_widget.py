@@ -7,8 +7,6 @@ The page counts down by itself and needs the kernel only for changes. Traits and
 from __future__ import annotations
 
 import logging
-import shlex
-import sys
 from datetime import timedelta
 from html import escape
 from pathlib import Path
@@ -36,6 +34,7 @@ from modelarts_magics.kernel.widget_display import (
     StaticDisplay,
     countdown_fallback,
 )
+from modelarts_magics.messages import terminal_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -189,7 +188,7 @@ class CountdownMessageHandler:
                     "type": "now",
                     "server_now_ms": datetime_to_ms(self._now()),
                     # No trait: notebooks contain the state of widgets, and should name no path of this machine.
-                    "terminal_prefix": f"{shlex.quote(sys.executable)} -m modelarts_magics",
+                    "terminal_prefix": terminal_command(),
                 }
             )
         elif kind == "cancel":

@@ -71,7 +71,7 @@ def text(code: str, **values: object) -> str:
     commands = {
         "cmd": _command_prefix,
         "login": _login_command(),
-        "terminal": _terminal_command(),
+        "terminal": terminal_command(),
     }
     return _FORMATTER.vformat(template, (), {**commands, **values})
 
@@ -85,7 +85,7 @@ def _login_command() -> str:
     )
 
 
-def _terminal_command() -> str:
+def terminal_command() -> str:
     """Return the command for a terminal, whose search path need not have this interpreter."""
     return f"{shlex.quote(sys.executable)} -m modelarts_magics"
 
