@@ -18,7 +18,7 @@ from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.config.private_file import open_private, read_private
 from modelarts_magics.config.surviving_folder import surviving_folder
 from modelarts_magics.domain.browser_payloads import auto_stop_payload
-from modelarts_magics.domain.durations import datetime_from_ms
+from modelarts_magics.domain.durations import MAX_DURATION, datetime_from_ms
 from modelarts_magics.domain.models import same_stop_time
 from modelarts_magics.domain.undo import undo_command
 
@@ -35,6 +35,7 @@ KEEP_ALIVE = "keep-alive"
 FILE_NAME = ".modelarts-magics-history.jsonl"
 MAX_BYTES = 600_000
 """A file larger than this, about a thousand entries, is cut to its newer half."""
+_MAX_DURATION_S = MAX_DURATION.total_seconds()
 
 
 def history_path(settings: Settings, environ: Mapping[str, str]) -> Path:
@@ -162,9 +163,27 @@ def _is_state(recorded: object, instance: Instance) -> bool:
 def _parse(line: str) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return entry if isinstance(entry, dict) and _is_time(entry.get("at")) else None
+    return entry if isinstance(entry, dict) and _is_valid(entry) else None
+
+
+def _is_valid(entry: Mapping[str, Any]) -> bool:
+    """Return whether the times in an entry can be shown and compared; a file may hold anything."""
+    states = (entry.get("before"), entry.get("after"))
+    return _is_time(entry.get("at")) and all(
+        each is None or _is_valid_state(each) for each in states
+    )
+
+
+def _is_valid_state(state: object) -> bool:
+    if not isinstance(state, dict):
+        return False
+    stops_at, duration_s = state.get("stops_at"), state.get("duration_s")
+    return (stops_at is None or _is_time(stops_at)) and (
+        duration_s is None
+        or (isinstance(duration_s, (int, float)) and 0 <= duration_s <= _MAX_DURATION_S)
+    )
 
 
 def _is_time(value: object) -> bool:

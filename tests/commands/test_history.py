@@ -135,6 +135,32 @@ def test_entry_of_another_instance_is_not_undone(harness: EmulatorHarness) -> No
     assert find_undo(path, replace(instance, id="another")) is None
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"stops_at": "soon"},
+        {"stops_at": 5},
+        {"stops_at": "2026-11-28T06:00:00"},
+        {"duration_s": 1e30},
+        {"duration_s": "long"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("part", ["before", "after"])
+def test_entry_with_a_damaged_state_is_ignored(
+    harness: EmulatorHarness, part: str, damage: dict[str, Any]
+) -> None:
+    """A file may hold anything, and the page shows the undo with every state."""
+    harness.run_magic("describe new")
+    path = harness.session.history
+    assert path is not None
+    (entry,) = entries(harness)
+    append_entry(path, {**entry, part: {**entry[part], **damage}})
+    assert entries(harness) == [entry]
+    assert len(str(harness.run_magic("history")).splitlines()) == 1
+    assert find_undo(path, harness.session.refresh()) is not None
+
+
 def test_renewal_of_the_keep_alive_is_not_undone(harness: EmulatorHarness) -> None:
     """It would be renewed again; letting go ends it."""
     path = harness.session.history
