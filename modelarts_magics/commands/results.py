@@ -58,24 +58,22 @@ def _json_text(value: object) -> str:
     return messages.escape_direction_marks(escaped)
 
 
-class JsonResult(dict[str, Any]):
+class _ShownAsJson:
+    """A value of JSON that IPython shows as such."""
+
+    def __repr__(self) -> str:
+        return _json_text(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG002 - IPython's hook
+        printer.text(repr(self))
+
+
+class JsonResult(_ShownAsJson, dict[str, Any]):
     """A JSON object whose representation is JSON."""
 
-    def __repr__(self) -> str:
-        return _json_text(self)
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG002 - IPython's hook
-        printer.text(repr(self))
-
-
-class JsonListResult(list[JsonResult]):
+class JsonListResult(_ShownAsJson, list[JsonResult]):
     """A JSON array whose representation is JSON."""
-
-    def __repr__(self) -> str:
-        return _json_text(self)
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ANN401, ARG002 - IPython's hook
-        printer.text(repr(self))
 
 
 class RecordedOutput:
