@@ -62,6 +62,11 @@ def command_prefix(program: str, interpreter: str) -> str:
     return path.stem if shutil.which(path.stem) == program else shlex.quote(program)
 
 
+def _own_prefix() -> str:
+    # Python 3.9 does not keep the interpreter as it was typed.
+    return command_prefix(sys.argv[0], getattr(sys, "orig_argv", [sys.executable])[0])
+
+
 def _escape_unencodable(*streams: TextIO) -> None:
     """Write characters that an encoding lacks as escape sequences instead of failing."""
     for stream in streams:
@@ -70,7 +75,7 @@ def _escape_unencodable(*streams: TextIO) -> None:
 
 
 def _run_command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
-    prefix = command_prefix(sys.argv[0], getattr(sys, "orig_argv", [sys.executable])[0])
+    prefix = _own_prefix()
     opened: list[Session] = []
     request: CommandRequest | None = None
     try:
@@ -172,8 +177,7 @@ def _run_completion(arguments: Sequence[str]) -> int:
 def _run_guarded(arguments: Sequence[str]) -> int:
     from modelarts_magics.commands.run import main as run  # noqa: PLC0415 - used by this subcommand only
 
-    prefix = command_prefix(sys.argv[0], getattr(sys, "orig_argv", [sys.executable])[0])
-    return run(arguments, prefix=prefix)
+    return run(arguments, prefix=_own_prefix())
 
 
 _SUBCOMMANDS = {

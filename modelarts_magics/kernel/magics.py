@@ -65,7 +65,7 @@ class ModelArts(Magics):
         from modelarts_magics.commands.grammar import MAGIC_PREFIX  # noqa: PLC0415
         from modelarts_magics.kernel.display import show_outputs, show_result  # noqa: PLC0415
 
-        dispatch.configure_messages(self.settings(), MAGIC_PREFIX)
+        self._configure_messages()
         request = parser.parse_line(line, cell=cell, expand=self._replace_variables)
         if request.command.name == "keep" and cell is not None:
             self._run_kept(line, cell)
