@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_ERROR = DeadlineError("unreachable.read_timeout", host="h")
 PREFIX = command_prefix("__main__.py", getattr(sys, "orig_argv", [sys.executable])[0])
+CHILD_PREFIX = command_prefix("__main__.py", sys.executable)
+"""The same in a process that a test starts."""
 Terminal = Callable[..., "tuple[int, str, str]"]
 
 
@@ -351,7 +353,7 @@ def test_closed_pipe_is_no_error(harness: EmulatorHarness) -> None:
     ("command", "note"),
     [
         ("status", ""),
-        ("extend", f" The change may already have been sent; check with: {PREFIX} status"),
+        ("extend", f" The change may already have been sent; check with: {CHILD_PREFIX} status"),
     ],
 )
 def test_ctrl_c_prints_one_line(harness: EmulatorHarness, command: str, note: str) -> None:
