@@ -145,14 +145,16 @@ def jupyter_data_folder(environ: Mapping[str, str], *, platform: str = sys.platf
 def _candidates(environ: Mapping[str, str], pid: int, processes: Path) -> Iterator[int]:
     """Yield the processes that may be the server: ancestors first, then the ones that wrote a file."""
     ancestors = list(_ancestors(pid, processes))
-    yield from (each for each in ancestors if _is_server_command(_command(each, processes)))
+    servers = [each for each in ancestors if _is_server_command(_command(each, processes))]
+    yield from servers
     runtime = environ.get("JUPYTER_RUNTIME_DIR") or str(jupyter_data_folder(environ) / "runtime")
     files = [*Path(runtime).glob("jpserver-*.json"), *Path(runtime).glob("nbserver-*.json")]
     found = [
         int(name) for name in (each.stem.partition("-")[2] for each in files) if name.isdigit()
     ]
     # The newest server has the greatest number, unless the numbers have started again.
-    alive = [each for each in sorted(found, reverse=True) if _command(each, processes)]
+    others = sorted(set(found).difference(servers), reverse=True)
+    alive = [each for each in others if _command(each, processes)]
     yield from sorted(alive, key=lambda each: each not in ancestors)
 
 

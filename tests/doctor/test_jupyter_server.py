@@ -111,6 +111,21 @@ def test_server_that_cannot_be_asked_is_unknown(processes: FakeProcesses) -> Non
     assert processes.find(40) is None
 
 
+@pytest.mark.process
+def test_server_that_does_not_answer_is_asked_once(
+    processes: FakeProcesses, tmp_path: Path
+) -> None:
+    """It is an ancestor and has written a file; a question may take 20 s."""
+    python, asked = tmp_path / "python", tmp_path / "asked"
+    python.write_text(f"#!/bin/sh\necho >> '{asked}'\n")
+    python.chmod(0o700)
+    processes.add(41, 1, [str(python), "-m", "jupyterlab"])
+    processes.add(42, 41, KERNEL)
+    (tmp_path / "jpserver-41.json").write_text("{}")
+    assert processes.find(42, JUPYTER_RUNTIME_DIR=str(tmp_path)) is None
+    assert asked.read_text() == "\n"
+
+
 def test_machine_without_process_folder_has_no_server(tmp_path: Path) -> None:
     """On other systems nothing is known."""
     environ = {"HOME": str(tmp_path)}
