@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 SECOND = timedelta(seconds=1)
 GRACE = timedelta(seconds=60)
 """How long the simulated API lets an instance run after its stop time."""
+DELAY = timedelta(seconds=90)
+"""How late the simulated API applies a write in a trouble of the kind ``late``."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,8 @@ class SimulatedApi:
     Attributes:
         scenario: The scenario.
         now: The time of the API.
-        renewals: When each write of the keeper was applied, with the stop time that it set.
+        renewals: When each write of the keeper was applied, with the stop time that it set. The stop time of one
+            that was applied late is that of a write in time: no one can send a duration that fits a delay to come.
         stopped_at: When the instance stopped by itself.
         skew: The difference of the clocks.
         was_shortened: Whether someone else has set the stop time.
@@ -182,7 +185,7 @@ class SimulatedApi:
         for due, duration in sorted(self._late):
             if due <= end and self.is_running_at(due):
                 self._late.remove((due, duration))
-                self._apply(duration, due)
+                self._apply(duration, due, delay=DELAY)
         self.now = end
         if self.stopped_at is None and not self.is_running_at(end):
             self.stopped_at = self.stops_at
@@ -239,7 +242,7 @@ class SimulatedApi:
         if kind == "ignored":
             return
         if kind == "late":
-            self._late.append((self.now + 90 * SECOND, auto_stop.duration))
+            self._late.append((self.now + DELAY, auto_stop.duration))
             return
         self._apply(auto_stop.duration, self.now)
         if kind == "lost":
@@ -267,14 +270,17 @@ class SimulatedApi:
             raise ServerError("api.500.0010", status=500)
         return kind
 
-    def _apply(self, duration: timedelta, moment: datetime) -> None:
+    def _apply(
+        self, duration: timedelta, moment: datetime, *, delay: timedelta = timedelta(0)
+    ) -> None:
         self.duration = duration
         if self.scenario.api == "deferring":
             return
-        start = moment if self.capabilities.counts_from is CountsFrom.NOW else self.started_at
-        self.stops_at = start + duration
+        counts_from_now = self.capabilities.counts_from is CountsFrom.NOW
+        self.stops_at = (moment if counts_from_now else self.started_at) + duration
         self.was_shortened = False
-        self.renewals.append((moment, self.stops_at))
+        intended = self.stops_at - delay if counts_from_now else self.stops_at
+        self.renewals.append((moment, intended))
 
     def interfere(self, kind: str) -> None:
         """Change the stop time as someone else."""

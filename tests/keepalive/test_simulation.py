@@ -8,7 +8,7 @@ import pytest
 from factories import HOUR, MINUTE, NOW
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from keep_simulation import Interference, Scenario, Simulation, Trouble, Work
+from keep_simulation import DELAY, Interference, Scenario, Simulation, Trouble, Work
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -70,3 +70,17 @@ def test_covered_work_is_not_stopped(api: str, data: st.DataObject) -> None:
         limits = [guard.until for guard in simulation.accepted.values()]
         for _, stops_at in simulation.api.renewals:
             assert stops_at <= max([*limits, last_end]) + MINUTE / 2
+
+
+def test_late_write_exceeds_the_bound_by_its_delay_only() -> None:
+    """The duration of the last renewal fits the bound, although the API counts it from a later moment."""
+    work = Work(start=MINUTE, length=250 * MINUTE, up_to=302 * MINUTE)
+    late = Trouble(start=187 * MINUTE, length=44 * MINUTE, kind="late")
+    forbidden = Trouble(start=150 * MINUTE, length=62 * MINUTE, kind="forbidden")
+    simulation = simulate(Scenario("notebooks", 170 * MINUTE, (work,), (late, forbidden)))
+    bound = NOW + work.start + work.up_to
+    stops_at = simulation.api.stops_at
+    assert simulation.violations == []
+    assert stops_at is not None
+    assert bound < stops_at <= bound + DELAY
+    assert all(intended <= bound for _, intended in simulation.api.renewals)
