@@ -448,7 +448,7 @@ class Simulation:
         """Record that a guard was accepted."""
         self._changed[guard.id] = self.accepted[guard.id] = replace(guard, until=until)
 
-    def report(self, message: Message, _guards: Sequence[Guard], _now: datetime) -> None:
+    def report(self, message: Message, _guards: Sequence[Guard]) -> None:
         """Record an event."""
         self.events.append(message.code)
 

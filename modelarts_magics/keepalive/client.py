@@ -35,7 +35,6 @@ ANSWER_TIMEOUT_S = 60.0
 """How long to wait for the daemon's answer, which includes a renewal and its read-back."""
 _POLL_S = 0.02
 _REPORT_INTERVAL_S = 2.0
-ONE_DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
 
 Report = Callable[[Message], None]

@@ -49,13 +49,11 @@ class Identity:
         pid: The process.
         since: When it was started, by the clock of this machine.
         package: The version of this package.
-        source: The name of the source of credentials.
     """
 
     pid: int
     since: datetime
     package: str
-    source: str
 
 
 class Daemon:
@@ -132,13 +130,13 @@ class Daemon:
                 guard_files.discard_files(self._folder, guard)
                 self._keeper.work_ended(guard)
             elif self._keeper.session is not None and now >= guard.until:
-                self._end_at_bound(guard, now)
+                self._end_at_bound(guard)
             else:
                 current.append(guard)
         return current
 
-    def _end_at_bound(self, guard: Guard, now: datetime) -> None:
-        self._host.report(Message("keep.bound_reached", {"until": guard.until}), (guard,), now)
+    def _end_at_bound(self, guard: Guard) -> None:
+        self._host.report(Message("keep.bound_reached", {"until": guard.until}), (guard,))
         self._host.end_guard(guard)
         if guard.then == STOP:
             self._keeper.work_ended(guard)
@@ -210,7 +208,6 @@ class Daemon:
                 stop=PlannedStop(pending.name, pending.stops_at, pending.waiting_for)
                 if pending
                 else None,
-                source=identity.source,
                 components=dict(self._components.errors),
                 memory=memory_to_json(keeper.memory),
             )

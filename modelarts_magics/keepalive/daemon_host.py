@@ -63,11 +63,10 @@ class DaemonHost:
             accepted = replace(guard, until=until, details=details)
             guard_files.save_guard(self._folder, accepted)
 
-    def report(self, message: Message, guards: Sequence[Guard], now: datetime) -> None:
+    def report(self, message: Message, guards: Sequence[Guard]) -> None:
         """Add an event to those that the state file has."""
         self._event_count += 1
-        ids, names = tuple(each.id for each in guards), tuple(each.name for each in guards)
-        self.events.append(Event(self._event_count, now, message, ids, names))
+        self.events.append(Event(self._event_count, message, tuple(each.id for each in guards)))
 
     def record(self, change: Change, action: str, reason: str, now: datetime) -> None:
         """Add a change to the history."""

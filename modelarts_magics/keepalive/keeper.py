@@ -67,13 +67,11 @@ class Problem:
 
     Attributes:
         message: The error.
-        hint: The advice; "" if there is none.
         since: When calls of this kind began to fail.
         kind: The kind of call.
     """
 
     message: str
-    hint: str
     since: datetime
     kind: JobKind
 
@@ -87,7 +85,7 @@ class Host(Protocol):
     def accept(self, guard: Guard, until: datetime) -> None:
         """Mark a guard as accepted, with the bound that is possible."""
 
-    def report(self, message: Message, guards: Sequence[Guard], now: datetime) -> None:
+    def report(self, message: Message, guards: Sequence[Guard]) -> None:
         """Report an event to those who watch the guards."""
 
     def record(self, change: Change, action: str, reason: str, now: datetime) -> None:
@@ -149,7 +147,6 @@ class Keeper:
         self.admissions: dict[str, Admission] = {}
         self.problem: Problem | None = None
         self.pending_stop = pending_stop
-        self.renewal_due_at: datetime | None = None
 
     @property
     def now(self) -> datetime:
@@ -307,7 +304,7 @@ class Keeper:
         )
         if before is not None and admission.refusal is not None:
             # The old bound stands.
-            self._host.report(admission.refusal, (guard,), self.now)
+            self._host.report(admission.refusal, (guard,))
             admission = before
         self.admissions[guard.id] = admission
         if admission.refusal is None and not admission.needs_proof:
@@ -321,17 +318,16 @@ class Keeper:
             each.needs_proof for guard in guards if (each := self._accepted(guard)) is not None
         )
         situation = self._situation(instance, guards, now, prove=prove)
-        decision = policy.decide(situation)
-        self.renewal_due_at = decision.due_at
-        if decision.target is None:
+        target = policy.decide(situation)
+        if target is None:
             return None
         self._host.before_renewal(instance, situation.started_at)
-        self.memory = policy.note_sent(self.memory, decision.target, now=now)
-        request = AutoStopRequest(stop_time=decision.target)
+        self.memory = policy.note_sent(self.memory, target, now=now)
+        request = AutoStopRequest(stop_time=target)
         return Job(
             JobKind.RENEW,
             lambda: session.update(auto_stop=request, action="keep", seen=instance),
-            decision.target,
+            target,
             _describe(guards),
         )
 
@@ -417,7 +413,7 @@ class Keeper:
         code = takeover.value
         if takeover is Takeover.LATER and instance.auto_stop.stops_at is None:
             code = "off"
-        self._host.report(Message(f"keep.changed.{code}", values), guards, now)
+        self._host.report(Message(f"keep.changed.{code}", values), guards)
         if takeover.ends_guards:
             self.memory = replace(self.memory, known=instance.auto_stop, sent=())
             self.set_pending_stop(None)
@@ -446,7 +442,7 @@ class Keeper:
     def _report_forbidden_stop(self, stop_time: datetime, guards: Sequence[Guard]) -> None:
         now = self.now
         values = {"stop_time": stop_time, "cost": max(stop_time - now, timedelta(0))}
-        self._host.report(Message("keep.stop_forbidden", values), guards, now)
+        self._host.report(Message("keep.stop_forbidden", values), guards)
 
     def _take_renewal(self, change: Change, guards: Sequence[Guard], now: datetime) -> None:
         self.memory = policy.note_renewal(self.memory, change, now=now)
@@ -465,7 +461,7 @@ class Keeper:
         for guard in guards:
             admission = self._accepted(guard)
             if admission is not None and admission.until > stop_time + policy.BOUND_TOLERANCE:
-                self._host.report(message, (guard,), now)
+                self._host.report(message, (guard,))
                 self._host.end_guard(guard)
 
     def _settle_proofs(
@@ -491,7 +487,7 @@ class Keeper:
             return
         same = self.problem is not None and self.problem.kind is job.kind
         since = self.problem.since if same and self.problem else now
-        self.problem = Problem(error.message, error.hint, since, job.kind)
+        self.problem = Problem(error.message, since, job.kind)
 
     def _after_error(
         self, job: Job, error: ModelArtsError, guards: Sequence[Guard], now: datetime
@@ -510,7 +506,7 @@ class Keeper:
             self._stop_failed(error, now)
         else:
             self.set_pending_stop(None)
-            self._host.report(Message("keep.stop_failed", {"cause": error.message}), guards, now)
+            self._host.report(Message("keep.stop_failed", {"cause": error.message}), guards)
 
     def _refuse_all(self, guards: Sequence[Guard], error: ModelArtsError) -> None:
         """Refuse the guards that were not answered yet: the guarantee cannot be given without a reading."""

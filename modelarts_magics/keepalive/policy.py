@@ -130,28 +130,12 @@ class Situation:
         return self.bound - ARRIVAL_MARGIN
 
 
-@dataclass(frozen=True)
-class Decision:
-    """The next step.
-
-    Attributes:
-        target: The stop time to set now; None to wait.
-        due_at: When the next renewal is due; None if none is.
-    """
-
-    target: datetime | None = None
-    due_at: datetime | None = None
-
-
-def decide(situation: Situation) -> Decision:
-    """Return whether to renew now, and to which stop time."""
+def decide(situation: Situation) -> datetime | None:
+    """Return the stop time to set now; None to wait."""
     if not needs_renewal(situation):
-        return Decision()
+        return None
     target = renewal_target(situation)
-    if target is None:
-        return Decision()
-    due_at = _due_at(situation)
-    return Decision(target if situation.now >= due_at else None, due_at)
+    return target if target is not None and situation.now >= _due_at(situation) else None
 
 
 def needs_renewal(situation: Situation) -> bool:

@@ -184,7 +184,7 @@ def make_daemon(
         keeper=keeper,
         host=host,
         components=ComponentRunner(context, factories),
-        identity=Identity(os.getpid(), SYSTEM_CLOCK.now(), package_version(), source),
+        identity=Identity(os.getpid(), SYSTEM_CLOCK.now(), package_version()),
         monotonic=lambda: time.monotonic() * scale,
         start_thread=_start_thread,
     )

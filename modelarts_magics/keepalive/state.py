@@ -53,17 +53,13 @@ class Event:
 
     Attributes:
         number: Counts up; identifies the event together with the process of the daemon.
-        at: When it happened.
         message: The text.
         guards: The ids of the guards that it is about.
-        names: Their names.
     """
 
     number: int
-    at: datetime
     message: Message
     guards: tuple[str, ...] = ()
-    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,6 @@ class DaemonState:
         problem_urgent: Whether the problem endangers the run, so that it has to be shown.
         events: The last events, oldest first.
         stop: The planned stop; None if there is none.
-        source: The name of the source of credentials that the daemon uses.
         components: The errors of components by name.
         memory: The daemon's knowledge about its renewals, for its successor.
     """
@@ -111,7 +106,6 @@ class DaemonState:
     problem_urgent: bool = False
     events: tuple[Event, ...] = ()
     stop: PlannedStop | None = None
-    source: str = ""
     components: Mapping[str, str] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
 
@@ -242,10 +236,8 @@ def _state_to_json(state: DaemonState) -> dict[str, Any]:
         "events": [
             {
                 "number": event.number,
-                "at": encode(event.at),
                 "message": encode(event.message),
                 "guards": list(event.guards),
-                "names": list(event.names),
             }
             for event in state.events[-MAX_EVENTS:]
         ],
@@ -255,7 +247,6 @@ def _state_to_json(state: DaemonState) -> dict[str, Any]:
             "stops_at": encode(state.stop.stops_at),
             "waiting_for": list(state.stop.waiting_for),
         },
-        "source": state.source,
         "components": dict(state.components),
         "memory": dict(state.memory),
     }
@@ -283,16 +274,13 @@ def _state_from_json(data: dict[str, Any], *, is_running: bool) -> DaemonState:
         events=tuple(
             Event(
                 int(event["number"]),
-                decode(event["at"]),
                 decode(event["message"]),
                 tuple(event["guards"]),
-                tuple(event["names"]),
             )
             for event in data["events"]
         ),
         stop=stop
         and PlannedStop(str(stop["name"]), decode(stop["stops_at"]), tuple(stop["waiting_for"])),
-        source=str(data["source"]),
         components=dict(data["components"]),
         memory=dict(data["memory"]),
     )

@@ -45,7 +45,7 @@ def test_request_to_end_is_kept_during_a_call(tmp_path: Path) -> None:
         keeper=Simulation(QUIET).keeper,
         host=DaemonHost(tmp_path, history=tmp_path / "h", pending_restores=tmp_path / "r"),
         components=ComponentRunner(ComponentContext(tmp_path, {}), {}),
-        identity=Identity(1, NOW, "0", ""),
+        identity=Identity(1, NOW, "0"),
         monotonic=lambda: 0.0,
         start_thread=calls.append,
     )
