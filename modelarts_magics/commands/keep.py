@@ -14,7 +14,7 @@ from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.guards import LEAVE, NAMED, PID, STOP, WHILE_BUSY, Guard
 from modelarts_magics.keepalive.processes import process_started
-from modelarts_magics.keepalive.state import is_daemon_running, read_state
+from modelarts_magics.keepalive.state import is_daemon_running, read_running_state
 from modelarts_magics.messages import join_list, text, to_local
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ def requested_then(request: CommandRequest) -> str:
 
 def keep_json(folder: Path) -> JsonResult:
     """Return what keeps the instance running as JSON."""
-    state = read_state(folder)
-    running = state if state is not None and state.is_running else None
+    running = read_running_state(folder)
     covered = running.covered_until if running else None
     return JsonResult(
         daemon={"pid": running.pid, "since": _iso(running.since)} if running else None,
@@ -96,7 +95,7 @@ def _list(request: CommandRequest, session: Session) -> object:
     folder = _folder(session)
     if request.has_option("--json"):
         return keep_json(folder)
-    guards, state = guard_files.list_guards(folder), read_state(folder)
+    guards, state = guard_files.list_guards(folder), read_running_state(folder)
     lines = [_guard_line(guard) for guard in guards] or [text("keep.none")]
     lines += _state_lines(state, guards)
     return TextResult("\n".join(lines))
@@ -110,7 +109,7 @@ def _guard_line(guard: Guard) -> str:
 
 
 def _state_lines(state: DaemonState | None, guards: Sequence[Guard]) -> list[str]:
-    if state is None or not state.is_running:
+    if state is None:
         return [text("keep.list.no_daemon")] if guards else []
     lines = []
     if state.covered_until is not None:

@@ -8,7 +8,7 @@ from modelarts_magics.doctor.findings import Finding, Level
 from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.guards import list_guards
-from modelarts_magics.keepalive.state import read_state
+from modelarts_magics.keepalive.state import read_running_state
 from modelarts_magics.messages import join_list, text
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ def keep_alive_findings(settings: Settings) -> Iterator[Finding]:
         folder = daemon_folder(settings)
     except ConfigurationError:
         return
-    guards, state = list_guards(folder), read_state(folder)
-    running = state if state is not None and state.is_running else None
+    guards, running = list_guards(folder), read_running_state(folder)
     if running is None and guards:
         names = join_list(guard.name for guard in guards)
         message = text("doctor.keep.not_running", names=names)

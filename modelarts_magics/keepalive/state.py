@@ -85,7 +85,6 @@ class DaemonState:
         pid: The process of the daemon.
         since: When it was started.
         package: The version of this package that it runs.
-        is_running: Whether it runs now.
         covered_until: Until when the instance is certain to run for the guards; None without guards.
         guards: The answers to the guards by id.
         problem: Why calls of the API fail; None if they do not.
@@ -99,7 +98,6 @@ class DaemonState:
     pid: int
     since: datetime
     package: str
-    is_running: bool = False
     covered_until: datetime | None = None
     guards: Mapping[str, GuardState] = field(default_factory=dict)
     problem: Message | None = None
@@ -129,9 +127,14 @@ def read_state(folder: Path) -> DaemonState | None:
         data = json.loads(read_private_text(folder / STATE_FILE))
         if data["version"] != FORMAT_VERSION:
             return None
-        return _state_from_json(data, is_running=is_daemon_running(folder))
+        return _state_from_json(data)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def read_running_state(folder: Path) -> DaemonState | None:
+    """Return the state of the daemon that runs now; None if none runs, or it has not written one yet."""
+    return read_state(folder) if is_daemon_running(folder) else None
 
 
 class StateWriter:
@@ -252,13 +255,12 @@ def _state_to_json(state: DaemonState) -> dict[str, Any]:
     }
 
 
-def _state_from_json(data: dict[str, Any], *, is_running: bool) -> DaemonState:
+def _state_from_json(data: dict[str, Any]) -> DaemonState:
     stop = data["stop"]
     return DaemonState(
         pid=int(data["pid"]),
         since=decode(data["since"]),
         package=str(data["package"]),
-        is_running=is_running,
         covered_until=decode(data["covered_until"]),
         guards={
             str(guard_id): GuardState(

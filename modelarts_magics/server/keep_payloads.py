@@ -10,7 +10,7 @@ from modelarts_magics.errors import RefusedError
 from modelarts_magics.keepalive import client, requests
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.guards import list_guards, remove_guard
-from modelarts_magics.keepalive.state import read_state
+from modelarts_magics.keepalive.state import read_running_state
 from modelarts_magics.messages import text
 from modelarts_magics.server.request_models import CANCEL_STOP, END
 
@@ -33,8 +33,7 @@ def keep_payload(session: Session) -> dict[str, Any] | None:
     folder = _folder(session)
     if not folder.exists():
         return None
-    guards, state = list_guards(folder), read_state(folder)
-    running = state if state is not None and state.is_running else None
+    guards, running = list_guards(folder), read_running_state(folder)
     stop = _stop_payload(running) if running else None
     if not guards and stop is None:
         return None

@@ -29,7 +29,12 @@ from modelarts_magics.keepalive.process import make_daemon
 from modelarts_magics.keepalive.processes import is_process_alive, process_started
 from modelarts_magics.keepalive.record_lock import RecordLock
 from modelarts_magics.keepalive.requests import is_stop_pending
-from modelarts_magics.keepalive.state import LOCK_FILE, is_daemon_running, read_state
+from modelarts_magics.keepalive.state import (
+    LOCK_FILE,
+    is_daemon_running,
+    read_running_state,
+    read_state,
+)
 from modelarts_magics.session.connect import open_session
 from modelarts_magics.session.history import history_path, read_entries
 
@@ -158,8 +163,8 @@ def test_killed_daemon_is_restarted_by_the_worker(world: World) -> None:
         wait_for(lambda: not is_daemon_running(world.folder))
 
         def restarted() -> bool:
-            current = read_state(world.folder)
-            return current is not None and current.is_running and current.pid != state.pid
+            current = read_running_state(world.folder)
+            return current is not None and current.pid != state.pid
 
         wait_for(restarted)
         wait_for(lambda: (read_state(world.folder) or state).covered_until is not None)

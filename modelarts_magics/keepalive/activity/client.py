@@ -14,7 +14,7 @@ from modelarts_magics.keepalive import launch, requests
 from modelarts_magics.keepalive.activity.report import ActivityReport, load_report
 from modelarts_magics.keepalive.activity.source import KERNEL, Source
 from modelarts_magics.keepalive.folder import daemon_folder
-from modelarts_magics.keepalive.state import read_state
+from modelarts_magics.keepalive.state import read_running_state, read_state
 from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
@@ -57,9 +57,8 @@ def ask_activity(session: Session, *, environ: Mapping[str, str] | None = None) 
 def _wait_for_report(folder: Path) -> ActivityReport:
     end_s = time.monotonic() + ANSWER_TIMEOUT_S
     while time.monotonic() < end_s:
-        report, state = load_report(folder), read_state(folder)
-        is_current = report and state and state.is_running and report.watcher == state.pid
-        if report and is_current and report.is_complete:
+        report, state = load_report(folder), read_running_state(folder)
+        if report and state and report.watcher == state.pid and report.is_complete:
             return report
         time.sleep(_POLL_S)
     state = read_state(folder)
