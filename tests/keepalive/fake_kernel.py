@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +17,20 @@ if TYPE_CHECKING:
 KEY = b"key-of-the-test"
 
 
-def _bind_when_free(socket: Any, address: str) -> None:  # noqa: ANN401 - a socket
-    """Bind to an address; a socket that was closed a moment ago may still use it."""
+def _wait_until_free(port: int) -> None:
+    """Wait until a port can be bound: ZeroMQ closes it in a thread of its own."""
     end = time.monotonic() + 10
     while True:
-        try:
-            socket.bind(address)
-        except zmq.ZMQError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.01)
-        else:
-            return
+        with socket.socket() as probe:
+            # As for ZeroMQ's own sockets, connections that were closed are no obstacle.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                assert time.monotonic() < end
+            else:
+                return
+        time.sleep(0.01)
 
 
 class FakeKernel:
@@ -102,9 +105,11 @@ class FakeKernel:
         self.shell.send_multipart([*prefix, b"<IDS|MSG>", sign(frames), *frames])
 
     def end(self) -> None:
-        """Close the sockets as the end of the process does."""
-        self.iopub.close(linger=0)
+        """Close the sockets as the end of the process does; what was published before still arrives."""
+        self.iopub.close(linger=10_000)
         self.shell.close(linger=0)
+        for port in self.ports.values():
+            _wait_until_free(port)
 
     def close(self) -> None:
         """Release everything."""
@@ -112,16 +117,16 @@ class FakeKernel:
         self._context.destroy(linger=0)
 
     def _bind(self, name: str, kind: int) -> Any:  # noqa: ANN401 - a socket
-        socket = self._context.socket(kind)
-        socket.linger = 0
+        channel = self._context.socket(kind)
+        channel.linger = 0
         if self._keys:
-            socket.curve_server = True
-            socket.curve_publickey, socket.curve_secretkey = self._keys
+            channel.curve_server = True
+            channel.curve_publickey, channel.curve_secretkey = self._keys
         if name in self.ports:
-            _bind_when_free(socket, f"tcp://127.0.0.1:{self.ports[name]}")
+            channel.bind(f"tcp://127.0.0.1:{self.ports[name]}")
         else:
-            self.ports[name] = socket.bind_to_random_port("tcp://127.0.0.1")
-        return socket
+            self.ports[name] = channel.bind_to_random_port("tcp://127.0.0.1")
+        return channel
 
 
 def sign(frames: list[bytes]) -> bytes:
