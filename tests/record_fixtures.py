@@ -13,6 +13,14 @@ if TYPE_CHECKING:
 START = datetime(2026, 11, 28, tzinfo=timezone.utc)
 
 
+class FinishedProcess:
+    """A process that has ended."""
+
+    def poll(self) -> int:
+        """Return the exit status."""
+        return 0
+
+
 def new_record(folder: Path, *, started_at: datetime = START) -> Record:
     """Return a record without files."""
     return Record(new_record_id(), "train", COMMAND, folder, started_at)

@@ -48,11 +48,16 @@ def python(code: str) -> tuple[str, ...]:
 
 
 class OnTerminal:
-    """A process whose terminal this test holds."""
+    """A process whose terminal this test holds.
+
+    Attributes:
+        before: The attributes of the terminal before the process.
+    """
 
     def __init__(self, command: list[str], *, rows: int = 24, columns: int = 80) -> None:
         self.master, slave = os.openpty()
         self.resize(rows, columns)
+        self.before = termios.tcgetattr(slave)
         self.shown = b""
 
         def take_terminal() -> None:
@@ -300,12 +305,11 @@ print("all", rest)
 def test_terminal_is_restored(on_terminal) -> None:  # noqa: ANN001 - a local function
     """The shell gets its terminal back as it was."""
     terminal = on_terminal(*python("print('ready'); input()"))
-    before = termios.tcgetattr(terminal.slave)
     terminal.wait_for(b"ready")
-    assert termios.tcgetattr(terminal.slave) != before
+    assert termios.tcgetattr(terminal.slave) != terminal.before
     terminal.type(b"\n")
     terminal.wait()
-    assert termios.tcgetattr(terminal.slave) == before
+    assert termios.tcgetattr(terminal.slave) == terminal.before
 
 
 def test_ctrl_z_stops_and_continues_the_command(on_terminal) -> None:  # noqa: ANN001 - a local function

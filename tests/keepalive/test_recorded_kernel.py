@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from factories import NOW
 from kernel_session import KernelSession
-from record_fixtures import gaps_of, text_of
+from record_fixtures import FinishedProcess, gaps_of, text_of
 
 from modelarts_magics.keepalive.components import ComponentContext
 from modelarts_magics.keepalive.guards import CELL, Guard
@@ -32,7 +32,7 @@ def begin():
     recording = recording_of_cell(get_ipython(), "code", folder=folder / "records")
     (folder / "request.new").write_text(json.dumps(recording))
     (folder / "request.new").rename(folder / "request.json")
-    print("recorded", wait_until_recorded(get_ipython(), recording))
+    print("recorded", wait_until_recorded(get_ipython(), recording, timeout_s=30))
 """
 
 
@@ -74,14 +74,6 @@ def recorder_for(folder: Path) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-class FinishedProcess:
-    """A process that has ended."""
-
-    def poll(self) -> int:
-        """Return the exit status."""
-        return 0
 
 
 def record_cell(kernel: KernelSession, folder: Path, code: str) -> Record:

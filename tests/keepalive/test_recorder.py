@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 from factories import NOW
 from keepalive.fake_kernel import FakeKernel
-from record_fixtures import gaps_of, text_of
+from record_fixtures import FinishedProcess, gaps_of, text_of
 
 from modelarts_magics.keepalive.components import ComponentContext
 from modelarts_magics.keepalive.guards import CELL, Guard
@@ -70,9 +70,13 @@ class Recording:
 
     def record(self) -> Record:
         """Return the index on disk."""
-        found = find_record(self.folder, self.guard.details[DETAIL]["id"])
+        found = self.find_record()
         assert found is not None
         return found
+
+    def find_record(self) -> Record | None:
+        """Return the index on disk; None before the record exists."""
+        return find_record(self.folder, self.guard.details[DETAIL]["id"])
 
     @staticmethod
     def wait_until(condition: Callable[[], bool], step: Callable[[], None] = lambda: None) -> None:
@@ -96,7 +100,7 @@ class Recording:
         self.kernel.status("busy", CELL_ID)
 
     def _is_attached(self) -> bool:
-        found = find_record(self.folder, self.guard.details[DETAIL]["id"])
+        found = self.find_record()
         return found is not None and bool(found.details.get("attached"))
 
     def _make_recorder(self) -> Recorder:
@@ -120,14 +124,6 @@ class Recording:
         }
         until = NOW + timedelta(hours=8)
         return Guard("train", CELL, 1, NOW, until, details={DETAIL: details})
-
-
-class FinishedProcess:
-    """A process that has ended."""
-
-    def poll(self) -> int:
-        """Return the exit status."""
-        return 0
 
 
 @pytest.fixture
@@ -220,11 +216,11 @@ def test_late_start_is_noted(recording: Recording) -> None:
     """Output that came before the first message of the cell may be missing."""
     recording.update()
     recording.kernel.wait_for_subscription()
-    deadline = time.monotonic() + 30
-    while not gaps_of_if_any(recording):
-        assert time.monotonic() < deadline
-        recording.output("stream", name="stdout", text="x\n")
-        time.sleep(0.02)
+    recording.wait_until(lambda: recording.find_record() is not None)
+    recording.wait_until(
+        lambda: gaps_of(recording.record()) != [],
+        lambda: recording.output("stream", name="stdout", text="x\n"),
+    )
     (gap,) = gaps_of(recording.record())
     assert (gap["reason"], gap["since"]) == ("attached", NOW.timestamp())
 
@@ -241,9 +237,7 @@ def test_missing_connection_file_fails_one_recording(recording: Recording) -> No
     """The record says when it ended, and other recordings go on."""
     recording.kernel.path.unlink()
     recording.update()
-    recording.wait_until(
-        lambda: find_record(recording.folder, recording.guard.details[DETAIL]["id"]) is not None
-    )
+    recording.wait_until(lambda: recording.find_record() is not None)
     assert recording.wait_for_end().lines == 0
 
 
@@ -255,9 +249,10 @@ def test_recorded_cell_that_has_ended_is_not_recorded_again(recording: Recording
     before = recording.wait_for_end()
     recording.recorder.close()
     recording.recorder = Recorder(recording.context)
-    for _ in range(3):
-        recording.update()
-        time.sleep(0.05)
+    recording.update()
+    recording.guards.clear()
+    recording.update()
+    recording.wait_until(lambda: recording.recorder.working() == [], recording.update)
     assert recording.record() == before
 
 
@@ -274,9 +269,3 @@ def test_notebook_process_works_for_real(recording: Recording) -> None:
     assert cell["source"] == "train()"
     assert cell["outputs"] == [{"output_type": "stream", "name": "stdout", "text": "100%\n"}]
     assert recording.record().details["shown_length"] == 5
-
-
-def gaps_of_if_any(recording: Recording) -> list[dict[str, object]]:
-    """Return the gaps; none before the record exists."""
-    found = find_record(recording.folder, recording.guard.details[DETAIL]["id"])
-    return gaps_of(found) if found else []
