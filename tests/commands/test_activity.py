@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -14,6 +13,7 @@ from factories import HOUR, MINUTE, NOW
 from keepalive.activity.kernel_environments import NEWEST
 from keepalive.activity.real_kernel import RealKernel
 from kernel_session import environment_without_settings
+from waiting import wait_until
 
 from modelarts_magics.commands.activity import report_lines
 from modelarts_magics.emulator.local import LocalEmulator
@@ -86,14 +86,6 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., Any]]:
         requests.send_request(folder, requests.END)
         wait_until(lambda folder=folder: not is_daemon_running(folder))
     emulator.stop()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for another process."""
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 @pytest.mark.process

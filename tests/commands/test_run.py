@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
+from waiting import wait_until
 
 from modelarts_magics.commands.run import guard_name, split_incomplete
 from modelarts_magics.emulator.local import LocalEmulator
@@ -132,7 +132,7 @@ def test_guard_lasts_as_long_as_the_command(runs: Runs) -> None:
     """It has the bound that was asked for, and its process is ours."""
     with runs.start("--up-to", "2h", "--", "sleep", "60") as process:
         try:
-            (guard,) = _wait_for(runs.guards)
+            (guard,) = wait_until(runs.guards)
             assert guard["kind"] == "run"
             assert guard["name"] == f"sleep-{process.pid}"
             assert guard["pid"] == process.pid
@@ -220,13 +220,3 @@ def test_wrong_arguments_are_explained(
     assert code == status
     assert expected in err
     assert bool(out) is ("--help" in arguments)
-
-
-def _wait_for(get: object) -> list[dict[str, object]]:
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        found = get()  # type: ignore[operator]
-        if found:
-            return found  # type: ignore[no-any-return]
-        time.sleep(0.05)
-    raise TimeoutError

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Callable
 
 import pytest
 from keepalive.fake_kernel import FakeKernel, sign
+from waiting import wait_until
 
 from modelarts_magics.keepalive.kernel_channel import (
     NARROW_AFTER,
@@ -25,15 +25,6 @@ Connect = Callable[..., KernelChannel]
 IN_CELL = {"msg_id": "1", "msg_type": "execute_request"}
 WAIT_MS = 10_000
 NOTHING_MS = 100
-
-
-def wait_until(condition: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the function returns
-    """Wait until a function returns something that is true, and return it."""
-    end = time.monotonic() + WAIT_MS / 1000
-    while not (value := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    return value
 
 
 @pytest.fixture

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from kernel_session import KernelSession, environment_without_settings
 from record_fixtures import gaps_of, text_of
+from waiting import wait_until
 
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.keepalive.records import FOLDER_NAME, Record, list_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.process
@@ -65,7 +65,7 @@ class Notebook:
 
     def newest_record(self) -> Record:
         """Return the newest record once it is complete and its notebook is written."""
-        return _wait_for(
+        return wait_until(
             lambda: next(
                 (
                     each
@@ -131,13 +131,3 @@ def test_cell_is_not_recorded_on_request(notebook: Notebook) -> None:
     before = len(list_records(notebook.folder))
     assert "Kept alive" in notebook.run(CELL.format(options="--no-record", end=""))
     assert len(list_records(notebook.folder)) == before
-
-
-def _wait_for(get: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the function returns
-    deadline = time.monotonic() + TIMEOUT_S
-    while time.monotonic() < deadline:
-        found = get()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise TimeoutError

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from factories import NOW
 from keepalive.fake_kernel import FakeKernel
 from record_fixtures import FinishedProcess, gaps_of, text_of
+from waiting import wait_until
 
 from modelarts_magics.keepalive.components import ComponentContext
 from modelarts_magics.keepalive.guards import CELL, Guard
@@ -40,7 +40,7 @@ class Recording:
         """Begin, and let the cell send its status until messages arrive."""
         self.update()
         self.kernel.wait_for_subscription()
-        self.wait_until(self._is_attached, self._announce)
+        wait_until(self._is_attached, self._announce)
 
     def output(self, message_type: str, parent: str = CELL_ID, **content: Any) -> None:  # noqa: ANN401
         """Publish an output of a cell."""
@@ -65,7 +65,7 @@ class Recording:
 
     def wait_for_end(self) -> Record:
         """Wait until the record is complete and its notebook was ordered, and return its index."""
-        self.wait_until(self._has_ended, self.update)
+        wait_until(self._has_ended, self.update)
         return self.record()
 
     def record(self) -> Record:
@@ -77,15 +77,6 @@ class Recording:
     def find_record(self) -> Record | None:
         """Return the index on disk; None before the record exists."""
         return find_record(self.folder, self.guard.details[DETAIL]["id"])
-
-    @staticmethod
-    def wait_until(condition: Callable[[], bool], step: Callable[[], None] = lambda: None) -> None:
-        """Repeat a step until a condition holds."""
-        deadline = time.monotonic() + 30
-        while not condition():
-            assert time.monotonic() < deadline
-            step()
-            time.sleep(0.005)
 
     def close(self) -> None:
         """Release everything."""
@@ -158,7 +149,7 @@ def test_output_is_on_disk_while_the_cell_runs(recording: Recording) -> None:
     """A killed daemon loses nothing that had arrived."""
     recording.start()
     recording.output("stream", name="stdout", text="one\n")
-    recording.wait_until(lambda: text_of(recording.record()) == "one\n")
+    wait_until(lambda: text_of(recording.record()) == "one\n")
 
 
 def test_record_ends_with_the_kernel_message_not_with_the_guard(recording: Recording) -> None:
@@ -197,11 +188,11 @@ def test_restarted_daemon_continues_the_record(recording: Recording) -> None:
     """The time without a daemon is noted, and nothing is recorded twice."""
     recording.start()
     recording.output("stream", name="stdout", text="before\n")
-    recording.wait_until(lambda: text_of(recording.record()) == "before\n")
+    wait_until(lambda: text_of(recording.record()) == "before\n")
     recording.recorder.close()
     recording.output("stream", name="stdout", text="missed\n")
     recording.restart_recorder()
-    recording.wait_until(lambda: len(gaps_of(recording.record())) == 1)
+    wait_until(lambda: len(gaps_of(recording.record())) == 1)
     recording.output("stream", name="stdout", text="after\n")
     recording.end_cell()
     record = recording.wait_for_end()
@@ -216,8 +207,8 @@ def test_late_start_is_noted(recording: Recording) -> None:
     """Output that came before the first message of the cell may be missing."""
     recording.update()
     recording.kernel.wait_for_subscription()
-    recording.wait_until(lambda: recording.find_record() is not None)
-    recording.wait_until(
+    wait_until(lambda: recording.find_record() is not None)
+    wait_until(
         lambda: gaps_of(recording.record()) != [],
         lambda: recording.output("stream", name="stdout", text="x\n"),
     )
@@ -237,7 +228,7 @@ def test_missing_connection_file_fails_one_recording(recording: Recording) -> No
     """The record says when it ended, and other recordings go on."""
     recording.kernel.path.unlink()
     recording.update()
-    recording.wait_until(lambda: recording.find_record() is not None)
+    wait_until(lambda: recording.find_record() is not None)
     assert recording.wait_for_end().lines == 0
 
 
@@ -252,7 +243,7 @@ def test_recorded_cell_that_has_ended_is_not_recorded_again(recording: Recording
     recording.update()
     recording.guards.clear()
     recording.update()
-    recording.wait_until(lambda: recording.recorder.working() == [], recording.update)
+    wait_until(lambda: recording.recorder.working() == [], recording.update)
     assert recording.record() == before
 
 
@@ -264,7 +255,7 @@ def test_notebook_process_works_for_real(recording: Recording) -> None:
     recording.output("stream", name="stdout", text="10%\r100%\n")
     recording.end_cell()
     record = recording.wait_for_end()
-    recording.wait_until(lambda: recording.recorder.working() == [], recording.update)
+    wait_until(lambda: recording.recorder.working() == [], recording.update)
     cell = json.loads(record.notebook_path.read_text(encoding="utf-8"))["cells"][1]
     assert cell["source"] == "train()"
     assert cell["outputs"] == [{"output_type": "stream", "name": "stdout", "text": "100%\n"}]
