@@ -17,11 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics.commands.results import TextResult
-from modelarts_magics.doctor.jupyter_server import (
-    JupyterServer,
-    find_jupyter_server,
-    jupyter_data_folder,
-)
+from modelarts_magics.config.jupyter_folders import jupyter_data_folder
+from modelarts_magics.doctor.jupyter_server import JupyterServer, find_jupyter_server
 from modelarts_magics.doctor.lab_extension import (
     EXTENSION_NAME,
     MARKER_FILE,

@@ -11,10 +11,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from modelarts_magics.config.jupyter_folders import jupyter_data_folder, jupyter_runtime_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -127,28 +128,13 @@ def find_jupyter_server(
     return None
 
 
-def jupyter_data_folder(environ: Mapping[str, str], *, platform: str = sys.platform) -> Path:
-    """Return the user's Jupyter data folder.
-
-    Source: Jupyter's documentation, "Common directories and file locations".
-    """
-    if environ.get("JUPYTER_DATA_DIR"):
-        return Path(environ["JUPYTER_DATA_DIR"])
-    home = Path(environ.get("HOME") or environ.get("USERPROFILE") or Path.home())
-    if platform == "darwin":
-        return home / "Library" / "Jupyter"
-    if platform == "win32":
-        return Path(environ.get("APPDATA") or home / ".jupyter") / "jupyter"
-    return Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "jupyter"
-
-
 def _candidates(environ: Mapping[str, str], pid: int, processes: Path) -> Iterator[int]:
     """Yield the processes that may be the server: ancestors first, then the ones that wrote a file."""
     ancestors = list(_ancestors(pid, processes))
     servers = [each for each in ancestors if _is_server_command(_command(each, processes))]
     yield from servers
-    runtime = environ.get("JUPYTER_RUNTIME_DIR") or str(jupyter_data_folder(environ) / "runtime")
-    files = [*Path(runtime).glob("jpserver-*.json"), *Path(runtime).glob("nbserver-*.json")]
+    runtime = jupyter_runtime_folder(environ)
+    files = [*runtime.glob("jpserver-*.json"), *runtime.glob("nbserver-*.json")]
     found = [
         int(name) for name in (each.stem.partition("-")[2] for each in files) if name.isdigit()
     ]

@@ -9,13 +9,13 @@ import json
 import re
 import socket
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from modelarts_magics.config.settings_file import NO_FOLDER, home_folder
+from modelarts_magics.config.jupyter_folders import jupyter_runtime_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _HOSTNAME_PATTERN = re.compile(rf"notebook-({_UUID})", re.IGNORECASE | re.ASCII)
@@ -70,9 +70,7 @@ def _candidate_sources(
 
 def _base_urls(environ: Mapping[str, str]) -> Iterator[str]:
     """Yield the base URLs of the user's Jupyter servers, from their runtime files."""
-    home = home_folder(environ) or NO_FOLDER
-    explicit = environ.get("JUPYTER_RUNTIME_DIR")
-    folder = Path(explicit) if explicit else home / ".local" / "share" / "jupyter" / "runtime"
+    folder = jupyter_runtime_folder(environ)
     files = sorted(folder.glob("jpserver-*.json"), key=_newest_first)[:_MAX_SERVER_FILES]
     for path in files:
         try:

@@ -8,11 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_magics.doctor.jupyter_server import (
-    JupyterServer,
-    find_jupyter_server,
-    jupyter_data_folder,
-)
+from modelarts_magics.doctor.jupyter_server import JupyterServer, find_jupyter_server
 
 SHELL, KERNEL = ["/bin/bash"], [sys.executable, "-m", "ipykernel_launcher", "-f", "k.json"]
 
@@ -131,20 +127,3 @@ def test_machine_without_process_folder_has_no_server(tmp_path: Path) -> None:
     environ = {"HOME": str(tmp_path)}
     assert find_jupyter_server(environ, processes=tmp_path / "none") is None
     assert find_jupyter_server(environ, pid=os.getpid(), processes=tmp_path) is None
-
-
-@pytest.mark.parametrize(
-    ("environ", "platform", "folder"),
-    [
-        ({"JUPYTER_DATA_DIR": "/d", "HOME": "/h"}, "linux", "/d"),
-        ({"HOME": "/h"}, "linux", "/h/.local/share/jupyter"),
-        ({"HOME": "/h", "XDG_DATA_HOME": "/x"}, "linux", "/x/jupyter"),
-        ({"HOME": "/h"}, "darwin", "/h/Library/Jupyter"),
-        ({"APPDATA": "/a", "USERPROFILE": "/u"}, "win32", "/a/jupyter"),
-    ],
-)
-def test_data_folder_is_that_of_jupyter(
-    environ: dict[str, str], platform: str, folder: str
-) -> None:
-    """The rules are those of Jupyter's documentation."""
-    assert jupyter_data_folder(environ, platform=platform) == Path(folder)

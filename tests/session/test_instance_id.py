@@ -121,13 +121,26 @@ def test_candidates_are_ordered_and_unique(
 
 
 @pytest.mark.parametrize("base_url", [f"/{ONE}/", f"/notebook/user/{ONE}", f"/x/{ONE.upper()}/lab"])
-@pytest.mark.parametrize("folder", ["", "runtime"])
-def test_base_url_of_a_server_gives_a_candidate(
-    tmp_path: Path, write_server: Callable[..., Path], base_url: str, folder: str
+@pytest.mark.parametrize(
+    ("folder", "variable", "value"),
+    [
+        ("", "", ""),
+        ("runtime", "JUPYTER_RUNTIME_DIR", "runtime"),
+        ("data/runtime", "JUPYTER_DATA_DIR", "data"),
+        ("xdg/jupyter/runtime", "XDG_DATA_HOME", "xdg"),
+    ],
+)
+def test_base_url_of_a_server_gives_a_candidate(  # noqa: PLR0913 - a row of the table
+    tmp_path: Path,
+    write_server: Callable[..., Path],
+    base_url: str,
+    folder: str,
+    variable: str,
+    value: str,
 ) -> None:
     """From the default runtime folder or the one in the environment."""
     write_server({"base_url": base_url, "token": "t"}, folder=folder)
-    variables = {"JUPYTER_RUNTIME_DIR": str(tmp_path / folder)} if folder else {}
+    variables = {variable: str(tmp_path / value)} if variable else {}
     assert found_ids(tmp_path, variables) == [(ONE, "Jupyter server")]
 
 

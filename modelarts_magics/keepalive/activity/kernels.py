@@ -20,6 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
+from modelarts_magics.config.jupyter_folders import jupyter_runtime_folder
 from modelarts_magics.keepalive.activity.source import KERNEL, Source
 from modelarts_magics.keepalive.processes import is_process_alive
 from modelarts_magics.messages import Message
@@ -63,15 +64,8 @@ FindProcess = Callable[[Path], "KernelProcess | None"]
 
 
 def connection_file_folders(environ: Mapping[str, str]) -> list[Path]:
-    """Return the folders of connection files: Jupyter's runtime folder and that of temporary files.
-
-    Source: https://jupyter.readthedocs.io/en/latest/use/jupyter-directories.html
-    """
-    home = Path(environ.get("HOME") or Path.home())
-    data = environ.get("JUPYTER_DATA_DIR")
-    base = environ.get("XDG_DATA_HOME") or home / ".local/share"
-    runtime = environ.get("JUPYTER_RUNTIME_DIR") or Path(data or Path(base) / "jupyter") / "runtime"
-    return list(dict.fromkeys((Path(runtime), Path(tempfile.gettempdir()))))
+    """Return the folders of connection files: Jupyter's runtime folder and that of temporary files."""
+    return list(dict.fromkeys((jupyter_runtime_folder(environ), Path(tempfile.gettempdir()))))
 
 
 class KernelDetector:
