@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics.config.work_folder import python_folder_name
 from modelarts_magics.doctor.lab_extension import DISTRIBUTIONS, packaged_extension
+from modelarts_magics.keepalive.processes import process_started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,14 +127,15 @@ def _installed_at_s(distribution: metadata.Distribution) -> float:
 
 def _boot_time_s() -> float:
     """Return when the first process of this machine or container started; 0 if that is not known."""
+    started = process_started(1)
     try:
-        started = Path("/proc/1/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
-        booted = re.search(
-            r"^btime (\d+)$", Path("/proc/stat").read_text(encoding="utf-8"), re.MULTILINE
-        )
-        return int(started) / os.sysconf("SC_CLK_TCK") + int(booted[1]) if booted else 0.0
-    except (OSError, ValueError, IndexError):
+        status = Path("/proc/stat").read_text(encoding="utf-8")
+    except OSError:
         return 0.0
+    booted = re.search(r"^btime (\d+)$", status, re.MULTILINE)
+    if started is None or booted is None:
+        return 0.0
+    return started / os.sysconf("SC_CLK_TCK") + int(booted[1])
 
 
 def write_copy(folder: Path, parts: list[Part], *, widgets: bool) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.jupyter_folders import jupyter_data_folder, jupyter_runtime_folder
+from modelarts_magics.keepalive.processes import PARENT_FIELD, stat_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -148,12 +149,10 @@ def _ancestors(pid: int, processes: Path) -> Iterator[int]:
     """Yield a process and those that started it."""
     while pid > 1:
         yield pid
-        try:
-            status = (processes / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-            # The name of the program is in parentheses, and may contain anything.
-            pid = int(status.rpartition(")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
+        fields = stat_fields(pid, processes=processes)
+        if fields is None:
             return
+        pid = int(fields[PARENT_FIELD])
 
 
 def _command(pid: int, processes: Path) -> list[str]:

@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+PARENT_FIELD = 1
 _STATE_FIELD, _START_FIELD = 0, 19
 """Positions in the result of `stat_fields`."""
 
 
-def stat_fields(pid: int) -> list[str] | None:
+def stat_fields(pid: int, *, processes: Path = Path("/proc")) -> list[str] | None:
     """Return the fields of ``/proc/PID/stat`` from the third on; None if there is no such process.
 
     Source: proc(5).
+
+    Args:
+        pid: The process ID.
+        processes: The folder with a folder for each process; replaced in tests.
     """
     try:
-        content = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        content = (processes / f"{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
     # The command, in parentheses, may contain spaces and parentheses.
