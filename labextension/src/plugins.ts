@@ -118,7 +118,7 @@ const managerPlugin: JupyterFrontEndPlugin<IManager> = {
       },
       isStreamOpen: () => eventStream.isOpen,
       askForConsent: async (text) =>
-        (await import('./commands/consent')).askForConsent(trans, text).catch(() => false),
+        (await import('./commands/consent')).askForConsent(trans, text),
     });
     new WidgetBridge(manager, document, trans);
     serviceManager.connectionFailure.connect(() => void manager.refresh());

@@ -95,7 +95,8 @@ export class ManagerHarness {
   readonly backend = new FakeBackend();
   isVisible = true;
   isStreamOpen = true;
-  givesConsent = false;
+  /** The answer to a question; an error if it cannot be asked. */
+  givesConsent: boolean | Error = false;
   readonly questions: string[] = [];
   listenerCount = 0;
   changeCount = 0;
@@ -111,7 +112,9 @@ export class ManagerHarness {
       isStreamOpen: () => this.isStreamOpen,
       askForConsent: (text) => {
         this.questions.push(text);
-        return Promise.resolve(this.givesConsent);
+        return this.givesConsent instanceof Error
+          ? Promise.reject(this.givesConsent)
+          : Promise.resolve(this.givesConsent);
       },
       subscribe: (listener) => {
         this.listenerCount++;

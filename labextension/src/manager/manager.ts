@@ -194,7 +194,9 @@ export class Manager implements IManager {
     const request = { method: 'POST', path: 'extend' } as const;
     const outcome = await this.#write({ ...request, body });
     const { code, text } = outcome.result;
-    if (code !== CONSENT_NEEDED || !(await this.#options.askForConsent(text))) {
+    // A question that cannot be asked is not answered with yes.
+    const ask = (): Promise<boolean> => this.#options.askForConsent(text).catch(() => false);
+    if (code !== CONSENT_NEEDED || !(await ask())) {
       return outcome;
     }
     return this.#write({ ...request, body: { ...body, lengthen_later_runs: true } });

@@ -410,6 +410,8 @@ describe('changes', () => {
   it.each([
     [false, [undefined]],
     [true, [undefined, true]],
+    // The code of the dialog is loaded from the server.
+    [new Error('unreachable'), [undefined]],
   ])('that lengthen later runs only need consent (given: %s)', async (isGiven, consents) => {
     const harness = new ManagerHarness();
     await harness.refreshWith();
@@ -421,7 +423,7 @@ describe('changes', () => {
       throw new BackendError('refuse.lengthens_later_runs', 'Only later runs.', { status: 422 });
     };
     const { result } = await harness.manager.extend(3600, NOW + 72 * MINUTE);
-    expect(result.effect).toBe(isGiven ? 'next-start' : null);
+    expect(result.effect).toBe(isGiven === true ? 'next-start' : null);
     expect(harness.questions).toEqual(['Only later runs.']);
     const writes = harness.backend.requests.filter(({ method }) => method === 'POST');
     expect(writes.map(({ body }) => asObject(body).lengthen_later_runs)).toEqual(consents);
