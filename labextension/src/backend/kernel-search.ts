@@ -172,11 +172,13 @@ export class KernelSearch {
       const isUsable = await this.#within(PATIENCE_MS, attempt.hasPackage).catch(() => false);
       if (isUsable !== true) {
         await this.#reject(attempt, record);
-        throw new BackendError('no-backend');
+        throw new BackendError('failed');
       }
       return attempt;
     });
-    const found = await firstFulfilled(answers);
+    const found = await Promise.any(answers).catch(() => {
+      throw new BackendError('no-backend');
+    });
     slow.filter((each) => each !== found).forEach((each) => void this.#discard(each));
     return this.#accept(found);
   }
@@ -245,14 +247,4 @@ function isUnreachable(error: unknown): boolean {
 
 function throwUnreachable(): never {
   throw new BackendError('unreachable');
-}
-
-/** Return the first result; fails like the last promise when all have failed. */
-function firstFulfilled<T>(promises: readonly Promise<T>[]): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const wait = promises.map((each) => each.then(resolve, () => undefined));
-    void Promise.all(wait).then(() => {
-      reject(new BackendError('no-backend'));
-    });
-  });
 }
