@@ -8,6 +8,7 @@
  */
 
 import {
+  asArray,
   asNumber,
   asObject,
   asString,
@@ -32,8 +33,6 @@ import {
   type UnsavedDocument,
 } from '../tokens';
 
-/** Return a value if it is an array, else an empty one. */
-export const asArray = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const isString = (value: unknown): value is string => typeof value === 'string';
 
 /** Read an error of the server; returns `null` when there is none. */

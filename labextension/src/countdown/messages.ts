@@ -168,6 +168,11 @@ export function asObject(value: unknown): JsonObject {
   return typeof value === 'object' && value !== null ? (value as JsonObject) : {};
 }
 
+/** Return an array as it is, anything else as an empty one. */
+export function asArray(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
 /** Return a number as it is, anything else as `null`. */
 export function asNumber(value: unknown): number | null {
   return typeof value === 'number' ? value : null;

@@ -9,7 +9,6 @@
 import { type ISignal, Signal } from '@lumino/signaling';
 import { FallbackBackend } from '../backend/fallback';
 import {
-  asArray,
   readFindings,
   readPayload,
   readRecords,
@@ -23,7 +22,7 @@ import {
   type Timers,
   type Wakeup,
 } from '../countdown/clock';
-import { asObject } from '../countdown/messages';
+import { asArray, asObject } from '../countdown/messages';
 import {
   BackendError,
   type BackendKind,

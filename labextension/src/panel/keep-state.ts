@@ -1,7 +1,6 @@
 /** The work that the instance is kept running for, read from the payload. */
 
-import { asArray } from '../backend/validate';
-import { asNumber, asObject, asString } from '../countdown/messages';
+import { asArray, asNumber, asObject, asString } from '../countdown/messages';
 
 /** Work that the instance is kept running for. */
 export interface KeptWork {
@@ -66,6 +65,6 @@ function readStop(stop: Readonly<Record<string, unknown>>): PlannedStop {
   return {
     name: asString(stop.name),
     stopsAtMs: asNumber(stop.stops_at_ms),
-    waitingFor: asArray(stop.waiting_for).map((each) => asString(each)),
+    waitingFor: asArray(stop.waiting_for).map(asString),
   };
 }

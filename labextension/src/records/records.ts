@@ -4,7 +4,7 @@
  * The folder `records/` exports the offer. It may import from `tokens` and `countdown/`.
  */
 
-import { asObject, asString } from '../countdown/messages';
+import { asArray, asObject, asString } from '../countdown/messages';
 import type { CellRecord, IManager } from '../tokens';
 
 /** The part of a code cell that is read and changed. */
@@ -80,7 +80,9 @@ function isIncomplete(cell: RecordedCell, record: CellRecord): boolean {
 
 /** Return the text of outputs, as the recorder counts it. */
 function textOf(outputs: unknown): string {
-  return (Array.isArray(outputs) ? outputs : []).map((each) => outputText(asObject(each))).join('');
+  return asArray(outputs)
+    .map((each) => outputText(asObject(each)))
+    .join('');
 }
 
 function outputText({ output_type: type, text, traceback, data }: Record<string, unknown>): string {
