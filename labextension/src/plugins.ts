@@ -7,6 +7,7 @@ import {
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { PageConfig } from '@jupyterlab/coreutils';
+import type { IDocumentManager } from '@jupyterlab/docmanager';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
@@ -245,6 +246,12 @@ const remindersPlugin: JupyterFrontEndPlugin<void> = {
   },
 };
 
+/** Return the document manager. It is imported late for the reason for which the status bar is. */
+async function documentManagerOf(app: JupyterFrontEnd): Promise<IDocumentManager> {
+  const docmanager = await import('@jupyterlab/docmanager');
+  return app.resolveRequiredService(docmanager.IDocumentManager);
+}
+
 const autosavePlugin: JupyterFrontEndPlugin<void> = {
   id: `${EXTENSION_ID}:autosave`,
   description: 'Saves documents before the stop.',
@@ -252,9 +259,7 @@ const autosavePlugin: JupyterFrontEndPlugin<void> = {
   requires: [IManager],
   optional: [ITranslator],
   activate: async (app: JupyterFrontEnd, manager: IManager, translator: ITranslator | null) => {
-    // As for the status bar.
-    const { IDocumentManager } = await import('@jupyterlab/docmanager');
-    const documents = await app.resolveRequiredService(IDocumentManager);
+    const documents = await documentManagerOf(app);
     const trans = loadTranslations(translator);
     const load = async (): Promise<AutoSaver> => {
       const [{ AutoSaver }, { dirtyDocuments }] = await Promise.all([
@@ -281,9 +286,7 @@ const recordsPlugin: JupyterFrontEndPlugin<void> = {
   optional: [ITranslator],
   activate: async (app: JupyterFrontEnd, manager: IManager, translator: ITranslator | null) => {
     const trans = loadTranslations(translator);
-    // As for the status bar.
-    const { IDocumentManager } = await import('@jupyterlab/docmanager');
-    const documents = await app.resolveRequiredService(IDocumentManager);
+    const documents = await documentManagerOf(app);
     const show = (offer: Offer): void => {
       showRecordOffer(trans, offer);
     };
