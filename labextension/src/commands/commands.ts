@@ -111,19 +111,26 @@ export function addSaveAllCommand(
     label: trans.__('Save All Without Prompting'),
     caption: trans.__('Skips documents that cannot be saved without a prompt'),
     execute: async () => {
-      const report = await save();
-      (await loadHandlers(options))?.notifySaved(options, report);
+      const report = await orUnreachable(options, save());
+      if (report !== null) {
+        (await loadHandlers(options))?.notifySaved(options, report);
+      }
     },
     describedBy: argumentSchema({}),
   });
 }
 
 /** Load the code of the commands. It is not part of the page load, because it needs the server anyway. */
-function loadHandlers({
-  trans,
-  notify,
-}: CommandContext): Promise<typeof import('./handlers') | null> {
-  return import('./handlers').catch(() => {
+function loadHandlers(options: CommandContext): Promise<typeof import('./handlers') | null> {
+  return orUnreachable(options, import('./handlers'));
+}
+
+/** Wait for something that needs the server; notify and return `null` if it does not respond. */
+function orUnreachable<T>(
+  { trans, notify }: CommandContext,
+  needed: Promise<T>,
+): Promise<T | null> {
+  return needed.catch(() => {
     notify(failureText(trans, new BackendError('unreachable')), false);
     return null;
   });

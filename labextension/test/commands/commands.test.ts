@@ -1,6 +1,6 @@
 import { CommandRegistry } from '@lumino/commands';
 import { describe, expect, it } from 'vitest';
-import { addCommands } from '../../src/commands/commands';
+import { addCommands, addSaveAllCommand } from '../../src/commands/commands';
 import { COMMAND_IDS } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
 import { changeResponse, instancePayload, ManagerHarness, trans } from '../fakes';
@@ -102,6 +102,17 @@ describe('the commands', () => {
       { auto_stop: { duration_s: 7200, enabled: true } },
       { description: 'x' },
     ]);
+  });
+
+  it('report that documents cannot be saved without the server', async () => {
+    const { harness, commands, said } = createCommands();
+    const notify = (text: string, good: boolean): void => void said.push([text, good]);
+    // The code of the autosave is loaded from there.
+    addSaveAllCommand({ commands, manager: harness.manager, trans, notify }, () =>
+      Promise.reject(new Error('Loading chunk 857 failed.')),
+    );
+    await commands.execute(COMMAND_IDS.saveAll);
+    expect(said).toEqual([['The Jupyter server is not responding. Retrying…', false]]);
   });
 
   it('refresh from the API', async () => {
