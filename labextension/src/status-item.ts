@@ -2,7 +2,7 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
-import { Ticker, type Timers } from './countdown/clock';
+import type { Timers } from './countdown/clock';
 import { createElement, setAttributes, setText } from './countdown/elements';
 import {
   formatPhase,
@@ -14,6 +14,7 @@ import {
 } from './countdown/format';
 import type { InstanceState } from './countdown/messages';
 import { isCounting, type PhaseResult, SOON_S, URGENT_S } from './countdown/phase';
+import { ManagerTicker } from './manager/manager-ticker';
 import { presumedStopText } from './text/save-text';
 import { currentPhase, failureText } from './text/status-text';
 import type { IManager } from './tokens';
@@ -42,7 +43,7 @@ export class StatusItem extends Widget {
     this.#indicator,
     this.#label,
   ]);
-  readonly #ticker: Ticker;
+  readonly #ticker: ManagerTicker;
 
   constructor(options: StatusItemOptions) {
     super();
@@ -50,24 +51,16 @@ export class StatusItem extends Widget {
     this.addClass('ma-Status');
     this.node.append(this.#button);
     this.#button.addEventListener('click', options.onClick);
-    const { timers, manager } = options;
-    const evaluate = (): number | null => this.#evaluate();
-    this.#ticker = new Ticker({ timers, wakeups: [], evaluate });
-    manager.changed.connect(this.#onChanged, this);
-    this.#onChanged();
+    this.#ticker = new ManagerTicker(options, () => this.#evaluate());
+    this.#ticker.update();
   }
 
   /** Stop and remove the item. May be called more than once. */
   override dispose(): void {
     if (!this.isDisposed) {
       this.#ticker.dispose();
-      // This also disconnects the signals.
       super.dispose();
     }
-  }
-
-  #onChanged(): void {
-    this.#ticker.update();
   }
 
   #evaluate(): number | null {

@@ -2,13 +2,14 @@
  * Saves modified documents before the stop, each with a time limit.
  *
  * The folder `autosave/` exports the autosave and the function that finds modified documents. It may
- * import from `browser/`, `countdown/`, `text/` and `tokens`.
+ * import from `browser/`, `countdown/`, `manager/`, `text/` and `tokens`.
  */
 
 import { UUID } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { BrowserLock } from '../browser/lock';
 import { RestartableTimer, type Timers } from '../countdown/clock';
+import { ManagerTicker } from '../manager/manager-ticker';
 import { type TimeLeft, timeLeft } from '../text/status-text';
 import { type IManager, isSameStopTime, type SaveReport } from '../tokens';
 
@@ -67,32 +68,28 @@ type SaveAttempts = Map<object, SaveAttempt>;
  */
 export class AutoSaver implements IDisposable {
   readonly #options: AutoSaverOptions;
-  readonly #timer: RestartableTimer;
+  readonly #ticker: ManagerTicker;
   readonly #tabId = UUID.uuid4();
   #attempts: SaveAttempts = new Map();
   #sentReport = EMPTY_REPORT;
   #isReporting = false;
   #stopsAtMs = -Infinity;
   #passesDone = 0;
-  #disposed = false;
 
   constructor(options: AutoSaverOptions) {
     this.#options = options;
-    this.#timer = new RestartableTimer(options.timers);
-    options.manager.changed.connect(this.#check, this);
-    this.#check();
+    this.#ticker = new ManagerTicker(options, () => this.#check());
+    this.#ticker.update();
   }
 
   /** Whether the autosave is disposed. */
   get isDisposed(): boolean {
-    return this.#disposed;
+    return this.#ticker.isDisposed;
   }
 
   /** Stop. May be called more than once. */
   dispose(): void {
-    this.#disposed = true;
-    this.#timer.clear();
-    this.#options.manager.changed.disconnect(this.#check, this);
+    this.#ticker.dispose();
   }
 
   /** Save all modified documents of this tab now, independently of the stop time. */
@@ -102,10 +99,11 @@ export class AutoSaver implements IDisposable {
     return toSaveReport(attempts);
   }
 
-  #check(): void {
+  /** Save what is due; returns the milliseconds until the next pass or attempt. */
+  #check(): number | null {
     const run = this.#currentRun();
     if (run === null) {
-      return;
+      return null;
     }
     this.#resetForNewStop(run.stopsAtMs);
     const passes = [this.#options.manager.preferences.saveMinutes * 60_000, FINAL_SAVE_MS];
@@ -116,10 +114,11 @@ export class AutoSaver implements IDisposable {
       void this.#saveBeforeStop(wanted, run.stopsAtMs);
     }
     const nextPassMs = passes[due];
-    this.#scheduleCheck([
-      ...(nextPassMs === undefined ? [] : [run.remainingMs - nextPassMs]),
+    const delayMs = Math.min(
+      nextPassMs === undefined ? Infinity : run.remainingMs - nextPassMs,
       ...documents.map((each) => this.#untilRetryMs(each)),
-    ]);
+    );
+    return delayMs < Infinity ? delayMs : null;
   }
 
   /** Return the run whose documents are to be saved; `null` when there is none, or its time is uncertain. */
@@ -127,8 +126,7 @@ export class AutoSaver implements IDisposable {
     const { manager } = this.#options;
     // While the manager reads the server's time again, the time left may be wrong.
     const isUncertain = manager.clock.isSuspect && manager.failure === null;
-    const isWanted = manager.preferences.saveBeforeStop && !isUncertain && !this.#disposed;
-    return isWanted ? timeLeft(manager) : null;
+    return manager.preferences.saveBeforeStop && !isUncertain ? timeLeft(manager) : null;
   }
 
   /** Return the documents to save now: in a new pass all of them, later those that are tried again. */
@@ -142,15 +140,6 @@ export class AutoSaver implements IDisposable {
     return documents.filter(
       (each) => isNewPass || (passesDue > 0 && this.#untilRetryMs(each) <= 0),
     );
-  }
-
-  #scheduleCheck(delaysMs: readonly number[]): void {
-    const delayMs = Math.min(...delaysMs);
-    if (delayMs < Infinity) {
-      this.#timer.set(delayMs, () => {
-        this.#check();
-      });
-    }
   }
 
   /** Return the milliseconds until a document is tried again; `Infinity` if it is not. */
@@ -187,7 +176,7 @@ export class AutoSaver implements IDisposable {
     const attempts = this.#attempts;
     await this.#save(documents, attempts, () => void this.#sendReport(stopsAtMs));
     await this.#sendReport(stopsAtMs);
-    this.#check();
+    this.#ticker.update();
   }
 
   /** Report the results. Those that arrive during a report are in the next one. */

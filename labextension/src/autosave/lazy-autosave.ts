@@ -1,7 +1,8 @@
 /** Loads the autosave before it is needed, so that its code is not part of the page load. */
 
 import type { IDisposable } from '@lumino/disposable';
-import { RestartableTimer, type Timers } from '../countdown/clock';
+import type { Timers } from '../countdown/clock';
+import { ManagerTicker } from '../manager/manager-ticker';
 import { timeLeft } from '../text/status-text';
 import type { IManager, SaveReport } from '../tokens';
 import type { AutoSaver } from './autosave';
@@ -24,15 +25,14 @@ export interface LazyAutoSaverOptions {
 /** Loads the autosave when the stop is near, or when it is used. */
 export class LazyAutoSaver implements IDisposable {
   readonly #options: LazyAutoSaverOptions;
-  readonly #timer: RestartableTimer;
+  readonly #ticker: ManagerTicker;
   #autoSaver: Promise<AutoSaver> | null = null;
   #disposed = false;
 
   constructor(options: LazyAutoSaverOptions) {
     this.#options = options;
-    this.#timer = new RestartableTimer(options.timers);
-    options.manager.changed.connect(this.#check, this);
-    this.#check();
+    this.#ticker = new ManagerTicker(options, () => this.#check());
+    this.#ticker.update();
   }
 
   /** Whether the autosave is disposed. */
@@ -43,7 +43,7 @@ export class LazyAutoSaver implements IDisposable {
   /** Stop, and dispose of the autosave. May be called more than once. */
   dispose(): void {
     this.#disposed = true;
-    this.#stopWaiting();
+    this.#ticker.dispose();
     void this.#autoSaver?.then((each) => {
       each.dispose();
     });
@@ -54,43 +54,31 @@ export class LazyAutoSaver implements IDisposable {
     return (await this.#load()).saveAll();
   }
 
-  #check(): void {
+  /** Load the code if it is time; returns the milliseconds until the next check. */
+  #check(): number | null {
     const { manager } = this.#options;
     const run = timeLeft(manager);
-    if (run === null || this.#disposed) {
-      return;
+    if (run === null) {
+      return null;
     }
     const waitMs = run.remainingMs - manager.preferences.saveMinutes * 60_000 - LOAD_AHEAD_MS;
     if (waitMs > 0) {
-      this.#checkAfter(waitMs);
-    } else {
-      this.#load().catch(() => {
-        // The server may be reachable the next time.
-        this.#checkAfter(RETRY_MS);
-      });
+      return waitMs;
     }
-  }
-
-  #checkAfter(delayMs: number): void {
-    this.#timer.set(delayMs, () => {
-      this.#check();
-    });
+    // The server may be reachable the next time.
+    this.#load().catch(() => undefined);
+    return RETRY_MS;
   }
 
   async #load(): Promise<AutoSaver> {
     this.#autoSaver ??= this.#options.load();
     try {
       const autoSaver = await this.#autoSaver;
-      this.#stopWaiting();
+      this.#ticker.dispose();
       return autoSaver;
     } catch (error) {
       this.#autoSaver = null;
       throw error;
     }
-  }
-
-  #stopWaiting(): void {
-    this.#timer.clear();
-    this.#options.manager.changed.disconnect(this.#check, this);
   }
 }

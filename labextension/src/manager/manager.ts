@@ -2,8 +2,8 @@
  * The state of the instance in this page: reads it from a backend, changes it, and emits a signal on
  * each change.
  *
- * The folder `manager/` exports the manager and the bridge between it and countdown widgets. It may
- * import from `backend/`, `countdown/`, `text/` and `tokens`.
+ * The folder `manager/` exports the manager, the bridge between it and countdown widgets, and the
+ * ticker of its views. It may import from `backend/`, `countdown/`, `text/` and `tokens`.
  */
 
 import { type ISignal, Signal } from '@lumino/signaling';

@@ -2,12 +2,13 @@
  * Reminders before the stop, shown once per stop time and level in all tabs together.
  *
  * The folder `reminders/` exports the reminders and the notifications that show them. It may import
- * from `browser/`, `commands/`, `countdown/`, `text/` and `tokens`.
+ * from `browser/`, `commands/`, `countdown/`, `manager/`, `text/` and `tokens`.
  */
 
 import type { IDisposable } from '@lumino/disposable';
 import type { OncePerBrowser } from '../browser/once-per-browser';
 import { RestartableTimer, type Timers } from '../countdown/clock';
+import { ManagerTicker } from '../manager/manager-ticker';
 import { timeLeft } from '../text/status-text';
 import { type IManager, isSameStopTime } from '../tokens';
 
@@ -63,48 +64,43 @@ interface Mark {
  */
 export class Reminders implements IDisposable {
   readonly #options: RemindersOptions;
-  readonly #timer: RestartableTimer;
+  readonly #ticker: ManagerTicker;
   readonly #hiddenTabTimer: RestartableTimer;
   #mark: Mark | null = null;
   #stopsAtMs = -Infinity;
   #isConfirming = false;
   #dismiss: (() => void) | null = null;
-  #disposed = false;
 
   constructor(options: RemindersOptions) {
     this.#options = options;
-    this.#timer = new RestartableTimer(options.timers);
     this.#hiddenTabTimer = new RestartableTimer(options.timers);
-    options.manager.changed.connect(this.#check, this);
-    this.#check();
+    this.#ticker = new ManagerTicker(options, () => this.#check());
+    this.#ticker.update();
   }
 
   /** Whether the reminders are disposed. */
   get isDisposed(): boolean {
-    return this.#disposed;
+    return this.#ticker.isDisposed;
   }
 
   /** Stop, and dismiss the shown reminder. May be called more than once. */
   dispose(): void {
-    this.#disposed = true;
-    this.#timer.clear();
+    this.#ticker.dispose();
     this.#hiddenTabTimer.clear();
     this.#dismissShown();
-    this.#options.manager.changed.disconnect(this.#check, this);
   }
 
-  #check(): void {
+  /** Show or take back a reminder; returns the milliseconds until the next level or the stop. */
+  #check(): number | null {
     const due = this.#findDue();
     this.#takeBack(due);
-    if (due === null) {
-      return;
+    if (due !== null && due.levelMinutes !== null && !this.#isConfirming && !this.#isMarked(due)) {
+      this.#showSoon();
     }
-    this.#timer.set(due.nextCheckMs, () => {
-      this.#check();
-    });
-    if (due.levelMinutes === null || this.#isConfirming || this.#isMarked(due)) {
-      return;
-    }
+    return due && due.nextCheckMs;
+  }
+
+  #showSoon(): void {
     if (this.#options.isVisible()) {
       void this.#confirmAndShow();
     } else if (!this.#hiddenTabTimer.pending) {
@@ -148,7 +144,7 @@ export class Reminders implements IDisposable {
     await this.#refreshWithTimeout();
     this.#isConfirming = false;
     const due = this.#findDue();
-    if (due === null || due.levelMinutes === null || this.#disposed || this.#isMarked(due)) {
+    if (due === null || due.levelMinutes === null || this.isDisposed || this.#isMarked(due)) {
       return;
     }
     const { levelMinutes, stopsAtMs } = due;
@@ -162,7 +158,7 @@ export class Reminders implements IDisposable {
   /** Show a reminder, unless the run was extended or a later reminder has become due meanwhile. */
   #show(mark: Mark): void {
     const due = this.#findDue();
-    if (due !== null && this.#mark === mark && !this.#disposed) {
+    if (due !== null && this.#mark === mark && !this.isDisposed) {
       this.#dismissShown();
       this.#dismiss = this.#options.show(due);
     }
