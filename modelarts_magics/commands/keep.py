@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from modelarts_magics.commands.results import JsonResult, TextResult
+from modelarts_magics.domain.clock import wait_until
 from modelarts_magics.domain.durations import parse_duration
 from modelarts_magics.errors import InputError, RefusedError, UsageError
 from modelarts_magics.keepalive import client, requests
@@ -192,9 +192,7 @@ def end_all(folder: Path) -> None:
     requests.save_pending_stop(folder, None)
     if is_daemon_running(folder):
         requests.send_request(folder, requests.END)
-        end = time.monotonic() + _END_TIMEOUT_S
-        while is_daemon_running(folder) and time.monotonic() < end:
-            time.sleep(0.02)
+        wait_until(lambda: not is_daemon_running(folder), timeout_s=_END_TIMEOUT_S)
     if not is_daemon_running(folder) and not guard_files.read_guards(folder):
         requests.delete_all(folder)
 

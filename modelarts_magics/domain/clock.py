@@ -6,7 +6,9 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import Callable
+from typing import Callable, TypeVar
+
+_T = TypeVar("_T")
 
 
 def _utc_now() -> datetime:
@@ -87,6 +89,20 @@ class Deadline:
         """
         if self.time_left_s <= 0:
             raise TimeoutError
+
+
+def wait_until(condition: Callable[[], _T], *, timeout_s: float, interval_s: float = 0.02) -> _T:
+    """Ask again and again until the answer is true or the time is over; return the last answer.
+
+    Args:
+        condition: Called at least once.
+        timeout_s: The longest time to wait, in seconds.
+        interval_s: The seconds between two calls.
+    """
+    deadline = Deadline(timeout_s)
+    while not (answer := condition()) and deadline.time_left_s > 0:
+        time.sleep(interval_s)
+    return answer
 
 
 class Stopwatch:

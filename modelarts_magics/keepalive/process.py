@@ -17,7 +17,7 @@ from modelarts_magics.config.credential_chain import LOGIN, CredentialChain
 from modelarts_magics.config.credentials import AccessKey, Credential, FoundCredential, Token
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.config.time_scale import load_time_scale
-from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, steady_clock
+from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, steady_clock, wait_until
 from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.keepalive import requests
 from modelarts_magics.keepalive.component_factories import FACTORIES
@@ -137,12 +137,7 @@ def _win(lock: RecordLock, folder: Path, *, replace: bool) -> bool:
     if not replace:
         return False
     requests.send_request(folder, requests.REPLACE)
-    end = time.monotonic() + _REPLACE_TIMEOUT_S
-    while time.monotonic() < end:
-        if lock.acquire():
-            return True
-        time.sleep(0.02)
-    return False
+    return wait_until(lock.acquire, timeout_s=_REPLACE_TIMEOUT_S)
 
 
 def make_daemon(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics import messages
+from modelarts_magics.domain.clock import wait_until
 from modelarts_magics.keepalive.recorder import ATTACHED, RecordingRequest
 from modelarts_magics.keepalive.records import find_record, new_record_id
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 START_TIMEOUT_S = 5.0
 """How long a cell waits for its recording to begin before it runs anyway."""
-_INTERVAL_S = 0.02
 SESSION_NAME_VARIABLE = "JPY_SESSION_NAME"
 """The path of the notebook. Source: jupyter_server's `SessionManager.get_kernel_env`."""
 
@@ -61,14 +61,13 @@ def wait_until_recorded(
         recording: The result of `recording_of_cell`, in a guard that the daemon knows.
         timeout_s: The longest time to wait, in seconds.
     """
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
+
+    def is_recorded() -> bool:
         _publish_busy(shell)
         record = find_record(Path(recording["folder"]), recording["id"])
-        if record is not None and record.details.get(ATTACHED):
-            return True
-        time.sleep(_INTERVAL_S)
-    return False
+        return record is not None and bool(record.details.get(ATTACHED))
+
+    return wait_until(is_recorded, timeout_s=timeout_s)
 
 
 def _parent_request(shell: InteractiveShell) -> dict[str, Any] | None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from modelarts_magics.domain.clock import SYSTEM_CLOCK
+from modelarts_magics.domain.clock import SYSTEM_CLOCK, wait_until
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import launch, requests
 from modelarts_magics.keepalive.activity.report import ActivityReport, load_report
@@ -55,15 +54,21 @@ def ask_activity(session: Session, *, environ: Mapping[str, str] | None = None) 
 
 
 def _wait_for_report(folder: Path) -> ActivityReport:
-    end_s = time.monotonic() + ANSWER_TIMEOUT_S
-    while time.monotonic() < end_s:
-        report, state = load_report(folder), read_running_state(folder)
-        if report and state and report.watcher == state.pid and report.is_complete:
-            return report
-        time.sleep(_POLL_S)
+    report = wait_until(
+        lambda: _complete_report(folder), timeout_s=ANSWER_TIMEOUT_S, interval_s=_POLL_S
+    )
+    if report is not None:
+        return report
     state = read_state(folder)
     cause = state.components.get("activity", "") if state else ""
     raise ModelArtsError("activity.no_report", cause=cause)
+
+
+def _complete_report(folder: Path) -> ActivityReport | None:
+    """Return the report of the running daemon; None while it does not know every source."""
+    report, state = load_report(folder), read_running_state(folder)
+    is_current = report and state and report.watcher == state.pid
+    return report if report and is_current and report.is_complete else None
 
 
 def without_asker(report: ActivityReport, pid: int) -> ActivityReport:
