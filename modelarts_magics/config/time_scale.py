@@ -11,6 +11,8 @@ from modelarts_magics.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from modelarts_magics.config.settings import Settings
+
 VARIABLE = "MODELARTS_TIME_SCALE"
 
 
@@ -36,3 +38,16 @@ def load_time_scale(environ: Mapping[str, str], *, endpoint: str) -> float:
     if scale != 1 and not is_loopback(endpoint):
         raise ConfigurationError("config.time_scale_remote", value=text)
     return scale
+
+
+def valid_time_scale(settings: Settings, environ: Mapping[str, str]) -> float:
+    """Return the factor for a process that works for sessions; 1 for an invalid one, which they report.
+
+    Args:
+        settings: The settings, with or without an endpoint.
+        environ: The environment variables.
+    """
+    try:
+        return load_time_scale(environ, endpoint=settings.endpoint)
+    except ConfigurationError:
+        return 1.0

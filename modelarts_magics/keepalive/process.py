@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any, Callable
 from modelarts_magics.config.credential_chain import LOGIN, CredentialChain
 from modelarts_magics.config.credentials import AccessKey, Credential, FoundCredential, Token
 from modelarts_magics.config.settings import Settings
-from modelarts_magics.config.time_scale import load_time_scale
+from modelarts_magics.config.time_scale import valid_time_scale
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, steady_clock, wait_until
-from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.keepalive import requests
 from modelarts_magics.keepalive.component_factories import FACTORIES
 from modelarts_magics.keepalive.components import ComponentContext, ComponentRunner
@@ -157,7 +156,7 @@ def make_daemon(
     """
     handover = {**requests.load_handover(folder), **handover}
     settings = Settings.load(handover.get("settings"), environ=environ)
-    scale = _time_scale(settings, environ)
+    scale = valid_time_scale(settings, environ)
     clock = steady_clock(scale=scale)
     source = str(handover.get("source") or "")
     host = DaemonHost(
@@ -184,14 +183,6 @@ def make_daemon(
         start_thread=_start_thread,
     )
     return daemon, max(PASS_INTERVAL_S / scale, _SHORTEST_PASS_INTERVAL_S)
-
-
-def _time_scale(settings: Settings, environ: Mapping[str, str]) -> float:
-    try:
-        return load_time_scale(environ, endpoint=settings.endpoint)
-    # The session reports it to the guards.
-    except ConfigurationError:
-        return 1.0
 
 
 def _session_opener(

@@ -13,9 +13,8 @@ from traitlets import Float, Instance
 
 from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.config.setting_traits import setting_traits
-from modelarts_magics.config.time_scale import load_time_scale
+from modelarts_magics.config.time_scale import valid_time_scale
 from modelarts_magics.domain.clock import Clock
-from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.keepalive.launch import CHECK_INTERVAL_S, restart_all_if_needed
 from modelarts_magics.server.executor import run_in_thread
 from modelarts_magics.server.handlers import HANDLERS, SERVICE_KEY, URL_PREFIX
@@ -57,7 +56,7 @@ class ModelArtsServer(ExtensionApp):
         """Create the service, and start polling when the loop runs; nothing here waits or fails."""
         traits = {name: getattr(self, name) for name in SETTINGS}
         self._session_factory = SessionFactory(traits, os.environ, self.clock)
-        time_scale = self._load_time_scale()
+        time_scale = valid_time_scale(self._session_factory.settings(), os.environ)
         self.service = self._create_service(max(1.0, self.poll_interval / time_scale))
         self._event_logger.register_event_schema(EVENT_SCHEMA_PATH)
         self.settings[SERVICE_KEY] = self.service
@@ -93,14 +92,6 @@ class ModelArtsServer(ExtensionApp):
             run_store=RunStore(run_store_path),
             schedule=PollSchedule.from_interval(poll_interval_s),
         )
-
-    def _load_time_scale(self) -> float:
-        """Return the factor that divides waits in tests; an invalid one is reported by the session."""
-        try:
-            endpoint = self._session_factory.settings().endpoint
-            return load_time_scale(os.environ, endpoint=endpoint)
-        except ConfigurationError:
-            return 1.0
 
     @property
     def _event_logger(self) -> Any:  # noqa: ANN401 - Jupyter does not annotate it
