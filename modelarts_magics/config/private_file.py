@@ -6,9 +6,10 @@ a file is treated as missing.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,6 +62,15 @@ def read_private_text(path: Path) -> str:
     if content is None:
         raise PermissionError(path)
     return content.decode("utf-8-sig")
+
+
+def read_private_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file; empty if it cannot be read, or if others may have written it."""
+    try:
+        data = json.loads(read_private_text(path))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def open_private(path: Path, *, flags: int = 0) -> int:

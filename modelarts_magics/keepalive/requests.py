@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
-from modelarts_magics.config.private_file import read_private_text
+from modelarts_magics.config.private_file import read_private_object, read_private_text
 from modelarts_magics.keepalive.stopping import PendingStop
 from modelarts_magics.session.notify import notify
 
@@ -41,7 +41,7 @@ def send_request(folder: Path, action: str) -> None:
 def take_request(folder: Path) -> str:
     """Return the action that was requested, and delete the request; "" if there is none."""
     path = folder / _REQUEST_FILE
-    data = _load(path)
+    data = read_private_object(path)
     if not path.exists():
         return ""
     with contextlib.suppress(OSError):
@@ -61,7 +61,7 @@ def save_handover(folder: Path, handover: Mapping[str, Any]) -> None:
 
 def load_handover(folder: Path) -> dict[str, Any]:
     """Return settings and source of credentials as they were saved; empty if there are none."""
-    return _load(folder / _SETTINGS_FILE)
+    return read_private_object(folder / _SETTINGS_FILE)
 
 
 def save_pending_stop(folder: Path, pending: PendingStop | None) -> None:
@@ -80,7 +80,7 @@ def save_pending_stop(folder: Path, pending: PendingStop | None) -> None:
 
 def load_pending_stop(folder: Path) -> PendingStop | None:
     """Return the pending stop of the instance; None if there is none."""
-    data = _load(folder / _STOP_FILE)
+    data = read_private_object(folder / _STOP_FILE)
     try:
         return PendingStop(
             str(data["name"]),
@@ -135,11 +135,3 @@ def delete_all(folder: Path) -> None:
 
 def _to_json(value: Any) -> Any:  # noqa: ANN401 - a field of a stop
     return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(read_private_text(path))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}

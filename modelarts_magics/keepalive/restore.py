@@ -7,14 +7,13 @@ file in the folder that survives a stop.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from modelarts_magics.config.atomic_file import replace_file
-from modelarts_magics.config.private_file import read_private_text
+from modelarts_magics.config.private_file import read_private_object
 from modelarts_magics.config.surviving_folder import surviving_folder
 from modelarts_magics.domain.models import Effect
 from modelarts_magics.domain.planning import AutoStopRequest
@@ -55,7 +54,7 @@ def restore_path(settings: Settings, environ: Mapping[str, str]) -> Path:
 def load_pending(path: Path, instance_id: str) -> PendingRestore | None:
     """Return the run time to restore; None if there is none."""
     try:
-        entry = _load(path)[instance_id]
+        entry = read_private_object(path)[instance_id]
         started_at, set_s = entry["run_started_at"], entry["set_duration_s"]
         return PendingRestore(
             timedelta(seconds=entry["duration_s"]),
@@ -72,7 +71,7 @@ def save_pending(path: Path, instance_id: str, pending: PendingRestore | None) -
     Raises:
         OSError: The file cannot be written.
     """
-    entries = _load(path)
+    entries = read_private_object(path)
     if pending is None:
         if entries.pop(instance_id, None) is None:
             return
@@ -141,11 +140,3 @@ def restore_run_time(session: Session, instance: Instance, path: Path) -> Change
 def is_same_run(one: datetime | None, other: datetime | None) -> bool:
     """Return whether both starts are known and belong to the same run."""
     return one is not None and other is not None and abs(one - other) <= SAME_RUN_TOLERANCE
-
-
-def _load(path: Path) -> dict[str, Any]:
-    with contextlib.suppress(OSError, ValueError):
-        data = json.loads(read_private_text(path))
-        if isinstance(data, dict):
-            return data
-    return {}
