@@ -329,7 +329,7 @@ def _watch(
             if time.monotonic() >= next_check:
                 next_check = time.monotonic() + launch.CHECK_INTERVAL_S / scale
                 with contextlib.suppress(ModelArtsError):
-                    launch.ensure_daemon_for_guards(folder, session, environ)
+                    launch.restart_if_needed(folder, session, environ)
 
     thread = threading.Thread(target=watch, name="modelarts-keep-watch", daemon=True)
     with signals_blocked():

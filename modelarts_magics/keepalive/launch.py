@@ -95,20 +95,6 @@ def start_daemon(
         raise ModelArtsError("keep.cannot_start", cause=f"exit status {done.returncode}")
 
 
-def restart_if_needed(folder: Path, environ: Mapping[str, str]) -> bool:
-    """Start the daemon if guards or a stop need it and none runs; return whether one was started.
-
-    Raises:
-        ModelArtsError: The process cannot be started.
-    """
-    if is_daemon_running(folder):
-        return False
-    if not read_guards(folder) and not requests.is_stop_pending(folder):
-        return False
-    start_daemon(folder, environ)
-    return True
-
-
 def restart_all_if_needed(state_folder: Path, environ: Mapping[str, str]) -> None:
     """Start each daemon that guards or a stop need and that does not run; errors are logged.
 
@@ -118,19 +104,27 @@ def restart_all_if_needed(state_folder: Path, environ: Mapping[str, str]) -> Non
     """
     for folder in state_folder.glob(f"*{FOLDER_SUFFIX}"):
         try:
-            restart_if_needed(folder, environ)
+            if _is_missing(folder):
+                start_daemon(folder, environ)
         except ModelArtsError:
             _LOG.warning("The keep-alive process could not be restarted", exc_info=True)
 
 
-def ensure_daemon_for_guards(folder: Path, session: Session, environ: Mapping[str, str]) -> None:
-    """Start the daemon with the credentials of a session if guards need it and none runs.
+def restart_if_needed(folder: Path, session: Session, environ: Mapping[str, str]) -> None:
+    """Start the daemon with the credentials of a session if guards or a stop need it and none runs.
 
     Raises:
         ModelArtsError: The process cannot be started.
     """
-    if read_guards(folder) and not is_daemon_running(folder):
+    if _is_missing(folder):
         ensure_daemon(folder, session, environ)
+
+
+def _is_missing(folder: Path) -> bool:
+    """Return whether guards or a stop need the daemon and none runs."""
+    if is_daemon_running(folder):
+        return False
+    return bool(read_guards(folder)) or requests.is_stop_pending(folder)
 
 
 def make_handover(session: Session) -> dict[str, Any]:
