@@ -34,7 +34,7 @@ def instance_json(instance: Instance, *, all_fields: bool = False) -> JsonResult
         status=instance.status.value,
         api=instance.api,
         auto_stop=_auto_stop_fields(instance),
-        observed_at=_iso_time(instance.observed_at),
+        observed_at=iso_time(instance.observed_at),
     )
     if all_fields:
         data.update(_extra_fields(instance))
@@ -61,7 +61,7 @@ def _auto_stop_fields(instance: Instance) -> dict[str, Any]:
     del payload["stops_at_ms"]
     return {
         **payload,
-        "stops_at": _iso_time(stop.stops_at),
+        "stops_at": iso_time(stop.stops_at),
         "remaining_s": _remaining_s(stop, instance.observed_at),
     }
 
@@ -73,12 +73,12 @@ def _remaining_s(stop: AutoStop, now: datetime) -> int | None:
 def _extra_fields(instance: Instance) -> dict[str, Any]:
     stop = instance.auto_stop
     return {
-        "creation_timestamp": _iso_time(instance.created_at),
+        "creation_timestamp": iso_time(instance.created_at),
         "flavor": instance.flavor,
         "profile": _to_json_value(instance.profile),
         "spec": _to_json_value(instance.spec),
         "workspace": _to_json_value(instance.workspace),
-        "stop_timestamp": _iso_time(stop.stop_timestamp),
+        "stop_timestamp": iso_time(stop.stop_timestamp),
         "remain_time_s": _seconds(stop.remain_time),
         "stop_time_unknown": stop.stop_time_unknown.value if stop.stop_time_unknown else None,
         "demo": instance.demo,
@@ -112,7 +112,7 @@ def _lease_fields(instance: Instance) -> dict[str, Any]:
 def _iso_time_from_ms(milliseconds: object) -> str | None:
     """Return None for an invalid timestamp; the API client checks only the fields of the countdown."""
     try:
-        return _iso_time(datetime_from_ms(milliseconds)) if isinstance(milliseconds, int) else None
+        return iso_time(datetime_from_ms(milliseconds)) if isinstance(milliseconds, int) else None
     except ValueError:
         return None
 
@@ -137,7 +137,8 @@ def _to_json_value(value: Any) -> Any:  # noqa: ANN401 - any model
     return dict(value) if hasattr(value, "keys") else value
 
 
-def _iso_time(moment: datetime | None) -> str | None:
+def iso_time(moment: datetime | None) -> str | None:
+    """Return a time in the user's time zone, as in all JSON output; None for None."""
     return None if moment is None else to_local(moment).isoformat(timespec="seconds")
 
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics import messages
+from modelarts_magics.commands.as_json import iso_time
 from modelarts_magics.commands.results import JsonListResult, JsonResult, RecordedOutput, TextResult
 from modelarts_magics.config.settings_file import expand_user
 from modelarts_magics.errors import InputError, ModelArtsError, UsageError
@@ -60,12 +61,11 @@ def jobs(
 
 def record_json(record: Record) -> dict[str, Any]:
     """Return the index of a record as JSON."""
-    ended_at = record.end_time()
     return {
         "id": record.id,
         "name": record.name,
-        "started_at": messages.to_local(record.started_at).isoformat(timespec="seconds"),
-        "ended_at": messages.to_local(ended_at).isoformat(timespec="seconds") if ended_at else None,
+        "started_at": iso_time(record.started_at),
+        "ended_at": iso_time(record.end_time()),
         "lines": record.lines,
         "bytes": record.size,
         "path": str(record.path),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modelarts_magics.commands.as_json import iso_time
 from modelarts_magics.commands.results import JsonResult, TextResult
 from modelarts_magics.domain.clock import wait_until
 from modelarts_magics.domain.durations import parse_duration
@@ -11,15 +12,15 @@ from modelarts_magics.errors import InputError, RefusedError, UsageError
 from modelarts_magics.keepalive import client, requests
 from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive.client import KeepRequest
-from modelarts_magics.keepalive.folder import daemon_folder
+from modelarts_magics.keepalive.folder import folder_of_session
 from modelarts_magics.keepalive.guards import LEAVE, NAMED, PID, STOP, WHILE_BUSY, Guard
 from modelarts_magics.keepalive.processes import process_started
 from modelarts_magics.keepalive.state import is_daemon_running, read_running_state
-from modelarts_magics.messages import join_list, text, to_local
+from modelarts_magics.messages import join_list, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import timedelta
     from pathlib import Path
 
     from modelarts_magics.commands.context import CommandContext
@@ -80,19 +81,18 @@ def requested_then(request: CommandRequest) -> str:
 def keep_json(folder: Path) -> JsonResult:
     """Return what keeps the instance running as JSON."""
     running = read_running_state(folder)
-    covered = running.covered_until if running else None
     return JsonResult(
-        daemon={"pid": running.pid, "since": _iso(running.since)} if running else None,
+        daemon={"pid": running.pid, "since": iso_time(running.since)} if running else None,
         guards=[
-            {**guard.to_json(), "since": _iso(guard.since), "until": _iso(guard.until)}
+            {**guard.to_json(), "since": iso_time(guard.since), "until": iso_time(guard.until)}
             for guard in guard_files.list_guards(folder)
         ],
-        covered_until=_iso(covered) if covered else None,
+        covered_until=iso_time(running.covered_until if running else None),
     )
 
 
 def _list(request: CommandRequest, session: Session) -> object:
-    folder = _folder(session)
+    folder = folder_of_session(session)
     if request.has_option("--json"):
         return keep_json(folder)
     guards, state = guard_files.list_guards(folder), read_running_state(folder)
@@ -137,7 +137,7 @@ def _stop_lines(state: DaemonState) -> list[str]:
 def _start(request: CommandRequest, context: CommandContext, wanted: KeepRequest) -> object:
     session = context.get_session()
     kept = client.add_guard(session, wanted)
-    return keep_json(_folder(session)) if request.has_option("--json") else TextResult(kept)
+    return _answer(request, folder_of_session(session), kept)
 
 
 def _process_request(request: CommandRequest, up_to: timedelta | None, then: str) -> KeepRequest:
@@ -162,14 +162,15 @@ def _while_busy_request(request: CommandRequest, up_to: timedelta | None, then: 
 
 def _change(request: CommandRequest, context: CommandContext, up_to: timedelta) -> object:
     session = context.get_session()
-    guard = _select(request.arguments, _folder(session))
+    folder = folder_of_session(session)
+    guard = _select(request.arguments, folder)
     session.refresh()
     kept = client.extend_guard(session, guard, session.now() + up_to)
-    return keep_json(_folder(session)) if request.has_option("--json") else TextResult(kept)
+    return _answer(request, folder, kept)
 
 
 def _end(request: CommandRequest, context: CommandContext) -> object:
-    folder = _folder(context.get_session())
+    folder = folder_of_session(context.get_session())
     names = request.arguments[1:]
     if request.has_option("--all"):
         if names:
@@ -180,6 +181,10 @@ def _end(request: CommandRequest, context: CommandContext) -> object:
         guard = _select(names, folder)
         guard_files.remove_guard(folder, guard)
         result = text("keep.ended", name=guard.name)
+    return _answer(request, folder, result)
+
+
+def _answer(request: CommandRequest, folder: Path, result: object) -> object:
     return keep_json(folder) if request.has_option("--json") else TextResult(result)
 
 
@@ -227,13 +232,3 @@ def _one_name(request: CommandRequest) -> str:
     if len(words) > 1:
         raise request.unexpected_argument(words[1])
     return words[0]
-
-
-def _folder(session: Session) -> Path:
-    if session.settings is None:
-        raise AssertionError
-    return daemon_folder(session.settings)
-
-
-def _iso(moment: datetime) -> str:
-    return to_local(moment).isoformat(timespec="seconds")

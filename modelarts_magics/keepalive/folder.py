@@ -12,6 +12,7 @@ from modelarts_magics.session.store import state_digest
 
 if TYPE_CHECKING:
     from modelarts_magics.config.settings import Settings
+    from modelarts_magics.session.session import Session
 
 FOLDER_SUFFIX = ".keepalive"
 
@@ -30,6 +31,13 @@ def daemon_folder(settings: Settings) -> Path:
         user = os.getuid() if hasattr(os, "getuid") else 0
         base = Path(tempfile.gettempdir()) / f"modelarts-magics-{user}"
     return base / f"{state_digest(key)}{FOLDER_SUFFIX}"
+
+
+def folder_of_session(session: Session) -> Path:
+    """Return the folder of the daemon of the instance of a session, which knows its settings."""
+    if session.settings is None:
+        raise AssertionError
+    return daemon_folder(session.settings)
 
 
 def _is_below(path: Path, folder: Path) -> bool:

@@ -8,7 +8,7 @@ from modelarts_magics.commands.keep import end_all
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.errors import RefusedError
 from modelarts_magics.keepalive import client, requests
-from modelarts_magics.keepalive.folder import daemon_folder
+from modelarts_magics.keepalive.folder import folder_of_session
 from modelarts_magics.keepalive.guards import list_guards, remove_guard
 from modelarts_magics.keepalive.state import read_running_state
 from modelarts_magics.messages import text
@@ -30,7 +30,7 @@ def keep_payload(session: Session) -> dict[str, Any] | None:
     Args:
         session: The session with the instance; reads files only.
     """
-    folder = _folder(session)
+    folder = folder_of_session(session)
     if not folder.exists():
         return None
     guards, running = list_guards(folder), read_running_state(folder)
@@ -58,7 +58,7 @@ def change_keep(session: Session, change: KeepChange, environ: Mapping[str, str]
         RefusedError: The guard has ended, or its limit cannot be moved.
         ModelArtsError: The instance cannot be read, or the daemon cannot be started.
     """
-    folder = _folder(session)
+    folder = folder_of_session(session)
     if change.action == CANCEL_STOP:
         requests.save_pending_stop(folder, None)
         return text("keep.stop_cancelled")
@@ -76,12 +76,6 @@ def change_keep(session: Session, change: KeepChange, environ: Mapping[str, str]
     except RefusedError as error:
         # The hints of these refusals name options of the commands.
         raise RefusedError("keep.not_extended", name=guard.name, cause=error.message) from None
-
-
-def _folder(session: Session) -> Path:
-    if session.settings is None:
-        raise AssertionError
-    return daemon_folder(session.settings)
 
 
 def _find(folder: Path, guard_id: str) -> Guard:

@@ -12,7 +12,7 @@ from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import launch, requests
 from modelarts_magics.keepalive.activity.report import ActivityReport, load_report
 from modelarts_magics.keepalive.activity.source import KERNEL, Source
-from modelarts_magics.keepalive.folder import daemon_folder
+from modelarts_magics.keepalive.folder import folder_of_session
 from modelarts_magics.keepalive.state import read_running_state, read_state
 from modelarts_magics.messages import Message
 
@@ -39,10 +39,8 @@ def ask_activity(session: Session, *, environ: Mapping[str, str] | None = None) 
     Raises:
         ModelArtsError: The daemon cannot be started, or does not report.
     """
-    if session.settings is None:
-        raise AssertionError
     environ = os.environ if environ is None else environ
-    folder = daemon_folder(session.settings)
+    folder = folder_of_session(session)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         requests.request_daemon_until(folder, SYSTEM_CLOCK.now() + WATCH_TIME)
