@@ -11,6 +11,7 @@ import type { IDocumentManager } from '@jupyterlab/docmanager';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
+import type { Widget } from '@lumino/widgets';
 import type { AutoSaver } from './autosave/autosave';
 import { LazyAutoSaver } from './autosave/lazy-autosave';
 import { EventStream } from './backend/event-stream';
@@ -29,6 +30,7 @@ import { panelIcon } from './icon';
 import { Manager } from './manager/manager';
 import { WidgetBridge } from './manager/widget-bridge';
 import { LazyPanel } from './panel/lazy-panel';
+import { onFirstDocument } from './records/first-document';
 import type { Offer } from './records/records';
 import {
   followNotices,
@@ -298,17 +300,10 @@ const recordsPlugin: JupyterFrontEndPlugin<void> = {
       ]);
       watchNotebooks(shell, documents, new RecordOffers({ manager, show }));
     };
-    // The code is loaded with the first document, so that it is not part of the page load.
-    const onCurrentChanged = (): void => {
-      if (shell.currentWidget && documents.contextForWidget(shell.currentWidget)) {
-        shell.currentChanged?.disconnect(onCurrentChanged);
-        void load();
-      }
-    };
-    // Not awaited: the page is restored after all plugins are active.
+    const isDocument = (widget: Widget): boolean => !!documents.contextForWidget(widget);
+    // Not awaited: the page is restored after all plugins are active. The code is not part of the page load.
     void app.restored.then(() => {
-      shell.currentChanged?.connect(onCurrentChanged);
-      onCurrentChanged();
+      onFirstDocument(shell, isDocument, load);
     });
   },
 };
