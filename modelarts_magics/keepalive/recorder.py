@@ -139,10 +139,13 @@ class Recorder:
         return [messages.text("record.writing", name=name) for name in names]
 
     def close(self) -> None:
-        """End the recordings; the record of a cell that still runs is continued by the next daemon."""
+        """End the recordings; the record of a cell that is still guarded is continued by the next daemon."""
         if self._thread is not None:
             self._thread.stop()
             self._thread = None
+        for recording in self._recordings.values():
+            if recording.is_closed:
+                self._order_notebook(recording)
 
     def _begin(self, guard: Guard, request: RecordingRequest) -> None:
         recording = CellRecording(guard.name, request)
@@ -239,7 +242,7 @@ class CellRecording:
         existing = find_record(Path(self._request.folder), self._request.id)
         # The guard of a cell that was guarded while it ran may last a little longer than the cell.
         if existing is not None and existing.ended_at is not None:
-            self.fail()
+            self.end()
             return
         self._writer = self._open_record(existing)
         connection = KernelConnection.read(Path(self._request.connection_file))
@@ -266,13 +269,16 @@ class CellRecording:
         if is_over and not received:
             self._finish(writer)
 
-    def close(self) -> None:
-        """Stop recording without ending the record."""
-        if self.channel is not None:
-            self.channel.close()
+    def stop(self) -> None:
+        """Stop recording; end the record if its guard has ended, which the next daemon could not know."""
+        self.step()
+        if self.is_ending:
+            self.end()
+        else:
+            self._disconnect()
 
-    def fail(self) -> None:
-        """End the record after an error."""
+    def end(self) -> None:
+        """End the record now, for example after an error."""
         if self._writer is not None:
             self._finish(self._writer)
         else:
@@ -348,9 +354,13 @@ class CellRecording:
         ended = self._guard_ended_at
         return ended is not None and self._clock() - ended > END_TIMEOUT_S
 
+    def _disconnect(self) -> None:
+        if self.channel is not None:
+            self.channel.close()
+
     def _finish(self, writer: RecordWriter) -> None:
         self._end_gap(writer)
-        self.close()
+        self._disconnect()
         writer.close()
         self.is_closed = True
 
@@ -371,7 +381,7 @@ class _RecordingThread:
         os.write(self._wake_writer, b"+")
 
     def stop(self) -> None:
-        """End the thread; records that are not complete stay so."""
+        """End the thread and all recordings."""
         self._is_stopping = True
         os.write(self._wake_writer, b"-")
         self._thread.join()
@@ -392,7 +402,7 @@ class _RecordingThread:
             if any(0 < each.received < _MESSAGES_AT_ONCE for each in recordings):
                 time.sleep(_COLLECT_S)
         for each in recordings:
-            each.close()
+            _attempt(each, each.stop)
 
     def _wait(self, sockets: Sequence[zmq.Socket[bytes]]) -> None:
         """Wait until a message has arrived or this thread is woken, at most a second."""
@@ -412,4 +422,4 @@ def _attempt(recording: CellRecording, call: Callable[[], None]) -> None:
     # A kernel may send anything.
     except Exception as error:  # noqa: BLE001 - see above
         _LOG.exception("A recording has failed: %s", error)
-        recording.fail()
+        recording.end()

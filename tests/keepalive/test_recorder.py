@@ -184,6 +184,25 @@ def test_notebook_is_written_at_the_end_once(recording: Recording) -> None:
     assert recording.commands == [expected]
 
 
+def test_end_of_the_daemon_completes_a_record(recording: Recording) -> None:
+    """The guard is gone, so that no other daemon would do it."""
+    recording.start()
+    recording.guards.clear()
+    recording.update()
+    recording.recorder.close()
+    assert recording.record().ended_at is not None
+    assert len(recording.commands) == 1
+
+
+def test_notebook_is_ordered_by_a_daemon_that_ends(recording: Recording) -> None:
+    """The next daemon leaves a complete record alone."""
+    recording.start()
+    recording.kernel.status("idle", CELL_ID)
+    wait_until(lambda: recording.record().ended_at is not None)
+    recording.recorder.close()
+    assert len(recording.commands) == 1
+
+
 def test_restarted_daemon_continues_the_record(recording: Recording) -> None:
     """The time without a daemon is noted, and nothing is recorded twice."""
     recording.start()
