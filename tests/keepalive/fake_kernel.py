@@ -55,6 +55,8 @@ class FakeKernel:
     def open(self) -> None:
         """Open the sockets, under the ports of the last time if there was one, and write the file."""
         self.iopub = self._bind("iopub", zmq.XPUB)
+        # A subscription is also reported while that of a subscriber that has just left still stands.
+        self.iopub.xpub_verbose = True
         self.shell = self._bind("shell", zmq.ROUTER)
         data: dict[str, Any] = {
             "transport": "tcp",
