@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -54,8 +55,6 @@ class ModelArtsServer(ExtensionApp):
 
     def initialize_settings(self) -> None:
         """Create the service, and start polling when the loop runs; nothing here waits or fails."""
-        traits = {name: getattr(self, name) for name in SETTINGS}
-        self._session_factory = SessionFactory(traits, os.environ, self.clock)
         time_scale = valid_time_scale(self._session_factory.settings(), os.environ)
         self.service = self._create_service(max(1.0, self.poll_interval / time_scale))
         self._event_logger.register_event_schema(EVENT_SCHEMA_PATH)
@@ -82,6 +81,11 @@ class ModelArtsServer(ExtensionApp):
         state_folder = self._session_factory.state_folder()
         if state_folder is not None:
             await run_in_thread(lambda: restart_all_if_needed(state_folder, dict(os.environ)))
+
+    @cached_property
+    def _session_factory(self) -> SessionFactory:
+        traits = {name: getattr(self, name) for name in SETTINGS}
+        return SessionFactory(traits, os.environ, self.clock)
 
     def _create_service(self, poll_interval_s: float) -> InstanceService:
         run_store_path = run_file_path(self._session_factory.settings(), os.environ)

@@ -45,7 +45,7 @@ async def measure_server() -> float:
         server = MeasuredServer()
         # Processes that are measured at the same time must not notify each other.
         server.state_dir = folder
-        poller = server._create_service().poller
+        poller = server._create_service(server.poll_interval).poller
         # The first call opens the connection, which happens once and not every minute.
         await poller.refresh()
         await server.pages_checked.wait()
