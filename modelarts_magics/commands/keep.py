@@ -72,10 +72,7 @@ def requested_then(request: CommandRequest) -> str:
     Raises:
         UsageError: It is another word than `LEAVE` or `STOP`.
     """
-    word = request.options.get("--then", LEAVE)
-    if word not in (LEAVE, STOP):
-        raise UsageError("usage.then", word=word)
-    return word
+    return client.check_then(request.options.get("--then", LEAVE))
 
 
 def keep_json(folder: Path) -> JsonResult:

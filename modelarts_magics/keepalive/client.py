@@ -117,8 +117,7 @@ def keep_block(
     session: Session, *, up_to: timedelta | str | None, then: str, reason: str
 ) -> Iterator[Kept]:
     """Do what `Session.keep_alive` describes; notices go to the session's ``on_notice``."""
-    if then not in (LEAVE, STOP):
-        raise UsageError("usage.then", word=then)
+    check_then(then)
     limit = parse_duration(up_to) if isinstance(up_to, str) else up_to
     name = f"block-{os.getpid()}-{next(_block_numbers)}"
     request = KeepRequest(API, name, limit, then, reason)
@@ -126,6 +125,17 @@ def keep_block(
         for message in kept.messages:
             session.on_notice(message)
         yield kept
+
+
+def check_then(word: str) -> str:
+    """Return what is to be done after the work.
+
+    Raises:
+        UsageError: It is another word than `LEAVE` or `STOP`.
+    """
+    if word not in (LEAVE, STOP):
+        raise UsageError("usage.then", word=word)
+    return word
 
 
 def add_guard(
@@ -279,15 +289,9 @@ def _kept(session: Session, guard: Guard, answer: GuardState) -> Kept:
     found = [Message(f"keep.kept.{accepted.kind}", values), *answer.notes]
     if accepted.then == STOP:
         found.append(Message("keep.note.stop"))
-    if _uses_login(session):
+    if launch.credential_source(session) == LOGIN:
         found.append(Message("keep.note.login"))
     return Kept(accepted, tuple(found))
-
-
-def _uses_login(session: Session) -> bool:
-    chain = session.credentials
-    provider = chain.find_provider() if chain is not None else None
-    return provider is not None and provider.name == LOGIN
 
 
 def _refusal_after(state: DaemonState, guard: Guard, number: int) -> Message | None:

@@ -138,13 +138,18 @@ def make_handover(session: Session) -> dict[str, Any]:
     }
     # The API is known, and the state file is that of this user.
     values["api"] = session.capabilities.api
-    chain = session.credentials
-    provider = chain.find_provider() if chain is not None else None
-    source = provider.name if provider is not None else ""
+    chain, source = session.credentials, credential_source(session)
     handover: dict[str, Any] = {"settings": values, "source": source}
     if chain is not None and source == LOGIN and chain.interactive is not None:
         handover["interactive"] = _credential_fields(chain.interactive)
     return handover
+
+
+def credential_source(session: Session) -> str:
+    """Return the name of the source of the credentials of a session; "" if there is none."""
+    chain = session.credentials
+    provider = chain.find_provider() if chain is not None else None
+    return provider.name if provider is not None else ""
 
 
 def _credential_fields(found: FoundCredential) -> dict[str, str]:
