@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 from api_versions import API_VERSIONS
+from background import repeated
 from factories import HOUR, MINUTE
 
 from modelarts_magics.commands.keep import end_all
@@ -176,22 +176,14 @@ def test_killed_daemon_is_restarted_by_the_worker(world: World) -> None:
 @contextmanager
 def daemon_without_components(world: World) -> Iterator[None]:
     """Run the daemon in this process, without a look at what else works on this machine."""
-    lock, ended = RecordLock(world.folder / LOCK_FILE), threading.Event()
+    lock = RecordLock(world.folder / LOCK_FILE)
     assert lock.acquire()
     handover = make_handover(world.session)
     daemon, interval_s = make_daemon(world.folder, handover, world.environ, factories={})
-
-    def run() -> None:
-        while not ended.wait(interval_s):
-            daemon.run_pass()
-
-    thread = threading.Thread(target=run)
-    thread.start()
     try:
-        yield
+        with repeated(daemon.run_pass, interval_s=interval_s):
+            yield
     finally:
-        ended.set()
-        thread.join()
         daemon.close()
         lock.release()
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from background import repeated
 from factories import NOW
 from kernel_session import KernelSession
 from record_fixtures import FinishedProcess, gaps_of, text_of
 
+from modelarts_magics.domain.clock import wait_until
 from modelarts_magics.keepalive.components import ComponentContext
 from modelarts_magics.keepalive.guards import CELL, Guard
 from modelarts_magics.keepalive.recorder import DETAIL, Recorder
@@ -48,32 +48,25 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KernelSession]:
 def recorder_for(folder: Path) -> Iterator[None]:
     """Record the cell that writes a request into the folder; the guard lasts as long as the block."""
     recorder = Recorder(ComponentContext(folder, {}), start_process=lambda _: FinishedProcess())
-    ended = threading.Event()
+    request = folder / "request.json"
+    guards: list[Guard] = []
 
-    def run() -> None:
-        request = folder / "request.json"
-        guards: list[Guard] = []
-        while not ended.is_set():
-            if not guards and request.exists():
-                details = {DETAIL: json.loads(request.read_text())}
-                guards.append(Guard("cell", CELL, 1, NOW, NOW, details=details))
-            recorder.update(guards, NOW)
-            time.sleep(0.02)
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            recorder.update([], NOW)
-            if not recorder.working():
-                break
-            time.sleep(0.02)
-        recorder.close()
+    def update() -> None:
+        if not guards and request.exists():
+            details = {DETAIL: json.loads(request.read_text())}
+            guards.append(Guard("cell", CELL, 1, NOW, NOW, details=details))
+        recorder.update(guards, NOW)
 
-    thread = threading.Thread(target=run)
-    thread.start()
+    def has_ended() -> bool:
+        recorder.update([], NOW)
+        return not recorder.working()
+
     try:
-        yield
+        with repeated(update, interval_s=0.02):
+            yield
+        wait_until(has_ended, timeout_s=10)
     finally:
-        ended.set()
-        thread.join()
+        recorder.close()
 
 
 def record_cell(kernel: KernelSession, folder: Path, code: str) -> Record:
