@@ -15,9 +15,8 @@ import sys
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from modelarts_magics import messages
 from modelarts_magics.commands.argument_parser import ArgumentParser
 from modelarts_magics.commands.dispatch import configure_messages
 from modelarts_magics.config.settings import Settings
@@ -158,9 +157,8 @@ class CommandRecorder:
         line = shlex.join(command)
         name = line if len(line) <= _MAX_NAME else f"{line[: _MAX_NAME - 1]}…"
         folder = records_folder(settings, os.environ)
-        details: dict[str, Any] = {"language": messages.language()}
         now = datetime.now(timezone.utc)
-        self._record = Record(new_record_id(), name, COMMAND, folder, now, details=details)
+        self._record = Record(new_record_id(), name, COMMAND, folder, now)
         self._line = line
         self._incomplete: dict[str, bytes] = {}
         self._writer: RecordWriter | None = None

@@ -197,7 +197,6 @@ class KernelChannel:
             kernel publishes much. A cell that prints 40 MB then costs some 20 messages instead of 4,000.
         max_waiting: How many messages may wait to be received, 0 for any number. Beyond it the kernel drops
             messages to this subscriber alone, which the few messages about the status do not reach.
-        context: The ZeroMQ context; None for the one of this process.
 
     Attributes:
         socket: The subscriber, for a poller.
@@ -210,10 +209,9 @@ class KernelChannel:
         *,
         status_only: bool = False,
         max_waiting: int = 1000,
-        context: zmq.Context[zmq.Socket[bytes]] | None = None,
     ) -> None:
         self._connection = connection
-        self._context = context or zmq.Context.instance()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
         self._narrow_next = status_only
         self._shell: zmq.Socket[bytes] | None = None
         self._was_connected = self._is_lost = False

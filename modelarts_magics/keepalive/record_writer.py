@@ -193,8 +193,8 @@ class RecordWriter:
         if not is_recent and self._total.size != self._saved_size:
             self.save_index()
 
-    def close(self, **details: object) -> None:
-        """End the record: join its files, and save the index with the end and these details."""
+    def close(self) -> None:
+        """End the record: join its files, and save the index with the end."""
         if self._record.ended_at is not None:
             return
         if self._missed_since is not None:
@@ -204,7 +204,6 @@ class RecordWriter:
         _flush_to_disk(self._record.path)
         ended_at = datetime.fromtimestamp(self._clock(), timezone.utc)
         self._record = replace(self._record, ended_at=ended_at)
-        self._record = replace(self._record, details={**self._record.details, **details})
         self.save_index()
         prune(self._record.folder)
 

@@ -238,7 +238,7 @@ def test_index_is_saved_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.Monke
     with monkeypatch.context() as full_disk:
         full_disk.setattr(os, "write", lambda _descriptor, data: len(data) - 1)
         writer.add_text("stdout", b"lost\n")
-        writer.close(exit_status=0)
+        writer.close()
     record = find_record(tmp_path, writer.record.id)
     assert record is not None
     assert record.ended_at is not None

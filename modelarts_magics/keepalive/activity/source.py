@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
 KERNEL, TERMINAL, PROCESS, GPU, NPU = "kernel", "terminal", "process", "gpu", "npu"
 """The kinds of sources."""
@@ -97,20 +97,6 @@ class UnreadableError(Exception):
     def __init__(self, reason: Message) -> None:
         super().__init__(reason.code)
         self.reason = reason
-
-
-class Detector(Protocol):
-    """The sources of one kind."""
-
-    def detect(self, now: datetime) -> Sequence[Source]:
-        """Return the sources as they are now.
-
-        Args:
-            now: The time by the clock of the API.
-        """
-
-    def close(self) -> None:
-        """Release everything."""
 
 
 def is_anything_busy(sources: Iterable[Source]) -> bool | None:
