@@ -45,6 +45,7 @@ _SIGNED_FRAMES = 4
 # A kernel that binds all addresses is reached through the loopback interface.
 _ANY_ADDRESS = ("0.0.0.0", "*", "")  # noqa: S104 - nothing is bound here
 _LOOPBACK = "127.0.0.1"
+_MAX_PORT = 65_535
 _READABLE = int(zmq.POLLIN)
 
 
@@ -78,7 +79,7 @@ class KernelConnection:
         """
         data = json.loads(path.read_bytes())
         try:
-            ports = {name: int(data[f"{name}_port"]) for name in ("shell", "iopub")}
+            ports = {name: _port(data[f"{name}_port"]) for name in ("shell", "iopub")}
             curve = [str(data[f"curve_{name}key"]).encode() for name in _curve_names(data)]
             return cls(
                 transport=str(data["transport"]),
@@ -108,19 +109,38 @@ class KernelConnection:
         return signature.hexdigest().encode()
 
     def connect(self, channel: str, socket: zmq.Socket[bytes]) -> None:
-        """Connect a socket to a channel, with the keys of encrypted channels."""
+        """Connect a socket to a channel, with the keys of encrypted channels.
+
+        Raises:
+            ValueError: The connection file names no valid address, or no valid keys.
+        """
         socket.linger = 0
         socket.reconnect_ivl = RECONNECT_INTERVAL_MS
-        if self.curve_keys:
-            # Kernel and clients share one pair of keys, which the connection file protects.
-            socket.curve_publickey, socket.curve_secretkey = self.curve_keys
-            socket.curve_serverkey = self.curve_keys[0]
-        socket.connect(self.address(channel))
+        try:
+            if self.curve_keys:
+                # Kernel and clients share one pair of keys, which the connection file protects.
+                socket.curve_publickey, socket.curve_secretkey = self.curve_keys
+                socket.curve_serverkey = self.curve_keys[0]
+            socket.connect(self.address(channel))
+        except zmq.ZMQError as error:
+            raise ValueError(self.address(channel)) from error
 
 
 def _curve_names(data: dict[str, Any]) -> tuple[str, ...]:
     names = ("public", "secret")
     return names if all(data.get(f"curve_{name}key") for name in names) else ()
+
+
+def _port(value: object) -> int:
+    """Return a port.
+
+    Raises:
+        ValueError: There is no such port.
+    """
+    port = int(str(value))
+    if not 0 < port <= _MAX_PORT:
+        raise ValueError(port)
+    return port
 
 
 def _digest_name(scheme: str) -> str:
@@ -198,6 +218,9 @@ class KernelChannel:
         max_waiting: How many messages may wait to be received, 0 for any number. Beyond it the kernel drops
             messages to this subscriber alone, which the few messages about the status do not reach.
 
+    Raises:
+        ValueError: The connection file names no valid address, or no valid keys.
+
     Attributes:
         socket: The subscriber, for a poller.
         rejected: How many messages had an invalid signature: another kernel has the ports of this one.
@@ -222,7 +245,11 @@ class KernelChannel:
         events = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
         self._monitor = self.socket.get_monitor_socket(events)
         self.socket.subscribe(b"")
-        connection.connect("iopub", self.socket)
+        try:
+            connection.connect("iopub", self.socket)
+        except ValueError:
+            self.close()
+            raise
 
     @property
     def is_connected(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import time
@@ -230,6 +231,25 @@ def test_files_that_are_no_connection_files_are_ignored(bench: Bench) -> None:
     (bench.folder / "kernel-3.json").mkdir()
     (bench.folder / "kernel-4.json").write_text(" " * 20_000)
     assert bench.look() == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"transport": "pigeon"},
+        {"ip": "not an address"},
+        {"iopub_port": 70_000},
+        {"shell_port": 70_000},
+        {"curve_publickey": "short", "curve_secretkey": "short"},
+    ],
+    ids=str,
+)
+def test_file_without_a_valid_address_is_ignored(bench: Bench, change: dict[str, object]) -> None:
+    """It may be in a folder of temporary files; the other kernels are watched all the same."""
+    bench.observe(bench.start_kernel())
+    data = json.loads(bench.kernels[0].path.read_text())
+    (bench.folder / "kernel-0.json").write_text(json.dumps({**data, **change}))
+    assert [source.name for source in bench.look()] == ["abcdef01"]
 
 
 @pytest.mark.parametrize(
