@@ -156,8 +156,8 @@ class SimulatedApi:
     Attributes:
         scenario: The scenario.
         now: The time of the API.
-        renewals: When each write of the keeper was applied, with the stop time that it set. The stop time of one
-            that was applied late is that of a write in time: no one can send a duration that fits a delay to come.
+        renewals: When each write of the keeper was applied, the stop time that it set, and the part of that which
+            is due to a late application.
         stopped_at: When the instance stopped by itself.
         skew: The difference of the clocks.
         was_shortened: Whether someone else has set the stop time.
@@ -165,7 +165,7 @@ class SimulatedApi:
 
     scenario: Scenario
     now: datetime = NOW
-    renewals: list[tuple[datetime, datetime]] = field(default_factory=list)
+    renewals: list[tuple[datetime, datetime, timedelta]] = field(default_factory=list)
     stopped_at: datetime | None = None
     skew: timedelta = timedelta(0)
     was_shortened: bool = False
@@ -279,8 +279,7 @@ class SimulatedApi:
         counts_from_now = self.capabilities.counts_from is CountsFrom.NOW
         self.stops_at = (moment if counts_from_now else self.started_at) + duration
         self.was_shortened = False
-        intended = self.stops_at - delay if counts_from_now else self.stops_at
-        self.renewals.append((moment, intended))
+        self.renewals.append((moment, self.stops_at, delay if counts_from_now else timedelta(0)))
 
     def interfere(self, kind: str) -> None:
         """Change the stop time as someone else."""
