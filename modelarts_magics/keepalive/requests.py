@@ -41,9 +41,10 @@ def send_request(folder: Path, action: str) -> None:
 def take_request(folder: Path) -> str:
     """Return the action that was requested, and delete the request; "" if there is none."""
     path = folder / _REQUEST_FILE
-    data = read_private_object(path)
     if not path.exists():
         return ""
+    # Read after that, or a request that arrives in between would be deleted unread.
+    data = read_private_object(path)
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
     return str(data.get("action", "")) if data.get("version") == FORMAT_VERSION else ""
