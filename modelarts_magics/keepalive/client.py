@@ -173,9 +173,9 @@ def extend_guard(
     folder = daemon_folder(_settings(session))
     state = read_state(folder)
     last_event = state.events[-1].number if state and state.events else 0
-    details = {**guard.details, "explicit": True}
+    changed = replace(guard, until=until, details={**guard.details, "explicit": True})
     try:
-        changed = guard_files.change_bound(folder, replace(guard, details=details), until)
+        guard_files.save_guard(folder, changed)
     except OSError as error:
         raise _cannot_write(folder, error) from None
 

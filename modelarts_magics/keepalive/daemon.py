@@ -16,7 +16,6 @@ from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive import requests
-from modelarts_magics.keepalive.guards import STOP, Guard
 from modelarts_magics.keepalive.state import (
     DaemonState,
     GuardState,
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 
     from modelarts_magics.keepalive.components import ComponentRunner
     from modelarts_magics.keepalive.daemon_host import DaemonHost
+    from modelarts_magics.keepalive.guards import Guard
     from modelarts_magics.keepalive.keeper import Job, Keeper
 
 PASS_INTERVAL_S = 1.0
@@ -138,8 +138,7 @@ class Daemon:
     def _end_at_bound(self, guard: Guard) -> None:
         self._host.report(Message("keep.bound_reached", {"until": guard.until}), (guard,))
         self._host.end_guard(guard)
-        if guard.then == STOP:
-            self._keeper.work_ended(guard)
+        self._keeper.work_ended(guard)
 
     def _finish_job(self, guards: Sequence[Guard]) -> None:
         if self._job is not None and self._job_done:

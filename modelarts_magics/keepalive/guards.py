@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ LEAVE, STOP = "leave", "stop"
 CELL, RUN, API, PID, NAMED = "cell", "run", "api", "pid", "named"
 WHILE_BUSY = "while-busy"
 """The kinds of guards: a guarded cell, a command, a block of Python, a process, a name that is ended by hand,
-a cell that already ran when it was guarded, and anything that works."""
+and anything that works."""
 LOCKED_KINDS = frozenset((CELL, RUN, API))
 """The kinds whose working process holds a lock."""
 _PREFIX = "guard-"
@@ -49,9 +49,8 @@ class Guard:
         then: `LEAVE` or `STOP`.
         reason: Why the instance is kept, in the user's words; "" if none was given.
         id: Identifies the guard and its files.
-        details: Further values for components by name, as JSON. For a cell: ``kernel`` (the path of the
-            connection file), ``msg_id`` (of the request that runs it) and ``record`` (whether to record its
-            output).
+        details: Further values by name, as JSON: ``explicit`` (whether the user chose the bound), ``admitted``
+            (whether a daemon has accepted the guard), ``process_started`` (for `PID`), and values for components.
     """
 
     name: str
@@ -128,17 +127,6 @@ def remove_guard(folder: Path, guard: Guard) -> None:
     notify(folder)
     # Pages show the end at once, also where the daemon does not run.
     notify(folder.parent)
-
-
-def change_bound(folder: Path, guard: Guard, until: datetime) -> Guard:
-    """Set until when a guard keeps the instance at most; return the changed guard.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
-    changed = replace(guard, until=until)
-    save_guard(folder, changed)
-    return changed
 
 
 def list_guards(folder: Path) -> list[Guard]:

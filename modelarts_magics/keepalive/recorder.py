@@ -71,7 +71,6 @@ class RecordingRequest:
         parent_id: The ID of the request whose outputs are recorded.
         code: The code of the cell.
         started: When the cell began, in seconds since 1970.
-        notebook: The path of the notebook; "" if it is unknown.
         cell_id: The ID of the cell; "" if it is unknown.
         language: The language of notes in the record.
     """
@@ -82,7 +81,6 @@ class RecordingRequest:
     parent_id: str
     code: str
     started: float
-    notebook: str = ""
     cell_id: str = ""
     language: str = ""
 
@@ -294,11 +292,7 @@ class CellRecording:
                 self._gap_since = existing.written_at().timestamp()
             return RecordWriter(existing, clock=self._clock)
         started_at = datetime.fromtimestamp(request.started, timezone.utc)
-        details = {
-            "notebook": request.notebook,
-            "cell_id": request.cell_id,
-            "language": request.language,
-        }
+        details = {"cell_id": request.cell_id, "language": request.language}
         folder = Path(request.folder)
         record = Record(request.id, self.name, CELL, folder, started_at, details=details)
         writer = RecordWriter(record, clock=self._clock)

@@ -53,7 +53,7 @@ class Record:
         size: The number of printed bytes, with those that were left out.
         missed: The number of bytes that could not be written, for example because the disk was full.
         writer: ID and start of the recording process, see `process_started`.
-        details: What else is known, by name: ``notebook``, ``cell_id`` and more; JSON values.
+        details: What else is known, by name: ``cell_id``, ``language`` and more; JSON values.
     """
 
     id: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 START_TIMEOUT_S = 5.0
 """How long a cell waits for its recording to begin before it runs anyway."""
-SESSION_NAME_VARIABLE = "JPY_SESSION_NAME"
-"""The path of the notebook. Source: jupyter_server's `SessionManager.get_kernel_env`."""
 
 
 def recording_of_cell(shell: InteractiveShell, code: str, *, folder: Path) -> dict[str, Any] | None:
@@ -41,7 +38,6 @@ def recording_of_cell(shell: InteractiveShell, code: str, *, folder: Path) -> di
             parent_id=parent["header"]["msg_id"],
             code=code,
             started=time.time(),
-            notebook=os.environ.get(SESSION_NAME_VARIABLE, ""),
             cell_id=str(parent.get("metadata", {}).get("cellId") or ""),
             language=messages.language(),
         )

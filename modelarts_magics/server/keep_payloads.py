@@ -69,7 +69,7 @@ def change_keep(session: Session, change: KeepChange, environ: Mapping[str, str]
     if change.action == END:
         remove_guard(folder, guard)
         return text("keep.ended", name=guard.name)
-    # The reading also tells the clock of the API, by which the limit is checked.
+    # Nothing is promised while the API does not answer.
     session.refresh()
     try:
         return str(client.extend_guard(session, guard, guard.until + change.by, environ=environ))

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ from modelarts_magics.keepalive.guards import (
     NAMED,
     PID,
     Guard,
-    change_bound,
     hold_guard,
     list_guards,
     read_guards,
@@ -160,7 +160,7 @@ def test_bound_is_changed_from_another_process(tmp_path: Path) -> None:
     """Changing the bound of a held guard leaves its lock alone."""
     with start_holder(tmp_path) as holder:
         (guard,) = list_guards(tmp_path)
-        change_bound(tmp_path, guard, guard.until + HOUR)
+        save_guard(tmp_path, replace(guard, until=guard.until + HOUR))
         assert [each.until for each in list_guards(tmp_path)] == [guard.until + HOUR]
         holder.kill()
 

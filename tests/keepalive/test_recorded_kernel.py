@@ -80,7 +80,7 @@ def record_cell(kernel: KernelSession, folder: Path, code: str) -> Record:
 
 
 def test_no_line_of_a_real_cell_is_lost(kernel: KernelSession, tmp_path: Path) -> None:
-    """From the first line to the result, with the notebook's name and without a gap."""
+    """From the first line to the result, without a gap."""
     code = "for i in range(2000): print('line', i, flush=i % 10 == 0)\nprint('没有丢失')\n6 * 7"
     record = record_cell(kernel, tmp_path, code)
     lines = text_of(record).splitlines()

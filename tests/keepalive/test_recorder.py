@@ -109,7 +109,6 @@ class Recording:
             "parent_id": CELL_ID,
             "code": "train()",
             "started": NOW.timestamp(),
-            "notebook": "/home/ma-user/work/train.ipynb",
             "cell_id": "abc",
             "language": "en",
         }
