@@ -118,8 +118,8 @@ export class CountdownView {
         this.#stopTime,
         this.#reason,
         countdownElement('div', 'row', {}, [
-          this.#shortenButton,
           this.#extendButton,
+          this.#shortenButton,
           countdownElement('span', 'customDuration', {}, [this.#durationInput, this.#customButton]),
         ]),
         this.#feedback,

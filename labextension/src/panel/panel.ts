@@ -46,12 +46,15 @@ export class Panel implements IDisposable {
     this.#description = new DescriptionSection(all);
     this.#sections = [
       new HeaderSection(all),
-      new NoticesSection(all),
       this.#countdown,
-      new KeepSection(all),
+      new NoticesSection(all),
+      // What was changed last, and what keeps the instance running.
       new UndoSection(all),
+      new KeepSection(all),
+      // The settings.
       this.#autoStop,
       this.#description,
+      // What is needed rarely.
       new DetailsSection(all),
       new DoctorSection(all),
     ];
