@@ -48,7 +48,7 @@ class Entry:
     """A claim as it is saved.
 
     Attributes:
-        name: What has to happen once.
+        name: The name of the act that has to happen once.
         stops_at: The stop time that it belongs to; None if it belongs to none.
         made_at: When it was made, by the clock of the API.
         pid: The process that has it; 0 if that has left it without an outcome.
@@ -142,7 +142,7 @@ class Claims:
         """Return a new claim, which is on disk; None if it is done, or being done.
 
         Args:
-            name: What has to happen once.
+            name: The name of the act that has to happen once.
             stops_at: The stop time that it belongs to; None for once within `LIFETIME`.
             now: The time by the clock of the API.
 

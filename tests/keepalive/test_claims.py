@@ -45,7 +45,7 @@ def start_claimer(folder: Path) -> subprocess.Popen[str]:
 
 
 def test_second_claim_of_a_stop_time_is_refused(tmp_path: Path) -> None:
-    """What is done is not done again, also by a daemon that was restarted, whose reading differs by seconds."""
+    """A second act is refused, also to a daemon that was restarted, whose reading differs by seconds."""
     claim = Claims(tmp_path).claim("mark", stops_at=STOP, now=NOW)
     assert claim is not None
     with claim:
@@ -70,7 +70,7 @@ def test_other_stop_time_and_other_name_are_other_claims(tmp_path: Path) -> None
 
 
 def test_exception_leaves_a_claim_that_is_repeated(tmp_path: Path) -> None:
-    """What fails in the middle may have happened, so the next claim is marked."""
+    """An act that fails in the middle may have happened, so the next claim is marked."""
     claims = Claims(tmp_path)
     first = claims.claim("mark", stops_at=STOP, now=NOW)
     assert first is not None
@@ -83,7 +83,7 @@ def test_exception_leaves_a_claim_that_is_repeated(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_repeat", [False, True])
 def test_claim_that_was_given_back_is_as_before(tmp_path: Path, *, is_repeat: bool) -> None:
-    """What certainly did not happen makes no repeat, and does not undo an earlier unknown outcome."""
+    """An act that certainly did not happen makes no repeat, and does not undo an earlier unknown outcome."""
     claims = Claims(tmp_path)
     if is_repeat:
         unknown = claims.claim("mark", stops_at=STOP, now=NOW)
@@ -121,7 +121,7 @@ def test_one_of_many_threads_gets_the_claim(tmp_path: Path) -> None:
 
 @pytest.mark.process
 def test_killed_process_leaves_a_claim_that_is_repeated(tmp_path: Path) -> None:
-    """While the process lives, nobody else gets its claim; when it was killed, the outcome is unknown."""
+    """While the process lives, no other process gets its claim; when it was killed, the outcome is unknown."""
     with start_claimer(tmp_path) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "False\n"
