@@ -239,14 +239,18 @@ export interface UndoOffer {
   readonly restores: string;
 }
 
-/** A change of what keeps the instance running. */
+/** A change of what keeps the instance running, or a report about the planned stop. */
 export interface KeepChange {
-  /** End it, let the instance run longer for it, or do not stop the instance after it. */
-  readonly action: 'end' | 'extend' | 'cancel-stop';
-  /** The id of one of them; absent for all. */
+  /** End it, extend it, do not stop the instance after it or only later, or report what this tab has saved. */
+  readonly action: 'end' | 'extend' | 'cancel-stop' | 'postpone-stop' | 'report-page';
+  /** The id of one of them, or of the planned stop; absent for all. */
   readonly id?: string;
-  /** By how much it is extended. */
+  /** By how much it is extended, or how much later the instance stops. */
   readonly seconds?: number;
+  /** Identifies the tab that reports. */
+  readonly tab?: string;
+  /** Whether it has saved its documents. */
+  readonly saved?: boolean;
 }
 
 /** An event that announces a change, after which the instance is read again. */

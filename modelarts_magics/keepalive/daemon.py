@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Callable
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import guards as guard_files
-from modelarts_magics.keepalive import requests
+from modelarts_magics.keepalive import pages, requests
 from modelarts_magics.keepalive.state import (
     DaemonState,
     GuardState,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from modelarts_magics.keepalive.daemon_host import DaemonHost
     from modelarts_magics.keepalive.guards import Guard
     from modelarts_magics.keepalive.keeper import Job, Keeper
+    from modelarts_magics.keepalive.stopping import PendingStop
 
 PASS_INTERVAL_S = 1.0
 """The longest time between two looks at the guards."""
@@ -152,8 +153,10 @@ class Daemon:
             return
         self._sync_pending_stop()
         # Only a stop depends on what else works, and finding that out takes longer than the rest of a pass.
-        busy = self._components.working() if self._keeper.pending_stop is not None else ()
-        job = self._keeper.next_job(guards, busy=busy)
+        pending = self._keeper.pending_stop
+        busy = self._components.working() if pending is not None else ()
+        is_saved = pending is None or pages.are_pages_saved(self._folder, pending.since)
+        job = self._keeper.next_job(guards, busy=busy, is_saved=is_saved)
         if job is None:
             return
         self._job = job
@@ -204,9 +207,7 @@ class Daemon:
                 else None,
                 problem_urgent=keeper.is_problem_urgent(guards),
                 events=tuple(self._host.events),
-                stop=PlannedStop(pending.name, pending.stops_at, pending.waiting_for)
-                if pending
-                else None,
+                stop=_planned_stop(pending) if pending else None,
                 components=dict(self._components.errors),
                 memory=memory_to_json(keeper.memory),
             )
@@ -219,3 +220,10 @@ class Daemon:
         return GuardState(
             admission.refusal is None, admission.until, admission.refusal, admission.notes
         )
+
+
+def _planned_stop(pending: PendingStop) -> PlannedStop:
+    is_saving = pending.saving_since is not None
+    return PlannedStop(
+        pending.name, pending.stops_at, pending.waiting_for, pending.since, is_saving=is_saving
+    )

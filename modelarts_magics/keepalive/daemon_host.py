@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelarts_magics.keepalive import guards as guard_files
-from modelarts_magics.keepalive import requests, restore
+from modelarts_magics.keepalive import pages, requests, restore
 from modelarts_magics.keepalive.state import MAX_EVENTS, Event
 from modelarts_magics.session.history import KEEP_ALIVE, append_entry, history_entry
 
@@ -122,6 +122,7 @@ class DaemonHost:
             self._saved_stop = key
             with _tolerate_os_errors():
                 requests.save_pending_stop(self._folder, pending)
+            pages.forget_pages(self._folder)
 
     def _save(self, pending: restore.PendingRestore | None) -> None:
         with _tolerate_os_errors():

@@ -163,12 +163,15 @@ class Keeper:
         """The session, once it is open."""
         return self._session
 
-    def next_job(self, guards: Sequence[Guard], *, busy: tuple[str, ...] = ()) -> Job | None:
+    def next_job(
+        self, guards: Sequence[Guard], *, busy: tuple[str, ...] = (), is_saved: bool = True
+    ) -> Job | None:
         """Return the next call to make; None if nothing is due.
 
         Args:
             guards: The guards whose work goes on and whose bound has not passed.
             busy: Other running work; it postpones the stop.
+            is_saved: Whether each open page has saved its documents; the stop waits for that a while.
         """
         now = self.now
         if self._session is None:
@@ -184,7 +187,7 @@ class Keeper:
         for guard in guards:
             self._admit(guard)
         job = self._renewal_job(guards, now)
-        return job or self._stop_job(guards, busy)
+        return job or self._stop_job(guards, busy, is_saved=is_saved)
 
     def finish(self, job: Job, result: object, guards: Sequence[Guard]) -> None:
         """Take the result of a call.
@@ -348,12 +351,14 @@ class Keeper:
             reason=reason,
         )
 
-    def _stop_job(self, guards: Sequence[Guard], busy: tuple[str, ...]) -> Job | None:
+    def _stop_job(
+        self, guards: Sequence[Guard], busy: tuple[str, ...], *, is_saved: bool
+    ) -> Job | None:
         pending, now = self.pending_stop, self.now
         if pending is None or self._is_stopping:
             return None
         waiting = (*(guard.name for guard in guards), *busy)
-        pending, is_due = stopping.advance(pending, now=now, busy=waiting)
+        pending, is_due = stopping.advance(pending, now=now, busy=waiting, is_saved=is_saved)
         self.set_pending_stop(pending)
         if not is_due or (self._stop_retry_at is not None and now < self._stop_retry_at):
             return None

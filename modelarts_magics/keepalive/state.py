@@ -70,11 +70,15 @@ class PlannedStop:
         name: The name of the guard.
         stops_at: When the instance is stopped if nothing else starts; None while other work postpones the stop.
         waiting_for: The work that postpones it, as shown to the user.
+        since: When the work ended, which identifies the stop; None in the state of an earlier version.
+        is_saving: Whether open pages are asked to save now.
     """
 
     name: str
     stops_at: datetime | None
     waiting_for: tuple[str, ...] = ()
+    since: datetime | None = None
+    is_saving: bool = False
 
 
 @dataclass(frozen=True)
@@ -249,6 +253,8 @@ def _state_to_json(state: DaemonState) -> dict[str, Any]:
             "name": state.stop.name,
             "stops_at": encode(state.stop.stops_at),
             "waiting_for": list(state.stop.waiting_for),
+            "since": encode(state.stop.since),
+            "is_saving": state.stop.is_saving,
         },
         "components": dict(state.components),
         "memory": dict(state.memory),
@@ -282,7 +288,13 @@ def _state_from_json(data: dict[str, Any]) -> DaemonState:
             for event in data["events"]
         ),
         stop=stop
-        and PlannedStop(str(stop["name"]), decode(stop["stops_at"]), tuple(stop["waiting_for"])),
+        and PlannedStop(
+            str(stop["name"]),
+            decode(stop["stops_at"]),
+            tuple(stop["waiting_for"]),
+            decode(stop.get("since")),
+            is_saving=bool(stop.get("is_saving")),
+        ),
         components=dict(data["components"]),
         memory=dict(data["memory"]),
     )

@@ -26,10 +26,17 @@ MAX_ID_LENGTH = 64
 """The longest ID of a record."""
 MAX_TAB_LENGTH = 64
 """The maximum length of the name of a tab."""
-END, EXTEND, CANCEL_STOP = "end", "extend", "cancel-stop"
-KEEP_ACTIONS = {END: ("id",), EXTEND: ("id", "seconds"), CANCEL_STOP: ()}
-"""The changes that a page makes to what keeps the instance running, each with its fields."""
-KEEP_FIELDS = ("action", "id", "seconds")
+END, EXTEND, CANCEL_STOP, POSTPONE = "end", "extend", "cancel-stop", "postpone-stop"
+REPORT_PAGE = "report-page"
+KEEP_ACTIONS = {
+    END: ("id",),
+    EXTEND: ("id", "seconds"),
+    CANCEL_STOP: (),
+    POSTPONE: ("seconds",),
+    REPORT_PAGE: ("id", "tab", "saved"),
+}
+"""What a page changes or reports about what keeps the instance running, each with its fields."""
+KEEP_FIELDS = ("action", "id", "seconds", "tab", "saved")
 ROUNDING_TOLERANCE = timedelta(seconds=1)
 _DURATION_FIELDS = ("duration_s", "within_s", "until_ms")
 _MODE_VALUES = tuple(mode.value for mode in Mode)
@@ -191,13 +198,17 @@ class KeepChange:
 
     Attributes:
         action: One of `KEEP_ACTIONS`.
-        guard_id: The ID of the guard; "" for all of them.
+        guard_id: The ID of the guard, or of the planned stop; "" for all guards.
         by: How much later the instance may stop.
+        tab: The page that reports.
+        saved: Whether it has saved its documents.
     """
 
     action: str
     guard_id: str = ""
     by: timedelta = timedelta(0)
+    tab: str = ""
+    saved: bool = False
 
 
 def parse_keep_change(raw: bytes) -> KeepChange:
@@ -210,13 +221,19 @@ def parse_keep_change(raw: bytes) -> KeepChange:
     if action is None:
         raise InputError("request.missing_field", field="action")
     body = parse_json_body(raw, allowed=("action", *KEEP_ACTIONS[action]))
-    if action == EXTEND:
-        body.require("id", "seconds")
+    if action != END:
+        body.require(*KEEP_ACTIONS[action])
     guard_id = body.get_text("id", max_length=MAX_ID_LENGTH)
     if guard_id == "":
         raise InputError("request.missing_field", field="id")
     seconds = body.get_int("seconds", 1, MAX_DURATION_S) or 0
-    return KeepChange(action, guard_id or "", timedelta(seconds=seconds))
+    return KeepChange(
+        action,
+        guard_id or "",
+        timedelta(seconds=seconds),
+        body.get_text("tab", max_length=MAX_TAB_LENGTH) or "",
+        saved=body.get_bool("saved") is True,
+    )
 
 
 @dataclass(frozen=True)

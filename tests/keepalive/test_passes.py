@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Callable
 
+import pytest
 from factories import HOUR, MINUTE, NOW
-from keep_simulation import Scenario, Simulation
+from keep_simulation import SECOND, Scenario, Simulation
 
 from modelarts_magics.keepalive import requests
 from modelarts_magics.keepalive.components import ComponentContext, ComponentRunner
 from modelarts_magics.keepalive.daemon import Daemon, Identity
 from modelarts_magics.keepalive.daemon_host import DaemonHost
 from modelarts_magics.keepalive.keeper import JobKind
+from modelarts_magics.keepalive.pages import are_pages_saved, report_page
+from modelarts_magics.keepalive.state import read_state
 from modelarts_magics.keepalive.stopping import GRACE_PERIOD, PendingStop
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from pathlib import Path
+
+    from modelarts_magics.keepalive.keeper import Keeper
+
+    StartThread = Callable[[Callable[[], None]], None]
 
 QUIET = Scenario("notebooks", left=4 * HOUR, works=())
 
@@ -37,18 +45,83 @@ def test_restarted_daemon_waits_before_a_planned_stop() -> None:
     assert api.now - NOW >= GRACE_PERIOD
 
 
+def make_daemon(folder: Path, keeper: Keeper, start_thread: StartThread) -> Daemon:
+    """Return a daemon without components."""
+    return Daemon(
+        folder,
+        keeper=keeper,
+        host=DaemonHost(folder, history=folder / "h", pending_restores=folder / "r"),
+        components=ComponentRunner(ComponentContext(folder, {}), {}),
+        identity=Identity(1, NOW, "0"),
+        monotonic=lambda: 0.0,
+        start_thread=start_thread,
+    )
+
+
+class PlannedStopRun:
+    """A daemon whose work has ended at `NOW`, with one open page.
+
+    Args:
+        folder: The folder of the daemon.
+        save_time: How long the page takes to save; None for one that was closed.
+    """
+
+    def __init__(self, folder: Path, save_time: timedelta | None) -> None:
+        self._folder = folder
+        self._save_time = save_time
+        simulation = Simulation(QUIET)
+        self.api = simulation.api
+        self.daemon = make_daemon(folder, simulation.keeper, lambda call: call())
+        pending = PendingStop("train", since=NOW, quiet_since=NOW)
+        requests.save_pending_stop(folder, pending)
+        simulation.keeper.set_pending_stop(pending)
+        report_page(folder, tab="one", stop_since=NOW, saved=False)
+        # A report about an earlier stop.
+        report_page(folder, tab="two", stop_since=NOW - HOUR, saved=False)
+
+    def run(self) -> timedelta:
+        """Run passes until the instance stops; return how long it was billed after the work."""
+        asked_at = None
+        while self.api.stopped_at is None and self.api.now < NOW + 10 * MINUTE:
+            self.daemon.run_pass()
+            state = read_state(self._folder)
+            if asked_at is None and state is not None and state.stop and state.stop.is_saving:
+                asked_at = self.api.now
+            is_saved = asked_at is not None and self._save_time is not None
+            if is_saved and self.api.now >= asked_at + self._save_time:
+                report_page(self._folder, tab="one", stop_since=NOW, saved=True)
+            self.api.advance(SECOND)
+        return self.api.now - NOW
+
+
+@pytest.mark.parametrize(
+    ("save_time", "least", "most"),
+    [(3 * SECOND, 63, 70), (30 * SECOND, 90, 97), (None, 105, 120)],
+    ids=["fast", "slow", "closed"],
+)
+def test_planned_stop_waits_until_pages_have_saved(
+    tmp_path: Path, save_time: timedelta | None, least: int, most: int
+) -> None:
+    """After the grace period pages are asked to save; the stop follows their reports, within 120 s of billing."""
+    billed = PlannedStopRun(tmp_path, save_time).run()
+    assert least * SECOND <= billed <= most * SECOND
+
+
+def test_reports_of_pages_end_with_the_stop(tmp_path: Path) -> None:
+    """A stop that was cancelled leaves nothing for the next one."""
+    report_page(tmp_path, tab="one", stop_since=NOW, saved=False)
+    host = DaemonHost(tmp_path, history=tmp_path / "h", pending_restores=tmp_path / "r")
+    host.pending_stop_changed(PendingStop("train", since=NOW, quiet_since=NOW))
+    report_page(tmp_path, tab="one", stop_since=NOW, saved=False)
+    assert not are_pages_saved(tmp_path, NOW)
+    host.pending_stop_changed(None)
+    assert are_pages_saved(tmp_path, NOW)
+
+
 def test_request_to_end_is_kept_during_a_call(tmp_path: Path) -> None:
     """The daemon ends as soon as the call of the API has ended, and not only when it has been idle."""
     calls: list[Callable[[], None]] = []
-    daemon = Daemon(
-        tmp_path,
-        keeper=Simulation(QUIET).keeper,
-        host=DaemonHost(tmp_path, history=tmp_path / "h", pending_restores=tmp_path / "r"),
-        components=ComponentRunner(ComponentContext(tmp_path, {}), {}),
-        identity=Identity(1, NOW, "0"),
-        monotonic=lambda: 0.0,
-        start_thread=calls.append,
-    )
+    daemon = make_daemon(tmp_path, Simulation(QUIET).keeper, calls.append)
     assert daemon.run_pass()
     requests.send_request(tmp_path, requests.END)
     assert daemon.run_pass()

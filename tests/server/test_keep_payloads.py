@@ -19,7 +19,10 @@ from modelarts_magics.keepalive import client
 from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.guards import NAMED, STOP, Guard, list_guards, save_guard
+from modelarts_magics.keepalive.pages import are_pages_saved
+from modelarts_magics.keepalive.record_lock import RecordLock
 from modelarts_magics.keepalive.requests import is_stop_pending, save_pending_stop
+from modelarts_magics.keepalive.state import LOCK_FILE, DaemonState, PlannedStop, StateWriter
 from modelarts_magics.keepalive.stopping import PendingStop
 from modelarts_magics.server.keep_payloads import change_keep, keep_payload
 from modelarts_magics.server.request_models import KeepChange, parse_keep_change
@@ -101,6 +104,28 @@ def test_stop_after_the_work_is_cancelled(session: Session, environ: dict[str, s
     assert not is_stop_pending(folder_of(session))
 
 
+def test_page_reports_are_for_the_current_planned_stop(
+    session: Session, environ: dict[str, str]
+) -> None:
+    """A page registers, which the stop waits for, until it has saved; a report about another stop does nothing."""
+    folder, now = folder_of(session), session.now()
+    stop = PlannedStop("upload", now, since=now, is_saving=True)
+    lock = RecordLock(folder / LOCK_FILE)
+    assert lock.acquire()
+    StateWriter(folder).write(DaemonState(os.getpid(), now, "0", stop=stop))
+    shown = keep_payload(session)
+    assert shown is not None
+    stop_id = shown["stop"]["id"]
+    assert shown["stop"]["is_saving"]
+    assert change_keep(session, KeepChange("report-page", "7", tab="a"), environ) == ""
+    assert are_pages_saved(folder, now)
+    for is_saved in (False, True):
+        change = KeepChange("report-page", stop_id, tab="../a", saved=is_saved)
+        change_keep(session, change, environ)
+        assert are_pages_saved(folder, now) == is_saved
+    lock.release()
+
+
 @pytest.mark.process
 def test_limit_stands_when_no_daemon_answers(session: Session, environ: dict[str, str]) -> None:
     """A change that nothing could check is taken back, so that the next daemon does not accept it unchecked."""
@@ -124,6 +149,9 @@ def test_limit_stands_when_no_daemon_answers(session: Session, environ: dict[str
         {"action": "extend", "seconds": 60},
         {"action": "extend", "id": "a", "seconds": 0},
         {"action": "cancel-stop", "id": "a"},
+        {"action": "postpone-stop"},
+        {"action": "report-page", "id": "a", "saved": True},
+        {"action": "report-page", "id": "a", "tab": "b", "saved": 1},
     ],
     ids=str,
 )
@@ -156,3 +184,7 @@ async def test_page_extends_and_ends_what_another_process_keeps(
         assert (await service.get_instance())["keep"]["guards"] == [moved]
     ended = await service.change_keep(KeepChange("end", shown["id"]))
     assert ended["current"]["keep"] is None
+    # “Keep 1 h” in a notification before a stop.
+    later = await service.change_keep(KeepChange("postpone-stop", by=HOUR))
+    (added,) = later["current"]["keep"]["guards"]
+    assert (added["name"], added["then"]) == ("page-1", "stop")

@@ -12,6 +12,7 @@ import { RestartableTimer, type Timers } from '../countdown/clock';
 import { ManagerTicker } from '../manager/manager-ticker';
 import { type TimeLeft, timeLeft } from '../text/status-text';
 import { type IManager, isSameStopTime, type SaveReport } from '../tokens';
+import { PlannedStopSaver } from './planned-stop';
 
 /** The reason why a document cannot be saved without a prompt. */
 export type SaveBlocker = 'changed-on-disk' | 'no-file' | 'folder-missing' | 'read-only';
@@ -70,6 +71,7 @@ export class AutoSaver implements IDisposable {
   readonly #options: AutoSaverOptions;
   readonly #ticker: ManagerTicker;
   readonly #tabId = UUID.uuid4();
+  readonly #plannedStop: PlannedStopSaver;
   #attempts: SaveAttempts = new Map();
   #sentReport = EMPTY_REPORT;
   #isReporting = false;
@@ -78,6 +80,9 @@ export class AutoSaver implements IDisposable {
 
   constructor(options: AutoSaverOptions) {
     this.#options = options;
+    const { manager } = options;
+    const saveAll = (): Promise<SaveReport> => this.saveAll();
+    this.#plannedStop = new PlannedStopSaver({ manager, tab: this.#tabId, saveAll });
     this.#ticker = new ManagerTicker(options, () => this.#check());
     this.#ticker.update();
   }
@@ -101,6 +106,7 @@ export class AutoSaver implements IDisposable {
 
   /** Save what is due; returns the milliseconds until the next pass or attempt. */
   #check(): number | null {
+    this.#plannedStop.update();
     const run = this.#currentRun();
     if (run === null) {
       return null;

@@ -2,6 +2,7 @@
 
 import type { IDisposable } from '@lumino/disposable';
 import type { Timers } from '../countdown/clock';
+import { asObject } from '../countdown/messages';
 import { ManagerTicker } from '../manager/manager-ticker';
 import { timeLeft } from '../text/status-text';
 import type { IManager, SaveReport } from '../tokens';
@@ -57,13 +58,16 @@ export class LazyAutoSaver implements IDisposable {
   /** Load the code if it is time; returns the milliseconds until the next check. */
   #check(): number | null {
     const { manager } = this.#options;
-    const run = timeLeft(manager);
-    if (run === null) {
-      return null;
-    }
-    const waitMs = run.remainingMs - manager.preferences.saveMinutes * 60_000 - LOAD_AHEAD_MS;
-    if (waitMs > 0) {
-      return waitMs;
+    const isStopPlanned = asObject(manager.payload?.keep).stop;
+    if (!isStopPlanned) {
+      const run = timeLeft(manager);
+      if (run === null) {
+        return null;
+      }
+      const waitMs = run.remainingMs - manager.preferences.saveMinutes * 60_000 - LOAD_AHEAD_MS;
+      if (waitMs > 0) {
+        return waitMs;
+      }
     }
     // The server may be reachable the next time.
     this.#load().catch(() => undefined);
