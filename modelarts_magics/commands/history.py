@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.commands.results import JsonListResult, JsonResult, TextResult
@@ -20,6 +21,7 @@ from modelarts_magics.session.history import find_undo, history_path, read_entri
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from modelarts_magics.commands.context import CommandContext
     from modelarts_magics.commands.parser import CommandRequest
@@ -52,6 +54,11 @@ def history(
     if len(entries) > SHOWN_ENTRIES:
         lines.append(text("history.more", count=len(entries) - SHOWN_ENTRIES))
     return TextResult("\n".join(lines) or text("history.empty"))
+
+
+def entry_lines(path: Path) -> list[str]:
+    """Return the last entries of a history as text, newest first."""
+    return [_entry_line(entry) for entry in islice(read_entries(path), SHOWN_ENTRIES)]
 
 
 def undo_line(session: Session) -> str:

@@ -34,6 +34,9 @@ _PRECEDENCE = {"": 0, "default": 0, "%config": 3, "argument": 4}
 _REGION_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _NETLOC_PATTERN = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
+_REGIONAL_ENDPOINT = re.compile(
+    rf"https://modelarts\.({_REGION_PATTERN.pattern})\.myhuaweicloud\.\w+$", re.ASCII
+)
 _REGION_TLDS = {"ap-southeast-1": "cn"}
 """The top-level domain of endpoints that do not end in ``.com``, by region.
 
@@ -141,6 +144,16 @@ class Settings:
         if not value or self._precedence("region") > self._precedence("endpoint"):
             return self._region_endpoint()
         return _validate_endpoint(value, self.source("endpoint"))
+
+    @property
+    def console_url(self) -> str:
+        """The address of ModelArts in the console; "" if the endpoint is not that of a region.
+
+        Raises:
+            ConfigurationError: The endpoint cannot be determined.
+        """
+        found = _REGIONAL_ENDPOINT.match(self.endpoint)
+        return f"https://console.huaweicloud.com/modelarts/?region={found[1]}" if found else ""
 
     @property
     def verify_tls(self) -> bool:

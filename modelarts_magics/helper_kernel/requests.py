@@ -46,6 +46,8 @@ _ROUTES: Mapping[tuple[str, str], Callable[[InstanceService, bytes], ResponseCor
         request_models.parse_extend_request(body)
     ),
     ("POST", "undo"): lambda service, _: service.undo(),
+    ("GET", "history"): lambda service, _: service.get_history(),
+    ("POST", "stop"): lambda service, _: service.stop(),
     ("POST", "keep"): lambda service, body: service.change_keep(
         request_models.parse_keep_change(body)
     ),

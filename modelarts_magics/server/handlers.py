@@ -134,6 +134,26 @@ class UndoHandler(BaseHandler):
         self.finish_json(await self.service.undo())
 
 
+class HistoryHandler(BaseHandler):
+    """Handle ``history``: the recorded changes."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return the last changes as text."""
+        self.finish_json(await self.service.get_history())
+
+
+class StopHandler(BaseHandler):
+    """Handle ``stop``: the end of this run."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Stop the instance now; the page has asked the user and saved the documents."""
+        self.finish_json(await self.service.stop())
+
+
 class KeepHandler(BaseHandler):
     """Handle ``keep``: what keeps the instance running, which ``instance`` lists."""
 
@@ -207,6 +227,8 @@ HANDLERS: dict[str, type[BaseHandler]] = {
     "instance": InstanceHandler,
     "extend": ExtendHandler,
     "undo": UndoHandler,
+    "history": HistoryHandler,
+    "stop": StopHandler,
     "keep": KeepHandler,
     "doctor": DoctorHandler,
     "saved": SaveReportHandler,

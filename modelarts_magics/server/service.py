@@ -21,7 +21,7 @@ from modelarts_magics.server import payloads
 from modelarts_magics.server.poller import HELLO, MIN_REFRESH_INTERVAL_S, Poller
 from modelarts_magics.server.run_history import RunHistory
 from modelarts_magics.server.snapshot import Snapshot
-from modelarts_magics.session.history import find_undo
+from modelarts_magics.session.history import find_undo, history_path
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
@@ -160,6 +160,25 @@ class InstanceService:
 
         session = await self.poller.get_session()
         return await self._apply_change(session, lambda: undo_last_change(session))
+
+    async def get_history(self) -> dict[str, Any]:
+        """Return the last changes as text, newest first, without a call of the API."""
+        from modelarts_magics.commands.history import entry_lines  # noqa: PLC0415 - needed rarely
+
+        factory = self._session_factory
+        lines: list[str] = await self.poller.run_blocking(
+            lambda: entry_lines(history_path(factory.settings(), factory.environ))
+        )
+        return {"entries": lines}
+
+    async def stop(self) -> dict[str, Any]:
+        """Stop the instance.
+
+        Raises:
+            ModelArtsError: The instance is stopped or stopping, or the call failed.
+        """
+        session = await self.poller.get_session()
+        return await self._apply_change(session, session.stop)
 
     async def change_keep(self, change: KeepChange) -> dict[str, Any]:
         """End or extend what keeps the instance running.
@@ -320,6 +339,7 @@ class InstanceService:
             **payloads.snapshot_payload(snapshot),
             "server_now_ms": datetime_to_ms(now),
             "utc_offset_s": _utc_offset_s(snapshot, now),
+            "console_url": _console_url(snapshot),
             "notices": [str(notice) for notice in self.poller.notices],
             "reminders": {"muted": self._reminders_muted(snapshot)},
             "undo": undo_payload(snapshot),
@@ -361,6 +381,15 @@ def _utc_offset_s(snapshot: Snapshot, now: datetime) -> int | None:
     except ModelArtsError:
         return None
     return None if offset is None else round(offset.total_seconds())
+
+
+def _console_url(snapshot: Snapshot) -> str | None:
+    """Return the address of ModelArts in the console; None if the region is not known."""
+    settings = snapshot.session.settings if snapshot.session else None
+    try:
+        return settings.console_url or None if settings else None
+    except ModelArtsError:
+        return None
 
 
 def keep_payload(snapshot: Snapshot) -> dict[str, Any] | None:

@@ -273,6 +273,23 @@ def test_invalid_region_is_refused(region: str) -> None:
     assert caught.value.code == "config.region"
 
 
+@pytest.mark.parametrize(
+    ("values", "url"),
+    [
+        ({"region": "cn-north-4"}, "https://console.huaweicloud.com/modelarts/?region=cn-north-4"),
+        (
+            {"endpoint": "https://modelarts.ap-southeast-1.myhuaweicloud.cn"},
+            "https://console.huaweicloud.com/modelarts/?region=ap-southeast-1",
+        ),
+        ({"endpoint": "http://127.0.0.1:8080"}, ""),
+        ({"endpoint": "https://modelarts.example.org"}, ""),
+    ],
+)
+def test_console_address_needs_the_endpoint_of_a_region(values: dict[str, str], url: str) -> None:
+    """A proxy or an emulator says nothing about the region."""
+    assert settings(**values).console_url == url
+
+
 def test_missing_endpoint_names_both_settings() -> None:
     """Endpoint and region are named."""
     with pytest.raises(ConfigurationError) as caught:

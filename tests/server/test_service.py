@@ -272,6 +272,27 @@ async def test_last_change_is_offered_for_undoing_until_another_one(
     assert (await new_service.get_instance(refresh=True))["undo"] is None
 
 
+async def test_history_lists_the_changes_newest_first(new_service: InstanceService) -> None:
+    """Each line says what was changed, without a call of the API."""
+    for description in (b"first", b"second"):
+        await new_service.update_instance(
+            parse_update_request(b'{"description": "%s"}' % description)
+        )
+    newest, oldest = (await new_service.get_history())["entries"]
+    assert "first" in newest
+    assert "second" in newest
+    assert "second" not in oldest
+
+
+async def test_page_stops_the_instance_once(new_service: InstanceService) -> None:
+    """The response shows that it stops, and a second request is refused."""
+    made = await new_service.stop()
+    assert made["ok"] is True
+    assert made["current"]["instance"]["status"] in {"STOPPING", "STOPPED"}
+    with pytest.raises(RefusedError, match="already"):
+        await new_service.stop()
+
+
 async def test_capabilities_are_known_without_credentials(
     new_service: InstanceService, other_session: Session, environ: dict[str, str]
 ) -> None:
