@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Callable, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
+    from modelarts_magics.domain.models import Instance
     from modelarts_magics.keepalive.guards import Guard
+    from modelarts_magics.keepalive.state import Event
+    from modelarts_magics.keepalive.stopping import PendingStop
+    from modelarts_magics.messages import Message
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,7 +35,30 @@ class Component(Protocol):
     def close(self) -> None:
         """Release everything; the daemon ends."""
 
-    # A component may also have a method `working`, which returns what works on the instance as texts to show.
+    # A component may also have these methods: `working` returns what works on the instance as texts to show;
+    # `observe(view)` takes a `RunView` before each update; `needs_daemon` returns whether the daemon has to run
+    # although nothing is guarded; `wants_reading(now)` returns whether the instance should be read now.
+
+
+@dataclass(frozen=True)
+class RunView:
+    """The run of the instance, as the daemon knows it.
+
+    Attributes:
+        instance: The instance as read last; None before the first reading.
+        started_at: When this run started; None if that is unknown.
+        kept: The guards that the instance is kept for.
+        pending_stop: The stop after the work; None if there is none.
+        problem: Why the instance may not be kept; None if no problem is urgent.
+        events: The last events, oldest first.
+    """
+
+    instance: Instance | None = None
+    started_at: datetime | None = None
+    kept: tuple[Guard, ...] = ()
+    pending_stop: PendingStop | None = None
+    problem: Message | None = None
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,11 +103,24 @@ class ComponentRunner:
     def working(self) -> tuple[str, ...]:
         """Return what works on the instance besides guards, as far as components know it."""
         found: list[str] = []
-        for name, component in self._components.items():
-            working = getattr(component, "working", None)
-            if working is not None:
-                self._call(name, partial(_extend, found, working))
+        self._call_optional("working", lambda working: found.extend(working()))
         return tuple(found)
+
+    def observe(self, view: RunView) -> None:
+        """Show the run to the components that look at it."""
+        self._call_optional("observe", lambda observe: observe(view))
+
+    def need_daemon(self) -> bool:
+        """Return whether a component needs the daemon although nothing is guarded."""
+        found: list[bool] = []
+        self._call_optional("needs_daemon", lambda needs_daemon: found.append(needs_daemon()))
+        return any(found)
+
+    def want_reading(self, now: datetime) -> bool:
+        """Return whether a component needs an up-to-date reading of the instance."""
+        found: list[bool] = []
+        self._call_optional("wants_reading", lambda wants: found.append(wants(now)))
+        return any(found)
 
     def update(self, guards: Sequence[Guard], now: datetime) -> None:
         """Call each component once."""
@@ -91,6 +131,13 @@ class ComponentRunner:
         """Close each component."""
         for name, component in self._components.items():
             self._call(name, component.close)
+
+    def _call_optional(self, method: str, call: Callable[[Callable[..., Any]], None]) -> None:
+        for name, component in self._components.items():
+            found = getattr(component, method, None)
+            if found is not None:
+                # An error of this method is shown until the next update.
+                self._call(name, partial(call, found))
 
     def _add(self, name: str, create: Factory, context: ComponentContext) -> None:
         self._components[name] = create(context)
@@ -105,7 +152,3 @@ class ComponentRunner:
             self.errors[name] = f"{type(error).__name__}: {error}"
         else:
             self.errors.pop(name, None)
-
-
-def _extend(found: list[str], working: Callable[[], Sequence[str]]) -> None:
-    found.extend(working())

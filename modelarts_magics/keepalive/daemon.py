@@ -16,6 +16,7 @@ from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive import pages, requests
+from modelarts_magics.keepalive.components import RunView
 from modelarts_magics.keepalive.state import (
     DaemonState,
     GuardState,
@@ -112,6 +113,7 @@ class Daemon:
         guards = self._current_guards()
         self._finish_job(guards)
         self._start_job(guards)
+        self._components.observe(self._view(guards))
         self._components.update(guards, self._keeper.now)
         self._write_state(guards)
         return self._is_needed(guards)
@@ -149,8 +151,11 @@ class Daemon:
     def _start_job(self, guards: Sequence[Guard]) -> None:
         if self._job is not None:
             return
-        if not guards and self._keeper.pending_stop is None and self._keeper.instance is not None:
+        is_idle = not guards and self._keeper.pending_stop is None
+        if is_idle and self._keeper.instance is not None and not self._components.need_daemon():
             return
+        if self._components.want_reading(self._keeper.now):
+            self._keeper.read_soon()
         self._sync_pending_stop()
         # Only a stop depends on what else works, and finding that out takes longer than the rest of a pass.
         pending = self._keeper.pending_stop
@@ -183,7 +188,8 @@ class Daemon:
     def _is_needed(self, guards: Sequence[Guard]) -> bool:
         if guards:
             self._is_asked_to_end = False
-        if guards or self._job is not None or self._keeper.pending_stop is not None:
+        is_busy = self._job is not None or self._keeper.pending_stop is not None
+        if guards or is_busy or self._components.need_daemon():
             self._idle_since_s = self._monotonic()
             return True
         if self._is_asked_to_end:
@@ -192,9 +198,22 @@ class Daemon:
             return True
         return self._monotonic() - self._idle_since_s < IDLE_TIME.total_seconds()
 
+    def _view(self, guards: Sequence[Guard]) -> RunView:
+        """Return what the components may know about the run."""
+        keeper = self._keeper
+        is_urgent = keeper.is_problem_urgent(guards)
+        return RunView(
+            instance=keeper.instance,
+            started_at=keeper.started_at,
+            kept=keeper.kept(guards),
+            pending_stop=keeper.pending_stop,
+            problem=keeper.problem_message if is_urgent else None,
+            events=tuple(self._host.events),
+        )
+
     def _write_state(self, guards: Sequence[Guard]) -> None:
         keeper, identity = self._keeper, self._identity
-        problem, pending = keeper.problem, keeper.pending_stop
+        pending = keeper.pending_stop
         self._writer.write(
             DaemonState(
                 pid=identity.pid,
@@ -202,9 +221,7 @@ class Daemon:
                 package=identity.package,
                 covered_until=keeper.covered_until(guards),
                 guards={guard.id: self._guard_state(guard) for guard in guards},
-                problem=Message("keep.problem", {"cause": problem.message, "since": problem.since})
-                if problem
-                else None,
+                problem=keeper.problem_message,
                 problem_urgent=keeper.is_problem_urgent(guards),
                 events=tuple(self._host.events),
                 stop=_planned_stop(pending) if pending else None,

@@ -163,6 +163,30 @@ class Keeper:
         """The session, once it is open."""
         return self._session
 
+    @property
+    def started_at(self) -> datetime | None:
+        """When this run started; None if that is unknown."""
+        if self._session is None or self._instance is None:
+            return None
+        return self._session.plan_context(self._instance).started_at
+
+    @property
+    def problem_message(self) -> Message | None:
+        """Why calls of the API fail, as a sentence; None if they do not."""
+        problem = self.problem
+        if problem is None:
+            return None
+        return Message("keep.problem", {"cause": problem.message, "since": problem.since})
+
+    def kept(self, guards: Sequence[Guard]) -> tuple[Guard, ...]:
+        """Return the guards that the instance is kept for."""
+        return tuple(guard for guard in guards if self._accepted(guard))
+
+    def read_soon(self) -> None:
+        """Read the instance at the next occasion, unless the last reading has failed."""
+        if self.problem is None or self.problem.kind is not JobKind.READ:
+            self._next_read_at = None
+
     def next_job(
         self, guards: Sequence[Guard], *, busy: tuple[str, ...] = (), is_saved: bool = True
     ) -> Job | None:
@@ -392,7 +416,7 @@ class Keeper:
         self._instance = instance
         self._stored = self._require_session().last_known()
         self.memory, takeover = policy.observe(self.memory, instance, now=now)
-        kept = [guard for guard in guards if self._accepted(guard)]
+        kept = self.kept(guards)
         self._next_read_at = policy.next_read_at(self._situation(instance, guards, now))
         if not kept:
             self._suspicion = Takeover.NONE

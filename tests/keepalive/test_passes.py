@@ -18,9 +18,10 @@ from modelarts_magics.keepalive.state import read_state
 from modelarts_magics.keepalive.stopping import GRACE_PERIOD, PendingStop
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
     from pathlib import Path
 
+    from modelarts_magics.keepalive.components import RunView
     from modelarts_magics.keepalive.keeper import Keeper
 
     StartThread = Callable[[Callable[[], None]], None]
@@ -130,3 +131,57 @@ def test_request_to_end_is_kept_during_a_call(tmp_path: Path) -> None:
         calls.pop()()
         going_on.append(daemon.run_pass())
     assert not going_on[-1]
+
+
+class WatchingPart:
+    """A component that needs the daemon, and sees the run."""
+
+    def __init__(self) -> None:
+        self.is_needed = True
+        self.views: list[RunView] = []
+
+    def needs_daemon(self) -> bool:
+        """Return what the test has set."""
+        return self.is_needed
+
+    def observe(self, view: RunView) -> None:
+        """Keep the view for the test."""
+        self.views.append(view)
+
+    def wants_reading(self, _now: datetime) -> bool:
+        """Return that each pass shall read the instance."""
+        return True
+
+    def update(self, _guards: object, _now: datetime) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def test_component_keeps_the_daemon_and_its_readings(tmp_path: Path) -> None:
+    """Without guards, the daemon reads the instance for a component that needs it, and then ends."""
+    simulation, part, seconds = Simulation(QUIET), WatchingPart(), [0.0]
+    daemon = Daemon(
+        tmp_path,
+        keeper=simulation.keeper,
+        host=DaemonHost(tmp_path, history=tmp_path / "h", pending_restores=tmp_path / "r"),
+        components=ComponentRunner(ComponentContext(tmp_path, {}), {"part": lambda _: part}),
+        identity=Identity(1, NOW, "0"),
+        monotonic=lambda: seconds[0],
+        start_thread=lambda call: call(),
+    )
+    observed = set()
+    for _ in range(10):
+        assert daemon.run_pass()
+        seconds[0] += 60
+        simulation.api.advance(MINUTE)
+        instance = part.views[-1].instance
+        observed.add(instance.observed_at if instance else None)
+    assert len(observed) > 5
+    part.is_needed = False
+    passes = []
+    while len(passes) < 10 and all(passes):
+        passes.append(daemon.run_pass())
+        seconds[0] += 60
+    assert not passes[-1]
