@@ -303,6 +303,7 @@ class Simulation:
         events: The codes of the reported events.
         reasons: The reasons in the history.
         confirmed: When a renewal was confirmed.
+        stops: The stops that the keeper has carried out, with their times.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -314,6 +315,7 @@ class Simulation:
         self.reasons: list[str] = []
         self.confirmed: list[datetime] = []
         self.violations: list[str] = []
+        self.stops: list[tuple[PendingStop, datetime]] = []
         self._changed: dict[str, Guard] = {}
         self._offset = timedelta(0)
         clock = Clock(
@@ -471,3 +473,7 @@ class Simulation:
 
     def pending_stop_changed(self, _pending: PendingStop | None) -> None:
         """Do nothing."""
+
+    def stopping(self, pending: PendingStop, _instance: Instance, now: datetime) -> None:
+        """Record why the instance is stopped."""
+        self.stops.append((pending, now))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelarts_magics.commands.results import JsonResult, TextResult
+from modelarts_magics.commands.when_idle import idle_stop_lines
 from modelarts_magics.keepalive.activity.client import WATCH_TIME, ask_activity
 from modelarts_magics.keepalive.activity.source import KERNEL
+from modelarts_magics.keepalive.folder import folder_of_session
 from modelarts_magics.messages import format_time_left, join_list, text
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ def activity(request: CommandRequest, context: CommandContext) -> object:
     report = ask_activity(session)
     if request.has_option("--json"):
         return JsonResult(report.to_json())
-    return TextResult("\n".join(report_lines(report, session.now())))
+    lines = report_lines(report, session.now()) + idle_stop_lines(folder_of_session(session))
+    return TextResult("\n".join(lines))
 
 
 def report_lines(report: ActivityReport, now: datetime) -> list[str]:

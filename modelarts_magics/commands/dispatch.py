@@ -130,6 +130,10 @@ def _shorten(request: CommandRequest, context: CommandContext) -> object:
 
 def _stop(request: CommandRequest, context: CommandContext) -> object:
     request.reject_arguments()
+    if request.has_option("--when-idle"):
+        from modelarts_magics.commands.when_idle import stop_when_idle  # noqa: PLC0415 - seldom needed
+
+        return stop_when_idle(request, context)
     from modelarts_magics.commands.prompts import confirm_stop  # noqa: PLC0415 - seldom needed
 
     session = context.get_session()

@@ -81,6 +81,7 @@ UP_TO = Option("--up-to", "DURATION")
 THEN = Option("--then", "leave|stop")
 PID = Option("--pid", "PID")
 WHILE_BUSY = Option("--while-busy")
+WHEN_IDLE = Option("--when-idle", "DURATION|off|keep")
 ANYWAY = Option("--anyway")
 NO_RECORD = Option("--no-record", kernel_only=True)
 NOTEBOOK = Option("--notebook", "PATH")
@@ -108,7 +109,11 @@ EXTEND = Command(
 SHORTEN = Command(
     "shorten", "[DURATION] [--wait] [--json]", (WAIT, JSON), completions=("30m", "1h", "2h")
 )
-STOP = Command("stop", "[--yes] [--wait] [--json]", (YES, WAIT, JSON))
+STOP = Command(
+    "stop",
+    "[--yes] [--wait] [--json] | --when-idle DURATION|off|keep [--json]",
+    (WHEN_IDLE, YES, WAIT, JSON),
+)
 LOGIN = Command("login", "[--save | --clear]", (SAVE, CLEAR))
 CONFIGURE = Command(
     "configure",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from modelarts_magics.commands.as_json import iso_time
 from modelarts_magics.commands.results import JsonResult, TextResult
+from modelarts_magics.commands.when_idle import idle_stop_lines
 from modelarts_magics.domain.clock import wait_until
 from modelarts_magics.domain.durations import parse_duration
 from modelarts_magics.errors import InputError, RefusedError, UsageError
@@ -14,6 +15,7 @@ from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import folder_of_session
 from modelarts_magics.keepalive.guards import LEAVE, NAMED, PID, STOP, WHILE_BUSY, Guard
+from modelarts_magics.keepalive.idle_stop import load_idle_stop
 from modelarts_magics.keepalive.processes import process_started
 from modelarts_magics.keepalive.state import is_daemon_running, read_running_state
 from modelarts_magics.messages import join_list, text
@@ -94,7 +96,7 @@ def _list(request: CommandRequest, session: Session) -> object:
         return keep_json(folder)
     guards, state = guard_files.list_guards(folder), read_running_state(folder)
     lines = [_guard_line(guard) for guard in guards] or [text("keep.none")]
-    lines += _state_lines(state, guards)
+    lines += _state_lines(state, guards) + idle_stop_lines(folder)
     return TextResult("\n".join(lines))
 
 
@@ -112,6 +114,8 @@ def _state_lines(state: DaemonState | None, guards: Sequence[Guard]) -> list[str
     if state.covered_until is not None:
         lines.append(text("keep.list.covered", covered=state.covered_until))
     lines += _stop_lines(state)
+    if state.failed_stop is not None:
+        lines.append(str(state.failed_stop))
     if state.problem is not None:
         lines.append(str(state.problem))
     lines += [
@@ -123,7 +127,8 @@ def _state_lines(state: DaemonState | None, guards: Sequence[Guard]) -> list[str
 
 def _stop_lines(state: DaemonState) -> list[str]:
     stop = state.stop
-    if stop is None:
+    # A stop because nothing works has lines of its own.
+    if stop is None or stop.idle_time is not None:
         return []
     if stop.stops_at is None:
         names = join_list(stop.waiting_for)
@@ -186,12 +191,14 @@ def _answer(request: CommandRequest, folder: Path, result: object) -> object:
 
 
 def end_all(folder: Path) -> None:
-    """End all guards, a pending stop and the daemon, and delete its files."""
+    """End all guards and a pending stop, and the daemon with its files unless it watches for a stop when idle."""
     for guard in guard_files.read_guards(folder):
         guard_files.remove_guard(folder, guard)
     if not folder.exists():
         return
     requests.save_pending_stop(folder, None)
+    if load_idle_stop(folder) is not None:
+        return
     if is_daemon_running(folder):
         requests.send_request(folder, requests.END)
         wait_until(lambda: not is_daemon_running(folder), timeout_s=_END_TIMEOUT_S)

@@ -24,9 +24,9 @@ from modelarts_magics.errors import ModelArtsError, UsageError
 from modelarts_magics.helper_kernel.lifetime import Lifetime, watch_heartbeats
 from modelarts_magics.helper_kernel.own_kernel import shut_down_own_kernel
 from modelarts_magics.server import payloads, request_models
-from modelarts_magics.server.run_store import RunStore
 from modelarts_magics.server.service import ConflictError, InstanceService
 from modelarts_magics.server.session_provider import SessionFactory
+from modelarts_magics.session.run_store import RunStore
 from modelarts_magics.session.store import run_file_path
 
 if TYPE_CHECKING:

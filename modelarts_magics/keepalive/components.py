@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelarts_magics.domain.models import Instance
+    from modelarts_magics.keepalive.activity.report import ActivityReport
     from modelarts_magics.keepalive.guards import Guard
     from modelarts_magics.keepalive.state import Event
     from modelarts_magics.keepalive.stopping import PendingStop
@@ -37,7 +38,8 @@ class Component(Protocol):
 
     # A component may also have these methods: `working` returns what works on the instance as texts to show;
     # `observe(view)` takes a `RunView` before each update; `needs_daemon` returns whether the daemon has to run
-    # although nothing is guarded; `wants_reading(now)` returns whether the instance should be read now.
+    # although nothing is guarded; `wants_reading(now)` returns whether the instance should be read now; the
+    # property `report` has everything that works or may work.
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,15 @@ class ComponentRunner:
         found: list[bool] = []
         self._call_optional("wants_reading", lambda wants: found.append(wants(now)))
         return any(found)
+
+    def report(self) -> ActivityReport | None:
+        """Return the report of what works; None if there is none, also after a failure."""
+        reports = (
+            getattr(component, "report", None)
+            for name, component in self._components.items()
+            if name not in self.errors
+        )
+        return next((report for report in reports if report is not None), None)
 
     def update(self, guards: Sequence[Guard], now: datetime) -> None:
         """Call each component once."""

@@ -17,6 +17,7 @@ from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive import pages, requests
 from modelarts_magics.keepalive.components import RunView
+from modelarts_magics.keepalive.idle_stop import IdleStopper
 from modelarts_magics.keepalive.state import (
     DaemonState,
     GuardState,
@@ -24,6 +25,7 @@ from modelarts_magics.keepalive.state import (
     StateWriter,
     memory_to_json,
 )
+from modelarts_magics.keepalive.terminal_warning import warn_terminals
 from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from modelarts_magics.keepalive.components import ComponentRunner
     from modelarts_magics.keepalive.daemon_host import DaemonHost
     from modelarts_magics.keepalive.guards import Guard
+    from modelarts_magics.keepalive.idle_stop import Announce
     from modelarts_magics.keepalive.keeper import Job, Keeper
     from modelarts_magics.keepalive.stopping import PendingStop
 
@@ -69,6 +72,7 @@ class Daemon:
         identity: The entries about itself in the state file.
         monotonic: Returns seconds that are scaled like all waits.
         start_thread: Makes a call in the background; replaced in tests.
+        announce: Warns of a stop because nothing works; replaced in tests.
 
     Attributes:
         wakeup: Set when the next pass is due.
@@ -85,6 +89,7 @@ class Daemon:
         identity: Identity,
         monotonic: Callable[[], float],
         start_thread: Callable[[Callable[[], None]], None],
+        announce: Announce = warn_terminals,
     ) -> None:
         self._folder = folder
         self._keeper = keeper
@@ -94,6 +99,7 @@ class Daemon:
         self._monotonic = monotonic
         self._start_thread = start_thread
         self._writer = StateWriter(folder)
+        self._idle_stopper = IdleStopper(folder, keeper, announce=announce)
         self._job: Job | None = None
         self._result: object = None
         self._job_done = False
@@ -112,6 +118,7 @@ class Daemon:
             self._is_asked_to_end = True
         guards = self._current_guards()
         self._finish_job(guards)
+        self._idle_stopper.update(guards, self._components.report())
         self._start_job(guards)
         self._components.observe(self._view(guards))
         self._components.update(guards, self._keeper.now)
@@ -189,7 +196,8 @@ class Daemon:
         if guards:
             self._is_asked_to_end = False
         is_busy = self._job is not None or self._keeper.pending_stop is not None
-        if guards or is_busy or self._components.need_daemon():
+        is_watching = self._idle_stopper.is_on or self._components.need_daemon()
+        if guards or is_busy or is_watching:
             self._idle_since_s = self._monotonic()
             return True
         if self._is_asked_to_end:
@@ -242,5 +250,10 @@ class Daemon:
 def _planned_stop(pending: PendingStop) -> PlannedStop:
     is_saving = pending.saving_since is not None
     return PlannedStop(
-        pending.name, pending.stops_at, pending.waiting_for, pending.since, is_saving=is_saving
+        pending.name,
+        pending.stops_at,
+        pending.waiting_for,
+        pending.since,
+        is_saving=is_saving,
+        idle_time=pending.idle_time,
     )

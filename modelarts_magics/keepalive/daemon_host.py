@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive import pages, requests, restore
 from modelarts_magics.keepalive.state import MAX_EVENTS, Event
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from modelarts_magics.keepalive.guards import Guard
     from modelarts_magics.keepalive.stopping import PendingStop
     from modelarts_magics.messages import Message
+    from modelarts_magics.session.run_store import RunStore
 
 _LOG = logging.getLogger(__name__)
 
@@ -33,13 +35,22 @@ class DaemonHost:
         folder: The folder of the daemon.
         history: The path of the history.
         pending_restores: The path of the run times to restore.
+        run_store: The report on this run that the next one shows; None in tests without one.
 
     Attributes:
         events: The last events, oldest first.
     """
 
-    def __init__(self, folder: Path, *, history: Path, pending_restores: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        history: Path,
+        pending_restores: Path,
+        run_store: RunStore | None = None,
+    ) -> None:
         self._folder = folder
+        self._run_store = run_store
         self._history = history
         self._pending_restores = pending_restores
         self._instance_id = ""
@@ -123,6 +134,16 @@ class DaemonHost:
             with _tolerate_os_errors():
                 requests.save_pending_stop(self._folder, pending)
             pages.forget_pages(self._folder)
+
+    def stopping(self, pending: PendingStop, instance: Instance, now: datetime) -> None:
+        """Record why the instance is stopped now, for the first page after its next start."""
+        if self._run_store is not None:
+            self._run_store.record_stop(
+                instance.id,
+                stopped_ms=datetime_to_ms(now),
+                work=pending.name,
+                idle_s=round(pending.idle_time.total_seconds()) if pending.idle_time else None,
+            )
 
     def _save(self, pending: restore.PendingRestore | None) -> None:
         with _tolerate_os_errors():

@@ -108,6 +108,9 @@ class Host(Protocol):
     def pending_stop_changed(self, pending: PendingStop | None) -> None:
         """Save the pending stop of the instance, or delete it."""
 
+    def stopping(self, pending: PendingStop, instance: Instance, now: datetime) -> None:
+        """Record why the instance is stopped now, for the first page after its next start."""
+
 
 class Keeper:
     """Keep one instance running for the guards.
@@ -388,7 +391,9 @@ class Keeper:
             return None
         if self._is_stop_forbidden:
             return self._shorten_job(pending)
-        return Job(JobKind.STOP, self._require_session().stop, reason=pending.name)
+        if self._instance is not None:
+            self._host.stopping(pending, self._instance, now)
+        return Job(JobKind.STOP, self._require_session().stop, reason=pending.reason)
 
     def _shorten_job(self, pending: PendingStop) -> Job | None:
         """Return the call that lets the run end as early as possible, if that is earlier than now."""
@@ -406,7 +411,7 @@ class Keeper:
             JobKind.SHORTEN,
             lambda: session.update(auto_stop=request, action="keep"),
             target,
-            pending.name,
+            pending.reason,
         )
 
     def _take_reading(self, instance: Instance, guards: Sequence[Guard], now: datetime) -> None:
@@ -462,6 +467,9 @@ class Keeper:
             self.memory = replace(self.memory, known=None)
         elif job.kind is JobKind.STOP:
             self._is_stopping = True
+            if self.pending_stop is not None:
+                # Again, because a process that still read the instance as running may have deleted the record.
+                self._host.stopping(self.pending_stop, change.before, now)
             self.set_pending_stop(None)
         elif job.kind is JobKind.SHORTEN:
             self.set_pending_stop(None)

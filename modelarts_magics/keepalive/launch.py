@@ -15,6 +15,7 @@ from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import requests
 from modelarts_magics.keepalive.folder import FOLDER_SUFFIX
 from modelarts_magics.keepalive.guards import read_guards
+from modelarts_magics.keepalive.idle_stop import load_idle_stop
 from modelarts_magics.keepalive.state import is_daemon_running, package_version, read_state
 
 if TYPE_CHECKING:
@@ -124,7 +125,8 @@ def _is_missing(folder: Path) -> bool:
     """Return whether guards or a stop need the daemon and none runs."""
     if is_daemon_running(folder):
         return False
-    return bool(read_guards(folder)) or requests.is_stop_pending(folder)
+    is_stop_possible = requests.is_stop_pending(folder) or load_idle_stop(folder) is not None
+    return bool(read_guards(folder)) or is_stop_possible
 
 
 def make_handover(session: Session) -> dict[str, Any]:

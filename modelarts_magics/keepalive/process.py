@@ -13,17 +13,20 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
+from modelarts_magics import messages
 from modelarts_magics.config.credential_chain import LOGIN, CredentialChain
 from modelarts_magics.config.credentials import AccessKey, Credential, FoundCredential, Token
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.config.time_scale import valid_time_scale
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, steady_clock, wait_until
+from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import requests
 from modelarts_magics.keepalive.component_factories import FACTORIES
 from modelarts_magics.keepalive.components import ComponentContext, ComponentRunner
 from modelarts_magics.keepalive.daemon import PASS_INTERVAL_S, Daemon, Identity
 from modelarts_magics.keepalive.daemon_host import DaemonHost
 from modelarts_magics.keepalive.guards import read_guards
+from modelarts_magics.keepalive.idle_stop import load_idle_stop
 from modelarts_magics.keepalive.keeper import Keeper
 from modelarts_magics.keepalive.record_lock import RecordLock
 from modelarts_magics.keepalive.restore import restore_path
@@ -35,6 +38,8 @@ from modelarts_magics.keepalive.state import (
 )
 from modelarts_magics.session import notify
 from modelarts_magics.session.history import history_path
+from modelarts_magics.session.run_store import RunStore
+from modelarts_magics.session.store import run_file_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,6 +108,7 @@ def run_elected(
     if not _win(lock, folder, replace=replace):
         return
     daemon, interval_s = make_daemon(folder, handover, environ)
+    _configure_messages(folder, environ)
     terminated = threading.Event()
 
     def terminate(*_: object) -> None:
@@ -123,10 +129,20 @@ def run_elected(
         lock.release()
 
 
+def _configure_messages(folder: Path, environ: Mapping[str, str]) -> None:
+    """Word what is written to terminals like the commands of a terminal; an invalid setting is ignored."""
+    messages.use_command_prefix(messages.terminal_command())
+    with contextlib.suppress(ModelArtsError):
+        settings = Settings.load(requests.load_handover(folder).get("settings"), environ=environ)
+        messages.use_language(settings.get("language"))
+        messages.use_timezone(settings.timezone)
+
+
 def _is_needed_again(daemon: Daemon, lock: RecordLock, folder: Path) -> bool:
-    """Release the lock; return whether a guard was added before that by a process that saw it locked."""
+    """Release the lock; return whether a process that saw it locked has added a guard or an idle stop."""
     lock.release()
-    return not daemon.is_replaced and bool(read_guards(folder)) and lock.acquire()
+    is_needed = bool(read_guards(folder)) or load_idle_stop(folder) is not None
+    return not daemon.is_replaced and is_needed and lock.acquire()
 
 
 def _win(lock: RecordLock, folder: Path, *, replace: bool) -> bool:
@@ -163,6 +179,7 @@ def make_daemon(
         folder,
         history=history_path(settings, environ),
         pending_restores=restore_path(settings, environ),
+        run_store=RunStore(run_file_path(settings, environ)),
     )
     state = read_state(folder)
     keeper = Keeper(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
@@ -83,12 +83,14 @@ def load_pending_stop(folder: Path) -> PendingStop | None:
     """Return the pending stop of the instance; None if there is none."""
     data = read_private_object(folder / _STOP_FILE)
     try:
+        idle_s = data.get("idle_time")
         return PendingStop(
             str(data["name"]),
             datetime.fromisoformat(data["since"]),
             datetime.fromisoformat(data["quiet_since"]),
+            idle_time=None if idle_s is None else timedelta(seconds=idle_s),
         )
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 
@@ -135,4 +137,6 @@ def delete_all(folder: Path) -> None:
 
 
 def _to_json(value: Any) -> Any:  # noqa: ANN401 - a field of a stop
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     return value.isoformat() if isinstance(value, datetime) else value

@@ -28,6 +28,8 @@ FORMAT_VERSION = 1
 STATE_FILE = "state.json"
 LOCK_FILE = "daemon.lock"
 MAX_EVENTS = 30
+FAILED_STOPS = ("keep.stop_forbidden", "keep.stop_failed")
+"""The codes of the events about a stop that was not carried out as planned."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,15 @@ class Event:
 
 @dataclass(frozen=True)
 class PlannedStop:
-    """The stop of the instance after the work of a guard.
+    """The stop of the instance after the work of a guard, or because nothing works.
 
     Attributes:
-        name: The name of the guard.
+        name: The name of the guard; "" if nothing works.
         stops_at: When the instance is stopped if nothing else starts; None while other work postpones the stop.
         waiting_for: The work that postpones it, as shown to the user.
         since: When the work ended, which identifies the stop; None in the state of an earlier version.
         is_saving: Whether open pages are asked to save now.
+        idle_time: For how long nothing has worked at the stop; None for a stop after the work of a guard.
     """
 
     name: str
@@ -79,6 +82,7 @@ class PlannedStop:
     waiting_for: tuple[str, ...] = ()
     since: datetime | None = None
     is_saving: bool = False
+    idle_time: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,12 @@ class DaemonState:
     stop: PlannedStop | None = None
     components: Mapping[str, str] = field(default_factory=dict)
     memory: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def failed_stop(self) -> Message | None:
+        """Why the last stop was not carried out as planned, if nothing has happened since; otherwise None."""
+        last = self.events[-1].message if self.events else None
+        return last if last is not None and last.code in FAILED_STOPS else None
 
 
 def package_version() -> str:
@@ -255,6 +265,7 @@ def _state_to_json(state: DaemonState) -> dict[str, Any]:
             "waiting_for": list(state.stop.waiting_for),
             "since": encode(state.stop.since),
             "is_saving": state.stop.is_saving,
+            "idle_time": encode(state.stop.idle_time),
         },
         "components": dict(state.components),
         "memory": dict(state.memory),
@@ -294,6 +305,7 @@ def _state_from_json(data: dict[str, Any]) -> DaemonState:
             tuple(stop["waiting_for"]),
             decode(stop.get("since")),
             is_saving=bool(stop.get("is_saving")),
+            idle_time=decode(stop.get("idle_time")),
         ),
         components=dict(data["components"]),
         memory=dict(data["memory"]),

@@ -217,7 +217,7 @@ TEXTS = {
     "help.form": "show a form for the description and auto-stop",
     "help.form.examples": "{prefix} form",
     "help.stop": "stop the instance (asks first)",
-    "help.stop.examples": "{prefix} stop",
+    "help.stop.examples": "{prefix} stop\n{prefix} stop --when-idle 30m\n{prefix} stop --when-idle off",
     "help.keep": "keep the instance running while work runs: list, change or end",
     "help.keep.examples": "{prefix} keep\n{prefix} keep --up-to 12h\n{prefix} keep start upload --up-to 3h --then "
     "stop\n{prefix} keep --pid 4711\n{prefix} keep --while-busy --up-to 12h\n{prefix} keep end --all",
@@ -227,6 +227,8 @@ TEXTS = {
     "help.option.then": "after the work, leave the stop time as it is, or stop the instance",
     "help.option.pid": "keep the instance while this process runs",
     "help.option.while-busy": "keep the instance while anything works: cells, terminals, processes, GPU and NPU",
+    "help.option.when-idle": "stop the instance when nothing has worked for this time, at least 10m; off: no "
+    "longer; keep: not within the next hour",
     "help.option.anyway": "run the work also if the instance cannot be kept",
     "help.option.no-record": "do not record the output of the cell",
     "help.jobs": "list the recorded outputs of guarded cells and commands, or show one",
@@ -687,6 +689,7 @@ TEXTS = {
     "keep.not_extended": "The limit of “{name}” is unchanged: {cause}",
     "keep.not_extended.hint": "Check the current limit in the panel, then try again.",
     "keep.stop_cancelled": "The instance is not stopped after the work.",
+    "keep.stopped_after": "stopped after “{name}”",
     "keep.unknown_name": "There is no keep-alive named “{name}”.",
     "keep.unknown_name.hint": "To see them: {cmd} keep",
     "keep.name_taken": "There is already a keep-alive named “{name}”.",
@@ -705,6 +708,22 @@ TEXTS = {
     "keep.list.stop_waits": "After “{name}”, the instance stops as soon as this has ended: {names}.",
     "keep.list.no_daemon": "The keep-alive process is not running; it is restarted within a minute.",
     "keep.list.component": "A part of the keep-alive failed: {part}: {cause}",
+    # Stop when nothing works
+    "idle_stop.too_short": "{duration} is too short: at least {shortest} without work are needed.",
+    "idle_stop.too_short.hint": "Use 10m or more.",
+    "idle_stop.on": "The instance is stopped when nothing has worked for {duration}, with a warning {warning} "
+    "before. Whether these credentials may stop it was not tested.",
+    "idle_stop.off": "The instance is not stopped when nothing works.",
+    "idle_stop.is_off": "“Stop when nothing works” is off.",
+    "idle_stop.is_off.hint": "To turn it on: {cmd} stop --when-idle 30m",
+    "idle_stop.is_on": "Stopped when nothing has worked for {duration}",
+    "idle_stop.unknown": "Unknown sources count as working, so the instance is not stopped now.",
+    "idle_stop.announced": "Nothing is working: the instance stops at {stop_time}, after {duration} without work. "
+    "To keep it for 1 h: {cmd} stop --when-idle keep",
+    "idle_stop.postponed": "The instance is not stopped before {until} because nothing works.",
+    "idle_stop.reason": "nothing worked for {duration}",
+    "idle_stop.terminal_warning": "ModelArts: nothing is working, so this instance stops at {stop_time}. To keep "
+    "it for 1 h: {cmd} stop --when-idle keep",
     # Error responses of the API
     "api.request": "request ID: {request_id}",
     "api.details": "{message} ({details})",

@@ -207,6 +207,7 @@ TEXTS = {
     "help.option.then": "完成后保留停止时间（leave）或停止实例（stop）",
     "help.option.pid": "该进程运行期间保持实例运行",
     "help.option.while-busy": "只要有任何工作就保持实例运行：单元格、终端、进程、GPU 和 NPU",
+    "help.option.when-idle": "在这段时间内没有任何工作时停止实例，至少 10m；off 关闭此设置，keep 保持运行 1 小时",
     "help.option.anyway": "即使无法保持实例运行也执行任务",
     "help.option.no-record": "不记录单元格的输出",
     "help.jobs": "列出受保护的单元格和命令的输出记录，或查看其中一份",
@@ -618,6 +619,7 @@ TEXTS = {
     "keep.not_extended": "“{name}”的上限未更改：{cause}",
     "keep.not_extended.hint": "请先查看面板中的当前上限，然后重试。",
     "keep.stop_cancelled": "任务结束后不会停止实例。",
+    "keep.stopped_after": "“{name}”结束后停止",
     "keep.unknown_name": "没有名为“{name}”的保持运行项。",
     "keep.unknown_name.hint": "查看列表：{cmd} keep",
     "keep.name_taken": "已有名为“{name}”的保持运行项。",
@@ -636,6 +638,21 @@ TEXTS = {
     "keep.list.stop_waits": "“{name}”已结束，以下任务结束后停止实例：{names}。",
     "keep.list.no_daemon": "保持运行的进程未运行，将在一分钟内重新启动。",
     "keep.list.component": "保持运行的一个部分出错：{part}：{cause}",
+    # Stop when nothing works
+    "idle_stop.too_short": "{duration}过短：无任何工作的时间至少为 {shortest}。",
+    "idle_stop.too_short.hint": "请使用 10m 或更长的时长。",
+    "idle_stop.on": "{duration}内没有任何工作时停止实例，并提前 {warning}提醒。当前凭证是否有权停止实例尚未验证。",
+    "idle_stop.off": "没有任何工作时也不停止实例。",
+    "idle_stop.is_off": "“无任何工作时停止”未开启。",
+    "idle_stop.is_off.hint": "开启：{cmd} stop --when-idle 30m",
+    "idle_stop.is_on": "{duration}内没有任何工作时停止实例",
+    "idle_stop.unknown": "状态未知的来源按正在工作处理，因此当前不会停止实例。",
+    "idle_stop.announced": "当前没有任何工作：满 {duration}后，实例将在 {stop_time} 停止。"
+    "再保持 1 小时：{cmd} stop --when-idle keep",
+    "idle_stop.postponed": "在 {until} 之前，不会因没有任何工作而停止实例。",
+    "idle_stop.reason": "{duration}内没有任何工作",
+    "idle_stop.terminal_warning": "ModelArts：当前没有任何工作，实例将在 {stop_time} 停止。"
+    "再保持 1 小时：{cmd} stop --when-idle keep",
     # Error responses of the API
     "api.request": "请求 ID：{request_id}",
     "api.details": "{message}（{details}）",

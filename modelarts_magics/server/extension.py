@@ -20,9 +20,9 @@ from modelarts_magics.keepalive.launch import CHECK_INTERVAL_S, restart_all_if_n
 from modelarts_magics.server.executor import run_in_thread
 from modelarts_magics.server.handlers import HANDLERS, SERVICE_KEY, URL_PREFIX
 from modelarts_magics.server.poll_schedule import PollSchedule
-from modelarts_magics.server.run_store import RunStore
 from modelarts_magics.server.service import InstanceService
 from modelarts_magics.server.session_provider import SessionFactory
+from modelarts_magics.session.run_store import RunStore
 from modelarts_magics.session.store import run_file_path
 
 if TYPE_CHECKING:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.models import Mode
-from modelarts_magics.server.run_store import (
+from modelarts_magics.messages import text
+from modelarts_magics.session.run_store import (
     AUTO_STOP_WINDOW_MS,
     SAME_RUN_TOLERANCE_MS,
     STOP_GRACE_PERIOD_MS,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from modelarts_magics.domain.models import Instance
     from modelarts_magics.server.request_models import SaveReport
-    from modelarts_magics.server.run_store import RunStore
     from modelarts_magics.server.snapshot import Snapshot
+    from modelarts_magics.session.run_store import RunStore
     from modelarts_magics.session.session import Session
 
 
@@ -40,9 +43,10 @@ class RunHistory:
             return None
         if self._obsolete_stop_ms(snapshot.session, snapshot.instance) is not None:
             return None
-        return self._run_store.last_run(
+        run = self._run_store.last_run(
             snapshot.instance.id, started_ms=self._server_started_ms(snapshot.session)
         )
+        return None if run is None else {**run, "reason_text": _reason_text(run)}
 
     def this_run(self, snapshot: Snapshot) -> dict[str, Any] | None:
         """Return what was saved before the coming stop; None if there is no report."""
@@ -98,6 +102,13 @@ class RunHistory:
         started = session.plan_context(instance).started_at or instance.observed_at
         earliest = min(started, instance.observed_at)
         return min(self._server_started_ms(session), datetime_to_ms(earliest))
+
+
+def _reason_text(run: Mapping[str, Any]) -> str:
+    """Return why the keep-alive stopped the instance, in the language of the page; "" if it did not."""
+    if run["reason"] == "idle":
+        return text("idle_stop.reason", duration=timedelta(seconds=run["idle_s"]))
+    return text("keep.stopped_after", name=run["work"]) if run["reason"] == "after-work" else ""
 
 
 def run_continued(instance: Instance, *, planned_stop_ms: int) -> bool:

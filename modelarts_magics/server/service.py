@@ -37,8 +37,8 @@ if TYPE_CHECKING:
         SaveReport,
         UpdateRequest,
     )
-    from modelarts_magics.server.run_store import RunStore
     from modelarts_magics.server.session_provider import SessionFactory
+    from modelarts_magics.session.run_store import RunStore
     from modelarts_magics.session.session import Session
 
 _LOG = logging.getLogger(__name__)

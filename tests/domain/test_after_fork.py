@@ -17,7 +17,7 @@ from pathlib import Path
 from modelarts_magics.api.http_thread import HttpThread
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Deadline
 from modelarts_magics.server.executor import _idle_queues, run_in_thread
-from modelarts_magics.server.run_store import RunStore
+from modelarts_magics.session.run_store import RunStore
 from modelarts_magics.server.session_provider import SessionFactory, SessionProvider
 from modelarts_magics.session.cache import InstanceCache
 from modelarts_magics.session.store import Store

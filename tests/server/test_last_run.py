@@ -33,7 +33,8 @@ from modelarts_magics.domain.models import (
 from modelarts_magics.domain.planning import AutoStopRequest, PlanContext
 from modelarts_magics.server.request_models import SaveReport
 from modelarts_magics.server.run_history import RunHistory, run_continued
-from modelarts_magics.server.run_store import (
+from modelarts_magics.server.snapshot import Snapshot
+from modelarts_magics.session.run_store import (
     AUTO_STOP_WINDOW_MS,
     MAX_PATHS,
     MAX_TABS,
@@ -41,7 +42,6 @@ from modelarts_magics.server.run_store import (
     STOP_GRACE_PERIOD_MS,
     RunStore,
 )
-from modelarts_magics.server.snapshot import Snapshot
 from modelarts_magics.session.store import RUN_FILE_NAME
 
 if TYPE_CHECKING:

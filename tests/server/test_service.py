@@ -23,10 +23,10 @@ from modelarts_magics.server.request_models import (
     parse_save_report,
     parse_update_request,
 )
-from modelarts_magics.server.run_store import RunStore
 from modelarts_magics.server.service import ConflictError, InstanceService
 from modelarts_magics.server.session_provider import SessionFactory
 from modelarts_magics.session.notify import notify
+from modelarts_magics.session.run_store import RunStore
 from modelarts_magics.session.store import RUN_FILE_NAME
 
 if TYPE_CHECKING:

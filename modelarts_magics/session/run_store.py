@@ -31,6 +31,8 @@ AUTO_STOP_WINDOW_MS = 150_000
 """A run that was last seen within this time before its stop time is assumed to have ended by auto-stop."""
 SAME_RUN_TOLERANCE_MS = 60_000
 """Stop times that differ by more belong to different runs, or to one that was extended or shortened."""
+PLANNED_STOP_TOLERANCE_MS = 180_000
+"""A stop by the keep-alive is at most this long after the time for which it was planned."""
 STOP_GRACE_PERIOD_MS = round(STOP_GRACE_PERIOD.total_seconds() * 1000)
 """A run that was seen longer than this after its stop time did not end by it."""
 MAX_TIME_MS = 4_102_444_800_000
@@ -69,7 +71,9 @@ class RunStore:
             started_ms: The time at which this server started; a run whose stop time is earlier is over.
 
         Returns:
-            ``ended_at_ms``, ``reason`` ("auto-stop" or "unknown"), ``duration_s``, ``saved``, ``not_saved``.
+            ``ended_at_ms``, ``reason`` ("auto-stop", "after-work", "idle" or "unknown"), ``duration_s``,
+            ``saved``, ``not_saved``; also ``work`` (its name) for "after-work", ``idle_s`` (the seconds without
+            work) for "idle".
         """
         run = self._get_run(instance_id)
         if not run or run["stops_at_ms"] >= started_ms:
@@ -77,9 +81,11 @@ class RunStore:
         auto_stopped = (
             -STOP_GRACE_PERIOD_MS <= run["stops_at_ms"] - run["seen_ms"] <= AUTO_STOP_WINDOW_MS
         )
+        reason = _stop_reason(run) or ("auto-stop" if auto_stopped else "unknown")
         return {
             "ended_at_ms": run["stops_at_ms"] if auto_stopped else run["seen_ms"],
-            "reason": "auto-stop" if auto_stopped else "unknown",
+            "reason": reason,
+            **_stop_details(run, reason),
             "duration_s": run.get("duration_s"),
             **merge_reports(run),
         }
@@ -121,6 +127,25 @@ class RunStore:
             run.update(stops_at_ms=stops_at_ms, seen_ms=seen_ms, duration_s=duration_s)
             updated = add_report(run, tab, saved=saved, not_saved=not_saved)
             self._set_field(instance_id, "run", updated)
+
+    def record_stop(
+        self, instance_id: str, *, stopped_ms: int, work: str, idle_s: int | None
+    ) -> None:
+        """Record that the instance is stopped now, and why; the reports of saved documents stay.
+
+        Args:
+            instance_id: The id of the instance.
+            stopped_ms: The time by the clock of the API.
+            work: The name of the work after which it is stopped; "" if nothing works.
+            idle_s: For how long nothing has worked, in seconds; None after work.
+        """
+        with self._lock:
+            run = self._get_run(instance_id)
+            # A report about this stop names the time for which it was planned.
+            if abs(run.get("stops_at_ms", 0) - stopped_ms) > PLANNED_STOP_TOLERANCE_MS:
+                run = {}
+            run.update(stops_at_ms=stopped_ms, seen_ms=stopped_ms, work=work, idle_s=idle_s)
+            self._set_field(instance_id, "run", run)
 
     def recorded_stop_ms(self, instance_id: str) -> int | None:
         """Return the stop time of the recorded run; None if there is none."""
@@ -210,6 +235,19 @@ def merge_reports(run: Mapping[str, Any]) -> dict[str, Any]:
     saved = dict.fromkeys(path for each in reports for path in each["saved"])
     not_saved = {(v["path"], v["reason"]): dict(v) for each in reports for v in each["not_saved"]}
     return {"saved": list(saved)[:MAX_PATHS], "not_saved": list(not_saved.values())[:MAX_PATHS]}
+
+
+def _stop_reason(run: Mapping[str, Any]) -> str:
+    """Return why the keep-alive has stopped the instance; "" if it has not."""
+    if type(run.get("idle_s")) is int and run["idle_s"] > 0:
+        return "idle"
+    return "after-work" if run.get("work") else ""
+
+
+def _stop_details(run: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    if reason == "idle":
+        return {"idle_s": run["idle_s"]}
+    return {"work": str(run["work"])} if reason == "after-work" else {}
 
 
 def _is_time(milliseconds: object) -> TypeGuard[int]:
