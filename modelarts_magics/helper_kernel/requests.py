@@ -51,6 +51,7 @@ _ROUTES: Mapping[tuple[str, str], Callable[[InstanceService, bytes], ResponseCor
     ("POST", "keep"): lambda service, body: service.change_keep(
         request_models.parse_keep_change(body)
     ),
+    ("POST", "activity"): lambda service, _: service.get_activity(),
     ("GET", "doctor"): lambda service, _: service.run_doctor(),
     ("POST", "saved"): lambda service, body: service.record_saved(
         request_models.parse_save_report(body)

@@ -99,12 +99,13 @@ def load_idle_stop(folder: Path) -> IdleStop | None:
         return None
 
 
-def postpone_idle_stop(folder: Path, now: datetime) -> datetime:
-    """Let the instance run for `POSTPONEMENT` at least, also when nothing works; return until when.
+def postpone_idle_stop(folder: Path, now: datetime, *, by: timedelta = POSTPONEMENT) -> datetime:
+    """Let the instance run for a time at least, also when nothing works; return until when.
 
     Args:
         folder: The folder of the daemon.
         now: The time by the clock of the API.
+        by: The time.
 
     Raises:
         RefusedError: The setting is off.
@@ -113,7 +114,7 @@ def postpone_idle_stop(folder: Path, now: datetime) -> datetime:
     setting = load_idle_stop(folder)
     if setting is None:
         raise RefusedError("idle_stop.is_off")
-    until = now + POSTPONEMENT
+    until = now + by
     save_idle_stop(folder, replace(setting, postponed_until=until))
     return until
 

@@ -166,6 +166,16 @@ class KeepHandler(BaseHandler):
         )
 
 
+class ActivityHandler(BaseHandler):
+    """Handle ``activity``: what works on the instance."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Return what works; no GET, because the process that watches is started if needed."""
+        self.finish_json(await self.service.get_activity())
+
+
 class DoctorHandler(BaseHandler):
     """Handle ``doctor``: the checks of the server's set-up."""
 
@@ -230,6 +240,7 @@ HANDLERS: dict[str, type[BaseHandler]] = {
     "history": HistoryHandler,
     "stop": StopHandler,
     "keep": KeepHandler,
+    "activity": ActivityHandler,
     "doctor": DoctorHandler,
     "saved": SaveReportHandler,
     "remind": RemindersHandler,

@@ -6,16 +6,33 @@ import contextlib
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from modelarts_magics.commands.activity import report_lines
 from modelarts_magics.commands.keep import end_all
+from modelarts_magics.commands.when_idle import idle_stop_lines, set_idle_stop
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.errors import RefusedError
 from modelarts_magics.keepalive import client, pages, requests
+from modelarts_magics.keepalive.activity.client import ask_activity
 from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import folder_of_session
-from modelarts_magics.keepalive.guards import NAMED, STOP, list_guards, remove_guard
+from modelarts_magics.keepalive.guards import (
+    NAMED,
+    STOP,
+    WHILE_BUSY,
+    list_guards,
+    remove_guard,
+)
+from modelarts_magics.keepalive.idle_stop import load_idle_stop, postpone_idle_stop
 from modelarts_magics.keepalive.state import read_running_state
 from modelarts_magics.messages import text
-from modelarts_magics.server.request_models import CANCEL_STOP, END, POSTPONE, REPORT_PAGE
+from modelarts_magics.server.request_models import (
+    CANCEL_STOP,
+    END,
+    KEEP_WHILE_BUSY,
+    POSTPONE,
+    REPORT_PAGE,
+    STOP_WHEN_IDLE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,13 +58,17 @@ def keep_payload(session: Session) -> dict[str, Any] | None:
         return None
     guards, running = list_guards(folder), read_running_state(folder)
     stop = _stop_payload(running) if running else None
-    if not guards and stop is None:
+    failed_stop = running.failed_stop if running else None
+    when_idle = _when_idle_payload(folder)
+    if not guards and stop is None and when_idle is None and failed_stop is None:
         return None
     covered_until = running.covered_until if running else None
     return {
         "guards": [_guard_payload(guard) for guard in guards],
         "covered_until_ms": datetime_to_ms(covered_until) if covered_until else None,
         "stop": stop,
+        "failed_stop": str(failed_stop) if failed_stop else "",
+        "stop_when_idle": when_idle,
         "problem": _problem(running),
     }
 
@@ -68,8 +89,8 @@ def change_keep(session: Session, change: KeepChange, environ: Mapping[str, str]
     if change.action == REPORT_PAGE:
         _report_page(folder, change)
         return ""
-    if change.action == POSTPONE:
-        return _postpone_stop(session, change, environ)
+    if change.action in _SWITCHES:
+        return _SWITCHES[change.action](session, change, environ)
     if change.action == CANCEL_STOP:
         requests.save_pending_stop(folder, None)
         return text("keep.stop_cancelled")
@@ -100,16 +121,76 @@ def _report_page(folder: Path, change: KeepChange) -> None:
 
 
 def _postpone_stop(session: Session, change: KeepChange, environ: Mapping[str, str]) -> str:
-    """Keep the instance for a time, and stop it afterwards.
+    """Keep the instance for a time, and stop it afterwards, or because nothing works.
 
     Raises:
         RefusedError: The instance cannot be kept that long.
         ModelArtsError: The instance cannot be read, or the daemon cannot be started.
     """
-    names = {guard.name for guard in list_guards(folder_of_session(session))}
+    folder = folder_of_session(session)
+    state = read_running_state(folder)
+    if state is not None and state.stop is not None and state.stop.idle_time is not None:
+        until = postpone_idle_stop(folder, session.now(), by=change.by)
+        return text("idle_stop.postponed", until=until)
+    names = {guard.name for guard in list_guards(folder)}
     name = next(each for each in map(_POSTPONED.format, itertools.count(1)) if each not in names)
     wanted = KeepRequest(NAMED, name, change.by, STOP)
     return str(client.add_guard(session, wanted, environ=environ))
+
+
+def _keep_while_busy(session: Session, _change: KeepChange, environ: Mapping[str, str]) -> str:
+    """Keep the instance while anything works.
+
+    Raises:
+        RefusedError: The instance cannot be kept.
+        ModelArtsError: The instance cannot be read, or the daemon cannot be started.
+    """
+    kept = client.add_guard(session, KeepRequest(WHILE_BUSY, WHILE_BUSY), environ=environ)
+    return str(kept)
+
+
+def _stop_when_idle(session: Session, change: KeepChange, environ: Mapping[str, str]) -> str:
+    """Stop the instance when nothing works, or no longer.
+
+    Raises:
+        DurationError: The time without work is too short.
+        ModelArtsError: The instance cannot be read, or the daemon cannot be started.
+    """
+    return str(set_idle_stop(session, change.by or None, environ))
+
+
+_SWITCHES = {
+    POSTPONE: _postpone_stop,
+    KEEP_WHILE_BUSY: _keep_while_busy,
+    STOP_WHEN_IDLE: _stop_when_idle,
+}
+"""The changes that need the session, by their action."""
+
+
+def activity_payload(session: Session, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return what works on the instance, as lines in the language of the page; starts the daemon if needed.
+
+    Args:
+        session: The session with the instance.
+        environ: The environment variables for a new daemon.
+
+    Raises:
+        ModelArtsError: The daemon cannot be started, or does not report.
+    """
+    report = ask_activity(session, environ=environ)
+    lines = report_lines(report, session.now()) + idle_stop_lines(folder_of_session(session))
+    return {"busy": report.busy, "lines": lines}
+
+
+def _when_idle_payload(folder: Path) -> dict[str, Any] | None:
+    setting = load_idle_stop(folder)
+    if setting is None:
+        return None
+    until = setting.postponed_until
+    return {
+        "idle_s": round(setting.idle_time.total_seconds()),
+        "postponed_until_ms": datetime_to_ms(until) if until else None,
+    }
 
 
 def _find(folder: Path, guard_id: str) -> Guard:
@@ -127,6 +208,7 @@ def _guard_payload(guard: Guard) -> dict[str, Any]:
         "since_ms": datetime_to_ms(guard.since),
         "until_ms": datetime_to_ms(guard.until),
         "then": guard.then,
+        "kind": guard.kind,
     }
 
 
@@ -140,6 +222,7 @@ def _stop_payload(state: DaemonState) -> dict[str, Any] | None:
         "waiting_for": list(stop.waiting_for),
         "id": _stop_id(stop),
         "is_saving": stop.is_saving,
+        "idle_s": round(stop.idle_time.total_seconds()) if stop.idle_time else None,
     }
 
 

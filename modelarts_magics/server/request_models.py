@@ -28,12 +28,15 @@ MAX_TAB_LENGTH = 64
 """The maximum length of the name of a tab."""
 END, EXTEND, CANCEL_STOP, POSTPONE = "end", "extend", "cancel-stop", "postpone-stop"
 REPORT_PAGE = "report-page"
+KEEP_WHILE_BUSY, STOP_WHEN_IDLE = "keep-while-busy", "stop-when-idle"
 KEEP_ACTIONS = {
     END: ("id",),
     EXTEND: ("id", "seconds"),
     CANCEL_STOP: (),
     POSTPONE: ("seconds",),
     REPORT_PAGE: ("id", "tab", "saved"),
+    KEEP_WHILE_BUSY: (),
+    STOP_WHEN_IDLE: ("seconds",),
 }
 """What a page changes or reports about what keeps the instance running, each with its fields."""
 KEEP_FIELDS = ("action", "id", "seconds", "tab", "saved")
@@ -199,7 +202,7 @@ class KeepChange:
     Attributes:
         action: One of `KEEP_ACTIONS`.
         guard_id: The ID of the guard, or of the planned stop; "" for all guards.
-        by: How much later the instance may stop.
+        by: How much later the instance may stop; for `STOP_WHEN_IDLE`, the time without work, 0 for off.
         tab: The page that reports.
         saved: Whether it has saved its documents.
     """
@@ -226,7 +229,7 @@ def parse_keep_change(raw: bytes) -> KeepChange:
     guard_id = body.get_text("id", max_length=MAX_ID_LENGTH)
     if guard_id == "":
         raise InputError("request.missing_field", field="id")
-    seconds = body.get_int("seconds", 1, MAX_DURATION_S) or 0
+    seconds = body.get_int("seconds", 0 if action == STOP_WHEN_IDLE else 1, MAX_DURATION_S) or 0
     return KeepChange(
         action,
         guard_id or "",

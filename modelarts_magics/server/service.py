@@ -195,6 +195,20 @@ class InstanceService:
         current = await self._payload(self.poller.snapshot)
         return {**success_response(Effect.NOW), "text": result, "current": current}
 
+    async def get_activity(self) -> dict[str, Any]:
+        """Return what works on the instance; see `keep_payloads.activity_payload`.
+
+        Raises:
+            ModelArtsError: The process that watches cannot be started, or does not report.
+        """
+        from modelarts_magics.server import keep_payloads  # noqa: PLC0415 - needed rarely
+
+        session, environ = await self.poller.get_session(), self._session_factory.environ
+        payload: dict[str, Any] = await self.poller.run_blocking(
+            lambda: keep_payloads.activity_payload(session, environ)
+        )
+        return payload
+
     async def run_doctor(self) -> dict[str, Any]:
         """Check settings, credentials, connection and installation of the server; calls the API once.
 

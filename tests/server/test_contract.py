@@ -15,6 +15,9 @@ from matrix import first
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from modelarts_magics.commands.keep import end_all
+from modelarts_magics.keepalive.folder import FOLDER_SUFFIX
+from modelarts_magics.keepalive.idle_stop import save_idle_stop
 from modelarts_magics.server import handlers
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 FILE = Path(handlers.__file__).parent / "openapi.yaml"
 NOT_PROMISED = [positive_data_acceptance]
 """A well-formed request may still be refused, because the bounds depend on the instance and on its status."""
+STARTS_PROCESS = f"/{handlers.URL_PREFIX}/activity"
+"""The page's question that starts the process which watches; `test_keep_payloads.py` tests it."""
 SPECIFICATION: dict[str, Any] = yaml.safe_load(FILE.read_text(encoding="utf-8"))
 
 
@@ -44,14 +49,25 @@ def test_file_lists_exactly_the_served_methods() -> None:
 )
 @pytest.mark.parametrize("api_version", first(API_VERSIONS))
 async def test_random_requests_get_documented_responses(
-    http_server_client: Any, jp_auth_header: dict[str, str], jp_base_url: str
+    http_server_client: Any,
+    jp_auth_header: dict[str, str],
+    jp_base_url: str,
+    environ: dict[str, str],
 ) -> None:
     """Status and body of each response are those that the file describes."""
     address = f"http://127.0.0.1:{http_server_client.get_http_port()}{jp_base_url.rstrip('/')}"
     schema = schemathesis.openapi.from_dict(SPECIFICATION)
-    for found in schema.get_all_operations():
+    for found in schema.exclude(path=STARTS_PROCESS).get_all_operations():
         for mode in GenerationMode:
             await asyncio.to_thread(fuzz, found.ok(), mode, address, jp_auth_header)
+    await asyncio.to_thread(end_daemons, Path(environ["MODELARTS_STATE_DIR"]))
+
+
+def end_daemons(state_folder: Path) -> None:
+    """End the processes that the requests have started."""
+    for folder in state_folder.glob(f"*{FOLDER_SUFFIX}"):
+        save_idle_stop(folder, None)
+        end_all(folder)
 
 
 def fuzz(operation: Any, mode: GenerationMode, address: str, headers: dict[str, str]) -> None:

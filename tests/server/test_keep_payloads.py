@@ -14,16 +14,18 @@ from emulator_harness import wait_until
 from modelarts_magics.commands.keep import end_all
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.durations import datetime_to_ms
-from modelarts_magics.errors import InputError, ModelArtsError, RefusedError
+from modelarts_magics.errors import DurationError, InputError, ModelArtsError, RefusedError
 from modelarts_magics.keepalive import client
 from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.guards import NAMED, STOP, Guard, list_guards, save_guard
+from modelarts_magics.keepalive.idle_stop import IdleStop, save_idle_stop
 from modelarts_magics.keepalive.pages import are_pages_saved
 from modelarts_magics.keepalive.record_lock import RecordLock
 from modelarts_magics.keepalive.requests import is_stop_pending, save_pending_stop
-from modelarts_magics.keepalive.state import LOCK_FILE, DaemonState, PlannedStop, StateWriter
+from modelarts_magics.keepalive.state import LOCK_FILE, DaemonState, Event, PlannedStop, StateWriter
 from modelarts_magics.keepalive.stopping import PendingStop
+from modelarts_magics.messages import Message
 from modelarts_magics.server.keep_payloads import change_keep, keep_payload
 from modelarts_magics.server.request_models import KeepChange, parse_keep_change
 from modelarts_magics.session.connect import open_session
@@ -76,6 +78,7 @@ def test_guards_are_listed_and_a_missing_daemon_is_a_problem(session: Session) -
             "since_ms": datetime_to_ms(guard.since),
             "until_ms": datetime_to_ms(guard.until),
             "then": "stop",
+            "kind": "named",
         }
     ]
     assert "is not running" in payload["problem"]
@@ -126,6 +129,36 @@ def test_page_reports_are_for_the_current_planned_stop(
     lock.release()
 
 
+def test_idle_stop_is_shown_postponed_and_turned_off(
+    session: Session, environ: dict[str, str]
+) -> None:
+    """“Keep 1 h” moves a stop because nothing works, without a call of the API and without a guard."""
+    folder, now = folder_of(session), session.now()
+    folder.mkdir(parents=True)
+    save_idle_stop(folder, IdleStop(HOUR / 2))
+    stop = PlannedStop("", now + HOUR / 6, since=now, idle_time=HOUR / 2)
+    lock = RecordLock(folder / LOCK_FILE)
+    assert lock.acquire()
+    failed = Event(1, Message("keep.stop_failed", {"cause": "refused"}))
+    StateWriter(folder).write(DaemonState(os.getpid(), now, "0", stop=stop, events=(failed,)))
+    shown = keep_payload(session)
+    assert shown is not None
+    assert shown["stop"]["idle_s"] == 1800
+    assert shown["stop_when_idle"] == {"idle_s": 1800, "postponed_until_ms": None}
+    assert "refused" in shown["failed_stop"]
+    assert change_keep(session, KeepChange("postpone-stop", by=HOUR), environ)
+    lock.release()
+    shown = keep_payload(session)
+    assert shown is not None
+    assert shown["guards"] == []
+    postponed_s = shown["stop_when_idle"]["postponed_until_ms"] / 1000 - now.timestamp()
+    assert HOUR.total_seconds() <= postponed_s < HOUR.total_seconds() + 60
+    assert change_keep(session, KeepChange("stop-when-idle"), environ)
+    assert keep_payload(session) is None
+    with pytest.raises(DurationError):
+        change_keep(session, KeepChange("stop-when-idle", by=HOUR / 10), environ)
+
+
 @pytest.mark.process
 def test_limit_stands_when_no_daemon_answers(session: Session, environ: dict[str, str]) -> None:
     """A change that nothing could check is taken back, so that the next daemon does not accept it unchecked."""
@@ -150,6 +183,10 @@ def test_limit_stands_when_no_daemon_answers(session: Session, environ: dict[str
         {"action": "extend", "id": "a", "seconds": 0},
         {"action": "cancel-stop", "id": "a"},
         {"action": "postpone-stop"},
+        {"action": "postpone-stop", "seconds": 0},
+        {"action": "stop-when-idle"},
+        {"action": "stop-when-idle", "seconds": -1},
+        {"action": "keep-while-busy", "seconds": 60},
         {"action": "report-page", "id": "a", "saved": True},
         {"action": "report-page", "id": "a", "tab": "b", "saved": 1},
     ],
@@ -182,6 +219,10 @@ async def test_page_extends_and_ends_what_another_process_keeps(
         with pytest.raises(RefusedError, match="unchanged"):
             await service.change_keep(KeepChange("extend", shown["id"], 48 * HOUR))
         assert (await service.get_instance())["keep"]["guards"] == [moved]
+    turned_on = await service.change_keep(KeepChange("stop-when-idle", by=HOUR))
+    assert turned_on["current"]["keep"]["stop_when_idle"]["idle_s"] == 3600
+    assert any("nothing has worked" in line for line in (await service.get_activity())["lines"])
+    await service.change_keep(KeepChange("stop-when-idle"))
     ended = await service.change_keep(KeepChange("end", shown["id"]))
     assert ended["current"]["keep"] is None
     # “Keep 1 h” in a notification before a stop.
