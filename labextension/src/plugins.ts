@@ -148,7 +148,7 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
     const trans = loadTranslations(translator);
     const widget = new LazyPanel(trans.__('ModelArts instance'), async () => {
       const [{ Panel }] = await Promise.all([import('./panel/panel'), import('./panel.css')]);
-      return new Panel({ ...pageEnvironment, manager, trans });
+      return new Panel({ ...pageEnvironment, manager, trans, shell: app.shell });
     });
     widget.title.icon = panelIcon;
     widget.title.caption = DISPLAY_NAME;
@@ -190,7 +190,8 @@ const commandsPlugin: JupyterFrontEndPlugin<void> = {
     const show = (field: PanelField | null): void => {
       showPanel(app, trans, field);
     };
-    addCommands({ commands: app.commands, manager, trans, showPanel: show, notify });
+    const { commands, shell } = app;
+    addCommands({ commands, manager, trans, shell, showPanel: show, notify });
     for (const command of Object.values(COMMAND_IDS)) {
       palette?.addItem({ command, category: DISPLAY_NAME });
     }
@@ -227,6 +228,23 @@ const statusItemPlugin: JupyterFrontEndPlugin<void> = {
   },
 };
 
+/** Load the notifications about work that the instance is kept for, once there is such work. */
+function followKeep(manager: IManager, trans: TranslationBundle): void {
+  const check = (): void => {
+    if (manager.payload?.keep) {
+      manager.changed.disconnect(check);
+      import('./reminders/keep-notifications').then(
+        ({ followKeepState }) => {
+          followKeepState(manager, trans);
+        },
+        // The server may be reachable the next time.
+        () => manager.changed.connect(check),
+      );
+    }
+  };
+  manager.changed.connect(check);
+}
+
 const remindersPlugin: JupyterFrontEndPlugin<void> = {
   id: `${EXTENSION_ID}:reminders`,
   description: 'Shows reminders before the stop.',
@@ -244,6 +262,7 @@ const remindersPlugin: JupyterFrontEndPlugin<void> = {
         }),
     );
     followPresumedStop(manager, options.trans);
+    followKeep(manager, options.trans);
     followNotices(manager);
   },
 };

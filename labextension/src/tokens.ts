@@ -241,10 +241,15 @@ export interface UndoOffer {
 
 /** A change of what keeps the instance running, or a report about the planned stop. */
 export interface KeepChange {
-  /** End it, extend it, do not stop the instance after it or only later, or report what this tab has saved. */
-  readonly action: 'end' | 'extend' | 'cancel-stop' | 'postpone-stop' | 'report-page';
-  /** The id of one of them, or of the planned stop; absent for all. */
+  /**
+   * End it, extend it, do not stop the instance after it or only later, keep the instance until a
+   * running cell ends, or report what this tab has saved.
+   */
+  readonly action: 'end' | 'extend' | 'cancel-stop' | 'postpone-stop' | 'keep-cell' | 'report-page';
+  /** The id of one of them, of the planned stop, or of the kernel of the cell; absent for all. */
   readonly id?: string;
+  /** The name of the notebook of the cell. */
+  readonly name?: string;
   /** By how much it is extended, or how much later the instance stops. */
   readonly seconds?: number;
   /** Identifies the tab that reports. */
@@ -375,6 +380,7 @@ export const COMMAND_IDS = {
   editDescription: 'modelarts-magics:edit-description',
   undo: 'modelarts-magics:undo',
   letGo: 'modelarts-magics:let-go',
+  keepCell: 'modelarts-magics:keep-cell',
   refresh: 'modelarts-magics:refresh',
   showPanel: 'modelarts-magics:show-panel',
   saveAll: 'modelarts-magics:save-all',

@@ -10,7 +10,14 @@ import { Reminders } from '../src/reminders/reminders';
 import { StatusItem } from '../src/status-item';
 import { createFakeOncePerBrowser } from './browser/fakes';
 import { HOUR, MINUTE, NOW } from './countdown/fakes';
-import { fakeLock, flushPromises, instancePayload, ManagerHarness, trans } from './fakes';
+import {
+  fakeLock,
+  FakeShell,
+  flushPromises,
+  instancePayload,
+  ManagerHarness,
+  trans,
+} from './fakes';
 
 const RESPONSE_DELAY_MS = 500;
 /** A reminder follows within this time, also from a hidden page. */
@@ -52,7 +59,10 @@ class Page {
       dirtyDocuments: () => this.#documents,
     });
     this.statusItem = new StatusItem({ manager, trans, timers, onClick: () => undefined });
-    this.panel = panelState === 'never shown' ? null : new Panel({ manager, trans, timers });
+    this.panel =
+      panelState === 'never shown'
+        ? null
+        : new Panel({ manager, trans, timers, shell: new FakeShell() });
     if (this.panel) {
       this.panel.node.hidden = panelState === 'collapsed';
       document.body.append(this.panel.node);

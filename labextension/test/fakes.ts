@@ -1,6 +1,8 @@
 /** Fakes and payloads for the tests of the extension. */
 
 import { nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
+import type { Widget } from '@lumino/widgets';
 import type { BrowserLock } from '../src/browser/lock';
 import { asObject, type InstanceState } from '../src/countdown/messages';
 import { Manager } from '../src/manager/manager';
@@ -157,5 +159,29 @@ export class ManagerHarness {
   async advance(ms: number): Promise<void> {
     this.timers.advance(ms);
     await flushPromises();
+  }
+}
+
+/** A shell with one notebook in front, whose kernel has a status. */
+export class FakeShell {
+  readonly currentChanged = new Signal<never, never>({} as never);
+  readonly statusChanged = new Signal<object, void>(this);
+  readonly kernel = { id: 'k-1', status: 'idle' };
+  readonly cells: { promptNode: { textContent: string } }[] = [];
+  currentWidget: Widget | null = null;
+
+  /** Open the notebook. */
+  open(): void {
+    const session = { name: 'train.ipynb', path: 'work/train.ipynb', kernel: this.kernel };
+    const sessionContext = { session, statusChanged: this.statusChanged };
+    const widget = { context: { sessionContext }, content: { widgets: this.cells } };
+    this.currentWidget = widget as unknown as Widget;
+    this.currentChanged.emit({} as never);
+  }
+
+  /** Set the status of the kernel. */
+  setStatus(status: string): void {
+    this.kernel.status = status;
+    this.statusChanged.emit();
   }
 }

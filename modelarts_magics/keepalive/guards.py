@@ -28,9 +28,9 @@ FORMAT_VERSION = 1
 LEAVE, STOP = "leave", "stop"
 """After the work, the stop time stays as it is, or the instance is stopped."""
 CELL, RUN, API, PID, NAMED = "cell", "run", "api", "pid", "named"
-WHILE_BUSY = "while-busy"
+WHILE_BUSY, RUNNING_CELL = "while-busy", "running-cell"
 """The kinds of guards: a guarded cell, a command, a block of Python, a process, a name that is ended by hand,
-and anything that works."""
+anything that works, and a cell that already ran when its guard was added."""
 LOCKED_KINDS = frozenset((CELL, RUN, API))
 """The kinds whose working process holds a lock."""
 _PREFIX = "guard-"

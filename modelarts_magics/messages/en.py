@@ -655,6 +655,8 @@ TEXTS = {
     "keep.kept.api": "Kept alive while this block runs, until {until:clock} at most ({duration} more of billing).",
     "keep.kept.pid": "Kept alive while process {pid} runs, until {until:clock} at most ({duration} more of "
     "billing).",
+    "keep.kept.running-cell": "Kept alive until the running cell of {name} ends, until {until:clock} at most "
+    "({duration} more of billing).",
     "keep.kept.named": "Kept alive until “{cmd} keep end {name}”, until {until:clock} at most ({duration} more of "
     "billing).",
     "keep.kept.while-busy": "Kept alive while anything works, until {until:clock} at most ({duration} more of "
@@ -698,6 +700,8 @@ TEXTS = {
     "keep.name_needed.hint": "Add a name. To end all: {cmd} keep end --all",
     "keep.no_process": "There is no process {pid}.",
     "keep.no_process.hint": "Check the number: ps aux",
+    "keep.no_kernel": "The kernel of {name} is not on this machine, so the end of its cell cannot be seen.",
+    "keep.no_kernel.hint": "Keep the instance for a time instead: {cmd} keep start NAME",
     "keep.none": "Nothing keeps this instance running.",
     "keep.none.hint": "To keep it: {cmd} keep start NAME",
     "keep.list.covered": "Extended to {covered} so far",

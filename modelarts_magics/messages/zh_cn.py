@@ -587,6 +587,8 @@ TEXTS = {
     "keep.kept.run": "命令运行期间保持实例运行，最晚到 {until:clock}（最多再计费 {duration}）。",
     "keep.kept.api": "代码块运行期间保持实例运行，最晚到 {until:clock}（最多再计费 {duration}）。",
     "keep.kept.pid": "进程 {pid} 运行期间保持实例运行，最晚到 {until:clock}（最多再计费 {duration}）。",
+    "keep.kept.running-cell": "保持实例运行，直到 {name} 正在运行的单元格结束，"
+    "最晚到 {until:clock}（最多再计费 {duration}）。",
     "keep.kept.named": "保持实例运行，直到执行“{cmd} keep end {name}”，"
     "最晚到 {until:clock}（最多再计费 {duration}）。",
     "keep.kept.while-busy": "只要有任何工作就保持实例运行，最晚到 {until:clock}（最多再计费 {duration}）。"
@@ -628,6 +630,8 @@ TEXTS = {
     "keep.name_needed.hint": "请加上名称。全部结束：{cmd} keep end --all",
     "keep.no_process": "没有进程 {pid}。",
     "keep.no_process.hint": "请检查进程号：ps aux",
+    "keep.no_kernel": "{name} 的内核不在本机，无法得知其单元格何时结束。",
+    "keep.no_kernel.hint": "改为保持运行一段时间：{cmd} keep start NAME",
     "keep.none": "当前没有保持该实例运行的任务。",
     "keep.none.hint": "保持运行：{cmd} keep start NAME",
     "keep.list.covered": "目前已延长到 {covered}",

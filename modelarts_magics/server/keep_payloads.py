@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.commands.activity import report_lines
 from modelarts_magics.commands.keep import end_all
 from modelarts_magics.commands.when_idle import idle_stop_lines, set_idle_stop
+from modelarts_magics.config.jupyter_folders import jupyter_runtime_folder
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.errors import RefusedError
 from modelarts_magics.keepalive import client, pages, requests
 from modelarts_magics.keepalive.activity.client import ask_activity
+from modelarts_magics.keepalive.activity.running_cell import CONNECTION_FILE
 from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import folder_of_session
 from modelarts_magics.keepalive.guards import (
     NAMED,
+    RUNNING_CELL,
     STOP,
     WHILE_BUSY,
     list_guards,
@@ -28,6 +32,7 @@ from modelarts_magics.messages import text
 from modelarts_magics.server.request_models import (
     CANCEL_STOP,
     END,
+    KEEP_CELL,
     KEEP_WHILE_BUSY,
     POSTPONE,
     REPORT_PAGE,
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
 
 _POSTPONED = "page-{}"
 """The name of a guard that a page has added."""
+_KERNEL_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def keep_payload(session: Session) -> dict[str, Any] | None:
@@ -70,6 +76,7 @@ def keep_payload(session: Session) -> dict[str, Any] | None:
         "failed_stop": str(failed_stop) if failed_stop else "",
         "stop_when_idle": when_idle,
         "problem": _problem(running),
+        "problem_urgent": running is not None and running.problem_urgent,
     }
 
 
@@ -120,6 +127,24 @@ def _report_page(folder: Path, change: KeepChange) -> None:
         pages.report_page(folder, tab=change.tab, stop_since=stop.since, saved=change.saved)
 
 
+def _keep_cell(session: Session, change: KeepChange, environ: Mapping[str, str]) -> str:
+    """Keep the instance until the cell that runs in a kernel has ended.
+
+    Raises:
+        RefusedError: The kernel is not on this machine, or the instance cannot be kept.
+        ModelArtsError: The instance cannot be read, or the daemon cannot be started.
+    """
+    path = jupyter_runtime_folder(environ) / f"kernel-{change.guard_id}.json"
+    if not _KERNEL_ID.fullmatch(change.guard_id) or not path.is_file():
+        raise RefusedError("keep.no_kernel", name=change.name)
+    details = {CONNECTION_FILE: str(path.absolute())}
+    return str(
+        client.add_guard(
+            session, KeepRequest(RUNNING_CELL, change.name, details=details), environ=environ
+        )
+    )
+
+
 def _postpone_stop(session: Session, change: KeepChange, environ: Mapping[str, str]) -> str:
     """Keep the instance for a time, and stop it afterwards, or because nothing works.
 
@@ -160,6 +185,7 @@ def _stop_when_idle(session: Session, change: KeepChange, environ: Mapping[str, 
 
 
 _SWITCHES = {
+    KEEP_CELL: _keep_cell,
     POSTPONE: _postpone_stop,
     KEEP_WHILE_BUSY: _keep_while_busy,
     STOP_WHEN_IDLE: _stop_when_idle,

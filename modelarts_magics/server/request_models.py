@@ -26,20 +26,23 @@ MAX_ID_LENGTH = 64
 """The longest ID of a record."""
 MAX_TAB_LENGTH = 64
 """The maximum length of the name of a tab."""
+MAX_NAME_LENGTH = 255
+"""The longest name of a notebook: that of a file."""
 END, EXTEND, CANCEL_STOP, POSTPONE = "end", "extend", "cancel-stop", "postpone-stop"
-REPORT_PAGE = "report-page"
+KEEP_CELL, REPORT_PAGE = "keep-cell", "report-page"
 KEEP_WHILE_BUSY, STOP_WHEN_IDLE = "keep-while-busy", "stop-when-idle"
 KEEP_ACTIONS = {
     END: ("id",),
     EXTEND: ("id", "seconds"),
     CANCEL_STOP: (),
     POSTPONE: ("seconds",),
+    KEEP_CELL: ("id", "name"),
     REPORT_PAGE: ("id", "tab", "saved"),
     KEEP_WHILE_BUSY: (),
     STOP_WHEN_IDLE: ("seconds",),
 }
 """What a page changes or reports about what keeps the instance running, each with its fields."""
-KEEP_FIELDS = ("action", "id", "seconds", "tab", "saved")
+KEEP_FIELDS = ("action", "id", "seconds", "name", "tab", "saved")
 ROUNDING_TOLERANCE = timedelta(seconds=1)
 _DURATION_FIELDS = ("duration_s", "within_s", "until_ms")
 _MODE_VALUES = tuple(mode.value for mode in Mode)
@@ -201,8 +204,9 @@ class KeepChange:
 
     Attributes:
         action: One of `KEEP_ACTIONS`.
-        guard_id: The ID of the guard, or of the planned stop; "" for all guards.
+        guard_id: The ID of the guard, of the planned stop, or of the kernel of a running cell; "" for all guards.
         by: How much later the instance may stop; for `STOP_WHEN_IDLE`, the time without work, 0 for off.
+        name: The name of the notebook of a running cell.
         tab: The page that reports.
         saved: Whether it has saved its documents.
     """
@@ -210,6 +214,7 @@ class KeepChange:
     action: str
     guard_id: str = ""
     by: timedelta = timedelta(0)
+    name: str = ""
     tab: str = ""
     saved: bool = False
 
@@ -234,6 +239,7 @@ def parse_keep_change(raw: bytes) -> KeepChange:
         action,
         guard_id or "",
         timedelta(seconds=seconds),
+        body.get_text("name", max_length=MAX_NAME_LENGTH) or "",
         body.get_text("tab", max_length=MAX_TAB_LENGTH) or "",
         saved=body.get_bool("saved") is True,
     )

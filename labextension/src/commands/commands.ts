@@ -11,6 +11,7 @@ import { formatDuration, formatterFor } from '../countdown/format';
 import { failureText } from '../text/status-text';
 import { BackendError, COMMAND_IDS, type SaveReport } from '../tokens';
 import type { CommandArguments, CommandContext, CommandOptions } from './options';
+import { findRunningCell } from '../browser/running-cell';
 
 type AddCommand = (id: string, command: CommandRegistry.ICommandOptions) => void;
 type ArgumentProperties = Readonly<Record<string, { type: string; description: string }>>;
@@ -81,6 +82,12 @@ function addChangeCommands(options: CommandOptions, add: AddCommand): void {
 /** Add the commands without arguments. */
 function addSimpleCommands(options: CommandOptions, add: AddCommand): void {
   const { manager, trans, showPanel } = options;
+  add(COMMAND_IDS.keepCell, {
+    label: trans.__('Keep Until This Cell Ends'),
+    isEnabled: () => !!manager.payload?.instance && !!findRunningCell(options.shell),
+    execute: async () => (await loadHandlers(options))?.keepCell(options),
+    describedBy: argumentSchema({}),
+  });
   add(COMMAND_IDS.letGo, {
     label: trans.__('Let Go of This Instance'),
     isEnabled: () => !!manager.payload?.keep,

@@ -8,6 +8,7 @@ import { type ChangeKind, keepOutcomeText, outcomeText, saveReportText } from '.
 import { currentPhase } from '../text/status-text';
 import type { IManager, InstanceEdit, SaveReport } from '../tokens';
 import type { CommandArguments, CommandContext, CommandOptions } from './options';
+import { findRunningCell } from '../browser/running-cell';
 
 /** Parse the duration argument; `null` when there is none. Throws if it is invalid. */
 function readDurationArgument<T>(
@@ -127,6 +128,17 @@ export async function undo({ manager, trans, notify }: CommandContext): Promise<
 export async function letGo({ manager, trans, notify }: CommandContext): Promise<void> {
   const outcome = await manager.changeKeep({ action: 'end' });
   notify(keepOutcomeText(trans, outcome, manager), outcome.result.ok);
+}
+
+/** Keep the instance until the cell in front has ended, and report the result. */
+export async function keepCell(options: CommandOptions): Promise<void> {
+  const { manager, trans, notify, shell } = options;
+  const cell = findRunningCell(shell);
+  if (cell) {
+    const { kernelId: id, name } = cell;
+    const outcome = await manager.changeKeep({ action: 'keep-cell', id, name });
+    notify(keepOutcomeText(trans, outcome, manager), outcome.result.ok);
+  }
 }
 
 /** Turn off the reminders of this instance, and report an error. */

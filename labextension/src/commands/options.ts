@@ -3,6 +3,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { IManager, PanelField } from '../tokens';
+import type { FrontShell } from '../browser/running-cell';
 
 /** The arguments of a command, which may be of any type. */
 export type CommandArguments = Readonly<Record<string, unknown>>;
@@ -15,6 +16,8 @@ export interface CommandOptions {
   readonly manager: IManager;
   /** The translations. */
   readonly trans: TranslationBundle;
+  /** Has the document in front. */
+  readonly shell: FrontShell;
   /** Show the panel, optionally with the focus on one of its fields. */
   readonly showPanel: (field: PanelField | null) => void;
   /** Show a notification. */

@@ -1,15 +1,19 @@
 /** The section that shows what keeps the instance running. */
 
+import { findRunningCell } from '../browser/running-cell';
 import { setText } from '../countdown/elements';
 import { formatterFor, formatTime } from '../countdown/format';
 import { keepOutcomeText } from '../text/outcomes';
 import { listText } from '../text/save-text';
 import type { KeepChange, Payload } from '../tokens';
+import { FrontSession } from './front-session';
 import { type KeepState, type KeptWork, type PlannedStop, readKeepState } from './keep-state';
 import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
 /** The seconds by which the button extends. */
 const EXTENSION_S = 7200;
+/** The seconds by which a button postpones the stop. */
+const POSTPONEMENT_S = 3600;
 
 /** Lists what keeps the instance running and until when, with buttons to change that. */
 export class KeepSection implements PanelSection {
@@ -17,23 +21,39 @@ export class KeepSection implements PanelSection {
   readonly node = panelElement('section', 'keep');
   readonly #options: PanelSectionOptions;
   readonly #rows = panelElement('div', 'keepRows');
+  readonly #cellRow = panelElement('div', 'row');
+  readonly #front: FrontSession;
   readonly #problem = panelElement('p', 'message', [], { 'data-tone': 'error' });
   readonly #result = panelElement('p', 'message');
   #shown = '';
   #isBusy = false;
+  #hasInstance = false;
+  #keptNames: readonly string[] = [];
 
   constructor(options: PanelSectionOptions) {
     this.#options = options;
-    this.node.append(this.#rows, this.#problem, this.#result);
+    const label = options.trans.__('Keep Until This Cell Ends');
+    this.#cellRow.append(panelButton(label, () => void this.#keepCell()));
+    this.node.append(this.#rows, this.#cellRow, this.#problem, this.#result);
+    this.#front = new FrontSession(options.shell, () => {
+      this.#updateHidden();
+    });
+  }
+
+  /** Stop. May be called more than once. */
+  dispose(): void {
+    this.#front.dispose();
   }
 
   /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
+    this.#hasInstance = !!payload?.instance && !payload.readOnly;
     const shown = JSON.stringify(payload?.keep ?? null);
     if (shown !== this.#shown) {
       this.#shown = shown;
       this.#show(readKeepState(payload?.keep));
     }
+    this.#updateHidden();
   }
 
   #show({ work, stop, problem }: KeepState): void {
@@ -47,11 +67,14 @@ export class KeepSection implements PanelSection {
       // The last result is about a state that is no longer shown.
       setText(this.#result, '');
     }
-    this.#updateHidden();
+    this.#keptNames = work.map(({ name }) => name);
   }
 
   #updateHidden(): void {
-    this.node.hidden = this.#rows.childElementCount === 0 && this.#result.textContent === '';
+    const cell = findRunningCell(this.#options.shell);
+    this.#cellRow.hidden = !this.#hasInstance || !cell || this.#keptNames.includes(cell.name);
+    this.node.hidden =
+      this.#rows.childElementCount === 0 && this.#cellRow.hidden && this.#result.textContent === '';
   }
 
   #workRow(work: KeptWork): HTMLElement {
@@ -64,9 +87,12 @@ export class KeepSection implements PanelSection {
   }
 
   #stopRow(stop: PlannedStop): HTMLElement {
-    const label = this.#options.trans.__('Do Not Stop');
-    const button = this.#button(label, { action: 'cancel-stop' });
-    return this.#row(stop.name, this.#stopText(stop), [button]);
+    const { trans } = this.#options;
+    const postponement = { action: 'postpone-stop', seconds: POSTPONEMENT_S } as const;
+    return this.#row(stop.name, this.#stopText(stop), [
+      this.#button(trans.__('Keep 1 h'), postponement),
+      this.#button(trans.__('Do Not Stop'), { action: 'cancel-stop' }),
+    ]);
   }
 
   #row(name: string, text: string, buttons: readonly HTMLElement[]): HTMLElement {
@@ -102,6 +128,13 @@ export class KeepSection implements PanelSection {
     return panelButton(label, () => void this.#change(change));
   }
 
+  async #keepCell(): Promise<void> {
+    const cell = findRunningCell(this.#options.shell);
+    if (cell) {
+      await this.#change({ action: 'keep-cell', id: cell.kernelId, name: cell.name });
+    }
+  }
+
   async #change(change: KeepChange): Promise<void> {
     const { manager, trans, announce } = this.#options;
     this.#setBusy(true);
@@ -116,7 +149,7 @@ export class KeepSection implements PanelSection {
 
   #setBusy(isBusy: boolean): void {
     this.#isBusy = isBusy;
-    for (const button of this.#rows.querySelectorAll('button')) {
+    for (const button of this.node.querySelectorAll('button')) {
       button.disabled = isBusy;
     }
   }

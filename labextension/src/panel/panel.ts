@@ -30,6 +30,7 @@ export class Panel implements IDisposable {
   readonly node = panelElement('div', 'content');
   readonly #options: PanelOptions;
   readonly #countdown: CountdownSection;
+  readonly #keep: KeepSection;
   readonly #autoStop: AutoStopSection;
   readonly #description: DescriptionSection;
   readonly #sections: readonly PanelSection[];
@@ -42,6 +43,7 @@ export class Panel implements IDisposable {
     this.#announcementTimer = new RestartableTimer(options.timers);
     const all = { ...options, announce: this.#announce };
     this.#countdown = new CountdownSection(all);
+    this.#keep = new KeepSection(all);
     this.#autoStop = new AutoStopSection(all);
     this.#description = new DescriptionSection(all);
     this.#sections = [
@@ -50,7 +52,7 @@ export class Panel implements IDisposable {
       new NoticesSection(all),
       // What was changed last, and what keeps the instance running.
       new UndoSection(all),
-      new KeepSection(all),
+      this.#keep,
       // The settings.
       this.#autoStop,
       this.#description,
@@ -82,6 +84,7 @@ export class Panel implements IDisposable {
     this.#disposed = true;
     this.#options.manager.changed.disconnect(this.#update, this);
     this.#countdown.dispose();
+    this.#keep.dispose();
     this.#announcementTimer.clear();
     this.node.remove();
   }

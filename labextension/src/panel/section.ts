@@ -1,6 +1,7 @@
 /** The interface of the panel's sections, and the functions that create their elements. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { FrontShell } from '../browser/running-cell';
 import { createElement } from '../countdown/elements';
 import type { IManager, Payload } from '../tokens';
 
@@ -10,6 +11,8 @@ export interface PanelSectionOptions {
   readonly manager: IManager;
   /** The translations. */
   readonly trans: TranslationBundle;
+  /** Has the document in front. */
+  readonly shell: FrontShell;
   /** Announce a text to screen readers, once and politely. */
   readonly announce: (text: string) => void;
 }

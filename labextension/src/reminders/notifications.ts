@@ -11,7 +11,7 @@ import type { Offer } from '../records/records';
 import type { Reminder } from './reminders';
 
 /** JupyterLab cuts off longer texts. */
-const MAX_TEXT_LENGTH = 140;
+export const MAX_TEXT_LENGTH = 140;
 
 /** Show the result of an action. */
 export function notify(text: string, succeeded: boolean): void {

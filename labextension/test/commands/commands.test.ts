@@ -3,20 +3,21 @@ import { describe, expect, it } from 'vitest';
 import { addCommands, addSaveAllCommand } from '../../src/commands/commands';
 import { COMMAND_IDS } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
-import { changeResponse, instancePayload, ManagerHarness, trans } from '../fakes';
+import { changeResponse, FakeShell, instancePayload, ManagerHarness, trans } from '../fakes';
 
 function createCommands() {
   const harness = new ManagerHarness();
   const said: [string, boolean][] = [];
   const revealed: unknown[] = [];
   const commands = new CommandRegistry();
+  const shell = new FakeShell();
   const added = addCommands({
-    ...{ commands, manager: harness.manager, trans },
+    ...{ commands, manager: harness.manager, trans, shell },
     showPanel: (field) => revealed.push(field),
     notify: (text, good) => said.push([text, good]),
   });
   const bodies = () => harness.backend.requests.flatMap(({ body }) => body ?? []);
-  return { harness, commands, said, revealed, added, bodies };
+  return { harness, commands, shell, said, revealed, added, bodies };
 }
 
 describe('the commands', () => {
@@ -31,6 +32,19 @@ describe('the commands', () => {
     expect(bodies()).toMatchObject([{ seconds: 3600 }, { seconds: -1800 }]);
     expect(commands.label(COMMAND_IDS.extend)).toBe('Extend by 1 h');
     expect(commands.label(COMMAND_IDS.extend, { duration: '-30m' })).toBe('Shorten by 30m');
+  });
+
+  it('keep the instance until the cell in front has ended', async () => {
+    const { harness, commands, shell, said, bodies } = createCommands();
+    await harness.refreshWith();
+    shell.open();
+    expect(commands.isEnabled(COMMAND_IDS.keepCell)).toBe(false);
+    shell.setStatus('busy');
+    expect(commands.isEnabled(COMMAND_IDS.keepCell)).toBe(true);
+    harness.backend.respond = () => ({ ...changeResponse(), text: 'Kept alive.' });
+    await commands.execute(COMMAND_IDS.keepCell);
+    expect(bodies()).toEqual([{ action: 'keep-cell', id: 'k-1', name: 'train.ipynb' }]);
+    expect(said).toEqual([['Kept alive.', true]]);
   });
 
   it('report an unchanged run', async () => {

@@ -81,6 +81,15 @@ describe('what keeps the instance', () => {
     expect(fixture.lastWrite).toMatchObject({ path: 'keep', body: { action: 'cancel-stop' } });
   });
 
+  it('offers to postpone the stop by an hour', async () => {
+    const stop = { name: 'upload', stops_at_ms: NOW + 60_000, waiting_for: [] };
+    await open({ ...keep(), stop });
+    await fixture.click('Keep 1 h');
+    expect(fixture.lastWrite).toMatchObject({
+      body: { action: 'postpone-stop', seconds: 3600 },
+    });
+  });
+
   it('says which other work postpones the stop', async () => {
     const stop = { name: 'upload', stops_at_ms: null, waiting_for: ['a.ipynb', 'make'] };
     await open({ ...keep(), stop });
@@ -90,5 +99,43 @@ describe('what keeps the instance', () => {
   it('shows why the instance may not be kept', async () => {
     await open({ ...keep(TRAIN), problem: 'The process is not running.' });
     expect(fixture.visibleText).toContain('The process is not running.');
+  });
+});
+
+describe('a cell that runs already', () => {
+  const offer = 'Keep Until This Cell Ends';
+
+  it('can be kept while its kernel is busy', async () => {
+    await open(null);
+    fixture.shell.open();
+    expect(() => fixture.findButton(offer)).toThrow();
+    fixture.shell.setStatus('busy');
+    const current = keep({ ...TRAIN, name: 'train.ipynb' });
+    fixture.harness.backend.respond = () => ({
+      ...changeResponse(instancePayload(HOUR, { seq: 2, keep: current })),
+      text: 'Kept alive until the running cell ends.',
+    });
+    await fixture.click(offer);
+    expect(fixture.lastWrite).toMatchObject({
+      body: { action: 'keep-cell', id: 'k-1', name: 'train.ipynb' },
+    });
+    expect(fixture.visibleText).toContain('Kept alive until the running cell ends.');
+    // It is kept now.
+    expect(() => fixture.findButton(offer)).toThrow();
+  });
+
+  it('is found although its kernel reports that it is idle', async () => {
+    await open(null);
+    fixture.shell.cells.push({ promptNode: { textContent: '[*]:' } });
+    fixture.shell.open();
+    expect(fixture.findButton(offer).disabled).toBe(false);
+  });
+
+  it('is not offered after the panel was disposed', async () => {
+    await open(null);
+    fixture.panel.dispose();
+    fixture.shell.setStatus('busy');
+    fixture.shell.open();
+    expect(() => fixture.findButton(offer)).toThrow();
   });
 });

@@ -2,7 +2,7 @@
 
 import { WidgetBridge } from '../../src/manager/widget-bridge';
 import { Panel } from '../../src/panel/panel';
-import { flushPromises, instancePayload, ManagerHarness, trans } from '../fakes';
+import { FakeShell, flushPromises, instancePayload, ManagerHarness, trans } from '../fakes';
 
 /** Return the properties of an instance with a description. */
 export const instanceWith = (description: string) => ({ id: 'i-1', name: 'train-a', description });
@@ -11,11 +11,12 @@ export const instanceWith = (description: string) => ({ id: 'i-1', name: 'train-
 export class PanelFixture {
   readonly harness = new ManagerHarness();
   readonly bridge = new WidgetBridge(this.harness.manager, document, trans);
+  readonly shell = new FakeShell();
   readonly panel: Panel;
 
   constructor() {
     const { manager, timers } = this.harness;
-    this.panel = new Panel({ manager, trans, timers });
+    this.panel = new Panel({ manager, trans, timers, shell: this.shell });
     document.body.append(this.panel.node);
   }
 

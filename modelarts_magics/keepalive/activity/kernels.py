@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from modelarts_magics.config.jupyter_folders import jupyter_runtime_folder
+from modelarts_magics.keepalive.activity.running_cell import KernelProgress
 from modelarts_magics.keepalive.activity.source import KERNEL, Source
 from modelarts_magics.keepalive.processes import is_process_alive
 from modelarts_magics.messages import Message
@@ -107,6 +108,11 @@ class KernelDetector:
         sources = [kernel.update(now) for kernel in self._kernels.values()]
         return [source for source in sources if source is not None]
 
+    def progress(self, path: Path) -> KernelProgress | None:
+        """Return the cells of the kernel of a connection file, as read last; None if it does not run."""
+        kernel = self._kernels.get(path)
+        return kernel.progress if kernel is not None else None
+
     def close(self) -> None:
         """Disconnect from all kernels."""
         for kernel in self._kernels.values():
@@ -192,6 +198,7 @@ class _Kernel:
         self._channel: KernelChannel | None = None
         self._opened_at_s = -RETRY_INTERVAL_S
         self._is_new = False
+        self._connections = 0
         self._process: KernelProcess | None = None
         self._state = ExecutionState()
         self._source: Source | None = None
@@ -205,6 +212,7 @@ class _Kernel:
             return None
         if self._is_new:
             self._is_new = False
+            self._connections += 1
             self._process = self._detector.find_process(self._path)
             self._state = ExecutionState(now)
         self._read(now)
@@ -226,6 +234,13 @@ class _Kernel:
         name = self._process.name if self._process else kernel_name(self._path)
         pids = frozenset([self._process.pid] if self._process else [])
         return Source(KERNEL, name, busy, since, reason, counts=counts, pids=pids)
+
+    @property
+    def progress(self) -> KernelProgress | None:
+        """The cells, as read last; None if the kernel does not run."""
+        if self._source is None:
+            return None
+        return KernelProgress(self._source.busy, (self._connections, self._state.ended))
 
     def close(self) -> None:
         """Disconnect."""
@@ -294,12 +309,14 @@ class ExecutionState:
         is_foreign: Whether another kernel has the ports of the connection file.
         request_id: The ID of the request that asks the kernel for a report; None if it was not sent.
         requested_at_s: When it was sent, by the monotonic clock, in seconds.
+        ended: How many cells have ended, and how often the kernel has restarted.
     """
 
     def __init__(self, now: datetime | None = None) -> None:
         self.is_observed = self.is_foreign = False
         self.request_id: str | None = None
         self.requested_at_s = 0.0
+        self.ended = 0
         self._running: dict[str, datetime] = {}
         self._since = now
         self._cell_number: int | None = None
@@ -363,6 +380,7 @@ class ExecutionState:
     def _end(self, now: datetime) -> None:
         """Note that a cell has ended, and that the next one will be reported."""
         self.is_observed = True
+        self.ended += 1
         self._cell_number = self._breakpoint_since = None
         self._since = now
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics.config.settings import Settings
@@ -18,9 +19,10 @@ from modelarts_magics.keepalive.activity.kernels import KernelDetector, connecti
 from modelarts_magics.keepalive.activity.machine import MachineDetector
 from modelarts_magics.keepalive.activity.processes import find_kernel_process
 from modelarts_magics.keepalive.activity.report import ActivityReport, save_report
+from modelarts_magics.keepalive.activity.running_cell import CONNECTION_FILE, RunningCells
 from modelarts_magics.keepalive.activity.source import KERNEL, PROCESS, TERMINAL, Source
 from modelarts_magics.keepalive.activity.while_busy import DEFAULT_IDLE_TIME, WhileBusy
-from modelarts_magics.keepalive.guards import PID
+from modelarts_magics.keepalive.guards import PID, RUNNING_CELL
 from modelarts_magics.keepalive.processes import is_process_alive
 from modelarts_magics.keepalive.requests import load_handover
 from modelarts_magics.messages import Message
@@ -28,7 +30,6 @@ from modelarts_magics.messages import Message
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
-    from pathlib import Path
 
     from modelarts_magics.keepalive.components import ComponentContext
     from modelarts_magics.keepalive.guards import Guard
@@ -75,6 +76,7 @@ class Watcher:
         self._error: Exception | None = None
         self._report: ActivityReport | None = None
         self._while_busy = WhileBusy(folder, idle_time)
+        self._running_cells = RunningCells(folder)
 
     @property
     def report(self) -> ActivityReport | None:
@@ -90,10 +92,7 @@ class Watcher:
         """
         self._watched_since = self._watched_since or now
         now_s = self._monotonic()
-        if self._kernels_read_s is None or now_s - self._kernels_read_s >= KERNEL_INTERVAL_S:
-            self._kernels_read_s = now_s
-            self._kernel_readings += 1
-            self._kernel_sources = tuple(self._kernels.detect(now))
+        self._read_kernels(guards, now, now_s)
         if not self._is_looking and self._machine.is_due(now_s):
             self._is_looking = True
             self._start_thread(lambda: self._look(now, now_s))
@@ -123,6 +122,21 @@ class Watcher:
         """Disconnect from kernels and drivers."""
         self._kernels.close()
         self._machine.close()
+
+    def _read_kernels(self, guards: Sequence[Guard], now: datetime, now_s: float) -> None:
+        files = [
+            Path(str(each.details.get(CONNECTION_FILE)))
+            for each in guards
+            if each.kind == RUNNING_CELL
+        ]
+        last_s = self._kernels_read_s
+        # The end of a guarded cell is noticed at once.
+        if last_s is None or files or now_s - last_s >= KERNEL_INTERVAL_S:
+            self._kernels_read_s = now_s
+            self._kernel_readings += 1
+            self._kernels.add_files(files)
+            self._kernel_sources = tuple(self._kernels.detect(now))
+        self._running_cells.update(guards, self._kernels.progress, now_s)
 
     def _look(self, now: datetime, now_s: float) -> None:
         """Look at everything but the kernels; an error is raised at the next update."""

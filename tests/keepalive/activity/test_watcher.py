@@ -59,6 +59,9 @@ class FakeKernels:
         """Return the kernels."""
         return list(self.sources)
 
+    def progress(self, _path: Path) -> None:
+        """Return that the kernel does not run."""
+
     def add_files(self, paths: Sequence[Path]) -> None:
         """Note the files."""
         self.files = list(paths)
