@@ -22,11 +22,13 @@ from modelarts_magics.doctor import DoctorReport
 from modelarts_magics.domain.models import Change, Effect
 from modelarts_magics.errors import ModelArtsError, PartialUpdateError, UsageError
 from modelarts_magics.session.connect import open_session
+from modelarts_magics.session.session import NOTICES_OF_A_WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelarts_magics.commands.parser import CommandRequest
+    from modelarts_magics.messages import Message
     from modelarts_magics.session.session import Session
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE, EXIT_INCOMPLETE = 0, 1, 2, 3
@@ -82,9 +84,15 @@ def _run_command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
         settings = Settings.load()
         configure_messages(settings, prefix)
 
+        def show_notice(notice: Message) -> None:
+            # A script reads the result, which says the same.
+            for_script = request and (request.has_option("--quiet") or request.has_option("--json"))
+            if not (for_script and notice.code in NOTICES_OF_A_WRITE):
+                print(notice, file=err)
+
         def get_session() -> Session:
             opened.append(open_session(settings, actor="terminal"))
-            opened[-1].on_notice = lambda notice: print(notice, file=err)
+            opened[-1].on_notice = show_notice
             return opened[-1]
 
         request = parse_arguments(arguments)

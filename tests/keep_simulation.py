@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from modelarts_magics.domain.models import Change, Edit, Instance
+    from modelarts_magics.domain.planning import PlanContext
     from modelarts_magics.keepalive.keeper import Job
     from modelarts_magics.keepalive.stopping import PendingStop
     from modelarts_magics.messages import Message
@@ -465,7 +466,7 @@ class Simulation:
     def after_renewal(self, _change: Change) -> None:
         """Do nothing."""
 
-    def duration_to_restore(self, _instance: Instance, _started_at: datetime | None) -> None:
+    def duration_to_restore(self, _context: PlanContext) -> None:
         """Return that there is nothing to restore."""
 
     def restored(self, *, done: bool) -> None:

@@ -15,7 +15,7 @@ from modelarts_magics.messages import to_local
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
-    from modelarts_magics.domain.models import AutoStop, Change, Instance
+    from modelarts_magics.domain.models import AutoStop, Change, Instance, PendingRestore
 
 _MAX_VALUE_LENGTH = 200
 
@@ -44,7 +44,8 @@ def instance_json(instance: Instance, *, all_fields: bool = False) -> JsonResult
 def change_json(change: Change) -> JsonResult:
     """Return a change as JSON: ``before``, ``after`` (null if it could not be read back) and ``effect``.
 
-    ``description_elsewhere`` and ``keeps_running`` are present only where they apply, as in `change_response`.
+    ``description_elsewhere``, ``keeps_running`` and ``restore`` are present only where they apply, as in
+    `change_response`.
     """
     after = instance_json(change.after) if change.after else None
     data = JsonResult(before=instance_json(change.before), after=after, effect=change.effect.value)
@@ -52,7 +53,14 @@ def change_json(change: Change) -> JsonResult:
         data["description_elsewhere"] = change.description_elsewhere
     if change.missed_extension:
         data["keeps_running"] = f"auto-stop {change.capabilities.keeps_running}"
+    if change.restore is not None:
+        data["restore"] = restore_json(change.restore)
     return data
+
+
+def restore_json(pending: PendingRestore) -> JsonResult:
+    """Return the run time that can be restored for later starts, or will be if `planned` is true."""
+    return JsonResult(duration_s=_seconds(pending.duration), planned=pending.planned)
 
 
 def _auto_stop_fields(instance: Instance) -> dict[str, Any]:

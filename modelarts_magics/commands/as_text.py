@@ -56,6 +56,7 @@ def change_lines(change: Change) -> list[str]:
         code = "change.now.stop" if change.effect is Effect.NOW else "change.stop.unconfirmed"
         return [text(code, status=change.after.status.value)]
     lines = [str(message) for message in _change_messages(change, change.after)]
+    lines += [str(message) for message in _restore_messages(change)]
     command = undo_command(change)
     return [*lines, text("change.undo", command=command)] if command else lines
 
@@ -123,6 +124,8 @@ def _effect_message(change: Change, after: Instance) -> Message:
 def _next_start_code(change: Change, after: Instance) -> str:
     if not after.running:
         return "change.next_start.stopped"
+    if change.leaves_no_trace:
+        return "change.next_start.taken_back"
     passed = after.auto_stop.passed_stop_time is not None
     return "change.next_start.passed" if passed else f"change.next_start.{change.action}"
 
@@ -141,7 +144,17 @@ def _duration_messages(change: Change, after: Instance) -> list[Message]:
         was = Message("change.previous", {"stop": stop_message(change.before)})
         return [*_run_time_messages(change, after), was]
     values = {"duration": _duration_text(stop), "old": _duration_text(before)}
-    return [Message("change.run_time_set", values)]
+    planned = change.restore is not None and change.restore.planned
+    return [Message("change.run_time_for_this_run" if planned else "change.run_time_set", values)]
+
+
+def _restore_messages(change: Change) -> list[Message]:
+    """Return what is restored for later starts, or how to restore it."""
+    # Where this run has not followed the change, undoing it restores the run time, too.
+    if change.restore is None or change.edit.auto_stop is None or change.effect is not Effect.NOW:
+        return []
+    code = "restore.planned" if change.restore.planned else "change.restore_offer"
+    return [Message(code, {"duration": change.restore.duration})]
 
 
 def _run_time_messages(change: Change, after: Instance) -> list[Message]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics import messages
 from modelarts_magics.commands import help as help_texts
-from modelarts_magics.commands.as_json import change_json, instance_json
+from modelarts_magics.commands import later_starts
+from modelarts_magics.commands.as_json import change_json, instance_json, restore_json
 from modelarts_magics.commands.context import CommandContext
 from modelarts_magics.commands.grammar import MAGIC_PREFIX
 from modelarts_magics.commands.parser import parse_line
@@ -67,28 +68,37 @@ def run_command(request: CommandRequest, context: CommandContext) -> object:
 
 def _status(request: CommandRequest, context: CommandContext) -> object:
     request.reject_arguments()
-    instance = _read_instance(context)
+    return _show_instance(request, *_read_instance(context))
+
+
+def _show_instance(request: CommandRequest, session: Session, instance: Instance) -> object:
+    """Return an instance as requested, with the run time that will be restored for later starts."""
+    planned, all_fields = later_starts.find_planned(session, instance), request.has_option("--all")
     if request.has_option("--json"):
-        return instance_json(instance, all_fields=request.has_option("--all"))
-    return InstanceDetails(instance) if request.has_option("--all") else instance
+        data = instance_json(instance, all_fields=all_fields)
+        return JsonResult(data, restore=restore_json(planned)) if planned else data
+    if planned:
+        session.on_notice(later_starts.planned_message(planned))
+    return InstanceDetails(instance) if all_fields else instance
 
 
-def _read_instance(context: CommandContext) -> Instance:
-    """Return the instance; an error says what any process of this machine last knew of it."""
+def _read_instance(context: CommandContext) -> tuple[Session, Instance]:
+    """Return the session and the instance; an error says what any process of this machine last knew of it."""
     session = context.get_session()
     try:
-        return session.refresh()
+        instance = session.refresh()
     except ModelArtsError as error:
         known = session.last_known()
         if known is not None:
             error.values["last_known"] = Message("stop.last_known", {"stop": stop_message(known)})
         raise
+    return session, later_starts.restore_on_read(session, instance)
 
 
 def _describe(request: CommandRequest, context: CommandContext) -> object:
     description = _requested_description(request, context)
     if description is None:
-        instance = _read_instance(context)
+        _, instance = _read_instance(context)
         return (
             instance_json(instance)
             if request.has_option("--json")
@@ -103,8 +113,7 @@ def _describe(request: CommandRequest, context: CommandContext) -> object:
 def _auto_stop(request: CommandRequest, context: CommandContext) -> object:
     auto_stop_request = _auto_stop_request(request, context)
     if auto_stop_request == AutoStopRequest():
-        instance = _read_instance(context)
-        return instance_json(instance) if request.has_option("--json") else instance
+        return _show_instance(request, *_read_instance(context))
     session = context.get_session()
     return _change_result(request, session, session.set_auto_stop(auto_stop_request))
 
@@ -146,7 +155,11 @@ def _show_widget(request: CommandRequest, context: CommandContext) -> object:
     create_widget = context.widget_factories.get(request.command.name)
     if create_widget is None:
         raise UsageError("usage.kernel_only", command=request.command.name)
-    return create_widget()
+    widget = create_widget()
+    instance = getattr(widget, "instance", None)
+    if instance is not None:
+        later_starts.restore_on_read(context.get_session(), instance)
+    return widget
 
 
 def _doctor(request: CommandRequest, context: CommandContext) -> object:
@@ -194,7 +207,7 @@ def _run_module(request: CommandRequest, context: CommandContext) -> object:
     return getattr(module, name)(request, context)
 
 
-_MODULES = {"login": "prompts", "configure": "prompts"}
+_MODULES = {"login": "prompts", "configure": "prompts", "restore": "later_starts"}
 """The modules of commands that do not have the name of the command."""
 _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
     "status": _status,
@@ -214,6 +227,7 @@ _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
     "install-lab": _run_module,
     "history": _run_module,
     "undo": _undo,
+    "restore": _run_module,
     "doctor": _doctor,
     "help": _help,
 }
@@ -222,6 +236,10 @@ _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
 def _change_result(request: CommandRequest, session: Session, change: Change) -> object:
     if request.has_option("--wait"):
         change = session.wait_until_confirmed(change)
+    if change.leaves_no_trace:
+        from modelarts_magics.session.restore import take_back  # noqa: PLC0415 - seldom needed
+
+        take_back(session, change)
     return change_json(change) if request.has_option("--json") else change
 
 

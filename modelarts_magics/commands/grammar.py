@@ -145,6 +145,7 @@ ACTIVITY = Command("activity", "[--json]", (JSON,))
 INSTALL_LAB = Command("install-lab", "[--widgets] [--remove]", (WIDGETS, REMOVE))
 HISTORY = Command("history", "[--json]", (JSON,))
 UNDO = Command("undo", "[--wait] [--json]", (WAIT, JSON))
+RESTORE = Command("restore", "[--wait] [--json]", (WAIT, JSON))
 DOCTOR = Command("doctor", "[--json]", (JSON,))
 HELP = Command("help", "[COMMAND]")
 
@@ -168,6 +169,7 @@ COMMANDS = {
         INSTALL_LAB,
         HISTORY,
         UNDO,
+        RESTORE,
         DOCTOR,
         HELP,
     )

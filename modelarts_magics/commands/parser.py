@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _QUOTES = ("'", '"')
-_WRITE_COMMANDS = ("extend", "shorten", "stop", "undo")
+_WRITE_COMMANDS = ("extend", "shorten", "stop", "undo", "restore")
 _OUTPUT_OPTIONS = {"--json", "--wait", "--quiet"}
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _VARIABLE = re.compile(r"\{\w*\}|\$\w")

@@ -365,6 +365,23 @@ class Effect(Word):
 
 
 @dataclass(frozen=True)
+class PendingRestore:
+    """A run time that can be restored for later starts, or will be.
+
+    Attributes:
+        duration: The usual run time.
+        run_started_at: The start of the run that was changed; None if it is unknown.
+        set_duration: The run time that the change has set; another one was chosen by the user.
+        planned: Whether it will be restored; False while that is only offered.
+    """
+
+    duration: timedelta
+    run_started_at: datetime | None
+    set_duration: timedelta | None = None
+    planned: bool = True
+
+
+@dataclass(frozen=True)
 class Change(RichResult):
     """A write and its effect.
 
@@ -377,6 +394,8 @@ class Change(RichResult):
         action: The command: ``describe``, ``auto-stop``, ``extend``, ``shorten``, ``stop`` or ``update``.
         expected_stop_time: The stop time of this run if the edit takes effect at once; None if unknown.
         read_back_error: Why the instance could not be read back, if `after` is None.
+        this_run_only: Whether the request was about the stop time of this run, not about a run time.
+        restore: The run time that can be restored for later starts, or will be; None if there is none.
     """
 
     before: Instance
@@ -387,6 +406,8 @@ class Change(RichResult):
     action: str = "update"
     expected_stop_time: datetime | None = None
     read_back_error: ModelArtsError | None = None
+    this_run_only: bool = False
+    restore: PendingRestore | None = None
 
     @property
     def description_elsewhere(self) -> str | None:
@@ -396,6 +417,12 @@ class Change(RichResult):
         found, mine = self.after.description, self.edit.description
         # The old description shows that a new one was not applied, or was overwritten with the old one.
         return None if found in (self.before.description, mine) else found
+
+    @property
+    def leaves_no_trace(self) -> bool:
+        """Whether this run has not followed a change that was meant for it alone, so that it is taken back."""
+        planned = self.restore is not None and self.restore.planned
+        return planned and self.this_run_only and self.effect is Effect.NEXT_START
 
     @property
     def missed_extension(self) -> bool:

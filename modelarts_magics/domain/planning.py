@@ -59,6 +59,11 @@ class AutoStopRequest:
     mode: Mode | None = None
     force: bool = False
 
+    @property
+    def names_stop_time(self) -> bool:
+        """Whether it is about the stop time of this run, and not about a run time."""
+        return any(each is not None for each in (self.time_left, self.stop_time, self.clock_time))
+
 
 @dataclass(frozen=True)
 class PlanContext:

@@ -25,7 +25,7 @@ def undo_command(change: Change) -> str:
     both_parts = change.edit.description is not None and change.edit.auto_stop is not None
     if change.after is None or change.effect is Effect.UNCONFIRMED or both_parts:
         return ""
-    if change.action == "stop":
+    if change.action == "stop" or change.leaves_no_trace:
         return ""
     if change.edit.description is not None:
         return _restore_description(change.before.description, change.after.description)

@@ -48,6 +48,7 @@ _ROUTES: Mapping[tuple[str, str], Callable[[InstanceService, bytes], ResponseCor
     ("POST", "undo"): lambda service, _: service.undo(),
     ("GET", "history"): lambda service, _: service.get_history(),
     ("POST", "stop"): lambda service, _: service.stop(),
+    ("POST", "restore"): lambda service, _: service.restore(),
     ("POST", "keep"): lambda service, body: service.change_keep(
         request_models.parse_keep_change(body)
     ),

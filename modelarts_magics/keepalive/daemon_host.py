@@ -9,9 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelarts_magics.domain.durations import datetime_to_ms
+from modelarts_magics.domain.later_starts import is_same_run
+from modelarts_magics.domain.models import PendingRestore
 from modelarts_magics.keepalive import guards as guard_files
-from modelarts_magics.keepalive import pages, requests, restore
+from modelarts_magics.keepalive import pages, requests
 from modelarts_magics.keepalive.state import MAX_EVENTS, Event
+from modelarts_magics.session import restore
 from modelarts_magics.session.history import KEEP_ALIVE, append_entry, history_entry
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from modelarts_magics.domain.models import Change, Instance
+    from modelarts_magics.domain.planning import PlanContext
     from modelarts_magics.keepalive.guards import Guard
     from modelarts_magics.keepalive.stopping import PendingStop
     from modelarts_magics.messages import Message
@@ -93,9 +97,10 @@ class DaemonHost:
             return
         self._instance_id, self._started_at = instance.id, started_at
         known = restore.load_pending(self._pending_restores, instance.id)
-        if known is not None and restore.is_same_run(known.run_started_at, started_at):
+        same_run = known is not None and is_same_run(known.run_started_at, started_at)
+        if known is not None and known.planned and same_run:
             return
-        self._save(restore.PendingRestore(duration, started_at))
+        self._save(PendingRestore(duration, started_at))
 
     def after_renewal(self, change: Change) -> timedelta | None:
         """Remember the run time that a renewal has set; return the one to restore, if it differs."""
@@ -107,14 +112,12 @@ class DaemonHost:
         self._save(None if unchanged else replace(known, set_duration=set_duration))
         return None if unchanged else known.duration
 
-    def duration_to_restore(
-        self, instance: Instance, started_at: datetime | None
-    ) -> timedelta | None:
+    def duration_to_restore(self, context: PlanContext) -> timedelta | None:
         """Return the run time to restore because a new run has begun; None if there is none."""
-        self._instance_id, self._started_at = instance.id, started_at
+        self._instance_id, self._started_at = context.instance.id, context.started_at
         due = None
         with _tolerate_os_errors():
-            due = restore.find_due(self._pending_restores, instance, started_at)
+            due = restore.find_due(self._pending_restores, context)
         return due.duration if due else None
 
     def restored(self, *, done: bool) -> None:
@@ -145,7 +148,7 @@ class DaemonHost:
                 idle_s=round(pending.idle_time.total_seconds()) if pending.idle_time else None,
             )
 
-    def _save(self, pending: restore.PendingRestore | None) -> None:
+    def _save(self, pending: PendingRestore | None) -> None:
         with _tolerate_os_errors():
             restore.save_pending(self._pending_restores, self._instance_id, pending)
 

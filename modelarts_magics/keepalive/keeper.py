@@ -24,6 +24,7 @@ from modelarts_magics.messages import Message
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelarts_magics.domain.planning import PlanContext
     from modelarts_magics.keepalive.guards import Guard
     from modelarts_magics.session.session import Session
 
@@ -97,9 +98,7 @@ class Host(Protocol):
     def after_renewal(self, change: Change) -> timedelta | None:
         """Remember the run time that a renewal has set; return the one to restore, if it differs."""
 
-    def duration_to_restore(
-        self, instance: Instance, started_at: datetime | None
-    ) -> timedelta | None:
+    def duration_to_restore(self, context: PlanContext) -> timedelta | None:
         """Return the run time to restore because a new run has begun; None if there is none."""
 
     def restored(self, *, done: bool) -> None:
@@ -367,8 +366,8 @@ class Keeper:
         self._restore_duration = None
         if duration is None and not self._restore_checked:
             self._restore_checked = True
-            started_at = session.plan_context(instance).started_at
-            duration, reason = self._host.duration_to_restore(instance, started_at), "next start"
+            context = session.plan_context(instance)
+            duration, reason = self._host.duration_to_restore(context), "next start"
         if duration is None:
             return None
         request = AutoStopRequest(duration=duration)

@@ -29,7 +29,6 @@ from modelarts_magics.keepalive.guards import read_guards
 from modelarts_magics.keepalive.idle_stop import load_idle_stop
 from modelarts_magics.keepalive.keeper import Keeper
 from modelarts_magics.keepalive.record_lock import RecordLock
-from modelarts_magics.keepalive.restore import restore_path
 from modelarts_magics.keepalive.state import (
     LOCK_FILE,
     memory_from_json,
@@ -38,6 +37,7 @@ from modelarts_magics.keepalive.state import (
 )
 from modelarts_magics.session import notify
 from modelarts_magics.session.history import history_path
+from modelarts_magics.session.restore import restore_path
 from modelarts_magics.session.run_store import RunStore
 from modelarts_magics.session.store import run_file_path
 

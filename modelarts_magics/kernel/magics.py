@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from modelarts_magics.config.credentials import FoundCredential
     from modelarts_magics.config.settings import Settings
     from modelarts_magics.kernel.reminder import Reminder
+    from modelarts_magics.messages import Message
     from modelarts_magics.session.session import Session
 
 
@@ -51,6 +52,7 @@ class ModelArts(Magics):
         self._session_settings: Settings | None = None
         self._reminder: Reminder | None = None
         self._has_hidden_output = False
+        self._shows_result_only = False
         self.undo_registration = ExitStack()
         self.keep_cells = KeepCells(
             shell, get_session=self.session, prepare=self._configure_messages
@@ -70,6 +72,8 @@ class ModelArts(Magics):
         if request.command.name == "keep" and cell is not None:
             self._run_kept(line, cell)
             return None
+        silent = line.rstrip().endswith(";") and not request.command.free_text
+        self._shows_result_only = silent or request.has_option("--json")
         context = CommandContext(
             self.session,
             self.settings,
@@ -84,7 +88,6 @@ class ModelArts(Magics):
             value = dispatch.run_command(request, context)
         except KeyboardInterrupt:
             raise CommandInterrupt(parser.interrupt_message_code(request)) from None
-        silent = line.rstrip().endswith(";") and not request.command.free_text
         static_text = _static_line(value) if request.command.kernel_only else None
         return show_result(value, silent=silent, static_text=static_text)
 
@@ -131,8 +134,14 @@ class ModelArts(Magics):
         if self._session is None or settings != self._session_settings:
             self.close()
             self._session, self._session_settings = self._open_session(settings), settings
-            self._session.on_notice = print
+            self._session.on_notice = self._show_notice
         return self._session
+
+    def _show_notice(self, notice: Message) -> None:
+        from modelarts_magics.session.session import NOTICES_OF_A_WRITE  # noqa: PLC0415 - keeps %load_ext fast
+
+        if not (self._shows_result_only and notice.code in NOTICES_OF_A_WRITE):
+            print(notice)  # noqa: T201 - the output of the cell
 
     def _open_session(self, settings: Settings) -> Session:
         from modelarts_magics.session.connect import open_session  # noqa: PLC0415 - keeps %load_ext fast

@@ -81,6 +81,9 @@ TEXTS = {
     "change.now.extend": "Extended. {stop}.",
     "change.now.shorten": "Shortened. {stop}.",
     "change.run_time_set": "Run time set to {duration} (was {old}); also applies to later starts.",
+    "change.run_time_for_this_run": "Run time set to {duration} (was {old}), for this run only.",
+    "change.restore_offer": "Restore {duration} for later starts: {cmd} restore",
+    "restore.planned": "Later starts run {duration} again: the run time is restored at the next start.",
     "change.previous": "Before: {stop}.",
     "change.runs_from_now": "Runs for {duration:time_left} from now.",
     "change.unchanged": "Stop time unchanged. {stop}.",
@@ -91,6 +94,10 @@ TEXTS = {
     "({time_left:time_left} left as of {now}). Saved for the next start: {duration} (was {old}).",
     "change.next_start.shorten": "This run was NOT shortened: it still stops at {stop_time} "
     "({time_left:time_left} left as of {now}). Saved for the next start: {duration} (was {old}).",
+    "change.next_start.restore": "Run time of later starts: {duration} (was {old}). This run still stops at "
+    "{stop_time} ({time_left:time_left} left as of {now}).",
+    "change.next_start.taken_back": "This run is NOT affected: it still stops at {stop_time} "
+    "({time_left:time_left} left as of {now}). Later starts run {old}, as before.",
     "change.next_start.stopped": "The instance is {status:status}. Saved for the next start: {duration} "
     "(was {old}).",
     "change.next_start.passed": "This run is NOT affected: its stop time has passed, so it may stop at any "
@@ -246,6 +253,8 @@ TEXTS = {
     "help.history.examples": "{prefix} history",
     "help.undo": "undo the last change, unless something else was changed since",
     "help.undo.examples": "{prefix} undo",
+    "help.restore": "restore the usual run time for later starts; this run keeps its stop time",
+    "help.restore.examples": "{prefix} extend 3h\n{prefix} restore",
     "help.doctor": "check settings, credentials, connection, clock and installation",
     "help.doctor.examples": "{prefix} doctor",
     "help.help": "show help, or help for one command",
@@ -575,6 +584,8 @@ TEXTS = {
     "refuse.nothing_to_undo": "There is nothing to undo: no change is recorded, or the instance "
     "was changed since.",
     "refuse.nothing_to_undo.hint": "To list the changes: {cmd} history",
+    "refuse.nothing_to_restore": "There is no run time to restore: this run has not changed that of later starts.",
+    "refuse.nothing_to_restore.hint": "To set the run time: {cmd} auto-stop 2h",
     "refuse.cannot_undo": "ModelArts cannot restore the state before {action} of {at}: {before}",
     "refuse.cannot_undo.hint": "To set another stop time: {cmd} auto-stop at 18:00. To set the "
     "description: {cmd} describe TEXT",
@@ -667,7 +678,6 @@ TEXTS = {
     "keep.note.moved": "This run can last until {latest} at most, so the limit was moved there.",
     "keep.note.stop": "The instance is stopped afterwards. Whether these credentials may stop it was not tested.",
     "keep.note.login": "The keep-alive holds the login in its memory only, so it ends if that process is killed.",
-    "keep.note.restore": "Later starts run {duration} again: the run time is restored at the next start.",
     "keep.changed.later": "The stop time was changed elsewhere to {stop_time}; the keep-alive goes on.",
     "keep.changed.off": "Auto-stop was turned off elsewhere; the instance is billed until it is stopped.",
     "keep.changed.earlier": "The stop time was changed elsewhere to {stop_time}; the keep-alive has ended.",
@@ -885,6 +895,8 @@ TEXTS = {
     "notice.undo": "Undoing {action} of {at}. Restores: {before}",
     "notice.read_as_utc": "“{time}” is read as UTC, because no time zone is set. To set yours: {cmd} configure "
     "timezone=Asia/Shanghai (MODELARTS_TIMEZONE)",
+    "notice.later_starts": "Later starts will also run for {duration} (now {old}).",
+    "notice.run_time_restored": "The run time was restored to {duration}.",
     "notice.raised": "The API accepts no earlier stop time than {stop_time}; the run is extended to it.",
     "notice.expired": "The credentials from {old} have expired; those from {new} are used instead.",
     "notice.refused": "The credentials from {old} were refused; those from {new} are used instead.",

@@ -10,6 +10,8 @@ SHARED = {
     "refuse.too_soon.hint": "refuse.duration_elapsed.hint",
     "change.now.update": "change.now.auto-stop",
     "change.idle": "change.now.auto-stop",
+    "change.now.restore": "change.now.auto-stop",
+    "keep.note.restore": "restore.planned",
     "change.next_start.update": "change.next_start.auto-stop",
     "duration.not_whole_seconds.hint": "duration.invalid.hint",
     "usage.command_near": "usage.command",

@@ -80,6 +80,9 @@ TEXTS = {
     "change.now.extend": "已延长，{stop}。",
     "change.now.shorten": "已缩短，{stop}。",
     "change.run_time_set": "运行时长已设为 {duration}（原值：{old}），以后每次启动均有效。",
+    "change.run_time_for_this_run": "运行时长已设为 {duration}（原值：{old}），仅用于本次运行。",
+    "change.restore_offer": "之后的启动恢复为 {duration}：{cmd} restore",
+    "restore.planned": "之后的启动仍运行 {duration}：下次启动时恢复运行时长。",
     "change.previous": "修改前：{stop}。",
     "change.runs_from_now": "从现在起再运行 {duration:time_left}。",
     "change.unchanged": "停止时间不变，{stop}。",
@@ -90,6 +93,10 @@ TEXTS = {
     "{time_left:time_left}）。已保存，下次启动时生效：{duration}（原值：{old}）。",
     "change.next_start.shorten": "注意：本次运行未缩短，仍将于 {stop_time} 停止（截至 {now} 剩余 "
     "{time_left:time_left}）。已保存，下次启动时生效：{duration}（原值：{old}）。",
+    "change.next_start.restore": "之后启动的运行时长：{duration}（原值：{old}）。本次运行仍将于 {stop_time} 停止"
+    "（截至 {now} 剩余 {time_left:time_left}）。",
+    "change.next_start.taken_back": "注意：本次运行不受影响，仍将于 {stop_time} 停止（截至 {now} 剩余 "
+    "{time_left:time_left}）。之后启动的运行时长不变（{old}）。",
     "change.next_start.stopped": "实例状态：{status:status}。已保存，下次启动时生效：{duration}（原值："
     "{old}）。",
     "change.next_start.passed": "注意：本次运行不受影响，停止时间已过，随时可能停止。已保存，下次启动时生效："
@@ -215,6 +222,7 @@ TEXTS = {
     "help.login": "输入访问密钥或 Token（不回显），内核终止前有效；--save 保存访问密钥，--clear 清除登录",
     "help.configure": "将非敏感配置保存到文件，实例停止后仍保留",
     "help.history": "列出修改记录，最新的在前",
+    "help.restore": "为之后的启动恢复原来的运行时长，本次运行的停止时间不变",
     "help.undo": "撤销最近一次修改（其后未再修改时）",
     "help.doctor": "检查配置、凭证、连接、时钟和安装",
     "help.help": "显示本帮助，或某个命令的帮助",
@@ -517,6 +525,8 @@ TEXTS = {
     "refuse.lease_not_running.hint": "请在控制台启动实例时设置运行时长。",
     "refuse.nothing_to_undo": "没有可撤销的修改：没有记录，或实例其后已被修改。",
     "refuse.nothing_to_undo.hint": "查看修改记录：{cmd} history",
+    "refuse.nothing_to_restore": "没有可为之后的启动恢复的运行时长：本次运行期间未修改过。",
+    "refuse.nothing_to_restore.hint": "设置运行时长：{cmd} auto-stop 2h",
     "refuse.cannot_undo": "ModelArts 无法恢复 {at} 的 {action} 之前的状态：{before}",
     "refuse.cannot_undo.hint": "设置其他停止时间：{cmd} auto-stop at 18:00。设置描述：{cmd} describe 文本",
     "refuse.already_stopped": "实例已处于“{status:status}”状态。",
@@ -598,7 +608,6 @@ TEXTS = {
     "keep.note.moved": "本次运行最晚只能到 {latest}，已将上限调整到该时间。",
     "keep.note.stop": "完成后停止实例。未测试当前凭证是否有权停止实例。",
     "keep.note.login": "登录信息仅保存在保持运行的进程的内存中，该进程被终止后保持运行即结束。",
-    "keep.note.restore": "之后的启动仍运行 {duration}：下次启动时恢复运行时长。",
     "keep.changed.later": "停止时间已在别处改为 {stop_time}；继续保持运行。",
     "keep.changed.off": "自动停止已在别处关闭；实例在停止前持续计费。",
     "keep.changed.earlier": "停止时间已在别处改为 {stop_time}；不再保持运行。",
@@ -801,6 +810,8 @@ TEXTS = {
     "notice.undo": "正在撤销 {at} 的 {action}，将恢复：{before}",
     "notice.read_as_utc": "未设置时区，“{time}”按 UTC 解读。设置时区：{cmd} configure "
     "timezone=Asia/Shanghai（MODELARTS_TIMEZONE）",
+    "notice.later_starts": "之后的每次启动也将运行 {duration}（原值：{old}）。",
+    "notice.run_time_restored": "运行时长已恢复为 {duration}。",
     "notice.raised": "API 允许的最早停止时间为 {stop_time}，已延长到该时间。",
     "notice.expired": "凭证（来源：{old}）已过期，改用其他凭证（来源：{new}）。",
     "notice.refused": "凭证（来源：{old}）被拒绝，改用其他凭证（来源：{new}）。",

@@ -154,6 +154,16 @@ class StopHandler(BaseHandler):
         self.finish_json(await self.service.stop())
 
 
+class RestoreHandler(BaseHandler):
+    """Handle ``restore``: the usual run time of later starts."""
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Restore it at once if this moves no stop time, else when it is due."""
+        self.finish_json(await self.service.restore())
+
+
 class KeepHandler(BaseHandler):
     """Handle ``keep``: what keeps the instance running, which ``instance`` lists."""
 
@@ -239,6 +249,7 @@ HANDLERS: dict[str, type[BaseHandler]] = {
     "undo": UndoHandler,
     "history": HistoryHandler,
     "stop": StopHandler,
+    "restore": RestoreHandler,
     "keep": KeepHandler,
     "activity": ActivityHandler,
     "doctor": DoctorHandler,

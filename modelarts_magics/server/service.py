@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any, Callable
 from modelarts_magics import messages
 from modelarts_magics.domain.browser_payloads import change_response, success_response
 from modelarts_magics.domain.durations import datetime_to_ms
-from modelarts_magics.domain.models import Effect
+from modelarts_magics.domain.models import Change, Effect
 from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.errors import ModelArtsError, OutcomeUnknownError, RefusedError
 from modelarts_magics.keepalive.folder import daemon_folder
-from modelarts_magics.keepalive.restore import restore_path, restore_run_time
 from modelarts_magics.server import payloads
 from modelarts_magics.server.poller import HELLO, MIN_REFRESH_INTERVAL_S, Poller
 from modelarts_magics.server.run_history import RunHistory
 from modelarts_magics.server.snapshot import Snapshot
 from modelarts_magics.session.history import find_undo, history_path
+from modelarts_magics.session.restore import find_restore, plan_restore, restore_if_due, take_back
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable
     from datetime import datetime
     from pathlib import Path
 
-    from modelarts_magics.domain.models import Change, Instance
+    from modelarts_magics.domain.models import Instance
     from modelarts_magics.server.executor import AsyncRuntime
     from modelarts_magics.server.poll_schedule import PollSchedule
     from modelarts_magics.server.request_models import (
@@ -80,7 +80,7 @@ class InstanceService:
             notify=self._publish_event,
             listeners=listeners,
             on_response=self._handle_response,
-            read_keep=keep_payload,
+            read_keep=_shared_files_payload,
             schedule=schedule,
             runtime=runtime,
         )
@@ -92,15 +92,9 @@ class InstanceService:
         self._doctor_reports: dict[str, tuple[float, asyncio.Future[dict[str, Any]]]] = {}
 
     def _handle_response(self, session: Session, instance: Instance) -> None:
-        """Record that the instance runs, and restore the usual run time after a keep-alive; runs in a thread."""
+        """Record that the instance runs, and restore the usual run time of later starts; runs in a thread."""
         self._run_history.record_alive(session, instance)
-        path = restore_path(self._session_factory.settings(), self._session_factory.environ)
-        try:
-            restore_run_time(session, instance, path)
-        except (ModelArtsError, OSError):
-            _LOG.debug(
-                "The run time could not be restored; the next response tries again", exc_info=True
-            )
+        restore_if_due(session, instance)
 
     async def get_instance(self, *, refresh: bool = False) -> dict[str, Any]:
         """Return everything that a page shows; calls the API only to refresh, and never raises."""
@@ -125,9 +119,11 @@ class InstanceService:
         seen = request.seen_instance(current) if current else None
 
         def update() -> Change:
-            return session.update(
+            change = session.update(
                 description=request.description, auto_stop=request.auto_stop, seen=seen
             )
+            take_back(session, change)
+            return change
 
         return await self._apply_change(session, update, seen=seen)
 
@@ -179,6 +175,25 @@ class InstanceService:
         """
         session = await self.poller.get_session()
         return await self._apply_change(session, session.stop)
+
+    async def restore(self) -> dict[str, Any]:
+        """Restore the usual run time for later starts: at once if this moves no stop time, else when it is due.
+
+        Raises:
+            ModelArtsError: The run time was not changed in this run, or the change was refused or failed.
+        """
+        session = await self.poller.get_session()
+        result = await self.poller.run_blocking(lambda: plan_restore(session))
+        if isinstance(result, Change):
+            return await self._apply_change(session, lambda: result)
+        # The page that has asked receives the state with the response.
+        self._publish_event("keep")
+        return {
+            **success_response(
+                Effect.NEXT_START, {"duration_s": round(result.duration.total_seconds())}
+            ),
+            "current": await self._payload(self.poller.snapshot),
+        }
 
     async def change_keep(self, change: KeepChange) -> dict[str, Any]:
         """End or extend what keeps the instance running.
@@ -357,6 +372,7 @@ class InstanceService:
             "notices": [str(notice) for notice in self.poller.notices],
             "reminders": {"muted": self._reminders_muted(snapshot)},
             "undo": undo_payload(snapshot),
+            "restore": restore_payload(snapshot),
             "keep": keep_payload(snapshot),
             **self._runs_payload(snapshot),
         }
@@ -430,6 +446,23 @@ def undo_payload(snapshot: Snapshot) -> dict[str, str] | None:
     from modelarts_magics.commands.history import describe_undo  # noqa: PLC0415 - needed after a change only
 
     return {"action": offer.action, "restores": describe_undo(offer)}
+
+
+def _shared_files_payload(snapshot: Snapshot) -> object:
+    """Return what pages show of files that other processes write beside the state files; None if nothing."""
+    keep, restore = keep_payload(snapshot), restore_payload(snapshot)
+    return (keep, restore) if keep or restore else None
+
+
+def restore_payload(snapshot: Snapshot) -> dict[str, Any] | None:
+    """Return the run time that can be restored for later starts, or will be; None if there is none."""
+    if snapshot.session is None:
+        return None
+    pending = find_restore(snapshot.session, snapshot.instance)
+    # Without access to the API, it cannot be planned.
+    if pending is None or (snapshot.read_only and not pending.planned):
+        return None
+    return {"duration_s": round(pending.duration.total_seconds()), "planned": pending.planned}
 
 
 class ConflictError(Exception):

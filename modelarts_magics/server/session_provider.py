@@ -24,7 +24,7 @@ from modelarts_magics.errors import ConfigurationError, ModelArtsError, NoCreden
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.session import notify
 from modelarts_magics.session.cache import InstanceCache
-from modelarts_magics.session.session import Session
+from modelarts_magics.session.session import NOTICES_OF_A_WRITE, Session
 from modelarts_magics.session.store import Store, file_fingerprint
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 MAX_NOTICES = 3
 """The number of notices that pages show."""
-_ABOUT_A_WRITE = frozenset({"notice.raised", "notice.applies_at_next_start"})
-"""The notices about one write, whose result says the same."""
 _FINGERPRINT_VARIABLES = (
     *(variable for setting in SETTINGS.values() for variable in setting.variables),
     *(
@@ -291,7 +289,7 @@ class SessionProvider:
     def _add_notice(self, notice: Message) -> None:
         """Keep a notice for the pages, and log it."""
         _LOG.warning("%s", notice)
-        if notice.code in _ABOUT_A_WRITE:
+        if notice.code in NOTICES_OF_A_WRITE:
             return
         others = [each for each in self.notices if str(each) != str(notice)]
         self.notices = (*others, notice)[-MAX_NOTICES:]

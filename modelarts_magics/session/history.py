@@ -21,6 +21,7 @@ from modelarts_magics.domain.browser_payloads import auto_stop_payload
 from modelarts_magics.domain.durations import MAX_DURATION, datetime_from_ms
 from modelarts_magics.domain.models import same_stop_time
 from modelarts_magics.domain.undo import undo_command
+from modelarts_magics.session.restore import FILE_NAME as RESTORE_FILE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,7 +97,10 @@ def read_entries(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def record_changes(session: Session, path: Path, *, actor: str) -> None:
-    """Add each change that a session makes to the history; a file that cannot be written is no error."""
+    """Add each change that a session makes to the history; a file that cannot be written is no error.
+
+    The run times to restore after the changes are in the same folder.
+    """
 
     def record(change: Change) -> None:
         at = (change.after or change.before).observed_at
@@ -105,6 +109,7 @@ def record_changes(session: Session, path: Path, *, actor: str) -> None:
             append_entry(path, entry)
 
     session.history, session.on_change = path, record
+    session.pending_restores = path.with_name(RESTORE_FILE_NAME)
 
 
 @dataclass(frozen=True)

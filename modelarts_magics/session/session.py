@@ -7,6 +7,7 @@ always says what was changed and what the API did with it.
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Callable
@@ -52,7 +53,12 @@ if TYPE_CHECKING:
     from modelarts_magics.api.backend import Backend
     from modelarts_magics.config.credential_chain import CredentialChain
     from modelarts_magics.config.settings import Settings
-    from modelarts_magics.domain.models import AutoStop, AutoStopEdit, Capabilities
+    from modelarts_magics.domain.models import (
+        AutoStop,
+        AutoStopEdit,
+        Capabilities,
+        PendingRestore,
+    )
     from modelarts_magics.session.cache import InstanceCache
 
 
@@ -60,6 +66,12 @@ CONFIRM_INTERVAL_S = 5
 """Seconds between two reads of `Session.wait_until_confirmed`."""
 LENGTHENS_LATER_RUNS = "refuse.lengthens_later_runs"
 """The code of a refused extension that this run would not follow; it needs the consent of the user."""
+
+
+NOTICES_OF_A_WRITE = frozenset(
+    {"notice.raised", "notice.applies_at_next_start", "notice.later_starts"}
+)
+"""The codes of the notices about one write, whose result says the same."""
 
 
 SHARED_READ_WAIT_S = 1.0
@@ -88,6 +100,7 @@ class Session:
     Attributes:
         credentials: The sources of the credentials, if the session was opened with them.
         history: The file to which changes are added; None if none is.
+        pending_restores: The file of the run times to restore for later starts; None if none are.
         on_change: Called with each change that was made, or whose outcome is unknown.
     """
 
@@ -109,6 +122,7 @@ class Session:
         self._clock = clock
         self.on_notice = on_notice
         self.history: Path | None = None
+        self.pending_restores: Path | None = None
         self.on_change: Callable[[Change], None] = _ignore_change
         self.credentials: CredentialChain | None = None
 
@@ -239,6 +253,7 @@ class Session:
         if description is not None:
             descriptions.validate(description)
         self._notify_default_zone(auto_stop)
+        this_run_only = auto_stop is not None and auto_stop.names_stop_time
 
         def decide(before: Instance) -> tuple[Edit, Plan | None]:
             if seen and _has_changed(seen, before, description, auto_stop):
@@ -246,7 +261,7 @@ class Session:
             planned = plan_auto_stop(auto_stop, self.plan_context(before)) if auto_stop else None
             return Edit(description, planned.edit if planned else None), planned
 
-        return self._change(action, decide)
+        return self._change(action, decide, this_run_only=this_run_only)
 
     def extend(
         self,
@@ -412,7 +427,11 @@ class Session:
         )
 
     def _change(
-        self, action: str, decide: Callable[[Instance], tuple[Edit, Plan | None]]
+        self,
+        action: str,
+        decide: Callable[[Instance], tuple[Edit, Plan | None]],
+        *,
+        this_run_only: bool = False,
     ) -> Change:
         shown: set[str] = set()
 
@@ -425,11 +444,20 @@ class Session:
         def plan(before: Instance) -> Change:
             edit, planned = decide(before)
             show_once(self.deferral_notice(before, edit.auto_stop))
+            if not this_run_only and action != "restore":
+                show_once(self.later_starts_notice(before, edit.auto_stop))
             if planned and planned.raised:
                 show_once(Message("notice.raised", {"stop_time": planned.stops_at}))
             expected = planned.stops_at if planned else None
             return Change(
-                before, None, Effect.UNCONFIRMED, edit, self.capabilities, action, expected
+                before,
+                None,
+                Effect.UNCONFIRMED,
+                edit,
+                self.capabilities,
+                action,
+                expected,
+                this_run_only=this_run_only,
             )
 
         return self._write(plan, self._updater.write)
@@ -453,7 +481,24 @@ class Session:
             self.on_change(planned[-1])
             raise
         self.on_change(change)
-        return change
+        return replace(change, restore=self._note_restore(change))
+
+    def _note_restore(self, change: Change) -> PendingRestore | None:
+        """Save and return the run time that can be restored after a change, or will be."""
+        if self.pending_restores is None or change.edit.auto_stop is None:
+            return None
+        # It changes run times with a session, so this module cannot import it.
+        restore = import_module("modelarts_magics.session.restore")
+        with contextlib.suppress(OSError):
+            restore.note_change(self, change)
+        return self._find_restore(change.after)
+
+    def _find_restore(self, instance: Instance | None) -> PendingRestore | None:
+        if self.pending_restores is None or not self.pending_restores.exists():
+            return None
+        restore = import_module("modelarts_magics.session.restore")
+        found: PendingRestore | None = restore.find_restore(self, instance)
+        return found
 
     def _notify_default_zone(self, request: AutoStopRequest | None) -> None:
         """Send a notice if a clock time without an offset is read as UTC only because no time zone is set."""
@@ -472,6 +517,23 @@ class Session:
         if edit is None or stop_time is None or not self._is_deferred(before, edit):
             return None
         return Message("notice.applies_at_next_start", {"stop_time": stop_time})
+
+    def later_starts_notice(self, before: Instance, edit: AutoStopEdit | None) -> Message | None:
+        """Return a notice that a longer run time also applies to every later run; None otherwise."""
+        old = before.auto_stop
+        if edit is None or not self.capabilities.persists_duration or not before.running:
+            return None
+        if not (edit.enabled and old.enabled and edit.duration and old.duration):
+            return None
+        if edit.duration <= old.duration:
+            return None
+        known = self._find_restore(before)
+        if known is not None and known.duration == edit.duration:
+            return None
+        if self._is_deferred(before, edit):
+            # The notice about that says more.
+            return None
+        return Message("notice.later_starts", {"duration": edit.duration, "old": old.duration})
 
     def plan_context(self, before: Instance) -> PlanContext:
         """Return what a plan for the instance depends on."""

@@ -135,7 +135,8 @@ def test_status_all_has_every_documented_field(harness: EmulatorHarness) -> None
 def test_change_has_before_after_and_effect(harness: EmulatorHarness) -> None:
     """Both states have the shape of a status."""
     shown = harness.run_magic("extend 1h --json")
-    assert list(shown) == ["before", "after", "effect"]
+    assert list(shown) == ["before", "after", "effect", "restore"]
+    assert shown["restore"] == {"duration_s": 3600, "planned": False}
     assert shown["effect"] == "now"
     assert list(shown["before"]) == list(shown["after"]) == KEYS
     assert shown["before"]["auto_stop"]["duration_s"] == 3600

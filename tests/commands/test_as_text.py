@@ -154,6 +154,7 @@ def test_extension_shows_stop_time_old_value_and_undo(
     assert change_lines(harness.run_magic("extend 1h")) == [
         "Extended. Stops at 2026-11-23 17:40 +08:00 · 1 h 40 min left (as of 16:00).",
         "Run time set to 2 h (was 1 h); also applies to later starts.",
+        "Restore 1 h for later starts: %modelarts restore",
         "Undo: %modelarts auto-stop 1h",
     ]
 

@@ -15,9 +15,9 @@ from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.launch import make_handover
 from modelarts_magics.keepalive.records import records_folder
-from modelarts_magics.keepalive.restore import restore_path
 from modelarts_magics.session.connect import open_session
 from modelarts_magics.session.history import history_path
+from modelarts_magics.session.restore import restore_path
 from modelarts_magics.session.store import run_file_path
 
 if TYPE_CHECKING:

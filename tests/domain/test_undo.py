@@ -73,6 +73,11 @@ def test_undo_restores_the_previous_state(
         lambda command: harness.run_in_terminal(shlex.split(command)),
     ):
         change = harness.run_magic(line)
+        if change.leaves_no_trace:
+            # This run did not follow, and the run time of later starts has been restored.
+            assert changeable_state(harness) == was
+            assert undo_command(change) == ""
+            return
         assert changeable_state(harness) != was
         undo_by(undo_command(change))
         assert changeable_state(harness) == was

@@ -26,6 +26,7 @@ from modelarts_magics.server.request_models import (
 from modelarts_magics.server.service import ConflictError, InstanceService
 from modelarts_magics.server.session_provider import SessionFactory
 from modelarts_magics.session.notify import notify
+from modelarts_magics.session.restore import find_restore
 from modelarts_magics.session.run_store import RunStore
 from modelarts_magics.session.store import RUN_FILE_NAME
 
@@ -291,6 +292,28 @@ async def test_page_stops_the_instance_once(new_service: InstanceService) -> Non
     assert made["current"]["instance"]["status"] in {"STOPPING", "STOPPED"}
     with pytest.raises(RefusedError, match="already"):
         await new_service.stop()
+
+
+async def test_usual_run_time_of_later_starts_is_restored_by_one_request(
+    new_service: InstanceService, other_session: Session
+) -> None:
+    """It is offered after an extension where later runs become longer too, and shown until it is done."""
+    before = await new_service.get_instance(refresh=True)
+    assert before["restore"] is None
+    made = await new_service.extend(ExtendRequest(timedelta(hours=1), None))
+    if not other_session.capabilities.persists_duration:
+        assert made["current"]["restore"] is None
+        return
+    usual_s = before["instance"]["duration_s"]
+    assert made["current"]["restore"] == {"duration_s": usual_s, "planned": False}
+    planned = await new_service.restore()
+    assert (planned["effect"], planned["current"]["restore"]["planned"]) == ("next-start", True)
+    stops_at_ms = planned["current"]["instance"]["stops_at_ms"]
+    assert stops_at_ms == made["current"]["instance"]["stops_at_ms"]
+    # Another process of this machine, for example a kernel, sees it too.
+    found = find_restore(other_session, other_session.refresh())
+    assert found is not None
+    assert found.planned
 
 
 async def test_capabilities_are_known_without_credentials(

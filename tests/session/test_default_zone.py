@@ -38,7 +38,7 @@ def test_time_read_as_utc_is_announced(utc_harness: EmulatorHarness) -> None:
 def test_time_with_an_offset_is_not_announced(utc_harness: EmulatorHarness, line: str) -> None:
     """Nor is a duration."""
     utc_harness.run_magic(line)
-    assert utc_harness.notices == []
+    assert not [each for each in utc_harness.notices if "UTC" in each]
 
 
 @pytest.mark.parametrize("name", ["MODELARTS_TIMEZONE", "TZ"])
