@@ -228,10 +228,10 @@ const statusItemPlugin: JupyterFrontEndPlugin<void> = {
   },
 };
 
-/** Load the notifications about work that the instance is kept for, once there is such work. */
+/** Load the notifications about work that the instance is kept for, or was stopped after, once there is some. */
 function followKeep(manager: IManager, trans: TranslationBundle): void {
   const check = (): void => {
-    if (manager.payload?.keep) {
+    if (manager.payload?.keep ?? manager.payload?.lastRun) {
       manager.changed.disconnect(check);
       import('./reminders/keep-notifications').then(
         ({ followKeepState }) => {

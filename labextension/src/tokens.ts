@@ -71,7 +71,7 @@ export interface SaveReport {
 export interface LastRun extends SaveReport {
   /** When it ended, in milliseconds since 1970; `null` when it is not known. */
   readonly endedAtMs: number | null;
-  /** Why it ended: `auto-stop`, or empty when it is not known. */
+  /** Why it ended: `auto-stop`, a text of the server, or empty when it is not known. */
   readonly reason: string;
   /** How long it took, in seconds; `null` when it is not known. */
   readonly durationS: number | null;
@@ -243,14 +243,23 @@ export interface UndoOffer {
 export interface KeepChange {
   /**
    * End it, extend it, do not stop the instance after it or only later, keep the instance until a
-   * running cell ends, or report what this tab has saved.
+   * running cell ends or while anything works, stop it when nothing works, or report what this tab
+   * has saved.
    */
-  readonly action: 'end' | 'extend' | 'cancel-stop' | 'postpone-stop' | 'keep-cell' | 'report-page';
+  readonly action:
+    | 'end'
+    | 'extend'
+    | 'cancel-stop'
+    | 'postpone-stop'
+    | 'keep-cell'
+    | 'report-page'
+    | 'keep-while-busy'
+    | 'stop-when-idle';
   /** The id of one of them, of the planned stop, or of the kernel of the cell; absent for all. */
   readonly id?: string;
   /** The name of the notebook of the cell. */
   readonly name?: string;
-  /** By how much it is extended, or how much later the instance stops. */
+  /** By how much it is extended, how much later the instance stops, or the time without work (0: off). */
   readonly seconds?: number;
   /** Identifies the tab that reports. */
   readonly tab?: string;
@@ -351,6 +360,8 @@ export interface IManager extends IDisposable {
   reportSaved(stopsAtMs: number, report: SaveReport, tab: string): Promise<void>;
   /** Dismiss the notice about the last run. Never rejects. */
   dismissLastRun(): Promise<void>;
+  /** Return what works on the instance, as lines of the server. Rejects with {@link BackendError}. */
+  readActivity(): Promise<readonly string[]>;
   /** Run the checks of the doctor. Rejects with {@link BackendError}. */
   runDoctor(): Promise<readonly Finding[]>;
   /** List the records of guarded cells, the newest first. Rejects with {@link BackendError}. */

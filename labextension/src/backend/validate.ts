@@ -99,12 +99,12 @@ function readSaveReport(value: unknown): SaveReport {
 }
 
 function readLastRun(value: unknown): LastRun | null {
-  const { ended_at_ms: endedAtMs, reason, duration_s: durationS } = asObject(value);
+  const { ended_at_ms: endedAtMs, reason, reason_text, duration_s: durationS } = asObject(value);
   return typeof value === 'object' && value !== null
     ? {
         ...{
           endedAtMs: asNumber(endedAtMs),
-          reason: asString(reason),
+          reason: asString(reason_text) || asString(reason),
           durationS: asNumber(durationS),
         },
         ...readSaveReport(value),

@@ -22,7 +22,7 @@ import {
   type Timers,
   type Wakeup,
 } from '../countdown/clock';
-import { asArray, asObject } from '../countdown/messages';
+import { asArray, asObject, asString } from '../countdown/messages';
 import {
   BackendError,
   type BackendKind,
@@ -233,6 +233,12 @@ export class Manager implements IManager {
   /** {@inheritDoc IManager.dismissLastRun} */
   async dismissLastRun(): Promise<void> {
     await this.#sendThenRefresh({ method: 'DELETE', path: 'saved' });
+  }
+
+  /** {@inheritDoc IManager.readActivity} */
+  async readActivity(): Promise<readonly string[]> {
+    const response = await this.#backend.call({ method: 'POST', path: 'activity' });
+    return asArray(asObject(response).lines).map(asString);
   }
 
   /** {@inheritDoc IManager.runDoctor} */

@@ -11,7 +11,13 @@ import {
 import { type ChangeKind, outcomeText } from '../text/outcomes';
 import type { AutoStopEdit, Capabilities, Outcome, Payload } from '../tokens';
 import { EditBuffer } from './edit-buffer';
-import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
+import {
+  panelButton,
+  panelElement,
+  type PanelSection,
+  type PanelSectionOptions,
+  panelSwitch,
+} from './section';
 
 /** An example of a duration, the same in every language. */
 const DURATION_EXAMPLE = '2h30m';
@@ -21,8 +27,8 @@ export class AutoStopSection implements PanelSection {
   /** {@inheritDoc PanelSection.node} */
   readonly node: HTMLElement;
   readonly #options: PanelSectionOptions;
-  readonly #enabledSwitch = createSwitch();
-  readonly #remindersSwitch = createSwitch();
+  readonly #enabledSwitch = panelSwitch();
+  readonly #remindersSwitch = panelSwitch();
   readonly #durationInput = panelElement('input', 'input', [], {
     ...{ type: 'text', 'data-lm-suppress-shortcuts': 'true' },
     'aria-describedby': 'ma-auto-stop-hint ma-auto-stop-message',
@@ -295,10 +301,6 @@ export class AutoStopSection implements PanelSection {
 /** Return the auto-stop settings as shown, with which the server detects a conflicting change. */
 const autoStopAsShown = (payload: Payload | null): Readonly<Record<string, unknown>> =>
   payload?.instance?.autoStop ?? {};
-
-function createSwitch(): HTMLInputElement {
-  return panelElement('input', 'switchInput', [], { type: 'checkbox', role: 'switch' });
-}
 
 function boundsText(
   { trans }: PanelSectionOptions,

@@ -8,6 +8,8 @@ export interface KeptWork {
   readonly id: string;
   /** Its name. */
   readonly name: string;
+  /** What it is, such as `cell` or `while-busy`. */
+  readonly kind: string;
   /** Why the instance is kept, in the user's words; may be empty. */
   readonly reason: string;
   /** Since when, in milliseconds since 1970. */
@@ -18,9 +20,9 @@ export interface KeptWork {
   readonly stopsAfterwards: boolean;
 }
 
-/** The stop of the instance after work that has ended. */
+/** The stop of the instance after work that has ended, or because nothing works. */
 export interface PlannedStop {
-  /** The name of the work. */
+  /** The name of the work; empty if nothing works. */
   readonly name: string;
   /** When the instance is stopped; `null` while other work postpones it. */
   readonly stopsAtMs: number | null;
@@ -34,28 +36,32 @@ export interface KeepState {
   readonly work: readonly KeptWork[];
   /** The stop after it; `null` when none is planned. */
   readonly stop: PlannedStop | null;
-  /** Why the instance may not be kept, as a text of the server; empty if it is. */
+  /** Why the instance may not be kept, or was not stopped, as a text of the server; may be empty. */
   readonly problem: string;
+  /** After how many seconds without work the instance is stopped; `null` if it is not. */
+  readonly idleTimeS: number | null;
 }
 
 /** Read what keeps the instance running. */
 export function readKeepState(value: unknown): KeepState {
-  const { guards, stop, problem } = asObject(value);
+  const { guards, stop, problem, failed_stop, stop_when_idle } = asObject(value);
   return {
     work: asArray(guards).flatMap(readWork),
     stop: stop ? readStop(asObject(stop)) : null,
-    problem: asString(problem),
+    problem: [problem, failed_stop].map(asString).filter(Boolean).join(' '),
+    idleTimeS: asNumber(asObject(stop_when_idle).idle_s),
   };
 }
 
 function readWork(value: unknown): readonly KeptWork[] {
-  const { id, name, reason, since_ms, until_ms, then } = asObject(value);
+  const { id, name, reason, since_ms, until_ms, then, kind } = asObject(value);
   const [sinceMs, untilMs] = [asNumber(since_ms), asNumber(until_ms)];
   return sinceMs === null || untilMs === null
     ? []
     : [
         {
           ...{ id: asString(id), name: asString(name), reason: asString(reason) },
+          kind: asString(kind),
           ...{ sinceMs, untilMs, stopsAfterwards: then === 'stop' },
         },
       ];

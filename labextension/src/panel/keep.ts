@@ -73,8 +73,8 @@ export class KeepSection implements PanelSection {
   #updateHidden(): void {
     const cell = findRunningCell(this.#options.shell);
     this.#cellRow.hidden = !this.#hasInstance || !cell || this.#keptNames.includes(cell.name);
-    this.node.hidden =
-      this.#rows.childElementCount === 0 && this.#cellRow.hidden && this.#result.textContent === '';
+    const texts = [this.#result, this.#problem].some(({ textContent }) => textContent !== '');
+    this.node.hidden = this.#rows.childElementCount === 0 && this.#cellRow.hidden && !texts;
   }
 
   #workRow(work: KeptWork): HTMLElement {
@@ -89,7 +89,7 @@ export class KeepSection implements PanelSection {
   #stopRow(stop: PlannedStop): HTMLElement {
     const { trans } = this.#options;
     const postponement = { action: 'postpone-stop', seconds: POSTPONEMENT_S } as const;
-    return this.#row(stop.name, this.#stopText(stop), [
+    return this.#row(stop.name || trans.__('Stop when nothing works'), this.#stopText(stop), [
       this.#button(trans.__('Keep 1 h'), postponement),
       this.#button(trans.__('Do Not Stop'), { action: 'cancel-stop' }),
     ]);
@@ -111,6 +111,9 @@ export class KeepSection implements PanelSection {
 
   #stopText({ name, stopsAtMs, waitingFor }: PlannedStop): string {
     const { trans } = this.#options;
+    if (name === '' && stopsAtMs !== null) {
+      return trans.__('Nothing is working, so the instance stops at %1', this.#time(stopsAtMs));
+    }
     return stopsAtMs === null
       ? trans.__(
           'After “%1”, the instance stops as soon as this has ended: %2',

@@ -1,7 +1,7 @@
 /** The notices at the top of the panel: errors, the last run, and saved documents. */
 
 import { createElement } from '../countdown/elements';
-import { formatDuration, formatterFor, formatTime } from '../countdown/format';
+import { lastRunText } from '../text/last-run-text';
 import { outcomeText } from '../text/outcomes';
 import { listText, notSavedText, presumedStopText } from '../text/save-text';
 import { failureText } from '../text/status-text';
@@ -96,20 +96,7 @@ export class NoticesSection implements PanelSection {
     const { manager, trans } = this.#options;
     const dismissButton = panelButton(trans.__('Dismiss'), () => void manager.dismissLastRun());
     const lines = this.#saveReportLines(run);
-    return createNotice('info', this.#lastRunText(run), ...lines, dismissButton);
-  }
-
-  #lastRunText({ endedAtMs, durationS, reason }: LastRun): string {
-    const { trans, manager } = this.#options;
-    const format = formatterFor('');
-    const time = endedAtMs === null ? '?' : formatTime(format, endedAtMs, manager.clock.now());
-    const reasonText = reason === 'auto-stop' ? trans.__('auto-stop') : '';
-    const duration = durationS === null ? '' : formatDuration(format, durationS);
-    const details =
-      reasonText && duration ? trans.__('%1, %2', reasonText, duration) : reasonText || duration;
-    return details
-      ? trans.__('Last run ended at %1 (%2).', time, details)
-      : trans.__('Last run ended at %1.', time);
+    return createNotice('info', lastRunText(this.#options, run), ...lines, dismissButton);
   }
 
   #savedNotice(): HTMLElement | null {

@@ -8,6 +8,7 @@
 import type { IDisposable } from '@lumino/disposable';
 import { RestartableTimer } from '../countdown/clock';
 import type { PanelField } from '../tokens';
+import { ActivitySection } from './activity';
 import { AutoStopSection } from './autostop';
 import { CountdownSection, type CountdownSectionOptions } from './countdown';
 import { DescriptionSection } from './description';
@@ -31,6 +32,7 @@ export class Panel implements IDisposable {
   readonly #options: PanelOptions;
   readonly #countdown: CountdownSection;
   readonly #keep: KeepSection;
+  readonly #activity: ActivitySection;
   readonly #autoStop: AutoStopSection;
   readonly #description: DescriptionSection;
   readonly #sections: readonly PanelSection[];
@@ -44,6 +46,7 @@ export class Panel implements IDisposable {
     const all = { ...options, announce: this.#announce };
     this.#countdown = new CountdownSection(all);
     this.#keep = new KeepSection(all);
+    this.#activity = new ActivitySection(all);
     this.#autoStop = new AutoStopSection(all);
     this.#description = new DescriptionSection(all);
     this.#sections = [
@@ -55,6 +58,7 @@ export class Panel implements IDisposable {
       this.#keep,
       // The settings.
       this.#autoStop,
+      this.#activity,
       this.#description,
       // What is needed rarely.
       new DetailsSection(all),
@@ -85,6 +89,7 @@ export class Panel implements IDisposable {
     this.#options.manager.changed.disconnect(this.#update, this);
     this.#countdown.dispose();
     this.#keep.dispose();
+    this.#activity.dispose();
     this.#announcementTimer.clear();
     this.node.remove();
   }

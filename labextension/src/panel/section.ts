@@ -36,6 +36,11 @@ export function panelButton(text: string, onClick: () => void, modifier = ''): H
   return element;
 }
 
+/** Create a switch, to be put into a label. */
+export function panelSwitch(): HTMLInputElement {
+  return panelElement('input', 'switchInput', [], { type: 'checkbox', role: 'switch' });
+}
+
 /** Create an element with a class of the panel. */
 export function panelElement<K extends keyof HTMLElementTagNameMap>(
   tag: K,

@@ -4,6 +4,7 @@ import { Notification } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { formatterFor, formatTime } from '../countdown/format';
 import { asNumber, asObject, asString } from '../countdown/messages';
+import { lastRunText, wasStopped } from '../text/last-run-text';
 import { keepOutcomeText } from '../text/outcomes';
 import type { IManager, KeepChange } from '../tokens';
 import { MAX_TEXT_LENGTH, notify } from './notifications';
@@ -37,6 +38,7 @@ class LastingNotification {
 export function followKeepState(manager: IManager, trans: TranslationBundle): void {
   const planned = new LastingNotification();
   const problem = new LastingNotification();
+  const ended = new LastingNotification();
   const change = async (request: KeepChange): Promise<void> => {
     const outcome = await manager.changeKeep(request);
     notify(keepOutcomeText(trans, outcome, manager), outcome.result.ok);
@@ -63,7 +65,11 @@ export function followKeepState(manager: IManager, trans: TranslationBundle): vo
     const stop = asObject(keep.stop);
     const stopsAtMs = asNumber(stop.stops_at_ms);
     planned.show(stopsAtMs === null ? '' : stopText(asString(stop.name), stopsAtMs), actions);
-    problem.show(keep.problem_urgent === true ? asString(keep.problem) : '');
+    const lastRun = manager.payload?.lastRun;
+    ended.show(lastRun && wasStopped(lastRun) ? lastRunText({ manager, trans }, lastRun) : '', [
+      { label: trans.__('Dismiss'), callback: () => void manager.dismissLastRun() },
+    ]);
+    problem.show(asString(keep.problem_urgent === true ? keep.problem : keep.failed_stop));
   };
   manager.changed.connect(update);
   update();

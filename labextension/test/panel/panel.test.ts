@@ -97,7 +97,7 @@ describe('the panel shows', () => {
     const fields = [
       ...fixture.panel.node.querySelectorAll<HTMLInputElement>('.ma-Panel-section input'),
     ];
-    expect(fields.map(({ disabled }) => disabled)).toEqual([true, true, true]);
+    expect(fields.map(({ disabled }) => disabled)).toEqual(fields.map(() => true));
     expect(() => fixture.findButton('Edit')).toThrow();
     fixture.panel.focusField('description');
     expect(fixture.findElement('.ma-Panel-form').hidden).toBe(true);
@@ -195,7 +195,9 @@ describe('the panel shows', () => {
         { label: 'clock', level: 'problem', message: 'is wrong', hint: 'Set it.' },
       ],
     });
-    const details = fixture.findElement('details') as HTMLDetailsElement;
+    const details = [...fixture.panel.node.querySelectorAll('details')].at(
+      -1,
+    ) as HTMLDetailsElement;
     details.open = true;
     details.dispatchEvent(new Event('toggle'));
     await flushPromises();

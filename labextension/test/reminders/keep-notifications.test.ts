@@ -79,3 +79,25 @@ it('shows an urgent problem until it is solved', async () => {
   expect(other?.text).toBe(`${'x'.repeat(139)}…`);
   expect(await show(null)).toEqual([]);
 });
+
+it('announces a stop because nothing works, and says why one failed', async () => {
+  const [toast] = await show(keep({ stop: { ...STOP, name: '' } }));
+  expect(toast?.text).toBe('Nothing is working, so the instance stops at 16:53');
+  const failed = 'These credentials may not stop the instance: it stops at 18:00.';
+  const [other] = await show(keep({ failed_stop: failed }));
+  expect(other?.text).toBe(failed);
+});
+
+it('says why the keep-alive stopped the last run, until that is dismissed', async () => {
+  const last = { ended_at_ms: NOW - HOUR, duration_s: null, saved: [], not_saved: [] };
+  const runs = [
+    { ...last, reason: 'idle', reason_text: 'nothing worked for 30 min' },
+    { ...last, reason: 'auto-stop', reason_text: '' },
+  ];
+  const texts: unknown[] = [];
+  for (const last_run of runs) {
+    await harness.refreshWith(instancePayload(HOUR, { seq: ++sequence, last_run }));
+    texts.push([...shown.values()].map(({ text }) => text));
+  }
+  expect(texts).toEqual([['Last run ended at 15:52 (nothing worked for 30 min).'], []]);
+});
