@@ -50,11 +50,7 @@ class HttpResponse:
         Args:
             now: The current time by the clock of the API.
         """
-        value = self.headers.get("Retry-After", "").strip()
-        if value.isascii() and value.isdigit():
-            return float(value[:9])
-        date = _parse_http_date(value)
-        return None if date is None else max(0.0, (date - now).total_seconds())
+        return parse_retry_after(self.headers.get("Retry-After", ""), now)
 
     def json(self, host: str) -> Any:  # noqa: ANN401 - any JSON
         """Return the JSON body; None if it is empty.
@@ -192,6 +188,15 @@ class PendingRequest:
 
 def _too_large_error() -> InvalidResponseError:
     return InvalidResponseError("response.too_large", limit=MAX_RESPONSE_BYTES >> 20)
+
+
+def parse_retry_after(value: str, now: datetime) -> float | None:
+    """Return the seconds to wait that a header ``Retry-After`` names; None if it is missing or invalid."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    date = _parse_http_date(value)
+    return None if date is None else max(0.0, (date - now).total_seconds())
 
 
 def _parse_http_date(text: str) -> datetime | None:
