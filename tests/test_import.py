@@ -70,7 +70,7 @@ def test_load_ext_imports_only_the_magics(tmp_path: object) -> None:
     loaded = set(python(LOAD.replace("{folder!r}", repr(str(tmp_path)))))
     assert not loaded & HEAVY
     ours = {name for name in loaded if name.startswith("modelarts_magics.")}
-    settings = ("config", "config.setting_table", "config.setting_traits")
+    settings = ("config", "config.setting_table", "config.setting_traits", "config.notify_folder")
     kernel = ("kernel", "kernel.magics", "kernel.completion", "kernel.display", "kernel.restart")
     kernel += ("kernel.keep_cell",)
     assert ours <= {

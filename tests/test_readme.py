@@ -55,7 +55,7 @@ VARIABLES = (
     METADATA_VARIABLE,
     PATH_VARIABLE,
 )
-EXTRAS = ("lab", "zh", "demo")
+EXTRAS = ("lab", "notify", "zh", "demo")
 FIRST_LINES = 40
 MAX_PICTURE_BYTES = 150_000
 MARKDOWN_LINK = re.compile(r"\]\(([^)\s]+)\)")

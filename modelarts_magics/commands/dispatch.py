@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Callable
@@ -14,6 +15,7 @@ from modelarts_magics.commands.context import CommandContext
 from modelarts_magics.commands.grammar import MAGIC_PREFIX
 from modelarts_magics.commands.parser import parse_line
 from modelarts_magics.commands.results import InstanceDetails, JsonResult, TextResult
+from modelarts_magics.config.notify_folder import may_have_sinks
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.domain.countdown import stop_message
@@ -63,7 +65,19 @@ def run_command(request: CommandRequest, context: CommandContext) -> object:
     Example:
         ``run_command(parse_line("extend 2h"), context)``
     """
-    return _HANDLERS[request.command.name](request, context)
+    try:
+        return _HANDLERS[request.command.name](request, context)
+    finally:
+        _start_notifier(context)
+
+
+def _start_notifier(context: CommandContext) -> None:
+    """Start the daemon in the background if notifications are configured and it does not run."""
+    if may_have_sinks(os.environ):
+        from modelarts_magics.keepalive.notifications.start import start_in_background  # noqa: PLC0415 - seldom needed
+
+        interactive = context.get_interactive_credential()
+        start_in_background(context.get_settings(), interactive, os.environ)
 
 
 def _status(request: CommandRequest, context: CommandContext) -> object:
@@ -219,6 +233,7 @@ _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
     "form": _show_widget,
     "stop": _stop,
     "keep": _run_module,
+    "notify": _run_module,
     "jobs": _run_module,
     "activity": _run_module,
     "login": _run_module,

@@ -84,6 +84,7 @@ WHILE_BUSY = Option("--while-busy")
 WHEN_IDLE = Option("--when-idle", "DURATION|off|keep")
 ANYWAY = Option("--anyway")
 NO_RECORD = Option("--no-record", kernel_only=True)
+COMMAND = Option("--command", "CMD")
 NOTEBOOK = Option("--notebook", "PATH")
 
 STATUS = Command("status", "[--all] [--json]", (ALL, JSON))
@@ -140,6 +141,16 @@ KEEP = Command(
 JOBS = Command(
     "jobs", "[show ID [--notebook PATH]] [--json]", (NOTEBOOK, JSON), completions=("show",)
 )
+NOTIFY = Command(
+    "notify",
+    "[add [--command CMD] | list | test [ID] | remove [ID] | on EVENT… | off EVENT…] [--json]",
+    (COMMAND, JSON),
+    completions=(
+        *("add", "list", "test", "remove", "all"),
+        *("time-left", "keepalive-trouble", "job-finished", "job-failed"),
+        *("bound-near", "stopping", "last-run"),
+    ),
+)
 SETUP = Command("setup", "[--yes] [--widgets] [--remove]", (YES, WIDGETS, REMOVE))
 ACTIVITY = Command("activity", "[--json]", (JSON,))
 INSTALL_LAB = Command("install-lab", "[--widgets] [--remove]", (WIDGETS, REMOVE))
@@ -162,6 +173,7 @@ COMMANDS = {
         STOP,
         KEEP,
         JOBS,
+        NOTIFY,
         ACTIVITY,
         LOGIN,
         CONFIGURE,

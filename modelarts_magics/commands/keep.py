@@ -16,6 +16,7 @@ from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import folder_of_session
 from modelarts_magics.keepalive.guards import LEAVE, NAMED, PID, STOP, WHILE_BUSY, Guard
 from modelarts_magics.keepalive.idle_stop import load_idle_stop
+from modelarts_magics.keepalive.launch import needs_notifier
 from modelarts_magics.keepalive.processes import process_started
 from modelarts_magics.keepalive.state import is_daemon_running, read_running_state
 from modelarts_magics.messages import join_list, text
@@ -177,7 +178,7 @@ def _end(request: CommandRequest, context: CommandContext) -> object:
     if request.has_option("--all"):
         if names:
             raise request.unexpected_argument(names[0])
-        end_all(folder)
+        end_all(folder, is_daemon_needed=needs_notifier(context.get_session()))
         result = text("keep.ended_all")
     else:
         guard = _select(names, folder)
@@ -190,14 +191,19 @@ def _answer(request: CommandRequest, folder: Path, result: object) -> object:
     return keep_json(folder) if request.has_option("--json") else TextResult(result)
 
 
-def end_all(folder: Path) -> None:
-    """End all guards and a pending stop, and the daemon with its files unless it watches for a stop when idle."""
+def end_all(folder: Path, *, is_daemon_needed: bool = False) -> None:
+    """End all guards and a pending stop, and the daemon with its files unless something else needs it.
+
+    Args:
+        folder: The folder of the daemon.
+        is_daemon_needed: Whether notifications are configured, which need the daemon.
+    """
     for guard in guard_files.read_guards(folder):
         guard_files.remove_guard(folder, guard)
     if not folder.exists():
         return
     requests.save_pending_stop(folder, None)
-    if load_idle_stop(folder) is not None:
+    if is_daemon_needed or load_idle_stop(folder) is not None:
         return
     if is_daemon_running(folder):
         requests.send_request(folder, requests.END)

@@ -14,11 +14,14 @@ from modelarts_magics.commands.grammar import (
     CONFIGURE,
     DESCRIBE,
     HELP,
+    JSON,
     KEEP,
+    NOTIFY,
     QUIET,
     STATUS,
     Command,
 )
+from modelarts_magics.commands.grammar import COMMAND as COMMAND_OPTION
 from modelarts_magics.errors import UsageError
 
 if TYPE_CHECKING:
@@ -111,10 +114,31 @@ def parse_line(
         return replace(_parse_tokens(command, _split_words(expand(rest))), text=cell)
     if cell is not None:
         raise UsageError("usage.cell", command=command.name)
+    if command is NOTIFY and rest.split(None, 1)[:1] == ["add"]:
+        return _parse_notify_add(rest.split(None, 1)[1:])
     if command is CONFIGURE:
         # Its values may be commands or addresses, so none of their characters has a meaning here.
         return _parse_tokens(command, rest.rstrip().rstrip(";").split())
     return _parse_tokens(command, _split_words(expand(rest)))
+
+
+def _parse_notify_add(rest: list[str]) -> CommandRequest:
+    """Parse what follows ``notify add``; no error repeats it, because it may be a secret."""
+    option, remainder = _split_first_word(rest[0] if rest else "")
+    option = option.rstrip(";") if not remainder else option
+    if _is_help_option(option):
+        return CommandRequest(HELP, arguments=(NOTIFY.name,))
+    if option in ("", JSON.name):
+        options = {option: ""} if option else {}
+        return CommandRequest(NOTIFY, options, ("add", *remainder.split()))
+    if option != COMMAND_OPTION.name:
+        return CommandRequest(NOTIFY, {}, ("add", option))
+    # The command is used verbatim, like free text.
+    value = _unquote(remainder.strip())
+    if not value:
+        usage = NOTIFY.synopsis
+        raise UsageError("usage.missing", command=option, what="CMD", usage=usage)
+    return CommandRequest(NOTIFY, {option: value}, ("add",))
 
 
 def _split_words(rest: str) -> list[str]:

@@ -15,14 +15,14 @@ import sys
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics.commands.argument_parser import ArgumentParser
 from modelarts_magics.commands.dispatch import configure_messages
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.durations import parse_duration
 from modelarts_magics.errors import ModelArtsError
-from modelarts_magics.keepalive.client import KeepRequest, keep_alive
+from modelarts_magics.keepalive.client import KeepRequest, keep_alive, save_work_result
 from modelarts_magics.keepalive.guards import LEAVE, RUN, STOP
 from modelarts_magics.keepalive.record_writer import RecordWriter
 from modelarts_magics.keepalive.records import COMMAND, Record, new_record_id, records_folder
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 NOT_STARTED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
 """Exit statuses if the command did not run, as of env(1)."""
 _MAX_NAME = 60
+_MAX_TAIL_BYTES = 4096
 _MAX_CHARACTER_BYTES = 4
 _INTERPRETERS = ("python", "bash", "sh", "zsh", "node", "perl", "Rscript", "torchrun")
 
@@ -94,14 +95,21 @@ def _run(options: argparse.Namespace, prefix: str) -> int:
     configure_messages(settings, prefix)
     up_to = parse_duration(options.up_to) if options.up_to else None
     recorder = None if options.no_record else CommandRecorder(options.command, settings)
+    tail = OutputTail()
+
+    def on_output(stream: str, data: bytes) -> None:
+        tail.add(data)
+        if recorder:
+            recorder.add(stream, data)
+
     runner = CommandRunner(
         options.command,
-        on_output=recorder.add if recorder else lambda _stream, _data: None,
+        on_output=on_output,
         on_tick=recorder.tick if recorder else lambda: None,
     )
     request = KeepRequest(RUN, guard_name(options.command), up_to, options.then)
     with ExitStack() as stack:
-        _keep(stack, settings, request, runner, options)
+        save_status = _keep(stack, settings, request, runner, options)
         if recorder:
             recorder.start(runner)
         try:
@@ -112,6 +120,7 @@ def _run(options: argparse.Namespace, prefix: str) -> int:
         finally:
             if recorder:
                 recorder.close(runner)
+        save_status(status, tail.last_line())
     return status
 
 
@@ -121,8 +130,11 @@ def _keep(
     request: KeepRequest,
     runner: CommandRunner,
     options: argparse.Namespace,
-) -> None:
+) -> Callable[[int, str], None]:
     """Begin the guard and print the guarantee.
+
+    Returns:
+        A function that saves exit status and last line of the command, for notifications.
 
     Raises:
         ModelArtsError: The guarantee cannot be given, and ``--anyway`` was not given.
@@ -141,8 +153,27 @@ def _keep(
         if not options.anyway:
             raise
         runner.say(text("keep.unguarded", cause=error.message))
-    else:
-        runner.say(str(kept))
+        return lambda _status, _line: None
+    runner.say(str(kept))
+    return lambda status, line: save_work_result(
+        session, kept, failed=status != 0, exit_status=status, last_line=line
+    )
+
+
+class OutputTail:
+    """The end of the output of a command."""
+
+    def __init__(self) -> None:
+        self._data = b""
+
+    def add(self, data: bytes) -> None:
+        """Take what was printed."""
+        self._data = (self._data + data[-_MAX_TAIL_BYTES:])[-_MAX_TAIL_BYTES:]
+
+    def last_line(self) -> str:
+        """Return the last line that is not empty, as a terminal shows it; "" if there is none."""
+        lines = self._data.decode(errors="replace").splitlines()
+        return next((line for line in reversed(lines) if line.strip()), "")
 
 
 class CommandRecorder:

@@ -152,6 +152,20 @@ SETTINGS = {
         "只要在运行就计为工作的程序：名称或命令行的通配符，以逗号分隔，例如 *train.py*。",  # noqa: RUF001 - as above
         storable=True,
     ),
+    "notify_quiet_hours": SettingDefinition(
+        ("MODELARTS_NOTIFY_QUIET_HOURS",),
+        "Hours in which no notification is sent, such as 22:00-07:30. A message that is still of use then is "
+        "sent afterwards.",
+        "不发送通知的时段，例如 22:00-07:30；届时仍有意义的通知在该时段之后发送。",  # noqa: RUF001 - as above
+        storable=True,
+    ),
+    "notify_limit": SettingDefinition(
+        ("MODELARTS_NOTIFY_LIMIT",),
+        "How many notifications are sent within an hour at most.",
+        "每小时最多发送多少条通知。",
+        default="20",
+        storable=True,
+    ),
     "state_dir": SettingDefinition(
         ("MODELARTS_STATE_DIR",),
         "Folder of the state files, which hold the last known state of each instance.",

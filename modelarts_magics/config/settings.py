@@ -10,7 +10,7 @@ import ipaddress
 import os
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -33,6 +33,8 @@ _PRECEDENCE = {"": 0, "default": 0, "%config": 3, "argument": 4}
 
 _REGION_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
 _NETLOC_PATTERN = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
+_HOURS_PATTERN = re.compile(r"(\d{1,2}:\d{2})\s*[-~]\s*(\d{1,2}:\d{2})", re.ASCII)
+_MAX_NOTIFY_LIMIT = 1000
 _ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 _REGIONAL_ENDPOINT = re.compile(
     rf"https://modelarts\.({_REGION_PATTERN.pattern})\.myhuaweicloud\.\w+$", re.ASCII
@@ -219,6 +221,35 @@ class Settings:
             ConfigurationError: The time zone is unknown.
         """
         return parse_timezone(self.get("timezone"))
+
+    @property
+    def notify_quiet_hours(self) -> tuple[time, time] | None:
+        """Begin and end of the hours in which no notification is sent; None if there are none.
+
+        Raises:
+            ConfigurationError: The value is no range of clock times.
+        """
+        value = self.get("notify_quiet_hours")
+        if not value:
+            return None
+        found = _HOURS_PATTERN.fullmatch(value)
+        try:
+            begin, end = (time.fromisoformat(each.zfill(5)) for each in found.groups())  # type: ignore[union-attr]
+        except (AttributeError, ValueError):
+            raise ConfigurationError("config.quiet_hours", value=value) from None
+        return begin, end
+
+    @property
+    def notify_limit(self) -> int:
+        """The number of notifications within an hour.
+
+        Raises:
+            ConfigurationError: The value is no positive whole number.
+        """
+        value = self.get("notify_limit")
+        if not value.isdecimal() or not 0 < int(value) <= _MAX_NOTIFY_LIMIT:
+            raise ConfigurationError("config.notify_limit", value=value)
+        return int(value)
 
     @property
     def is_utc_by_default(self) -> bool:

@@ -19,6 +19,7 @@ from modelarts_magics.doctor import installation, machine
 from modelarts_magics.doctor.findings import Finding, Level, display_width, pad_label
 from modelarts_magics.doctor.jupyter_server import JupyterServer, find_jupyter_server
 from modelarts_magics.doctor.keep_alive import keep_alive_findings
+from modelarts_magics.doctor.notifications import notification_findings
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
 from modelarts_magics.domain.rich_output import RichResult
 from modelarts_magics.errors import ConfigurationError, ModelArtsError
@@ -124,6 +125,7 @@ def run_checks(
         *installation.installation_findings(find_server(environ)),
         *installation.persistence_findings(environ),
         *keep_alive_findings(settings),
+        *notification_findings(settings, environ),
     ]
     return DoctorReport(tuple(findings))
 

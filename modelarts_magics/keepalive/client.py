@@ -19,6 +19,7 @@ from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive import launch
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.guards import API, LEAVE, STOP, Guard
+from modelarts_magics.keepalive.notifications.results import JobResult, save_result
 from modelarts_magics.keepalive.processes import signals_blocked
 from modelarts_magics.keepalive.state import GuardState, read_state
 from modelarts_magics.messages import Message
@@ -112,6 +113,41 @@ def keep_alive(
         yield kept
 
 
+def save_work_result(  # noqa: PLR0913 - the fields of the result
+    session: Session,
+    kept: Kept,
+    *,
+    failed: bool,
+    exit_status: int | None = None,
+    last_line: str = "",
+    record: str = "",
+) -> None:
+    """Write how the work of a guard has ended, for notifications; called before the guard ends.
+
+    Args:
+        session: The session with the instance.
+        kept: The guard.
+        failed: Whether it failed.
+        exit_status: The exit status of a command.
+        last_line: The last line of the output, or the error.
+        record: The path of the record of its output.
+    """
+    guard = kept.guard
+    save_result(
+        daemon_folder(_settings(session)),
+        JobResult(
+            guard.id,
+            guard.name,
+            guard.since,
+            session.now(),
+            failed=failed,
+            exit_status=exit_status,
+            last_line=last_line,
+            record=record,
+        ),
+    )
+
+
 @contextlib.contextmanager
 def keep_block(
     session: Session, *, up_to: timedelta | str | None, then: str, reason: str
@@ -124,7 +160,13 @@ def keep_block(
     with keep_alive(session, request, report=session.on_notice) as kept:
         for message in kept.messages:
             session.on_notice(message)
-        yield kept
+        try:
+            yield kept
+        except BaseException as error:
+            last_line = f"{type(error).__name__}: {error}"
+            save_work_result(session, kept, failed=True, last_line=last_line)
+            raise
+        save_work_result(session, kept, failed=False)
 
 
 def check_then(word: str) -> str:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelarts_magics.keepalive.activity.watcher import create_watcher
+from modelarts_magics.keepalive.notifications.component import create_notifier
 from modelarts_magics.keepalive.recorder import Recorder
 
 if TYPE_CHECKING:
     from modelarts_magics.keepalive.components import Factory
 
-FACTORIES: dict[str, Factory] = {"recorder": Recorder, "activity": create_watcher}
+FACTORIES: dict[str, Factory] = {
+    "recorder": Recorder,
+    "activity": create_watcher,
+    "notifications": create_notifier,
+}
 """A function that creates each component, by the name to show for it in the state file."""

@@ -18,6 +18,7 @@ from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive import pages, requests
 from modelarts_magics.keepalive.components import RunView
 from modelarts_magics.keepalive.idle_stop import IdleStopper
+from modelarts_magics.keepalive.notifications.results import ENDING_KINDS, note_end
 from modelarts_magics.keepalive.state import (
     DaemonState,
     GuardState,
@@ -137,6 +138,8 @@ class Daemon:
         now = self._keeper.now
         for guard in guard_files.read_guards(self._folder):
             if not guard_files.is_alive(self._folder, guard):
+                if guard.kind in ENDING_KINDS:
+                    note_end(self._folder, guard, now)
                 guard_files.discard_files(self._folder, guard)
                 self._keeper.work_ended(guard)
             elif self._keeper.session is not None and now >= guard.until:

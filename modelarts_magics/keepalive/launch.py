@@ -10,19 +10,21 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.credential_chain import LOGIN
-from modelarts_magics.config.credentials import Token
+from modelarts_magics.config.credentials import AccessKey, Token
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import requests
-from modelarts_magics.keepalive.folder import FOLDER_SUFFIX
+from modelarts_magics.keepalive.folder import FOLDER_SUFFIX, daemon_folder
 from modelarts_magics.keepalive.guards import read_guards
 from modelarts_magics.keepalive.idle_stop import load_idle_stop
+from modelarts_magics.keepalive.notifications.sinks import has_sinks, notify_folder
 from modelarts_magics.keepalive.state import is_daemon_running, package_version, read_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from modelarts_magics.config.credentials import FoundCredential
+    from modelarts_magics.config.credentials import Credential, FoundCredential
+    from modelarts_magics.config.settings import Settings
     from modelarts_magics.session.session import Session
 
 _LOG = logging.getLogger(__name__)
@@ -121,6 +123,28 @@ def restart_if_needed(folder: Path, session: Session, environ: Mapping[str, str]
         ensure_daemon(folder, session, environ)
 
 
+def needs_notifier(session: Session) -> bool:
+    """Return whether notifications are configured, which need the daemon."""
+    settings = session.settings
+    return settings is not None and has_sinks(notify_folder(settings, os.environ))
+
+
+def ensure_notifier(session: Session, environ: Mapping[str, str]) -> None:
+    """Start the daemon if notifications are configured; a failure is logged.
+
+    Args:
+        session: The session whose settings and source of credentials the daemon uses.
+        environ: The environment variables of the daemon.
+    """
+    settings = session.settings
+    if settings is None or not has_sinks(notify_folder(settings, environ)):
+        return
+    try:
+        ensure_daemon(daemon_folder(settings), session, environ)
+    except ModelArtsError:
+        _LOG.warning("The process that sends notifications could not be started", exc_info=True)
+
+
 def _is_missing(folder: Path) -> bool:
     """Return whether guards or a stop need the daemon and none runs."""
     if is_daemon_running(folder):
@@ -131,20 +155,23 @@ def _is_missing(folder: Path) -> bool:
 
 def make_handover(session: Session) -> dict[str, Any]:
     """Return the settings of a session, and its credential if it was typed in."""
-    settings = session.settings
-    # A default stays one: a state folder that is set holds all state.
-    values = {
-        name: each.value
-        for name, each in (settings.values if settings is not None else {}).items()
-        if each.value and each.source != "default"
-    }
+    values = given_values(session.settings) if session.settings is not None else {}
     # The API is known, and the state file is that of this user.
     values["api"] = session.capabilities.api
     chain, source = session.credentials, credential_source(session)
     handover: dict[str, Any] = {"settings": values, "source": source}
     if chain is not None and source == LOGIN and chain.interactive is not None:
-        handover["interactive"] = _credential_fields(chain.interactive)
+        handover["interactive"] = credential_fields(chain.interactive)
     return handover
+
+
+def given_values(settings: Settings) -> dict[str, str]:
+    """Return the settings that are set; a default stays one: a state folder that is set holds all state."""
+    return {
+        name: each.value
+        for name, each in settings.values.items()
+        if each.value and each.source != "default"
+    }
 
 
 def credential_source(session: Session) -> str:
@@ -154,7 +181,8 @@ def credential_source(session: Session) -> str:
     return provider.name if provider is not None else ""
 
 
-def _credential_fields(found: FoundCredential) -> dict[str, str]:
+def credential_fields(found: FoundCredential) -> dict[str, str]:
+    """Return a credential as JSON for `read_credential`; it goes through a pipe only."""
     credential = found.credential
     if isinstance(credential, Token):
         return {"token": credential.value}
@@ -163,6 +191,13 @@ def _credential_fields(found: FoundCredential) -> dict[str, str]:
         "sk": credential.secret_key,
         "security_token": credential.security_token,
     }
+
+
+def read_credential(fields: Mapping[str, str]) -> Credential:
+    """Return the credential of `credential_fields`."""
+    if "token" in fields:
+        return Token(fields["token"])
+    return AccessKey(fields["ak"], fields["sk"], fields.get("security_token", ""))
 
 
 def _is_older(package: str) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
 from modelarts_magics.config.credential_chain import LOGIN, CredentialChain
-from modelarts_magics.config.credentials import AccessKey, Credential, FoundCredential, Token
+from modelarts_magics.config.credentials import FoundCredential
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.config.time_scale import valid_time_scale
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, steady_clock, wait_until
@@ -28,6 +28,7 @@ from modelarts_magics.keepalive.daemon_host import DaemonHost
 from modelarts_magics.keepalive.guards import read_guards
 from modelarts_magics.keepalive.idle_stop import load_idle_stop
 from modelarts_magics.keepalive.keeper import Keeper
+from modelarts_magics.keepalive.launch import read_credential
 from modelarts_magics.keepalive.record_lock import RecordLock
 from modelarts_magics.keepalive.state import (
     LOCK_FILE,
@@ -211,7 +212,7 @@ def _session_opener(
 ) -> Callable[[], Session]:
     """Return a function that opens the session with the one source of credentials that was chosen at the start."""
     interactive = handover.get("interactive")
-    found = FoundCredential(_credential(interactive), LOGIN) if interactive else None
+    found = FoundCredential(read_credential(interactive), LOGIN) if interactive else None
     chain = CredentialChain(environ, interactive=found, only=source or None)
 
     def open_it() -> Session:
@@ -222,12 +223,6 @@ def _session_opener(
         return open_session(settings, environ=environ, chain=chain, clock=clock, actor="")
 
     return open_it
-
-
-def _credential(data: Mapping[str, str]) -> Credential:
-    if "token" in data:
-        return Token(data["token"])
-    return AccessKey(data["ak"], data["sk"], data.get("security_token", ""))
 
 
 def _read_handover(text: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class KeepCells:
         self._get_session = get_session
         self._prepare = prepare
         self._running: list[object] = []
-        self._guards: list[tuple[object, ExitStack]] = []
+        self._guards: list[tuple[object, ExitStack, Callable[[object], None]]] = []
 
     def begin(self, options: str) -> None:
         """Begin to keep the instance running until the current cell ends, and print the guarantee.
@@ -86,7 +87,9 @@ class KeepCells:
                 raise
             _print_message(text("keep.unguarded", cause=error.message))
             return
-        self._guards.append((self._running[-1] if self._running else None, stack))
+        record = f"{recording['folder']}/{recording['id']}" if recording else ""
+        save_result = partial(_save_result, self._get_session(), kept, record)
+        self._guards.append((self._running[-1] if self._running else None, stack, save_result))
         # The recorder has to be there before the first output.
         note = self._wait_for_recording(recording) if recording else ""
         _print_message(f"{kept}\n{note}".rstrip())
@@ -102,11 +105,12 @@ class KeepCells:
             self._running.pop()
         for entry in [each for each in self._guards if each[0] is info or not self._running]:
             self._guards.remove(entry)
+            entry[2](result)
             entry[1].close()
 
     def close(self) -> None:
         """End all guards."""
-        for _, stack in self._guards:
+        for _, stack, _ in self._guards:
             stack.close()
         self._guards.clear()
 
@@ -145,6 +149,15 @@ def transform_cell(lines: list[str]) -> list[str]:
 
 # IPython also transforms a cell to find out whether it is complete, for which its first line has to stay.
 transform_cell.has_side_effects = True  # type: ignore[attr-defined]
+
+
+def _save_result(session: Session, kept: Kept, record: str, result: Any) -> None:  # noqa: ANN401 - IPython's type
+    """Save how the cell has ended, for notifications."""
+    from modelarts_magics.keepalive.client import save_work_result  # noqa: PLC0415 - keeps %load_ext fast
+
+    error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
+    last_line = f"{type(error).__name__}: {error}" if error is not None else ""
+    save_work_result(session, kept, failed=error is not None, last_line=last_line, record=record)
 
 
 def _print_message(message: Message | Kept | str) -> None:

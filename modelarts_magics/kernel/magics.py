@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Bool
 
+from modelarts_magics.config.notify_folder import may_have_sinks
 from modelarts_magics.config.setting_traits import setting_traits
 from modelarts_magics.kernel.completion import register_completion
 from modelarts_magics.kernel.keep_cell import KeepCells, transform_cell
@@ -256,8 +258,26 @@ def register(shell: InteractiveShell) -> None:
         undo.callback(_discard, transforms, transform_cell)
         if shell.Completer is not None:
             undo.callback(register_completion(shell))
+        _start_notifier(magics)
         # The registered objects themselves: after a reload of this module, its names mean others.
         magics.undo_registration = undo.pop_all()
+
+
+def _start_notifier(magics: ModelArts) -> None:
+    """Start the daemon if notifications are configured, without waiting for it."""
+    if may_have_sinks(os.environ):
+        from threading import Thread  # noqa: PLC0415 - seldom needed
+
+        Thread(target=_start_notifier_in_thread, args=(magics,), daemon=True).start()
+
+
+def _start_notifier_in_thread(magics: ModelArts) -> None:
+    from modelarts_magics.errors import ModelArtsError  # noqa: PLC0415 - keeps %load_ext fast
+    from modelarts_magics.keepalive.notifications.start import start_in_background  # noqa: PLC0415
+
+    # The first command reports a wrong setting.
+    with suppress(ModelArtsError, OSError):
+        start_in_background(magics.settings(), None, os.environ)
 
 
 def unregister(shell: InteractiveShell) -> None:

@@ -243,6 +243,23 @@ TEXTS = {
     "--notebook output.ipynb",
     "help.activity": "show what is working on the instance: cells, terminals, processes, GPU and NPU",
     "help.activity.examples": "{prefix} activity\n{prefix} activity --json",
+    "help.notify": "send notifications about stops and jobs to chats, e-mail, a webhook or a command",
+    "help.notify.examples": "{prefix} notify add\n{prefix} notify add --command ~/work/notify.sh"
+    "\n{prefix} notify list\n{prefix} notify test\n{prefix} notify off bound-near last-run\n"
+    "{prefix} notify remove 1",
+    "help.option.command": "run this command for each notification, which it gets as JSON on its standard input",
+    "help.value.add": "add an address, which is typed unseen or read from the standard input",
+    "help.value.list": "list the sinks and their last deliveries",
+    "help.value.test": "send a test message",
+    "help.value.remove": "remove a sink",
+    "help.value.all": "all events",
+    "help.value.time-left": "30 and 10 minutes are left, and nothing keeps the instance running",
+    "help.value.keepalive-trouble": "the keep-alive fails or was ended",
+    "help.value.job-finished": "guarded work has finished",
+    "help.value.job-failed": "guarded work has failed",
+    "help.value.bound-near": "the limit of a keep-alive is near",
+    "help.value.stopping": "the instance is about to stop",
+    "help.value.last-run": "the instance has started again: how the last run ended",
     "help.login": "enter an access key or token (hidden); kept until the kernel ends, or saved with --save "
     "(keys only), or forgotten with --clear",
     "help.login.examples": "{prefix} login\n{prefix} login --save\n{prefix} login --clear",
@@ -365,6 +382,13 @@ TEXTS = {
     "doctor.keep.not_running": "the process is not running, but these need it: {names}",
     "doctor.keep.not_running.hint": "It is restarted within a minute. See also: {cmd} keep",
     "doctor.keep.problem.hint": "To see the stop time: {cmd} status",
+    "doctor.about.notifications": "notifications",
+    "doctor.notify.none": "none configured",
+    "doctor.notify.none.hint": "To add an address: {cmd} notify add",
+    "doctor.notify.sink": "{sink}: {last}",
+    "doctor.notify.failed.hint": "To try again: {cmd} notify test {id}",
+    "doctor.notify.exposed": "other users can read the addresses in {path}",
+    "doctor.notify.exposed.hint": "chmod 600 {path}",
     "doctor.about.persistence": "persistence",
     "source.default": "default",
     "source.argument": "argument",
@@ -538,6 +562,10 @@ TEXTS = {
     "as +08:00.",
     "config.seconds": "{name} must be a number of seconds from 0 to 600, not “{value}”.",
     "config.seconds.hint": "Example: 15.",
+    "config.quiet_hours": "notify_quiet_hours must be two clock times, not “{value}”.",
+    "config.quiet_hours.hint": "Example: 22:00-07:30.",
+    "config.notify_limit": "notify_limit must be a whole number from 1 to 1000, not “{value}”.",
+    "config.notify_limit.hint": "Example: 20.",
     "config.time_scale": "MODELARTS_TIME_SCALE must be a positive number, not “{value}”.",
     "config.time_scale.hint": "Example: 60. It is for tests with the emulator only.",
     "config.time_scale_remote": "MODELARTS_TIME_SCALE is {value}, but the endpoint is not on this machine.",
@@ -1020,6 +1048,118 @@ TEXTS = {
     "run.not_on_windows": "This command needs Linux or macOS.",
     "run.record_incomplete": "The record is incomplete: {bytes:size} could not be written ({cause}).",
     # Recorded output
+    "notify.ask": "Address, such as https://… or dingtalk://… (hidden): ",
+    "notify.no_input": "The address cannot be typed here.",
+    "notify.no_input.hint": "Run this in a terminal on this machine: {terminal} notify add",
+    "notify.address_on_line": "notify add does not accept the address on the command line, where "
+    "the history would keep it.",
+    "notify.address_on_line.hint": "Run it without the address; it prompts for hidden input: "
+    "{cmd} notify add",
+    "notify.address": "This is not an address.",
+    "notify.address.hint": "Enter a whole one, such as https://HOST/PATH or dingtalk://TOKEN, "
+    "without spaces.",
+    "notify.address_plain": "An address with {scheme} would send notifications unencrypted.",
+    "notify.address_plain.hint": "Use {secure}; {scheme} is accepted for this machine only.",
+    "notify.address_unknown": "Apprise does not accept the address {sink}",
+    "notify.address_unknown.hint": "Compare it with the examples in the README, or with "
+    "https://appriseit.com/services/",
+    "notify.needs_extra": "Addresses with {scheme}:// need Apprise, which is not installed.",
+    "notify.needs_extra.hint": "{python} -m pip install 'modelarts-magics[notify]'",
+    "notify.not_writable": "Cannot write {path}.",
+    "notify.not_writable.hint": "Free some disk space, or check the permissions of the folder.",
+    "notify.exists": "This is in the list already.",
+    "notify.exists.hint": "To see the list: {cmd} notify list",
+    "notify.unknown_sink": "There is no sink number {id}.",
+    "notify.unknown_sink.hint": "Check the numbers: {cmd} notify list",
+    "notify.none": "Notifications are not configured.",
+    "notify.none.hint": "Add an address: {cmd} notify add",
+    "notify.event": "“{word}” is not an event.",
+    "notify.event.hint": "Use one or more of: {events}.",
+    "notify.added": "Notifications go to {sink} (number {id}). To try it: {cmd} notify test {id}",
+    "notify.removed": "No more notifications go to {sink}.",
+    "notify.tested": "{sink}: delivered",
+    "notify.not_tested": "{sink}: not delivered, {cause}",
+    "notify.test_failed": "The test message was not delivered everywhere: {lines}",
+    "notify.test_failed.hint": "Check the address and the network: {cmd} doctor",
+    "notify.list.none": "Notifications are not configured. Add an address: {cmd} notify add",
+    "notify.list.entry": "{id}: {sink}",
+    "notify.delivery.none": "nothing sent yet",
+    "notify.delivery.done": "delivered: {event}, {at}",
+    "notify.delivery.failed": "NOT delivered: {event}, {at}, {cause}",
+    "notify.delivery.waiting": "to be tried again: {event}, {at}, {cause}",
+    "notify.delivery.dropped": "not sent: {event}, {at}, {cause}",
+    "notify.events.all": "Events: {on}",
+    "notify.events.some": "Events: {on}. Off: {off}",
+    "notify.events.none": "All events are off.",
+    "notify.daemon.running": "The process that sends them is running. After a stop it runs again "
+    "as soon as JupyterLab with the sidebar, a notebook that loads this, or a command has run; "
+    "before that nothing can be sent.",
+    "notify.daemon.not_running": "Nothing can be sent now: the process that sends notifications "
+    "is not running. A command, a notebook that loads this, or JupyterLab with the sidebar "
+    "starts it.",
+    "notify.daemon.unknown": "Nothing can be sent before a command, a notebook that loads this, "
+    "or JupyterLab with the sidebar has run since the start of the instance.",
+    "notify.cause.redirect": "the address redirects elsewhere (HTTP {status}), which is not followed",
+    "notify.cause.status": "the receiver answered HTTP {status}",
+    "notify.cause.no_apprise": "Apprise is not installed where notifications are sent",
+    "notify.cause.address": "Apprise does not know this address",
+    "notify.cause.apprise": "Apprise could not deliver it",
+    "notify.cause.timeout": "no answer within {seconds} s",
+    "notify.cause.exit_status": "exit status {status}",
+    "notify.cause.error": "unexpected error ({error})",
+    "notify.cause.removed": "the sink was removed",
+    "notify.cause.expired": "it was too late to be of use",
+    "notify.cause.obsolete": "the stop time was changed",
+    "notify.repeated": "{title} (repeated)",
+    "notify.title.time-left": "{name} stops in {time_left:time_left}",
+    "notify.text.time-left": "The instance “{name}” stops at {stop_time}, in {time_left:time_left}, "
+    "and nothing keeps it running. Save your work, or extend this run: {cmd} extend 2h",
+    "notify.title.stopping": "{name} is about to stop",
+    "notify.text.stopping": "The instance “{name}” stops at {stop_time}, in {time_left:time_left}. "
+    "Save now, or extend this run: {cmd} extend 2h",
+    "notify.title.stopping_after": "{name} is being stopped after “{job}”",
+    "notify.text.stopping_after": "“{job}” has ended, so the instance “{name}” is stopped at "
+    "{stop_time}. To keep it running: {cmd} keep end --all",
+    "notify.title.stopping_idle": "{name} is being stopped: nothing works",
+    "notify.text.stopping_idle": "Nothing has worked on the instance “{name}” for {duration}, so "
+    "it is stopped at {stop_time}. To keep it running, run a cell, or turn this off: {cmd} stop "
+    "--when-idle off",
+    "notify.title.last_run_idle": "{name} has started again; the last run was stopped because nothing worked",
+    "notify.text.last_run_idle": "The last run of “{name}” was stopped because nothing worked; "
+    "it was last seen at {at}. Now: {stop}. To see what was recorded: {cmd} history",
+    "notify.title.trouble": "{name}: the keep-alive needs you",
+    "notify.text.trouble": "{cause}\n{name}: {stop}. Extend this run yourself, and check the "
+    "connection: {cmd} extend 2h, {cmd} doctor",
+    "notify.title.bound-near": "{name}: “{job}” is kept until {until:clock} only",
+    "notify.text.bound-near": "The limit of “{job}” on the instance “{name}” is {until}. {stop}. "
+    "To keep it longer: {cmd} keep --up-to 4h {job}",
+    "notify.title.job_finished": "“{job}” has finished on {name}",
+    "notify.text.job_finished": "“{job}” has finished after {duration}. {name}: {stop}. If you "
+    "need it no longer: {cmd} stop",
+    "notify.title.job_finished_line": "“{job}” has finished on {name}, after {duration}",
+    "notify.text.job_finished_line": "“{job}” has finished after {duration}. Last line: {line}\n"
+    "{name}: {stop}. If you need it no longer: {cmd} stop",
+    "notify.title.job_failed": "“{job}” has failed on {name}",
+    "notify.text.job_failed": "“{job}” has failed after {duration} (exit status {status}). {name}"
+    ": {stop}. To see its output: {cmd} jobs",
+    "notify.title.job_failed_line": "“{job}” has failed on {name}, after {duration}",
+    "notify.text.job_failed_line": "“{job}” has failed after {duration} (exit status {status}). "
+    "Last line: {line}\n{name}: {stop}. To see its output: {cmd} jobs",
+    "notify.title.job_killed": "“{job}” was killed on {name}",
+    "notify.text.job_killed": "The process of “{job}” was killed after {duration}. {name}: {stop}"
+    ". Check the memory of the instance; to see the output: {cmd} jobs",
+    "notify.title.last_run": "{name} has started again",
+    "notify.text.last_run": "The last run of “{name}” was last seen at {at}; how it ended is "
+    "unknown. Now: {stop}. To see what was recorded: {cmd} history, {cmd} jobs",
+    "notify.title.last_run_auto_stop": "{name} has started again; auto-stop ended the last run",
+    "notify.text.last_run_auto_stop": "The last run of “{name}” was ended by auto-stop at {at}. "
+    "Now: {stop}. To see what was recorded: {cmd} history, {cmd} jobs",
+    "notify.title.last_run_job": "{name} has started again; the last run was stopped after “{job}”",
+    "notify.text.last_run_job": "The last run of “{name}” was stopped after “{job}”; it was last "
+    "seen at {at}. Now: {stop}. To see what was recorded: {cmd} jobs",
+    "notify.title.test": "Test message from {name}",
+    "notify.text.test": "Notifications of “{name}” arrive here. Nothing has to be done. To "
+    "choose the events: {cmd} notify off EVENT",
     "jobs.none": "No recorded output yet. Output of guarded cells and commands is recorded.",
     "jobs.running": "{id} · since {started} · {lines} lines · {bytes:size} · {name}",
     "jobs.ended": "{id} · {started} to {ended} · {lines} lines · {bytes:size} · {name}",

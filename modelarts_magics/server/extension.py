@@ -81,6 +81,7 @@ class ModelArtsServer(ExtensionApp):
         state_folder = self._session_factory.state_folder()
         if state_folder is not None:
             await run_in_thread(lambda: restart_all_if_needed(state_folder, dict(os.environ)))
+            await run_in_thread(self.service.start_notifier)
 
     @cached_property
     def _session_factory(self) -> SessionFactory:

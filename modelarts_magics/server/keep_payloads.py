@@ -27,6 +27,7 @@ from modelarts_magics.keepalive.guards import (
     remove_guard,
 )
 from modelarts_magics.keepalive.idle_stop import load_idle_stop, postpone_idle_stop
+from modelarts_magics.keepalive.launch import needs_notifier
 from modelarts_magics.keepalive.state import read_running_state
 from modelarts_magics.messages import text
 from modelarts_magics.server.request_models import (
@@ -102,7 +103,7 @@ def change_keep(session: Session, change: KeepChange, environ: Mapping[str, str]
         requests.save_pending_stop(folder, None)
         return text("keep.stop_cancelled")
     if not change.guard_id:
-        end_all(folder)
+        end_all(folder, is_daemon_needed=needs_notifier(session))
         return text("keep.ended_all")
     guard = _find(folder, change.guard_id)
     if change.action == END:

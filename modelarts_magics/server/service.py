@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
+from modelarts_magics.config.notify_folder import may_have_sinks
 from modelarts_magics.domain.browser_payloads import change_response, success_response
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.models import Change, Effect
@@ -94,7 +95,21 @@ class InstanceService:
     def _handle_response(self, session: Session, instance: Instance) -> None:
         """Record that the instance runs, and restore the usual run time of later starts; runs in a thread."""
         self._run_history.record_alive(session, instance)
+        self._start_notifier(session)
         restore_if_due(session, instance)
+
+    def start_notifier(self) -> None:
+        """Start the daemon if notifications are configured and it does not run; runs in a thread."""
+        session = self.poller.snapshot.session
+        if session is not None:
+            self._start_notifier(session)
+
+    def _start_notifier(self, session: Session) -> None:
+        environ = self._session_factory.environ
+        if may_have_sinks(environ):
+            from modelarts_magics.keepalive.launch import ensure_notifier  # noqa: PLC0415 - seldom needed
+
+            ensure_notifier(session, environ)
 
     async def get_instance(self, *, refresh: bool = False) -> dict[str, Any]:
         """Return everything that a page shows; calls the API only to refresh, and never raises."""

@@ -31,6 +31,8 @@ VALUES = {
     "keep_idle_time": "20m",
     "idle_programs": "tail",
     "work_programs": "*train.py*",
+    "notify_quiet_hours": "22:00-07:30",
+    "notify_limit": "5",
 }
 
 

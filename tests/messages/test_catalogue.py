@@ -28,7 +28,7 @@ CATALOGUES = {PACKAGE / "messages" / f"{name}.py" for name in ("en", "zh_cn", "s
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path not in CATALOGUES)
 KINDS = {code.split(".")[0] for code in en.TEXTS}
 CODE = re.compile(rf"(?:{'|'.join(sorted(KINDS))})(?:\.[A-Za-z0-9_-]+)+")
-MULTILINE = ("help.", "demo.")
+MULTILINE = ("help.", "demo.", "notify.text.")
 """Texts of several lines, which are shown as they are."""
 FILE_NAME = re.compile(r".*\.(?:py|json|yaml|md|ipynb|toml|cfg|ini)")
 COMMON_VALUES = {"cmd", "login", "prefix", "terminal"}
