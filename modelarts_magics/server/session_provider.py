@@ -279,7 +279,8 @@ class SessionProvider:
             self._session = self._session_factory.open(self._chain)
             self._session.on_notice = self._add_notice
             self._subscribe(self._session)
-            self._follow_guards(self._session)
+        # At each call, because it may have failed: a thread or a socket can be refused once.
+        self._follow_guards(self._session)
         # A cached state would hide that nothing can be changed without credentials.
         if not self._credentials_checked:
             self._session_factory.check_credentials()

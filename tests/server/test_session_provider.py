@@ -84,6 +84,28 @@ def test_folder_of_the_keep_alive_is_followed_where_it_is_elsewhere(
         assert followed == []
 
 
+def test_folder_of_the_keep_alive_is_followed_after_an_error(environ: dict[str, str]) -> None:
+    """A thread or a socket can be refused once; the session that was opened by then is kept."""
+    followed: list[Path] = []
+    refusals = [OSError(24, "")]
+
+    def follow(folder: Path, _callback: Callable[[], object]) -> Callable[[], None]:
+        if followed and refusals:
+            raise refusals.pop()
+        followed.append(folder)
+        return lambda: followed.remove(folder)
+
+    factory = SessionFactory({}, {**environ, "MODELARTS_STATE_DIR": "~/work/state"}, SYSTEM_CLOCK)
+    provider = SessionProvider(factory, on_change=lambda _instance: None, follow_folder=follow)
+    with pytest.raises(OSError, match="24"):
+        provider.get_session()
+    session = provider.get_session()
+    assert session.settings is not None
+    assert followed[1:] == [daemon_folder(session.settings).parent]
+    provider.close()
+    assert followed == []
+
+
 def test_credential_is_tried_once_without_settings(environ: dict[str, str]) -> None:
     """The missing setting is the problem, not the credential."""
     del environ["MODELARTS_PROJECT_ID"], environ["MODELARTS_INSTANCE_ID"]
