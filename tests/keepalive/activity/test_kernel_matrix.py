@@ -87,7 +87,7 @@ def test_cell_that_began_before_the_watch(kernel: RealKernel) -> None:
     kernel.expect(busy=True)
     # A detector without connections is like that of a new daemon.
     kernel.detector.close()
-    kernel.expect(busy=True, within_s=5, reason="before it was watched")
+    kernel.expect(busy=True, reason="before it was watched")
     kernel.end_cell()
     kernel.expect(busy=False)
     kernel.start_cell()
@@ -131,7 +131,7 @@ def test_breakpoint(python_kernel: RealKernel) -> None:
     code = "x = 1\ny = 2\nz = 3"
     start_debugging(kernel, code, line=2)
     kernel.start_cell(code)
-    kernel.expect(busy=True, within_s=TIMEOUT_S, reason="breakpoint")
+    kernel.expect(busy=True, reason="breakpoint")
     continue_debugging(kernel)
     kernel.expect(busy=False)
 
@@ -179,7 +179,7 @@ def test_killed_kernel(kernel: RealKernel) -> None:
     kernel.kill()
     kernel.expect(busy=None)
     kernel.restart()
-    kernel.expect(busy=False, within_s=5)
+    kernel.expect(busy=False)
 
 
 def test_killed_kernel_with_forked_children(python_kernel: RealKernel) -> None:
@@ -190,7 +190,7 @@ def test_killed_kernel_with_forked_children(python_kernel: RealKernel) -> None:
     kernel.kill()
     kernel.expect(busy=None)
     kernel.restart()
-    kernel.expect(busy=False, within_s=5)
+    kernel.expect(busy=False)
 
 
 @pytest.mark.skipif(not CAN_ENCRYPT, reason="jupyter_client 8.10 encrypts")
