@@ -4,7 +4,7 @@ import { ServerConnection, type ServiceManager, type Session } from '@jupyterlab
 import type { Timers } from '../countdown/clock';
 import { BackendError } from '../tokens';
 import { asciiJson, evaluateExpression } from './kernel-expressions';
-import type { InstallationRecord, SpecMemory } from './spec-memory';
+import type { InstallationRecord, SpecMemory, UnusableReason } from './spec-memory';
 
 /** The name of the session by which all browsers find the helper kernel of a server. */
 export const HELPER_NAME = 'ModelArts helper';
@@ -42,6 +42,15 @@ interface Attempt {
 }
 
 const SLOW = Symbol('slow');
+const DEAD = Symbol('dead');
+
+/** Return why a kernel without a positive answer is unusable. */
+function unusableReason(answer: false | typeof DEAD | typeof SLOW): UnusableReason {
+  if (answer === SLOW) {
+    return 'no-answer';
+  }
+  return answer === DEAD ? 'no-start' : 'no-package';
+}
 
 /** Finds or starts the helper kernel. */
 export class KernelSearch {
@@ -56,8 +65,8 @@ export class KernelSearch {
    *
    * A kernel that takes long is not given up while others are tried: a slow start is not an absence.
    *
-   * @throws {@link BackendError} `no-backend` when no kernel spec has the package, `unreachable` when
-   *   the server does not answer
+   * @throws {@link BackendError} `no-backend` when no kernel spec has the package, `no-answer` when no
+   *   kernel answers, `unreachable` when the server does not
    */
   async find(): Promise<Session.ISessionConnection> {
     const record = await this.#options.loadRecord();
@@ -84,10 +93,18 @@ export class KernelSearch {
       if (isUsable === SLOW) {
         slow.push(attempt);
       } else {
-        await this.#reject(attempt, record);
+        await this.#reject(attempt, record, unusableReason(isUsable));
       }
     }
     return this.#waitForSlow(slow, record);
+  }
+
+  /** Return the names of the Python kernel specs. */
+  #pythonSpecs(): string[] {
+    const specs = this.#options.serviceManager.kernelspecs.specs?.kernelspecs ?? {};
+    return Object.keys(specs)
+      .filter((name) => specs[name]?.language.toLowerCase() === 'python')
+      .sort();
   }
 
   /** Return the names of the Python kernel specs, in the order in which they are tried. */
@@ -96,20 +113,29 @@ export class KernelSearch {
     const { kernelspecs, sessions } = serviceManager;
     await kernelspecs.ready;
     const defaultName = kernelspecs.specs?.default;
-    const specs = kernelspecs.specs?.kernelspecs ?? {};
+    const names = this.#pythonSpecs();
     const models = [...sessions.running()];
     const opened = models
       .filter(({ type }) => type === 'notebook')
       .map(({ kernel }) => kernel?.name);
     const taken = this.#helperSessions().map(({ kernel }) => kernel?.name);
     const preferred = [memory.served, record.kernel, ...opened, defaultName];
-    return [...new Set([...preferred, ...Object.keys(specs).sort()])].filter(
+    return [...new Set([...preferred, ...names])].filter(
       (name): name is string =>
         name !== undefined &&
-        specs[name]?.language.toLowerCase() === 'python' &&
+        names.includes(name) &&
         !taken.includes(name) &&
-        !memory.isUnusable(name, record),
+        memory.whyUnusable(name, record) === '',
     );
+  }
+
+  /** Return the error for the case that no kernel can be used. */
+  #noKernel(record: InstallationRecord): BackendError {
+    const { memory } = this.#options;
+    const reasons = this.#pythonSpecs().map((name) => memory.whyUnusable(name, record));
+    // Where no kernel at all has answered, it is more likely that none can be reached.
+    const isSilent = reasons.includes('no-answer') && !reasons.includes('no-package');
+    return new BackendError(isSilent ? 'no-answer' : 'no-backend');
   }
 
   /** Return the sessions of helper kernels, in an order that is the same for all pages. */
@@ -150,8 +176,8 @@ export class KernelSearch {
     return { spec, session, started, hasPackage };
   }
 
-  /** Return whether a kernel has the package, or that it has not answered in time. */
-  async #check(attempt: Attempt): Promise<boolean | typeof SLOW> {
+  /** Return whether a kernel has the package, that it has not answered in time, or that it cannot. */
+  async #check(attempt: Attempt): Promise<boolean | typeof DEAD | typeof SLOW> {
     try {
       const started = await this.#within(START_LIMIT_MS, attempt.started);
       return started === SLOW ? SLOW : await this.#within(ANSWER_LIMIT_MS, attempt.hasPackage);
@@ -159,7 +185,7 @@ export class KernelSearch {
       if (isUnreachable(error)) {
         throwUnreachable();
       }
-      return false;
+      return DEAD;
     }
   }
 
@@ -169,15 +195,17 @@ export class KernelSearch {
     record: InstallationRecord,
   ): Promise<Session.ISessionConnection> {
     const answers = slow.map(async (attempt) => {
-      const isUsable = await this.#within(PATIENCE_MS, attempt.hasPackage).catch(() => false);
+      const isUsable = await this.#within(PATIENCE_MS, attempt.hasPackage).catch(
+        (): typeof DEAD => DEAD,
+      );
       if (isUsable !== true) {
-        await this.#reject(attempt, record);
+        await this.#reject(attempt, record, unusableReason(isUsable));
         throw new BackendError('failed');
       }
       return attempt;
     });
     const found = await Promise.any(answers).catch(() => {
-      throw new BackendError('no-backend');
+      throw this.#noKernel(record);
     });
     slow.filter((each) => each !== found).forEach((each) => void this.#discard(each));
     return this.#accept(found);
@@ -188,8 +216,12 @@ export class KernelSearch {
     return attempt.session;
   }
 
-  async #reject(attempt: Attempt, record: InstallationRecord): Promise<void> {
-    this.#options.memory.markUnusable(attempt.spec, record.version);
+  async #reject(
+    attempt: Attempt,
+    record: InstallationRecord,
+    reason: UnusableReason,
+  ): Promise<void> {
+    this.#options.memory.markUnusable(attempt.spec, record.version, reason);
     await this.#discard(attempt);
   }
 

@@ -20,6 +20,9 @@ export interface InstallationRecord {
   readonly installedAtMs: number;
 }
 
+/** Why a spec is unusable: its kernel does not have the package, does not start, or does not answer. */
+export type UnusableReason = 'no-package' | 'no-start' | 'no-answer';
+
 /** Read a record of unknown form. */
 export function readInstallationRecord(value: unknown): InstallationRecord {
   const { kernel, activate, version, installed_at_ms: installedAtMs } = asObject(value);
@@ -61,23 +64,23 @@ export class SpecMemory {
     this.#store({ served: spec, unusable: others });
   }
 
-  /** Remember that a spec does not have this version of the package, or does not start. */
-  markUnusable(spec: string, version: string): void {
+  /** Remember why this version of the package cannot be used with a spec. */
+  markUnusable(spec: string, version: string, reason: UnusableReason): void {
     const { served, unusable } = this.#stored();
-    const entry = { version, at_ms: this.#options.timers.now() };
+    const entry = { version, at_ms: this.#options.timers.now(), reason };
     this.#store({
       served: served === spec ? '' : served,
       unusable: { ...asObject(unusable), [spec]: entry },
     });
   }
 
-  /** Return whether a spec was found unusable recently, and the package not installed since. */
-  isUnusable(spec: string, record: InstallationRecord): boolean {
-    const { version, at_ms: atMs } = asObject(asObject(this.#stored().unusable)[spec]);
+  /** Return why a spec was found unusable recently; empty if it was not, or the package was installed since. */
+  whyUnusable(spec: string, record: InstallationRecord): string {
+    const { version, at_ms: atMs, reason } = asObject(asObject(this.#stored().unusable)[spec]);
     const markedAtMs = asNumber(atMs);
     const oldestMs = this.#options.timers.now() - RETRY_SPEC_AFTER_MS;
     const isRecent = markedAtMs !== null && markedAtMs > Math.max(oldestMs, record.installedAtMs);
-    return isRecent && version === record.version;
+    return isRecent && version === record.version ? asString(reason) : '';
   }
 
   /** Forget the unusable specs, so that all are tried again. */

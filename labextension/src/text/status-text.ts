@@ -76,6 +76,11 @@ export function failureText(trans: TranslationBundle, failure: BackendError): st
       'modelarts-magics is not installed in the Jupyter server or in any of its kernels. Install it in one of them, then reload the page.',
     );
   }
+  if (failure.code === 'no-answer') {
+    return trans.__(
+      'The helper kernel is not responding. If cells do not run either, a proxy may refuse WebSocket connections.',
+    );
+  }
   return [failure.message || trans.__('The operation failed.'), failure.hint]
     .filter(Boolean)
     .join(' ');

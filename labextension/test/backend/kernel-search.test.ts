@@ -98,9 +98,21 @@ describe('the search for the kernel', () => {
   it('gives up a kernel that never answers', async () => {
     const kernels = new FakeKernels();
     kernels.specs = { py: 'never-answers' };
-    expect(await load(kernels)).toBe('no-backend');
+    expect(await load(kernels)).toBe('no-answer');
     expect(kernels.timers.monotonic()).toBeLessThanOrEqual(START_LIMIT_MS + PATIENCE_MS + 1_000);
     expect(kernels.running.size).toBe(0);
+    // It is not started again soon, and the reason stays the same.
+    expect(await load(kernels)).toBe('no-answer');
+    expect(kernels.startedSpecs).toEqual(['py']);
+  });
+
+  it.each<[SpecBehavior, string]>([
+    ['does-not-start', 'no-answer'],
+    ['without-package', 'no-backend'],
+  ])('reports a silent kernel beside one that %s as %s', async (other, code) => {
+    const kernels = new FakeKernels();
+    kernels.specs = { py: 'never-answers', other };
+    expect(await load(kernels)).toBe(code);
   });
 
   it('remembers specs without the package, per version, and for ten minutes', async () => {
