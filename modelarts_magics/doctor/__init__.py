@@ -122,8 +122,7 @@ def run_checks(
         *connection_findings,
         *machine.time_zone_findings(settings, clock),
         *store_findings,
-        *installation.installation_findings(find_server(environ)),
-        *installation.persistence_findings(environ),
+        *installation.installation_findings(find_server(environ), environ),
         *keep_alive_findings(settings),
         *notification_findings(settings, environ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from importlib import metadata
@@ -16,6 +17,7 @@ from modelarts_magics.config.work_folder import (
 )
 from modelarts_magics.doctor.findings import Finding, Level
 from modelarts_magics.doctor.jupyter_server import major_version
+from modelarts_magics.doctor.kernel_environments import find_kernel_environments
 from modelarts_magics.doctor.lab_extension import (
     EXTENSION_NAME,
     MARKER_FILE,
@@ -29,6 +31,8 @@ from modelarts_magics.messages import join_list, text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from typing_extensions import TypeGuard
+
     from modelarts_magics.doctor.jupyter_server import JupyterServer
 
 OWN = "modelarts-magics"
@@ -37,23 +41,53 @@ _MANAGER_OF_IPYWIDGETS_8 = 5
 """The first major version of the ipywidgets front end that shows widgets of ipywidgets 8, and no older ones."""
 
 
-def installation_findings(server: JupyterServer | None) -> Iterator[Finding]:
-    """Yield which parts are in this environment and in that of the server, and which line adds the rest.
+def installation_findings(
+    server: JupyterServer | None, environ: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Yield which parts are in the environments of kernel and server and in ``~/work``, and what adds the rest.
 
     Args:
         server: The Jupyter server of this process; None if none was found.
+        environ: The environment variables of this process.
     """
     yield Finding("python", Level.INFO, f"{platform.python_version()} · {sys.executable}")
-    yield Finding("kernel packages", Level.OK, _versions(KERNEL_PACKAGES))
+    if is_own_process(server):
+        yield from _kernel_findings(server, environ)
+    else:
+        yield Finding("kernel packages", Level.OK, _versions(KERNEL_PACKAGES))
     if server is None:
         yield Finding("server packages", Level.INFO, text("doctor.server.none"))
-        return
+    else:
+        yield from _server_findings(server, environ)
+    yield from persistence_findings(environ, server)
+
+
+def _server_findings(server: JupyterServer, environ: Mapping[str, str]) -> Iterator[Finding]:
     own = server.versions.get(OWN) or text("doctor.missing")
     message = text("doctor.server", page=server.page_name, python=server.python, own=own)
     yield Finding("server packages", Level.INFO, message)
     yield _sidebar_finding(server)
     if server.can_load_extension:
-        yield _widget_finding(server)
+        yield _widget_finding(server, environ)
+
+
+def is_own_process(server: JupyterServer | None) -> TypeGuard[JupyterServer]:
+    """Return whether this process is the server, which runs the checks for its pages."""
+    return server is not None and server.pid == os.getpid()
+
+
+def _kernel_findings(server: JupyterServer, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield what the environment of each kernel has; the line that adds it only where none has it."""
+    found = find_kernel_environments(server, environ)
+    copies = _copied_versions(environ)
+    versions = [each.version or copies.get(f"py{each.minor}", "") for each in found]
+    for each, version in zip(found, versions):
+        own = version or text("doctor.missing")
+        names = join_list(each.names)
+        message = text("doctor.server", page=names, python=each.python, own=own)
+        level = Level.OK if version else Level.INFO
+        hint = "" if any(versions) else text("doctor.kernel.install", python=each.python)
+        yield Finding("kernel packages", level, message, hint)
 
 
 def _versions(packages: tuple[str, ...]) -> str:
@@ -99,15 +133,17 @@ def _update_hint(served: LabExtension, server: JupyterServer) -> str:
     return text("doctor.sidebar.delete", path=served.folder)
 
 
-def _widget_finding(server: JupyterServer) -> Finding:
+def _widget_finding(server: JupyterServer, environ: Mapping[str, str]) -> Finding:
     """Return whether the page can show widgets of the kernel's ipywidgets."""
     manager = served_extension(WIDGET_MANAGER, server)
     if manager is None:
-        return Finding(
-            "widgets", Level.INFO, text("doctor.widgets.missing"), text("doctor.widgets.install")
-        )
+        # What `setup` has not written is lost when the instance stops.
+        command = "setup" if (work_folder(environ) / START_FILE).is_file() else "install-lab"
+        hint = text("doctor.widgets.install", command=command)
+        return Finding("widgets", Level.INFO, text("doctor.widgets.missing"), hint)
     expected = 8 if major_version(manager.version) >= _MANAGER_OF_IPYWIDGETS_8 else 7
-    installed = _version("ipywidgets")
+    # The server's own packages are none of a kernel.
+    installed = "" if is_own_process(server) else _version("ipywidgets")
     if installed and major_version(installed) != expected:
         message = text("doctor.widgets.version", installed=installed, expected=expected)
         hint = text("doctor.widgets.change", python=sys.executable, expected=expected)
@@ -115,15 +151,25 @@ def _widget_finding(server: JupyterServer) -> Finding:
     return Finding("widgets", Level.OK, text("doctor.widgets.ok", version=manager.version))
 
 
-def persistence_findings(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield whether the installation persists after a stop, as only ``~/work`` does."""
+def persistence_findings(
+    environ: Mapping[str, str], server: JupyterServer | None = None
+) -> Iterator[Finding]:
+    """Yield whether the installation persists after a stop, as only ``~/work`` does.
+
+    Args:
+        environ: The environment variables of this process.
+        server: The Jupyter server of this process; None if none was found.
+    """
     package = Path(__file__).resolve().parents[1]
     work = work_folder(environ).resolve()
-    copy = work / COPY_FOLDER / python_folder_name() / OWN
+    copies = _copied_versions(environ)
+    version = copies.get(python_folder_name())
+    if version is None and is_own_process(server):
+        # The copies are for kernels, which may have another Python version than the server.
+        version = next(iter(copies.values()), None)
     if not work.is_dir():
         yield Finding("persistence", Level.INFO, text("doctor.persistence.unknown", path=package))
-    elif (work / START_FILE).is_file() and copy.is_dir():
-        version = _copied_version(copy)
+    elif version is not None:
         message = text("doctor.persistence.copy", version=version, path=work / START_FILE)
         is_current = version == _version(OWN)
         hint = "" if is_current else text("doctor.persistence.update")
@@ -133,6 +179,15 @@ def persistence_findings(environ: Mapping[str, str]) -> Iterator[Finding]:
     else:
         message = text("doctor.persistence.no", path=package)
         yield Finding("persistence", Level.INFO, message, text("doctor.persistence.hint"))
+
+
+def _copied_versions(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the version that ``~/work`` has for each Python version, by the name of its folder."""
+    work = work_folder(environ)
+    if not (work / START_FILE).is_file():
+        return {}
+    folders = sorted((work / COPY_FOLDER).glob(f"py*/{OWN}"))
+    return {each.parent.name: _copied_version(each) for each in folders}
 
 
 def _copied_version(folder: Path) -> str:

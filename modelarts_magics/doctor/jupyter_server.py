@@ -37,7 +37,6 @@ _PROGRAMS = re.compile(
 )
 _MODULES = re.compile(r"^(jupyterlab|jupyter_server|notebook|nbclassic|jupyterhub\.singleuser)\b")
 _SUBCOMMANDS = ("lab", "labhub", "notebook", "server", "nbclassic")
-_PROBE_TIMEOUT_S = 20
 _PROBE_VARIABLES = re.compile(
     r"^(HOME|USER|PATH|LANG|LC_\w+|LD_LIBRARY_PATH|PYTHON\w*|XDG_\w+|JUPYTER_\w*(DIR|PATH)|CONDA_\w+|VIRTUAL_ENV)$"
 )
@@ -53,7 +52,8 @@ def version(name):
         return metadata.version(name) if metadata else __import__(name).__version__
     except Exception:
         return ""
-found = {"prefix": sys.prefix, "versions": {name: version(name) for name in sys.argv[1:]}}
+python = "{}.{}".format(*sys.version_info)
+found = {"prefix": sys.prefix, "python": python, "versions": {name: version(name) for name in sys.argv[1:]}}
 try:
     from jupyter_core import paths
     found["data"] = paths.jupyter_data_dir()
@@ -185,21 +185,39 @@ def _ask(pid: int, processes: Path) -> JupyterServer | None:
     python = _interpreter(pid, processes, variables)
     if not python:
         return None
+    answer = ask_interpreter(python, variables)
+    return _read_answer(pid, python, answer, variables) if answer else None
+
+
+def ask_interpreter(
+    python: str, environ: Mapping[str, str], *, timeout_s: float = 20.0
+) -> Mapping[str, Any] | None:
+    """Return what an interpreter answers about itself; None if it cannot be asked.
+
+    Args:
+        python: The interpreter.
+        environ: Its environment variables, see `probe_variables`.
+        timeout_s: The longest time to wait, in seconds.
+
+    Returns:
+        Its ``prefix``, ``python`` version and the ``versions`` of `PACKAGES`; with Jupyter, also its folders.
+    """
     try:
-        completed = subprocess.run(  # noqa: S603 - a fixed command of the server's interpreter
+        completed = subprocess.run(  # noqa: S603 - a fixed command of the interpreter
             [python, "-c", _PROBE_CODE, *PACKAGES],
-            env=variables,
+            env=environ,
             # Python searches the current folder first.
             cwd="/",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            timeout=_PROBE_TIMEOUT_S,
+            timeout=timeout_s,
             check=False,
         )
-        return _read_answer(pid, python, json.loads(completed.stdout), variables)
-    except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, TypeError):
+        answer: dict[str, Any] = json.loads(completed.stdout)
+    except (OSError, subprocess.TimeoutExpired, ValueError):
         return None
+    return answer if isinstance(answer, dict) and "prefix" in answer else None
 
 
 def _read_answer(
@@ -225,7 +243,12 @@ def _environment(pid: int, processes: Path) -> dict[str, str]:
     except OSError:
         raw = ""
     pairs = (each.partition("=") for each in raw.split("\0"))
-    return {name: value for name, _, value in pairs if _PROBE_VARIABLES.match(name)}
+    return probe_variables({name: value for name, _, value in pairs})
+
+
+def probe_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that decide what an interpreter finds."""
+    return {name: value for name, value in environ.items() if _PROBE_VARIABLES.match(name)}
 
 
 def _interpreter(pid: int, processes: Path, variables: Mapping[str, str]) -> str:

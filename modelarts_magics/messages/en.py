@@ -419,6 +419,7 @@ TEXTS = {
     "doctor.store.hint": "Set MODELARTS_STATE_DIR to a writable folder; until then, processes cannot share "
     "state.",
     "doctor.missing": "not installed",
+    "doctor.kernel.install": "To use the magics in this kernel: {python} -m pip install WHEEL",
     "doctor.server": "{page} · {python} · modelarts-magics: {own}",
     "doctor.server.none": "no Jupyter server found for this process; magics and terminal commands still work",
     "doctor.sidebar.served": "version {version} in {path}",
@@ -432,7 +433,7 @@ TEXTS = {
     "doctor.sidebar.delete": "Delete {path}, then run: {cmd} install-lab",
     "doctor.widgets.ok": "shown by the page (front end {version})",
     "doctor.widgets.missing": "the page has no front end for widgets; the countdown is shown as text",
-    "doctor.widgets.install": "To add it: {cmd} install-lab --widgets",
+    "doctor.widgets.install": "To add it: {cmd} {command} --widgets",
     "doctor.widgets.version": "the kernel has ipywidgets {installed}, but the page shows those of ipywidgets "
     "{expected}",
     "doctor.widgets.change": "{python} -m pip install 'ipywidgets=={expected}.*', then restart the kernel",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self.prefix, self.data, self.config = folder / "env", folder / "data", folder / "config"
+        self.work = folder / "work"
+        self.environ = {"HOME": str(folder)}
 
     def add(self, name: str, version: str, *, in_prefix: bool = False, ours: bool = False) -> Path:
         """Add an extension."""
@@ -41,14 +44,25 @@ class Machine:
             (folder / MARKER_FILE).touch()
         return folder
 
-    def findings(self, lab: str = "4.2.7") -> dict[str, Finding]:
-        """Return the findings by subject."""
+    def add_kernel(self, name: str, program: str) -> None:
+        """Add a kernel spec."""
+        folder = self.data / "kernels" / name
+        folder.mkdir(parents=True)
+        argv = [program, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        (folder / "kernel.json").write_text(json.dumps({"argv": argv, "language": "python"}))
+
+    def all_findings(self, lab: str = "4.2.7", *, pid: int = 7) -> list[Finding]:
+        """Return the findings; with the ID of this process, as the server itself finds them."""
         versions = {"jupyterlab": lab, "jupyter_server": "2.1", OWN: ""}
         path = (self.data, self.prefix / "share" / "jupyter")
         server = JupyterServer(
-            7, "/server/python", self.prefix, versions, self.data, path, (self.config,)
+            pid, "/server/python", self.prefix, versions, self.data, path, (self.config,)
         )
-        return {each.subject: each for each in installation_findings(server)}
+        return list(installation_findings(server, self.environ))
+
+    def findings(self, lab: str = "4.2.7", *, pid: int = 7) -> dict[str, Finding]:
+        """Return the findings by subject."""
+        return {each.subject: each for each in self.all_findings(lab, pid=pid)}
 
 
 @pytest.fixture
@@ -66,7 +80,9 @@ def test_server_and_its_versions_are_shown(machine: Machine) -> None:
 
 def test_process_without_server_is_no_problem() -> None:
     """Nothing is advised."""
-    (found,) = (each for each in installation_findings(None) if each.subject == "server packages")
+    (found,) = (
+        each for each in installation_findings(None, {}) if each.subject == "server packages"
+    )
     assert (found.level, found.hint) == (Level.INFO, "")
     assert "no Jupyter server" in found.message
 
@@ -122,6 +138,59 @@ def test_widgets_of_another_version_are_reported(
     assert version or "install-lab --widgets" in found.hint
 
 
+def add_copy(work: Path, folder: str, version: str) -> None:
+    """Add what `setup` writes for a Python version."""
+    info = work / ".modelarts-magics" / folder / OWN / "modelarts_magics-1.dist-info"
+    info.mkdir(parents=True, exist_ok=True)
+    (work / "modelarts.py").touch()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {OWN}\nVersion: {version}\n")
+
+
+def test_widgets_are_added_by_the_command_that_keeps_them(machine: Machine) -> None:
+    """After `setup`, those of `install-lab` would be lost when the instance stops."""
+    assert "install-lab --widgets" in machine.findings()["widgets"].hint
+    add_copy(machine.work, "py3.9", VERSION)
+    assert "setup --widgets" in machine.findings()["widgets"].hint
+
+
+@pytest.mark.process
+def test_server_finds_what_its_kernels_have(machine: Machine) -> None:
+    """Its own packages are none of a kernel; an interpreter that is missing has nothing."""
+    machine.add_kernel("here", sys.executable)
+    machine.add_kernel("same", sys.executable)
+    machine.add_kernel("gone", "/nowhere/bin/python")
+    machine.add_kernel("ir", "R")
+    found = [
+        each for each in machine.all_findings(pid=os.getpid()) if each.subject == "kernel packages"
+    ]
+    assert [(each.message, each.level, each.hint) for each in found] == [
+        ("gone · /nowhere/bin/python · modelarts-magics: not installed", Level.INFO, ""),
+        (f"here, same · {sys.executable} · modelarts-magics: {VERSION}", Level.OK, ""),
+    ]
+
+
+@pytest.mark.process
+def test_server_advises_nothing_that_is_done_for_kernels(machine: Machine, tmp_path: Path) -> None:
+    """What `setup` has written counts for the kernels of its Python version, also where the server has another."""
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    answer = json.dumps({"prefix": "/", "python": "2.6.1", "versions": {OWN: ""}})
+    python.write_text(f"#!/bin/sh\necho '{answer}'\n")
+    python.chmod(0o755)
+    machine.add_kernel("other", str(python))
+    machine.work.mkdir()
+    before = machine.findings(pid=os.getpid())
+    assert f"{python} -m pip install" in before["kernel packages"].hint
+    assert "%modelarts setup" in before["persistence"].hint
+    add_copy(machine.work, "py2.6", VERSION)
+    after = machine.findings(pid=os.getpid())
+    assert after["kernel packages"].message.endswith(f"modelarts-magics: {VERSION}")
+    assert after["kernel packages"].hint == ""
+    assert (after["persistence"].level, after["persistence"].hint) == (Level.OK, "")
+    # A kernel of another Python version still needs its own.
+    assert "%modelarts setup" in machine.findings()["persistence"].hint
+
+
 def test_copy_in_the_work_folder_persists(tmp_path: Path) -> None:
     """Without it, `setup` is advised; with another version, too."""
     environ = {"HOME": str(tmp_path)}
@@ -131,14 +200,11 @@ def test_copy_in_the_work_folder_persists(tmp_path: Path) -> None:
     (found,) = persistence_findings(environ)
     assert "%modelarts setup" in found.hint
 
-    copy = tmp_path / "work/.modelarts-magics" / "py{}.{}".format(*sys.version_info) / OWN
-    info = copy / "modelarts_magics-0.0.1.dist-info"
-    info.mkdir(parents=True)
-    (tmp_path / "work" / "modelarts.py").touch()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {OWN}\nVersion: 0.0.1\n")
+    own = "py{}.{}".format(*sys.version_info)
+    add_copy(tmp_path / "work", own, "0.0.1")
     (found,) = persistence_findings(environ)
     assert "starts version 0.0.1" in found.message
     assert "setup" in found.hint
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {OWN}\nVersion: {VERSION}\n")
+    add_copy(tmp_path / "work", own, VERSION)
     (found,) = persistence_findings(environ)
     assert (found.level, found.hint) == (Level.OK, "")
