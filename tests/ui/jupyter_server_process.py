@@ -53,6 +53,7 @@ class JupyterServerProcess:
         work_folder: The root folder of the notebooks.
         environ: The environment variables of the server, its kernels and its terminals.
         token: The token with which a page logs in.
+        page_port: The port that pages use: its own one, or that of a proxy before it.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class JupyterServerProcess:
         self._python = str(python)
         self._base_path = base_path
         self.token = secrets.token_hex(16)
-        self.port = free_port()
+        self.port = self.page_port = free_port()
         self._counter = count(1)
         inherited = {
             name: text
@@ -101,6 +102,11 @@ class JupyterServerProcess:
     def url(self) -> str:
         """The URL of the server, without a slash at its end."""
         return f"http://{HOST}:{self.port}{self._base_path}"
+
+    @property
+    def page_url(self) -> str:
+        """The URL of the server for pages, without a slash at its end."""
+        return f"http://{HOST}:{self.page_port}{self._base_path}"
 
     def copy_notebook(self, notebook: str) -> str:
         """Copy a notebook into the work folder under a unique name, and return the name."""

@@ -143,7 +143,8 @@ class NotebookPage:
         page.set_default_timeout(TIMEOUT_MS)
         page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
         self.network = NetworkLog(page)
-        page.goto(f"{server.url}{front_end.path(name)}?token={server.token}", wait_until="commit")
+        url = f"{server.page_url}{front_end.path(name)}?token={server.token}"
+        page.goto(url, wait_until="commit")
 
     @property
     def own_errors(self) -> list[str]:

@@ -7,17 +7,16 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from platform_environments import build_environment
+from gateway import behind_gateway
 from playwright.sync_api import expect
 from ui.jupyter_server_process import SERVER_EXTENSION, JupyterServerProcess
 from ui.notebook_page import CountdownView, FrontEnd, new_context
+from ui.sidebar.separate_environments import SeparateEnvironments
 from ui.sidebar.sidebar_page import (
     DEFAULT_TIME_LEFT,
     EXTENDED_TIME_LEFT,
-    SidebarPage,
     open_sidebar_page,
 )
-from wheel_builds import BuiltPackages, VirtualEnvironment
 
 from modelarts_magics.commands.install_lab import EXTENSION_NAMES
 
@@ -27,12 +26,13 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, BrowserContext
     from ui.notebook_page import InstanceControl
+    from ui.sidebar.sidebar_page import SidebarPage
+    from wheel_builds import BuiltPackages
 
     from modelarts_magics.emulator.local import LocalEmulator
 
 KERNEL_ID_JS = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.id"
 HELPER_NAME = "ModelArts helper"
-KERNEL_NAME = "separate-kernel"
 BLANK_PAGE = "about:blank"
 
 
@@ -40,7 +40,7 @@ BLANK_PAGE = "about:blank"
 def server_without_extension(
     emulator: LocalEmulator, tmp_path: Path
 ) -> Iterator[JupyterServerProcess]:
-    """A server with a base path and only the front-end extension, as on ModelArts."""
+    """A server with a base path and only the front-end extension behind a gateway, as on ModelArts."""
     server = JupyterServerProcess(
         tmp_path, emulator.environment(), with_extensions=True, base_path="/notebook/some-id"
     )
@@ -48,8 +48,9 @@ def server_without_extension(
     (tmp_path / "config/jupyter_server_config.json").write_text(
         json.dumps(config), encoding="utf-8"
     )
-    with server.running():
+    with behind_gateway(server, unknown="403", drop_every=3) as gateway, server.running():
         yield server
+    assert gateway.dropped > 0
 
 
 def extend_while_cell_runs(sidebar: SidebarPage, instance_control: InstanceControl) -> None:
@@ -115,44 +116,25 @@ def test_two_tabs_share_helper_kernel(
     assert server_without_extension.kernel_ids() == kernels
 
 
-class SeparateEnvironments:
-    """A server without this package and a kernel with it, in two environments as on ModelArts."""
-
-    def __init__(self, folder: Path, wheel: Path, emulator: LocalEmulator, lab: str) -> None:
-        python = build_environment("server", lab) / "bin" / "python"
-        self.kernel = VirtualEnvironment(folder / "kernel", wheel, "ipykernel")
-        self.server = JupyterServerProcess(
-            folder, emulator.environment(), with_extensions=True, python=python
-        )
-        spec = folder / "data" / "kernels" / KERNEL_NAME
-        spec.mkdir(parents=True)
-        arguments = [str(self.kernel.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        kernel_spec = {"argv": arguments, "display_name": "Separate", "language": "python"}
-        (spec / "kernel.json").write_text(json.dumps(kernel_spec), encoding="utf-8")
-
-    def install_lab(self, *options: str) -> str:
-        """Run `install-lab` in the kernel's environment."""
-        return self.server.run_cli("install-lab", *options, python=self.kernel.python)
-
-    def open_tab(self, context: BrowserContext) -> SidebarPage:
-        """Open a notebook that uses the separate kernel."""
-        file = self.server.work_folder / self.server.copy_notebook("countdown.ipynb")
-        notebook = json.loads(file.read_text(encoding="utf-8"))
-        spec = {"name": KERNEL_NAME, "display_name": "Separate", "language": "python"}
-        notebook["metadata"]["kernelspec"] = spec
-        file.write_text(json.dumps(notebook), encoding="utf-8")
-        return open_sidebar_page(context, self.server, name=file.name)
-
-
-@pytest.fixture(params=["newest", "4.2", pytest.param("4.0", marks=pytest.mark.soak)])
+@pytest.fixture(
+    params=[
+        ("newest", "login page"),
+        ("4.2", "502"),
+        pytest.param(("4.0", "405"), marks=pytest.mark.soak),
+    ],
+    ids="-".join,
+)
 def environments(
     request: pytest.FixtureRequest,
     built_packages: BuiltPackages,
     emulator: LocalEmulator,
     tmp_path: Path,
-) -> SeparateEnvironments:
-    """A server with each JupyterLab, and a kernel with the wheel."""
-    return SeparateEnvironments(tmp_path, built_packages.wheel, emulator, request.param)
+) -> Iterator[SeparateEnvironments]:
+    """A server with each JupyterLab behind a gateway, and a kernel with the wheel."""
+    lab, unknown = request.param
+    made = SeparateEnvironments(tmp_path, built_packages.wheel, emulator, lab)
+    with behind_gateway(made.server, unknown=unknown), made.server.running():
+        yield made
 
 
 @pytest.mark.only(FrontEnd.LAB)
@@ -162,22 +144,21 @@ def test_install_lab_adds_and_removes_sidebar(
     instance_control: InstanceControl,
 ) -> None:
     """`install-lab` works for a running server in another environment than the kernel."""
-    with environments.server.running():
-        sidebar_before = environments.open_tab(context)
-        sidebar_before.notebook.run_cells(0, 1)
-        expect(sidebar_before.status_item).to_have_count(0)
-        expect(sidebar_before.notebook.output(1)).to_contain_text("left (as of")
-        sidebar_before.page.close()
-        # This server has no ipywidgets either.
-        output = environments.install_lab("--widgets")
-        assert all(name in output for name in EXTENSION_NAMES)
-        sidebar = environments.open_tab(context).open_panel()
-        expect(sidebar.detail("Data source")).to_have_text("helper kernel")
-        sidebar.notebook.run_cells(0, 1)
-        instance_control.wait_until_shown_in(
-            CountdownView(sidebar.page.locator(".jp-Notebook .ma-Countdown"))
-        )
-        extend_while_cell_runs(sidebar, instance_control)
-        sidebar.page.close()
-        environments.install_lab("--remove")
-        expect(environments.open_tab(context).status_item).to_have_count(0)
+    sidebar_before = environments.open_tab(context)
+    sidebar_before.notebook.run_cells(0, 1)
+    expect(sidebar_before.status_item).to_have_count(0)
+    expect(sidebar_before.notebook.output(1)).to_contain_text("left (as of")
+    sidebar_before.page.close()
+    # This server has no ipywidgets either.
+    output = environments.install_lab("--widgets")
+    assert all(name in output for name in EXTENSION_NAMES)
+    sidebar = environments.open_tab(context).open_panel()
+    expect(sidebar.detail("Data source")).to_have_text("helper kernel")
+    sidebar.notebook.run_cells(0, 1)
+    instance_control.wait_until_shown_in(
+        CountdownView(sidebar.page.locator(".jp-Notebook .ma-Countdown"))
+    )
+    extend_while_cell_runs(sidebar, instance_control)
+    sidebar.page.close()
+    environments.install_lab("--remove")
+    expect(environments.open_tab(context).status_item).to_have_count(0)
