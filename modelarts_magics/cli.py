@@ -22,7 +22,7 @@ from modelarts_magics.doctor import DoctorReport
 from modelarts_magics.domain.models import Change, Effect
 from modelarts_magics.errors import ModelArtsError, PartialUpdateError, UsageError
 from modelarts_magics.session.connect import open_session
-from modelarts_magics.session.session import NOTICES_OF_A_WRITE
+from modelarts_magics.session.session import LATER_STARTS_NOTICE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +87,7 @@ def _run_command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
         def show_notice(notice: Message) -> None:
             # A script reads the result, which says the same.
             for_script = request and (request.has_option("--quiet") or request.has_option("--json"))
-            if not (for_script and notice.code in NOTICES_OF_A_WRITE):
+            if not (for_script and notice.code == LATER_STARTS_NOTICE):
                 print(notice, file=err)
 
         def get_session() -> Session:
@@ -156,13 +156,13 @@ def _run_emulator(arguments: Sequence[str]) -> int:
         return EXIT_FAILED
     from modelarts_magics.emulator.__main__ import main as run_emulator  # noqa: PLC0415 - needs an extra
 
-    return run_emulator(list(arguments))
+    return run_emulator(list(arguments), prog=f"{_own_prefix()} emulator")
 
 
 def _run_demo(arguments: Sequence[str]) -> int:
     from modelarts_magics.demo import main as run_demo  # noqa: PLC0415 - needs an extra
 
-    return run_demo(list(arguments))
+    return run_demo(list(arguments), prog=f"{_own_prefix()} demo")
 
 
 def _run_completion(arguments: Sequence[str]) -> int:
@@ -176,6 +176,7 @@ def _run_completion(arguments: Sequence[str]) -> int:
     if len(arguments) == 1 and arguments[0] in SHELLS:
         sys.stdout.write(shell_script(arguments[0]))
         return EXIT_OK
+    messages.use_command_prefix(_own_prefix())
     usage = messages.text("usage.completion", shells=" | ".join(SHELLS))
     asked = arguments[:1] in (["-h"], ["--help"])
     print(usage, file=sys.stdout if asked else sys.stderr)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 USAGE_ERROR_STATUS = 2
+MISSING = "the following arguments are required: {}"
+"""The error of argparse for an argument that was not given."""
 
 
 class _HelpFormatter(argparse.HelpFormatter):
@@ -56,6 +58,7 @@ class ArgumentParser(argparse.ArgumentParser):
         # The text of argparse is English. It begins or ends with the argument that is wrong.
         named = re.match(r"argument ([^:]+): ", message)
         argument = named[1] if named else message.rpartition(": ")[2]
-        line = text("usage.argument", argument=argument, command=f"{self.prog} --help")
+        code = "usage.required" if message == MISSING.format(argument) else "usage.argument"
+        line = text(code, argument=argument, command=f"{self.prog} --help")
         sys.stderr.write(f"{line}\n")
         sys.exit(USAGE_ERROR_STATUS)

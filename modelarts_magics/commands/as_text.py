@@ -80,8 +80,9 @@ def _description_message(change: Change, after: Instance) -> Message:
         return Message("change.description.overwritten", mine)
     if after.description != change.edit.description:
         return Message("change.description.unconfirmed", values)
-    kind = "same" if after.description == change.before.description else "saved"
-    return Message(f"change.description.{kind}", values)
+    if after.description == change.before.description:
+        return Message("change.description.same", values)
+    return Message(f"change.description.{'saved' if after.description else 'cleared'}", values)
 
 
 def _auto_stop_messages(change: Change, after: Instance) -> list[Message]:

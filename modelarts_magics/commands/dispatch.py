@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Callable
@@ -24,11 +25,16 @@ from modelarts_magics.domain.models import Change, Mode
 from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.domain.time_input import TimeInput, parse_time_input
 from modelarts_magics.errors import (
+    AuthenticationError,
     ConfigurationError,
     DurationError,
     InputError,
+    InvalidResponseError,
     ModelArtsError,
     RefusedError,
+    ServerError,
+    ThrottledError,
+    UnreachableError,
     UsageError,
 )
 from modelarts_magics.messages import Message
@@ -65,8 +71,22 @@ def run_command(request: CommandRequest, context: CommandContext) -> object:
     Example:
         ``run_command(parse_line("extend 2h"), context)``
     """
+    opened: list[Session] = []
+
+    def get_session() -> Session:
+        opened.append(context.get_session())
+        return opened[-1]
+
     try:
-        return _HANDLERS[request.command.name](request, context)
+        handle = _HANDLERS[request.command.name]
+        return handle(request, replace(context, get_session=get_session))
+    except ModelArtsError as error:
+        is_refused = isinstance(error, (InputError, RefusedError))
+        if isinstance(error, _UNANSWERED) or (
+            opened and not is_refused and not request.may_write()
+        ):
+            _add_last_known(error, opened[-1] if opened else None, context)
+        raise
     finally:
         _start_notifier(context)
 
@@ -78,6 +98,30 @@ def _start_notifier(context: CommandContext) -> None:
 
         interactive = context.get_interactive_credential()
         start_in_background(context.get_settings(), interactive, os.environ)
+
+
+_UNANSWERED = (
+    AuthenticationError,
+    InvalidResponseError,
+    ServerError,
+    ThrottledError,
+    UnreachableError,
+)
+"""The errors after which the instance is not known from the API."""
+
+
+def _add_last_known(
+    error: ModelArtsError, session: Session | None, context: CommandContext
+) -> None:
+    """Add to an error what any process of this machine last knew of the instance."""
+    if session is None:
+        # The API would have to be asked which instance this is.
+        from modelarts_magics.session.offline import open_offline  # noqa: PLC0415 - seldom needed
+
+        session = open_offline(context.get_settings(), error)
+    known = session.last_known() if session else None
+    if known is not None:
+        error.values["last_known"] = Message("stop.last_known", {"stop": stop_message(known)})
 
 
 def _status(request: CommandRequest, context: CommandContext) -> object:
@@ -97,15 +141,9 @@ def _show_instance(request: CommandRequest, session: Session, instance: Instance
 
 
 def _read_instance(context: CommandContext) -> tuple[Session, Instance]:
-    """Return the session and the instance; an error says what any process of this machine last knew of it."""
+    """Return the session and the instance as read from the API."""
     session = context.get_session()
-    try:
-        instance = session.refresh()
-    except ModelArtsError as error:
-        known = session.last_known()
-        if known is not None:
-            error.values["last_known"] = Message("stop.last_known", {"stop": stop_message(known)})
-        raise
+    instance = session.refresh()
     return session, later_starts.restore_on_read(session, instance)
 
 
@@ -169,10 +207,10 @@ def _show_widget(request: CommandRequest, context: CommandContext) -> object:
     create_widget = context.widget_factories.get(request.command.name)
     if create_widget is None:
         raise UsageError("usage.kernel_only", command=request.command.name)
-    widget = create_widget()
+    session, widget = context.get_session(), create_widget()
     instance = getattr(widget, "instance", None)
     if instance is not None:
-        later_starts.restore_on_read(context.get_session(), instance)
+        later_starts.restore_on_read(session, instance)
     return widget
 
 
@@ -181,15 +219,18 @@ def _doctor(request: CommandRequest, context: CommandContext) -> object:
 
     request.reject_arguments()
     report = run_checks(context.get_settings(), interactive=context.get_interactive_credential())
-    return JsonResult(report.to_json()) if request.has_option("--json") else report
+    if request.has_option("--json"):
+        return JsonResult(report.to_json())
+    return replace(report, show_all=request.has_option("--all"))
 
 
 def _help(request: CommandRequest, context: CommandContext) -> object:
+    width = help_texts.help_width(context.prefix)
     if not request.arguments:
-        return help_texts.help_overview(context.prefix)
+        return help_texts.help_overview(context.prefix, width=width)
     if request.arguments[1:]:
         raise request.unexpected_argument(request.arguments[1])
-    return help_texts.command_help(request.arguments[0], context.prefix)
+    return help_texts.command_help(request.arguments[0], context.prefix, width=width)
 
 
 def _undo(request: CommandRequest, context: CommandContext) -> object:
@@ -209,9 +250,15 @@ def undo_last_change(session: Session) -> Change:
 
     settings = session.settings or Settings.load()
     context = CommandContext(lambda: session, lambda: settings, MAGIC_PREFIX)
-    change = run_command(parse_line(undo_line(session)), context)
+    line, known = undo_line(session), session.last_known()
+    was_planned = known is not None and later_starts.find_planned(session, known) is not None
+    change = run_command(parse_line(line), context)
     assert isinstance(change, Change)  # noqa: S101 - for the type checker: the command is one that writes
-    return change
+    if not was_planned:
+        return change
+    from modelarts_magics.session.restore import plan_again  # noqa: PLC0415 - seldom needed
+
+    return plan_again(session, change)
 
 
 def _run_module(request: CommandRequest, context: CommandContext) -> object:

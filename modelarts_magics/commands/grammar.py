@@ -157,7 +157,7 @@ INSTALL_LAB = Command("install-lab", "[--widgets] [--remove]", (WIDGETS, REMOVE)
 HISTORY = Command("history", "[--json]", (JSON,))
 UNDO = Command("undo", "[--wait] [--json]", (WAIT, JSON))
 RESTORE = Command("restore", "[--wait] [--json]", (WAIT, JSON))
-DOCTOR = Command("doctor", "[--json]", (JSON,))
+DOCTOR = Command("doctor", "[--all] [--json]", (ALL, JSON))
 HELP = Command("help", "[COMMAND]")
 
 COMMANDS = {

@@ -80,7 +80,7 @@ def _lines_and_tone(value: Any) -> tuple[list[str], str]:  # noqa: ANN401 - any 
     if _is_kind(value, "Change"):
         return change_lines(value), "success" if value.effect == Effect.NOW else "warning"
     if _is_kind(value, "DoctorReport"):
-        return value.lines(), "warning" if value.problems else "success"
+        return value.lines(show_all=value.show_all), "warning" if value.problems else "success"
     shown = repr(value) if _is_kind(value, "TextResult") else str(value)
     return shown.split("\n"), "neutral"
 

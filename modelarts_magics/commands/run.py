@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Callable
 
-from modelarts_magics.commands.argument_parser import ArgumentParser
+from modelarts_magics.commands.argument_parser import MISSING, ArgumentParser
 from modelarts_magics.commands.dispatch import configure_messages
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.durations import parse_duration
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str], *, prefix: str) -> int:
         arguments: The arguments after ``run``.
         prefix: The text before a command in hints.
     """
-    options = _parse(list(arguments))
+    options = _parse(list(arguments), prefix)
     if sys.platform == "win32":
         return _fail(text("run.not_on_windows"))
     if shutil.which(options.command[0]) is None:
@@ -67,8 +67,8 @@ def main(arguments: Sequence[str], *, prefix: str) -> int:
     return exit_like(status)
 
 
-def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = ArgumentParser("modelarts-magics run", "run.help")
+def _parse(arguments: list[str], prefix: str) -> argparse.Namespace:
+    parser = ArgumentParser(f"{prefix} run", "run.help")
     parser.add_argument("--up-to", metavar="DURATION", help=text("run.help.up_to"))
     parser.add_argument("--then", choices=(LEAVE, STOP), default=LEAVE, help=text("run.help.then"))
     parser.add_argument("--anyway", action="store_true", help=text("run.help.anyway"))
@@ -79,7 +79,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments[:end])
     options.command += arguments[end + 1 :]
     if not options.command:
-        parser.error("the following arguments are required: CMD")
+        parser.error(MISSING.format("CMD"))
     return options
 
 

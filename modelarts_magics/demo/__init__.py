@@ -25,22 +25,24 @@ if TYPE_CHECKING:
 
     from modelarts_magics.emulator.local import LocalEmulator
 
+PROGRAM = "modelarts-magics demo"
 MINUTES_LEFT = 40
 REQUIRED_PACKAGES = ("tornado", "jupyterlab", "ipykernel", "nbclient")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, *, prog: str = PROGRAM) -> int:
     """Run the demo until Ctrl-C, or the quickstart notebook once with `--check`.
 
     Args:
         argv: The arguments; `sys.argv` if None.
+        prog: The command as it was typed.
 
     Returns:
         0 after a normal end, 1 if a package is missing or the demo failed; invalid arguments exit
         with 2.
     """
     messages.use_language(os.environ.get("MODELARTS_LANGUAGE"))
-    arguments = build_parser().parse_args(argv)
+    arguments = build_parser(prog).parse_args(argv)
     if not all(find_spec(name) for name in REQUIRED_PACKAGES):
         return _fail(text("demo.missing"))
     _interrupt_on_signals()
@@ -58,9 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(text("demo.failed", reason=error))
 
 
-def build_parser() -> ArgumentParser:
-    """Return the argument parser."""
-    parser = ArgumentParser("modelarts-magics demo", "demo.help")
+def build_parser(prog: str = PROGRAM) -> ArgumentParser:
+    """Return the argument parser of the command as it was typed."""
+    parser = ArgumentParser(prog, "demo.help")
 
     def add_option(name: str, **options: object) -> None:
         help_text = text("demo.help." + name.strip("-").replace("-", "_"))

@@ -16,7 +16,7 @@ from modelarts_magics.config.credential_chain import CredentialChain
 from modelarts_magics.config.credentials import Token, mask
 from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.doctor import installation, machine
-from modelarts_magics.doctor.findings import Finding, Level, display_width, pad_label
+from modelarts_magics.doctor.findings import Finding, Level
 from modelarts_magics.doctor.jupyter_server import JupyterServer, find_jupyter_server
 from modelarts_magics.doctor.keep_alive import keep_alive_findings
 from modelarts_magics.doctor.notifications import notification_findings
@@ -24,6 +24,7 @@ from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock
 from modelarts_magics.domain.rich_output import RichResult
 from modelarts_magics.errors import ConfigurationError, ModelArtsError
 from modelarts_magics.messages import join_list, source_label, text
+from modelarts_magics.messages.columns import display_width, pad_label
 from modelarts_magics.session.connect import open_session
 
 if TYPE_CHECKING:
@@ -42,25 +43,37 @@ CLOCK_SKEW_TOLERANCE = timedelta(seconds=30)
 
 @dataclass(frozen=True)
 class DoctorReport(RichResult):
-    """All findings, in the order in which a request uses what they are about."""
+    """All findings, in the order in which a request uses what they are about.
+
+    Attributes:
+        findings: The findings.
+        show_all: Whether the report is shown with all findings, and not only with the problems.
+    """
 
     findings: tuple[Finding, ...]
+    show_all: bool = False
 
     @property
     def problems(self) -> tuple[Finding, ...]:
         """The findings that are problems."""
         return tuple(each for each in self.findings if each.level is Level.PROBLEM)
 
-    def lines(self) -> list[str]:
-        """Return the report as text, one line for each finding and each hint."""
-        width = max(display_width(each.label) for each in self.findings)
-        count = len(self.problems)
+    def lines(self, *, show_all: bool = True) -> list[str]:
+        """Return the report as text, one line for each finding and each hint.
+
+        Args:
+            show_all: Whether to list all findings; otherwise one line counts those that are no problems.
+        """
+        shown, count = self.findings if show_all else self.problems, len(self.problems)
+        width = max((display_width(each.label) for each in shown), default=0)
         lines = [text("doctor.title", count=count) if count else text("doctor.no_problems")]
-        for each in self.findings:
+        for each in shown:
             mark = text(f"doctor.{each.level.value}")
             lines.append(f"{mark} {pad_label(each.label, width)}  {each.message}")
             if each.short_hint:
                 lines.append(f"  {'':<{width}}  → {each.short_hint}")
+        if not show_all:
+            lines.append(text("doctor.rest", count=len(self.findings) - count))
         return lines
 
     def to_json(self) -> dict[str, Any]:

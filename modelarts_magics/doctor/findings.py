@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 from modelarts_magics.domain.models import Word
@@ -44,19 +43,10 @@ class Finding:
     def short_hint(self) -> str:
         """The hint without the advice to run the doctor."""
         command = text("doctor.command")
-        if not self.hint.endswith(command):
+        hint = self.hint.removesuffix(" --all")
+        if not hint.endswith(command):
             return self.hint
-        shortened = self.hint[: -len(command)].rstrip(" :\N{FULLWIDTH COLON}")
+        shortened = hint[: -len(command)].rstrip(" :\N{FULLWIDTH COLON}")
         # Where a sentence of its own names the command, nothing of that sentence is left.
         sentences = re.split(r"(?<=\. )|(?<=\N{IDEOGRAPHIC FULL STOP})", shortened)
         return "".join(sentences[:-1]).rstrip() or shortened
-
-
-def pad_label(label: str, width: int) -> str:
-    """Pad a label with spaces to `width` terminal columns."""
-    return label + " " * (width - display_width(label))
-
-
-def display_width(value: str) -> int:
-    """Return the number of terminal columns of a text; a Chinese character takes two."""
-    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in value)

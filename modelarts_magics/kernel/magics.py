@@ -140,9 +140,9 @@ class ModelArts(Magics):
         return self._session
 
     def _show_notice(self, notice: Message) -> None:
-        from modelarts_magics.session.session import NOTICES_OF_A_WRITE  # noqa: PLC0415 - keeps %load_ext fast
+        from modelarts_magics.session.session import LATER_STARTS_NOTICE  # noqa: PLC0415 - keeps %load_ext fast
 
-        if not (self._shows_result_only and notice.code in NOTICES_OF_A_WRITE):
+        if not (self._shows_result_only and notice.code == LATER_STARTS_NOTICE):
             print(notice)  # noqa: T201 - the output of the cell
 
     def _open_session(self, settings: Settings) -> Session:
@@ -223,9 +223,9 @@ def _without_widgets(error: Exception) -> object:
 def magic_help() -> str:
     """Return the help for ``%modelarts?``."""
     from modelarts_magics.commands.grammar import MAGIC_PREFIX  # noqa: PLC0415 - keeps %load_ext fast
-    from modelarts_magics.commands.help import help_overview  # noqa: PLC0415
+    from modelarts_magics.commands.help import help_overview, help_width  # noqa: PLC0415
 
-    return str(help_overview(MAGIC_PREFIX))
+    return str(help_overview(MAGIC_PREFIX, width=help_width(MAGIC_PREFIX)))
 
 
 # IPython calls `getdoc` in preference to reading `__doc__`.

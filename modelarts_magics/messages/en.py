@@ -109,6 +109,7 @@ TEXTS = {
     "yet. {stop}.",
     "change.not_read_back": "Sent, but NOT confirmed: the instance could not be read afterwards. {problem}",
     "change.description.saved": "Description saved: “{new}” (was “{old}”).",
+    "change.description.cleared": "Description cleared. It was “{old}”.",
     "change.description.same": "Description unchanged: “{new}”.",
     "change.description.unconfirmed": "NOT confirmed: ModelArts accepted the request, but the description "
     "is still “{new}”; another process may have overwritten yours.",
@@ -175,7 +176,7 @@ TEXTS = {
     "login.ask.token": "IAM token: ",
     "login.session_only": "Kept in memory until this kernel ends. To check: {cmd} doctor",
     "login.saved": "Saved to {path} (readable by you only). To check: {cmd} doctor",
-    "login.cleared": "The login was forgotten: the next source of credentials is used. To see it: {cmd} doctor",
+    "login.cleared": "Login forgotten; the next source of credentials is used. To see it: {cmd} doctor --all",
     "login.empty": "No input.",
     "login.empty.hint": "Try again: {login}",
     "login.no_input": "Cannot prompt for input here.",
@@ -199,10 +200,7 @@ TEXTS = {
     # Help
     "help.title": "View and change auto-stop and the description of this ModelArts instance.",
     "help.more": "For details: {prefix} help COMMAND",
-    "help.programs": "  {prefix} run -- COMMAND   run a command, keep the instance running meanwhile\n"
-    "  {prefix} demo         JupyterLab with a sample notebook and a local emulator\n  "
-    "{prefix} emulator     the local emulator alone\n  {prefix} completion   completion for bash, zsh "
-    "or fish\n\nEach of them accepts --help.",
+    "help.programs": "Each of these accepts --help.",
     "help.program.completion": "print the completion script of a shell",
     "help.program.run": "run a command under a keep-alive and record its output",
     "help.program.demo": "open JupyterLab with a sample notebook and a local emulator",
@@ -273,7 +271,7 @@ TEXTS = {
     "help.restore": "restore the usual run time for later starts; this run keeps its stop time",
     "help.restore.examples": "{prefix} extend 3h\n{prefix} restore",
     "help.doctor": "check settings, credentials, connection, clock and installation",
-    "help.doctor.examples": "{prefix} doctor",
+    "help.doctor.examples": "{prefix} doctor\n{prefix} doctor --all",
     "help.help": "show help, or help for one command",
     "help.help.examples": "{prefix} help auto-stop",
     "help.option.notebook": "write the recorded output to a notebook",
@@ -345,6 +343,7 @@ TEXTS = {
     "file.not_writable": "Cannot write to {path}.",
     # Doctor
     "doctor.title": "Problems found: {count}",
+    "doctor.rest": "Other findings: {count}. To list them: {cmd} doctor --all",
     "doctor.no_problems": "No problems found",
     "doctor.ok": "✓",
     "doctor.info": "·",
@@ -465,7 +464,7 @@ TEXTS = {
     "clock_time.skipped.hint": "Choose another time, or add a UTC offset, such as 02:30+01:00.",
     "description.too_long": "The description is too long: {length} characters, maximum {limit}.",
     "description.too_long.hint": "Shorten it. Nothing was sent.",
-    "description.invalid_character": "'{character}' (position {position}) is not allowed in a description.",
+    "description.invalid_character": "“{character}” (position {position}) is not allowed in a description.",
     "description.invalid_character.hint": "Allowed instead: {suggestion} (add --replace)",
     "description.unpaired_surrogate": "Invalid character at position {position} (half of a surrogate pair).",
     "description.unpaired_surrogate.hint": "Remove it and try again. Nothing was sent.",
@@ -475,6 +474,7 @@ TEXTS = {
     "usage.prefix": "Usage: ",
     "usage.options": "Options",
     "usage.help": "show this help and exit",
+    "usage.required": "Missing argument: {argument}. For help: {command}",
     "usage.argument": "Invalid argument: {argument}. For help: {command}",
     "usage.command": "Unknown command “{word}”.",
     "usage.command.hint": "To list all commands: {cmd} help",
@@ -483,7 +483,7 @@ TEXTS = {
     "usage.option.hint": "Usage: {usage}",
     "usage.option_near.hint": "Did you mean “{near}”? Usage: {usage}",
     "usage.extra": "Unexpected argument “{word}” for {command}.",
-    "usage.completion": "Usage: modelarts-magics completion {shells}",
+    "usage.completion": "Usage: {cmd} completion {shells}",
     "usage.variable": "“{word}” was not replaced: there is no such variable.",
     "usage.variable.hint": "Define the variable in the notebook, or write the value itself.",
     "usage.missing": "{command} requires {what}.",
@@ -521,7 +521,7 @@ TEXTS = {
     "config.unknown.hint": "Available settings: {names}",
     "config.missing_several": "Missing: {names}.",
     "config.missing_several.hint": "Settings: {cmd} configure region=cn-north-4 (also project_id, "
-    "instance_id). Credentials: {login}. To check everything: {cmd} doctor",
+    "instance_id). Credentials: {login}. To check everything: {cmd} doctor --all",
     "config.missing_endpoint": "No endpoint: set MODELARTS_REGION or MODELARTS_ENDPOINT.",
     "config.missing_endpoint.hint": "Run {cmd} configure region=cn-north-4, or set MODELARTS_REGION.",
     "config.missing_project_id": "Project ID not set ({variable}).",
@@ -573,7 +573,7 @@ TEXTS = {
     "config.time_scale_remote.hint": "Unset MODELARTS_TIME_SCALE: the clock of a real instance is not scaled.",
     "credentials.not_found": "No credentials found.",
     "credentials.not_found.hint": "Log in: {login}. Or set the environment variable MODELARTS_AUTH_TOKEN, "
-    "or HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK. To check all sources: {cmd} doctor",
+    "or HUAWEICLOUD_SDK_AK and HUAWEICLOUD_SDK_SK. To check all sources: {cmd} doctor --all",
     "credentials.login_replaced": "Your login has expired or was refused. Nothing is changed with other "
     "credentials ({source}) without your consent.",
     "credentials.login_replaced.hint": "Log in again: {login}. To use the other credentials: {cmd} login --clear",
@@ -794,21 +794,21 @@ TEXTS = {
     "api.400.6400": "ModelArts could not process the request.",
     "api.401.0201": "No token in the request.",
     "api.401.0201.hint": "Log in with an access key: {login}. Or set MODELARTS_AUTH_TOKEN or an access key "
-    "in the environment. To check all sources: {cmd} doctor",
+    "in the environment. To check all sources: {cmd} doctor --all",
     "api.401.0202": "The token has expired.",
     "api.401.0202.hint": "Enter an access key or a new token: {login}. Tokens expire after 24 h. A token "
     "in MODELARTS_AUTH_TOKEN takes precedence over a saved key until you unset it.",
     "api.401.0203": "Invalid token.",
-    "api.401.0203.hint": "The token must belong to this region and project: {cmd} doctor",
+    "api.401.0203.hint": "Log in again: {login}. Or set MODELARTS_AUTH_TOKEN to a token of this region.",
     "api.401.0301": "Authentication failed: invalid signature or token.",
-    "api.401.0301.hint": "Check your keys and the clock: {cmd} doctor",
+    "api.401.0301.hint": "Log in again: {login}. To check the clock: {cmd} doctor",
     "api.401.0307": "The token is invalid in this region or has expired.",
-    "api.401.0307.hint": "Tokens expire after 24 h and are valid in one region only: {cmd} doctor",
+    "api.401.0307.hint": "Log in again: {login}. Tokens expire after 24 h and are valid in one region only.",
     "api.403.0108": "Permission denied.",
     "api.403.0108.hint": "Ask your account administrator for the permission. To check the setup: {cmd} "
     "doctor",
     "api.403.0206": "Invalid access key.",
-    "api.403.0206.hint": "Check AK and SK: {cmd} doctor",
+    "api.403.0206.hint": "Enter another one: {login}. To see which one is used: {cmd} doctor --all",
     "api.403.0210": "The project ID does not match the credentials.",
     "api.403.0210.hint": "Check MODELARTS_PROJECT_ID: {cmd} doctor",
     "api.404.0101": "This endpoint does not provide the API.",
@@ -823,7 +823,7 @@ TEXTS = {
     "api.RejectedValueError": "ModelArts rejected the request: {detail}",
     "api.RejectedValueError.hint": "Nothing was changed.",
     "api.AuthenticationError": "Authentication failed. {detail}",
-    "api.AuthenticationError.hint": "Check your credentials: {cmd} doctor",
+    "api.AuthenticationError.hint": "Log in again: {login}. To see which credentials are used: {cmd} doctor --all",
     "api.ForbiddenError": "Permission denied. {detail}",
     "api.ForbiddenError.hint": "Check your credentials and permissions: {cmd} doctor",
     "api.NoSuchApiError": "The endpoint does not provide this API. {detail}",
@@ -833,7 +833,7 @@ TEXTS = {
     "api.ServerError": "Server error. {detail}",
     "api.ApiError": "Unexpected HTTP status. {detail}",
     "api.ApiError.hint": "Check the endpoint: {cmd} doctor",
-    "api.stored_description": "ModelArts rejects '{character}' (position {position}) in the stored "
+    "api.stored_description": "ModelArts rejects “{character}” (position {position}) in the stored "
     "description, which must be sent with every change.",
     "api.stored_description.hint": "Nothing was changed. Set a valid description first: {cmd} describe TEXT",
     "api.disable_rejected": "ModelArts does not allow turning auto-stop off.",

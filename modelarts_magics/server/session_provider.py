@@ -5,10 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Callable, cast
+from typing import TYPE_CHECKING, Callable
 
-from modelarts_magics.api.backend import BACKENDS
 from modelarts_magics.config import settings_file
 from modelarts_magics.config.credential_chain import (
     ACCESS_KEY_VARIABLES,
@@ -23,23 +21,21 @@ from modelarts_magics.domain.after_fork import reset_in_child
 from modelarts_magics.errors import ConfigurationError, ModelArtsError, NoCredentialsError
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.session import notify
-from modelarts_magics.session.cache import InstanceCache
-from modelarts_magics.session.session import NOTICES_OF_A_WRITE, Session
-from modelarts_magics.session.store import Store, file_fingerprint
+from modelarts_magics.session.offline import open_offline
+from modelarts_magics.session.session import LATER_STARTS_NOTICE, Session
+from modelarts_magics.session.store import file_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from pathlib import Path
-    from typing import NoReturn
 
-    from modelarts_magics.api.backend import Backend
-    from modelarts_magics.api.client import ApiClient
     from modelarts_magics.config.credentials import Credential
     from modelarts_magics.domain.clock import Clock
     from modelarts_magics.domain.models import Instance
     from modelarts_magics.messages import Message
 
+_ABOUT_A_WRITE = frozenset({"notice.raised", "notice.applies_at_next_start", LATER_STARTS_NOTICE})
+"""The notices about one write, whose result says the same."""
 MAX_NOTICES = 3
 """The number of notices that pages show."""
 _FINGERPRINT_VARIABLES = (
@@ -117,28 +113,12 @@ class SessionFactory:
             raise NoCredentialsError("server.no_credentials")
 
     def offline_session(self, error: ModelArtsError) -> Session | None:
-        """Return a session that reads only what another process of this machine has saved.
-
-        It is for the instance of the newest state file; None if another instance is configured.
-
-        Args:
-            error: Raised by the session when it has to call the API.
-        """
-        folder = self.state_folder()
-        store = Store.latest(folder) if folder else None
-        backend_class = BACKENDS.get(str(store.load().get("api"))) if store else None
-        if store is None or backend_class is None:
+        """Return a session that reads only what another process has saved; see `open_offline`."""
+        try:
+            return open_offline(self.settings(), error, clock=self.clock)
+        except ConfigurationError:
+            # The settings cannot be read, so the state folder is not known.
             return None
-        backend = OfflineBackend(
-            backend_class(cast("ApiClient", None), project_id="", instance_id=""), error
-        )
-        cache = InstanceCache(
-            store, parse=backend.parse, capabilities=backend.capabilities, clock=self.clock
-        )
-        settings = self.settings()
-        session = Session(backend, cache=cache, settings=settings, clock=self.clock)
-        cached, configured_id = session.last_known(), settings.get("instance_id")
-        return session if cached and configured_id in ("", cached.id) else None
 
     def fingerprint(self) -> int:
         """Return a number that changes with settings and credentials; it does not reveal them."""
@@ -290,7 +270,7 @@ class SessionProvider:
     def _add_notice(self, notice: Message) -> None:
         """Keep a notice for the pages, and log it."""
         _LOG.warning("%s", notice)
-        if notice.code in NOTICES_OF_A_WRITE:
+        if notice.code in _ABOUT_A_WRITE:
             return
         others = [each for each in self.notices if str(each) != str(notice)]
         self.notices = (*others, notice)[-MAX_NOTICES:]
@@ -330,35 +310,6 @@ class SessionProvider:
         session, self._session, self._offline_session = self._session, None, None
         if session is not None:
             session.close()
-
-
-class OfflineBackend:
-    """A backend that parses saved responses, and raises an error instead of calling the API."""
-
-    def __init__(self, backend: Backend, error: ModelArtsError) -> None:
-        self.capabilities = backend.capabilities
-        self.skew = timedelta(0)
-        self._backend = backend
-        self._error = error
-
-    def parse(self, raw: Mapping[str, Any], *, observed_at: datetime, demo: bool) -> Instance:
-        """Return the instance of a saved response."""
-        return self._backend.parse(raw, observed_at=observed_at, demo=demo)
-
-    def read(self, **_: object) -> NoReturn:
-        """Raise the reason why the API cannot be called."""
-        raise self._error.with_traceback(None)
-
-    def write(self, *_: object, **__: object) -> NoReturn:
-        """Raise the reason why the API cannot be called."""
-        raise self._error.with_traceback(None)
-
-    def stop(self, **_: object) -> NoReturn:
-        """Raise the reason why the API cannot be called."""
-        raise self._error.with_traceback(None)
-
-    def close(self) -> None:
-        """Do nothing: there is no connection."""
 
 
 def _find_credential(chain: CredentialChain) -> Credential | None:

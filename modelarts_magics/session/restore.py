@@ -193,6 +193,16 @@ def plan_restore(session: Session) -> PendingRestore | Change:
     return restore_run_time(session, instance) or planned
 
 
+def plan_again(session: Session, change: Change) -> Change:
+    """Restore the usual run time as it was planned before a change that was undone; return that with the plan."""
+    if change.restore is None or session.pending_restores is None:
+        return change
+    planned = replace(change.restore, planned=True)
+    with suppress(OSError):
+        _save(session, session.pending_restores, change.before.id, planned)
+    return replace(change, restore=planned)
+
+
 def note_change(session: Session, change: Change) -> None:
     """Save the run time that can be restored after a change, or will be.
 

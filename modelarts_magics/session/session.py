@@ -68,10 +68,8 @@ LENGTHENS_LATER_RUNS = "refuse.lengthens_later_runs"
 """The code of a refused extension that this run would not follow; it needs the consent of the user."""
 
 
-NOTICES_OF_A_WRITE = frozenset(
-    {"notice.raised", "notice.applies_at_next_start", "notice.later_starts"}
-)
-"""The codes of the notices about one write, whose result says the same."""
+LATER_STARTS_NOTICE = "notice.later_starts"
+"""The code of the notice that a longer run time also applies to later runs; the result says the same."""
 
 
 SHARED_READ_WAIT_S = 1.0
@@ -445,7 +443,7 @@ class Session:
             edit, planned = decide(before)
             show_once(self.deferral_notice(before, edit.auto_stop))
             if not this_run_only and action != "restore":
-                show_once(self.later_starts_notice(before, edit.auto_stop))
+                show_once(self.later_starts_notice(before, edit.auto_stop, action=action))
             if planned and planned.raised:
                 show_once(Message("notice.raised", {"stop_time": planned.stops_at}))
             expected = planned.stops_at if planned else None
@@ -518,7 +516,9 @@ class Session:
             return None
         return Message("notice.applies_at_next_start", {"stop_time": stop_time})
 
-    def later_starts_notice(self, before: Instance, edit: AutoStopEdit | None) -> Message | None:
+    def later_starts_notice(
+        self, before: Instance, edit: AutoStopEdit | None, *, action: str = "update"
+    ) -> Message | None:
         """Return a notice that a longer run time also applies to every later run; None otherwise."""
         old = before.auto_stop
         if edit is None or not self.capabilities.persists_duration or not before.running:
@@ -528,12 +528,12 @@ class Session:
         if edit.duration <= old.duration:
             return None
         known = self._find_restore(before)
-        if known is not None and known.duration == edit.duration:
+        if known and (known.duration == edit.duration or (known.planned and action == "extend")):
             return None
         if self._is_deferred(before, edit):
             # The notice about that says more.
             return None
-        return Message("notice.later_starts", {"duration": edit.duration, "old": old.duration})
+        return Message(LATER_STARTS_NOTICE, {"duration": edit.duration, "old": old.duration})
 
     def plan_context(self, before: Instance) -> PlanContext:
         """Return what a plan for the instance depends on."""

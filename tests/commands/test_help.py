@@ -8,7 +8,8 @@ from modelarts_magics.commands.grammar import COMMANDS
 from modelarts_magics.commands.help import command_help, help_overview
 from modelarts_magics.commands.parser import parse_arguments, parse_line
 from modelarts_magics.errors import UsageError
-from modelarts_magics.messages import text
+from modelarts_magics.messages import text, use_language
+from modelarts_magics.messages.columns import display_width
 
 PREFIX = "%modelarts"
 
@@ -43,6 +44,18 @@ def test_help_uses_the_prefix_of_the_caller() -> None:
     """Help in a terminal contains no magic."""
     shown = help_overview("python -m modelarts_magics") + command_help("describe", "python -m x")
     assert "%modelarts" not in shown
+
+
+@pytest.mark.parametrize("prefix", [PREFIX, "/opt/python/bin/python -m modelarts_magics"])
+@pytest.mark.parametrize("language", ["en", "zh_CN"])
+@pytest.mark.parametrize("width", [60, 100])
+def test_help_is_broken_at_words(prefix: str, language: str, width: int) -> None:
+    """No line is longer than the terminal is wide, except examples and a prefix that is a path."""
+    use_language(language)
+    for shown in (help_overview(prefix, width=width), command_help("login", prefix, width=width)):
+        lines = [line for line in shown.splitlines() if prefix not in line]
+        assert lines
+        assert max(map(display_width, lines)) <= width
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from modelarts_magics.doctor import (
     run_checks,
     unknown_stop_time_findings,
 )
-from modelarts_magics.doctor.findings import display_width, pad_label
 from modelarts_magics.domain.clock import Clock
 from modelarts_magics.domain.models import UNKNOWN_AUTO_STOP
 from modelarts_magics.messages import text
@@ -354,7 +353,7 @@ def test_project_without_region_is_a_problem(doctor_harness: DoctorHarness) -> N
 
 def test_hints_do_not_advise_running_the_doctor(doctor_harness: DoctorHarness) -> None:
     """Hints of other commands do; the rest of the hint remains."""
-    doctor_harness.environ["MODELARTS_AUTH_TOKEN"] = "wrong"
+    doctor_harness.environ["MODELARTS_INSTANCE_ID"] = "6fa459ea-ee8a-3ca4-894e-db77e160355e"
     assert doctor_harness.problem("connection").hint.endswith(": %modelarts doctor")
     report = doctor_harness.report()
     assert not [line for line in report.lines() if line.endswith("doctor")]
@@ -375,10 +374,19 @@ def test_labels_and_sources_are_translated(doctor_harness: DoctorHarness) -> Non
     assert {"凭证", "时钟", "服务器侧"} <= set(labels)
 
 
-def test_labels_are_aligned_by_display_width() -> None:
-    """A Chinese character takes two columns."""
-    assert display_width("凭证 a") == 6
-    assert (pad_label("凭证", 6), pad_label("abc", 4)) == ("凭证  ", "abc ")
+def test_short_report_has_the_problems_and_one_line(doctor_harness: DoctorHarness) -> None:
+    """The line counts the other findings and says how to list them."""
+    report = doctor_harness.report()
+    assert report.lines(show_all=False) == [
+        "No problems found",
+        f"Other findings: {len(report.findings)}. To list them: %modelarts doctor --all",
+    ]
+    doctor_harness.environ["MODELARTS_AUTH_TOKEN"] = "wrong"
+    report = doctor_harness.report()
+    title, problem, hint, rest = report.lines(show_all=False)
+    assert (title, problem[0]) == ("Problems found: 1", "✗")
+    assert "login" in hint
+    assert rest.startswith(f"Other findings: {len(report.findings) - 1}.")
 
 
 @pytest.mark.parametrize("exposed", ["folder", "file", "run file"])
