@@ -301,7 +301,7 @@ const autosavePlugin: JupyterFrontEndPlugin<void> = {
 
 const recordsPlugin: JupyterFrontEndPlugin<void> = {
   id: `${EXTENSION_ID}:records`,
-  description: 'Offers to insert the recorded output of guarded cells.',
+  description: 'Offers to insert the recorded output of guarded cells, and reports prompts.',
   autoStart: true,
   requires: [IManager],
   optional: [ITranslator],
@@ -313,11 +313,13 @@ const recordsPlugin: JupyterFrontEndPlugin<void> = {
     };
     const { shell } = app;
     const load = async (): Promise<void> => {
-      const [{ RecordOffers }, { watchNotebooks }] = await Promise.all([
+      const [{ RecordOffers }, { watchNotebooks }, { PromptReports }] = await Promise.all([
         import('./records/records'),
         import('./records/notebooks'),
+        import('./records/prompts'),
       ]);
       watchNotebooks(shell, documents, new RecordOffers({ manager, show }));
+      new PromptReports(shell, manager);
     };
     const isDocument = (widget: Widget): boolean => !!documents.contextForWidget(widget);
     // Not awaited: the page is restored after all plugins are active. The code is not part of the page load.

@@ -244,7 +244,7 @@ export interface KeepChange {
   /**
    * End it, extend it, do not stop the instance after it or only later, keep the instance until a
    * running cell ends or while anything works, stop it when nothing works, or report what this tab
-   * has saved.
+   * has saved or that it shows a prompt.
    */
   readonly action:
     | 'end'
@@ -253,6 +253,7 @@ export interface KeepChange {
     | 'postpone-stop'
     | 'keep-cell'
     | 'report-page'
+    | 'report-input'
     | 'keep-while-busy'
     | 'stop-when-idle';
   /** The id of one of them, of the planned stop, or of the kernel of the cell; absent for all. */
@@ -265,6 +266,8 @@ export interface KeepChange {
   readonly tab?: string;
   /** Whether it has saved its documents. */
   readonly saved?: boolean;
+  /** Whether it shows a prompt of the kernel. */
+  readonly waits?: boolean;
 }
 
 /** An event that announces a change, after which the instance is read again. */

@@ -12,6 +12,7 @@ from traitlets import Bool
 from modelarts_magics.config.notify_folder import may_have_sinks
 from modelarts_magics.config.setting_traits import setting_traits
 from modelarts_magics.kernel.completion import register_completion
+from modelarts_magics.kernel.input_wait import report_input_wait
 from modelarts_magics.kernel.keep_cell import KeepCells, transform_cell
 
 if TYPE_CHECKING:
@@ -253,6 +254,7 @@ def register(shell: InteractiveShell) -> None:
             shell.events.register(event, callback)
             undo.callback(_discard, shell.events.callbacks[event], callback)
         undo.callback(magics.keep_cells.close)
+        undo.callback(report_input_wait(getattr(shell, "kernel", None)))
         transforms = shell.input_transformer_manager.cleanup_transforms
         transforms.append(transform_cell)
         undo.callback(_discard, transforms, transform_cell)

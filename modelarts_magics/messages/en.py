@@ -143,6 +143,7 @@ TEXTS = {
     "activity.kernel.running": "running a cell",
     "activity.kernel.unanswered": "running a cell that began before it was watched",
     "activity.kernel.breakpoint": "stopped at a breakpoint",
+    "activity.kernel.input": "waiting for input()",
     "activity.kernel.idle": "idle",
     "activity.kernel.unobserved": "not observed yet",
     "activity.kernel.no_pyzmq": "pyzmq is not installed",

@@ -137,6 +137,7 @@ TEXTS = {
     "activity.kernel.running": "正在运行单元格",
     "activity.kernel.unanswered": "正在运行开始观察之前启动的单元格",
     "activity.kernel.breakpoint": "停在断点处",
+    "activity.kernel.input": "正在等待 input()",
     "activity.kernel.idle": "空闲",
     "activity.kernel.unobserved": "尚未观察",
     "activity.kernel.no_pyzmq": "未安装 pyzmq",

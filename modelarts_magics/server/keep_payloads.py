@@ -15,6 +15,7 @@ from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.errors import RefusedError
 from modelarts_magics.keepalive import client, pages, requests
 from modelarts_magics.keepalive.activity.client import ask_activity
+from modelarts_magics.keepalive.activity.input_reports import report_input
 from modelarts_magics.keepalive.activity.running_cell import CONNECTION_FILE
 from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import folder_of_session
@@ -36,6 +37,7 @@ from modelarts_magics.server.request_models import (
     KEEP_CELL,
     KEEP_WHILE_BUSY,
     POSTPONE,
+    REPORT_INPUT,
     REPORT_PAGE,
     STOP_WHEN_IDLE,
 )
@@ -96,6 +98,10 @@ def change_keep(session: Session, change: KeepChange, environ: Mapping[str, str]
     folder = folder_of_session(session)
     if change.action == REPORT_PAGE:
         _report_page(folder, change)
+        return ""
+    if change.action == REPORT_INPUT:
+        with contextlib.suppress(OSError):
+            report_input(folder, change.guard_id, session.now() if change.waits else None)
         return ""
     if change.action in _SWITCHES:
         return _SWITCHES[change.action](session, change, environ)

@@ -30,6 +30,7 @@ MAX_NAME_LENGTH = 255
 """The longest name of a notebook: that of a file."""
 END, EXTEND, CANCEL_STOP, POSTPONE = "end", "extend", "cancel-stop", "postpone-stop"
 KEEP_CELL, REPORT_PAGE = "keep-cell", "report-page"
+REPORT_INPUT = "report-input"
 KEEP_WHILE_BUSY, STOP_WHEN_IDLE = "keep-while-busy", "stop-when-idle"
 KEEP_ACTIONS = {
     END: ("id",),
@@ -40,9 +41,10 @@ KEEP_ACTIONS = {
     REPORT_PAGE: ("id", "tab", "saved"),
     KEEP_WHILE_BUSY: (),
     STOP_WHEN_IDLE: ("seconds",),
+    REPORT_INPUT: ("id", "waits"),
 }
 """What a page changes or reports about what keeps the instance running, each with its fields."""
-KEEP_FIELDS = ("action", "id", "seconds", "name", "tab", "saved")
+KEEP_FIELDS = ("action", "id", "seconds", "name", "tab", "saved", "waits")
 ROUNDING_TOLERANCE = timedelta(seconds=1)
 _DURATION_FIELDS = ("duration_s", "within_s", "until_ms")
 _MODE_VALUES = tuple(mode.value for mode in Mode)
@@ -207,6 +209,7 @@ class KeepChange:
         guard_id: The ID of the guard, of the planned stop, or of the kernel of a running cell; "" for all guards.
         by: How much later the instance may stop; for `STOP_WHEN_IDLE`, the time without work, 0 for off.
         name: The name of the notebook of a running cell.
+        waits: Whether the page shows a prompt of the kernel with the ID.
         tab: The page that reports.
         saved: Whether it has saved its documents.
     """
@@ -217,6 +220,7 @@ class KeepChange:
     name: str = ""
     tab: str = ""
     saved: bool = False
+    waits: bool = False
 
 
 def parse_keep_change(raw: bytes) -> KeepChange:
@@ -242,6 +246,7 @@ def parse_keep_change(raw: bytes) -> KeepChange:
         body.get_text("name", max_length=MAX_NAME_LENGTH) or "",
         body.get_text("tab", max_length=MAX_TAB_LENGTH) or "",
         saved=body.get_bool("saved") is True,
+        waits=body.get_bool("waits") is True,
     )
 
 

@@ -1,7 +1,8 @@
 /**
  * Offers to insert the recorded output of guarded cells into a notebook that was not open while they ran.
  *
- * The folder `records/` exports the offer. It may import from `tokens` and `countdown/`.
+ * The folder `records/` exports the offer, and the reports of prompts of `input()`. It may import from
+ * `browser/`, `tokens` and `countdown/`.
  */
 
 import { asArray, asObject, asString } from '../countdown/messages';

@@ -21,6 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from modelarts_magics.config.jupyter_folders import jupyter_runtime_folder
+from modelarts_magics.keepalive.activity.input_reports import (
+    has_input_report,
+    input_report,
+    report_input,
+)
 from modelarts_magics.keepalive.activity.running_cell import KernelProgress
 from modelarts_magics.keepalive.activity.source import KERNEL, Source
 from modelarts_magics.keepalive.processes import is_process_alive
@@ -32,8 +37,10 @@ if TYPE_CHECKING:
 
     from modelarts_magics.keepalive.kernel_channel import KernelChannel, KernelMessage
 
-BREAKPOINT_LIMIT = timedelta(hours=1)
-"""How long a cell counts that waits at a breakpoint."""
+PAUSE_LIMIT = timedelta(hours=1)
+"""How long a cell counts that waits at a breakpoint, or for ``input()``."""
+WAITS_FOR_INPUT = "modelarts_magics_waits_for_input"
+"""The field of a status by which our extension in the kernel reports that a cell waits for ``input()``."""
 CONNECT_TIMEOUT_S = 10.0
 """After this time without a connection, a connection file is that of a kernel that has ended."""
 RETRY_INTERVAL_S = 60.0
@@ -76,6 +83,7 @@ class KernelDetector:
         folders: The folders to search for connection files.
         find_process: Finds the process of a connection file.
         monotonic: The monotonic clock, in seconds.
+        page_reports: The folder in which pages report the prompts that they show; None for no reports.
     """
 
     def __init__(
@@ -84,7 +92,9 @@ class KernelDetector:
         *,
         find_process: FindProcess = lambda _: None,
         monotonic: Callable[[], float] = time.monotonic,
+        page_reports: Path | None = None,
     ) -> None:
+        self.page_reports = page_reports
         self.find_process = find_process
         self.monotonic = monotonic
         self._files = _ConnectionFiles(folders, monotonic)
@@ -202,6 +212,7 @@ class _Kernel:
         self._process: KernelProcess | None = None
         self._state = ExecutionState()
         self._source: Source | None = None
+        self._had_page_report = False
 
     def update(self, now: datetime) -> Source | None:
         """Read the messages that have arrived; return the kernel, None if it does not run."""
@@ -216,6 +227,7 @@ class _Kernel:
             self._process = self._detector.find_process(self._path)
             self._state = ExecutionState(now)
         self._read(now)
+        self._read_page_report()
         if not self._state.is_foreign:
             self._source = self._create_source(now)
         return self._source
@@ -227,7 +239,28 @@ class _Kernel:
             return self._detector.monotonic() - self._opened_at_s >= RETRY_INTERVAL_S
         if self._source is None or not self._state.is_settled or channel.has_news:
             return True
-        return bool(self._source.busy) and self._has_ended()
+        if self._state.is_running and self._has_page_report != self._had_page_report:
+            return True
+        is_paused = self._had_page_report and bool(self._source.busy)
+        return is_paused or (bool(self._source.busy) and self._has_ended())
+
+    @property
+    def _has_page_report(self) -> bool:
+        folder = self._detector.page_reports
+        return folder is not None and has_input_report(folder, kernel_id(self._path))
+
+    def _read_page_report(self) -> None:
+        """Take the report of a page into account; one of a cell that has ended is deleted."""
+        folder = self._detector.page_reports
+        if folder is None:
+            return
+        name = kernel_id(self._path)
+        if not self._state.is_running:
+            with suppress(OSError):
+                report_input(folder, name, None)
+        since = input_report(folder, name)
+        self._had_page_report = since is not None
+        self._state.note_page_report(since)
 
     def _create_source(self, now: datetime) -> Source:
         busy, counts, since, reason = self._state.summary(now, self._detector.monotonic())
@@ -321,17 +354,33 @@ class ExecutionState:
         self._since = now
         self._cell_number: int | None = None
         self._breakpoint_since: datetime | None = None
+        self._input_since: datetime | None = None
+        self._reported_input_since: datetime | None = None
 
     @property
     def is_settled(self) -> bool:
         """Whether the summary stays as it is until the next message."""
-        return self.is_observed and self._breakpoint_since is None
+        return self.is_observed and self._breakpoint_since is None and self._input_since is None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a cell is known to run."""
+        return bool(self._running)
+
+    def note_page_report(self, since: datetime | None) -> None:
+        """Take the report of a page into account.
+
+        Args:
+            since: Since when a page shows a prompt of the kernel; None if none does.
+        """
+        self._reported_input_since = since
 
     def apply(self, message: KernelMessage, now: datetime) -> None:
         """Take a published message into account."""
         parent = message.parent_header
         if message.type == "status":
             self._apply_status(str(message.content.get("execution_state")), parent, now)
+            self._apply_input_wait(message.content.get(WAITS_FOR_INPUT), now)
         elif message.type == "execute_input" and parent.get("msg_id") in self._running:
             number = message.content.get("execution_count")
             self._cell_number = number if isinstance(number, int) else None
@@ -357,8 +406,10 @@ class ExecutionState:
     def _cell_summary(self, now: datetime) -> tuple[bool, bool, datetime, Message]:
         since = min(self._running.values())
         if self._breakpoint_since is not None:
-            counts = now - self._breakpoint_since <= BREAKPOINT_LIMIT
-            return counts, counts, self._breakpoint_since, Message("activity.kernel.breakpoint")
+            return _pause_summary("activity.kernel.breakpoint", self._breakpoint_since, now)
+        input_since = self._input_since or self._reported_input_since
+        if input_since is not None:
+            return _pause_summary("activity.kernel.input", input_since, now)
         if self._cell_number is None:
             return True, True, since, Message("activity.kernel.running")
         return True, True, since, Message("activity.kernel.cell", {"number": self._cell_number})
@@ -381,14 +432,26 @@ class ExecutionState:
         """Note that a cell has ended, and that the next one will be reported."""
         self.is_observed = True
         self.ended += 1
-        self._cell_number = self._breakpoint_since = None
+        self._cell_number = self._breakpoint_since = self._input_since = None
         self._since = now
+
+    def _apply_input_wait(self, waits: object, now: datetime) -> None:
+        if isinstance(waits, bool):
+            self._input_since = now if waits and self._running else None
 
     def _apply_debug_event(self, event: str, now: datetime) -> None:
         if event == "stopped":
             self._breakpoint_since = now
         elif event in ("continued", "terminated", "exited"):
             self._breakpoint_since = None
+
+
+def _pause_summary(
+    code: str, since: datetime, now: datetime
+) -> tuple[bool, bool, datetime, Message]:
+    """Return the summary of a cell that waits for the user: after some time it does not count any more."""
+    counts = now - since <= PAUSE_LIMIT
+    return counts, counts, since, Message(code)
 
 
 @cache
@@ -398,4 +461,9 @@ def _has_pyzmq() -> bool:
 
 def kernel_name(path: Path) -> str:
     """Return the name to show for a kernel without a notebook: the start of its ID."""
-    return path.stem.replace("kernel-", "", 1)[:8]
+    return kernel_id(path)[:8]
+
+
+def kernel_id(path: Path) -> str:
+    """Return the ID of the kernel of a connection file."""
+    return path.stem.replace("kernel-", "", 1)

@@ -183,7 +183,9 @@ def create_watcher(context: ComponentContext) -> Watcher:
     """Return the watcher of a daemon."""
     settings = Settings.load(load_handover(context.folder).get("settings"), environ=context.environ)
     kernels = KernelDetector(
-        connection_file_folders(context.environ), find_process=find_kernel_process
+        connection_file_folders(context.environ),
+        find_process=find_kernel_process,
+        page_reports=context.folder,
     )
     machine = MachineDetector(
         accelerators=[GpuReader(), NpuReader(context.environ)],

@@ -6,15 +6,17 @@ import os
 import signal
 import time
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import zmq
-from factories import NOW
+from factories import HOUR, MINUTE, NOW
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 from keepalive.activity.kernel_environments import DENO, kernel_command
 from kernel_session import environment_without_settings
 
+from modelarts_magics.keepalive.activity.input_reports import report_input
 from modelarts_magics.keepalive.activity.kernels import KernelDetector
 from modelarts_magics.keepalive.activity.processes import find_kernel_process
 
@@ -27,6 +29,7 @@ TIMEOUT_S = 60.0
 CAN_ENCRYPT = hasattr(KernelManager, "transport_encryption")
 """Whether this version of jupyter_client can start a kernel with encrypted channels."""
 PASS_S = 0.05
+KERNEL_ID = "abcdef0123"
 PYTHON_CELL = "import os, time\nwhile not os.path.exists({path!r}): time.sleep(0.02)"
 DENO_CELL = """
 while (true) {{
@@ -49,7 +52,7 @@ class RealKernel:
         self._folder = folder
         self._cells = 0
         self._manager = KernelManager(
-            connection_file=str(folder / "kernel-abcdef0123.json"),
+            connection_file=str(folder / f"kernel-{KERNEL_ID}.json"),
             **({"transport_encryption": "required"} if encrypted else {}),
         )
         self._manager._kernel_spec = KernelSpec(
@@ -59,7 +62,9 @@ class RealKernel:
         )
         self._manager.start_kernel(env=environment_without_settings())
         self.client = self._connect()
-        self.detector = KernelDetector([folder], find_process=find_kernel_process)
+        self.detector = KernelDetector(
+            [folder], find_process=find_kernel_process, page_reports=folder
+        )
         self.expect(busy=False)
 
     def start_cell(self, code: str | None = None, **options: Any) -> None:  # noqa: ANN401 - of the client
@@ -73,9 +78,9 @@ class RealKernel:
         """Let the last cell end."""
         (self._folder / f"end-{self._cells}").touch()
 
-    def look(self) -> Source | None:
-        """Return the kernel as a source; None if it does not run."""
-        sources = self.detector.detect(NOW)
+    def look(self, *, after: timedelta = timedelta(0)) -> Source | None:
+        """Return the kernel as a source, at a time after its reports; None if it does not run."""
+        sources = self.detector.detect(NOW + after)
         assert len(sources) <= 1
         return sources[0] if sources else None
 
@@ -95,6 +100,18 @@ class RealKernel:
                 return
             assert time.monotonic() < end, f"expected {busy} {reason}, found {source}"
             time.sleep(PASS_S)
+
+    def expect_paused(self, reason: str) -> None:
+        """Wait until a cell is known to wait for the user; it then counts for an hour."""
+        self.expect(busy=True, reason=reason)
+        for after, busy in ((HOUR, True), (HOUR + MINUTE, False)):
+            source = self.look(after=after)
+            assert source is not None
+            assert source.busy is busy, source
+
+    def page_reports_prompt(self, *, is_shown: bool) -> None:
+        """Report that a page shows a prompt, or no longer."""
+        report_input(self._folder, KERNEL_ID, NOW if is_shown else None)
 
     def expect_still(self, *, busy: bool, for_s: float = 0.6) -> None:
         """Fail if the kernel leaves a state within a time, in seconds."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
 import pytest
@@ -30,6 +31,7 @@ COMM = """
 from ipykernel.comm import Comm
 get_ipython().kernel.comm_manager.register_target("test", lambda comm, message: None)
 """
+PROJECT = str(Path(__file__).resolve().parents[3])
 MakeKernel = Callable[..., RealKernel]
 
 
@@ -132,20 +134,59 @@ def test_breakpoint(python_kernel: RealKernel) -> None:
     start_debugging(kernel, code, line=2)
     kernel.start_cell(code)
     kernel.expect(busy=True, reason="breakpoint")
+    kernel.expect_paused("breakpoint")
     continue_debugging(kernel)
-    kernel.expect(busy=False)
+    kernel.expect(busy=False, reason="idle")
+
+
+def answer_prompt(kernel: RealKernel) -> None:
+    """Answer a prompt as the page does."""
+    kernel.client.get_stdin_msg(timeout=TIMEOUT_S)
+    kernel.client.input("x")
 
 
 @pytest.mark.soak
 def test_prompt(python_kernel: RealKernel) -> None:
-    """A cell that waits for input counts as a running cell."""
+    """A cell that waits for input counts as a running cell where nothing reports the prompt."""
+    kernel = python_kernel
+    kernel.start_cell("input()", allow_stdin=True)
+    kernel.expect(busy=True, reason="cell")
+    kernel.expect_still(busy=True)
+    answer_prompt(kernel)
+    kernel.expect(busy=False)
+
+
+def test_prompt_that_a_page_reports(python_kernel: RealKernel) -> None:
+    """A cell that waits for input counts for an hour, and a report that is left is not about the next cell."""
     kernel = python_kernel
     kernel.start_cell("input()", allow_stdin=True)
     kernel.expect(busy=True)
-    kernel.expect_still(busy=True)
-    kernel.client.get_stdin_msg(timeout=TIMEOUT_S)
-    kernel.client.input("x")
-    kernel.expect(busy=False)
+    kernel.page_reports_prompt(is_shown=True)
+    kernel.expect_paused("input()")
+    kernel.page_reports_prompt(is_shown=False)
+    kernel.expect(busy=True, reason="cell")
+    kernel.page_reports_prompt(is_shown=True)
+    kernel.expect_paused("input()")
+    answer_prompt(kernel)
+    kernel.expect(busy=False, reason="idle")
+    kernel.start_cell()
+    kernel.expect(busy=True, reason="cell [")
+    kernel.end_cell()
+    kernel.expect(busy=False, reason="idle")
+
+
+def test_prompt_that_our_extension_reports(python_kernel: RealKernel) -> None:
+    """The extension in the kernel reports each prompt and its end, also to a page that it has not asked."""
+    kernel = python_kernel
+    kernel.run(f"import sys; sys.path.insert(0, {PROJECT!r})\n%load_ext modelarts_magics")
+    kernel.start_cell("input()\nimport time; time.sleep(1)\ninput()", allow_stdin=True)
+    kernel.expect_paused("input()")
+    answer_prompt(kernel)
+    kernel.expect(busy=True, reason="cell")
+    kernel.expect_paused("input()")
+    answer_prompt(kernel)
+    kernel.expect(busy=False, reason="idle")
+    kernel.run("%unload_ext modelarts_magics")
 
 
 @pytest.mark.soak

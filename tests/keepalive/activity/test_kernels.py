@@ -14,7 +14,7 @@ from factories import MINUTE, NOW
 from keepalive.fake_kernel import FakeKernel
 
 from modelarts_magics.keepalive.activity.kernels import (
-    BREAKPOINT_LIMIT,
+    PAUSE_LIMIT,
     ExecutionState,
     KernelDetector,
     KernelProcess,
@@ -336,7 +336,7 @@ def test_breakpoint_counts_for_an_hour() -> None:
     states = States()
     states.status("busy", "1")
     states.debug_event("stopped")
-    states.now = NOW + BREAKPOINT_LIMIT
+    states.now = NOW + PAUSE_LIMIT
     assert states.busy() is True
     states.now += MINUTE
     assert states.busy() is False

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 TRANSLATION_PLUGIN = "@jupyterlab/translation-extension:plugin"
 LABELS = {
-    "zh_CN": ("train 自 ", "不再保持", "+2 小时"),
-    "en": ("Kept by train since ", "Let Go", "+2 h"),
+    "zh_CN": ("train 自 ", "不再保持", "+2 小时", "活动", "无任何工作时停止"),
+    "en": ("Kept by train since ", "Let Go", "+2 h", "Activity", "Stop when nothing works"),
 }
 
 
@@ -34,6 +34,7 @@ def worker(jupyter_server: JupyterServerProcess) -> Iterator[subprocess.Popen[by
         jupyter_server.run_cli(*arguments)
         yield process
         process.kill()
+    jupyter_server.run_cli("stop", "--when-idle", "off")
     jupyter_server.run_cli("keep", "end", "--all")
     jupyter_server.write_settings(TRANSLATION_PLUGIN, {"locale": "default"})
 
@@ -45,8 +46,8 @@ def test_kept_work_is_extended_and_let_go_in_the_panel(
     context: BrowserContext,
     take_screenshot: Callable[[Page | Locator, str], None],
 ) -> None:
-    """The section shows work and limit in the language of the page, and goes when nothing keeps the instance."""
-    for language, (sentence, let_go, extend) in LABELS.items():
+    """Work, limit, activity and switches are shown in the language of the page; the section goes with the work."""
+    for language, (sentence, let_go, extend, activity, stop) in LABELS.items():
         jupyter_server.write_settings(TRANSLATION_PLUGIN, {"locale": language})
         sidebar = open_sidebar_page(context, jupyter_server).open_panel()
         section = sidebar.panel.locator(".ma-Panel-keep")
@@ -58,6 +59,14 @@ def test_kept_work_is_extended_and_let_go_in_the_panel(
         )
         expect(section.get_by_role("button", name=let_go)).to_be_enabled()
         take_screenshot(sidebar.panel, f"keep-{language}")
+        sidebar.panel.get_by_text(activity, exact=True).click()
+        expect(sidebar.panel.locator(".ma-Panel-findings p").first).to_contain_text("train")
+        switch = sidebar.panel.get_by_role("switch", name=stop)
+        switch.check()
+        expect(sidebar.panel.locator(".ma-Panel-findings")).to_contain_text("30")
+        take_screenshot(sidebar.panel, f"activity-{language}")
+        switch.uncheck()
+        expect(switch).to_be_enabled()
     section.get_by_role("button", name=let_go).click()
     expect(section).to_contain_text("“train” has ended")
     expect(section.get_by_role("button")).to_have_count(0)
