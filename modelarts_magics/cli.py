@@ -21,6 +21,7 @@ from modelarts_magics.config.settings import Settings
 from modelarts_magics.doctor import DoctorReport
 from modelarts_magics.domain.models import Change, Effect
 from modelarts_magics.errors import ModelArtsError, PartialUpdateError, UsageError
+from modelarts_magics.keepalive.resume import resume
 from modelarts_magics.session.connect import open_session
 from modelarts_magics.session.session import LATER_STARTS_NOTICE
 
@@ -93,6 +94,7 @@ def _run_command(arguments: Sequence[str], *, out: TextIO, err: TextIO) -> int:
         def get_session() -> Session:
             opened.append(open_session(settings, actor="terminal"))
             opened[-1].on_notice = show_notice
+            resume(opened[-1], os.environ)
             return opened[-1]
 
         request = parse_arguments(arguments)

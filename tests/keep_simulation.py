@@ -472,6 +472,17 @@ class Simulation:
     def restored(self, *, done: bool) -> None:
         """Do nothing."""
 
+    def before_switched_renewal(self, _target: datetime, *, is_switch: bool) -> bool:
+        """Return that idle mode can be restored."""
+        return is_switch or True
+
+    def switched_stop_times(self) -> tuple[datetime, ...]:
+        """Return that idle mode is not to be restored."""
+        return ()
+
+    def mode_restored(self) -> None:
+        """Do nothing."""
+
     def pending_stop_changed(self, _pending: PendingStop | None) -> None:
         """Do nothing."""
 

@@ -131,6 +131,7 @@ def _status(request: CommandRequest, context: CommandContext) -> object:
 
 def _show_instance(request: CommandRequest, session: Session, instance: Instance) -> object:
     """Return an instance as requested, with the run time that will be restored for later starts."""
+    _note_switched_mode(session)
     planned, all_fields = later_starts.find_planned(session, instance), request.has_option("--all")
     if request.has_option("--json"):
         data = instance_json(instance, all_fields=all_fields)
@@ -138,6 +139,17 @@ def _show_instance(request: CommandRequest, session: Session, instance: Instance
     if planned:
         session.on_notice(later_starts.planned_message(planned))
     return InstanceDetails(instance) if all_fields else instance
+
+
+def _note_switched_mode(session: Session) -> None:
+    """Say that auto-stop goes back to idle mode after guarded work."""
+    if session.settings is None:
+        return
+    from modelarts_magics.keepalive.folder import daemon_folder  # noqa: PLC0415 - keeps the other commands fast
+    from modelarts_magics.keepalive.switched_mode import is_mode_switched  # noqa: PLC0415
+
+    if is_mode_switched(daemon_folder(session.settings)):
+        session.on_notice(Message("keep.switched"))
 
 
 def _read_instance(context: CommandContext) -> tuple[Session, Instance]:

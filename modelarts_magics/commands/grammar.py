@@ -82,6 +82,7 @@ THEN = Option("--then", "leave|stop")
 PID = Option("--pid", "PID")
 WHILE_BUSY = Option("--while-busy")
 WHEN_IDLE = Option("--when-idle", "DURATION|off|keep")
+SWITCH_MODE = Option("--switch-mode")
 ANYWAY = Option("--anyway")
 NO_RECORD = Option("--no-record", kernel_only=True)
 COMMAND = Option("--command", "CMD")
@@ -134,8 +135,8 @@ FORM = Command("form", kernel_only=True)
 KEEP = Command(
     "keep",
     "[--up-to DURATION [NAME]] | start NAME | --pid PID | --while-busy | end [NAME | --all] "
-    "[--then leave|stop] [--anyway] [--no-record] [--json]",
-    (UP_TO, THEN, PID, WHILE_BUSY, ALL, ANYWAY, NO_RECORD, JSON),
+    "[--then leave|stop] [--switch-mode] [--anyway] [--no-record] [--json]",
+    (UP_TO, THEN, PID, WHILE_BUSY, ALL, SWITCH_MODE, ANYWAY, NO_RECORD, JSON),
     completions=("start", "end"),
 )
 JOBS = Command(

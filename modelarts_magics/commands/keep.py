@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelarts_magics.commands.as_json import iso_time
@@ -19,6 +20,8 @@ from modelarts_magics.keepalive.idle_stop import load_idle_stop
 from modelarts_magics.keepalive.launch import needs_notifier
 from modelarts_magics.keepalive.processes import process_started
 from modelarts_magics.keepalive.state import is_daemon_running, read_running_state
+from modelarts_magics.keepalive.switched_mode import DETAIL as SWITCH_MODE
+from modelarts_magics.keepalive.switched_mode import is_mode_switched
 from modelarts_magics.messages import join_list, text
 
 if TYPE_CHECKING:
@@ -139,6 +142,8 @@ def _stop_lines(state: DaemonState) -> list[str]:
 
 def _start(request: CommandRequest, context: CommandContext, wanted: KeepRequest) -> object:
     session = context.get_session()
+    if request.has_option("--switch-mode"):
+        wanted = replace(wanted, details={**wanted.details, SWITCH_MODE: True})
     kept = client.add_guard(session, wanted)
     return _answer(request, folder_of_session(session), kept)
 
@@ -208,7 +213,9 @@ def end_all(folder: Path, *, is_daemon_needed: bool = False) -> None:
     if is_daemon_running(folder):
         requests.send_request(folder, requests.END)
         wait_until(lambda: not is_daemon_running(folder), timeout_s=_END_TIMEOUT_S)
-    if not is_daemon_running(folder) and not guard_files.read_guards(folder):
+    is_over = not is_daemon_running(folder) and not guard_files.read_guards(folder)
+    # The next process of ours restores the mode, if the daemon could not.
+    if is_over and not is_mode_switched(folder):
         requests.delete_all(folder)
 
 

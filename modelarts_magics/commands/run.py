@@ -26,6 +26,7 @@ from modelarts_magics.keepalive.client import KeepRequest, keep_alive, save_work
 from modelarts_magics.keepalive.guards import LEAVE, RUN, STOP
 from modelarts_magics.keepalive.record_writer import RecordWriter
 from modelarts_magics.keepalive.records import COMMAND, Record, new_record_id, records_folder
+from modelarts_magics.keepalive.switched_mode import DETAIL as SWITCH_MODE
 from modelarts_magics.messages import text
 from modelarts_magics.session.connect import open_session
 
@@ -71,6 +72,7 @@ def _parse(arguments: list[str], prefix: str) -> argparse.Namespace:
     parser = ArgumentParser(f"{prefix} run", "run.help")
     parser.add_argument("--up-to", metavar="DURATION", help=text("run.help.up_to"))
     parser.add_argument("--then", choices=(LEAVE, STOP), default=LEAVE, help=text("run.help.then"))
+    parser.add_argument("--switch-mode", action="store_true", help=text("run.help.switch_mode"))
     parser.add_argument("--anyway", action="store_true", help=text("run.help.anyway"))
     parser.add_argument("--no-record", action="store_true", help=text("run.help.no_record"))
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD ARG…")
@@ -107,7 +109,9 @@ def _run(options: argparse.Namespace, prefix: str) -> int:
         on_output=on_output,
         on_tick=recorder.tick if recorder else lambda: None,
     )
-    request = KeepRequest(RUN, guard_name(options.command), up_to, options.then)
+    details = {SWITCH_MODE: True} if options.switch_mode else {}
+    name = guard_name(options.command)
+    request = KeepRequest(RUN, name, up_to, options.then, details=details)
     with ExitStack() as stack:
         save_status = _keep(stack, settings, request, runner, options)
         if recorder:

@@ -9,6 +9,7 @@ from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.guards import list_guards
 from modelarts_magics.keepalive.state import read_running_state
+from modelarts_magics.keepalive.switched_mode import is_mode_switched
 from modelarts_magics.messages import join_list, text
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ def keep_alive_findings(settings: Settings) -> Iterator[Finding]:
     except ConfigurationError:
         return
     guards, running = list_guards(folder), read_running_state(folder)
+    if is_mode_switched(folder):
+        yield Finding(_SUBJECT, Level.INFO, text("keep.switched"))
     if running is None and guards:
         names = join_list(guard.name for guard in guards)
         message = text("doctor.keep.not_running", names=names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,7 @@ def admit(
         return Admission(until, Message("keep.refused.not_running", {"status": status}))
     if auto_stop.is_known and not auto_stop.enabled:
         return Admission(until, notes=(Message("keep.note.auto_stop_off"),))
-    if auto_stop.mode is Mode.IDLE:
+    if auto_stop.mode is Mode.IDLE and not situation.may_switch:
         return Admission(until, Message("keep.refused.idle"))
     if not auto_stop.is_known:
         return Admission(until, Message("keep.refused.unknown"))
@@ -63,7 +63,11 @@ def admit(
         return Admission(until)
     if defers_duration and situation.capabilities.counts_from is CountsFrom.RUN_START:
         return Admission(until, Message("keep.refused.next_start", _stop_time(situation)))
-    return _fit_into_range(until, situation, is_explicit=is_explicit)
+    admission = _fit_into_range(until, situation, is_explicit=is_explicit)
+    if auto_stop.mode is not Mode.IDLE or admission.refusal is not None:
+        return admission
+    notes = (*admission.notes, Message("keep.note.switched"))
+    return replace(admission, notes=notes, needs_proof=True)
 
 
 def _fit_into_range(until: datetime, situation: Situation, *, is_explicit: bool) -> Admission:

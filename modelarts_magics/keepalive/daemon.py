@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Callable
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import guards as guard_files
-from modelarts_magics.keepalive import pages, requests
+from modelarts_magics.keepalive import pages, requests, switched_mode
 from modelarts_magics.keepalive.components import RunView
 from modelarts_magics.keepalive.idle_stop import IdleStopper
 from modelarts_magics.keepalive.notifications.results import ENDING_KINDS, note_end
@@ -161,7 +161,8 @@ class Daemon:
     def _start_job(self, guards: Sequence[Guard]) -> None:
         if self._job is not None:
             return
-        is_idle = not guards and self._keeper.pending_stop is None
+        is_switched = switched_mode.is_mode_switched(self._folder)
+        is_idle = not guards and self._keeper.pending_stop is None and not is_switched
         if is_idle and self._keeper.instance is not None and not self._components.need_daemon():
             return
         if self._components.want_reading(self._keeper.now):
@@ -201,6 +202,11 @@ class Daemon:
         is_busy = self._job is not None or self._keeper.pending_stop is not None
         is_watching = self._idle_stopper.is_on or self._components.need_daemon()
         if guards or is_busy or is_watching:
+            self._idle_since_s = self._monotonic()
+            return True
+        if switched_mode.is_mode_switched(self._folder) and not (
+            self._is_asked_to_end and self._keeper.problem is not None
+        ):
             self._idle_since_s = self._monotonic()
             return True
         if self._is_asked_to_end:

@@ -12,7 +12,7 @@ from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.later_starts import is_same_run
 from modelarts_magics.domain.models import PendingRestore
 from modelarts_magics.keepalive import guards as guard_files
-from modelarts_magics.keepalive import pages, requests
+from modelarts_magics.keepalive import pages, requests, switched_mode
 from modelarts_magics.keepalive.state import MAX_EVENTS, Event
 from modelarts_magics.session import restore
 from modelarts_magics.session.history import KEEP_ALIVE, append_entry, history_entry
@@ -128,6 +128,26 @@ class DaemonHost:
         known = restore.load_pending(self._pending_restores, self._instance_id)
         if known is not None:
             self._save(replace(known, run_started_at=self._started_at))
+
+    def before_switched_renewal(self, target: datetime, *, is_switch: bool) -> bool:
+        """Remember to restore idle mode before it is replaced, and each stop time that is set until then."""
+        if not is_switch and not switched_mode.is_mode_switched(self._folder):
+            return True
+        try:
+            switched_mode.save_switched_mode(self._folder, target)
+        except OSError:
+            # A mode that is switched already stays as it is.
+            return not is_switch
+        return True
+
+    def switched_stop_times(self) -> tuple[datetime, ...]:
+        """Return the stop times that were set last in place of idle mode; empty if it is not to be restored."""
+        return switched_mode.switched_stop_times(self._folder)
+
+    def mode_restored(self) -> None:
+        """Forget to restore idle mode."""
+        with _tolerate_os_errors():
+            switched_mode.forget_switched_mode(self._folder)
 
     def pending_stop_changed(self, pending: PendingStop | None) -> None:
         """Save the pending stop of the instance, or delete it."""

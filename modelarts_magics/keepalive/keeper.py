@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Callable, Protocol
 
-from modelarts_magics.domain.models import Change, Effect, Instance
+from modelarts_magics.domain.models import Change, Effect, Instance, Mode, StopTimeUnknown
 from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.errors import ForbiddenError, ModelArtsError, RefusedError
 from modelarts_magics.keepalive import policy, stopping
@@ -19,6 +19,7 @@ from modelarts_magics.keepalive.admission import Admission, admit
 from modelarts_magics.keepalive.guards import STOP
 from modelarts_magics.keepalive.policy import Memory, Situation, Takeover
 from modelarts_magics.keepalive.stopping import PendingStop
+from modelarts_magics.keepalive.switched_mode import DETAIL as SWITCH_MODE
 from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class JobKind(str, Enum):
     READ = "read"
     RENEW = "renew"
     RESTORE = "restore"
+    RESTORE_MODE = "restore-mode"
     STOP = "stop"
     SHORTEN = "shorten"
 
@@ -104,6 +106,19 @@ class Host(Protocol):
     def restored(self, *, done: bool) -> None:
         """Forget the run time to restore, or leave it for the next run."""
 
+    def before_switched_renewal(self, target: datetime, *, is_switch: bool) -> bool:
+        """Remember to restore idle mode before it is replaced, and each stop time that is set until then.
+
+        Returns:
+            False if that could not be written.
+        """
+
+    def switched_stop_times(self) -> tuple[datetime, ...]:
+        """Return the stop times that were set last in place of idle mode; empty if it is not to be restored."""
+
+    def mode_restored(self) -> None:
+        """Forget to restore idle mode."""
+
     def pending_stop_changed(self, pending: PendingStop | None) -> None:
         """Save the pending stop of the instance, or delete it."""
 
@@ -146,6 +161,7 @@ class Keeper:
         self._stop_retry_at: datetime | None = None
         self._is_stop_forbidden = False
         self._restore_duration: timedelta | None = None
+        self._mode_retry_at: datetime | None = None
         self.admissions: dict[str, Admission] = {}
         self.problem: Problem | None = None
         self.pending_stop = pending_stop
@@ -212,8 +228,11 @@ class Keeper:
         self._forget(guards)
         for guard in guards:
             self._admit(guard)
-        job = self._renewal_job(guards, now)
-        return job or self._stop_job(guards, busy, is_saved=is_saved)
+        return (
+            self._renewal_job(guards, now)
+            or self._mode_job(guards, now)
+            or self._stop_job(guards, busy, is_saved=is_saved)
+        )
 
     def finish(self, job: Job, result: object, guards: Sequence[Guard]) -> None:
         """Take the result of a call.
@@ -284,6 +303,7 @@ class Keeper:
     ) -> Situation:
         session = self._require_session()
         started_at = session.plan_context(instance).started_at
+        may_switch = any(each.details.get(SWITCH_MODE) for each in self.kept(guards))
         return Situation(
             now,
             instance,
@@ -292,7 +312,13 @@ class Keeper:
             self._bounds(guards),
             self.memory,
             must_prove=prove,
+            may_switch=may_switch,
         )
+
+    def _require_instance(self) -> Instance:
+        if self._instance is None:
+            raise AssertionError
+        return self._instance
 
     def _require_session(self) -> Session:
         if self._session is None:
@@ -325,9 +351,10 @@ class Keeper:
             # An earlier daemon has accepted it.
             self.admissions[guard.id] = Admission(guard.until)
             return
+        situation = self._situation(instance, (), self.now)
         admission = admit(
             guard.until,
-            self._situation(instance, (), self.now),
+            replace(situation, may_switch=bool(guard.details.get(SWITCH_MODE))),
             is_explicit=bool(guard.details.get("explicit")),
             defers_duration=self._require_session().plan_context(instance).defers_duration,
         )
@@ -349,6 +376,11 @@ class Keeper:
         situation = self._situation(instance, guards, now, prove=prove)
         target = policy.decide(situation)
         if target is None:
+            return None
+        is_switch = instance.auto_stop.mode is Mode.IDLE
+        if not self._host.before_switched_renewal(target, is_switch=is_switch):
+            # The mode would not be restored after a crash.
+            self._settle_proofs(guards, Message("keep.refused.not_remembered"))
             return None
         self._host.before_renewal(instance, situation.started_at)
         self.memory = policy.note_sent(self.memory, target, now=now)
@@ -375,6 +407,29 @@ class Keeper:
             JobKind.RESTORE,
             lambda: session.update(auto_stop=request, action="keep"),
             reason=reason,
+        )
+
+    def _mode_job(self, guards: Sequence[Guard], now: datetime) -> Job | None:
+        """Return the call that restores idle mode after the last guard; a stop after the work comes first."""
+        targets = self._host.switched_stop_times()
+        if not targets or self._bounds(guards) or self.pending_stop is not None:
+            return None
+        instance = self._require_instance()
+        auto_stop = instance.auto_stop
+        if not policy.is_own_stop_time(auto_stop.stops_at, targets):
+            # The mode is restored already, or the user has changed auto-stop.
+            is_past = auto_stop.stop_time_unknown is StopTimeUnknown.PAST
+            # A renewal of unknown outcome may still be applied.
+            if auto_stop.is_known and not is_past and not self.memory.sent:
+                self._host.mode_restored()
+            return None
+        if self._mode_retry_at is not None and now < self._mode_retry_at:
+            return None
+        self._mode_retry_at = now + READ_RETRY
+        session, request = self._require_session(), AutoStopRequest(mode=Mode.IDLE)
+        return Job(
+            JobKind.RESTORE_MODE,
+            lambda: session.update(auto_stop=request, action="keep", seen=instance),
         )
 
     def _stop_job(
@@ -461,9 +516,8 @@ class Keeper:
             self._instance = change.after
         if job.kind is JobKind.RENEW:
             self._take_renewal(change, guards, now)
-        elif job.kind is JobKind.RESTORE:
-            self._host.restored(done=change.effect is not Effect.UNCONFIRMED)
-            self.memory = replace(self.memory, known=None)
+        elif job.kind in (JobKind.RESTORE, JobKind.RESTORE_MODE):
+            self._take_restoration(job, change)
         elif job.kind is JobKind.STOP:
             self._is_stopping = True
             if self.pending_stop is not None:
@@ -474,6 +528,15 @@ class Keeper:
             self.set_pending_stop(None)
             stop_time = change.after.auto_stop.stops_at if change.after else None
             self._report_forbidden_stop(stop_time or job.target or now, guards)
+
+    def _take_restoration(self, job: Job, change: Change) -> None:
+        is_done = change.effect is not Effect.UNCONFIRMED
+        self.memory = replace(self.memory, known=None)
+        if job.kind is JobKind.RESTORE:
+            self._host.restored(done=is_done)
+        elif is_done:
+            self.memory = replace(self.memory, sent=())
+            self._host.mode_restored()
 
     def _report_forbidden_stop(self, stop_time: datetime, guards: Sequence[Guard]) -> None:
         now = self.now
@@ -538,6 +601,8 @@ class Keeper:
             self._renewal_failed(error, guards, now)
         elif job.kind is JobKind.RESTORE:
             self._host.restored(done=False)
+        elif job.kind is JobKind.RESTORE_MODE:
+            self._next_read_at = now
         elif job.kind is JobKind.STOP:
             self._stop_failed(error, now)
         else:

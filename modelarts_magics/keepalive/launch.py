@@ -18,6 +18,7 @@ from modelarts_magics.keepalive.guards import read_guards
 from modelarts_magics.keepalive.idle_stop import load_idle_stop
 from modelarts_magics.keepalive.notifications.sinks import has_sinks, notify_folder
 from modelarts_magics.keepalive.state import is_daemon_running, package_version, read_state
+from modelarts_magics.keepalive.switched_mode import is_mode_switched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,11 +147,11 @@ def ensure_notifier(session: Session, environ: Mapping[str, str]) -> None:
 
 
 def _is_missing(folder: Path) -> bool:
-    """Return whether guards or a stop need the daemon and none runs."""
+    """Return whether guards, a stop or a mode to restore need the daemon and none runs."""
     if is_daemon_running(folder):
         return False
     is_stop_possible = requests.is_stop_pending(folder) or load_idle_stop(folder) is not None
-    return bool(read_guards(folder)) or is_stop_possible
+    return bool(read_guards(folder)) or is_stop_possible or is_mode_switched(folder)
 
 
 def make_handover(session: Session) -> dict[str, Any]:

@@ -93,6 +93,7 @@ class Situation:
         bounds: The bounds of the guards.
         memory: The daemon's knowledge.
         must_prove: Whether a guard waits for the proof that renewals take effect.
+        may_switch: Whether a guard allows to replace idle mode by a fixed stop time.
     """
 
     now: datetime
@@ -102,6 +103,7 @@ class Situation:
     bounds: tuple[datetime, ...] = ()
     memory: Memory = Memory()
     must_prove: bool = False
+    may_switch: bool = False
 
     @property
     def bound(self) -> datetime | None:
@@ -143,8 +145,10 @@ def needs_renewal(situation: Situation) -> bool:
     auto_stop, bound = situation.instance.auto_stop, situation.bound
     if bound is None or bound <= situation.now or not situation.instance.running:
         return False
-    if not auto_stop.enabled or auto_stop.mode is Mode.IDLE:
+    if not auto_stop.enabled:
         return False
+    if auto_stop.mode is Mode.IDLE:
+        return situation.may_switch
     if auto_stop.stops_at is None:
         return auto_stop.stop_time_unknown is StopTimeUnknown.PAST
     return auto_stop.stops_at < bound - BOUND_TOLERANCE
@@ -251,6 +255,11 @@ def _is_near(one: datetime | None, other: datetime) -> bool:
     return one is not None and abs(one - other) <= TAKEOVER_TOLERANCE
 
 
+def is_own_stop_time(stops_at: datetime | None, targets: tuple[datetime, ...]) -> bool:
+    """Return whether a stop time is one of those that the daemon has set."""
+    return any(_is_near(stops_at, each) for each in targets)
+
+
 def note_renewal(memory: Memory, change: Change, *, now: datetime) -> Memory:
     """Return the knowledge after a renewal that has been read back.
 
@@ -261,9 +270,11 @@ def note_renewal(memory: Memory, change: Change, *, now: datetime) -> Memory:
     """
     if change.effect is not Effect.NOW or change.after is None:
         return note_failure(memory, now=now, stops_at=change.before.auto_stop.stops_at)
+    stops_at = change.after.auto_stop.stops_at
     return replace(
         memory,
         known=change.after.auto_stop,
+        sent=tuple(each for each in memory.sent if not _is_near(stops_at, each.target)),
         renewed_at=now,
         retry_at=None,
         failures=0,

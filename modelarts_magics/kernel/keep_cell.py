@@ -64,18 +64,22 @@ class KeepCells:
         from modelarts_magics.keepalive.client import KeepRequest, keep_alive  # noqa: PLC0415
         from modelarts_magics.keepalive.guards import CELL  # noqa: PLC0415
         from modelarts_magics.keepalive.recorder import DETAIL  # noqa: PLC0415
+        from modelarts_magics.keepalive.switched_mode import DETAIL as SWITCH_MODE  # noqa: PLC0415
         from modelarts_magics.messages import text  # noqa: PLC0415
 
         self._prepare()
         request = parse_line(f"keep {options}")
         request.reject_arguments()
         recording = None if request.has_option("--no-record") else self._recording()
+        details: dict[str, Any] = {DETAIL: recording} if recording else {}
+        if request.has_option("--switch-mode"):
+            details[SWITCH_MODE] = True
         wanted = KeepRequest(
             CELL,
             f"cell-{self._shell.execution_count}",
             requested_limit(request),
             requested_then(request),
-            details={DETAIL: recording} if recording else {},
+            details=details,
         )
         stack = ExitStack()
         try:

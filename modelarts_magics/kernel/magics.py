@@ -133,11 +133,14 @@ class ModelArts(Magics):
         Raises:
             ModelArtsError: The settings or the credentials are missing or invalid.
         """
+        from modelarts_magics.keepalive.resume import resume  # noqa: PLC0415 - keeps %load_ext fast
+
         settings = self.settings()
         if self._session is None or settings != self._session_settings:
             self.close()
             self._session, self._session_settings = self._open_session(settings), settings
             self._session.on_notice = self._show_notice
+            resume(self._session, os.environ)
         return self._session
 
     def _show_notice(self, notice: Message) -> None:

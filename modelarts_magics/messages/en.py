@@ -235,6 +235,7 @@ TEXTS = {
     "help.option.while-busy": "keep the instance while anything works: cells, terminals, processes, GPU and NPU",
     "help.option.when-idle": "stop the instance when nothing has worked for this time, at least 10m; off: no "
     "longer; keep: not within the next hour",
+    "help.option.switch-mode": "replace idle mode by a fixed stop time while the work runs",
     "help.option.anyway": "run the work also if the instance cannot be kept",
     "help.option.no-record": "do not record the output of the cell",
     "help.jobs": "list the recorded outputs of guarded cells and commands, or show one",
@@ -667,8 +668,10 @@ TEXTS = {
     "keep.refused.not_running": "The instance is not running ({status:status}) and cannot be kept running.",
     "keep.refused.not_running.hint": "Start it in the ModelArts console.",
     "keep.refused.idle": "Auto-stop is in idle mode, which may stop the instance during the work.",
-    "keep.refused.idle.hint": "To set a fixed stop time for this run: {cmd} auto-stop 2h. To run the work "
-    "unguarded: --anyway",
+    "keep.refused.idle.hint": "To use a fixed stop time while the work runs, and idle mode afterwards: "
+    "--switch-mode. To run the work unguarded: --anyway",
+    "keep.refused.not_remembered": "The keep-alive could not write down that idle mode is to be restored.",
+    "keep.refused.not_remembered.hint": "Free some disk space, or run the work unguarded: --anyway",
     "keep.refused.unknown": "ModelArts did not return whether auto-stop is on, so the instance cannot be kept.",
     "keep.refused.unknown.hint": "To see why: {cmd} doctor. To run the work unguarded: --anyway",
     "keep.refused.next_start": "This API applies a new run time at the next start only: this run still stops "
@@ -706,6 +709,9 @@ TEXTS = {
     "keep.note.auto_stop_off": "Auto-stop is off: there is nothing to extend, and the instance is billed until it "
     "is stopped.",
     "keep.note.moved": "This run can last until {latest} at most, so the limit was moved there.",
+    "keep.note.switched": "Auto-stop gets a fixed stop time meanwhile, and goes back to idle mode afterwards.",
+    "keep.switched": "Auto-stop has a fixed stop time for guarded work, and goes back to idle mode when that has "
+    "ended.",
     "keep.note.stop": "The instance is stopped afterwards. Whether these credentials may stop it was not tested.",
     "keep.note.login": "The keep-alive holds the login in its memory only, so it ends if that process is killed.",
     "keep.changed.later": "The stop time was changed elsewhere to {stop_time}; the keep-alive goes on.",
@@ -1043,6 +1049,7 @@ TEXTS = {
     "that of the command; 125 if it was not started.",
     "run.help.up_to": "how long to keep the instance at most; default: the setting keep_up_to",
     "run.help.then": "leave the stop time as it is when the command ends, or stop the instance",
+    "run.help.switch_mode": "while the command runs, replace idle mode by a fixed stop time",
     "run.help.anyway": "run the command even if the instance cannot be kept",
     "run.help.no_record": "do not record the output",
     "run.not_found": "Command not found: {command}",

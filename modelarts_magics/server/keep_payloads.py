@@ -30,6 +30,7 @@ from modelarts_magics.keepalive.guards import (
 from modelarts_magics.keepalive.idle_stop import load_idle_stop, postpone_idle_stop
 from modelarts_magics.keepalive.launch import needs_notifier
 from modelarts_magics.keepalive.state import read_running_state
+from modelarts_magics.keepalive.switched_mode import is_mode_switched
 from modelarts_magics.messages import text
 from modelarts_magics.server.request_models import (
     CANCEL_STOP,
@@ -69,7 +70,8 @@ def keep_payload(session: Session) -> dict[str, Any] | None:
     stop = _stop_payload(running) if running else None
     failed_stop = running.failed_stop if running else None
     when_idle = _when_idle_payload(folder)
-    if not guards and stop is None and when_idle is None and failed_stop is None:
+    is_switched = is_mode_switched(folder)
+    if not (guards or stop or when_idle or failed_stop or is_switched):
         return None
     covered_until = running.covered_until if running else None
     return {
@@ -78,6 +80,7 @@ def keep_payload(session: Session) -> dict[str, Any] | None:
         "stop": stop,
         "failed_stop": str(failed_stop) if failed_stop else "",
         "stop_when_idle": when_idle,
+        "switched_mode": text("keep.switched") if is_switched else "",
         "problem": _problem(running),
         "problem_urgent": running is not None and running.problem_urgent,
     }

@@ -18,12 +18,22 @@ from factories import HOUR, MINUTE
 
 from modelarts_magics.commands.keep import end_all
 from modelarts_magics.config.settings import Settings
+from modelarts_magics.doctor.keep_alive import keep_alive_findings
+from modelarts_magics.domain.models import Mode
+from modelarts_magics.domain.planning import AutoStopRequest
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import ModelArtsError, RefusedError
 from modelarts_magics.keepalive import client
 from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import daemon_folder
-from modelarts_magics.keepalive.guards import API, NAMED, PID, list_guards, read_guards
+from modelarts_magics.keepalive.guards import (
+    API,
+    NAMED,
+    PID,
+    list_guards,
+    read_guards,
+    remove_guard,
+)
 from modelarts_magics.keepalive.launch import make_handover, restart_all_if_needed
 from modelarts_magics.keepalive.process import make_daemon
 from modelarts_magics.keepalive.processes import is_process_alive, process_started
@@ -35,6 +45,9 @@ from modelarts_magics.keepalive.state import (
     read_running_state,
     read_state,
 )
+from modelarts_magics.keepalive.switched_mode import DETAIL as SWITCH_MODE
+from modelarts_magics.keepalive.switched_mode import is_mode_switched
+from modelarts_magics.server.keep_payloads import keep_payload
 from modelarts_magics.session.connect import open_session
 from modelarts_magics.session.history import history_path, read_entries
 
@@ -301,6 +314,65 @@ def test_server_restarts_a_daemon_that_a_name_needs(world: World) -> None:
     restart_all_if_needed(world.folder.parent, world.environ)
     wait_for(lambda: is_daemon_running(world.folder))
     assert [guard.name for guard in list_guards(world.folder)] == ["upload"]
+
+
+@pytest.fixture
+def idle_world(tmp_path: Path) -> Iterator[World]:
+    """Return an instance that stops when idle."""
+    version = next(each for each in FOLLOWING if each.api == "notebooks")
+    world = World(version, tmp_path, SCALE)
+    world.session.set_auto_stop(AutoStopRequest(mode=Mode.IDLE))
+    yield world
+    world.close()
+
+
+SWITCHING = KeepRequest(NAMED, "job", 5 * HOUR, details={SWITCH_MODE: True})
+
+
+def test_idle_mode_is_replaced_while_guarded_and_restored(idle_world: World) -> None:
+    """The lease is TIMING with a stop time while guarded, which all views say, and IDLE afterwards."""
+    world = idle_world
+    with pytest.raises(RefusedError) as caught:
+        client.add_guard(world.session, KeepRequest(NAMED, "plain"), environ=world.environ)
+    assert caught.value.code == "keep.refused.idle"
+    kept = client.add_guard(world.session, SWITCHING, environ=world.environ)
+    assert "goes back to idle mode" in str(kept)
+    assert world.instance()["type"] == "TIMING"
+    assert is_mode_switched(world.folder)
+    findings = [str(each) for each in keep_alive_findings(world.session.settings)]
+    payload = keep_payload(world.session)
+    assert payload is not None
+    assert "goes back to idle mode" in payload["switched_mode"]
+    assert any("goes back to idle mode" in each for each in findings)
+    remove_guard(world.folder, *list_guards(world.folder))
+    wait_for(lambda: world.instance()["type"] == "IDLE")
+    wait_for(lambda: not is_mode_switched(world.folder))
+
+
+def test_killed_daemon_leaves_the_wish_to_the_next_process(idle_world: World) -> None:
+    """The next process of ours, here one that shows the status, has idle mode restored."""
+    world = idle_world
+    client.add_guard(world.session, SWITCHING, environ=world.environ)
+    state = read_state(world.folder)
+    assert state is not None
+    os.kill(state.pid, signal.SIGKILL)
+    wait_for(lambda: not is_daemon_running(world.folder))
+    remove_guard(world.folder, *list_guards(world.folder))
+    command = [sys.executable, "-m", "modelarts_magics", "status"]
+    done = subprocess.run(command, env=world.environ, capture_output=True, text=True, check=True)  # noqa: S603 - our own program
+    assert "goes back to idle mode" in done.stderr
+    wait_for(lambda: world.instance()["type"] == "IDLE")
+
+
+def test_stop_time_that_the_user_sets_is_not_replaced_by_idle_mode(idle_world: World) -> None:
+    """A change of auto-stop while guarded is the user's wish, also after the guard."""
+    world = idle_world
+    client.add_guard(world.session, SWITCHING, environ=world.environ)
+    world.session.set_auto_stop(AutoStopRequest(time_left=9 * HOUR))
+    remove_guard(world.folder, *list_guards(world.folder))
+    end_all(world.folder)
+    wait_for(lambda: not is_mode_switched(world.folder), seconds=40)
+    assert world.instance()["type"] == "TIMING"
 
 
 def test_api_that_defers_is_refused_and_restored(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ export interface KeepState {
   readonly work: readonly KeptWork[];
   /** The stop after it; `null` when none is planned. */
   readonly stop: PlannedStop | null;
+  /** That auto-stop goes back to idle mode, as a text of the server; empty if it does not. */
+  readonly switchedMode: string;
   /** Why the instance may not be kept, or was not stopped, as a text of the server; may be empty. */
   readonly problem: string;
   /** After how many seconds without work the instance is stopped; `null` if it is not. */
@@ -44,10 +46,11 @@ export interface KeepState {
 
 /** Read what keeps the instance running. */
 export function readKeepState(value: unknown): KeepState {
-  const { guards, stop, problem, failed_stop, stop_when_idle } = asObject(value);
+  const { guards, stop, problem, failed_stop, stop_when_idle, switched_mode } = asObject(value);
   return {
     work: asArray(guards).flatMap(readWork),
     stop: stop ? readStop(asObject(stop)) : null,
+    switchedMode: asString(switched_mode),
     problem: [problem, failed_stop].map(asString).filter(Boolean).join(' '),
     idleTimeS: asNumber(asObject(stop_when_idle).idle_s),
   };

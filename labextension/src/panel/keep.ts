@@ -56,10 +56,11 @@ export class KeepSection implements PanelSection {
     this.#updateHidden();
   }
 
-  #show({ work, stop, problem }: KeepState): void {
+  #show({ work, stop, switchedMode, problem }: KeepState): void {
     const rows = [
       ...work.map((each) => this.#workRow(each)),
       ...(stop ? [this.#stopRow(stop)] : []),
+      ...(switchedMode ? [panelElement('p', 'message', [switchedMode])] : []),
     ];
     this.#rows.replaceChildren(...rows);
     setText(this.#problem, problem);

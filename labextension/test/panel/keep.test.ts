@@ -96,6 +96,11 @@ describe('what keeps the instance', () => {
     expect(fixture.visibleText).toContain('as soon as this has ended: a.ipynb, make');
   });
 
+  it('says that auto-stop goes back to idle mode', async () => {
+    await open({ ...keep(), switched_mode: 'Auto-stop goes back to idle mode.' });
+    expect(fixture.visibleText).toContain('Auto-stop goes back to idle mode.');
+  });
+
   it('shows why the instance may not be kept', async () => {
     await open({ ...keep(TRAIN), problem: 'The process is not running.' });
     expect(fixture.visibleText).toContain('The process is not running.');
