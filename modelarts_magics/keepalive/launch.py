@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,10 @@ _LOG = logging.getLogger(__name__)
 CHECK_INTERVAL_S = 20.0
 """Seconds between two checks of a process that guards run under a daemon; it is restarted within 60 s."""
 START_TIMEOUT_S = 20.0
+_SUFFIXES = ("dev", "a", "b", "rc", "", "post")
+_VERSION = re.compile(
+    r"v?(?P<release>\d+(?:\.\d+)*)(?:[-_.]?(?P<suffix>dev|a|b|rc|post)[a-z]*[-_.]?(?P<number>\d*))?"
+)
 
 
 def ensure_daemon(folder: Path, session: Session, environ: Mapping[str, str]) -> None:
@@ -48,7 +53,7 @@ def ensure_daemon(folder: Path, session: Session, environ: Mapping[str, str]) ->
     replace = False
     if is_daemon_running(folder):
         state = read_state(folder)
-        replace = state is not None and _is_older(state.package)
+        replace = state is not None and is_older(state.package, package_version())
         if not replace:
             return
     handover = make_handover(session)
@@ -201,14 +206,19 @@ def read_credential(fields: Mapping[str, str]) -> Credential:
     return AccessKey(fields["ak"], fields["sk"], fields.get("security_token", ""))
 
 
-def _is_older(package: str) -> bool:
-    """Return whether a version is older than this one."""
-    return _version_key(package) < _version_key(package_version())
+def is_older(package: str, than: str) -> bool:
+    """Return whether a version of this package is older than another one.
+
+    Source: PEP 440: development releases and pre-releases come before the release, post-releases after it.
+    """
+    return _version_key(package) < _version_key(than)
 
 
-def _version_key(version: str) -> tuple[int, ...]:
-    numbers = []
-    for part in version.split("+", maxsplit=1)[0].split("."):
-        digits = "".join(character for character in part if character.isdigit())
-        numbers.append(int(digits or 0))
-    return tuple(numbers)
+def _version_key(version: str) -> tuple[list[int], int, int]:
+    found = _VERSION.match(version.lower())
+    if found is None:
+        return [], _SUFFIXES.index(""), 0
+    release = [int(part) for part in found["release"].split(".")]
+    while release and release[-1] == 0:
+        del release[-1]
+    return release, _SUFFIXES.index(found["suffix"] or ""), int(found["number"] or 0)

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
@@ -88,9 +88,14 @@ class RecordingRequest:
     def of(cls, guard: Guard) -> RecordingRequest | None:
         """Return the request of a guard; None if it asks for no recording."""
         values = guard.details.get(DETAIL)
+        if not isinstance(values, dict):
+            return None
+        # A kernel may have loaded a newer version, which knows more.
+        known = {each.name: values[each.name] for each in fields(cls) if each.name in values}
         try:
-            return cls(**values) if isinstance(values, dict) else None
+            return cls(**known)
         except TypeError:
+            _LOG.warning("A recording cannot be begun: its guard names only %s", sorted(values))
             return None
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
@@ -17,6 +18,8 @@ from background import repeated
 from factories import HOUR, MINUTE
 
 from modelarts_magics.commands.keep import end_all
+from modelarts_magics.config.credential_chain import LOGIN
+from modelarts_magics.config.credentials import FoundCredential, Token
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.doctor.keep_alive import keep_alive_findings
 from modelarts_magics.domain.models import Mode
@@ -30,17 +33,23 @@ from modelarts_magics.keepalive.guards import (
     API,
     NAMED,
     PID,
+    STOP,
     list_guards,
     read_guards,
     remove_guard,
 )
-from modelarts_magics.keepalive.launch import make_handover, restart_all_if_needed
+from modelarts_magics.keepalive.launch import (
+    ensure_daemon,
+    make_handover,
+    restart_all_if_needed,
+)
 from modelarts_magics.keepalive.process import make_daemon
 from modelarts_magics.keepalive.processes import is_process_alive, process_started
 from modelarts_magics.keepalive.record_lock import RecordLock
 from modelarts_magics.keepalive.requests import is_stop_pending
 from modelarts_magics.keepalive.state import (
     LOCK_FILE,
+    STATE_FILE,
     is_daemon_running,
     read_running_state,
     read_state,
@@ -53,10 +62,10 @@ from modelarts_magics.session.history import history_path, read_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from api_versions import ApiVersion
 
+    from modelarts_magics.messages import Message
     from modelarts_magics.session.session import Session
 
 pytestmark = pytest.mark.process
@@ -210,6 +219,97 @@ def test_instance_is_stopped_after_the_work(world: World) -> None:
         wait_for(lambda: world.instance()["status"] != "RUNNING", seconds=20)
         assert (time.monotonic() - started) * SCALE > 60
         assert not read_guards(world.folder)
+
+
+def test_work_is_kept_and_stopped_where_auto_stop_is_off(world: World) -> None:
+    """There is nothing to renew, which is said, and `stop` works."""
+    world.emulator.set_instance(minutes_left=None)
+    writes = world.writes()
+    request = KeepRequest(API, "block", then=STOP)
+    with daemon_without_components(world):
+        with client.keep_alive(world.session, request, environ=world.environ) as kept:
+            assert "there is nothing to extend" in str(kept)
+            assert world.writes() == writes
+        wait_for(lambda: world.instance()["status"] != "RUNNING", seconds=20)
+
+
+def test_run_is_shortened_where_stopping_is_forbidden(world: World) -> None:
+    """The run ends as early as the API accepts, and the event says when and what it costs."""
+    world.emulator.add_fault("403", methods=("POST",))
+    with daemon_without_components(world):
+        with client.keep_alive(
+            world.session, KeepRequest(API, "block", then=STOP), environ=world.environ
+        ):
+            kept_until = world.stops_at()
+        state = read_state(world.folder)
+
+        def failed_stop() -> Message | None:
+            state = read_state(world.folder)
+            return state.failed_stop if state else None
+
+        wait_for(failed_stop, seconds=20)
+    assert state is not None
+    message = failed_stop()
+    assert message is not None
+    assert message.code == "keep.stop_forbidden"
+    assert world.instance()["status"] == "RUNNING"
+    assert kept_until - world.stops_at() > HOUR / 4
+    assert abs(message.values["stop_time"] - world.stops_at()) < MINUTE
+
+
+def test_typed_in_login_reaches_the_daemon_and_no_file(world: World) -> None:
+    """It goes through a pipe, the guarantee says that it ends with the daemon, and the next daemon lacks it."""
+    token = world.emulator.auth_token
+    environ = {each: value for each, value in world.environ.items() if value != token}
+    found = FoundCredential(Token(token), LOGIN)
+    settings = Settings.load(environ=environ)
+    with open_session(settings, environ=environ, interactive=found) as session:
+        before = world.stops_at()
+        kept = client.add_guard(session, KeepRequest(NAMED, "upload"), environ=environ)
+        assert "holds the login in its memory only" in str(kept)
+        assert world.stops_at() > before
+        files = [path for path in world.folder.parent.rglob("*") if path.is_file()]
+        assert files
+        assert not any(token.encode() in path.read_bytes() for path in files)
+        state = read_state(world.folder)
+        assert state is not None
+        assert token not in _command_line(state.pid)
+    os.kill(state.pid, signal.SIGKILL)
+    wait_for(lambda: not is_daemon_running(world.folder))
+    restart_all_if_needed(world.folder.parent, environ)
+
+    def problem() -> Message | None:
+        current = read_running_state(world.folder)
+        return current.problem if current else None
+
+    wait_for(problem)
+
+
+def _command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text() + Path(f"/proc/{pid}/environ").read_text()
+
+
+def test_newer_version_takes_over_from_an_older_one(world: World) -> None:
+    """The guard goes on under the new daemon, which knows the renewals of the old one."""
+    client.add_guard(world.session, KeepRequest(NAMED, "upload"), environ=world.environ)
+    first = read_state(world.folder)
+    assert first is not None
+    writes = world.writes()
+    ensure_daemon(world.folder, world.session, world.environ)
+    # One of this version stays.
+    assert read_state(world.folder) == first
+    path = world.folder / STATE_FILE
+    path.write_text(path.read_text().replace(f'"{first.package}"', '"0.0.1"'))
+    ensure_daemon(world.folder, world.session, world.environ)
+
+    def is_taken_over() -> bool:
+        current = read_running_state(world.folder)
+        return current is not None and current.pid != first.pid and bool(current.covered_until)
+
+    wait_for(is_taken_over)
+    assert not is_process_alive(first.pid)
+    assert [guard.name for guard in list_guards(world.folder)] == ["upload"]
+    assert world.writes() == writes
 
 
 def test_named_guard_postpones_the_stop(world: World) -> None:

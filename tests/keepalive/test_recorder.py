@@ -14,7 +14,7 @@ from waiting import wait_until
 
 from modelarts_magics.keepalive.components import ComponentContext
 from modelarts_magics.keepalive.guards import CELL, Guard
-from modelarts_magics.keepalive.recorder import DETAIL, Recorder
+from modelarts_magics.keepalive.recorder import DETAIL, Recorder, RecordingRequest
 from modelarts_magics.keepalive.records import Record, find_record, new_record_id, read_entries
 
 if TYPE_CHECKING:
@@ -278,3 +278,13 @@ def test_notebook_process_works_for_real(recording: Recording) -> None:
     assert cell["source"] == "train()"
     assert cell["outputs"] == [{"output_type": "stream", "name": "stdout", "text": "100%\n"}]
     assert recording.record().details["shown_length"] == 5
+
+
+def test_recording_of_a_newer_version_is_begun() -> None:
+    """A kernel that has loaded a newer version may name more values than this daemon knows."""
+    values = {"id": "a", "folder": "f", "connection_file": "c", "parent_id": "p", "code": ""}
+    details = {DETAIL: {**values, "started": 0.0, "mood": "new"}}
+    guard = Guard("cell-1", CELL, 1, NOW, NOW, details=details)
+    assert RecordingRequest.of(guard) == RecordingRequest(**values, started=0.0)
+    incomplete = Guard("cell-1", CELL, 1, NOW, NOW, details={DETAIL: {"id": "a"}})
+    assert RecordingRequest.of(incomplete) is None
