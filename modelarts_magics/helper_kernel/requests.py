@@ -53,6 +53,10 @@ _ROUTES: Mapping[tuple[str, str], Callable[[InstanceService, bytes], ResponseCor
         request_models.parse_keep_change(body)
     ),
     ("POST", "activity"): lambda service, _: service.get_activity(),
+    ("GET", "notify"): lambda service, _: service.get_notifications(),
+    ("POST", "notify"): lambda service, body: service.change_notifications(
+        request_models.parse_notify_change(body)
+    ),
     ("GET", "doctor"): lambda service, _: service.run_doctor(),
     ("POST", "saved"): lambda service, body: service.record_saved(
         request_models.parse_save_report(body)

@@ -1085,6 +1085,7 @@ TEXTS = {
     "notify.event": "“{word}” is not an event.",
     "notify.event.hint": "Use one or more of: {events}.",
     "notify.added": "Notifications go to {sink} (number {id}). To try it: {cmd} notify test {id}",
+    "notify.added_in_page": "Notifications go to {sink}.",
     "notify.removed": "No more notifications go to {sink}.",
     "notify.tested": "{sink}: delivered",
     "notify.not_tested": "{sink}: not delivered, {cause}",

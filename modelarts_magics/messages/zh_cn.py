@@ -946,6 +946,7 @@ TEXTS = {
     "notify.event": "“{word}”不是事件名称。",
     "notify.event.hint": "可使用：{events}。",
     "notify.added": "通知将发送到 {sink}（编号 {id}）。发送测试消息：{cmd} notify test {id}",
+    "notify.added_in_page": "通知将发送到 {sink}。",
     "notify.removed": "不再向 {sink} 发送通知。",
     "notify.tested": "{sink}：已送达",
     "notify.not_tested": "{sink}：未送达，{cause}",

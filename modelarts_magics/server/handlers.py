@@ -186,6 +186,23 @@ class ActivityHandler(BaseHandler):
         self.finish_json(await self.service.get_activity())
 
 
+class NotifyHandler(BaseHandler):
+    """Handle ``notify``: the sinks and events of notifications."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        """Return the sinks without their addresses, and the events."""
+        self.finish_json(await self.service.get_notifications())
+
+    @web.authenticated
+    @authorized
+    async def post(self) -> None:
+        """Add, remove or test a sink, or turn an event on or off."""
+        change = requests.parse_notify_change(self.request.body)
+        self.finish_json(await self.service.change_notifications(change))
+
+
 class DoctorHandler(BaseHandler):
     """Handle ``doctor``: the checks of the server's set-up."""
 
@@ -252,6 +269,7 @@ HANDLERS: dict[str, type[BaseHandler]] = {
     "restore": RestoreHandler,
     "keep": KeepHandler,
     "activity": ActivityHandler,
+    "notify": NotifyHandler,
     "doctor": DoctorHandler,
     "saved": SaveReportHandler,
     "remind": RemindersHandler,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,16 @@ KEEP_ACTIONS = {
 }
 """What a page changes or reports about what keeps the instance running, each with its fields."""
 KEEP_FIELDS = ("action", "id", "seconds", "name", "tab", "saved", "waits")
+ADD_SINK, REMOVE_SINK, TEST_SINK = "add", "remove", "test"
+TURN_ON, TURN_OFF = "on", "off"
+NOTIFY_ACTIONS: dict[str, tuple[str, ...]] = {
+    ADD_SINK: ("address",),
+    REMOVE_SINK: ("id",),
+    TEST_SINK: ("id",),
+    TURN_ON: ("event",),
+    TURN_OFF: ("event",),
+}
+"""The changes that a page makes to notifications, each with its fields."""
 ROUNDING_TOLERANCE = timedelta(seconds=1)
 _DURATION_FIELDS = ("duration_s", "within_s", "until_ms")
 _MODE_VALUES = tuple(mode.value for mode in Mode)
@@ -247,6 +257,44 @@ def parse_keep_change(raw: bytes) -> KeepChange:
         body.get_text("tab", max_length=MAX_TAB_LENGTH) or "",
         saved=body.get_bool("saved") is True,
         waits=body.get_bool("waits") is True,
+    )
+
+
+@dataclass(frozen=True)
+class NotifyChange:
+    """A change of notifications.
+
+    Attributes:
+        action: One of `NOTIFY_ACTIONS`.
+        address: The address to add, which is a secret.
+        sink_id: The number of the sink; "" for all of them.
+        event: The event to turn on or off.
+    """
+
+    action: str
+    address: str = field(default="", repr=False)
+    sink_id: str = ""
+    event: str = ""
+
+
+def parse_notify_change(raw: bytes) -> NotifyChange:
+    """Parse the body of a change of notifications.
+
+    Raises:
+        InputError: It is not valid; the error names the field.
+    """
+    fields = ("action", "address", "id", "event")
+    action = parse_json_body(raw, allowed=fields).get_choice("action", tuple(NOTIFY_ACTIONS))
+    if action is None:
+        raise InputError("request.missing_field", field="action")
+    body = parse_json_body(raw, allowed=("action", *NOTIFY_ACTIONS[action]))
+    if action != TEST_SINK:
+        body.require(*NOTIFY_ACTIONS[action])
+    return NotifyChange(
+        action,
+        body.get_text("address") or "",
+        body.get_text("id", max_length=MAX_ID_LENGTH) or "",
+        body.get_text("event", max_length=MAX_ID_LENGTH) or "",
     )
 
 

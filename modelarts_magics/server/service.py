@@ -29,12 +29,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import Instance
     from modelarts_magics.server.executor import AsyncRuntime
     from modelarts_magics.server.poll_schedule import PollSchedule
     from modelarts_magics.server.request_models import (
         ExtendRequest,
         KeepChange,
+        NotifyChange,
         SaveReport,
         UpdateRequest,
     )
@@ -238,6 +240,39 @@ class InstanceService:
             lambda: keep_payloads.activity_payload(session, environ)
         )
         return payload
+
+    async def get_notifications(self) -> dict[str, Any]:
+        """Return the sinks and events of notifications; see `notify_payloads`."""
+        from modelarts_magics.server import notify_payloads  # noqa: PLC0415 - needed rarely
+
+        environ = self._session_factory.environ
+        payload: dict[str, Any] = await self.poller.run_blocking(
+            lambda: notify_payloads.notify_payload(self._settings(), environ)
+        )
+        return payload
+
+    async def change_notifications(self, change: NotifyChange) -> dict[str, Any]:
+        """Change the sinks or events of notifications, or send a test message.
+
+        Raises:
+            ModelArtsError: The change is invalid, or cannot be saved.
+        """
+        from modelarts_magics.server import notify_payloads  # noqa: PLC0415 - needed rarely
+
+        settings, environ = self._settings(), self._session_factory.environ
+        instance = self.poller.snapshot.instance
+        name = instance.name or instance.id if instance else "ModelArts"
+        result, done = await self.poller.run_blocking(
+            lambda: notify_payloads.change_notify(settings, environ, change, name=name)
+        )
+        await self.poller.run_blocking(self.start_notifier)
+        return {"text": result, "done": done, **await self.get_notifications()}
+
+    def _settings(self) -> Settings:
+        """Return the settings, with the instance if it is known."""
+        session = self.poller.snapshot.session
+        found = session.settings if session is not None else None
+        return found or self._session_factory.settings()
 
     async def run_doctor(self) -> dict[str, Any]:
         """Check settings, credentials, connection and installation of the server; calls the API once.
