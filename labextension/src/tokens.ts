@@ -365,6 +365,8 @@ export interface IManager extends IDisposable {
   dismissLastRun(): Promise<void>;
   /** Return what works on the instance, as lines of the server. Rejects with {@link BackendError}. */
   readActivity(): Promise<readonly string[]>;
+  /** Send a request of a section of the panel. Rejects with {@link BackendError}. */
+  callBackend(request: BackendRequest): Promise<unknown>;
   /** Run the checks of the doctor. Rejects with {@link BackendError}. */
   runDoctor(): Promise<readonly Finding[]>;
   /** List the records of guarded cells, the newest first. Rejects with {@link BackendError}. */

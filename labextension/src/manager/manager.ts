@@ -241,6 +241,11 @@ export class Manager implements IManager {
     return asArray(asObject(response).lines).map(asString);
   }
 
+  /** {@inheritDoc IManager.callBackend} */
+  callBackend(request: BackendRequest): Promise<unknown> {
+    return this.#backend.call(request);
+  }
+
   /** {@inheritDoc IManager.runDoctor} */
   async runDoctor(): Promise<readonly Finding[]> {
     return readFindings(await this.#backend.call({ method: 'GET', path: 'doctor' }));

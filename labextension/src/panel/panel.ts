@@ -2,10 +2,11 @@
  * The panel in the sidebar.
  *
  * The folder `panel/` exports the panel and the widget that loads it. Each section shows one part of
- * the manager's state. It may import from `countdown/`, `manager/`, `text/` and `tokens`.
+ * the manager's state. It may import from `browser/`, `countdown/`, `manager/`, `text/` and `tokens`.
  */
 
 import type { IDisposable } from '@lumino/disposable';
+import { desktopNotifications } from '../browser/desktop-notifications';
 import { RestartableTimer } from '../countdown/clock';
 import type { PanelField } from '../tokens';
 import { ActivitySection } from './activity';
@@ -16,6 +17,7 @@ import { DetailsSection, HeaderSection } from './details';
 import { DoctorSection } from './doctor';
 import { KeepSection } from './keep';
 import { NoticesSection } from './notices';
+import { NotificationsSection } from './notifications';
 import { panelElement, type PanelSection } from './section';
 import { UndoSection } from './undo';
 
@@ -53,15 +55,16 @@ export class Panel implements IDisposable {
       new HeaderSection(all),
       this.#countdown,
       new NoticesSection(all),
-      // What was changed last, and what keeps the instance running.
+      // The last change, and the work that keeps the instance running.
       new UndoSection(all),
       this.#keep,
       // The settings.
       this.#autoStop,
       this.#activity,
       this.#description,
-      // What is needed rarely.
+      // The rest is needed rarely.
       new DetailsSection(all),
+      new NotificationsSection({ ...all, desktop: desktopNotifications() }),
       new DoctorSection(all),
     ];
     this.node.append(...this.#sections.map(({ node }) => node), this.#liveRegion);

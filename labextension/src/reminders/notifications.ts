@@ -34,7 +34,9 @@ export interface NotificationOptions {
 /** Show a reminder until it is dismissed; returns the function that dismisses it. */
 export function showReminder(options: NotificationOptions, reminder: Reminder): () => void {
   const { manager, trans, commands } = options;
-  const id = Notification.warning(reminderText(options, reminder), {
+  const text = reminderText(options, reminder);
+  const takenBack = showOnDesktop(text);
+  const id = Notification.warning(text, {
     autoClose: false,
     actions: [
       {
@@ -59,7 +61,16 @@ export function showReminder(options: NotificationOptions, reminder: Reminder): 
   });
   return () => {
     Notification.dismiss(id);
+    void takenBack.then((takeBack) => {
+      takeBack();
+    });
   };
+}
+
+/** Show a text as a notification of the browser if the user has turned that on. */
+async function showOnDesktop(text: string): Promise<() => void> {
+  const { desktopNotifications } = await import('../browser/desktop-notifications');
+  return desktopNotifications().show('ModelArts', text);
 }
 
 /** Offer to insert recorded output into a cell, until it is inserted or dismissed. */

@@ -95,7 +95,9 @@ describe('the panel shows', () => {
     expect(fixture.visibleText).toContain('Last updated 2026-11-23 16:52 +08:00; read-only.');
     expect(fixture.findElement('.ma-Panel-countdown').classList).toContain('ma-mod-readOnly');
     const fields = [
-      ...fixture.panel.node.querySelectorAll<HTMLInputElement>('.ma-Panel-section input'),
+      ...fixture.panel.node.querySelectorAll<HTMLInputElement>(
+        '.ma-Panel-section:not(.ma-Panel-notifications) input',
+      ),
     ];
     expect(fields.map(({ disabled }) => disabled)).toEqual(fields.map(() => true));
     expect(() => fixture.findButton('Edit')).toThrow();
