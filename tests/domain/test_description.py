@@ -57,7 +57,7 @@ def test_invalid_character_is_named_with_its_position(
         validate(f"{before}{character}tail/")
     error = caught.value
     assert error.code == "description.invalid_character"
-    assert f"'{character}' (position {position})" in error.message
+    assert f"“{character}” (position {position})" in error.message
     assert validate(error.values["suggestion"]) == error.values["suggestion"]
 
 
@@ -66,7 +66,7 @@ def test_control_character_is_refused_like_others(code: int) -> None:
     """It is named by an escape, and the suggestion has a visible character in its place."""
     with pytest.raises(DescriptionError) as caught:
         validate(f"ab{chr(code)}[31m")
-    assert caught.value.message == f"'\\x{code:02x}' (position 3) is not allowed in a description."
+    assert caught.value.message == f"“\\x{code:02x}” (position 3) is not allowed in a description."
     assert chr(code) not in str(caught.value)
     suggestion = caught.value.values["suggestion"]
     assert validate(suggestion) == suggestion
@@ -77,7 +77,7 @@ def test_slashes_get_full_width_suggestion() -> None:
     """A date with slashes is suggested with full-width slashes and --replace."""
     with pytest.raises(DescriptionError) as caught:
         validate("2026/11/23")
-    assert caught.value.message == "'/' (position 5) is not allowed in a description."
+    assert caught.value.message == "“/” (position 5) is not allowed in a description."
     assert "2026／11／23 (add --replace)" in caught.value.hint  # noqa: RUF001 - full-width form
 
 

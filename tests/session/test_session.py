@@ -687,7 +687,7 @@ def test_invalid_stored_description_is_named(
     with pytest.raises(RejectedValueError) as caught:
         session.extend()
     assert caught.value.code == "api.stored_description"
-    assert "'/' (position 8)" in caught.value.message
+    assert "“/” (position 8)" in caught.value.message
     assert caught.value.error_code == "ModelArts.6334"
     assert write_requests()[0]["body"]["description"] == "见 http://x"
     assert instance_state() == was

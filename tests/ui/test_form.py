@@ -64,7 +64,7 @@ def test_forbidden_character_is_reported_while_typing(
     """The form offers to replace it with its full-width form."""
     form.description.fill("Training ")
     form.description.press_sequentially("a/b")
-    expect(form.output).to_contain_text("'/' (position 11) is not allowed")
+    expect(form.output).to_contain_text("“/” (position 11) is not allowed")
     expect(form.output).to_contain_text("12 / 512")
     expect(form.apply).to_be_disabled()
     take_screenshot(form.output, "form-refused")

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import ipywidgets  # type: ignore[import-untyped]
 
+from modelarts_magics.commands.dispatch import undo_last_change
+from modelarts_magics.commands.later_starts import planned_message
 from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.domain.description import to_full_width
-from modelarts_magics.domain.models import STOP_TIME_TOLERANCE, Effect
+from modelarts_magics.domain.models import STOP_TIME_TOLERANCE, Change, Effect
 from modelarts_magics.errors import ModelArtsError, RefusedError
 from modelarts_magics.kernel import widget_lifetime
 from modelarts_magics.kernel.countdown_widget import Countdown
@@ -31,11 +33,13 @@ from modelarts_magics.kernel.widget_display import (
     countdown_fallback,
 )
 from modelarts_magics.messages import text
+from modelarts_magics.session.history import find_undo
+from modelarts_magics.session.restore import find_restore, plan_restore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelarts_magics.domain.models import Change, Instance
+    from modelarts_magics.domain.models import Instance, PendingRestore
     from modelarts_magics.domain.planning import PlanContext
     from modelarts_magics.session.session import Session
 
@@ -96,6 +100,7 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
         self.mode, self.duration = self._widgets.mode, self._widgets.duration
         self.remind = self._widgets.remind
         self._write_fields(self._form_state.base)
+        self._update_offers()
         self._connect_handlers()
         self._unsubscribe = opened.subscribe(
             widget_lifetime.weak_callback(self._on_instance_update)
@@ -149,6 +154,49 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
                 self._view.show_outcome("success", [text("form.loaded")])
             return instance
 
+    def undo(self) -> Change:
+        """Undo the last change of the instance, whoever made it.
+
+        Returns:
+            The change, which the form shows too.
+
+        Raises:
+            RefusedError: There is nothing to undo, or the API cannot restore the state before.
+            ModelArtsError: The request failed.
+        """
+        change = self._run_change(lambda: undo_last_change(self._get_session()))
+        assert isinstance(change, Change)  # noqa: S101 - for the type checker: undoing is a change
+        return change
+
+    def restore_run_time(self) -> None:
+        """Restore the usual run time for later starts; this run keeps its stop time.
+
+        Raises:
+            RefusedError: The run time was not changed in this run.
+            ModelArtsError: The request failed.
+        """
+        self._run_change(lambda: plan_restore(self._get_session()))
+
+    def _run_change(
+        self, make_change: Callable[[], Change | PendingRestore]
+    ) -> Change | PendingRestore:
+        """Make a change that is not an edit of the fields, and show it."""
+        with self._showing_errors():
+            self._mark_busy()
+            try:
+                result = make_change()
+            finally:
+                self._busy = False
+            if isinstance(result, Change):
+                # Edits of the fields have not been sent, so all of them remain.
+                self._show_change(result, None)
+                return result
+            with self._lock:
+                self._view.show_outcome("success", [str(planned_message(result))])
+                self._update_offers()
+                self._update_view()
+            return result
+
     def keep_mine(self) -> None:
         """Resolve all conflicts in favour of the edits of this form, without sending them."""
         with self._lock:
@@ -182,6 +230,8 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
             )
         parts.apply_button.on_click(lambda _: self._schedule_action(self.apply))
         parts.reload_button.on_click(lambda _: self._schedule_action(self.reload))
+        parts.undo_button.on_click(lambda _: self._schedule_action(self.undo))
+        parts.restore_button.on_click(lambda _: self._schedule_action(self.restore_run_time))
         parts.keep_mine_button.on_click(lambda _: self._run_suppressing_errors(self.keep_mine))
         parts.take_theirs_button.on_click(lambda _: self._run_suppressing_errors(self.take_theirs))
         parts.full_width_button.on_click(
@@ -255,8 +305,8 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
             self._update_view()
             return self._read_fields()
 
-    def _show_change(self, change: Change, sent: draft.FormFields) -> None:
-        """Show the outcome of a change; edits made since `sent` remain."""
+    def _show_change(self, change: Change, sent: draft.FormFields | None) -> None:
+        """Show the outcome of a change; edits made since `sent` remain, or all edits if it is None."""
         with self._lock:
             if change.after is not None:
                 confirmed = change.effect is not Effect.UNCONFIRMED
@@ -293,6 +343,13 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
         self._form_state.set_latest(
             instance, draft.fields_from_context(self._plan_context(instance))
         )
+        self._update_offers()
+
+    def _update_offers(self) -> None:
+        """Show what can be undone, and the run time that can be restored for later starts."""
+        history = self._session.history
+        undo = find_undo(history, self.instance) if history else None
+        self._view.show_offers(undo, find_restore(self._session, self.instance))
 
     def _read_fields(self) -> draft.FormFields:
         return self._view.read_fields(self._form_state.base)
@@ -317,7 +374,7 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
             state.base,
             mine,
             self._plan_context(self.instance),
-            deferral_notice=self._session.deferral_notice,
+            notices=(self._session.deferral_notice, self._session.later_starts_notice),
             busy=self._busy,
         )
         self._view.show_conflicts(state.conflicts, mine, self.instance)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.commands.as_text import auto_stop_line, change_lines, instance_lines
+from modelarts_magics.commands.history import describe_undo
 from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.domain.description import (
     MAX_LENGTH,
@@ -20,12 +21,13 @@ from modelarts_magics.kernel.form.widgets import note_html, outcome_html, set_vi
 from modelarts_magics.messages import Message, has_direction_marks, text
 
 if TYPE_CHECKING:
-    from modelarts_magics.domain.models import AutoStopEdit, Change, Instance
+    from modelarts_magics.domain.models import AutoStopEdit, Change, Instance, PendingRestore
     from modelarts_magics.domain.planning import PlanContext
     from modelarts_magics.kernel.form.widgets import FormWidgets
+    from modelarts_magics.session.history import UndoOffer
 
-DeferralNotice = Callable[["Instance", "AutoStopEdit | None"], "Message | None"]
-"""Returns a notice if the API will probably apply an edit at the next start only."""
+EditNotice = Callable[["Instance", "AutoStopEdit | None"], "Message | None"]
+"""Returns a notice about an edit: that it probably applies at the next start only, or to all later starts too."""
 
 
 class FormView:
@@ -84,7 +86,7 @@ class FormView:
         mine: draft.FormFields,
         context: PlanContext,
         *,
-        deferral_notice: DeferralNotice,
+        notices: tuple[EditNotice, ...],
         busy: bool,
     ) -> None:
         """Show the preview or the error of the edits, and enable the buttons that apply.
@@ -93,28 +95,44 @@ class FormView:
             base: The values that the fields were loaded with.
             mine: The values that the fields have now.
             context: The instance and the limits of its API.
-            deferral_notice: See `DeferralNotice`.
+            notices: See `EditNotice`.
             busy: Whether a request of the form is running.
         """
         parts = self._widgets
         self._show_description(mine.description)
         self._show_auto_stop(base, mine, context)
-        can_apply = not busy
+        can_apply, problem = not busy, ""
         try:
             request = draft.requested_auto_stop(base, mine)
             parts.preview.value = note_html(
-                ""
-                if request == AutoStopRequest()
-                else _preview_text(request, context, deferral_notice)
+                "" if request == AutoStopRequest() else _preview_text(request, context, notices)
             )
             can_apply = can_apply and draft.changes_to_send(base, mine) != draft.FormChanges()
         except DescriptionError:
             # The error is shown beside its own field.
             can_apply = False
         except ModelArtsError as error:
+            problem = error.message
             parts.preview.value = note_html(error.message, is_error=True) + note_html(error.hint)
             can_apply = False
+        # The tip of a field is its description for screen readers, so that an error belongs to its field.
+        tip = f"form.duration.tip.{context.capabilities.counts_from.value}"
+        parts.duration.tooltip = problem or text(tip)
         parts.apply_button.disabled, parts.reload_button.disabled = not can_apply, busy
+
+    def show_offers(self, undo: UndoOffer | None, restore: PendingRestore | None) -> None:
+        """Show the buttons that undo the last change and restore the run time of later starts, if they can."""
+        parts = self._widgets
+        can_undo = undo is not None and bool(undo.command)
+        can_restore = restore is not None and not restore.planned
+        set_visible(parts.undo_button, can_undo)
+        set_visible(parts.restore_button, can_restore)
+        set_visible(parts.offers, can_undo or can_restore)
+        if undo is not None:
+            parts.undo_button.tooltip = text("form.undo.tip", before=describe_undo(undo))
+        if restore is not None:
+            label = text("form.restore", duration=restore.duration)
+            parts.restore_button.description = label
 
     def show_conflicts(
         self, conflicts: tuple[str, ...], mine: draft.FormFields, instance: Instance
@@ -139,6 +157,8 @@ class FormView:
         if has_direction_marks(value):
             shown += note_html(text("form.direction_marks", shown=value))
         parts.character_count.value = shown
+        problem = _character_error(*found) if found else line if over > 0 else ""
+        parts.description.tooltip = problem or text("form.description.tip")
         set_visible(parts.full_width_button, to_full_width(value) != value)
 
     def _show_auto_stop(
@@ -164,11 +184,12 @@ def static_mimebundle(instance: Instance) -> dict[str, Any]:
 
 
 def _preview_text(
-    request: AutoStopRequest, context: PlanContext, deferral_notice: DeferralNotice
+    request: AutoStopRequest, context: PlanContext, notices: tuple[EditNotice, ...]
 ) -> str:
     planned = plan_auto_stop(request, context)
-    notice = deferral_notice(context.instance, planned.edit)
-    return str(notice or draft.preview(request, context, planned))
+    defers, lengthens = (notice(context.instance, planned.edit) for notice in notices)
+    shown = str(defers or draft.preview(request, context, planned))
+    return f"{shown}\n{lengthens}" if lengthens else shown
 
 
 def _character_error(position: int, character: str) -> str:

@@ -140,6 +140,15 @@ class FormWidgets:
         self.apply_button = _button("apply", style="primary")
         self.reload_button = _button("reload")
         self.result = _html()
+        self.undo_button = ipywidgets.Button(
+            description=text("form.undo"), layout=_layout(width="auto")
+        )
+        # Its label has the run time, which is known only when the button is shown.
+        tip = text("form.restore.tip")
+        self.restore_button = ipywidgets.Button(
+            description=tip, tooltip=tip, layout=_layout(width="auto")
+        )
+        self.offers = _row(self.undo_button, self.restore_button)
         self.conflict_buttons = _row(self.keep_mine_button, self.take_theirs_button)
         for field in (self.description, self.auto_stop, self.mode, self.duration, self.remind):
             field.lock = lock
@@ -162,6 +171,7 @@ class FormWidgets:
             self.conflict_buttons,
             _row(self.apply_button, self.reload_button),
             self.result,
+            self.offers,
         ]
 
     @staticmethod

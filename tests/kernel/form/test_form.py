@@ -211,7 +211,7 @@ def test_forbidden_character_can_be_replaced_by_full_width(
     widen = button(form, "Use full-width characters")
     assert widen.layout.display == "none"
     form.description.value = f"ab{character}c"
-    assert f"'{character}' (position 3) is not allowed" in visible_text(form)
+    assert f"“{character}” (position 3) is not allowed" in visible_text(form)
     assert button(form, "Apply").disabled
     assert widen.layout.display is None
     widen.click()
@@ -225,7 +225,7 @@ def test_forbidden_character_can_be_replaced_by_full_width(
 def test_control_character_is_replaced_by_its_picture(form: InstanceForm) -> None:
     """It is named by an escape."""
     form.description.value = "ab\x1bc"
-    assert "'\\x1b' (position 3) is not allowed" in visible_text(form)
+    assert "“\\x1b” (position 3) is not allowed" in visible_text(form)
     assert button(form, "Apply").disabled
     button(form, "Use full-width characters").click()
     assert form.description.value == "ab\u241bc"
@@ -256,7 +256,7 @@ def test_invalid_stored_description_does_not_block_other_edits(
     emulator.set_instance(description="a/b")
     form = make()
     form.remind.value = False
-    assert "'/' (position 2)" in visible_text(form)
+    assert "“/” (position 2)" in visible_text(form)
     assert not button(form, "Apply").disabled
 
 
@@ -331,7 +331,7 @@ def test_invalid_field_does_not_hide_the_preview(form: InstanceForm) -> None:
     form.duration.value = "2h"
     form.description.value = "a/b"
     assert "Will stop" in visible_text(form)
-    assert "'/' (position 2)" in visible_text(form)
+    assert "“/” (position 2)" in visible_text(form)
     assert button(form, "Apply").disabled
     form.duration.value = "soon"
     form.description.value = "ab"
@@ -870,6 +870,48 @@ def test_unexpected_error_is_shown_logged_and_raised(
     with pytest.raises(ZeroDivisionError):
         form.apply()
     assert not button(form, "Apply").disabled
+
+
+@every_api_version
+def test_last_change_is_undone_by_one_click(form: InstanceForm, instance_state: Truth) -> None:
+    """The button is there after a change only, and an edit that was not applied remains."""
+    before = instance_state()["description"]
+    assert form._widgets.undo_button.layout.display == "none"
+    form.description.value = "something else"
+    form.apply()
+    assert form._widgets.offers.layout.display is None
+    assert before in form._widgets.undo_button.tooltip
+    form.duration.value = "3h"
+    button(form, "Undo").click()
+    assert instance_state()["description"] == before
+    assert (form.description.value, form.duration.value) == (before, "3h")
+
+
+@parametrize_api_version(DEMANAGER_2019)
+def test_usual_run_time_of_later_starts_is_restored_by_one_click(
+    form: InstanceForm, instance_state: Truth
+) -> None:
+    """It is said before and after the change that later starts run longer, too."""
+    form.duration.value = "3h"
+    assert "Later starts will also run for 3 h (now 1 h)." in visible_text(form)
+    form.apply()
+    assert "also applies to later starts" in visible_text(form)
+    stops_at = instance_state()["stops_at"]
+    button(form, "Restore 1 h for Later Starts").click()
+    assert "Later starts run 1 h again" in visible_text(form)
+    assert instance_state()["stops_at"] == stops_at
+    assert form._widgets.restore_button.layout.display == "none"
+
+
+@every_api_version
+def test_error_is_the_description_of_its_field(form: InstanceForm) -> None:
+    """Screen readers read it with the field; without an error, the tip is there."""
+    tips = form.duration.tooltip, form.description.tooltip
+    form.duration.value, form.description.value = "soon", "a<b"
+    assert "“soon” is not a valid duration." in form.duration.tooltip
+    assert "“<” (position 2)" in form.description.tooltip
+    form.duration.value, form.description.value = "2h", "ab"
+    assert (form.duration.tooltip, form.description.tooltip) == tips
 
 
 @parametrize_api_version(DEMANAGER_2019)
