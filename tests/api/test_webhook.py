@@ -5,50 +5,19 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import threading
-from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from raw_server import RawServer, raw_server, receive_request
+from webhook_receiver import receiver
 
 from modelarts_magics.api.webhook import post_json
 from modelarts_magics.errors import UnreachableError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 CERTIFICATE = Path(__file__).parent / "loopback_certificate.pem"
 DOCUMENT = json.dumps({"id": "x"}).encode()
-
-
-@contextmanager
-def receiver(status: int, headers: dict[str, str]) -> Iterator[tuple[str, list[tuple[Any, bytes]]]]:
-    """Run a webhook that answers with a status; yield its address and the requests."""
-    received: list[tuple[Any, bytes]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            """Record the request and answer."""
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            received.append((self, body))
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", received
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def test_document_and_headers_arrive() -> None:

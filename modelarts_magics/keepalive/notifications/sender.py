@@ -82,6 +82,11 @@ class Attempt:
             self._process.stdin.write(json.dumps(request).encode())  # type: ignore[union-attr]
             self._process.stdin.close()  # type: ignore[union-attr]
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     def poll(self) -> Result | None:
         """Return what came of it; None while that is unknown. Never waits."""
         if self._process.poll() is None:
