@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.config.credential_chain import LOGIN
 from modelarts_magics.config.credentials import AccessKey, Token
@@ -104,18 +104,25 @@ def start_daemon(
         raise ModelArtsError("keep.cannot_start", cause=f"exit status {done.returncode}")
 
 
-def restart_all_if_needed(state_folder: Path, environ: Mapping[str, str]) -> None:
+def restart_all_if_needed(
+    state_folder: Path,
+    environ: Mapping[str, str],
+    *,
+    start: Callable[[Path, Mapping[str, str]], None] | None = None,
+) -> None:
     """Start each daemon that guards or a stop need and that does not run; errors are logged.
 
     Args:
         state_folder: The folder of the state files.
         environ: The environment variables of the daemons.
+        start: Starts a daemon; replaced in tests.
     """
+    start = start or start_daemon
     for folder in state_folder.glob(f"*{FOLDER_SUFFIX}"):
         try:
             if _is_missing(folder):
-                start_daemon(folder, environ)
-        except ModelArtsError:
+                start(folder, environ)
+        except Exception:  # noqa: BLE001 - a damaged file of one daemon must not keep the others from running
             _LOG.warning("The keep-alive process could not be restarted", exc_info=True)
 
 

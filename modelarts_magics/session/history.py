@@ -12,7 +12,7 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.config.private_file import open_private, read_private
@@ -36,6 +36,7 @@ KEEP_ALIVE = "keep-alive"
 FILE_NAME = ".modelarts-magics-history.jsonl"
 MAX_BYTES = 600_000
 """A file larger than this, about a thousand entries, is cut to its newer half."""
+_MAX_ATTEMPTS = 3
 _MAX_DURATION_S = MAX_DURATION.total_seconds()
 
 
@@ -69,31 +70,68 @@ def history_entry(
     }
 
 
-def append_entry(path: Path, entry: Mapping[str, Any]) -> None:
+def append_entry(
+    path: Path,
+    entry: Mapping[str, Any],
+    *,
+    open_file: Callable[..., int] = open_private,
+    replace: Callable[[Path, bytes], object] = replace_file,
+) -> None:
     """Add an entry.
+
+    Args:
+        path: The path of the history.
+        entry: The entry.
+        open_file: Opens the file; replaced in tests.
+        replace: Replaces the file when it is cut; replaced in tests.
 
     Raises:
         OSError: The file cannot be written.
     """
     line = json.dumps(entry).encode() + b"\n"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = open_private(path, flags=os.O_APPEND)
-    try:
-        # One write, so that the lines of two processes do not mix.
-        os.write(descriptor, line)
-        size = os.fstat(descriptor).st_size
-    finally:
-        os.close(descriptor)
-    if size > MAX_BYTES:
-        newer = path.read_bytes()[-MAX_BYTES // 2 :]
-        # The first line is the rest of one that was cut.
-        replace_file(path, newer.partition(b"\n")[2])
+    for _ in range(_MAX_ATTEMPTS):
+        descriptor = open_file(path, flags=os.O_APPEND)
+        try:
+            # One write, so that the lines of two processes do not mix.
+            os.write(descriptor, line)
+            # Another process may have replaced the file since it was opened.
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                _cut_if_too_large(path, descriptor, replace)
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _cut_if_too_large(
+    path: Path, descriptor: int, replace: Callable[[Path, bytes], object]
+) -> None:
+    """Keep the newer half of the file, and what other processes add to it meanwhile."""
+    if os.fstat(descriptor).st_size <= MAX_BYTES:
+        return
+    content = _read_from(descriptor, 0)
+    # The first line is the rest of one that was cut.
+    replace(path, content[-MAX_BYTES // 2 :].partition(b"\n")[2])
+    added = _read_from(descriptor, len(content))
+    if added:
+        new = open_private(path, flags=os.O_APPEND)
+        try:
+            os.write(new, added)
+        finally:
+            os.close(new)
+
+
+def _read_from(descriptor: int, start: int) -> bytes:
+    os.lseek(descriptor, start, os.SEEK_SET)
+    return os.read(descriptor, os.fstat(descriptor).st_size - start)
 
 
 def read_entries(path: Path) -> Iterator[dict[str, Any]]:
     """Return the entries, newest first, each parsed when it is needed; none if there is no file."""
     lines = (read_private(path) or b"").decode("utf-8-sig", errors="replace").splitlines()
-    return (entry for line in reversed(lines) if (entry := _parse(line)) is not None)
+    # A line that was added while the file was cut may be there twice.
+    distinct = dict.fromkeys(reversed(lines))
+    return (entry for line in distinct if (entry := _parse(line)) is not None)
 
 
 def record_changes(session: Session, path: Path, *, actor: str) -> None:

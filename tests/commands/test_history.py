@@ -9,7 +9,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
+from factories import NOW
 
+from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.private_file import open_private
 from modelarts_magics.domain.models import Effect
 from modelarts_magics.errors import OutcomeUnknownError, RefusedError
 from modelarts_magics.session.history import (
@@ -68,6 +71,34 @@ def test_file_is_private_and_bounded(tmp_path: Path) -> None:
     with path.open("a") as file:
         file.write("{damaged\n")
     assert next(read_entries(path))["number"] == MAX_BYTES // 2000 + 4
+
+
+def test_entry_survives_a_cut_by_another_process(tmp_path: Path) -> None:
+    """The file may be replaced between opening and writing it."""
+    path, at = tmp_path / "history.jsonl", NOW.isoformat()
+    append_entry(path, {"at": at, "number": 1})
+
+    def open_then_cut(opened: Path, **options: int) -> int:
+        descriptor = open_private(opened, **options)
+        if b'"number": 3' not in path.read_bytes():
+            replace_file(path, path.read_bytes() + b'{"at": "%s", "number": 3}\n' % at.encode())
+        return descriptor
+
+    append_entry(path, {"at": at, "number": 2}, open_file=open_then_cut)
+    assert [entry["number"] for entry in read_entries(path)] == [2, 3, 1]
+
+
+def test_cut_keeps_what_another_process_adds_meanwhile(tmp_path: Path) -> None:
+    """The other process has found nothing wrong, so it does not try again."""
+    path, at = tmp_path / "history.jsonl", NOW.isoformat()
+    append_entry(path, {"at": at, "reason": "x" * (MAX_BYTES - 200)})
+
+    def add_then_replace(replaced: Path, content: bytes) -> None:
+        append_entry(path, {"at": at, "number": 2}, replace=lambda *_: None)
+        replace_file(replaced, content)
+
+    append_entry(path, {"at": at, "reason": "y" * 200, "number": 1}, replace=add_then_replace)
+    assert [entry["number"] for entry in read_entries(path)] == [2, 1]
 
 
 def test_unwritable_history_does_not_fail_a_change(

@@ -1,10 +1,20 @@
-"""Which version of the daemon takes over from which."""
+"""Which version of the daemon takes over from which, and which daemons are restarted."""
 
 from __future__ import annotations
 
-import pytest
+import os
+from typing import TYPE_CHECKING
 
-from modelarts_magics.keepalive.launch import is_older
+import pytest
+from factories import HOUR, NOW
+
+from modelarts_magics.keepalive.folder import FOLDER_SUFFIX
+from modelarts_magics.keepalive.guards import NAMED, Guard, save_guard
+from modelarts_magics.keepalive.launch import is_older, restart_all_if_needed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 ASCENDING = [
     *("0.1.0.dev3", "0.1.0a1", "0.1.0b2", "0.1.0rc1", "0.1.0", "0.1.0.post1", "0.1.1", "0.2"),
@@ -24,3 +34,18 @@ def test_equal_versions_do_not_replace_each_other(one: str, other: str) -> None:
     """Two processes of one version must not take turns."""
     assert not is_older(one, other)
     assert not is_older(other, one)
+
+
+def test_every_daemon_is_restarted_despite_an_error(tmp_path: Path) -> None:
+    """A damaged file of one instance does not keep the work on another one from running."""
+    for name in ("one", "other"):
+        folder = tmp_path / f"{name}{FOLDER_SUFFIX}"
+        save_guard(folder, Guard("a", NAMED, os.getpid(), NOW, NOW + 24 * 365 * HOUR))
+    started: list[Path] = []
+
+    def start(folder: Path, _environ: Mapping[str, str]) -> None:
+        started.append(folder)
+        raise OSError
+
+    restart_all_if_needed(tmp_path, {}, start=start)
+    assert len(started) == 2
