@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,8 @@ import httpx
 import pytest
 from factories import NOW
 from jupyter_client import BlockingKernelClient
+from keepalive.activity.kernel_environments import DENO, NEWEST, REQUIREMENTS, kernel_command
+from keepalive.activity.real_kernel import DENO_CELL, PYTHON_CELL
 from ui.jupyter_server_process import START_TIMEOUT_S, JupyterServerProcess
 
 from modelarts_magics.keepalive.activity.kernels import KernelDetector
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from modelarts_magics.keepalive.activity.source import Source
 
 pytestmark = [pytest.mark.process, pytest.mark.soak]
-CELL = "import os, time\nwhile not os.path.exists({path!r}): time.sleep(0.02)"
+CELLS = {DENO: DENO_CELL}
 
 
 class ServerKernel:
@@ -30,11 +33,12 @@ class ServerKernel:
     Args:
         server: The server, which runs.
         name: The name of the notebook.
+        spec: The name of the kernel's specification.
     """
 
-    def __init__(self, server: JupyterServerProcess, name: str) -> None:
+    def __init__(self, server: JupyterServerProcess, name: str, spec: str = "python3") -> None:
         self._server = server
-        body = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
+        body = {"path": name, "name": name, "type": "notebook", "kernel": {"name": spec}}
         self.kernel_id = self.call("sessions", body)["kernel"]["id"]
         runtime = Path(server.environ["JUPYTER_RUNTIME_DIR"])
         self.client = BlockingKernelClient()
@@ -58,10 +62,19 @@ class ServerKernel:
         return str(self.call(f"kernels/{self.kernel_id}")["execution_state"])
 
 
+def install_kernel(folder: Path, name: str) -> str:
+    """Install the specification of a kernel into a folder of Jupyter; return its name."""
+    spec = folder / "kernels" / "watched"
+    spec.mkdir(parents=True)
+    content = {"argv": kernel_command(name), "display_name": name, "language": "python"}
+    (spec / "kernel.json").write_text(json.dumps(content))
+    return spec.name
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[JupyterServerProcess]:
     """Return a server that does not run yet."""
-    return JupyterServerProcess(tmp_path, {})
+    return JupyterServerProcess(tmp_path, {"JUPYTER_PATH": str(tmp_path / "jupyter")})
 
 
 def wait_for(detector: KernelDetector, *, busy: bool | None) -> Source | None:
@@ -77,19 +90,21 @@ def wait_for(detector: KernelDetector, *, busy: bool | None) -> Source | None:
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("name", [NEWEST, *REQUIREMENTS])
 def test_kernel_is_watched_across_a_restart_of_its_server(
-    server: JupyterServerProcess, tmp_path: Path
+    server: JupyterServerProcess, tmp_path: Path, name: str
 ) -> None:
     """The server's own report is wrong during a cell; its restart leaves nothing busy behind."""
+    spec, cell = install_kernel(tmp_path / "jupyter", name), CELLS.get(name, PYTHON_CELL)
     runtime = Path(server.environ["JUPYTER_RUNTIME_DIR"])
     detector = KernelDetector([runtime], find_process=find_kernel_process)
     path = tmp_path / "end"
     with server.running():
-        kernel = ServerKernel(server, "train.ipynb")
+        kernel = ServerKernel(server, "train.ipynb", spec)
         source = wait_for(detector, busy=False)
         assert source is not None
-        assert source.name == "train.ipynb"
-        kernel.client.execute(CELL.format(path=str(path)))
+        assert name == DENO or source.name == "train.ipynb"
+        kernel.client.execute(cell.format(path=str(path)))
         wait_for(detector, busy=True)
         kernel.client.control_channel.send(kernel.client.session.msg("usage_request", {}))
         wait_for_idle_report(kernel)
@@ -97,9 +112,9 @@ def test_kernel_is_watched_across_a_restart_of_its_server(
         kernel.client.stop_channels()
     wait_for(detector, busy=None)
     with server.running():
-        kernel = ServerKernel(server, "next.ipynb")
+        kernel = ServerKernel(server, "next.ipynb", spec)
         wait_for(detector, busy=False)
-        kernel.client.execute(CELL.format(path=str(path)))
+        kernel.client.execute(cell.format(path=str(path)))
         path.touch()
         wait_for(detector, busy=False)
         kernel.client.stop_channels()

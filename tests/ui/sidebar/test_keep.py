@@ -60,10 +60,11 @@ def test_kept_work_is_extended_and_let_go_in_the_panel(
         expect(section.get_by_role("button", name=let_go)).to_be_enabled()
         take_screenshot(sidebar.panel, f"keep-{language}")
         sidebar.panel.get_by_text(activity, exact=True).click()
-        expect(sidebar.panel.locator(".ma-Panel-findings p").first).to_contain_text("train")
+        lines = sidebar.panel.locator(".ma-Panel-findings").first
+        expect(lines).to_contain_text("train")
         switch = sidebar.panel.get_by_role("switch", name=stop)
         switch.check()
-        expect(sidebar.panel.locator(".ma-Panel-findings")).to_contain_text("30")
+        expect(lines).to_contain_text("30")
         take_screenshot(sidebar.panel, f"activity-{language}")
         switch.uncheck()
         expect(switch).to_be_enabled()
