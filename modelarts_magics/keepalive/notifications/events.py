@@ -5,6 +5,7 @@ Each event has a key; with its stop time, it is claimed once over all processes.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -165,7 +166,8 @@ def _trouble(view: RunView, instance: Instance, now: datetime) -> Iterator[Due]:
         yield Due("trouble", stops_at, _trouble_notification(view.problem, instance, now))
     for event in view.events:
         if event.message.code in TROUBLE_CODES:
-            key = "-".join(("trouble", event.message.code, *event.guards))
+            # The number counts from the start of the daemon, which passes no events on.
+            key = f"trouble-{os.getpid()}-{event.number}"
             yield Due(key, None, _trouble_notification(event.message, instance, now))
 
 
