@@ -99,8 +99,8 @@ SETTINGS = {
     ),
     "language": SettingDefinition(
         ("MODELARTS_LANGUAGE",),
-        "Language of messages: en or zh_CN. Default: the language of the locale.",
-        "提示信息的语言：en 或 zh_CN，默认为系统语言环境的语言。",  # noqa: RUF001 - as above
+        "Language of messages: en or zh_CN. Default: that of the page that was last open, else of the locale.",
+        "提示信息的语言：en 或 zh_CN，默认为最近打开的页面的语言，否则为系统语言环境的语言。",  # noqa: RUF001 - as above
         storable=True,
     ),
     "connect_timeout": SettingDefinition(

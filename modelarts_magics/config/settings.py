@@ -354,9 +354,12 @@ def _add_file_settings(
 ) -> ConfigurationError | None:
     """Add the values of the settings file; return the error if it cannot be read."""
     try:
-        stored = settings_file.read(environ)
+        stored = settings_file.read_all(environ)
     except ConfigurationError as error:
         return error.with_traceback(None)
+    page_language = stored.pop(settings_file.PAGE_LANGUAGE, "")
+    if page_language in LANGUAGES:
+        stored.setdefault("language", page_language)
     _add_all(values, stored, str(settings_file.current_path(environ)))
     return None
 

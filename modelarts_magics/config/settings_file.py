@@ -24,6 +24,8 @@ FILE_NAME = ".modelarts-magics.ini"
 SECTION = "modelarts"
 STORABLE = tuple(name for name, definition in SETTINGS.items() if definition.storable)
 """The settings that the file may hold."""
+PAGE_LANGUAGE = "page_language"
+"""The entry with the language of the page that was last open; the setting ``language`` overrides it."""
 
 
 NO_FOLDER = Path(os.devnull)
@@ -91,6 +93,11 @@ def read(environ: Mapping[str, str]) -> dict[str, str]:
     Raises:
         ConfigurationError: The file is not a valid settings file.
     """
+    return {name: value for name, value in read_all(environ).items() if name in STORABLE}
+
+
+def read_all(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings and `PAGE_LANGUAGE`; errors as for `read`."""
     path = current_path(environ)
     if path is None or not path.is_file():
         return {}
@@ -100,7 +107,19 @@ def read(environ: Mapping[str, str]) -> dict[str, str]:
     except (configparser.Error, OSError, UnicodeDecodeError):
         raise ConfigurationError("config.file", path=str(path)) from None
     section = parser[SECTION] if parser.has_section(SECTION) else {}
-    return {name: section[name] for name in STORABLE if section.get(name, "").strip()}
+    names = (*STORABLE, PAGE_LANGUAGE)
+    return {name: section[name] for name in names if section.get(name, "").strip()}
+
+
+def write_page_language(environ: Mapping[str, str], tag: str) -> None:
+    """Save the language of the page, so that kernels and terminals use it, too.
+
+    Raises:
+        ConfigurationError: The file cannot be read or written.
+    """
+    values = read_all(environ)
+    if values.get(PAGE_LANGUAGE) != tag:
+        _write_section(environ, {**values, PAGE_LANGUAGE: tag})
 
 
 def write(environ: Mapping[str, str], values: Mapping[str, str]) -> Path:
@@ -112,11 +131,21 @@ def write(environ: Mapping[str, str], values: Mapping[str, str]) -> Path:
     Raises:
         ConfigurationError: There is no home folder, or the file cannot be written.
     """
+    try:
+        kept = read_all(environ).get(PAGE_LANGUAGE, "")
+    except ConfigurationError:
+        # A file that cannot be read is replaced.
+        kept = ""
+    return _write_section(environ, {**values, PAGE_LANGUAGE: kept})
+
+
+def _write_section(environ: Mapping[str, str], values: Mapping[str, str]) -> Path:
     paths = _candidate_paths(environ)
     if not paths:
         raise ConfigurationError("config.no_home", variable=PATH_VARIABLE)
+    names = (*STORABLE, PAGE_LANGUAGE)
     parser = configparser.RawConfigParser()
-    parser[SECTION] = {name: values[name] for name in STORABLE if values.get(name)}
+    parser[SECTION] = {name: values[name] for name in names if values.get(name)}
     try:
         write_ini(paths[0], parser)
     except (OSError, UnicodeError):

@@ -139,7 +139,7 @@ def has_direction_marks(value: str) -> bool:
 
 def language() -> str:
     """Return the current language: of the request, else of the process, else of the locale, else English."""
-    return _request_language.get() or _process_language or _locale_language(os.environ)
+    return _request_language.get() or _process_language or locale_language(os.environ)
 
 
 def use_command_prefix(prefix: str) -> None:
@@ -262,7 +262,8 @@ def _match_language(tag: str) -> str:
     return "zh_CN" if tag.lower().startswith("zh") else "en"
 
 
-def _locale_language(environ: Mapping[str, str]) -> str:
+def locale_language(environ: Mapping[str, str]) -> str:
+    """Return the language of the locale, else English."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if environ.get(name):
             return _match_language(environ[name])

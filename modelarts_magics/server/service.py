@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import os
@@ -10,12 +11,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
+from modelarts_magics.config import settings_file
 from modelarts_magics.config.notify_folder import may_have_sinks
 from modelarts_magics.domain.browser_payloads import change_response, success_response
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.models import Change, Effect
 from modelarts_magics.domain.planning import AutoStopRequest
-from modelarts_magics.errors import ModelArtsError, OutcomeUnknownError, RefusedError
+from modelarts_magics.errors import (
+    ConfigurationError,
+    ModelArtsError,
+    OutcomeUnknownError,
+    RefusedError,
+)
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.server import payloads
 from modelarts_magics.server.poller import HELLO, MIN_REFRESH_INTERVAL_S, Poller
@@ -43,6 +50,9 @@ if TYPE_CHECKING:
     from modelarts_magics.server.session_provider import SessionFactory
     from modelarts_magics.session.run_store import RunStore
     from modelarts_magics.session.session import Session
+
+PAGE_LANGUAGE_INTERVAL_S = 600.0
+"""The shortest time between two changes of the saved language of the page."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -90,6 +100,7 @@ class InstanceService:
         self._session_factory = session_factory
         self._emit = emit
         self._run_store = run_store
+        self._page_language, self._page_language_until_s = "", 0.0
         self._server_id = os.urandom(4).hex()
         self._seq = 0
         self._doctor_reports: dict[str, tuple[float, asyncio.Future[dict[str, Any]]]] = {}
@@ -115,8 +126,27 @@ class InstanceService:
 
     async def get_instance(self, *, refresh: bool = False) -> dict[str, Any]:
         """Return everything that a page shows; calls the API only to refresh, and never raises."""
+        await self._note_page_language()
         snapshot = await (self.poller.refresh() if refresh else self.poller.get())
         return await self._payload(snapshot)
+
+    async def _note_page_language(self) -> None:
+        """Save the language of the page for kernels and terminals, at most every ten minutes."""
+        language, now_s = messages.language(), self._session_factory.clock.monotonic()
+        if language == self._page_language or now_s < self._page_language_until_s:
+            return
+        # Two pages in different languages would otherwise replace the file again and again.
+        self._page_language = language
+        self._page_language_until_s = now_s + PAGE_LANGUAGE_INTERVAL_S
+        environ = self._session_factory.environ
+
+        def save() -> None:
+            # Without an entry, a process uses the language of the locale.
+            if messages.locale_language(environ) != language or settings_file.read_all(environ):
+                settings_file.write_page_language(environ, language)
+
+        with contextlib.suppress(ConfigurationError):
+            await self.poller.run_blocking(save)
 
     def greet_pages(self) -> None:
         """Send an event without news, with which a page checks that events reach it."""

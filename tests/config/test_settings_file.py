@@ -239,3 +239,18 @@ def test_write_follows_a_symbolic_link(tmp_path: Path) -> None:
     path = settings_file.write({"HOME": str(tmp_path)}, {"region": "cn-north-4"})
     assert path.is_symlink()
     assert "cn-north-4" in target.read_text(encoding="utf-8")
+
+
+def test_language_of_the_page_is_used_unless_one_is_set(tmp_path: Path) -> None:
+    """`configure` keeps it, and does not list it."""
+    environ = {"HOME": str(tmp_path)}
+    settings_file.write_page_language(environ, "zh_CN")
+    assert Settings.load(environ=environ).get("language") == "zh_CN"
+    settings_file.write(environ, {"region": "cn-north-4"})
+    assert settings_file.read(environ) == {"region": "cn-north-4"}
+    assert Settings.load(environ=environ).get("language") == "zh_CN"
+    settings_file.write(environ, {"language": "en"})
+    assert Settings.load(environ=environ).get("language") == "en"
+    settings_file.write(environ, {})
+    variables = {**environ, "MODELARTS_LANGUAGE": "en"}
+    assert Settings.load(environ=variables).get("language") == "en"

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any, Callable
 import pytest
 from emulator_harness import wait_until
 
+from modelarts_magics import messages
+from modelarts_magics.config import settings_file
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import Clock
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.emulator.clock import ManualClock
@@ -314,6 +317,24 @@ async def test_usual_run_time_of_later_starts_is_restored_by_one_request(
     found = find_restore(other_session, other_session.refresh())
     assert found is not None
     assert found.planned
+
+
+async def test_language_of_the_page_reaches_other_processes(
+    new_service: InstanceService, environ: dict[str, str], tmp_path: Path
+) -> None:
+    """Kernels and terminals read it from the settings file; a page in the language of the locale writes none."""
+    environ.update(HOME=str(tmp_path), MODELARTS_LANGUAGE="")
+    messages.use_request_language("en")
+    await new_service.get_instance()
+    assert settings_file.read_all(environ) == {}
+    new_service._page_language_until_s = 0.0
+    messages.use_request_language("zh-CN")
+    await new_service.get_instance()
+    assert Settings.load(environ=environ).get("language") == "zh_CN"
+    # A page in another language does not replace it at once.
+    messages.use_request_language("en")
+    await new_service.get_instance()
+    assert Settings.load(environ=environ).get("language") == "zh_CN"
 
 
 async def test_capabilities_are_known_without_credentials(
