@@ -226,9 +226,11 @@ class ApiClient:
             call.method,
             _build_url(self._endpoint + call.path, call.query),
             headers=self._headers(call, credential),
-            content=call.content,
+            # With `content`, httpx would complete the headers, which takes three times as long.
+            stream=httpx.ByteStream(call.content),
             extensions={"timeout": self._timeouts.capped_by(deadline)},
         )
+        request.read()
         pending = PendingRequest(request, deadline=deadline)
         try:
             return self._http_thread.run(
@@ -265,6 +267,8 @@ class ApiClient:
                 access=credential.access_key_id,
                 secret=credential.secret_key,
             )
+        if "Content-Type" in headers:
+            headers["Content-Length"] = str(len(call.content))
         headers["Accept"] = "application/json"
         headers["Accept-Encoding"] = "identity"
         headers["User-Agent"] = "modelarts-magics"

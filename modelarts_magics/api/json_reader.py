@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from modelarts_magics.domain.durations import (
@@ -224,17 +225,19 @@ def redact_secrets(value: Any, *, depth: int = 0) -> Any:  # noqa: ANN401 - any 
         raise InvalidResponseError("response.range", field="response")
     if isinstance(value, list):
         return [redact_secrets(item, depth=depth + 1) for item in value]
-    return {
-        key: _redact_field(key, item, depth=depth + 1)
-        for key, item in value.items()
-        if not key.lower().endswith(_SECRET_KEYS)
-    }
+    redacted = {}
+    for key, item in value.items():
+        if _is_secret(key):
+            continue
+        # Most fields are short texts, for which a call takes longer than the two questions.
+        is_plain = isinstance(item, str) and (key == _UNREDACTED_FIELD or "://" not in item)
+        redacted[key] = item if is_plain else redact_secrets(item, depth=depth + 1)
+    return redacted
 
 
-def _redact_field(name: str, value: Any, *, depth: int) -> Any:  # noqa: ANN401 - any JSON
-    if name == _UNREDACTED_FIELD and isinstance(value, str):
-        return value
-    return redact_secrets(value, depth=depth)
+@lru_cache(maxsize=256)
+def _is_secret(name: str) -> bool:
+    return name.lower().endswith(_SECRET_KEYS)
 
 
 def check_instance_id(received: str, *, requested: str) -> None:

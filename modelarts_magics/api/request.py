@@ -28,6 +28,10 @@ MAX_RECEIVED_BYTES = 2 * MAX_RESPONSE_BYTES
 MAX_HTTP_DATE_YEAR = 9000
 """A later year is invalid, and would leave no room for date arithmetic."""
 
+_STANDARD_LENGTH = 29
+_MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = {f" {name} ": number for number, name in enumerate(_MONTH_NAMES, start=1)}
+
 
 class HttpResponse:
     """A complete HTTP response of any status."""
@@ -202,9 +206,20 @@ def parse_retry_after(value: str, now: datetime) -> float | None:
 def _parse_http_date(text: str) -> datetime | None:
     """Parse the date in a header; None if it is missing, invalid or out of range."""
     try:
-        date = parsedate_to_datetime(text)
+        date = _parse_standard_date(text) or parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
     if date.year > MAX_HTTP_DATE_YEAR:
         return None
     return date if date.tzinfo else date.replace(tzinfo=timezone.utc)
+
+
+def _parse_standard_date(text: str) -> datetime | None:
+    """Parse a date such as ``Sun, 06 Nov 1994 08:49:37 GMT``; None for another form, which takes longer.
+
+    Source: RFC 9110, section 5.6.7, IMF-fixdate.
+    """
+    month = _MONTHS.get(text[7:12])
+    if month is None or len(text) != _STANDARD_LENGTH or not text.endswith(" GMT"):
+        return None
+    return datetime.fromisoformat(f"{text[12:16]}-{month:02}-{text[5:7]}T{text[17:25]}+00:00")

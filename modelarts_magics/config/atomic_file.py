@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -29,17 +26,18 @@ def replace_file(path: Path, content: bytes, *, follow_link: bool = True) -> os.
         OSError: The file cannot be written; the old one is unchanged.
     """
     target = path.resolve() if follow_link and path.is_symlink() else path
-    temporary = target.with_name(f"{target.stem}.{os.urandom(6).hex()}")
+    temporary = f"{target}.{os.urandom(6).hex()}"
     try:
         status = _write_new(temporary, content)
-        temporary.replace(target)
+        # A `Path` that is used once takes more time than the call.
+        os.replace(temporary, target)  # noqa: PTH105
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        Path(temporary).unlink(missing_ok=True)
         raise
     return status
 
 
-def _write_new(path: Path, content: bytes) -> os.stat_result:
+def _write_new(path: str, content: bytes) -> os.stat_result:
     descriptor = _create(path)
     try:
         if os.write(descriptor, content) != len(content):
@@ -49,9 +47,9 @@ def _write_new(path: Path, content: bytes) -> os.stat_result:
         os.close(descriptor)
 
 
-def _create(path: Path) -> int:
+def _create(path: str) -> int:
     try:
         return os.open(path, _CREATE_FLAGS, mode=0o600)
     except FileNotFoundError:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return os.open(path, _CREATE_FLAGS, mode=0o600)

@@ -6,9 +6,10 @@ Field names and tables are those of the seed document ("update an instance" of `
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import Enum
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.domain.rich_output import RichResult
@@ -172,7 +173,7 @@ class AutoStop:
         one, two = self.stops_at, other.stops_at
         if one is None or two is None:
             return self == other
-        return same_stop_time(one, two) and replace(self, stops_at=two) == other
+        return same_stop_time(one, two) and _auto_stop_rest(self) == _auto_stop_rest(other)
 
 
 UNKNOWN_AUTO_STOP = AutoStop(enabled=False, stop_time_unknown=StopTimeUnknown.MISSING)
@@ -292,10 +293,18 @@ class Instance(RichResult):
 
     def equivalent_to(self, other: Instance) -> bool:
         """Return whether both are equal, except for a stop time within `STOP_TIME_TOLERANCE`."""
-        return (
-            self.auto_stop.equivalent_to(other.auto_stop)
-            and replace(self, auto_stop=other.auto_stop) == other
-        )
+        same_auto_stop = self.auto_stop.equivalent_to(other.auto_stop)
+        return same_auto_stop and _instance_rest(self) == _instance_rest(other)
+
+
+def _compared_fields(kind: type[AutoStop | Instance], *, without: str) -> attrgetter[Any]:
+    """Return a function that returns the compared fields of an object, without one of them."""
+    names = (each.name for each in fields(kind) if each.compare and each.name != without)
+    return attrgetter(*names)
+
+
+_auto_stop_rest = _compared_fields(AutoStop, without="stops_at")
+_instance_rest = _compared_fields(Instance, without="auto_stop")
 
 
 class CountsFrom(Word):

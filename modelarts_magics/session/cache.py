@@ -91,11 +91,12 @@ class InstanceCache:
         """Store a response and publish it to the listeners, if it differs from the last one."""
         with self._thread_lock:
             known = self._load_instance()
-            if _is_equivalent(known, instance):
+            unchanged = _is_equivalent(known, instance)
+            if unchanged:
                 self._store.touch()
             else:
                 self._save_instance(known, instance)
-            if _is_equivalent(self._published, instance):
+            if unchanged if self._published is known else _is_equivalent(self._published, instance):
                 return
             self._published = instance
         self._publish(instance)

@@ -206,9 +206,10 @@ class Listener:
         folder = self._folders.get(str(path))
         own_name = folder.name if folder else ""
         with contextlib.suppress(OSError):
-            names = (entry.name for entry in path.iterdir())
             if is_exposed(path):
                 return
+            # Faster than `Path.iterdir`, which makes a path of each name.
+            names = os.listdir(path)  # noqa: PTH208
             others = [name for name in names if name.startswith(SOCKET_PREFIX) and name != own_name]
             if others and _SUPPORTED:
                 _send_to_all(path, others)

@@ -60,6 +60,7 @@ class Store:
 
     def __init__(self, folder: Path, *, key: tuple[str, str, str]) -> None:
         digest = state_digest(key)
+        self._folder = folder
         self.path = folder / f"{digest}.json"
         self._lock_path = folder / f"{digest}.lock"
         self._loaded_fingerprint: tuple[int, int, int] | None = None
@@ -107,12 +108,12 @@ class Store:
         try:
             # JSON in ASCII can also hold an unpaired surrogate.
             content = json.dumps({"version": FORMAT_VERSION, **data}).encode()
-            if is_exposed(self.path.parent):
-                raise PermissionError(self.path.parent)
+            if is_exposed(self._folder):
+                raise PermissionError(self._folder)
             status = replace_file(self.path, content, follow_link=False)
             self._loaded_fingerprint = stat_fingerprint(status)
             self._unsaved_since = None
-            notify(self.path.parent)
+            notify(self._folder)
         except OSError:
             self._loaded_fingerprint, self._unsaved_since = self._fingerprint(), SYSTEM_CLOCK.now()
         self._data = data
@@ -160,7 +161,7 @@ class Store:
         now_s = monotonic()
         if now_s >= self._check_folder_after_s:
             self._check_folder_after_s = now_s + _FOLDER_CHECK_INTERVAL_S
-            self._is_folder_exposed = is_exposed(self.path.parent)
+            self._is_folder_exposed = is_exposed(self._folder)
         return None if self._is_folder_exposed else _private_fingerprint(self.path)
 
 
