@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import random
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Callable, Protocol
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import httpx
@@ -46,11 +45,10 @@ The API accepts a difference of 15 min.
 """
 
 
-_EXPIRED_PATTERN = re.compile(rb"ModelArts\.0202|APIGW?\.0307|expired", re.IGNORECASE)
+_EXPIRED_PATTERN = rb"(?i)ModelArts\.0202|APIGW?\.0307|expired"
 
 
-@dataclass(frozen=True)
-class ApiResponse:
+class ApiResponse(NamedTuple):
     """A successful response.
 
     Attributes:
@@ -64,8 +62,7 @@ class ApiResponse:
     demo: bool = False
 
 
-@dataclass(frozen=True)
-class _Call:
+class _Call(NamedTuple):
     """What to send, without credentials."""
 
     method: str
@@ -313,7 +310,7 @@ def _is_expired(response: HttpResponse) -> bool:
 
     Source: the error codes of ModelArts (0202) and API Gateway (0307); other codes are explained in the text.
     """
-    return bool(_EXPIRED_PATTERN.search(response.content))
+    return bool(re.search(_EXPIRED_PATTERN, response.content))
 
 
 def _is_invalid_json(error: ModelArtsError) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import getpass
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Callable
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +24,7 @@ def ask_secret(question: str) -> str:
     return getpass.getpass(question)
 
 
-@dataclass(frozen=True)
-class CommandContext:
+class CommandContext(NamedTuple):
     """The context that a command runs in.
 
     Attributes:
@@ -45,10 +44,10 @@ class CommandContext:
     get_session: Callable[[], Session]
     get_settings: Callable[[], Settings]
     prefix: str
-    namespace: Mapping[str, Any] = field(default_factory=dict)
+    namespace: Mapping[str, Any] = MappingProxyType({})
     ask: Callable[[str], str] = ask
     ask_secret: Callable[[str], str] = ask_secret
     use_interactive_credential: Callable[[FoundCredential | None], None] | None = None
     get_interactive_credential: Callable[[], FoundCredential | None] = lambda: None
     show_outputs: Callable[[Sequence[dict[str, Any]]], None] | None = None
-    widget_factories: Mapping[str, Callable[[], object]] = field(default_factory=dict)
+    widget_factories: Mapping[str, Callable[[], object]] = MappingProxyType({})

@@ -79,7 +79,7 @@ def run_command(request: CommandRequest, context: CommandContext) -> object:
 
     try:
         handle = _HANDLERS[request.command.name]
-        return handle(request, replace(context, get_session=get_session))
+        return handle(request, context._replace(get_session=get_session))
     except ModelArtsError as error:
         is_refused = isinstance(error, (InputError, RefusedError))
         if isinstance(error, _UNANSWERED) or (

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 MAGIC_PREFIX = "%modelarts"
 """The text before a command in a notebook."""
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """An option of a command.
 
     Attributes:
@@ -23,8 +22,7 @@ class Option:
     kernel_only: bool = False
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """A command.
 
     Attributes:
@@ -55,7 +53,7 @@ class Command:
         usage = self.usage
         for option in set(self.options) - set(options):
             usage = usage.replace(f" | {option.name} {option.metavar}", "")
-        return replace(self, usage=usage, options=options)
+        return self._replace(usage=usage, options=options)
 
     def find_option(self, name: str) -> Option | None:
         """Return the option of that name, or None."""

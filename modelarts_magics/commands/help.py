@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelarts_magics.commands.completion import PROGRAMS
@@ -61,7 +60,7 @@ def command_help(word: str, prefix: str, *, width: int = _UNLIMITED) -> TextResu
     name = command.name
     if prefix != MAGIC_PREFIX:
         command = command.without_kernel_options
-        command = replace(command, options=(*command.options, QUIET))
+        command = command._replace(options=(*command.options, QUIET))
     usage, *more = wrap_words(f"{prefix} {command.synopsis}", width)
     lines = [usage, *(f"    {line}" for line in more), ""]
     lines += [*wrap_words(text(f"help.{name}"), width), *_option_lines(command, width)]

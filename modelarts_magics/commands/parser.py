@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelarts_magics.commands.grammar import (
     AUTO_STOP,
@@ -25,7 +24,7 @@ from modelarts_magics.commands.grammar import COMMAND as COMMAND_OPTION
 from modelarts_magics.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _QUOTES = ("'", '"')
 _WRITE_COMMANDS = ("extend", "shorten", "stop", "undo", "restore")
@@ -34,8 +33,7 @@ _COMMENT = re.compile(r"(?:^|\s)#.*")
 _VARIABLE = re.compile(r"\{\w*\}|\$\w")
 
 
-@dataclass(frozen=True)
-class CommandRequest:
+class CommandRequest(NamedTuple):
     """A parsed command.
 
     Attributes:
@@ -46,7 +44,7 @@ class CommandRequest:
     """
 
     command: Command
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = MappingProxyType({})
     arguments: tuple[str, ...] = ()
     text: str | None = None
 
@@ -111,7 +109,7 @@ def parse_line(
         return _add_cell_body(_parse_free_text(command, rest), cell)
     if command is KEEP and cell is not None:
         # The body is code.
-        return replace(_parse_tokens(command, _split_words(expand(rest))), text=cell)
+        return _parse_tokens(command, _split_words(expand(rest)))._replace(text=cell)
     if cell is not None:
         raise UsageError("usage.cell", command=command.name)
     if command is NOTIFY and rest.split(None, 1)[:1] == ["add"]:
@@ -168,10 +166,10 @@ def parse_arguments(arguments: Sequence[str]) -> CommandRequest:
         UsageError: As for `parse_line`.
     """
     command = find_command(arguments[0] if arguments else "")
-    with_quiet = replace(command, options=(*command.options, QUIET))
+    with_quiet = command._replace(options=(*command.options, QUIET))
     parse = _parse_free_text_arguments if command.free_text else _parse_tokens
     request = parse(with_quiet, list(arguments[1:]))
-    return replace(request, command=command) if request.command is with_quiet else request
+    return request._replace(command=command) if request.command is with_quiet else request
 
 
 def _parse_free_text_arguments(command: Command, remaining: list[str]) -> CommandRequest:
@@ -202,10 +200,17 @@ def find_command(name: str) -> Command:
         return HELP
     if name in COMMANDS:
         return COMMANDS[name]
-    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    near = _nearest(name, COMMANDS)
     if near:
-        raise UsageError("usage.command_near", word=name, near=near[0])
+        raise UsageError("usage.command_near", word=name, near=near)
     raise UsageError("usage.command", word=name)
+
+
+def _nearest(word: str, names: Iterable[str]) -> str | None:
+    """Return the name that was probably meant; None if none is similar."""
+    import difflib  # noqa: PLC0415 - needed after a typing error only
+
+    return next(iter(difflib.get_close_matches(word, names, n=1)), None)
 
 
 def _parse_tokens(command: Command, tokens: Sequence[str]) -> CommandRequest:
@@ -267,11 +272,10 @@ def _add_option(options: dict[str, str], command: Command, word: str, value: str
     option = command.find_option(name)
     usage = command.synopsis
     if option is None:
-        names = [each.name for each in command.options]
-        near = difflib.get_close_matches(name, names, n=1)
+        near = _nearest(name, [each.name for each in command.options])
         if near:
             raise UsageError(
-                "usage.option_near", command=command.name, word=name, near=near[0], usage=usage
+                "usage.option_near", command=command.name, word=name, near=near, usage=usage
             )
         raise UsageError("usage.option", command=command.name, word=name, usage=usage)
     if option.metavar and not value:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, NamedTuple
 
 from modelarts_magics.config import credential_providers
 from modelarts_magics.config.credentials import (
@@ -36,8 +35,7 @@ METADATA_VARIABLE = "MODELARTS_METADATA"
 """Set to ``on`` or to an endpoint to use the metadata service; it is not used otherwise."""
 
 
-@dataclass(frozen=True)
-class CredentialProvider:
+class CredentialProvider(NamedTuple):
     """One source of credentials.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import os
 import stat
@@ -14,6 +13,7 @@ from modelarts_magics.config.settings_file import write_ini
 from modelarts_magics.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import configparser
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -136,6 +136,8 @@ def load_metadata(endpoint: str) -> FoundCredential | None:
 
 
 def _new_parser(*, preserve_case: bool) -> configparser.RawConfigParser:
+    import configparser  # noqa: PLC0415 - takes 2 ms, and most users have no such file
+
     parser = configparser.RawConfigParser()
     if preserve_case:
         parser.optionxform = str  # type: ignore[assignment,method-assign]  # documented in configparser
@@ -143,6 +145,8 @@ def _new_parser(*, preserve_case: bool) -> configparser.RawConfigParser:
 
 
 def _read_ini(path: Path, *, preserve_case: bool = False) -> configparser.RawConfigParser:
+    import configparser  # noqa: PLC0415 - as above
+
     parser = _new_parser(preserve_case=preserve_case)
     try:
         parser.read(path, encoding="utf-8-sig")

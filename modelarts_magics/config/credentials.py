@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
+from typing import NamedTuple, Union
 
 from modelarts_magics.errors import ConfigurationError
 
@@ -55,8 +55,7 @@ def mask(value: str) -> str:
     return f"{value[:4]}…" if len(value) > 12 else "…"  # noqa: PLR2004 - hides most of a value
 
 
-@dataclass(frozen=True)
-class FoundCredential:
+class FoundCredential(NamedTuple):
     """A credential with its source and the values stored with it.
 
     Attributes:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from dataclasses import dataclass, replace
 from datetime import datetime, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from modelarts_magics.config import settings_file
@@ -46,8 +45,7 @@ Source: the region table of Huawei Cloud.
 """
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """A value and its source.
 
     Attributes:
@@ -60,8 +58,7 @@ class Setting:
     source: str
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """All settings as text with their sources; the properties validate and convert them.
 
     Attributes:
@@ -108,7 +105,7 @@ class Settings:
         """Return the settings with one more value, unless it is set already or empty."""
         if self.get(name) or not value:
             return self
-        return replace(self, values={**self.values, name: Setting(value, source)})
+        return self._replace(values={**self.values, name: Setting(value, source)})
 
     def get(self, name: str) -> str:
         """Return the text of a setting, or ""."""

@@ -6,7 +6,6 @@ folder exists. A file that was written to the home folder earlier is read as lon
 
 from __future__ import annotations
 
-import configparser
 import io
 import os
 from pathlib import Path
@@ -17,6 +16,7 @@ from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import configparser
     from collections.abc import Mapping
 
 PATH_VARIABLE = "MODELARTS_CONFIG"
@@ -101,6 +101,8 @@ def read_all(environ: Mapping[str, str]) -> dict[str, str]:
     path = current_path(environ)
     if path is None or not path.is_file():
         return {}
+    import configparser  # noqa: PLC0415 - takes 2 ms, and most users have no such file
+
     parser = configparser.RawConfigParser()
     try:
         parser.read(path, encoding="utf-8-sig")
@@ -143,6 +145,8 @@ def _write_section(environ: Mapping[str, str], values: Mapping[str, str]) -> Pat
     paths = _candidate_paths(environ)
     if not paths:
         raise ConfigurationError("config.no_home", variable=PATH_VARIABLE)
+    import configparser  # noqa: PLC0415 - as above
+
     names = (*STORABLE, PAGE_LANGUAGE)
     parser = configparser.RawConfigParser()
     parser[SECTION] = {name: values[name] for name in names if values.get(name)}

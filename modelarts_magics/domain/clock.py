@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from typing import Callable, TypeVar
+from typing import Callable, NamedTuple, TypeVar
 
 _T = TypeVar("_T")
 
@@ -25,8 +24,7 @@ def _monotonic_clock() -> Callable[[], float]:
     return partial(time.clock_gettime, number)
 
 
-@dataclass(frozen=True)
-class Clock:
+class Clock(NamedTuple):
     """The functions through which this package uses time.
 
     Attributes:

@@ -6,8 +6,8 @@ The page does the same in TypeScript; both are tested with the cases in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from modelarts_magics.domain.models import AutoStop, Instance, Mode, Status, StopTimeUnknown, Word
 from modelarts_magics.messages import Message, format_time_left, same_day, text
@@ -32,8 +32,7 @@ class Phase(Word):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True)
-class CountdownState:
+class CountdownState(NamedTuple):
     """The countdown at one moment.
 
     Attributes:

@@ -33,18 +33,16 @@ _UNIT_SECONDS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "秒"), 1),
 }
 _UNIT_PATTERN = "|".join(sorted(_UNIT_SECONDS, key=len, reverse=True))
-_DURATION_PART = re.compile(
-    rf"\s*(\d{{1,9}}(?:\.\d{{1,9}})?)\s*({_UNIT_PATTERN})", re.ASCII | re.IGNORECASE
-)
+# Compiled when they are first used, like the other patterns that the first command of a kernel does not need.
+_DURATION_PART = rf"(?ai)\s*(\d{{1,9}}(?:\.\d{{1,9}})?)\s*({_UNIT_PATTERN})"
 # Chinese keyboards type a colon of full width.
 _COLON = "[:\uff1a]"
-_COLON_DURATION = re.compile(rf"(\d{{1,3}}){_COLON}([0-5]\d)(?:{_COLON}([0-5]\d))?", re.ASCII)
+_COLON_DURATION = rf"(?a)(\d{{1,3}}){_COLON}([0-5]\d)(?:{_COLON}([0-5]\d))?"
 _HOURS_OF_DAY = range(10, 24)
-_CLOCK_TIME = re.compile(
-    r"(?:(?P<day>today|tomorrow|今天|明天|\d{4}-\d{1,2}-\d{1,2}(?=[ T]))[ T]?\s*)?"
+_CLOCK_TIME = (
+    r"(?ai)(?:(?P<day>today|tomorrow|今天|明天|\d{4}-\d{1,2}-\d{1,2}(?=[ T]))[ T]?\s*)?"
     rf"(?P<hour>\d{{1,2}}){_COLON}(?P<minute>[0-5]\d)(?:{_COLON}(?P<second>[0-5]\d))?"
-    r"\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?",
-    re.ASCII | re.IGNORECASE,
+    r"\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?"
 )
 
 
@@ -67,8 +65,8 @@ def parse_duration(text: str) -> timedelta:
     text = text.strip()
     seconds = _seconds_with_colon(text)
     if seconds is None:
-        seconds = sum(_seconds_of_part(match) for match in _DURATION_PART.finditer(text))
-        if _DURATION_PART.sub("", text).strip() or not text:
+        seconds = sum(_seconds_of_part(match) for match in re.finditer(_DURATION_PART, text))
+        if re.sub(_DURATION_PART, "", text).strip() or not text:
             raise DurationError(_duration_error_code(text), text=text)
     if seconds != round(seconds):
         raise DurationError("duration.not_whole_seconds", text=text)
@@ -79,7 +77,7 @@ def parse_duration(text: str) -> timedelta:
 
 def _seconds_with_colon(text: str) -> float | None:
     """Return the seconds of ``h:mm`` or ``h:mm:ss``; None if the text is not one of them."""
-    match = _COLON_DURATION.fullmatch(text)
+    match = re.fullmatch(_COLON_DURATION, text)
     if match is None or int(match[1]) in _HOURS_OF_DAY:
         return None
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
@@ -93,7 +91,7 @@ def _seconds_of_part(match: re.Match[str]) -> float:
 def _duration_error_code(text: str) -> str:
     if re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
         return "duration.no_unit"
-    return "duration.is_clock_time" if _CLOCK_TIME.fullmatch(text) else "duration.invalid"
+    return "duration.is_clock_time" if re.fullmatch(_CLOCK_TIME, text) else "duration.invalid"
 
 
 def parse_clock_time(text: str, *, now: datetime, zone: tzinfo) -> datetime:
@@ -119,7 +117,7 @@ def parse_clock_time(text: str, *, now: datetime, zone: tzinfo) -> datetime:
         DurationError: The text cannot be parsed, or that time does not exist on that day.
     """
     text = text.strip()
-    match = _CLOCK_TIME.fullmatch(text)
+    match = re.fullmatch(_CLOCK_TIME, text)
     if not match:
         raise DurationError("clock_time.invalid", text=text)
     try:
@@ -134,7 +132,7 @@ def parse_clock_time(text: str, *, now: datetime, zone: tzinfo) -> datetime:
 
 def has_offset(text: str) -> bool:
     """Return whether a clock time names its offset from UTC, so that it does not depend on a time zone."""
-    match = _CLOCK_TIME.fullmatch(text.strip())
+    match = re.fullmatch(_CLOCK_TIME, text.strip())
     return match is not None and match["zone"] is not None
 
 

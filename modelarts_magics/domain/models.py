@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import Enum
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modelarts_magics.domain.rich_output import RichResult
 
@@ -314,8 +314,7 @@ class CountsFrom(Word):
     NOW = "now"
 
 
-@dataclass(frozen=True)
-class Capabilities:
+class Capabilities(NamedTuple):
     """The features of an API, so that no other code compares its name.
 
     Attributes:
@@ -344,8 +343,7 @@ class Capabilities:
         return "off" if self.can_disable else "idle"
 
 
-@dataclass(frozen=True)
-class AutoStopEdit:
+class AutoStopEdit(NamedTuple):
     """The auto-stop to write. It is complete, so that no field falls back to a default of the API."""
 
     enabled: bool
@@ -354,8 +352,7 @@ class AutoStopEdit:
     prompt: bool | None = None
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(NamedTuple):
     """A write; a part that is None stays as it is."""
 
     description: str | None = None

@@ -6,9 +6,8 @@ stop time, so that no message has to compute it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelarts_magics.domain.durations import MAX_DURATION, UTC, parse_clock_time
 from modelarts_magics.domain.models import (
@@ -30,8 +29,7 @@ DEFAULT_DURATION = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
 
 
-@dataclass(frozen=True)
-class AutoStopRequest:
+class AutoStopRequest(NamedTuple):
     """A requested change of auto-stop; a field that is None leaves that part as it is.
 
     Attributes:
@@ -65,8 +63,7 @@ class AutoStopRequest:
         return any(each is not None for each in (self.time_left, self.stop_time, self.clock_time))
 
 
-@dataclass(frozen=True)
-class PlanContext:
+class PlanContext(NamedTuple):
     """The inputs of a plan besides the request.
 
     Attributes:
@@ -103,8 +100,7 @@ class PlanContext:
         return self.started_at if self.instance.running else None
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """The write that fulfils a request.
 
     Attributes:
@@ -178,7 +174,7 @@ def plan_stop_time_shift(delta: timedelta, context: PlanContext) -> Plan:
     bounds = stop_time_bounds(context)
     raised = max(stop_time, bounds[0]) if bounds else stop_time
     plan = _plan_stop_time(raised, context, auto_stop.prompt)
-    return replace(plan, raised=raised > stop_time)
+    return plan._replace(raised=raised > stop_time)
 
 
 def _no_stop_time_code(auto_stop: AutoStop) -> str:

@@ -7,23 +7,18 @@ The page parses the same texts in ``labextension/src/countdown/time-input.ts``; 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelarts_magics.domain.durations import parse_duration
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
-_IN = re.compile(r"in\b\s*(.+)|(.+?)\s*(?:from now|后)", re.IGNORECASE | re.DOTALL)
-_AT = re.compile(
-    r"at\b\s*(.+)|((?:today|tomorrow|今天|明天|\d{4}-\d{1,2}-\d{1,2}[ T]).*)",
-    re.IGNORECASE | re.DOTALL,
-)
+_IN = r"(?is)in\b\s*(.+)|(.+?)\s*(?:from now|后)"
+_AT = r"(?is)at\b\s*(.+)|((?:today|tomorrow|今天|明天|\d{4}-\d{1,2}-\d{1,2}[ T]).*)"
 
 
-@dataclass(frozen=True)
-class TimeInput:
+class TimeInput(NamedTuple):
     """A parsed time; exactly one field is not None.
 
     Attributes:
@@ -50,10 +45,10 @@ def parse_time_input(text: str) -> TimeInput:
         DurationError: The text contains a duration that cannot be parsed.
     """
     text = text.strip()
-    at = _AT.fullmatch(text)
+    at = re.fullmatch(_AT, text)
     if at:
         return TimeInput(clock_time=(at[1] or at[2]).strip())
-    within = _IN.fullmatch(text)
+    within = re.fullmatch(_IN, text)
     if within:
         return TimeInput(time_left=parse_duration(within[1] or within[2]))
     return TimeInput(duration=parse_duration(text))

@@ -6,8 +6,7 @@ detected counts after the API has confirmed that the instance exists and runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelarts_magics.api import iam
 from modelarts_magics.api.backend import BACKENDS, Backend
@@ -72,8 +71,7 @@ class _PresumedDemanagerBackend(DemanagerBackend):
             raise self._not_found.with_traceback(None) from None
 
 
-@dataclass(frozen=True)
-class ResolvedInstance:
+class ResolvedInstance(NamedTuple):
     """The result of the discovery.
 
     Attributes:

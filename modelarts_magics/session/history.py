@@ -10,9 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Callable
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.config.private_file import open_private, read_private
@@ -150,8 +149,7 @@ def record_changes(session: Session, path: Path, *, actor: str) -> None:
     session.pending_restores = path.with_name(RESTORE_FILE_NAME)
 
 
-@dataclass(frozen=True)
-class UndoOffer:
+class UndoOffer(NamedTuple):
     """The change that can be undone.
 
     Attributes:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import re
 import socket
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelarts_magics.config.jupyter_folders import jupyter_runtime_folder
 
@@ -18,15 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_HOSTNAME_PATTERN = re.compile(rf"notebook-({_UUID})", re.IGNORECASE | re.ASCII)
-_ID_PATTERN = re.compile(rf"(?<![0-9a-f-])((?:DE-)?{_UUID})(?![0-9a-f-])", re.IGNORECASE | re.ASCII)
+_HOSTNAME_PATTERN = rf"(?ai)notebook-({_UUID})"
+_ID_PATTERN = rf"(?ai)(?<![0-9a-f-])((?:DE-)?{_UUID})(?![0-9a-f-])"
 _VARIABLES = ("JUPYTERHUB_SERVICE_PREFIX", "JUPYTERHUB_SERVER_NAME", "JUPYTERHUB_USER")
 _MAX_SERVER_FILES = 5
 """The number of server files to read, the newest first."""
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A possible ID of this instance.
 
     Attributes:
@@ -49,16 +47,15 @@ def find_candidates(
     """
     found: dict[str, Candidate] = {}
     for source, text, pattern in _candidate_sources(environ, hostname or socket.gethostname()):
-        match = pattern.search(text)
+        match = re.search(pattern, text)
         if match:
             instance_id = _normalize_id(match[1])
             found.setdefault(instance_id, Candidate(instance_id, source))
     return tuple(found.values())
 
 
-def _candidate_sources(
-    environ: Mapping[str, str], hostname: str
-) -> Iterator[tuple[str, str, re.Pattern[str]]]:
+def _candidate_sources(environ: Mapping[str, str], hostname: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the name of each source, its text and the pattern of an ID in it."""
     yield "host name", hostname, _HOSTNAME_PATTERN
     if environ.get("HOSTNAME"):
         yield "HOSTNAME", environ["HOSTNAME"], _HOSTNAME_PATTERN

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -177,7 +176,7 @@ def test_too_soon_suggests_the_duration_from_now() -> None:
 def test_derived_run_start_is_mentioned(waits: bool | None, doubtful: bool) -> None:
     """The error mentions that the run time may have been changed since."""
     given = plan_context(started_at=NOW - 2 * HOUR + 4 * MINUTE)
-    error = refusal(AutoStopRequest(duration=2 * HOUR), replace(given, defers_duration=waits))
+    error = refusal(AutoStopRequest(duration=2 * HOUR), given._replace(defers_duration=waits))
     assert ("%modelarts auto-stop 24h" in error.hint) is doubtful
 
 
@@ -422,7 +421,7 @@ def test_shift_needs_a_stop_time(
     context = plan_context(set_, status=status, able=able)
     assert refusal(by, context).code == code
     if status is not Status.RUNNING:
-        assert refusal(by, replace(context, defers_duration=True)).code == code
+        assert refusal(by, context._replace(defers_duration=True)).code == code
 
 
 @pytest.mark.parametrize(

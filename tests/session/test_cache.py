@@ -61,7 +61,7 @@ def make_cache(tmp_path: Path) -> Callable[..., InstanceCache]:
     """Create caches that share a state file, as processes do."""
 
     def cache(**capabilities: Any) -> InstanceCache:  # noqa: ANN401 - fields of them
-        able = type(CAPABILITIES)(**{**vars(CAPABILITIES), **capabilities})
+        able = CAPABILITIES._replace(**capabilities)
         return InstanceCache(
             Store(tmp_path, key=("e", "p", "i")), parse=BACKEND.parse, capabilities=able
         )

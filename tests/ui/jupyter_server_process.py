@@ -41,10 +41,20 @@ UNUSED_EXTENSIONS = tuple(
     f"@jupyterlab/{name}-extension"
     for name in (
         *("audio", "csvviewer", "debugger", "extensionmanager", "htmlviewer", "hub", "imageviewer"),
-        *("inspector", "javascript", "json", "logconsole", "lsp", "mermaid", "pdf", "vega5", "video"),
+        *(
+            "inspector",
+            "javascript",
+            "json",
+            "logconsole",
+            "lsp",
+            "mermaid",
+            "pdf",
+            "vega5",
+            "video",
+        ),
     )
 )
-"""Extensions of JupyterLab that no test needs; without them and the build check a page takes a quarter less CPU time."""
+"""Extensions of JupyterLab that no test needs; a page without them takes less time."""
 
 
 class JupyterServerProcess:

@@ -120,7 +120,7 @@ def requested_auto_stop(base: FormFields, mine: FormFields) -> AutoStopRequest:
     """
     prompt = mine.remind if mine.remind != base.remind else None
     if not mine.enabled or mine.mode is Mode.IDLE:
-        return replace(_request_without_duration(base, mine), prompt=prompt)
+        return _request_without_duration(base, mine)._replace(prompt=prompt)
     duration = _field_duration(mine)
     if duration == _field_duration(base) and base.enabled and base.mode is Mode.TIMING:
         return AutoStopRequest(prompt=prompt)
