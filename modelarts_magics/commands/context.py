@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from modelarts_magics.config.credentials import FoundCredential
     from modelarts_magics.config.settings import Settings
+    from modelarts_magics.keepalive.marks.mark import CellMarks
     from modelarts_magics.session.session import Session
 
 
@@ -39,6 +40,7 @@ class CommandContext(NamedTuple):
         get_interactive_credential: Returns the credential entered by ``login``, or None.
         show_outputs: Displays outputs in the format of a notebook; None in a terminal.
         widget_factories: Functions that create a widget, by command; empty in a terminal.
+        get_cell_marks: Returns the marks of this kernel; None in a terminal.
     """
 
     get_session: Callable[[], Session]
@@ -51,3 +53,4 @@ class CommandContext(NamedTuple):
     get_interactive_credential: Callable[[], FoundCredential | None] = lambda: None
     show_outputs: Callable[[Sequence[dict[str, Any]]], None] | None = None
     widget_factories: Mapping[str, Callable[[], object]] = MappingProxyType({})
+    get_cell_marks: Callable[[], CellMarks] | None = None

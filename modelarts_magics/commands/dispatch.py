@@ -16,7 +16,7 @@ from modelarts_magics.commands.context import CommandContext
 from modelarts_magics.commands.grammar import MAGIC_PREFIX
 from modelarts_magics.commands.parser import parse_line
 from modelarts_magics.commands.results import InstanceDetails, JsonResult, TextResult
-from modelarts_magics.config.notify_folder import may_have_sinks
+from modelarts_magics.config.notify_folder import may_need_daemon
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import SYSTEM_CLOCK
 from modelarts_magics.domain.countdown import stop_message
@@ -93,7 +93,7 @@ def run_command(request: CommandRequest, context: CommandContext) -> object:
 
 def _start_notifier(context: CommandContext) -> None:
     """Start the daemon in the background if notifications are configured and it does not run."""
-    if may_have_sinks(os.environ):
+    if may_need_daemon(os.environ):
         from modelarts_magics.keepalive.notifications.start import start_in_background  # noqa: PLC0415 - seldom needed
 
         interactive = context.get_interactive_credential()
@@ -292,6 +292,7 @@ _HANDLERS: Mapping[str, Callable[[CommandRequest, CommandContext], object]] = {
     "form": _show_widget,
     "stop": _stop,
     "keep": _run_module,
+    "before": _run_module,
     "notify": _run_module,
     "jobs": _run_module,
     "activity": _run_module,

@@ -77,6 +77,7 @@ WIDGETS = Option("--widgets")
 REMOVE = Option("--remove")
 UP_TO = Option("--up-to", "DURATION")
 THEN = Option("--then", "leave|stop")
+SIGNAL = Option("--signal", "NAME")
 PID = Option("--pid", "PID")
 WHILE_BUSY = Option("--while-busy")
 WHEN_IDLE = Option("--when-idle", "DURATION|off|keep")
@@ -137,6 +138,13 @@ KEEP = Command(
     (UP_TO, THEN, PID, WHILE_BUSY, ALL, SWITCH_MODE, ANYWAY, NO_RECORD, JSON),
     completions=("start", "end"),
 )
+BEFORE = Command(
+    "before",
+    "[DURATION --signal NAME | end] [--json]",
+    (SIGNAL, JSON),
+    completions=("10m", "30m", "end"),
+    kernel_only=True,
+)
 JOBS = Command(
     "jobs", "[show ID [--notebook PATH]] [--json]", (NOTEBOOK, JSON), completions=("show",)
 )
@@ -171,6 +179,7 @@ COMMANDS = {
         FORM,
         STOP,
         KEEP,
+        BEFORE,
         JOBS,
         NOTIFY,
         ACTIVITY,

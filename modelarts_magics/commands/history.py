@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.commands.results import JsonListResult, JsonResult, TextResult
 from modelarts_magics.errors import RefusedError
+from modelarts_magics.keepalive.marks.result import message_of_entry
 from modelarts_magics.messages import (
     Message,
     format_datetime,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 SHOWN_ENTRIES = 20
 """The number of entries that are shown as text; ``--json`` has all."""
-_FIELDS = ("at", "actor", "action", "before", "after", "effect", "reason")
+_FIELDS = ("at", "actor", "action", "before", "after", "effect", "reason", "mark")
 
 
 def history(
@@ -97,6 +98,9 @@ def describe_undo(offer: UndoOffer) -> str:
 
 def _entry_line(entry: Mapping[str, Any]) -> str:
     before, after = entry.get("before"), entry.get("after")
+    mark = message_of_entry(entry.get("mark"))
+    if mark is not None:
+        return text("history.mark", at=datetime.fromisoformat(entry["at"]), result=mark)
     changes = text("history.not_confirmed")
     if isinstance(before, dict) and isinstance(after, dict):
         changes = join_list(_changes(before, after)) or text("history.unchanged")

@@ -18,6 +18,7 @@ from modelarts_magics.keepalive.folder import folder_of_session
 from modelarts_magics.keepalive.guards import LEAVE, NAMED, PID, STOP, WHILE_BUSY, Guard
 from modelarts_magics.keepalive.idle_stop import load_idle_stop
 from modelarts_magics.keepalive.launch import needs_notifier
+from modelarts_magics.keepalive.marks.mark import needs_daemon
 from modelarts_magics.keepalive.processes import process_started
 from modelarts_magics.keepalive.state import is_daemon_running, read_running_state
 from modelarts_magics.keepalive.switched_mode import DETAIL as SWITCH_MODE
@@ -208,7 +209,7 @@ def end_all(folder: Path, *, is_daemon_needed: bool = False) -> None:
     if not folder.exists():
         return
     requests.save_pending_stop(folder, None)
-    if is_daemon_needed or load_idle_stop(folder) is not None:
+    if is_daemon_needed or load_idle_stop(folder) is not None or needs_daemon(folder):
         return
     if is_daemon_running(folder):
         requests.send_request(folder, requests.END)

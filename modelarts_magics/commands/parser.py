@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _QUOTES = ("'", '"')
 _WRITE_COMMANDS = ("extend", "shorten", "stop", "undo", "restore")
+_ASSIGNMENT = re.compile(r"""([^\s="']+=)(["'])(.*?)\2(?=\s|$)|\S+""")
 _OUTPUT_OPTIONS = {"--json", "--wait", "--quiet"}
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _VARIABLE = re.compile(r"\{\w*\}|\$\w")
@@ -116,7 +117,7 @@ def parse_line(
         return _parse_notify_add(rest.split(None, 1)[1:])
     if command is CONFIGURE:
         # Its values may be commands or addresses, so none of their characters has a meaning here.
-        return _parse_tokens(command, rest.rstrip().rstrip(";").split())
+        return _parse_tokens(command, _split_assignments(rest.rstrip().rstrip(";")))
     return _parse_tokens(command, _split_words(expand(rest)))
 
 
@@ -137,6 +138,11 @@ def _parse_notify_add(rest: list[str]) -> CommandRequest:
         usage = NOTIFY.synopsis
         raise UsageError("usage.missing", command=option, what="CMD", usage=usage)
     return CommandRequest(NOTIFY, {option: value}, ("add",))
+
+
+def _split_assignments(rest: str) -> list[str]:
+    """Return the words ``NAME=VALUE``; a value in quotes may have spaces, and its quotes are removed."""
+    return [match[1] + match[3] if match[2] else match[0] for match in _ASSIGNMENT.finditer(rest)]
 
 
 def _split_words(rest: str) -> list[str]:

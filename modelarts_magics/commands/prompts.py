@@ -19,7 +19,9 @@ from modelarts_magics.config.credentials import (
 )
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.countdown import stop_message
-from modelarts_magics.errors import ConfigurationError, RefusedError, UsageError
+from modelarts_magics.errors import ConfigurationError, ModelArtsError, RefusedError, UsageError
+from modelarts_magics.keepalive.folder import folder_of_session
+from modelarts_magics.keepalive.launch import ensure_daemon
 from modelarts_magics.messages import join_list, text
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ def _store_credential(
     return TextResult(text("login.saved", path=path))
 
 
-def configure(request: CommandRequest, context: CommandContext) -> TextResult:  # noqa: ARG001 - the signature of all commands
+def configure(request: CommandRequest, context: CommandContext) -> TextResult:
     """Write settings to the settings file, which persists after a stop, or show them without arguments.
 
     Raises:
@@ -115,13 +117,25 @@ def configure(request: CommandRequest, context: CommandContext) -> TextResult:  
         _validate_settings(changes)
         path = settings_file.write(os.environ, {**values, **changes})
         values = settings_file.read(os.environ)
-        lines = [text("configure.written", path=path)]
+        lines = [text("configure.written", path=path), *_start_before_stop(changes, context)]
     else:
         shown_path = settings_file.current_path(os.environ) or "~"
         lines = [text("configure.current" if values else "configure.empty", path=shown_path)]
     return TextResult(
         "\n".join([*lines, *(f"  {name} = {value}" for name, value in values.items())])
     )
+
+
+def _start_before_stop(changes: Mapping[str, str], context: CommandContext) -> list[str]:
+    """Start the daemon for a command before the stop; return a line if that is not possible now."""
+    if not changes.get("before_stop"):
+        return []
+    try:
+        session = context.get_session()
+        ensure_daemon(folder_of_session(session), session, os.environ)
+    except ModelArtsError as error:
+        return [text("configure.before_stop_later", cause=error.message)]
+    return []
 
 
 def _read_settings_file(*, overwrite: bool) -> dict[str, str]:

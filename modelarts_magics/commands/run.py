@@ -18,11 +18,13 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics.commands.argument_parser import MISSING, ArgumentParser
+from modelarts_magics.commands.command_marks import CommandMarks
 from modelarts_magics.commands.dispatch import configure_messages
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.durations import parse_duration
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive.client import KeepRequest, keep_alive, save_work_result
+from modelarts_magics.keepalive.folder import folder_of_session
 from modelarts_magics.keepalive.guards import LEAVE, RUN, STOP
 from modelarts_magics.keepalive.record_writer import RecordWriter
 from modelarts_magics.keepalive.records import COMMAND, Record, new_record_id, records_folder
@@ -73,6 +75,9 @@ def _parse(arguments: list[str], prefix: str) -> argparse.Namespace:
     parser.add_argument("--up-to", metavar="DURATION", help=text("run.help.up_to"))
     parser.add_argument("--then", choices=(LEAVE, STOP), default=LEAVE, help=text("run.help.then"))
     parser.add_argument("--switch-mode", action="store_true", help=text("run.help.switch_mode"))
+    parser.add_argument(
+        "--signal", action="append", metavar="NAME@DURATION", help=text("run.help.signal")
+    )
     parser.add_argument("--anyway", action="store_true", help=text("run.help.anyway"))
     parser.add_argument("--no-record", action="store_true", help=text("run.help.no_record"))
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- CMD ARG…")
@@ -96,6 +101,7 @@ def _run(options: argparse.Namespace, prefix: str) -> int:
     settings = Settings.load()
     configure_messages(settings, prefix)
     up_to = parse_duration(options.up_to) if options.up_to else None
+    marks = CommandMarks(options.signal or ())
     recorder = None if options.no_record else CommandRecorder(options.command, settings)
     tail = OutputTail()
 
@@ -108,12 +114,14 @@ def _run(options: argparse.Namespace, prefix: str) -> int:
         options.command,
         on_output=on_output,
         on_tick=recorder.tick if recorder else lambda: None,
+        on_start=marks.set,
     )
     details = {SWITCH_MODE: True} if options.switch_mode else {}
     name = guard_name(options.command)
     request = KeepRequest(RUN, name, up_to, options.then, details=details)
     with ExitStack() as stack:
-        save_status = _keep(stack, settings, request, runner, options)
+        stack.callback(marks.remove)
+        save_status = _keep(stack, settings, request, runner, options, marks)
         if recorder:
             recorder.start(runner)
         try:
@@ -128,12 +136,13 @@ def _run(options: argparse.Namespace, prefix: str) -> int:
     return status
 
 
-def _keep(
+def _keep(  # noqa: PLR0913 - the parts of a run
     stack: ExitStack,
     settings: Settings,
     request: KeepRequest,
     runner: CommandRunner,
     options: argparse.Namespace,
+    marks: CommandMarks,
 ) -> Callable[[int, str], None]:
     """Begin the guard and print the guarantee.
 
@@ -157,8 +166,10 @@ def _keep(
         if not options.anyway:
             raise
         runner.say(text("keep.unguarded", cause=error.message))
+        marks.attach(None, runner.say)
         return lambda _status, _line: None
     runner.say(str(kept))
+    marks.attach((folder_of_session(session), kept.guard), runner.say)
     return lambda status, line: save_work_result(
         session, kept, failed=status != 0, exit_status=status, last_line=line
     )

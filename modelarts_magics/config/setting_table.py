@@ -138,6 +138,13 @@ SETTINGS = {
         default="10m",
         storable=True,
     ),
+    "before_stop": SettingDefinition(
+        ("MODELARTS_BEFORE_STOP",),
+        "Command that is run before each stop, after the time left at which it begins, such as "
+        "10m: python checkpoint.py. It has to end a minute before the stop.",
+        "每次停止前运行的命令，前面写开始时的剩余时间，例如 10m: python checkpoint.py；须在停止前一分钟结束。",  # noqa: RUF001 - as above
+        storable=True,
+    ),
     "idle_programs": SettingDefinition(
         ("MODELARTS_IDLE_PROGRAMS",),
         "Programs in terminals that do not count as work, besides editors, pagers and monitors: "

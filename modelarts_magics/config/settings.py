@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from modelarts_magics.config import settings_file
 from modelarts_magics.config.setting_table import SETTINGS
+from modelarts_magics.domain.before_stop import parse_before_stop
 from modelarts_magics.domain.durations import parse_timezone
 from modelarts_magics.errors import ConfigurationError, UsageError
 from modelarts_magics.messages import LANGUAGES, join_list
@@ -22,6 +23,8 @@ from modelarts_magics.messages import LANGUAGES, join_list
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
+
+    from modelarts_magics.domain.before_stop import BeforeStop
 
 API_CHOICES = ("auto", "demanager", "notebooks")
 _SWITCH = {"on": True, "off": False}
@@ -179,6 +182,16 @@ class Settings(NamedTuple):
         return (
             f"https://iam.{region}.myhuaweicloud.com" if _REGION_PATTERN.fullmatch(region) else ""
         )
+
+    @property
+    def before_stop(self) -> BeforeStop | None:
+        """The command that is run before each stop; None if there is none.
+
+        Raises:
+            UsageError, DurationError: The setting is invalid.
+        """
+        text = self.get("before_stop")
+        return parse_before_stop(text) if text else None
 
     @property
     def project_id(self) -> str:

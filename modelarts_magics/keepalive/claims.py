@@ -107,6 +107,11 @@ class Claim:
         self._end(self._abandoned if self.is_repeat else None)
 
     @property
+    def made_at(self) -> datetime:
+        """When it was made, by the clock of the API."""
+        return self._entry.made_at
+
+    @property
     def _abandoned(self) -> Entry:
         return replace(self._entry, pid=0, started=None)
 
@@ -159,6 +164,10 @@ class Claims:
             kept = [each for each in entries if each != known and now - each.made_at < LIFETIME]
             self._write([*kept, entry])
         return Claim(self, entry, is_repeat=known is not None)
+
+    def is_done(self, name: str, stops_at: datetime | None) -> bool:
+        """Return whether the outcome of a claim is known; without the lock, so that it costs little."""
+        return any(each.outcome and each.is_for(name, stops_at) for each in self._read())
 
     def exchange(self, entry: Entry, following: Entry | None) -> None:
         """Replace an entry of this process by the one that follows it; used by `Claim`."""

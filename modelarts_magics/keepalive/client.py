@@ -384,6 +384,9 @@ def _watch(
         yield
     finally:
         ended.set()
+        thread.join(1)
+        # The last event may be that of a signal which has ended the work.
+        watcher.look()
 
 
 class GuardWatcher:

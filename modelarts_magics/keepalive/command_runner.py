@@ -53,6 +53,7 @@ class CommandRunner:
         command: The words of the command.
         on_output: Called with ``stdout`` or ``stderr`` and the bytes that were printed.
         on_tick: Called at least every second while the command runs.
+        on_start: Called with the process ID of the command when it has been started.
     """
 
     def __init__(
@@ -61,10 +62,12 @@ class CommandRunner:
         *,
         on_output: OnOutput,
         on_tick: Callable[[], None] = lambda: None,
+        on_start: Callable[[int], None] = lambda _pid: None,
     ) -> None:
         self._command = list(command)
         self._on_output = on_output
         self._on_tick = on_tick
+        self._on_start = on_start
         self._terminal = PseudoTerminal() if os.isatty(STDOUT) else None
         self._sources: dict[int, str] = {}
         self._closed_targets: set[str] = set()
@@ -93,6 +96,7 @@ class CommandRunner:
         previous = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         try:
             process = self._process = self._start(previous)
+            self._on_start(process.pid)
             threading.Thread(target=self._receive_signals, args=(process,), daemon=True).start()
             if self._terminal:
                 self._terminal.enter_raw_mode()

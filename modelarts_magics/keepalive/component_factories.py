@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelarts_magics.keepalive.activity.watcher import create_watcher
+from modelarts_magics.keepalive.marks.component import create_marks
 from modelarts_magics.keepalive.notifications.component import create_notifier
 from modelarts_magics.keepalive.recorder import Recorder
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 FACTORIES: dict[str, Factory] = {
     "recorder": Recorder,
     "activity": create_watcher,
+    "marks": create_marks,
     "notifications": create_notifier,
 }
 """A function that creates each component, by the name to show for it in the state file."""

@@ -71,11 +71,17 @@ class ComponentContext:
         folder: The folder of the daemon, on a local disk.
         environ: The environment variables of the daemon.
         time_scale: By how much waits are divided; 1 except in tests.
+        history: The path of the history; None to keep none.
+        get_instance: Returns the instance as any process of this machine has read it last; None if none has.
+        report: Adds an event that the users of guards are shown.
     """
 
     folder: Path
     environ: Mapping[str, str]
     time_scale: float = 1.0
+    history: Path | None = None
+    get_instance: Callable[[], Instance | None] = lambda: None
+    report: Callable[[Message, Sequence[Guard]], None] = lambda _message, _guards: None
 
 
 Factory = Callable[[ComponentContext], Component]

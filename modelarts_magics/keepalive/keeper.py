@@ -177,6 +177,11 @@ class Keeper:
         return self._instance
 
     @property
+    def latest(self) -> Instance | None:
+        """The instance as any process of this machine has read it last."""
+        return self._session.last_known() if self._session else None
+
+    @property
     def session(self) -> Session | None:
         """The session, once it is open."""
         return self._session

@@ -17,6 +17,7 @@ from modelarts_magics.keepalive import requests
 from modelarts_magics.keepalive.folder import FOLDER_SUFFIX, daemon_folder
 from modelarts_magics.keepalive.guards import read_guards
 from modelarts_magics.keepalive.idle_stop import load_idle_stop
+from modelarts_magics.keepalive.marks.mark import needs_daemon
 from modelarts_magics.keepalive.notifications.sinks import has_sinks, notify_folder
 from modelarts_magics.keepalive.state import is_daemon_running, package_version, read_state
 from modelarts_magics.keepalive.switched_mode import is_mode_switched
@@ -136,21 +137,25 @@ def restart_if_needed(folder: Path, session: Session, environ: Mapping[str, str]
         ensure_daemon(folder, session, environ)
 
 
+def is_wanted(settings: Settings, environ: Mapping[str, str]) -> bool:
+    """Return whether the settings need the daemon: for notifications, or for a command before each stop."""
+    return bool(settings.get("before_stop")) or has_sinks(notify_folder(settings, environ))
+
+
 def needs_notifier(session: Session) -> bool:
-    """Return whether notifications are configured, which need the daemon."""
-    settings = session.settings
-    return settings is not None and has_sinks(notify_folder(settings, os.environ))
+    """Return whether the settings of a session need the daemon."""
+    return session.settings is not None and is_wanted(session.settings, os.environ)
 
 
 def ensure_notifier(session: Session, environ: Mapping[str, str]) -> None:
-    """Start the daemon if notifications are configured; a failure is logged.
+    """Start the daemon if the settings need it; a failure is logged.
 
     Args:
         session: The session whose settings and source of credentials the daemon uses.
         environ: The environment variables of the daemon.
     """
     settings = session.settings
-    if settings is None or not has_sinks(notify_folder(settings, environ)):
+    if settings is None or not is_wanted(settings, environ):
         return
     try:
         ensure_daemon(daemon_folder(settings), session, environ)
@@ -163,7 +168,8 @@ def _is_missing(folder: Path) -> bool:
     if is_daemon_running(folder):
         return False
     is_stop_possible = requests.is_stop_pending(folder) or load_idle_stop(folder) is not None
-    return bool(read_guards(folder)) or is_stop_possible or is_mode_switched(folder)
+    has_to_act = bool(read_guards(folder)) or needs_daemon(folder)
+    return has_to_act or is_stop_possible or is_mode_switched(folder)
 
 
 def make_handover(session: Session) -> dict[str, Any]:

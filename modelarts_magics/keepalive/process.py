@@ -190,7 +190,14 @@ def make_daemon(
         pending_stop=requests.load_pending_stop(folder),
         memory=memory_from_json(state.memory) if state else None,
     )
-    context = ComponentContext(folder, environ, scale)
+    context = ComponentContext(
+        folder,
+        environ,
+        scale,
+        history=history_path(settings, environ),
+        get_instance=lambda: keeper.latest,
+        report=host.report,
+    )
     daemon = Daemon(
         folder,
         keeper=keeper,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Bool
 
-from modelarts_magics.config.notify_folder import may_have_sinks
+from modelarts_magics.config.notify_folder import may_need_daemon
 from modelarts_magics.config.setting_traits import setting_traits
 from modelarts_magics.kernel.completion import register_completion
 from modelarts_magics.kernel.input_wait import report_input_wait
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from modelarts_magics.config.credentials import FoundCredential
     from modelarts_magics.config.settings import Settings
+    from modelarts_magics.kernel.cell_marks import CellMarks
     from modelarts_magics.kernel.reminder import Reminder
     from modelarts_magics.messages import Message
     from modelarts_magics.session.session import Session
@@ -54,6 +55,7 @@ class ModelArts(Magics):
         self._session: Session | None = None
         self._session_settings: Settings | None = None
         self._reminder: Reminder | None = None
+        self._cell_marks: CellMarks | None = None
         self._has_hidden_output = False
         self._shows_result_only = False
         self.undo_registration = ExitStack()
@@ -86,6 +88,7 @@ class ModelArts(Magics):
             get_interactive_credential=lambda: self._interactive_credential,
             show_outputs=show_outputs,
             widget_factories={"countdown": _make_countdown, "form": _make_form},
+            get_cell_marks=self._get_cell_marks,
         )
         try:
             value = dispatch.run_command(request, context)
@@ -153,6 +156,14 @@ class ModelArts(Magics):
         from modelarts_magics.session.connect import open_session  # noqa: PLC0415 - keeps %load_ext fast
 
         return open_session(settings, interactive=self._interactive_credential, actor="notebook")
+
+    def _get_cell_marks(self) -> CellMarks:
+        from modelarts_magics.kernel.cell_marks import CellMarks  # noqa: PLC0415 - keeps %load_ext fast
+
+        if self._cell_marks is None:
+            # In its thread, a session that is open is used as it is, whatever the settings are.
+            self._cell_marks = CellMarks(lambda: self._session or self.session())
+        return self._cell_marks
 
     def _use_interactive_credential(self, found: FoundCredential | None) -> None:
         """Use the credential entered by ``login`` until the kernel shuts down; None for no longer."""
@@ -270,7 +281,7 @@ def register(shell: InteractiveShell) -> None:
 
 def _start_notifier(magics: ModelArts) -> None:
     """Start the daemon if notifications are configured, without waiting for it."""
-    if may_have_sinks(os.environ):
+    if may_need_daemon(os.environ):
         from threading import Thread  # noqa: PLC0415 - seldom needed
 
         Thread(target=_start_notifier_in_thread, args=(magics,), daemon=True).start()

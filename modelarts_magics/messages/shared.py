@@ -23,6 +23,7 @@ SHARED = {
     "config.choose_instance.hint": "config.several_instances.hint",
     "config.unwritable": "file.not_writable",
     "config.api.hint": "usage.language.hint",
+    "mark.callback.ran": "mark.command.ran",
     "config.verify_tls.hint": "usage.language.hint",
     "credentials.unwritable": "file.not_writable",
     "refuse.edit_conflict.hint": "refuse.stop_time_changed.hint",

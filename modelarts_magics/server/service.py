@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
 from modelarts_magics.config import settings_file
-from modelarts_magics.config.notify_folder import may_have_sinks
+from modelarts_magics.config.notify_folder import may_need_daemon
 from modelarts_magics.domain.browser_payloads import change_response, success_response
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.domain.models import Change, Effect
@@ -119,7 +119,7 @@ class InstanceService:
 
     def _start_notifier(self, session: Session) -> None:
         environ = self._session_factory.environ
-        if may_have_sinks(environ):
+        if may_need_daemon(environ):
             from modelarts_magics.keepalive.launch import ensure_notifier  # noqa: PLC0415 - seldom needed
 
             ensure_notifier(session, environ)

@@ -10,7 +10,7 @@ import contextlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 from importlib import import_module
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 from modelarts_magics.domain import description as descriptions
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     )
     from modelarts_magics.session.cache import InstanceCache
 
-
+Callback = TypeVar("Callback", bound=Callable[[], object])
 CONFIRM_INTERVAL_S = 5
 """Seconds between two reads of `Session.wait_until_confirmed`."""
 LENGTHENS_LATER_RUNS = "refuse.lengthens_later_runs"
@@ -100,6 +100,7 @@ class Session:
         history: The file to which changes are added; None if none is.
         pending_restores: The file of the run times to restore for later starts; None if none are.
         on_change: Called with each change that was made, or whose outcome is unknown.
+        remaining: Follows the time left, once `stopping_soon` or `on_remaining` was called.
     """
 
     def __init__(  # noqa: PLR0913 - each is one thing a test or a caller replaces
@@ -123,6 +124,12 @@ class Session:
         self.pending_restores: Path | None = None
         self.on_change: Callable[[Change], None] = _ignore_change
         self.credentials: CredentialChain | None = None
+        self.remaining: Any = None
+
+    @property
+    def time_scale(self) -> float:
+        """Seconds of `now` per second of this machine; not 1 only with the emulator."""
+        return self._clock.scale
 
     @property
     def capabilities(self) -> Capabilities:
@@ -375,6 +382,51 @@ class Session:
             self, up_to=up_to, then=then, reason=reason
         )
         return block
+
+    def stopping_soon(self, before: timedelta | str) -> Callable[[], bool]:
+        """Return a function that returns whether less than a given time is left before the stop.
+
+        It takes about 0.1 µs, so that every iteration can call it, and follows the stop time when that is moved.
+
+        Example:
+            >>> stopping = session.stopping_soon("10m")
+            >>> for batch in batches:
+            ...     train(batch)
+            ...     if stopping():
+            ...         save()
+            ...         break
+
+        Args:
+            before: The time left, as a timedelta or as text such as ``"10m"``.
+
+        Raises:
+            ModelArtsError: The instance cannot be read, so that its stop time is not known.
+        """
+        # As for the daemon: what follows the time left works with sessions.
+        marks = import_module("modelarts_magics.keepalive.marks.remaining")
+        stopping: Callable[[], bool] = marks.stopping_soon(self, before)
+        return stopping
+
+    def on_remaining(self, before: timedelta | str) -> Callable[[Callback], Callback]:
+        """Return a decorator that runs a function in a thread when a given time is left before the stop.
+
+        The function runs once per stop time, so again after an extension; at once if less time is left. What came
+        of it is printed on the standard error and kept in the history. Its errors are shown, never raised.
+
+        Example:
+            >>> @session.on_remaining("10m")
+            ... def save() -> None:
+            ...     model.save("checkpoint")
+
+        Args:
+            before: The time left, as a timedelta or as text such as ``"10m"``.
+
+        Raises:
+            ModelArtsError: The instance cannot be read, so that its stop time is not known.
+        """
+        marks = import_module("modelarts_magics.keepalive.marks.remaining")
+        decorator: Callable[[Callback], Callback] = marks.on_remaining(self, before)
+        return decorator
 
     def close(self) -> None:
         """Close the connections to the API; the next call opens new ones."""

@@ -23,9 +23,9 @@ from modelarts_magics.keepalive.launch import (
     credential_fields,
     ensure_notifier,
     given_values,
+    is_wanted,
     read_credential,
 )
-from modelarts_magics.keepalive.notifications.sinks import has_sinks, notify_folder
 from modelarts_magics.keepalive.state import is_daemon_running
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ MODULE = "modelarts_magics.keepalive.notifications.start"
 def start_in_background(
     settings: Settings, interactive: FoundCredential | None, environ: Mapping[str, str]
 ) -> subprocess.Popen[bytes] | None:
-    """Start the daemon if there is a sink and none runs; return at once.
+    """Start the daemon if the settings need it and none runs; return at once.
 
     Args:
         settings: The settings, which need not identify the instance.
@@ -47,7 +47,7 @@ def start_in_background(
     Returns:
         The process that starts it; None if none is needed.
     """
-    if not has_sinks(notify_folder(settings, environ)) or _is_running(settings):
+    if not is_wanted(settings, environ) or _is_running(settings):
         return None
     request: dict[str, Any] = {"settings": given_values(settings)}
     if interactive is not None:

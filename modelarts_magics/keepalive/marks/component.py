@@ -1,0 +1,205 @@
+"""Fire the marks: the component of the daemon that signals commands and runs the command of the settings.
+
+The handlers in a kernel are called by the kernel itself, see `modelarts_magics.kernel.cell_marks`. The daemon then
+only records that a kernel which is stuck in a long call has not confirmed it.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Callable
+
+from modelarts_magics.config.settings import Settings
+from modelarts_magics.config.work_folder import work_folder
+from modelarts_magics.errors import ModelArtsError
+from modelarts_magics.keepalive.claims import Claims
+from modelarts_magics.keepalive.marks.mark import (
+    CELL,
+    COMMAND,
+    FRESH,
+    READ_BEFORE,
+    Mark,
+    command_mark,
+    late_by,
+    marks_folder,
+    read_marks,
+    remove_mark,
+    signal_number,
+)
+from modelarts_magics.keepalive.marks.process_group import signal_group
+from modelarts_magics.keepalive.marks.result import (
+    ENDED,
+    FAILED,
+    NOT_CONFIRMED,
+    RAN,
+    Result,
+    record,
+)
+from modelarts_magics.keepalive.marks.shell_command import run_command
+from modelarts_magics.keepalive.requests import load_handover
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from modelarts_magics.keepalive.claims import Claim
+    from modelarts_magics.keepalive.components import ComponentContext
+    from modelarts_magics.keepalive.guards import Guard
+
+    ActOutcome = tuple[str, int | None, str]
+    """The outcome, an exit status and output."""
+
+CONFIRMATION_TIME = timedelta(seconds=15)
+"""The time after its mark in which a kernel confirms that it has called a handler."""
+COMMAND_RESERVE = timedelta(minutes=1)
+"""A command has to end this long before the stop."""
+SETTINGS_INTERVAL = timedelta(seconds=5)
+
+
+class Marks:
+    """Fire each mark once per stop time.
+
+    Args:
+        context: The environment of the components.
+        load_command: Returns the mark of the command of the settings; None if there is none.
+        start_thread: Makes a call in the background; replaced in tests.
+        act: Does what a mark says, given the time left; replaced in tests.
+    """
+
+    def __init__(
+        self,
+        context: ComponentContext,
+        *,
+        load_command: Callable[[], Mark | None],
+        start_thread: Callable[[Callable[[], None]], None],
+        act: Callable[[Mark, timedelta], ActOutcome] | None = None,
+    ) -> None:
+        self._context = context
+        self._load_command = load_command
+        self._start_thread = start_thread
+        self._do = act or self._outcome
+        self._claims = Claims(marks_folder(context.folder))
+        self._command: Mark | None = None
+        self._command_read_at: datetime | None = None
+        self._marks: list[Mark] = []
+        self._now: datetime | None = None
+
+    def needs_daemon(self) -> bool:
+        """Return whether there is a mark that belongs to no guard."""
+        return any(not mark.guard for mark in self._marks)
+
+    def wants_reading(self, now: datetime) -> bool:
+        """Return whether a mark is near and the last reading is too old for it."""
+        instance = self._context.get_instance()
+        stops_at = instance.auto_stop.stops_at if instance else None
+        if instance is None or stops_at is None or now - instance.observed_at <= FRESH:
+            return False
+        delays = (late_by(mark, stops_at, now) for mark in self._marks)
+        return any(-READ_BEFORE <= delay < READ_BEFORE for delay in delays)
+
+    def update(self, guards: Sequence[Guard], now: datetime) -> None:
+        """Fire what is due; a command runs in a thread.
+
+        Args:
+            guards: The guards, whose users are shown what came of their marks.
+            now: The time by the clock of the API.
+        """
+        self._now = now
+        self._marks = self._current_marks(now)
+        instance = self._context.get_instance()
+        stops_at = instance.auto_stop.stops_at if instance and instance.running else None
+        # After the stop time, the instance may have been started again, or not have stopped.
+        if stops_at is None or now >= stops_at:
+            return
+        for mark in self._marks:
+            reported = [guard for guard in guards if guard.id == mark.guard]
+            self._fire_if_due(mark, stops_at, now, reported)
+
+    def close(self) -> None:
+        """Do nothing: a command that runs goes on without the daemon."""
+
+    def _current_marks(self, now: datetime) -> list[Mark]:
+        """Return the marks whose work goes on, and delete the files of the others."""
+        marks = []
+        for mark in read_marks(self._context.folder):
+            if mark.is_alive:
+                marks.append(mark)
+            else:
+                remove_mark(self._context.folder, mark)
+        if self._command_read_at is None or now - self._command_read_at >= SETTINGS_INTERVAL:
+            self._command, self._command_read_at = self._load_command(), now
+        return [*marks, self._command] if self._command else marks
+
+    def _fire_if_due(
+        self, mark: Mark, stops_at: datetime, now: datetime, guards: Sequence[Guard]
+    ) -> None:
+        delay = CONFIRMATION_TIME if mark.kind == CELL else timedelta(0)
+        if late_by(mark, stops_at, now) < delay or self._claims.is_done(mark.claim_name, stops_at):
+            return
+        # The claim of the call itself is that of the kernel.
+        name = f"{mark.claim_name}/unconfirmed" if mark.kind == CELL else mark.claim_name
+        claim = self._claims.claim(name, stops_at=stops_at, now=now)
+        if claim is None:
+            return
+        call = partial(self._act, claim, mark, stops_at, now, guards)
+        if mark.kind == COMMAND:
+            self._start_thread(call)
+        else:
+            call()
+
+    def _act(
+        self, claim: Claim, mark: Mark, stops_at: datetime, now: datetime, guards: Sequence[Guard]
+    ) -> None:
+        left = stops_at - now
+        with claim:
+            outcome, status, output = self._do(mark, left)
+            claim.finish(outcome)
+        result = Result(mark, outcome, left, status, output, repeated=claim.is_repeat)
+        record(self._context.history, result, now=self._now or now)
+        self._context.report(result.message(), guards)
+
+    def _outcome(self, mark: Mark, left: timedelta) -> ActOutcome:
+        """Do what a mark says."""
+        if mark.kind == CELL:
+            return NOT_CONFIRMED, None, ""
+        if mark.kind == COMMAND:
+            return self._run(mark.command, left)
+        try:
+            is_sent = signal_group(mark.pid, signal_number(mark.signal), started=mark.started)
+        except OSError as error:
+            return FAILED, None, str(error)
+        return (RAN if is_sent else ENDED), None, ""
+
+    def _run(self, command: str, left: timedelta) -> ActOutcome:
+        limit = (left - COMMAND_RESERVE) / self._context.time_scale
+        work = work_folder(self._context.environ)
+        return run_command(
+            command,
+            timeout_s=max(0.0, limit.total_seconds()),
+            folder=work if work.is_dir() else work.parent,
+            environ=self._context.environ,
+        )
+
+
+def create_marks(context: ComponentContext) -> Marks:
+    """Return the component of a daemon."""
+    return Marks(
+        context,
+        load_command=lambda: load_command(context),
+        start_thread=lambda call: threading.Thread(target=call, daemon=True).start(),
+    )
+
+
+def load_command(context: ComponentContext) -> Mark | None:
+    """Return the mark of the setting ``before_stop`` as it is now; None if it is not set or invalid."""
+    handover = load_handover(context.folder).get("settings") or {}
+    # The file of the settings may have changed since the daemon was started.
+    started_with = handover.pop("before_stop", "")
+    settings = Settings.load(handover, environ=context.environ)
+    settings = settings.with_default("before_stop", started_with, "argument")
+    try:
+        return command_mark(settings.before_stop) if settings.before_stop else None
+    except ModelArtsError:
+        return None
