@@ -176,9 +176,23 @@ def _check_long_runs(
         assert after["duration_s"] == before["duration_s"]
 
 
+def _check_checkpoints(
+    emulator: LocalEmulator, before: dict[str, Any], after: dict[str, Any], output: str
+) -> None:
+    assert "The handler of SIGTERM was called in the cell" in output
+    assert "\nsaved\n" in output
+    assert "stopping soon: True" in output
+    assert "['saved by a function']" in output
+    for framework in ("Trainer", "MindSpore"):
+        assert f"{framework}: saved" in output or f"{framework}: not run: No module" in output
+    assert _write_methods(emulator) == []
+    assert _stop_time_change(before, after) == timedelta()
+
+
 _CHECKS = {
     "01-quickstart.ipynb": _check_english_quickstart,
     "01-quickstart.zh-CN.ipynb": _check_chinese_quickstart,
     "02-form-and-countdown.ipynb": _check_form,
     "03-long-runs.ipynb": _check_long_runs,
+    "04-checkpoints.ipynb": _check_checkpoints,
 }

@@ -63,6 +63,16 @@ class Runs:
         guards: list[dict[str, object]] = json.loads(done.stdout)["guards"]
         return guards
 
+    def command(self, *arguments: str) -> str:
+        """Run another command of the terminal, and return its output."""
+        command = [sys.executable, "-m", "modelarts_magics", *arguments]
+        done = subprocess.run(command, env=self.environ, capture_output=True, check=True)  # noqa: S603 - our own
+        return done.stdout.decode()
+
+    def history(self) -> str:
+        """Return the history as text."""
+        return self.command("history")
+
     def end_daemon(self) -> None:
         """End the guards and the daemon."""
         command = [sys.executable, "-m", "modelarts_magics", "keep", "end", "--all"]
@@ -125,6 +135,55 @@ def test_output_is_that_of_the_command_alone(runs: Runs) -> None:
     assert shown == {"stdout": "out 中\n", "stderr": "err\n"}
     assert record.name.startswith(sys.executable[:40])
     assert record.ended_at is not None
+
+
+@pytest.mark.process
+def test_command_is_signalled_before_the_stop(runs: Runs) -> None:
+    """The daemon signals the command; what came of it is printed and in the history. Here the mark has passed."""
+    code = (
+        "import signal; signal.signal(signal.SIGUSR1, lambda *_: exit(7)); "
+        "signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1]); signal.pause()"
+    )
+    # The signal may come before Python has started, and then has to wait.
+    command = ("env", "--block-signal=USR1", sys.executable, "-c", code)
+    status, _, err = runs.run("--signal", "usr1@24h", "--", *command)
+    assert status == 7
+    assert "Set too late for 24 h: SIGUSR1 was sent to" in err
+    assert "SIGUSR1 was sent to" in runs.history()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("value", "said"), [("NOPE@10m", "no signal “NOPE”"), ("TERM", "no signal with a time left")]
+)
+def test_invalid_signal_starts_nothing(runs: Runs, value: str, said: str) -> None:
+    """The exit status is that of a command that was not started."""
+    status, out, err = runs.run("--signal", value, "--", "echo", "started")
+    assert (status, out) == (125, "")
+    assert said in err
+
+
+@pytest.mark.process
+def test_command_without_a_guard_is_not_signalled(runs: Runs) -> None:
+    """Where the instance cannot be read, it is said that no signal will be sent."""
+    status, _, err = runs.run(
+        *("--anyway", "--signal", "TERM@10m", "--", "true"), MODELARTS_INSTANCE_ID="none-such"
+    )
+    assert status == 0
+    assert "signals before the stop are NOT sent" in err
+
+
+@pytest.mark.process
+def test_command_of_the_settings_is_run_before_the_stop(runs: Runs) -> None:
+    """A command of a terminal starts the daemon for it, and what came of it is in the history."""
+    runs.command("configure", "before_stop=24h: echo begun; exit 3")
+    try:
+        wait_until(lambda: "“echo begun; exit 3” failed" in runs.history())
+    finally:
+        runs.command("configure", "before_stop=")
+    (line,) = [each for each in runs.history().splitlines() if "echo begun" in each]
+    assert "Set too late for 24 h" in line
+    assert line.endswith("with exit status 3: begun")
 
 
 @pytest.mark.process
