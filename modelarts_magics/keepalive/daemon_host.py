@@ -43,6 +43,7 @@ class DaemonHost:
 
     Attributes:
         events: The last events, oldest first.
+        history: The path of the history.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class DaemonHost:
     ) -> None:
         self._folder = folder
         self._run_store = run_store
-        self._history = history
+        self.history = history
         self._pending_restores = pending_restores
         self._instance_id = ""
         self._started_at: datetime | None = None
@@ -87,7 +88,7 @@ class DaemonHost:
         """Add a change to the history."""
         entry = history_entry(change, at=now, actor=KEEP_ALIVE, action=action, reason=reason)
         with _tolerate_os_errors():
-            append_entry(self._history, entry)
+            append_entry(self.history, entry)
 
     def before_renewal(self, instance: Instance, started_at: datetime | None) -> None:
         """Remember the run time of later starts, once per run, before a renewal changes it."""

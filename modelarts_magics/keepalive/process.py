@@ -190,14 +190,7 @@ def make_daemon(
         pending_stop=requests.load_pending_stop(folder),
         memory=memory_from_json(state.memory) if state else None,
     )
-    context = ComponentContext(
-        folder,
-        environ,
-        scale,
-        history=history_path(settings, environ),
-        get_instance=lambda: keeper.latest,
-        report=host.report,
-    )
+    context = _component_context(folder, environ, scale, keeper, host)
     daemon = Daemon(
         folder,
         keeper=keeper,
@@ -208,6 +201,19 @@ def make_daemon(
         start_thread=_start_thread,
     )
     return daemon, max(PASS_INTERVAL_S / scale, _SHORTEST_PASS_INTERVAL_S)
+
+
+def _component_context(
+    folder: Path, environ: Mapping[str, str], scale: float, keeper: Keeper, host: DaemonHost
+) -> ComponentContext:
+    return ComponentContext(
+        folder,
+        environ,
+        scale,
+        history=host.history,
+        get_instance=lambda: keeper.latest,
+        report=host.report,
+    )
 
 
 def _session_opener(
