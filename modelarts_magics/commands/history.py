@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SHOWN_ENTRIES = 20
 """The number of entries that are shown as text; ``--json`` has all."""
-_FIELDS = ("at", "actor", "action", "before", "after", "effect", "reason", "mark")
+_FIELDS = ("at", "actor", "action", "before", "after", "effect", "reason")
 
 
 def history(
@@ -49,8 +49,7 @@ def history(
     path = history_path(context.get_settings(), os.environ if environ is None else environ)
     entries = list(read_entries(path))
     if request.has_option("--json"):
-        fields = ({name: entry.get(name) for name in _FIELDS} for entry in entries)
-        return JsonListResult(map(JsonResult, fields))
+        return JsonListResult(JsonResult(_shown_fields(entry)) for entry in entries)
     lines = [_entry_line(entry) for entry in entries[:SHOWN_ENTRIES]]
     if len(entries) > SHOWN_ENTRIES:
         lines.append(text("history.more", count=len(entries) - SHOWN_ENTRIES))
@@ -60,6 +59,12 @@ def history(
 def entry_lines(path: Path) -> list[str]:
     """Return the last entries of a history as text, newest first."""
     return [_entry_line(entry) for entry in islice(read_entries(path), SHOWN_ENTRIES)]
+
+
+def _shown_fields(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the documented fields; ``mark`` only for what happened before a stop."""
+    mark = {"mark": entry["mark"]} if "mark" in entry else {}
+    return {**{name: entry.get(name) for name in _FIELDS}, **mark}
 
 
 def undo_line(session: Session) -> str:
