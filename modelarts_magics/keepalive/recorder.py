@@ -261,10 +261,11 @@ class CellRecording:
         is_over = channel.is_lost or self._has_timed_out()
         received = channel.receive_all(_MESSAGES_AT_ONCE)
         self.received = len(received)
-        for message in received:
-            self._take(message, writer)
-            if self.is_closed:
-                return
+        with writer.batch():
+            for message in received:
+                self._take(message, writer)
+                if self.is_closed:
+                    return
         if self._gap_since is not None and channel.is_connected:
             self._end_gap(writer)
         self._note_lost(writer)

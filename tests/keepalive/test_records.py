@@ -232,6 +232,29 @@ def test_full_disk_is_noted_when_there_is_space_again(
     assert writer.record.lines == 5
 
 
+def test_batch_on_a_full_disk_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries that were to be written together are lost together, and what follows is numbered on."""
+    clock = Clock()
+    writer = RecordWriter(new_record(tmp_path), clock=clock)
+
+    def write_batch(*texts: bytes) -> None:
+        with writer.batch():
+            for text in texts:
+                writer.add_text("stdout", text)
+
+    write_batch(b"one\n", b"two\n")
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(os, "write", lambda _descriptor, data: len(data) - 1)
+        write_batch(b"lost\n", b"lost, too\n")
+    clock.now += 5
+    write_batch(b"three\n")
+    assert text_of(writer.record) == "one\ntwo\nthree\n"
+    assert [each["n"] for each in read_entries(writer.record)] == [1, 2, 3, 4]
+    (gap,) = gaps_of(writer.record)
+    assert (gap["reason"], gap["lines"], gap["bytes"]) == ("disk", 2, 15)
+    assert (writer.record.lines, writer.record.missed) == (5, 15)
+
+
 def test_index_is_saved_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The end of the record and what is missing are known even then."""
     writer = RecordWriter(new_record(tmp_path))
