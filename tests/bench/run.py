@@ -33,6 +33,7 @@ GROUPS = (
     "signing",
     "polling",
     "recording",
+    "keeping",
     "activity",
     "page",
     "sidebar",
@@ -104,6 +105,7 @@ def _measure_group(group: str, endpoint: str, clients: ClientFactory) -> list[Fi
     import activity  # noqa: PLC0415
     import countdown_page  # noqa: PLC0415
     import interpreters  # noqa: PLC0415
+    import keeping  # noqa: PLC0415
     import kernels  # noqa: PLC0415
     import lab_page  # noqa: PLC0415
     import polling  # noqa: PLC0415
@@ -120,6 +122,7 @@ def _measure_group(group: str, endpoint: str, clients: ClientFactory) -> list[Fi
         "signing": signatures.figures,
         "polling": polling.figures,
         "recording": recording.figures,
+        "keeping": keeping.figures,
         "activity": activity.figures,
         "page": countdown_page.figures,
         "sidebar": lambda: lab_page.figures(connected),
