@@ -168,7 +168,7 @@ export type BackendKind = 'server-extension' | 'helper-kernel';
 export interface IBackend {
   /** The kind of the backend. */
   readonly kind: BackendKind;
-  /** Whether it sends change events; otherwise the manager reads regularly. */
+  /** Whether it sends change events at present; otherwise the manager reads regularly. */
   readonly pushesEvents: boolean;
   /**
    * Send a request.

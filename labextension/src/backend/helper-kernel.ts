@@ -38,17 +38,21 @@ const HEARTBEAT_TARGET = 'modelarts-magics:page';
 export class HelperKernelBackend implements IBackend {
   /** {@inheritDoc IBackend.kind} */
   readonly kind = 'helper-kernel';
-  /** {@inheritDoc IBackend.pushesEvents} */
-  readonly pushesEvents = true;
   readonly #options: HelperKernelOptions;
   readonly #heartbeat: RestartableTimer;
   #session: Promise<Session.ISessionConnection> | null = null;
   #queue: Promise<unknown> = Promise.resolve();
+  #isConnected = false;
   #disposed = false;
 
   constructor(options: HelperKernelOptions) {
     this.#options = options;
     this.#heartbeat = new RestartableTimer(options.timers);
+  }
+
+  /** {@inheritDoc IBackend.pushesEvents} */
+  get pushesEvents(): boolean {
+    return this.#isConnected;
   }
 
   /** Disconnect from the kernel, which goes on for other pages. May be called more than once. */
@@ -111,12 +115,15 @@ export class HelperKernelBackend implements IBackend {
     session.connectionStatusChanged.connect(this.#onConnectionStatus);
     session.statusChanged.connect(this.#onStatus);
     this.#heartbeat.set(HEARTBEAT_MS, this.#beat);
+    // The kernel has answered over the connection by which its events arrive.
+    this.#isConnected = true;
     return session;
   }
 
   #release(): void {
     const session = this.#session;
     this.#session = null;
+    this.#isConnected = false;
     this.#heartbeat.clear();
     void session?.then(
       (each) => {
@@ -145,7 +152,8 @@ export class HelperKernelBackend implements IBackend {
 
   /** Events sent while the page was not connected are lost. */
   readonly #onConnectionStatus = (_: unknown, status: Kernel.ConnectionStatus): void => {
-    if (status === 'connected') {
+    this.#isConnected = status === 'connected';
+    if (this.#isConnected) {
       this.#options.onEvent({});
     }
   };

@@ -4,9 +4,8 @@ import { BackendError, type BackendKind, type BackendRequest, type IBackend } fr
 
 /** Loads another backend when it is needed. */
 export class LazyBackend implements IBackend {
-  /** {@inheritDoc IBackend.pushesEvents} */
-  readonly pushesEvents = false;
   readonly #load: () => Promise<IBackend>;
+  #backend: IBackend | null = null;
   #loaded: Promise<IBackend> | null = null;
 
   /**
@@ -18,6 +17,11 @@ export class LazyBackend implements IBackend {
     load: () => Promise<IBackend>,
   ) {
     this.#load = load;
+  }
+
+  /** {@inheritDoc IBackend.pushesEvents} */
+  get pushesEvents(): boolean {
+    return this.#backend?.pushesEvents === true;
   }
 
   /** Dispose of the backend, if it was loaded. May be called more than once. */
@@ -34,6 +38,7 @@ export class LazyBackend implements IBackend {
       this.#loaded = null;
       throw new BackendError('unreachable');
     });
-    return (await this.#loaded).call(request);
+    this.#backend = await this.#loaded;
+    return this.#backend.call(request);
   }
 }

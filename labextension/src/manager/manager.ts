@@ -407,7 +407,10 @@ export class Manager implements IManager {
   };
 
   #checkStream(): void {
-    const isOpen = this.#receivesEvents && this.#options.isStreamOpen();
+    // The events of the helper kernel do not arrive through Jupyter's event socket.
+    const isStreamOpen =
+      this.#backend.current?.kind === 'helper-kernel' || this.#options.isStreamOpen();
+    const isOpen = this.#receivesEvents && isStreamOpen;
     // A connected page receives its first event within one interval.
     this.#closedChecks = isOpen || !this.#receivesEvents ? 0 : this.#closedChecks + 1;
     if (isOpen && this.clock.isSynced) {

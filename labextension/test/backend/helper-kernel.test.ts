@@ -81,11 +81,19 @@ describe('the helper kernel', () => {
 
   it('lets the page read again after a lost connection', async () => {
     const kernels = new FakeKernels();
-    await make(kernels).call(GET);
+    const backend = make(kernels);
+    const pushes = [backend.pushesEvents];
+    await backend.call(GET);
+    pushes.push(backend.pushesEvents);
     kernels.setConnectionStatus('connecting');
+    pushes.push(backend.pushesEvents);
     expect(kernels.events).toEqual([]);
     kernels.setConnectionStatus('connected');
+    pushes.push(backend.pushesEvents);
     expect(kernels.events).toEqual([{}]);
+    backend.dispose();
+    pushes.push(backend.pushesEvents);
+    expect(pushes).toEqual([false, true, false, true, false]);
   });
 
   it.each(['dead', 'autorestarting'])('is looked for again if it is %s', async (status) => {

@@ -17,14 +17,15 @@ describe('the lazy backend', () => {
   });
 
   it('is loaded with the first request', async () => {
-    const backend = new FakeBackend('helper-kernel', false);
+    const backend = new FakeBackend('helper-kernel');
     let loads = 0;
     const later = new LazyBackend('helper-kernel', () => {
       loads++;
       return Promise.resolve(backend);
     });
-    expect(loads).toBe(0);
+    expect([loads, later.pushesEvents]).toEqual([0, false]);
     await later.call(GET);
+    expect(later.pushesEvents).toBe(true);
     await later.call(GET);
     later.dispose();
     await flushPromises();

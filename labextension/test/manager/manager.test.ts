@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { LazyBackend } from '../../src/backend/lazy';
 import { asObject } from '../../src/countdown/messages';
 import { BackendError } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
@@ -527,6 +528,18 @@ describe('backends', () => {
     expect(routes.isDisposed).toBe(true);
     await harness.manager.extend(60, NOW);
     expect(routes.requests).toHaveLength(1);
+  });
+
+  it('with events of their own are not polled, although the event socket is closed', async () => {
+    const helper = new FakeBackend('helper-kernel');
+    const harness = new ManagerHarness([
+      () => new LazyBackend('helper-kernel', () => Promise.resolve(helper)),
+    ]);
+    harness.isStreamOpen = false;
+    await harness.manager.refresh();
+    await harness.advance(10 * MINUTE);
+    expect(helper.requests).toHaveLength(1);
+    expect(harness.manager.isLive).toBe(true);
   });
 
   it('without events are polled while the page is visible', async () => {
