@@ -1027,6 +1027,7 @@ TEXTS = {
     "form.loaded": "Reloaded.",
     "form.closed": "This form is closed. Nothing was sent.",
     "form.closed.hint": "Open another one: `{cmd} form`",
+    "form.restarted": "The kernel was restarted. Run this cell again.",
     "form.busy": "Still waiting for ModelArts.",
     "form.busy.hint": "Try again once it has responded.",
     "form.no_changes": "No changes to apply.",

@@ -935,6 +935,7 @@ TEXTS = {
     "form.loaded": "已重新加载。",
     "form.closed": "此表单已关闭，未发送任何内容。",
     "form.closed.hint": "重新打开表单：`{cmd} form`",
+    "form.restarted": "内核已重启，请重新运行此单元格。",
     "form.busy": "正在等待 ModelArts 响应。",
     "form.busy.hint": "请在响应后重试。",
     "form.no_changes": "没有需要应用的修改。",

@@ -211,6 +211,10 @@ export class KernelLink implements CountdownHost {
   };
 
   #onCommLive(live: unknown): void {
+    // In a form, the countdown and its fallback are followed by the fields, which need the kernel.
+    this.#options.root
+      .closest('.ma-CountdownFrame')
+      ?.children[2]?.toggleAttribute('inert', live === false);
     if (live === false && this.#responder !== 'page') {
       this.#setResponder('none');
     } else if (live === true && this.#responder === 'none') {

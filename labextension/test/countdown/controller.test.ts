@@ -788,6 +788,22 @@ describe('the kernel', () => {
     expect(visibleText(shown, 'phase')).toBe('running');
   });
 
+  it('is needed by the other controls of a form', async () => {
+    const shown = renderCountdown(runningState(HOUR));
+    const frame = document.createElement('div');
+    frame.className = 'ma-CountdownFrame';
+    const parts = ['countdown', 'fallback', 'fields', 'note'].map(() =>
+      frame.appendChild(document.createElement('div')),
+    );
+    parts[0]?.append(rootOf(shown));
+    for (const live of [false, true]) {
+      shown.model.commLive = live;
+      shown.model.emit('comm_live_update');
+      await flushPromises();
+      expect(parts.map((part) => part.hasAttribute('inert'))).toEqual([false, false, !live, false]);
+    }
+  });
+
   it('is connected if it sends a message', async () => {
     const shown = renderCountdown(runningState(HOUR), ({ model }) => {
       model.commLive = false;

@@ -149,6 +149,11 @@ class FormWidgets:
             description=tip, tooltip=tip, layout=_layout(width="auto")
         )
         self.offers = _row(self.undo_button, self.restore_button)
+        # The countdown shows it when it finds out that the kernel was restarted.
+        self.restart_note = ipywidgets.HTML(
+            note_html(text("form.restarted"), is_error=True), layout=_layout()
+        )
+        self.restart_note.add_class("ma-RestartNote")
         self.conflict_buttons = _row(self.keep_mine_button, self.take_theirs_button)
         for field in (self.description, self.auto_stop, self.mode, self.duration, self.remind):
             field.lock = lock
@@ -156,9 +161,11 @@ class FormWidgets:
         set_visible(self.remind, capabilities.supports_reminder)
 
     def rows(self, *first: Any) -> list[Any]:  # noqa: ANN401 - widgets
-        """Return these and the widgets of the form in display order, which is also the tab order."""
-        return [
-            *first,
+        """Return these and the widgets of the form in display order, which is also the tab order.
+
+        The page disables the fields, which are all in one widget, when the kernel was restarted.
+        """
+        fields = [
             self.description,
             self.character_count,
             self.full_width_button,
@@ -173,6 +180,7 @@ class FormWidgets:
             self.result,
             self.offers,
         ]
+        return [*first, ipywidgets.VBox(fields, layout=_layout()), self.restart_note]
 
     @staticmethod
     def _duration_field(capabilities: Capabilities) -> Any:  # noqa: ANN401 - ipywidgets has no types
