@@ -21,8 +21,9 @@ export async function buildWidget(folder = path('../../modelarts_magics/static')
       outfile: `${folder}/countdown.js`,
       format: 'esm',
       target: 'es2022',
-      // These suffixes occur only in names of our own properties, not in those of the browser or of messages.
-      mangleProps: /[a-z](Ms|Reason|Request|Result)$/,
+      // These are only names of our own properties, not of the browser or of messages.
+      mangleProps:
+        /[a-z](Disconnected|Ms|Pending|Prefix|Reason|Request|Result|State|Synced)$|^(duration|previousDuration|remaining)S$|^(announce|evaluate|feedback|helloAnswered|monotonic|onChange|reachedBound|recipient|responder|sendHello|setDurationValidity|showError|snapshot|timers|viewId|wakeups)$/,
     }),
     build({
       ...options,

@@ -32,15 +32,9 @@ import { WidgetBridge } from './manager/widget-bridge';
 import { LazyPanel } from './panel/lazy-panel';
 import { onFirstDocument } from './records/first-document';
 import type { Offer } from './records/records';
-import {
-  followNotices,
-  followPresumedStop,
-  notify,
-  showRecordOffer,
-  showReminder,
-} from './reminders/notifications';
-import { Reminders } from './reminders/reminders';
-import { translateSchema } from './schema';
+import { startReminders } from './reminders/lazy-reminders';
+import { followNotices, followPresumedStop, notify } from './reminders/notifications';
+import type { Reminders } from './reminders/reminders';
 import { StatusItem } from './status-item';
 import {
   type ChangeEvent,
@@ -77,7 +71,11 @@ async function watchSettings(
   registry: ISettingRegistry,
   trans: TranslationBundle,
 ): Promise<void> {
-  registry.transform(managerPlugin.id, { fetch: (plugin) => translateSchema(plugin, trans) });
+  // The texts of the settings are in English.
+  if (!/^(en|$)/.test(document.documentElement.lang)) {
+    const { translateSchema } = await import('./schema');
+    registry.transform(managerPlugin.id, { fetch: (plugin) => translateSchema(plugin, trans) });
+  }
   const settings = await registry.load(managerPlugin.id);
   const applySettings = (): void => {
     const preferences = readPreferences(settings.composite);
@@ -148,7 +146,14 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
     const trans = loadTranslations(translator);
     const widget = new LazyPanel(trans.__('ModelArts instance'), async () => {
       const [{ Panel }] = await Promise.all([import('./panel/panel'), import('./panel.css')]);
-      return new Panel({ ...pageEnvironment, manager, trans, shell: app.shell });
+      const { commands, shell } = app;
+      return new Panel({ ...pageEnvironment, ...{ manager, trans, commands, shell } });
+    });
+    widget.node.addEventListener('keydown', (event) => {
+      // In a field, this key ends editing.
+      if (event.key === 'Escape' && !(event.target as Element).matches('input, textarea')) {
+        togglePanel(app, trans, null);
+      }
     });
     widget.title.icon = panelIcon;
     widget.title.caption = DISPLAY_NAME;
@@ -157,20 +162,45 @@ const panelPlugin: JupyterFrontEndPlugin<void> = {
   },
 };
 
+type Side = 'left' | 'right';
+
+/** The functions of the shells of JupyterLab and Notebook 7 that hide a side. */
+interface CollapsibleShell {
+  collapseLeft?(): void;
+  collapseRight?(): void;
+}
+
+/** Return the panel on one side; `undefined` if it is not there. */
+const panelOn = ({ shell }: JupyterFrontEnd, side: Side): LazyPanel | undefined =>
+  [...shell.widgets(side)].find((each) => each instanceof LazyPanel);
+
 /** Show the panel, optionally with the focus on a field. Notify if the panel is disabled. */
-function showPanel(
-  { shell }: JupyterFrontEnd,
+function showPanel(app: JupyterFrontEnd, trans: TranslationBundle, field: PanelField | null): void {
+  app.shell.activateById(PANEL_ID);
+  const panel = panelOn(app, 'right') ?? panelOn(app, 'left');
+  if (!panel) {
+    notify(trans.__('The ModelArts panel is disabled.'), false);
+  }
+  void (field && panel?.focusField(field));
+}
+
+/** Hide the panel or, if it is hidden, show it as {@link showPanel} does. */
+function togglePanel(
+  app: JupyterFrontEnd,
   trans: TranslationBundle,
   field: PanelField | null,
 ): void {
-  shell.activateById(PANEL_ID);
-  const widgets = [...shell.widgets('right'), ...shell.widgets('left')];
-  const panels = widgets.filter((each) => each instanceof LazyPanel);
-  if (panels.length === 0) {
-    notify(trans.__('The ModelArts panel is disabled.'), false);
+  const side = panelOn(app, 'left') ? 'left' : 'right';
+  const panel = panelOn(app, side);
+  if (!panel?.isVisible) {
+    showPanel(app, trans, field);
+    return;
   }
-  for (const panel of panels) {
-    void (field && panel.focusField(field));
+  const shell: JupyterFrontEnd.IShell & CollapsibleShell = app.shell;
+  const hadFocus = panel.node.contains(document.activeElement);
+  shell[side === 'left' ? 'collapseLeft' : 'collapseRight']?.();
+  if (hadFocus) {
+    app.shell.currentWidget?.activate();
   }
 }
 
@@ -190,15 +220,21 @@ const commandsPlugin: JupyterFrontEndPlugin<void> = {
     const show = (field: PanelField | null): void => {
       showPanel(app, trans, field);
     };
+    const togglePanelWithFocus = (): void => {
+      togglePanel(app, trans, 'extend');
+    };
     const { commands, shell } = app;
-    addCommands({ commands, manager, trans, shell, showPanel: show, notify });
+    addCommands({
+      ...{ commands, manager, trans, shell, notify },
+      ...{ showPanel: show, togglePanel: togglePanelWithFocus },
+    });
     for (const command of Object.values(COMMAND_IDS)) {
-      palette?.addItem({ command, category: DISPLAY_NAME });
+      const args = command === COMMAND_IDS.showPanel ? { toggle: true } : {};
+      palette?.addItem({ command, category: DISPLAY_NAME, args });
     }
     manager.changed.connect(() => {
-      const { extend, undo, letGo } = COMMAND_IDS;
-      for (const command of [extend, undo, letGo]) {
-        app.commands.notifyCommandChanged(command);
+      for (const command of Object.values(COMMAND_IDS)) {
+        commands.notifyCommandChanged(command);
       }
     });
   },
@@ -212,8 +248,8 @@ const statusItemPlugin: JupyterFrontEndPlugin<void> = {
   optional: [ITranslator],
   activate: async (app: JupyterFrontEnd, manager: IManager, translator: ITranslator | null) => {
     const trans = loadTranslations(translator);
-    const onClick = (): void => {
-      showPanel(app, trans, null);
+    const onClick = (byKeyboard: boolean): void => {
+      togglePanel(app, trans, byKeyboard ? 'extend' : null);
     };
     const item = new StatusItem({ ...pageEnvironment, manager, trans, onClick });
     item.id = 'modelarts-magics-status';
@@ -252,17 +288,29 @@ const remindersPlugin: JupyterFrontEndPlugin<void> = {
   requires: [IManager],
   optional: [ITranslator],
   activate: (app: JupyterFrontEnd, manager: IManager, translator: ITranslator | null) => {
-    const options = { manager, trans: loadTranslations(translator), commands: app.commands };
-    void app.restored.then(
-      () =>
-        new Reminders({
-          ...pageEnvironment,
-          ...{ manager, isVisible: isPageVisible, oncePerBrowser },
-          show: (reminder) => showReminder(options, reminder),
-        }),
-    );
-    followPresumedStop(manager, options.trans);
-    followKeep(manager, options.trans);
+    const findUnsaved = async (): Promise<readonly string[]> => {
+      const { dirtyDocuments } = await import('./autosave/documents');
+      const documents = await documentManagerOf(app);
+      return dirtyDocuments(app.shell, documents).map(({ path }) => path);
+    };
+    const trans = loadTranslations(translator);
+    const options = { manager, trans, commands: app.commands, findUnsaved };
+    const load = async (): Promise<Reminders> => {
+      const [{ Reminders }, { showReminder }] = await Promise.all([
+        import('./reminders/reminders'),
+        import('./reminders/reminder-notification'),
+      ]);
+      return new Reminders({
+        ...pageEnvironment,
+        ...{ manager, isVisible: isPageVisible, oncePerBrowser },
+        show: (reminder) => showReminder(options, reminder),
+      });
+    };
+    void app.restored.then(() => {
+      startReminders({ ...pageEnvironment, manager, load });
+    });
+    followPresumedStop(manager, trans);
+    followKeep(manager, trans);
     followNotices(manager);
   },
 };
@@ -308,16 +356,18 @@ const recordsPlugin: JupyterFrontEndPlugin<void> = {
   activate: async (app: JupyterFrontEnd, manager: IManager, translator: ITranslator | null) => {
     const trans = loadTranslations(translator);
     const documents = await documentManagerOf(app);
-    const show = (offer: Offer): void => {
-      showRecordOffer(trans, offer);
-    };
     const { shell } = app;
     const load = async (): Promise<void> => {
-      const [{ RecordOffers }, { watchNotebooks }, { PromptReports }] = await Promise.all([
-        import('./records/records'),
-        import('./records/notebooks'),
-        import('./records/prompts'),
-      ]);
+      const [{ RecordOffers }, { watchNotebooks }, { PromptReports }, { showRecordOffer }] =
+        await Promise.all([
+          import('./records/records'),
+          import('./records/notebooks'),
+          import('./records/prompts'),
+          import('./reminders/record-offer'),
+        ]);
+      const show = (offer: Offer): void => {
+        showRecordOffer(trans, offer);
+      };
       watchNotebooks(shell, documents, new RecordOffers({ manager, show }));
       new PromptReports(shell, manager);
     };

@@ -27,8 +27,8 @@ export interface StatusItemOptions {
   readonly trans: TranslationBundle;
   /** Clock and timers. */
   readonly timers: Timers;
-  /** Called on a click. */
-  readonly onClick: () => void;
+  /** Called on a click, with whether it was made with the keyboard. */
+  readonly onClick: (byKeyboard: boolean) => void;
 }
 
 /** A button with the time left and an indicator of the phase. */
@@ -44,13 +44,16 @@ export class StatusItem extends Widget {
     this.#label,
   ]);
   readonly #ticker: ManagerTicker;
+  #titlePrefix = '';
 
   constructor(options: StatusItemOptions) {
     super();
     this.#options = options;
     this.addClass('ma-Status');
     this.node.append(this.#button);
-    this.#button.addEventListener('click', options.onClick);
+    this.#button.addEventListener('click', ({ detail }) => {
+      options.onClick(detail === 0);
+    });
     this.#ticker = new ManagerTicker(options, () => this.#evaluate());
     this.#ticker.update();
   }
@@ -59,6 +62,7 @@ export class StatusItem extends Widget {
   override dispose(): void {
     if (!this.isDisposed) {
       this.#ticker.dispose();
+      this.#setTitlePrefix('');
       super.dispose();
     }
   }
@@ -138,13 +142,25 @@ export class StatusItem extends Widget {
     const unsyncedMark = this.#options.manager.clock.isSynced ? '' : '± ';
     const timeLeft = unsyncedMark + formatPhase(format, phaseResult);
     const time = format('stopsAt', { time: formatTime(format, stopsAtMs, nowMs) });
-    const { phase } = phaseResult;
-    const phaseText = phase === 'calm' ? '' : format(phase as 'soon' | 'urgent');
-    const shown = { 'time-left': timeLeft, 'stop-time': time, both: `${timeLeft} · ${time}` };
-    return [shown[statusShows], phaseText].filter(Boolean).join(' · ');
+    const stopsIn = this.#options.trans.__('Stops in %1', timeLeft);
+    const clockTime = formatTime(format, stopsAtMs, nowMs);
+    return { 'time-left': stopsIn, 'stop-time': time, both: `${stopsIn} · ${clockTime}` }[
+      statusShows
+    ];
+  }
+
+  /** Put a text before the title of the page, which JupyterLab changes with the current document. */
+  #setTitlePrefix(prefix: string): void {
+    const { title } = document;
+    const own = title.startsWith(this.#titlePrefix) ? title.slice(this.#titlePrefix.length) : title;
+    this.#titlePrefix = prefix;
+    if (title !== prefix + own) {
+      document.title = prefix + own;
+    }
   }
 
   #render(phase: string, shown: string, title: string, spoken = shown): void {
+    this.#setTitlePrefix(phase === 'urgent' ? `${shown} · ` : '');
     setText(this.#label, shown);
     setAttributes(this.node, { 'data-phase': phase });
     setAttributes(this.#button, { title, 'aria-label': `ModelArts: ${spoken}` });

@@ -114,6 +114,10 @@ export interface Payload {
   readonly readOnly: boolean;
   /** The last change, if it can be undone; otherwise `null`. */
   readonly undo: UndoOffer | null;
+  /** The run time that later starts had before an extension; `null` when there is none to restore. */
+  readonly restore: RestoreOffer | null;
+  /** The address of ModelArts in the console; empty when it is not known. */
+  readonly consoleUrl: string;
   /**
    * The work that the instance is kept running for, as it was received; empty when there is none.
    * `readKeepState` of `panel/keep-state.ts` reads it, which is not part of the page load.
@@ -239,6 +243,14 @@ export interface UndoOffer {
   readonly restores: string;
 }
 
+/** The run time of later starts, to be restored after an extension that has lengthened them. */
+export interface RestoreOffer {
+  /** The run time in seconds. */
+  readonly durationS: number;
+  /** Whether it will be restored at the next start. */
+  readonly isPlanned: boolean;
+}
+
 /** A change of what keeps the instance running, or a report about the planned stop. */
 export interface KeepChange {
   /**
@@ -349,6 +361,12 @@ export interface IManager extends IDisposable {
   edit(edit: InstanceEdit): Promise<Outcome>;
   /** Restore the state before the last change, unless something else was changed since. Never rejects. */
   undo(): Promise<Outcome>;
+  /** Restore the run time of later starts as soon as this does not move the stop time. Never rejects. */
+  restoreRunTime(): Promise<Outcome>;
+  /** Stop the instance now. Never rejects. */
+  stop(): Promise<Outcome>;
+  /** Return the last changes as texts of the server, the newest first. Rejects with {@link BackendError}. */
+  readHistory(): Promise<readonly string[]>;
   /** Change what keeps the instance running; the result has a text of the server. Never rejects. */
   changeKeep(change: KeepChange): Promise<Outcome>;
   /** Turn the reminders of this instance off or on. Never rejects. */
@@ -393,17 +411,20 @@ export function isSameStopTime(oneMs: number, otherMs: number): boolean {
 export const COMMAND_IDS = {
   extend: 'modelarts-magics:extend',
   setAutoStop: 'modelarts-magics:set-auto-stop',
+  turnOff: 'modelarts-magics:turn-off-auto-stop',
   editDescription: 'modelarts-magics:edit-description',
   undo: 'modelarts-magics:undo',
+  stop: 'modelarts-magics:stop-instance',
   letGo: 'modelarts-magics:let-go',
   keepCell: 'modelarts-magics:keep-cell',
   refresh: 'modelarts-magics:refresh',
   showPanel: 'modelarts-magics:show-panel',
   saveAll: 'modelarts-magics:save-all',
+  settings: 'modelarts-magics:open-settings',
 } as const;
 
-/** A field of the panel that can be focused. */
-export type PanelField = 'description' | 'auto-stop';
+/** A field or, for the first one, a button of the panel that can be focused. */
+export type PanelField = 'extend' | 'description' | 'auto-stop';
 
 /** The panel's id in the shell. */
 export const PANEL_ID = 'modelarts-magics-panel';

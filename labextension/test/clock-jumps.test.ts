@@ -3,6 +3,7 @@
  * the server's time in every state of panel and page.
  */
 
+import { CommandRegistry } from '@lumino/commands';
 import { afterEach, describe, expect, it } from 'vitest';
 import { AutoSaver, type DirtyDocument } from '../src/autosave/autosave';
 import { Panel } from '../src/panel/panel';
@@ -62,7 +63,10 @@ class Page {
     this.panel =
       panelState === 'never shown'
         ? null
-        : new Panel({ manager, trans, timers, shell: new FakeShell() });
+        : new Panel({
+            ...{ manager, trans, timers },
+            ...{ commands: new CommandRegistry(), shell: new FakeShell() },
+          });
     if (this.panel) {
       this.panel.node.hidden = panelState === 'collapsed';
       document.body.append(this.panel.node);
@@ -127,7 +131,7 @@ class Page {
   }
 
   get statusText(): string {
-    return this.statusItem.node.textContent ?? '';
+    return (this.statusItem.node.textContent ?? '').replace('Stops in ', '');
   }
 
   /** The text of the panel's countdown, and whether it is marked as not synchronized. */

@@ -22,7 +22,7 @@ function createStatusItem() {
         timers.clearTimeout(id);
       },
     },
-    onClick: () => clicks.push('click'),
+    onClick: (byKeyboard) => clicks.push(byKeyboard ? 'key' : 'click'),
   });
   const button = item.node.querySelector('button');
   return { harness, item, clicks, updates, button, text: () => button?.textContent };
@@ -32,11 +32,11 @@ describe('the status item', () => {
   it('shows each phase', async () => {
     const { harness, item, text } = createStatusItem();
     await harness.refreshWith(instancePayload(72 * MINUTE));
-    expect([text(), item.node.dataset.phase]).toEqual(['1 h 12 min', 'calm']);
+    expect([text(), item.node.dataset.phase]).toEqual(['Stops in 1 h 12 min', 'calm']);
     await harness.advance(42 * MINUTE);
-    expect([text(), item.node.dataset.phase]).toEqual(['30 min · stops soon', 'soon']);
+    expect([text(), item.node.dataset.phase]).toEqual(['Stops in 30 min', 'soon']);
     await harness.advance(20 * MINUTE + 1_000);
-    expect(text()).toBe('9 min 59 s · about to stop');
+    expect(text()).toBe('Stops in 9 min 59 s');
     await harness.advance(10 * MINUTE);
     expect(text()).toBe('Stopping');
     await harness.advance(2 * MINUTE);
@@ -58,7 +58,7 @@ describe('the status item', () => {
     manager.preferences = { ...manager.preferences, statusShows: 'stop-time' };
     expect(text()).toBe('Stops at 18:04');
     manager.preferences = { ...manager.preferences, statusShows: 'both' };
-    expect(text()).toBe('1 h 12 min · Stops at 18:04');
+    expect(text()).toBe('Stops in 1 h 12 min · 18:04');
   });
 
   it('is updated rarely while the instance is stopping', async () => {
@@ -74,8 +74,9 @@ describe('the status item', () => {
     await harness.refreshWith(instancePayload(72 * MINUTE + 30_000));
     expect(button?.getAttribute('aria-label')).toBe('ModelArts: Stops at 18:04, 1 h 12 min left.');
     expect(button?.title).toBe('ModelArts train-a · Stops at 2026-11-23 18:04 +08:00');
+    button?.dispatchEvent(new MouseEvent('click', { detail: 1 }));
     button?.click();
-    expect(clicks).toEqual(['click']);
+    expect(clicks).toEqual(['click', 'key']);
     // The seconds are not announced.
     await harness.refreshWith(instancePayload(9 * MINUTE + 30_000));
     expect(button?.getAttribute('aria-label')).toBe('ModelArts: Stops at 17:01, 9 min left.');
@@ -123,16 +124,16 @@ describe('the status item', () => {
   it('shows when an outdated state was observed', async () => {
     const { harness, button, item, text } = createStatusItem();
     await harness.refreshWith(instancePayload());
-    expect(text()).toBe('1 h 12 min');
+    expect(text()).toBe('Stops in 1 h 12 min');
     await harness.refreshWith(instancePayload(72 * MINUTE, { read_only: true, seq: 2 }));
-    expect(text()).toBe('1 h 12 min · as of 16:52');
+    expect(text()).toBe('Stops in 1 h 12 min · as of 16:52');
     await harness.refreshWith(instancePayload(72 * MINUTE, { seq: 3 }));
-    expect(text()).toBe('1 h 12 min');
+    expect(text()).toBe('Stops in 1 h 12 min');
     harness.backend.respond = () => {
       throw new BackendError('unreachable');
     };
     await harness.refreshWith();
-    expect(text()).toBe('1 h 12 min · as of 16:52');
+    expect(text()).toBe('Stops in 1 h 12 min · as of 16:52');
     expect(button?.getAttribute('aria-label')).toMatch(/1 h 12 min left\. · as of 16:52$/);
     harness.backend.respond = () => {
       throw new BackendError('no-backend');
@@ -146,7 +147,7 @@ describe('the status item', () => {
     harness.isStreamOpen = false;
     await harness.refreshWith(instancePayload());
     await harness.advance(10_000);
-    expect(text()).toBe('1 h 11 min · as of 16:52');
+    expect(text()).toBe('Stops in 1 h 11 min · as of 16:52');
   });
 
   it('shows the stop after which the server no longer answers', async () => {
@@ -165,6 +166,24 @@ describe('the status item', () => {
     expect([text(), button?.title, item.node.dataset.phase]).toEqual([
       ...[sentence, sentence, 'stopped'],
     ]);
+  });
+
+  it('counts in the title of the page in the last ten minutes', async () => {
+    document.title = 'a.ipynb';
+    const { harness, item } = createStatusItem();
+    await harness.refreshWith(instancePayload(11 * MINUTE));
+    expect(document.title).toBe('a.ipynb');
+    await harness.advance(MINUTE + 1_000);
+    expect(document.title).toBe('Stops in 9 min 59 s · a.ipynb');
+    // JupyterLab sets it when another document is opened.
+    document.title = 'b.ipynb';
+    await harness.advance(1_000);
+    expect(document.title).toBe('Stops in 9 min 58 s · b.ipynb');
+    await harness.refreshWith(instancePayload(HOUR, { seq: 2 }));
+    expect(document.title).toBe('b.ipynb');
+    await harness.refreshWith(instancePayload(5 * MINUTE, { seq: 3 }));
+    item.dispose();
+    expect(document.title).toBe('b.ipynb');
   });
 
   it('can be disposed twice', async () => {

@@ -28,6 +28,7 @@ import {
   type Payload,
   type Preferences,
   type Problem,
+  type RestoreOffer,
   type SaveReport,
   type UndoOffer,
   type UnsavedDocument,
@@ -117,6 +118,12 @@ function readUndo(value: unknown): UndoOffer | null {
   return isString(action) && isString(restores) ? { action, restores } : null;
 }
 
+function readRestore(value: unknown): RestoreOffer | null {
+  const { duration_s, planned } = asObject(value);
+  const durationS = asNumber(duration_s);
+  return durationS === null ? null : { durationS, isPlanned: planned === true };
+}
+
 /** Read which documents were saved before the next stop; returns `null` when none are listed. */
 export function readSavedThisRun(value: unknown): SaveReport | null {
   const report = readSaveReport(value);
@@ -146,6 +153,8 @@ export function readPayload(value: unknown): Payload {
     problem: readProblem(rest.problem),
     readOnly: rest.read_only === true,
     undo: readUndo(rest.undo),
+    restore: readRestore(rest.restore),
+    consoleUrl: asString(rest.console_url),
     keep: rest.keep,
     lastRun: readLastRun(rest.last_run),
     savedThisRun: readSavedThisRun(rest.this_run),

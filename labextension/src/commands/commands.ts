@@ -33,6 +33,7 @@ export function addCommands(options: CommandOptions): Pick<IDisposable, 'dispose
     disposables.push(commands.addCommand(id, command));
   };
   addChangeCommands(options, add);
+  addSimpleChangeCommands(options, add);
   addSimpleCommands(options, add);
   return {
     dispose: () => {
@@ -45,17 +46,17 @@ export function addCommands(options: CommandOptions): Pick<IDisposable, 'dispose
 
 /** Add the commands that change the instance. */
 function addChangeCommands(options: CommandOptions, add: AddCommand): void {
-  const { manager, trans } = options;
-  const isEnabled = (): boolean => !!manager.payload?.instance;
+  const { trans } = options;
+  const isEnabled = (): boolean => canChange(options);
   add(COMMAND_IDS.extend, {
     label: (args) => extendLabel(options, args),
     caption: trans.__('Change the stop time of this run'),
-    isEnabled,
+    isEnabled: () => hasStopTime(options),
     execute: async (args) => (await loadHandlers(options))?.extend(options, args),
     describedBy: argumentSchema({ duration: DURATION_ARGUMENT }),
   });
   add(COMMAND_IDS.setAutoStop, {
-    label: trans.__('Set Auto-Stop…'),
+    label: trans.__('ModelArts: Set Auto-Stop Time…'),
     isEnabled,
     execute: async (args) => (await loadHandlers(options))?.setAutoStop(options, args),
     describedBy: argumentSchema({
@@ -63,14 +64,8 @@ function addChangeCommands(options: CommandOptions, add: AddCommand): void {
       enabled: { type: 'boolean', description: 'Whether auto-stop is on.' },
     }),
   });
-  add(COMMAND_IDS.undo, {
-    label: trans.__('Undo the Last Change'),
-    isEnabled: () => !!manager.payload?.undo,
-    execute: async () => (await loadHandlers(options))?.undo(options),
-    describedBy: argumentSchema({}),
-  });
   add(COMMAND_IDS.editDescription, {
-    label: trans.__('Edit Description…'),
+    label: trans.__('ModelArts: Edit Description…'),
     isEnabled,
     execute: async (args) => (await loadHandlers(options))?.editDescription(options, args),
     describedBy: argumentSchema({
@@ -79,31 +74,77 @@ function addChangeCommands(options: CommandOptions, add: AddCommand): void {
   });
 }
 
-/** Add the commands without arguments. */
+/** Add the commands that change the instance without arguments. */
+function addSimpleChangeCommands(options: CommandOptions, add: AddCommand): void {
+  const { manager, trans } = options;
+  const isEnabled = (): boolean => canChange(options);
+  add(COMMAND_IDS.turnOff, {
+    label: trans.__('ModelArts: Turn Off Auto-Stop'),
+    isEnabled: () =>
+      isEnabled() &&
+      manager.payload?.capabilities?.canDisable === true &&
+      manager.payload.snapshot?.state.enabled !== false,
+    execute: async () => (await loadHandlers(options))?.turnOff(options),
+    describedBy: argumentSchema({}),
+  });
+  add(COMMAND_IDS.stop, {
+    label: trans.__('ModelArts: Stop Instance Now…'),
+    isEnabled,
+    execute: async () => (await loadHandlers(options))?.stop(options),
+    describedBy: argumentSchema({}),
+  });
+  add(COMMAND_IDS.undo, {
+    label: trans.__('ModelArts: Undo the Last Change'),
+    isEnabled: () => isEnabled() && !!manager.payload?.undo,
+    execute: async () => (await loadHandlers(options))?.undo(options),
+    describedBy: argumentSchema({}),
+  });
+}
+
+/** Add the commands that do not change the instance. */
 function addSimpleCommands(options: CommandOptions, add: AddCommand): void {
-  const { manager, trans, showPanel } = options;
+  const { manager, trans, showPanel, togglePanel } = options;
   add(COMMAND_IDS.keepCell, {
-    label: trans.__('Keep Until This Cell Ends'),
-    isEnabled: () => !!manager.payload?.instance && !!findRunningCell(options.shell),
+    label: trans.__('ModelArts: Keep Until This Cell Ends'),
+    isEnabled: () => canChange(options) && !!findRunningCell(options.shell),
     execute: async () => (await loadHandlers(options))?.keepCell(options),
     describedBy: argumentSchema({}),
   });
   add(COMMAND_IDS.letGo, {
-    label: trans.__('Let Go of This Instance'),
+    label: trans.__('ModelArts: Let Go of This Instance'),
     isEnabled: () => !!manager.payload?.keep,
     execute: async () => (await loadHandlers(options))?.letGo(options),
     describedBy: argumentSchema({}),
   });
   add(COMMAND_IDS.refresh, {
-    label: trans.__('Refresh'),
+    label: trans.__('ModelArts: Refresh'),
     execute: () => manager.refresh(true),
     describedBy: argumentSchema({}),
   });
   add(COMMAND_IDS.showPanel, {
-    label: trans.__('Show ModelArts Panel'),
-    execute: () => {
-      showPanel(null);
+    label: ({ toggle }) =>
+      toggle ? trans.__('ModelArts: Show or Hide Panel') : trans.__('ModelArts: Show Panel'),
+    execute: ({ toggle }) => {
+      if (toggle) {
+        togglePanel();
+      } else {
+        showPanel(null);
+      }
     },
+    describedBy: argumentSchema({
+      toggle: { type: 'boolean', description: 'Whether to hide a panel that is shown.' },
+    }),
+  });
+  addSettingsCommand(options, add);
+}
+
+/** Add the command that opens the settings of the panel. */
+function addSettingsCommand({ commands, trans }: CommandOptions, add: AddCommand): void {
+  const openSettings = 'settingeditor:open';
+  add(COMMAND_IDS.settings, {
+    label: trans.__('ModelArts: Settings'),
+    isEnabled: () => commands.hasCommand(openSettings),
+    execute: () => commands.execute(openSettings, { query: 'ModelArts' }) as Promise<unknown>,
     describedBy: argumentSchema({}),
   });
 }
@@ -115,16 +156,28 @@ export function addSaveAllCommand(
 ): IDisposable {
   const { commands, trans } = options;
   return commands.addCommand(COMMAND_IDS.saveAll, {
-    label: trans.__('Save All Without Prompting'),
+    label: trans.__('ModelArts: Save All Without Prompting'),
     caption: trans.__('Skips documents that cannot be saved without a prompt'),
     execute: async () => {
       const report = await orUnreachable(options, save());
       if (report !== null) {
         (await loadHandlers(options))?.notifySaved(options, report);
       }
+      return report;
     },
     describedBy: argumentSchema({}),
   });
+}
+
+/** Return whether the instance can be changed. */
+function canChange({ manager: { payload, presumedStop } }: CommandContext): boolean {
+  return !!payload?.instance && !payload.readOnly && presumedStop === null;
+}
+
+/** Return whether this run has a stop time, which may have passed. */
+function hasStopTime(options: CommandContext): boolean {
+  const state = options.manager.payload?.snapshot?.state;
+  return canChange(options) && state?.enabled !== false && state?.mode !== 'IDLE';
 }
 
 /** Load the code of the commands. It is not part of the page load, because it needs the server anyway. */
@@ -160,6 +213,6 @@ function extendLabel(options: CommandOptions, args: CommandArguments): string {
   const duration =
     entered.replace(/^[-+−]\s*/, '') || formatDuration(formatterFor(''), Math.abs(extensionS));
   return /^[-−]/.test(entered || String(extensionS))
-    ? options.trans.__('Shorten by %1', duration)
-    : options.trans.__('Extend by %1', duration);
+    ? options.trans.__('ModelArts: Shorten by %1', duration)
+    : options.trans.__('ModelArts: Extend Stop Time by %1', duration);
 }

@@ -1,14 +1,37 @@
 /** The handlers of the commands. */
 
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { CommandRegistry } from '@lumino/commands';
 import { reasonText } from '../countdown/feedback';
 import { formatterFor } from '../countdown/format';
 import { isCounting, passedStopTime } from '../countdown/phase';
 import { autoStopEditFor, parseStopTimeShift, parseTimeInput } from '../countdown/time-input';
-import { type ChangeKind, keepOutcomeText, outcomeText, saveReportText } from '../text/outcomes';
+import {
+  type ChangeKind,
+  keepOutcomeText,
+  laterStartsText,
+  outcomeText,
+  type ReportedChange,
+  restoreLabel,
+  restoreOutcomeText,
+  saveReportText,
+  undoText,
+} from '../text/outcomes';
+import { joinSentences, notSavedText } from '../text/save-text';
 import { currentPhase } from '../text/status-text';
-import type { IManager, InstanceEdit, SaveReport } from '../tokens';
-import type { CommandArguments, CommandContext, CommandOptions } from './options';
+import { COMMAND_IDS, type IManager, type InstanceEdit, type SaveReport } from '../tokens';
 import { findRunningCell } from '../browser/running-cell';
+import type { Question } from './consent';
+import type {
+  CommandArguments,
+  CommandContext,
+  CommandOptions,
+  NotificationAction,
+  SetActions,
+} from './options';
+
+/** The report where no document can be saved. */
+const NOTHING_TO_SAVE: SaveReport = { saved: [], notSaved: [] };
 
 /** Parse the duration argument; `null` when there is none. Throws if it is invalid. */
 function readDurationArgument<T>(
@@ -30,20 +53,19 @@ function readDurationArgument<T>(
 
 /** Change the stop time of this run, and report the result. */
 export async function extend(options: CommandContext, args: CommandArguments): Promise<void> {
-  const { manager, trans, notify } = options;
+  const { manager, notify } = options;
   const base = findExtensionBase(manager);
   const requestedS = readDurationArgument(options, args, (text) =>
     parseStopTimeShift(text, manager.clock.now(), base?.fromMs ?? null),
   );
   const seconds = requestedS ?? manager.preferences.extensionS;
   if (base === null || (base.hasPassed && seconds < 0)) {
-    notify(notStoppingReason(manager), false);
+    notify(notStoppingReason(options), false);
     return;
   }
   const kind: ChangeKind = seconds < 0 ? 'shorten' : 'extend';
   const outcome = await manager.extend(seconds, base.stopsAtMs);
-  const succeeded = outcome.result.ok && outcome.result.effect === 'now';
-  notify(outcomeText(trans, { outcome, kind, manager }), succeeded);
+  reportChange(options, { outcome, kind, manager }, outcome.result.effect === 'now');
 }
 
 /** The stop time on which an extension is based, and the time from which it counts. */
@@ -72,21 +94,27 @@ function findExtensionBase({ payload, clock }: IManager): ExtensionBase | null {
 }
 
 /** Return why there is no stop time to change. */
-function notStoppingReason({ payload, clock }: IManager): string {
+function notStoppingReason({ manager: { payload, clock }, trans }: CommandContext): string {
   const state = payload?.snapshot?.state;
-  const phase = state ? currentPhase(state, clock.now()).phase : 'unknown';
-  const reason = phase === 'unknown' ? state?.unknown_reason : '';
-  return reasonText(formatterFor(''), reason || phase);
+  const format = formatterFor('');
+  if (!state) {
+    return reasonText(format, 'unknown');
+  }
+  const { phase } = currentPhase(state, clock.now());
+  if (phase === 'off' || phase === 'idle') {
+    return joinSentences(trans.__('%1.', format(`is-${phase}`)), reasonText(format, phase));
+  }
+  return reasonText(format, (phase === 'unknown' && state.unknown_reason) || phase);
 }
 
 async function applyEdit(
-  options: CommandOptions,
+  options: CommandContext,
   edit: InstanceEdit,
   kind: ChangeKind,
 ): Promise<void> {
-  const { manager, trans, notify } = options;
+  const { manager } = options;
   const outcome = await manager.edit(edit);
-  notify(outcomeText(trans, { outcome, kind, manager }), outcome.result.ok);
+  reportChange(options, { outcome, kind, manager });
 }
 
 /** Set auto-stop; without arguments, show its field in the panel. */
@@ -119,9 +147,119 @@ export async function editDescription(
 }
 
 /** Restore the state before the last change, and report the result. */
-export async function undo({ manager, trans, notify }: CommandContext): Promise<void> {
-  const outcome = await manager.undo();
-  notify(outcomeText(trans, { outcome, kind: 'set', manager }), outcome.result.ok);
+export async function undo(options: CommandContext): Promise<void> {
+  const { manager } = options;
+  reportChange(options, { outcome: await manager.undo(), kind: 'set', manager });
+}
+
+/** Restore the run time of later starts, and report the result. */
+async function restoreRunTime({ manager, trans, notify }: CommandContext): Promise<void> {
+  const outcome = await manager.restoreRunTime();
+  notify(restoreOutcomeText(trans, { outcome, kind: 'save', manager }), outcome.result.ok);
+}
+
+/** Turn auto-stop off, and report the result. */
+export async function turnOff(options: CommandContext): Promise<void> {
+  await applyEdit(options, { auto_stop: { enabled: false } }, 'set');
+}
+
+/**
+ * Report a change, with buttons that undo it and that restore the run time of later starts. They
+ * disappear when something else is changed.
+ */
+function reportChange(
+  options: CommandContext,
+  change: ReportedChange,
+  succeeded = change.outcome.result.ok,
+): void {
+  const { manager, trans, notify } = options;
+  const offer = succeeded ? manager.payload?.undo : null;
+  const restored = offer ? undoText(trans, offer) : '';
+  const actions = succeeded ? changeActions(options) : [];
+  const setActions = notify(
+    joinSentences(outcomeText(trans, change), restored),
+    succeeded,
+    actions,
+  );
+  if (actions.length > 0) {
+    removeWithOffers(manager, setActions);
+  }
+}
+
+/** Return the buttons that undo the last change and restore the run time of later starts. */
+function changeActions(options: CommandContext): NotificationAction[] {
+  const { manager, trans } = options;
+  const { undo: offer, restore } = manager.payload ?? {};
+  const undoAction = offer && {
+    label: trans.__('Undo'),
+    caption: undoText(trans, offer),
+    callback: () => void undo(options),
+  };
+  const restoreAction = restore?.isPlanned === false && {
+    label: restoreLabel(trans, manager),
+    caption: laterStartsText(trans, manager),
+    callback: () => void restoreRunTime(options),
+  };
+  return [undoAction, restoreAction].filter((each) => !!each);
+}
+
+/** Remove the buttons of a notification when what they offer changes. */
+function removeWithOffers(manager: IManager, setActions: SetActions): void {
+  const offers = (): string => JSON.stringify([manager.payload?.undo, manager.payload?.restore]);
+  const shown = offers();
+  const onChanged = (): void => {
+    if (offers() !== shown) {
+      manager.changed.disconnect(onChanged);
+      setActions([]);
+    }
+  };
+  manager.changed.connect(onChanged);
+}
+
+/** Ask, save all documents, and stop the instance; ask again if a document could not be saved. */
+export async function stop(options: CommandOptions): Promise<void> {
+  const { commands, manager, trans, notify } = options;
+  const { ask } = await import('./consent');
+  const canSave = commands.hasCommand(COMMAND_IDS.saveAll);
+  if (!(await ask(trans, stopQuestion(trans, canSave)))) {
+    return;
+  }
+  const report = canSave ? await saveAll(commands) : NOTHING_TO_SAVE;
+  const isSaved = report?.notSaved.length === 0;
+  if (!isSaved && !(await ask(trans, unsavedQuestion(trans, report)))) {
+    return;
+  }
+  const outcome = await manager.stop();
+  const stopping = trans.__('The instance is stopping. Start it again in the console.');
+  const { ok } = outcome.result;
+  notify(ok ? stopping : outcomeText(trans, { outcome, kind: 'save', manager }), ok);
+}
+
+/** Return the question whether to stop. */
+function stopQuestion(trans: TranslationBundle, canSave: boolean): Question {
+  const saved = canSave ? trans.__('All documents are saved first.') : '';
+  const lost = trans.__('Running cells and terminals end, and variables are lost.');
+  return {
+    title: trans.__('Stop the instance now?'),
+    body: joinSentences(saved, lost),
+    accept: canSave ? trans.__('Save and Stop') : trans.__('Stop'),
+  };
+}
+
+/** Save all documents; returns `null` if this was not possible, which is reported. */
+async function saveAll(commands: CommandRegistry): Promise<SaveReport | null> {
+  return (await commands.execute(COMMAND_IDS.saveAll)) as SaveReport | null;
+}
+
+/** Return the question whether to stop although documents are not saved. */
+function unsavedQuestion(trans: TranslationBundle, report: SaveReport | null): Question {
+  return {
+    title: trans.__('Stop without saving?'),
+    body: report
+      ? trans.__('Not saved: %1.', notSavedText(trans, report.notSaved))
+      : trans.__('The documents could not be saved.'),
+    accept: trans.__('Stop Without Saving'),
+  };
 }
 
 /** End everything that keeps the instance running, and report the result. */

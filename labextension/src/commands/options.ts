@@ -8,6 +8,19 @@ import type { FrontShell } from '../browser/running-cell';
 /** The arguments of a command, which may be of any type. */
 export type CommandArguments = Readonly<Record<string, unknown>>;
 
+/** A button of a notification. */
+export interface NotificationAction {
+  /** Its label. */
+  readonly label: string;
+  /** Its description. */
+  readonly caption: string;
+  /** What it does. */
+  readonly callback: () => void;
+}
+
+/** Replaces the buttons of a notification. */
+export type SetActions = (actions: readonly NotificationAction[]) => void;
+
 /** Options of the commands. */
 export interface CommandOptions {
   /** The registry to which the commands are added. */
@@ -20,8 +33,14 @@ export interface CommandOptions {
   readonly shell: FrontShell;
   /** Show the panel, optionally with the focus on one of its fields. */
   readonly showPanel: (field: PanelField | null) => void;
-  /** Show a notification. */
-  readonly notify: (text: string, succeeded: boolean) => void;
+  /** Show the panel with the focus in it or, if it is shown, hide it. */
+  readonly togglePanel: () => void;
+  /** Show a notification; returns the function that replaces its buttons. */
+  readonly notify: (
+    text: string,
+    succeeded: boolean,
+    actions?: readonly NotificationAction[],
+  ) => SetActions;
 }
 
 /** The options with which a handler makes a change and reports its result. */

@@ -166,22 +166,20 @@ export class Actions {
    * @returns whether it was accepted
    */
   enter(seconds: number): boolean {
-    const { earliestMs, latestMs, fromMs } = this.#inputs;
-    const targetMs = (this.#targetMs ?? fromMs ?? 0) + seconds * 1000;
-    if (targetMs > (latestMs ?? Infinity)) {
-      this.#setFeedback({ ...this.#feedbackFor('error', 'beyond-latest'), stopsAtMs: latestMs });
-      return false;
-    }
-    // An extension is raised to the earliest stop time.
-    if (seconds < 0 && targetMs < (earliestMs ?? -Infinity)) {
-      this.#setFeedback({
-        ...this.#feedbackFor('error', 'beyond-earliest'),
-        stopsAtMs: earliestMs,
-      });
+    const feedback = this.#previewOf(seconds);
+    if (feedback.tone === 'error') {
+      this.#setFeedback(feedback);
       return false;
     }
     this.click(seconds);
     return true;
+  }
+
+  /** Show the stop time that {@link enter} would request, or why not; with `null`, show neither. */
+  preview(seconds: number | null): void {
+    if (this.#requestState === 'ready') {
+      this.#setFeedback(seconds === null ? null : this.#previewOf(seconds));
+    }
   }
 
   /** Cancel the pending request, if its recipient has not carried it out yet. */
@@ -228,6 +226,19 @@ export class Actions {
       this.#sendCollected();
     }
     this.#timer.clear();
+  }
+
+  #previewOf(seconds: number): Feedback {
+    const { earliestMs, latestMs, fromMs } = this.#inputs;
+    const targetMs = (this.#targetMs ?? fromMs ?? 0) + seconds * 1000;
+    if (targetMs > (latestMs ?? Infinity)) {
+      return { ...this.#feedbackFor('error', 'beyond-latest'), stopsAtMs: latestMs };
+    }
+    // An extension is raised to the earliest stop time.
+    const stopsAtMs = Math.max(targetMs, earliestMs ?? 0);
+    return seconds < 0 && targetMs < stopsAtMs
+      ? { ...this.#feedbackFor('error', 'beyond-earliest'), stopsAtMs }
+      : { ...this.#feedbackFor('info', 'preview'), stopsAtMs };
   }
 
   #boundReached(seconds: number, startMs: number): string | null {
@@ -281,16 +292,25 @@ export class Actions {
       recipient: 'page',
       reachedBound: this.#reachedBound,
     };
-    this.#timer.set(SLOW_REQUEST_MS, () => {
-      this.#requestState = 'slow';
-      this.#options.onChange();
-    });
+    this.#waitForResponse();
     const recipient = this.#options.sendRequest(request);
     if (recipient === null) {
       this.#finish(this.#feedbackFor('error', 'no-kernel'));
     } else if (this.pendingRequest !== null) {
       this.#pendingRequest = { ...this.pendingRequest, recipient };
     }
+  }
+
+  #waitForResponse(): void {
+    this.#timer.set(SLOW_REQUEST_MS, () => {
+      // The time that a user takes to answer a question about the request does not count.
+      if (document.querySelector('.jp-Dialog')) {
+        this.#waitForResponse();
+        return;
+      }
+      this.#requestState = 'slow';
+      this.#options.onChange();
+    });
   }
 
   #handlePendingResult(request: PendingRequest, result: ChangeResult): void {

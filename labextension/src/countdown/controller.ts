@@ -227,10 +227,14 @@ export class CountdownController {
     }
   }
 
-  readonly #onCustomDuration = (input: string): void => {
+  readonly #onCustomDuration = (input: string, isPreview: boolean): void => {
     const nowMs = this.#clock.now();
     const stopsAtMs = Math.max(this.#actions.shownStopMs ?? 0, nowMs);
     const seconds = parseStopTimeShift(input, nowMs, stopsAtMs);
+    if (isPreview) {
+      this.#actions.preview(seconds);
+      return;
+    }
     if (seconds === null) {
       this.#actions.showError('bad-duration');
     }

@@ -6,6 +6,7 @@ import {
   formatDuration,
   type Formatter,
   formatTime,
+  formatTimestamp,
   type PlaceholderValues,
 } from './format';
 import { type StringKey, STRINGS, type Translation } from './strings';
@@ -14,6 +15,7 @@ import { type StringKey, STRINGS, type Translation } from './strings';
 export const FEEDBACK = {
   'kernel-busy': ['The kernel is busy; the change is queued.', '内核正忙，操作已排队。'],
   now: ['New stop time: {stopTime}.', '停止时间已改为 {stopTime}。'],
+  preview: ['Will stop at {timestamp}.', '将于 {timestamp} 停止。'],
   done: ['Done.', '已完成。'],
   'next-start-extend': [
     'This run was NOT extended: it still stops at {stopTime}{timeLeft}.{savedDuration} {text}',
@@ -38,10 +40,10 @@ export const FEEDBACK = {
   ],
   'at-earliest': ['This is already the earliest possible stop time.', '已是允许的最早停止时间。'],
   off: [
-    'Auto-stop is off; there is no stop time to change.',
-    '自动停止已关闭，没有可调整的停止时间。',
+    'The instance runs, and is billed, until you stop it.',
+    '实例将一直运行并计费，直到您停止它。',
   ],
-  idle: ['Stops when idle; there is no fixed stop time.', '当前为空闲停止，没有固定的停止时间。'],
+  idle: ['There is no fixed stop time.', '没有固定的停止时间。'],
   'stop-time-passed': [
     'The stop time has passed, but the instance is still running.',
     '停止时间已过，但实例仍在运行。',
@@ -114,6 +116,7 @@ export function feedbackText(
   const hasSavedDuration = durationS !== null && previousDurationS !== null;
   const values = {
     stopTime: stopsAtMs === null ? '' : formatTime(format, stopsAtMs, nowMs),
+    timestamp: stopsAtMs === null ? '' : formatTimestamp(format, stopsAtMs),
     timeLeft:
       remainingS === null ? '' : format('timeLeftSuffix', { timeLeft: formatSpan(remainingS) }),
     text: feedback.text,

@@ -22,6 +22,7 @@ export const STRINGS = {
   'is-idle': ['Stops when idle', '空闲停止'],
   'is-unknown': ['Stop time unknown', '停止时间未知'],
   title: ['Time left', '剩余时间'],
+  left: ['left', '后停止'],
   demo: ['DEMO · local emulator', '演示 · 本地模拟器'],
   timeOnDate: ['{time} on {date}', '{date} {time}'],
   stopsAt: ['Stops at {time}', '将于 {time} 停止'],

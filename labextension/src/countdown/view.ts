@@ -45,8 +45,8 @@ export interface ViewState {
 export interface ViewEvents {
   /** **+1 h** or **−1 h** was clicked; in seconds. */
   readonly onStep: (seconds: number) => void;
-  /** A duration was entered. */
-  readonly onCustomDuration: (input: string) => void;
+  /** A duration was entered or, for a preview, is being typed. */
+  readonly onCustomDuration: (input: string, isPreview: boolean) => void;
   /** **Cancel** was clicked. */
   readonly onCancel: () => void;
 }
@@ -72,10 +72,12 @@ export class CountdownView {
   readonly #demo = countdownElement('span', 'demo');
   readonly #timeLeft = countdownElement('span', 'timeLeft');
   readonly #seconds = countdownElement('span', 'seconds');
+  readonly #left = countdownElement('span', 'seconds');
   readonly #unsyncedMark = countdownElement('span', 'unsynced', { role: 'img' }, ['±']);
   readonly #timer = countdownElement('div', 'timer', { role: 'timer', 'aria-live': 'off' }, [
     this.#timeLeft,
     this.#seconds,
+    this.#left,
     this.#unsyncedMark,
   ]);
   readonly #barFill = countdownElement('div', 'barFill');
@@ -129,6 +131,9 @@ export class CountdownView {
     );
     this.root.addEventListener('click', this.#onClick);
     this.root.addEventListener('keydown', this.#onKey);
+    this.root.addEventListener('input', () => {
+      this.#onEntered(true);
+    });
     parent.append(this.root);
   }
 
@@ -170,10 +175,8 @@ export class CountdownView {
     }
   }
 
-  /** Remove the elements and listeners. May be called more than once. */
+  /** Remove the elements, and with them their listeners. May be called more than once. */
   dispose(): void {
-    this.root.removeEventListener('click', this.#onClick);
-    this.root.removeEventListener('keydown', this.#onKey);
     this.root.remove();
   }
 
@@ -189,6 +192,7 @@ export class CountdownView {
       this.#seconds,
       secondsShownApart ? format('s', { n: String(remainingS % 60).padStart(2, '0') }) : '',
     );
+    setText(this.#left, counting ? format('left') : '');
     this.#unsyncedMark.hidden = isSynced || isDisconnected || !counting;
     setAttributes(this.#unsyncedMark, { title: format('unsynced') });
   }
@@ -229,7 +233,6 @@ export class CountdownView {
     ): void => {
       setText(element, text);
       setAttributes(element, {
-        'aria-label': name === text ? text : `${text}: ${name}`,
         'aria-disabled': code === null ? null : 'true',
         title: code === null ? name : reasonText(format, code),
       });
@@ -320,7 +323,7 @@ export class CountdownView {
     if (pressed === 'extend' || pressed === 'shorten') {
       this.#events.onStep(pressed === 'extend' ? HOUR_S : -HOUR_S);
     } else if (pressed === 'extend-custom') {
-      this.#events.onCustomDuration(this.#durationInput.value);
+      this.#onEntered(false);
     } else if (pressed === 'copy') {
       void this.#copyCommand();
     } else if (pressed === 'cancel') {
@@ -329,6 +332,10 @@ export class CountdownView {
       this.#events.onCancel();
     }
   };
+
+  #onEntered(isPreview: boolean): void {
+    this.#events.onCustomDuration(this.#durationInput.value, isPreview);
+  }
 
   readonly #onKey = (event: KeyboardEvent): void => {
     // A form would not work, because JupyterLab prevents the default action of Enter in a cell.

@@ -211,6 +211,22 @@ export class Manager implements IManager {
     return this.#write({ method: 'POST', path: 'undo' });
   }
 
+  /** {@inheritDoc IManager.restoreRunTime} */
+  restoreRunTime(): Promise<Outcome> {
+    return this.#write({ method: 'POST', path: 'restore' });
+  }
+
+  /** {@inheritDoc IManager.stop} */
+  stop(): Promise<Outcome> {
+    return this.#write({ method: 'POST', path: 'stop' });
+  }
+
+  /** {@inheritDoc IManager.readHistory} */
+  async readHistory(): Promise<readonly string[]> {
+    const response = await this.#backend.call({ method: 'GET', path: 'history' });
+    return asArray(asObject(response).entries).map(asString);
+  }
+
   /** {@inheritDoc IManager.changeKeep} */
   changeKeep(change: KeepChange): Promise<Outcome> {
     return this.#write({ method: 'POST', path: 'keep', body: change });

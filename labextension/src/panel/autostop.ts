@@ -225,7 +225,9 @@ export class AutoStopSection implements PanelSection {
   }
 
   #renderSwitches(capabilities: Capabilities | null): void {
-    const readOnly = this.#payload?.readOnly !== false;
+    // Nothing can be changed after the stop.
+    const readOnly =
+      this.#payload?.readOnly !== false || this.#options.manager.presumedStop !== null;
     if (!this.#isSaving) {
       this.#renderCheckedStates();
     }

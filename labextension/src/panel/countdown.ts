@@ -3,6 +3,7 @@
 import type { Recipient } from '../countdown/actions';
 import type { Timers } from '../countdown/clock';
 import { CountdownController } from '../countdown/controller';
+import { setText } from '../countdown/elements';
 import type { CountdownHost, HostListener, Responder } from '../countdown/host';
 import type { ChangeRequest } from '../countdown/messages';
 import { handleChangeRequest } from '../manager/widget-bridge';
@@ -65,6 +66,7 @@ export class CountdownSection implements PanelSection {
   readonly node = panelElement('section', 'countdown');
   readonly #options: CountdownSectionOptions;
   readonly #controller: CountdownController;
+  readonly #hint = panelElement('p', 'hint');
   #lastRequestId = 0;
 
   constructor(options: CountdownSectionOptions) {
@@ -78,6 +80,18 @@ export class CountdownSection implements PanelSection {
         newId: () => `panel-${++this.#lastRequestId}`,
       },
     );
+    this.node.append(this.#hint);
+  }
+
+  /** Move the focus to +1 h; returns whether this is possible. */
+  focus(): boolean {
+    const button = this.node.querySelector<HTMLElement>('[data-action=extend]');
+    // It is not rendered if nothing can be changed.
+    const isShown = !!button && !this.node.hidden && !this.node.matches('.ma-mod-readOnly');
+    if (isShown) {
+      button.focus();
+    }
+    return isShown;
   }
 
   /** {@inheritDoc PanelSection.update} */
@@ -88,7 +102,17 @@ export class CountdownSection implements PanelSection {
     // The buttons are hidden while nothing can be changed.
     const isReadOnly = payload?.readOnly === true || manager.failure !== null;
     this.node.classList.toggle('ma-mod-readOnly', isReadOnly);
+    setText(this.#hint, this.#hintText(payload));
+    this.#hint.hidden = isReadOnly;
     this.#controller.receiveState(payload?.snapshot);
+  }
+
+  /** Return what an extension changes besides this run; empty if it changes nothing more. */
+  #hintText(payload: Payload | null): string {
+    const canExtend = typeof payload?.snapshot?.state.stops_at_ms === 'number';
+    return canExtend && payload.capabilities?.persistsDuration && !payload.restore
+      ? this.#options.trans.__('Extending also lengthens later runs.')
+      : '';
   }
 
   /** Stop. May be called more than once. */

@@ -1,10 +1,10 @@
 /** The panel's header and its list of details. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { setText } from '../countdown/elements';
+import { setAttributes, setText } from '../countdown/elements';
 import { formatterFor, formatTimestamp } from '../countdown/format';
 import type { IManager, Payload } from '../tokens';
-import { panelElement, type PanelSection, type PanelSectionOptions } from './section';
+import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
 /** Shows the name of the instance, and when the state was observed if it may be out of date. */
 export class HeaderSection implements PanelSection {
@@ -14,6 +14,7 @@ export class HeaderSection implements PanelSection {
   readonly #manager: IManager;
   readonly #name = panelElement('h2', 'name');
   readonly #demo = panelElement('span', 'demo');
+  readonly #refreshButton: HTMLButtonElement;
   readonly #observedAt = panelElement('p', 'observedAt');
   readonly #timeZone = panelElement('p', 'timeZone');
 
@@ -30,10 +31,16 @@ export class HeaderSection implements PanelSection {
         refreshButton.disabled = false;
       });
     });
+    this.#refreshButton = refreshButton;
     const head = panelElement('div', 'head', [this.#name, refreshButton]);
     this.node = panelElement('div', 'header', [
       ...[head, this.#demo, this.#observedAt, this.#timeZone],
     ]);
+  }
+
+  /** Move the focus to the first button of the panel. */
+  focus(): void {
+    this.#refreshButton.focus();
   }
 
   /** {@inheritDoc PanelSection.update} */
@@ -79,18 +86,27 @@ function formatUtcOffset(offsetS: number): string {
   return (offsetS < 0 ? '−' : '+') + time;
 }
 
-/** Lists status, flavor, ID, API and data source. */
+/** Lists status, flavor, ID, API and data source, with the link to the console. */
 export class DetailsSection implements PanelSection {
   /** {@inheritDoc PanelSection.node} */
   readonly node: HTMLElement;
   readonly #options: PanelSectionOptions;
   readonly #list = panelElement('dl', 'details');
+  readonly #copyButton: HTMLButtonElement;
+  readonly #link = panelElement('a', 'link', [], { target: '_blank', rel: 'noopener noreferrer' });
+  readonly #id = panelElement('span', 'id');
+  #shown = '';
 
   constructor(options: PanelSectionOptions) {
     this.#options = options;
+    const { trans } = options;
+    this.#copyButton = panelButton(trans.__('Copy'), () => void this.#copyId());
+    setAttributes(this.#copyButton, { 'aria-label': trans.__('Copy ID') });
+    setText(this.#link, trans.__('Open in Console'));
     this.node = panelElement('section', 'section', [
-      panelElement('h3', 'heading', [options.trans.__('Instance')]),
+      panelElement('h3', 'heading', [trans.__('Instance')]),
       this.#list,
+      this.#link,
     ]);
   }
 
@@ -98,13 +114,49 @@ export class DetailsSection implements PanelSection {
   update(payload: Payload | null): void {
     const { manager } = this.#options;
     this.node.hidden = !payload?.instance || !manager.preferences.showDetails;
-    const rows = this.#detailRows(payload).filter(([, value]) => value);
+    this.#showLink(payload?.consoleUrl ?? '');
+    this.#showRows(
+      this.#detailRows(payload).filter(([, value]) => value),
+      payload?.instance?.id ?? '',
+    );
+  }
+
+  #showLink(url: string): void {
+    this.#link.hidden = !url;
+    setAttributes(this.#link, { href: url || null });
+  }
+
+  #showRows(rows: [string, string][], id: string): void {
+    const shown = JSON.stringify(rows);
+    if (shown === this.#shown) {
+      // A focused button keeps the focus.
+      return;
+    }
+    this.#shown = shown;
+    setText(this.#id, id);
+    setText(this.#copyButton, this.#options.trans.__('Copy'));
     this.#list.replaceChildren(
       ...rows.flatMap(([name, value]) => [
         panelElement('dt', 'term', [name]),
-        panelElement('dd', 'value', [value]),
+        panelElement('dd', 'value', this.#valueOf(value)),
       ]),
     );
+  }
+
+  #valueOf(value: string): (Node | string)[] {
+    return value === this.#id.textContent ? [this.#id, ' ', this.#copyButton] : [value];
+  }
+
+  async #copyId(): Promise<void> {
+    const { announce, trans } = this.#options;
+    try {
+      await navigator.clipboard.writeText(this.#id.textContent ?? '');
+      setText(this.#copyButton, trans.__('Copied'));
+      announce(trans.__('Copied'));
+    } catch {
+      // Without permission for the clipboard, the ID is selected for copying by keyboard.
+      getSelection()?.selectAllChildren(this.#id);
+    }
   }
 
   #detailRows(payload: Payload | null): [string, string][] {

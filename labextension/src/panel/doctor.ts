@@ -1,8 +1,8 @@
 /** The section that runs the checks of the doctor. */
 
 import { createElement } from '../countdown/elements';
-import { failureText } from '../text/status-text';
-import { BackendError, type Finding } from '../tokens';
+import type { Finding } from '../tokens';
+import { fillWhenOpened } from './on-demand';
 import { panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
 /** A collapsed section that runs the checks each time it is opened. */
@@ -10,19 +10,11 @@ export class DoctorSection implements PanelSection {
   /** {@inheritDoc PanelSection.node} */
   readonly node = panelElement('details', 'section');
   readonly #options: PanelSectionOptions;
-  readonly #results = panelElement('div', 'findings', [], { 'aria-live': 'polite' });
 
   constructor(options: PanelSectionOptions) {
     this.#options = options;
-    this.node.append(
-      panelElement('summary', 'heading', [options.trans.__('Check Setup')]),
-      this.#results,
-    );
-    this.node.addEventListener('toggle', () => {
-      if (this.node.open) {
-        void this.#runDoctor();
-      }
-    });
+    const title = options.trans.__('Check Setup');
+    fillWhenOpened(options, this.node, title, () => this.#runDoctor());
   }
 
   /** {@inheritDoc PanelSection.update} */
@@ -30,22 +22,15 @@ export class DoctorSection implements PanelSection {
     this.node.hidden = this.#options.manager.backend === null;
   }
 
-  async #runDoctor(): Promise<void> {
-    const { manager, trans } = this.#options;
-    this.#results.replaceChildren(trans.__('Checking…'));
-    try {
-      const findings = await manager.runDoctor();
-      const problems = findings.filter(({ level }) => level === 'problem');
-      const others = findings.filter(({ level }) => level !== 'problem');
-      const items = [...problems, ...others].map(createFinding);
-      this.#results.replaceChildren(
-        createElement('p', {}, [this.#summary(problems.length)]),
-        createElement('ul', {}, items),
-      );
-    } catch (error) {
-      const failure = error instanceof BackendError ? error : new BackendError('failed');
-      this.#results.replaceChildren(failureText(trans, failure));
-    }
+  async #runDoctor(): Promise<readonly Node[]> {
+    const findings = await this.#options.manager.runDoctor();
+    const problems = findings.filter(({ level }) => level === 'problem');
+    const others = findings.filter(({ level }) => level !== 'problem');
+    const items = [...problems, ...others].map(createFinding);
+    return [
+      createElement('p', {}, [this.#summary(problems.length)]),
+      createElement('ul', {}, items),
+    ];
   }
 
   #summary(count: number): string {

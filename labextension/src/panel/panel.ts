@@ -15,10 +15,13 @@ import { CountdownSection, type CountdownSectionOptions } from './countdown';
 import { DescriptionSection } from './description';
 import { DetailsSection, HeaderSection } from './details';
 import { DoctorSection } from './doctor';
+import { HistorySection } from './history';
 import { KeepSection } from './keep';
 import { NoticesSection } from './notices';
 import { NotificationsSection } from './notifications';
+import { RestoreSection } from './restore';
 import { panelElement, type PanelSection } from './section';
+import { StopSection } from './stop';
 import { UndoSection } from './undo';
 
 /** Milliseconds for which an announcement stays in the live region. */
@@ -32,6 +35,7 @@ export class Panel implements IDisposable {
   /** The outermost element. */
   readonly node = panelElement('div', 'content');
   readonly #options: PanelOptions;
+  readonly #header: HeaderSection;
   readonly #countdown: CountdownSection;
   readonly #keep: KeepSection;
   readonly #activity: ActivitySection;
@@ -46,25 +50,29 @@ export class Panel implements IDisposable {
     this.#options = options;
     this.#announcementTimer = new RestartableTimer(options.timers);
     const all = { ...options, announce: this.#announce };
+    this.#header = new HeaderSection(all);
     this.#countdown = new CountdownSection(all);
     this.#keep = new KeepSection(all);
     this.#activity = new ActivitySection(all);
     this.#autoStop = new AutoStopSection(all);
     this.#description = new DescriptionSection(all);
     this.#sections = [
-      new HeaderSection(all),
+      this.#header,
       this.#countdown,
       new NoticesSection(all),
       // The last change, and the work that keeps the instance running.
       new UndoSection(all),
+      new RestoreSection(all),
       this.#keep,
-      // The settings.
+      // The settings, and the end of this run.
       this.#autoStop,
       this.#activity,
+      new StopSection(all),
       this.#description,
       // The rest is needed rarely.
       new DetailsSection(all),
       new NotificationsSection({ ...all, desktop: desktopNotifications() }),
+      new HistorySection(all),
       new DoctorSection(all),
     ];
     this.node.append(...this.#sections.map(({ node }) => node), this.#liveRegion);
@@ -81,8 +89,10 @@ export class Panel implements IDisposable {
   focusField(field: PanelField): void {
     if (field === 'description') {
       this.#description.startEditing();
-    } else {
+    } else if (field === 'auto-stop') {
       this.#autoStop.focus();
+    } else if (!this.#countdown.focus()) {
+      this.#header.focus();
     }
   }
 

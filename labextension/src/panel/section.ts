@@ -1,6 +1,7 @@
 /** The interface of the panel's sections, and the functions that create their elements. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { CommandRegistry } from '@lumino/commands';
 import type { FrontShell } from '../browser/running-cell';
 import { createElement } from '../countdown/elements';
 import type { IManager, Payload } from '../tokens';
@@ -11,6 +12,8 @@ export interface PanelSectionOptions {
   readonly manager: IManager;
   /** The translations. */
   readonly trans: TranslationBundle;
+  /** The commands of the page. */
+  readonly commands: CommandRegistry;
   /** Has the document in front. */
   readonly shell: FrontShell;
   /** Announce a text to screen readers, once and politely. */

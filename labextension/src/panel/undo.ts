@@ -1,7 +1,7 @@
 /** The section that undoes the last change. */
 
 import { setText } from '../countdown/elements';
-import { outcomeText } from '../text/outcomes';
+import { outcomeText, undoText } from '../text/outcomes';
 import type { Payload } from '../tokens';
 import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
@@ -25,7 +25,7 @@ export class UndoSection implements PanelSection {
     const offer = payload?.undo ?? null;
     const { trans } = this.#options;
     this.#button.parentElement?.toggleAttribute('hidden', offer === null);
-    const text = offer ? trans.__('Before the last change: %1', offer.restores) : '';
+    const text = offer ? undoText(trans, offer) : '';
     if (text && text !== this.#text.textContent) {
       // The message is about another change.
       setText(this.#message, '');

@@ -3,10 +3,10 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Feedback } from '../countdown/actions';
 import { feedbackText, formatFeedback } from '../countdown/feedback';
-import { formatterFor, formatTime } from '../countdown/format';
+import { formatDuration, formatterFor, formatTime } from '../countdown/format';
 import type { ChangeResult } from '../countdown/messages';
-import type { IManager, Outcome, SaveReport } from '../tokens';
-import { listText, notSavedText } from './save-text';
+import type { IManager, Outcome, SaveReport, UndoOffer } from '../tokens';
+import { joinSentences, listText, notSavedText } from './save-text';
 import { currentPhase, keepRunningText, noResponseText, timeLeft } from './status-text';
 
 /** The kind of a change: of the stop time of this run, of auto-stop, or of anything else. */
@@ -56,7 +56,43 @@ function stopTimeChangeText(
   const remainingS = state ? currentPhase(state, nowMs).remainingS : null;
   const result = { ...outcome.result, text: keepRunningText(trans, outcome.result) };
   const feedback = toFeedback(result, kind, state?.stops_at_ms ?? null);
-  return feedbackText(formatterFor(''), feedback, nowMs, remainingS);
+  return joinSentences(
+    feedbackText(formatterFor(''), feedback, nowMs, remainingS),
+    laterStartsText(trans, manager),
+  );
+}
+
+/** Return what undoing a change restores. */
+export function undoText(trans: TranslationBundle, { restores }: UndoOffer): string {
+  return trans.__('Undo restores: %1.', restores);
+}
+
+/** Return how long later starts run, or that this will be restored; empty if they have their usual run time. */
+export function laterStartsText(trans: TranslationBundle, { payload }: IManager): string {
+  const durationS = payload?.snapshot?.state.duration_s;
+  if (!payload?.restore || !durationS) {
+    return '';
+  }
+  const format = formatterFor('');
+  return payload.restore.isPlanned
+    ? trans.__('Restored at the next start: %1.', formatDuration(format, payload.restore.durationS))
+    : trans.__('Later starts now run %1, too.', formatDuration(format, durationS));
+}
+
+/** Return the label of the button that restores the run time of later starts; empty if there is none. */
+export function restoreLabel(trans: TranslationBundle, { payload }: IManager): string {
+  return payload?.restore?.isPlanned === false
+    ? trans.__(
+        'Restore %1 for later starts',
+        formatDuration(formatterFor(''), payload.restore.durationS),
+      )
+    : '';
+}
+
+/** Return the sentence about restoring the run time of later starts. */
+export function restoreOutcomeText(trans: TranslationBundle, change: ReportedChange): string {
+  const planned = change.outcome.result.ok ? laterStartsText(trans, change.manager) : '';
+  return planned || outcomeText(trans, change);
 }
 
 function toFeedback(result: ChangeResult, kind: ChangeKind, stopsAtMs: number | null): Feedback {
@@ -82,15 +118,21 @@ function settingSavedText(
   }
   return effect === 'unconfirmed'
     ? trans.__('Sent, but not yet confirmed by ModelArts.')
-    : [trans.__('Saved.'), kind === 'set' ? stopTimeText(manager) : ''].filter(Boolean).join(' ');
+    : joinSentences(
+        trans.__('Saved.'),
+        ...(kind === 'set' ? [settingText(manager), laterStartsText(trans, manager)] : []),
+      );
 }
 
-/** Return the sentence about the current stop time; empty when no time is counted down. */
-function stopTimeText(manager: IManager): string {
+/** Return the sentence about the current stop time, or about auto-stop that is off; else an empty text. */
+function settingText(manager: IManager): string {
   const run = timeLeft(manager);
   const format = formatterFor('');
+  const isOff = manager.payload?.snapshot?.state.enabled === false;
   return run === null
-    ? ''
+    ? isOff
+      ? formatFeedback(format, 'off')
+      : ''
     : formatFeedback(format, 'now', {
         stopTime: formatTime(format, run.stopsAtMs, manager.clock.now()),
       });

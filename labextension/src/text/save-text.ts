@@ -4,6 +4,11 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { formatterFor, formatTime } from '../countdown/format';
 import type { IManager, SaveReport, UnsavedDocument } from '../tokens';
 
+/** Join sentences; in Chinese there is no space after a full stop. */
+export function joinSentences(...sentences: readonly string[]): string {
+  return sentences.filter(Boolean).join(' ').replace(/。 /g, '。');
+}
+
 /** Return a list, separated as in the language of the page. */
 export function listText(trans: TranslationBundle, items: readonly string[]): string {
   return items.join(trans.__(', '));
@@ -57,9 +62,7 @@ export function presumedStopText(
         ),
         trans.__('If the instance has stopped, start it again in the console.'),
       ];
-  const join = (...saved: string[]): string =>
-    // In Chinese there is no space after a full stop.
-    [stopped, ...saved, advice].join(' ').replace(/。 /g, '。');
+  const join = (...saved: string[]): string => joinSentences(stopped, ...saved, advice);
   const text = join(...savedTexts(trans, savedBeforeStop, false));
   return text.length > maxLength ? join(...savedTexts(trans, savedBeforeStop, true)) : text;
 }

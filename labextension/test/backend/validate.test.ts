@@ -48,6 +48,8 @@ describe('a payload', () => {
         problem: null,
         readOnly: false,
         undo: null,
+        restore: null,
+        consoleUrl: '',
         lastRun: null,
       },
       savedThisRun: null,

@@ -1,6 +1,7 @@
 import { CommandRegistry } from '@lumino/commands';
 import { describe, expect, it } from 'vitest';
 import { addCommands, addSaveAllCommand } from '../../src/commands/commands';
+import type { NotificationAction } from '../../src/commands/options';
 import { COMMAND_IDS } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
 import { changeResponse, FakeShell, instancePayload, ManagerHarness, trans } from '../fakes';
@@ -9,15 +10,23 @@ function createCommands() {
   const harness = new ManagerHarness();
   const said: [string, boolean][] = [];
   const revealed: unknown[] = [];
+  const actions: { current: readonly NotificationAction[] } = { current: [] };
   const commands = new CommandRegistry();
   const shell = new FakeShell();
   const added = addCommands({
     ...{ commands, manager: harness.manager, trans, shell },
     showPanel: (field) => revealed.push(field),
-    notify: (text, good) => said.push([text, good]),
+    togglePanel: () => revealed.push('toggled'),
+    notify: (text, good, given = []) => {
+      said.push([text, good]);
+      actions.current = given;
+      return (later) => {
+        actions.current = later;
+      };
+    },
   });
   const bodies = () => harness.backend.requests.flatMap(({ body }) => body ?? []);
-  return { harness, commands, shell, said, revealed, added, bodies };
+  return { harness, commands, shell, said, revealed, added, bodies, actions };
 }
 
 describe('the commands', () => {
@@ -30,8 +39,10 @@ describe('the commands', () => {
     expect(said).toEqual([['New stop time: 19:04.', true]]);
     await commands.execute(COMMAND_IDS.extend, { duration: '-30m' });
     expect(bodies()).toMatchObject([{ seconds: 3600 }, { seconds: -1800 }]);
-    expect(commands.label(COMMAND_IDS.extend)).toBe('Extend by 1 h');
-    expect(commands.label(COMMAND_IDS.extend, { duration: '-30m' })).toBe('Shorten by 30m');
+    expect(commands.label(COMMAND_IDS.extend)).toBe('ModelArts: Extend Stop Time by 1 h');
+    expect(commands.label(COMMAND_IDS.extend, { duration: '-30m' })).toBe(
+      'ModelArts: Shorten by 30m',
+    );
   });
 
   it('keep the instance until the cell in front has ended', async () => {
@@ -78,12 +89,14 @@ describe('the commands', () => {
     const { harness, commands, said } = createCommands();
     await harness.refreshWith(instancePayload(HOUR, {}, { enabled: false }));
     await commands.execute(COMMAND_IDS.extend);
-    expect(said).toEqual([['Auto-stop is off; there is no stop time to change.', false]]);
+    expect(said).toEqual([
+      ['Auto-stop is off. The instance runs, and is billed, until you stop it.', false],
+    ]);
     await harness.refreshWith(
-      instancePayload(HOUR, { seq: 2 }, { stops_at_ms: null, unknown_reason: 'idle' }),
+      instancePayload(HOUR, { seq: 2 }, { stops_at_ms: null, mode: 'IDLE' }),
     );
     await commands.execute(COMMAND_IDS.extend);
-    expect(said[1]?.[0]).toBe('Stops when idle; there is no fixed stop time.');
+    expect(said[1]?.[0]).toBe('Stops when idle. There is no fixed stop time.');
   });
 
   it('report a run that was not shortened', async () => {
@@ -109,7 +122,8 @@ describe('the commands', () => {
     await commands.execute(COMMAND_IDS.setAutoStop);
     await commands.execute(COMMAND_IDS.editDescription);
     await commands.execute(COMMAND_IDS.showPanel);
-    expect(revealed).toEqual(['auto-stop', 'description', null]);
+    await commands.execute(COMMAND_IDS.showPanel, { toggle: true });
+    expect(revealed).toEqual(['auto-stop', 'description', null, 'toggled']);
     await commands.execute(COMMAND_IDS.setAutoStop, { duration: '2h', enabled: true });
     await commands.execute(COMMAND_IDS.editDescription, { description: 'x' });
     expect(bodies()).toEqual([
@@ -120,7 +134,10 @@ describe('the commands', () => {
 
   it('report that documents cannot be saved without the server', async () => {
     const { harness, commands, said } = createCommands();
-    const notify = (text: string, good: boolean): void => void said.push([text, good]);
+    const notify = (text: string, good: boolean) => {
+      said.push([text, good]);
+      return () => undefined;
+    };
     // The code of the autosave is loaded from there.
     addSaveAllCommand({ commands, manager: harness.manager, trans, notify }, () =>
       Promise.reject(new Error('Loading chunk 857 failed.')),

@@ -307,6 +307,18 @@ describe('results', () => {
   });
 });
 
+it('is not reported as slow while a dialog asks about it', () => {
+  const dialog = document.createElement('div');
+  dialog.className = 'jp-Dialog';
+  document.body.append(dialog);
+  click(3600);
+  timers.advance(60_000);
+  expect(actions.requestState).toBe('sent');
+  dialog.remove();
+  timers.advance(SLOW_REQUEST_MS);
+  expect(actions.requestState).toBe('slow');
+});
+
 describe('a slow request', () => {
   beforeEach(() => {
     click(3600);

@@ -205,9 +205,9 @@ describe('an instance without a stop time', () => {
       'off',
       { enabled: false },
       'Auto-stop is off',
-      'Auto-stop is off; there is no stop time to change.',
+      'The instance runs, and is billed, until you stop it.',
     ],
-    ['idle', { mode: 'IDLE' }, 'Stops when idle', 'Stops when idle; there is no fixed stop time.'],
+    ['idle', { mode: 'IDLE' }, 'Stops when idle', 'There is no fixed stop time.'],
     ['stopped', { status: 'STOPPED' }, 'Stopped', ''],
     ['stopping', { status: 'STOPPING' }, 'Stopping', ''],
     ['unknown', { stops_at_ms: null }, 'Stop time unknown', ''],
@@ -237,7 +237,7 @@ describe('an instance without a stop time', () => {
     // An equal text is not read out.
     expect(said[1]).not.toBe(said[0]);
     expect(said.map((text) => text?.trim())).toEqual(
-      Array(3).fill('Auto-stop is off; there is no stop time to change.'),
+      Array(3).fill('The instance runs, and is billed, until you stop it.'),
     );
   });
 
@@ -273,10 +273,15 @@ describe('for screen readers', () => {
     const shown = renderCountdown(runningState(HOUR));
     expect(findPart(shown, 'timer').getAttribute('role')).toBe('timer');
     expect(findPart(shown, 'timer').getAttribute('aria-live')).toBe('off');
-    expect(findButton(shown, 'extend').getAttribute('aria-label')).toBe('+1 h: Extend by 1 hour');
-    expect(findButton(shown, 'shorten').getAttribute('aria-label')).toBe('−1 h: Shorten by 1 hour');
+    for (const [action, name, description] of [
+      ['extend', '+1 h', 'Extend by 1 hour'],
+      ['shorten', '−1 h', 'Shorten by 1 hour'],
+      ['extend-custom', 'Extend', 'Extend'],
+    ] as const) {
+      expect(findButton(shown, action).textContent).toBe(name);
+      expect(findButton(shown, action).title).toBe(description);
+    }
     expect(findPart(shown, 'input').getAttribute('aria-label')).toBe('Duration');
-    expect(findButton(shown, 'extend-custom').getAttribute('aria-label')).toBe('Extend');
     expect(findPart(shown, 'liveRegion').getAttribute('role')).toBe('status');
   });
 
@@ -375,6 +380,24 @@ describe('a click', () => {
     expect(visibleText(shown, 'feedback')).toMatch(
       /^Not sent: the earliest possible stop time is /,
     );
+  });
+
+  it('is previewed with day and zone while it is typed', () => {
+    const field = findPart(shown, 'input') as HTMLInputElement;
+    const type = (text: string): string => {
+      field.value = text;
+      field.dispatchEvent(new Event('input', { bubbles: true }));
+      return visibleText(shown, 'feedback');
+    };
+    expect(type('9')).toBe('');
+    expect(type('90m')).toBe('Will stop at 2026-11-23 19:22 +08:00.');
+    expect(type('tomorrow 09:00')).toBe('Will stop at 2026-11-24 09:00 +08:00.');
+    const bounds = { earliest_stop_ms: NOW, latest_stop_ms: NOW + 24 * HOUR, from_now: false };
+    shown.model.setTraits({ state: runningState(HOUR, { bounds }) });
+    expect(type('99h')).toMatch(/^Not sent: the latest possible stop time is /);
+    expect(type('')).toBe('');
+    shown.timers.advance(CLICK_COLLECTION_MS);
+    expect(shown.model.requests).toEqual([]);
   });
 
   it('with an invalid duration keeps the text', () => {
@@ -860,7 +883,8 @@ describe('disposing', () => {
     expect(shown.timers.pendingCount).toBe(0);
     expect(shown.el.childElementCount).toBe(0);
     expect(new Set(removed.mock.calls.map(([name]) => name))).toEqual(
-      new Set(['click', 'keydown', PAGE_EVENTS.state]),
+      // The others are of the user, and end with the element.
+      new Set([PAGE_EVENTS.state]),
     );
     expect(onWindow).not.toHaveBeenCalled();
     expect(onDocument).not.toHaveBeenCalled();

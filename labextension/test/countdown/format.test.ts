@@ -111,7 +111,7 @@ describe('sentences', () => {
   });
 
   it('state why there is no stop time to change', () => {
-    expect(reasonText(zh, 'off')).toBe('自动停止已关闭，没有可调整的停止时间。');
+    expect(reasonText(zh, 'off')).toBe('实例将一直运行并计费，直到您停止它。');
   });
 
   it('are joined', () => {

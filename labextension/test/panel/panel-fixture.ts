@@ -1,5 +1,6 @@
 /** A panel with a fake backend, for the tests of its sections. */
 
+import { CommandRegistry } from '@lumino/commands';
 import { WidgetBridge } from '../../src/manager/widget-bridge';
 import { Panel } from '../../src/panel/panel';
 import { FakeShell, flushPromises, instancePayload, ManagerHarness, trans } from '../fakes';
@@ -12,11 +13,13 @@ export class PanelFixture {
   readonly harness = new ManagerHarness();
   readonly bridge = new WidgetBridge(this.harness.manager, document, trans);
   readonly shell = new FakeShell();
+  readonly commands = new CommandRegistry();
   readonly panel: Panel;
 
   constructor() {
     const { manager, timers } = this.harness;
-    this.panel = new Panel({ manager, trans, timers, shell: this.shell });
+    const { commands, shell } = this;
+    this.panel = new Panel({ manager, trans, timers, commands, shell });
     document.body.append(this.panel.node);
   }
 

@@ -14,11 +14,11 @@ afterEach(() => {
 describe('the last change', () => {
   it('is undone with one click, as long as nothing else is changed', async () => {
     fixture = await openPanel(instancePayload(HOUR, { undo: OFFER }));
-    expect(fixture.visibleText).toContain('Before the last change: run time 1 h, stop time 15:00');
+    expect(fixture.visibleText).toContain('Undo restores: run time 1 h, stop time 15:00.');
     fixture.harness.backend.respond = () => changeResponse(instancePayload(HOUR, { seq: 2 }));
     await fixture.click('Undo');
     expect(fixture.lastWrite).toMatchObject({ method: 'POST', path: 'undo' });
-    expect(fixture.visibleText).not.toContain('Before the last change');
+    expect(fixture.visibleText).not.toContain('Undo restores');
   });
 
   it('has no button where it cannot be undone', async () => {

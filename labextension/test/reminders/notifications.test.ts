@@ -1,7 +1,8 @@
 import { CommandRegistry } from '@lumino/commands';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { addSaveAllCommand } from '../../src/commands/commands';
-import { notify, showReminder } from '../../src/reminders/notifications';
+import { notify } from '../../src/reminders/notifications';
+import { showReminder } from '../../src/reminders/reminder-notification';
 import { BackendError, COMMAND_IDS } from '../../src/tokens';
 import { HOUR, MINUTE, NOW } from '../countdown/fakes';
 import { changeResponse, flushPromises, instancePayload, ManagerHarness, trans } from '../fakes';
@@ -13,8 +14,16 @@ interface ShownNotification {
   readonly actions: readonly { readonly label: string; readonly callback: () => void }[];
 }
 
-const { shown, dismissed } = vi.hoisted(() => ({
+interface UpdatedNotification {
+  readonly id: string;
+  readonly message?: string;
+  readonly actions?: readonly object[];
+  readonly autoClose?: unknown;
+}
+
+const { shown, dismissed, updated } = vi.hoisted(() => ({
   shown: [] as ShownNotification[],
+  updated: [] as UpdatedNotification[],
   dismissed: [] as string[],
 }));
 
@@ -25,19 +34,28 @@ vi.mock('@jupyterlab/apputils', () => {
     options: Pick<ShownNotification, 'autoClose' | 'actions'>,
   ): string => `toast-${shown.push({ text, kind, ...options })}`;
   const warning = (text: string, options: ShownNotification) => emit(text, 'warning', options);
-  return { Notification: { emit, warning, dismiss: (id: string) => dismissed.push(id) } };
+  return {
+    Notification: {
+      ...{ emit, warning },
+      dismiss: (id: string) => dismissed.push(id),
+      update: (options: UpdatedNotification) => updated.push(options),
+    },
+  };
 });
 
 beforeEach(() => {
   shown.length = 0;
   dismissed.length = 0;
+  updated.length = 0;
 });
 
 async function createReminder(leftMs = 30 * MINUTE - 10_000, name = 'train-a') {
   const harness = new ManagerHarness();
   await harness.refreshWith(instancePayload(leftMs, { instance: { id: 'i-1', name } }));
   const commands = new CommandRegistry();
-  const options = { manager: harness.manager, trans, commands };
+  const unsaved: string[] = [];
+  const findUnsaved = () => Promise.resolve([...unsaved]);
+  const options = { manager: harness.manager, trans, commands, findUnsaved };
   const show = () =>
     showReminder(options, { stopsAtMs: NOW + leftMs, remainingS: Math.floor(leftMs / 1000) });
   const press = async (label: string) => {
@@ -47,7 +65,7 @@ async function createReminder(leftMs = 30 * MINUTE - 10_000, name = 'train-a') {
     });
     await flushPromises();
   };
-  return { harness, commands, show, press };
+  return { harness, commands, show, press, unsaved };
 }
 
 describe('a result', () => {
@@ -61,22 +79,70 @@ describe('a result', () => {
   });
 });
 
+describe('the buttons of a result', () => {
+  it('are replaced without showing a closed notification again', () => {
+    const undo = { label: 'Undo', caption: '', callback: () => undefined };
+    const now = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const setActions = notify('Done.', true, [undo]);
+    now.mockReturnValue(14_000);
+    setActions([]);
+    now.mockReturnValue(15_000);
+    setActions([]);
+    now.mockRestore();
+    expect(updated).toEqual([
+      { id: 'toast-1', actions: [], autoClose: 15_000 },
+      { id: 'toast-1', actions: [], autoClose: 0 },
+    ]);
+  });
+});
+
 describe('a reminder', () => {
   it('stays until it is dismissed', async () => {
     const { show } = await createReminder();
     const takeAway = show();
     expect(shown).toMatchObject([
-      { text: '“train-a” stops at 17:21 (30 min left as of 16:52).', autoClose: false },
+      {
+        text:
+          'Stops at 17:21 (30 min left as of 16:52). Extending also lengthens later runs. ' +
+          'Instance: train-a.',
+        autoClose: false,
+      },
     ]);
     expect(shown[0]?.actions.map(({ label }) => label)).toEqual(['+1 h', 'Mute']);
     takeAway();
     expect(dismissed).toEqual(['toast-1']);
   });
 
-  it.each(['', 'x'.repeat(41)])('omits a name such as %j', async (name) => {
-    const { show } = await createReminder(20_000, name);
+  it.each(['', 'x'.repeat(60)])('omits a name such as %j', async (name) => {
+    const { show } = await createReminder(20 * MINUTE, name);
     show();
-    expect(shown[0]?.text).toBe('Stops at 16:52, 1 min left.');
+    expect(shown[0]?.text).toBe(
+      'Stops at 17:12 (20 min left as of 16:52). Extending also lengthens later runs.',
+    );
+  });
+
+  it('two minutes before the stop says whether everything is saved', async () => {
+    const { harness, show, unsaved } = await createReminder(2 * MINUTE - 1_000);
+    unsaved.push('a.ipynb');
+    const dismiss = show();
+    await vi.waitFor(() => {
+      expect(updated).toHaveLength(1);
+    });
+    expect(updated.at(-1)?.message).toMatch(
+      /^Stops at 16:53 \(2 min left as of 16:52\)\. Not saved at 16:52: a\.ipynb\./,
+    );
+    unsaved.length = 0;
+    await harness.manager.reportSaved(NOW + 2 * MINUTE, { saved: ['a.ipynb'], notSaved: [] }, '');
+    await flushPromises();
+    expect(updated.at(-1)?.message).toMatch(
+      /^Stops at 16:53 \(2 min left as of 16:52\)\. Everything was saved at 16:52\. Saved: a\.ipynb\./,
+    );
+    dismiss();
+    const count = updated.length;
+    unsaved.push('b.ipynb');
+    await harness.refreshWith();
+    await flushPromises();
+    expect(updated).toHaveLength(count);
   });
 
   it('extends the run and shows the result', async () => {

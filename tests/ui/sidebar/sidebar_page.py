@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from ui.jupyter_server_process import JupyterServerProcess
     from ui.notebook_page import InstanceControl
 
-DEFAULT_TIME_LEFT = re.compile(r"^(3\d|40) min")
-EXTENDED_TIME_LEFT = re.compile(r"^1 h (3\d|40) min")
+DEFAULT_TIME_LEFT = re.compile(r"^Stops in (3\d|40) min")
+EXTENDED_TIME_LEFT = re.compile(r"^Stops in 1 h (3\d|40) min")
 """Patterns of 40 minutes left and of one hour more, minus up to 10 minutes that a test takes."""
 RUN_COMMAND_JS = (
     "async ([command, values]) => { await jupyterapp.commands.execute(command, values); }"

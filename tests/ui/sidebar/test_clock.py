@@ -107,7 +107,7 @@ def test_time_left_reminder_and_saving_survive_set_clock(
     sidebar.make_dirty()
     instance_control.emulator.set_instance(minutes_left=REMIND_MINUTES + SPARE_MINUTES)
     sidebar.refresh()
-    expect(sidebar.status_item).to_contain_text(re.compile(r"^5 min \d+ s"))
+    expect(sidebar.status_item).to_contain_text(re.compile(r"^Stops in 5 min \d+ s"))
     set_clock(sidebar, cell.minutes, cell.page)
     sidebar.page.wait_for_timeout(2_000)
     assert sidebar.toasts.count() == 0
@@ -116,7 +116,7 @@ def test_time_left_reminder_and_saving_survive_set_clock(
     expect(sidebar.toasts).to_have_count(1)
     expect(sidebar.toasts).to_contain_text("5 min left as of")
     sidebar.page.wait_for_function(f"() => !({IS_DIRTY_JS})()")
-    expect(sidebar.status_item).to_contain_text(re.compile(r"^4 min \d+ s"))
+    expect(sidebar.status_item).to_contain_text(re.compile(r"^Stops in 4 min \d+ s"))
     if cell.panel == "shown":
         instance_control.wait_until_shown_in(sidebar.countdown)
 
@@ -138,7 +138,7 @@ def test_time_left_is_marked_until_server_responds(
 
     sidebar.page.route(INSTANCE_URL, hold)
     set_clock(sidebar, 36, "waking")
-    expect(sidebar.status_item).to_contain_text(re.compile(r"^± \d+ min"))
+    expect(sidebar.status_item).to_contain_text(re.compile(r"^Stops in ± \d+ min"))
     expect(sidebar.countdown.element("unsynced")).to_be_visible()
     wait_until(sidebar.page, lambda: bool(held))
     assert sidebar.toasts.count() == 0

