@@ -18,6 +18,7 @@ CACHE = ROOT / ".cache" / "platform"
 _JUPYTERLAB_3_2 = (
     *("jupyterlab==3.2.*", "jupyter_server<2", "nbclassic<0.4", "jinja2<3.1", "ipywidgets<8"),
     *("pyzmq<25", "tornado<6.2", "traitlets<5.9", "jsonschema<4.18", "nbconvert<7", "mistune<1"),
+    "lxml[html-clean]",
 )
 """The requirements of a JupyterLab that is older than the first incompatible version of each."""
 SERVERS = {
