@@ -140,6 +140,15 @@ class FormWidgets:
         self.apply_button = _button("apply", style="primary")
         self.reload_button = _button("reload")
         self.result = _html()
+        self._add_offers()
+        self.conflict_buttons = _row(self.keep_mine_button, self.take_theirs_button)
+        for field in (self.description, self.auto_stop, self.mode, self.duration, self.remind):
+            field.lock = lock
+        set_visible(self.mode, capabilities.supports_idle)
+        set_visible(self.remind, capabilities.supports_reminder)
+
+    def _add_offers(self) -> None:
+        """Create the buttons after a change, and the note of a form without its kernel."""
         self.undo_button = ipywidgets.Button(
             description=text("form.undo"), layout=_layout(width="auto")
         )
@@ -154,11 +163,6 @@ class FormWidgets:
             note_html(text("form.restarted"), is_error=True), layout=_layout()
         )
         self.restart_note.add_class("ma-RestartNote")
-        self.conflict_buttons = _row(self.keep_mine_button, self.take_theirs_button)
-        for field in (self.description, self.auto_stop, self.mode, self.duration, self.remind):
-            field.lock = lock
-        set_visible(self.mode, capabilities.supports_idle)
-        set_visible(self.remind, capabilities.supports_reminder)
 
     def rows(self, *first: Any) -> list[Any]:  # noqa: ANN401 - widgets
         """Return these and the widgets of the form in display order, which is also the tab order.
