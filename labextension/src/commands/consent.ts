@@ -7,7 +7,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 export interface Question {
   /** Its title. */
   readonly title: string;
-  /** What happens. */
+  /** The sentence that says what happens. */
   readonly body: string;
   /** The label of the button that agrees. */
   readonly accept: string;

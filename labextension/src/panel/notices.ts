@@ -106,7 +106,7 @@ export class NoticesSection implements PanelSection {
     if (lines.length === 0 || presumedStop !== null) {
       return null;
     }
-    return createNotice('info', trans.__('Saved before the stop:'), ...lines);
+    return createNotice('info', trans.__('Before the stop:'), ...lines);
   }
 
   #saveReportLines({ saved, notSaved }: SaveReport): HTMLElement[] {

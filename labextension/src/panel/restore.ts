@@ -51,7 +51,7 @@ export class RestoreSection implements PanelSection {
     const outcome = await manager.restoreRunTime();
     this.#button.disabled = false;
     const text = restoreOutcomeText(trans, { outcome, kind: 'save', manager });
-    // What will be restored is shown already.
+    // The run time that will be restored is shown already.
     setText(this.#message, outcome.result.ok ? '' : text);
     this.#updateHidden();
     announce(text);
