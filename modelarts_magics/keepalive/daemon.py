@@ -18,6 +18,7 @@ from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive import pages, requests, switched_mode
 from modelarts_magics.keepalive.components import RunView
 from modelarts_magics.keepalive.idle_stop import IdleStopper
+from modelarts_magics.keepalive.keeper import JobKind
 from modelarts_magics.keepalive.notifications.results import ENDING_KINDS, note_end
 from modelarts_magics.keepalive.state import (
     DaemonState,
@@ -199,7 +200,9 @@ class Daemon:
     def _is_needed(self, guards: Sequence[Guard]) -> bool:
         if guards:
             self._is_asked_to_end = False
-        is_busy = self._job is not None or self._keeper.pending_stop is not None
+        # Reading is no need of its own: without credentials, for example, it is tried again and again.
+        is_writing = self._job is not None and self._job.kind not in (JobKind.OPEN, JobKind.READ)
+        is_busy = is_writing or self._keeper.pending_stop is not None
         is_watching = self._idle_stopper.is_on or self._components.need_daemon()
         if guards or is_busy or is_watching:
             self._idle_since_s = self._monotonic()

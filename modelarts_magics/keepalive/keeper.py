@@ -36,7 +36,7 @@ READ_RETRY = timedelta(seconds=30)
 
 
 class JobKind(str, Enum):
-    """The calls of the API that a keeper asks for."""
+    """The calls of the API that a keeper asks for; `OPEN` and `READ` change nothing."""
 
     OPEN = "open"
     READ = "read"
@@ -221,12 +221,16 @@ class Keeper:
             is_saved: Whether each open page has saved its documents; the stop waits for that a while.
         """
         now = self.now
+        # New work waits for its answer, so that the attempts are not paused for it.
+        is_awaited = self._instance is None and bool(self._unanswered(guards))
         if self._session is None:
-            is_due = self._next_open_at is None or now >= self._next_open_at
+            is_due = is_awaited or self._next_open_at is None or now >= self._next_open_at
             return Job(JobKind.OPEN, self._open_session) if is_due else None
         self._notice_other_processes(self._session, now)
-        if self._instance is None or self._next_read_at is None or now >= self._next_read_at:
+        if is_awaited or self._next_read_at is None or now >= self._next_read_at:
             return Job(JobKind.READ, self._session.refresh)
+        if self._instance is None:
+            return None
         restore = self._restore_job(self._session, self._instance)
         if restore:
             return restore
@@ -616,10 +620,17 @@ class Keeper:
 
     def _refuse_all(self, guards: Sequence[Guard], error: ModelArtsError) -> None:
         """Refuse the guards that were not answered yet: the guarantee cannot be given without a reading."""
-        for guard in guards:
-            if guard.id not in self.admissions and not guard.details.get("admitted"):
-                refusal = Message("keep.refused.unreachable", {"cause": error.message})
-                self.admissions[guard.id] = Admission(guard.until, refusal)
+        for guard in self._unanswered(guards):
+            refusal = Message("keep.refused.unreachable", {"cause": error.message})
+            self.admissions[guard.id] = Admission(guard.until, refusal)
+
+    def _unanswered(self, guards: Sequence[Guard]) -> list[Guard]:
+        """Return the guards that were neither accepted nor refused, also by no earlier daemon."""
+        return [
+            guard
+            for guard in guards
+            if guard.id not in self.admissions and not guard.details.get("admitted")
+        ]
 
     def _renewal_failed(
         self, error: ModelArtsError, guards: Sequence[Guard], now: datetime

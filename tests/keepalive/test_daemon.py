@@ -283,6 +283,12 @@ def test_typed_in_login_reaches_the_daemon_and_no_file(world: World) -> None:
         return current.problem if current else None
 
     wait_for(problem)
+    second = read_running_state(world.folder)
+    assert second is not None
+    end_all(world.folder)
+    # Without a login it can do nothing, and it does not stay.
+    assert not world.folder.exists()
+    wait_for(lambda: not is_process_alive(second.pid))
 
 
 def _command_line(pid: int) -> str:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Callable
 
 import pytest
 from factories import HOUR, MINUTE, NOW
-from keep_simulation import SECOND, Scenario, Simulation
+from keep_simulation import SECOND, Scenario, Simulation, Trouble
 
 from modelarts_magics.keepalive import requests
 from modelarts_magics.keepalive.components import ComponentContext, ComponentRunner
 from modelarts_magics.keepalive.daemon import Daemon, Identity
 from modelarts_magics.keepalive.daemon_host import DaemonHost
+from modelarts_magics.keepalive.guards import NAMED, Guard, remove_guard, save_guard
 from modelarts_magics.keepalive.keeper import JobKind
 from modelarts_magics.keepalive.pages import are_pages_saved, report_page
 from modelarts_magics.keepalive.state import read_state
 from modelarts_magics.keepalive.stopping import GRACE_PERIOD, PendingStop
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from pathlib import Path
 
     from modelarts_magics.keepalive.components import RunView
@@ -46,7 +50,12 @@ def test_restarted_daemon_waits_before_a_planned_stop() -> None:
     assert api.now - NOW >= GRACE_PERIOD
 
 
-def make_daemon(folder: Path, keeper: Keeper, start_thread: StartThread) -> Daemon:
+def make_daemon(
+    folder: Path,
+    keeper: Keeper,
+    start_thread: StartThread,
+    monotonic: Callable[[], float] = lambda: 0.0,
+) -> Daemon:
     """Return a daemon without components."""
     return Daemon(
         folder,
@@ -54,7 +63,7 @@ def make_daemon(folder: Path, keeper: Keeper, start_thread: StartThread) -> Daem
         host=DaemonHost(folder, history=folder / "h", pending_restores=folder / "r"),
         components=ComponentRunner(ComponentContext(folder, {}), {}),
         identity=Identity(1, NOW, "0"),
-        monotonic=lambda: 0.0,
+        monotonic=monotonic,
         start_thread=start_thread,
     )
 
@@ -120,17 +129,69 @@ def test_reports_of_pages_end_with_the_stop(tmp_path: Path) -> None:
 
 
 def test_request_to_end_is_kept_during_a_call(tmp_path: Path) -> None:
-    """The daemon ends as soon as the call of the API has ended, and not only when it has been idle."""
+    """A daemon that writes ends as soon as the call has ended, and not only when it has been idle."""
     calls: list[Callable[[], None]] = []
-    daemon = make_daemon(tmp_path, Simulation(QUIET).keeper, calls.append)
-    assert daemon.run_pass()
+    simulation = Simulation(Scenario("notebooks", left=20 * MINUTE, works=()))
+    daemon = make_daemon(tmp_path, simulation.keeper, calls.append)
+    guard = Guard("g", NAMED, os.getpid(), NOW, NOW + 8 * HOUR)
+    save_guard(tmp_path, guard)
+    for _ in (JobKind.OPEN, JobKind.READ):
+        daemon.run_pass()
+        calls.pop()()
+    daemon.run_pass()
+    assert calls, "The renewal is being sent"
+    remove_guard(tmp_path, guard)
     requests.send_request(tmp_path, requests.END)
     assert daemon.run_pass()
-    going_on = [True]
-    while going_on[-1] and calls:
-        calls.pop()()
-        going_on.append(daemon.run_pass())
-    assert not going_on[-1]
+    assert simulation.api.renewals == []
+    calls.pop()()
+    assert simulation.api.renewals
+    assert not daemon.run_pass()
+
+
+def test_daemon_that_cannot_read_ends(tmp_path: Path) -> None:
+    """It reads again every 30 s, ends when nothing has needed it for 30 s, and at once when it is asked to."""
+    downtime = Trouble(timedelta(0), HOUR, "down")
+    simulation = Simulation(replace(QUIET, troubles=(downtime,)))
+    api, attempts = simulation.api, []
+
+    def attempt(call: Callable[[], None]) -> None:
+        attempts.append(api.now)
+        call()
+
+    daemon = make_daemon(
+        tmp_path, simulation.keeper, attempt, lambda: (api.now - NOW).total_seconds()
+    )
+    guard = Guard("g", NAMED, os.getpid(), NOW, NOW + HOUR, details={"admitted": True})
+    save_guard(tmp_path, guard)
+    while api.now < NOW + 10 * MINUTE:
+        assert daemon.run_pass()
+        api.advance(SECOND)
+    # The session is opened at once; a failing read takes 5 s.
+    assert 15 <= len(attempts) <= 22
+    remove_guard(tmp_path, guard)
+    removed_at = api.now
+    while daemon.run_pass():
+        api.advance(SECOND)
+    assert api.now - removed_at <= MINUTE
+    requests.send_request(tmp_path, requests.END)
+    assert not daemon.run_pass()
+
+
+def test_new_work_is_answered_while_attempts_to_read_are_paused(tmp_path: Path) -> None:
+    """It is refused after an attempt of its own, and not only after the pause."""
+    downtime = Trouble(timedelta(0), HOUR, "down")
+    simulation = Simulation(replace(QUIET, troubles=(downtime,)))
+    daemon = make_daemon(tmp_path, simulation.keeper, lambda call: call())
+    for _ in range(3):
+        daemon.run_pass()
+    guard = Guard("g", NAMED, os.getpid(), NOW, NOW + HOUR, id="g")
+    save_guard(tmp_path, guard)
+    paused_at = simulation.api.now
+    for _ in range(2):
+        daemon.run_pass()
+    assert simulation.api.now - paused_at < 10 * SECOND
+    assert simulation.keeper.admissions["g"].refusal is not None
 
 
 class WatchingPart:
