@@ -87,7 +87,7 @@ def make_harness(make_harness: Callable[..., EmulatorHarness]) -> Callable[..., 
         ("2019", "describe", 0, "Demo instance of the local emulator"),
         ("2019", "auto-stop off", 0, "Auto-stop is off"),
         ("2019", "doctor", 0, "No problems found"),
-        ("2019", "help", 0, f"{PREFIX} extend "),
+        ("2019", "help", 0, f"{PREFIX} extend stop later"),
         ("2019", "-h", 0, "View and change"),
         ("2019", "extend --help", 0, f"{PREFIX} extend [DURATION] [--yes]"),
         ("2021", "extend 1h", 3, "This run was NOT extended"),
@@ -108,7 +108,8 @@ def test_result_is_on_standard_output(  # noqa: PLR0913 - a row of the table
     code, out, err = terminal(make_harness(edition=edition), *arguments.split())
     lengthens = arguments in ("extend 1h", "auto-stop 2h")
     assert (code, err) == (status, LATER_STARTS if lengthens else "")
-    assert expected in out
+    # Help is broken at words, depending on the path of the interpreter.
+    assert expected in " ".join(out.split())
     assert "%modelarts" not in out.replace("%%modelarts", "")
 
 
@@ -231,7 +232,7 @@ def test_subcommand_programs_have_their_own_help(
     with pytest.raises(SystemExit) as caught:
         main([program, "--help"])
     assert caught.value.code == 0
-    assert f"{program} [" in capsys.readouterr().out
+    assert f"{program} [" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from modelarts_magics.commands.completion import PROGRAMS
 from modelarts_magics.commands.grammar import COMMANDS, MAGIC_PREFIX, QUIET, Command
 from modelarts_magics.commands.parser import find_command
 from modelarts_magics.commands.results import TextResult
@@ -37,6 +36,8 @@ def help_overview(prefix: str, *, width: int = _UNLIMITED) -> TextResult:
     lines = [*wrap_words(text("help.title"), width), ""]
     lines += _table([(f"{prefix} {name}", text(f"help.{name}")) for name in COMMANDS], width)
     if prefix != MAGIC_PREFIX:
+        from modelarts_magics.commands.completion import PROGRAMS  # noqa: PLC0415 - for terminals only
+
         typed = {"run": "run -- CMD"}
         rows = [
             (f"{prefix} {typed.get(name, name)}", text(f"help.program.{name}")) for name in PROGRAMS

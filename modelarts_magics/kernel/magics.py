@@ -12,7 +12,6 @@ from traitlets import Bool
 from modelarts_magics.config.notify_folder import may_need_daemon
 from modelarts_magics.config.setting_traits import setting_traits
 from modelarts_magics.kernel.completion import register_completion
-from modelarts_magics.kernel.input_wait import report_input_wait
 from modelarts_magics.kernel.keep_cell import KeepCells, transform_cell
 
 if TYPE_CHECKING:
@@ -268,7 +267,7 @@ def register(shell: InteractiveShell) -> None:
             shell.events.register(event, callback)
             undo.callback(_discard, shell.events.callbacks[event], callback)
         undo.callback(magics.keep_cells.close)
-        undo.callback(report_input_wait(getattr(shell, "kernel", None)))
+        _report_input_wait(shell, undo)
         transforms = shell.input_transformer_manager.cleanup_transforms
         transforms.append(transform_cell)
         undo.callback(_discard, transforms, transform_cell)
@@ -277,6 +276,15 @@ def register(shell: InteractiveShell) -> None:
         _start_notifier(magics)
         # The registered objects themselves: after a reload of this module, its names mean others.
         magics.undo_registration = undo.pop_all()
+
+
+def _report_input_wait(shell: InteractiveShell, undo: ExitStack) -> None:
+    """Report the prompts of a kernel; a terminal has none."""
+    kernel = getattr(shell, "kernel", None)
+    if kernel is not None:
+        from modelarts_magics.kernel.input_wait import report_input_wait  # noqa: PLC0415 - as described
+
+        undo.callback(report_input_wait(kernel))
 
 
 def _start_notifier(magics: ModelArts) -> None:

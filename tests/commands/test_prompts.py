@@ -242,7 +242,7 @@ def test_typed_secret_leaves_no_trace_in_a_kernel(
         ("Security token (leave empty for a permanent key): ", False),
     ]
     assert "demo-notebook" in kernel_session.run("%modelarts")[1]
-    assert "from login" in kernel_session.run("%modelarts doctor")[1]
+    assert "from login" in kernel_session.run("%modelarts doctor --all")[1]
     kernel_session.run("In, Out, _, __, ___, _i, _ii, dict(globals())")
     kernel_session.run("%history -n")
     kernel_session.run("list(get_ipython().history_manager.get_range(output=True))")

@@ -261,7 +261,7 @@ def test_config_takes_precedence_over_the_environment(
     assert not notebook.run_allowing_errors("%modelarts")[0].success
     notebook.run("%config ModelArts.connect_timeout = 5.0")
     assert "second · RUNNING" in notebook.run("%modelarts")
-    shown = notebook.run("%modelarts doctor")
+    shown = notebook.run("%modelarts doctor --all")
     assert f"{other} (%config)" in shown
     assert "5.0 (%config)" in shown
     notebook.run("%config ModelArts.instance_id = ''")
