@@ -184,7 +184,7 @@ def _check_checkpoints(
     assert "stopping soon: True" in output
     assert "['saved by a function']" in output
     for framework in ("Trainer", "MindSpore"):
-        assert f"{framework}: saved" in output or f"{framework}: not run: No module" in output
+        assert f"{framework}: saved" in output or f"NOT RUN: {framework}: No module" in output
     assert _write_methods(emulator) == []
     assert _stop_time_change(before, after) == timedelta()
 
