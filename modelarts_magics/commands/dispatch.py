@@ -211,6 +211,11 @@ def _stop(request: CommandRequest, context: CommandContext) -> object:
 
     session = context.get_session()
     confirm_stop(request, context, session.refresh())
+    from modelarts_magics.keepalive.notifications.announce import (  # noqa: PLC0415 - see above
+        announce_stop,
+    )
+
+    announce_stop(session, os.environ)
     return _change_result(request, session, session.stop())
 
 

@@ -51,6 +51,7 @@ class RunView:
         started_at: When this run started; None if that is unknown.
         kept: The guards that the instance is kept for.
         pending_stop: The stop after the work; None if there is none.
+        announced_stop: When the user asked to stop the instance at once; None if that did not happen.
         problem: Why the instance may not be kept; None if no problem is urgent.
         events: The last events, oldest first.
     """
@@ -59,6 +60,7 @@ class RunView:
     started_at: datetime | None = None
     kept: tuple[Guard, ...] = ()
     pending_stop: PendingStop | None = None
+    announced_stop: datetime | None = None
     problem: Message | None = None
     events: tuple[Event, ...] = ()
 

@@ -227,6 +227,7 @@ class Daemon:
             started_at=keeper.started_at,
             kept=keeper.kept(guards),
             pending_stop=keeper.pending_stop,
+            announced_stop=requests.announced_stop(self._folder),
             problem=keeper.problem_message if is_urgent else None,
             events=tuple(self._host.events),
         )

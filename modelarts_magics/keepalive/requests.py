@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 END, REPLACE = "end", "replace"
-_REQUEST_FILE, _STOP_FILE, _SETTINGS_FILE, _NEEDED_FILE = (
+_REQUEST_FILE, _STOP_FILE, _SETTINGS_FILE, _NEEDED_FILE, _ANNOUNCED_FILE = (
     "request.json",
     "stop.json",
     "settings.json",
     "needed-until",
+    "announced-stop",
 )
 
 
@@ -97,6 +98,31 @@ def load_pending_stop(folder: Path) -> PendingStop | None:
 def is_stop_pending(folder: Path) -> bool:
     """Return whether there is a pending stop of the instance."""
     return (folder / _STOP_FILE).exists()
+
+
+def announce_stop(folder: Path, at: datetime) -> None:
+    """Let the daemon notify the user that the instance is being stopped at once, as the user has asked.
+
+    Args:
+        folder: The folder of the daemon.
+        at: The time by the clock of the API, aware; identifies the stop.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    replace_file(folder / _ANNOUNCED_FILE, at.isoformat().encode())
+    notify(folder)
+
+
+def announced_stop(folder: Path) -> datetime | None:
+    """Return when a stop was announced last; None if none was."""
+    path = folder / _ANNOUNCED_FILE
+    if not path.exists():
+        return None
+    try:
+        return datetime.fromisoformat(read_private_text(path))
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def request_daemon_until(folder: Path, until: datetime) -> None:

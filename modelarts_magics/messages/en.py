@@ -1169,6 +1169,8 @@ TEXTS = {
     "notify.title.stopping": "{name} is about to stop",
     "notify.text.stopping": "The instance “{name}” stops at {stop_time}, in {time_left:time_left}. "
     "Save now, or extend this run: {cmd} extend 2h",
+    "notify.title.stopping_now": "{name} is being stopped, as you asked",
+    "notify.text.stopping_now": "You asked to stop the instance “{name}”, which is done now.",
     "notify.title.stopping_after": "{name} is being stopped after “{job}”",
     "notify.text.stopping_after": "“{job}” has ended, so the instance “{name}” is stopped at "
     "{stop_time}. To keep it running: {cmd} keep end --all",

@@ -1026,6 +1026,8 @@ TEXTS = {
     "notify.title.stopping": "{name} 即将停止",
     "notify.text.stopping": "实例“{name}”将于 {stop_time} 停止，剩余 {time_left:time_left}。请立即保存"
     "，或延长本次运行：{cmd} extend 2h",
+    "notify.title.stopping_now": "正在按您的要求停止 {name}",
+    "notify.text.stopping_now": "您要求停止实例“{name}”，现在开始停止。",
     "notify.title.stopping_after": "“{job}”已结束，即将停止 {name}",
     "notify.text.stopping_after": "“{job}”已结束，实例“{name}”将于 {stop_time} 停止。如需继续运行"
     "：{cmd} keep end --all",

@@ -220,8 +220,17 @@ class InstanceService:
         Raises:
             ModelArtsError: The instance is stopped or stopping, or the call failed.
         """
-        session = await self.poller.get_session()
-        return await self._apply_change(session, session.stop)
+        from modelarts_magics.keepalive.notifications.announce import (  # noqa: PLC0415 - needed rarely
+            announce_stop,
+        )
+
+        session, environ = await self.poller.get_session(), self._session_factory.environ
+
+        def stop() -> Change:
+            announce_stop(session, environ)
+            return session.stop()
+
+        return await self._apply_change(session, stop)
 
     async def restore(self) -> dict[str, Any]:
         """Restore the usual run time for later starts: at once if this moves no stop time, else when it is due.

@@ -160,7 +160,10 @@ def test_daemon_that_cannot_read_ends(tmp_path: Path) -> None:
         call()
 
     daemon = make_daemon(
-        tmp_path, simulation.keeper, attempt, lambda: (api.now - NOW).total_seconds()
+        tmp_path,
+        simulation.keeper,
+        attempt,
+        lambda: (api.now - NOW).total_seconds(),  # noqa: PLW0108 - `now` changes
     )
     guard = Guard("g", NAMED, os.getpid(), NOW, NOW + HOUR, details={"admitted": True})
     save_guard(tmp_path, guard)

@@ -311,8 +311,12 @@ def _matches(process: Process, patterns: Sequence[str]) -> bool:
 
 
 def _server_sessions(look: Look) -> frozenset[int]:
-    """Return the sessions of this process, of the first process and of servers."""
+    """Return the sessions of this process and its children, of the first process and of servers.
+
+    The children send notifications and run the command before a stop, and must not postpone that.
+    """
     own = {os.getsid(0)}
+    own |= {each.session for each in look.processes.values() if each.parent == os.getpid()}
     with_init = {process.session for process in look.processes.values() if process.pid == 1}
     servers = {process.session for process in look.processes.values() if is_server(process)}
     return frozenset(own | with_init | servers)

@@ -7,6 +7,7 @@ only records that a kernel which is stuck in a long call has not confirmed it.
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Callable
@@ -45,8 +46,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from modelarts_magics.keepalive.claims import Claim
-    from modelarts_magics.keepalive.components import ComponentContext
+    from modelarts_magics.keepalive.components import ComponentContext, RunView
     from modelarts_magics.keepalive.guards import Guard
+    from modelarts_magics.keepalive.stopping import PendingStop
 
     ActOutcome = tuple[str, int | None, str]
     """The outcome, an exit status and output."""
@@ -55,6 +57,8 @@ CONFIRMATION_TIME = timedelta(seconds=15)
 """The time after its mark in which a kernel confirms that it has called a handler."""
 COMMAND_RESERVE = timedelta(minutes=1)
 """A command has to end this long before the stop."""
+SHORT_RESERVE = timedelta(seconds=5)
+"""The same before a stop after the work, of which only the grace period is known."""
 SETTINGS_INTERVAL = timedelta(seconds=5)
 
 
@@ -65,7 +69,7 @@ class Marks:
         context: The environment of the components.
         load_command: Returns the mark of the command of the settings; None if there is none.
         start_thread: Makes a call in the background; replaced in tests.
-        act: Does what a mark says, given the time left; replaced in tests.
+        act: Does what a mark says, given the time limit of a command; replaced in tests.
     """
 
     def __init__(
@@ -85,6 +89,11 @@ class Marks:
         self._command_read_at: datetime | None = None
         self._marks: list[Mark] = []
         self._now: datetime | None = None
+        self._planned: PendingStop | None = None
+
+    def observe(self, view: RunView) -> None:
+        """Take the stop that the daemon will carry out."""
+        self._planned = view.pending_stop
 
     def needs_daemon(self) -> bool:
         """Return whether there is a mark that belongs to no guard."""
@@ -109,16 +118,26 @@ class Marks:
         self._now = now
         self._marks = self._current_marks(now)
         instance = self._context.get_instance()
-        stops_at = instance.auto_stop.stops_at if instance and instance.running else None
-        # After the stop time, the instance may have been started again, or not have stopped.
-        if stops_at is None or now >= stops_at:
+        if instance is None or not instance.running:
             return
         for mark in self._marks:
-            reported = [guard for guard in guards if guard.id == mark.guard]
-            self._fire_if_due(mark, stops_at, now, reported)
+            ends_at = self._next_stop(mark, instance.auto_stop.stops_at, now)
+            if ends_at is not None:
+                reported = [guard for guard in guards if guard.id == mark.guard]
+                self._fire_if_due(mark, ends_at, now, reported)
 
     def close(self) -> None:
         """Do nothing: a command that runs goes on without the daemon."""
+
+    def _next_stop(self, mark: Mark, stops_at: datetime | None, now: datetime) -> datetime | None:
+        """Return the stop that a mark belongs to: auto-stop, or the daemon's own one if that is earlier.
+
+        A cell postpones the daemon's own stop, so that its marks belong to auto-stop only. After a stop time, the
+        instance may have been started again, or not have stopped.
+        """
+        planned = self._planned.stops_at if self._planned and mark.kind != CELL else None
+        stops = (each for each in (stops_at, planned) if each is not None and now < each)
+        return min(stops, default=None)
 
     def _current_marks(self, now: datetime) -> list[Mark]:
         """Return the marks whose work goes on, and delete the files of the others."""
@@ -152,32 +171,36 @@ class Marks:
     def _act(
         self, claim: Claim, mark: Mark, stops_at: datetime, now: datetime, guards: Sequence[Guard]
     ) -> None:
-        left = stops_at - now
+        left, planned = stops_at - now, self._planned
+        reserve = COMMAND_RESERVE
+        if planned is not None and planned.stops_at == stops_at:
+            # A stop that was not known before is no reason to say that the mark was set too late.
+            mark = replace(mark, before=min(mark.before, left))
+            reserve = COMMAND_RESERVE if planned.idle_time else SHORT_RESERVE
         with claim:
-            outcome, status, output = self._do(mark, left)
+            outcome, status, output = self._do(mark, left - reserve)
             claim.finish(outcome)
         result = Result(mark, outcome, left, status, output, repeated=claim.is_repeat)
         record(self._context.history, result, now=self._now or now)
         self._context.report(result.message(), guards)
 
-    def _outcome(self, mark: Mark, left: timedelta) -> ActOutcome:
+    def _outcome(self, mark: Mark, limit: timedelta) -> ActOutcome:
         """Do what a mark says."""
         if mark.kind == CELL:
             return NOT_CONFIRMED, None, ""
         if mark.kind == COMMAND:
-            return self._run(mark.command, left)
+            return self._run(mark.command, limit)
         try:
             is_sent = signal_group(mark.pid, signal_number(mark.signal), started=mark.started)
         except OSError as error:
             return FAILED, None, str(error)
         return (RAN if is_sent else ENDED), None, ""
 
-    def _run(self, command: str, left: timedelta) -> ActOutcome:
-        limit = (left - COMMAND_RESERVE) / self._context.time_scale
+    def _run(self, command: str, limit: timedelta) -> ActOutcome:
         work = work_folder(self._context.environ)
         return run_command(
             command,
-            timeout_s=max(0.0, limit.total_seconds()),
+            timeout_s=max(0.0, limit.total_seconds() / self._context.time_scale),
             folder=work if work.is_dir() else work.parent,
             environ=self._context.environ,
         )

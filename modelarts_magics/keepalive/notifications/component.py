@@ -26,7 +26,7 @@ from modelarts_magics.keepalive.notifications.last_run import (
     load_run,
     save_run,
 )
-from modelarts_magics.keepalive.notifications.outbox import Outbox
+from modelarts_magics.keepalive.notifications.outbox import Outbox, outbox_folder
 from modelarts_magics.keepalive.notifications.sender import Attempt
 from modelarts_magics.keepalive.notifications.sinks import (
     Sink,
@@ -75,7 +75,7 @@ class Notifier:
         self._run_path = shared_folder / f"run-{digest}.json"
         self._load_settings = load_settings
         self._claims = Claims(folder / CLAIMS_FOLDER)
-        self._outbox = Outbox(shared_folder / f"outbox-{digest}")
+        self._outbox = Outbox(outbox_folder(shared_folder, folder))
         self._dispatcher = Dispatcher(
             self._outbox, start=start, render=self._render, on_outcome=self._note_outcome
         )

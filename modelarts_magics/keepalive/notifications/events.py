@@ -40,6 +40,10 @@ MAX_AGE = timedelta(seconds=60)
 """A mark needs a reading that is not older: the run may have been extended elsewhere."""
 LONGEST_WAIT = timedelta(seconds=30)
 """How long a mark waits for such a reading, for example while the API does not respond."""
+ANNOUNCED_FOR = timedelta(minutes=5)
+"""How long a stop that the user has asked for is worth announcing."""
+STOPPING_NOW = "stopping-now"
+"""The key of its announcement."""
 TROUBLE_CODES = frozenset(
     (
         "keep.changed.earlier",
@@ -73,6 +77,7 @@ def find_due(view: RunView, now: datetime) -> Iterator[Due]:
     instance = view.instance
     if instance is None:
         return
+    yield from _announced_stop(view, instance, now)
     yield from _pending_stop(view, instance, now)
     yield from _trouble(view, instance, now)
     for guard in view.kept:
@@ -131,6 +136,24 @@ def _marks(view: RunView, instance: Instance, now: datetime) -> Iterator[Due]:
 
 def _is_reading_current(instance: Instance, now: datetime, *, waited: timedelta) -> bool:
     return now - instance.observed_at <= MAX_AGE or waited >= LONGEST_WAIT
+
+
+def _announced_stop(view: RunView, instance: Instance, now: datetime) -> Iterator[Due]:
+    """Yield the stop that the user has asked for, which is carried out at once."""
+    at = view.announced_stop
+    if at is None or now - at > ANNOUNCED_FOR:
+        return
+    message = Message("notify.text.stopping_now", _values(instance))
+    notification = Notification(
+        event=STOPPING,
+        message=message,
+        created_at=now,
+        instance_id=instance.id,
+        instance_name=instance.name,
+        stops_at=at,
+        expires_at=at + LIFETIME,
+    )
+    yield Due(STOPPING_NOW, at, notification)
 
 
 def _pending_stop(view: RunView, instance: Instance, now: datetime) -> Iterator[Due]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from modelarts_magics.config.atomic_file import replace_file
 from modelarts_magics.config.private_file import read_private_object
 from modelarts_magics.domain.models import same_stop_time
+from modelarts_magics.keepalive.folder import FOLDER_SUFFIX
 from modelarts_magics.keepalive.notifications.notification import Notification
 from modelarts_magics.keepalive.notifications.send import DELIVERED, NOT_SENT, REFUSED
 from modelarts_magics.keepalive.state import decode, encode
@@ -193,6 +194,17 @@ class Outbox:
 
     def _path(self, entry: Entry) -> Path:
         return self._folder / f"{entry.notification.id}.json"
+
+
+def outbox_folder(shared_folder: Path, daemon_folder: Path) -> Path:
+    """Return the folder of the notifications of an instance.
+
+    Args:
+        shared_folder: The folder of the sinks, which survives a stop.
+        daemon_folder: The folder of the daemon.
+    """
+    digest = daemon_folder.name[: -len(FOLDER_SUFFIX)]
+    return shared_folder / f"outbox-{digest}"
 
 
 def _load(folder: Path) -> Iterable[Entry]:

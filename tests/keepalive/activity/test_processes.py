@@ -85,6 +85,12 @@ def test_servers_of_the_machine_are_no_work(command: str) -> None:
     assert detect(look(job(command)), look(job(command, cpu_s=30), minutes=1)) == []
 
 
+def test_children_of_the_daemon_are_no_work() -> None:
+    """The command before a stop, and a notification about it, do not postpone it."""
+    child = replace(job(), parent=os.getpid())
+    assert detect(look(child), look(replace(child, own_cpu_s=30), minutes=1)) == []
+
+
 def test_process_with_the_id_of_an_ended_one_counts_its_own_time() -> None:
     """An ID that is used again does not inherit the CPU time of the process before."""
     old = replace(job(cpu_s=1000), started=0.5)

@@ -14,7 +14,7 @@ import pytest
 from factories import HOUR, MINUTE, NOW, make_instance, timed_auto_stop
 
 from modelarts_magics.domain.models import Instance, Status
-from modelarts_magics.keepalive.components import ComponentContext
+from modelarts_magics.keepalive.components import ComponentContext, RunView
 from modelarts_magics.keepalive.guards import RUN, Guard
 from modelarts_magics.keepalive.marks import component
 from modelarts_magics.keepalive.marks.component import Marks
@@ -28,6 +28,7 @@ from modelarts_magics.keepalive.marks.mark import (
     save_mark,
 )
 from modelarts_magics.keepalive.marks.result import RAN
+from modelarts_magics.keepalive.stopping import PendingStop
 from modelarts_magics.session.history import read_entries
 
 SECOND = timedelta(seconds=1)
@@ -50,6 +51,7 @@ class World:
         observed_at: When the instance was read; None for now.
         outcome: What came of each delivery.
         delivered: When each mark was delivered, with the stop time.
+        limits: The time limit of each.
         kill_at: ``before`` or ``after`` if the daemon is killed at the next delivery.
     """
 
@@ -62,6 +64,7 @@ class World:
     now: datetime = NOW
     kill_at: str = ""
     delivered: list[tuple[Mark, datetime, datetime | None]] = field(default_factory=list)
+    limits: list[timedelta] = field(default_factory=list)
     events: list[tuple[str, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -90,12 +93,13 @@ class World:
         observed_at = self.observed_at or self.now
         return make_instance(auto_stop, status=self.status, observed_at=observed_at)
 
-    def deliver(self, mark: Mark, _left: timedelta) -> component.ActOutcome:
+    def deliver(self, mark: Mark, limit: timedelta) -> component.ActOutcome:
         """Record a delivery, unless the daemon is killed before it."""
         kill_at, self.kill_at = self.kill_at, ""
         if kill_at == "before":
             raise Killed
         self.delivered.append((mark, self.now, self.stops_at))
+        self.limits.append(limit)
         if kill_at == "after":
             raise Killed
         return self.outcome
@@ -221,6 +225,36 @@ def test_kernel_that_does_not_confirm_is_recorded_once(world: World) -> None:
     (entry,) = world.entries()
     assert (entry["kind"], entry["outcome"]) == (CELL, "not-confirmed")
     assert mark.kind == CELL
+
+
+@pytest.mark.parametrize(
+    ("idle_time", "left", "limit"),
+    [(None, MINUTE, 55 * SECOND), (HOUR, 10 * MINUTE, 9 * MINUTE)],
+    ids=["after work", "when idle"],
+)
+def test_command_runs_before_a_stop_of_the_daemon(
+    world: World, idle_time: timedelta | None, left: timedelta, limit: timedelta
+) -> None:
+    """It begins with the announcement of the stop, once, ends before the stop, and is not called late."""
+    world.command = Mark(COMMAND, 15 * MINUTE, "sync", command="sync")
+    world.add(15 * MINUTE, kind=CELL)
+    pending = PendingStop("train", NOW, NOW, idle_time=idle_time)
+    for busy in (("download",), ()):
+        world.marks.observe(RunView(pending_stop=replace(pending, waiting_for=busy)))
+        for _ in range(3):
+            world.make_pass()
+        assert len(world.delivered) == (0 if busy else 1)
+    assert world.limits == [limit]
+    (entry,) = world.entries()
+    assert (entry["kind"], entry["left_s"], entry["late"]) == (COMMAND, left.total_seconds(), False)
+
+
+def test_stop_of_the_daemon_that_fails_leaves_the_marks_before_auto_stop(world: World) -> None:
+    """After the time of a stop that did not succeed, the command runs before auto-stop."""
+    world.command = Mark(COMMAND, 10 * MINUTE, "sync", command="sync")
+    world.marks.observe(RunView(pending_stop=PendingStop("train", NOW, NOW)))
+    world.advance(to_left=9 * MINUTE)
+    assert [at for _, at, _ in world.delivered] == [NOW + 20 * SECOND, NOW + 50 * MINUTE]
 
 
 @pytest.mark.parametrize("status", [Status.STOPPED, Status.STOPPING])

@@ -125,6 +125,20 @@ def test_stop_after_work_is_announced_before_it(world: NotificationWorld) -> Non
     assert "train" in world.sent[0][2]["title"]
 
 
+def test_requested_stop_is_announced_once(world: NotificationWorld) -> None:
+    """A stop that the user has asked for is sent once, also by the next daemon, and not long afterwards."""
+    world.run(4 * HOUR, announced_stop=NOW)
+    world.advance(SECOND)
+    world.advance(SECOND)
+    world.start_daemon()
+    world.advance(SECOND)
+    assert world.events() == ["stopping"]
+    assert "You asked to stop the instance" in world.sent[0][2]["text"]
+    world.run(4 * HOUR, announced_stop=NOW + 10 * MINUTE)
+    world.advance(16 * MINUTE)
+    assert world.events() == ["stopping"]
+
+
 def test_waiting_stop_is_not_announced(world: NotificationWorld) -> None:
     """Other work postpones it."""
     world.run(4 * HOUR, pending_stop=PendingStop("train", NOW, NOW, waiting_for=("bash",)))
