@@ -12,6 +12,8 @@ import pytest
 from api_versions import ApiVersion
 
 from modelarts_magics.domain.planning import AutoStopRequest
+from modelarts_magics.keepalive.marks.mark import COMMAND, Mark
+from modelarts_magics.keepalive.marks.result import FAILED, Result, record
 
 if TYPE_CHECKING:
     from conftest import SendRequest
@@ -426,3 +428,18 @@ async def test_messages_are_in_the_language_of_the_page(send_request: SendReques
     assert HAN.search(refused.body["message"])
     plain = await send_request("extend", "POST", {"seconds": 0}, headers={"Accept-Language": ""})
     assert not HAN.search(plain.body["message"])
+
+
+async def test_history_of_the_page_has_what_came_of_marks(
+    send_request: SendRequest, other_session: Session
+) -> None:
+    """The entry is a sentence in the language of the page, with the last lines of a command that has failed."""
+    mark = Mark(COMMAND, timedelta(minutes=10), "sync", command="sync")
+    result = Result(mark, FAILED, timedelta(minutes=10), 3, "disk full")
+    record(other_session.history, result, now=other_session.now())
+    for tag, words in (
+        ("en", ("“sync” failed, 10 min before the stop", "exit status 3", "disk full")),
+        ("zh-CN", ("“sync”在停止前 10 分钟运行失败", "退出状态 3", "disk full")),
+    ):
+        (line,) = (await send_request("history", headers={"Accept-Language": tag})).body["entries"]
+        assert [each for each in words if each not in line] == []
