@@ -71,11 +71,11 @@ async function watchSettings(
   registry: ISettingRegistry,
   trans: TranslationBundle,
 ): Promise<void> {
-  // The texts of the settings are in English.
-  if (!/^(en|$)/.test(document.documentElement.lang)) {
-    const { translateSchema } = await import('./schema');
-    registry.transform(managerPlugin.id, { fetch: (plugin) => translateSchema(plugin, trans) });
-  }
+  // The texts of the settings are in English. JupyterLab loads no settings of this plugin without a transformation.
+  const translate = /^(en|$)/.test(document.documentElement.lang)
+    ? (plugin: ISettingRegistry.IPlugin) => plugin
+    : (await import('./schema')).translateSchema;
+  registry.transform(managerPlugin.id, { fetch: (plugin) => translate(plugin, trans) });
   const settings = await registry.load(managerPlugin.id);
   const applySettings = (): void => {
     const preferences = readPreferences(settings.composite);

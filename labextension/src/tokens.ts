@@ -114,6 +114,8 @@ export interface Payload {
   readonly readOnly: boolean;
   /** The last change, if it can be undone; otherwise `null`. */
   readonly undo: UndoOffer | null;
+  /** Why the last change cannot be undone, as a text of the server; empty if it can be, or there is none. */
+  readonly undoRefusal: string;
   /** The run time that later starts had before an extension; `null` when there is none to restore. */
   readonly restore: RestoreOffer | null;
   /** The address of ModelArts in the console; empty when it is not known. */

@@ -633,6 +633,7 @@ TEXTS = {
     "refuse.nothing_to_restore": "There is no run time to restore: this run has not changed that of later starts.",
     "refuse.nothing_to_restore.hint": "To set the run time: {cmd} auto-stop 2h",
     "refuse.cannot_undo": "ModelArts cannot restore the state before {action} of {at}: {before}",
+    "refuse.cannot_undo.page": "Undo cannot restore this: {before}. Other values can be set.",
     "refuse.cannot_undo.hint": "To set another stop time: {cmd} auto-stop at 18:00. To set the "
     "description: {cmd} describe TEXT",
     "refuse.already_stopped": "The instance is already {status:status}.",

@@ -570,6 +570,7 @@ TEXTS = {
     "refuse.nothing_to_restore": "没有可为之后的启动恢复的运行时长：本次运行期间未修改过。",
     "refuse.nothing_to_restore.hint": "设置运行时长：{cmd} auto-stop 2h",
     "refuse.cannot_undo": "ModelArts 无法恢复 {at} 的 {action} 之前的状态：{before}",
+    "refuse.cannot_undo.page": "撤销操作无法恢复：{before}。可以设置其他值。",
     "refuse.cannot_undo.hint": "设置其他停止时间：{cmd} auto-stop at 18:00。设置描述：{cmd} describe 文本",
     "refuse.already_stopped": "实例已处于“{status:status}”状态。",
     "refuse.already_stopped.hint": "查看状态：{cmd} status",

@@ -525,16 +525,22 @@ def keep_payload(snapshot: Snapshot) -> dict[str, Any] | None:
 
 
 def undo_payload(snapshot: Snapshot) -> dict[str, str] | None:
-    """Return the change that can be undone and the state that this restores; None if there is none."""
+    """Return the last change, with the state that undoing restores or why it cannot; None if there is none."""
     session, instance = snapshot.session, snapshot.instance
     if session is None or instance is None or session.history is None or snapshot.read_only:
         return None
     offer = find_undo(session.history, instance)
-    if offer is None or not offer.command:
+    if offer is None or offer.action == "stop":
         return None
     from modelarts_magics.commands.history import describe_undo  # noqa: PLC0415 - needed after a change only
 
-    return {"action": offer.action, "restores": describe_undo(offer)}
+    before = describe_undo(offer)
+    result = {"restores": before} if offer.command else {"refusal": _undo_refusal(before)}
+    return {"action": offer.action, **result}
+
+
+def _undo_refusal(before: str) -> str:
+    return messages.text("refuse.cannot_undo.page", before=before)
 
 
 def _shared_files_payload(snapshot: Snapshot) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -26,8 +27,9 @@ from modelarts_magics.server.request_models import (
     parse_save_report,
     parse_update_request,
 )
-from modelarts_magics.server.service import ConflictError, InstanceService
+from modelarts_magics.server.service import ConflictError, InstanceService, undo_payload
 from modelarts_magics.server.session_provider import SessionFactory
+from modelarts_magics.server.snapshot import Snapshot
 from modelarts_magics.session.notify import notify
 from modelarts_magics.session.restore import find_restore
 from modelarts_magics.session.run_store import RunStore
@@ -36,6 +38,8 @@ from modelarts_magics.session.store import RUN_FILE_NAME
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from emulator_harness import EmulatorHarness
 
     from modelarts_magics.emulator.local import LocalEmulator
     from modelarts_magics.session.session import Session
@@ -274,6 +278,19 @@ async def test_last_change_is_offered_for_undoing_until_another_one(
     with pytest.raises(RefusedError, match="nothing to undo"):
         await new_service.undo()
     assert (await new_service.get_instance(refresh=True))["undo"] is None
+
+
+def test_page_says_what_undo_cannot_restore(
+    make_harness: Callable[..., EmulatorHarness],
+) -> None:
+    """A lease cannot be renewed to a stop time that is less than an hour away, so there is no button."""
+    harness = make_harness(api="notebooks")
+    harness.clock.advance(timedelta(minutes=30))
+    harness.run_magic("extend 1h")
+    undo = undo_payload(Snapshot(harness.session.refresh(), session=harness.session))
+    assert undo is not None
+    assert "restores" not in undo
+    assert re.match("Undo cannot restore this: stop time .* Other values", undo["refusal"])
 
 
 async def test_history_lists_the_changes_newest_first(new_service: InstanceService) -> None:

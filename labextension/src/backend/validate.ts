@@ -153,6 +153,7 @@ export function readPayload(value: unknown): Payload {
     problem: readProblem(rest.problem),
     readOnly: rest.read_only === true,
     undo: readUndo(rest.undo),
+    undoRefusal: asString(asObject(rest.undo).refusal),
     restore: readRestore(rest.restore),
     consoleUrl: asString(rest.console_url),
     keep: rest.keep,

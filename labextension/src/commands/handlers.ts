@@ -173,8 +173,7 @@ function reportChange(
   succeeded = change.outcome.result.ok,
 ): void {
   const { manager, trans, notify } = options;
-  const offer = succeeded ? manager.payload?.undo : null;
-  const restored = offer ? undoText(trans, offer) : '';
+  const restored = succeeded ? undoText(trans, manager) : '';
   const actions = succeeded ? changeActions(options) : [];
   const setActions = notify(
     joinSentences(outcomeText(trans, change), restored),
@@ -192,7 +191,7 @@ function changeActions(options: CommandContext): NotificationAction[] {
   const { undo: offer, restore } = manager.payload ?? {};
   const undoAction = offer && {
     label: trans.__('Undo'),
-    caption: undoText(trans, offer),
+    caption: undoText(trans, manager),
     callback: () => void undo(options),
   };
   const restoreAction = restore?.isPlanned === false && {

@@ -27,7 +27,7 @@ export class KeepSection implements PanelSection {
   readonly #result = panelElement('p', 'message');
   #shown = '';
   #isBusy = false;
-  #hasInstance = false;
+  #canChange = false;
   #keptNames: readonly string[] = [];
 
   constructor(options: PanelSectionOptions) {
@@ -47,7 +47,10 @@ export class KeepSection implements PanelSection {
 
   /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
-    this.#hasInstance = !!payload?.instance && !payload.readOnly;
+    this.#canChange =
+      payload?.readOnly === false &&
+      !!payload.instance &&
+      this.#options.manager.presumedStop === null;
     const shown = JSON.stringify(payload?.keep ?? null);
     if (shown !== this.#shown) {
       this.#shown = shown;
@@ -73,7 +76,7 @@ export class KeepSection implements PanelSection {
 
   #updateHidden(): void {
     const cell = findRunningCell(this.#options.shell);
-    this.#cellRow.hidden = !this.#hasInstance || !cell || this.#keptNames.includes(cell.name);
+    this.#cellRow.hidden = !this.#canChange || !cell || this.#keptNames.includes(cell.name);
     const texts = [this.#result, this.#problem].some(({ textContent }) => textContent !== '');
     this.node.hidden = this.#rows.childElementCount === 0 && this.#cellRow.hidden && !texts;
   }

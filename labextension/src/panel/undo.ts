@@ -5,7 +5,7 @@ import { outcomeText, undoText } from '../text/outcomes';
 import type { Payload } from '../tokens';
 import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
-/** Shows what undoing restores, with its button, until something else is changed. */
+/** Shows what undoing restores, with its button, or why it cannot, until something else is changed. */
 export class UndoSection implements PanelSection {
   /** {@inheritDoc PanelSection.node} */
   readonly node = panelElement('section', 'undo');
@@ -23,15 +23,16 @@ export class UndoSection implements PanelSection {
   /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
     const offer = payload?.undo ?? null;
-    const { trans } = this.#options;
-    this.#button.parentElement?.toggleAttribute('hidden', offer === null);
-    const text = offer ? undoText(trans, offer) : '';
+    const { manager, trans } = this.#options;
+    const text = undoText(trans, manager);
+    this.#button.hidden = offer === null || manager.presumedStop !== null;
+    this.#button.parentElement?.toggleAttribute('hidden', !text);
     if (text && text !== this.#text.textContent) {
       // The message is about another change.
       setText(this.#message, '');
     }
     setText(this.#text, text);
-    this.node.hidden = offer === null && this.#message.textContent === '';
+    this.node.hidden = !text && this.#message.textContent === '';
   }
 
   async #onUndo(): Promise<void> {

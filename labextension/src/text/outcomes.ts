@@ -5,7 +5,7 @@ import type { Feedback } from '../countdown/actions';
 import { feedbackText, formatFeedback } from '../countdown/feedback';
 import { formatDuration, formatterFor, formatTime } from '../countdown/format';
 import type { ChangeResult } from '../countdown/messages';
-import type { IManager, Outcome, SaveReport, UndoOffer } from '../tokens';
+import type { IManager, Outcome, SaveReport } from '../tokens';
 import { joinSentences, listText, notSavedText } from './save-text';
 import { currentPhase, keepRunningText, noResponseText, timeLeft } from './status-text';
 
@@ -62,9 +62,11 @@ function stopTimeChangeText(
   );
 }
 
-/** Return what undoing a change restores. */
-export function undoText(trans: TranslationBundle, { restores }: UndoOffer): string {
-  return trans.__('Undo restores: %1.', restores);
+/** Return what undoing the last change restores, or why it cannot; empty if there is none. */
+export function undoText(trans: TranslationBundle, { payload }: IManager): string {
+  return payload?.undo
+    ? trans.__('Undo restores: %1.', payload.undo.restores)
+    : (payload?.undoRefusal ?? '');
 }
 
 /** Return how long later starts run, or that this will be restored; empty if they have their usual run time. */

@@ -47,7 +47,7 @@ describe('a payload', () => {
         remindersMuted: false,
         problem: null,
         readOnly: false,
-        undo: null,
+        ...{ undo: null, undoRefusal: '' },
         restore: null,
         consoleUrl: '',
         lastRun: null,

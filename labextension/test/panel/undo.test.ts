@@ -36,3 +36,12 @@ describe('the last change', () => {
     expect(fixture.findButton('Undo').disabled).toBe(false);
   });
 });
+
+describe('a change that cannot be undone', () => {
+  it('says why and what is possible, without a button', async () => {
+    const refusal = 'Undo cannot restore this: stop time 15:00. Other values can be set.';
+    fixture = await openPanel(instancePayload(HOUR, { undo: { action: 'extend', refusal } }));
+    expect(fixture.visibleText).toContain(refusal);
+    expect(() => fixture.findButton('Undo')).toThrow();
+  });
+});

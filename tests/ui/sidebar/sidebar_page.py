@@ -68,6 +68,10 @@ class SidebarPage:
         """Return a button of the panel."""
         return self.panel.get_by_role("button", name=name, exact=True)
 
+    def findings(self, title: str) -> Locator:
+        """Return the content of a collapsed section of the panel that is filled when it is opened."""
+        return self.panel.locator("details", has_text=title).locator(".ma-Panel-findings")
+
     def detail(self, name: str) -> Locator:
         """Return the value of a detail of the instance in the panel."""
         return self.panel.locator(".ma-Panel-details dt", has_text=name).locator("+ dd")

@@ -110,7 +110,7 @@ def test_time_left_reminder_and_saving_survive_set_clock(
     expect(sidebar.status_item).to_contain_text(re.compile(r"^Stops in 5 min \d+ s"))
     set_clock(sidebar, cell.minutes, cell.page)
     sidebar.page.wait_for_timeout(2_000)
-    assert sidebar.toasts.count() == 0
+    assert sidebar.toasts.all_text_contents() == []
     assert sidebar.page.evaluate(IS_DIRTY_JS)
     assert instance_control.time_left.total_seconds() > REMIND_MINUTES * 60, "the test was too slow"
     expect(sidebar.toasts).to_have_count(1)

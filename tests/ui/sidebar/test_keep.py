@@ -60,7 +60,7 @@ def test_kept_work_is_extended_and_let_go_in_the_panel(
         expect(section.get_by_role("button", name=let_go)).to_be_enabled()
         take_screenshot(sidebar.panel, f"keep-{language}")
         sidebar.panel.get_by_text(activity, exact=True).click()
-        lines = sidebar.panel.locator(".ma-Panel-findings").first
+        lines = sidebar.findings(activity)
         expect(lines).to_contain_text("train")
         switch = sidebar.panel.get_by_role("switch", name=stop)
         switch.check()

@@ -105,7 +105,7 @@ def test_panel_fits_into_200_pixels(
     """Nothing is cut off or scrolls horizontally with all sections open."""
     sidebar.button("Edit Description").click()
     sidebar.panel.get_by_text("Check Setup").click()
-    expect(sidebar.panel.locator(".ma-Panel-findings")).to_contain_text("No problem found.")
+    expect(sidebar.findings("Check Setup")).to_contain_text("No problem found.")
     sidebar.panel.evaluate(SET_WIDTH_JS, "200px")
     result = sidebar.panel.evaluate(LAYOUT_JS)
     assert result["width"] == 200

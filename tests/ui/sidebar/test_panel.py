@@ -22,7 +22,8 @@ def test_panel_shows_instance(sidebar: SidebarPage, instance_control: InstanceCo
     expect(sidebar.panel.get_by_role("heading", level=2)).to_have_text("demo-notebook")
     expect(sidebar.panel.locator(".ma-Panel-demo")).to_have_text("DEMO · local emulator")
     expect(sidebar.detail("Status")).to_have_text("RUNNING")
-    expect(sidebar.detail("ID")).to_have_text(instance_control.emulator.instance_id)
+    identifier = sidebar.detail("ID").locator(".ma-Panel-id")
+    expect(identifier).to_have_text(instance_control.emulator.instance_id)
     expect(sidebar.detail("Flavor")).to_contain_text("modelarts.")
     expect(sidebar.detail("Data source")).to_have_text("Jupyter server")
     instance_control.wait_until_shown_in(sidebar.countdown)
@@ -136,5 +137,5 @@ def test_auto_stop_is_edited_in_panel(
 def test_panel_shows_result_of_setup_check(sidebar: SidebarPage) -> None:
     """The check of the server's setup runs when its section is opened."""
     sidebar.panel.get_by_text("Check Setup").click()
-    expect(sidebar.panel.locator(".ma-Panel-findings")).to_contain_text("No problem found.")
+    expect(sidebar.findings("Check Setup")).to_contain_text("No problem found.")
     sidebar.panel.get_by_text("Check Setup").click()
