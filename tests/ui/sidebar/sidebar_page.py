@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from ui.notebook_page import CountdownView, FrontEnd, NotebookPage
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Locator
+    from playwright.sync_api import BrowserContext, Locator, Page
     from ui.jupyter_server_process import JupyterServerProcess
     from ui.notebook_page import InstanceControl
 
@@ -91,6 +91,33 @@ class SidebarPage:
         """Interrupt the running cell, and wait until it has ended."""
         self.notebook.interrupt()
         expect(self.running_prompt).to_have_count(0)
+
+
+class CountingUser:
+    """Clicks, enters texts and presses keys, and counts these actions.
+
+    Attributes:
+        actions: The number of actions so far.
+    """
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self.actions = 0
+
+    def click(self, target: Locator) -> None:
+        """Click an element."""
+        self.actions += 1
+        target.click()
+
+    def enter_text(self, field: Locator, text: str) -> None:
+        """Replace the text of a field."""
+        self.actions += 1
+        field.fill(text)
+
+    def press(self, key: str) -> None:
+        """Press a key or a combination of keys."""
+        self.actions += 1
+        self._page.keyboard.press(key)
 
 
 def open_sidebar_page(

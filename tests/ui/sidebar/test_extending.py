@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
-from ui.sidebar.sidebar_page import EXTENDED_TIME_LEFT
+from ui.sidebar.sidebar_page import DEFAULT_TIME_LEFT, EXTENDED_TIME_LEFT, CountingUser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,3 +84,24 @@ def test_reminder_extends_while_cell_runs(
     expect(busy_sidebar.toasts).to_have_count(0)
     instance_control.wait_until_shown_in(busy_sidebar.countdown)
     assert len(instance_control.write_requests) == 1
+
+
+def test_hours_restore_and_undo_take_few_actions(
+    busy_sidebar: SidebarPage, instance_control: InstanceControl
+) -> None:
+    """Three more hours take two actions; restoring the usual run time and undoing take one each."""
+    page = busy_sidebar.page
+    extending, restoring, undoing = (CountingUser(page) for _ in range(3))
+    extending.enter_text(busy_sidebar.panel.get_by_role("textbox", name="Duration"), "3h")
+    extending.press("Enter")
+    expect(busy_sidebar.status_item).to_contain_text(re.compile(r"^Stops in 3 h (3\d|40) min"))
+    instance_control.wait_until_shown_in(busy_sidebar.countdown)
+    assert extending.actions <= 2
+    restoring.click(busy_sidebar.button("Restore 1 h for later starts"))
+    expect(busy_sidebar.panel).to_contain_text("Restored at the next start: 1 h.")
+    assert len(instance_control.write_requests) == 1
+    undoing.click(busy_sidebar.button("Undo"))
+    expect(busy_sidebar.status_item).to_contain_text(DEFAULT_TIME_LEFT)
+    instance_control.wait_until_shown_in(busy_sidebar.countdown)
+    expect(busy_sidebar.panel).not_to_contain_text("ater starts")
+    assert [restoring.actions, undoing.actions] == [1, 1]

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 from ui.notebook_page import CountdownView, FrontEnd
-from ui.sidebar.sidebar_page import DEFAULT_TIME_LEFT, EXTENDED_TIME_LEFT, open_sidebar_page
+from ui.sidebar.sidebar_page import (
+    DEFAULT_TIME_LEFT,
+    EXTENDED_TIME_LEFT,
+    CountingUser,
+    open_sidebar_page,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext
@@ -38,8 +43,10 @@ def test_top_bar_of_notebook_opens_panel(
     sidebar = open_sidebar_page(context, jupyter_server, FrontEnd.NOTEBOOK)
     expect(sidebar.page.locator("#top-panel-wrapper .ma-Status-button")).to_contain_text(" min")
     expect(sidebar.panel).to_be_hidden()
-    sidebar.status_item.click()
+    user = CountingUser(sidebar.page)
+    user.click(sidebar.status_item)
     expect(sidebar.panel.get_by_role("heading", level=2)).to_have_text("demo-notebook")
+    assert user.actions == 1
 
 
 @pytest.mark.every_front_end
