@@ -336,8 +336,8 @@ TEXTS = {
     "lab.not_writable.hint": "Make the folder writable, or set JUPYTER_DATA_DIR for the server and for this "
     "command.",
     "lab.too_old": "{page} serves this page, and the sidebar needs JupyterLab 4. Nothing was installed.",
-    "lab.too_old.hint": "These work without it: {cmd} status, {cmd} countdown, {cmd} form, and `%config "
-    "ModelArts.remind = True`",
+    "lab.too_old.hint": "These work without it: {cmd} status, {cmd} extend and `%config ModelArts.remind = "
+    "True`. {cmd} countdown and {cmd} form show text.",
     "lab.not_served": "{page} does not search {path}: set JUPYTER_PATH for the server to the folder above it.",
     "lab.shadowed": "{name}: JupyterLab serves another copy, version {version} in {path}. Remove that one.",
     "lab.disabled": "{name}: disabled in JupyterLab. To enable it: {python} -m jupyter labextension enable {name}",
@@ -430,7 +430,7 @@ TEXTS = {
     "doctor.sidebar.served": "version {version} in {path}",
     "doctor.sidebar.missing": "not installed for this page",
     "doctor.sidebar.install": "To install it: {cmd} install-lab",
-    "doctor.sidebar.too_old": "{page} cannot load it; it needs JupyterLab 4. Magics and widgets still work",
+    "doctor.sidebar.too_old": "{page} cannot load it; it needs JupyterLab 4. Magics work; the countdown is text",
     "doctor.sidebar.disabled": "disabled in JupyterLab: {path}",
     "doctor.sidebar.enable": "To enable it: {python} -m jupyter labextension enable {name}",
     "doctor.sidebar.version": "the page loads version {served} from {path}, but this package is {own}",

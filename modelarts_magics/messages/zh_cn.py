@@ -293,8 +293,8 @@ TEXTS = {
     "lab.not_writable": "无法写入 {path}，未安装任何内容。",
     "lab.not_writable.hint": "请将该文件夹设为可写，或为服务器和此命令设置 JUPYTER_DATA_DIR。",
     "lab.too_old": "当前页面由 {page} 提供，而侧边栏需要 JupyterLab 4，未安装任何内容。",
-    "lab.too_old.hint": "以下功能仍可使用：{cmd} status、{cmd} countdown、{cmd} form，以及 "
-    "`%config ModelArts.remind = True`",
+    "lab.too_old.hint": "以下功能仍可使用：{cmd} status、{cmd} extend，以及 `%config ModelArts.remind = True`；"
+    "{cmd} countdown 和 {cmd} form 显示为文本。",
     "lab.not_served": "{page} 不会查找 {path}：请为服务器设置 JUPYTER_PATH，指向其上一级文件夹。",
     "lab.shadowed": "{name}：JupyterLab 使用的是 {path} 中的版本 {version}，请移除该副本。",
     "lab.disabled": "{name}：已在 JupyterLab 中停用。启用：{python} -m jupyter labextension enable {name}",
@@ -381,7 +381,7 @@ TEXTS = {
     "doctor.sidebar.served": "{path} 中的版本 {version}",
     "doctor.sidebar.missing": "侧边栏未安装",
     "doctor.sidebar.install": "安装：{cmd} install-lab",
-    "doctor.sidebar.too_old": "{page} 无法加载，需要 JupyterLab 4；不影响魔法命令和小部件",
+    "doctor.sidebar.too_old": "{page} 无法加载，需要 JupyterLab 4；魔法命令仍可使用，倒计时显示为文本",
     "doctor.sidebar.disabled": "已在 JupyterLab 中停用：{path}",
     "doctor.sidebar.enable": "启用：{python} -m jupyter labextension enable {name}",
     "doctor.sidebar.version": "页面加载的是 {path} 中的版本 {served}，而本工具版本为 {own}",

@@ -169,8 +169,9 @@ def test_old_jupyterlab_is_refused_with_reason(installation: Installation, lab: 
     with pytest.raises(RefusedError, match="needs JupyterLab 4") as caught:
         installation.install(installation.server(lab=lab))
     assert (f"JupyterLab {lab}" if lab else "Jupyter Server 2.0") in str(caught.value)
-    for works in ("countdown", "form", "remind"):
+    for works in ("status", "extend", "remind"):
         assert works in caught.value.hint
+    assert "form show text" in caught.value.hint
     assert installation.files() == []
 
 
