@@ -18,7 +18,7 @@ from modelarts_magics.commands.dispatch import configure_messages, run_command
 from modelarts_magics.commands.parser import interrupt_message_code, parse_arguments
 from modelarts_magics.commands.render import colour_first_line, render_terminal, render_text
 from modelarts_magics.config.settings import Settings
-from modelarts_magics.doctor import DoctorReport
+from modelarts_magics.doctor.report import DoctorReport
 from modelarts_magics.domain.models import Change, Effect
 from modelarts_magics.errors import ModelArtsError, PartialUpdateError, UsageError
 from modelarts_magics.keepalive.resume import resume

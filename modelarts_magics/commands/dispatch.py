@@ -232,7 +232,7 @@ def _show_widget(request: CommandRequest, context: CommandContext) -> object:
 
 
 def _doctor(request: CommandRequest, context: CommandContext) -> object:
-    from modelarts_magics.doctor import run_checks  # noqa: PLC0415 - slow to import
+    from modelarts_magics.doctor.report import run_checks  # noqa: PLC0415 - slow to import
 
     request.reject_arguments()
     report = run_checks(context.get_settings(), interactive=context.get_interactive_credential())

@@ -330,7 +330,7 @@ class InstanceService:
         return found
 
     def _run_checks(self) -> dict[str, Any]:
-        from modelarts_magics.doctor import run_checks  # noqa: PLC0415 - needed rarely
+        from modelarts_magics.doctor.report import run_checks  # noqa: PLC0415 - needed rarely
 
         factory = self._session_factory
         report = run_checks(factory.settings(), environ=factory.environ, clock=factory.clock)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 
 from modelarts_magics.commands.results import InstanceDetails, JsonResult, TextResult
-from modelarts_magics.doctor import DoctorReport
+from modelarts_magics.doctor.report import DoctorReport
 from modelarts_magics.domain.models import Change, Effect, Instance
 from modelarts_magics.errors import (
     ConfigurationError,

@@ -18,7 +18,7 @@ from modelarts_magics.commands.dispatch import run_command
 from modelarts_magics.commands.parser import parse_line
 from modelarts_magics.config.credentials import AccessKey, FoundCredential, Token
 from modelarts_magics.config.settings import Settings
-from modelarts_magics.doctor import run_checks
+from modelarts_magics.doctor.report import run_checks
 from modelarts_magics.domain.models import Effect
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import (

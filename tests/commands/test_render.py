@@ -10,7 +10,8 @@ from emulator_harness import HTML_INJECTION, StrictHtmlParser
 
 from modelarts_magics.commands.render import render_html, render_text
 from modelarts_magics.commands.results import InstanceDetails, JsonResult, TextResult
-from modelarts_magics.doctor import DoctorReport, Finding, Level
+from modelarts_magics.doctor.findings import Finding, Level
+from modelarts_magics.doctor.report import DoctorReport
 
 if TYPE_CHECKING:
     from emulator_harness import EmulatorHarness

@@ -11,7 +11,8 @@ from modelarts_magics.config.credential_chain import CredentialChain
 from modelarts_magics.config.credential_providers import save_access_key
 from modelarts_magics.config.credentials import AccessKey
 from modelarts_magics.config.settings import Settings
-from modelarts_magics.doctor import Level, run_checks
+from modelarts_magics.doctor.findings import Level
+from modelarts_magics.doctor.report import run_checks
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Deadline
 from modelarts_magics.errors import ConfigurationError
 from modelarts_magics.session import notify

@@ -13,13 +13,8 @@ from emulator_harness import HTML_INJECTION, START, EmulatorHarness
 import modelarts_magics
 from modelarts_magics.config.setting_table import SETTINGS
 from modelarts_magics.config.settings import Settings
-from modelarts_magics.doctor import (
-    DoctorReport,
-    Finding,
-    Level,
-    run_checks,
-    unknown_stop_time_findings,
-)
+from modelarts_magics.doctor.findings import Finding, Level
+from modelarts_magics.doctor.report import DoctorReport, run_checks, unknown_stop_time_findings
 from modelarts_magics.domain.clock import Clock
 from modelarts_magics.domain.models import UNKNOWN_AUTO_STOP
 from modelarts_magics.messages import text

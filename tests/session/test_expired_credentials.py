@@ -9,7 +9,8 @@ import pytest
 
 from modelarts_magics.config.credentials import FoundCredential, Token
 from modelarts_magics.config.settings import Settings
-from modelarts_magics.doctor import Level, run_checks
+from modelarts_magics.doctor.findings import Level
+from modelarts_magics.doctor.report import run_checks
 from modelarts_magics.domain.models import Effect
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.errors import AuthenticationError, ConfigurationError
