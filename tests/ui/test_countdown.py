@@ -155,7 +155,9 @@ def test_buttons_are_disabled_without_auto_stop(
     expect(notebook_page.countdown.element("timeLeft")).to_have_text("Auto-stop is off")
     button = notebook_page.countdown.button("extend")
     expect(button).to_have_attribute("aria-disabled", "true")
-    expect(button).to_have_attribute("title", "Auto-stop is off; there is no stop time to change.")
+    reason = "The instance runs, and is billed, until you stop it."
+    expect(button).to_have_attribute("title", reason)
+    expect(notebook_page.countdown.root).to_contain_text(reason)
     button.click(force=True)
     # Clicks are collected for less than this time before a request.
     notebook_page.page.wait_for_timeout(1000)
