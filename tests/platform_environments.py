@@ -1,10 +1,11 @@
-"""Environments as on the platform: a Jupyter server of one version, and a kernel of another one.
+"""Environments as on the platform: a Jupyter server of one version, a kernel of another one, and the frameworks.
 
 They are built from the package index and kept in ``.cache/platform``, because they do not depend on this package.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -42,11 +43,21 @@ KERNELS = {
     "newest": ("", ("ipykernel", "ipywidgets")),
 }
 """Python version and packages of each kernel environment, by the version of IPython."""
+FRAMEWORKS = {
+    "checkpoints": (
+        "3.11",
+        ("torch", "transformers", "accelerate", "mindspore>=2.5", "numpy<2", "ipykernel"),
+    )
+}
+"""Python version and packages of a kernel with the frameworks of a notebook; MindSpore has no wheel for 3.13."""
+BUILD_TIMEOUT_S = 1800.0
+"""Seconds that uv may take for one environment: without its index of CPU builds, PyTorch is some gigabytes."""
 
 
 def build_environment(kind: str, name: str) -> Path:
     """Return the folder of a cached environment, and build it if it is missing."""
-    minor, packages = {"server": SERVERS, "kernel": KERNELS}[kind][name]
+    environments = {"server": SERVERS, "kernel": KERNELS, "frameworks": FRAMEWORKS}
+    minor, packages = environments[kind][name]
     interpreters = find_interpreters()
     interpreter = interpreters.get(minor) or list(interpreters.values())[-1]
     folder = CACHE / f"{kind}-{name}"
@@ -77,4 +88,9 @@ def installed_versions(environment: Path) -> dict[str, str]:
 
 def _make(folder: Path, interpreter: str, packages: tuple[str, ...]) -> None:
     run_uv("venv", "--relocatable", "--python", interpreter, str(folder))
-    run_uv("pip", "install", "--python", str(folder / "bin" / "python"), *packages)
+    install = ("pip", "install", "--python", str(folder / "bin" / "python"))
+    if "torch" in packages:
+        # The small builds of PyTorch have an index of their own, which may be out of reach.
+        with contextlib.suppress(AssertionError):
+            return run_uv(*install, "--torch-backend", "cpu", *packages, timeout_s=BUILD_TIMEOUT_S)
+    return run_uv(*install, *packages, timeout_s=BUILD_TIMEOUT_S)

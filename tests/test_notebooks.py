@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ import nbformat
 import pytest
 from matrix import all_pairs
 from nbclient import NotebookClient
+from platform_environments import build_environment
+from wheel_builds import ROOT, run_uv
 
 from modelarts_magics.emulator.local import LocalEmulator
 
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.process
 
-NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+NOTEBOOK_FOLDER = ROOT / "notebooks"
+NOTEBOOKS = sorted(NOTEBOOK_FOLDER.glob("*.ipynb"))
 TRANSLATIONS = [path for path in NOTEBOOKS if path.stem.endswith(".zh-CN")]
 API_EDITIONS = (("demanager", "2019"), ("demanager", "2021"), ("notebooks", "2019"))
 TIME_LEFT = timedelta(minutes=40)
@@ -27,6 +31,8 @@ RUN_TIME_USED = timedelta(minutes=20)
 """The emulated run has used 20 minutes of its hour; the current API counts a run time from now."""
 NOTEBOOK_DURATION = timedelta(minutes=5)
 """The longest time that a notebook may take until the cell that sets the stop time."""
+FRAMEWORK_CELL_S = 300
+"""The longest time in seconds of a cell that imports a framework, and compiles a model."""
 
 
 def _cell_name(value: Path | tuple[str, str]) -> str:
@@ -74,6 +80,27 @@ def test_notebook_changes_the_instance_as_described(
     _CHECKS[path.name](emulator, before, after, _output_text(notebook))
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("api_edition", [("notebooks", "2019")])
+def test_frameworks_save_a_checkpoint(
+    emulator: LocalEmulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an environment with Trainer and MindSpore, their handlers save, and the kernel lives."""
+    python = build_environment("frameworks", "checkpoints") / "bin" / "python"
+    # The front end is built already.
+    monkeypatch.setenv("HATCH_JUPYTER_BUILDER_SKIP_NPM", "1")
+    run_uv("pip", "install", "--python", str(python), "--editable", str(ROOT))
+    before = _instance(emulator)
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    path, name = NOTEBOOK_FOLDER / "04-checkpoints.ipynb", _add_kernel(python, tmp_path)
+    notebook = _run_notebook(path, emulator, tmp_path, kernel_name=name, timeout_s=FRAMEWORK_CELL_S)
+    output = _output_text(notebook)
+    assert "Trainer: saved checkpoint-" in output
+    assert "MindSpore: saved line_train.ckpt" in output
+    assert "NOT RUN" not in output
+    _check_checkpoints(emulator, before, _instance(emulator), output)
+
+
 def _cell_ids(notebook: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - nbformat has no types
     return [(cell["id"], cell["cell_type"]) for cell in notebook.cells]
 
@@ -83,13 +110,31 @@ def _instance(emulator: LocalEmulator) -> dict[str, Any]:
     return next(each for each in instances if each["id"] == emulator.instance_id)
 
 
-def _run_notebook(path: Path, emulator: LocalEmulator, folder: Path) -> Any:  # noqa: ANN401 - nbformat has no types
+def _run_notebook(
+    path: Path,
+    emulator: LocalEmulator,
+    folder: Path,
+    *,
+    kernel_name: str = "python3",
+    timeout_s: int = 60,
+) -> Any:  # noqa: ANN401 - nbformat has no types
+    """Run all cells, each for a limited time in seconds."""
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(folder)}})
-    client.kernel_name = "python3"
+    resources = {"metadata": {"path": str(folder)}}
+    client = NotebookClient(notebook, timeout=timeout_s, resources=resources)
+    client.kernel_name = kernel_name
     folders = {"MODELARTS_STATE_DIR": str(folder / "state"), "IPYTHONDIR": str(folder / "ipython")}
     client.execute(env={**os.environ, **emulator.environment(), **folders})
     return notebook
+
+
+def _add_kernel(python: Path, folder: Path) -> str:
+    """Describe a kernel of an interpreter in a folder of Jupyter, and return its name."""
+    spec = folder / "kernels" / "frameworks" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    words = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec.write_text(json.dumps({"argv": words, "display_name": "", "language": "python"}))
+    return spec.parent.name
 
 
 def _output_text(notebook: Any) -> str:  # noqa: ANN401 - nbformat has no types

@@ -70,10 +70,10 @@ class VirtualEnvironment:
         return done.returncode, done.stdout, done.stderr
 
 
-def run_uv(*arguments: str) -> None:
-    """Run `uv`."""
+def run_uv(*arguments: str, timeout_s: float = 300) -> None:
+    """Run `uv`, for a limited time in seconds."""
     command = [sys.executable, "-m", "uv", "--quiet", "--no-progress", "--no-config", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603 - fixed arguments
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout_s)  # noqa: S603 - fixed arguments
     assert done.returncode == 0, done.stderr
 
 
