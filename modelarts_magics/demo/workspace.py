@@ -25,6 +25,16 @@ EXCLUDED_PREFIXES = ("MODELARTS_", "HUAWEICLOUD_SDK_", "JUPYTER", "JPY_")
 PASSED_VARIABLES = ("MODELARTS_TIMEZONE", "MODELARTS_LANGUAGE")
 # Prevents the dialog in which JupyterLab asks for permission to fetch news; it covers the page.
 NOTIFICATION_SETTINGS = {"fetchNews": "false", "checkForUpdates": False}
+# As ipykernel reports it, whose import would create a folder in the user's home.
+_LANGUAGE = {
+    "name": "python",
+    "version": sys.version.split()[0],
+    "mimetype": "text/x-python",
+    "codemirror_mode": {"name": "ipython", "version": 3},
+    "pygments_lexer": "ipython3",
+    "nbconvert_exporter": "python",
+    "file_extension": ".py",
+}
 
 
 @dataclass(frozen=True)
@@ -87,11 +97,21 @@ def notebook_copies() -> Iterator[Path]:
     originals = sorted(example_notebooks_folder().glob("*.ipynb"))
     for original in originals:
         if not (work / original.name).exists():
-            shutil.copyfile(original, work / original.name)
+            copy_with_kernel(original, work / original.name)
     try:
         yield work
     finally:
         _remove_unchanged(work, originals)
+
+
+def copy_with_kernel(original: Path, copy: Path) -> None:
+    """Copy a notebook, and name the kernel that runs it.
+
+    JupyterLab fills this in when the kernel has started, and would show an open notebook as changed.
+    """
+    notebook = json.loads(original.read_text(encoding="utf-8"))
+    notebook["metadata"]["language_info"] = _LANGUAGE
+    copy.write_text(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _build_environment(private: Path) -> dict[str, str]:

@@ -60,14 +60,16 @@ def parse_duration(text: str) -> timedelta:
         A positive duration in whole seconds.
 
     Raises:
-        DurationError: The text cannot be parsed, has no unit, is zero or is not in whole seconds.
+        DurationError: The text cannot be parsed, has no unit or one twice, is zero or is not in whole seconds.
     """
     text = text.strip()
     seconds = _seconds_with_colon(text)
     if seconds is None:
-        seconds = sum(_seconds_of_part(match) for match in re.finditer(_DURATION_PART, text))
         if re.sub(_DURATION_PART, "", text).strip() or not text:
             raise DurationError(_duration_error_code(text), text=text)
+        parts = list(re.finditer(_DURATION_PART, text))
+        _refuse_repeated_unit(parts, text)
+        seconds = sum(_seconds_of_part(part) for part in parts)
     if seconds != round(seconds):
         raise DurationError("duration.not_whole_seconds", text=text)
     if not 0 < seconds < 10**9:
@@ -82,6 +84,16 @@ def _seconds_with_colon(text: str) -> float | None:
         return None
     hours, minutes, seconds = (int(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds
+
+
+def _refuse_repeated_unit(parts: list[re.Match[str]], text: str) -> None:
+    """Raise an error for ``1h 2h``, which is two durations rather than their sum."""
+    units: set[int] = set()
+    for part in parts:
+        unit = _UNIT_SECONDS[part[2].lower()]
+        if unit in units:
+            raise DurationError("duration.repeated_unit", text=text, part=part[0].strip())
+        units.add(unit)
 
 
 def _seconds_of_part(match: re.Match[str]) -> float:

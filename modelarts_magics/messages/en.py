@@ -458,6 +458,8 @@ TEXTS = {
     "duration.from_now.hint": "To run for {duration} from now: {cmd} auto-stop in {duration:argument}",
     "duration.invalid": "“{text}” is not a valid duration.",
     "duration.invalid.hint": "Examples: 90m, 2h30m, 2:30, 3 hours.",
+    "duration.repeated_unit": "“{text}” has the unit of “{part}” twice.",
+    "duration.repeated_unit.hint": "Give one duration, with each unit once: 3h, 2h30m.",
     "duration.not_whole_seconds": "“{text}” is not a whole number of seconds.",
     "duration.not_positive": "The duration must be greater than zero: “{text}”.",
     "duration.not_positive.hint": "Examples: 90m, 2h30m.",

@@ -407,6 +407,8 @@ TEXTS = {
     "duration.from_now.hint": "要从现在起再运行 {duration}：{cmd} auto-stop in {duration:argument}",
     "duration.invalid": "“{text}”不是有效的时长。",
     "duration.invalid.hint": "格式示例：90m、2h30m、2:30、3小时。",
+    "duration.repeated_unit": "“{text}”中“{part}”的单位重复。",
+    "duration.repeated_unit.hint": "请只填写一个时长，每个单位只用一次：3h、2h30m。",
     "duration.not_whole_seconds": "“{text}”不是整数秒。",
     "duration.not_positive": "时长必须大于零：“{text}”。",
     "duration.not_positive.hint": "格式示例：90m、2h30m。",

@@ -16,7 +16,6 @@ from modelarts_magics.session.run_store import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from modelarts_magics.domain.models import Instance
     from modelarts_magics.server.request_models import SaveReport
@@ -30,12 +29,12 @@ class RunHistory:
 
     Args:
         run_store: The file that survives a stop.
-        server_started: Returns the time at which this server started, by the wall clock as it is set now.
+        server_age_s: Returns the seconds since this server started, by the clock of the machine.
     """
 
-    def __init__(self, run_store: RunStore, *, server_started: Callable[[], datetime]) -> None:
+    def __init__(self, run_store: RunStore, *, server_age_s: Callable[[], float]) -> None:
         self._run_store = run_store
-        self._server_started = server_started
+        self._server_age_s = server_age_s
 
     def last_run(self, snapshot: Snapshot) -> dict[str, Any] | None:
         """Return how the run before this server ended; None if unknown, acknowledged, or if it continues."""
@@ -94,8 +93,9 @@ class RunHistory:
         )
 
     def _server_started_ms(self, session: Session) -> int:
-        """Return the time at which this server started, by the API's clock."""
-        return datetime_to_ms(self._server_started() + session.skew)
+        """Return the time at which this server started, by the API's clock, which may run faster."""
+        age = timedelta(seconds=self._server_age_s() * session.time_scale)
+        return datetime_to_ms(session.now() - age)
 
     def _alive_since_ms(self, session: Session, instance: Instance) -> int:
         """Return the earliest time at which this run is known to have been alive."""

@@ -82,12 +82,9 @@ class InstanceService:
         schedule: PollSchedule | None = None,
         runtime: AsyncRuntime | None = None,
     ) -> None:
-        clock = session_factory.clock
-        started_s = clock.monotonic()
-        self._run_history = RunHistory(
-            run_store,
-            server_started=lambda: clock.now() - timedelta(seconds=clock.monotonic() - started_s),
-        )
+        monotonic = session_factory.clock.monotonic
+        started_s = monotonic()
+        self._run_history = RunHistory(run_store, server_age_s=lambda: monotonic() - started_s)
         self.poller = Poller(
             session_factory,
             notify=self._publish_event,

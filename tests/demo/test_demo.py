@@ -17,11 +17,13 @@ from urllib.parse import urlsplit
 import nbformat
 import psutil
 import pytest
+from nbclient import NotebookClient
 
 from modelarts_magics import demo, messages
 from modelarts_magics.demo import check
 from modelarts_magics.demo.workspace import (
     QUICKSTART,
+    copy_with_kernel,
     example_notebooks_folder,
     quickstart_name,
     temporary_workspace,
@@ -238,6 +240,18 @@ def test_invalid_arguments_exit_with_2(
 def test_example_notebooks_are_found() -> None:
     """The quickstart is found in the package or the source tree."""
     assert (example_notebooks_folder() / QUICKSTART).is_file()
+
+
+def test_copy_opens_unmodified(tmp_path: Path) -> None:
+    """A kernel that starts finds in the copy what JupyterLab would fill in."""
+    copy = tmp_path / QUICKSTART
+    copy_with_kernel(example_notebooks_folder() / QUICKSTART, copy)
+    notebook = nbformat.read(copy, as_version=4)
+    before = dict(notebook.metadata)
+    assert before["kernelspec"]["display_name"] == "Python 3 (ipykernel)"
+    notebook.cells = []
+    NotebookClient(notebook, timeout=TIMEOUT_S).execute()
+    assert notebook.metadata == before
 
 
 @pytest.mark.parametrize("language", ["en", "zh_CN"])

@@ -8,7 +8,7 @@ import stat
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
 from factories import (
@@ -245,6 +245,15 @@ def test_stopped_run_did_not_continue() -> None:
     )
 
 
+def age_of_server(session: Session, started: datetime) -> Callable[[], float]:
+    """Return a function that returns the seconds since a server started, where it started at a given time."""
+
+    def age_s() -> float:
+        return (session.now() - started).total_seconds()
+
+    return age_s
+
+
 class InstanceBeforeStop:
     """An instance shortly before its stop, whose server has recorded a report."""
 
@@ -255,7 +264,9 @@ class InstanceBeforeStop:
         self.path = path
         emulator.set_instance(minutes_left=0.8)
         self.started = kernel.refresh().observed_at
-        self.run_history = RunHistory(self.run_store, server_started=lambda: self.started)
+        self.run_history = RunHistory(
+            self.run_store, server_age_s=age_of_server(kernel, self.started)
+        )
         end = kernel.refresh().auto_stop.stops_at
         assert end is not None
         self.stop_time = end
@@ -293,7 +304,9 @@ def test_server_deletes_the_report_of_a_continued_run(
     assert RunStore(instance_before_stop.path).recorded_stop_ms(instance.id) is None
     later = RunHistory(
         RunStore(instance_before_stop.path),
-        server_started=lambda: instance_before_stop.stop_time + 10 * MINUTE,
+        server_age_s=age_of_server(
+            instance_before_stop.kernel, instance_before_stop.stop_time + 10 * MINUTE
+        ),
     )
     assert instance_before_stop.later_last_run(later, instance) is None
 
@@ -306,7 +319,9 @@ def test_later_server_does_not_report_a_continued_run(
     instance = instance_before_stop.continued_instance(how)
     later = RunHistory(
         RunStore(instance_before_stop.path),
-        server_started=lambda: instance_before_stop.stop_time + 10 * MINUTE,
+        server_age_s=age_of_server(
+            instance_before_stop.kernel, instance_before_stop.stop_time + 10 * MINUTE
+        ),
     )
     seen_in_time = instance.observed_at <= instance_before_stop.stop_time
     reveals = instance_before_stop.kernel.capabilities.counts_from is CountsFrom.RUN_START
@@ -350,7 +365,7 @@ def test_server_recognises_the_next_run(
         saved=["a.ipynb"],
         not_saved=[],
     )
-    runs = RunHistory(store, server_started=lambda: now)
+    runs = RunHistory(store, server_age_s=age_of_server(other_session, now))
     # 20 minutes of its run have passed.
     instance = other_session.refresh()
     runs.record_alive(other_session, instance)
@@ -359,11 +374,11 @@ def test_server_recognises_the_next_run(
     assert (reported is None) == (reveals and ended_minutes_ago < 20)
 
 
-def session_at(now: datetime, *, skew: timedelta = timedelta(0)) -> Session:
+def session_at(now: datetime, *, time_scale: float = 1) -> Session:
     """Return a session with a fixed time that does not know the start of the run."""
     made: Any = SimpleNamespace(
         now=lambda: now,
-        skew=skew,
+        time_scale=time_scale,
         plan_context=lambda seen: PlanContext(seen, NOTEBOOKS_CAPABILITIES),
     )
     return made
@@ -385,7 +400,7 @@ def test_run_is_recorded_shortly_before_its_stop_time(
 ) -> None:
     """Not earlier, not later, and not without a stop time."""
     seen = make_instance(timed_auto_stop(left), status=status)
-    RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_started=lambda: NOW).record_alive(
+    RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_age_s=lambda: 0).record_alive(
         session_at(NOW), seen
     )
     assert (RunStore(tmp_path / RUN_FILE_NAME).recorded_stop_ms(seen.id) is not None) is is_recorded
@@ -393,7 +408,7 @@ def test_run_is_recorded_shortly_before_its_stop_time(
 
 def test_save_report_proves_that_the_run_is_alive(tmp_path: Path) -> None:
     """A stop soon after it is an auto-stop."""
-    runs = RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_started=lambda: NOW)
+    runs = RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_age_s=lambda: 0)
     seen = make_instance(timed_auto_stop(MINUTE), observed_at=NOW - 5 * MINUTE)
     runs.record_saved(session_at(NOW), seen, SaveReport(datetime_to_ms(NOW + MINUTE), [], []))
     run = RunStore(tmp_path / RUN_FILE_NAME).last_run(
@@ -403,13 +418,20 @@ def test_save_report_proves_that_the_run_is_alive(tmp_path: Path) -> None:
     assert run["reason"] == "auto-stop"
 
 
-def test_start_of_the_server_is_by_the_api_clock(tmp_path: Path) -> None:
-    """Otherwise it would take the last run for the current one."""
-    ahead = session_at(NOW + 11 * MINUTE, skew=10 * MINUTE)
+@pytest.mark.parametrize(
+    ("time_scale", "age_s", "is_reported"),
+    [(1, 60, True), (60, 1, True), (1, 600, False), (60, 10, False)],
+)
+def test_start_of_the_server_is_by_the_api_clock(
+    time_scale: float, age_s: float, is_reported: object, tmp_path: Path
+) -> None:
+    """Otherwise it would take the last run for the current one, or the other way round."""
+    ahead = session_at(NOW + 11 * MINUTE, time_scale=time_scale)
     seen = make_instance(timed_auto_stop(2 * 60 * MINUTE), observed_at=NOW + 11 * MINUTE)
-    runs = RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_started=lambda: NOW)
+    runs = RunHistory(RunStore(tmp_path / RUN_FILE_NAME), server_age_s=lambda: age_s)
     runs.record_saved(ahead, seen, SaveReport(datetime_to_ms(NOW + 5 * MINUTE), ["a.ipynb"], []))
-    assert runs.last_run(Snapshot(instance=seen, session=ahead)) is not None
+    reported = runs.last_run(Snapshot(instance=seen, session=ahead))
+    assert (reported is not None) is is_reported
 
 
 def test_next_run_replaces_the_recorded_one(tmp_path: Path) -> None:

@@ -122,9 +122,14 @@ function sumOfParts(text: string): number {
   if (!ALL_PARTS.test(text)) {
     return NaN;
   }
-  const parts = [...text.matchAll(PART)].map(([, n = '', unit = '']) => +n * unitSeconds(unit));
+  const sums = new Map<number, number>();
+  for (const [, n = '', unit = ''] of text.matchAll(PART)) {
+    const seconds = unitSeconds(unit);
+    // `1h 2h` is two durations rather than their sum.
+    sums.set(seconds, sums.has(seconds) ? NaN : +n * seconds);
+  }
   // A sum of decimal fractions may differ from a whole number in the last digits.
-  return Math.round(parts.reduce((sum, part) => sum + part, 0) * 1e6) / 1e6;
+  return Math.round([...sums.values()].reduce((sum, part) => sum + part) * 1e6) / 1e6;
 }
 
 function unitSeconds(unit: string): number {
