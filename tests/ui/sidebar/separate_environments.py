@@ -32,6 +32,7 @@ class SeparateEnvironments:
         wheel: The wheel to install in the kernel's environment.
         emulator: The API.
         lab: The version of JupyterLab, as in `platform_environments`.
+        kernel_packages: The packages of the kernel's environment besides the wheel.
 
     Attributes:
         server: The server.
@@ -39,9 +40,16 @@ class SeparateEnvironments:
         kernel: The kernel's environment.
     """
 
-    def __init__(self, folder: Path, wheel: Path, emulator: LocalEmulator, lab: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        wheel: Path,
+        emulator: LocalEmulator,
+        lab: str,
+        kernel_packages: tuple[str, ...] = ("ipykernel",),
+    ) -> None:
         self.server_python = build_environment("server", lab) / "bin" / "python"
-        self.kernel = VirtualEnvironment(folder / "kernel", wheel, "ipykernel")
+        self.kernel = VirtualEnvironment(folder / "kernel", wheel, *kernel_packages)
         self.server = JupyterServerProcess(
             folder,
             emulator.environment(),
