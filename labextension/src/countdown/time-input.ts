@@ -20,9 +20,9 @@ export interface AutoStopTime {
   readonly until_ms?: number;
 }
 
-const UNITS = '(d|days?|天|h|hrs?|hours?|个?小时|时|m|mins?|minutes?|分钟?|s|secs?|seconds?|秒)';
-const PART = new RegExp(`(\\d{1,9}(?:\\.\\d{1,9})?)${UNITS}`, 'gi');
-const ALL_PARTS = new RegExp(`^(?:\\d{1,9}(?:\\.\\d{1,9})?${UNITS})+$`, 'i');
+const PART =
+  '(\\d{1,9}(?:\\.\\d{1,9})?)(d|days?|天|h|hrs?|hours?|个?小时|时|m|mins?|minutes?|分钟?|s|secs?|seconds?|秒)';
+const ALL_PARTS = new RegExp(`^(?:${PART})+$`, 'i');
 /** Hours from 10 to 23 before a colon more often mean a time of day. */
 const WITH_COLON = /^(?!1\d:|2[0-3]:)(\d{1,3}):([0-5]\d)(?::([0-5]\d))?$/;
 const CLOCK_TIME =
@@ -43,13 +43,13 @@ const MAX_SECONDS = 10 ** 9;
 export function parseTimeInput(input: string, nowMs: number): TimeInput | null {
   const text = input.replaceAll('：', ':').trim();
   const clockTime = findGroup(AT, text);
-  if (clockTime !== undefined) {
+  if (clockTime) {
     const ms = parseClockTime(clockTime.trim(), nowMs);
-    return ms === null ? null : { kind: 'at', ms };
+    return ms ? { kind: 'at', ms } : null;
   }
   const fromNow = findGroup(IN, text);
   const seconds = parseSeconds(fromNow ?? text);
-  return seconds === null ? null : { kind: fromNow === undefined ? 'duration' : 'in', seconds };
+  return seconds ? { kind: fromNow ? 'in' : 'duration', seconds } : null;
 }
 
 /**
@@ -114,7 +114,7 @@ function findGroup(pattern: RegExp, text: string): string | undefined {
 function parseSeconds(text: string): number | null {
   const compact = text.replace(/\s/g, '');
   const [, h, m, s] = WITH_COLON.exec(compact) ?? [];
-  const seconds = h === undefined ? sumOfParts(compact) : +h * 3600 + +(m ?? 0) * 60 + +(s ?? 0);
+  const seconds = h ? +h * 3600 + +(m ?? 0) * 60 + +(s ?? 0) : sumOfParts(compact);
   return Number.isInteger(seconds) && seconds > 0 && seconds < MAX_SECONDS ? seconds : null;
 }
 
@@ -122,14 +122,16 @@ function sumOfParts(text: string): number {
   if (!ALL_PARTS.test(text)) {
     return NaN;
   }
-  const sums = new Map<number, number>();
-  for (const [, n = '', unit = ''] of text.matchAll(PART)) {
+  const units: number[] = [];
+  let sum = 0;
+  for (const [, n = '', unit = ''] of text.matchAll(new RegExp(PART, 'gi'))) {
     const seconds = unitSeconds(unit);
     // `1h 2h` is two durations rather than their sum.
-    sums.set(seconds, sums.has(seconds) ? NaN : +n * seconds);
+    sum += units.includes(seconds) ? NaN : +n * seconds;
+    units.push(seconds);
   }
   // A sum of decimal fractions may differ from a whole number in the last digits.
-  return Math.round([...sums.values()].reduce((sum, part) => sum + part) * 1e6) / 1e6;
+  return Math.round(sum * 1e6) / 1e6;
 }
 
 function unitSeconds(unit: string): number {
@@ -146,7 +148,7 @@ function unitSeconds(unit: string): number {
 /** Parse a clock time in the time zone of the page; `null` if it is invalid or does not exist. */
 function parseClockTime(text: string, nowMs: number): number | null {
   const groups = CLOCK_TIME.exec(text)?.groups as Record<string, string | undefined> | undefined;
-  return groups === undefined ? null : findMoment(groups, nowMs);
+  return groups ? findMoment(groups, nowMs) : null;
 }
 
 function findMoment(groups: Record<string, string | undefined>, nowMs: number): number | null {
