@@ -34,6 +34,7 @@ VALUES = {
     "work_programs": "*train.py*",
     "notify_quiet_hours": "22:00-07:30",
     "notify_limit": "5",
+    "before_stop": "10m: python checkpoint.py",
 }
 
 

@@ -26,7 +26,7 @@ SENTENCES = {
     "%modelarts status --all": "auto_stop.enabled",
     "%modelarts extend 1m": "Extended. Stops at ",
     "%modelarts describe new": "Description saved",
-    "%modelarts doctor": "demo-notebook",
+    "%modelarts doctor --all": "demo-notebook",
 }
 
 

@@ -84,7 +84,7 @@ def test_doctor_names_all_sources(
 ) -> None:
     """The id is from the host name; key, project and region are from the session; secrets are masked."""
     kernel_session.run("%load_ext modelarts_magics")
-    status, shown = kernel_session.run("%modelarts doctor")
+    status, shown = kernel_session.run("%modelarts doctor --all")
     assert status == "ok"
     file = simulated_instance.home / "work" / ".modelarts-magics.ini"
     for value, source in (

@@ -33,7 +33,7 @@ pytestmark = [
     # pty.fork in a process with threads; the child executes another program at once.
     pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning"),
 ]
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 LOOP = f"{sys.executable} -c 'while True: pass'"
 """A program that uses the processor, and never ends by itself."""
 SHELL = "bash"
