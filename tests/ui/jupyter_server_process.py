@@ -34,6 +34,7 @@ NOTEBOOKS = Path(__file__).with_name("notebooks")
 LAB_EXTENSION, SERVER_EXTENSION = "modelarts-magics-lab", "modelarts_magics"
 """The names of this package's extensions of the page and of the server, as used to disable them."""
 NOTIFICATION_PLUGIN = "@jupyterlab/apputils-extension:notification"
+DOCUMENT_PLUGIN = "@jupyterlab/docmanager-extension:plugin"
 NEWS_DISABLED = {"fetchNews": "false", "checkForUpdates": False}
 """Settings that keep JupyterLab from asking whether it may fetch news; the question covers the page."""
 
@@ -134,10 +135,12 @@ class JupyterServerProcess:
         return name
 
     def reset(self) -> None:
-        """Restore the default settings, except that JupyterLab fetches no news."""
+        """Restore the default settings, except that JupyterLab fetches no news and saves nothing by itself."""
         for name in ("settings", "config", "workspaces"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         self.write_settings(NOTIFICATION_PLUGIN, NEWS_DISABLED)
+        # A document that JupyterLab saves every two minutes would be gone from the list of what we saved.
+        self.write_settings(DOCUMENT_PLUGIN, {"autosave": False})
         extensions = {
             "ServerApp": {"jpserver_extensions": {SERVER_EXTENSION: self._with_extensions}}
         }
