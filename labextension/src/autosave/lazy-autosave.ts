@@ -3,15 +3,11 @@
 import type { IDisposable } from '@lumino/disposable';
 import type { Timers } from '../countdown/clock';
 import { asObject } from '../countdown/messages';
-import { ManagerTicker } from '../manager/manager-ticker';
+import { loadAhead } from '../manager/load-ahead';
+import type { ManagerTicker } from '../manager/manager-ticker';
 import { timeLeft } from '../text/status-text';
 import type { IManager, SaveReport } from '../tokens';
 import type { AutoSaver } from './autosave';
-
-/** The code is loaded this many milliseconds before the first documents are saved. */
-const LOAD_AHEAD_MS = 300_000;
-/** Milliseconds after which loading is tried again. */
-const RETRY_MS = 10_000;
 
 /** Options of {@link LazyAutoSaver}. */
 export interface LazyAutoSaverOptions {
@@ -32,8 +28,11 @@ export class LazyAutoSaver implements IDisposable {
 
   constructor(options: LazyAutoSaverOptions) {
     this.#options = options;
-    this.#ticker = new ManagerTicker(options, () => this.#check());
-    this.#ticker.update();
+    this.#ticker = loadAhead(
+      options,
+      () => this.#neededInMs(),
+      () => this.#load(),
+    );
   }
 
   /** Whether the autosave is disposed. */
@@ -55,23 +54,14 @@ export class LazyAutoSaver implements IDisposable {
     return (await this.#load()).saveAll();
   }
 
-  /** Load the code if it is time; returns the milliseconds until the next check. */
-  #check(): number | null {
+  /** Return the milliseconds until documents are saved; `null` if that is not known. */
+  #neededInMs(): number | null {
     const { manager } = this.#options;
-    const isStopPlanned = asObject(manager.payload?.keep).stop;
-    if (!isStopPlanned) {
-      const run = timeLeft(manager);
-      if (run === null) {
-        return null;
-      }
-      const waitMs = run.remainingMs - manager.preferences.saveMinutes * 60_000 - LOAD_AHEAD_MS;
-      if (waitMs > 0) {
-        return waitMs;
-      }
+    if (asObject(manager.payload?.keep).stop) {
+      return 0;
     }
-    // The server may be reachable the next time.
-    this.#load().catch(() => undefined);
-    return RETRY_MS;
+    const run = timeLeft(manager);
+    return run && run.remainingMs - manager.preferences.saveMinutes * 60_000;
   }
 
   async #load(): Promise<AutoSaver> {

@@ -1,14 +1,9 @@
 /** Loads the reminders before they are needed, so that their code is not part of the page load. */
 
 import type { Timers } from '../countdown/clock';
-import { ManagerTicker } from '../manager/manager-ticker';
+import { loadAhead } from '../manager/load-ahead';
 import { timeLeft } from '../text/status-text';
 import type { IManager } from '../tokens';
-
-/** The code is loaded this many milliseconds before the first reminder. */
-const LOAD_AHEAD_MS = 300_000;
-/** Milliseconds after which loading is tried again. */
-const RETRY_MS = 10_000;
 
 /** Options of {@link startReminders}. */
 export interface LazyRemindersOptions {
@@ -23,28 +18,21 @@ export interface LazyRemindersOptions {
 /** Start the reminders when the first one is near. */
 export function startReminders(options: LazyRemindersOptions): void {
   const { manager, load } = options;
-  let isLoading = false;
-  const ticker = new ManagerTicker(options, () => {
+  let loading: Promise<unknown> | null = null;
+  const neededInMs = (): number | null => {
     const run = timeLeft(manager);
-    if (run === null || isLoading) {
-      return null;
-    }
     const firstMs = Math.max(0, ...manager.preferences.remindMinutes) * 60_000;
-    const waitMs = run.remainingMs - firstMs - LOAD_AHEAD_MS;
-    if (waitMs > 0) {
-      return waitMs;
+    return run && run.remainingMs - firstMs;
+  };
+  const loadOnce = async (): Promise<void> => {
+    loading ??= load();
+    try {
+      await loading;
+      ticker.dispose();
+    } catch (error) {
+      loading = null;
+      throw error;
     }
-    isLoading = true;
-    load().then(
-      () => {
-        ticker.dispose();
-      },
-      () => {
-        // The server may be reachable the next time.
-        isLoading = false;
-      },
-    );
-    return RETRY_MS;
-  });
-  ticker.update();
+  };
+  const ticker = loadAhead(options, neededInMs, loadOnce);
 }
