@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socketserver
@@ -233,9 +234,9 @@ def test_status_decides_whether_it_is_sent_again(status: int, outcome: str) -> N
     assert found["retry_after_s"] == (9.0 if status in (404, 429, 500, 502) else None)
 
 
-@pytest.mark.process
-def test_address_is_in_no_process_list(terminal: Terminal) -> None:
-    """The process that sends has it from a pipe; its command and environment do not have it."""
+@contextlib.contextmanager
+def hanging_receiver() -> Iterator[tuple[RawServer, threading.Event]]:
+    """Yield a server that never answers, and the event of its first request."""
     arrived = threading.Event()
 
     def hang(server: RawServer, connection: socket.socket, _: int) -> None:
@@ -244,6 +245,13 @@ def test_address_is_in_no_process_list(terminal: Terminal) -> None:
         server.wait_for_close(connection)
 
     with raw_server(hang) as server:
+        yield server, arrived
+
+
+@pytest.mark.process
+def test_address_is_in_no_process_list(terminal: Terminal) -> None:
+    """The process that sends has it from a pipe; its command and environment do not have it."""
+    with hanging_receiver() as (server, arrived):
         sink = Sink("1", WEBHOOK, f"{server.endpoint}/{MARK}")
         attempt = Attempt(sink, PAYLOAD, dict(os.environ))
         try:
@@ -261,14 +269,7 @@ def test_address_is_in_no_process_list(terminal: Terminal) -> None:
 @pytest.mark.process
 def test_killed_process_has_an_unknown_outcome(terminal: Terminal) -> None:
     """It had begun to send."""
-    arrived = threading.Event()
-
-    def hang(server: RawServer, connection: socket.socket, _: int) -> None:
-        receive_request(connection)
-        arrived.set()
-        server.wait_for_close(connection)
-
-    with raw_server(hang) as server:
+    with hanging_receiver() as (server, arrived):
         attempt = Attempt(Sink("1", WEBHOOK, server.endpoint), PAYLOAD, dict(os.environ))
         assert arrived.wait(60)
         attempt.kill()
