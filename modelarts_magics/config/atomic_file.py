@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _CREATE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
@@ -35,6 +40,15 @@ def replace_file(path: Path, content: bytes, *, follow_link: bool = True) -> os.
         Path(temporary).unlink(missing_ok=True)
         raise
     return status
+
+
+def replace_object(path: Path, data: Mapping[str, object]) -> None:
+    """Write a JSON object as `replace_file` writes a file; `private_file.read_private_object` reads it.
+
+    Raises:
+        OSError: The file cannot be written; the old one is unchanged.
+    """
+    replace_file(path, json.dumps(data).encode())
 
 
 def _write_new(path: str, content: bytes) -> os.stat_result:

@@ -64,13 +64,20 @@ def read_private_text(path: Path) -> str:
     return content.decode("utf-8-sig")
 
 
-def read_private_object(path: Path) -> dict[str, Any]:
-    """Return the JSON object in a file; empty if it cannot be read, or if others may have written it."""
+def read_private_object(path: Path, *, version: int | None = None) -> dict[str, Any]:
+    """Return the JSON object in a file; empty if it cannot be read, or if others may have written it.
+
+    Args:
+        path: The path of the file.
+        version: What ``version`` of the object has to be; one with another version counts as empty.
+    """
     try:
         data = json.loads(read_private_text(path))
     except (OSError, ValueError):
         return {}
-    return data if isinstance(data, dict) else {}
+    if not isinstance(data, dict) or (version is not None and data.get("version") != version):
+        return {}
+    return data
 
 
 def open_private(path: Path, *, flags: int = 0) -> int:

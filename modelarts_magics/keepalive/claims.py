@@ -10,20 +10,19 @@ acts, and then saves what came of it::
             claim.finish("delivered")
 
 A claim whose block ends without `Claim.finish` or `Claim.give_back`, by an exception or because the process was
-killed, has an unknown outcome: the next one who asks gets it, with `Claim.is_repeat` set. The folder outlives the
-daemon, and so do the claims.
+killed, has an unknown outcome: the next process that asks gets it, with `Claim.is_repeat` set. The folder outlives
+the daemon, and so do the claims.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_object
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Deadline
 from modelarts_magics.domain.models import same_stop_time
@@ -65,9 +64,7 @@ class Entry:
 
     def is_for(self, name: str, stops_at: datetime | None) -> bool:
         """Return whether this is the claim of a name for a stop time, which may differ by seconds."""
-        if name != self.name:
-            return False
-        return stops_at == self.stops_at or same_stop_time(stops_at, self.stops_at)
+        return name == self.name and is_same_occasion(stops_at, self.stops_at)
 
     @property
     def is_free(self) -> bool:
@@ -75,6 +72,11 @@ class Entry:
         if self.outcome is not None:
             return False
         return not self.pid or not is_process_alive(self.pid, started=self.started)
+
+
+def is_same_occasion(one: datetime | None, other: datetime | None) -> bool:
+    """Return whether claims of one name for these stop times are the same; stop times may differ by seconds."""
+    return one == other or same_stop_time(one, other)
 
 
 class Claim:
@@ -182,15 +184,13 @@ class Claims:
             yield
 
     def _read(self) -> list[Entry]:
-        data = read_private_object(self._path)
-        if data.get("version") != FORMAT_VERSION:
-            return []
+        data = read_private_object(self._path, version=FORMAT_VERSION)
         found = (_from_json(each) for each in data.get("claims", ()))
         return [entry for entry in found if entry is not None]
 
     def _write(self, entries: list[Entry]) -> None:
         content = {"version": FORMAT_VERSION, "claims": [_to_json(each) for each in entries]}
-        replace_file(self._path, json.dumps(content).encode())
+        replace_object(self._path, content)
 
 
 def _to_json(entry: Entry) -> dict[str, Any]:

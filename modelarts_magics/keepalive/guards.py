@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_text
 from modelarts_magics.keepalive.processes import is_process_alive
 from modelarts_magics.keepalive.record_lock import RecordLock, is_locked
@@ -117,7 +117,7 @@ def save_guard(folder: Path, guard: Guard) -> None:
         OSError: The file cannot be written.
     """
     content = {"version": FORMAT_VERSION, **guard.to_json(), "details": dict(guard.details)}
-    replace_file(_data_path(folder, guard.id), json.dumps(content).encode())
+    replace_object(_data_path(folder, guard.id), content)
     notify(folder)
 
 

@@ -6,12 +6,11 @@ An unknown source counts as working, and a guarded instance is not stopped. The 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Callable
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_object
 from modelarts_magics.errors import DurationError, RefusedError
 from modelarts_magics.keepalive.processes import process_started
@@ -77,7 +76,7 @@ def save_idle_stop(folder: Path, setting: IdleStop | None) -> None:
             # Identifies the run: process 1 starts with the instance.
             "run": process_started(_FIRST_PROCESS),
         }
-        replace_file(folder / _FILE, json.dumps(data).encode())
+        replace_object(folder / _FILE, data)
     notify(folder)
     notify(folder.parent)
 

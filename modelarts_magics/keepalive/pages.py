@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from typing import TYPE_CHECKING
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_object
 from modelarts_magics.session.notify import notify
 
@@ -37,7 +36,7 @@ def report_page(folder: Path, *, tab: str, stop_since: datetime, saved: bool) ->
     # A name from a page is no name of a file.
     name = hashlib.sha256(tab.encode()).hexdigest()[:16]
     content = {"stop": stop_since.isoformat(), "saved": saved}
-    replace_file(folder / f"{_PREFIX}{name}.json", json.dumps(content).encode())
+    replace_object(folder / f"{_PREFIX}{name}.json", content)
     notify(folder)
 
 

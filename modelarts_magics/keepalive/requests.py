@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_file, replace_object
 from modelarts_magics.config.private_file import read_private_object, read_private_text
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.keepalive.stopping import PendingStop
 from modelarts_magics.session.notify import notify
 
@@ -34,8 +34,7 @@ def send_request(folder: Path, action: str) -> None:
     Raises:
         OSError: The file cannot be written.
     """
-    content = json.dumps({"version": FORMAT_VERSION, "action": action}).encode()
-    replace_file(folder / _REQUEST_FILE, content)
+    replace_object(folder / _REQUEST_FILE, {"version": FORMAT_VERSION, "action": action})
     notify(folder)
 
 
@@ -45,10 +44,10 @@ def take_request(folder: Path) -> str:
     if not path.exists():
         return ""
     # Read after that, or a request that arrives in between would be deleted unread.
-    data = read_private_object(path)
+    data = read_private_object(path, version=FORMAT_VERSION)
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
-    return str(data.get("action", "")) if data.get("version") == FORMAT_VERSION else ""
+    return str(data.get("action", ""))
 
 
 def save_handover(folder: Path, handover: Mapping[str, Any]) -> None:
@@ -58,7 +57,15 @@ def save_handover(folder: Path, handover: Mapping[str, Any]) -> None:
         OSError: The file cannot be written.
     """
     values = {name: handover[name] for name in ("settings", "source")}
-    replace_file(folder / _SETTINGS_FILE, json.dumps(values).encode())
+    replace_object(folder / _SETTINGS_FILE, values)
+
+
+def current_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
+    """Return the settings of file and environment as they are now, and else those of the starter."""
+    settings = Settings.load(environ=environ)
+    for name, value in (load_handover(folder).get("settings") or {}).items():
+        settings = settings.with_default(name, value, "argument")
+    return settings
 
 
 def load_handover(folder: Path) -> dict[str, Any]:
@@ -77,7 +84,7 @@ def save_pending_stop(folder: Path, pending: PendingStop | None) -> None:
         notify(folder)
         return
     data = {name: _to_json(value) for name, value in asdict(pending).items()}
-    replace_file(folder / _STOP_FILE, json.dumps(data).encode())
+    replace_object(folder / _STOP_FILE, data)
 
 
 def load_pending_stop(folder: Path) -> PendingStop | None:

@@ -6,11 +6,10 @@ when the user has changed auto-stop meanwhile.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_object
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def save_switched_mode(folder: Path, target: datetime) -> None:
     """
     targets = (*switched_stop_times(folder), target)[-_MAX_TARGETS:]
     content = {"stop_times": [each.isoformat() for each in targets]}
-    replace_file(folder / _FILE, json.dumps(content).encode())
+    replace_object(folder / _FILE, content)
 
 
 def forget_switched_mode(folder: Path) -> None:

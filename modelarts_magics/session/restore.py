@@ -5,13 +5,12 @@ It is kept in a file in the folder that survives a stop.
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_object
 from modelarts_magics.config.settings_file import expand_user
 from modelarts_magics.config.surviving_folder import surviving_folder
@@ -81,7 +80,7 @@ def save_pending(path: Path, instance_id: str, pending: PendingRestore | None) -
             "planned": pending.planned,
         }
     if entries:
-        replace_file(path, json.dumps(entries).encode())
+        replace_object(path, entries)
     else:
         path.unlink(missing_ok=True)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_text
 from modelarts_magics.keepalive.activity.source import Source, is_anything_busy
 
@@ -57,7 +57,7 @@ def save_report(folder: Path, report: ActivityReport) -> None:
         "is_complete": report.is_complete,
         "sources": [source.to_state() for source in report.sources],
     }
-    replace_file(folder / REPORT_FILE, json.dumps(data).encode())
+    replace_object(folder / REPORT_FILE, data)
 
 
 def load_report(folder: Path) -> ActivityReport | None:

@@ -12,7 +12,6 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Callable
 
-from modelarts_magics.config.settings import Settings
 from modelarts_magics.config.work_folder import work_folder
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive.claims import Claims
@@ -20,9 +19,9 @@ from modelarts_magics.keepalive.marks.mark import (
     CELL,
     COMMAND,
     FRESH,
-    READ_BEFORE,
     Mark,
     command_mark,
+    is_near,
     late_by,
     marks_folder,
     read_marks,
@@ -39,7 +38,7 @@ from modelarts_magics.keepalive.marks.result import (
     record,
 )
 from modelarts_magics.keepalive.marks.shell_command import run_command
-from modelarts_magics.keepalive.requests import load_handover
+from modelarts_magics.keepalive.requests import current_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,8 +104,7 @@ class Marks:
         stops_at = instance.auto_stop.stops_at if instance else None
         if instance is None or stops_at is None or now - instance.observed_at <= FRESH:
             return False
-        delays = (late_by(mark, stops_at, now) for mark in self._marks)
-        return any(-READ_BEFORE <= delay < READ_BEFORE for delay in delays)
+        return any(is_near(mark.before, stops_at, now) for mark in self._marks)
 
     def update(self, guards: Sequence[Guard], now: datetime) -> None:
         """Fire what is due; a command runs in a thread.
@@ -217,11 +215,7 @@ def create_marks(context: ComponentContext) -> Marks:
 
 def load_command(context: ComponentContext) -> Mark | None:
     """Return the mark of the setting ``before_stop`` as it is now; None if it is not set or invalid."""
-    handover = load_handover(context.folder).get("settings") or {}
-    # The file of the settings may have changed since the daemon was started.
-    started_with = handover.pop("before_stop", "")
-    settings = Settings.load(handover, environ=context.environ)
-    settings = settings.with_default("before_stop", started_with, "argument")
+    settings = current_settings(context.folder, context.environ)
     try:
         return command_mark(settings.before_stop) if settings.before_stop else None
     except ModelArtsError:

@@ -7,14 +7,13 @@ claims stay there when the daemon deletes its files.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_object
 from modelarts_magics.domain.durations import parse_duration
 from modelarts_magics.errors import UsageError
@@ -152,7 +151,7 @@ def save_mark(folder: Path, mark: Mark) -> None:
         OSError: The file cannot be written.
     """
     data = {**asdict(mark), "before": mark.before.total_seconds(), "version": FORMAT_VERSION}
-    replace_file(_path(folder, mark.id), json.dumps(data).encode())
+    replace_object(_path(folder, mark.id), data)
     notify(folder)
 
 
@@ -178,15 +177,19 @@ def late_by(mark: Mark, stops_at: datetime, now: datetime) -> timedelta:
     return now - (stops_at - mark.before)
 
 
+def is_near(before: timedelta, stops_at: datetime, now: datetime) -> bool:
+    """Return whether the time left at a mark is about now, so that the stop time has to be read again."""
+    return -READ_BEFORE <= now - (stops_at - before) < READ_BEFORE
+
+
 def _path(folder: Path, mark_id: str) -> Path:
     return marks_folder(folder) / f"{_PREFIX}{mark_id}.json"
 
 
 def _read(path: Path) -> Mark | None:
-    data = read_private_object(path)
+    data = read_private_object(path, version=FORMAT_VERSION)
+    data.pop("version", None)
     try:
-        if data.pop("version") != FORMAT_VERSION:
-            return None
         return Mark(**{**data, "before": timedelta(seconds=data["before"])})
     except (KeyError, TypeError, OverflowError):
         return None

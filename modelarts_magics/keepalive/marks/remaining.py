@@ -18,7 +18,7 @@ from weakref import WeakSet
 from modelarts_magics.domain.durations import parse_duration
 from modelarts_magics.domain.models import same_stop_time
 from modelarts_magics.errors import ModelArtsError
-from modelarts_magics.keepalive.marks.mark import CALLBACK, FRESH, READ_BEFORE, Mark
+from modelarts_magics.keepalive.marks.mark import CALLBACK, FRESH, Mark, is_near
 from modelarts_magics.keepalive.marks.result import FAILED, RAN, Result, record
 from modelarts_magics.keepalive.policy import (
     PROBLEM_THRESHOLD,
@@ -146,7 +146,7 @@ class RemainingTime:
         if stops_at is None:
             return READ_INTERVAL
         marks = [each.before for each in self._flags] + [each[0] for each in self._calls.values()]
-        if any(-READ_BEFORE <= now - (stops_at - before) < READ_BEFORE for before in marks):
+        if any(is_near(before, stops_at, now) for before in marks):
             return FRESH
         return READ_INTERVAL_NEAR_STOP if stops_at - now <= PROBLEM_THRESHOLD else READ_INTERVAL
 

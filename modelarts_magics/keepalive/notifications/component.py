@@ -13,9 +13,8 @@ from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.models import same_stop_time
 from modelarts_magics.errors import ConfigurationError, LockTimeoutError
 from modelarts_magics.keepalive import requests
-from modelarts_magics.keepalive.claims import Claims
+from modelarts_magics.keepalive.claims import Claims, is_same_occasion
 from modelarts_magics.keepalive.components import RunView
-from modelarts_magics.keepalive.folder import FOLDER_SUFFIX
 from modelarts_magics.keepalive.notifications import events, results
 from modelarts_magics.keepalive.notifications.deliveries import LastDelivery, save_delivery
 from modelarts_magics.keepalive.notifications.dispatcher import Dispatcher, Rules, Start
@@ -69,10 +68,9 @@ class Notifier:
         load_settings: Callable[[], Settings],
         start: Start,
     ) -> None:
-        digest = folder.name[: -len(FOLDER_SUFFIX)]
         self._folder = folder
         self._shared_folder = shared_folder
-        self._run_path = shared_folder / f"run-{digest}.json"
+        self._run_path = shared_folder / f"run-{folder.stem}.json"
         self._load_settings = load_settings
         self._claims = Claims(folder / CLAIMS_FOLDER)
         self._outbox = Outbox(outbox_folder(shared_folder, folder))
@@ -141,8 +139,7 @@ class Notifier:
 
     def _is_told(self, due: Due) -> bool:
         return any(
-            key == due.key
-            and (claimed_for == due.claimed_for or same_stop_time(claimed_for, due.claimed_for))
+            key == due.key and is_same_occasion(claimed_for, due.claimed_for)
             for key, claimed_for in self._told
         )
 
@@ -224,17 +221,9 @@ def create_notifier(context: ComponentContext) -> Notifier:
     return Notifier(
         context.folder,
         notify_folder(settings, context.environ),
-        load_settings=partial(_current_settings, handover, context.environ),
+        load_settings=partial(requests.current_settings, context.folder, context.environ),
         start=partial(_start_attempt, environ=context.environ),
     )
-
-
-def _current_settings(handover: Mapping[str, str], environ: Mapping[str, str]) -> Settings:
-    """Return the settings of the file and the environment, and those of the starter where they have none."""
-    current = Settings.load(environ=environ)
-    for name, value in handover.items():
-        current = current.with_default(name, value, "argument")
-    return current
 
 
 def _start_attempt(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_object
 from modelarts_magics.keepalive.state import decode, encode
 from modelarts_magics.messages import has_text, text
@@ -44,9 +43,8 @@ class LastDelivery:
 
 def save_delivery(folder: Path, sink_id: str, last: LastDelivery) -> None:
     """Write the last delivery to a sink; a full disk is not reported."""
-    entries = read_private_object(folder / FILE_NAME)
-    if entries.get("version") != FORMAT_VERSION:
-        entries = {"version": FORMAT_VERSION}
+    entries = read_private_object(folder / FILE_NAME, version=FORMAT_VERSION)
+    entries["version"] = FORMAT_VERSION
     entries[sink_id] = {
         "at": encode(last.at),
         "event": last.event,
@@ -55,14 +53,12 @@ def save_delivery(folder: Path, sink_id: str, last: LastDelivery) -> None:
         "cause": encode(last.cause),
     }
     with contextlib.suppress(OSError):
-        replace_file(folder / FILE_NAME, json.dumps(entries).encode())
+        replace_object(folder / FILE_NAME, entries)
 
 
 def load_deliveries(folder: Path) -> dict[str, LastDelivery]:
     """Return the last delivery by the number of the sink."""
-    entries = read_private_object(folder / FILE_NAME)
-    if entries.get("version") != FORMAT_VERSION:
-        return {}
+    entries = read_private_object(folder / FILE_NAME, version=FORMAT_VERSION)
     found = {key: _from_json(value) for key, value in entries.items() if key != "version"}
     return {key: value for key, value in found.items() if value is not None}
 

@@ -144,14 +144,8 @@ def _announced_stop(view: RunView, instance: Instance, now: datetime) -> Iterato
     if at is None or now - at > ANNOUNCED_FOR:
         return
     message = Message("notify.text.stopping_now", _values(instance))
-    notification = Notification(
-        event=STOPPING,
-        message=message,
-        created_at=now,
-        instance_id=instance.id,
-        instance_name=instance.name,
-        stops_at=at,
-        expires_at=at + LIFETIME,
+    notification = Notification.about(
+        instance, STOPPING, message, now, stops_at=at, expires_at=at + LIFETIME
     )
     yield Due(STOPPING_NOW, at, notification)
 
@@ -166,20 +160,11 @@ def _pending_stop(view: RunView, instance: Instance, now: datetime) -> Iterator[
     if pending.idle_time is not None:
         idle = _values(instance, duration=pending.idle_time, stop_time=pending.stops_at)
         message = Message("notify.text.stopping_idle", idle)
-    expires_at = pending.stops_at + LIFETIME
-    yield Due(
-        f"stopping-after-{pending.name}",
-        pending.since,
-        Notification(
-            event=STOPPING,
-            message=message,
-            created_at=now,
-            instance_id=instance.id,
-            instance_name=instance.name,
-            stops_at=pending.stops_at,
-            expires_at=expires_at,
-        ),
+    stops_at = pending.stops_at
+    notification = Notification.about(
+        instance, STOPPING, message, now, stops_at=stops_at, expires_at=stops_at + LIFETIME
     )
+    yield Due(f"stopping-after-{pending.name}", pending.since, notification)
 
 
 def _trouble(view: RunView, instance: Instance, now: datetime) -> Iterator[Due]:
@@ -220,13 +205,7 @@ def _values(instance: Instance, **values: object) -> dict[str, object]:
 def _notification(
     event: str, message: Message, instance: Instance, now: datetime, expires_at: datetime | None
 ) -> Notification:
-    return Notification(
-        event=event,
-        message=message,
-        created_at=now,
-        instance_id=instance.id,
-        instance_name=instance.name,
-        stops_at=instance.auto_stop.stops_at,
-        expires_at=expires_at or now + LIFETIME,
-        follows_stop_time=event in (TIME_LEFT, STOPPING),
+    follows = event in (TIME_LEFT, STOPPING)
+    return Notification.about(
+        instance, event, message, now, expires_at=expires_at, follows_stop_time=follows
     )

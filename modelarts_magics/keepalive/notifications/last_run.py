@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_object
 from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.domain.later_starts import is_same_run
@@ -48,10 +47,8 @@ class SeenRun:
 
 def load_run(path: Path) -> SeenRun | None:
     """Return the run that was last seen; None if there is none."""
-    data = read_private_object(path)
+    data = read_private_object(path, version=FORMAT_VERSION)
     try:
-        if data["version"] != FORMAT_VERSION:
-            return None
         return SeenRun(
             datetime.fromisoformat(data["started_at"]),
             datetime.fromisoformat(data["seen_at"]),
@@ -74,7 +71,7 @@ def save_run(path: Path, run: SeenRun) -> None:
         "was_idle": run.was_idle,
     }
     with contextlib.suppress(OSError):
-        replace_file(path, json.dumps(data).encode())
+        replace_object(path, data)
 
 
 def last_run_notification(
@@ -105,12 +102,4 @@ def last_run_notification(
         code = "last_run_idle"
     elif last.stops_at is not None and last.stops_at - last.seen_at <= AUTO_STOP_WINDOW:
         code, values["at"] = "last_run_auto_stop", last.stops_at
-    return Notification(
-        event=LAST_RUN,
-        message=Message(f"notify.text.{code}", values),
-        created_at=now,
-        instance_id=instance.id,
-        instance_name=instance.name,
-        stops_at=instance.auto_stop.stops_at,
-        expires_at=now + LIFETIME,
-    )
+    return Notification.about(instance, LAST_RUN, Message(f"notify.text.{code}", values), now)

@@ -13,6 +13,8 @@ from modelarts_magics.messages import Message, text, to_local
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from modelarts_magics.domain.models import Instance
+
 PAYLOAD_VERSION = 1
 LIFETIME = timedelta(hours=24)
 """How long a notification about something that has ended is worth sending."""
@@ -47,6 +49,40 @@ class Notification:
     follows_stop_time: bool = False
     job: Mapping[str, Any] = field(default_factory=dict)
     id: str = field(default_factory=lambda: os.urandom(16).hex())
+
+    @classmethod
+    def about(  # noqa: PLR0913 - what differs between the events
+        cls,
+        instance: Instance,
+        event: str,
+        message: Message,
+        now: datetime,
+        *,
+        stops_at: datetime | None = None,
+        expires_at: datetime | None = None,
+        **fields: Any,  # noqa: ANN401 - the other fields
+    ) -> Notification:
+        """Return a notification about an instance.
+
+        Args:
+            instance: The instance.
+            event: One of `sinks.EVENTS`.
+            message: Its text.
+            now: The time by the clock of the API.
+            stops_at: The stop time; None for that of the instance.
+            expires_at: When it is pointless to send it; None for `LIFETIME` from now.
+            fields: Further fields.
+        """
+        return cls(
+            event=event,
+            message=message,
+            created_at=now,
+            instance_id=instance.id,
+            instance_name=instance.name,
+            stops_at=stops_at or instance.auto_stop.stops_at,
+            expires_at=expires_at or now + LIFETIME,
+            **fields,
+        )
 
     def title(self, *, repeated: bool = False) -> str:
         """Return the first line, in the language of messages."""

@@ -7,15 +7,13 @@ that a killed daemon has begun has an unknown outcome, and is repeated as such.
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_object
-from modelarts_magics.domain.models import same_stop_time
-from modelarts_magics.keepalive.folder import FOLDER_SUFFIX
+from modelarts_magics.keepalive.claims import is_same_occasion
 from modelarts_magics.keepalive.notifications.notification import Notification
 from modelarts_magics.keepalive.notifications.send import DELIVERED, NOT_SENT, REFUSED
 from modelarts_magics.keepalive.state import decode, encode
@@ -130,8 +128,7 @@ class Outbox:
     def has(self, key: str, claimed_for: datetime | None) -> bool:
         """Return whether there is a notification for a claim."""
         return any(
-            each.key == key
-            and (each.claimed_for == claimed_for or same_stop_time(each.claimed_for, claimed_for))
+            each.key == key and is_same_occasion(each.claimed_for, claimed_for)
             for each in self.entries
         )
 
@@ -176,7 +173,7 @@ class Outbox:
                 for sink_id, each in entry.deliveries.items()
             },
         }
-        replace_file(self._path(entry), json.dumps(content).encode())
+        replace_object(self._path(entry), content)
 
     def discard_old(self, now: datetime) -> None:
         """Delete the entries that are done and no longer count."""
@@ -203,8 +200,7 @@ def outbox_folder(shared_folder: Path, daemon_folder: Path) -> Path:
         shared_folder: The folder of the sinks, which survives a stop.
         daemon_folder: The folder of the daemon.
     """
-    digest = daemon_folder.name[: -len(FOLDER_SUFFIX)]
-    return shared_folder / f"outbox-{digest}"
+    return shared_folder / f"outbox-{daemon_folder.stem}"
 
 
 def _load(folder: Path) -> Iterable[Entry]:
@@ -214,10 +210,8 @@ def _load(folder: Path) -> Iterable[Entry]:
 
 
 def _read(path: Path) -> Entry | None:
-    data = read_private_object(path)
+    data = read_private_object(path, version=FORMAT_VERSION)
     try:
-        if data["version"] != FORMAT_VERSION:
-            return None
         return Entry(
             Notification.from_json(data["notification"]),
             {sink_id: _delivery(each) for sink_id, each in data["deliveries"].items()},

@@ -14,15 +14,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_object
 from modelarts_magics.domain.countdown import stop_message
 from modelarts_magics.keepalive.guards import LOCKED_KINDS, PID
-from modelarts_magics.keepalive.notifications.notification import (
-    LIFETIME,
-    Notification,
-    shorten_line,
-)
+from modelarts_magics.keepalive.notifications.notification import Notification, shorten_line
 from modelarts_magics.keepalive.notifications.sinks import JOB_FAILED, JOB_FINISHED
 from modelarts_magics.keepalive.records import find_record
 from modelarts_magics.messages import Message
@@ -88,14 +84,16 @@ def save_result(folder: Path, result: JobResult) -> None:
         "record": result.record,
     }
     with contextlib.suppress(OSError):
-        replace_file(_path(folder, result.guard_id), json.dumps(data).encode())
+        replace_object(_path(folder, result.guard_id), data)
         notify(folder)
 
 
 def read_results(folder: Path) -> Iterator[JobResult]:
     """Return the results that no notification was created for."""
     for path in folder.glob(f"{_PREFIX}*.json"):
-        result = _from_json(path.stem[len(_PREFIX) :], read_private_object(path))
+        result = _from_json(
+            path.stem[len(_PREFIX) :], read_private_object(path, version=FORMAT_VERSION)
+        )
         if result is None:
             path.unlink(missing_ok=True)
         else:
@@ -185,14 +183,11 @@ def job_notification(result: JobResult, instance: Instance, now: datetime) -> No
         "line": result.last_line,
         "stop": stop_message(instance),
     }
-    return Notification(
-        event=JOB_FAILED if result.failed else JOB_FINISHED,
-        message=Message(f"notify.text.job_{code}", values),
-        created_at=now,
-        instance_id=instance.id,
-        instance_name=instance.name,
-        stops_at=instance.auto_stop.stops_at,
-        expires_at=now + LIFETIME,
+    return Notification.about(
+        instance,
+        JOB_FAILED if result.failed else JOB_FINISHED,
+        Message(f"notify.text.job_{code}", values),
+        now,
         job={
             "name": result.name,
             "duration_s": round(result.duration.total_seconds()),
@@ -208,8 +203,6 @@ def _path(folder: Path, guard_id: str) -> Path:
 
 def _from_json(guard_id: str, data: dict[str, Any]) -> JobResult | None:
     try:
-        if data["version"] != FORMAT_VERSION:
-            return None
         return JobResult(
             guard_id=guard_id,
             name=str(data["name"]),

@@ -6,7 +6,6 @@ knows it can send messages with it: only `Sink.target` has it, and everything el
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 import sys
@@ -15,7 +14,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from modelarts_magics.config.atomic_file import replace_file
+from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.notify_folder import FILE_NAME, FOLDER_NAME
 from modelarts_magics.config.private_file import private_status, read_private_object
 from modelarts_magics.config.settings import is_loopback
@@ -132,9 +131,7 @@ def has_sinks(folder: Path) -> bool:
 
 def load_sinks(folder: Path) -> SinkList:
     """Return the sinks; none if there is no file, or if others may have written it."""
-    data = read_private_object(folder / FILE_NAME)
-    if data.get("version") != FORMAT_VERSION:
-        return SinkList()
+    data = read_private_object(folder / FILE_NAME, version=FORMAT_VERSION)
     try:
         sinks = tuple(
             Sink(str(each["id"]), str(each["kind"]), str(each["target"]), str(each["python"]))
@@ -161,7 +158,7 @@ def save_sinks(folder: Path, found: SinkList) -> None:
         ],
     }
     try:
-        replace_file(folder / FILE_NAME, json.dumps(data).encode())
+        replace_object(folder / FILE_NAME, data)
     except OSError:
         raise ModelArtsError("notify.not_writable", path=str(folder / FILE_NAME)) from None
 
