@@ -23,11 +23,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_object
-from modelarts_magics.config.private_file import read_private_object
+from modelarts_magics.config.private_file import private_status, read_private_object
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Deadline
 from modelarts_magics.domain.models import same_stop_time
 from modelarts_magics.keepalive.processes import is_process_alive, process_started
 from modelarts_magics.session.instance_lock import LOCK_WAIT_S, hold_lock
+from modelarts_magics.session.store import stat_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,6 +145,8 @@ class Claims:
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE_NAME
         self._lock_path = folder / LOCK_NAME
+        self._fingerprint: tuple[int, int, int] | None = None
+        self._known: list[Entry] = []
 
     def claim(self, name: str, *, stops_at: datetime | None, now: datetime) -> Claim | None:
         """Return a new claim, which is on disk; None if it is done, or being done.
@@ -168,8 +171,12 @@ class Claims:
         return Claim(self, entry, is_repeat=known is not None)
 
     def is_done(self, name: str, stops_at: datetime | None) -> bool:
-        """Return whether the outcome of a claim is known; without the lock, so that it costs little."""
-        return any(each.outcome and each.is_for(name, stops_at) for each in self._read())
+        """Return whether the outcome of a claim is known; takes no lock and reads a changed file only."""
+        status = private_status(self._path)
+        fingerprint = stat_fingerprint(status) if status else None
+        if fingerprint != self._fingerprint:
+            self._fingerprint, self._known = fingerprint, self._read()
+        return any(each.outcome and each.is_for(name, stops_at) for each in self._known)
 
     def exchange(self, entry: Entry, following: Entry | None) -> None:
         """Replace an entry of this process by the one that follows it; used by `Claim`."""
