@@ -140,10 +140,7 @@ def test_output_is_that_of_the_command_alone(runs: Runs) -> None:
 @pytest.mark.process
 def test_command_is_signalled_before_the_stop(runs: Runs) -> None:
     """The daemon signals the command; what came of it is printed and in the history. Here the mark has passed."""
-    code = (
-        "import signal; signal.signal(signal.SIGUSR1, lambda *_: exit(7)); "
-        "signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1]); signal.pause()"
-    )
+    code = "import signal; signal.sigwait([signal.SIGUSR1]); raise SystemExit(7)"
     # The signal may come before Python has started, and then has to wait.
     command = ("env", "--block-signal=USR1", sys.executable, "-c", code)
     status, _, err = runs.run("--signal", "usr1@24h", "--", *command)
