@@ -79,7 +79,7 @@ def test_guard_ends_with_the_cell_although_the_next_one_runs(setup: Setup) -> No
     kernel.status("idle", "cell-1")
     kernel.status("busy", "cell-2")
     setup.wait_until_let_go()
-    assert setup.bench.look()[0].busy is True
+    setup.bench.wait(lambda sources: sources[0].busy is True)
 
 
 def test_guard_ends_with_the_kernel(setup: Setup) -> None:
