@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Playwright
 
-EXECUTABLE_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+EXECUTABLE_NAMES = (
+    # Has no window to draw, and so needs less of the CPU.
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 EXECUTABLE_PATHS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -37,7 +44,7 @@ LAUNCH_ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-APT_PACKAGES = ("chromium", "fonts-wqy-microhei", "fonts-noto-color-emoji")
+APT_PACKAGES = ("chromium-headless-shell", "fonts-wqy-microhei", "fonts-noto-color-emoji")
 """The browser, and fonts for Chinese and for emoji."""
 APT_INSTALL = f"apt-get install -y --no-install-recommends {' '.join(APT_PACKAGES)}"
 PLAYWRIGHT_INSTALL = (sys.executable, "-m", "playwright", "install", "chromium")
