@@ -23,12 +23,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_object
-from modelarts_magics.config.private_file import private_status, read_private_object
+from modelarts_magics.config.private_file import read_private_object
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Deadline
 from modelarts_magics.domain.models import same_stop_time
 from modelarts_magics.keepalive.processes import is_process_alive, process_started
 from modelarts_magics.session.instance_lock import LOCK_WAIT_S, hold_lock
-from modelarts_magics.session.store import stat_fingerprint
+from modelarts_magics.session.store import private_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,8 +172,7 @@ class Claims:
 
     def is_done(self, name: str, stops_at: datetime | None) -> bool:
         """Return whether the outcome of a claim is known; takes no lock and reads a changed file only."""
-        status = private_status(self._path)
-        fingerprint = stat_fingerprint(status) if status else None
+        fingerprint = private_fingerprint(self._path)
         if fingerprint != self._fingerprint:
             self._fingerprint, self._known = fingerprint, self._read()
         return any(each.outcome and each.is_for(name, stops_at) for each in self._known)

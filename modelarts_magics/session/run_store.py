@@ -13,10 +13,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file
-from modelarts_magics.config.private_file import private_status, read_private
+from modelarts_magics.config.private_file import read_private
 from modelarts_magics.domain.after_fork import reset_in_child
 from modelarts_magics.domain.countdown import STOP_GRACE_PERIOD
-from modelarts_magics.session.store import stat_fingerprint
+from modelarts_magics.session.store import private_fingerprint, stat_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -183,8 +183,7 @@ class RunStore:
     def _get_entry(self, instance_id: str) -> dict[str, Any]:
         # Without the lock, an older content could be stored after a newer one was written.
         with self._lock:
-            status = private_status(self._path)
-            fingerprint = stat_fingerprint(status) if status else None
+            fingerprint = private_fingerprint(self._path)
             if fingerprint is not None and fingerprint != self._fingerprint:
                 self._data, self._fingerprint = _read_file(self._path), fingerprint
             entry = self._data.get(instance_id)

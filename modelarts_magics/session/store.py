@@ -77,7 +77,7 @@ class Store:
         """
         if is_exposed(folder):
             return None
-        found = [(_private_fingerprint(path), path) for path in folder.glob(_FILE_PATTERN)]
+        found = [(private_fingerprint(path), path) for path in folder.glob(_FILE_PATTERN)]
         files = [(fingerprint[1], path) for fingerprint, path in found if fingerprint]
         if not files:
             return None
@@ -162,10 +162,11 @@ class Store:
         if now_s >= self._check_folder_after_s:
             self._check_folder_after_s = now_s + _FOLDER_CHECK_INTERVAL_S
             self._is_folder_exposed = is_exposed(self._folder)
-        return None if self._is_folder_exposed else _private_fingerprint(self.path)
+        return None if self._is_folder_exposed else private_fingerprint(self.path)
 
 
-def _private_fingerprint(path: Path) -> tuple[int, int, int] | None:
+def private_fingerprint(path: Path) -> tuple[int, int, int] | None:
+    """Return the fingerprint of a file; None if there is none, or if others may have written it."""
     status = private_status(path)
     return stat_fingerprint(status) if status else None
 

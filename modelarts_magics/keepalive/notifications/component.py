@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
 from modelarts_magics.config.notify_folder import FILE_NAME
-from modelarts_magics.config.private_file import private_status
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.models import same_stop_time
 from modelarts_magics.errors import ConfigurationError, LockTimeoutError
@@ -33,7 +32,7 @@ from modelarts_magics.keepalive.notifications.sinks import (
     load_sinks,
     notify_folder,
 )
-from modelarts_magics.session.store import stat_fingerprint
+from modelarts_magics.session.store import private_fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -207,8 +206,7 @@ class Notifier:
 
     def _reload_sinks(self) -> None:
         """Read the sinks again if their file was changed."""
-        status = private_status(self._shared_folder / FILE_NAME)
-        fingerprint = stat_fingerprint(status) if status else None
+        fingerprint = private_fingerprint(self._shared_folder / FILE_NAME)
         if fingerprint != self._fingerprint:
             self._fingerprint = fingerprint
             self._sinks = load_sinks(self._shared_folder)
