@@ -44,7 +44,6 @@ KEEP_ACTIONS = {
     REPORT_INPUT: ("id", "waits"),
 }
 """What a page changes or reports about what keeps the instance running, each with its fields."""
-KEEP_FIELDS = ("action", "id", "seconds", "name", "tab", "saved", "waits")
 ADD_SINK, REMOVE_SINK, TEST_SINK = "add", "remove", "test"
 TURN_ON, TURN_OFF = "on", "off"
 NOTIFY_ACTIONS: dict[str, tuple[str, ...]] = {
@@ -233,16 +232,26 @@ class KeepChange:
     waits: bool = False
 
 
+def _parse_action(raw: bytes, actions: Mapping[str, tuple[str, ...]]) -> tuple[str, JsonBody]:
+    """Parse a body whose ``action`` determines its other fields.
+
+    Raises:
+        InputError: The action is missing or unknown, or another field is not one of this action.
+    """
+    fields = dict.fromkeys(name for names in actions.values() for name in names)
+    action = parse_json_body(raw, allowed=("action", *fields)).get_choice("action", tuple(actions))
+    if action is None:
+        raise InputError("request.missing_field", field="action")
+    return action, parse_json_body(raw, allowed=("action", *actions[action]))
+
+
 def parse_keep_change(raw: bytes) -> KeepChange:
     """Parse the body of a change of what keeps the instance running.
 
     Raises:
         InputError: It is not valid; the error names the field.
     """
-    action = parse_json_body(raw, allowed=KEEP_FIELDS).get_choice("action", tuple(KEEP_ACTIONS))
-    if action is None:
-        raise InputError("request.missing_field", field="action")
-    body = parse_json_body(raw, allowed=("action", *KEEP_ACTIONS[action]))
+    action, body = _parse_action(raw, KEEP_ACTIONS)
     if action != END:
         body.require(*KEEP_ACTIONS[action])
     guard_id = body.get_text("id", max_length=MAX_ID_LENGTH)
@@ -283,11 +292,7 @@ def parse_notify_change(raw: bytes) -> NotifyChange:
     Raises:
         InputError: It is not valid; the error names the field.
     """
-    fields = ("action", "address", "id", "event")
-    action = parse_json_body(raw, allowed=fields).get_choice("action", tuple(NOTIFY_ACTIONS))
-    if action is None:
-        raise InputError("request.missing_field", field="action")
-    body = parse_json_body(raw, allowed=("action", *NOTIFY_ACTIONS[action]))
+    action, body = _parse_action(raw, NOTIFY_ACTIONS)
     if action != TEST_SINK:
         body.require(*NOTIFY_ACTIONS[action])
     return NotifyChange(
