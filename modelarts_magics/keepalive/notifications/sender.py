@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics.domain.clock import wait_until
+from modelarts_magics.keepalive.notifications.child_process import start_module
 from modelarts_magics.keepalive.notifications.send import (
     BEGUN,
     NOT_SENT,
@@ -67,20 +68,10 @@ class Attempt:
         self._monotonic = monotonic
         self._ends_at_s = monotonic() + TIMEOUT_S
         python = sink.python if Path(sink.python).is_file() else sys.executable
-        self._process = subprocess.Popen(  # noqa: S603 - our own module
-            [python, "-m", MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=dict(environ),
-            cwd=os.sep,
-            start_new_session=True,
-        )
         request = {"kind": sink.kind, "target": sink.target, "payload": payload}
-        with contextlib.suppress(OSError):
-            # A pipe takes more than any request has.
-            self._process.stdin.write(json.dumps(request).encode())  # type: ignore[union-attr]
-            self._process.stdin.close()  # type: ignore[union-attr]
+        self._process = start_module(
+            MODULE, request, environ, python=python, stdout=subprocess.PIPE
+        )
 
     @property
     def pid(self) -> int:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -26,9 +25,11 @@ from modelarts_magics.keepalive.launch import (
     is_wanted,
     read_credential,
 )
+from modelarts_magics.keepalive.notifications.child_process import start_module
 from modelarts_magics.keepalive.state import is_daemon_running
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping
 
 MODULE = "modelarts_magics.keepalive.notifications.start"
@@ -52,17 +53,7 @@ def start_in_background(
     request: dict[str, Any] = {"settings": given_values(settings)}
     if interactive is not None:
         request["interactive"] = credential_fields(interactive)
-    process = subprocess.Popen(  # noqa: S603 - our own module
-        [sys.executable, "-m", MODULE],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=dict(environ),
-        cwd=os.sep,
-        start_new_session=True,
-    )
-    with contextlib.suppress(OSError), process.stdin as pipe:  # type: ignore[union-attr]
-        pipe.write(json.dumps(request).encode())
+    process = start_module(MODULE, request, environ)
     # Otherwise a kernel would keep a zombie.
     threading.Thread(target=process.wait, name="modelarts-notify-start", daemon=True).start()
     return process
