@@ -76,6 +76,10 @@ class SidebarPage:
         """Return the value of a detail of the instance in the panel."""
         return self.panel.locator(".ma-Panel-details dt", has_text=name).locator("+ dd")
 
+    def saved_line(self, name: str) -> Locator:
+        """Return the line of the notices that lists a document as saved, among those that other pages saved."""
+        return self.notices.locator("p", has_text=re.compile(f"^Saved: .*{re.escape(name)}"))
+
     def trigger_reminder(self, instance_control: InstanceControl) -> None:
         """Move the stop time close, and wait for the reminder."""
         instance_control.approach_stop()

@@ -57,7 +57,7 @@ def test_changed_notebook_is_saved_before_stop(
     sidebar.make_dirty()
     instance_control.emulator.set_instance(minutes_left=MINUTES_LEFT)
     sidebar.refresh()
-    expect(sidebar.notices).to_contain_text(re.compile(f"Saved: .*{sidebar.notebook.name}"))
+    expect(sidebar.saved_line(sidebar.notebook.name)).to_be_visible()
     assert len(json.loads(file.read_text("utf-8"))["cells"]) == before + 1
     assert not sidebar.page.evaluate(IS_DIRTY_JS)
 
