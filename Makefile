@@ -5,7 +5,7 @@
 #   make demo API=notebooks     … with an instance of the current API
 #   make demo CHECK=1           runs the quickstart without a browser and prints what it did
 #   make quick                  format, lint, types, import rules, tests that start no process (a minute)
-#   make test                   everything that has to pass before a merge (eight minutes at most)
+#   make test                   everything that has to pass before a merge (ten minutes on two processors)
 #   make soak                   whole test matrices and many random examples (half an hour)
 #   make bench                  the figures
 #   make pictures               the pictures of the README files
