@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from modelarts_magics.domain.models import Instance
     from modelarts_magics.messages import Message
 
-_ABOUT_A_WRITE = frozenset({"notice.raised", "notice.applies_at_next_start", LATER_STARTS_NOTICE})
+_ABOUT_A_WRITE = frozenset(
+    {"notice.raised", "notice.applies_at_next_start", "notice.undo", LATER_STARTS_NOTICE}
+)
 """The notices about one write, whose result says the same."""
 MAX_NOTICES = 3
 """The number of notices that pages show."""

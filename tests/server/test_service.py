@@ -273,6 +273,8 @@ async def test_last_change_is_offered_for_undoing_until_another_one(
     undone = await new_service.undo()
     assert undone["effect"] == "now"
     assert undone["current"]["instance"]["description"] == before["instance"]["description"]
+    # The result has said it; a notice would stay in the panel.
+    assert undone["current"]["notices"] == []
     other_session.on_change = lambda _change: None
     await asyncio.to_thread(other_session.describe, "theirs")
     with pytest.raises(RefusedError, match="nothing to undo"):
