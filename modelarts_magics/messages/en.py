@@ -1015,7 +1015,7 @@ TEXTS = {
     "form.reload.tip": "Reload from ModelArts and discard unapplied changes",
     "form.undo": "Undo",
     "form.undo.tip": "Undo the last change. Restores: {before}",
-    "form.restore": "Restore {duration} for Later Starts",
+    "form.restore": "Restore {duration} for later starts",
     "form.restore.tip": "This run keeps its stop time",
     "form.keep_mine": "Keep mine",
     "form.keep_mine.tip": "Keep what you entered; Apply sends it",

@@ -897,7 +897,7 @@ def test_usual_run_time_of_later_starts_is_restored_by_one_click(
     form.apply()
     assert "also applies to later starts" in visible_text(form)
     stops_at = instance_state()["stops_at"]
-    button(form, "Restore 1 h for Later Starts").click()
+    button(form, "Restore 1 h for later starts").click()
     assert "Later starts run 1 h again" in visible_text(form)
     assert instance_state()["stops_at"] == stops_at
     assert form._widgets.restore_button.layout.display == "none"
