@@ -313,7 +313,7 @@ def test_newer_version_takes_over_from_an_older_one(world: World) -> None:
         return current is not None and current.pid != first.pid and bool(current.covered_until)
 
     wait_for(is_taken_over)
-    assert not is_process_alive(first.pid)
+    wait_for(lambda: not is_process_alive(first.pid))
     assert [guard.name for guard in list_guards(world.folder)] == ["upload"]
     assert world.writes() == writes
 
