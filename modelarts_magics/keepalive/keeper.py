@@ -464,12 +464,13 @@ class Keeper:
         if instance is None:
             return None
         situation = self._situation(instance, (), self.now)
-        target = situation.now + situation.min_ahead + policy.ARRIVAL_MARGIN
+        target = situation.now + situation.min_ahead
         if situation.stops_at is not None and situation.stops_at <= target:
             self.set_pending_stop(None)
             self._report_forbidden_stop(situation.stops_at, ())
             return None
-        request = AutoStopRequest(stop_time=target)
+        # Not a stop time: it would be too early once a slow API has read the instance.
+        request = AutoStopRequest(time_left=situation.min_ahead)
         return Job(
             JobKind.SHORTEN,
             lambda: session.update(auto_stop=request, action="keep"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from factories import HOUR, MINUTE, NOW
-from keep_simulation import Scenario, Simulation
+from keep_simulation import Scenario, Simulation, Trouble
 from keepalive.activity.test_watcher import GPU_UNKNOWN, TRAINING, VIM
 
 from modelarts_magics.errors import DurationError, ForbiddenError, RefusedError
@@ -69,12 +69,14 @@ class Instant:
         warnings: The stops that were announced.
     """
 
-    def __init__(self, folder: Path, *, api: str = "notebooks") -> None:
+    def __init__(
+        self, folder: Path, *, api: str = "notebooks", troubles: tuple[Trouble, ...] = ()
+    ) -> None:
         self.folder = folder
         self.watcher = FakeWatcher()
         self.watcher.show(IDLE)
         self.warnings: list[PendingStop] = []
-        self.simulation = Simulation(Scenario(api, left=8 * HOUR, works=()))
+        self.simulation = Simulation(Scenario(api, left=8 * HOUR, works=(), troubles=troubles))
         self.api = self.simulation.api
         self.run_store = RunStore(folder / "run.json")
         self.daemon = self.start_daemon()
@@ -275,10 +277,12 @@ def test_new_daemon_watches_before_it_stops(run: Instant) -> None:
     assert run.wait(4 * MINUTE) is not None
 
 
+@pytest.mark.parametrize("troubles", [(), (Trouble(timedelta(0), 8 * HOUR, "slow"),)])
 def test_forbidden_stop_shortens_the_run_and_says_so(
-    run: Instant, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, troubles: tuple[Trouble, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the permission to stop, the run ends as early as the API allows; that is done once."""
+    """Without the permission to stop, the run ends as early as the API allows, also a slow one, and once."""
+    run = Instant(tmp_path, troubles=troubles)
 
     def refuse(**_: object) -> None:
         raise ForbiddenError("api.403.0108", status=403)
