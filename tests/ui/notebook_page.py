@@ -129,7 +129,9 @@ class NetworkLog:
             socket.on("framereceived", self._on_frame)
 
     def _on_frame(self, frame: str | bytes) -> None:
-        self.frames.append(frame)
+        # A kernel tells all clients about each subscriber, such as the daemon of a test in another process.
+        if not contains("iopub_welcome")(frame):
+            self.frames.append(frame)
 
 
 class NotebookPage:
