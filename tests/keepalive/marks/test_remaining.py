@@ -67,11 +67,15 @@ class KnownSession:
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[KnownSession]:
-    """Return a session, whose thread is ended afterwards."""
+    """Return a session; afterwards its functions have run, so that none prints into another test."""
+    others = set(threading.enumerate())
     made = KnownSession(tmp_path)
     yield made
     if made.remaining is not None:
         made.remaining.close()
+        # Its own thread ends within a second, without a word.
+        for thread in set(threading.enumerate()) - others - {made.remaining._thread}:
+            thread.join()
 
 
 def test_flag_follows_the_stop_time(session: KnownSession) -> None:
