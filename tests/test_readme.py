@@ -161,6 +161,32 @@ def test_readmes_have_the_same_sections() -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
+def test_rows_have_the_columns_of_their_table(name: str) -> None:
+    """No row of a table has a cell more or less than the line below its heading."""
+    columns, wrong = 0, []
+    for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+        cells = len(re.findall(r"(?<!\\)\|", line)) - 1 if line.startswith("|") else 0
+        if line.startswith("|---"):
+            columns = cells
+        elif columns and cells and cells != columns:
+            wrong.append(line)
+        columns = columns if cells else 0
+    assert wrong == []
+
+
+def test_uninstall_lists_every_file_of_the_folder_that_survives(readme: str) -> None:
+    """Every file that the program keeps beyond a stop is in the table of what is left to delete."""
+    names = {
+        name
+        for path in (ROOT / "modelarts_magics").rglob("*.py")
+        for name in re.findall(r'"(\.modelarts-magics[-.][a-z.]+)"', path.read_text("utf-8"))
+    }
+    assert len(names) > 4
+    table = readme[readme.index("pip uninstall") :]
+    assert [name for name in sorted(names) if f"/{name}`" not in table] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_of_documents_exist(name: str) -> None:
     """Every relative link leads to a file, and its anchor to a heading."""
     text = (ROOT / name).read_text(encoding="utf-8")
