@@ -95,7 +95,12 @@ def _detach(folder: Path) -> None:
 
 
 def run_elected(
-    folder: Path, handover: Mapping[str, Any], environ: Mapping[str, str], *, replace: bool
+    folder: Path,
+    handover: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    replace: bool,
+    factories: Mapping[str, Factory] = FACTORIES,
 ) -> None:
     """Run the daemon if no other one runs, until nothing needs it.
 
@@ -104,11 +109,12 @@ def run_elected(
         handover: What the starter has passed: ``settings``, ``source`` and ``interactive``.
         environ: The environment variables.
         replace: Whether to take over from a daemon that runs.
+        factories: The components; replaced in tests.
     """
     lock = RecordLock(folder / LOCK_FILE)
     if not _win(lock, folder, replace=replace):
         return
-    daemon, interval_s = make_daemon(folder, handover, environ)
+    daemon, interval_s = make_daemon(folder, handover, environ, factories=factories)
     _configure_messages(folder, environ)
     terminated = threading.Event()
 

@@ -53,13 +53,14 @@ class MachineDetector:
         named: The programs that count as long as they run, as patterns of the shell.
         device_folder: Where the drivers create their devices; replaced in tests.
         time_scale: By how much waits are divided; 1 except in tests.
+        reader: Reads the processes; replaced in tests.
 
     Attributes:
         connection_files: The files named by command lines that may be connection files of kernels.
         is_complete: Whether CPU times have been compared.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts, each replaced in tests
         self,
         *,
         accelerators: Sequence[Reader] = (),
@@ -67,11 +68,12 @@ class MachineDetector:
         named: Sequence[str] = (),
         device_folder: Path = Path("/dev"),
         time_scale: float = 1.0,
+        reader: ProcessReader | None = None,
     ) -> None:
         self.is_complete = False
         self._time_scale = time_scale
         self.connection_files: list[Path] = []
-        self._reader = ProcessReader()
+        self._reader = reader or ProcessReader()
         self._meter = CpuMeter()
         self._terminals = TerminalDetector(self._meter, exempt=exempt)
         self._processes = ProcessDetector(self._meter, patterns=named)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 CACHE_FOLDER = Path(__file__).resolve().parents[3] / ".cache" / "kernels"
 NEWEST, DENO = "newest", "deno"
@@ -31,6 +33,17 @@ def kernel_command(name: str) -> list[str]:
     if name == DENO:
         return [str(folder / "bin" / "deno"), "jupyter", "--kernel", "--conn", "{connection_file}"]
     return [str(folder / "bin" / "python"), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+
+def kernel_metadata(name: str) -> dict[str, Any]:
+    """Return what the specification of a kernel says about it, such as how it can encrypt; empty without one.
+
+    Args:
+        name: As in `kernel_command`.
+    """
+    prefix = Path(kernel_command(name)[0]).parents[1]
+    path = prefix / "share" / "jupyter" / "kernels" / "python3" / "kernel.json"
+    return dict(json.loads(path.read_text())["metadata"]) if path.exists() else {}
 
 
 def _environment(requirement: str) -> Path:

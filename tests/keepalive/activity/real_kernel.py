@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import zmq
 from factories import HOUR, MINUTE, NOW
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
-from keepalive.activity.kernel_environments import DENO, kernel_command
+from keepalive.activity.kernel_environments import DENO, kernel_command, kernel_metadata
 from kernel_session import environment_without_settings
 
 from modelarts_magics.keepalive.activity.input_reports import report_input
@@ -21,8 +23,6 @@ from modelarts_magics.keepalive.activity.kernels import KernelDetector
 from modelarts_magics.keepalive.activity.processes import find_kernel_process
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from modelarts_magics.keepalive.activity.source import Source
 
 TIMEOUT_S = 60.0
@@ -44,7 +44,7 @@ class RealKernel:
     Args:
         name: The kernel, as in `kernel_environments`.
         folder: An empty folder.
-        encrypted: Whether its channels are encrypted.
+        encrypted: Whether its channels are encrypted if it says that it can do that.
     """
 
     def __init__(self, name: str, folder: Path, *, encrypted: bool = False) -> None:
@@ -53,12 +53,10 @@ class RealKernel:
         self._cells = 0
         self._manager = KernelManager(
             connection_file=str(folder / f"kernel-{KERNEL_ID}.json"),
-            **({"transport_encryption": "required"} if encrypted else {}),
+            **({"transport_encryption": "auto"} if encrypted else {}),
         )
         self._manager._kernel_spec = KernelSpec(
-            argv=kernel_command(name),
-            display_name=name,
-            metadata={"supported_encryption": "curve"} if encrypted else {},
+            argv=kernel_command(name), display_name=name, metadata=kernel_metadata(name)
         )
         self._manager.start_kernel(env=environment_without_settings())
         self.client = self._connect()
@@ -66,6 +64,11 @@ class RealKernel:
             [folder], find_process=find_kernel_process, page_reports=folder
         )
         self.expect(busy=False)
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether its connection file has the keys of encrypted channels."""
+        return "curve_publickey" in json.loads(Path(self._manager.connection_file).read_text())
 
     def start_cell(self, code: str | None = None, **options: Any) -> None:  # noqa: ANN401 - of the client
         """Run a cell that lasts until `end_cell`, or one with other code."""

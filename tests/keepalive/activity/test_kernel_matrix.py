@@ -234,10 +234,12 @@ def test_killed_kernel_with_forked_children(python_kernel: RealKernel) -> None:
     kernel.expect(busy=False)
 
 
-@pytest.mark.skipif(not CAN_ENCRYPT, reason="jupyter_client 8.10 encrypts")
-def test_encrypted_channels(make_kernel: MakeKernel) -> None:
-    """A kernel with encrypted channels is read with the keys of its connection file."""
-    kernel = make_kernel(NEWEST, encrypted=True)
+@pytest.mark.skipif(not CAN_ENCRYPT, reason="jupyter_client 8.9 encrypts")
+@pytest.mark.parametrize("name", [*PYTHON_KERNELS, pytest.param(DENO, marks=pytest.mark.soak)])
+def test_encrypted_channels(make_kernel: MakeKernel, name: str) -> None:
+    """Where encryption is on, a kernel that can encrypt is read with its keys, and another one without."""
+    kernel = make_kernel(name, encrypted=True)
+    assert kernel.is_encrypted is (name == NEWEST)
     kernel.start_cell()
     kernel.expect(busy=True)
     kernel.end_cell()

@@ -44,16 +44,18 @@ class Terminal:
 
     Attributes:
         pid: The process of the shell.
+        output: Everything that it has shown.
     """
 
     def __init__(self, command: list[str] | None = None) -> None:
+        self.output = b""
         self.pid, self._master = pty.fork()
         if self.pid == 0:
             os.environ.update(TERM="xterm", PS1="$ ")
             command = command or [SHELL, "--norc", "-i"]
             os.execvp(command[0], command)  # noqa: S606 - the child of the fork
         # A terminal whose output nobody reads stops the programs in it.
-        threading.Thread(target=self._discard_output, daemon=True).start()
+        threading.Thread(target=self._read_output, daemon=True).start()
 
     def type(self, text: str) -> None:
         """Type into the terminal."""
@@ -68,10 +70,10 @@ class Terminal:
         with contextlib.suppress(OSError):
             os.close(self._master)
 
-    def _discard_output(self) -> None:
+    def _read_output(self) -> None:
         with contextlib.suppress(OSError):
-            while os.read(self._master, 65536):
-                pass
+            while data := os.read(self._master, 65536):
+                self.output += data
 
 
 class Machine:
