@@ -21,7 +21,7 @@ from modelarts_magics.keepalive.marks.mark import (
     signal_number,
 )
 from modelarts_magics.keepalive.marks.remaining import RemainingTime
-from modelarts_magics.keepalive.marks.result import Result, record
+from modelarts_magics.keepalive.marks.result import Result, record_of_session
 from modelarts_magics.kernel.main_thread_signal import call_handler
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class CellMarks:
             claim.finish(outcome)
         left = stops_at - session.now()
         result = Result(mark, outcome, left, repeated=claim.is_repeat)
-        record(session.history, result, now=session.now(), actor="notebook")
+        record_of_session(session, result, actor="notebook")
         print(result.message(), flush=True)  # noqa: T201 - the output of the cell
 
 

@@ -29,6 +29,7 @@ from modelarts_magics.keepalive.guards import (
 )
 from modelarts_magics.keepalive.idle_stop import load_idle_stop, postpone_idle_stop
 from modelarts_magics.keepalive.launch import needs_notifier
+from modelarts_magics.keepalive.marks.result import recent_results
 from modelarts_magics.keepalive.state import read_running_state
 from modelarts_magics.keepalive.switched_mode import is_mode_switched
 from modelarts_magics.messages import text
@@ -64,14 +65,15 @@ def keep_payload(session: Session) -> dict[str, Any] | None:
         session: The session with the instance; reads files only.
     """
     folder = folder_of_session(session)
-    if not folder.exists():
+    results = _result_payloads(session)
+    if not (results or folder.exists()):
         return None
     guards, running = list_guards(folder), read_running_state(folder)
     stop = _stop_payload(running) if running else None
     failed_stop = running.failed_stop if running else None
     when_idle = _when_idle_payload(folder)
     is_switched = is_mode_switched(folder)
-    if not (guards or stop or when_idle or failed_stop or is_switched):
+    if not (guards or stop or when_idle or failed_stop or is_switched or results):
         return None
     covered_until = running.covered_until if running else None
     return {
@@ -81,7 +83,8 @@ def keep_payload(session: Session) -> dict[str, Any] | None:
         "failed_stop": str(failed_stop) if failed_stop else "",
         "stop_when_idle": when_idle,
         "switched_mode": text("keep.switched") if is_switched else "",
-        "problem": _problem(running),
+        "results": results,
+        "problem": _problem(running) if guards or stop or when_idle or is_switched else "",
         "problem_urgent": running is not None and running.problem_urgent,
     }
 
@@ -234,6 +237,14 @@ def _find(folder: Path, guard_id: str) -> Guard:
     if not found:
         raise RefusedError("keep.ended_meanwhile")
     return found[0]
+
+
+def _result_payloads(session: Session) -> list[dict[str, Any]]:
+    """Return what came of the last signals, commands and functions before the stop."""
+    return [
+        {"text": text("history.mark", at=at, result=message), "ok": has_run}
+        for at, message, has_run in recent_results(session.history, session.now())
+    ]
 
 
 def _guard_payload(guard: Guard) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from modelarts_magics.server import payloads
 from modelarts_magics.server.poller import HELLO, MIN_REFRESH_INTERVAL_S, Poller
 from modelarts_magics.server.run_history import RunHistory
 from modelarts_magics.server.snapshot import Snapshot
-from modelarts_magics.session.history import find_undo, history_path
+from modelarts_magics.session.history import find_undo, has_news, history_path
 from modelarts_magics.session.restore import find_restore, plan_restore, restore_if_due, take_back
 
 if TYPE_CHECKING:
@@ -514,7 +514,7 @@ def keep_payload(snapshot: Snapshot) -> dict[str, Any] | None:
     if session is None or session.settings is None or snapshot.read_only:
         return None
     # Without guards, which is the usual case, nothing more is imported.
-    if not daemon_folder(session.settings).exists():
+    if not has_news(session.history) and not daemon_folder(session.settings).exists():
         return None
     from modelarts_magics.server import keep_payloads  # noqa: PLC0415 - see above
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from datetime import datetime
+import time
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 
 from modelarts_magics.config.atomic_file import replace_file
@@ -35,6 +36,8 @@ KEEP_ALIVE = "keep-alive"
 FILE_NAME = ".modelarts-magics-history.jsonl"
 MAX_BYTES = 600_000
 """A file larger than this, about a thousand entries, is cut to its newer half."""
+NEWS_TIME = timedelta(hours=1)
+"""For how long pages show some entries besides the list of all."""
 _MAX_ATTEMPTS = 3
 _MAX_DURATION_S = MAX_DURATION.total_seconds()
 
@@ -131,6 +134,14 @@ def read_entries(path: Path) -> Iterator[dict[str, Any]]:
     # A line that was added while the file was cut may be there twice.
     distinct = dict.fromkeys(reversed(lines))
     return (entry for line in distinct if (entry := _parse(line)) is not None)
+
+
+def has_news(path: Path | None) -> bool:
+    """Return whether an entry was added within `NEWS_TIME`, by the clock of this machine."""
+    try:
+        return path is not None and time.time() - path.stat().st_mtime <= NEWS_TIME.total_seconds()
+    except OSError:
+        return False
 
 
 def record_changes(session: Session, path: Path, *, actor: str) -> None:

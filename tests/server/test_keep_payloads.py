@@ -20,6 +20,8 @@ from modelarts_magics.keepalive.client import KeepRequest
 from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.guards import NAMED, STOP, Guard, list_guards, save_guard
 from modelarts_magics.keepalive.idle_stop import IdleStop, save_idle_stop
+from modelarts_magics.keepalive.marks.mark import COMMAND, Mark
+from modelarts_magics.keepalive.marks.result import NOT_CONFIRMED, RAN, Result, record
 from modelarts_magics.keepalive.pages import are_pages_saved
 from modelarts_magics.keepalive.record_lock import RecordLock
 from modelarts_magics.keepalive.requests import is_stop_pending, save_pending_stop
@@ -83,6 +85,23 @@ def test_guards_are_listed_and_a_missing_daemon_is_a_problem(session: Session) -
     ]
     assert "is not running" in payload["problem"]
     assert (payload["covered_until_ms"], payload["stop"]) == (None, None)
+
+
+def test_results_before_the_stop_are_shown_for_an_hour(session: Session) -> None:
+    """A page shows the last three, and whether they ran; without anything else, and no older ones."""
+    marks = [Mark(COMMAND, timedelta(minutes=each), f"save{each}") for each in range(10, 15)]
+    now = session.now()
+    for age, mark in zip((61, 3, 2, 1, 0), marks):
+        outcome = NOT_CONFIRMED if mark is marks[-1] else RAN
+        result = Result(mark, outcome, mark.before)
+        record(session.history, result, now=now - timedelta(minutes=age))
+    payload = keep_payload(session)
+    assert payload is not None
+    assert payload["problem"] == ""
+    names = ["save12", "save13", "save14"]
+    assert [name in each["text"] for name, each in zip(names, payload["results"])] == [True] * 3
+    assert [each["ok"] for each in payload["results"]] == [True, True, False]
+    assert "not confirmed" in payload["results"][-1]["text"]
 
 
 def test_one_guard_is_ended_or_all(session: Session, environ: dict[str, str]) -> None:

@@ -30,6 +30,14 @@ export interface PlannedStop {
   readonly waitingFor: readonly string[];
 }
 
+/** What came of a signal, a command or a function before the stop. */
+export interface MarkResult {
+  /** The time and the result, as a text of the server. */
+  readonly text: string;
+  /** Whether it ran. */
+  readonly isOk: boolean;
+}
+
 /** The work that the instance is kept running for, and the stop after it. */
 export interface KeepState {
   /** The work, the oldest first. */
@@ -38,6 +46,8 @@ export interface KeepState {
   readonly stop: PlannedStop | null;
   /** That auto-stop goes back to idle mode, as a text of the server; empty if it does not. */
   readonly switchedMode: string;
+  /** What came of the signals, commands and functions before a stop, as texts of the server. */
+  readonly results: readonly MarkResult[];
   /** Why the instance may not be kept, or was not stopped, as a text of the server; may be empty. */
   readonly problem: string;
   /** After how many seconds without work the instance is stopped; `null` if it is not. */
@@ -46,11 +56,15 @@ export interface KeepState {
 
 /** Read what keeps the instance running. */
 export function readKeepState(value: unknown): KeepState {
-  const { guards, stop, problem, failed_stop, stop_when_idle, switched_mode } = asObject(value);
+  const { guards, stop, problem, failed_stop, stop_when_idle, switched_mode, results } =
+    asObject(value);
   return {
     work: asArray(guards).flatMap(readWork),
     stop: stop ? readStop(asObject(stop)) : null,
     switchedMode: asString(switched_mode),
+    results: asArray(results)
+      .map(asObject)
+      .map(({ text, ok }) => ({ text: asString(text), isOk: ok === true })),
     problem: [problem, failed_stop].map(asString).filter(Boolean).join(' '),
     idleTimeS: asNumber(asObject(stop_when_idle).idle_s),
   };

@@ -59,10 +59,13 @@ export class KeepSection implements PanelSection {
     this.#updateHidden();
   }
 
-  #show({ work, stop, switchedMode, problem }: KeepState): void {
+  #show({ work, stop, switchedMode, results, problem }: KeepState): void {
     const rows = [
       ...work.map((each) => this.#workRow(each)),
       ...(stop ? [this.#stopRow(stop)] : []),
+      ...results.map(({ text, isOk }) =>
+        panelElement('p', 'message', [text], { 'data-tone': isOk ? 'info' : 'error' }),
+      ),
       ...(switchedMode ? [panelElement('p', 'message', [switchedMode])] : []),
     ];
     this.#rows.replaceChildren(...rows);

@@ -101,6 +101,18 @@ describe('what keeps the instance', () => {
     expect(fixture.visibleText).toContain('Auto-stop goes back to idle mode.');
   });
 
+  it('shows what came of a command before the stop', async () => {
+    const results = [
+      { text: '17:01 · “save” ran.', ok: true },
+      { text: '17:02 · “upload” failed.', ok: false },
+    ];
+    await open({ ...keep(), results });
+    const lines = [...fixture.findElement('.ma-Panel-keep').querySelectorAll('p')];
+    const shown = lines.map(({ textContent, dataset }) => [textContent, dataset.tone]);
+    expect(shown).toContainEqual(['17:01 · “save” ran.', 'info']);
+    expect(shown).toContainEqual(['17:02 · “upload” failed.', 'error']);
+  });
+
   it('shows why the instance may not be kept', async () => {
     await open({ ...keep(TRAIN), problem: 'The process is not running.' });
     expect(fixture.visibleText).toContain('The process is not running.');

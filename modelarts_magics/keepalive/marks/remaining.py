@@ -19,7 +19,7 @@ from modelarts_magics.domain.durations import parse_duration
 from modelarts_magics.domain.models import same_stop_time
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive.marks.mark import CALLBACK, FRESH, Mark, is_near
-from modelarts_magics.keepalive.marks.result import FAILED, RAN, Result, record
+from modelarts_magics.keepalive.marks.result import FAILED, RAN, Result, record_of_session
 from modelarts_magics.keepalive.policy import (
     PROBLEM_THRESHOLD,
     READ_INTERVAL,
@@ -204,8 +204,7 @@ class Callbacks:
             result = Result(mark, FAILED, left, output=f"{type(error).__name__}: {error}")
         else:
             result = Result(mark, RAN, left)
-        session = self._session
-        record(session.history, result, now=session.now(), actor="python")
+        record_of_session(self._session, result, actor="python")
         print(result.message(), file=sys.stderr, flush=True)  # noqa: T201 - the work's own output
 
 

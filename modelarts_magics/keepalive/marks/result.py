@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from modelarts_magics.keepalive.folder import folder_of_session
 from modelarts_magics.messages import Message
-from modelarts_magics.session.history import KEEP_ALIVE, append_entry
+from modelarts_magics.session.history import (
+    KEEP_ALIVE,
+    NEWS_TIME,
+    append_entry,
+    has_news,
+    read_entries,
+)
+from modelarts_magics.session.notify import notify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from pathlib import Path
 
     from modelarts_magics.keepalive.marks.mark import Mark
+    from modelarts_magics.session.session import Session
 
 RAN, FAILED, TIMED_OUT, NOT_CONFIRMED = "ran", "failed", "timed-out", "not-confirmed"
 NO_HANDLER, NO_CELL, ENDED = "no-handler", "no-cell", "ended"
@@ -24,6 +32,8 @@ LATE = timedelta(seconds=30)
 """A mark that fires later than this was set too late, or the stop time was moved earlier."""
 ACTION = "before-stop"
 """The action of the entries in the history."""
+MAX_NEWS = 3
+"""How many results pages show besides the list of all changes."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,42 @@ def record(path: Path | None, result: Result, *, now: datetime, actor: str = KEE
     }
     with contextlib.suppress(OSError):
         append_entry(path, entry)
+
+
+def record_of_session(session: Session, result: Result, *, actor: str) -> None:
+    """Add a result to the history of a session, and wake the pages.
+
+    Args:
+        session: The session of the process that works.
+        result: The result.
+        actor: The part of this package that has acted.
+    """
+    record(session.history, result, now=session.now(), actor=actor)
+    if session.settings is not None:
+        notify(folder_of_session(session).parent)
+
+
+def recent_results(path: Path | None, now: datetime) -> list[tuple[datetime, Message, bool]]:
+    """Return the last results of a history, the oldest first, while they are news.
+
+    Args:
+        path: The path of the history; None for none.
+        now: The time by the clock of the API.
+
+    Returns:
+        When each fired, what came of it, and whether it ran.
+    """
+    found: list[tuple[datetime, Message, bool]] = []
+    if path is None or not has_news(path):
+        return found
+    for entry in read_entries(path):
+        at = datetime.fromisoformat(entry["at"])
+        if now - at > NEWS_TIME or len(found) == MAX_NEWS:
+            break
+        message = message_of_entry(entry.get("mark"))
+        if message is not None:
+            found.append((at, message, entry.get("effect") == RAN))
+    return found[::-1]
 
 
 def message_of_entry(data: object) -> Message | None:

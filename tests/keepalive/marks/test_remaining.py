@@ -30,6 +30,7 @@ class KnownSession:
     stopping_soon = Session.stopping_soon
     on_remaining = Session.on_remaining
     time_scale = 1.0
+    settings = None
 
     def __init__(self, folder: Path) -> None:
         self.history = folder / "history"
