@@ -9,10 +9,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from emulator_harness import wait_until
 
+from modelarts_magics.commands.keep import end_all
+from modelarts_magics.config.settings import Settings
+from modelarts_magics.keepalive.folder import daemon_folder
+from modelarts_magics.keepalive.notifications.sinks import (
+    WEBHOOK,
+    SinkList,
+    notify_folder,
+    save_sinks,
+)
+from modelarts_magics.keepalive.state import is_daemon_running
 from modelarts_magics.server.poll_schedule import PollSchedule
 from modelarts_magics.session.store import RUN_FILE_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from conftest import SendRequest
@@ -41,6 +52,29 @@ async def test_stopped_server_leaves_no_task(jp_serverapp: Any, send_request: Se
     assert at_work()
     await jp_serverapp.extension_manager.stop_all_extensions()
     assert at_work() == []
+
+
+class TestNotifications:
+    """A server on whose instance an address for notifications is configured."""
+
+    @pytest.fixture
+    def environ(self, environ: dict[str, str]) -> Iterator[dict[str, str]]:
+        """Return environment variables with a state folder that has an address, which is removed afterwards."""
+        settings = Settings.load(environ=environ)
+        folder = notify_folder(settings, environ)
+        save_sinks(folder, SinkList().with_sink(WEBHOOK, "http://127.0.0.1:9/"))
+        yield environ
+        save_sinks(folder, SinkList())
+        end_all(daemon_folder(settings))
+
+    async def test_server_starts_the_daemon(
+        self,
+        environ: dict[str, str],
+        jp_serverapp: Any,  # noqa: ARG002 - starts the server
+    ) -> None:
+        """No page, kernel or command is needed."""
+        folder = daemon_folder(Settings.load(environ=environ))
+        await wait_until(lambda: is_daemon_running(folder))
 
 
 class TestSettings:

@@ -44,28 +44,29 @@ def report(
     return {"outcome": outcome, "cause": encode(cause), "retry_after_s": retry_after_s}
 
 
-def send(request: dict[str, Any]) -> Report:
+def send(request: dict[str, Any], *, timeout_s: float = WEBHOOK_TIMEOUT_S) -> Report:
     """Send a notification.
 
     Args:
         request: ``kind`` and ``target`` of the sink, and the ``payload``; without payload, an address of Apprise
             is only checked.
+        timeout_s: How long to wait for a connection and for each part of the answer, in seconds.
     """
     kind, target, payload = request["kind"], request["target"], request["payload"]
     if kind == APPRISE:
-        return _send_with_apprise(target, payload)
+        return _send_with_apprise(target, payload, timeout_s)
     if kind == COMMAND:
         return _run_command(target, payload)
-    return _post(target, payload)
+    return _post(target, payload, timeout_s)
 
 
-def _post(url: str, payload: dict[str, Any]) -> Report:
+def _post(url: str, payload: dict[str, Any], timeout_s: float) -> Report:
     from modelarts_magics.api.webhook import post_json  # noqa: PLC0415 - slow to import
 
     content = json.dumps(payload, ensure_ascii=False).encode()
     headers = {"Idempotency-Key": payload["id"]}
     try:
-        response = post_json(url, content, headers, timeout_s=WEBHOOK_TIMEOUT_S)
+        response = post_json(url, content, headers, timeout_s=timeout_s)
     except UnreachableError as error:
         return report(UNKNOWN if error.sent else NOT_SENT, _message(error))
     except InvalidResponseError as error:
@@ -83,7 +84,7 @@ def _post(url: str, payload: dict[str, Any]) -> Report:
     return report(UNKNOWN if is_server_error else REFUSED, cause, response.retry_after_s)
 
 
-def _send_with_apprise(address: str, payload: dict[str, Any] | None) -> Report:
+def _send_with_apprise(address: str, payload: dict[str, Any] | None, timeout_s: float) -> Report:
     try:
         import apprise  # noqa: PLC0415 - the extra `notify`
     except ImportError:
@@ -95,7 +96,7 @@ def _send_with_apprise(address: str, payload: dict[str, Any] | None) -> Report:
         return report(REFUSED, Message("notify.cause.address"))
     if payload is None:
         return report(DELIVERED)
-    service.socket_connect_timeout = service.socket_read_timeout = WEBHOOK_TIMEOUT_S
+    service.socket_connect_timeout = service.socket_read_timeout = timeout_s
     service.redirects = False
     is_delivered = service.notify(
         title=payload["title"], body=payload["text"], notify_type=_notify_type(payload)

@@ -24,7 +24,7 @@ from modelarts_magics.domain.clock import wait_until
 from modelarts_magics.errors import InputError, ModelArtsError, RefusedError, UsageError
 from modelarts_magics.keepalive.notifications.send import send
 from modelarts_magics.keepalive.notifications.sender import Attempt
-from modelarts_magics.keepalive.notifications.sinks import FILE_NAME, WEBHOOK, Sink
+from modelarts_magics.keepalive.notifications.sinks import APPRISE, FILE_NAME, WEBHOOK, Sink
 
 if TYPE_CHECKING:
     import socket
@@ -232,6 +232,32 @@ def test_status_decides_whether_it_is_sent_again(status: int, outcome: str) -> N
     assert len(received) == 1
     assert received[0][0].headers["Idempotency-Key"] == "x"
     assert found["retry_after_s"] == (9.0 if status in (404, 429, 500, 502) else None)
+
+
+# Apprise imports modules that Python has deprecated.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("kind", [WEBHOOK, APPRISE])
+@pytest.mark.parametrize("answer", [None, b"", b"HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n"])
+def test_lost_answer_or_error_of_a_server_is_an_unknown_outcome(
+    kind: str, answer: bytes | None
+) -> None:
+    """It hangs, closes the connection, or fails: the message may have arrived; the cause has no secret."""
+
+    def fail(server: RawServer, connection: socket.socket, _: int) -> None:
+        receive_request(connection)
+        if answer is None:
+            server.wait_for_close(connection)
+        else:
+            connection.sendall(answer)
+            connection.close()
+
+    with raw_server(fail) as server:
+        address = f"{server.endpoint}/{MARK}"
+        target = address if kind == WEBHOOK else address.replace("http:", "json:")
+        found = send({"kind": kind, "target": target, "payload": PAYLOAD}, timeout_s=1)
+    assert found["outcome"] == "unknown"
+    assert found["cause"]
+    assert MARK not in str(found)
 
 
 @contextlib.contextmanager
