@@ -29,6 +29,7 @@ from modelarts_magics.doctor.lab_extension import (
     read_extension,
     served_extension,
 )
+from modelarts_magics.doctor.page_widgets import COUNTDOWN_FRONT_END
 from modelarts_magics.errors import RefusedError
 from modelarts_magics.messages import text
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from modelarts_magics.commands.context import CommandContext
     from modelarts_magics.commands.parser import CommandRequest
 
-EXTENSION_NAMES = (EXTENSION_NAME, "anywidget")
+EXTENSION_NAMES = (EXTENSION_NAME, COUNTDOWN_FRONT_END)
 """The names of the extensions to copy; the ipywidgets front end is copied on request only."""
 HELPER_FILE = Path("static") / "helper-kernel.json"
 """The file from which the page learns which kernel has the package."""
@@ -96,13 +97,11 @@ def install_extensions(
         RefusedError: The server's JupyterLab cannot load them, there is nothing to install, or the folder is not
             writable.
     """
-    if server and not server.can_load_extension:
-        raise RefusedError("lab.too_old", page=server.page_name)
+    names = _names_to_install(server, include_widget_manager=include_widget_manager)
     target = extension_folders(environ, server)[0]
     source = find_source(EXTENSION_NAME)
     if source is None:
         raise RefusedError("lab.nothing_found", python=sys.executable)
-    names = (*EXTENSION_NAMES, WIDGET_MANAGER) if include_widget_manager else EXTENSION_NAMES
     helper = {
         "kernel": kernel_spec_name(server.data_path if server else [target.parent], server),
         "activate": str(activate or ""),
@@ -117,9 +116,33 @@ def install_extensions(
     except OSError as error:
         raise RefusedError("lab.not_writable", path=error.filename or target) from None
     if server:
-        lines += _reasons_not_shown(target, server)
+        lines += _reasons_not_shown(target, server, names)
+        if EXTENSION_NAME not in names:
+            lines.insert(0, text("lab.widgets_only", page=server.page_name))
     lines.append(text("lab.reload" if include_widget_manager else "lab.reload.widgets"))
     return lines
+
+
+def _names_to_install(
+    server: JupyterServer | None, *, include_widget_manager: bool
+) -> tuple[str, ...]:
+    """Return the extensions that the server's pages can load and lack.
+
+    Raises:
+        RefusedError: Its JupyterLab cannot load what is asked for.
+    """
+    names: tuple[str, ...] = EXTENSION_NAMES
+    if server and not server.can_load_extension:
+        if not server.can_load_widgets:
+            raise RefusedError("lab.no_lab", page=server.page_name)
+        if not include_widget_manager:
+            raise RefusedError("lab.too_old", page=server.page_name)
+        names = (COUNTDOWN_FRONT_END,)
+    served = served_extension(WIDGET_MANAGER, server) if server else None
+    # The server's own front end is left as it is: another one would show no widgets of its other kernels.
+    if include_widget_manager and (served is None or served.is_ours):
+        names = (*names, WIDGET_MANAGER)
+    return names
 
 
 def remove_extensions(folders: Iterable[Path]) -> list[str]:
@@ -228,12 +251,12 @@ class _Copies:
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _reasons_not_shown(target: Path, server: JupyterServer) -> list[str]:
+def _reasons_not_shown(target: Path, server: JupyterServer, names: Iterable[str]) -> list[str]:
     """Return why the server does not serve the copies, or its pages do not show them."""
     if target not in server.extension_folders:
         return [text("lab.not_served", path=target, page=server.page_name)]
     lines = []
-    for name in EXTENSION_NAMES:
+    for name in names:
         served = served_extension(name, server)
         if served and served.folder != target / name:
             lines.append(

@@ -16,7 +16,6 @@ from modelarts_magics.config.work_folder import (
     work_folder,
 )
 from modelarts_magics.doctor.findings import Finding, Level
-from modelarts_magics.doctor.jupyter_server import major_version
 from modelarts_magics.doctor.kernel_environments import find_kernel_environments
 from modelarts_magics.doctor.lab_extension import (
     EXTENSION_NAME,
@@ -26,6 +25,7 @@ from modelarts_magics.doctor.lab_extension import (
     is_disabled,
     served_extension,
 )
+from modelarts_magics.doctor.page_widgets import find_widget_obstacle
 from modelarts_magics.messages import join_list, text
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 OWN = "modelarts-magics"
 KERNEL_PACKAGES = (OWN, "ipython", "ipywidgets", "anywidget", "httpx")
-_MANAGER_OF_IPYWIDGETS_8 = 5
-"""The first major version of the ipywidgets front end that shows widgets of ipywidgets 8, and no older ones."""
 
 
 def installation_findings(
@@ -67,7 +65,7 @@ def _server_findings(server: JupyterServer, environ: Mapping[str, str]) -> Itera
     message = text("doctor.server", page=server.page_name, python=server.python, own=own)
     yield Finding("server packages", Level.INFO, message)
     yield _sidebar_finding(server)
-    if server.can_load_extension:
+    if server.can_load_widgets:
         yield _widget_finding(server, environ)
 
 
@@ -134,21 +132,15 @@ def _update_hint(served: LabExtension, server: JupyterServer) -> str:
 
 
 def _widget_finding(server: JupyterServer, environ: Mapping[str, str]) -> Finding:
-    """Return whether the page can show widgets of the kernel's ipywidgets."""
-    manager = served_extension(WIDGET_MANAGER, server)
-    if manager is None:
-        # What `setup` has not written is lost when the instance stops.
-        command = "setup" if (work_folder(environ) / START_FILE).is_file() else "install-lab"
-        hint = text("doctor.widgets.install", command=command)
-        return Finding("widgets", Level.INFO, text("doctor.widgets.missing"), hint)
-    expected = 8 if major_version(manager.version) >= _MANAGER_OF_IPYWIDGETS_8 else 7
+    """Return whether the page can show the countdown and other widgets of the kernel."""
     # The server's own packages are none of a kernel.
     installed = "" if is_own_process(server) else _version("ipywidgets")
-    if installed and major_version(installed) != expected:
-        message = text("doctor.widgets.version", installed=installed, expected=expected)
-        hint = text("doctor.widgets.change", python=sys.executable, expected=expected)
-        return Finding("widgets", Level.INFO, message, hint)
-    return Finding("widgets", Level.OK, text("doctor.widgets.ok", version=manager.version))
+    obstacle = find_widget_obstacle(server, environ, ipywidgets=installed)
+    if obstacle:
+        return Finding("widgets", Level.INFO, obstacle.reason, obstacle.hint)
+    manager = served_extension(WIDGET_MANAGER, server)
+    version = manager.version if manager else text("word.empty")
+    return Finding("widgets", Level.OK, text("doctor.widgets.ok", version=version))
 
 
 def persistence_findings(

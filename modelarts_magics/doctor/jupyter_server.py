@@ -32,6 +32,10 @@ PACKAGES = (
 """The packages of the server's environment that matter for its pages."""
 OLDEST_JUPYTERLAB = 4
 """The first major version of JupyterLab that can load the extension."""
+_OLDEST_PREBUILT = 3
+"""The first major version of JupyterLab that loads extensions from the user's folder, such as those of widgets."""
+_PARENT_VARIABLE = "JPY_PARENT_PID"
+"""Names the process that has started a kernel. Source: jupyter_client."""
 _PROGRAMS = re.compile(
     r"^jupyter(hub-singleuser|-(lab|labhub|notebook|server|nbclassic|singleuser))?(\.exe)?$"
 )
@@ -98,6 +102,11 @@ class JupyterServer:
         return major_version(self.versions.get("jupyterlab", "")) >= OLDEST_JUPYTERLAB
 
     @property
+    def can_load_widgets(self) -> bool:
+        """Whether its JupyterLab loads front ends of widgets from the user's folder."""
+        return major_version(self.versions.get("jupyterlab", "")) >= _OLDEST_PREBUILT
+
+    @property
     def page_name(self) -> str:
         """The name and version of what it serves."""
         for package, name in (("jupyterlab", "JupyterLab"), ("notebook", "Notebook")):
@@ -127,6 +136,25 @@ def find_jupyter_server(
         if server:
             return server
     return None
+
+
+def find_server_of_kernel(
+    environ: Mapping[str, str], *, processes: Path = Path("/proc"), timeout_s: float = 5.0
+) -> JupyterServer | None:
+    """Return the Jupyter server that has started this kernel; None if another program has, or it is not known.
+
+    Args:
+        environ: The environment variables of this process.
+        processes: The folder with a folder for each process, as on Linux.
+        timeout_s: The longest time to wait for the server's interpreter, in seconds.
+    """
+    parent = environ.get(_PARENT_VARIABLE, "")
+    if not parent.isdigit():
+        return None
+    pid, runtime = int(parent), jupyter_runtime_folder(environ)
+    files = (runtime / f"jpserver-{pid}.json", runtime / f"nbserver-{pid}.json")
+    is_server = _is_server_command(_command(pid, processes)) or any(map(Path.is_file, files))
+    return _ask(pid, processes, timeout_s=timeout_s) if is_server else None
 
 
 def _candidates(environ: Mapping[str, str], pid: int, processes: Path) -> Iterator[int]:
@@ -179,13 +207,13 @@ def _is_server_command(command: Sequence[str]) -> bool:
     return False
 
 
-def _ask(pid: int, processes: Path) -> JupyterServer | None:
+def _ask(pid: int, processes: Path, *, timeout_s: float = 20.0) -> JupyterServer | None:
     """Ask the interpreter of a process what it has."""
     variables = _environment(pid, processes)
     python = _interpreter(pid, processes, variables)
     if not python:
         return None
-    answer = ask_interpreter(python, variables)
+    answer = ask_interpreter(python, variables, timeout_s=timeout_s)
     return _read_answer(pid, python, answer, variables) if answer else None
 
 

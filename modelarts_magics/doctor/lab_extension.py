@@ -94,6 +94,13 @@ def served_extension(name: str, server: JupyterServer) -> LabExtension | None:
     return next((each for each in found if each), None)
 
 
+def is_built_in(name: str, server: JupyterServer) -> bool:
+    """Return whether a JupyterLab was built with the extension, as ``jupyter labextension install`` does."""
+    build = server.prefix / "share" / "jupyter" / "lab" / "static" / "package.json"
+    extensions = _read_json(build).get("jupyterlab", {}).get("extensions", {})
+    return name in extensions
+
+
 def is_disabled(name: str, server: JupyterServer) -> bool:
     """Return whether the extension, or its first plugin, is disabled for the pages of a server."""
     return any(

@@ -33,6 +33,8 @@ from modelarts_magics.kernel.widget_display import (
     WIDGET_VIEW,
     StaticDisplay,
     countdown_fallback,
+    find_page_obstacle,
+    show_as_text,
 )
 from modelarts_magics.messages import terminal_command
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from modelarts_magics.doctor.page_widgets import WidgetObstacle
     from modelarts_magics.domain.models import Change, Instance
     from modelarts_magics.session.session import Session
 
@@ -56,6 +59,7 @@ class Countdown(StaticDisplay, anywidget.AnyWidget):
     Args:
         session: The session to show and change; by default the session of the magics, or one from the settings.
         schedule: Runs the callback of a click after a short delay; tests run it immediately.
+        find_obstacle: Returns why the page cannot show the countdown; it is then displayed as text.
 
     Attributes:
         shown_as: The model ID of the widget that pages show: this one, or the form that contains it.
@@ -71,6 +75,9 @@ class Countdown(StaticDisplay, anywidget.AnyWidget):
     _esm = (_STATIC_FOLDER / "countdown.js").read_text(encoding="utf-8") + "\n"
     _css = (_STATIC_FOLDER / "countdown.css").read_text(encoding="utf-8") + "\n"
 
+    # The front end may be that of another kernel's anywidget; its modules have had one interface since 0.9.
+    _model_module_version = traitlets.Unicode("0.x").tag(sync=True)
+    _view_module_version = traitlets.Unicode("0.x").tag(sync=True)
     state = traitlets.Dict().tag(sync=True)
     as_of_ms = traitlets.Int(0).tag(sync=True)
     widget_id = traitlets.Unicode("").tag(sync=True)
@@ -81,7 +88,9 @@ class Countdown(StaticDisplay, anywidget.AnyWidget):
         session: Session | None = None,
         *,
         schedule: Callable[[Callable[[], None]], None] = run_after_delay,
+        find_obstacle: Callable[[], WidgetObstacle | None] = find_page_obstacle,
     ) -> None:
+        self._find_obstacle = find_obstacle
         get_session = current_session if session is None else lambda: session
         self._unsubscribe: Callable[[], None] = lambda: None
         self._session = opened = get_session()
@@ -136,7 +145,11 @@ class Countdown(StaticDisplay, anywidget.AnyWidget):
             line = str(stop_message(self._instance))
             data["text/plain"] = line
             data["text/html"] = html = f"<p {NO_MATH}>{escape(line)}</p>"
-            data[WIDGET_VIEW]["model_id"] = self._framed(html).model_id
+            obstacle = self._find_obstacle()
+            if obstacle:
+                show_as_text(data, obstacle)
+            else:
+                data[WIDGET_VIEW]["model_id"] = self._framed(html).model_id
         return bundle
 
     def _framed(self, line: str) -> Any:  # noqa: ANN401 - ipywidgets has no types

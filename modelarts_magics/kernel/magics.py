@@ -210,28 +210,41 @@ def _static_line(widget: object) -> object:
 def _make_countdown() -> object:
     try:
         from modelarts_magics.kernel.countdown_widget import Countdown  # noqa: PLC0415 - slow to import
+        from modelarts_magics.kernel.widget_display import find_page_obstacle, obstacle_lines  # noqa: PLC0415
     except (ImportError, AttributeError) as error:
-        return _without_widgets(error)
-    return Countdown()
+        return _as_text(_without_packages(error))
+    obstacle = find_page_obstacle()
+    return _as_text(*obstacle_lines(obstacle)) if obstacle else Countdown()
 
 
 def _make_form() -> object:
     try:
         from modelarts_magics.kernel.form.form import InstanceForm  # noqa: PLC0415 - slow to import
+        from modelarts_magics.kernel.widget_display import find_page_obstacle, obstacle_lines  # noqa: PLC0415
     except (ImportError, AttributeError) as error:
-        return _without_widgets(error)
+        return _as_text(_without_packages(error))
+    from modelarts_magics.messages import text  # noqa: PLC0415 - keeps %load_ext fast
+
+    obstacle = find_page_obstacle()
+    if obstacle and not obstacle.shows_controls:
+        return _as_text(*obstacle_lines(obstacle), text("form.commands"))
     return InstanceForm()
 
 
-def _without_widgets(error: Exception) -> object:
-    """Return the instance as text where the widget packages are missing or do not fit together."""
+def _without_packages(error: Exception) -> str:
+    """Return that the widget packages are missing or do not fit together."""
+    from modelarts_magics.messages import text  # noqa: PLC0415 - keeps %load_ext fast
+
+    return text("widgets.unavailable", reason=error)
+
+
+def _as_text(*lines: str) -> object:
+    """Return the instance as text, with the lines that say why."""
     from modelarts_magics.commands.as_text import instance_lines  # noqa: PLC0415 - keeps %load_ext fast
     from modelarts_magics.commands.results import TextResult  # noqa: PLC0415
     from modelarts_magics.kernel.current_session import current_session  # noqa: PLC0415
-    from modelarts_magics.messages import text  # noqa: PLC0415
 
-    lines = instance_lines(current_session().refresh())
-    return TextResult("\n".join([*lines, text("widgets.unavailable", reason=error)]))
+    return TextResult("\n".join([*instance_lines(current_session().refresh()), *lines]))
 
 
 def magic_help() -> str:

@@ -20,6 +20,7 @@ from modelarts_magics.doctor.lab_extension import (
     packaged_extension,
     served_extension,
 )
+from modelarts_magics.doctor.page_widgets import COUNTDOWN_FRONT_END
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.messages import text
 
@@ -33,29 +34,32 @@ def start() -> None:
     shell.extension_manager.load_extension("modelarts_magics")
     configure_messages(Settings.load(), MAGIC_PREFIX)
     try:
-        if _install_missing_sidebar():
-            print(text("setup.reload"))  # noqa: T201 - the output of the cell
+        installed = _install_missing()
+        if installed:
+            print(text(installed))  # noqa: T201 - the output of the cell
     except ModelArtsError as error:
         print(error.message)  # noqa: T201 - as above
 
 
-def _install_missing_sidebar() -> bool:
-    """Install the sidebar if the server serves no copy of this version; return whether that was done."""
+def _install_missing() -> str:
+    """Install what the page can load and the server does not serve in this version.
+
+    Returns:
+        The code of the message about it; "" if nothing was installed.
+    """
     server = find_jupyter_server(os.environ)
-    packaged = packaged_extension(EXTENSION_NAME)
-    if server is None or not server.can_load_extension or packaged is None:
-        return False
-    served = served_extension(EXTENSION_NAME, server)
-    if served and served.version == packaged.version:
-        return False
     folder = work_folder(os.environ) / COPY_FOLDER
+    widgets = _wants_widgets(folder / python_folder_name() / MANIFEST_NAME)
+    if server is None or not (server.can_load_extension or (server.can_load_widgets and widgets)):
+        return ""
+    name = EXTENSION_NAME if server.can_load_extension else COUNTDOWN_FRONT_END
+    packaged, served = packaged_extension(name), served_extension(name, server)
+    if packaged is None or (served and served.version == packaged.version):
+        return ""
     install_extensions(
-        os.environ,
-        server,
-        include_widget_manager=_wants_widgets(folder / python_folder_name() / MANIFEST_NAME),
-        activate=folder / ACTIVATE_FILE_NAME,
+        os.environ, server, include_widget_manager=widgets, activate=folder / ACTIVATE_FILE_NAME
     )
-    return True
+    return "setup.reload" if server.can_load_extension else "setup.reload.widgets"
 
 
 def _wants_widgets(manifest: Path) -> bool:

@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets  # type: ignore[import-untyped]
 from IPython.display import display
 
+from modelarts_magics.commands.render import NO_MATH, to_html
+from modelarts_magics.doctor.jupyter_server import JupyterServer, find_server_of_kernel
+from modelarts_magics.doctor.page_widgets import WidgetObstacle, find_widget_obstacle
+from modelarts_magics.messages import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 FRAME_CLASS = "ma-CountdownFrame"
 """The CSS class of a widget that contains a countdown and its fallback."""
+
+
+def find_page_obstacle() -> WidgetObstacle | None:
+    """Return why the pages of this kernel cannot show the countdown; None if they can, or it is not known."""
+    server = _server_of_kernel()
+    if server is None:
+        return None
+    return find_widget_obstacle(server, os.environ, ipywidgets=ipywidgets.__version__)
+
+
+@lru_cache(maxsize=1)
+def _server_of_kernel() -> JupyterServer | None:
+    # Asking its interpreter takes a tenth of a second.
+    return find_server_of_kernel(os.environ)
+
+
+def obstacle_lines(obstacle: WidgetObstacle) -> tuple[str, str]:
+    """Return the lines to show in place of a countdown: why it is not shown, and what adds it."""
+    return text("widgets.text_only", reason=obstacle.reason), obstacle.hint
+
+
+def show_as_text(data: dict[str, Any], obstacle: WidgetObstacle) -> None:
+    """Remove the widget from the data to display, which then show its text and the reason."""
+    del data[WIDGET_VIEW]
+    data["text/plain"] = "\n".join([data["text/plain"], *obstacle_lines(obstacle)])
+    data["text/html"] += lines_html(obstacle_lines(obstacle))
+
+
+def lines_html(lines: Iterable[str]) -> str:
+    """Return lines of text as HTML."""
+    return "".join(f"<p {NO_MATH}>{to_html(line)}</p>" for line in lines)
 
 
 def countdown_fallback(line: str) -> Any:  # noqa: ANN401 - ipywidgets has no types

@@ -14,6 +14,7 @@ SHARED = {
     "keep.note.restore": "restore.planned",
     "change.next_start.update": "change.next_start.auto-stop",
     "duration.not_whole_seconds.hint": "duration.invalid.hint",
+    "lab.no_lab": "lab.too_old",
     "usage.command_near": "usage.command",
     "usage.option_near": "usage.option",
     "usage.extra.hint": "usage.option.hint",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -171,8 +172,33 @@ def test_old_jupyterlab_is_refused_with_reason(installation: Installation, lab: 
     assert (f"JupyterLab {lab}" if lab else "Jupyter Server 2.0") in str(caught.value)
     for works in ("status", "extend", "remind"):
         assert works in caught.value.hint
-    assert "form show text" in caught.value.hint
+    assert ("install-lab --widgets" in caught.value.hint) is bool(lab)
     assert installation.files() == []
+
+
+def test_old_jupyterlab_gets_widgets_without_the_sidebar(installation: Installation) -> None:
+    """Only on request, and all is removed again."""
+    output = installation.install(installation.server(lab="3.6.8"), widgets=True)
+    assert "JupyterLab 3.6.8 cannot load the sidebar" in output
+    assert (installation.target / "anywidget" / "static" / "main.js").is_file()
+    assert not (installation.target / EXTENSION_NAME).exists()
+    assert installation.remove().count("removed from") == 2
+    assert list(installation.target.iterdir()) == []
+    with pytest.raises(RefusedError, match="Nothing was installed"):
+        installation.install(installation.server(lab=""), widgets=True)
+
+
+def test_widget_front_end_of_the_server_is_kept(installation: Installation, tmp_path: Path) -> None:
+    """Another one would show no widgets of the other kernels; our own copy is replaced."""
+    server = installation.server(data_path=(tmp_path / "system",))
+    served = tmp_path / "system" / "labextensions" / WIDGET_MANAGER
+    installation.make(served, "5.0.16")
+    installation.install(server, widgets=True)
+    assert not (installation.target / WIDGET_MANAGER).exists()
+    shutil.rmtree(served)
+    installation.install(server, widgets=True)
+    installation.make(installation.source / WIDGET_MANAGER, "1.1")
+    assert f"{WIDGET_MANAGER} 1.1: installed in" in installation.install(server, widgets=True)
 
 
 def test_folder_of_the_server_is_used(installation: Installation, tmp_path: Path) -> None:

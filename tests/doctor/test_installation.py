@@ -115,7 +115,8 @@ def test_missing_disabled_and_unsupported_sidebar_have_reasons(machine: Machine)
     old = machine.findings(lab="3.6.8")
     assert "JupyterLab 3.6.8 cannot load it" in old["sidebar"].message
     assert old["sidebar"].hint == ""
-    assert "widgets" not in old
+    assert "install-lab --widgets" in old["widgets"].hint
+    assert "widgets" not in machine.findings(lab="")
     machine.add(EXTENSION_NAME, VERSION)
     page_config = machine.config / "labconfig" / "page_config.json"
     page_config.parent.mkdir(parents=True)
@@ -132,6 +133,7 @@ def test_widgets_of_another_version_are_reported(
     """The page shows those of one major version of ipywidgets."""
     if version:
         machine.add(WIDGET_MANAGER, version, in_prefix=True)
+    machine.add("anywidget", "0.9.21")
     found = machine.findings()["widgets"]
     assert (found.level is Level.OK) is fits
     assert bool(found.hint) is not fits

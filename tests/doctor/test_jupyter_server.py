@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from modelarts_magics.doctor.jupyter_server import JupyterServer, find_jupyter_server
+from modelarts_magics.doctor.jupyter_server import (
+    JupyterServer,
+    find_jupyter_server,
+    find_server_of_kernel,
+)
 
 SHELL, KERNEL = ["/bin/bash"], [sys.executable, "-m", "ipykernel_launcher", "-f", "k.json"]
 
@@ -120,6 +124,23 @@ def test_server_that_does_not_answer_is_asked_once(
     (tmp_path / "jpserver-41.json").write_text("{}")
     assert processes.find(42, JUPYTER_RUNTIME_DIR=str(tmp_path)) is None
     assert asked.read_text() == "\n"
+
+
+@pytest.mark.process
+def test_server_of_kernel_is_the_process_that_started_it(
+    processes: FakeProcesses, tmp_path: Path
+) -> None:
+    """Also one that is started by a program of the platform; an editor or a script is none."""
+    processes.add(50, 1, [sys.executable, "-m", "jupyterlab"])
+    processes.add(51, 50, [sys.executable, "script.py"])
+    processes.add(52, 1, [sys.executable, "start-platform"])
+    (tmp_path / "jpserver-52.json").write_text("{}")
+    found = {}
+    for parent in ("50", "51", "52", "99", "", "x"):
+        environ = {"JUPYTER_RUNTIME_DIR": str(tmp_path), "JPY_PARENT_PID": parent}
+        server = find_server_of_kernel(environ, processes=processes.folder)
+        found[parent] = server.pid if server else None
+    assert found == {"50": 50, "51": None, "52": 52, "99": None, "": None, "x": None}
 
 
 def test_machine_without_process_folder_has_no_server(tmp_path: Path) -> None:

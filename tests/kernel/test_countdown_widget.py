@@ -23,6 +23,7 @@ from widget_helpers import (
     run_immediately,
 )
 
+from modelarts_magics.doctor.page_widgets import WidgetObstacle
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.errors import ForbiddenError
 from modelarts_magics.kernel.countdown_widget import Countdown
@@ -227,6 +228,26 @@ def test_front_ends_without_widgets_get_a_line(make: Make, emulator: LocalEmulat
     assert " left (as of " in data["text/plain"]
     assert StrictHtmlParser(data["text/html"]).text == data["text/plain"]
     assert "application/vnd.jupyter.widget-view+json" in data
+
+
+@every_api_version
+def test_page_that_cannot_show_it_gets_text_with_the_reason(session: Session) -> None:
+    """Only the text is displayed, because the page would show an error in place of the widget."""
+    obstacle = WidgetObstacle("no <front end>", "Add it.", shows_controls=True)
+    widget = Countdown(session, find_obstacle=lambda: obstacle)
+    bundle = widget._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    widget.close()
+    assert set(data) == {"text/plain", "text/html"}
+    assert data["text/plain"].splitlines()[1:] == ["No live countdown: no <front end>.", "Add it."]
+    assert "no &lt;front end&gt;" in data["text/html"]
+
+
+@every_api_version
+def test_front_end_of_another_anywidget_is_accepted(widget: Countdown) -> None:
+    """That of the page may come from another kernel's environment."""
+    assert widget.get_state()["_view_module_version"] == "0.x"
+    assert widget.get_state()["_model_module_version"] == "0.x"
 
 
 @every_api_version

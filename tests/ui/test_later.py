@@ -97,9 +97,10 @@ def test_text_replaces_countdown_without_anywidget(
     jupyter_server: JupyterServerProcess,
     take_screenshot: Callable[[Locator, str], None],
 ) -> None:
-    """A JupyterLab without anywidget shows the text with its date."""
+    """A JupyterLab without anywidget shows the text with its date and the reason, and no error."""
     jupyter_server.disable_extensions("anywidget")
     notebook = open_notebook("countdown.ipynb").wait_until_ready().run_cells(0, 1)
     expect(notebook.output(1)).to_contain_text(DATED_TEXT)
-    expect(notebook.page.locator(".ma-Countdown")).to_have_count(0)
+    expect(notebook.output(1)).to_contain_text("lacks the front end of the countdown")
+    expect(notebook.page.locator(".ma-Countdown, .jupyter-widgets-error-widget")).to_have_count(0)
     take_screenshot(notebook.output(1), "without-anywidget")

@@ -31,6 +31,9 @@ from modelarts_magics.kernel.widget_display import (
     FRAME_CLASS,
     StaticDisplay,
     countdown_fallback,
+    find_page_obstacle,
+    obstacle_lines,
+    show_as_text,
 )
 from modelarts_magics.messages import text
 from modelarts_magics.session.history import find_undo
@@ -39,6 +42,7 @@ from modelarts_magics.session.restore import find_restore, plan_restore
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from modelarts_magics.doctor.page_widgets import WidgetObstacle
     from modelarts_magics.domain.models import Instance, PendingRestore
     from modelarts_magics.domain.planning import PlanContext
     from modelarts_magics.session.session import Session
@@ -55,6 +59,7 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
         session: The session to show and change; by default the session of the magics, or one from the settings.
         schedule: Runs the callback of a click after a short delay; tests run it immediately.
         schedule_idle: Runs a callback once pending edits of the pages have arrived; tests run it immediately.
+        find_obstacle: Returns why the page cannot show the countdown; a line of text is then in its place.
 
     Attributes:
         description: The description (``.value``).
@@ -78,7 +83,9 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
         *,
         schedule: Scheduler = run_after_delay,
         schedule_idle: Scheduler = when_idle,
+        find_obstacle: Callable[[], WidgetObstacle | None] = find_page_obstacle,
     ) -> None:
+        self._find_obstacle, self._obstacle = find_obstacle, find_obstacle()
         self._get_session = current_session if session is None else lambda: session
         self._schedule, self._schedule_idle = schedule, schedule_idle
         self._lock = threading.RLock()
@@ -93,8 +100,9 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
         )
         self._widgets = FormWidgets(opened.capabilities, lock=self._lock)
         self._view = FormView(self._widgets)
-        fallback = countdown_fallback(note_html(str(stop_message(instance))))
-        super().__init__(self._widgets.rows(self.countdown, fallback), layout=form_layout())
+        self._line = countdown_fallback(self._line_html(instance))
+        rows = self._widgets.rows(None if self._obstacle else self.countdown, self._line)
+        super().__init__(rows, layout=form_layout())
         self.add_class(FRAME_CLASS)
         self.description, self.auto_stop = self._widgets.description, self._widgets.auto_stop
         self.mode, self.duration = self._widgets.mode, self._widgets.duration
@@ -343,7 +351,13 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
         self._form_state.set_latest(
             instance, draft.fields_from_context(self._plan_context(instance))
         )
+        self._line.value = self._line_html(instance)
         self._update_offers()
+
+    def _line_html(self, instance: Instance) -> str:
+        """Return the line in place of a countdown that the page does not show."""
+        lines = obstacle_lines(self._obstacle) if self._obstacle else ()
+        return "".join(map(note_html, (str(stop_message(instance)), *lines)))
 
     def _update_offers(self) -> None:
         """Show what can be undone, and the run time that can be restored for later starts."""
@@ -390,4 +404,7 @@ class InstanceForm(StaticDisplay, ipywidgets.VBox):
         if data is not None:
             widget_lifetime.keep_while_shown(self)
             data.update(static_mimebundle(self.instance))
+            obstacle = self._find_obstacle()
+            if obstacle and not obstacle.shows_controls:
+                show_as_text(data, obstacle)
         return data

@@ -160,14 +160,18 @@ class FormWidgets:
         self.offers = _row(self.undo_button, self.restore_button)
         # The countdown shows it when it finds out that the kernel was restarted.
         self.restart_note = ipywidgets.HTML(
-            note_html(text("form.restarted"), is_error=True), layout=_layout()
+            note_html(text("form.restarted"), is_error=True), layout=_layout(display="none")
         )
         self.restart_note.add_class("ma-RestartNote")
 
-    def rows(self, *first: Any) -> list[Any]:  # noqa: ANN401 - widgets
+    def rows(self, countdown: Any, fallback: Any) -> list[Any]:  # noqa: ANN401 - widgets
         """Return these and the widgets of the form in display order, which is also the tab order.
 
         The page disables the fields, which are all in one widget, when the kernel was restarted.
+
+        Args:
+            countdown: The countdown; None if the page cannot show it, and so does not find out about a restart.
+            fallback: The line in place of the countdown.
         """
         fields = [
             self.description,
@@ -184,7 +188,8 @@ class FormWidgets:
             self.result,
             self.offers,
         ]
-        return [*first, ipywidgets.VBox(fields, layout=_layout()), self.restart_note]
+        rows = [fallback, ipywidgets.VBox(fields, layout=_layout())]
+        return rows if countdown is None else [countdown, *rows, self.restart_note]
 
     @staticmethod
     def _duration_field(capabilities: Capabilities) -> Any:  # noqa: ANN401 - ipywidgets has no types

@@ -24,6 +24,7 @@ from widget_helpers import (
     widgets_in,
 )
 
+from modelarts_magics.doctor.page_widgets import WidgetObstacle
 from modelarts_magics.domain.description import FULL_WIDTH_FORMS
 from modelarts_magics.domain.models import Effect
 from modelarts_magics.errors import (
@@ -951,6 +952,32 @@ def test_front_ends_without_widgets_get_text(form: InstanceForm) -> None:
     }
     assert "Stops " in bundle["text/plain"]
     assert "%modelarts describe TEXT" in bundle["text/plain"]
+
+
+@parametrize_api_version(DEMANAGER_2019)
+def test_page_without_countdown_gets_the_form_with_a_line(session: Session) -> None:
+    """The line follows the instance; the countdown, which the page would show as an error, is left out."""
+    obstacle = WidgetObstacle("no front end", "Add it.", shows_controls=True)
+    form = InstanceForm(session, schedule=run_immediately, find_obstacle=lambda: obstacle)
+    assert form.countdown not in form.children
+    assert "No live countdown: no front end." in visible_text(form)
+    assert "application/vnd.jupyter.widget-view+json" in form._repr_mimebundle_()
+    before = form.children[0].value
+    form.duration.value = "3h"
+    form.apply()
+    assert form.children[0].value != before
+    form.close()
+
+
+@every_api_version
+def test_page_without_widgets_gets_the_reason(session: Session) -> None:
+    """Only text is displayed."""
+    obstacle = WidgetObstacle("no front end", "Add it.", shows_controls=False)
+    form = InstanceForm(session, find_obstacle=lambda: obstacle)
+    bundle = form._repr_mimebundle_()
+    form.close()
+    assert set(bundle) == {"text/plain", "text/html"}
+    assert "No live countdown: no front end.\nAdd it." in bundle["text/plain"]
 
 
 @every_api_version

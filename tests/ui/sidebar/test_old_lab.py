@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,12 +23,15 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.only(FrontEnd.LAB), pytest.mark.soak]
 
-KERNEL_PACKAGES = ("ipykernel>=6.29,<7", "ipywidgets>=7.7,<8")
-"""A kernel whose widgets the page of that time shows."""
+IPYWIDGETS = {"3.2": "ipywidgets>=7.7,<8", "3.6": "ipywidgets>=8,<9"}
+"""The kernel's package whose widgets each page shows."""
+WIDGETS = "%modelarts install-lab --widgets"
 COMMANDS = (
     ("%modelarts install-lab", "needs JupyterLab 4"),
     ("%run -m modelarts_magics setup --yes", "needs JupyterLab 4"),
     ("%modelarts setup --remove", "Removed"),
+    (WIDGETS, "Only the front ends of widgets"),
+    ("%modelarts install-lab --remove", "anywidget: removed"),
 )
 """The commands that add and remove the sidebar elsewhere, with a part of what they print here."""
 
@@ -35,7 +39,7 @@ PAGE_CONFIG = {"exposeAppInBrowser": True}
 """A setting that the servers of other tests have as an option, which this JupyterLab ignores."""
 
 
-@pytest.mark.parametrize("lab", ["3.2", "3.6"])
+@pytest.mark.parametrize("lab", sorted(IPYWIDGETS))
 def test_old_page_works_before_and_after_installation(  # noqa: PLR0913 - fixtures
     emulator: LocalEmulator,
     built_packages: BuiltPackages,
@@ -44,9 +48,9 @@ def test_old_page_works_before_and_after_installation(  # noqa: PLR0913 - fixtur
     take_screenshot: Callable[[Page, str], None],
     lab: str,
 ) -> None:
-    """A countdown is shown in a page that is loaded before, after each command, and after the removal."""
+    """The countdown is text before, after each command and after the removal; with its front end it is live."""
     environments = SeparateEnvironments(
-        tmp_path, built_packages.wheel, emulator, lab, KERNEL_PACKAGES
+        tmp_path, built_packages.wheel, emulator, lab, ("ipykernel>=6.29,<7", IPYWIDGETS[lab])
     )
     (tmp_path / "home" / "work").mkdir(parents=True)
     (tmp_path / "config" / "labconfig" / "page_config.json").write_text(json.dumps(PAGE_CONFIG))
@@ -60,6 +64,11 @@ def test_old_page_works_before_and_after_installation(  # noqa: PLR0913 - fixtur
             sidebar.notebook.run_cells(0, 1)
             expect(sidebar.notebook.output(1)).to_contain_text("left")
             expect(sidebar.status_item).to_have_count(0)
+            live = 1 if command == WIDGETS else 0
+            expect(sidebar.page.locator(".ma-Countdown")).to_have_count(live)
+            expect(sidebar.notebook.output(1)).not_to_contain_text(
+                re.compile("error", re.IGNORECASE)
+            )
             take_screenshot(sidebar.page, f"old-lab-{lab}-{number}")
             assert sidebar.notebook.own_errors == []
             sidebar.page.close()
