@@ -8,7 +8,7 @@
 #   make test                   everything that has to pass before a merge (ten minutes on two processors)
 #   make soak                   whole test matrices and many random examples (half an hour)
 #   make bench                  the figures
-#   make pictures               the pictures of the README files
+#   make pictures               the pictures of the README files, and of each state for review
 #   make fix                    formats, and fixes what the linters can fix
 #   make clean                  removes all that was installed or built here
 
@@ -177,6 +177,7 @@ bench: $(VENV)/.test-front-end browser
 
 pictures: $(VENV)/.test-front-end browser
 	$(BIN)/python tests/ui/pictures.py
+	$(BIN)/python tests/ui/state_pictures.py
 
 fix: $(VENV)/.test labextension/node_modules/.installed
 	$(BIN)/ruff format .

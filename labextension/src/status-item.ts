@@ -16,7 +16,7 @@ import type { InstanceState } from './countdown/messages';
 import { isCounting, type PhaseResult, SOON_S, URGENT_S } from './countdown/phase';
 import { ManagerTicker } from './manager/manager-ticker';
 import { presumedStopText } from './text/save-text';
-import { currentPhase, failureText } from './text/status-text';
+import { currentPhase, failureText, isOutdated } from './text/status-text';
 import type { IManager } from './tokens';
 
 /** Options of {@link StatusItem}. */
@@ -124,10 +124,9 @@ export class StatusItem extends Widget {
 
   /** Return when the state was observed, if it may be out of date, else an empty text. */
   #asOf(format: Formatter, nowMs: number): string {
-    const { payload, failure, isLive } = this.#options.manager;
-    const isOutdated = payload?.readOnly === true || failure !== null || !isLive;
-    const time = formatTime(format, payload?.snapshot?.as_of_ms ?? 0, nowMs);
-    return isOutdated ? format('asOf', { timestamp: time }) : '';
+    const { manager } = this.#options;
+    const time = formatTime(format, manager.payload?.snapshot?.as_of_ms ?? 0, nowMs);
+    return isOutdated(manager) ? format('asOf', { timestamp: time }) : '';
   }
 
   #timeLeftText(

@@ -129,6 +129,9 @@ describe('the status item', () => {
     expect(text()).toBe('Stops in 1 h 12 min · as of 16:52');
     await harness.refreshWith(instancePayload(72 * MINUTE, { seq: 3 }));
     expect(text()).toBe('Stops in 1 h 12 min');
+    const problem = { code: 'network', message: 'Cannot connect to host.', hint: '' };
+    await harness.refreshWith(instancePayload(72 * MINUTE, { problem, seq: 4 }));
+    expect(text()).toBe('Stops in 1 h 12 min · as of 16:52');
     harness.backend.respond = () => {
       throw new BackendError('unreachable');
     };

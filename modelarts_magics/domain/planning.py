@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from modelarts_magics.domain.durations import MAX_DURATION, UTC, parse_clock_time
 from modelarts_magics.domain.models import (
+    STOP_TIME_TOLERANCE,
     AutoStopEdit,
     CountsFrom,
     Mode,
@@ -327,7 +328,24 @@ def _plan_stop_time(stop_time: datetime, context: PlanContext, prompt: bool | No
             time_left=earliest - context.now,
             alternative="" if _is_later(stop_time, context) else Message("refuse.or_stop_now"),
         )
+    duration = _without_inaccuracy(duration, stop_time, context)
     return Plan(AutoStopEdit(enabled=True, duration=duration, prompt=prompt), stop_time)
+
+
+def _without_inaccuracy(
+    duration: timedelta, stop_time: datetime, context: PlanContext
+) -> timedelta:
+    """Return the run time for a stop time, changed by as much as the stop time moves if that is nearly the same.
+
+    The reported stop time varies by seconds, and would make 3 h 0 min 4 s of 2 h and one hour more.
+    """
+    current = context.instance.auto_stop
+    if current.reported_stop_time is None or current.duration is None:
+        return duration
+    moved = _round_up_to_seconds(current.duration + (stop_time - current.reported_stop_time))
+    able = context.capabilities
+    is_near = abs(moved - duration) <= STOP_TIME_TOLERANCE
+    return moved if is_near and able.min_duration <= moved <= able.max_duration else duration
 
 
 def _is_later(stop_time: datetime, context: PlanContext) -> bool:

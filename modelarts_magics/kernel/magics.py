@@ -93,8 +93,19 @@ class ModelArts(Magics):
             value = dispatch.run_command(request, context)
         except KeyboardInterrupt:
             raise CommandInterrupt(parser.interrupt_message_code(request)) from None
-        static_text = _static_line(value) if request.command.kernel_only else None
+        static_text = self._static_line(value) if request.command.kernel_only else None
         return show_result(value, silent=silent, static_text=static_text)
+
+    def _static_line(self, widget: object) -> object:
+        """Return a line to show beside a widget, which a reopened notebook may not show; None in a terminal."""
+        instance = getattr(widget, "instance", None)
+        # In a terminal, the representation of the widget itself is this line.
+        if instance is None or not hasattr(self.shell, "kernel"):
+            return None
+        from modelarts_magics.domain.countdown import stop_message  # noqa: PLC0415 - keeps %load_ext fast
+        from modelarts_magics.kernel.widget_display import StaticLine  # noqa: PLC0415
+
+        return StaticLine(stop_message(instance))
 
     def _run_kept(self, line: str, cell: str) -> None:
         """Run code under a guard, for a caller of `run_cell_magic`; see `keep_cell` for cells."""
@@ -196,15 +207,6 @@ class ModelArts(Magics):
         if self._session is not None:
             self._session.close()
             self._session = None
-
-
-def _static_line(widget: object) -> object:
-    """Return a line of text to show beside a widget, which a reopened notebook may not show."""
-    from modelarts_magics.commands.results import TextResult  # noqa: PLC0415 - keeps %load_ext fast
-    from modelarts_magics.domain.countdown import stop_message  # noqa: PLC0415
-
-    instance = getattr(widget, "instance", None)
-    return None if instance is None else TextResult(stop_message(instance))
 
 
 def _make_countdown() -> object:

@@ -10,6 +10,7 @@ import ipywidgets  # type: ignore[import-untyped]
 from IPython.display import display
 
 from modelarts_magics.commands.render import NO_MATH, to_html
+from modelarts_magics.commands.results import TextResult
 from modelarts_magics.doctor.jupyter_server import JupyterServer, find_server_of_kernel
 from modelarts_magics.doctor.page_widgets import WidgetObstacle, find_widget_obstacle
 from modelarts_magics.messages import text
@@ -65,6 +66,19 @@ def countdown_fallback(line: str) -> Any:  # noqa: ANN401 - ipywidgets has no ty
     widget = ipywidgets.HTML(line, layout=ipywidgets.Layout(max_width="100%"))
     widget.add_class("ma-CountdownFallback")
     return widget
+
+
+class StaticLine(TextResult):
+    """A line beside a widget, for notebooks that are reopened without it.
+
+    In a page, the style sheet of the countdown hides it while the widget is shown, because it would not follow
+    changes.
+    """
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return f'<div class="ma-StaticLine mathjax_ignore tex2jax_ignore">{to_html(self)}</div>'
 
 
 class StaticDisplay:

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from modelarts_magics.session.session import Session
 
 PAGE_LANGUAGE_INTERVAL_S = 600.0
-"""The shortest time between two changes of the saved language of the page."""
+"""The time for which a page in another language does not take back a change of the saved language."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -97,7 +97,8 @@ class InstanceService:
         self._session_factory = session_factory
         self._emit = emit
         self._run_store = run_store
-        self._page_language, self._page_language_until_s = "", 0.0
+        self._page_language, self._replaced_language = "", ""
+        self._page_language_until_s = 0.0
         self._server_id = os.urandom(4).hex()
         self._seq = 0
         self._doctor_reports: dict[str, tuple[float, asyncio.Future[dict[str, Any]]]] = {}
@@ -128,12 +129,14 @@ class InstanceService:
         return await self._payload(snapshot)
 
     async def _note_page_language(self) -> None:
-        """Save the language of the page for kernels and terminals, at most every ten minutes."""
+        """Save the language of the page for kernels and terminals."""
         language, now_s = messages.language(), self._session_factory.clock.monotonic()
-        if language == self._page_language or now_s < self._page_language_until_s:
+        # A user changes the language with a reload of the page. Two open pages in different languages would
+        # replace the file again and again, so the earlier language does not come back for ten minutes.
+        is_other_page = language == self._replaced_language and now_s < self._page_language_until_s
+        if language == self._page_language or is_other_page:
             return
-        # Two pages in different languages would otherwise replace the file again and again.
-        self._page_language = language
+        self._replaced_language, self._page_language = self._page_language, language
         self._page_language_until_s = now_s + PAGE_LANGUAGE_INTERVAL_S
         environ = self._session_factory.environ
 

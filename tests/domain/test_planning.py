@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelarts_magics.domain.models import (
+    STOP_TIME_TOLERANCE,
     UNKNOWN_AUTO_STOP,
     AutoStop,
     AutoStopEdit,
@@ -517,6 +518,15 @@ def test_shift_follows_actual_stop_time() -> None:
     assert plan_stop_time_shift(HOUR, context).edit.duration == 3 * HOUR
 
 
+@pytest.mark.parametrize("seconds", [-5, 4])
+def test_inaccurate_stop_time_leaves_no_odd_seconds_in_run_time(seconds: int) -> None:
+    """One hour more makes 3 h of 2 h, although the reported stop time differs from that of the last read."""
+    reported = HOUR + timedelta(seconds=seconds)
+    planned = plan_stop_time_shift(HOUR, plan_context(timed_auto_stop(reported)))
+    assert planned.edit.duration == 3 * HOUR
+    assert planned.stops_at == NOW + reported + HOUR
+
+
 DURATIONS = st.timedeltas(timedelta(days=-4), timedelta(days=4)) | st.timedeltas()
 REQUESTS = st.builds(
     AutoStopRequest,
@@ -573,7 +583,8 @@ def test_plan_is_always_within_range(
     if planned.stops_at is not None:
         assert planned.stops_at - context.now >= MIN_TIME_LEFT
         assert context.reference_time is not None
-        assert abs(context.reference_time + duration - planned.stops_at) < SECOND
+        inaccuracy = abs(context.reference_time + duration - planned.stops_at)
+        assert inaccuracy < STOP_TIME_TOLERANCE + SECOND
 
 
 def test_unchanged_duration_never_moves_stop_time() -> None:

@@ -54,6 +54,16 @@ def test_notebook_contains_no_path_of_the_machine(saved_notebook: NotebookNode) 
         assert len(path) < 3 or path not in text
 
 
+@pytest.mark.parametrize("command", ["countdown", "form"])
+def test_line_is_stored_above_each_widget(saved_notebook: NotebookNode, command: str) -> None:
+    """The line is still there when the notebook is reopened without its widgets."""
+    (cell,) = [each for each in saved_notebook.cells if each.source == f"%modelarts {command}"]
+    line, widget = (each.data for each in cell.outputs)
+    assert line["text/plain"].startswith("Stops at 20")
+    assert 'class="ma-StaticLine ' in line["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in widget
+
+
 class TextOutsideMath(HTMLParser):
     """Collects the text that MathJax 2 and 3 search for formulas.
 

@@ -346,11 +346,10 @@ async def test_language_of_the_page_reaches_other_processes(
     messages.use_request_language("en")
     await new_service.get_instance()
     assert settings_file.read_all(environ) == {}
-    new_service._page_language_until_s = 0.0
     messages.use_request_language("zh-CN")
     await new_service.get_instance()
     assert Settings.load(environ=environ).get("language") == "zh_CN"
-    # A page in another language does not replace it at once.
+    # Another page that is still open in the earlier language does not replace it at once.
     messages.use_request_language("en")
     await new_service.get_instance()
     assert Settings.load(environ=environ).get("language") == "zh_CN"

@@ -92,7 +92,7 @@ export class DescriptionSection implements PanelSection {
   /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
     this.node.hidden = !payload?.instance;
-    this.#canEdit = payload?.readOnly === false;
+    this.#canEdit = payload?.readOnly === false && this.#options.manager.presumedStop === null;
     this.#editBuffer.setCurrent(payload?.instance?.description ?? '');
     this.#render();
   }
@@ -176,8 +176,12 @@ export class DescriptionSection implements PanelSection {
     this.#renderConflict();
     // The text area is hidden when saving ends.
     this.#textArea.readOnly = this.#isSaving;
-    this.#saveButton.disabled =
-      problem !== null || this.#editBuffer.conflicting !== null || this.#isSaving;
+    this.#saveButton.disabled = !this.#canSave(problem);
+  }
+
+  #canSave(problem: DescriptionProblem | null): boolean {
+    const isConflict = this.#editBuffer.conflicting !== null;
+    return this.#canEdit && problem === null && !isConflict && !this.#isSaving;
   }
 
   #renderError(problem: DescriptionProblem | null): void {

@@ -3,6 +3,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { setAttributes, setText } from '../countdown/elements';
 import { formatterFor, formatTimestamp } from '../countdown/format';
+import { isOutdated } from '../text/status-text';
 import type { IManager, Payload } from '../tokens';
 import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
@@ -66,15 +67,14 @@ export class HeaderSection implements PanelSection {
   }
 
   #observedAtText(payload: Payload | null): string {
-    const isOutdated = payload?.readOnly === true || !this.#manager.isLive;
-    if (!payload?.snapshot || !isOutdated) {
+    if (!payload?.snapshot || !isOutdated(this.#manager)) {
       return '';
     }
     const time = formatTimestamp(formatterFor(''), payload.snapshot.as_of_ms);
     if (payload.readOnly) {
       return this.#trans.__('Last updated %1; read-only.', time);
     }
-    return this.#manager.failure
+    return this.#manager.failure || payload.problem
       ? this.#trans.__('As of %1.', time)
       : this.#trans.__('As of %1. Changes elsewhere show within half a minute.', time);
   }

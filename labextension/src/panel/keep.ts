@@ -56,6 +56,7 @@ export class KeepSection implements PanelSection {
       this.#shown = shown;
       this.#show(readKeepState(payload?.keep));
     }
+    this.#updateDisabled();
     this.#updateHidden();
   }
 
@@ -159,8 +160,12 @@ export class KeepSection implements PanelSection {
 
   #setBusy(isBusy: boolean): void {
     this.#isBusy = isBusy;
+    this.#updateDisabled();
+  }
+
+  #updateDisabled(): void {
     for (const button of this.node.querySelectorAll('button')) {
-      button.disabled = isBusy;
+      button.disabled = this.#isBusy || !this.#canChange;
     }
   }
 }

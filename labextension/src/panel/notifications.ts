@@ -39,6 +39,7 @@ export class NotificationsSection implements PanelSection {
   readonly #address: HTMLInputElement;
   readonly #browser: HTMLInputElement;
   readonly #browserHint = panelElement('p', 'hint', [], { hidden: '' });
+  #isBusy = false;
 
   constructor(options: NotificationsSectionOptions) {
     this.#options = options;
@@ -74,6 +75,7 @@ export class NotificationsSection implements PanelSection {
   /** {@inheritDoc PanelSection.update} */
   update(): void {
     this.node.hidden = this.#options.manager.backend === null;
+    this.#updateDisabled();
   }
 
   #createForm(): HTMLElement {
@@ -106,7 +108,7 @@ export class NotificationsSection implements PanelSection {
   /** Send a request and show its response; returns whether it succeeded. */
   async #call(request: BackendRequest): Promise<boolean> {
     const { manager, trans } = this.#options;
-    this.#setDisabled(true);
+    this.#setBusy(true);
     try {
       const response = asObject(await manager.callBackend(request));
       this.#show(response);
@@ -117,7 +119,7 @@ export class NotificationsSection implements PanelSection {
       this.#showResult(failureText(trans, failure), false);
       return false;
     } finally {
-      this.#setDisabled(false);
+      this.#setBusy(false);
     }
   }
 
@@ -162,7 +164,13 @@ export class NotificationsSection implements PanelSection {
     }
   }
 
-  #setDisabled(isDisabled: boolean): void {
+  #setBusy(isBusy: boolean): void {
+    this.#isBusy = isBusy;
+    this.#updateDisabled();
+  }
+
+  #updateDisabled(): void {
+    const isDisabled = this.#isBusy || this.#options.manager.presumedStop !== null;
     for (const control of this.node.querySelectorAll<HTMLInputElement | HTMLButtonElement>(
       'form > *, .ma-Panel-findings button, .ma-Panel-findings input',
     )) {

@@ -8,6 +8,8 @@
 import type { IDisposable } from '@lumino/disposable';
 import { desktopNotifications } from '../browser/desktop-notifications';
 import { RestartableTimer } from '../countdown/clock';
+import { setAttributes } from '../countdown/elements';
+import { presumedStopText } from '../text/save-text';
 import type { PanelField } from '../tokens';
 import { ActivitySection } from './activity';
 import { AutoStopSection } from './autostop';
@@ -41,6 +43,7 @@ export class Panel implements IDisposable {
   readonly #activity: ActivitySection;
   readonly #autoStop: AutoStopSection;
   readonly #description: DescriptionSection;
+  readonly #notifications: NotificationsSection;
   readonly #sections: readonly PanelSection[];
   readonly #announcementTimer: RestartableTimer;
   readonly #liveRegion = panelElement('div', 'liveRegion', [], { role: 'status' });
@@ -56,6 +59,7 @@ export class Panel implements IDisposable {
     this.#activity = new ActivitySection(all);
     this.#autoStop = new AutoStopSection(all);
     this.#description = new DescriptionSection(all);
+    this.#notifications = new NotificationsSection({ ...all, desktop: desktopNotifications() });
     this.#sections = [
       this.#header,
       this.#countdown,
@@ -71,7 +75,7 @@ export class Panel implements IDisposable {
       this.#description,
       // The rest is needed rarely.
       new DetailsSection(all),
-      new NotificationsSection({ ...all, desktop: desktopNotifications() }),
+      this.#notifications,
       new HistorySection(all),
       new DoctorSection(all),
     ];
@@ -108,8 +112,14 @@ export class Panel implements IDisposable {
   }
 
   #update(): void {
+    const { manager, trans } = this.#options;
     for (const section of this.#sections) {
-      section.update(this.#options.manager.payload);
+      section.update(manager.payload);
+    }
+    // The controls are disabled then.
+    const reason = presumedStopText(trans, manager);
+    for (const { node } of [this.#keep, this.#autoStop, this.#activity, this.#notifications]) {
+      setAttributes(node, { title: reason || null });
     }
   }
 

@@ -5,6 +5,7 @@ import { formatClockTime, formatterFor, formatTimestamp } from '../countdown/for
 import type { InstanceState } from '../countdown/messages';
 import { parseTimeInput } from '../countdown/time-input';
 import { outcomeText } from '../text/outcomes';
+import { currentPhase } from '../text/status-text';
 import { COMMAND_IDS, type Payload } from '../tokens';
 import { panelButton, panelElement, type PanelSection, type PanelSectionOptions } from './section';
 
@@ -32,17 +33,18 @@ export class StopSection implements PanelSection {
       'ma-mod-warn',
     );
     this.node = panelElement('section', 'stop', [
-      panelElement('div', 'row', [this.#morningButton, this.#stopButton]),
+      // The preview is about the button above it, and stands apart from the one that stops the instance.
+      this.#morningButton,
       this.#preview,
+      panelElement('div', 'row', [this.#stopButton]),
       this.#message,
     ]);
   }
 
   /** {@inheritDoc PanelSection.update} */
   update(payload: Payload | null): void {
-    const { commands, manager, trans } = this.#options;
-    const canChange = payload?.readOnly === false && manager.presumedStop === null;
-    this.node.hidden = !canChange || !payload.instance;
+    const { commands, trans } = this.#options;
+    this.node.hidden = !this.#canStop(payload);
     const morningMs = this.#morningMs(payload);
     const format = formatterFor('');
     this.#morningButton.hidden = morningMs === null;
@@ -56,6 +58,13 @@ export class StopSection implements PanelSection {
     );
     this.#preview.hidden = morningMs === null;
     this.#stopButton.hidden = !commands.hasCommand(COMMAND_IDS.stop);
+  }
+
+  #canStop(payload: Payload | null): boolean {
+    const { presumedStop, clock } = this.#options.manager;
+    const state = payload?.snapshot?.state;
+    const isStopped = !!state && currentPhase(state, clock.now()).phase === 'stopped';
+    return payload?.readOnly === false && !!payload.instance && !presumedStop && !isStopped;
   }
 
   /** Return the next morning, if it is a later stop time that the API can set; else `null`. */

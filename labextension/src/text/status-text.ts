@@ -17,6 +17,13 @@ export function currentPhase(state: InstanceState, nowMs: number): PhaseResult {
   return evaluatePhase({ status, enabled, mode, stopsAtMs }, nowMs);
 }
 
+/** Return whether the shown state may be out of date, so that it is shown with its time. */
+export function isOutdated({ payload, failure, isLive }: IManager): boolean {
+  // The server may respond while it cannot read the instance.
+  const isOld = payload !== null && (payload.readOnly || payload.problem !== null);
+  return isOld || failure !== null || !isLive;
+}
+
 /** The stop time and the time left of a run that is counted down. */
 export interface TimeLeft {
   /** The stop time in milliseconds since 1970. */

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { BackendError, COMMAND_IDS } from '../../src/tokens';
-import { MINUTE } from '../countdown/fakes';
+import { MINUTE, NOW } from '../countdown/fakes';
 import { instancePayload } from '../fakes';
 import { openPanel, type PanelFixture } from './panel-fixture';
 
@@ -13,8 +13,14 @@ afterEach(() => {
 const OFFERS = {
   undo: { action: 'extend', restores: 'run time 1 h' },
   restore: { duration_s: 3600, planned: false },
+  keep: {
+    guards: [{ id: 'a1', name: 'train', since_ms: NOW, until_ms: NOW + MINUTE, then: 'leave' }],
+  },
 };
-const CHANGING = ['Undo', 'Restore 1 h for later starts', 'Stop Now…', 'Keep Until This Cell Ends'];
+const CHANGING = [
+  ...['Undo', 'Restore 1 h for later starts', 'Stop Now…', 'Keep Until This Cell Ends'],
+  'Edit',
+];
 
 it('nothing can be changed after a stop that is presumed', async () => {
   fixture = await openPanel(instancePayload(2 * MINUTE, OFFERS));
@@ -45,4 +51,9 @@ it('nothing can be changed after a stop that is presumed', async () => {
   const own = all.filter((each) => !each.closest('.ma-Panel-notifications, .ma-Countdown'));
   expect(own.length).toBeGreaterThan(4);
   expect(own.filter(({ disabled }) => !disabled)).toEqual([]);
+  for (const label of ['Let Go', '+2 h', 'Add']) {
+    const button = fixture.findButton(label);
+    expect(button.disabled, label).toBe(true);
+    expect(button.closest<HTMLElement>('[title]')?.title).toMatch(/^Stopped at/);
+  }
 });

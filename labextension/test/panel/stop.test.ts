@@ -72,4 +72,14 @@ describe('stopping now', () => {
     expect(() => fixture.findButton('Stop Now…')).toThrow();
     expect(findMorningButton()?.closest('[hidden]')).not.toBeNull();
   });
+
+  it('is not offered for an instance that has stopped', async () => {
+    fixture = new PanelFixture();
+    fixture.commands.addCommand(COMMAND_IDS.stop, {
+      execute: () => undefined,
+      describedBy: { args: {} },
+    });
+    await fixture.harness.refreshWith(instancePayload(HOUR, {}, { status: 'STOPPED' }));
+    expect(() => fixture.findButton('Stop Now…')).toThrow();
+  });
 });

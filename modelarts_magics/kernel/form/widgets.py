@@ -33,6 +33,8 @@ _FULL_WIDTH = "calc(100% - 4px)"
 """The full width minus the margin of 2 px around each widget."""
 _FIELD_INDENT = "0 0 0 calc(7em + 10px)"
 """The margin that aligns a widget with the fields, beside their labels."""
+_ROW_INDENT = "0 0 0 calc(7em + 8px)"
+"""The margin that aligns a row of widgets with the fields; each of them has a margin of 2 px."""
 
 
 def outcome_html(lines: Sequence[str], tone: str) -> str:
@@ -120,7 +122,7 @@ class FormWidgets:
             _LockedCheckbox, "auto_stop", layout=_layout(width="auto", margin=_CHECKBOX_MARGIN)
         )
         self.auto_stop.indent = False
-        self.cannot_disable_note = _html()
+        self.cannot_disable_note = _html(margin=_FIELD_INDENT)
         self.mode = _labelled(
             _LockedDropdown, "mode", with_tooltip=False, layout=_layout(width="20em")
         )
@@ -133,13 +135,13 @@ class FormWidgets:
             _LockedCheckbox, "remind", layout=_layout(width="auto", margin=_CHECKBOX_MARGIN)
         )
         self.remind.indent = False
-        self.preview = _html()
-        self.conflict = _html()
+        self.preview = _html(margin=_FIELD_INDENT)
+        self.conflict = _html(margin=_FIELD_INDENT)
         self.keep_mine_button = _button("keep_mine")
         self.take_theirs_button = _button("take_theirs")
         self.apply_button = _button("apply", style="primary")
         self.reload_button = _button("reload")
-        self.result = _html()
+        self.result = _html(margin=_FIELD_INDENT)
         self._add_offers()
         self.conflict_buttons = _row(self.keep_mine_button, self.take_theirs_button)
         for field in (self.description, self.auto_stop, self.mode, self.duration, self.remind):
@@ -160,7 +162,8 @@ class FormWidgets:
         self.offers = _row(self.undo_button, self.restore_button)
         # The countdown shows it when it finds out that the kernel was restarted.
         self.restart_note = ipywidgets.HTML(
-            note_html(text("form.restarted"), is_error=True), layout=_layout(display="none")
+            note_html(text("form.restarted"), is_error=True),
+            layout=_layout(display="none", margin=_FIELD_INDENT),
         )
         self.restart_note.add_class("ma-RestartNote")
 
@@ -179,8 +182,9 @@ class FormWidgets:
             self.full_width_button,
             _row(self.auto_stop, self.remind),
             self.cannot_disable_note,
-            _row(self.mode, self.duration),
-            _row(*self.preset_buttons.values(), margin=_FIELD_INDENT),
+            self.mode,
+            self.duration,
+            _row(*self.preset_buttons.values()),
             self.preview,
             self.conflict,
             self.conflict_buttons,
@@ -227,8 +231,8 @@ def _html(*, margin: str | None = None) -> Any:  # noqa: ANN401 - ipywidgets has
     return ipywidgets.HTML(layout=_layout(margin=margin))
 
 
-def _row(*widgets: Any, margin: str | None = None) -> Any:  # noqa: ANN401 - ipywidgets has no types
-    layout = _layout(flex_flow="row wrap", align_items="center", margin=margin)
+def _row(*widgets: Any) -> Any:  # noqa: ANN401 - ipywidgets has no types
+    layout = _layout(flex_flow="row wrap", align_items="center", margin=_ROW_INDENT)
     return ipywidgets.HBox(widgets, layout=layout)
 
 
