@@ -286,6 +286,10 @@ class Settings(NamedTuple):
             raise ConfigurationError("config.seconds", name=name, value=self.get(name))
         return value
 
+    def is_from_file(self, name: str) -> bool:
+        """Return whether a setting is in the settings file, and nothing more explicit replaces it."""
+        return self._precedence(name) == _PRECEDENCE_OF_FILE
+
     def _precedence(self, name: str) -> int:
         """Return a number that is larger for a setting from a source of higher precedence."""
         source = self.source(name)

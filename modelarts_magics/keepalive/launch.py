@@ -34,6 +34,13 @@ _LOG = logging.getLogger(__name__)
 CHECK_INTERVAL_S = 20.0
 """Seconds between two checks of a process that guards run under a daemon; it is restarted within 60 s."""
 START_TIMEOUT_S = 20.0
+_CURRENT_SETTINGS = frozenset(
+    (
+        *("before_stop", "idle_programs", "work_programs", "keep_idle_time"),
+        *("notify_quiet_hours", "notify_limit", "language", "timezone"),
+    )
+)
+"""The settings that take effect while the daemon runs; one that is removed must not come back."""
 _SUFFIXES = ("dev", "a", "b", "rc", "", "post")
 _VERSION = re.compile(
     r"v?(?P<release>\d+(?:\.\d+)*)(?:[-_.]?(?P<suffix>dev|a|b|rc|post)[a-z]*[-_.]?(?P<number>\d*))?"
@@ -185,11 +192,16 @@ def make_handover(session: Session) -> dict[str, Any]:
 
 
 def given_values(settings: Settings) -> dict[str, str]:
-    """Return the settings that are set; a default stays one: a state folder that is set holds all state."""
+    """Return the settings that are set, without those of the file that the daemon reads again itself.
+
+    A default stays one: a state folder that is set holds all state.
+    """
     return {
         name: each.value
         for name, each in settings.values.items()
-        if each.value and each.source != "default"
+        if each.value
+        and each.source != "default"
+        and not (name in _CURRENT_SETTINGS and settings.is_from_file(name))
     }
 
 

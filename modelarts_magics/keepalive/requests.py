@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_file, replace_object
 from modelarts_magics.config.private_file import read_private_object, read_private_text
-from modelarts_magics.config.settings import Settings
+from modelarts_magics.config.settings import Setting, Settings
 from modelarts_magics.keepalive.stopping import PendingStop
 from modelarts_magics.session.notify import notify
 
@@ -63,9 +63,13 @@ def save_handover(folder: Path, handover: Mapping[str, Any]) -> None:
 def current_settings(folder: Path, environ: Mapping[str, str]) -> Settings:
     """Return the settings of file and environment as they are now, and else those of the starter."""
     settings = Settings.load(environ=environ)
-    for name, value in (load_handover(folder).get("settings") or {}).items():
-        settings = settings.with_default(name, value, "argument")
-    return settings
+    handed_over = load_handover(folder).get("settings") or {}
+    given = {
+        name: Setting(value, "argument")
+        for name, value in handed_over.items()
+        if settings.source(name) in ("", "default")
+    }
+    return settings._replace(values={**settings.values, **given})
 
 
 def load_handover(folder: Path) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from factories import HOUR, NOW
 
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.keepalive.folder import FOLDER_SUFFIX
 from modelarts_magics.keepalive.guards import NAMED, Guard, save_guard
-from modelarts_magics.keepalive.launch import is_older, restart_all_if_needed
+from modelarts_magics.keepalive.launch import given_values, is_older, restart_all_if_needed
+from modelarts_magics.keepalive.requests import current_settings, save_handover
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,3 +51,22 @@ def test_every_daemon_is_restarted_despite_an_error(tmp_path: Path) -> None:
 
     restart_all_if_needed(tmp_path, {}, start=start)
     assert len(started) == 2
+
+
+def test_setting_that_is_removed_from_the_file_does_not_come_back(tmp_path: Path) -> None:
+    """The daemon reads such settings again from the file; what its starter was given otherwise holds."""
+    folder, path = tmp_path / f"one{FOLDER_SUFFIX}", tmp_path / "settings.ini"
+    folder.mkdir()
+    path.write_text(
+        "[modelarts]\nregion = cn-north-4\nbefore_stop = 10m: save\nwork_programs = prep\n"
+    )
+    environ = {"MODELARTS_CONFIG": str(path)}
+    settings = Settings.load({"notify_limit": "7"}, environ=environ)
+    assert (settings.before_stop, settings.get("work_programs")) != (None, "")
+    save_handover(folder, {"settings": given_values(settings), "source": ""})
+    path.write_text("[modelarts]\n")
+    now = current_settings(folder, environ)
+    assert (now.get("before_stop"), now.get("work_programs")) == ("", "")
+    assert (now.get("notify_limit"), now.get("region")) == ("7", "cn-north-4")
+    path.write_text("[modelarts]\nnotify_limit = 9\n")
+    assert current_settings(folder, environ).get("notify_limit") == "9"

@@ -49,8 +49,6 @@ class MachineDetector:
 
     Args:
         accelerators: Readers of devices.
-        exempt: Further programs in terminals that do not count, as patterns of the shell.
-        named: The programs that count as long as they run, as patterns of the shell.
         device_folder: Where the drivers create their devices; replaced in tests.
         time_scale: By how much waits are divided; 1 except in tests.
         reader: Reads the processes; replaced in tests.
@@ -60,12 +58,10 @@ class MachineDetector:
         is_complete: Whether CPU times have been compared.
     """
 
-    def __init__(  # noqa: PLR0913 - its parts, each replaced in tests
+    def __init__(
         self,
         *,
         accelerators: Sequence[Reader] = (),
-        exempt: Sequence[str] = (),
-        named: Sequence[str] = (),
         device_folder: Path = Path("/dev"),
         time_scale: float = 1.0,
         reader: ProcessReader | None = None,
@@ -75,8 +71,8 @@ class MachineDetector:
         self.connection_files: list[Path] = []
         self._reader = reader or ProcessReader()
         self._meter = CpuMeter()
-        self._terminals = TerminalDetector(self._meter, exempt=exempt)
-        self._processes = ProcessDetector(self._meter, patterns=named)
+        self._terminals = TerminalDetector(self._meter)
+        self._processes = ProcessDetector(self._meter)
         self._devices = [
             AcceleratorDetector(reader, find_holder=self._find_holder, device_folder=device_folder)
             for reader in accelerators
@@ -86,6 +82,16 @@ class MachineDetector:
         self._look: Look | None = None
         self._working: frozenset[int] = frozenset()
         self._kernels: dict[int, str] = {}
+
+    def set_programs(self, *, exempt: Sequence[str], named: Sequence[str]) -> None:
+        """Set the programs of the settings, as patterns of the shell, from the next look on.
+
+        Args:
+            exempt: Further programs in terminals that do not count.
+            named: The programs that count as long as they run.
+        """
+        self._terminals.set_exempt(exempt)
+        self._processes.set_patterns(named)
 
     def is_due(self, monotonic_s: float) -> bool:
         """Return whether a look is due, by the monotonic clock, in seconds."""

@@ -222,8 +222,12 @@ class ProcessDetector:
 
     def __init__(self, meter: CpuMeter, *, patterns: Sequence[str] = ()) -> None:
         self._meter = meter
-        self._patterns = tuple(patterns)
+        self.set_patterns(patterns)
         self._since: dict[tuple[int, str], datetime] = {}
+
+    def set_patterns(self, patterns: Sequence[str]) -> None:
+        """Replace the programs that count as long as they run."""
+        self._patterns = tuple(patterns)
 
     def detect(
         self,

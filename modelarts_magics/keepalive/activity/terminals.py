@@ -112,9 +112,13 @@ class TerminalDetector:
         read: Callable[[int], ControllingTerminal | None] = read_terminal,
     ) -> None:
         self._meter = meter
-        self._exempt = (*EXEMPT_PROGRAMS, *MONITORS, *exempt)
+        self.set_exempt(exempt)
         self._read = read
         self._states: dict[int, tuple[tuple[bool, int | None], datetime]] = {}
+
+    def set_exempt(self, exempt: Sequence[str]) -> None:
+        """Replace the further programs that do not count."""
+        self._exempt = (*EXEMPT_PROGRAMS, *MONITORS, *exempt)
 
     def detect(self, look: Look) -> list[Source]:
         """Return each terminal."""

@@ -6,14 +6,16 @@ minute, in a thread, because a driver may take seconds to answer.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.durations import parse_duration
+from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive.activity.accelerators import GpuReader, NpuReader
 from modelarts_magics.keepalive.activity.kernels import KernelDetector, connection_file_folders
 from modelarts_magics.keepalive.activity.machine import MachineDetector
@@ -21,16 +23,17 @@ from modelarts_magics.keepalive.activity.processes import find_kernel_process
 from modelarts_magics.keepalive.activity.report import ActivityReport, save_report
 from modelarts_magics.keepalive.activity.running_cell import CONNECTION_FILE, RunningCells
 from modelarts_magics.keepalive.activity.source import KERNEL, PROCESS, TERMINAL, Source
-from modelarts_magics.keepalive.activity.while_busy import DEFAULT_IDLE_TIME, WhileBusy
+from modelarts_magics.keepalive.activity.while_busy import WhileBusy
 from modelarts_magics.keepalive.guards import PID, RUNNING_CELL
 from modelarts_magics.keepalive.processes import is_process_alive
-from modelarts_magics.keepalive.requests import load_handover
+from modelarts_magics.keepalive.requests import current_settings
 from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
+    from modelarts_magics.config.settings import Settings
     from modelarts_magics.keepalive.components import ComponentContext
     from modelarts_magics.keepalive.guards import Guard
 
@@ -49,7 +52,8 @@ class Watcher:
         machine: Everything else.
         monotonic: The monotonic clock, in seconds.
         start_thread: Runs a look in the background; replaced in tests.
-        idle_time: How long nothing has worked when ``keep --while-busy`` ends.
+        load_settings: Returns the current settings of programs and of the time after which ``keep --while-busy``
+            ends; None for the defaults.
     """
 
     def __init__(  # noqa: PLR0913 - its parts, each replaced in tests
@@ -60,13 +64,14 @@ class Watcher:
         machine: MachineDetector,
         monotonic: Callable[[], float] = time.monotonic,
         start_thread: Callable[[Callable[[], None]], None] | None = None,
-        idle_time: timedelta = DEFAULT_IDLE_TIME,
+        load_settings: Callable[[], Settings] | None = None,
     ) -> None:
         self._folder = folder
         self._kernels = kernels
         self._machine = machine
         self._monotonic = monotonic
         self._start_thread = start_thread or _start_thread
+        self._load_settings = load_settings
         self._watched_since: datetime | None = None
         self._kernels_read_s: float | None = None
         self._kernel_readings = 0
@@ -75,7 +80,7 @@ class Watcher:
         self._is_looking = self._is_complete = False
         self._error: Exception | None = None
         self._report: ActivityReport | None = None
-        self._while_busy = WhileBusy(folder, idle_time)
+        self._while_busy = WhileBusy(folder)
         self._running_cells = RunningCells(folder)
 
     @property
@@ -95,6 +100,7 @@ class Watcher:
         self._read_kernels(guards, now, now_s)
         if not self._is_looking and self._machine.is_due(now_s):
             self._is_looking = True
+            self._apply_settings()
             self._start_thread(lambda: self._look(now, now_s))
             self._kernels.add_files(self._machine.connection_files)
         if any(_has_ended(source) for source in self._machine_sources if source.busy):
@@ -137,6 +143,18 @@ class Watcher:
             self._kernels.add_files(files)
             self._kernel_sources = tuple(self._kernels.detect(now))
         self._running_cells.update(guards, self._kernels.progress, now_s)
+
+    def _apply_settings(self) -> None:
+        """Take changed settings into account, from this look on; an invalid time leaves the last one."""
+        if self._load_settings is None:
+            return
+        settings = self._load_settings()
+        self._machine.set_programs(
+            exempt=_patterns(settings.get("idle_programs")),
+            named=_patterns(settings.get("work_programs")),
+        )
+        with contextlib.suppress(ModelArtsError):
+            self._while_busy.idle_time = parse_duration(settings.get("keep_idle_time"))
 
     def _look(self, now: datetime, now_s: float) -> None:
         """Look at everything but the kernels; an error is raised at the next update."""
@@ -181,7 +199,6 @@ def _guarded_process(guard: Guard) -> Source:
 
 def create_watcher(context: ComponentContext) -> Watcher:
     """Return the watcher of a daemon."""
-    settings = Settings.load(load_handover(context.folder).get("settings"), environ=context.environ)
     kernels = KernelDetector(
         connection_file_folders(context.environ),
         find_process=find_kernel_process,
@@ -189,15 +206,13 @@ def create_watcher(context: ComponentContext) -> Watcher:
     )
     machine = MachineDetector(
         accelerators=[GpuReader(), NpuReader(context.environ)],
-        exempt=_patterns(settings.get("idle_programs")),
-        named=_patterns(settings.get("work_programs")),
         time_scale=context.time_scale,
     )
     return Watcher(
         context.folder,
         kernels=kernels,
         machine=machine,
-        idle_time=parse_duration(settings.get("keep_idle_time")),
+        load_settings=partial(current_settings, context.folder, context.environ),
     )
 
 

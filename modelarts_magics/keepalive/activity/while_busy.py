@@ -29,11 +29,14 @@ class WhileBusy:
     Args:
         folder: The folder of the daemon.
         idle_time: The time without work after which the guard is ended.
+
+    Attributes:
+        idle_time: The same, which may be changed.
     """
 
     def __init__(self, folder: Path, idle_time: timedelta = DEFAULT_IDLE_TIME) -> None:
         self._folder = folder
-        self._idle_time = idle_time
+        self.idle_time = idle_time
         self._idle_since: datetime | None = None
 
     def update(self, guards: Sequence[Guard], report: ActivityReport, now: datetime) -> None:
@@ -54,7 +57,7 @@ class WhileBusy:
         else:
             self._idle_since = self._idle_since or now
         for guard in own:
-            if self._idle_since is not None and now - self._idle_since >= self._idle_time:
+            if self._idle_since is not None and now - self._idle_since >= self.idle_time:
                 remove_guard(self._folder, guard)
             elif names:
                 self._set_reason(guard, join_list(names))

@@ -12,6 +12,7 @@ import pytest
 from factories import HOUR, MINUTE, NOW
 
 from modelarts_magics import messages
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.keepalive.activity.accelerators import Reading
 from modelarts_magics.keepalive.activity.client import without_asker
 from modelarts_magics.keepalive.activity.machine import MachineDetector
@@ -25,7 +26,14 @@ from modelarts_magics.keepalive.activity.source import (
     is_anything_busy,
 )
 from modelarts_magics.keepalive.activity.watcher import Watcher
-from modelarts_magics.keepalive.guards import CELL, PID, Guard
+from modelarts_magics.keepalive.guards import (
+    CELL,
+    PID,
+    WHILE_BUSY,
+    Guard,
+    exists,
+    save_guard,
+)
 from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
@@ -72,15 +80,24 @@ class FakeKernels:
 
 
 class FakeMachine:
-    """Everything else as a test sets it."""
+    """Everything else as a test sets it.
+
+    Attributes:
+        programs: The programs of the settings at the last look.
+    """
 
     def __init__(self) -> None:
         self.sources: list[Source] = []
         self.connection_files = [Path("/run/kernel-1.json")]
         self.is_complete = True
         self.looks = 0
+        self.programs: dict[str, Sequence[str]] = {}
         self.is_asked_to_look_soon = False
         self.error: Exception | None = None
+
+    def set_programs(self, **programs: Sequence[str]) -> None:
+        """Note the programs."""
+        self.programs = programs
 
     def is_due(self, _monotonic_s: float) -> bool:
         """Look at each update."""
@@ -108,6 +125,7 @@ class Setup:
         self.folder = folder
         self.kernels, self.machine = FakeKernels(), FakeMachine()
         self.now_s = 100.0
+        self.settings = Settings.load(environ={})
         self.started: list[Callable[[], None]] = []
         self.watcher = Watcher(
             folder,
@@ -115,6 +133,7 @@ class Setup:
             machine=self.machine,
             monotonic=lambda: self.now_s,
             start_thread=self.started.append,
+            load_settings=lambda: self.settings,
         )
 
     def update(self, *guards: Guard, now: datetime = NOW) -> ActivityReport | None:
@@ -132,6 +151,30 @@ class Setup:
 def setup(tmp_path: Path) -> Setup:
     """Return a watcher with fakes."""
     return Setup(tmp_path)
+
+
+def test_changed_settings_hold_from_the_next_look_on(setup: Setup) -> None:
+    """The daemon need not be started again; a time that is invalid leaves the last one."""
+    guard = Guard(WHILE_BUSY, WHILE_BUSY, os.getpid(), NOW, NOW + HOUR)
+    save_guard(setup.folder, guard)
+
+    def look(now: datetime, **settings: str) -> None:
+        setup.settings = Settings.load(settings, environ={})
+        # The first update starts the look, and the second one uses it.
+        for _ in range(2):
+            setup.now_s += 2
+            setup.watcher.update((guard,), now)
+            while setup.started:
+                setup.started.pop()()
+
+    look(NOW)
+    assert setup.machine.programs == {"exempt": [], "named": []}
+    look(NOW, idle_programs="tail, rang*", work_programs="*prep.py*", keep_idle_time="2m")
+    assert setup.machine.programs == {"exempt": ["tail", "rang*"], "named": ["*prep.py*"]}
+    look(NOW + MINUTE, keep_idle_time="soon")
+    assert exists(setup.folder, guard)
+    look(NOW + 2 * MINUTE, keep_idle_time="soon")
+    assert not exists(setup.folder, guard)
 
 
 def test_report_has_all_sources_and_the_state_of_the_whole(setup: Setup) -> None:
