@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from modelarts_magics.commands.grammar import COMMANDS, MAGIC_PREFIX, QUIET, Command
 from modelarts_magics.commands.parser import find_command
 from modelarts_magics.commands.results import TextResult
-from modelarts_magics.messages import text
+from modelarts_magics.messages import has_text, text
 from modelarts_magics.messages.columns import display_width, pad_label, wrap_words
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ NOTEBOOK_WIDTH = 88
 _UNLIMITED = 10_000
 _MIN_DESCRIPTION_WIDTH = 30
 """Where a description would have fewer columns, it is below the command."""
+_TYPED = {"run": "run -- CMD"}
+"""How a program of a terminal is typed, if not by its name alone."""
 
 
 def help_width(prefix: str) -> int:
@@ -36,14 +38,18 @@ def help_overview(prefix: str, *, width: int = _UNLIMITED) -> TextResult:
     lines = [*wrap_words(text("help.title"), width), ""]
     lines += _table([(f"{prefix} {name}", text(f"help.{name}")) for name in COMMANDS], width)
     if prefix != MAGIC_PREFIX:
-        from modelarts_magics.commands.completion import PROGRAMS  # noqa: PLC0415 - for terminals only
-
-        typed = {"run": "run -- CMD"}
         rows = [
-            (f"{prefix} {typed.get(name, name)}", text(f"help.program.{name}")) for name in PROGRAMS
+            (f"{prefix} {_TYPED.get(name, name)}", text(f"help.program.{name}"))
+            for name in _programs()
         ]
         lines += ["", *_table(rows, width), "", text("help.programs")]
     return TextResult("\n".join([*lines, "", text("help.more", prefix=prefix)]))
+
+
+def _programs() -> Iterable[str]:
+    from modelarts_magics.commands.completion import PROGRAMS  # noqa: PLC0415 - for terminals only
+
+    return PROGRAMS
 
 
 def command_help(word: str, prefix: str, *, width: int = _UNLIMITED) -> TextResult:
@@ -57,6 +63,10 @@ def command_help(word: str, prefix: str, *, width: int = _UNLIMITED) -> TextResu
     Raises:
         UsageError: There is no such command.
     """
+    if prefix != MAGIC_PREFIX and (name := word.lower()) in _programs():
+        usage = f"{prefix} {_TYPED.get(name, name)}"
+        lines = [usage, "", *wrap_words(text(f"help.program.{name}"), width)]
+        return TextResult("\n".join([*lines, "", f"  {prefix} {name} --help"]))
     command = find_command(word)
     name = command.name
     if prefix != MAGIC_PREFIX:
@@ -71,10 +81,16 @@ def command_help(word: str, prefix: str, *, width: int = _UNLIMITED) -> TextResu
 
 def _option_lines(command: Command, width: int) -> list[str]:
     rows = [
-        (f"{each.name} {each.metavar}".rstrip(), text(f"help.option.{each.name[2:]}"))
+        (f"{each.name} {each.metavar}".rstrip(), _option_text(command.name, each.name[2:]))
         for each in command.options
     ]
     return ["", *_table(rows, width)] if rows else []
+
+
+def _option_text(command: str, option: str) -> str:
+    """Return what an option means, which may differ between commands."""
+    code = f"help.option.{command}.{option}"
+    return text(code if has_text(code) else f"help.option.{option}")
 
 
 def _table(rows: Iterable[tuple[str, str]], width: int) -> Iterator[str]:

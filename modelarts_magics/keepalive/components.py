@@ -75,7 +75,7 @@ class ComponentContext:
         time_scale: By how much waits are divided; 1 except in tests.
         history: The path of the history; None to keep none.
         get_instance: Returns the instance as any process of this machine has read it last; None if none has.
-        report: Adds an event that the users of guards are shown.
+        report: Adds an event that the users of guards are shown, by the IDs of the guards, which may have ended.
     """
 
     folder: Path
@@ -83,7 +83,7 @@ class ComponentContext:
     time_scale: float = 1.0
     history: Path | None = None
     get_instance: Callable[[], Instance | None] = lambda: None
-    report: Callable[[Message, Sequence[Guard]], None] = lambda _message, _guards: None
+    report: Callable[[Message, Sequence[str]], None] = lambda _message, _guard_ids: None
 
 
 Factory = Callable[[ComponentContext], Component]

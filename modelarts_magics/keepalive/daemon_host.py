@@ -81,8 +81,12 @@ class DaemonHost:
 
     def report(self, message: Message, guards: Sequence[Guard]) -> None:
         """Add an event to those that the state file has."""
+        self.report_to(message, [each.id for each in guards])
+
+    def report_to(self, message: Message, guard_ids: Sequence[str]) -> None:
+        """Add an event for guards that may have ended."""
         self._event_count += 1
-        self.events.append(Event(self._event_count, message, tuple(each.id for each in guards)))
+        self.events.append(Event(self._event_count, message, tuple(guard_ids)))
 
     def record(self, change: Change, action: str, reason: str, now: datetime) -> None:
         """Add a change to the history."""

@@ -218,7 +218,7 @@ def _component_context(
         scale,
         history=host.history,
         get_instance=lambda: keeper.latest,
-        report=host.report,
+        report=host.report_to,
     )
 
 

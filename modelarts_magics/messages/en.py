@@ -288,6 +288,8 @@ TEXTS = {
     "help.value.off": "turn auto-stop off",
     "help.value.idle": "stop when idle",
     "help.option.all": "show all fields returned by the API",
+    "help.option.keep.all": "with end: end everything that keeps the instance running",
+    "help.option.doctor.all": "list all checks, not the problems only",
     "help.option.json": "output JSON",
     "help.option.replace": "replace & < > \" ' / with full-width ＆ ＜ ＞ ” ’ ／",
     "help.option.clear": "clear the description",

@@ -252,6 +252,8 @@ TEXTS = {
     "help.value.off": "关闭自动停止",
     "help.value.idle": "空闲时停止",
     "help.option.all": "显示 API 返回的全部字段",
+    "help.option.keep.all": "与 end 一起使用：结束所有保持运行项",
+    "help.option.doctor.all": "列出全部检查项，而不只是问题",
     "help.option.json": "以 JSON 格式输出",
     "help.option.replace": "将 & < > \" ' / 替换为全角字符 ＆ ＜ ＞ ” ’ ／",
     "help.option.clear": "清空描述",

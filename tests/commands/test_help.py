@@ -67,3 +67,17 @@ def test_help_for_an_unknown_command_suggests_another(word: str, hint: str) -> N
     with pytest.raises(UsageError) as caught:
         command_help(word, PREFIX)
     assert hint in caught.value.hint
+
+
+def test_option_is_explained_for_its_command() -> None:
+    """The same word may mean something else for another command."""
+    shown = {name: command_help(name, PREFIX) for name in ("status", "keep", "doctor")}
+    assert "all fields" in shown["status"]
+    assert not any("all fields" in shown[name] for name in ("keep", "doctor"))
+
+
+def test_program_of_a_terminal_has_help() -> None:
+    """The command that the list names is known; there is none in a notebook."""
+    assert "x run -- CMD" in command_help("run", "x")
+    with pytest.raises(UsageError):
+        command_help("run", PREFIX)

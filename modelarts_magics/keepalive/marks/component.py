@@ -95,8 +95,8 @@ class Marks:
         self._planned = view.pending_stop
 
     def needs_daemon(self) -> bool:
-        """Return whether there is a mark that belongs to no guard."""
-        return any(not mark.guard for mark in self._marks)
+        """Return whether there is a mark whose work goes on, also after the end of its guard."""
+        return bool(self._marks)
 
     def wants_reading(self, now: datetime) -> bool:
         """Return whether a mark is near and the last reading is too old for it."""
@@ -106,11 +106,11 @@ class Marks:
             return False
         return any(is_near(mark.before, stops_at, now) for mark in self._marks)
 
-    def update(self, guards: Sequence[Guard], now: datetime) -> None:
+    def update(self, guards: Sequence[Guard], now: datetime) -> None:  # noqa: ARG002 - the interface
         """Fire what is due; a command runs in a thread.
 
         Args:
-            guards: The guards, whose users are shown what came of their marks.
+            guards: Not used: the users of a guard are shown what came of its marks also after its end.
             now: The time by the clock of the API.
         """
         self._now = now
@@ -121,8 +121,7 @@ class Marks:
         for mark in self._marks:
             ends_at = self._next_stop(mark, instance.auto_stop.stops_at, now)
             if ends_at is not None:
-                reported = [guard for guard in guards if guard.id == mark.guard]
-                self._fire_if_due(mark, ends_at, now, reported)
+                self._fire_if_due(mark, ends_at, now)
 
     def close(self) -> None:
         """Do nothing: a command that runs goes on without the daemon."""
@@ -149,9 +148,7 @@ class Marks:
             self._command, self._command_read_at = self._load_command(), now
         return [*marks, self._command] if self._command else marks
 
-    def _fire_if_due(
-        self, mark: Mark, stops_at: datetime, now: datetime, guards: Sequence[Guard]
-    ) -> None:
+    def _fire_if_due(self, mark: Mark, stops_at: datetime, now: datetime) -> None:
         delay = CONFIRMATION_TIME if mark.kind == CELL else timedelta(0)
         if late_by(mark, stops_at, now) < delay or self._claims.is_done(mark.claim_name, stops_at):
             return
@@ -160,15 +157,13 @@ class Marks:
         claim = self._claims.claim(name, stops_at=stops_at, now=now)
         if claim is None:
             return
-        call = partial(self._act, claim, mark, stops_at, now, guards)
+        call = partial(self._act, claim, mark, stops_at, now)
         if mark.kind == COMMAND:
             self._start_thread(call)
         else:
             call()
 
-    def _act(
-        self, claim: Claim, mark: Mark, stops_at: datetime, now: datetime, guards: Sequence[Guard]
-    ) -> None:
+    def _act(self, claim: Claim, mark: Mark, stops_at: datetime, now: datetime) -> None:
         left, planned = stops_at - now, self._planned
         reserve = COMMAND_RESERVE
         if planned is not None and planned.stops_at == stops_at:
@@ -180,7 +175,7 @@ class Marks:
             claim.finish(outcome)
         result = Result(mark, outcome, left, status, output, repeated=claim.is_repeat)
         record(self._context.history, result, now=self._now or now)
-        self._context.report(result.message(), guards)
+        self._context.report(result.message(), (mark.guard,) if mark.guard else ())
 
     def _outcome(self, mark: Mark, limit: timedelta) -> ActOutcome:
         """Do what a mark says."""

@@ -168,8 +168,8 @@ def read_marks(folder: Path) -> list[Mark]:
 
 
 def needs_daemon(folder: Path) -> bool:
-    """Return whether there is a mark that belongs to no guard, and whose work goes on."""
-    return any(not mark.guard and mark.is_alive for mark in read_marks(folder))
+    """Return whether there is a mark whose work goes on; its guard may have ended, for example at its limit."""
+    return any(mark.is_alive for mark in read_marks(folder))
 
 
 def late_by(mark: Mark, stops_at: datetime, now: datetime) -> timedelta:

@@ -15,7 +15,6 @@ from factories import HOUR, MINUTE, NOW, make_instance, timed_auto_stop
 
 from modelarts_magics.domain.models import Instance, Status
 from modelarts_magics.keepalive.components import ComponentContext, RunView
-from modelarts_magics.keepalive.guards import RUN, Guard
 from modelarts_magics.keepalive.marks import component
 from modelarts_magics.keepalive.marks.component import Marks
 from modelarts_magics.keepalive.marks.mark import (
@@ -34,7 +33,6 @@ from modelarts_magics.session.history import read_entries
 SECOND = timedelta(seconds=1)
 MEMORY = "/dev/shm"  # noqa: S108 - a folder of its own is made there
 DELIVERY_TIME = 5 * SECOND
-GUARD = Guard("train", RUN, 1, NOW, NOW + HOUR, id="guard")
 
 
 class Killed(BaseException):
@@ -65,7 +63,7 @@ class World:
     kill_at: str = ""
     delivered: list[tuple[Mark, datetime, datetime | None]] = field(default_factory=list)
     limits: list[timedelta] = field(default_factory=list)
-    events: list[tuple[str, int]] = field(default_factory=list)
+    events: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.marks = self.restart()
@@ -77,7 +75,7 @@ class World:
             {},
             history=self.folder / "history",
             get_instance=self.instance,
-            report=lambda message, guards: self.events.append((message.code, len(guards))),
+            report=lambda message, ids: self.events.append((message.code, tuple(ids))),
         )
         self.marks = Marks(
             context,
@@ -131,7 +129,7 @@ class World:
     def make_pass(self) -> None:
         """Make a pass of the daemon, which is restarted if it was killed."""
         try:
-            self.marks.update((GUARD,), self.now)
+            self.marks.update((), self.now)
         except Killed:
             self.restart()
 
@@ -156,7 +154,7 @@ def test_mark_fires_once_and_is_reported(world: World) -> None:
     world.restart()
     world.advance(to_left=8 * MINUTE)
     assert [each[:2] for each in world.delivered] == [(mark, NOW + 50 * MINUTE)]
-    assert world.events == [("mark.processes.ran", 1)]
+    assert world.events == [("mark.processes.ran", ("guard",))]
     (entry,) = world.entries()
     assert (entry["outcome"], entry["late"], entry["repeated"]) == (RAN, False, False)
 
@@ -199,7 +197,7 @@ def test_mark_set_too_late_fires_at_once_and_says_so(world: World) -> None:
     world.advance(to_left=8 * MINUTE, step=MINUTE)
     world.add(10 * MINUTE)
     world.make_pass()
-    assert world.events == [("mark.late", 1)]
+    assert world.events == [("mark.late", ("guard",))]
     assert world.entries()[0]["left_s"] == (8 * MINUTE).total_seconds()
 
 
@@ -212,7 +210,7 @@ def test_killed_daemon_repeats_after_an_unknown_outcome(world: World, kill_at: s
     assert len(world.delivered) == 1 + (kill_at == "after")
     (entry,) = world.entries()
     assert entry["repeated"]
-    assert world.events == [("mark.repeated", 1)]
+    assert world.events == [("mark.repeated", ("guard",))]
 
 
 def test_kernel_that_does_not_confirm_is_recorded_once(world: World) -> None:
@@ -288,9 +286,18 @@ def test_reading_is_wanted_just_before_a_mark(world: World) -> None:
     assert not world.marks.wants_reading(NOW + 50 * MINUTE - 5 * SECOND)
 
 
-def test_daemon_is_needed_by_a_command_and_not_by_a_guarded_mark(world: World) -> None:
-    """A mark that belongs to a guard ends with it."""
-    world.add(10 * MINUTE)
+def test_signal_is_sent_and_shown_after_the_limit_of_its_guard(world: World) -> None:
+    """The daemon is needed as long as the command runs: the guard ends at its limit, and the stop comes later."""
+    world.add(10 * MINUTE, guard="ended")
+    world.make_pass()
+    assert world.marks.needs_daemon()
+    world.advance(to_left=9 * MINUTE)
+    assert len(world.delivered) == 1
+    assert world.events == [("mark.processes.ran", ("ended",))]
+
+
+def test_daemon_is_needed_by_a_command_of_the_settings(world: World) -> None:
+    """Without it and without marks, nothing is to be done before the stop."""
     world.make_pass()
     assert not world.marks.needs_daemon()
     world.command = Mark(COMMAND, 10 * MINUTE, "sync", command="sync")

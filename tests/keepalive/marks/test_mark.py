@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,14 +85,16 @@ def test_invalid_command_before_the_stop_is_refused(text: str, code: str) -> Non
 
 
 def test_marks_are_files(tmp_path: Path) -> None:
-    """Any process reads them, the earliest first; one of a guard does not need the daemon without it."""
-    later = Mark("cell", MINUTE, signal="TERM", guard="g", **own_process())
+    """Any process reads them, the earliest first; each needs the daemon until its work ends, not its guard."""
+    later = Mark("processes", MINUTE, signal="TERM", guard="ended", **own_process())
     earlier = Mark("cell", 2 * MINUTE, signal="TERM", **own_process())
     for mark in (later, earlier):
         save_mark(tmp_path, mark)
     assert read_marks(tmp_path) == [earlier, later]
     assert needs_daemon(tmp_path)
     remove_mark(tmp_path, earlier)
+    assert needs_daemon(tmp_path)
+    save_mark(tmp_path, replace(later, started=1))
     assert not needs_daemon(tmp_path)
 
 

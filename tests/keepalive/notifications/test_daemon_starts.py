@@ -1,4 +1,4 @@
-"""What starts the daemon when a sink or a command is configured, and real jobs that reach a sink."""
+"""The starts of the daemon when a sink or a command is configured, and real jobs that reach a sink."""
 
 from __future__ import annotations
 
