@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics.config.work_folder import work_folder
+from modelarts_magics.domain.models import same_stop_time
 from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive.claims import Claims
 from modelarts_magics.keepalive.marks.mark import (
@@ -89,6 +90,7 @@ class Marks:
         self._marks: list[Mark] = []
         self._now: datetime | None = None
         self._planned: PendingStop | None = None
+        self._due: dict[str, tuple[datetime, datetime]] = {}
 
     def observe(self, view: RunView) -> None:
         """Take the stop that the daemon will carry out."""
@@ -149,8 +151,11 @@ class Marks:
         return [*marks, self._command] if self._command else marks
 
     def _fire_if_due(self, mark: Mark, stops_at: datetime, now: datetime) -> None:
-        delay = CONFIRMATION_TIME if mark.kind == CELL else timedelta(0)
-        if late_by(mark, stops_at, now) < delay or self._claims.is_done(mark.claim_name, stops_at):
+        if late_by(mark, stops_at, now) < timedelta(0):
+            return
+        if mark.kind == CELL and now - self._due_since(mark, stops_at, now) < CONFIRMATION_TIME:
+            return
+        if self._claims.is_done(mark.claim_name, stops_at):
             return
         # The claim of the call itself is that of the kernel.
         name = f"{mark.claim_name}/unconfirmed" if mark.kind == CELL else mark.claim_name
@@ -162,6 +167,14 @@ class Marks:
             self._start_thread(call)
         else:
             call()
+
+    def _due_since(self, mark: Mark, stops_at: datetime, now: datetime) -> datetime:
+        """Return since when a mark is due: it may have been set, or the stop time moved, after its time."""
+        known, since = self._due.get(mark.claim_name, (None, now))
+        if not same_stop_time(known, stops_at):
+            since = now
+        self._due[mark.claim_name] = (stops_at, since)
+        return since
 
     def _act(self, claim: Claim, mark: Mark, stops_at: datetime, now: datetime) -> None:
         left, planned = stops_at - now, self._planned

@@ -225,6 +225,26 @@ def test_kernel_that_does_not_confirm_is_recorded_once(world: World) -> None:
     assert mark.kind == CELL
 
 
+def test_kernel_has_time_to_confirm_a_mark_that_was_set_too_late(world: World) -> None:
+    """The time for the confirmation begins when the mark is set, or the stop time moved, not at the mark."""
+    world.outcome = ("not-confirmed", None, "")
+    world.now = NOW + 55 * MINUTE
+    world.add(10 * MINUTE, kind=CELL)
+    world.make_pass()
+    world.now += component.CONFIRMATION_TIME - SECOND
+    world.make_pass()
+    assert world.entries() == []
+    world.now += SECOND
+    world.make_pass()
+    assert len(world.entries()) == 1
+    world.stops_at = NOW + 58 * MINUTE
+    world.make_pass()
+    assert len(world.entries()) == 1
+    world.now += component.CONFIRMATION_TIME
+    world.make_pass()
+    assert len(world.entries()) == 2
+
+
 @pytest.mark.parametrize(
     ("idle_time", "left", "limit"),
     [(None, MINUTE, 55 * SECOND), (HOUR, 10 * MINUTE, 9 * MINUTE)],
