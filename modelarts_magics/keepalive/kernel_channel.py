@@ -46,7 +46,9 @@ _SIGNED_FRAMES = 4
 _ANY_ADDRESS = ("0.0.0.0", "*", "")  # noqa: S104 - nothing is bound here
 _LOOPBACK = "127.0.0.1"
 _MAX_PORT = 65_535
+# Attributes of an enumeration take time.
 _READABLE = int(zmq.POLLIN)
+_NO_WAIT = int(zmq.NOBLOCK)
 
 
 @dataclass(frozen=True)
@@ -350,9 +352,10 @@ class KernelChannel:
 
     def _parse(self, frames: list[bytes], *, is_trusted: bool = False) -> KernelMessage | None:
         """Return a message; None if it is incomplete, or its signature is invalid and it is not trusted."""
-        if DELIMITER not in frames:
+        try:
+            start = frames.index(DELIMITER)
+        except ValueError:
             return None
-        start = frames.index(DELIMITER)
         signature, signed = frames[start + 1 : start + 2], frames[start + 2 : start + 6]
         if len(signed) < _SIGNED_FRAMES:
             return None
@@ -399,10 +402,11 @@ def _receive_frames(socket: zmq.Socket[bytes]) -> list[bytes]:
     Raises:
         zmq.Again: There is none.
     """
-    frame = socket.recv(zmq.NOBLOCK, copy=False)
+    receive = socket.recv
+    frame = receive(_NO_WAIT, copy=False)
     frames = [frame.bytes]
     while frame.more:
-        frame = socket.recv(zmq.NOBLOCK, copy=False)
+        frame = receive(_NO_WAIT, copy=False)
         frames.append(frame.bytes)
     return frames
 

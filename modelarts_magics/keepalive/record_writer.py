@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 from modelarts_magics.keepalive.records import Record, prune, read_entries, save_index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    _Bytes = bytes | memoryview
 
 RECORD_LIMIT = 50_000_000
 """The largest size of a record, in bytes."""
@@ -34,7 +36,10 @@ MAX_TEXT = 1_000_000
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
 _PLAIN = bytes(range(0x20, 0x7F)) + b"\n"
 _STREAM_START = re.compile(rb'\{"name": ?"(\w+)", ?"text": ?"')
+_STREAM_END = b'"}'
 _FEW_LINES = 30
+_MERGED_SIZE = 100000
+"""The size of an entry up to which the texts of a stream that arrive together are put into one."""
 _POSITION_SIZE = 200
 """More than an entry with the counts needs."""
 
@@ -91,6 +96,7 @@ class RecordWriter:
         self._saved_size = 0
         self._open_lines: set[str] = set()
         self._batch: _Batch | None = None
+        self._texts = _Texts()
         self._continue()
         prune(record.folder)
         self.save_index()
@@ -120,6 +126,7 @@ class RecordWriter:
         """
         if not data:
             return
+        self._add_texts()
         content = b'{"name":"%s","text":%s}' % (stream.encode(), _encode_text(data))
         lines = self._count_lines(stream, data.count(b"\n"), is_ended=data.endswith(b"\n"))
         self._add("stream", content, _Counts(lines, len(data)))
@@ -131,8 +138,10 @@ class RecordWriter:
             message_type: For example ``stream`` or ``display_data``.
             content: The content of the message in JSON.
         """
-        if message_type == "stream" and self._add_plain_stream(content):
+        if message_type == "stream" and self._add_plain_text(content):
             return
+        # Lines are counted in order.
+        self._add_texts()
         try:
             decoded = json.loads(content)
         # A kernel may have sent an unpaired surrogate.
@@ -149,26 +158,38 @@ class RecordWriter:
         for raw, piece in _split_stream(content, name, text):
             self._add("stream", raw, self._count_text(name, piece))
 
-    def _add_plain_stream(self, content: bytes) -> bool:
-        """Append a text of few lines without decoding it, which takes time; return whether it is such a text."""
+    def _add_plain_text(self, content: bytes) -> bool:
+        """Append a plain text of few lines; return whether it is one.
+
+        It is not decoded, and in a batch it becomes one entry with its neighbors: both take longer than all the
+        rest. It ends with the first quotation mark, so it has no escape sequence for one, and no key follows it.
+        """
         start = _STREAM_START.match(content)
-        if start is None or len(content) > MAX_TEXT or not content.isascii():
+        end = len(content) - len(_STREAM_END)
+        if start is None or not start.end() < content.find(b'"', start.end()) == end:
             return False
-        lines = 0
-        found = content.find(b"\\", start.end())
-        while found >= 0:
-            lines += 1
-            # Another escape sequence than that of a line's end, or too many of them.
-            if content[found + 1 : found + 2] != b"n" or lines > _FEW_LINES:
-                return False
-            found = content.find(b"\\", found + 2)
-        size = len(content) - start.end() - len(b'"}') - lines
-        if size <= 0 or not content.endswith(b'"}'):
+        newlines = _count_newlines(content, start.end())
+        if newlines is None or end > MAX_TEXT or b"\n" in content or not content.isascii():
             return False
-        is_ended = content.endswith(b'\\n"}')
-        lines = self._count_lines(start[1].decode(), lines, is_ended=is_ended)
-        self._add("stream", content, _Counts(lines, size))
+        texts, size = self._texts, end - start.end()
+        if texts.start != start[0] or texts.size + size > _MERGED_SIZE:
+            self._add_texts()
+            texts = self._texts = _Texts(start[0], start[1].decode())
+        texts.parts.append(memoryview(content)[start.end() : end])
+        texts.size += size
+        texts.newlines += newlines
+        texts.is_ended = content.endswith(b'\\n"}')
+        if self._batch is None:
+            self._add_texts()
         return True
+
+    def _add_texts(self) -> None:
+        """Append the collected texts as one entry."""
+        texts, self._texts = self._texts, _Texts()
+        if texts.parts:
+            lines = self._count_lines(texts.stream, texts.newlines, is_ended=texts.is_ended)
+            counts = _Counts(lines, texts.size - texts.newlines)
+            self._add_parts("stream", (texts.start, *texts.parts, _STREAM_END), counts)
 
     def add_entry(self, entry_type: str, content: dict[str, Any]) -> None:
         """Append an entry that is no output, for example ``start`` or ``gap``."""
@@ -231,8 +252,13 @@ class RecordWriter:
         return newlines + (not is_ended) - continued
 
     def _add(self, entry_type: str, content: bytes, counts: _Counts) -> None:
+        self._add_texts()
+        # An entry is one line.
+        self._add_parts(entry_type, (content.replace(b"\n", b" "),), counts)
+
+    def _add_parts(self, entry_type: str, parts: Sequence[_Bytes], counts: _Counts) -> None:
         now = self._clock()
-        if not self._try_write(entry_type, content, now):
+        if not self._try_write(entry_type, parts, now):
             self._note_failure(counts, now)
         elif self._batch is not None and self._batch.lines:
             self._batch.counts = self._batch.counts.plus(counts)
@@ -244,12 +270,12 @@ class RecordWriter:
         self._missed = self._missed.plus(counts)
         self._missed_size += counts.size
 
-    def _try_write(self, entry_type: str, content: bytes, now: float) -> bool:
+    def _try_write(self, entry_type: str, parts: Sequence[_Bytes], now: float) -> bool:
         if self._missed_since is not None:
             waits = 0 <= now - self._failed_at < RETRY_INTERVAL_S
             if waits or not self._note_missed(now):
                 return False
-        return self._write(entry_type, content, now)
+        return self._write(entry_type, parts, now)
 
     def _note_missed(self, now: float) -> bool:
         """Write the note about what could not be written; return whether that was possible."""
@@ -260,19 +286,18 @@ class RecordWriter:
             "lines": self._missed.lines,
             "bytes": self._missed.size,
         }
-        if not self._write("gap", _dump(content), now):
+        if not self._write("gap", [_dump(content)], now):
             return False
         self._missed_since, self._missed = None, _Counts()
         return True
 
-    def _write(self, entry_type: str, content: bytes, now: float) -> bool:
-        # An entry is one line.
-        content = content.replace(b"\n", b" ") if b"\n" in content else content
-        line = _entry(self._number + 1, entry_type, content, now)
-        if self._file_size + len(line) > self._file_limit():
-            if len(line) > self._limits.tail:
-                gap = {"reason": "size", "since": now, "until": now, "bytes": len(content)}
-                return self._write("gap", _dump(gap), now)
+    def _write(self, entry_type: str, parts: Sequence[_Bytes], now: float) -> bool:
+        line = _entry(self._number + 1, entry_type, parts, now)
+        size = sum(map(len, line))
+        if self._file_size + size > self._file_limit():
+            if size > self._limits.tail:
+                gap = {"reason": "size", "since": now, "until": now, "bytes": sum(map(len, parts))}
+                return self._write("gap", [_dump(gap)], now)
             if not self._start_tail_file(now):
                 return False
         if not self._write_line(line, now):
@@ -283,7 +308,7 @@ class RecordWriter:
             self._batch.gaps += entry_type == "gap"
         return True
 
-    def _write_line(self, line: bytes, now: float) -> bool:
+    def _write_line(self, line: Sequence[_Bytes], now: float) -> bool:
         """Append a line to the current file, or nothing; return whether that was possible."""
         try:
             descriptor = self._open_file()
@@ -293,9 +318,9 @@ class RecordWriter:
         # After a failure, each entry is written by itself until one has succeeded.
         if self._batch is not None and self._missed_since is None:
             self._batch.lines.append(line)
-            self._file_size += len(line)
+            self._file_size += sum(map(len, line))
             return True
-        return self._write_bytes(descriptor, line, now)
+        return self._write_bytes(descriptor, b"".join(line), now)
 
     def _write_bytes(self, descriptor: int, data: bytes, now: float) -> bool:
         try:
@@ -312,11 +337,12 @@ class RecordWriter:
 
     def _write_batch(self) -> None:
         """Write the entries that were collected; what cannot be written counts as missed."""
+        self._add_texts()
         batch = self._batch
         if batch is None or not batch.lines or self._descriptor is None:
             return
         self._batch = _Batch()
-        data, now = b"".join(batch.lines), self._clock()
+        data, now = b"".join(part for line in batch.lines for part in line), self._clock()
         self._file_size -= len(data)
         if not self._write_bytes(self._descriptor, data, now):
             self._number -= len(batch.lines)
@@ -335,7 +361,7 @@ class RecordWriter:
         """
         lines, size = self._total
         counts = _dump({"lines": lines, "bytes": size, "gaps": self._gaps})
-        position = _entry(self._number, "position", counts, now)
+        position = _entry(self._number, "position", [counts], now)
         if not self._tail_number and not self._write_line(position, now):
             return False
         self._close_file()
@@ -424,14 +450,36 @@ class _Counts(NamedTuple):
 class _Batch:
     """Entries that are to be written together, their output, and how many of them are notes about gaps."""
 
-    lines: list[bytes] = field(default_factory=list)
+    lines: list[Sequence[_Bytes]] = field(default_factory=list)
     counts: _Counts = _Counts()  # noqa: RUF009 - immutable
     gaps: int = 0
 
 
-def _entry(number: int, entry_type: str, content: bytes, now: float) -> bytes:
-    fields = (number, now, entry_type.encode(), content)
-    return b'{"n":%d,"t":%.3f,"type":"%s","content":%s}\n' % fields
+@dataclass
+class _Texts:
+    """Texts of one stream that become one entry.
+
+    Attributes:
+        start: The JSON before the text.
+        stream: The name of the stream.
+        parts: The texts in JSON.
+        size: Their size in bytes.
+        newlines: The number of ends of lines in them.
+        is_ended: Whether the last one ends with the end of a line.
+    """
+
+    start: bytes = b""
+    stream: str = ""
+    parts: list[memoryview] = field(default_factory=list)
+    size: int = 0
+    newlines: int = 0
+    is_ended: bool = False
+
+
+def _entry(number: int, entry_type: str, parts: Sequence[_Bytes], now: float) -> list[_Bytes]:
+    """Return the parts of a line, which are joined when they are written: copies of them take time."""
+    start = b'{"n":%d,"t":%.3f,"type":"%s","content":' % (number, now, entry_type.encode())
+    return [start, *parts, b"}\n"]
 
 
 def _encode_text(data: bytes) -> bytes:
@@ -458,6 +506,18 @@ def _split_stream(content: bytes, name: str, text: str) -> Iterator[tuple[bytes,
     for index in range(0, len(text), MAX_TEXT):
         piece = text[index : index + MAX_TEXT]
         yield _dump({"name": name, "text": piece}), piece
+
+
+def _count_newlines(content: bytes, start: int) -> int | None:
+    """Return the number of ends of lines in JSON; None for many, or another escape sequence."""
+    count = 0
+    found = content.find(b"\\", start)
+    while found >= 0:
+        count += 1
+        if content[found + 1 : found + 2] != b"n" or count > _FEW_LINES:
+            return None
+        found = content.find(b"\\", found + 2)
+    return count
 
 
 def _dump(content: dict[str, Any]) -> bytes:

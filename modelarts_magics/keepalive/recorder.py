@@ -56,8 +56,8 @@ RECEIVE_LIMIT = 50_000
 """The number of messages that are kept while the thread is busy, besides those that the kernel keeps."""
 _ALIVE_INTERVAL_S = 5.0
 _POLL_MS = 1000
-_MESSAGES_AT_ONCE = 500
-_COLLECT_S = 0.02
+_MESSAGES_AT_ONCE = 100
+_COLLECT_S = 0.1
 
 
 @dataclass(frozen=True)

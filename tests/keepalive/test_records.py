@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import stat
+import tempfile
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from record_fixtures import START, gaps_of, new_record, text_of
 
 from modelarts_magics.keepalive import record_writer as writers
@@ -22,9 +25,6 @@ from modelarts_magics.keepalive.records import (
     read_entries,
     save_index,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SMALL = Limits(head=4000, tail=1000, tail_files=3)
 
@@ -230,6 +230,42 @@ def test_full_disk_is_noted_when_there_is_space_again(
     assert (gap["reason"], gap["lines"], gap["bytes"]) == ("disk", 3, 25)
     assert gap["until"] - gap["since"] == 10
     assert writer.record.lines == 5
+
+
+MESSAGES = st.lists(
+    st.tuples(
+        st.sampled_from(["stdout", "stderr"]),
+        st.text(alphabet='ab\n\\"\té', min_size=1, max_size=60) | st.just("x" * 300 + "\n"),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=60)
+@given(messages=MESSAGES, at_once=st.integers(1, 30))
+def test_batches_record_the_same_as_single_messages(
+    messages: list[tuple[str, str]], at_once: int
+) -> None:
+    """Texts that arrive together become one entry; no line is lost, also where another file begins."""
+    with tempfile.TemporaryDirectory() as folder:
+        writer = RecordWriter(new_record(Path(folder)), limits=SMALL)
+        for start in range(0, len(messages), at_once):
+            with writer.batch():
+                for name, text in messages[start : start + at_once]:
+                    content = json.dumps({"name": name, "text": text}, ensure_ascii=False)
+                    writer.add_message("stream", content.encode())
+        single = RecordWriter(new_record(Path(folder)), limits=SMALL)
+        for name, text in messages:
+            single.add_text(name, text.encode())
+        printed = "".join(text for _, text in messages)
+        left_out = sum(gap["bytes"] for gap in gaps_of(writer.record))
+        recorded = text_of(writer.record)
+        assert len(recorded.encode()) + left_out == len(printed.encode())
+        assert left_out or recorded == printed
+        assert (writer.record.lines, writer.record.size) == (
+            single.record.lines,
+            single.record.size,
+        )
 
 
 def test_batch_on_a_full_disk_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
