@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.process, pytest.mark.soak]
 
-OUTAGES = [("reset", None, 20), ("429", "30", 60), ("401", None, 20), ("503", "60", 40)]
+OUTAGES = [("reset", None, 20), ("429", "30", 60), ("401", None, 20), ("503", "60", 50)]
 RENEWAL_DUE_MIN = 50
 """A little before the second renewal: the first one sets a stop time in two hours."""
 
