@@ -17,6 +17,7 @@ from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive import pages, requests, switched_mode
 from modelarts_magics.keepalive.components import RunView
+from modelarts_magics.keepalive.guards import RUNNING_CELL
 from modelarts_magics.keepalive.idle_stop import IdleStopper
 from modelarts_magics.keepalive.keeper import JobKind
 from modelarts_magics.keepalive.notifications.results import ENDING_KINDS, note_end
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from modelarts_magics.keepalive.stopping import PendingStop
 
 PASS_INTERVAL_S = 1.0
-"""The longest time between two looks at the guards."""
+"""The longest time between two looks at the guards; a pass for everything else has time for two of them."""
 IDLE_TIME = timedelta(seconds=30)
 """How long the daemon waits for the next guard before it ends."""
 
@@ -107,6 +108,7 @@ class Daemon:
         self._job_done = False
         self._idle_since_s = monotonic()
         self._is_asked_to_end = False
+        self._guards: list[Guard] = []
         self.wakeup = threading.Event()
         self.is_replaced = False
 
@@ -118,7 +120,7 @@ class Daemon:
             return False
         if request == requests.END:
             self._is_asked_to_end = True
-        guards = self._current_guards()
+        guards = self._guards = self._current_guards()
         self._finish_job(guards)
         self._idle_stopper.update(guards, self._components.report())
         self._start_job(guards)
@@ -126,6 +128,24 @@ class Daemon:
         self._components.update(guards, self._keeper.now)
         self._write_state(guards)
         return self._is_needed(guards)
+
+    def wait_for_next_pass(self, interval_s: float) -> None:
+        """Wait for a request, for the end of guarded work, or until everything has to be looked at again.
+
+        Args:
+            interval_s: The longest time until the end of the work is noticed, in seconds.
+        """
+        is_woken = self.wakeup.wait(interval_s)
+        if not is_woken and self._is_quiet():
+            self.wakeup.wait(interval_s)
+        self.wakeup.clear()
+
+    def _is_quiet(self) -> bool:
+        """Return whether no stop is near and the guarded work goes on, which takes little time to find out."""
+        return self._keeper.pending_stop is None and all(
+            guard.kind != RUNNING_CELL and guard_files.is_alive(self._folder, guard)
+            for guard in self._guards
+        )
 
     def close(self) -> None:
         """Close the components and the session."""

@@ -136,7 +136,15 @@ def list_guards(folder: Path) -> list[Guard]:
 
 def read_guards(folder: Path) -> list[Guard]:
     """Return all guards that have a data file, the oldest first."""
-    found = (_read_guard(path) for path in folder.glob(f"{_PREFIX}*.json"))
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - a tenth of the price of a pattern, each second
+    except OSError:
+        names = []
+    found = (
+        _read_guard(folder / name)
+        for name in names
+        if name.startswith(_PREFIX) and name.endswith(".json")
+    )
     return sorted((guard for guard in found if guard), key=lambda guard: (guard.since, guard.id))
 
 

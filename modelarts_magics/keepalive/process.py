@@ -128,8 +128,7 @@ def run_elected(
         while not terminated.is_set() and (
             daemon.run_pass() or _is_needed_again(daemon, lock, folder)
         ):
-            daemon.wakeup.wait(interval_s)
-            daemon.wakeup.clear()
+            daemon.wait_for_next_pass(interval_s)
     finally:
         unsubscribe()
         daemon.close()

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+HAS_PROC = Path("/proc/self/stat").exists()
+"""Whether this system has ``/proc`` as Linux has it."""
 PARENT_FIELD = 1
 _STATE_FIELD, _START_FIELD = 0, 19
 """Positions in the result of `stat_fields`."""
@@ -26,7 +28,8 @@ def stat_fields(pid: int, *, processes: Path = Path("/proc")) -> list[str] | Non
         processes: The folder with a folder for each process; replaced in tests.
     """
     try:
-        content = (processes / f"{pid}/stat").read_text(encoding="ascii", errors="replace")
+        with open(f"{processes}/{pid}/stat", "rb", buffering=0) as file:  # noqa: PTH123 - a Path takes time
+            content = file.read().decode("ascii", "replace")
     except OSError:
         return None
     # The command, in parentheses, may contain spaces and parentheses.
@@ -51,7 +54,7 @@ def is_process_alive(pid: int, *, started: object = None) -> bool:
         pid: The process ID.
         started: What `process_started` returned for it; None if that is unknown.
     """
-    if Path("/proc/self/stat").exists():
+    if HAS_PROC:
         found = process_started(pid)
         return found is not None and started in (None, found)
     try:

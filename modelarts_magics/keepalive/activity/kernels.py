@@ -45,6 +45,8 @@ CONNECT_TIMEOUT_S = 10.0
 """After this time without a connection, a connection file is that of a kernel that has ended."""
 RETRY_INTERVAL_S = 60.0
 """The time between two attempts to connect to such a kernel."""
+OTHER_FOLDERS_INTERVAL_S = 10.0
+"""The time after which a folder for temporary files, which seldom has connection files, is listed again."""
 ANSWER_TIMEOUT_S = 2.0
 """An idle kernel answers within this time."""
 _MAX_MESSAGES = 10_000
@@ -131,12 +133,17 @@ class KernelDetector:
 
 
 class _ConnectionFiles:
-    """The connection files in some folders, which are listed again when they change, and once a minute."""
+    """The connection files in some folders, which are listed again when they change, and once a minute.
+
+    The first folder is that of Jupyter. Others are for temporary files, and may change many times a second.
+    """
 
     def __init__(self, folders: Sequence[Path], monotonic: Callable[[], float]) -> None:
         self._folders = [str(folder) for folder in folders]
         self._monotonic = monotonic
         self._states: list[int] = []
+        self._other_states: list[int] = []
+        self._others_due_s = 0.0
         self._files: dict[Path, int] = {}
         self._added: set[Path] = set()
         self._is_changed = False
@@ -150,8 +157,12 @@ class _ConnectionFiles:
 
     def read(self) -> dict[Path, int]:
         """Return the time of the last change of each file of this user, in nanoseconds, by path."""
-        states = [self._modified(folder) for folder in self._folders]
         now_s = self._monotonic()
+        first, *others = self._folders
+        if now_s >= self._others_due_s:
+            self._others_due_s = now_s + OTHER_FOLDERS_INTERVAL_S
+            self._other_states = [self._modified(folder) for folder in others]
+        states = [self._modified(first), *self._other_states]
         if (
             states != self._states
             or self._is_changed

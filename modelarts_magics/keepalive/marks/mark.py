@@ -163,7 +163,14 @@ def remove_mark(folder: Path, mark: Mark) -> None:
 
 def read_marks(folder: Path) -> list[Mark]:
     """Return the marks that have a file, the earliest first; also those whose work has ended."""
-    found = (_read(path) for path in marks_folder(folder).glob(f"{_PREFIX}*.json"))
+    marks = marks_folder(folder)
+    try:
+        names = os.listdir(marks)  # noqa: PTH208 - a tenth of the price of a pattern, each second
+    except OSError:
+        names = []
+    found = (
+        _read(marks / name) for name in names if name.startswith(_PREFIX) and name.endswith(".json")
+    )
     return sorted((mark for mark in found if mark), key=lambda mark: (-mark.before, mark.id))
 
 
