@@ -616,8 +616,7 @@ class Keeper:
         elif job.kind is JobKind.STOP:
             self._stop_failed(error, now)
         else:
-            self.set_pending_stop(None)
-            self._host.report(Message("keep.stop_failed", {"cause": error.message}), guards)
+            self._shortening_failed(error, guards, now)
 
     def _refuse_all(self, guards: Sequence[Guard], error: ModelArtsError) -> None:
         """Refuse the guards that were not answered yet: the guarantee cannot be given without a reading."""
@@ -655,6 +654,16 @@ class Keeper:
             self.set_pending_stop(None)
         elif isinstance(error, ForbiddenError):
             self._is_stop_forbidden = True
+        else:
+            self._stop_retry_at = now + READ_RETRY
+
+    def _shortening_failed(
+        self, error: ModelArtsError, guards: Sequence[Guard], now: datetime
+    ) -> None:
+        """Give up what would be refused again; what may succeed later is tried again like a stop."""
+        if isinstance(error, (RefusedError, ForbiddenError)):
+            self.set_pending_stop(None)
+            self._host.report(Message("keep.stop_failed", {"cause": error.message}), guards)
         else:
             self._stop_retry_at = now + READ_RETRY
 

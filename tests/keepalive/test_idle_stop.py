@@ -277,14 +277,18 @@ def test_new_daemon_watches_before_it_stops(run: Instant) -> None:
     assert run.wait(4 * MINUTE) is not None
 
 
-@pytest.mark.parametrize("troubles", [(), (Trouble(timedelta(0), 8 * HOUR, "slow"),)])
+@pytest.mark.parametrize("trouble", ["", "slow", "failing"])
 def test_forbidden_stop_shortens_the_run_and_says_so(
-    tmp_path: Path, troubles: tuple[Trouble, ...], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the permission to stop, the run ends as early as the API allows, also a slow one, and once."""
-    run = Instant(tmp_path, troubles=troubles)
+    """Without the permission to stop, the run ends as early as the API allows, after failures too, and once."""
+    slow = (Trouble(timedelta(0), 8 * HOUR, "slow"),) if trouble == "slow" else ()
+    run = Instant(tmp_path, troubles=slow)
 
     def refuse(**_: object) -> None:
+        if trouble == "failing":
+            failing = Trouble(run.api.now - NOW, 2 * MINUTE, "failing")
+            run.api.scenario = replace(run.api.scenario, troubles=(failing,))
         raise ForbiddenError("api.403.0108", status=403)
 
     monkeypatch.setattr(run.api, "stop", refuse)
