@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 from api_versions import API_VERSIONS
 from emulator_harness import EmulatorHarness
+from httpx_transport import HttpxTransport
 from wheel_builds import BuiltPackages, build_packages
 
 from modelarts_magics import messages
@@ -201,11 +202,12 @@ def make_session(
         **rest: Any,  # noqa: ANN401 - settings, and `http`
     ) -> Session:
         http = rest.pop("http", None)
+        transport = HttpxTransport(http) if http else None
         variables = {**emulator.environment(auth=auth), "HOME": str(tmp_path), **(environ or {})}
         settings = Settings.load(
             {"state_dir": str(tmp_path / state), "timezone": "+08:00", **rest}, environ=variables
         )
-        opened.append(open_session(settings, environ=variables, clock=clock, transport=http))
+        opened.append(open_session(settings, environ=variables, clock=clock, transport=transport))
         return opened[-1]
 
     yield open_one

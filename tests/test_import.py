@@ -14,7 +14,16 @@ import pytest
 import modelarts_magics
 
 HEAVY = {
-    *("httpx", "ipywidgets", "anywidget", "jsonschema", "ssl", "tornado", "jupyter_server"),
+    *(
+        "httpx",
+        "httpcore",
+        "ipywidgets",
+        "anywidget",
+        "jsonschema",
+        "ssl",
+        "tornado",
+        "jupyter_server",
+    ),
     *("nbformat", "jupyter_events", "jupyter_core", "jupyter_client", "asyncio"),
 }
 LOADED = "sorted(name for name in sys.modules)"

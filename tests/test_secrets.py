@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Callable
 import httpx
 import pytest
 from api_versions import API_VERSIONS
+from httpx_transport import HttpxTransport
 from IPython.core.ultratb import VerboseTB
 from matrix import all_pairs
 
@@ -103,7 +104,12 @@ def opened(tmp_path: Path, instant_clock: Any) -> Iterator[Callable[..., Session
             {"state_dir": str(tmp_path / "state"), **arguments}, environ=variables
         )
         made.append(
-            open_session(settings, environ=variables, clock=instant_clock.clock, transport=http)
+            open_session(
+                settings,
+                environ=variables,
+                clock=instant_clock.clock,
+                transport=HttpxTransport(http) if http else None,
+            )
         )
         return made[-1]
 

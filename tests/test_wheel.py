@@ -156,9 +156,9 @@ def test_base_install_has_no_server_packages(wheel_only: VirtualEnvironment) -> 
     """The base install has no server, schema validator or front end."""
     code = "import importlib.util as u, sys; print(*(n for n in sys.argv[1:] if u.find_spec(n)))"
     done = wheel_only.run(
-        wheel_only.python, "-c", code, *SERVER_PACKAGES, "httpx", "IPython", "anywidget"
+        wheel_only.python, "-c", code, *SERVER_PACKAGES, "httpcore", "IPython", "anywidget"
     )
-    assert done.stdout.split() == ["httpx", "IPython", "anywidget"]
+    assert done.stdout.split() == ["httpcore", "IPython", "anywidget"]
 
 
 @pytest.mark.parametrize("program", ["emulator", "demo"])

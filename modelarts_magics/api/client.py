@@ -13,9 +13,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Protocol
-from urllib.parse import urlsplit
-
-import httpx
+from urllib.parse import quote, urlencode, urlsplit
 
 from modelarts_magics.api import signing
 from modelarts_magics.api.api_clock import ApiClock
@@ -23,6 +21,7 @@ from modelarts_magics.api.connections import Connections, Timeouts
 from modelarts_magics.api.error_mapping import error_from_response
 from modelarts_magics.api.http_thread import HttpThread
 from modelarts_magics.api.request import HttpResponse, PendingRequest
+from modelarts_magics.api.transport import TRANSPORT_ERRORS, parse_url
 from modelarts_magics.config.credentials import AccessKey, Credential, Token
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Clock, Deadline
 from modelarts_magics.errors import (
@@ -35,6 +34,10 @@ from modelarts_magics.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import httpcore
+
+    from modelarts_magics.api.transport import Transport
 
 MAX_ATTEMPTS = 4
 INITIAL_BACKOFF_S = 0.3
@@ -115,7 +118,7 @@ class ApiClient:
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - immutable
         verify: bool = True,
         clock: Clock = SYSTEM_CLOCK,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
     ) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._host = urlsplit(endpoint).netloc
@@ -219,16 +222,14 @@ class ApiClient:
 
     def _send(self, call: _Call, credential: Credential) -> HttpResponse:
         deadline = call.deadline
-        request = httpx.Request(
+        pending = PendingRequest(
             call.method,
             _build_url(self._endpoint + call.path, call.query),
             headers=self._headers(call, credential),
-            # With `content`, httpx would complete the headers, which takes three times as long.
-            stream=httpx.ByteStream(call.content),
-            extensions={"timeout": self._timeouts.capped_by(deadline)},
+            content=call.content,
+            timeouts=self._timeouts.capped_by(deadline),
+            deadline=deadline,
         )
-        request.read()
-        pending = PendingRequest(request, deadline=deadline)
         try:
             return self._http_thread.run(
                 lambda: pending.send(self._connections.transport()), deadline=deadline
@@ -237,7 +238,7 @@ class ApiClient:
             pending.cancel()
             code = "unreachable.total_timeout" if pending.sent else "unreachable.no_time"
             raise self._connections.timeout_error(code, deadline, sent=pending.sent) from None
-        except httpx.HTTPError as error:
+        except TRANSPORT_ERRORS as error:
             raise self._connections.to_error(error, deadline) from None
         except BaseException:
             pending.cancel()
@@ -273,7 +274,7 @@ class ApiClient:
 
     def _check_response(self, response: HttpResponse, credential: Credential) -> ApiResponse:
         if response.status >= HTTPStatus.BAD_REQUEST:
-            request_id = response.headers.get("X-Request-Id", "")
+            request_id = response.headers.get("x-request-id", "")
             error = error_from_response(
                 response.status, response.content, request_id=request_id, secrets=credential.secrets
             )
@@ -282,13 +283,13 @@ class ApiClient:
             raise error
         if response.status >= HTTPStatus.MULTIPLE_CHOICES:
             raise InvalidResponseError("response.redirect", host=self._host, status=response.status)
-        return ApiResponse(response.json(self._host), self.now(), "X-Emulator" in response.headers)
+        return ApiResponse(response.json(self._host), self.now(), "x-emulator" in response.headers)
 
 
 # A client uses few URLs, and parsing one takes a tenth of the time of a request.
 @lru_cache(maxsize=32)
-def _build_url(text: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
-    return httpx.URL(text, params=query) if query else httpx.URL(text)
+def _build_url(text: str, query: tuple[tuple[str, str], ...]) -> httpcore.URL:
+    return parse_url(f"{text}?{urlencode(query, quote_via=quote)}" if query else text)
 
 
 def _encode_body(body: dict[str, Any]) -> bytes:

@@ -8,11 +8,11 @@ import threading
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-import httpx
+import httpcore
 
 from modelarts_magics.api import environment
 from modelarts_magics.api.environment import CertificateError, ProxySetting
-from modelarts_magics.api.transport import PooledTransport
+from modelarts_magics.api.transport import PooledTransport, Transport
 from modelarts_magics.config.settings import is_loopback
 from modelarts_magics.errors import (
     DeadlineError,
@@ -29,13 +29,18 @@ if TYPE_CHECKING:
 _REASONS_BY_ERROR: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "name"),
     (ssl.SSLError, "tls"),
-    (httpx.ProxyError, "proxy"),
+    (httpcore.ProxyError, "proxy"),
     (ConnectionRefusedError, "refused"),
 )
 """The causes of a failed connection, with the last part of the message code ``reason.…``."""
 _PROXY_REASONS = ("name", "refused", "network")
 """The reasons that concern the next host on the route, which is the proxy if there is one."""
-_NOT_SENT_ERRORS = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_NOT_SENT_ERRORS = (
+    httpcore.ConnectError,
+    httpcore.ConnectTimeout,
+    httpcore.PoolTimeout,
+    httpcore.ProxyError,
+)
 
 
 class Timeouts(NamedTuple):
@@ -50,7 +55,7 @@ class Timeouts(NamedTuple):
     read: float = 15.0
 
     def capped_by(self, deadline: Deadline) -> dict[str, float]:
-        """Return the timeouts in the form of httpx, none longer than the time left."""
+        """Return the timeouts in the form of httpcore, none longer than the time left."""
         left = max(0.001, deadline.time_left_s)
         connect, read = min(self.connect, left), min(self.read, left)
         return {"connect": connect, "read": read, "write": read, "pool": connect}
@@ -59,9 +64,6 @@ class Timeouts(NamedTuple):
 class Connections(threading.local):
     """The transport of each thread to one endpoint. A thread that hangs keeps its own.
 
-    Transports are used without an `httpx.Client`: cookies and redirects are not wanted, and a client
-    adds 70 µs, a sixth of the CPU time of a request.
-
     Args:
         endpoint: Scheme and host.
         verify: Whether to verify the certificate of the server.
@@ -69,15 +71,15 @@ class Connections(threading.local):
     """
 
     def __init__(
-        self, endpoint: str, *, verify: bool = True, transport: httpx.BaseTransport | None = None
+        self, endpoint: str, *, verify: bool = True, transport: Transport | None = None
     ) -> None:
         self._endpoint = endpoint
         self._verify = verify
         self._host = urlsplit(endpoint).netloc
         self._fixed_transport = transport
-        self._transport: httpx.BaseTransport | None = None
+        self._transport: Transport | None = None
 
-    def transport(self) -> httpx.BaseTransport:
+    def transport(self) -> Transport:
         """Return the transport of the current thread.
 
         Raises:
@@ -93,7 +95,7 @@ class Connections(threading.local):
             except ImportError:
                 # A SOCKS proxy needs an additional package.
                 raise self._proxy_error("proxy_kind") from None
-            except (ValueError, httpx.InvalidURL):
+            except ValueError:
                 raise self._proxy_error("proxy_address") from None
         return self._transport
 
@@ -103,12 +105,12 @@ class Connections(threading.local):
         if transport is not None:
             transport.close()
 
-    def to_error(self, error: httpx.HTTPError, deadline: Deadline) -> ModelArtsError:
-        """Convert an error of httpx to an error of this package."""
+    def to_error(self, error: Exception, deadline: Deadline) -> ModelArtsError:
+        """Convert an error of a transport to an error of this package."""
         sent = not isinstance(error, _NOT_SENT_ERRORS)
-        if isinstance(error, httpx.ConnectTimeout) and self._proxy():
+        if isinstance(error, httpcore.ConnectTimeout) and self._proxy():
             return self._proxy_error("network")
-        if isinstance(error, httpx.TimeoutException):
+        if isinstance(error, httpcore.TimeoutException):
             return self.timeout_error("unreachable.read_timeout", deadline, sent=sent)
         if sent:
             return UnreachableError("unreachable.connection_lost", sent=True, host=self._host)
@@ -122,7 +124,7 @@ class Connections(threading.local):
         """Return an error for a response that was not complete in time."""
         return DeadlineError(code, sent=sent, host=self._host, seconds=f"{deadline.timeout_s:g}")
 
-    def _new_transport(self) -> httpx.BaseTransport:
+    def _new_transport(self) -> Transport:
         proxy = self._proxy()
         # Without TLS, skip the 30 ms for the certificates.
         context = (
@@ -156,7 +158,7 @@ class Connections(threading.local):
         return environment.find_proxy(self._endpoint)
 
 
-def _failure_reason(error: httpx.HTTPError) -> str:
+def _failure_reason(error: Exception) -> str:
     """Return the cause of a failed connection as the last part of the message code ``reason.…``."""
     causes = tuple(_exception_chain(error))
     for kind, reason in _REASONS_BY_ERROR:

@@ -9,17 +9,18 @@ import json
 import threading
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+
+import httpcore
 
 from modelarts_magics.api.transport import CONTROL, PooledTransport
 from modelarts_magics.errors import InvalidResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    import httpx
-
-    from modelarts_magics.api.transport import ControlledStream
+    from modelarts_magics.api.transport import ControlledStream, Transport
     from modelarts_magics.domain.clock import Deadline
 
 MAX_RESPONSE_BYTES = 1 << 20
@@ -34,19 +35,25 @@ _MONTHS = {f" {name} ": number for number, name in enumerate(_MONTH_NAMES, start
 
 
 class HttpResponse:
-    """A complete HTTP response of any status."""
+    """A complete HTTP response of any status.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The headers by their names in lower case.
+        content: The body.
+    """
 
     __slots__ = ("content", "headers", "status")
 
-    def __init__(self, response: httpx.Response, content: bytes) -> None:
-        self.status = response.status_code
-        self.headers = response.headers
+    def __init__(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        self.status = status
+        self.headers = headers
         self.content = content
 
     @property
     def date(self) -> datetime | None:
         """When the API answered, aware, by its own clock; None if the header is missing."""
-        return _parse_http_date(self.headers.get("Date", ""))
+        return _parse_http_date(self.headers.get("date", ""))
 
     def retry_after(self, now: datetime) -> float | None:
         """Return the seconds to wait before the next request; None if the header is missing.
@@ -54,7 +61,7 @@ class HttpResponse:
         Args:
             now: The current time by the clock of the API.
         """
-        return parse_retry_after(self.headers.get("Retry-After", ""), now)
+        return parse_retry_after(self.headers.get("retry-after", ""), now)
 
     def json(self, host: str) -> Any:  # noqa: ANN401 - any JSON
         """Return the JSON body; None if it is empty.
@@ -80,21 +87,38 @@ class PendingRequest:
     has given up: it could undo a later change.
 
     Args:
-        request: The request.
+        method: The HTTP method.
+        url: The URL.
+        headers: All headers, with the length of the content if there is any.
+        content: The body; empty for none.
+        timeouts: The timeouts in the form of httpcore.
         deadline: When the response must be complete.
     """
 
-    def __init__(self, request: httpx.Request, *, deadline: Deadline) -> None:
-        self._request = request
+    def __init__(  # noqa: PLR0913 - the parts of a request
+        self,
+        method: str,
+        url: httpcore.URL,
+        *,
+        headers: Mapping[str, str],
+        deadline: Deadline,
+        content: bytes = b"",
+        timeouts: Mapping[str, float] | None = None,
+    ) -> None:
+        self._host = headers.get("Host", "")
+        self._has_content = bool(content)
         self._deadline = deadline
         self._cancelled = False
         self._stream: ControlledStream | None = None
         self._received_bytes = 0
-        request.extensions = {**request.extensions, CONTROL: self}
         self._lock = threading.Lock()
-        self._sent = request.method == "GET"
+        self._sent = method == "GET"
+        extensions: dict[str, Any] = {"timeout": dict(timeouts or {}), CONTROL: self}
         if not self._sent:
-            request.extensions["trace"] = self._on_trace_event
+            extensions["trace"] = self._on_trace_event
+        self._request = httpcore.Request(
+            method, url, headers=list(headers.items()), content=content, extensions=extensions
+        )
 
     @property
     def sent(self) -> bool:
@@ -108,7 +132,7 @@ class PendingRequest:
         if self._stream is not None:
             self._stream.shut_down()
 
-    def send(self, transport: httpx.BaseTransport) -> HttpResponse:
+    def send(self, transport: Transport) -> HttpResponse:
         """Send the request and read the whole response.
 
         Raises:
@@ -118,16 +142,17 @@ class PendingRequest:
         if not self._sent:
             self._check_send(completes=not isinstance(transport, PooledTransport))
         response = transport.handle_request(self._request)
+        headers = decode_headers(response)
         try:
             chunks: list[bytes] = []
             size = 0
-            for chunk in self._body_chunks(response):
+            for chunk in self._body_chunks(response, headers):
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > MAX_RESPONSE_BYTES:
                     raise _too_large_error()
                 self._check_deadline()
-            return HttpResponse(response, b"".join(chunks))
+            return HttpResponse(response.status, headers, b"".join(chunks))
         finally:
             response.close()
             # The connection belongs to the next request.
@@ -155,17 +180,19 @@ class PendingRequest:
         if self._received_bytes > MAX_RECEIVED_BYTES:
             raise _too_large_error()
 
-    def _body_chunks(self, response: httpx.Response) -> Iterable[bytes]:
+    def _body_chunks(
+        self, response: httpcore.Response, headers: Mapping[str, str]
+    ) -> Iterable[bytes]:
         """Return the body in chunks; none for a compressed error, whose status is enough.
 
         A compressed body is not decoded: it can become a thousand times larger, and was not asked for.
         """
-        encoding = response.headers.get("Content-Encoding", "")
+        encoding = headers.get("content-encoding", "")
         if encoding.strip().lower() in ("", "identity"):
             return response.stream  # type: ignore[return-value]  # all transports are synchronous
-        if response.is_error:
+        if response.status >= HTTPStatus.BAD_REQUEST:
             return ()
-        raise InvalidResponseError("response.encoding", host=self._request.headers["Host"])
+        raise InvalidResponseError("response.encoding", host=self._host)
 
     def _check_deadline(self) -> None:
         if self._cancelled or self._deadline.time_left_s <= 0:
@@ -174,7 +201,7 @@ class PendingRequest:
     def _on_trace_event(self, event: str, _info: object) -> None:
         """Check a write before each of its two parts: the API cannot carry it out without its last one."""
         if event.endswith("send_request_headers.started"):
-            self._check_send(completes=not self._request.content)
+            self._check_send(completes=not self._has_content)
         elif event.endswith("send_request_body.started"):
             self._check_send(completes=True)
 
@@ -188,6 +215,13 @@ class PendingRequest:
             self._check_deadline()
             self._deadline.check_send()
             self._sent = completes
+
+
+def decode_headers(response: httpcore.Response) -> dict[str, str]:
+    """Return the headers of a response by their names in lower case."""
+    return {
+        name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
+    }
 
 
 def _too_large_error() -> InvalidResponseError:

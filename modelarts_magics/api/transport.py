@@ -1,7 +1,8 @@
 """HTTP transport whose socket can be closed by another thread, and which reads within a deadline.
 
-It is a thin layer over the connection pool of httpcore, as `httpx.HTTPTransport` is. In addition, each read and
-write of a socket asks the request whether it may go on, and bytes that no request asked for end the connection.
+It is a thin layer over the connection pool of httpcore, with the same interface. In addition, each read and write
+of a socket asks the request whether it may go on, and bytes that no request asked for end the connection. httpx
+is another layer over this pool, whose import would add 20 ms to the first command of a kernel.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import socket
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, unquote, urlsplit
 
 import httpcore
-import httpx
 
 from modelarts_magics.domain.after_fork import close_in_child
 
@@ -24,13 +25,17 @@ CONTROL = "modelarts_magics.control"
 KEEP_ALIVE_S = 5.0
 """The time that an idle connection is kept for the next request."""
 _SOCKS_SCHEMES = (b"socks5", b"socks5h")
-_HTTPCORE_ERRORS = (
+_PROXY_SCHEMES = (b"http", b"https", *_SOCKS_SCHEMES)
+_URL_CHARACTERS = "/?%:@!$&'()*+,;=~"
+"""The characters of a path and a query that stay as they are, besides letters, digits and ``_.-``."""
+TRANSPORT_ERRORS = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
     httpcore.ProtocolError,
     httpcore.ProxyError,
     httpcore.UnsupportedProtocol,
 )
+"""The errors of `Transport.handle_request`, and of reading its response."""
 
 
 class RequestControl(Protocol):
@@ -43,7 +48,17 @@ class RequestControl(Protocol):
         """Count bytes that were received; raise an error to end the request."""
 
 
-class PooledTransport(httpx.BaseTransport):
+class Transport(Protocol):
+    """The interface of a connection pool of httpcore, which tests replace."""
+
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Send a request, and return the response, whose stream the caller reads and closes."""
+
+    def close(self) -> None:
+        """Close all connections."""
+
+
+class PooledTransport:
     """Send requests through kept connections; used by one thread.
 
     Args:
@@ -52,7 +67,7 @@ class PooledTransport(httpx.BaseTransport):
 
     Raises:
         ImportError: A SOCKS proxy needs an additional package.
-        ValueError, httpx.InvalidURL: The URL of the proxy is invalid.
+        ValueError: The URL of the proxy is invalid.
     """
 
     def __init__(self, *, ssl_context: ssl.SSLContext | None = None, proxy_url: str = "") -> None:
@@ -68,29 +83,12 @@ class PooledTransport(httpx.BaseTransport):
             else httpcore.ConnectionPool(**options)
         )
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the errors are those of httpx and of the control of the request."""
+    def handle_request(self, request: httpcore.Request) -> httpcore.Response:
+        """Send a request; the errors are `TRANSPORT_ERRORS` and those of the control of the request."""
         self._backend.control = request.extensions.get(CONTROL)
-        url = request.url
-        sent = httpcore.Request(
-            method=request.method,
-            url=httpcore.URL(
-                scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-            ),
-            headers=request.headers.raw,
-            content=request.stream,
-            extensions=request.extensions,
-        )
-        try:
-            response = self._pool.handle_request(sent)
-        except _HTTPCORE_ERRORS as error:
-            raise _httpx_error(error) from error
-        return httpx.Response(
-            response.status,
-            headers=response.headers,
-            stream=_ResponseStream(response.stream, self._close_unclean_connections),
-            extensions=response.extensions,
-        )
+        response = self._pool.handle_request(request)
+        response.stream = _ResponseStream(response.stream, self._close_unclean_connections)
+        return response
 
     def close(self) -> None:
         """Close all connections."""
@@ -108,21 +106,33 @@ class PooledTransport(httpx.BaseTransport):
 
 
 def _create_proxy_pool(proxy_url: str, options: dict[str, Any]) -> httpcore.ConnectionPool:
-    proxy = httpx.Proxy(proxy_url)
-    url = httpcore.URL(
-        scheme=proxy.url.raw_scheme,
-        host=proxy.url.raw_host,
-        port=proxy.url.port,
-        target=proxy.url.raw_path,
-    )
+    url, parts = parse_url(proxy_url), urlsplit(proxy_url)
+    if url.scheme not in _PROXY_SCHEMES or not url.host:
+        raise ValueError(proxy_url)
+    names = (unquote(parts.username or "").encode(), unquote(parts.password or "").encode())
+    auth = names if any(names) else None
     if url.scheme in _SOCKS_SCHEMES:
         # Without this package the pool would fail at the first request only.
         import socksio  # type: ignore[import-not-found,unused-ignore]  # noqa: F401, PLC0415
 
-        return httpcore.SOCKSProxy(proxy_url=url, proxy_auth=proxy.raw_auth, **options)
-    headers = proxy.headers.raw
-    return httpcore.HTTPProxy(
-        proxy_url=url, proxy_auth=proxy.raw_auth, proxy_headers=headers, **options
+        return httpcore.SOCKSProxy(proxy_url=url, proxy_auth=auth, **options)
+    return httpcore.HTTPProxy(proxy_url=url, proxy_auth=auth, **options)
+
+
+def parse_url(text: str) -> httpcore.URL:
+    """Return the parts of a URL as they are sent: quoted, and with an international host name in ASCII.
+
+    Raises:
+        ValueError: The URL is invalid.
+    """
+    parts = urlsplit(text)
+    host = parts.hostname or ""
+    target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    return httpcore.URL(
+        scheme=parts.scheme,
+        host=host.encode("ascii" if host.isascii() else "idna"),
+        port=parts.port,
+        target=quote(target, safe=_URL_CHARACTERS),
     )
 
 
@@ -133,13 +143,7 @@ def _has_unread_bytes(connection: object) -> bool:
     return parser is None or bool(parser.trailing_data[0])
 
 
-def _httpx_error(error: Exception) -> Exception:
-    """Return the error of httpx that has the name of one of httpcore."""
-    kind: type[httpx.TransportError] = getattr(httpx, type(error).__name__, httpx.TransportError)
-    return kind(str(error))
-
-
-class _ResponseStream(httpx.SyncByteStream):
+class _ResponseStream:
     """The body of a response.
 
     Args:
@@ -152,10 +156,7 @@ class _ResponseStream(httpx.SyncByteStream):
         self._on_close = on_close
 
     def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield from self._stream
-        except _HTTPCORE_ERRORS as error:
-            raise _httpx_error(error) from error
+        return iter(self._stream)
 
     def close(self) -> None:
         self._stream.close()

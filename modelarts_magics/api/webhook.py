@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-import httpx
+import httpcore
 
 from modelarts_magics.api.connections import Connections, Timeouts
 from modelarts_magics.api.http_thread import HttpThread
-from modelarts_magics.api.request import parse_retry_after
+from modelarts_magics.api.request import decode_headers, parse_retry_after
+from modelarts_magics.api.transport import TRANSPORT_ERRORS, parse_url
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Deadline
 from modelarts_magics.errors import ModelArtsError, UnreachableError
 
@@ -54,7 +55,7 @@ def post_json(
     thread = HttpThread(on_exit=connections.close)
     try:
         return thread.run(lambda: request.send(connections), deadline=deadline)
-    except httpx.HTTPError as error:
+    except TRANSPORT_ERRORS as error:
         failure = connections.to_error(error, deadline)
         raise _with_sent(failure, is_sent=request.is_sent) from None
     except TimeoutError:
@@ -72,12 +73,20 @@ class _Request:
     ) -> None:
         self.is_sent = False
         self._deadline = deadline
-        all_headers = {"Content-Type": "application/json", "User-Agent": "modelarts-magics"}
-        self._request = httpx.Request(
+        host = urlsplit(url).netloc.rpartition("@")[2]
+        all_headers = {
+            "Host": host if host.isascii() else host.encode("idna").decode(),
+            "Content-Type": "application/json",
+            "Content-Length": str(len(content)),
+            "User-Agent": "modelarts-magics",
+            **_authorization(url),
+            **headers,
+        }
+        self._request = httpcore.Request(
             "POST",
-            url,
+            parse_url(url),
             content=content,
-            headers={**all_headers, **_authorization(url), **headers},
+            headers=list(all_headers.items()),
             extensions={
                 "trace": self._trace,
                 "timeout": Timeouts(deadline.timeout_s, deadline.timeout_s).capped_by(deadline),
@@ -89,9 +98,9 @@ class _Request:
         response = connections.transport().handle_request(self._request)
         try:
             retry_after_s = parse_retry_after(
-                response.headers.get("Retry-After", ""), SYSTEM_CLOCK.now()
+                decode_headers(response).get("retry-after", ""), SYSTEM_CLOCK.now()
             )
-            return WebhookResponse(response.status_code, retry_after_s)
+            return WebhookResponse(response.status, retry_after_s)
         finally:
             response.close()
 

@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Callable
 
 from modelarts_magics import messages
-from modelarts_magics.commands import help as help_texts
 from modelarts_magics.commands import later_starts
 from modelarts_magics.commands.as_json import change_json, instance_json, restore_json
 from modelarts_magics.commands.context import CommandContext
@@ -242,6 +241,8 @@ def _doctor(request: CommandRequest, context: CommandContext) -> object:
 
 
 def _help(request: CommandRequest, context: CommandContext) -> object:
+    from modelarts_magics.commands import help as help_texts  # noqa: PLC0415 - seldom needed
+
     width = help_texts.help_width(context.prefix)
     if not request.arguments:
         return help_texts.help_overview(context.prefix, width=width)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable
 
 from modelarts_magics import messages
@@ -107,8 +106,8 @@ class RecordedOutput:
             self._show(self.outputs)
 
 
-@dataclass(frozen=True)
 class InstanceDetails(RichResult):
     """An instance whose representation includes all fields; the result of ``status --all``."""
 
-    instance: Instance
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance

@@ -33,14 +33,13 @@ _PRECEDENCE_OF_FILE, _PRECEDENCE_OF_ENVIRONMENT = 1, 2
 _PRECEDENCE = {"": 0, "default": 0, "%config": 3, "argument": 4}
 """The precedence of the other sources; a path, or the source of a credential, counts as a file."""
 
-_REGION_PATTERN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*", re.ASCII)
-_NETLOC_PATTERN = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?", re.ASCII)
-_HOURS_PATTERN = re.compile(r"(\d{1,2}:\d{2})\s*[-~]\s*(\d{1,2}:\d{2})", re.ASCII)
+# Compiled when they are first used: not every command needs them.
+_REGION_PATTERN = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+_NETLOC_PATTERN = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+_HOURS_PATTERN = r"([0-9]{1,2}:[0-9]{2})\s*[-~]\s*([0-9]{1,2}:[0-9]{2})"
 _MAX_NOTIFY_LIMIT = 1000
-_ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
-_REGIONAL_ENDPOINT = re.compile(
-    rf"https://modelarts\.({_REGION_PATTERN.pattern})\.myhuaweicloud\.\w+$", re.ASCII
-)
+_ID_PATTERN = r"[A-Za-z0-9_-]{1,128}"
+_REGIONAL_ENDPOINT = rf"https://modelarts\.({_REGION_PATTERN})\.myhuaweicloud\.[A-Za-z0-9_]+$"
 _REGION_TLDS = {"ap-southeast-1": "cn"}
 """The top-level domain of endpoints that do not end in ``.com``, by region.
 
@@ -154,7 +153,7 @@ class Settings(NamedTuple):
         Raises:
             ConfigurationError: The endpoint cannot be determined.
         """
-        found = _REGIONAL_ENDPOINT.match(self.endpoint)
+        found = re.match(_REGIONAL_ENDPOINT, self.endpoint)
         return f"https://console.huaweicloud.com/modelarts/?region={found[1]}" if found else ""
 
     @property
@@ -180,7 +179,9 @@ class Settings(NamedTuple):
             return _validate_endpoint(value, self.source("iam_endpoint"))
         region = self.get("region").lower()
         return (
-            f"https://iam.{region}.myhuaweicloud.com" if _REGION_PATTERN.fullmatch(region) else ""
+            f"https://iam.{region}.myhuaweicloud.com"
+            if re.fullmatch(_REGION_PATTERN, region)
+            else ""
         )
 
     @property
@@ -242,7 +243,7 @@ class Settings(NamedTuple):
         value = self.get("notify_quiet_hours")
         if not value:
             return None
-        found = _HOURS_PATTERN.fullmatch(value)
+        found = re.fullmatch(_HOURS_PATTERN, value)
         try:
             begin, end = (time.fromisoformat(each.zfill(5)) for each in found.groups())  # type: ignore[union-attr]
         except (AttributeError, ValueError):
@@ -301,7 +302,7 @@ class Settings(NamedTuple):
         value = self.get(name)
         if not value:
             raise ConfigurationError(f"config.missing_{name}", variable=SETTINGS[name].variable)
-        if not _ID_PATTERN.fullmatch(value):
+        if not re.fullmatch(_ID_PATTERN, value):
             raise ConfigurationError("config.id", name=name, source=self.source(name))
         return value
 
@@ -314,7 +315,7 @@ class Settings(NamedTuple):
         region = self.get("region").lower()
         if not region:
             raise ConfigurationError("config.missing_endpoint")
-        if not _REGION_PATTERN.fullmatch(region):
+        if not re.fullmatch(_REGION_PATTERN, region):
             raise ConfigurationError("config.region", value=region)
         return f"https://modelarts.{region}.myhuaweicloud.{_REGION_TLDS.get(region, 'com')}"
 
@@ -329,7 +330,7 @@ def _validate_endpoint(text: str, source: str) -> str:
     if parts.scheme == "http" and not is_loopback(text):
         raise ConfigurationError("config.endpoint_plain", host=host)
     # urlsplit drops line breaks, so match the text itself.
-    if not _NETLOC_PATTERN.fullmatch(text.partition("://")[2]):
+    if not re.fullmatch(_NETLOC_PATTERN, text.partition("://")[2]):
         raise ConfigurationError("config.endpoint", value=_redact_endpoint(text))
     return f"{parts.scheme}://{parts.netloc}"
 

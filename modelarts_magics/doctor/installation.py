@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from modelarts_magics.doctor.jupyter_server import JupyterServer
 
 OWN = "modelarts-magics"
-KERNEL_PACKAGES = (OWN, "ipython", "ipywidgets", "anywidget", "httpx")
+KERNEL_PACKAGES = (OWN, "ipython", "ipywidgets", "anywidget", "httpcore")
 
 
 def installation_findings(

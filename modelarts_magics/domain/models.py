@@ -180,14 +180,13 @@ UNKNOWN_AUTO_STOP = AutoStop(enabled=False, stop_time_unknown=StopTimeUnknown.MI
 """The value if the API returns nothing about auto-stop: neither "on" nor "off" is certain."""
 
 
-@dataclass(frozen=True)
-class DockerParams:
+class DockerParams(NamedTuple):
     """Docker deployment (table 9)."""
 
     namespace: str | None
     image_name: str | None
     image_tag: str | None
-    annotations: Mapping[str, Any] = field(compare=False)
+    annotations: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -219,24 +218,21 @@ class Profile:
     labels: Mapping[str, Any] = field(compare=False)
 
 
-@dataclass(frozen=True)
-class Storage:
+class Storage(NamedTuple):
     """Storage of the instance (table 10, ``storage``): ``obs`` or ``evs``."""
 
     type: str | None
-    location: Mapping[str, Any] = field(compare=False)
+    location: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class NotebookSpec:
+class NotebookSpec(NamedTuple):
     """Definition of a `Notebook` instance (table 10); for its auto-stop see `Instance.auto_stop`."""
 
     storage: Storage | None
-    annotations: Mapping[str, Any] = field(compare=False)
+    annotations: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Workspace:
+class Workspace(NamedTuple):
     """The workspace of the instance (table 12)."""
 
     id: str | None
@@ -370,8 +366,7 @@ class Effect(Word):
     """The API did not confirm the change."""
 
 
-@dataclass(frozen=True)
-class PendingRestore:
+class PendingRestore(NamedTuple):
     """A run time that can be restored for later starts, or will be.
 
     Attributes:

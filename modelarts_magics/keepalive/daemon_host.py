@@ -114,7 +114,7 @@ class DaemonHost:
         if known is None or set_duration is None:
             return None
         unchanged = set_duration == known.duration
-        self._save(None if unchanged else replace(known, set_duration=set_duration))
+        self._save(None if unchanged else known._replace(set_duration=set_duration))
         return None if unchanged else known.duration
 
     def duration_to_restore(self, context: PlanContext) -> timedelta | None:
@@ -132,7 +132,7 @@ class DaemonHost:
             return
         known = restore.load_pending(self._pending_restores, self._instance_id)
         if known is not None:
-            self._save(replace(known, run_started_at=self._started_at))
+            self._save(known._replace(run_started_at=self._started_at))
 
     def before_switched_renewal(self, target: datetime, *, is_switch: bool) -> bool:
         """Remember to restore idle mode before it is replaced, and each stop time that is set until then."""

@@ -234,7 +234,7 @@ def _session_opener(
     chain = CredentialChain(environ, interactive=found, only=source or None)
 
     def open_it() -> Session:
-        # Imports httpx, which takes a while: this runs in a thread.
+        # Imports the HTTP client, which takes a while: this runs in a thread.
         from modelarts_magics.session.connect import open_session  # noqa: PLC0415 - see above
 
         # The host of the daemon records its changes with their reasons.

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 _CHINESE = "\u2e80-\u9fff\uf900-\ufaff"
-_WORD = re.compile(rf"\s*(?:[{_CHINESE}][\u3000-\u303f\uff00-\uff60]*|[^\s{_CHINESE}]+)")
+_WORD = rf"\s*(?:[{_CHINESE}][\u3000-\u303f\uff00-\uff60]*|[^\s{_CHINESE}]+)"
 """A word with the spaces before it; a Chinese character, with the punctuation after it, is a word."""
 
 
@@ -23,7 +23,7 @@ def pad_label(label: str, width: int) -> str:
 def wrap_words(line: str, width: int) -> list[str]:
     """Break a line at words, so that each part takes at most `width` columns; a longer word has its own line."""
     lines = [""]
-    for word in _WORD.findall(line):
+    for word in re.findall(_WORD, line):
         if lines[-1] and display_width(lines[-1] + word) > width:
             lines.append("")
         lines[-1] += word if lines[-1] else word.lstrip()

@@ -98,7 +98,7 @@ class SessionFactory:
         Raises:
             ModelArtsError: A setting is missing or invalid, or a call of the API failed.
         """
-        # Imports httpx, which takes a while: this runs in a thread.
+        # Imports the HTTP client, which takes a while: this runs in a thread.
         from modelarts_magics.session.connect import open_session  # noqa: PLC0415 - see above
 
         return open_session(

@@ -19,8 +19,7 @@ from modelarts_magics.session.session import Session
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import httpx
-
+    from modelarts_magics.api.transport import Transport
     from modelarts_magics.config.credentials import FoundCredential
 
 
@@ -51,7 +50,7 @@ def open_session(  # noqa: PLR0913 - each is one thing a test or a caller replac
     interactive: FoundCredential | None = None,
     chain: CredentialChain | None = None,
     clock: Clock = SYSTEM_CLOCK,
-    transport: httpx.BaseTransport | None = None,
+    transport: Transport | None = None,
     hostname: str | None = None,
     actor: str = "python",
 ) -> Session:

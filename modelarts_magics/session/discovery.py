@@ -34,8 +34,7 @@ from modelarts_magics.session.store import Store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import httpx
-
+    from modelarts_magics.api.transport import Transport
     from modelarts_magics.config.credential_chain import CredentialChain
     from modelarts_magics.config.settings import Settings
     from modelarts_magics.domain.models import Instance
@@ -104,7 +103,7 @@ class Discovery:
         chain: CredentialChain,
         environ: Mapping[str, str],
         clock: Clock,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
         hostname: str | None = None,
     ) -> None:
         self._settings = settings

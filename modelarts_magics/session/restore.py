@@ -133,7 +133,7 @@ def restore_run_time(session: Session, instance: Instance) -> Change | None:
     except RefusedError as error:
         if error.code in _TOO_LATE_CODES:
             # This run is left as it is; the one after it will have the usual run time.
-            save_pending(path, instance.id, replace(pending, run_started_at=context.started_at))
+            save_pending(path, instance.id, pending._replace(run_started_at=context.started_at))
         return None
     if change.effect is not Effect.UNCONFIRMED:
         _save(session, path, instance.id, None)
@@ -187,7 +187,7 @@ def plan_restore(session: Session) -> PendingRestore | Change:
     pending, path = find_restore(session, instance), session.pending_restores
     if pending is None or path is None:
         raise RefusedError("refuse.nothing_to_restore", duration=instance.auto_stop.duration or "")
-    planned = replace(pending, planned=True)
+    planned = pending._replace(planned=True)
     _save(session, path, instance.id, planned)
     return restore_run_time(session, instance) or planned
 
@@ -196,7 +196,7 @@ def plan_again(session: Session, change: Change) -> Change:
     """Restore the usual run time as it was planned before a change that was undone; return that with the plan."""
     if change.restore is None or session.pending_restores is None:
         return change
-    planned = replace(change.restore, planned=True)
+    planned = change.restore._replace(planned=True)
     with suppress(OSError):
         _save(session, session.pending_restores, change.before.id, planned)
     return replace(change, restore=planned)

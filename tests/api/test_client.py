@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import httpx
 import pytest
+from httpx_transport import HttpxTransport
 
 from modelarts_magics.api.client import MAX_ATTEMPTS, ApiClient
 from modelarts_magics.api.request import MAX_RESPONSE_BYTES
@@ -106,7 +107,7 @@ def client(instant_clock: InstantSleepClock) -> Iterator[Callable[..., ApiClient
                 project_id=project_id,
                 credential=lambda: credential,
                 clock=clock,
-                transport=carrier,
+                transport=HttpxTransport(carrier) if carrier else None,
             )
         )
         return made[-1]
@@ -509,7 +510,7 @@ def test_rotated_credential_is_used_at_once(instant_clock: InstantSleepClock) ->
         project_id="p",
         credential=lambda: Token(next(tokens)),
         clock=instant_clock.clock,
-        transport=script.transport,
+        transport=HttpxTransport(script.transport),
     )
     get(transport)
     transport.close()
@@ -531,7 +532,7 @@ def test_write_is_not_repeated_after_a_slow_renewal(instant_clock: InstantSleepC
         credential=lambda: TOKEN,
         renew=renew,
         clock=clock,
-        transport=script.transport,
+        transport=HttpxTransport(script.transport),
     )
     age = Stopwatch(clock=clock)
     deadline = WriteDeadline(30, read_age=age, max_age_s=2, clock=clock)
@@ -548,7 +549,9 @@ def test_nothing_is_sent_without_credentials() -> None:
         raise NoCredentialsError("credentials.not_found")
 
     script = Script(GOOD)
-    transport = ApiClient(ENDPOINT, project_id="p", credential=none, transport=script.transport)
+    transport = ApiClient(
+        ENDPOINT, project_id="p", credential=none, transport=HttpxTransport(script.transport)
+    )
     with pytest.raises(NoCredentialsError):
         get(transport)
     assert not script.asked

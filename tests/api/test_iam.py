@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from httpx_transport import HttpxTransport
 
 from modelarts_magics.api import iam
 from modelarts_magics.api.client import ApiClient
@@ -50,7 +51,7 @@ def ask(
         project_id="",
         credential=lambda: Token("t"),
         clock=Clock(sleep=lambda _: None),
-        transport=httpx.MockTransport(respond),
+        transport=HttpxTransport(httpx.MockTransport(respond)),
     )
     try:
         return iam.find_project_id(transport, region=region, deadline=Deadline(5)), sent

@@ -15,6 +15,7 @@ from factories import (
     MINUTE,
     NOW,
 )
+from httpx_transport import HttpxTransport
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,7 +107,7 @@ class ScriptedApi:
             project_id="p",
             credential=lambda: Token("FAKE-TOKEN"),
             clock=Clock(now=lambda: NOW, sleep=self.slept.append),
-            transport=httpx.MockTransport(self._answer),
+            transport=HttpxTransport(httpx.MockTransport(self._answer)),
         )
         self.notebook = NotebooksBackend(self.transport, project_id="p", instance_id=ID)
 

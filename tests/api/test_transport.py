@@ -8,13 +8,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable
 
-import httpx
 import pytest
 from raw_server import RawServer, raw_server, receive_request, response
 
 from modelarts_magics.api.client import ApiClient
 from modelarts_magics.api.request import PendingRequest
-from modelarts_magics.api.transport import PooledTransport
+from modelarts_magics.api.transport import PooledTransport, parse_url
 from modelarts_magics.config.credentials import Token
 from modelarts_magics.domain.clock import Clock, Deadline
 from modelarts_magics.errors import DeadlineError, InvalidResponseError, UnreachableError
@@ -112,8 +111,13 @@ def test_cancelled_request_closes_its_socket_at_once(
     """Long before the deadline, as after Ctrl-C."""
     with raw_server(script) as server:
         deadline = Deadline(60)
-        request = httpx.Request("GET", server.endpoint, extensions={"timeout": {"read": 60.0}})
-        pending = PendingRequest(request, deadline=deadline)
+        pending = PendingRequest(
+            "GET",
+            parse_url(server.endpoint),
+            headers={"Host": "localhost"},
+            timeouts={"read": 60.0},
+            deadline=deadline,
+        )
         failures: list[BaseException] = []
 
         def send() -> None:

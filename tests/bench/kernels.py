@@ -21,6 +21,8 @@ Times = tuple[float, float]
 """CPU seconds and elapsed seconds."""
 EXTENSIONS = ("minimal_extension", "autoreload", "modelarts_magics")
 MAX_LOAD_S, MAX_FIRST_COMMAND_S = 0.004, 0.070
+MAX_LOAD_RATIO, MAX_FIRST_COMMAND_RATIO = 5.0, 1.6
+"""The ratios to the minimal extension, and to httpx with a GET, that are accepted on a busy machine."""
 TIMED_CODE = """
 from time import perf_counter as _wall_clock, process_time as _cpu_clock
 _start = _cpu_clock(), _wall_clock()
@@ -61,11 +63,25 @@ def figures(environ: Mapping[str, str]) -> list[Figure]:
     baseline, httpx = _best(baselines), "import httpx + GET"
     minimal, autoreload = load_times["minimal_extension"], load_times["autoreload"]
     return [
-        Figure("%load_ext, CPU time", ours[0], minimal[0], "minimal", maximum=MAX_LOAD_S),
+        Figure(
+            "%load_ext, CPU time",
+            ours[0],
+            minimal[0],
+            "minimal",
+            maximum=MAX_LOAD_S,
+            max_ratio=MAX_LOAD_RATIO,
+            is_either=True,
+        ),
         Figure("%load_ext, CPU time", ours[0], autoreload[0], "autoreload"),
         Figure("  elapsed", ours[1], minimal[1], "minimal"),
         Figure(
-            "first %modelarts, CPU time", first[0], baseline[0], httpx, maximum=MAX_FIRST_COMMAND_S
+            "first %modelarts, CPU time",
+            first[0],
+            baseline[0],
+            httpx,
+            maximum=MAX_FIRST_COMMAND_S,
+            max_ratio=MAX_FIRST_COMMAND_RATIO,
+            is_either=True,
         ),
         Figure("  elapsed", first[1], baseline[1], httpx),
     ]

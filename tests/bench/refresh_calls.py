@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import httpx
 from canned_api import CHANGING_ID, INSTANCE_NAME, PROJECT_ID, UNCHANGING_ID
-from measure import Figure, medians, time_interleaved
+from measure import Figure, least_disturbed, medians, time_interleaved
 
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import Deadline
@@ -150,11 +150,11 @@ def _compare_with_bare_client(clients: ClientFactory) -> list[Figure]:
 def _measure_both_times(
     calls: dict[str, Callable[[], object]],
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Return the medians of the CPU time of this process, in all threads, and of the elapsed time.
+    """Return the lower CPU time of this process, in all threads, and the median of the elapsed time.
 
     The elapsed time depends on how fast the machine wakes a thread, which varies with what else it does.
     """
-    times = medians(time_interleaved(calls, rounds=ROUNDS, clock=process_time))
+    times = least_disturbed(time_interleaved(calls, rounds=ROUNDS, clock=process_time))
     return times, medians(time_interleaved(calls, rounds=ELAPSED_ROUNDS))
 
 

@@ -141,9 +141,13 @@ def test_output_is_that_of_the_command_alone(runs: Runs) -> None:
 def test_command_is_signalled_before_the_stop(runs: Runs) -> None:
     """The daemon signals the command; what came of it is printed and in the history. Here the mark has passed."""
     code = "import signal; signal.sigwait([signal.SIGUSR1]); raise SystemExit(7)"
-    # The signal may come before Python has started, and then has to wait.
-    command = ("env", "--block-signal=USR1", sys.executable, "-c", code)
-    status, _, err = runs.run("--signal", "usr1@24h", "--", *command)
+    # The signal may come before the command has started, and then has to wait: programs inherit what is blocked.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    try:
+        command = (sys.executable, "-c", code)
+        status, _, err = runs.run("--signal", "usr1@24h", "--", *command)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
     assert status == 7
     assert "Set too late for 24 h: SIGUSR1 was sent to" in err
     assert "SIGUSR1 was sent to" in runs.history()

@@ -38,12 +38,12 @@ def installed_at(times: Mapping[str, float]) -> Callable[[metadata.Distribution]
 @pytest.mark.parametrize(
     ("boot", "times", "copied"),
     [
-        (1000, {OWN: 2000, "httpx": 2000, "anywidget": 2000}, {"anywidget", "httpx"}),
-        (1000, {OWN: 2000, "ipywidgets": 500, "httpx": 1500, "ipython": 500}, {"httpx"}),
-        (0, {OWN: 2000, "ipython": 500, "httpx": 520, "anywidget": 1999}, {"anywidget"}),
-        (0, {OWN: 20, "ipython": 10, "httpx": 15}, {"httpx"}),
+        (1000, {OWN: 2000, "httpcore": 2000, "anywidget": 2000}, {"anywidget", "httpcore"}),
+        (1000, {OWN: 2000, "ipywidgets": 500, "httpcore": 1500, "ipython": 500}, {"httpcore"}),
+        (0, {OWN: 2000, "ipython": 500, "httpcore": 520, "anywidget": 1999}, {"anywidget"}),
+        (0, {OWN: 20, "ipython": 10, "httpcore": 15}, {"httpcore"}),
     ],
-    ids=["installed after the start", "httpx earlier", "image after the start", "all together"],
+    ids=["installed after the start", "httpcore earlier", "image after the start", "all together"],
 )
 def test_only_what_the_image_lacks_is_copied(
     boot: float, times: dict[str, float], copied: set[str]
@@ -58,9 +58,9 @@ def test_everything_newer_than_the_image_has_its_oldest_version() -> None:
     """The start file uses the copy only where the environment has none that is new enough."""
     parts = parts_to_copy(boot_time_s=0, installed_at_s=lambda _each: 1.0)
     minimums = {each.name: each.minimum for each in parts}
-    assert minimums["httpx"] == "0.27"
+    assert minimums["httpcore"] == "1"
     assert minimums["anywidget"] == "0.9.13"
-    assert {"httpcore", "anyio", "idna", "psygnal"} <= set(minimums)
+    assert {"httpcore", "h11", "certifi", "psygnal"} <= set(minimums)
     assert not {"ipython", "ipykernel", "traitlets", "jupyterlab", "pytest"} & set(minimums)
 
 
@@ -96,12 +96,12 @@ def test_copy_works_without_the_packages_of_the_environment(work_copy: Path) -> 
     code = f"""
 import runpy
 assert runpy.run_path({str(work_copy / "activate.py")!r})["is_active"]
-import httpx, modelarts_magics
+import httpcore, modelarts_magics
 from modelarts_magics.doctor.lab_extension import packaged_extension
 print(modelarts_magics.__version__)
 print(modelarts_magics.__file__)
 print(packaged_extension("modelarts-magics-lab").folder)
-print(httpx.__file__)
+print(httpcore.__file__)
 """
     # Without site-packages, as in an image that has none of this.
     version, *paths = run_python(code, "-S").splitlines()

@@ -435,7 +435,7 @@ def test_persistence_depends_on_the_work_folder(
 
 def test_installed_packages_have_versions(doctor_harness: DoctorHarness) -> None:
     """The path of Python is reported, too."""
-    assert "httpx 0." in doctor_harness.finding("kernel packages").message
+    assert "httpcore 1." in doctor_harness.finding("kernel packages").message
     assert "no Jupyter server" in doctor_harness.finding("server packages").message
     assert "/python" in doctor_harness.finding("python").message
 

@@ -75,7 +75,7 @@ def test_server_and_its_versions_are_shown(machine: Machine) -> None:
     """With its interpreter, and what is missing there."""
     message = machine.findings()["server packages"].message
     assert message == "JupyterLab 4.2.7 · /server/python · modelarts-magics: not installed"
-    assert "httpx" in machine.findings()["kernel packages"].message
+    assert "httpcore" in machine.findings()["kernel packages"].message
 
 
 def test_process_without_server_is_no_problem() -> None:

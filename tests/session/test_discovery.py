@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from httpx_transport import HttpxTransport
 
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.clock import Clock
@@ -274,7 +275,7 @@ def test_response_with_another_id_does_not_confirm(tmp_path: Path) -> None:
         open_session(
             Settings.load(environ=environ),
             environ=environ,
-            transport=http,
+            transport=HttpxTransport(http),
             hostname=f"notebook-{ONE}",
         )
     assert caught.value.code == "config.candidates_unconfirmed"
@@ -397,7 +398,12 @@ def look(tmp_path: Path) -> Iterator[Callable[..., Session]]:
         }
         settings = Settings.load(environ=environ)
         opened.append(
-            open_session(settings, environ=environ, transport=clouds.transport, hostname=NOWHERE)
+            open_session(
+                settings,
+                environ=environ,
+                transport=HttpxTransport(clouds.transport),
+                hostname=NOWHERE,
+            )
         )
         return opened[-1]
 

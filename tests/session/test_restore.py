@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Callable
 
 import pytest
@@ -203,7 +202,7 @@ def test_chosen_run_time_replaces_a_planned_one(session: Session) -> None:
     assert extended.restore is not None
     assert extended.restore.planned
     chosen = session.set_auto_stop(AutoStopRequest(duration=4 * HOUR))
-    assert chosen.restore == replace(extended.restore, set_duration=4 * HOUR, planned=False)
+    assert chosen.restore == extended.restore._replace(set_duration=4 * HOUR, planned=False)
     assert session.set_auto_stop(AutoStopRequest(duration=RUN_TIME)).restore is None
 
 

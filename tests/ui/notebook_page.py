@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_MS = 90_000
 """The longest wait for a change of the page, also on a machine under load."""
+POLL_INTERVAL_MS = 250
+"""The time between two looks at a page that loads; a look at each frame would slow it down."""
 TIME_ZONE = "Asia/Shanghai"
 REMINDER_MIN_TIME_LEFT, REMINDER_MAX_TIME_LEFT = timedelta(minutes=11), timedelta(minutes=29)
 """The first reminder is shown between these times left."""
@@ -32,6 +34,8 @@ BACKGROUND_REQUESTS = re.compile(
     r"/(api/(kernels|sessions|terminals|contents|kernelspecs|me)|lab/api|static)[/?]?"
 )
 """Requests that a page sends periodically, with or without a countdown."""
+OTHER_CLIENTS = ("iopub_welcome", "kernel_info_request")
+"""The kinds of messages that a page receives because of other clients of its kernel."""
 KERNEL_READY_JS = """() => {
   const session = window.jupyterapp?.shell?.currentWidget?.sessionContext?.session;
   return session?.kernel?.connectionStatus === 'connected'
@@ -129,8 +133,9 @@ class NetworkLog:
             socket.on("framereceived", self._on_frame)
 
     def _on_frame(self, frame: str | bytes) -> None:
-        # A kernel tells all clients about each subscriber, such as the daemon of a test in another process.
-        if not contains("iopub_welcome")(frame):
+        # A kernel tells all clients about others, such as the daemon of a test in another process: that one has
+        # subscribed, and asked whether the kernel is busy.
+        if not any(contains(text)(frame) for text in OTHER_CLIENTS):
             self.frames.append(frame)
 
 
@@ -155,12 +160,12 @@ class NotebookPage:
 
     def wait_until_ready(self) -> NotebookPage:
         """Wait until the notebook is open and its kernel connected."""
-        self.page.wait_for_function(KERNEL_READY_JS)
+        self.page.wait_for_function(KERNEL_READY_JS, polling=POLL_INTERVAL_MS)
         return self
 
     def wait_until_visible(self) -> NotebookPage:
         """Wait until the notebook is open; its kernel may be busy or disconnected."""
-        self.page.wait_for_function(NOTEBOOK_VISIBLE_JS)
+        self.page.wait_for_function(NOTEBOOK_VISIBLE_JS, polling=POLL_INTERVAL_MS)
         return self
 
     @property
