@@ -6,6 +6,7 @@ layers below. The commands and the server extension use it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +27,7 @@ from modelarts_magics.errors import ConfigurationError, ModelArtsError
 from modelarts_magics.messages import join_list, source_label, text
 from modelarts_magics.messages.columns import display_width, pad_label
 from modelarts_magics.session.connect import open_session
+from modelarts_magics.session.discovery import fill_from_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -122,6 +124,8 @@ def run_checks(
         connection_findings = list(_connection_findings(opened, clock))
     except ModelArtsError as error:
         opened = error
+        with contextlib.suppress(ModelArtsError):
+            settings = fill_from_credentials(settings, chain)
     local_findings = [
         *_settings_file_findings(settings, environ),
         *_setting_findings(settings, project_unknown=_is_project_unknown(settings, opened)),

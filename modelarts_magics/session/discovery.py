@@ -84,6 +84,17 @@ class ResolvedInstance(NamedTuple):
     store: Store
 
 
+def fill_from_credentials(settings: Settings, chain: CredentialChain) -> Settings:
+    """Return the settings with the region and the project that are stored with the access key."""
+    if settings.get("project_id") and (settings.get("endpoint") or settings.get("region")):
+        return settings
+    found = chain.find()
+    if found is None:
+        return settings
+    with_region = settings.with_default("region", found.region, found.source)
+    return with_region.with_default("project_id", found.project_id, found.source)
+
+
 class Discovery:
     """Look up what the settings leave open.
 
@@ -120,7 +131,7 @@ class Discovery:
             ConfigurationError: A setting is missing and cannot be found; the message names it.
             ModelArtsError: The API cannot be reached or refused.
         """
-        self._fill_from_credentials()
+        self._settings = fill_from_credentials(self._settings, self._chain)
         self._check_missing_settings(can_find_project=bool(self._settings.get("region")))
         self._fill_project()
         self._check_missing_settings(can_find_project=False)
@@ -133,18 +144,6 @@ class Discovery:
         except BaseException:
             client.close()
             raise
-
-    def _fill_from_credentials(self) -> None:
-        """Take the region and project that are stored with the access key."""
-        if self._settings.get("project_id") and (
-            self._settings.get("endpoint") or self._settings.get("region")
-        ):
-            return
-        found = self._chain.find()
-        if found is not None:
-            source = found.source
-            self._settings = self._settings.with_default("region", found.region, source)
-            self._settings = self._settings.with_default("project_id", found.project_id, source)
 
     def _check_missing_settings(self, *, can_find_project: bool) -> None:
         """Report all missing settings at once; a single one has a message of its own.

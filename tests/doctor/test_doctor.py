@@ -346,6 +346,30 @@ def test_project_without_region_is_a_problem(doctor_harness: DoctorHarness) -> N
     assert subjects == ["project_id", "credentials"]
 
 
+PLATFORM_SESSION = """
+class Session:
+    access_key, secret_key, security_token = "AK", "S3CR3T", "sts"
+    project_id, region_name = "facade00facade00facade00facade00", "cn-north-4"
+"""
+
+
+@pytest.mark.process
+def test_region_of_the_platform_is_no_problem_if_something_else_is(
+    doctor_harness: DoctorHarness, tmp_path: Path
+) -> None:
+    """The region and the project come with the key, also where the instance cannot be read."""
+    package = tmp_path / "platform" / "tools" / "sdk" / "modelarts"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "session.py").write_text(PLATFORM_SESSION)
+    for name in ("ENDPOINT", "PROJECT_ID", "AUTH_TOKEN"):
+        del doctor_harness.environ[f"MODELARTS_{name}"]
+    doctor_harness.environ["MODELARTS_PLATFORM_DIR"] = str(tmp_path / "platform")
+    doctor_harness.environ["MODELARTS_API"] = "wrong"
+    assert [each.subject for each in doctor_harness.report().problems] == ["api"]
+    assert "cn-north-4 (modelarts.session" in doctor_harness.finding("region").message
+
+
 def test_hints_do_not_advise_running_the_doctor(doctor_harness: DoctorHarness) -> None:
     """Hints of other commands do; the rest of the hint remains."""
     doctor_harness.environ["MODELARTS_INSTANCE_ID"] = "6fa459ea-ee8a-3ca4-894e-db77e160355e"

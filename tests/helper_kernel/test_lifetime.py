@@ -58,6 +58,13 @@ def test_kernel_ends_ten_minutes_after_the_last_page(heartbeats: list[float]) ->
     assert time.now_s == max([0, *heartbeats]) + 600
 
 
+def test_helper_kernel_waits_ten_minutes(tmp_path: Path) -> None:
+    """The time of the class is that of the handler which the page uses."""
+    handler = RequestHandler({"HOME": str(tmp_path)})
+    assert 540 < handler.lifetime.remaining_s <= 600
+    handler.close()
+
+
 def test_page_counts_as_open_for_two_heartbeats() -> None:
     """The poller is slower without pages."""
     time = FakeTime()

@@ -180,3 +180,29 @@ def test_helper_kernel_ends_for_good(tmp_path: Path) -> None:
             assert server.kernel_ids() == set()
     log: Any = (tmp_path / "jupyter.log").read_text(encoding="utf-8")
     assert "restarting kernel" not in log.lower()
+
+
+MEMORY_CELL = """
+import json
+from modelarts_magics.helper_kernel import requests
+request = {"method": "GET", "path": "instance", "body": None, "language": "en"}
+requests.handle_request(json.dumps(request))
+lines = open("/proc/self/smaps_rollup").read().splitlines()
+print(next(int(each.split()[1]) for each in lines if each.startswith("Pss:")) / 1024)
+"""
+"""Prints the memory in MB; what several processes share is divided by their number."""
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_helper_kernel_needs_little_memory(
+    make_instance: Callable[[str, str], Instance], built_packages: BuiltPackages, kernel: str
+) -> None:
+    """At most 65 MB beside the kernel of a notebook, most of which ipykernel itself needs."""
+    instance = make_instance("newest", kernel)
+    instance.install(built_packages.wheel)
+    with instance.server.running():
+        notebook = ServerKernel(instance.server, "work")
+        notebook.run(FIRST_CELL)
+        (used,) = instance.run(MEMORY_CELL)
+        notebook.close()
+    assert float(used) <= 65
