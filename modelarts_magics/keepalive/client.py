@@ -22,6 +22,7 @@ from modelarts_magics.keepalive.guards import API, LEAVE, STOP, Guard
 from modelarts_magics.keepalive.notifications.results import JobResult, save_result
 from modelarts_magics.keepalive.processes import signals_blocked
 from modelarts_magics.keepalive.state import GuardState, read_state
+from modelarts_magics.keepalive.switched_mode import DETAIL as SWITCH_MODE
 from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
@@ -149,15 +150,34 @@ def save_work_result(  # noqa: PLR0913 - the fields of the result
 
 
 @contextlib.contextmanager
-def keep_block(
-    session: Session, *, up_to: timedelta | str | None, then: str, reason: str
-) -> Iterator[Kept]:
+def keep_block(  # noqa: PLR0913 - the arguments of `Session.keep_alive`
+    session: Session,
+    *,
+    up_to: timedelta | str | None,
+    then: str,
+    reason: str,
+    switch_mode: bool,
+    anyway: bool,
+) -> Iterator[Kept | Message]:
     """Do what `Session.keep_alive` describes; notices go to the session's ``on_notice``."""
     check_then(then)
     limit = parse_duration(up_to) if isinstance(up_to, str) else up_to
     name = f"block-{os.getpid()}-{next(_block_numbers)}"
-    request = KeepRequest(API, name, limit, then, reason)
-    with keep_alive(session, request, report=session.on_notice) as kept:
+    details = {SWITCH_MODE: True} if switch_mode else {}
+    request = KeepRequest(API, name, limit, then, reason, details=details)
+    with contextlib.ExitStack() as stack:
+        try:
+            kept: Kept | Message = stack.enter_context(
+                keep_alive(session, request, report=session.on_notice)
+            )
+        except ModelArtsError as error:
+            if not anyway:
+                raise
+            kept = Message("keep.unguarded", {"cause": error.message})
+        if isinstance(kept, Message):
+            session.on_notice(kept)
+            yield kept
+            return
         for message in kept.messages:
             session.on_notice(message)
         try:

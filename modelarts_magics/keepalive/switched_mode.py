@@ -1,7 +1,10 @@
 """The wish to set auto-stop back to idle mode, where guarded work needed a fixed stop time.
 
 It is a file in the folder of the daemon, written before the mode is switched and deleted when it is restored, or
-when the user has changed auto-stop meanwhile.
+when the user has changed auto-stop meanwhile. It belongs to one run, like that folder: each start of the instance
+sets mode and stop time of its run, which are then the user's choice.
+
+Source: `POST /v1/{project_id}/notebooks/{id}/start?duration=&type=` (StartNotebook).
 """
 
 from __future__ import annotations

@@ -358,6 +358,8 @@ class Session:
         up_to: timedelta | str | None = None,
         then: str = "leave",
         reason: str = "",
+        switch_mode: bool = False,
+        anyway: bool = False,
     ) -> AbstractContextManager[object]:
         """Keep the instance running during a block, and let go when it ends, however it ends.
 
@@ -369,6 +371,8 @@ class Session:
             up_to: How long at most, from now; None for the setting ``keep_up_to``.
             then: ``"leave"`` to leave the stop time as it is then, ``"stop"`` to stop the instance.
             reason: Why, for the history and for others who look.
+            switch_mode: Whether idle mode may be replaced by a fixed stop time during the block.
+            anyway: Whether the block runs without a guarantee if it cannot be given.
 
         Returns:
             A context manager; its value has the guarantee as text.
@@ -379,7 +383,7 @@ class Session:
         # The daemon works with sessions, so this module cannot import its client.
         client = import_module("modelarts_magics.keepalive.client")
         block: AbstractContextManager[object] = client.keep_block(
-            self, up_to=up_to, then=then, reason=reason
+            self, up_to=up_to, then=then, reason=reason, switch_mode=switch_mode, anyway=anyway
         )
         return block
 

@@ -455,6 +455,24 @@ def test_idle_mode_is_replaced_while_guarded_and_restored(idle_world: World) -> 
     wait_for(lambda: not is_mode_switched(world.folder))
 
 
+def test_block_switches_the_mode_or_runs_anyway_on_request(
+    idle_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block has the same choices as a cell; without them it does not run in idle mode."""
+    session = idle_world.session
+    for name, value in idle_world.environ.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RefusedError), session.keep_alive():
+        pytest.fail("the block must not run")
+    with session.keep_alive(anyway=True) as unguarded:
+        assert "idle" in str(unguarded)
+        assert list_guards(idle_world.folder) == []
+        assert idle_world.instance()["type"] == "IDLE"
+    with session.keep_alive(switch_mode=True) as kept:
+        assert "goes back to idle mode" in str(kept)
+        assert idle_world.instance()["type"] == "TIMING"
+
+
 def test_killed_daemon_leaves_the_wish_to_the_next_process(idle_world: World) -> None:
     """The next process of ours, here one that shows the status, has idle mode restored."""
     world = idle_world
