@@ -68,9 +68,9 @@ class RecordingRequest:
         id: The ID of the record.
         folder: The folder of the records.
         connection_file: The connection file of the kernel.
-        parent_id: The ID of the request whose outputs are recorded.
-        code: The code of the cell.
-        started: When the cell began, in seconds since 1970.
+        parent_id: The ID of the request whose outputs are recorded; "" for that of the cell that runs.
+        code: The code of the cell; "" if it is unknown.
+        started: When the cell began, or from when on the cell that runs is recorded, in seconds since 1970.
         cell_id: The ID of the cell; "" if it is unknown.
         language: The language of notes in the record.
     """
@@ -197,7 +197,7 @@ class CellRecording:
     ) -> None:
         self._request = request
         self._clock = clock
-        self._parent_id = json.dumps(request.parent_id).encode()
+        self._parent_id = json.dumps(request.parent_id).encode() if request.parent_id else None
         self._writer: RecordWriter | None = None
         self._sequence = MessageSequence()
         self._gap_since: float | None = None
@@ -303,17 +303,25 @@ class CellRecording:
         record = Record(request.id, self.name, CELL, folder, started_at, details=details)
         writer = RecordWriter(record, clock=self._clock)
         writer.add_entry("start", {"code": request.code})
+        if not request.parent_id:
+            writer.add_gap("late", request.started, self._clock())
         return writer
 
     def _take(self, message: KernelMessage, writer: RecordWriter) -> None:
         self._sequence.add(message, self._clock())
+        if self._parent_id is None:
+            self._parent_id = _cell_of(message)
         # Decoding the header of every message would take time.
-        if self._parent_id not in message.raw_parent_header:
+        if self._parent_id is None or self._parent_id not in message.raw_parent_header:
             return
         kind = message.type
         self._end_gap(writer)
         if not self._is_attached:
             is_announced = kind == "status" and b'"busy"' in message.raw_content
+            if is_announced and not self._request.parent_id:
+                # The next cell begins: the one that ran has ended without a word.
+                self._finish(writer)
+                return
             self._attach(writer, has_begun=not is_announced)
         if kind in OUTPUT_TYPES:
             writer.add_message(kind, message.raw_content)
@@ -323,7 +331,8 @@ class CellRecording:
 
     def _attach(self, writer: RecordWriter, *, has_begun: bool) -> None:
         """Note from when on the cell is recorded; before its first line, the cell sends its status for this."""
-        if has_begun:
+        # The record of a cell that ran already begins with a note about what is missing.
+        if has_begun and self._request.parent_id:
             writer.add_gap("attached", self._request.started, self._clock())
         self._is_attached = True
         writer.set_details(**{ATTACHED: True})
@@ -363,6 +372,13 @@ class CellRecording:
         self._disconnect()
         writer.close()
         self.is_closed = True
+
+
+def _cell_of(message: KernelMessage) -> bytes | None:
+    """Return the ID, in JSON, of the cell that a message belongs to; None if it belongs to none."""
+    parent = message.parent_header
+    is_cell = parent.get("msg_type") == "execute_request"
+    return json.dumps(parent.get("msg_id")).encode() if is_cell else None
 
 
 class _RecordingThread:

@@ -1244,6 +1244,7 @@ TEXTS = {
     "running",
     "record.gap.attached": "Output from {since} to {until} may be missing here: the recorder was not yet "
     "connected",
+    "record.gap.late": "Output before {until} is missing here: the recording began while the cell ran",
     "record.gap.publisher": "{messages} messages of the kernel missing here, from {since} to {until}: it sent "
     "more than it holds for one reader",
     "record.gap.incomplete": "Incomplete record: {bytes:size} could not be written",

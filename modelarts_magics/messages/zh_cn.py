@@ -1095,6 +1095,7 @@ TEXTS = {
     "record.gap.disk": "此处缺少 {lines} 行（{bytes:size}）：{since} 至 {until} 磁盘已满",
     "record.gap.daemon": "此处可能缺少 {since} 至 {until} 的输出：记录程序未在运行",
     "record.gap.attached": "此处可能缺少 {since} 至 {until} 的输出：记录程序尚未连接",
+    "record.gap.late": "此处缺少 {until} 之前的输出：记录从单元格运行期间才开始",
     "record.gap.publisher": "此处缺少内核的 {messages} 条消息（{since} 至 {until}）：超出内核为接收方缓存的数量",
     "record.gap.incomplete": "记录不完整：有 {bytes:size} 未能写入",
     "record.writing": "{name} 的输出记录",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.commands.activity import report_lines
 from modelarts_magics.commands.keep import end_all
 from modelarts_magics.commands.when_idle import idle_stop_lines, set_idle_stop
 from modelarts_magics.config.jupyter_folders import jupyter_runtime_folder
+from modelarts_magics.config.settings import Settings
 from modelarts_magics.domain.durations import datetime_to_ms
 from modelarts_magics.errors import RefusedError
 from modelarts_magics.keepalive import client, pages, requests
@@ -30,9 +33,12 @@ from modelarts_magics.keepalive.guards import (
 from modelarts_magics.keepalive.idle_stop import load_idle_stop, postpone_idle_stop
 from modelarts_magics.keepalive.launch import needs_notifier
 from modelarts_magics.keepalive.marks.result import recent_results
+from modelarts_magics.keepalive.recorder import DETAIL as RECORDING
+from modelarts_magics.keepalive.recorder import RecordingRequest
+from modelarts_magics.keepalive.records import new_record_id, records_folder
 from modelarts_magics.keepalive.state import read_running_state
 from modelarts_magics.keepalive.switched_mode import is_mode_switched
-from modelarts_magics.messages import text
+from modelarts_magics.messages import language, text
 from modelarts_magics.server.request_models import (
     CANCEL_STOP,
     END,
@@ -150,12 +156,19 @@ def _keep_cell(session: Session, change: KeepChange, environ: Mapping[str, str])
     path = jupyter_runtime_folder(environ) / f"kernel-{change.guard_id}.json"
     if not _KERNEL_ID.fullmatch(change.guard_id) or not path.is_file():
         raise RefusedError("keep.no_kernel", name=change.name)
-    details = {CONNECTION_FILE: str(path.absolute())}
-    return str(
-        client.add_guard(
-            session, KeepRequest(RUNNING_CELL, change.name, details=details), environ=environ
-        )
+    recording = RecordingRequest(
+        id=new_record_id(),
+        folder=str(records_folder(session.settings or Settings.load(environ=environ), environ)),
+        connection_file=str(path.absolute()),
+        parent_id="",
+        code="",
+        started=time.time(),
+        language=language(),
     )
+    details = {CONNECTION_FILE: recording.connection_file, RECORDING: asdict(recording)}
+    wanted = KeepRequest(RUNNING_CELL, change.name, details=details)
+    kept = client.add_guard(session, wanted, environ=environ)
+    return f"{kept} {text('record.started', id=recording.id)}"
 
 
 def _postpone_stop(session: Session, change: KeepChange, environ: Mapping[str, str]) -> str:

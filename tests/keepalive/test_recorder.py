@@ -14,6 +14,7 @@ from waiting import wait_until
 
 from modelarts_magics.keepalive.components import ComponentContext
 from modelarts_magics.keepalive.guards import CELL, Guard
+from modelarts_magics.keepalive.notebook import recorded_outputs
 from modelarts_magics.keepalive.recorder import DETAIL, Recorder, RecordingRequest
 from modelarts_magics.keepalive.records import Record, find_record, new_record_id, read_entries
 
@@ -141,6 +142,32 @@ def test_every_output_of_the_cell_is_recorded(recording: Recording) -> None:
     assert gaps_of(record) == []
     assert record.name == "train"
     assert record.details["cell_id"] == "abc"
+
+
+@pytest.mark.parametrize("prints", [True, False], ids=["prints", "silent"])
+def test_cell_that_runs_already_is_recorded_from_then_on(
+    recording: Recording, *, prints: bool
+) -> None:
+    """The record begins with the note that what came before is missing; the next cell is not in it."""
+    cell = {"msg_id": "of the user", "msg_type": "execute_request"}
+    recording.guard.details[DETAIL].update(parent_id="", code="")  # type: ignore[index]
+    recording.update()
+    recording.kernel.wait_for_subscription()
+    wait_until(lambda: recording.find_record() is not None, recording.update)
+    recording.output("stream", parent="of a widget", name="stdout", text="not mine\n")
+    if prints:
+        recording.kernel.publish("stream", {"name": "stdout", "text": "late\n"}, cell)
+        recording.kernel.publish("status", {"execution_state": "idle"}, cell)
+    following = {"msg_id": "the next", "msg_type": "execute_request"}
+    recording.kernel.publish("status", {"execution_state": "busy"}, following)
+    recording.kernel.publish("stream", {"name": "stdout", "text": "next cell\n"}, following)
+    recording.guards.clear()
+    record = recording.wait_for_end()
+    assert text_of(record) == ("late\n" if prints else "")
+    (gap,) = gaps_of(record)
+    assert (gap["reason"], gap["since"]) == ("late", NOW.timestamp())
+    note = recorded_outputs(record)[0]["text"]
+    assert "is missing here: the recording began while the cell ran" in note
 
 
 def test_output_is_on_disk_while_the_cell_runs(recording: Recording) -> None:
