@@ -174,6 +174,10 @@ class JupyterServerProcess:
         """Let the server extension query the API, so that no page starts with an old state."""
         self._get("modelarts-magics/v1/instance?refresh=1")
 
+    def complete_record_ids(self) -> set[str]:
+        """Return the ids of the records of cells that a page can offer."""
+        return {each["id"] for each in self._get("modelarts-magics/v1/records")["records"]}
+
     def kernel_ids(self) -> set[str]:
         """Return the ids of the running kernels."""
         return {kernel["id"] for kernel in self._get("api/kernels")}

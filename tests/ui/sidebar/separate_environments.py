@@ -38,6 +38,7 @@ class SeparateEnvironments:
         server: The server.
         server_python: The interpreter of its environment.
         kernel: The kernel's environment.
+        is_newest: Whether it is the newest JupyterLab.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class SeparateEnvironments:
         lab: str,
         kernel_packages: tuple[str, ...] = ("ipykernel",),
     ) -> None:
+        self.is_newest = lab == "newest"
         self.server_python = build_environment("server", lab) / "bin" / "python"
         self.kernel = VirtualEnvironment(folder / "kernel", wheel, *kernel_packages)
         self.server = JupyterServerProcess(
