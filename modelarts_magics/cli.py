@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 import os
 import shlex
@@ -66,6 +67,9 @@ def command_prefix(program: str, interpreter: str) -> str:
 
 
 def _own_prefix() -> str:
+    # IPython defines it while a cell runs, such as one with `%run -m`.
+    if hasattr(builtins, "get_ipython"):
+        return "%run -m modelarts_magics"
     # Python 3.9 does not keep the interpreter as it was typed.
     return command_prefix(sys.argv[0], getattr(sys, "orig_argv", [sys.executable])[0])
 

@@ -378,3 +378,9 @@ def test_status_returns_a_typed_value(notebook: NotebookShell) -> None:
     notebook.run("s = %modelarts status\nleft = s.auto_stop.stops_at - s.observed_at")
     assert abs(notebook.variable("left") - timedelta(minutes=40)) < timedelta(seconds=2)
     assert notebook.run("s.running").strip().endswith("True")
+
+
+def test_program_run_in_a_cell_repeats_how_it_was_run(notebook: NotebookShell) -> None:
+    """A line for a terminal would fail in the next cell."""
+    shown = notebook.run("%run -m modelarts_magics help extend")
+    assert "%run -m modelarts_magics extend" in shown
