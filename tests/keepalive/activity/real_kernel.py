@@ -77,6 +77,11 @@ class RealKernel:
         path = str(self._folder / f"end-{self._cells}")
         self.client.execute(code or template.format(path=path), **options)
 
+    @property
+    def prompt(self) -> str:
+        """The code of a cell that waits for input."""
+        return 'prompt("")' if self.name == DENO else "input()"
+
     def end_cell(self) -> None:
         """Let the last cell end."""
         (self._folder / f"end-{self._cells}").touch()

@@ -121,11 +121,15 @@ def test_kernel_is_watched_across_a_restart_of_its_server(
     detector.close()
 
 
-def test_watch_is_no_activity_for_culling(server: JupyterServerProcess) -> None:
+@pytest.mark.parametrize("name", [NEWEST, *REQUIREMENTS])
+def test_watch_is_no_activity_for_culling(
+    server: JupyterServerProcess, tmp_path: Path, name: str
+) -> None:
     """The request to a kernel leaves the time of its last activity, by which Jupyter culls, as it is."""
+    spec = install_kernel(tmp_path / "jupyter", name)
     runtime = Path(server.environ["JUPYTER_RUNTIME_DIR"])
     with server.running():
-        kernel = ServerKernel(server, "train.ipynb")
+        kernel = ServerKernel(server, "train.ipynb", spec)
         kernel.client.execute("1")
         first = KernelDetector([runtime], find_process=find_kernel_process)
         wait_for(first, busy=False)
