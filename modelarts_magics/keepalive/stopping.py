@@ -13,6 +13,8 @@ SAVE_LIMIT = timedelta(seconds=50)
 """How long the stop waits for open pages to save; with the grace period and the call of the API, 120 s at most."""
 SAVE_SETTLE = timedelta(seconds=2)
 """How long the stop waits in any case, because a page may just be registering."""
+ANNOUNCED_STOP_LIMIT = timedelta(seconds=60)
+"""How long a stop that the user asks for waits for signalled commands and the command before each stop."""
 WARNING_TIME = timedelta(minutes=10)
 """How long before a stop because nothing works it is announced."""
 

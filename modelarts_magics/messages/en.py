@@ -197,6 +197,7 @@ TEXTS = {
     "save them first. Stop it? [yes/no] ",
     "stop.variables": "Variables in this kernel: {names}. ",
     "stop.more": " and {count} more",
+    "stop.waits": "Before the stop, for {limit} at most: {names}",
     "stop.declined": "Instance not stopped.",
     "stop.declined.hint": "To stop without confirmation: {cmd} stop --yes",
     # Help

@@ -190,6 +190,7 @@ TEXTS = {
     "以外的数据将丢失。{variables}此处无法检测未保存的文档，请先保存。确定停止？[yes/no，也可输入“是”] ",
     "stop.variables": "当前内核的变量：{names}。",
     "stop.more": "等，另有 {count} 个",
+    "stop.waits": "停止前先运行（最多等待 {limit}）：{names}",
     "stop.declined": "未停止实例。",
     "stop.declined.hint": "不经确认直接停止：{cmd} stop --yes",
     # Help

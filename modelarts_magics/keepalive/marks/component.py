@@ -40,6 +40,7 @@ from modelarts_magics.keepalive.marks.result import (
 )
 from modelarts_magics.keepalive.marks.shell_command import run_command
 from modelarts_magics.keepalive.requests import current_settings
+from modelarts_magics.keepalive.stopping import ANNOUNCED_STOP_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from modelarts_magics.keepalive.claims import Claim
     from modelarts_magics.keepalive.components import ComponentContext, RunView
     from modelarts_magics.keepalive.guards import Guard
-    from modelarts_magics.keepalive.stopping import PendingStop
 
     ActOutcome = tuple[str, int | None, str]
     """The outcome, an exit status and output."""
@@ -58,7 +58,7 @@ CONFIRMATION_TIME = timedelta(seconds=15)
 COMMAND_RESERVE = timedelta(minutes=1)
 """A command has to end this long before the stop."""
 SHORT_RESERVE = timedelta(seconds=5)
-"""The same before a stop after the work, of which only the grace period is known."""
+"""The same before a stop after the work, or by the user, which is known a minute before."""
 SETTINGS_INTERVAL = timedelta(seconds=5)
 
 
@@ -89,12 +89,17 @@ class Marks:
         self._command_read_at: datetime | None = None
         self._marks: list[Mark] = []
         self._now: datetime | None = None
-        self._planned: PendingStop | None = None
+        self._planned: datetime | None = None
+        self._announced: datetime | None = None
+        self._reserve = COMMAND_RESERVE
         self._due: dict[str, tuple[datetime, datetime]] = {}
 
     def observe(self, view: RunView) -> None:
-        """Take the stop that the daemon will carry out."""
-        self._planned = view.pending_stop
+        """Take the stop that the daemon will carry out, or that the user has asked for."""
+        pending, announced = view.pending_stop, view.announced_stop
+        self._planned = pending.stops_at if pending else None
+        self._reserve = COMMAND_RESERVE if pending and pending.idle_time else SHORT_RESERVE
+        self._announced = announced + ANNOUNCED_STOP_LIMIT if announced else None
 
     def needs_daemon(self) -> bool:
         """Return whether there is a mark whose work goes on, also after the end of its guard."""
@@ -129,13 +134,13 @@ class Marks:
         """Do nothing: a command that runs goes on without the daemon."""
 
     def _next_stop(self, mark: Mark, stops_at: datetime | None, now: datetime) -> datetime | None:
-        """Return the stop that a mark belongs to: auto-stop, or the daemon's own one if that is earlier.
+        """Return the stop that a mark belongs to: auto-stop, or a stop by us if that is earlier.
 
         A cell postpones the daemon's own stop, so that its marks belong to auto-stop only. After a stop time, the
         instance may have been started again, or not have stopped.
         """
-        planned = self._planned.stops_at if self._planned and mark.kind != CELL else None
-        stops = (each for each in (stops_at, planned) if each is not None and now < each)
+        own = () if mark.kind == CELL else (self._planned, self._announced)
+        stops = (each for each in (stops_at, *own) if each is not None and now < each)
         return min(stops, default=None)
 
     def _current_marks(self, now: datetime) -> list[Mark]:
@@ -151,7 +156,7 @@ class Marks:
         return [*marks, self._command] if self._command else marks
 
     def _fire_if_due(self, mark: Mark, stops_at: datetime, now: datetime) -> None:
-        if late_by(mark, stops_at, now) < timedelta(0):
+        if stops_at != self._announced and late_by(mark, stops_at, now) < timedelta(0):
             return
         if mark.kind == CELL and now - self._due_since(mark, stops_at, now) < CONFIRMATION_TIME:
             return
@@ -177,12 +182,11 @@ class Marks:
         return since
 
     def _act(self, claim: Claim, mark: Mark, stops_at: datetime, now: datetime) -> None:
-        left, planned = stops_at - now, self._planned
-        reserve = COMMAND_RESERVE
-        if planned is not None and planned.stops_at == stops_at:
+        left, reserve = stops_at - now, COMMAND_RESERVE
+        if stops_at in (self._planned, self._announced):
             # A stop that was not known before is no reason to say that the mark was set too late.
             mark = replace(mark, before=min(mark.before, left))
-            reserve = COMMAND_RESERVE if planned.idle_time else SHORT_RESERVE
+            reserve = SHORT_RESERVE if stops_at == self._announced else self._reserve
         with claim:
             outcome, status, output = self._do(mark, left - reserve)
             claim.finish(outcome)

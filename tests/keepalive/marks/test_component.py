@@ -267,6 +267,21 @@ def test_command_runs_before_a_stop_of_the_daemon(
     assert (entry["kind"], entry["left_s"], entry["late"]) == (COMMAND, left.total_seconds(), False)
 
 
+def test_commands_and_their_signals_fire_before_a_stop_by_the_user(world: World) -> None:
+    """They have a minute, once, and are not called late; cells are left alone, and auto-stop comes as before."""
+    world.command = Mark(COMMAND, 10 * SECOND, "sync", command="sync")
+    world.add(15 * MINUTE)
+    world.add(15 * MINUTE, kind=CELL)
+    world.marks.observe(RunView(announced_stop=NOW - SECOND))
+    for _ in range(3):
+        world.make_pass()
+    assert sorted(mark.kind for mark, *_ in world.delivered) == [COMMAND, PROCESSES]
+    assert world.limits[-1] == 54 * SECOND
+    assert not any(entry["late"] for entry in world.entries())
+    world.advance(to_left=9 * MINUTE)
+    assert [mark.kind for mark, *_ in world.delivered[2:]] == [PROCESSES, CELL]
+
+
 def test_stop_of_the_daemon_that_fails_leaves_the_marks_before_auto_stop(world: World) -> None:
     """After the time of a stop that did not succeed, the command runs before auto-stop."""
     world.command = Mark(COMMAND, 10 * MINUTE, "sync", command="sync")
