@@ -126,11 +126,8 @@ def run_checks(
         opened = error
         with contextlib.suppress(ModelArtsError):
             settings = fill_from_credentials(settings, chain)
-    local_findings = [
-        *_settings_file_findings(settings, environ),
-        *_setting_findings(settings, project_unknown=_is_project_unknown(settings, opened)),
-        *_credential_findings(chain),
-    ]
+    is_unknown = _is_project_unknown(settings, opened)
+    local_findings = list(_local_findings(settings, environ, chain, project_unknown=is_unknown))
     if isinstance(opened, ModelArtsError):
         reported = {each.message for each in local_findings}
         connection_findings = [_unopened_finding(opened, reported=reported)]
@@ -144,6 +141,19 @@ def run_checks(
         *notification_findings(settings, environ),
     ]
     return DoctorReport(tuple(findings))
+
+
+def _local_findings(
+    settings: Settings,
+    environ: Mapping[str, str],
+    chain: CredentialChain,
+    *,
+    project_unknown: bool,
+) -> Iterator[Finding]:
+    """Yield what is known without the API: the settings file, the settings, and the credentials."""
+    yield from _settings_file_findings(settings, environ)
+    yield from _setting_findings(settings, project_unknown=project_unknown)
+    yield from _credential_findings(chain)
 
 
 def _settings_file_findings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
