@@ -109,4 +109,6 @@ def _remove(work: Path) -> list[str]:
     except OSError as error:
         raise RefusedError("setup.not_writable", path=error.filename or folder) from None
     server = find_jupyter_server(os.environ)
-    return lines + remove_extensions(extension_folders(os.environ, server))
+    nothing = [text("lab.not_installed")]
+    removed = remove_extensions(extension_folders(os.environ, server))
+    return lines if lines and removed == nothing else lines + removed

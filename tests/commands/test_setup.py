@@ -225,6 +225,15 @@ def test_setup_asks_and_can_be_removed(home: Home) -> None:
     assert "Removed" in home.run("setup --remove")
     assert list(home.work.iterdir()) == []
     assert not extensions.exists()
+    assert "Nothing to remove" in home.run("setup --remove")
+
+
+def test_removal_does_not_say_that_there_was_nothing(home: Home) -> None:
+    """Also where the sidebar was removed before."""
+    (home.work / ".modelarts-magics").mkdir()
+    removed = home.run("setup --remove")
+    assert "Removed" in removed
+    assert "Nothing to remove" not in removed
 
 
 def test_setup_leaves_a_foreign_file_alone(home: Home) -> None:
