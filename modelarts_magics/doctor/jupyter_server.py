@@ -139,7 +139,7 @@ def find_jupyter_server(
 
 
 def find_server_of_kernel(
-    environ: Mapping[str, str], *, processes: Path = Path("/proc"), timeout_s: float = 5.0
+    environ: Mapping[str, str], *, processes: Path = Path("/proc"), timeout_s: float = 15.0
 ) -> JupyterServer | None:
     """Return the Jupyter server that has started this kernel; None if another program has, or it is not known.
 
