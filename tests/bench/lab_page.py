@@ -63,11 +63,11 @@ def figures(environ: Mapping[str, str]) -> list[Figure]:
     Args:
         environ: The environment that connects the server extension to the canned responses.
     """
-    cpu_s = _server_extension_cpu(environ)
+    cpu_processes = _start_cpu_processes(environ)
     with sync_playwright() as playwright, closing(launch_browser(playwright)) as browser:
         with open_all(browser) as tabs:
             first = [*_measure_sizes(tabs), *_measure_reloads(tabs)]
-            minute = _measure_idle_minute(tabs, cpu_s)
+            minute = _measure_idle_minute(tabs, _server_extension_cpu(cpu_processes))
             delays = _measure_change_delay(tabs[MODELARTS])
         return [*minute, *delays, *many_clients.figures(browser), *first]
 
@@ -200,12 +200,16 @@ def _idle_cpu(pages: Pages) -> dict[Extension | None, float]:
     return used
 
 
-def _server_extension_cpu(environ: Mapping[str, str]) -> float:
-    """Return the CPU seconds of the extension's minute minus those of an idle event loop."""
-    running = [
+def _start_cpu_processes(environ: Mapping[str, str]) -> list[list[subprocess.Popen[str]]]:
+    """Start the processes that measure the extension, and those of an idle event loop."""
+    return [
         [_start_cpu_process(mode, environ) for _ in range(CPU_PROCESSES)]
         for mode in ("server", "idle")
     ]
+
+
+def _server_extension_cpu(running: list[list[subprocess.Popen[str]]]) -> float:
+    """Return the CPU seconds of the extension's minute minus those of an idle event loop."""
     server, idle = (median(float(each.communicate()[0]) for each in some) for some in running)
     return server - idle
 

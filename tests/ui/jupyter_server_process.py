@@ -31,6 +31,8 @@ START_TIMEOUT_S, STOP_TIMEOUT_S = 90.0, 15.0
 EXCLUDED_PREFIXES = ("MODELARTS_", "HUAWEICLOUD_", "JUPYTER", "JPY_", "PYTHON")
 """Prefixes of variables that the server must not inherit: credentials, and settings of this machine."""
 NOTEBOOKS = Path(__file__).with_name("notebooks")
+UNUSED_SERVER_EXTENSION = "jupyter_lsp"
+"""A server extension that searches for language servers, with Node, for a fifth of the time of a start."""
 LAB_EXTENSION, SERVER_EXTENSION = "modelarts-magics-lab", "modelarts_magics"
 """The names of this package's extensions of the page and of the server, as used to disable them."""
 NOTIFICATION_PLUGIN = "@jupyterlab/apputils-extension:notification"
@@ -141,9 +143,8 @@ class JupyterServerProcess:
         self.write_settings(NOTIFICATION_PLUGIN, NEWS_DISABLED)
         # A document that JupyterLab saves every two minutes would be gone from the list of what we saved.
         self.write_settings(DOCUMENT_PLUGIN, {"autosave": False})
-        extensions = {
-            "ServerApp": {"jpserver_extensions": {SERVER_EXTENSION: self._with_extensions}}
-        }
+        enabled = {SERVER_EXTENSION: self._with_extensions, UNUSED_SERVER_EXTENSION: False}
+        extensions = {"ServerApp": {"jpserver_extensions": enabled}}
         self._write("config/jupyter_server_config.json", extensions)
         self.disable_extensions()
 

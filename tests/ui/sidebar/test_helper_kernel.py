@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from gateway import behind_gateway
 from playwright.sync_api import expect
-from ui.jupyter_server_process import SERVER_EXTENSION, JupyterServerProcess
+from ui.jupyter_server_process import (
+    SERVER_EXTENSION,
+    UNUSED_SERVER_EXTENSION,
+    JupyterServerProcess,
+)
 from ui.notebook_page import CountdownView, FrontEnd, new_context
 from ui.sidebar.separate_environments import SeparateEnvironments
 from ui.sidebar.sidebar_page import (
@@ -44,7 +48,8 @@ def server_without_extension(
     server = JupyterServerProcess(
         tmp_path, emulator.environment(), with_extensions=True, base_path="/notebook/some-id"
     )
-    config = {"ServerApp": {"jpserver_extensions": {SERVER_EXTENSION: False}}}
+    disabled = dict.fromkeys((SERVER_EXTENSION, UNUSED_SERVER_EXTENSION), False)
+    config = {"ServerApp": {"jpserver_extensions": disabled}}
     (tmp_path / "config/jupyter_server_config.json").write_text(
         json.dumps(config), encoding="utf-8"
     )
