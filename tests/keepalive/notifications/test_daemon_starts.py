@@ -17,9 +17,11 @@ from waiting import wait_until
 from webhook_receiver import receiver
 
 from modelarts_magics.commands.keep import end_all
+from modelarts_magics.config.notify_folder import SETTINGS_FILE
 from modelarts_magics.config.settings import Settings
 from modelarts_magics.emulator.local import LocalEmulator
 from modelarts_magics.keepalive.folder import daemon_folder
+from modelarts_magics.keepalive.launch import start_daemon
 from modelarts_magics.keepalive.notifications.sinks import (
     FILE_NAME,
     WEBHOOK,
@@ -27,7 +29,7 @@ from modelarts_magics.keepalive.notifications.sinks import (
     notify_folder,
     save_sinks,
 )
-from modelarts_magics.keepalive.state import is_daemon_running, read_running_state, read_state
+from modelarts_magics.keepalive.state import is_daemon_running, read_state
 from modelarts_magics.session.history import history_path, read_entries
 
 if TYPE_CHECKING:
@@ -97,7 +99,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         yield made
         # The daemon ends when nothing is configured.
         save_sinks(notify_folder(made.settings, made.environ), SinkList())
-        made.run("configure", "before_stop=")
+        (tmp_path / SETTINGS_FILE).unlink(missing_ok=True)
         end_all(made.folder)
 
 
@@ -159,14 +161,9 @@ def test_killed_daemon_repeats_a_command_with_an_unknown_outcome(
         wait_until(runs.exists)
         assert machine.marks() == []
         machine.kill_daemon()
-        machine.run("help")
+        start_daemon(machine.folder, machine.environ)
         (mark,) = wait_until(machine.marks)
         assert (mark["outcome"], mark["repeated"]) == ("ran", True)
-        # A known outcome is not repeated by a third daemon, which has read the instance.
-        machine.kill_daemon()
-        machine.run("help")
-        wait_until(lambda: (state := read_running_state(machine.folder)) and state.memory)
-        end_all(machine.folder)
         assert runs.read_text() == "run\nrun\n"
     finally:
         gate.touch()
