@@ -81,8 +81,11 @@ export class AutoSaver implements IDisposable {
   constructor(options: AutoSaverOptions) {
     this.#options = options;
     const { manager } = options;
-    const saveAll = (): Promise<SaveReport> => this.saveAll();
-    this.#plannedStop = new PlannedStopSaver({ manager, tab: this.#tabId, saveAll });
+    this.#plannedStop = new PlannedStopSaver({
+      manager,
+      tab: this.#tabId,
+      saveAll: () => this.saveAll(),
+    });
     this.#ticker = new ManagerTicker(options, () => this.#check());
     this.#ticker.update();
   }

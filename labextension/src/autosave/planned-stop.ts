@@ -1,7 +1,7 @@
 /** Saves the documents of this tab before a planned stop, which waits for that. */
 
-import { asObject, asString } from '../countdown/messages';
-import type { IManager } from '../tokens';
+import { asNumber, asObject, asString } from '../countdown/messages';
+import type { IManager, SaveReport } from '../tokens';
 
 /** Options of {@link PlannedStopSaver}. */
 export interface PlannedStopOptions {
@@ -10,7 +10,7 @@ export interface PlannedStopOptions {
   /** Identifies this tab. */
   readonly tab: string;
   /** Save all modified documents. */
-  readonly saveAll: () => Promise<unknown>;
+  readonly saveAll: () => Promise<SaveReport>;
 }
 
 /** Registers this tab for each planned stop, saves when it is asked to, and reports that. */
@@ -31,14 +31,18 @@ export class PlannedStopSaver {
     const report = `${id} ${String(isSaving)}`;
     if (id && manager.preferences.saveBeforeStop && report !== this.#reported) {
       this.#reported = report;
-      void this.#report(id, isSaving);
+      void this.#report(id, isSaving, asNumber(stop.stops_at_ms));
     }
   }
 
-  async #report(id: string, isSaving: boolean): Promise<void> {
+  async #report(id: string, isSaving: boolean, stopsAtMs: number | null): Promise<void> {
     const { manager, saveAll, tab } = this.#options;
     if (isSaving) {
-      await saveAll();
+      const report = await saveAll();
+      if (stopsAtMs !== null && report.saved.length + report.notSaved.length > 0) {
+        // The page shows it at once; the stop does not wait for the server to store it.
+        void manager.reportSaved(stopsAtMs, report, tab);
+      }
     }
     await manager.changeKeep({ action: 'report-page', id, tab, saved: isSaving });
   }

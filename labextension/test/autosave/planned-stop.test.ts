@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { AutoSaver } from '../../src/autosave/autosave';
+import { AutoSaver, type SaveBlocker } from '../../src/autosave/autosave';
 import { LazyAutoSaver } from '../../src/autosave/lazy-autosave';
 import { DEFAULT_PREFERENCES } from '../../src/tokens';
 import { HOUR, NOW } from '../countdown/fakes';
@@ -13,7 +13,7 @@ const stop = (overrides: object = {}) => ({
 });
 
 /** Create the autosave of a page with one modified document. */
-function createSaver() {
+function createSaver(blocker: SaveBlocker | null = null) {
   const harness = new ManagerHarness();
   const { manager, timers } = harness;
   const saved: string[] = [];
@@ -21,7 +21,7 @@ function createSaver() {
     saved.push(`saved after ${String(harness.backend.requests.length)} requests`);
     return Promise.resolve();
   };
-  const findBlocker = () => Promise.resolve(null);
+  const findBlocker = () => Promise.resolve(blocker);
   const dirtyDocuments = () => [{ key: harness, path: 'a.ipynb', findBlocker, save }];
   const saver = new AutoSaver({ manager, timers, lock: fakeLock(), dirtyDocuments });
   const lazy = new LazyAutoSaver({ manager, timers, load: () => Promise.resolve(saver) });
@@ -31,11 +31,12 @@ function createSaver() {
     await manager.refresh();
     await flushPromises();
   };
-  const reports = () =>
+  const bodies = (wanted: string) =>
     harness.backend.requests.flatMap(({ path, body }) =>
-      path === 'keep' ? [body as Record<string, unknown>] : [],
+      path === wanted ? [body as Record<string, unknown>] : [],
     );
-  return { lazy, manager, reports, saved, show };
+  const reports = () => bodies('keep');
+  return { bodies, lazy, manager, reports, saved, show };
 }
 
 it('registers a tab for a planned stop once, and saves when it is asked to', async () => {
@@ -49,6 +50,18 @@ it('registers a tab for a planned stop once, and saves when it is asked to', asy
   const [first, second] = reports();
   expect(second).toEqual({ ...first, saved: true });
   expect(first?.tab).toMatch(/.{8}/);
+});
+
+it('shows what it could not save, and reports it for the next start', async () => {
+  const { bodies, lazy, manager, reports, show } = createSaver('changed-on-disk');
+  await show(payload(stop({ is_saving: true })));
+  const document = { path: 'a.ipynb', reason: 'changed-on-disk' };
+  expect(manager.savedBeforeStop).toEqual({ saved: [], notSaved: [document] });
+  const report = { stops_at_ms: NOW + 60_000, saved: [], not_saved: [document] };
+  expect(bodies('saved')).toMatchObject([report]);
+  // The stop does not wait for what cannot be saved.
+  expect(reports().at(-1)).toMatchObject({ saved: true });
+  lazy.dispose();
 });
 
 it('registers again after other work has postponed the stop', async () => {

@@ -12,10 +12,13 @@ import pytest
 from playwright.sync_api import expect
 from ui.notebook_page import FrontEnd
 from ui.sidebar.sidebar_page import open_sidebar_page
+from waiting import wait_until
 
 from modelarts_magics.config.settings import Settings
+from modelarts_magics.keepalive.folder import daemon_folder
 from modelarts_magics.keepalive.marks.mark import COMMAND, Mark
 from modelarts_magics.keepalive.marks.result import RAN, Result, record
+from modelarts_magics.keepalive.state import is_daemon_running
 from modelarts_magics.session.history import history_path
 
 if TYPE_CHECKING:
@@ -25,6 +28,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Locator, Page
     from ui.jupyter_server_process import JupyterServerProcess
 
+DAEMON = """
+import os, pathlib, sys
+from modelarts_magics.keepalive.process import run_elected
+run_elected(pathlib.Path(sys.argv[1]), {}, os.environ, replace=False, factories={})
+"""
+"""The daemon without a look at what else works on this machine: other tests would postpone the stop."""
+PLANNED_STOP = {
+    "en": ("After “short”, the instance stops at ", "Keep 1 h", "Kept by page-1 since "),
+    "zh_CN": ("“short”已结束", "保持 1 小时", "page-1 自 "),
+}
 TRANSLATION_PLUGIN = "@jupyterlab/translation-extension:plugin"
 LABELS = {
     "zh_CN": (
@@ -111,3 +124,45 @@ def test_kept_work_is_extended_and_let_go_in_the_panel(
     expect(section.get_by_role("button")).to_have_count(0)
     assert worker.poll() is None
     assert sidebar.notebook.own_errors == []
+
+
+@pytest.fixture
+def ended_work(jupyter_server: JupyterServerProcess) -> Iterator[None]:
+    """Work that has just ended, after which the instance is to be stopped."""
+    folder = daemon_folder(Settings.load(environ=jupyter_server.environ))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = [sys.executable, "-c", DAEMON, str(folder)]
+    with subprocess.Popen(command, env=jupyter_server.environ) as daemon:  # noqa: S603 - our own program
+        wait_until(lambda: is_daemon_running(folder))
+        with subprocess.Popen(
+            [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+        ) as worker:
+            arguments = ("keep", "--pid", str(worker.pid), "short", "--then", "stop")
+            jupyter_server.run_cli(*arguments)
+        yield
+        jupyter_server.run_cli("keep", "end", "--all")
+        daemon.terminate()
+
+
+@pytest.mark.only(FrontEnd.LAB)
+@pytest.mark.parametrize("language", ["en", pytest.param("zh_CN", marks=pytest.mark.soak)])
+def test_planned_stop_is_postponed_from_its_notification(
+    jupyter_server: JupyterServerProcess,
+    context: BrowserContext,
+    take_screenshot: Callable[[Page | Locator, str], None],
+    ended_work: None,  # noqa: ARG001 - the instance is to be stopped
+    language: str,
+) -> None:
+    """In the minute of grace, a notification offers to keep the instance for an hour, which one click does."""
+    sentence, keep, kept = PLANNED_STOP[language]
+    jupyter_server.write_settings(TRANSLATION_PLUGIN, {"locale": language})
+    try:
+        sidebar = open_sidebar_page(context, jupyter_server).open_panel()
+    finally:
+        jupyter_server.write_settings(TRANSLATION_PLUGIN, {"locale": "default"})
+    toast = sidebar.page.locator(".Toastify__toast", has_text=sentence)
+    expect(toast).to_be_visible()
+    take_screenshot(sidebar.page, f"planned-stop-{language}")
+    toast.get_by_role("button", name=keep).click()
+    expect(toast).to_have_count(0)
+    expect(sidebar.panel.locator(".ma-Panel-keep")).to_contain_text(kept)
