@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple
 from urllib.parse import urlsplit
 
 import httpcore
@@ -68,18 +68,25 @@ class Connections(threading.local):
         endpoint: Scheme and host.
         verify: Whether to verify the certificate of the server.
         transport: Replaces the network in tests.
+        create: Creates a transport from the context for ``https``, or None, and the URL of the proxy, or "".
     """
 
     def __init__(
-        self, endpoint: str, *, verify: bool = True, transport: Transport | None = None
+        self,
+        endpoint: str,
+        *,
+        verify: bool = True,
+        transport: Transport | None = None,
+        create: Callable[[ssl.SSLContext | None, str], Any] = PooledTransport,
     ) -> None:
         self._endpoint = endpoint
         self._verify = verify
         self._host = urlsplit(endpoint).netloc
         self._fixed_transport = transport
-        self._transport: Transport | None = None
+        self._create = create
+        self._transport: Any = None
 
-    def transport(self) -> Transport:
+    def transport(self) -> Any:  # noqa: ANN401 - the result of `create`
         """Return the transport of the current thread.
 
         Raises:
@@ -124,7 +131,7 @@ class Connections(threading.local):
         """Return an error for a response that was not complete in time."""
         return DeadlineError(code, sent=sent, host=self._host, seconds=f"{deadline.timeout_s:g}")
 
-    def _new_transport(self) -> Transport:
+    def _new_transport(self) -> Any:  # noqa: ANN401 - the result of `create`
         proxy = self._proxy()
         # Without TLS, skip the 30 ms for the certificates.
         context = (
@@ -132,7 +139,7 @@ class Connections(threading.local):
             if urlsplit(self._endpoint).scheme == "https"
             else None
         )
-        return PooledTransport(ssl_context=context, proxy_url=proxy.url if proxy else "")
+        return self._create(context, proxy.url if proxy else "")
 
     def _connect_error(self, reason: str) -> UnreachableError:
         message = Message(f"reason.{reason}")

@@ -1,8 +1,8 @@
 """HTTP transport whose socket can be closed by another thread, and which reads within a deadline.
 
 It is a thin layer over the connection pool of httpcore, with the same interface. In addition, each read and write
-of a socket asks the request whether it may go on, and bytes that no request asked for end the connection. httpx
-is another layer over this pool, whose import would add 20 ms to the first command of a kernel.
+of a socket asks the request whether it may go on, and bytes that no request asked for end the connection. httpx is
+another layer over this pool, used by `webhook`: its import would add 20 ms to the first command of a kernel.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class PooledTransport:
         ValueError: The URL of the proxy is invalid.
     """
 
-    def __init__(self, *, ssl_context: ssl.SSLContext | None = None, proxy_url: str = "") -> None:
+    def __init__(self, ssl_context: ssl.SSLContext | None = None, proxy_url: str = "") -> None:
         self._backend = _ControlledBackend()
         options: dict[str, Any] = {
             "ssl_context": ssl_context,

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-import httpcore
+import httpx
 
-from modelarts_magics.api.connections import Connections, Timeouts
+from modelarts_magics.api.connections import Connections
 from modelarts_magics.api.http_thread import HttpThread
-from modelarts_magics.api.request import decode_headers, parse_retry_after
-from modelarts_magics.api.transport import TRANSPORT_ERRORS, parse_url
+from modelarts_magics.api.request import parse_retry_after
 from modelarts_magics.domain.clock import SYSTEM_CLOCK, Deadline
-from modelarts_magics.errors import ModelArtsError, UnreachableError
+from modelarts_magics.errors import UnreachableError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
 
@@ -49,15 +48,19 @@ def post_json(
     """
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
-    connections = Connections(f"{parts.scheme}://{host}")
+    connections = Connections(f"{parts.scheme}://{host}", create=_create_transport)
     deadline = Deadline(timeout_s)
     request = _Request(url, content, headers, deadline)
+    # The timeouts of httpx are for each part of a request, and none is for the name lookup.
     thread = HttpThread(on_exit=connections.close)
     try:
-        return thread.run(lambda: request.send(connections), deadline=deadline)
-    except TRANSPORT_ERRORS as error:
-        failure = connections.to_error(error, deadline)
-        raise _with_sent(failure, is_sent=request.is_sent) from None
+        return thread.run(lambda: request.send(connections.transport()), deadline=deadline)
+    except httpx.TransportError as error:
+        # Its cause is the error of the connection pool, which all other requests have.
+        failure = connections.to_error(_cause(error), deadline)
+        if isinstance(failure, UnreachableError):
+            failure.sent = request.is_sent
+        raise failure from None
     except TimeoutError:
         sent = request.is_sent
         raise connections.timeout_error("unreachable.read_timeout", deadline, sent=sent) from None
@@ -72,37 +75,28 @@ class _Request:
         self, url: str, content: bytes, headers: Mapping[str, str], deadline: Deadline
     ) -> None:
         self.is_sent = False
+        self._url = url
+        self._content = content
+        self._headers = {"Content-Type": "application/json", "User-Agent": "modelarts-magics"}
+        self._headers.update(headers)
         self._deadline = deadline
-        host = urlsplit(url).netloc.rpartition("@")[2]
-        all_headers = {
-            "Host": host if host.isascii() else host.encode("idna").decode(),
-            "Content-Type": "application/json",
-            "Content-Length": str(len(content)),
-            "User-Agent": "modelarts-magics",
-            **_authorization(url),
-            **headers,
-        }
-        self._request = httpcore.Request(
-            "POST",
-            parse_url(url),
-            content=content,
-            headers=list(all_headers.items()),
-            extensions={
-                "trace": self._trace,
-                "timeout": Timeouts(deadline.timeout_s, deadline.timeout_s).capped_by(deadline),
-            },
-        )
 
-    def send(self, connections: Connections) -> WebhookResponse:
-        """Send the request in the current thread."""
-        response = connections.transport().handle_request(self._request)
-        try:
-            retry_after_s = parse_retry_after(
-                decode_headers(response).get("retry-after", ""), SYSTEM_CLOCK.now()
-            )
-            return WebhookResponse(response.status, retry_after_s)
-        finally:
-            response.close()
+    def send(self, transport: httpx.BaseTransport) -> WebhookResponse:
+        """Send the request in the current thread; its response has no use but the headers."""
+        timeout = max(0.001, self._deadline.time_left_s)
+        with httpx.Client(transport=transport, timeout=timeout, trust_env=False) as client:
+            extensions = {"trace": self._trace}
+            with client.stream(
+                "POST",
+                self._url,
+                content=self._content,
+                headers=self._headers,
+                extensions=extensions,
+            ) as response:
+                waiting_time = response.headers.get("Retry-After", "")
+                return WebhookResponse(
+                    response.status_code, parse_retry_after(waiting_time, SYSTEM_CLOCK.now())
+                )
 
     def _trace(self, event: str, info: dict[str, Any]) -> None:
         if self._deadline.time_left_s <= 0:
@@ -113,16 +107,11 @@ class _Request:
             self.is_sent = True
 
 
-def _authorization(url: str) -> dict[str, str]:
-    user_info = urlsplit(url).netloc.rpartition("@")[0]
-    if not user_info:
-        return {}
-    user, _, password = user_info.partition(":")
-    encoded = base64.b64encode(f"{unquote(user)}:{unquote(password)}".encode()).decode()
-    return {"Authorization": f"Basic {encoded}"}
+def _create_transport(ssl_context: ssl.SSLContext | None, proxy_url: str) -> httpx.HTTPTransport:
+    # Without https there is nothing to verify.
+    return httpx.HTTPTransport(verify=ssl_context or False, proxy=proxy_url or None)
 
 
-def _with_sent(failure: ModelArtsError, *, is_sent: bool) -> ModelArtsError:
-    if isinstance(failure, UnreachableError):
-        failure.sent = is_sent
-    return failure
+def _cause(error: httpx.TransportError) -> Exception:
+    cause = error.__cause__
+    return cause if isinstance(cause, Exception) else error

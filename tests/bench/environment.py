@@ -15,7 +15,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CACHE_FOLDER = ROOT / ".cache" / "bench"
 # The vendor's SDK is an alternative to compare with; psutil reads the CPU time of a server.
 BENCH_REQUIREMENTS = (
-    "httpx>=0.27,<1",
     "ipykernel>=6",
     "jupyter_client>=8",
     "jupyterlab>=4.2,<5",
