@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     environment: 'happy-dom',
     include: ['test/**/*.test.{ts,mjs}'],
+    setupFiles: ['test/setup.ts'],
     // The tests compare local times, so they need a fixed time zone.
     env: { TZ: 'Asia/Shanghai' },
     unstubGlobals: true,
