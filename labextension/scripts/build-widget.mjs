@@ -23,7 +23,7 @@ export async function buildWidget(folder = path('../../modelarts_magics/static')
       target: 'es2022',
       // These are only names of our own properties, not of the browser or of messages.
       mangleProps:
-        /[a-z](Disconnected|Ms|Pending|Prefix|Reason|Request|Result|State|Synced)$|^(duration|previousDuration|remaining)S$|^(announce|dispose|evaluate|feedback|format|helloAnswered|monotonic|onCancel|onChange|onCustomDuration|onStep|reachedBound|recipient|responder|sendHello|setDurationValidity|showError|snapshot|synced|timers|update|viewId|wakeups)$/,
+        /[a-z](Disconnected|Ms|Pending|Prefix|Reason|Request|Result|State|Synced)$|^(duration|previousDuration|remaining)S$|^(announce|beforeWakeup|clear|codes|connect|dispose|earliestNow|enter|evaluate|feedback|findCrossed|format|helloAnswered|hours|kind|minutes|monotonic|newId|onCancel|onChange|onCustomDuration|onStep|pending|phase|reachedBound|recipient|responder|root|sendHello|setDurationValidity|showError|snapshot|sync|synced|timers|tone|update|viewId|wakeups)$/,
     }),
     build({
       ...options,

@@ -67,6 +67,9 @@ SET_SUBSHELLS_JS = """mode => {
   jupyterapp.shell.currentWidget.sessionContext.session.kernel.commsOverSubshells = mode;
 }"""
 """Apply the setting "Kernel Comms over subshells" in both front ends without a reload."""
+RESTART_JS = (
+    "async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }"
+)
 SHUT_DOWN_JS = "async () => { await jupyterapp.shell.currentWidget.sessionContext.shutdown(); }"
 SAVE_JS = "async () => { await jupyterapp.shell.currentWidget.context.save(); }"
 PROMPT_JS = """index => jupyterapp.shell.currentWidget.content.widgets[index].promptNode?.textContent
@@ -210,6 +213,10 @@ class NotebookPage:
     def save(self) -> None:
         """Save the notebook."""
         self.page.evaluate(SAVE_JS)
+
+    def restart(self) -> None:
+        """Restart the kernel."""
+        self.page.evaluate(RESTART_JS)
 
     def shut_down(self) -> None:
         """Shut down the kernel."""

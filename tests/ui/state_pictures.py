@@ -51,6 +51,9 @@ TERMINAL_LINES = (
 DESCRIPTIONS = {"en": "ResNet baseline, owner Li", "zh_CN": "ResNet 基线实验"}
 ELSEWHERE = {"en": "Changed elsewhere", "zh_CN": "在别处修改"}
 BLUR_JS = "() => document.activeElement?.blur()"
+OPEN_SECTIONS_JS = (
+    "(panel, open) => panel.querySelectorAll('details').forEach(each => { each.open = open; })"
+)
 PROMPTS_JS = """count => {
   const { _term: terminal } = jupyterapp.shell.currentWidget.content;
   const buffer = terminal?.buffer.active;
@@ -216,6 +219,15 @@ class Studio:
         self.save("error")
         self.control.emulator.clear_faults()
 
+    def take_sections(self) -> None:
+        """Take the panel with all of its sections open."""
+        self.page.set_viewport_size({**PAGE_SIZE, "height": 1800})
+        self.sidebar.panel.evaluate(OPEN_SECTIONS_JS, True)
+        expect(self.sidebar.panel.locator(".ma-Panel-finding").first).to_be_visible()
+        self.save("sections")
+        self.sidebar.panel.evaluate(OPEN_SECTIONS_JS, False)
+        self.page.set_viewport_size(PAGE_SIZE)
+
     def take_form(self) -> None:
         """Take the form as it opens, and with invalid input."""
         self.sidebar.notebook.run_cells(FORM_CELL)
@@ -266,6 +278,7 @@ class Studio:
         self.reset()
         self.take_without_time_left()
         self.take_editing()
+        self.take_sections()
         self.take_form()
         self.take_jupyter()
         self.take_terminal()

@@ -9,11 +9,14 @@ import pytest
 from playwright.sync_api import expect
 from ui.notebook_page import FrontEnd
 
+from modelarts_magics.demo.workspace import copy_with_kernel, example_notebooks_folder
+
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
     from ui.jupyter_server_process import JupyterServerProcess
     from ui.notebook_page import InstanceControl, NotebookPage
 
+IS_DIRTY_JS = "() => jupyterapp.shell.currentWidget.context.model.dirty"
 WIDGET_MANAGER = "@jupyter-widgets/jupyterlab-manager:plugin"
 DATED_TEXT = "left (as of"
 
@@ -104,3 +107,21 @@ def test_text_replaces_countdown_without_anywidget(
     expect(notebook.output(1)).to_contain_text("lacks the front end of the countdown")
     expect(notebook.page.locator(".ma-Countdown, .jupyter-widgets-error-widget")).to_have_count(0)
     take_screenshot(notebook.output(1), "without-anywidget")
+
+
+@pytest.mark.only(FrontEnd.LAB)
+@pytest.mark.parametrize("name", ["01-quickstart.ipynb", "01-quickstart.zh-CN.ipynb"])
+def test_quickstart_opens_unmodified(
+    open_notebook: Callable[..., NotebookPage], jupyter_server: JupyterServerProcess, name: str
+) -> None:
+    """JupyterLab asks for no kernel, and has nothing to save."""
+    file = jupyter_server.work_folder / name
+    copy_with_kernel(example_notebooks_folder() / name, file)
+    before = file.read_bytes()
+    notebook = open_notebook(name).wait_until_ready()
+    expect(notebook.page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute(
+        "data-status", "idle"
+    )
+    expect(notebook.page.locator(".jp-Dialog")).to_have_count(0)
+    assert not notebook.page.evaluate(IS_DIRTY_JS)
+    assert file.read_bytes() == before

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from ui.contrast import low_contrast_texts
 from ui.notebook_page import FrontEnd
 
 if TYPE_CHECKING:
@@ -38,17 +39,22 @@ FOCUSED_ACTION_JS = "() => document.activeElement?.dataset?.action ?? ''"
 
 
 def axe_violations(page: Page) -> list[str]:
-    """Return the accessibility violations in the outputs, after checking that axe ran enough rules."""
+    """Return the accessibility violations in the outputs, with all texts whose contrast is below 4.5."""
     result = (
         Axe()
         .run(page, context=OUTPUT_SELECTOR, options={"resultTypes": ["violations", "passes"]})
         .response
     )
     assert len(result["passes"]) > 10
+    outputs = page.locator(OUTPUT_SELECTOR).filter(has=page.locator(".ma-Countdown")).all()
+    assert outputs
     return [
-        f"{violation['id']}: {node['html']}\n{node['failureSummary']}"
-        for violation in result["violations"]
-        for node in violation["nodes"]
+        *(each for output in outputs for each in low_contrast_texts(output)),
+        *(
+            f"{violation['id']}: {node['html']}\n{node['failureSummary']}"
+            for violation in result["violations"]
+            for node in violation["nodes"]
+        ),
     ]
 
 

@@ -26,10 +26,10 @@ export const FEEDBACK = {
     '本次运行未缩短，仍将于 {stopTime} 停止{timeLeft}。{savedDuration}',
   ],
   unconfirmed: [
-    'Sent, but ModelArts has not confirmed it. Last known stop time: {stopTime}{timeLeft}.',
-    '已提交，ModelArts 尚未确认。已知停止时间：{stopTime}{timeLeft}。',
+    'Sent, but not confirmed. Last known stop time: {stopTime}{timeLeft}.',
+    '已提交，尚未确认。已知停止时间：{stopTime}{timeLeft}。',
   ],
-  'at-latest': ['This is already the latest possible stop time.', '已是允许的最晚停止时间。'],
+  'at-latest': ['This is the latest possible stop time.', '已是允许的最晚停止时间。'],
   'beyond-latest': [
     'Not sent: the latest possible stop time is {stopTime}.',
     '未提交：最晚可停止于 {stopTime}。',
@@ -38,7 +38,7 @@ export const FEEDBACK = {
     'Not sent: the earliest possible stop time is {stopTime}.',
     '未提交：最早可停止于 {stopTime}。',
   ],
-  'at-earliest': ['This is already the earliest possible stop time.', '已是允许的最早停止时间。'],
+  'at-earliest': ['This is the earliest possible stop time.', '已是允许的最早停止时间。'],
   off: [
     'The instance runs, and is billed, until you stop it.',
     '实例将一直运行并计费，直到您停止它。',
@@ -48,7 +48,6 @@ export const FEEDBACK = {
     'The stop time has passed, but the instance is still running.',
     '停止时间已过，但实例仍在运行。',
   ],
-  'stop-time-unknown': ['The stop time is unknown.', '停止时间未知。'],
   'no-kernel': ['No kernel connected. Run the cell again.', '未连接内核，请重新运行该单元格。'],
   'no-permission': [
     'Your credentials do not permit changing auto-stop.',

@@ -63,6 +63,7 @@ export class KernelLink implements CountdownHost {
     }
     model.on('msg:custom', this.#onKernelMessage);
     root.addEventListener(PAGE_EVENTS.state, this.#onStateEvent);
+    document.addEventListener('focusin', this.#describeField);
   }
 
   /** The `language` trait of the widget. */
@@ -133,6 +134,7 @@ export class KernelLink implements CountdownHost {
     }
     model.off('msg:custom', this.#onKernelMessage);
     root.removeEventListener(PAGE_EVENTS.state, this.#onStateEvent);
+    document.removeEventListener('focusin', this.#describeField);
     this.#sendBye();
   }
 
@@ -195,6 +197,16 @@ export class KernelLink implements CountdownHost {
     if (readSnapshot(detail) !== null) {
       this.#options.onState(detail);
       this.#setResponder('page');
+    }
+  };
+
+  /** Make the note below a field of a form the description of the field, because it may be an error. */
+  readonly #describeField = ({ target }: Event): void => {
+    const field = target as HTMLElement;
+    const note = field.closest('.ma-Field')?.nextElementSibling;
+    if (note) {
+      note.id = `${field.id}-note`;
+      field.setAttribute('aria-describedby', note.id);
     }
   };
 

@@ -46,7 +46,6 @@ export function followKeepState(manager: IManager, trans: TranslationBundle): vo
   const actions = [
     {
       label: trans.__('Keep 1 h'),
-      displayType: 'accent' as const,
       callback: () => void change({ action: 'postpone-stop', seconds: POSTPONEMENT_S }),
     },
     {

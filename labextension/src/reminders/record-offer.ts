@@ -17,7 +17,6 @@ export function showRecordOffer(trans: TranslationBundle, { record, insert }: Of
     actions: [
       {
         label: trans.__('Insert the Recorded Output'),
-        displayType: 'accent',
         callback: () =>
           void insert().catch(() => {
             notify(failed, false);

@@ -75,7 +75,6 @@ function reminderActions({
   return [
     {
       label: `+${formatDuration(formatterFor(''), manager.preferences.extensionS)}`,
-      displayType: 'accent',
       callback: () => void runExtend({ manager, trans, notify }),
     },
     ...(commands.hasCommand(COMMAND_IDS.saveAll) ? [saveAction] : []),

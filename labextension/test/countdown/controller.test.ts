@@ -445,7 +445,7 @@ describe('a click', () => {
     shown.model.setTraits({ state: runningState(HOUR, { bounds }) });
     shown.timers.advance(10 * MINUTE);
     click(shown, 'extend');
-    expect(visibleText(shown, 'feedback')).toBe('This is already the latest possible stop time.');
+    expect(visibleText(shown, 'feedback')).toBe('This is the latest possible stop time.');
     shown.timers.advance(CLICK_COLLECTION_MS);
     // The bound was computed at the last tick, up to a second ago.
     expect(shown.model.requests[0]?.seconds).toBeGreaterThanOrEqual(40 * 60 - 1);

@@ -116,7 +116,7 @@ describe('sentences', () => {
 
   it('are joined', () => {
     expect(feedbackText(en, note(['at-latest', 'now']), NOW, null)).toBe(
-      'This is already the latest possible stop time. New stop time: 18:04.',
+      'This is the latest possible stop time. New stop time: 18:04.',
     );
     expect(feedbackText(zh, note(['at-latest', 'now']), NOW, null)).toBe(
       '已是允许的最晚停止时间。停止时间已改为 18:04。',

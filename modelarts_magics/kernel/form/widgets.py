@@ -144,10 +144,16 @@ class FormWidgets:
         self.result = _html(margin=_FIELD_INDENT)
         self._add_offers()
         self.conflict_buttons = _row(self.keep_mine_button, self.take_theirs_button)
-        for field in (self.description, self.auto_stop, self.mode, self.duration, self.remind):
-            field.lock = lock
+        self._prepare_fields(lock)
         set_visible(self.mode, capabilities.supports_idle)
         set_visible(self.remind, capabilities.supports_reminder)
+
+    def _prepare_fields(self, lock: AbstractContextManager[object]) -> None:
+        for field in (self.description, self.auto_stop, self.mode, self.duration, self.remind):
+            field.lock = lock
+        for field in (self.description, self.duration):
+            # In a page, the countdown makes the note below such a field its description for screen readers.
+            field.add_class("ma-Field")
 
     def _add_offers(self) -> None:
         """Create the buttons after a change, and the note of a form without its kernel."""
@@ -184,8 +190,8 @@ class FormWidgets:
             self.cannot_disable_note,
             self.mode,
             self.duration,
-            _row(*self.preset_buttons.values()),
             self.preview,
+            _row(*self.preset_buttons.values()),
             self.conflict,
             self.conflict_buttons,
             _row(self.apply_button, self.reload_button),

@@ -25,6 +25,17 @@ APPEND_CELL_JS = """async () => {
   content.activeCellIndex = content.widgets.length - 1;
   await jupyterapp.commands.execute('notebook:insert-cell-below');
 }"""
+LAYOUT_JS = """panel => {
+  const box = panel.getBoundingClientRect();
+  const parts = [...panel.querySelectorAll('button, input, select, textarea, p, h2, h3, dd, li, span, strong')];
+  const visible = parts.filter(part => part.checkVisibility());
+  const out = visible.filter(part => part.getBoundingClientRect().right > box.right + 0.5);
+  return { width: box.width, checked: visible.length, scrolls: panel.scrollWidth > panel.clientWidth,
+    out: out.map(part => part.outerHTML) };
+}"""
+SET_WIDTH_JS = (
+    "(panel, w) => Object.assign(panel.style, { width: w, minWidth: w, maxWidth: w }) && null"
+)
 RUNNING_PROMPT = "[*]:"
 
 
@@ -37,6 +48,8 @@ class SidebarPage:
         status_item: The status bar item with the time left.
         countdown: The countdown in the panel.
         toasts: The visible reminders.
+        any_toast: The visible notifications of any kind, in any language.
+        toast_buttons: Their buttons, without the one that closes them.
         running_prompt: The prompts of running cells.
     """
 
@@ -46,7 +59,9 @@ class SidebarPage:
         self.notices = self.panel.locator(".ma-Panel-notices")
         self.status_item = self.page.locator(".ma-Status-button")
         self.countdown = CountdownView(self.panel.locator(".ma-Countdown"))
-        self.toasts = self.page.locator(".Toastify__toast", has_text="left as of")
+        self.any_toast = self.page.locator(".Toastify__toast")
+        self.toasts = self.any_toast.filter(has_text="left as of")
+        self.toast_buttons = self.any_toast.locator(".jp-toast-button")
         self.running_prompt = self.page.locator(".jp-InputPrompt", has_text=RUNNING_PROMPT)
 
     def run_command(self, command: str, **arguments: object) -> None:
@@ -85,6 +100,10 @@ class SidebarPage:
         instance_control.approach_stop()
         self.refresh()
         expect(self.toasts).to_have_count(1)
+
+    def toast_button_rows(self) -> int:
+        """Return on how many lines the buttons of the notifications are."""
+        return len({round(each.bounding_box()["y"]) for each in self.toast_buttons.all()})
 
     def make_dirty(self) -> None:
         """Add a cell to the notebook without saving it."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Callable
 
 import pytest
 from playwright.sync_api import expect
+from ui.contrast import low_contrast_texts
 from ui.notebook_page import FrontEnd
-from ui.sidebar.sidebar_page import open_sidebar_page
+from ui.sidebar.sidebar_page import LAYOUT_JS, SET_WIDTH_JS, open_sidebar_page
 from waiting import wait_until
 
 from modelarts_magics.config.settings import Settings
@@ -116,6 +117,10 @@ def test_kept_work_is_extended_and_let_go_in_the_panel(
         switch = sidebar.panel.get_by_role("switch", name=stop)
         switch.check()
         expect(lines).to_contain_text("30")
+        sidebar.panel.evaluate(SET_WIDTH_JS, "200px")
+        layout = sidebar.panel.evaluate(LAYOUT_JS)
+        assert (layout["out"], layout["scrolls"]) == ([], False)
+        assert low_contrast_texts(sidebar.panel) == []
         take_screenshot(sidebar.panel, f"activity-{language}")
         switch.uncheck()
         expect(switch).to_be_enabled()

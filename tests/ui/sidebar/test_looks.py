@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Callable
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from ui.contrast import low_contrast_texts
 from ui.notebook_page import CountdownView, FrontEnd
-from ui.sidebar.sidebar_page import open_sidebar_page
+from ui.sidebar.sidebar_page import LAYOUT_JS, SET_WIDTH_JS, open_sidebar_page
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, Locator
+    from playwright.sync_api import BrowserContext, Locator, Page
     from ui.jupyter_server_process import JupyterServerProcess
     from ui.notebook_page import InstanceControl
     from ui.sidebar.sidebar_page import SidebarPage
@@ -20,25 +21,21 @@ if TYPE_CHECKING:
 MANAGER_PLUGIN = "modelarts-magics-lab:manager"
 THEMES_PLUGIN = "@jupyterlab/apputils-extension:themes"
 TRANSLATION_PLUGIN = "@jupyterlab/translation-extension:plugin"
-LAYOUT_JS = """panel => {
-  const box = panel.getBoundingClientRect();
-  const parts = [...panel.querySelectorAll('button, input, textarea, p, h2, h3, dd')];
-  const visible = parts.filter(part => part.checkVisibility());
-  const out = visible.filter(part => part.getBoundingClientRect().right > box.right + 0.5);
-  return { width: box.width, checked: visible.length, scrolls: panel.scrollWidth > panel.clientWidth,
-    out: out.map(part => part.outerHTML) };
-}"""
-SET_WIDTH_JS = (
-    "(panel, w) => Object.assign(panel.style, { width: w, minWidth: w, maxWidth: w }) && null"
+OPEN_SECTIONS_JS = (
+    "(panel, open) => panel.querySelectorAll('details').forEach(each => { each.open = open; })"
 )
 FOCUSED_TEXT_JS = "() => document.activeElement?.textContent ?? ''"
 
 
 def axe_violations(sidebar: SidebarPage) -> list[str]:
-    """Return the accessibility violations in panel and status item, after checking that axe ran enough rules."""
+    """Return the accessibility violations in panel and status item, with texts whose contrast is below 4.5."""
     result = Axe().run(sidebar.page, context=["#modelarts-magics-panel", ".ma-Status"]).response
     assert len(result["passes"]) > 10
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in result["violations"]]
+    return [
+        *low_contrast_texts(sidebar.panel),
+        *low_contrast_texts(sidebar.status_item),
+        *(f"{each['id']}: {each['nodes'][0]['html']}" for each in result["violations"]),
+    ]
 
 
 def test_panel_is_accessible(sidebar: SidebarPage) -> None:
@@ -53,9 +50,10 @@ def test_panel_is_accessible(sidebar: SidebarPage) -> None:
 def test_dark_theme_and_chinese(
     jupyter_server: JupyterServerProcess,
     context: BrowserContext,
-    take_screenshot: Callable[[Locator, str], None],
+    instance_control: InstanceControl,
+    take_screenshot: Callable[[Page | Locator, str], None],
 ) -> None:
-    """Panel, setup check and settings use the theme and the language of the page."""
+    """Panel, setup check, reminder and settings use the theme and the language of the page."""
     jupyter_server.write_settings(THEMES_PLUGIN, {"theme": "JupyterLab Dark"})
     jupyter_server.write_settings(TRANSLATION_PLUGIN, {"locale": "zh_CN"})
     sidebar = open_sidebar_page(context, jupyter_server).open_panel()
@@ -68,6 +66,14 @@ def test_dark_theme_and_chinese(
     expect(sidebar.panel.locator(".ma-Panel-finding").first).to_contain_text(re.compile("[一-龥]"))
     assert axe_violations(sidebar) == []
     take_screenshot(sidebar.panel, "sidebar-dark-chinese")
+    instance_control.approach_stop()
+    sidebar.refresh()
+    expect(sidebar.any_toast).to_contain_text("截至")
+    expect(sidebar.toast_buttons).to_have_text(["+1 小时", "保存全部", "不再提醒"])
+    assert sidebar.toast_button_rows() == 1
+    assert low_contrast_texts(sidebar.any_toast) == []
+    take_screenshot(sidebar.page, "toast-dark-chinese")
+    sidebar.run_command("apputils:dismiss-notification")
     sidebar.run_command("settingeditor:open", query="ModelArts")
     editor = sidebar.page.locator("#setting-editor")
     expect(editor).to_contain_text("24 小时制")
@@ -103,18 +109,20 @@ def test_panel_fits_into_200_pixels(
 ) -> None:
     """Nothing is cut off or scrolls horizontally with all sections open."""
     sidebar.button("Edit Description").click()
-    sidebar.panel.get_by_text("Check Setup").click()
+    sidebar.panel.evaluate(OPEN_SECTIONS_JS, True)
     expect(sidebar.findings("Check Setup")).to_contain_text("No problem found.")
+    expect(sidebar.findings("History")).not_to_contain_text("Checking…")
+    expect(sidebar.findings("Activity")).not_to_contain_text("Checking…")
     sidebar.panel.evaluate(SET_WIDTH_JS, "200px")
     result = sidebar.panel.evaluate(LAYOUT_JS)
     assert result["width"] == 200
-    assert result["checked"] > 20
+    assert result["checked"] > 40
     assert result["out"] == []
     assert not result["scrolls"]
     take_screenshot(sidebar.panel, "sidebar-narrow")
     instance_control.wait_until_shown_in(sidebar.countdown)
     sidebar.panel.evaluate(SET_WIDTH_JS, "")
-    sidebar.panel.get_by_text("Check Setup").click()
+    sidebar.panel.evaluate(OPEN_SECTIONS_JS, False)
     sidebar.panel.locator(".ma-Panel-form").get_by_role("button", name="Cancel").click()
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import expect
+from ui.contrast import low_contrast_texts
 from ui.jupyter_server_process import NEWS_DISABLED, NOTIFICATION_PLUGIN
 from ui.notebook_page import FrontEnd, wait_until
 from ui.sidebar.sidebar_page import IS_DIRTY_JS, open_sidebar_page
@@ -72,7 +73,10 @@ def test_dont_remind_again_turns_reminders_off(
 
 
 def test_reminder_saves_all_documents(reminded_sidebar: SidebarPage) -> None:
-    """Save All saves the changed notebook and lists it."""
+    """Its buttons are on one line; Save All saves the changed notebook and lists it."""
+    expect(reminded_sidebar.toast_buttons).to_have_text(["+1 h", "Save All", "Mute"])
+    assert reminded_sidebar.toast_button_rows() == 1
+    assert low_contrast_texts(reminded_sidebar.toasts) == []
     reminded_sidebar.make_dirty()
     reminded_sidebar.toasts.get_by_role("button", name="Save All").click()
     message = reminded_sidebar.page.locator(".Toastify__toast", has_text="Saved:")
