@@ -30,8 +30,8 @@ PROCESS_INTERVAL = timedelta(minutes=1)
 """The time between two looks at the processes."""
 FIRST_INTERVAL = timedelta(seconds=3)
 """The time between the first two looks, after which CPU times are known."""
-SOON = timedelta(seconds=10)
-"""The shortest time between two looks when work has ended in between."""
+SOON = timedelta(seconds=20)
+"""The shortest time between two looks when work has ended in between, within the grace period before a stop."""
 SHORTEST_INTERVAL_S = 1.0
 """In less time, the CPU times of processes, which the system counts in hundredths of a second, say nothing."""
 HOLDER_SHARE = 0.0003

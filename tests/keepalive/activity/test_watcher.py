@@ -356,4 +356,4 @@ def test_looks_follow_the_monotonic_clock() -> None:
     assert machine.is_complete
     assert [machine.is_due(each) for each in (162.0, 163.0)] == [False, True]
     machine.look_soon(105.0)
-    assert [machine.is_due(each) for each in (112.0, 113.0)] == [False, True]
+    assert [machine.is_due(each) for each in (122.0, 123.0)] == [False, True]
