@@ -868,6 +868,7 @@ describe('disposing', () => {
   it('leaves no listener, timer or element', () => {
     const onWindow = vi.spyOn(window, 'addEventListener');
     const onDocument = vi.spyOn(document, 'addEventListener');
+    const offDocument = vi.spyOn(document, 'removeEventListener');
     const shown = renderCountdown(runningState(HOUR));
     const added = rootOf(shown);
     const removed = vi.spyOn(added, 'removeEventListener');
@@ -887,7 +888,25 @@ describe('disposing', () => {
       new Set([PAGE_EVENTS.state]),
     );
     expect(onWindow).not.toHaveBeenCalled();
-    expect(onDocument).not.toHaveBeenCalled();
+    expect(onDocument.mock.calls.map(([name]) => name)).toEqual(['focusin']);
+    expect(offDocument.mock.calls).toContainEqual(onDocument.mock.calls[0]);
+  });
+
+  it('describes a field of a form by the note below it when it gets the focus', () => {
+    const shown = renderCountdown(runningState(HOUR));
+    const field = document.createElement('input');
+    field.id = 'f';
+    const box = document.createElement('div');
+    box.className = 'ma-Field';
+    box.append(field);
+    const note = document.createElement('div');
+    document.body.append(box, note);
+    field.dispatchEvent(new FocusEvent('focusin', { bubbles: true }));
+    expect(note.id).not.toBe('');
+    expect(field.getAttribute('aria-describedby')).toBe(note.id);
+    box.remove();
+    note.remove();
+    shown.widget.dispose();
   });
 
   it('sends a collected click', () => {
