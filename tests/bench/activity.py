@@ -43,7 +43,7 @@ def figures() -> list[Figure]:
         detector = KernelDetector([folder])
         stack.callback(detector.close)
         _wait(lambda: [each.busy for each in _look(detector)] == [False] * KERNEL_COUNT)
-        without = KernelDetector([])
+        without = KernelDetector([Path(stack.enter_context(tempfile.TemporaryDirectory()))])
         base_ms, watched_ms = _cpu_ms_per_minute(without), _cpu_ms_per_minute(detector)
         client = stack.enter_context(_client(managers[0]))
         delays, false_idle, false_busy = _run_cells(managers[0], client, detector)

@@ -43,10 +43,7 @@ every_cell = pytest.mark.parametrize(
 def _all_closed() -> Iterator[None]:
     """Close the widgets of a test, and start each test without garbage."""
     gc.collect()
-    # The tests collect often. Without what was there before, each time takes a tenth.
-    gc.freeze()
     yield
-    gc.unfreeze()
     Widget.close_all()
 
 
