@@ -67,19 +67,20 @@ class ProcessTable:
     def __init__(self) -> None:
         self._user = os.getuid()
         self._ticks_per_s = os.sysconf("SC_CLK_TCK")
-        self._commands: dict[tuple[str, bytes], tuple[str, ...] | None] = {}
+        self._commands: dict[tuple[bytes, bytes], tuple[str, ...] | None] = {}
 
     def read(self) -> list[Process]:
         """Return the processes that run now."""
         found = []
-        commands: dict[tuple[str, bytes], tuple[str, ...] | None] = {}
+        commands: dict[tuple[bytes, bytes], tuple[str, ...] | None] = {}
         for pid in process_ids():
             # The name, in parentheses, may contain spaces and parentheses.
             start, _, rest = read_content(pid, "stat").rpartition(b")")
             fields = rest.split()
             if not fields or fields[_STATE] in _ENDED:
                 continue
-            key = (pid, fields[_START])
+            # With the name: a process that has just been forked has the command line of its parent.
+            key = (start, fields[_START])
             if key not in self._commands:
                 is_own = _owner(pid) == self._user
                 self._commands[key] = command_line(pid) if is_own else None

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 from factories import MINUTE, NOW
 from keepalive.activity.test_terminals import look, process
+from waiting import wait_until
 
+from modelarts_magics.keepalive.activity.process_table import command_line
 from modelarts_magics.keepalive.activity.processes import (
     CpuMeter,
     ProcessDetector,
@@ -193,9 +195,13 @@ def test_kernel_process_is_found_with_its_notebook(tmp_path: Path) -> None:
         subprocess.Popen(client, stdin=subprocess.PIPE),  # noqa: S603 - this interpreter
         subprocess.Popen(command, stdin=subprocess.PIPE, env=environ) as kernel,  # noqa: S603 - the same
     ):
-        found = find_kernel_process(path)
-    assert found is not None
-    assert (found.pid, found.name) == (kernel.pid, "train.ipynb")
+        # A process has its command line and environment a moment after it has started.
+        wait_until(
+            lambda: (
+                (found := find_kernel_process(path)) is not None
+                and (found.pid, found.name) == (kernel.pid, "train.ipynb")
+            )
+        )
 
 
 @pytest.mark.process
@@ -203,6 +209,7 @@ def test_look_reads_this_process_and_its_child() -> None:
     """A look has IDs, session, command line and CPU times."""
     reader = ProcessReader()
     with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, start_new_session=True) as child:
+        wait_until(lambda: command_line(str(child.pid)))
         processes = reader.read(at=NOW, monotonic_s=0.0).processes
         again = reader.read(at=NOW, monotonic_s=1.0).processes
     own, other = processes[os.getpid()], processes[child.pid]
