@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from modelarts_magics.keepalive.activity.accelerators import Reader
-    from modelarts_magics.keepalive.activity.process_table import Process
-    from modelarts_magics.keepalive.activity.processes import Look
+    from modelarts_magics.keepalive.activity.processes import Look, Process
 
 PROCESS_INTERVAL = timedelta(minutes=1)
 """The time between two looks at the processes."""

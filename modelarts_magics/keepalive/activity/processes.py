@@ -1,7 +1,7 @@
 """The processes of this user: one look, and the CPU time that was used between two looks.
 
-A look is shared by all sources that need it. It reads ``/proc``; on a system without it, psutil is asked, which
-every environment with a kernel has.
+A look is shared by all sources that need it. psutil is imported at the first look: every environment with a kernel
+has it, and an environment without it has no such sources.
 
 Processes are taken together by their POSIX session. A terminal's shell and a kernel each lead one, and what they
 start stays in it, also after ``nohup`` and after the end of the shell.
@@ -17,15 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.keepalive.activity.kernels import KernelProcess, kernel_name
-from modelarts_magics.keepalive.activity.process_table import (
-    Process,
-    ProcessTable,
-    command_line,
-    process_ids,
-    read_content,
-)
 from modelarts_magics.keepalive.activity.source import PROCESS, Source, UnreadableError
-from modelarts_magics.keepalive.processes import HAS_PROC, process_started
+from modelarts_magics.keepalive.processes import process_started
 from modelarts_magics.messages import Message
 
 if TYPE_CHECKING:
@@ -59,7 +52,49 @@ SERVER_PROGRAMS = frozenset(
 """The programs whose sessions belong to the machine and are not somebody's work."""
 _EDITOR_SERVERS = (".vscode-server", "code-server")
 """Parts of the paths of editors that run on the machine."""
-_NOTEBOOK = b"JPY_SESSION_NAME="
+_SHOWN_COMMAND_LENGTH = 60
+_Key = tuple[int, float, str]
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process at one look.
+
+    Attributes:
+        pid: Its ID.
+        parent: The ID of its parent.
+        group: The ID of its process group.
+        session: The ID of its session, which is the PID of the session's leader.
+        name: The name of its program.
+        command: Its command line.
+        started: When it started, in seconds since the epoch; with the ID it identifies the process.
+        own_cpu_s: The CPU time that it has used, in seconds.
+        children_cpu_s: The CPU time of its children that have ended, in seconds.
+    """
+
+    pid: int
+    parent: int
+    group: int
+    session: int
+    name: str
+    command: tuple[str, ...]
+    started: float
+    own_cpu_s: float
+    children_cpu_s: float
+
+    @property
+    def title(self) -> str:
+        """The command as it is shown, without the folder of the program."""
+        words = [Path(self.command[0]).name, *self.command[1:]] if self.command else [self.name]
+        title = " ".join(" ".join(words).split())
+        if len(title) <= _SHOWN_COMMAND_LENGTH:
+            return title
+        return title[: _SHOWN_COMMAND_LENGTH - 1] + "…"
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether it leads its session."""
+        return self.pid == self.session
 
 
 @dataclass(frozen=True)
@@ -92,7 +127,7 @@ class ProcessReader:
     """Read the processes of this user; the parts that never change are read once."""
 
     def __init__(self) -> None:
-        self._table = ProcessTable() if HAS_PROC else None
+        self._known: dict[_Key, tuple[str, ...] | None] = {}
 
     def read(self, *, at: datetime, monotonic_s: float) -> Look:
         """Return the processes of this user.
@@ -102,30 +137,38 @@ class ProcessReader:
             monotonic_s: The time by the monotonic clock, in seconds.
 
         Raises:
-            UnreadableError: This system has no ``/proc``, and psutil is not installed.
+            UnreadableError: psutil is not installed.
         """
-        found = self._table.read() if self._table else _read_by_psutil()
-        return Look(at, monotonic_s, {process.pid: process for process in found})
-
-
-def _read_by_psutil() -> list[Process]:
-    try:
-        import psutil  # noqa: PLC0415 - loaded when used
-    except ImportError as error:
-        raise UnreadableError(Message("activity.processes.no_psutil")) from error
-    found = []
-    for entry in psutil.process_iter():
         try:
-            with entry.oneshot():
-                if not hasattr(os, "getuid") or entry.uids().real == os.getuid():
-                    found.append(_process(entry))
-        except (psutil.Error, OSError):
-            # It ended during the look, or belongs to somebody else.
-            continue
-    return found
+            import psutil  # noqa: PLC0415 - loaded when used
+        except ImportError as error:
+            raise UnreadableError(Message("activity.processes.no_psutil")) from error
+        found: dict[int, Process] = {}
+        known: dict[_Key, tuple[str, ...] | None] = {}
+        for entry in psutil.process_iter():
+            try:
+                with entry.oneshot():
+                    # With the name: a process that has just been forked has the command line of its parent.
+                    key = (entry.pid, entry.create_time(), entry.name())
+                    command = known[key] = self._command(entry, key)
+                    if command is not None:
+                        found[entry.pid] = _process(entry, command)
+            except (psutil.Error, OSError):
+                # It ended during the look, or belongs to somebody else.
+                continue
+        self._known = known
+        return Look(at, monotonic_s, found)
+
+    def _command(self, entry: Any, key: _Key) -> tuple[str, ...] | None:  # noqa: ANN401 - psutil has no types
+        """Return the command line; None for a process of another user."""
+        if key in self._known:
+            return self._known[key]
+        if hasattr(os, "getuid") and entry.uids().real != os.getuid():
+            return None
+        return tuple(entry.cmdline())
 
 
-def _process(entry: Any) -> Process:  # noqa: ANN401 - psutil has no types
+def _process(entry: Any, command: tuple[str, ...]) -> Process:  # noqa: ANN401 - psutil has no types
     times = entry.cpu_times()
     return Process(
         pid=entry.pid,
@@ -133,7 +176,7 @@ def _process(entry: Any) -> Process:  # noqa: ANN401 - psutil has no types
         group=os.getpgid(entry.pid),
         session=os.getsid(entry.pid),
         name=entry.name(),
-        command=tuple(entry.cmdline()),
+        command=command,
         started=entry.create_time(),
         own_cpu_s=times.user + times.system,
         children_cpu_s=getattr(times, "children_user", 0.0)
@@ -310,14 +353,20 @@ def find_kernel_process(path: Path) -> KernelProcess | None:
 
     Source: jupyter_server, ``services/sessions/sessionmanager.py`` (``JPY_SESSION_NAME``).
     """
-    for pid in process_ids() if HAS_PROC else ():
-        if not _is_kernel_of(command_line(pid), str(path)):
+    try:
+        import psutil  # noqa: PLC0415 - loaded when used
+    except ImportError:
+        return None
+    for entry in psutil.process_iter():
+        try:
+            command = entry.cmdline()
+            if not _is_kernel_of(command, str(path)):
+                continue
+            notebook = entry.environ().get("JPY_SESSION_NAME", "")
+        except (psutil.Error, OSError):
             continue
-        environ = read_content(pid, "environ").split(b"\0")
-        names = [each[len(_NOTEBOOK) :] for each in environ if each.startswith(_NOTEBOOK)]
-        notebook = names[0].decode(errors="replace") if names else ""
         name = Path(notebook).name or kernel_name(path)
-        return KernelProcess(int(pid), process_started(int(pid)), name)
+        return KernelProcess(entry.pid, process_started(entry.pid), name)
     return None
 
 

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from modelarts_magics.keepalive.activity.process_table import Process
-    from modelarts_magics.keepalive.activity.processes import CpuMeter, Look
+    from modelarts_magics.keepalive.activity.processes import CpuMeter, Look, Process
 
 EXEMPT_PROGRAMS = (
     *("vi", "vim", "vim.*", "nvim", "view", "nano", "pico", "emacs*", "joe", "micro", "hx"),

@@ -9,12 +9,12 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from factories import MINUTE, NOW
 from keepalive.activity.test_terminals import look, process
 from waiting import wait_until
 
-from modelarts_magics.keepalive.activity.process_table import command_line
 from modelarts_magics.keepalive.activity.processes import (
     CpuMeter,
     ProcessDetector,
@@ -209,7 +209,7 @@ def test_look_reads_this_process_and_its_child() -> None:
     """A look has IDs, session, command line and CPU times."""
     reader = ProcessReader()
     with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, start_new_session=True) as child:
-        wait_until(lambda: command_line(str(child.pid)))
+        wait_until(lambda: psutil.Process(child.pid).name() == "cat")
         processes = reader.read(at=NOW, monotonic_s=0.0).processes
         again = reader.read(at=NOW, monotonic_s=1.0).processes
     own, other = processes[os.getpid()], processes[child.pid]

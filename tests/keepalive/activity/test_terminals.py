@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from factories import MINUTE, NOW
 
-from modelarts_magics.keepalive.activity.process_table import Process
-from modelarts_magics.keepalive.activity.processes import CpuMeter, Look
+from modelarts_magics.keepalive.activity.processes import CpuMeter, Look, Process
 from modelarts_magics.keepalive.activity.terminals import ControllingTerminal, TerminalDetector
 
 if TYPE_CHECKING:
