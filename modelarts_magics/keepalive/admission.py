@@ -60,7 +60,7 @@ def admit(
     if not auto_stop.is_known:
         return Admission(until, Message("keep.refused.unknown"))
     if situation.stops_at is not None and situation.stops_at >= until - BOUND_TOLERANCE:
-        return Admission(until)
+        return Admission(until, notes=(Message("keep.note.not_extended", _stop_time(situation)),))
     if defers_duration and situation.capabilities.counts_from is CountsFrom.RUN_START:
         return Admission(until, Message("keep.refused.next_start", _stop_time(situation)))
     admission = _fit_into_range(until, situation, is_explicit=is_explicit)

@@ -735,6 +735,7 @@ TEXTS = {
     "run.no_signals": "The signals before the stop are NOT sent, because the stop time is not followed.",
     "keep.note.auto_stop_off": "Auto-stop is off: there is nothing to extend, and the instance is billed until it "
     "is stopped.",
+    "keep.note.not_extended": "This run lasts until {stop_time} without it, so nothing is extended.",
     "keep.note.moved": "This run can last until {latest} at most, so the limit was moved there.",
     "keep.note.switched": "Auto-stop gets a fixed stop time meanwhile, and goes back to idle mode afterwards.",
     "keep.switched": "Auto-stop has a fixed stop time for guarded work, and goes back to idle mode when that has "

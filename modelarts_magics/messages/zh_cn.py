@@ -662,6 +662,7 @@ TEXTS = {
     "keep.unguarded": "未保持运行：{cause}",
     "run.no_signals": "无法跟踪停止时间，停止前不会发送信号。",
     "keep.note.auto_stop_off": "自动停止已关闭：无需延长，实例在停止前持续计费。",
+    "keep.note.not_extended": "本次运行原本就持续到 {stop_time}，因此不会延长。",
     "keep.note.moved": "本次运行最晚只能到 {latest}，已将上限调整到该时间。",
     "keep.note.switched": "在此期间自动停止使用固定的停止时间，之后恢复空闲停止。",
     "keep.switched": "自动停止为受保护的任务使用固定的停止时间，任务结束后恢复空闲停止。",

@@ -385,7 +385,15 @@ def test_process_is_kept_and_let_go(world: World) -> None:
 
 def test_bound_is_changed_and_checked(world: World) -> None:
     """A later bound is accepted; one that the API cannot reach is refused, and the old one stands."""
-    client.add_guard(world.session, KeepRequest(NAMED, "job", 3 * HOUR), environ=world.environ)
+    kept = client.add_guard(
+        world.session, KeepRequest(NAMED, "job", 3 * HOUR), environ=world.environ
+    )
+    assert "nothing is extended" not in str(kept)
+    short = client.add_guard(
+        world.session, KeepRequest(NAMED, "short", MINUTE), environ=world.environ
+    )
+    assert "so nothing is extended" in str(short)
+    remove_guard(world.folder, short.guard)
     (guard,) = list_guards(world.folder)
     client.extend_guard(world.session, guard, guard.until + 2 * HOUR)
     (changed,) = list_guards(world.folder)
