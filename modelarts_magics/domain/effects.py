@@ -15,6 +15,8 @@ EXPECTED_STOP_TOLERANCE = timedelta(seconds=60)
 
 The API counts from the moment at which the request arrives.
 """
+RESOLUTION = timedelta(seconds=1)
+"""The API counts in seconds, so a shorter difference between two stop times is none."""
 
 
 def determine_effect(
@@ -103,11 +105,14 @@ def _effect_without_stop_time(before: Instance, after: Instance, edit: AutoStopE
 def _matches_expected(
     stop_time: datetime, expected: datetime | None, previous_stop_time: datetime | None
 ) -> bool:
-    """Whether the stop time is the expected one, and nearer to it than to the previous one."""
+    """Whether the stop time is the expected one, and nearer to it than to a previous one that differs."""
     if expected is None or abs(stop_time - expected) > EXPECTED_STOP_TOLERANCE:
         return False
-    return previous_stop_time is None or abs(stop_time - expected) <= abs(
-        stop_time - previous_stop_time
+    # A run that stops at the expected time already need not move.
+    return (
+        previous_stop_time is None
+        or abs(expected - previous_stop_time) < RESOLUTION
+        or abs(stop_time - expected) <= abs(stop_time - previous_stop_time)
     )
 
 

@@ -133,6 +133,14 @@ FROM_RUN_START = [
         Effect.NEXT_START,
     ),
     Case(
+        "either: asked for the stop time that the run has",
+        BEFORE,
+        BEFORE,
+        auto_stop_edit(2 * HOUR),
+        NOW + HOUR + SECOND / 2,
+        Effect.NOW,
+    ),
+    Case(
         "2021: asked again for what waits already",
         timed_auto_stop(HOUR, duration=8 * HOUR),
         timed_auto_stop(HOUR, duration=8 * HOUR),
