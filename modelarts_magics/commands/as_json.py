@@ -140,8 +140,6 @@ def _short_json(value: object) -> str:
 def _to_json_value(value: Any) -> Any:  # noqa: ANN401 - any model
     if is_dataclass(value):
         return {each.name: _to_json_value(getattr(value, each.name)) for each in fields(value)}
-    if hasattr(value, "_asdict"):
-        return {name: _to_json_value(each) for name, each in value._asdict().items()}
     if isinstance(value, Enum):
         return value.value
     return dict(value) if hasattr(value, "keys") else value

@@ -180,13 +180,14 @@ UNKNOWN_AUTO_STOP = AutoStop(enabled=False, stop_time_unknown=StopTimeUnknown.MI
 """The value if the API returns nothing about auto-stop: neither "on" nor "off" is certain."""
 
 
-class DockerParams(NamedTuple):
+@dataclass(frozen=True)
+class DockerParams:
     """Docker deployment (table 9)."""
 
     namespace: str | None
     image_name: str | None
     image_tag: str | None
-    annotations: Mapping[str, Any]
+    annotations: Mapping[str, Any] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -218,21 +219,24 @@ class Profile:
     labels: Mapping[str, Any] = field(compare=False)
 
 
-class Storage(NamedTuple):
+@dataclass(frozen=True)
+class Storage:
     """Storage of the instance (table 10, ``storage``): ``obs`` or ``evs``."""
 
     type: str | None
-    location: Mapping[str, Any]
+    location: Mapping[str, Any] = field(compare=False)
 
 
-class NotebookSpec(NamedTuple):
+@dataclass(frozen=True)
+class NotebookSpec:
     """Definition of a `Notebook` instance (table 10); for its auto-stop see `Instance.auto_stop`."""
 
     storage: Storage | None
-    annotations: Mapping[str, Any]
+    annotations: Mapping[str, Any] = field(compare=False)
 
 
-class Workspace(NamedTuple):
+@dataclass(frozen=True)
+class Workspace:
     """The workspace of the instance (table 12)."""
 
     id: str | None

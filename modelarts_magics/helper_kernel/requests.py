@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _ROUTES: Mapping[tuple[str, str], Callable[[InstanceService, bytes], ResponseCoroutine]] = {
-    ("GET", "instance"): lambda service, _: service.get_instance(),
+    # A page reads once when it is opened, and then after events only.
+    ("GET", "instance"): lambda service, _: service.get_instance(is_new_page=True),
     ("GET", "instance?refresh=1"): lambda service, _: service.get_instance(refresh=True),
     ("PATCH", "instance"): lambda service, body: service.update_instance(
         request_models.parse_update_request(body)

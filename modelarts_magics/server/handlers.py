@@ -94,10 +94,13 @@ class InstanceHandler(BaseHandler):
     @authorized
     async def get(self) -> None:
         """Return everything that a page shows."""
-        if self.get_query_argument("hello", "0") == "1":
+        # A page that has received no event yet.
+        is_new_page = self.get_query_argument("hello", "0") == "1"
+        if is_new_page:
             self.service.greet_pages()
         refresh = self.get_query_argument("refresh", "0") == "1"
-        self.finish_json(await self.service.get_instance(refresh=refresh))
+        answer = await self.service.get_instance(refresh=refresh, is_new_page=is_new_page)
+        self.finish_json(answer)
 
     @web.authenticated
     @authorized

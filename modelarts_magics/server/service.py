@@ -51,9 +51,6 @@ if TYPE_CHECKING:
     from modelarts_magics.session.run_store import RunStore
     from modelarts_magics.session.session import Session
 
-PAGE_LANGUAGE_INTERVAL_S = 600.0
-"""The time for which a page in another language does not take back a change of the saved language."""
-
 _LOG = logging.getLogger(__name__)
 
 
@@ -97,8 +94,7 @@ class InstanceService:
         self._session_factory = session_factory
         self._emit = emit
         self._run_store = run_store
-        self._page_language, self._replaced_language = "", ""
-        self._page_language_until_s = 0.0
+        self._page_language = ""
         self._server_id = os.urandom(4).hex()
         self._seq = 0
         self._doctor_reports: dict[str, tuple[float, asyncio.Future[dict[str, Any]]]] = {}
@@ -122,23 +118,26 @@ class InstanceService:
 
             ensure_notifier(session, environ)
 
-    async def get_instance(self, *, refresh: bool = False) -> dict[str, Any]:
-        """Return everything that a page shows; calls the API only to refresh, and never raises."""
-        await self._note_page_language()
+    async def get_instance(
+        self, *, refresh: bool = False, is_new_page: bool = False
+    ) -> dict[str, Any]:
+        """Return everything that a page shows; never raises.
+
+        Args:
+            refresh: Whether to call the API.
+            is_new_page: Whether the page may just have been opened.
+        """
+        if is_new_page:
+            await self._note_page_language()
         snapshot = await (self.poller.refresh() if refresh else self.poller.get())
         return await self._payload(snapshot)
 
     async def _note_page_language(self) -> None:
-        """Save the language of the page for kernels and terminals."""
-        language, now_s = messages.language(), self._session_factory.clock.monotonic()
-        # A user changes the language with a reload of the page. Two open pages in different languages would
-        # replace the file again and again, so the earlier language does not come back for ten minutes.
-        is_other_page = language == self._replaced_language and now_s < self._page_language_until_s
-        if language == self._page_language or is_other_page:
+        """Save the language of the page that was opened last, for kernels and terminals."""
+        language, environ = messages.language(), self._session_factory.environ
+        if language == self._page_language:
             return
-        self._replaced_language, self._page_language = self._page_language, language
-        self._page_language_until_s = now_s + PAGE_LANGUAGE_INTERVAL_S
-        environ = self._session_factory.environ
+        self._page_language = language
 
         def save() -> None:
             # Without an entry, a process uses the language of the locale.

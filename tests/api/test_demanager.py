@@ -134,6 +134,11 @@ def test_documented_example_is_parsed_completely() -> None:
     )
 
 
+def test_instance_can_be_a_key() -> None:
+    """Two readings of the same state are one key, with all their free-form fields."""
+    assert len({parse(SEED_EXAMPLE), parse(SEED_EXAMPLE)}) == 1
+
+
 def test_documented_example_is_kept_raw() -> None:
     """It has no secret, so the raw form is unchanged."""
     assert parse(SEED_EXAMPLE).raw == SEED_EXAMPLE

@@ -344,15 +344,17 @@ async def test_language_of_the_page_reaches_other_processes(
     """Kernels and terminals read it from the settings file; a page in the language of the locale writes none."""
     environ.update(HOME=str(tmp_path), MODELARTS_LANGUAGE="")
     messages.use_request_language("en")
-    await new_service.get_instance()
+    await new_service.get_instance(is_new_page=True)
     assert settings_file.read_all(environ) == {}
     messages.use_request_language("zh-CN")
-    await new_service.get_instance()
+    await new_service.get_instance(is_new_page=True)
     assert Settings.load(environ=environ).get("language") == "zh_CN"
-    # Another page that is still open in the earlier language does not replace it at once.
+    # Another page that is still open in the earlier language does not replace it; a new one does.
     messages.use_request_language("en")
     await new_service.get_instance()
     assert Settings.load(environ=environ).get("language") == "zh_CN"
+    await new_service.get_instance(is_new_page=True)
+    assert Settings.load(environ=environ).get("language") == "en"
 
 
 async def test_capabilities_are_known_without_credentials(
