@@ -17,7 +17,7 @@ from modelarts_magics.errors import ModelArtsError
 from modelarts_magics.keepalive import guards as guard_files
 from modelarts_magics.keepalive import pages, requests, switched_mode
 from modelarts_magics.keepalive.components import RunView
-from modelarts_magics.keepalive.guards import RUNNING_CELL
+from modelarts_magics.keepalive.guards import RUNNING_CELL, WHILE_BUSY
 from modelarts_magics.keepalive.idle_stop import IdleStopper
 from modelarts_magics.keepalive.keeper import JobKind
 from modelarts_magics.keepalive.notifications.results import ENDING_KINDS, note_end
@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from modelarts_magics.keepalive.stopping import PendingStop
 
 PASS_INTERVAL_S = 1.0
-"""The longest time between two looks at the guards; a pass for everything else has time for two of them."""
+"""The longest time between two looks at the guards."""
+_WAITS_IF_WATCHED, _WAITS_IF_UNWATCHED = 2, 4
+"""The number of these times between two passes for everything else. A mark has to be noticed within 5 s."""
 IDLE_TIME = timedelta(seconds=30)
 """How long the daemon waits for the next guard before it ends."""
 
@@ -135,10 +137,21 @@ class Daemon:
         Args:
             interval_s: The longest time until the end of the work is noticed, in seconds.
         """
+        waits = _WAITS_IF_WATCHED if self._is_watched() else _WAITS_IF_UNWATCHED
         is_woken = self.wakeup.wait(interval_s)
-        if not is_woken and self._is_quiet():
-            self.wakeup.wait(interval_s)
+        for _ in range(waits - 1):
+            if is_woken or not self._is_quiet():
+                break
+            is_woken = self.wakeup.wait(interval_s)
         self.wakeup.clear()
+
+    def _is_watched(self) -> bool:
+        """Return whether what works is of use now: for a stop, a guard, or a question within the last minutes."""
+        return (
+            self._idle_stopper.is_on
+            or any(guard.kind == WHILE_BUSY for guard in self._guards)
+            or requests.is_daemon_requested(self._folder, SYSTEM_CLOCK.now())
+        )
 
     def _is_quiet(self) -> bool:
         """Return whether no stop is near and the guarded work goes on, which takes little time to find out."""

@@ -53,6 +53,8 @@ SERVER_PROGRAMS = frozenset(
 _EDITOR_SERVERS = (".vscode-server", "code-server")
 """Parts of the paths of editors that run on the machine."""
 _SHOWN_COMMAND_LENGTH = 60
+_SYSTEM_THREADS = 2
+"""The ID of their parent on Linux."""
 _Key = tuple[int, float, str]
 
 
@@ -160,12 +162,14 @@ class ProcessReader:
         return Look(at, monotonic_s, found)
 
     def _command(self, entry: Any, key: _Key) -> tuple[str, ...] | None:  # noqa: ANN401 - psutil has no types
-        """Return the command line; None for a process of another user."""
+        """Return the command line; None for a process of another user, and for a thread of the system."""
         if key in self._known:
             return self._known[key]
         if hasattr(os, "getuid") and entry.uids().real != os.getuid():
             return None
-        return tuple(entry.cmdline())
+        command = tuple(entry.cmdline())
+        # Most processes of root are threads of the system.
+        return command if command or entry.ppid() != _SYSTEM_THREADS else None
 
 
 def _process(entry: Any, command: tuple[str, ...]) -> Process:  # noqa: ANN401 - psutil has no types
