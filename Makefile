@@ -117,7 +117,7 @@ PYTEST := $(BIN)/python -m pytest
 IN_PARALLEL := --numprocesses=logical --dist=loadfile --quiet
 # Each process has a server and a browser of its own; tests that share a page stay together. No page needs the
 # plugin that is left out, which takes seconds to import.
-PAGES_IN_PARALLEL := --numprocesses=3 --dist=loadgroup --quiet -p no:schemathesis
+PAGES_IN_PARALLEL := --numprocesses=logical --maxprocesses=3 --dist=loadgroup --quiet -p no:schemathesis
 
 soak: $(VENV)/.test-front-end browser
 	$(PYTEST) --soak --hypothesis-profile=soak --ignore=tests/ui $(IN_PARALLEL)

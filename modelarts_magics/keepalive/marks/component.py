@@ -59,7 +59,7 @@ COMMAND_RESERVE = timedelta(minutes=1)
 """A command has to end this long before the stop."""
 SHORT_RESERVE = timedelta(seconds=5)
 """The same before a stop after the work, or by the user, which is known a minute before."""
-SETTINGS_INTERVAL = timedelta(seconds=30)
+SETTINGS_INTERVAL = timedelta(seconds=5)
 
 
 class Marks:
