@@ -40,5 +40,14 @@ def folder_of_session(session: Session) -> Path:
     return daemon_folder(session.settings)
 
 
+def json_files(folder: Path, prefix: str) -> list[Path]:
+    """Return the JSON files in a folder whose names begin with a prefix; none if it cannot be listed."""
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - a tenth of the price of a pattern, each second
+    except OSError:
+        return []
+    return [folder / name for name in names if name.startswith(prefix) and name.endswith(".json")]
+
+
 def _is_below(path: Path, folder: Path) -> bool:
     return folder.resolve() in (path.resolve(), *path.resolve().parents)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_text
+from modelarts_magics.keepalive.folder import json_files
 from modelarts_magics.keepalive.processes import is_process_alive
 from modelarts_magics.keepalive.record_lock import RecordLock, is_locked
 from modelarts_magics.session.notify import notify
@@ -136,15 +137,7 @@ def list_guards(folder: Path) -> list[Guard]:
 
 def read_guards(folder: Path) -> list[Guard]:
     """Return all guards that have a data file, the oldest first."""
-    try:
-        names = os.listdir(folder)  # noqa: PTH208 - a tenth of the price of a pattern, each second
-    except OSError:
-        names = []
-    found = (
-        _read_guard(folder / name)
-        for name in names
-        if name.startswith(_PREFIX) and name.endswith(".json")
-    )
+    found = map(_read_guard, json_files(folder, _PREFIX))
     return sorted((guard for guard in found if guard), key=lambda guard: (guard.since, guard.id))
 
 

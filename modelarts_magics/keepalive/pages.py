@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_object
+from modelarts_magics.keepalive.folder import json_files
 from modelarts_magics.session.notify import notify
 
 if TYPE_CHECKING:
@@ -42,13 +43,13 @@ def report_page(folder: Path, *, tab: str, stop_since: datetime, saved: bool) ->
 
 def are_pages_saved(folder: Path, stop_since: datetime) -> bool:
     """Return whether each page that is registered for a planned stop has saved its documents."""
-    reports = [read_private_object(path) for path in folder.glob(f"{_PREFIX}*.json")]
+    reports = [read_private_object(path) for path in json_files(folder, _PREFIX)]
     stop = stop_since.isoformat()
     return all(each.get("saved") is True for each in reports if each.get("stop") == stop)
 
 
 def forget_pages(folder: Path) -> None:
     """Delete the reports of all pages."""
-    for path in folder.glob(f"{_PREFIX}*.json"):
+    for path in json_files(folder, _PREFIX):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_object
 from modelarts_magics.domain.durations import parse_duration
 from modelarts_magics.errors import UsageError
+from modelarts_magics.keepalive.folder import json_files
 from modelarts_magics.keepalive.processes import is_process_alive, process_started
 from modelarts_magics.session.notify import notify
 
@@ -163,14 +164,7 @@ def remove_mark(folder: Path, mark: Mark) -> None:
 
 def read_marks(folder: Path) -> list[Mark]:
     """Return the marks that have a file, the earliest first; also those whose work has ended."""
-    marks = marks_folder(folder)
-    try:
-        names = os.listdir(marks)  # noqa: PTH208 - a tenth of the price of a pattern, each second
-    except OSError:
-        names = []
-    found = (
-        _read(marks / name) for name in names if name.startswith(_PREFIX) and name.endswith(".json")
-    )
+    found = map(_read, json_files(marks_folder(folder), _PREFIX))
     return sorted((mark for mark in found if mark), key=lambda mark: (-mark.before, mark.id))
 
 

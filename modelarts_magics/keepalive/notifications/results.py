@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from modelarts_magics.config.atomic_file import replace_object
 from modelarts_magics.config.private_file import read_private_object
 from modelarts_magics.domain.countdown import stop_message
+from modelarts_magics.keepalive.folder import json_files
 from modelarts_magics.keepalive.guards import LOCKED_KINDS, PID
 from modelarts_magics.keepalive.notifications.notification import Notification, shorten_line
 from modelarts_magics.keepalive.notifications.sinks import JOB_FAILED, JOB_FINISHED
@@ -90,7 +91,7 @@ def save_result(folder: Path, result: JobResult) -> None:
 
 def read_results(folder: Path) -> Iterator[JobResult]:
     """Return the results that no notification was created for."""
-    for path in folder.glob(f"{_PREFIX}*.json"):
+    for path in json_files(folder, _PREFIX):
         result = _from_json(
             path.stem[len(_PREFIX) :], read_private_object(path, version=FORMAT_VERSION)
         )
